@@ -1,0 +1,68 @@
+/**
+ * Every way a call can fail, once: the name is an `ErrorReason` of errors.proto without its prefix, the code a canonical gRPC
+ * status. Messages are fixed ASCII and never hold input: a peer may show them anywhere, and some transports garble other text.
+ */
+export const failures = {
+  CALLER_UNAUTHENTICATED: { code: "UNAUTHENTICATED", message: "a valid caller credential is required" },
+  CALLER_FORBIDDEN: { code: "PERMISSION_DENIED", message: "the caller may not do this" },
+  INVALID_FIELD: { code: "INVALID_ARGUMENT", message: "the request is not valid; see the field violations" },
+  UNKNOWN_TYPE: { code: "INVALID_ARGUMENT", message: "the authorization model has no such type" },
+  UNKNOWN_ACTION: { code: "INVALID_ARGUMENT", message: "the authorization model has no such action on this type" },
+  PAGE_TOKEN_INVALID: { code: "INVALID_ARGUMENT", message: "the page token is not valid for this request" },
+  NOT_FOUND: { code: "NOT_FOUND", message: "no such object" },
+  POLICY_VIOLATION: { code: "FAILED_PRECONDITION", message: "a limit that applies to this call is exceeded" },
+  SUBJECT_TYPE_NOT_IN_MODEL: {
+    code: "FAILED_PRECONDITION",
+    message: "the authorization model admits this type of subject nowhere where the grant could be used",
+  },
+  MODEL_CONTEXT_REQUIRED: {
+    code: "FAILED_PRECONDITION",
+    message: "a condition of the authorization model needs a parameter that the server does not send",
+  },
+  OVERLOADED: { code: "RESOURCE_EXHAUSTED", message: "overloaded; try again later" },
+  DATABASE_UNAVAILABLE: { code: "UNAVAILABLE", message: "the database did not answer; try again" },
+  OPENFGA_UNAVAILABLE: { code: "UNAVAILABLE", message: "OpenFGA did not answer; try again" },
+  OPENFGA_MISCONFIGURED: { code: "INTERNAL", message: "OpenFGA refuses the server's configuration" },
+  OUTCOME_UNKNOWN: {
+    code: "UNAVAILABLE",
+    message: "the connection broke while the change was committed; repeat the call to settle it",
+  },
+  DEADLINE_EXCEEDED: { code: "DEADLINE_EXCEEDED", message: "time was over before an answer could be given" },
+  INTERNAL: { code: "INTERNAL", message: "internal error" },
+} as const satisfies Record<string, { readonly code: string; readonly message: string }>;
+
+export type FailureReason = keyof typeof failures;
+export type FailureCode = (typeof failures)[FailureReason]["code"];
+
+/** A problem with one field: `field` is a proto path such as `grant.rules[0].actions[1]`, `description` says what would be right. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface FailureDetail {
+  /** Variable parts for `google.rpc.ErrorInfo.metadata`; keys in lowerCamelCase. Never a secret, never unescaped input. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  /** For the log only. */
+  readonly cause?: unknown;
+}
+
+/** An expected failure. Anything else that is thrown is a defect and leaves as INTERNAL. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly reason: FailureReason;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
+
+  constructor(reason: FailureReason, detail: FailureDetail = {}) {
+    super(failures[reason].message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.reason = reason;
+    this.metadata = detail.metadata ?? {};
+    this.violations = detail.violations ?? [];
+  }
+
+  get code(): FailureCode {
+    return failures[this.reason].code;
+  }
+}

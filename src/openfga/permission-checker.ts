@@ -1,0 +1,47 @@
+import type { Failure } from "../failure/failure.js";
+import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+
+/** How fresh OpenFGA's answer must be. `higher` goes past every cache. */
+export type Consistency = "minimize-latency" | "higher";
+
+/** One relationship question. */
+export interface Question {
+  readonly subject: SubjectName;
+  readonly action: ActionName;
+  readonly resource: ResourceName;
+}
+
+/** Only a received `allowed === true` is `true`. A failure is neither yes nor no. */
+export type Permission = boolean | Failure;
+
+export interface CallOptions {
+  readonly consistency: Consistency;
+  /** Instant of `performance.now()` after which nobody waits any more. The adapter's own time-out also applies; the earlier wins. */
+  readonly deadline?: number;
+  /** Aborted when the caller has gone. */
+  readonly signal?: AbortSignal;
+}
+
+/** Whether subjects hold relations, asked of the pinned store and model. Answers are values; it never rejects. */
+export interface PermissionChecker {
+  check(question: Question, options: CallOptions): Promise<Permission>;
+  /** One answer for each question, in order; a failing question never fails its neighbours. */
+  batchCheck(questions: readonly Question[], options: CallOptions): Promise<readonly Permission[]>;
+}
+
+/** What the pinned authorization model knows, read once at start; answers cost no I/O. */
+export interface AuthorizationModel {
+  readonly id: string;
+  readonly types: ReadonlySet<string>;
+  hasType(type: string): boolean;
+  hasAction(type: string, action: string): boolean;
+  /** Whether some type has this action. */
+  hasActionAnywhere(action: string): boolean;
+  /**
+   * Whether an object of `subjectType` (the plain object, not a userset or wildcard) could ever hold `action` on some object of `type`, following
+   * computed relations, tuple-to-userset and set operations; conservative: unsure means true.
+   */
+  canHold(subjectType: string, type: string, action: string): boolean;
+  /** Whether some relation of some type admits `subjectType` directly. */
+  admits(subjectType: string): boolean;
+}
