@@ -1,8 +1,11 @@
 // npm run build: third-party code from their protos, then everything to dist/. dist/main.js is the command line.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, rmSync } from "node:fs";
 
-const run = (command, ...args) => execFileSync(command, args, { stdio: "inherit" });
+function run(command, ...args) {
+  const { status } = spawnSync(command, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
 if (!existsSync("third_party/gen")) {

@@ -1,8 +1,11 @@
 // npm run generate: gen/ and third_party/ from the protos. CI runs it and fails on a difference in gen/.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 
-const run = (command, ...args) => execFileSync(command, args, { stdio: "inherit" });
+function run(command, ...args) {
+  const { status } = spawnSync(command, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
 rmSync("gen", { recursive: true, force: true });

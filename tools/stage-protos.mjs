@@ -30,6 +30,7 @@ function stage(path) {
   const target = join(out, path);
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(source, target);
-  for (const [, imported] of readFileSync(source, "utf8").matchAll(/^import\s+(?:public\s+)?"([^"]+)";/gm)) stage(imported);
+  for (const [, imported] of readFileSync(source, "utf8").matchAll(/^import\s+(?:public\s+)?"([^"]+)";/gm))
+    stage(imported);
 }
 for (const path of roots) stage(path);

@@ -1,7 +1,7 @@
 /**
- * The three identifiers of a decision, in the words of the customer's own OpenFGA model. What OpenFGA admits beyond this
- * (usersets, wildcards, blanks, non-ASCII) is refused: `organization:acme#member` is a member of acme by definition, and a lone
- * surrogate is granted what U+FFFD was granted. Nothing is trimmed, lower-cased or normalized.
+ * The three identifiers of a decision, in the words of the customer's own OpenFGA model. What OpenFGA admits beyond
+ * this (usersets, wildcards, blanks, non-ASCII) is refused: `organization:acme#member` is a member of acme by
+ * definition, and a lone surrogate is granted what U+FFFD was granted. Nothing is trimmed, lower-cased or normalized.
  */
 
 /** `type:id` of an OpenFGA object, for example `document:roadmap`. */
@@ -13,3 +13,67 @@ export type ActionName = string & { readonly __brand: "ActionName" };
 
 /** A value, or in words what would have been right. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+/** Which OpenFGA types stand for users and organizations, `subjects` of the configuration. */
+export interface SubjectTypes {
+  readonly user: string;
+  readonly organization: string;
+}
+
+/** Who a token acts as. */
+export interface Subject {
+  readonly name: SubjectName;
+  readonly kind: "user" | "organization";
+}
+
+/** Of the whole `type:id`. Every admitted character is one byte. */
+const maxNameLength = 256;
+
+// The colon is in neither class, so there is one way to match and nothing to backtrack over. The shape of a type only
+// bounds what is looked up in the model.
+const typeName = /^[A-Za-z0-9_][A-Za-z0-9_./-]*$/;
+const objectName = /^[A-Za-z0-9_][A-Za-z0-9_./-]*:[A-Za-z0-9_\-./@+=~|]{1,200}$/;
+const relationName = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
+
+const objectRule =
+  "must be type:id of at most 256 characters, the id 1 to 200 of A-Z a-z 0-9 _ - . / @ + = ~ |, no wildcard or userset";
+
+function isObjectName(text: string): boolean {
+  return text.length <= maxNameLength && objectName.test(text);
+}
+
+/** An OpenFGA object as Check takes it; whether the model has its type is another question. */
+export function parseResource(text: string): Parsed<ResourceName> {
+  return isObjectName(text) ? { ok: true, value: text as ResourceName } : { ok: false, problem: objectRule };
+}
+
+/** `type:*` or `*`, which only a grant may say. */
+export function isResourceWildcard(text: string): text is `${string}:*` | "*" {
+  return text === "*" || (text.length <= maxNameLength && text.endsWith(":*") && typeName.test(text.slice(0, -2)));
+}
+
+/** A relation; whether the resource's type has it is for the model to say. */
+export function parseAction(text: string): Parsed<ActionName> {
+  return relationName.test(text)
+    ? { ok: true, value: text as ActionName }
+    : { ok: false, problem: "must be a relation: a letter, then up to 49 of A-Z a-z 0-9 _ -" };
+}
+
+/** Who a token may act as: a plain object of one of the two configured types. */
+export function parseSubject(text: string, types: SubjectTypes): Parsed<Subject> {
+  if (!isObjectName(text)) return { ok: false, problem: objectRule };
+  const name = text as SubjectName;
+  switch (typeOf(name)) {
+    case types.user:
+      return { ok: true, value: { name, kind: "user" } };
+    case types.organization:
+      return { ok: true, value: { name, kind: "organization" } };
+    default:
+      return { ok: false, problem: `must be of type ${types.user} or ${types.organization}` };
+  }
+}
+
+/** The part before the colon. */
+export function typeOf(name: ResourceName | SubjectName | `${string}:*`): string {
+  return name.slice(0, name.indexOf(":"));
+}

@@ -35,6 +35,8 @@ export interface AuthorizationModel {
   readonly types: ReadonlySet<string>;
   hasType(type: string): boolean;
   hasAction(type: string, action: string): boolean;
+  /** The relations of a type; empty for an unknown one. */
+  actionsOf(type: string): ReadonlySet<string>;
   /** Whether some type has this action. */
   hasActionAnywhere(action: string): boolean;
   /**

@@ -8,7 +8,9 @@ export type SecretId = string & { readonly __brand: "SecretId" };
 /** `pat` acts as a user, `oat` as an organization. */
 export type TokenKind = "pat" | "oat";
 
-/** `full`: whatever the subject may do. Otherwise some rule must hold both action and resource; no rules grant nothing. */
+/**
+ * `full`: whatever the subject may do. Otherwise some rule must hold both action and resource; no rules grant nothing.
+ */
 export type Grant = { readonly kind: "full" } | { readonly kind: "rules"; readonly rules: readonly Rule[] };
 
 export interface Rule {
@@ -20,7 +22,10 @@ export interface Rule {
 
 export type RevocationReason = "REQUESTED" | "LEAKED" | "ADMINISTRATIVE";
 
-/** The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop working. */
+/**
+ * The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop
+ * working.
+ */
 export interface TokenRecord {
   readonly id: TokenId;
   readonly kind: TokenKind;

@@ -1,0 +1,50 @@
+# Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
+.PHONY: help demo dev test build lint format generate api-baseline openfga clean
+.DEFAULT_GOAL := help
+# tsc writes dist/main.js even when it finds faults; make must not take it for built.
+.DELETE_ON_ERROR:
+
+sources := $(shell find src gen -name '*.ts' ! -name '*.test.ts') $(wildcard tsconfig*.json) tools/build.mjs
+example := examples/direct
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
+
+demo: build openfga ## everything once: tokens made, allowed, denied, revoked, refused; keeps nothing
+	@node tools/demo.mjs
+
+dev: build openfga ## a server to play with on 127.0.0.1:9081 and :9080, data in .patwarden/
+	@node dist/main.js dev --model $(example)/model.fga --tuples $(example)/tuples.json
+
+test: build openfga ## every check and every test; ends with "N passed, N failed"
+	@node tools/test.mjs
+
+build: dist/main.js ## compiles to dist/
+
+lint: node_modules/.installed ## biome, and buf on the API: style, format, breaking changes
+	@npm run --silent lint
+
+format: node_modules/.installed ## formats everything
+	@npm run --silent format
+
+generate: node_modules/.installed ## gen/ from proto/; commit the result
+	@npm run --silent generate
+
+api-baseline: node_modules/.installed ## at a release: the API that later changes must not break
+	@npx --no-install buf build proto --exclude-source-info -o tools/api-baseline.binpb
+
+openfga: ## finds OpenFGA on PATH or in .tools/bin, else builds it there
+	@tools/openfga.sh
+
+clean: ## removes what was built; .tools/ and .patwarden/ stay
+	@rm -rf dist third_party node_modules *.tsbuildinfo
+
+node_modules/.installed: package-lock.json package.json
+	@tools/require.sh node
+	@echo "installing npm packages"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+dist/main.js: node_modules/.installed $(sources)
+	@echo "building dist/"
+	@npm run --silent build

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Failure } from "../failure/failure.js";
+import type { Caller, Permission } from "./caller.js";
+import { type AccessRules, accessRules, authorize, requirePermission } from "./rules.js";
+
+const caller = (...permissions: Permission[]): Caller => ({
+  kind: "service",
+  name: "shop",
+  permissions: new Set(permissions),
+});
+
+const refusal = (call: () => void): unknown => {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return error instanceof Failure ? { reason: error.reason, metadata: error.metadata } : error;
+  }
+};
+
+const rows = Object.values(accessRules).flatMap((rules) => Object.entries(rules));
+
+describe("access rules", () => {
+  it("have exactly the methods of the services", () => {
+    expect(Object.keys(accessRules.authorization)).toEqual(Object.keys(AuthorizationService.method));
+    expect(Object.keys(accessRules.tokens)).toEqual(Object.keys(TokenService.method));
+  });
+
+  it("do not compile with a method missing", () => {
+    const { introspect: _, ...others } = accessRules.authorization;
+    // @ts-expect-error introspect is missing
+    const incomplete: AccessRules<typeof AuthorizationService> = others;
+    expect(incomplete).toBeDefined();
+  });
+
+  it.each(rows)("%s admits its permission and admin, and refuses all others together", (_, rule) => {
+    const others = new Set(rows.map(([, { permission }]) => permission).filter((other) => other !== rule.permission));
+    expect(refusal(() => authorize(caller(rule.permission), rule))).toBeUndefined();
+    expect(refusal(() => authorize(caller("admin"), rule))).toBeUndefined();
+    expect(refusal(() => authorize(caller(...others), rule))).toEqual({
+      reason: "CALLER_FORBIDDEN",
+      metadata: { permission: rule.permission },
+    });
+  });
+
+  it("keep claims apart from creating tokens", () => {
+    expect(refusal(() => requirePermission(caller("tokens.impersonate"), "tokens.claims"))).toEqual({
+      reason: "CALLER_FORBIDDEN",
+      metadata: { permission: "tokens.claims" },
+    });
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { Failure } from "../failure/failure.js";
+import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import type { CallOptions, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
+import type { ResolvedToken } from "../store/token-store.js";
+import type { Grant, SecretId, TokenId } from "../token/token.js";
+import { Authorizer, type Verdict } from "./authorizer.js";
+import type { CheckQuestion } from "./question.js";
+import type { Resolution, TokenResolver } from "./token-resolver.js";
+
+const now = new Date("2026-01-01T00:00:00Z");
+
+function known(subject: string, facts: Partial<ResolvedToken["token"]> = {}): Resolution {
+  const grant: Grant = { kind: "full" };
+  return {
+    kind: "known",
+    resolved: {
+      token: {
+        id: "tok_1" as TokenId,
+        kind: "pat",
+        subject: subject as SubjectName,
+        name: "n",
+        description: "",
+        grant,
+        allowedCidrs: [],
+        metadata: {},
+        claims: {},
+        createTime: now,
+        createdBy: "service:test",
+        notBefore: undefined,
+        expireTime: undefined,
+        revocation: undefined,
+        ...facts,
+      },
+      secret: {
+        id: "sec_1" as SecretId,
+        hint: "",
+        createTime: now,
+        pepperVersion: 1,
+        retireTime: undefined,
+        revokeTime: undefined,
+      },
+    },
+  };
+}
+
+/** Tokens by their text, and an OpenFGA that answers by subject and records what it was asked. */
+function setUp(tokens: Readonly<Record<string, Resolution>>, permissions: Readonly<Record<string, Permission>>) {
+  const asked: { readonly questions: readonly Question[]; readonly options: CallOptions }[] = [];
+  const resolvedTexts: string[][] = [];
+  const answer = (questions: readonly Question[], options: CallOptions): Permission[] => {
+    asked.push({ questions, options });
+    return questions.map(({ subject }) => permissions[subject] ?? false);
+  };
+  const checker: PermissionChecker = {
+    check: async (question, options) => answer([question], options)[0] ?? false,
+    batchCheck: async (questions, options) => answer(questions, options),
+  };
+  const resolver: Pick<TokenResolver, "resolve"> = {
+    resolve: async (texts) => {
+      resolvedTexts.push([...texts]);
+      return texts.map((text) => tokens[text] ?? { kind: "unknown" });
+    },
+  };
+  const authorizer = new Authorizer({ tokens: resolver, permissions: checker, clock: { now: () => now } });
+  return { authorizer, asked, resolvedTexts };
+}
+
+function question(token: string, over: Partial<CheckQuestion> = {}): CheckQuestion {
+  return {
+    token,
+    resource: "document:1" as ResourceName,
+    action: "viewer" as ActionName,
+    clientAddress: undefined,
+    consistency: "minimize-latency",
+    ...over,
+  };
+}
+
+const outcome = (verdict: Verdict | undefined): string | undefined => verdict?.reason;
+
+describe("Authorizer", () => {
+  it("allows only on a received yes", async () => {
+    const { authorizer } = setUp({ a: known("user:yes"), b: known("user:no") }, { "user:yes": true });
+    expect(await authorizer.check(question("a"), {})).toMatchObject({ reason: "ALLOWED" });
+    expect(await authorizer.check(question("b"), {})).toMatchObject({ reason: "NOT_PERMITTED" });
+  });
+
+  it("turns a failure of OpenFGA or of the store into a failure, never into an answer", async () => {
+    const down = new Failure("OPENFGA_UNAVAILABLE");
+    const stored = new Failure("DATABASE_UNAVAILABLE");
+    const { authorizer } = setUp(
+      { a: known("user:a"), b: { kind: "failed", failure: stored } },
+      { "user:a": down },
+    );
+    expect(await authorizer.check(question("a"), {})).toBe(down);
+    expect(await authorizer.check(question("b"), {})).toBe(stored);
+  });
+
+  it("asks nothing of OpenFGA for a token that refuses by itself", async () => {
+    const past = new Date(now.getTime() - 1);
+    const { authorizer, asked } = setUp(
+      {
+        malformed: { kind: "malformed" },
+        revoked: known("user:a", { revocation: { time: past, by: "user:a", reason: "LEAKED" } }),
+        expired: known("user:a", { expireTime: now }),
+        early: known("user:a", { notBefore: new Date(now.getTime() + 1) }),
+        elsewhere: known("user:a", { allowedCidrs: ["192.0.2.0/24"] }),
+        ungranted: known("user:a", { grant: { kind: "rules", rules: [] } }),
+      },
+      { "user:a": true },
+    );
+    const texts = ["malformed", "missing", "revoked", "expired", "early", "elsewhere", "ungranted"];
+    const verdicts = await authorizer.batchCheck(
+      texts.map((text) => question(text)),
+      {},
+    );
+    expect(verdicts.map(outcome)).toEqual([
+      "TOKEN_MALFORMED",
+      "TOKEN_UNKNOWN",
+      "TOKEN_REVOKED",
+      "TOKEN_EXPIRED",
+      "TOKEN_NOT_YET_VALID",
+      "NETWORK_NOT_ALLOWED",
+      "NOT_GRANTED",
+    ]);
+    expect(asked).toEqual([]);
+  });
+
+  it("keeps the order of a batch, resolves each text once and never joins different consistency", async () => {
+    const failure = new Failure("DEADLINE_EXCEEDED");
+    const { authorizer, asked, resolvedTexts } = setUp(
+      { a: known("user:a"), b: known("user:b"), c: known("user:c") },
+      { "user:a": true, "user:b": failure, "user:c": false },
+    );
+    const verdicts = await authorizer.batchCheck(
+      [
+        question("c"),
+        question("a", { consistency: "higher" }),
+        question("b"),
+        question("missing"),
+        question("a"),
+        question("a", { consistency: "higher" }),
+      ],
+      { deadline: 5 },
+    );
+    expect(verdicts.map(outcome)).toEqual([
+      "NOT_PERMITTED",
+      "ALLOWED",
+      "DEADLINE_EXCEEDED",
+      "TOKEN_UNKNOWN",
+      "ALLOWED",
+      "ALLOWED",
+    ]);
+    expect(resolvedTexts).toEqual([["c", "a", "b", "missing"]]);
+    expect(
+      asked.map(({ questions, options }) => [options.consistency, options.deadline, questions.map((q) => q.subject)]),
+    ).toEqual([
+      ["minimize-latency", 5, ["user:c", "user:b", "user:a"]],
+      ["higher", 5, ["user:a", "user:a"]],
+    ]);
+  });
+
+  it("introspects without asking OpenFGA and without looking at the grant", async () => {
+    const { authorizer, asked } = setUp({ a: known("user:a", { grant: { kind: "rules", rules: [] } }) }, {});
+    expect(await authorizer.introspect("a", undefined)).toMatchObject({ reason: "ALLOWED" });
+    expect(await authorizer.introspect("missing", undefined)).toEqual({ reason: "TOKEN_UNKNOWN" });
+    expect(asked).toEqual([]);
+  });
+});

@@ -1,0 +1,6 @@
+/** The wall clock, injected so that time is data in tests. */
+export interface Clock {
+  now(): Date;
+}
+
+export const systemClock: Clock = { now: () => new Date() };

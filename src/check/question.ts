@@ -1,0 +1,55 @@
+import { Failure, type FieldViolation } from "../failure/failure.js";
+import { parseAction, parseResource, type Parsed, typeOf } from "../identifier/identifier.js";
+import type { AuthorizationModel, Consistency } from "../openfga/permission-checker.js";
+import { parseAddress } from "../token/network.js";
+import type { Attempt } from "./judge.js";
+
+/** A well-formed question whose type and action the model knows. */
+export interface CheckQuestion extends Attempt {
+  /** As the bearer sent it; not yet looked at. */
+  readonly token: string;
+  readonly consistency: Consistency;
+}
+
+/** The fields of a Check as they arrive. */
+export interface RawQuestion {
+  readonly token: string;
+  readonly resource: string;
+  readonly action: string;
+  /** Empty: not known. */
+  readonly clientIp: string;
+  readonly consistency: Consistency | undefined;
+}
+
+/**
+ * Validates a question before anything is decided, without I/O. All violations are told at once; an unknown type or action is told only for a
+ * question that is otherwise well formed.
+ */
+export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): CheckQuestion | Failure {
+  const violations: FieldViolation[] = [];
+  const take = <T>(field: string, parsed: Parsed<T>): T | undefined => {
+    if (parsed.ok) return parsed.value;
+    violations.push({ field, description: parsed.problem });
+    return undefined;
+  };
+  if (raw.token === "") violations.push({ field: "token", description: "is required" });
+  const resource = take("resource", parseResource(raw.resource));
+  const action = take("action", parseAction(raw.action));
+  const clientAddress = raw.clientIp === "" ? undefined : take("context.client_ip", parseAddress(raw.clientIp));
+  if (raw.consistency === undefined) violations.push({ field: "consistency", description: "is not a known value" });
+  if (violations.length > 0 || resource === undefined || action === undefined || raw.consistency === undefined) {
+    return new Failure("INVALID_FIELD", { violations });
+  }
+  const type = typeOf(resource);
+  if (!model.hasType(type)) {
+    return new Failure("UNKNOWN_TYPE", {
+      violations: [{ field: "resource", description: "its type is not in the authorization model" }],
+    });
+  }
+  if (!model.hasAction(type, action)) {
+    return new Failure("UNKNOWN_ACTION", {
+      violations: [{ field: "action", description: "is not a relation of the resource's type in the authorization model" }],
+    });
+  }
+  return { token: raw.token, resource, action, clientAddress, consistency: raw.consistency };
+}

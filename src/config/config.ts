@@ -1,0 +1,112 @@
+import type { ServiceCaller } from "../access/caller.js";
+import type { ConfiguredCaller } from "../access/service-keys.js";
+import type { SubjectTypes } from "../identifier/identifier.js";
+import type { Pepper } from "../token/pepper.js";
+import type { HostPort } from "./host-port.js";
+import type { ConfigFile, logLevels } from "./schema.js";
+
+/** A port to open. Without TLS it is plaintext on purpose, or loopback. */
+export interface Listener {
+  readonly listen: HostPort;
+  readonly tls?: ListenerTls;
+}
+
+/** PEM texts. */
+export interface ListenerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** When present, every client needs a certificate of these authorities. */
+  readonly clientCa?: string;
+}
+
+export interface DatabaseConfig {
+  readonly url: string;
+  readonly maxConnections: number;
+  readonly prepare: boolean;
+}
+
+export interface OpenFgaConfig {
+  readonly addresses: readonly HostPort[];
+  readonly tls: boolean;
+  readonly auth?: { readonly preshared: string };
+  readonly storeId: string;
+  readonly modelId: string;
+  readonly timeoutMs: number;
+  readonly maxBatch: number;
+}
+
+/** What `migrate` needs. */
+export interface MigrationConfig {
+  readonly log: { readonly level: (typeof logLevels)[number] };
+  readonly database: DatabaseConfig;
+}
+
+/** The checked configuration: meaning, limits and defaults of every value stand in schema.ts. */
+export interface Config extends MigrationConfig {
+  readonly grpc: Listener;
+  readonly http: Listener;
+  readonly metrics: { readonly listen: HostPort };
+  readonly openfga: OpenFgaConfig;
+  readonly tokens: {
+    readonly brand: string;
+    readonly defaultLifetimeMs: number;
+    readonly peppers: readonly Pepper[];
+  };
+  readonly subjects: SubjectTypes;
+  readonly callers: readonly ConfiguredCaller[];
+  readonly dangerouslyDisableCallerAuthentication: boolean;
+  readonly reflection: boolean;
+  readonly drainDelayMs: number;
+  readonly graceMs: number;
+}
+
+/** Gives the values of the file the names and units that the program uses. */
+export function configOf(file: ConfigFile): Config {
+  const { openfga, tokens, subjects } = file;
+  return {
+    ...migrationConfigOf(file),
+    grpc: listenerOf(file.grpc),
+    http: listenerOf(file.http),
+    metrics: { listen: file.metrics.listen },
+    openfga: {
+      addresses: openfga.addresses,
+      tls: openfga.tls,
+      ...(openfga.auth && { auth: openfga.auth }),
+      storeId: openfga.store_id,
+      modelId: openfga.model_id,
+      timeoutMs: openfga.timeout,
+      maxBatch: openfga.max_batch,
+    },
+    tokens: { brand: tokens.brand, defaultLifetimeMs: tokens.default_lifetime, peppers: tokens.peppers },
+    subjects: { user: subjects.user_type, organization: subjects.organization_type },
+    callers: file.callers.map(callerOf),
+    dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
+    reflection: file.reflection,
+    drainDelayMs: file.drain_delay,
+    graceMs: file.grace,
+  };
+}
+
+export function migrationConfigOf({ log, database }: Pick<ConfigFile, "log" | "database">): MigrationConfig {
+  return {
+    log,
+    database: { url: database.url, maxConnections: database.max_connections, prepare: database.prepare },
+  };
+}
+
+function listenerOf({ listen, tls }: ConfigFile["grpc"]): Listener {
+  if (!tls) return { listen };
+  return { listen, tls: { cert: tls.cert, key: tls.key, ...(tls.client_ca && { clientCa: tls.client_ca }) } };
+}
+
+function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
+  const caller: ServiceCaller = {
+    kind: "service",
+    name: entry.name,
+    permissions: new Set(entry.permissions),
+    ...(entry.subjects && { subjects: entry.subjects }),
+    ...(entry.max_lifetime !== undefined && { maxLifetimeMs: entry.max_lifetime }),
+    ...(entry.max_grant && { maxGrant: entry.max_grant }),
+  };
+  return { caller, keySha256: entry.key_sha256 };
+}

@@ -1,0 +1,14 @@
+/** Every default of the configuration file, in the file's own words. */
+export const defaults = {
+  log: { level: "info" },
+  grpc: { listen: "127.0.0.1:9081" },
+  http: { listen: "127.0.0.1:9080" },
+  metrics: { listen: "127.0.0.1:9082" },
+  database: { max_connections: 10, prepare: true },
+  openfga: { tls: false, timeout: "800ms", max_batch: 50 },
+  tokens: { brand: "pw", default_lifetime: "90d" },
+  subjects: { user_type: "user", organization_type: "organization" },
+  reflection: true,
+  drain_delay: "5s",
+  grace: "20s",
+} as const;

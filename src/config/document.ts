@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { childOf, type KeyTree, namesIn, withoutFile } from "./key-tree.js";
+import { nearest } from "./nearest.js";
+import { keyOf, type Problem } from "./problem.js";
+
+/** What YAML and JSON can say. */
+export type Value = string | number | boolean | null | undefined | readonly Value[] | Document;
+
+export interface Document {
+  readonly [key: string]: Value;
+}
+
+export interface ReadDocument {
+  /** Undefined: the file as a whole cannot be understood. */
+  readonly document: Document | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads a YAML or JSON file; what its keys mean is another question. */
+export function readDocument(file: string): ReadDocument {
+  const content = readText(file);
+  if (!content.ok) return { document: undefined, problems: [{ key: file, problem: content.problem }] };
+  const parsed = parseDocument(content.text, { logLevel: "silent" });
+  // Only code and line: the parser's own messages quote the text around, where secrets may stand.
+  const faults = parsed.errors.map(({ code, linePos }) => `is no YAML or JSON: ${code} in line ${linePos?.[0].line}`);
+  const value = faults.length === 0 ? plainValue(parsed) : undefined;
+  if (faults.length === 0 && !isMapping(value)) {
+    faults.push(value === undefined ? "a value that starts with * must stand in quotes" : "must be a mapping");
+  }
+  return {
+    document: isMapping(value) ? value : undefined,
+    problems: faults.map((problem) => ({ key: file, problem })),
+  };
+}
+
+/**
+ * Turns names of files into what they hold, and takes out keys that have no value or do not exist; each of the latter is a problem, as is a
+ * file that cannot be read. A mapping that is required but absent becomes an empty one, so that the keys missing in it are named.
+ */
+export function resolveDocument(
+  document: Document,
+  tree: KeyTree,
+): { readonly document: Document; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+
+  const resolve = (value: Value, type: KeyTree, path: readonly PropertyKey[]): Value => {
+    if (Array.isArray(value)) {
+      const { items } = type;
+      return items ? value.map((entry, index) => resolve(entry, items, [...path, index])) : value;
+    }
+    if (isMapping(value)) return type.properties ? resolveMapping(value, type, path) : value;
+    return type.file && typeof value === "string" ? contentOf(value, path) : value;
+  };
+
+  const resolveMapping = (mapping: Document, type: KeyTree, path: readonly PropertyKey[]): Document => {
+    const resolved: Record<string, Value> = {};
+    for (const key of type.required ?? [])
+      if (childOf(type, key)?.type === "object") resolved[key] = mapping[key] ?? {};
+    for (const [key, value] of Object.entries({ ...mapping, ...resolved })) {
+      if (value === null) continue;
+      const child = childOf(type, key);
+      const secret = withoutFile(key);
+      if (child) {
+        resolved[key] = resolve(value, child, [...path, key]);
+      } else if (secret === undefined || !childOf(type, secret)?.secret) {
+        problems.push({ key: keyOf([...path, key]), problem: unknownKey(key, type) });
+      } else if (mapping[secret] != null) {
+        problems.push({ key: keyOf([...path, key]), problem: `must not stand beside ${secret}` });
+      } else {
+        resolved[secret] = contentOf(value, [...path, key]);
+      }
+    }
+    return resolved;
+  };
+
+  const contentOf = (file: Value, path: readonly PropertyKey[]): string | undefined => {
+    const content =
+      typeof file === "string" ? readText(file) : { ok: false as const, problem: "must be the name of a file" };
+    if (content.ok) return content.text;
+    problems.push({ key: keyOf(path), problem: content.problem });
+    return undefined;
+  };
+
+  return { document: resolveMapping(document, tree, []), problems };
+}
+
+/** Undefined for an alias without an anchor; the error that it throws would repeat it. */
+function plainValue(parsed: ReturnType<typeof parseDocument>): Value {
+  try {
+    return parsed.toJS() ?? {};
+  } catch {
+    return undefined;
+  }
+}
+
+type Text = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: string };
+
+function readText(file: string): Text {
+  try {
+    // Editors and shells end a file with a line feed, which is no part of a secret.
+    return { ok: true, text: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    return { ok: false, problem: `cannot be read: ${code}` };
+  }
+}
+
+export function isMapping(value: Value): value is Document {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function unknownKey(key: string, type: KeyTree): string {
+  const suggestion = nearest(key, namesIn(type));
+  return suggestion === undefined ? "is unknown" : `is unknown; did you mean ${suggestion}?`;
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { fileSchema } from "./schema.js";
+
+/** The keys that the file may have, as data: the part of the schema's JSON Schema that reading a file needs. */
+export interface KeyTree {
+  readonly type?: "object" | "array" | "string" | "boolean" | "integer";
+  readonly properties?: Readonly<Record<string, KeyTree>>;
+  readonly required?: readonly string[];
+  readonly items?: KeyTree;
+  /** May also be given by the name of a file, under the key with `_file` behind it. */
+  readonly secret?: true;
+  /** Is the name of a file. */
+  readonly file?: true;
+}
+
+export const keyTree = z.toJSONSchema(
+  fileSchema({ subjectTypes: { user: "user", organization: "organization" }, authenticationDisabled: false }),
+  { io: "input" },
+) as KeyTree; // JSON Schema has all of these, and schema.ts sets `secret` and `file` to nothing but true
+
+/** The type of a child, if there can be one of this name. */
+export function childOf(tree: KeyTree | undefined, key: string): KeyTree | undefined {
+  const properties = tree?.properties ?? {};
+  return Object.hasOwn(properties, key) ? properties[key] : undefined;
+}
+
+/** All names that may stand in a mapping, those of secret files included. */
+export function namesIn({ properties = {} }: KeyTree): readonly string[] {
+  return Object.entries(properties).flatMap(([name, { secret }]) => (secret ? [name, fileTwin(name)] : [name]));
+}
+
+/** The key under which the name of a file with this secret stands. */
+export function fileTwin(secretKey: string): string {
+  return `${secretKey}_file`;
+}
+
+/** The reverse; undefined for a key of another form. */
+export function withoutFile(key: string): string | undefined {
+  return key.endsWith("_file") ? key.slice(0, -"_file".length) : undefined;
+}

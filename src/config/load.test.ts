@@ -1,0 +1,551 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { selfSigned } from "../../test/kit/transport.js";
+import { configHash } from "./config-hash.js";
+import { keyTree } from "./key-tree.js";
+import { loadConfig, loadMigrationConfig } from "./load.js";
+import { restartKeys } from "./restart-keys.js";
+
+const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+let files = 0;
+function fileOf(content: unknown): string {
+  const file = join(directory, `${files++}.yaml`);
+  writeFileSync(file, typeof content === "string" ? content : stringify(content));
+  return file;
+}
+
+const hash = "a1".repeat(32);
+const otherHash = "b2".repeat(32);
+const key = Buffer.alloc(32, 7).toString("base64");
+const caller = { name: "orders", key_sha256: [hash], permissions: ["check"] };
+const minimal = {
+  database: { url: "postgres://db/patwarden" },
+  openfga: {
+    addresses: ["openfga:8081"],
+    store_id: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    model_id: "01BX5ZZKBKACTAV9WEVGEMMVRZ",
+  },
+  tokens: { peppers: [{ version: 1, key, active: true }] },
+  callers: [caller],
+};
+
+function certificateFiles() {
+  const { cert, key } = selfSigned();
+  return {
+    cert: cert.toString().trimEnd(),
+    key: key.toString().trimEnd(),
+    certFile: fileOf(cert.toString()),
+    keyFile: fileOf(key.toString()),
+  };
+}
+
+const certificate = certificateFiles();
+
+type Tree = { readonly [key: string]: unknown };
+
+/** `minimal` with other values at some paths. */
+function changed(changes: Tree): Tree {
+  const result: Record<string, unknown> = structuredClone(minimal);
+  for (const [path, value] of Object.entries(changes)) {
+    const parts = path.split(".");
+    const last = parts.pop() ?? "";
+    const parent = parts.reduce<Record<string, unknown>>((node, part) => {
+      node[part] ??= {};
+      return node[part] as Record<string, unknown>; // all paths below go through mappings
+    }, result);
+    parent[last] = value;
+  }
+  return result;
+}
+
+const load = (content: unknown, env: NodeJS.ProcessEnv = {}) => loadConfig({ file: fileOf(content), env });
+
+function configOf(content: unknown, env: NodeJS.ProcessEnv = {}) {
+  const loaded = load(content, env);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.config;
+}
+
+function problemsOf(content: unknown, env: NodeJS.ProcessEnv = {}): Tree {
+  const loaded = load(content, env);
+  return loaded.ok ? {} : Object.fromEntries(loaded.problems.map(({ key, problem }) => [key, problem]));
+}
+
+/** Every key of the file that holds a single value or a list, with and without being inside a list. */
+function* leavesOf(tree = keyTree, path: readonly string[] = []): Generator<string> {
+  for (const [key, child] of Object.entries(tree.properties ?? {})) {
+    const below = [...path, key];
+    const inner = child.items ?? child;
+    if (inner.properties && key !== "max_grant") yield* leavesOf(inner, below);
+    else yield below.join(".");
+  }
+}
+
+describe("the configuration file", () => {
+  it("has a default for everything that can have one", () => {
+    expect(configOf(minimal)).toEqual({
+      log: { level: "info" },
+      grpc: { listen: { host: "127.0.0.1", port: 9081 } },
+      http: { listen: { host: "127.0.0.1", port: 9080 } },
+      metrics: { listen: { host: "127.0.0.1", port: 9082 } },
+      database: { url: "postgres://db/patwarden", maxConnections: 10, prepare: true },
+      openfga: {
+        addresses: [{ host: "openfga", port: 8081 }],
+        tls: false,
+        storeId: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        modelId: "01BX5ZZKBKACTAV9WEVGEMMVRZ",
+        timeoutMs: 800,
+        maxBatch: 50,
+      },
+      tokens: {
+        brand: "pw",
+        defaultLifetimeMs: 7_776_000_000,
+        peppers: [{ version: 1, key: Buffer.alloc(32, 7), active: true }],
+      },
+      subjects: { user: "user", organization: "organization" },
+      callers: [{ caller: { kind: "service", name: "orders", permissions: new Set(["check"]) }, keySha256: [hash] }],
+      dangerouslyDisableCallerAuthentication: false,
+      reflection: true,
+      drainDelayMs: 5000,
+      graceMs: 20_000,
+    });
+  });
+
+  /** Key, its value in the file, and where that shows. */
+  const options: readonly [key: string, value: unknown, seen: unknown][] = [
+    ["log.level", "debug", { log: { level: "debug" } }],
+    ["grpc.listen", "[::1]:0", { grpc: { listen: { host: "::1", port: 0 } } }],
+    ["grpc.plaintext", true, {}],
+    [
+      "grpc.tls",
+      { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
+      { grpc: { tls: { cert: certificate.cert, key: certificate.key, clientCa: certificate.cert } } },
+    ],
+    ["http.listen", "127.0.0.1:80", { http: { listen: { host: "127.0.0.1", port: 80 } } }],
+    ["http.plaintext", true, {}],
+    [
+      "http.tls",
+      { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
+      { http: { tls: { cert: certificate.cert, key: certificate.key, clientCa: certificate.cert } } },
+    ],
+    ["metrics.listen", "localhost:1", { metrics: { listen: { host: "localhost", port: 1 } } }],
+    ["metrics.plaintext", true, {}],
+    ["database.url", "postgresql://a:b@c/d", { database: { url: "postgresql://a:b@c/d" } }],
+    ["database.max_connections", 3, { database: { maxConnections: 3 } }],
+    ["database.prepare", false, { database: { prepare: false } }],
+    ["openfga.addresses", ["a:1", "[::1]:2"], { openfga: { addresses: [{ host: "a" }, { host: "::1" }] } }],
+    ["openfga.tls", true, { openfga: { tls: true } }],
+    ["openfga.auth.preshared", "k", { openfga: { auth: { preshared: "k" } } }],
+    ["openfga.store_id", "01BX5ZZKBKACTAV9WEVGEMMVRZ", { openfga: { storeId: "01BX5ZZKBKACTAV9WEVGEMMVRZ" } }],
+    ["openfga.model_id", "01ARZ3NDEKTSV4RRFFQ69G5FAV", { openfga: { modelId: "01ARZ3NDEKTSV4RRFFQ69G5FAV" } }],
+    ["openfga.timeout", "2s", { openfga: { timeoutMs: 2000 } }],
+    ["openfga.max_batch", 100, { openfga: { maxBatch: 100 } }],
+    ["tokens.brand", "acme", { tokens: { brand: "acme" } }],
+    ["tokens.default_lifetime", "10y", { tokens: { defaultLifetimeMs: 315_576_000_000 } }],
+    [
+      "tokens.peppers",
+      [
+        { version: 1, key },
+        { version: 2, key: Buffer.alloc(40).toString("base64"), active: true },
+      ],
+      {
+        tokens: {
+          peppers: [
+            { version: 1, active: false },
+            { version: 2, key: Buffer.alloc(40), active: true },
+          ],
+        },
+      },
+    ],
+    ["subjects.user_type", "person", { subjects: { user: "person" } }],
+    ["subjects.organization_type", "tenant", { subjects: { organization: "tenant" } }],
+    [
+      "callers",
+      [
+        {
+          name: "shop",
+          key_sha256: [hash, otherHash],
+          permissions: ["tokens.read", "tokens.impersonate"],
+          subjects: ["user:*", "organization:acme"],
+          max_lifetime: "1d",
+          max_grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+        },
+      ],
+      {
+        callers: [
+          {
+            caller: {
+              name: "shop",
+              permissions: new Set(["tokens.read", "tokens.impersonate"]),
+              subjects: ["user:", "organization:acme"],
+              maxLifetimeMs: 86_400_000,
+              maxGrant: { kind: "rules", rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+            },
+            keySha256: [hash, otherHash],
+          },
+        ],
+      },
+    ],
+    ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
+    ["reflection", false, { reflection: false }],
+    ["drain_delay", "0s", { drainDelayMs: 0 }],
+    ["grace", "1m", { graceMs: 60_000 }],
+  ];
+
+  it.each(options)("takes %s", (path, value, seen) => {
+    expect(configOf(changed({ [path]: value }))).toMatchObject(seen as object);
+  });
+
+  it("has no key that the table above leaves out", () => {
+    const told = options.map(([path]) => path);
+    expect(
+      [...leavesOf()].filter((leaf) => !told.some((path) => leaf === path || leaf.startsWith(`${path}.`))),
+    ).toEqual([]);
+  });
+
+  it("may be JSON", () => {
+    expect(load(JSON.stringify(minimal)).ok).toBe(true);
+  });
+
+  it.each([
+    ["0.0.0.0:9081", { plaintext: true }],
+    ["[::]:9081", { tls: { cert: certificate.certFile, key: certificate.keyFile } }],
+  ])("admits a port beyond loopback (%s) with %j", (listen, protection) => {
+    expect(problemsOf({ ...minimal, grpc: { listen, ...protection } })).toEqual({});
+  });
+
+  it("tells everything that is wrong at once, by key and never with a value", () => {
+    const wrong = {
+      grpc: { listen: "0.0.0.0:9081", plaintex: true },
+      http: { listen: "canary", tls: { cert: fileOf("canary"), key: join(directory, "missing") } },
+      metrics: { listen: ":9082" },
+      database: { url: "mysql://canary", max_connections: 0, prepare: "canary" },
+      openfga: {
+        addresses: ["http://canary:8081"],
+        store_id: "01arz3ndektsv4rrffq69g5fav",
+        auth: {},
+        timeout: "0s",
+        max_batch: -1,
+      },
+      tokens: {
+        brand: "Canary",
+        default_lifetime: 90,
+        peppers: [
+          { version: 1, key: "canary", active: true },
+          { version: 1, key: key.slice(0, -4), active: true },
+        ],
+      },
+      subjects: { user_type: "organization" },
+      callers: [
+        { name: "Canary", key_sha256: [hash, hash.toUpperCase(), hash], permissions: ["check", "canary"] },
+        { name: "b", key_sha256: [hash], permissions: [], subjects: ["group:canary", "user:*x"], max_lifetime: "11y" },
+        {
+          name: "b",
+          key_sha256: [],
+          permissions: ["check"],
+          max_grant: { full: true, rules: [{ actions: ["a"], resources: ["*"] }] },
+        },
+      ],
+      reflection: "yes",
+      grace: "-1s",
+      canary: { x: 1 },
+    };
+    const problems = problemsOf(wrong);
+    expect(Object.keys(problems).sort()).toEqual(
+      [
+        "callers",
+        "callers[0].key_sha256",
+        "callers[0].key_sha256[1]",
+        "callers[0].name",
+        "callers[0].permissions[1]",
+        "callers[1].max_lifetime",
+        "callers[1].permissions",
+        "callers[1].subjects[0]",
+        "callers[1].subjects[1]",
+        "callers[2].key_sha256",
+        "callers[2].max_grant.rules",
+        "canary",
+        "database.max_connections",
+        "database.prepare",
+        "database.url",
+        "grace",
+        "grpc.plaintex",
+        "grpc.plaintext",
+        "http.listen",
+        "http.tls.cert",
+        "http.tls.key",
+        "metrics.listen",
+        "openfga.addresses[0]",
+        "openfga.auth.preshared",
+        "openfga.max_batch",
+        "openfga.model_id",
+        "openfga.store_id",
+        "openfga.timeout",
+        "reflection",
+        "subjects.organization_type",
+        "tokens.brand",
+        "tokens.default_lifetime",
+        "tokens.peppers",
+        "tokens.peppers[0].key",
+        "tokens.peppers[1].key",
+      ].sort(),
+    );
+    expect(Object.values(problems).join("\n")).not.toMatch(/canary/i);
+  });
+
+  it.each<[Tree, Tree]>([
+    [{ "openfga.model_id": undefined }, { "openfga.model_id": "is required" }],
+    [{ "openfga.model_id": null }, { "openfga.model_id": "is required" }],
+    [
+      { openfga: null },
+      { "openfga.addresses": "is required", "openfga.store_id": "is required", "openfga.model_id": "is required" },
+    ],
+    [{ openfga: 5 }, { openfga: "must be a mapping" }],
+    [{ "grpc.plaintex": true }, { "grpc.plaintex": "is unknown; did you mean plaintext?" }],
+    [{ "database.url_fil": "x" }, { "database.url_fil": "is unknown; did you mean url_file?" }],
+    [{ max_staleness: "5s" }, { max_staleness: "is unknown" }],
+    [{ "grpc.listen": "0.0.0.0:1" }, { "grpc.plaintext": "must be true to listen beyond loopback without tls" }],
+    [{ "metrics.listen": "0.0.0.0:1" }, { "metrics.plaintext": "must be true to listen beyond loopback without tls" }],
+    [
+      { "http.tls": { cert: certificate.certFile, key: certificateFiles().keyFile } },
+      { "http.tls": "must be PEM files of which key fits cert" },
+    ],
+    [
+      { "http.tls": { cert: certificate.certFile, key: certificate.keyFile }, "http.plaintext": true },
+      { "http.plaintext": "must not be true beside tls" },
+    ],
+    [{ "tokens.peppers": [{ version: 1, key }] }, { "tokens.peppers": "must have exactly one active entry" }],
+    [{ "tokens.peppers": [] }, { "tokens.peppers": "must have exactly one active entry" }],
+    [{ callers: [] }, { callers: "must have an entry, or nobody can call" }],
+    [{ callers: [caller, { ...caller, key_sha256: [otherHash] }] }, { callers: "must not have the same name twice" }],
+    [{ callers: [caller, { ...caller, name: "b" }] }, { callers: "must not have the same key_sha256 twice" }],
+    [{ callers: [{ ...caller, key_sha256: [hash, hash] }] }, { callers: "must not have the same key_sha256 twice" }],
+    [
+      { callers: [{ ...caller, name: "a".repeat(64) }] },
+      { "callers[0].name": "must be 1 to 63 of a-z 0-9 -, no dash first" },
+    ],
+    [
+      { callers: [{ ...caller, permissions: ["chek"] }] },
+      {
+        "callers[0].permissions[0]":
+          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.impersonate, tokens.claims, admin",
+      },
+    ],
+    [
+      { "subjects.user_type": "person", callers: [{ ...caller, subjects: ["user:*", "person:*"] }] },
+      { "callers[0].subjects[0]": "must be person:*, organization:* or a subject of these types" },
+    ],
+    [
+      {
+        dangerously_disable_caller_authentication: true,
+        callers: [],
+        "http.listen": "0.0.0.0:1",
+        "http.plaintext": true,
+      },
+      { "http.listen": "must be loopback while dangerously_disable_caller_authentication is true" },
+    ],
+  ])("given %j says %j", (changes, problems) => {
+    expect(problemsOf(changed(changes))).toEqual(problems);
+  });
+
+  it.each([
+    ["31 bytes", Buffer.alloc(31).toString("base64")],
+    ["another alphabet", Buffer.alloc(32, 255).toString("base64url")],
+    ["a stray character", `${key.slice(0, 10)}!${key.slice(10)}`],
+  ])("refuses a pepper of %s", (_, wrong) => {
+    const peppers = [{ version: 1, key: wrong, active: true }];
+    expect(problemsOf(changed({ "tokens.peppers": peppers }))).toEqual({
+      "tokens.peppers[0].key": "must be base64 of at least 32 bytes",
+    });
+  });
+
+  it.each([
+    ["a: [", /BAD_COLLECTION|MISSING_CHAR|in line 1/],
+    ["database: {url: postgres://canary}\ndatabase: 1", /DUPLICATE_KEY in line 2/],
+    ["openfga: {auth: {preshared: *canary}}", /must stand in quotes/],
+    ["- canary", /must be a mapping/],
+    ["canary", /must be a mapping/],
+  ])("that reads %j is refused without being quoted", (content, problem) => {
+    const [text] = Object.values(problemsOf(content));
+    expect(text).toMatch(problem);
+    expect(text).not.toContain("canary");
+  });
+
+  it("must exist when it is named", () => {
+    const file = join(directory, "nowhere.yaml");
+    expect(loadConfig({ file, env: {} })).toEqual({
+      ok: false,
+      problems: [{ key: file, problem: "cannot be read: ENOENT" }],
+    });
+  });
+});
+
+describe("secrets in files", () => {
+  it("are read without the line feed at their end", () => {
+    const content = changed({
+      database: { url_file: fileOf("postgres://u:p@db/x\n") },
+      "openfga.auth": { preshared_file: fileOf("key") },
+      "tokens.peppers": [{ version: 1, key_file: fileOf(`${key}\r\n`), active: true }],
+    });
+    expect(configOf(content)).toMatchObject({
+      database: { url: "postgres://u:p@db/x" },
+      openfga: { auth: { preshared: "key" } },
+      tokens: { peppers: [{ key: Buffer.alloc(32, 7) }] },
+    });
+  });
+
+  it("are told by key when they are missing, empty, no text or given twice", () => {
+    const content = changed({
+      "database.url_file": fileOf("postgres://other/x"),
+      "openfga.auth": { preshared_file: fileOf("\n") },
+      "tokens.peppers": [
+        { version: 1, key_file: join(directory, "nowhere"), active: true },
+        { version: 2, key_file: 5 },
+      ],
+    });
+    expect(problemsOf(content)).toEqual({
+      "database.url_file": "must not stand beside url",
+      "openfga.auth.preshared": "must not be empty",
+      "tokens.peppers[0].key_file": "cannot be read: ENOENT",
+      "tokens.peppers[1].key_file": "must be the name of a file",
+    });
+  });
+});
+
+describe("PATWARDEN_ variables", () => {
+  it("take the place of what the file says", () => {
+    const env = {
+      PATWARDEN_DATABASE_URL: "postgres://env/x",
+      PATWARDEN_DATABASE_MAX_CONNECTIONS: "7",
+      PATWARDEN_DATABASE_PREPARE: "false",
+      PATWARDEN_OPENFGA_ADDRESSES: "a:1, b:2",
+      PATWARDEN_OPENFGA_AUTH_PRESHARED: "123",
+      PATWARDEN_OPENFGA_TLS: "true",
+      PATWARDEN_DRAIN_DELAY: "1s",
+    };
+    expect(configOf(minimal, env)).toMatchObject({
+      database: { url: "postgres://env/x", maxConnections: 7, prepare: false },
+      openfga: {
+        addresses: [
+          { host: "a", port: 1 },
+          { host: "b", port: 2 },
+        ],
+        auth: { preshared: "123" },
+        tls: true,
+      },
+      drainDelayMs: 1000,
+    });
+  });
+
+  it("can name a file of a secret, and replace one that the file names", () => {
+    const content = changed({ database: { url_file: fileOf("postgres://file/x") } });
+    expect(configOf(content, { PATWARDEN_DATABASE_URL: "postgres://env/x" }).database.url).toBe("postgres://env/x");
+    const env = { PATWARDEN_DATABASE_URL_FILE: fileOf("postgres://env-file/x") };
+    expect(configOf(minimal, env).database.url).toBe("postgres://env-file/x");
+  });
+
+  it("are told by key and without value when wrong, by name when unknown", () => {
+    const env = {
+      PATWARDEN_DATABASE_MAX_CONNECTIONS: "canary",
+      PATWARDEN_DATABASE_PREPARE: "1",
+      PATWARDEN_DATABSE_URL: "canary",
+      PATWARDEN_CALLERS: "canary",
+    };
+    expect(problemsOf(minimal, env)).toEqual({
+      "database.max_connections": "must be a number",
+      "database.prepare": "must be true or false",
+      PATWARDEN_DATABSE_URL: "is unknown; did you mean PATWARDEN_DATABASE_URL?",
+      PATWARDEN_CALLERS: "is unknown",
+    });
+  });
+
+  it.each([
+    "PATWARDEN_TEST_DATABASE_URL",
+    "PATWARDEN_SERVICE_HOST",
+    "PATWARDEN_SERVICE_PORT",
+    "PATWARDEN_SERVICE_PORT_GRPC",
+    "PATWARDEN_PORT",
+    "PATWARDEN_PORT_9081_TCP",
+    "PATWARDEN_PORT_9081_TCP_ADDR",
+    "PATWARDEN_HTTP_SERVICE_HOST",
+    "OTHER_VARIABLE",
+  ])("%s is none of ours", (name) => {
+    expect(problemsOf(minimal, { [name]: "tcp://10.0.0.1:9081" })).toEqual({});
+  });
+
+  it("count as absent when empty", () => {
+    expect(configOf(minimal, { PATWARDEN_DATABASE_URL: "" }).database.url).toBe("postgres://db/patwarden");
+  });
+
+  it("do not paper over a section that is no mapping", () => {
+    expect(problemsOf(changed({ grpc: 5 }), { PATWARDEN_GRPC_LISTEN: "127.0.0.1:1" })).toEqual({
+      grpc: "must be a mapping",
+    });
+  });
+});
+
+describe("the configuration of migrate", () => {
+  it("needs the database only and leaves other secrets alone", () => {
+    const file = fileOf({
+      database: minimal.database,
+      openfga: { auth: { preshared_file: join(directory, "nowhere") } },
+    });
+    expect(loadMigrationConfig({ file, env: {} })).toEqual({
+      ok: true,
+      config: {
+        log: { level: "info" },
+        database: { url: "postgres://db/patwarden", maxConnections: 10, prepare: true },
+      },
+    });
+  });
+
+  it("can come from the environment alone", () => {
+    expect(loadMigrationConfig({ env: { PATWARDEN_DATABASE_URL: "postgres://db/x" } })).toMatchObject({ ok: true });
+  });
+
+  it("tells a missing database and unknown keys", () => {
+    expect(loadMigrationConfig({ file: fileOf({ databse: {} }), env: {} })).toEqual({
+      ok: false,
+      problems: [
+        { key: "databse", problem: "is unknown; did you mean database?" },
+        { key: "database.url", problem: "is required" },
+      ],
+    });
+  });
+});
+
+describe("a change of configuration", () => {
+  it("of callers needs no restart", () => {
+    const next = configOf(changed({ callers: [caller, { ...caller, name: "b", key_sha256: [otherHash] }] }));
+    expect(restartKeys(configOf(minimal), next)).toEqual([]);
+  });
+
+  it("of anything else does, and is told by its key", () => {
+    const next = configOf(
+      changed({ "openfga.timeout": "1s", drain_delay: "1s", "tokens.peppers": [{ version: 2, key, active: true }] }),
+    );
+    expect(restartKeys(configOf(minimal), next)).toEqual(["openfga", "tokens", "drain_delay"]);
+  });
+
+  it.each<Tree>([
+    { "database.url": "postgres://db:password@db/patwarden" },
+    { "openfga.auth.preshared": "k" },
+    { "tokens.peppers": [{ version: 1, key: Buffer.alloc(32, 8).toString("base64"), active: true }] },
+    { callers: [{ ...caller, permissions: ["check", "introspect"] }] },
+    { grace: "1s" },
+  ])("of %j shows in the hash", (changes) => {
+    expect(configHash(configOf(changed(changes)))).not.toBe(configHash(configOf(minimal)));
+  });
+
+  it("of the order of permissions, or of nothing, does not", () => {
+    const ordered = (permissions: readonly string[]) =>
+      configHash(configOf(changed({ callers: [{ ...caller, permissions }] })));
+    expect(ordered(["check", "introspect"])).toBe(ordered(["introspect", "check"]));
+    expect(ordered(["check"])).toMatch(/^[0-9a-f]{16}$/);
+  });
+});

@@ -1,0 +1,169 @@
+import { z } from "zod";
+import { permissions } from "../access/caller.js";
+import type { SubjectTypes } from "../identifier/identifier.js";
+import { defaults } from "./defaults.js";
+import { duration, grant, hostPort, listener, pepperKey, plainListener, subjectScope, text, ulid } from "./values.js";
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+/** What some checks depend on elsewhere in the file. */
+export interface FileContext {
+  readonly subjectTypes: SubjectTypes;
+  readonly authenticationDisabled: boolean;
+}
+
+export type ConfigFile = z.output<ReturnType<typeof fileSchema>>;
+
+const lifetime = duration("1s", "10y");
+
+const typeName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model");
+
+export const subjectsSchema = z
+  .object({
+    user_type: typeName.default(defaults.subjects.user_type),
+    organization_type: typeName.default(defaults.subjects.organization_type),
+  })
+  .refine((types) => types.user_type !== types.organization_type, {
+    error: "must differ from user_type",
+    path: ["organization_type"],
+  });
+
+/**
+ * The configuration file, in its own words. A value marked `secret` may also be given as the name of a file, under the key with `_file`
+ * behind it; one marked `file` is always the name of a file. Both hold the file's content when they come here.
+ */
+export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext) {
+  return z.object({
+    /** One JSON object a line, on stderr. */
+    log: z.object({ level: z.enum(logLevels).default(defaults.log.level) }).prefault({}),
+
+    /** The gRPC port. */
+    grpc: listener(defaults.grpc.listen, { loopbackOnly: authenticationDisabled }).prefault({}),
+    /** Connect, gRPC-Web, JSON and `/livez`, `/readyz`. */
+    http: listener(defaults.http.listen, { loopbackOnly: authenticationDisabled }).prefault({}),
+    /** Prometheus metrics at `/metrics`. They name no token, subject or resource. */
+    metrics: plainListener(defaults.metrics.listen).prefault({}),
+
+    database: z.object({
+      /** `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`. */
+      url: text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgres://").meta({ secret: true }),
+      /** Of one process, 1 to 1,000. */
+      max_connections: z.int().min(1).max(1000).default(defaults.database.max_connections),
+      /** Named prepared statements: faster, but a pooler in transaction mode needs `false`. */
+      prepare: z.boolean().default(defaults.database.prepare),
+    }),
+
+    openfga: z.object({
+      /** gRPC addresses of one cluster, 1 to 16. */
+      addresses: z.array(hostPort).refine(...entries(1, 16)),
+      /** Whether OpenFGA is spoken to by TLS, checked against the system's authorities. */
+      tls: z.boolean().default(defaults.openfga.tls),
+      /** Absent: OpenFGA asks for no credential. */
+      auth: z.object({ preshared: text.meta({ secret: true }) }).optional(),
+      store_id: ulid,
+      /** The model that every question is asked of; a new model is taken up by changing this. */
+      model_id: ulid,
+      /** Of one call with its retry, 10ms to 60s. */
+      timeout: duration("10ms", "60s").prefault(defaults.openfga.timeout),
+      /** Questions in one BatchCheck, 1 to 500; at most what OpenFGA's own OPENFGA_MAX_CHECKS_PER_BATCH_CHECK (50) admits. */
+      max_batch: z.int().min(1).max(500).default(defaults.openfga.max_batch),
+    }),
+
+    tokens: z.object({
+      /** First part of every secret: of a token `<brand>_pat_…`. Changing it makes all earlier secrets malformed. */
+      brand: text
+        .regex(/^[a-z][a-z0-9]{1,9}$/, "must be 2 to 10 of a-z 0-9, a letter first")
+        .default(defaults.tokens.brand),
+      /** Lifetime of a token for which none is asked, 1s to 10y. */
+      default_lifetime: lifetime.prefault(defaults.tokens.default_lifetime),
+      /** The active one makes new secrets, all recognize theirs. Whoever loses them has no valid token left. */
+      peppers: z
+        .array(
+          z.object({
+            /** 1 to 32,767; never used again for another key. */
+            version: z.int().min(1).max(32_767),
+            /** Base64 of at least 32 random bytes. */
+            key: pepperKey.meta({ secret: true }),
+            active: z.boolean().default(false),
+          }),
+        )
+        .refine(...allDifferent("version"))
+        .refine((peppers) => peppers.filter((pepper) => Object(pepper).active === true).length === 1, {
+          error: "must have exactly one active entry",
+          when: isList,
+        }),
+    }),
+
+    /** OpenFGA types that tokens act as. */
+    subjects: subjectsSchema.prefault({}),
+
+    /** Services that may call. */
+    callers: z
+      .array(
+        z.object({
+          name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, no dash first"),
+          /** Lower-case hex SHA-256 of its key; two while a key is being changed. */
+          key_sha256: z
+            .array(text.regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"))
+            .refine(...entries(1, 2)),
+          permissions: z.array(z.enum(permissions)).refine(...entries(1, permissions.length)),
+          /** The only subjects whose tokens it may create, see and revoke: `user:*`, `organization:acme`, up to 1,000. Absent: all. */
+          subjects: z
+            .array(subjectScope(subjectTypes))
+            .refine(...entries(1, 1000))
+            .optional(),
+          /** Longest lifetime of a token that it creates, 1s to 10y; it can then create none that never expires. */
+          max_lifetime: lifetime.optional(),
+          /** What a token that it creates may do at most, written as in CreateToken. */
+          max_grant: grant.optional(),
+        }),
+      )
+      .refine((callers) => callers.length > 0 || authenticationDisabled, {
+        error: "must have an entry, or nobody can call",
+        when: isList,
+      })
+      .refine(...allDifferent("name"))
+      // Also within one caller: the same key twice is a change of keys that has not happened.
+      .refine(...allDifferent("key_sha256"))
+      .prefault([]),
+
+    /** Makes everybody who reaches a port an administrator. Both ports must then listen on loopback only. */
+    dangerously_disable_caller_authentication: z.boolean().default(false),
+
+    /** Whether the ports describe the API to clients such as grpcurl. */
+    reflection: z.boolean().default(defaults.reflection),
+    /** How long the process goes on serving after it has said that it will stop, 0s to 5m: as long as balancers need to hear of it. */
+    drain_delay: duration("0s", "5m").prefault(defaults.drain_delay),
+    /** How long calls that are running may then take to end, 0s to 10m. */
+    grace: duration("0s", "10m").prefault(defaults.grace),
+  });
+}
+
+/** Runs on a list that is otherwise faulty too, so that all problems are told at once: its entries may be anything. */
+type ListRefinement = [
+  check: (entries: readonly unknown[]) => boolean,
+  params: { readonly error: string; readonly when: typeof isList },
+];
+
+/** Zod's own `min` and `max` end the search for other problems. */
+function entries(min: number, max: number): ListRefinement {
+  return [
+    ({ length }) => length >= min && length <= max,
+    { error: `must have ${min} to ${max} entries`, when: isList },
+  ];
+}
+
+/** Holds when nothing under this key of the entries comes twice. */
+function allDifferent(key: string): ListRefinement {
+  return [
+    (entries) => {
+      const values = entries.flatMap((entry) => Object(entry)[key] ?? []);
+      return new Set(values).size === values.length;
+    },
+    { error: `must not have the same ${key} twice`, when: isList },
+  ];
+}
+
+function isList({ value }: z.core.ParsePayload): boolean {
+  return Array.isArray(value);
+}

@@ -1,0 +1,118 @@
+import { createSecureContext } from "node:tls";
+import { z } from "zod";
+import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
+import { parseGrant } from "../token/grant.js";
+import { durationMs } from "./duration.js";
+import { isLoopback, parseHostPort } from "./host-port.js";
+
+/*
+ * The kinds of values that the configuration file is made of. Problems say what would be right and never repeat the value, which may be a
+ * secret in the wrong place.
+ */
+
+export const text = z.string().min(1, "must not be empty");
+
+export const hostPort = text.transform((value, context) => {
+  const parsed = parseHostPort(value);
+  if (parsed.ok) return parsed.value;
+  context.addIssue(parsed.problem);
+  return z.NEVER;
+});
+
+export const ulid = text.regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID: 26 upper-case letters and digits");
+
+/** Milliseconds, from and to these durations. */
+export function duration(min: string, max: string) {
+  const minMs = durationMs(min) ?? 0;
+  const maxMs = durationMs(max) ?? 0;
+  return text.transform((value, context) => {
+    const valueMs = durationMs(value);
+    if (valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs) return valueMs;
+    context.addIssue(`must be a duration from ${min} to ${max}, such as 800ms, 5s, 10m, 1h, 90d, 1y`);
+    return z.NEVER;
+  });
+}
+
+export const pepperKey = text.transform((base64, context) => {
+  const bytes = Buffer.from(base64, "base64");
+  // Buffer skips what is no base64; coming out the same proves that nothing was skipped.
+  if (bytes.length >= 32 && bytes.toString("base64") === base64) return bytes;
+  context.addIssue("must be base64 of at least 32 bytes");
+  return z.NEVER;
+});
+
+/** As CreateToken takes it. */
+export const grant = z
+  .object({
+    full: z.boolean().default(false),
+    rules: z.array(z.object({ actions: z.array(z.string()), resources: z.array(z.string()) })).default([]),
+  })
+  .transform((value, context) => {
+    const parsed = parseGrant(value);
+    if (parsed.ok) return parsed.grant;
+    for (const { field, description } of parsed.violations) {
+      context.addIssue({ code: "custom", message: description, path: field === "" ? [] : [field] });
+    }
+    return z.NEVER;
+  });
+
+/** `user:*` and the like become prefixes that end in `:`, as `ServiceCaller.subjects` has them. */
+export function subjectScope(types: SubjectTypes) {
+  return text.transform((value, context) => {
+    for (const type of [types.user, types.organization]) if (value === `${type}:*`) return `${type}:`;
+    const parsed = parseSubject(value, types);
+    if (parsed.ok) return parsed.value.name as string;
+    context.addIssue(`must be ${types.user}:*, ${types.organization}:* or a subject of these types`);
+    return z.NEVER;
+  });
+}
+
+const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file" }).meta({ file: true });
+
+const tls = z
+  .object({
+    /** Certificate and intermediates. */
+    cert: pem,
+    key: pem,
+    /** Authorities whose client certificates are admitted; then every client needs one. Absent: none is asked for. */
+    client_ca: pem.optional(),
+  })
+  .refine(
+    ({ cert, key, client_ca }) => {
+      try {
+        createSecureContext({ cert, key, ca: client_ca });
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    { error: "must be PEM files of which key fits cert" },
+  );
+
+/** A port without TLS of its own. */
+export function plainListener(defaultListen: string) {
+  return z
+    .object({ listen: hostPort.prefault(defaultListen), plaintext: z.boolean().default(false) })
+    .refine(({ listen, plaintext }) => plaintext || isLoopback(listen), beyondLoopback);
+}
+
+export function listener(defaultListen: string, { loopbackOnly }: { readonly loopbackOnly: boolean }) {
+  return z
+    .object({
+      listen: hostPort
+        .refine((listen) => !loopbackOnly || isLoopback(listen), {
+          error: "must be loopback while dangerously_disable_caller_authentication is true",
+        })
+        .prefault(defaultListen),
+      tls: tls.optional(),
+      /** Admits a port beyond loopback without TLS, for example behind a mesh that encrypts. */
+      plaintext: z.boolean().default(false),
+    })
+    .refine(({ listen, tls, plaintext }) => tls !== undefined || plaintext || isLoopback(listen), beyondLoopback)
+    .refine(({ tls, plaintext }) => tls === undefined || !plaintext, {
+      error: "must not be true beside tls",
+      path: ["plaintext"],
+    });
+}
+
+const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };

@@ -1,0 +1,448 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import https from "node:https";
+import net from "node:net";
+import tls from "node:tls";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { afterEach, describe, expect, it } from "vitest";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { Health } from "#third-party/grpc/health/v1/health_pb.js";
+import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.js";
+import { postJson } from "../../test/kit/ports.js";
+import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
+import { type Handlers, implement } from "../rpc/service.js";
+import { type HttpListenerOptions, startHttpListener } from "./http-listener.js";
+
+const { check } = AuthorizationService.method;
+const checkPath = "/patwarden.v1.AuthorizationService/Check";
+const keys = selfSigned();
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+interface Parts extends Partial<HttpListenerOptions> {
+  readonly check?: Handlers<typeof AuthorizationService>["check"];
+  readonly watch?: Handlers<typeof Health>["watch"];
+  readonly info?: Handlers<typeof ServerReflection>["serverReflectionInfo"];
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+async function start({
+  check,
+  watch,
+  info,
+  ...options
+}: Parts = {}): Promise<{ both: BothPorts; origin: string; port: number }> {
+  const both = await startBothPorts(
+    [
+      implement(AuthorizationService, {
+        check: check ?? (async ({ token }) => ({ subject: token })),
+        batchCheck: async () => ({}),
+        introspect: async () => ({}),
+      }),
+      implement(Health, { check: async () => ({}), list: async () => ({}), watch: watch ?? nothing }),
+      implement(ServerReflection, { serverReflectionInfo: info ?? nothing }),
+    ],
+    options,
+  );
+  ends.push(both.stop);
+  const port = Number(both.http.address.split(":")[1]);
+  const origin = options.tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
+  return { both, origin, port };
+}
+
+/** All that a peer sends until it closes; a reset counts as a close. */
+async function received(socket: net.Socket): Promise<string> {
+  let text = "";
+  socket.setEncoding("utf8");
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  socket.on("error", () => undefined);
+  await once(socket, "close");
+  return text;
+}
+
+describe("the HTTP listener", () => {
+  it("answers 404 in the shape of a Connect error to a path that nobody has", async () => {
+    const { origin } = await start();
+    for (const path of ["/", "/livez/", "/patwarden.v1.AuthorizationService/Nope", "//livez"]) {
+      const response = await fetch(origin + path, { method: "POST" });
+      expect(response.status).toBe(404);
+      expect(await response.json()).toEqual({ code: "unimplemented", message: "no such path" });
+    }
+  });
+
+  it("serves HEAD where GET is, and names the methods of a path asked for another", async () => {
+    const { origin } = await start();
+    expect((await fetch(`${origin}/livez`, { method: "HEAD" })).status).toBe(200);
+    const response = await fetch(`${origin}/livez`, { method: "POST" });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET"]);
+  });
+
+  it("answers 500 with a fixed text when a route throws, and lives on", async () => {
+    const handle = (): never => {
+      throw new Error("secret");
+    };
+    const { origin, both } = await start({ routes: [{ method: "GET", path: "/broken", handle }] });
+    const response = await fetch(`${origin}/broken`);
+    expect([response.status, await response.json()]).toEqual([500, { code: "internal", message: "internal error" }]);
+    expect(both.defects).toMatchObject([{ message: "secret" }]);
+    expect(await postJson(origin, check, "{}", {})).toMatchObject({ ok: true });
+  });
+
+  it("survives a route that writes after its end", async () => {
+    const { origin, both } = await start({
+      routes: [
+        {
+          method: "GET",
+          path: "/twice",
+          handle(_request, response) {
+            response.end("a");
+            response.write("b");
+          },
+        },
+      ],
+    });
+    expect(await (await fetch(`${origin}/twice`)).text()).toBe("a");
+    expect(both.defects).toMatchObject([{ code: "ERR_STREAM_WRITE_AFTER_END" }]);
+  });
+
+  it("answers 431 to headers over 16 KiB", async () => {
+    const { origin } = await start();
+    const headers = { "x-long": "x".repeat(17 * 1024) };
+    expect((await fetch(`${origin}/livez`, { headers })).status).toBe(431);
+  });
+
+  it("rejects when the port is taken", async () => {
+    const { both } = await start();
+    const rpc = { handle: () => false, abort: () => undefined };
+    await expect(startHttpListener({ listen: both.http.address, routes: [], rpc })).rejects.toThrow("EADDRINUSE");
+  });
+
+  it("listens on IPv6", async () => {
+    const rpc = { handle: () => false, abort: () => undefined };
+    const listener = await startHttpListener({ listen: "[::1]:0", routes: [], rpc }).catch(
+      (e: { code: string }) => e.code,
+    );
+    if (listener === "EADDRNOTAVAIL") return; // a machine without IPv6
+    if (typeof listener === "string") throw new Error(listener);
+    expect(listener.address).toMatch(/^\[::1\]:[1-9]\d*$/);
+    expect((await fetch(`http://${listener.address}/`)).status).toBe(404);
+    await listener.drain(1000);
+  });
+});
+
+describe.each([
+  ["HTTP/1.1 in the clear", undefined],
+  ["HTTP/1.1 over TLS", keys],
+])("%s", (_name, tlsKeys) => {
+  const connect = async (port: number): Promise<net.Socket> => {
+    const socket = tlsKeys
+      ? tls.connect({ port, host: "127.0.0.1", servername: "localhost", ca: keys.cert, ALPNProtocols: ["http/1.1"] })
+      : net.connect(port, "127.0.0.1");
+    await once(socket, tlsKeys ? "secureConnect" : "connect");
+    ends.push(() => socket.destroy());
+    return socket;
+  };
+  const withTls = tlsKeys && { tls: tlsKeys };
+
+  it.each([
+    ["its headers", { headersMs: 50, checkMs: 20 }, "POST / HTTP/1.1\r\nHost: a\r\n"],
+    [
+      "its body",
+      { requestMs: 50, headersMs: 50, checkMs: 20 },
+      `POST ${checkPath} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+    ],
+    ["anything at all", { headersMs: 50, checkMs: 20 }, ""],
+  ])("closes a connection that never finishes %s", async (_what, timeouts, text) => {
+    const { port } = await start({ timeouts, ...withTls });
+    const socket = await connect(port);
+    if (text) socket.write(text);
+    expect(await received(socket)).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it("closes a connection that rests between requests", async () => {
+    const { port } = await start({ timeouts: { keepAliveMs: 50 }, ...withTls });
+    const socket = await connect(port);
+    socket.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(await received(socket)).toMatch(/^HTTP\/1\.1 200 .*ok$/s);
+  });
+
+  it("lets a running call finish while it drains and closes its kept-alive connection", async () => {
+    let finish: (() => void) | undefined;
+    let started: (() => void) | undefined;
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const { port, both } = await start({
+      ...withTls,
+      check: () =>
+        new Promise((resolve) => {
+          finish = () => resolve({ subject: "done" });
+          started?.();
+        }),
+    });
+    const socket = await connect(port);
+    socket.write(
+      `POST ${checkPath} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    await running;
+    const drained = both.http.drain(60_000);
+    finish?.();
+    expect(await received(socket)).toContain("done");
+    await drained;
+    await expect(connect(port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("ends a call that outlives the grace with UNAVAILABLE", async () => {
+    let started: (() => void) | undefined;
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const { port, both } = await start({
+      ...withTls,
+      check: () => {
+        started?.();
+        return new Promise(() => undefined);
+      },
+    });
+    const socket = await connect(port);
+    socket.write(
+      `POST ${checkPath} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    await running;
+    const text = received(socket);
+    await both.http.drain(0);
+    expect(await text).toMatch(/^HTTP\/1\.1 503 .*"code":"unavailable"/s);
+  });
+
+  it("closes at once when all connections rest", async () => {
+    const { port, both } = await start(withTls);
+    const socket = await connect(port);
+    socket.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+    await once(socket, "data");
+    await Promise.all([both.http.drain(60_000), received(socket)]);
+  });
+
+  it("survives a peer that resets in the middle of a request", async () => {
+    const { port, both } = await start(withTls);
+    const socket = await connect(port);
+    socket.write(
+      `POST ${checkPath} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+    );
+    if (socket instanceof tls.TLSSocket) socket.destroy();
+    else socket.resetAndDestroy();
+    await once(socket, "close");
+    const again = await connect(port);
+    again.write("GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    expect(await received(again)).toContain("ok");
+    expect(both.defects).toEqual([]);
+  });
+});
+
+describe("HTTP/2 over TLS", () => {
+  const connect = async (origin: string): Promise<http2.ClientHttp2Session> => {
+    const session = http2.connect(origin, { ca: keys.cert });
+    session.on("error", () => undefined);
+    await once(session, "connect");
+    ends.push(() => session.destroy());
+    return session;
+  };
+
+  it("serves the probes, Connect and gRPC to who chooses it by ALPN", async () => {
+    const watch = async function* () {
+      yield { status: 1 } as const;
+    };
+    const { origin } = await start({ tls: keys, watch });
+    const session = await connect(origin);
+    const stream = session.request({ ":path": "/livez" });
+    const [headers] = await once(stream, "response");
+    expect(headers[":status"]).toBe(200);
+    stream.resume();
+    const nodeOptions = { ca: keys.cert };
+    for (const transport of [
+      createConnectTransport({ baseUrl: origin, httpVersion: "2", nodeOptions }),
+      createConnectTransport({ baseUrl: origin, httpVersion: "1.1", nodeOptions }),
+      createGrpcTransport({ baseUrl: origin, nodeOptions }),
+    ]) {
+      expect((await createClient(AuthorizationService, transport).check({ token: "t" })).subject).toBe("t");
+      const seen: number[] = [];
+      for await (const { status } of createClient(Health, transport).watch({})) seen.push(status);
+      expect(seen).toEqual([1]);
+    }
+  });
+
+  it("refuses two authorization headers", async () => {
+    const { both, port } = await start({ tls: keys });
+    const socket = tls.connect({
+      port,
+      host: "127.0.0.1",
+      servername: "localhost",
+      ca: keys.cert,
+      ALPNProtocols: ["h2"],
+    });
+    ends.push(() => socket.destroy());
+    await once(socket, "secureConnect");
+    const end = both.nextEnd();
+    sendRawHttp2(
+      socket,
+      [
+        [":method", "POST"],
+        [":scheme", "https"],
+        [":authority", "localhost"],
+        [":path", checkPath],
+        ["content-type", "application/json"],
+        ["authorization", "Bearer one"],
+        ["authorization", "Bearer two"],
+      ],
+      Buffer.from("{}"),
+    );
+    expect((await end).error).toMatchObject({ code: "UNAUTHENTICATED", reason: "CALLER_UNAUTHENTICATED" });
+  });
+
+  it("allows 250 streams at a time on a connection", async () => {
+    const { origin } = await start({ tls: keys });
+    const session = http2.connect(origin, { ca: keys.cert });
+    ends.push(() => session.destroy());
+    const [settings]: http2.Settings[] = await once(session, "remoteSettings");
+    expect(settings?.maxConcurrentStreams).toBe(250);
+  });
+
+  it("closes a connection that rests", async () => {
+    const { origin } = await start({ tls: keys, timeouts: { http2IdleMs: 50 } });
+    await once(await connect(origin), "close");
+  });
+
+  it("closes a connection whose handshake never ends", async () => {
+    const { port } = await start({ tls: keys, timeouts: { handshakeMs: 50 } });
+    const socket = net.connect(port, "127.0.0.1");
+    expect(await received(socket)).toBe("");
+  });
+
+  it("drains at once when only resting connections are open", async () => {
+    const { origin, both } = await start({ tls: keys });
+    const session = await connect(origin);
+    const stream = session.request({ ":path": "/livez" });
+    await once(stream.resume(), "close");
+    await Promise.all([both.http.drain(60_000), once(session, "close")]);
+  });
+
+  it("cuts a stream and a half-made connection after the grace", async () => {
+    const watch: Parts["watch"] = async function* (_, { signal }) {
+      yield { status: 1 };
+      await once(signal, "abort");
+    };
+    const { origin, both, port } = await start({ tls: keys, watch });
+    const half = net.connect(port, "127.0.0.1");
+    await once(half, "connect");
+    const session = await connect(origin);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/grpc.health.v1.Health/Watch",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.end(Buffer.alloc(5));
+    await once(stream, "data");
+    const trailers = once(stream, "trailers");
+    stream.resume();
+    await Promise.all([both.http.drain(10), received(half)]);
+    expect((await trailers)[0]["grpc-status"]).toBe("14");
+  });
+
+  it("ends a call whose caller stops reading and leaves", async () => {
+    let cleaned: () => void;
+    const cleanedUp = new Promise<void>((resolve) => {
+      cleaned = resolve;
+    });
+    const info: Parts["info"] = async function* () {
+      try {
+        for (;;) yield { validHost: "x".repeat(100_000) };
+      } finally {
+        cleaned();
+      }
+    };
+    const { origin, both } = await start({ tls: keys, info });
+    const session = await connect(origin);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.on("error", () => undefined);
+    await once(stream, "readable");
+    const end = both.nextEnd();
+    session.destroy();
+    expect((await end).error?.code).toBe("CANCELLED");
+    await cleanedUp;
+  });
+
+  it.each([
+    [
+      "a stream with an error",
+      (stream: http2.ClientHttp2Stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR),
+    ],
+    ["its connection", (_: http2.ClientHttp2Stream, socket: net.Socket) => socket.resetAndDestroy()],
+  ])("survives a peer that resets %s in the middle of a call", async (_what, reset) => {
+    let started: (() => void) | undefined;
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const { origin, both, port } = await start({
+      tls: keys,
+      check: () => {
+        started?.();
+        return new Promise(() => undefined);
+      },
+    });
+    const socket = net.connect(port, "127.0.0.1");
+    const createConnection = () =>
+      tls.connect({ socket, servername: "localhost", ca: keys.cert, ALPNProtocols: ["h2"] });
+    const session = http2.connect(origin, { createConnection });
+    session.on("error", () => undefined);
+    ends.push(() => session.destroy());
+    const stream = session.request({ ":method": "POST", ":path": checkPath, "content-type": "application/json" });
+    stream.on("error", () => undefined);
+    stream.end("{}");
+    await running;
+    const end = both.nextEnd();
+    reset(stream, socket);
+    expect((await end).error?.code).toBe("CANCELLED");
+    const again = (await connect(origin)).request({ ":path": "/livez" });
+    expect((await once(again, "response"))[0][":status"]).toBe(200);
+    expect(both.defects).toEqual([]);
+  });
+
+  it("survives a peer that resets in the middle of the handshake", async () => {
+    const { origin, port } = await start({ tls: keys });
+    const socket = net.connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.write(Buffer.of(22, 3, 1, 2, 0, 1)); // the first bytes of a ClientHello
+    socket.resetAndDestroy();
+    await once(socket, "close");
+    const stream = (await connect(origin)).request({ ":path": "/livez" });
+    expect((await once(stream, "response"))[0][":status"]).toBe(200);
+  });
+
+  it("accepts only clients of the configured authority", async () => {
+    const { origin } = await start({ tls: { ...keys, clientCa: keys.cert } });
+    const get = (client: https.RequestOptions): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const request = https.get(`${origin}/livez`, { ca: keys.cert, agent: false, ...client }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on("error", reject);
+      });
+    const stranger = selfSigned();
+    await expect(get({})).rejects.toThrow();
+    await expect(get({ cert: stranger.cert, key: stranger.key })).rejects.toThrow();
+    expect(await get({ cert: keys.cert, key: keys.key })).toBe(200);
+  });
+});

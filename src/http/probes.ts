@@ -1,0 +1,31 @@
+import { type Route, send, sendJson } from "./route.js";
+
+/** Whether the process can do its work now, and why not. Values must hold nothing secret: anybody may read them. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/**
+ * `/livez`: 200 as long as the process serves at all; restart it when it does not. `/readyz`: 200 or 503 with the
+ * reasons as JSON; send it no traffic on 503.
+ */
+export function probes(readiness: () => Readiness): readonly Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/livez",
+      handle(_request, response) {
+        send(response, 200, "text/plain", "ok");
+      },
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      handle(_request, response) {
+        const current = readiness();
+        sendJson(response, current.ready ? 200 : 503, current);
+      },
+    },
+  ];
+}

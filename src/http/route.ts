@@ -1,0 +1,22 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** A plain endpoint beside the RPCs. HEAD is served where GET is. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** Exact path without query, `/livez`. */
+  readonly path: string;
+  handle(request: IncomingMessage, response: ServerResponse): void;
+}
+
+/** Answers in full; nothing may cache it. */
+export function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  // Not by writeHead: end() then adds the length, and no client need know of chunks.
+  response.statusCode = status;
+  response.setHeader("content-type", contentType);
+  response.setHeader("cache-control", "no-store");
+  response.end(body);
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  send(response, status, "application/json", JSON.stringify(body));
+}

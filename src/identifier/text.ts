@@ -1,0 +1,55 @@
+export interface TextRule {
+  /** In code points. */
+  readonly max: number;
+  /** Whether empty and blank texts are refused. Default false. */
+  readonly required?: boolean;
+  /** Whether line breaks and tabs are admitted. Default false. */
+  readonly multiline?: boolean;
+}
+
+// Control and format (bidirectional, zero-width) characters, lone surrogates, line and paragraph separators, and the
+// letters that draw nothing: they let one name read as another, or break a log. U+FFFD is what a lossy decoder leaves
+// behind.
+const deceptive = /[\u034f\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\ufffd]/u;
+
+/** What is wrong with a text that people write and read, or undefined. It is never trimmed or normalized. */
+export function checkText(text: string, { max, required = false, multiline = false }: TextRule): string | undefined {
+  // A code point takes one or two code units: only a text between the two bounds has to be counted.
+  if (text.length > 2 * max || (text.length > max && [...text].length > max)) {
+    return `must have at most ${max} characters`;
+  }
+  if (required && text.trim() === "") return "must not be empty or blank";
+  if (deceptive.test(multiline ? text.replaceAll(/[\n\r\t]/g, "") : text)) {
+    return "must not hold control, bidirectional, zero-width or undecodable characters";
+  }
+  return undefined;
+}
+
+const maxLabels = 32;
+const maxLabelBytes = 4096;
+const keyRule: TextRule = { max: 64, required: true };
+const valueRule: TextRule = { max: 512, multiline: true };
+
+export interface LabelProblem {
+  /** The key whose value is wrong; only well-formed keys are repeated. */
+  readonly key?: string;
+  readonly problem: string;
+}
+
+/** What is wrong with metadata or claims: 32 keys of 64 characters, values of 512, 4 KiB of UTF-8 together. */
+export function checkLabels(labels: Readonly<Record<string, string>>): readonly LabelProblem[] {
+  const entries = Object.entries(labels);
+  if (entries.length > maxLabels) return [{ problem: `must have at most ${maxLabels} keys` }];
+  const problems: LabelProblem[] = [];
+  let bytes = 0;
+  for (const [key, value] of entries) {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+    const wrongKey = key === "__proto__" ? "must not be __proto__" : checkText(key, keyRule);
+    const wrongValue = checkText(value, valueRule);
+    if (wrongKey) problems.push({ problem: `each key ${wrongKey}` });
+    else if (wrongValue) problems.push({ key, problem: `each value ${wrongValue}` });
+  }
+  if (bytes > maxLabelBytes)
+    problems.push({ problem: `must have at most ${maxLabelBytes} bytes, keys and values together` });
+  return problems;
+}

@@ -1,0 +1,43 @@
+import { Failure, type FieldViolation } from "../failure/failure.js";
+import { type Subject, typeOf } from "../identifier/identifier.js";
+import type { AuthorizationModel } from "../openfga/permission-checker.js";
+import { mentions } from "../token/grant.js";
+import type { Grant, Rule } from "../token/token.js";
+
+/**
+ * Refuses a grant that names what the model does not know, and one that could never be used by this kind of subject: a typo that was dropped, or
+ * an organization that no relation admits, would be a silent NOT_PERMITTED for ever. An empty grant passes: such a token identifies itself.
+ */
+export function checkGrantAgainstModel(model: AuthorizationModel, subject: Subject, grant: Grant): void {
+  const unknownTypes: FieldViolation[] = [];
+  const unknownActions: FieldViolation[] = [];
+  for (const { field, type, action } of mentions(grant)) {
+    const path = `grant.${field}`;
+    if (type !== undefined && !model.hasType(type)) {
+      unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });
+    } else if (action !== undefined && !(type === undefined ? model.hasActionAnywhere(action) : model.hasAction(type, action))) {
+      const where = type === undefined ? "any type" : `type ${type}`;
+      unknownActions.push({ field: path, description: `${action} is not a relation of ${where} in the authorization model` });
+    }
+  }
+  if (unknownTypes.length > 0) throw new Failure("UNKNOWN_TYPE", { violations: [...unknownTypes, ...unknownActions] });
+  if (unknownActions.length > 0) throw new Failure("UNKNOWN_ACTION", { violations: unknownActions });
+  if (!couldEverAllow(model, typeOf(subject.name), grant)) {
+    throw new Failure("SUBJECT_TYPE_NOT_IN_MODEL", { metadata: { type: typeOf(subject.name) } });
+  }
+}
+
+function couldEverAllow(model: AuthorizationModel, subjectType: string, grant: Grant): boolean {
+  if (grant.kind === "full") return model.admits(subjectType);
+  return grant.rules.length === 0 || grant.rules.some((rule) => ruleCouldAllow(model, subjectType, rule));
+}
+
+function ruleCouldAllow(model: AuthorizationModel, subjectType: string, rule: Rule): boolean {
+  return rule.resources.some((resource) => {
+    const types = resource === "*" ? [...model.types] : [resource.slice(0, resource.indexOf(":"))];
+    return types.some((type) => {
+      const actions = rule.actions.includes("*") ? [...model.actionsOf(type)] : rule.actions;
+      return actions.some((action) => model.hasAction(type, action) && model.canHold(subjectType, type, action));
+    });
+  });
+}

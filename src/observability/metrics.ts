@@ -1,0 +1,75 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type Reason, reasons } from "../check/reason.js";
+
+/**
+ * What is counted. Labels are of small closed sets, never a token, subject or resource: those would make the metrics endless and tell its
+ * reader who does what.
+ */
+export interface Metrics {
+  readonly registry: Registry;
+  /** A call ended: `method` as `patwarden.v1.AuthorizationService/Check`, `code` the canonical name of its status. */
+  rpcEnded(method: string, code: string, durationMs: number): void;
+  /** A decision was made. */
+  decided(reason: Reason): void;
+  /** A read asked the database for the secrets of these digests. */
+  tokenLookedUp(digests: number): void;
+  /** A call to OpenFGA ended: `method` as `Check`, `outcome` the canonical name of its status. */
+  openfgaCallEnded(method: string, outcome: string): void;
+  /** This configuration is now in use. */
+  configured(hash: string): void;
+}
+
+// Seconds. A Check takes a millisecond or two, so most of the buckets are there; the last ones are deadlines.
+const buckets = [0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2.5, 10];
+
+/** Metrics in a registry of their own, with those of the process: CPU, memory, garbage collection, event-loop delay. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const rpcDuration = new Histogram({
+    name: "rpc_server_call_duration_seconds",
+    help: "Duration of calls to the API",
+    labelNames: ["rpc_method", "rpc_response_status_code"],
+    buckets,
+    registers,
+  });
+  const decisions = new Counter({
+    name: "patwarden_decisions_total",
+    help: "Decisions by reason",
+    labelNames: ["reason"],
+    registers,
+  });
+  const lookups = new Counter({
+    name: "patwarden_token_lookups_total",
+    help: "Secrets that the database was asked for",
+    registers,
+  });
+  const openfgaCalls = new Counter({
+    name: "patwarden_openfga_calls_total",
+    help: "Calls to OpenFGA by outcome",
+    labelNames: ["method", "outcome"],
+    registers,
+  });
+  const configInfo = new Gauge({
+    name: "patwarden_config_info",
+    help: "1 for the hash of the configuration in use; replicas with the same configuration have the same hash",
+    labelNames: ["hash"],
+    registers,
+  });
+  // A rate over a counter that appears with its first event misses that event.
+  for (const reason of Object.keys(reasons)) decisions.inc({ reason }, 0);
+
+  return {
+    registry,
+    rpcEnded: (method, code, durationMs) =>
+      rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
+    decided: (reason) => decisions.inc({ reason }),
+    tokenLookedUp: (digests) => lookups.inc(digests),
+    openfgaCallEnded: (method, outcome) => openfgaCalls.inc({ method, outcome }),
+    configured: (hash) => {
+      configInfo.reset();
+      configInfo.set({ hash }, 1);
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  AuthorizationService,
+  type BatchCheckItem,
+  type BatchCheckRequest,
+  BatchCheckResponseSchema,
+  type BatchCheckResultSchema,
+  Consistency,
+  type CheckResponse,
+  CheckResponseSchema,
+  IntrospectResponseSchema,
+} from "#gen/patwarden/v1/authorization_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import type { Authorizer, Decision, Verdict } from "../check/authorizer.js";
+import type { Clock } from "../check/clock.js";
+import { type CheckQuestion, parseQuestion } from "../check/question.js";
+import { tokenIsValid } from "../check/reason.js";
+import { Failure } from "../failure/failure.js";
+import type { AuthorizationModel, Consistency as Freshness } from "../openfga/permission-checker.js";
+import { parseAddress } from "../token/network.js";
+import type { GuardedHandlers } from "./guard.js";
+import { codeOf } from "./status.js";
+import { tokenMessage } from "./token-message.js";
+import { Violations } from "./violations.js";
+
+const maxItems = 500;
+const maxClaims = 32;
+
+export interface AuthorizationServiceOptions {
+  readonly authorizer: Authorizer;
+  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
+  readonly model: () => AuthorizationModel;
+  readonly clock: Clock;
+}
+
+/** Handlers of AuthorizationService: validate, ask the authorizer, render. They decide nothing. */
+export function authorizationService({
+  authorizer,
+  model,
+  clock,
+}: AuthorizationServiceOptions): GuardedHandlers<typeof AuthorizationService> {
+  return {
+    async check(request, { call }) {
+      if (request.claims.length > maxClaims) {
+        throw new Failure("INVALID_FIELD", {
+          violations: [{ field: "claims", description: `must have at most ${maxClaims} entries` }],
+        });
+      }
+      const question = parseQuestion(
+        {
+          token: request.token,
+          resource: request.resource,
+          action: request.action,
+          clientIp: request.context?.clientIp ?? "",
+          consistency: freshness(request.consistency),
+        },
+        model(),
+      );
+      if (question instanceof Failure) throw question;
+      const verdict = await authorizer.check(question, call);
+      if (verdict instanceof Failure) throw verdict;
+      return decisionMessage(verdict, request.claims);
+    },
+
+    async batchCheck(request, { call }) {
+      const { length } = request.items;
+      if (length === 0 || length > maxItems) {
+        throw new Failure("INVALID_FIELD", {
+          violations: [{ field: "items", description: `must have 1 to ${maxItems} entries` }],
+        });
+      }
+      const pinned = model();
+      const questions = request.items.map((item) => parseQuestion(itemQuestion(request, item), pinned));
+      const sound = questions.filter((question): question is CheckQuestion => !(question instanceof Failure));
+      const verdicts = (await authorizer.batchCheck(sound, call)).values();
+      return create(BatchCheckResponseSchema, {
+        results: questions.map((question) =>
+          resultMessage(question instanceof Failure ? question : (verdicts.next().value ?? new Failure("INTERNAL"))),
+        ),
+      });
+    },
+
+    async introspect(request) {
+      const violations = new Violations();
+      if (request.token === "") violations.add("token", "is required");
+      const clientIp = request.context?.clientIp ?? "";
+      const address = clientIp === "" ? undefined : violations.take("context.client_ip", parseAddress(clientIp));
+      violations.settle({});
+      const verdict = await authorizer.introspect(request.token, address);
+      if (verdict instanceof Failure) throw verdict;
+      const { reason, resolved } = verdict;
+      const active = reason === "ALLOWED";
+      return create(IntrospectResponseSchema, {
+        active,
+        reason: Reason[reason],
+        ...(active &&
+          resolved && { token: tokenMessage(resolved.token, [resolved.secret], clock.now(), { metadata: false }) }),
+      });
+    },
+  };
+}
+
+function itemQuestion(request: BatchCheckRequest, item: BatchCheckItem): Parameters<typeof parseQuestion>[0] {
+  return {
+    token: item.token || request.token,
+    resource: item.resource,
+    action: item.action,
+    clientIp: (item.context ?? request.context)?.clientIp ?? "",
+    consistency: freshness(item.consistency || request.consistency),
+  };
+}
+
+/** Undefined for a number that the enum does not have: an unknown wish must not quietly become the weaker one. */
+function freshness(consistency: Consistency): Freshness | undefined {
+  switch (consistency) {
+    case Consistency.UNSPECIFIED:
+    case Consistency.MINIMIZE_LATENCY:
+      return "minimize-latency";
+    case Consistency.HIGHER_CONSISTENCY:
+      return "higher";
+    default:
+      return undefined;
+  }
+}
+
+function decisionMessage({ reason, resolved }: Decision, claims: readonly string[]): CheckResponse {
+  const valid = tokenIsValid(reason);
+  return create(CheckResponseSchema, {
+    allowed: reason === "ALLOWED",
+    reason: Reason[reason],
+    tokenValid: valid,
+    ...(resolved && {
+      subject: resolved.token.subject,
+      tokenId: resolved.token.id,
+      ...(resolved.token.expireTime && { expireTime: timestampFromDate(resolved.token.expireTime) }),
+      ...(valid && { claims: chosenClaims(resolved.token.claims, claims) }),
+    }),
+  });
+}
+
+function chosenClaims(held: Readonly<Record<string, string>>, asked: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(held).filter(([name]) => asked.includes("*") || asked.includes(name)));
+}
+
+function resultMessage(verdict: Verdict): MessageInitShape<typeof BatchCheckResultSchema> {
+  return verdict instanceof Failure
+    ? { result: { case: "error", value: { code: codeOf(verdict), reason: verdict.reason, message: verdict.message } } }
+    : { result: { case: "decision", value: decisionMessage(verdict, []) } };
+}

@@ -1,0 +1,162 @@
+import { setMaxListeners } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  createConnectRouter,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { Failure } from "../failure/failure.js";
+import { orAborted, untilAborted } from "./abort.js";
+import { type Arrival, arrivalKey, ConnectCall } from "./connect-call.js";
+import { strictJson } from "./connect-json.js";
+import { type Implementation, messageLimits, type OnCallEnd, type Operation, type Outgoing } from "./service.js";
+import { cancelled, shuttingDown, toConnectError } from "./status.js";
+
+export interface ConnectOptions {
+  readonly onEnd?: OnCallEnd;
+  /** Told of what went wrong outside any handler. */
+  readonly onDefect?: (error: unknown) => void;
+}
+
+/** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
+export interface ConnectRoutes {
+  /** False: the path is no method's, nothing was done. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Ends every running call with UNAVAILABLE. */
+  abort(): void;
+}
+
+/** Callers that would wait longer are refused with INVALID_ARGUMENT. */
+const maxTimeoutMs = 60_000;
+
+export function connectRoutes(
+  implementations: readonly Implementation[],
+  { onEnd, onDefect }: ConnectOptions = {},
+): ConnectRoutes {
+  const shutdown = new AbortController();
+  // One listener for each running call; connect removes it when the call ends.
+  setMaxListeners(0, shutdown.signal);
+  const router = createConnectRouter({
+    readMaxBytes: messageLimits.receive,
+    writeMaxBytes: messageLimits.send,
+    maxTimeoutMs,
+    acceptCompression: [],
+    shutdownSignal: shutdown.signal,
+  });
+  for (const operation of implementations.flatMap(({ operations }) => operations)) mount(router, operation, onEnd);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    handle(request, response) {
+      const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
+      if (!handler) return false;
+      serve(handler, request, response).catch((error: unknown) => {
+        response.destroy();
+        // Aborted is how connect calls a peer that went away.
+        if (ConnectError.from(error).code !== Code.Aborted) onDefect?.(error);
+      });
+      return true;
+    },
+    abort: () => shutdown.abort(toConnectError(shuttingDown())),
+  };
+}
+
+async function serve(handler: UniversalHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const values = createContextValues().set(arrivalKey, arrivalOf(request));
+  let universal: ReturnType<typeof universalRequestFromNodeRequest>;
+  try {
+    universal = universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    // It makes a URL of the Host header, which may be absent (HTTP/1.0) or no host at all.
+    response.writeHead(400).end();
+    return;
+  }
+  await universalResponseToNodeResponse(await handler(universal), response);
+}
+
+function arrivalOf({ rawHeaders, socket }: IncomingMessage): Arrival {
+  const { remoteAddress = "", remotePort = 0 } = socket;
+  return {
+    peer: `${remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`,
+    // `headers` keeps only the first of several; names and values alternate here.
+    authorizations: rawHeaders.filter(
+      (_, index) => rawHeaders[index - 1]?.toLowerCase() === "authorization" && index % 2 === 1,
+    ),
+  };
+}
+
+function mount(router: ConnectRouter, operation: Operation, onEnd: OnCallEnd | undefined): void {
+  const options: ConnectRouterOptions = { jsonOptions: strictJson(operation.method.input) };
+  switch (operation.kind) {
+    case "unary": {
+      const { method, handle } = operation;
+      router.rpc(method, (request, context) => answer(context, onEnd, (call) => handle(request, call)), options);
+      break;
+    }
+    case "server_streaming": {
+      const { method, handle } = operation;
+      router.rpc(method, (request, context) => stream(context, onEnd, (call) => handle(request, call)), options);
+      break;
+    }
+    case "bidi_streaming": {
+      const { method, handle } = operation;
+      router.rpc(method, (requests, context) => stream(context, onEnd, (call) => handle(requests, call)), options);
+      break;
+    }
+  }
+}
+
+/** Connect only signals a deadline and then waits for the handler (connect-es#591), hence the race. */
+async function answer(
+  context: HandlerContext,
+  onEnd: OnCallEnd | undefined,
+  run: (call: ConnectCall) => Promise<Outgoing>,
+): Promise<Outgoing> {
+  const call = new ConnectCall(context, onEnd);
+  try {
+    call.admit();
+    const response = await orAborted(run(call), context.signal);
+    call.end(undefined);
+    return response;
+  } catch (thrown) {
+    throw toConnectError(call.fail(wasInterrupted(context, thrown) ? interruption(thrown) : thrown));
+  }
+}
+
+async function* stream(
+  context: HandlerContext,
+  onEnd: OnCallEnd | undefined,
+  run: (call: ConnectCall) => AsyncIterable<Outgoing>,
+): AsyncGenerator<Outgoing> {
+  const call = new ConnectCall(context, onEnd);
+  // Once its peer is gone connect may never resume us: it waits for the connection to drain.
+  context.signal.addEventListener("abort", () => call.fail(interruption(context.signal.reason)), { once: true });
+  try {
+    call.admit();
+    yield* untilAborted(run(call), context.signal);
+    call.end(undefined);
+  } catch (thrown) {
+    throw toConnectError(call.fail(wasInterrupted(context, thrown) ? interruption(thrown) : thrown));
+  }
+}
+
+function wasInterrupted({ signal }: HandlerContext, thrown: unknown): boolean {
+  return signal.aborted && thrown === signal.reason;
+}
+
+/** What the reason of an aborted signal means. */
+function interruption(reason: unknown): Error {
+  switch (ConnectError.from(reason).code) {
+    case Code.DeadlineExceeded:
+      return new Failure("DEADLINE_EXCEEDED");
+    case Code.Unavailable:
+      return shuttingDown();
+    default:
+      return cancelled();
+  }
+}

@@ -1,0 +1,398 @@
+import { once } from "node:events";
+import net from "node:net";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import * as grpc from "@grpc/grpc-js";
+import { afterEach, describe, expect, it } from "vitest";
+import { AuthorizationService, CheckRequestSchema, CheckResponseSchema } from "#gen/patwarden/v1/authorization_pb.js";
+import type { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { BadRequestSchema, ErrorInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
+import { StatusSchema } from "#third-party/google/rpc/status_pb.js";
+import { Health, HealthCheckResponseSchema } from "#third-party/grpc/health/v1/health_pb.js";
+import { ServerReflection, ServerReflectionResponseSchema } from "#third-party/grpc/reflection/v1/reflection_pb.js";
+import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
+import { Failure } from "../failure/failure.js";
+import { startGrpcListener } from "./grpc-listener.js";
+import { type Handlers, implement } from "./service.js";
+
+const checkPath = "/patwarden.v1.AuthorizationService/Check";
+const watchPath = "/grpc.health.v1.Health/Watch";
+const reflectionPath = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+interface Parts {
+  readonly check?: Handlers<typeof AuthorizationService>["check"];
+  readonly watch?: Handlers<typeof Health>["watch"];
+  readonly info?: Handlers<typeof ServerReflection>["serverReflectionInfo"];
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+const implementationsOf = ({ check, watch, info }: Parts) => [
+  implement(AuthorizationService, {
+    check: check ?? (async ({ token }) => ({ subject: token })),
+    batchCheck: async () => ({}),
+    introspect: async () => ({}),
+  }),
+  implement(Health, { check: async () => ({}), list: async () => ({}), watch: watch ?? nothing }),
+  implement(ServerReflection, { serverReflectionInfo: info ?? nothing }),
+];
+
+async function start(parts: Parts): Promise<{ both: BothPorts; client: grpc.Client }> {
+  const both = await startBothPorts(implementationsOf(parts));
+  const client = new grpc.Client(both.grpc.address, grpc.credentials.createInsecure());
+  ends.push(both.stop, () => client.close());
+  return { both, client };
+}
+
+type Outcome = { readonly status: grpc.ServiceError | undefined; readonly bytes: Buffer | undefined };
+
+function unary(client: grpc.Client, bytes: Buffer, metadata = new grpc.Metadata()): Promise<Outcome> {
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(checkPath, asIs, asIs, bytes, metadata, (error, value) =>
+      resolve({ status: error ?? undefined, bytes: value }),
+    );
+  });
+}
+
+const detailsOf = ({ status }: Outcome) => {
+  const [bytes] = status?.metadata.get("grpc-status-details-bin") ?? [];
+  return bytes instanceof Buffer ? fromBinary(StatusSchema, bytes).details : [];
+};
+
+const checkBytes = (token: string) => Buffer.from(toBinary(CheckRequestSchema, create(CheckRequestSchema, { token })));
+async function healthStatuses(stream: AsyncIterable<Buffer>): Promise<number[]> {
+  const statuses: number[] = [];
+  for await (const bytes of stream) statuses.push(fromBinary(HealthCheckResponseSchema, bytes).status);
+  return statuses;
+}
+
+/** Status of a stream whose messages nobody reads. */
+function statusOf(
+  stream: grpc.ClientReadableStream<Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>,
+): Promise<grpc.StatusObject> {
+  stream.on("error", () => undefined);
+  return new Promise((resolve) => stream.on("status", resolve));
+}
+
+describe("unary over gRPC", () => {
+  it.each([
+    ["invalid UTF-8", Buffer.from([0x0a, 2, 0xc3, 0x28])],
+    ["a truncated message", checkBytes("ECHO_secret").subarray(0, 6)],
+    ["a wrong wire type", Buffer.from([0x0f])],
+    ["200,000 nested groups", Buffer.alloc(200_000, 0x7b)],
+  ])("answers %s with INVALID_ARGUMENT and never repeats it", async (_what, bytes) => {
+    const { client } = await start({});
+    const outcome = await unary(client, bytes);
+    expect(outcome.status).toMatchObject({
+      code: grpc.status.INVALID_ARGUMENT,
+      details: "the request is not valid; see the field violations",
+    });
+    const [info, bad] = detailsOf(outcome);
+    expect(info && anyUnpack(info, ErrorInfoSchema)).toMatchObject({ reason: "INVALID_FIELD" });
+    expect(bad && anyUnpack(bad, BadRequestSchema)?.fieldViolations).toMatchObject([{ field: "" }]);
+    expect(JSON.stringify(outcome)).not.toContain("ECHO");
+    expect((await unary(client, checkBytes("t"))).status).toBeUndefined();
+  });
+
+  it("takes an empty message for one with defaults", async () => {
+    const { client } = await start({});
+    const { bytes } = await unary(client, Buffer.alloc(0));
+    expect(bytes && fromBinary(CheckResponseSchema, bytes).subject).toBe("");
+  });
+
+  it("answers INTERNAL with a request id when the handler's message cannot be encoded", async () => {
+    const { client, both } = await start({ check: async () => ({ reason: (2 ** 40) as Reason }) });
+    const end = both.nextEnd();
+    const outcome = await unary(client, checkBytes("t"));
+    expect(outcome.status).toMatchObject({ code: grpc.status.INTERNAL, details: "internal error" });
+    const [info] = detailsOf(outcome);
+    expect(info && anyUnpack(info, ErrorInfoSchema)?.metadata["requestId"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await end).error?.cause).toBeInstanceOf(Error);
+  });
+
+  it("lets the first of two authorization headers decide, which is all that HTTP/2 shows in Node", async () => {
+    let see: (authorization: string | undefined) => void;
+    const seen = new Promise<string | undefined>((resolve) => {
+      see = resolve;
+    });
+    const { both } = await start({
+      check: async (_, call) => {
+        see(call.header("authorization"));
+        return {};
+      },
+    });
+    const [host, port] = both.grpc.address.split(":");
+    const socket = net.connect(Number(port), host);
+    ends.push(() => socket.destroy());
+    const headers = [
+      [":method", "POST"],
+      [":scheme", "http"],
+      [":authority", "localhost"],
+      [":path", checkPath],
+      ["content-type", "application/grpc"],
+      ["authorization", "Bearer one"],
+      ["authorization", "Bearer two"],
+    ] as const;
+    sendRawHttp2(socket, headers, Buffer.alloc(5));
+    expect(await seen).toBe("Bearer one");
+  });
+
+  it("sends headers that a handler sets", async () => {
+    const { client } = await start({
+      check: async (_, call) => {
+        call.setHeader("x-test", "1");
+        return {};
+      },
+    });
+    const call = client.makeUnaryRequest(checkPath, asIs, asIs, Buffer.alloc(0), () => undefined);
+    const [headers]: grpc.Metadata[] = await once(call, "metadata");
+    expect(headers?.get("x-test")).toEqual(["1"]);
+  });
+
+  it("answers an unknown method with UNIMPLEMENTED", async () => {
+    const { client } = await start({});
+    const error = await new Promise<grpc.ServiceError | null>((resolve) => {
+      client.makeUnaryRequest("/patwarden.v1.AuthorizationService/Nope", asIs, asIs, Buffer.alloc(0), resolve);
+    });
+    expect(error?.code).toBe(grpc.status.UNIMPLEMENTED);
+  });
+});
+
+describe("streams over gRPC", () => {
+  it("sends all messages, then OK, and reports a success", async () => {
+    const watch = async function* () {
+      yield { status: 1 } as const;
+      yield { status: 2 } as const;
+    };
+    const { client, both } = await start({ watch });
+    const end = both.nextEnd();
+    expect(await healthStatuses(client.makeServerStreamRequest(watchPath, asIs, asIs, Buffer.alloc(0)))).toEqual([
+      1, 2,
+    ]);
+    expect((await end).error).toBeUndefined();
+  });
+
+  it.each([
+    ["a failure", new Failure("NOT_FOUND"), grpc.status.NOT_FOUND, "NOT_FOUND"],
+    ["a defect", new Error("pw_pat_secret"), grpc.status.INTERNAL, "INTERNAL"],
+  ])("ends with the status of %s after the messages before it", async (_what, thrown, code, reason) => {
+    const watch = async function* () {
+      yield { status: 1 } as const;
+      throw thrown;
+    };
+    const { client } = await start({ watch });
+    const stream = client.makeServerStreamRequest(watchPath, asIs, asIs, Buffer.alloc(0));
+    const received: Buffer[] = [];
+    stream.on("data", (bytes: Buffer) => received.push(bytes));
+    const status = await statusOf(stream);
+    expect(received.length).toBe(1);
+    expect(status.code).toBe(code);
+    expect(JSON.stringify(status)).not.toContain("secret");
+    const [info] = detailsOf({ status: status as grpc.ServiceError, bytes: undefined });
+    expect(info && anyUnpack(info, ErrorInfoSchema)).toMatchObject({ reason });
+  });
+
+  it.each([
+    [
+      "throws before it returns an iterable",
+      (): never => {
+        throw new Error("x");
+      },
+    ],
+    [
+      "fails at its first message",
+      async function* (): AsyncGenerator<never> {
+        yield await Promise.reject<never>(new Error("x"));
+      },
+    ],
+  ])("answers INTERNAL when a handler %s", async (_what, watch) => {
+    const { client } = await start({ watch });
+    const stream = client.makeServerStreamRequest(watchPath, asIs, asIs, Buffer.alloc(0)).resume();
+    expect((await statusOf(stream)).code).toBe(grpc.status.INTERNAL);
+  });
+
+  it("answers each message of a bidirectional stream and ends when the caller half-closes", async () => {
+    const info: Parts["info"] = async function* (requests) {
+      for await (const { host } of requests) yield { validHost: host };
+    };
+    const { client } = await start({ info });
+    const stream = client.makeBidiStreamRequest(reflectionPath, asIs, asIs);
+    const replies = stream[Symbol.asyncIterator]();
+    for (const host of ["a", "b"]) {
+      stream.write(Buffer.from([0x0a, 1, host.charCodeAt(0)]));
+      const { value } = await replies.next();
+      expect(fromBinary(ServerReflectionResponseSchema, value).validHost).toBe(host);
+    }
+    stream.end();
+    expect((await replies.next()).done).toBe(true);
+  });
+
+  it("ends well when the handler stops reading a bidirectional stream early", async () => {
+    const info: Parts["info"] = async function* (requests) {
+      for await (const { host } of requests) {
+        yield { validHost: host };
+        return;
+      }
+    };
+    const { client } = await start({ info });
+    const stream = client.makeBidiStreamRequest(reflectionPath, asIs, asIs);
+    stream.write(Buffer.from([0x0a, 1, 0x61]));
+    stream.write(Buffer.from([0x0a, 1, 0x62]));
+    expect((await statusOf(stream.resume())).code).toBe(grpc.status.OK);
+  });
+
+  it("refuses an undecodable message in the middle of a bidirectional stream", async () => {
+    const info: Parts["info"] = async function* (requests) {
+      for await (const { host } of requests) yield { validHost: host };
+    };
+    const { client } = await start({ info });
+    const stream = client.makeBidiStreamRequest(reflectionPath, asIs, asIs);
+    stream.write(Buffer.from([0x0a, 1, 0x61]));
+    stream.write(Buffer.from([0x0a, 2, 0xc3, 0x28]));
+    expect((await statusOf(stream.resume())).code).toBe(grpc.status.INVALID_ARGUMENT);
+  });
+
+  it("ends the handler when the caller leaves, though it waits for something else", async () => {
+    let cleaned: () => void;
+    const cleanedUp = new Promise<void>((resolve) => {
+      cleaned = resolve;
+    });
+    const watch: Parts["watch"] = async function* (_, { signal }) {
+      try {
+        yield { status: 1 };
+        await once(signal, "abort");
+      } finally {
+        cleaned();
+      }
+    };
+    const { client, both } = await start({ watch });
+    const end = both.nextEnd();
+    const stream = client.makeServerStreamRequest(watchPath, asIs, asIs, Buffer.alloc(0));
+    stream.on("error", () => undefined);
+    await once(stream, "data");
+    stream.cancel();
+    await cleanedUp;
+    expect((await end).error?.code).toBe("CANCELLED");
+  });
+
+  it("stops a handler that would go on for ever when the caller leaves", async () => {
+    let cleaned: () => void;
+    const cleanedUp = new Promise<void>((resolve) => {
+      cleaned = resolve;
+    });
+    const watch: Parts["watch"] = async function* () {
+      try {
+        for (;;) yield { status: 1 };
+      } finally {
+        cleaned();
+      }
+    };
+    const { client } = await start({ watch });
+    const stream = client.makeServerStreamRequest(watchPath, asIs, asIs, Buffer.alloc(0));
+    stream.on("error", () => undefined);
+    await once(stream, "data");
+    stream.cancel();
+    await cleanedUp;
+  });
+
+  it("does not run ahead of a reader that is slow", async () => {
+    let produced = 0;
+    const total = 200;
+    const info: Parts["info"] = async function* () {
+      for (; produced < total; produced++) yield { validHost: "x".repeat(100_000) };
+    };
+    const { client } = await start({ info });
+    const stream = client.makeBidiStreamRequest(reflectionPath, asIs, asIs);
+    stream.end();
+    const replies = stream[Symbol.asyncIterator]();
+    await replies.next();
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    expect(produced).toBeLessThan(total);
+    let received = 1;
+    while (!(await replies.next()).done) received++;
+    expect(received).toBe(total);
+  });
+});
+
+describe("the gRPC listener", () => {
+  it("rejects when the port is taken", async () => {
+    const { both } = await start({});
+    await expect(startGrpcListener({ listen: both.grpc.address, implementations: [] })).rejects.toThrow(
+      "No address added",
+    );
+  });
+
+  it("keeps the host that was asked for in its address", async () => {
+    const listener = await startGrpcListener({ listen: "localhost:0", implementations: [] });
+    expect(listener.address).toMatch(/^localhost:[1-9]\d*$/);
+    await listener.drain(0);
+  });
+
+  it("refuses to mount a method twice", async () => {
+    const twice = [...implementationsOf({}), ...implementationsOf({})];
+    await expect(startGrpcListener({ listen: "127.0.0.1:0", implementations: twice })).rejects.toThrow(
+      "/patwarden.v1.AuthorizationService/Check is mounted twice",
+    );
+  });
+
+  it("lets a running call finish while it drains, and takes no new connection", async () => {
+    let finish: (() => void) | undefined;
+    let started: () => void;
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const { client, both } = await start({
+      check: (_, call) =>
+        new Promise((resolve) => {
+          finish = () => resolve({ subject: call.method });
+          started();
+        }),
+    });
+    const outcome = unary(client, checkBytes("t"));
+    await running;
+    const drained = both.grpc.drain(60_000);
+    const late = new grpc.Client(both.grpc.address, grpc.credentials.createInsecure());
+    ends.push(() => late.close());
+    expect((await unary(late, checkBytes("t"))).status?.code).toBe(grpc.status.UNAVAILABLE);
+    finish?.();
+    expect((await outcome).status).toBeUndefined();
+    await drained;
+  });
+
+  it("cuts what is still open after the grace", async () => {
+    const watch: Parts["watch"] = async function* (_, { signal }) {
+      yield { status: 1 };
+      await once(signal, "abort");
+    };
+    const { client, both } = await start({ watch });
+    const stream = client.makeServerStreamRequest(watchPath, asIs, asIs, Buffer.alloc(0));
+    const status = statusOf(stream);
+    await once(stream, "data");
+    await both.grpc.drain(10);
+    expect([grpc.status.CANCELLED, grpc.status.UNAVAILABLE]).toContain((await status).code);
+  });
+
+  it("speaks TLS, and with a client authority only to its clients", async () => {
+    const [keys, stranger] = [selfSigned(), selfSigned()];
+    for (const [clientCa, own, code] of [
+      [undefined, undefined, undefined],
+      [keys.cert, keys, undefined],
+      [keys.cert, undefined, grpc.status.UNAVAILABLE],
+      [keys.cert, stranger, grpc.status.UNAVAILABLE],
+    ] as const) {
+      const tls = { cert: keys.cert, key: keys.key, ...(clientCa && { clientCa }) };
+      const listener = await startGrpcListener({ listen: "127.0.0.1:0", implementations: implementationsOf({}), tls });
+      const credentials = grpc.credentials.createSsl(keys.cert, own?.key ?? null, own?.cert ?? null);
+      const client = new grpc.Client(listener.address.replace("127.0.0.1", "localhost"), credentials);
+      expect((await unary(client, checkBytes("t"))).status?.code).toBe(code);
+      client.close();
+      await listener.drain(0);
+    }
+  });
+});

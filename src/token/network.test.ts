@@ -1,0 +1,148 @@
+import { BlockList } from "node:net";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Address, networkAllows, parseAddress, parseCidr } from "./network.js";
+
+const address = (text: string): Address => {
+  const parsed = parseAddress(text);
+  if (!parsed.ok) throw new Error(text);
+  return parsed.value;
+};
+
+describe("parseAddress", () => {
+  it.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["2001:DB8:0:0:0:0:0:1", "2001:db8::1"],
+    ["::1", "::1"],
+    ["::", "::"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::ffff:c000:201", "192.0.2.1"],
+    ["0:0:0:0:0:FFFF:192.0.2.1", "192.0.2.1"],
+    ["64:ff9b::192.0.2.1", "64:ff9b::c000:201"],
+  ])("reads %s as %s", (text, canonical) => {
+    expect(address(text).toString()).toBe(canonical);
+  });
+
+  it.each([
+    "",
+    "192.0.2",
+    "3221225985",
+    "0xc0000201",
+    "192.0.2.01",
+    "0300.0.2.1",
+    "192.0.2.256",
+    "192.0.2.1:80",
+    "192.0.2.1 ",
+    "192.0.2.1\n",
+    "192.0.2.1/32",
+    "[::1]",
+    "[::1]:80",
+    "fe80::1%eth0",
+    "::1%",
+    "::192.0.2.1",
+    "::ffff:192.0.2.01",
+    "::ffff:0xc0.0.2.1",
+    "1::2::3",
+    "12345::",
+    "localhost",
+    "unknown",
+    "１９２.0.2.1",
+    "1".repeat(100_000),
+  ])("refuses %.40j", (text) => {
+    expect(parseAddress(text).ok).toBe(false);
+  });
+});
+
+describe("parseCidr", () => {
+  it.each([
+    ["192.0.2.0/24", "192.0.2.0/24"],
+    ["0.0.0.0/0", "0.0.0.0/0"],
+    ["192.0.2.1/32", "192.0.2.1/32"],
+    ["2001:DB8::/32", "2001:db8::/32"],
+    ["2001:db8:0:0::/64", "2001:db8::/64"],
+    ["::/0", "::/0"],
+    ["::1/128", "::1/128"],
+  ])("reads %s as %s", (text, canonical) => {
+    expect(parseCidr(text)).toEqual({ ok: true, value: canonical });
+  });
+
+  it.each([
+    "",
+    "/",
+    "/24",
+    "192.0.2.0",
+    "192.0.2.0/",
+    "192.0.2.1/24",
+    "192.0.2.0/33",
+    "192.0.2.0/024",
+    "192.0.2.0/+24",
+    "192.0.2.0/-1",
+    "192.0.2.0/24/24",
+    "192.0.2.0/24 ",
+    "192.0.2.0/255.255.255.0",
+    "192.0.2/24",
+    "192.0.02.0/24",
+    "10/8",
+    "2001:db8::1/64",
+    "2001:db8::/129",
+    "2001:db8::/999",
+    "fe80::%eth0/64",
+    "::ffff:10.0.0.0/104",
+    "::192.0.2.0/120",
+    "example.com/24",
+    "*",
+  ])("refuses %j", (text) => {
+    expect(parseCidr(text).ok).toBe(false);
+  });
+});
+
+describe("networkAllows", () => {
+  it.each<[readonly string[], string | undefined, boolean]>([
+    [[], "192.0.2.1", true],
+    [[], undefined, true],
+    [["192.0.2.0/24"], undefined, false],
+    [["192.0.2.0/24"], "192.0.2.255", true],
+    [["192.0.2.0/24"], "192.0.3.0", false],
+    [["192.0.2.0/24"], "::ffff:192.0.2.9", true],
+    [["192.0.2.0/24", "2001:db8::/32"], "2001:db8::1", true],
+    [["2001:db8::/32"], "2001:db9::1", false],
+    [["2001:db8::/32"], "192.0.2.1", false],
+    [["::/0"], "192.0.2.1", false],
+    [["0.0.0.0/0"], "2001:db8::1", false],
+    [["0.0.0.0/0"], "255.255.255.255", true],
+  ])("%j and %s: %s", (cidrs, text, expected) => {
+    expect(networkAllows(cidrs, text === undefined ? undefined : address(text))).toBe(expected);
+  });
+
+  it("agrees with Node's own BlockList", () => {
+    // The last 16 bits vary; a prefix of 16 to 32 (112 to 128) of them is cut off at its length, so that no host bits remain.
+    const v4 = (low: number): string => `10.0.${low >>> 8}.${low & 255}`;
+    const v6 = (low: number): string => `2001:db8::${low.toString(16)}`;
+    const low = fc.oneof(fc.nat({ max: 65_535 }), fc.constantFrom(0, 1, 255, 256, 32_768, 65_535));
+    const range = fc
+      .tuple(fc.constantFrom(v4, v6), low, fc.nat({ max: 16 }))
+      .map(([write, value, bits]) => `${write(value & (0xffff << (16 - bits)))}/${bits + (write === v4 ? 16 : 112)}`);
+    const someAddress = fc.tuple(fc.constantFrom(v4, v6), low).map(([write, value]) => write(value));
+    const seen = { true: 0, false: 0 };
+    fc.assert(
+      fc.property(fc.array(range, { minLength: 1, maxLength: 4 }), someAddress, (ranges, text) => {
+        const cidrs = ranges.map((each) => {
+          const parsed = parseCidr(each);
+          if (!parsed.ok) throw new Error(each);
+          return parsed.value;
+        });
+        const list = new BlockList();
+        for (const each of ranges) {
+          const [network = "", bits] = each.split("/");
+          list.addSubnet(network, Number(bits), network.includes(":") ? "ipv6" : "ipv4");
+        }
+        const expected = list.check(text, text.includes(":") ? "ipv6" : "ipv4");
+        seen[`${expected}`]++;
+        expect(networkAllows(cidrs, address(text))).toBe(expected);
+      }),
+      { numRuns: 500 },
+    );
+    // Otherwise the comparison would say little.
+    expect(Math.min(seen.true, seen.false)).toBeGreaterThan(20);
+  });
+});

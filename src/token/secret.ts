@@ -1,0 +1,62 @@
+import { crc32 } from "node:zlib";
+import { decode256, decodeBase62, encode256, encodeBase62, isBase62, width256 } from "./base62.js";
+import type { TokenKind } from "./token.js";
+
+/** `svc` is the shape of service keys; they are no tokens. */
+export type SecretKind = TokenKind | "svc";
+
+/** A well-formed secret. That it is well formed says nothing about whether it was ever issued. */
+export interface SecretText {
+  readonly text: string;
+  readonly kind: TokenKind;
+  /** `<brand>_<kind>_`, which the tag covers. */
+  readonly prefix: string;
+  /** 24 random bytes. */
+  readonly random: Uint8Array;
+  /** 8 bytes that only a holder of the pepper can make. */
+  readonly tag: Uint8Array;
+}
+
+export const randomLength = 24;
+export const tagLength = 8;
+const checksumWidth = 6;
+
+/** `<brand>_<kind>_`, 43 digits for the 32 bytes, 6 digits of CRC-32 over all before. */
+export function encodeSecret(brand: string, kind: SecretKind, bytes: Uint8Array): string {
+  const checked = `${brand}_${kind}_${encode256(bytes)}`;
+  return checked + encodeBase62(BigInt(crc32(checked)), checksumWidth);
+}
+
+/**
+ * Reads a token secret of this brand; undefined for anything else. Length first, so that the work does not grow with
+ * the input; then brand, kind, alphabet, range and checksum. It never throws, trims or changes case. The checksum is no
+ * security control: it stops typos, cut-off pastes and garbage before any hashing.
+ */
+export function parseSecret(text: string, brand: string): SecretText | undefined {
+  const prefixLength = brand.length + "_pat_".length;
+  const checkedLength = prefixLength + width256;
+  if (text.length !== checkedLength + checksumWidth) return undefined;
+  const kind = kindOf(text, brand);
+  if (!kind || !isBase62(text, prefixLength, text.length)) return undefined;
+  const bytes = decode256(text.slice(prefixLength, checkedLength));
+  if (!bytes) return undefined;
+  if (decodeBase62(text, checkedLength, text.length) !== crc32(text.slice(0, checkedLength))) return undefined;
+  return {
+    text,
+    kind,
+    prefix: text.slice(0, prefixLength),
+    random: bytes.subarray(0, randomLength),
+    tag: bytes.subarray(randomLength),
+  };
+}
+
+/** What lists show of a secret: prefix and the last four digits before the checksum. */
+export function hintOf(text: string): string {
+  const prefix = text.slice(0, text.lastIndexOf("_") + 1);
+  return `${prefix}...${text.slice(-checksumWidth - 4, -checksumWidth)}`;
+}
+
+function kindOf(text: string, brand: string): TokenKind | undefined {
+  if (text.startsWith(`${brand}_pat_`)) return "pat";
+  return text.startsWith(`${brand}_oat_`) ? "oat" : undefined;
+}

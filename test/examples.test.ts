@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadConfig } from "../src/config/load.js";
+import { startTestOpenFga } from "./kit/openfga.js";
+
+const read = (file: string): string => readFileSync(new URL(`../examples/${file}`, import.meta.url), "utf8");
+
+interface Claim {
+  readonly subject: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly answer: string;
+}
+
+/** Rows `| subject | action | resource | yes or no | why |` of the example's README. */
+function claimsOf(example: string): readonly Claim[] {
+  const row = /^\| `(?<subject>[^`]+)` +\| `(?<action>[^`]+)` +\| `(?<resource>[^`]+)` +\| (?<answer>yes|no) +\|/gm;
+  // A match has all groups of the pattern, none of them is optional.
+  return [...read(`${example}/README.md`).matchAll(row)].map(({ groups }) => groups as unknown as Claim);
+}
+
+describe.each([
+  ["direct", 8],
+  ["member-of-itself", 7],
+])("what the README of examples/%s claims", (example, rows) => {
+  const claims = claimsOf(example);
+  let openfga: Awaited<ReturnType<typeof startTestOpenFga>>;
+
+  beforeAll(async () => {
+    openfga = await startTestOpenFga(read(`${example}/model.fga`), JSON.parse(read(`${example}/tuples.json`)));
+  });
+  afterAll(() => openfga?.stop());
+
+  it("is all read", () => {
+    expect(claims).toHaveLength(rows);
+  });
+
+  it.each(claims)("$subject $action $resource: $answer", async ({ subject, action, resource, answer }) => {
+    const response = await fetch(`${openfga.http}/stores/${openfga.storeId}/check`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${openfga.apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        authorization_model_id: openfga.modelId,
+        tuple_key: { user: subject, relation: action, object: resource },
+      }),
+    });
+    expect(await response.json()).toMatchObject({ allowed: answer === "yes" });
+  });
+});
+
+describe("examples/patwarden.yaml", () => {
+  const file = new URL("../examples/patwarden.yaml", import.meta.url).pathname;
+
+  it("has no fault but the secrets and certificates that only the reader has", () => {
+    const loaded = loadConfig({ file, env: {} });
+    expect(loaded.ok).toBe(false);
+    const faults = loaded.ok ? [] : loaded.problems.filter(({ problem }) => problem !== "cannot be read: ENOENT");
+    expect(faults).toEqual([]);
+  });
+});

@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+import * as grpc from "@grpc/grpc-js";
+import postgres from "postgres";
+import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { startTestOpenFga } from "./openfga.js";
+import { startTestPostgres } from "./postgres.js";
+import { type Server, startServer } from "./server.js";
+
+export interface IssuedToken {
+  readonly token: Token;
+  readonly secret: string;
+}
+
+/** The built server over a real PostgreSQL and a real OpenFGA with `examples/direct`, and a token of alice. */
+export interface MainJob {
+  readonly server: Server;
+  readonly openfga: Awaited<ReturnType<typeof startTestOpenFga>>;
+  readonly databaseUrl: string;
+  /** `user:alice`, full grant: editor of document:roadmap by examples/direct/tuples.json. */
+  readonly alice: IssuedToken;
+  createToken(request: MessageInitShape<typeof TokenService.method.createToken.input>): Promise<IssuedToken>;
+  countTokens(): Promise<number>;
+  metrics(): Promise<string>;
+  /** Sends bytes that no generated client would. */
+  rawGrpc(method: DescMethod, bytes: Buffer): Promise<{ readonly code: string; readonly message: string }>;
+  stop(): Promise<void>;
+}
+
+const example = (file: string): string => readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
+
+export async function startMainJob(config: Readonly<Record<string, unknown>> = {}): Promise<MainJob> {
+  const database = await startTestPostgres();
+  if ("unavailable" in database) throw new Error(database.unavailable);
+  const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
+  const server = await startServer({
+    databaseUrl: database.url,
+    openfga: {
+      addresses: [openfga.grpc],
+      apiKey: openfga.apiKey,
+      storeId: openfga.storeId,
+      modelId: openfga.modelId,
+    },
+    config,
+  });
+  const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
+  const [port] = server.ports;
+  if (!port) throw new Error("no port");
+
+  const job: Omit<MainJob, "alice"> = {
+    server,
+    openfga,
+    databaseUrl: database.url,
+    async createToken(request) {
+      const reply = await port.call(TokenService.method.createToken, request);
+      if (!reply.ok || !reply.value.token) throw new Error(`no token: ${JSON.stringify(reply)}`);
+      return { token: reply.value.token, secret: reply.value.secret };
+    },
+    async countTokens() {
+      const [row] = await sql`select count(*)::int as count from token`;
+      return row?.["count"];
+    },
+    async metrics() {
+      return (await fetch(`http://${server.metrics}/metrics`)).text();
+    },
+    rawGrpc(method, bytes) {
+      const client = new grpc.Client(server.grpc, grpc.credentials.createInsecure());
+      const metadata = new grpc.Metadata();
+      metadata.set("authorization", `Bearer ${server.keys.admin}`);
+      return new Promise((resolve) => {
+        const path = `/${method.parent.typeName}/${method.name}`;
+        const options = { deadline: Date.now() + 10_000 };
+        client.makeUnaryRequest(path, (raw: Buffer) => raw, (raw) => raw, bytes, metadata, options, (error) => {
+          client.close();
+          resolve({ code: grpc.status[error?.code ?? 0] ?? "", message: error?.details ?? "" });
+        });
+      });
+    },
+    async stop() {
+      await sql.end();
+      await server.stop();
+      await openfga.stop();
+      await database.stop();
+    },
+  };
+  const alice = await job.createToken({ subject: "user:alice", name: "laptop", grant: { full: true } });
+  // A second one, so that a page of one has a next page.
+  await job.createToken({ subject: "user:alice", name: "ci", grant: { full: true } });
+  return { ...job, alice };
+}

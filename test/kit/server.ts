@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { stringify } from "yaml";
+import { grpcPort, httpPort, type Port } from "./ports.js";
+
+const main = new URL("../../dist/main.js", import.meta.url).pathname;
+
+export const hashOf = (key: string): string => createHash("sha256").update(key).digest("hex");
+export const newKey = (): string => `pw_svc_${randomBytes(24).toString("hex")}`;
+
+/** A started process of the built `patwarden`, its log and how to end it. */
+export interface Started {
+  readonly child: ChildProcess;
+  /** Everything it has written to stderr so far. */
+  readonly log: () => string;
+  readonly exited: Promise<number | null>;
+  /** Ends it with a signal (SIGTERM by default) and waits for its end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const living = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
+/** Starts `patwarden ARGS` and gives each line of its log to `onLine`. */
+export function startPatwarden(
+  args: readonly string[],
+  settings: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void } = {},
+): Started {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: settings.cwd ?? tmpdir(),
+    env: { PATH: process.env["PATH"] ?? "", ...settings.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  living.add(child);
+  let log = "";
+  const exited = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => {
+      living.delete(child);
+      resolve(code);
+    });
+  });
+  child.stdout.resume();
+  createInterface(child.stderr).on("line", (line) => {
+    log += `${line}\n`;
+    settings.onLine?.(line);
+  });
+  return {
+    child,
+    log: () => log,
+    exited,
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+export interface ServerSettings {
+  readonly databaseUrl: string;
+  readonly openfga: {
+    readonly addresses: readonly string[];
+    readonly apiKey: string;
+    readonly storeId: string;
+    readonly modelId: string;
+  };
+  /** Merged over the configuration, by top-level key. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export interface Server extends Started {
+  /** Both ports, with the administrator's key. */
+  readonly ports: readonly Port[];
+  readonly grpc: string;
+  readonly http: string;
+  readonly metrics: string;
+  readonly configFile: string;
+  /** Keys by caller name. */
+  readonly keys: Readonly<Record<"admin" | "checker" | "narrow", string>>;
+}
+
+interface Listening {
+  readonly grpc: string;
+  readonly http: string;
+  readonly metrics: string;
+}
+
+export const testPepper = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64");
+
+/** `patwarden migrate` and `patwarden serve` with a real database and a real OpenFGA, on free ports; resolves when it listens. */
+export async function startServer(settings: ServerSettings): Promise<Server> {
+  const keys = { admin: newKey(), checker: newKey(), narrow: newKey() };
+  const directory = mkdtempSync(join(tmpdir(), "patwarden-test-"));
+  const configFile = join(directory, "patwarden.yaml");
+  const { openfga } = settings;
+  const config = {
+    grpc: { listen: "127.0.0.1:0" },
+    http: { listen: "127.0.0.1:0" },
+    metrics: { listen: "127.0.0.1:0" },
+    database: { url: settings.databaseUrl, max_connections: 5 },
+    openfga: {
+      addresses: openfga.addresses,
+      auth: { preshared: openfga.apiKey },
+      store_id: openfga.storeId,
+      model_id: openfga.modelId,
+    },
+    tokens: { peppers: [{ version: 1, key: testPepper, active: true }] },
+    callers: [
+      { name: "admin", key_sha256: [hashOf(keys.admin)], permissions: ["admin"] },
+      { name: "checker", key_sha256: [hashOf(keys.checker)], permissions: ["check"] },
+      {
+        name: "narrow",
+        key_sha256: [hashOf(keys.narrow)],
+        permissions: ["tokens.impersonate", "tokens.read", "tokens.revoke"],
+        subjects: ["user:*"],
+        max_lifetime: "1d",
+        max_grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+      },
+    ],
+    drain_delay: "0s",
+    ...settings.config,
+  };
+  writeFileSync(configFile, stringify(config), { mode: 0o600 });
+  const migrated = startPatwarden(["migrate", "--config", configFile]);
+  if ((await migrated.exited) !== 0) throw new Error(`migrate failed:\n${migrated.log()}`);
+
+  let report: (line: Listening) => void = () => undefined;
+  const listening = new Promise<Listening>((resolve) => {
+    report = resolve;
+  });
+  const started = startPatwarden(["serve", "--config", configFile], {
+    onLine(line) {
+      const entry = line.startsWith("{") ? JSON.parse(line) : {};
+      if (entry.msg === "listening") report(entry);
+    },
+  });
+  const ended = started.exited.then((code) => {
+    rmSync(directory, { recursive: true, force: true });
+    throw new Error(`patwarden ended with ${code}:\n${started.log()}`);
+  });
+  ended.catch(() => undefined);
+  const { grpc, http, metrics } = await Promise.race([listening, ended]);
+  const ports = [grpcPort(grpc, keys.admin), httpPort(http, keys.admin)];
+  return {
+    ...started,
+    ports,
+    grpc,
+    http,
+    metrics,
+    configFile,
+    keys,
+    async stop(signal) {
+      for (const port of ports) port.close();
+      return started.stop(signal);
+    },
+  };
+}

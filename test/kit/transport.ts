@@ -1,0 +1,109 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { type HttpListenerOptions, startHttpListener } from "../../src/http/http-listener.js";
+import { probes } from "../../src/http/probes.js";
+import { connectRoutes } from "../../src/rpc/connect.js";
+import { type Listener, startGrpcListener, type TlsKeys } from "../../src/rpc/grpc-listener.js";
+import type { CallContext, Implementation } from "../../src/rpc/service.js";
+import type { StatusError } from "../../src/rpc/status.js";
+
+export interface EndedCall {
+  readonly call: CallContext;
+  readonly error: StatusError | undefined;
+}
+
+export interface BothPorts {
+  readonly grpc: Listener;
+  readonly http: Listener;
+  /** Resolves with the next call that ends and that nobody has asked for yet. */
+  nextEnd(): Promise<EndedCall>;
+  readonly defects: unknown[];
+  stop(): Promise<void>;
+}
+
+/** The same implementations on both ports, on free ports of loopback. */
+export async function startBothPorts(
+  implementations: readonly Implementation[],
+  options: Partial<HttpListenerOptions> = {},
+): Promise<BothPorts> {
+  const ended: EndedCall[] = [];
+  const waiting: ((end: EndedCall) => void)[] = [];
+  const defects: unknown[] = [];
+  const onDefect = (error: unknown): void => void defects.push(error);
+  const onEnd = (call: CallContext, error: StatusError | undefined): void => {
+    const next = waiting.shift();
+    if (next) next({ call, error });
+    else ended.push({ call, error });
+  };
+  const tls = options.tls && { tls: options.tls };
+  const grpc = await startGrpcListener({ listen: "127.0.0.1:0", implementations, onEnd, ...tls });
+  const http = await startHttpListener({
+    listen: "127.0.0.1:0",
+    routes: probes(() => ({ ready: true, checks: {} })),
+    rpc: connectRoutes(implementations, { onEnd, onDefect }),
+    onDefect,
+    ...options,
+  });
+  return {
+    grpc,
+    http,
+    nextEnd: () => {
+      const known = ended.shift();
+      return known ? Promise.resolve(known) : new Promise((resolve) => waiting.push(resolve));
+    },
+    defects,
+    stop: async () => void (await Promise.all([grpc.drain(0), http.drain(0)])),
+  };
+}
+
+/**
+ * Sends one HTTP/2 request as written, for what client libraries refuse to send. Names and values below 127 bytes. The
+ * answer stays unread.
+ */
+export function sendRawHttp2(
+  socket: Duplex,
+  headers: readonly (readonly [name: string, value: string])[],
+  body: Uint8Array,
+): void {
+  const frame = (type: number, flags: number, stream: number, payload: Uint8Array): Buffer => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head.writeUInt8(type, 3);
+    head.writeUInt8(flags, 4);
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  };
+  // HPACK, RFC 7541 §6.2.2: a literal field without indexing, with a new name.
+  const fields = headers.flatMap(([name, value]) => [
+    Buffer.of(0, name.length),
+    Buffer.from(name),
+    Buffer.of(value.length),
+    Buffer.from(value),
+  ]);
+  const [settings, headersFrame, dataFrame, endHeaders, endStream] = [4, 1, 0, 4, 1];
+  socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  socket.write(frame(settings, 0, 0, Buffer.alloc(0)));
+  socket.write(frame(headersFrame, endHeaders, 1, Buffer.concat(fields)));
+  socket.write(frame(dataFrame, endStream, 1, body));
+}
+
+/** A fresh self-signed certificate for 127.0.0.1 and localhost. */
+export function selfSigned(): TlsKeys {
+  const folder = mkdtempSync(join(tmpdir(), "patwarden-tls-"));
+  try {
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    execFileSync(
+      "openssl",
+      // biome-ignore format: one argument and its value belong together
+      ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert],
+      { stdio: "ignore" },
+    );
+    return { cert: readFileSync(cert), key: readFileSync(key) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

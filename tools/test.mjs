@@ -1,0 +1,62 @@
+// make test: every check, then every test, all of them even when one fails. The last line is "N passed, N failed": each check counts as one.
+// PATWARDEN_TEST_REQUIRE_ALL=1 counts a skipped test as failed, so that nothing is skipped where everything must be there.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
+const requireAll = process.env.PATWARDEN_TEST_REQUIRE_ALL === "1";
+const folder = mkdtempSync(join(tmpdir(), "patwarden-results-"));
+const resultFile = join(folder, "vitest.json");
+
+const checks = [
+  ["style and API", "npm", ["run", "--silent", "lint"]],
+  ["gen/ is what proto/ gives", "node", ["tools/check-generated.mjs"]],
+  ["types", "tsc", ["-p", "tsconfig.json", "--noEmit"]],
+];
+
+let passed = 0;
+let failed = 0;
+
+function run(name, command, args) {
+  console.log(`\n--- ${name}`);
+  const start = Date.now();
+  const { status } = spawnSync(command, args, { stdio: "inherit" });
+  console.log(`--- ${name}: ${status === 0 ? "passed" : "FAILED"} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  return status === 0;
+}
+
+/** What vitest counted; undefined when it could not even write that. */
+function vitestResult() {
+  try {
+    return JSON.parse(readFileSync(resultFile, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+for (const [name, command, args] of checks) {
+  if (run(name, command, args)) passed += 1;
+  else failed += 1;
+}
+
+const green = run("tests", "vitest", [
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${resultFile}`,
+]);
+const result = vitestResult();
+rmSync(folder, { recursive: true });
+passed += result?.numPassedTests ?? 0;
+let failedTests = result?.numFailedTests ?? 0;
+const skipped = (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0);
+if (skipped > 0) console.log(`\n${skipped} tests were SKIPPED: see above what they lack.`);
+if (requireAll) failedTests += skipped;
+// A file that does not load, or an error outside of any test, fails the run without failing a test.
+if (!green && failedTests === 0) failedTests = 1;
+failed += failedTests;
+
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
