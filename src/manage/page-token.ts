@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { fromUuid, toUuid } from "../token/ids.js";
+import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import type { TokenId } from "../token/token.js";
 
 const idLength = 16;
@@ -23,7 +23,7 @@ export function openPageToken(keys: readonly Uint8Array[], scope: string, text: 
   if (bytes.length !== idLength + macLength || bytes.toString("base64url") !== text) return undefined;
   const id = bytes.subarray(0, idLength);
   if (!keys.some((key) => timingSafeEqual(mac(key, scope, id), bytes.subarray(idLength)))) return undefined;
-  return fromUuid("tok", id.toString("hex"));
+  return tokenIdFromUuid(id.toString("hex"));
 }
 
 function mac(key: Uint8Array, scope: string, id: Uint8Array): Buffer {
