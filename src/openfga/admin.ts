@@ -72,9 +72,9 @@ export function createOpenFgaAdmin({ http, apiKey }: AdminOptions): OpenFgaAdmin
     },
     async writeTuples(storeId, tuples) {
       // OpenFGA refuses a Write that has the same tuple twice (2004).
-      const unique = new Map(tuples.map((tuple) => [`${tuple.object}#${tuple.relation}@${tuple.user}`, tuple]))
-        .values()
-        .toArray();
+      const unique = [
+        ...new Map(tuples.map((tuple) => [`${tuple.object}#${tuple.relation}@${tuple.user}`, tuple])).values(),
+      ];
       for (let start = 0; start < unique.length; start += tuplesPerWrite) {
         const chunk = unique.slice(start, start + tuplesPerWrite);
         try {
