@@ -43,7 +43,10 @@ export interface TokenStore {
   /** Ordered by id, newest first, starting after `after`. `now` decides states. */
   list(filter: TokenFilter, page: { readonly size: number; readonly after?: TokenId }, now: Date): Promise<TokenPage>;
   /** Idempotent: the first revocation is kept. Undefined when there is no such token. */
-  revoke(id: TokenId, revocation: { readonly by: string; readonly reason: RevocationReason; readonly time: Date }): Promise<TokenWithSecrets | undefined>;
+  revoke(
+    id: TokenId,
+    revocation: { readonly by: string; readonly reason: RevocationReason; readonly time: Date },
+  ): Promise<TokenWithSecrets | undefined>;
 }
 
 /** Proof that the peppers loaded are those that the stored digests were made with. */

@@ -4,7 +4,7 @@ import * as grpc from "@grpc/grpc-js";
 import postgres from "postgres";
 import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestOpenFga } from "./openfga.js";
-import { startTestPostgres } from "./postgres.js";
+import { createTestDatabase } from "./postgres.js";
 import { type Server, startServer } from "./server.js";
 
 export interface IssuedToken {
@@ -27,11 +27,11 @@ export interface MainJob {
   stop(): Promise<void>;
 }
 
-const example = (file: string): string => readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
+const example = (file: string): string =>
+  readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
 
 export async function startMainJob(config: Readonly<Record<string, unknown>> = {}): Promise<MainJob> {
-  const database = await startTestPostgres();
-  if ("unavailable" in database) throw new Error(database.unavailable);
+  const database = await createTestDatabase();
   const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
   const server = await startServer({
     databaseUrl: database.url,
@@ -70,10 +70,18 @@ export async function startMainJob(config: Readonly<Record<string, unknown>> = {
       return new Promise((resolve) => {
         const path = `/${method.parent.typeName}/${method.name}`;
         const options = { deadline: Date.now() + 10_000 };
-        client.makeUnaryRequest(path, (raw: Buffer) => raw, (raw) => raw, bytes, metadata, options, (error) => {
-          client.close();
-          resolve({ code: grpc.status[error?.code ?? 0] ?? "", message: error?.details ?? "" });
-        });
+        client.makeUnaryRequest(
+          path,
+          (raw: Buffer) => raw,
+          (raw) => raw,
+          bytes,
+          metadata,
+          options,
+          (error) => {
+            client.close();
+            resolve({ code: grpc.status[error?.code ?? 0] ?? "", message: error?.details ?? "" });
+          },
+        );
       });
     },
     async stop() {

@@ -128,8 +128,9 @@ async function readConnectReply<O extends DescMessage>(
   const text = await response.text();
   const headers = Object.fromEntries(response.headers);
   if (response.ok) return { ok: true, value: fromJson(method.output, JSON.parse(text)), headers };
-  const error: { code?: string; message?: string; details?: { type: string; value: string }[] } =
-    text.startsWith("{") ? JSON.parse(text) : { code: `http ${response.status}` };
+  const error: { code?: string; message?: string; details?: { type: string; value: string }[] } = text.startsWith("{")
+    ? JSON.parse(text)
+    : { code: `http ${response.status}` };
   const details = (error.details ?? []).map(({ type, value }) => ({
     type,
     value: new Uint8Array(Buffer.from(value, "base64")),

@@ -30,7 +30,11 @@ process.once("exit", () => {
 /** Starts `patwarden ARGS` and gives each line of its log to `onLine`. */
 export function startPatwarden(
   args: readonly string[],
-  settings: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void } = {},
+  settings: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly onLine?: (line: string) => void;
+  } = {},
 ): Started {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: settings.cwd ?? tmpdir(),

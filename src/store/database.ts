@@ -1,0 +1,187 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import { sql } from "drizzle-orm";
+import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
+import { drizzle as drizzlePglite } from "drizzle-orm/pglite";
+import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
+import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
+import { migrate as migratePostgres } from "drizzle-orm/postgres-js/migrator";
+import postgres from "postgres";
+import { migrationsFolder } from "./migrations.js";
+import * as schema from "./schema.js";
+
+export type Orm = PgDatabase<PgQueryResultHKT, typeof schema>;
+
+/** PostgreSQL or PGlite; nothing above this file knows which. */
+export interface Database {
+  readonly orm: Orm;
+  /** Brings the schema up to date. Safe when several processes do it at once. */
+  migrate(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  readonly url: string;
+  readonly maxConnections: number;
+  /** False behind a transaction-mode pooler that does not know prepared statements. */
+  readonly prepare: boolean;
+  /** A connection that owes an answer and says nothing for so long is given up, milliseconds. Default 2,000; 0 waits for ever. */
+  readonly silenceMs?: number;
+}
+
+const connectTimeoutMs = 2_000;
+const migrationLock = 7_266_573_001n; // any number that nobody else uses
+
+/** Connects lazily: an unreachable server shows in the first statement. */
+export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }: PostgresOptions): Database {
+  const client = postgres(url, {
+    max: maxConnections,
+    prepare,
+    connect_timeout: connectTimeoutMs / 1000,
+    connection: { application_name: "patwarden" },
+    // Notices can hold data, and the default prints them to stdout.
+    onnotice: () => undefined,
+    // The declared options lack it; the driver awaits a connected socket (postgres 3.4.9, connection.js createSocket).
+    ...{ socket: (to: SocketTarget) => connectWatched(to, silenceMs) },
+  });
+  const orm = drizzlePostgres(client, { schema });
+  return {
+    orm,
+    async migrate() {
+      const own = openOneConnection(url);
+      try {
+        await own`select pg_advisory_lock(${migrationLock.toString()})`;
+        await migratePostgres(drizzlePostgres(own), { migrationsFolder });
+      } finally {
+        await own.end({ timeout: 5 });
+      }
+    },
+    close: () => client.end({ timeout: 5 }),
+  };
+}
+
+/** Without the watch over silence: a migration may take its time. */
+function openOneConnection(url: string): postgres.Sql {
+  return postgres(url, { max: 1, prepare: false, connect_timeout: connectTimeoutMs / 1000, onnotice: () => undefined });
+}
+
+interface SocketTarget {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  /** Of a Unix socket. */
+  readonly path?: string | false;
+}
+
+/**
+ * The driver has no time-out for queries: on a half-open connection one would hang whatever statement_timeout says. So a socket on which
+ * something was sent and nothing came back for `silenceMs` is destroyed; its query fails and the next one reconnects. Idle connections stay.
+ */
+async function connectWatched(target: SocketTarget, silenceMs: number): Promise<Socket> {
+  const socket = await connectToFirst(target);
+  let readAtLastWrite = -1;
+  const write = socket.write;
+  socket.write = ((...args: Parameters<Socket["write"]>) => {
+    readAtLastWrite = socket.bytesRead;
+    return write.apply(socket, args);
+  }) as Socket["write"]; // passes everything on as it came
+  socket.setTimeout(silenceMs, () => {
+    if (socket.bytesRead === readAtLastWrite) socket.destroy(new Error("the database owes an answer"));
+  });
+  return socket;
+}
+
+async function connectToFirst({ host, port, path }: SocketTarget): Promise<Socket> {
+  if (path) return connected(connect({ path }));
+  let failure: unknown = new Error("no database host");
+  for (const [index, name] of host.entries()) {
+    try {
+      return await connected(connect({ host: name, port: port[index] ?? 5432 }));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function connected(socket: Socket): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => socket.destroy(new Error("connecting took too long")), connectTimeoutMs);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.off("error", reject);
+      resolve(socket);
+    });
+    socket.once("error", reject);
+    socket.once("close", () => clearTimeout(timer));
+  });
+}
+
+/** The embedded database: in a folder, or in memory when there is none. */
+export async function openPglite(directory: string | undefined): Promise<Database> {
+  const unlock = directory === undefined ? () => undefined : lock(directory);
+  try {
+    const client = await PGlite.create(directory === undefined ? {} : { dataDir: join(directory, "data") });
+    const orm = drizzlePglite(client, { schema });
+    let migrated: Promise<void> | undefined;
+    return {
+      orm,
+      // One at a time: there is no lock to wait for within one process.
+      migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
+      async close() {
+        await client.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Two processes on one folder would corrupt it silently: whoever comes second is told. Gives the way to release it. */
+function lock(directory: string): () => void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const file = join(directory, "lock");
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const descriptor = openSync(file, "wx", 0o600);
+      writeFileSync(descriptor, String(process.pid));
+      closeSync(descriptor);
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      const holder = Number(readIfThere(file));
+      if (attempt === 2 || isRunning(holder)) {
+        throw new Error(`${directory} is in use by process ${holder}; stop it first, or choose another folder`, {
+          cause: error,
+        });
+      }
+      // Its holder was killed.
+      rmSync(file, { force: true });
+    }
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** Throws when the database does not answer. */
+export async function ping({ orm }: Database): Promise<void> {
+  await orm.select({ one: sql`1` }).from(sql`(values (1)) as ping`);
+}

@@ -1,0 +1,173 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import postgres from "postgres";
+
+/** A database of one's own on a real PostgreSQL. */
+export interface TestDatabase {
+  readonly url: string;
+  /** Drops the database. */
+  stop(): Promise<void>;
+}
+
+/** A PostgreSQL process of one's own, for tests that stop it. */
+export interface TestPostgres {
+  readonly url: string;
+  /** Process id of the postmaster; changes with each start. */
+  pid(): number;
+  /** Ends it at once, as a crash would, and starts it again on the same port and data. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const noPostgres =
+  "NO POSTGRESQL: set PATWARDEN_TEST_DATABASE_URL or install the server (Debian: apt-get install postgresql); tests that need it are skipped";
+
+/** Folder of the newest server programs, 14 or later. */
+function findServer(): string | undefined {
+  const root = "/usr/lib/postgresql";
+  const packaged = existsSync(root)
+    ? readdirSync(root)
+        .filter((version) => Number(version) >= 14)
+        .sort((a, b) => Number(b) - Number(a))
+        .map((version) => join(root, version, "bin"))
+    : [];
+  return [...packaged, ...(process.env["PATH"] ?? "").split(delimiter)].find((folder) =>
+    ["initdb", "postgres", "pg_isready"].every((program) => existsSync(join(folder, program))),
+  );
+}
+
+export function havePostgres(): boolean {
+  return process.env["PATWARDEN_TEST_DATABASE_URL"] !== undefined || findServer() !== undefined;
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that its package made, or as nobody. */
+function unprivileged(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const user = ["postgres", "nobody"].find((name) => {
+    try {
+      execFileSync("id", ["-u", name], { stdio: "ignore" });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!user) throw new Error("no user to run PostgreSQL as");
+  const id = (flag: string): number => Number(execFileSync("id", [flag, user], { encoding: "utf8" }));
+  return { uid: id("-u"), gid: id("-g") };
+}
+
+const living = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
+/** Starts a server in a temporary folder, on a free port of 127.0.0.1. */
+export async function startPostgres(): Promise<TestPostgres> {
+  const bin = findServer();
+  if (!bin) throw new Error(noPostgres);
+  const user = unprivileged();
+  const directory = mkdtempSync(join(tmpdir(), "patwarden-postgres-"));
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
+  const data = join(directory, "data");
+  execFileSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "-N"], {
+    ...user,
+    cwd: directory,
+    stdio: "ignore",
+  });
+  const port = await freePort();
+  const settings = {
+    port,
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    fsync: "off",
+    max_connections: 200,
+  };
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const started = spawn(join(bin ?? "", "postgres"), ["-D", data, ...flags], {
+      ...user,
+      cwd: directory,
+      stdio: "ignore",
+    });
+    child = started;
+    living.add(started);
+    const ended = new Promise<void>((resolve) => started.once("exit", () => resolve()));
+    void ended.then(() => living.delete(started));
+    for (;;) {
+      if (started.exitCode !== null) throw new Error(`PostgreSQL ended with ${started.exitCode} at its start`);
+      try {
+        execFileSync(join(bin ?? "", "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
+        return;
+      } catch {
+        await sleep(50);
+      }
+    }
+  }
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const running = child;
+    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => running.once("exit", () => resolve()));
+    running.kill(signal);
+    await ended;
+  }
+
+  await start();
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    pid: () => child?.pid ?? 0,
+    // SIGQUIT is PostgreSQL's immediate shutdown: sessions are cut, nothing is written down.
+    kill: () => end("SIGQUIT"),
+    start,
+    async stop() {
+      await end("SIGINT");
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+let shared: Promise<string> | undefined;
+
+/** The server of this test process: the one that PATWARDEN_TEST_DATABASE_URL names, else one of our own that ends with the process. */
+function sharedServer(): Promise<string> {
+  shared ??= (async () => {
+    const given = process.env["PATWARDEN_TEST_DATABASE_URL"];
+    if (given !== undefined) return given;
+    return (await startPostgres()).url;
+  })();
+  return shared;
+}
+
+/** A fresh, empty database. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = await sharedServer();
+  const name = `patwarden_test_${randomUUID().replaceAll("-", "")}`;
+  const administer = async (statement: string): Promise<void> => {
+    const sql = postgres(server, { max: 1, onnotice: () => undefined });
+    try {
+      await sql.unsafe(statement);
+    } finally {
+      await sql.end();
+    }
+  };
+  await administer(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, stop: () => administer(`drop database ${name} with (force)`) };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
+  return address.port;
+}

@@ -1,0 +1,271 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { ActionName, ResourceName, SubjectName } from "../../src/identifier/identifier.js";
+import { type Database, openPglite, openPostgres, ping } from "../../src/store/database.js";
+import { schemaIsCurrent } from "../../src/store/migrations.js";
+import { createTokenStore } from "../../src/store/postgres-token-store.js";
+import { pepperCheck, token, tokenSecret } from "../../src/store/schema.js";
+import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/store/token-store.js";
+import { newSecretId, newTokenId, toUuid } from "../../src/token/ids.js";
+import type { TokenId, TokenRecord } from "../../src/token/token.js";
+import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+
+const now = new Date("2026-03-01T12:00:00.123Z");
+const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
+
+function record(over: Partial<TokenRecord> = {}): TokenRecord {
+  return {
+    id: newTokenId(),
+    kind: "pat",
+    subject: "user:alice" as SubjectName,
+    name: 'it\'s a "name"; drop table token',
+    description: "",
+    grant: { kind: "rules", rules: [] },
+    allowedCidrs: [],
+    metadata: {},
+    claims: {},
+    createTime: now,
+    createdBy: "service:test",
+    notBefore: undefined,
+    expireTime: undefined,
+    revocation: undefined,
+    ...over,
+  };
+}
+
+function secret(over: Partial<NewSecret> = {}): NewSecret {
+  return {
+    id: newSecretId(),
+    hint: "pw_pat_...abcd",
+    createTime: now,
+    pepperVersion: 1,
+    retireTime: undefined,
+    revokeTime: undefined,
+    digest: randomBytes(32),
+    ...over,
+  };
+}
+
+interface Engine {
+  readonly name: string;
+  readonly available: boolean;
+  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
+}
+
+async function onPostgres(prepare: boolean): ReturnType<Engine["open"]> {
+  const created = await createTestDatabase();
+  const database = openPostgres({ url: created.url, maxConnections: 5, prepare });
+  const close = async () => {
+    await database.close();
+    await created.stop();
+  };
+  return { database, close };
+}
+
+const engines: readonly Engine[] = [
+  { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres(true) },
+  { name: "PostgreSQL without prepared statements", available: havePostgres(), open: () => onPostgres(false) },
+  {
+    name: "PGlite",
+    available: true,
+    async open() {
+      const database = await openPglite(undefined);
+      return { database, close: () => database.close() };
+    },
+  },
+];
+if (!havePostgres()) console.error(noPostgres);
+
+describe.each(engines)("the token store on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let database: Database;
+    let store: TokenStore & PepperStore;
+
+    beforeAll(async () => {
+      opened = await open();
+      database = opened.database;
+      expect(await schemaIsCurrent(database)).toBe(false);
+      await Promise.all([database.migrate(), database.migrate()]);
+      expect(await schemaIsCurrent(database)).toBe(true);
+      store = createTokenStore(database);
+    });
+    afterAll(() => opened.close());
+    beforeEach(async () => {
+      await database.orm.delete(tokenSecret);
+      await database.orm.delete(token);
+      await database.orm.delete(pepperCheck);
+    });
+
+    const listAll = async (filter: TokenFilter, size: number): Promise<TokenId[]> => {
+      const ids: TokenId[] = [];
+      for (let after: TokenId | undefined; ; ) {
+        const page = await store.list(filter, { size, ...(after && { after }) }, now);
+        ids.push(...page.tokens.map(({ id }) => id));
+        if (!page.more) return ids;
+        after = ids.at(-1);
+      }
+    };
+
+    it("answers a ping", async () => {
+      await ping(database);
+    });
+
+    it("gives a token back as it was written, to the millisecond", async () => {
+      const written = record({
+        kind: "oat",
+        subject: "organization:acme" as SubjectName,
+        name: "übergrößenträger 🛡️",
+        description: "two\nlines",
+        grant: {
+          kind: "rules",
+          rules: [{ actions: ["viewer" as ActionName], resources: ["document:1" as ResourceName, "folder:*"] }],
+        },
+        allowedCidrs: ["192.0.2.0/24", "2001:db8::/32"],
+        metadata: { note: "a,{}\"'" },
+        claims: { plan: "gold" },
+        notBefore: later(1),
+        expireTime: later(3600.456),
+      });
+      const { digest, ...shown } = secret();
+      await store.insert(written, { ...shown, digest });
+      expect(await store.get(written.id)).toEqual({ ...written, secrets: [shown] });
+      const full = record({ grant: { kind: "full" } });
+      await store.insert(full, secret());
+      expect((await store.get(full.id))?.grant).toEqual({ kind: "full" });
+    });
+
+    it("resolves many digests by one call, in order, unknown ones apart", async () => {
+      const first = [record(), secret()] as const;
+      const second = [record({ subject: "user:bob" as SubjectName }), secret()] as const;
+      await store.insert(...first);
+      await store.insert(...second);
+      const found = await store.resolve([second[1].digest, randomBytes(32), first[1].digest, second[1].digest]);
+      expect(found.map((entry) => entry?.token.id)).toEqual([second[0].id, undefined, first[0].id, second[0].id]);
+      expect(found[0]?.secret.id).toBe(second[1].id);
+      expect(JSON.stringify(found)).not.toContain("digest");
+    });
+
+    it("writes all of a token or nothing", async () => {
+      const known = secret();
+      await store.insert(record(), known);
+      const refused = record();
+      await expect(store.insert(refused, secret({ digest: known.digest }))).rejects.toThrow("token_secret_digest");
+      expect(await store.get(refused.id)).toBeUndefined();
+    });
+
+    it("tells of a defect nothing that was written", async () => {
+      const refused = record({ name: "CANARY", notBefore: later(2), expireTime: later(1) });
+      const error = await store.insert(refused, secret()).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(Error);
+      expect(`${error} ${error instanceof Error ? error.stack : ""}`).not.toContain("CANARY");
+    });
+
+    it("keeps the first revocation, whoever repeats it, and knows no other token's", async () => {
+      const written = record();
+      await store.insert(written, secret());
+      const first = { by: "service:a", reason: "LEAKED", time: later(1) } as const;
+      const outcomes = await Promise.all([
+        store.revoke(written.id, first),
+        store.revoke(written.id, first),
+        store.revoke(written.id, first),
+      ]);
+      for (const outcome of outcomes) expect(outcome?.revocation).toEqual(first);
+      const repeated = await store.revoke(written.id, { by: "service:b", reason: "REQUESTED", time: later(9) });
+      expect(repeated?.revocation).toEqual(first);
+      expect(await store.revoke(newTokenId(), first)).toBeUndefined();
+    });
+
+    it("lists everything once, newest first, however many there are and whatever is added meanwhile", async () => {
+      const written = Array.from({ length: 1203 }, () => record());
+      await database.orm.insert(token).values(
+        written.map((entry) => ({
+          id: toUuid(entry.id),
+          kind: entry.kind,
+          subject: entry.subject,
+          name: entry.name,
+          description: "",
+          grant: { rules: [] },
+          allowedCidrs: [],
+          metadata: {},
+          claims: {},
+          createdAt: entry.createTime,
+          createdBy: entry.createdBy,
+        })),
+      );
+      const expected = written.map(({ id }) => id).toReversed();
+      const first = await store.list({}, { size: 500 }, now);
+      await store.insert(record(), secret());
+      const after = first.tokens.at(-1)?.id;
+      const rest = after ? await store.list({}, { size: 1000, after }, now) : first;
+      expect([...first.tokens, ...rest.tokens].map(({ id }) => id)).toEqual(expected);
+      expect([first.more, rest.more]).toEqual([true, false]);
+    });
+
+    it("filters by subject, maker, state, end and the subjects that a caller may see", async () => {
+      const names = {
+        plain: record(),
+        ended: record({ expireTime: now }),
+        ending: record({ expireTime: later(60) }),
+        killed: record({ expireTime: now }),
+        other: record({ subject: "user:alice2" as SubjectName, createdBy: "user:alice2" }),
+        wild: record({ subject: "user_:alice" as SubjectName }),
+        acme: record({ subject: "organization:acme" as SubjectName, kind: "oat" }),
+      };
+      for (const entry of Object.values(names)) await store.insert(entry, secret());
+      await store.revoke(names.killed.id, { by: "service:a", reason: "REQUESTED", time: now });
+      const cases: readonly [TokenFilter, readonly (keyof typeof names)[]][] = [
+        [{ subject: "user:alice" as SubjectName }, ["plain", "ended", "ending", "killed"]],
+        [{ createdBy: "user:alice2" }, ["other"]],
+        [{ states: ["REVOKED"] }, ["killed"]],
+        [{ states: ["EXPIRED"] }, ["ended"]],
+        [{ states: ["ACTIVE"] }, ["plain", "ending", "other", "wild", "acme"]],
+        [{ states: ["EXPIRED", "REVOKED"] }, ["ended", "killed"]],
+        [{ expireBefore: later(1) }, ["ended", "killed"]],
+        [{ subjects: ["organization:"] }, ["acme"]],
+        [{ subjects: ["user:"], states: ["REVOKED"] }, ["killed"]],
+        [{ subjects: ["user:alice2", "organization:acme"] }, ["other", "acme"]],
+        [{ subjects: ["organization:acm"] }, []],
+        [{ subjects: [] }, []],
+      ];
+      for (const [filter, expected] of cases) {
+        const ids = expected.map((name) => names[name].id).toReversed();
+        expect(await listAll(filter, 2), JSON.stringify(filter)).toEqual(ids);
+      }
+    });
+
+    it("shows the newest seven secrets, newest first", async () => {
+      const written = record();
+      await store.insert(written, secret());
+      const more = Array.from({ length: 8 }, () => secret());
+      await database.orm.insert(tokenSecret).values(
+        more.map((entry) => ({
+          id: toUuid(entry.id),
+          tokenId: toUuid(written.id),
+          digest: entry.digest,
+          pepperVersion: 1,
+          hint: entry.hint,
+          createdAt: entry.createTime,
+          retiresAt: now,
+        })),
+      );
+      const shown = (await store.get(written.id))?.secrets.map(({ id }) => id);
+      expect(shown).toEqual(
+        more
+          .map(({ id }) => id)
+          .toReversed()
+          .slice(0, 7),
+      );
+    });
+
+    it("keeps a pepper's first check value and counts what lives by pepper", async () => {
+      await store.recordCheckValue(1, Buffer.alloc(32, 1));
+      await store.recordCheckValue(1, Buffer.alloc(32, 2));
+      expect([...(await store.checkValues())].map(([version, value]) => [version, value[0]])).toEqual([[1, 1]]);
+      await store.insert(record(), secret());
+      await store.insert(record({ expireTime: now }), secret());
+      await store.insert(record({ expireTime: later(1) }), secret({ pepperVersion: 2 }));
+      expect(Object.fromEntries(await store.countLiveSecrets(now))).toEqual({ 1: 1, 2: 1 });
+    });
+  });
+});
