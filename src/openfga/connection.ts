@@ -1,0 +1,126 @@
+import { OpenFGAService } from "#gen/openfga/v1/openfga_service_pb.js";
+import { Failure } from "../failure/failure.js";
+import type { OpenFgaClient, Reply } from "./client.js";
+import { authorizationModel } from "./model.js";
+import { type Outcome, readRefusal } from "./outcome.js";
+import type { AuthorizationModel } from "./permission-checker.js";
+
+const { getStore, readAuthorizationModel, check } = OpenFGAService.method;
+
+/** unreachable: an outage, which passes. misconfigured: a wrong store, model, key or endpoint, which an operator must mend. */
+export type ConnectionState =
+  | { readonly kind: "ready" }
+  | { readonly kind: "unreachable"; readonly problem: string }
+  | { readonly kind: "misconfigured"; readonly problem: string };
+
+export interface OpenFgaConnectionOptions {
+  readonly client: Pick<OpenFgaClient, "call">;
+  readonly storeId: string;
+  readonly modelId: string;
+  /** Told each change of state. */
+  readonly onChange?: (state: ConnectionState) => void;
+}
+
+const troubledIntervalMs = 1_000;
+
+/**
+ * Whether OpenFGA is there and is the one we were told of. The store and the pinned model are read back before the first question; when calls
+ * fail later it looks again, every second until all is well, so that health does not depend on anybody asking.
+ */
+export class OpenFgaConnection {
+  readonly #options: OpenFgaConnectionOptions;
+  #state: ConnectionState = { kind: "unreachable", problem: "OpenFGA has not been asked yet" };
+  #model: AuthorizationModel | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: OpenFgaConnectionOptions) {
+    this.#options = options;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The pinned model. Throws OPENFGA_UNAVAILABLE or OPENFGA_MISCONFIGURED until it has been read once. */
+  model(): AuthorizationModel {
+    if (this.#model) return this.#model;
+    throw new Failure(this.#state.kind === "misconfigured" ? "OPENFGA_MISCONFIGURED" : "OPENFGA_UNAVAILABLE");
+  }
+
+  /** Looks now, and again until all is well. Resolves after the first look, whatever it found. */
+  start(): Promise<void> {
+    return this.#look();
+  }
+
+  /** Tell it what became of calls: trouble makes it look for itself. */
+  noticed(outcome: Outcome): void {
+    if (outcome === "unreachable" || outcome === "engine-failure" || outcome === "misconfigured") void this.#look();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #look(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#looking ??= this.#examine()
+      .then((state) => {
+        const changed = state.kind !== this.#state.kind || "problem" in state;
+        this.#state = state;
+        if (changed) this.#options.onChange?.(state);
+        if (state.kind !== "ready" && !this.#closed) {
+          this.#timer = setTimeout(() => void this.#look(), troubledIntervalMs).unref();
+        }
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
+    return this.#looking;
+  }
+
+  async #examine(): Promise<ConnectionState> {
+    const { client, storeId, modelId } = this.#options;
+    const store = await client.call(getStore, { storeId });
+    if (!store.ok) return trouble("the store", store);
+    const read = await client.call(readAuthorizationModel, { storeId, id: modelId });
+    if (!read.ok) return trouble("the authorization model", read);
+    if (!read.value.authorizationModel) return { kind: "misconfigured", problem: "OpenFGA answered without a model" };
+    const model = authorizationModel(read.value.authorizationModel);
+    const canary = canaryQuestion(model);
+    if (canary) {
+      // Proves the key, the model and the datastore together; the answer does not matter.
+      const asked = await client.call(check, {
+        storeId,
+        authorizationModelId: modelId,
+        tupleKey: canary,
+        consistency: 200,
+      });
+      if (!asked.ok && readRefusal(asked).outcome !== "context-required") return trouble("a first question", asked);
+    }
+    this.#model = model;
+    return { kind: "ready" };
+  }
+}
+
+function canaryQuestion(
+  model: AuthorizationModel,
+): { readonly user: string; readonly relation: string; readonly object: string } | undefined {
+  for (const type of model.types) {
+    for (const relation of model.actionsOf(type)) {
+      return { user: `${type}:patwarden-canary`, relation, object: `${type}:patwarden-canary` };
+    }
+  }
+  return undefined;
+}
+
+function trouble(what: string, reply: Extract<Reply<unknown>, { ok: false }>): ConnectionState {
+  const { outcome } = readRefusal(reply);
+  // 2000 and others about an id that we sent: also the configuration's fault.
+  const unreachable =
+    outcome === "unreachable" || outcome === "deadline" || outcome === "engine-failure" || outcome === "overloaded";
+  const problem = `OpenFGA did not give ${what} (status ${reply.code})`;
+  return { kind: unreachable ? "unreachable" : "misconfigured", problem };
+}
