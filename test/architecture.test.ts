@@ -28,7 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** May import everything. */
-const wiring = ["main.ts", "app.ts", "dev"];
+const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
 const transportFree = ["failure", "identifier", "token", "check", "manage"];

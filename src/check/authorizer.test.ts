@@ -89,10 +89,7 @@ describe("Authorizer", () => {
   it("turns a failure of OpenFGA or of the store into a failure, never into an answer", async () => {
     const down = new Failure("OPENFGA_UNAVAILABLE");
     const stored = new Failure("DATABASE_UNAVAILABLE");
-    const { authorizer } = setUp(
-      { a: known("user:a"), b: { kind: "failed", failure: stored } },
-      { "user:a": down },
-    );
+    const { authorizer } = setUp({ a: known("user:a"), b: { kind: "failed", failure: stored } }, { "user:a": down });
     expect(await authorizer.check(question("a"), {})).toBe(down);
     expect(await authorizer.check(question("b"), {})).toBe(stored);
   });

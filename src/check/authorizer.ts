@@ -1,5 +1,11 @@
 import { Failure } from "../failure/failure.js";
-import type { CallOptions, Consistency, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
+import type {
+  CallOptions,
+  Consistency,
+  Permission,
+  PermissionChecker,
+  Question,
+} from "../openfga/permission-checker.js";
 import type { ResolvedToken } from "../store/token-store.js";
 import type { Address } from "../token/network.js";
 import type { Clock } from "./clock.js";
@@ -95,7 +101,9 @@ export class Authorizer {
     return { reason: judgeToken(resolved, clientAddress, this.#options.clock.now()) ?? "ALLOWED", resolved };
   }
 
-  async #resolveEachTokenOnce(questions: readonly CheckQuestion[]): Promise<ReadonlyMap<string, Resolution | undefined>> {
+  async #resolveEachTokenOnce(
+    questions: readonly CheckQuestion[],
+  ): Promise<ReadonlyMap<string, Resolution | undefined>> {
     const texts = [...new Set(questions.map((question) => question.token))];
     const resolutions = await this.#options.tokens.resolve(texts);
     return new Map(texts.map((text, index) => [text, resolutions[index]]));

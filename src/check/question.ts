@@ -1,5 +1,5 @@
 import { Failure, type FieldViolation } from "../failure/failure.js";
-import { parseAction, parseResource, type Parsed, typeOf } from "../identifier/identifier.js";
+import { type Parsed, parseAction, parseResource, typeOf } from "../identifier/identifier.js";
 import type { AuthorizationModel, Consistency } from "../openfga/permission-checker.js";
 import { parseAddress } from "../token/network.js";
 import type { Attempt } from "./judge.js";
@@ -48,7 +48,9 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
   }
   if (!model.hasAction(type, action)) {
     return new Failure("UNKNOWN_ACTION", {
-      violations: [{ field: "action", description: "is not a relation of the resource's type in the authorization model" }],
+      violations: [
+        { field: "action", description: "is not a relation of the resource's type in the authorization model" },
+      ],
     });
   }
   return { token: raw.token, resource, action, clientAddress, consistency: raw.consistency };

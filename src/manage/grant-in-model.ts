@@ -15,9 +15,15 @@ export function checkGrantAgainstModel(model: AuthorizationModel, subject: Subje
     const path = `grant.${field}`;
     if (type !== undefined && !model.hasType(type)) {
       unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });
-    } else if (action !== undefined && !(type === undefined ? model.hasActionAnywhere(action) : model.hasAction(type, action))) {
+    } else if (
+      action !== undefined &&
+      !(type === undefined ? model.hasActionAnywhere(action) : model.hasAction(type, action))
+    ) {
       const where = type === undefined ? "any type" : `type ${type}`;
-      unknownActions.push({ field: path, description: `${action} is not a relation of ${where} in the authorization model` });
+      unknownActions.push({
+        field: path,
+        description: `${action} is not a relation of ${where} in the authorization model`,
+      });
     }
   }
   if (unknownTypes.length > 0) throw new Failure("UNKNOWN_TYPE", { violations: [...unknownTypes, ...unknownActions] });

@@ -1,14 +1,14 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
-  AuthorizationService,
+  type AuthorizationService,
   type BatchCheckItem,
   type BatchCheckRequest,
   BatchCheckResponseSchema,
   type BatchCheckResultSchema,
-  Consistency,
   type CheckResponse,
   CheckResponseSchema,
+  Consistency,
   IntrospectResponseSchema,
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";

@@ -1,22 +1,48 @@
 import type { DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Caller } from "../access/caller.js";
-import type { Access } from "../access/rules.js";
-import { type CallContext, type Implementation, implement } from "./service.js";
+import { type AccessRules, authorize } from "../access/rules.js";
+import type { CallerAuthenticator } from "../access/service-keys.js";
+import { Failure } from "../failure/failure.js";
+import { type CallContext, type Handlers, type Implementation, implement } from "./service.js";
 
-/** What a handler of our own API gets beside the request: a caller that has been proven and may call this method. */
+/** What a handler of our own API gets beside the request: a caller that is proven and may call this method. */
 export interface GuardedCall {
   readonly caller: Caller;
   readonly call: CallContext;
 }
 
-type UnaryNames<S extends DescService> = {
-  [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary ? K : never;
-}[keyof S["method"]];
+type UnaryHandler<M> =
+  M extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, guarded: GuardedCall) => Promise<MessageShape<O>>
+    : never;
 
-/** One handler for each method. */
+/** A handler for every method of a service. */
 export type GuardedHandlers<S extends DescService> = {
-  readonly [K in UnaryNames<S>]: (
-    request: MessageShape<S["method"][K]["input"]>,
-    guarded: GuardedCall,
-  ) => Promise<MessageShape<S["method"][K]["output"]>>;
+  readonly [K in keyof S["method"]]: UnaryHandler<S["method"][K]>;
 };
+
+/** Puts the proof of the caller and the rule of the method before each handler; there is no other way to mount one of ours. */
+export function guard<S extends DescService>(
+  service: S,
+  rules: AccessRules<S>,
+  authenticator: CallerAuthenticator,
+  handlers: GuardedHandlers<S>,
+): Implementation {
+  const guarded = Object.fromEntries(
+    service.methods.map(({ localName }) => {
+      const name = localName as keyof S["method"]; // one of this service's own methods
+      const handle = handlers[name] as (request: unknown, guarded: GuardedCall) => Promise<unknown>;
+      const rule = rules[name];
+      return [
+        localName,
+        async (request: unknown, call: CallContext) => {
+          const caller = authenticator.authenticate(call.header("authorization"));
+          if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
+          authorize(caller, rule);
+          return handle(request, { caller, call });
+        },
+      ];
+    }),
+  );
+  return implement(service, guarded as Handlers<S>); // one for each method, of the same types
+}

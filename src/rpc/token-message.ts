@@ -2,15 +2,15 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import {
-  GrantSchema,
+  type GrantSchema,
   RevocationReason,
-  SecretSchema,
+  type SecretSchema,
   type Token,
-  TokenSchema,
   Token_State,
+  TokenSchema,
 } from "#gen/patwarden/v1/token_pb.js";
-import type { Grant, SecretRecord, TokenRecord } from "../token/token.js";
 import { tokenState, usability } from "../token/state.js";
+import type { Grant, SecretRecord, TokenRecord } from "../token/token.js";
 
 /** A token as clients see it. `metadata` is left out where the reader is not its holder's management plane. */
 export function tokenMessage(

@@ -83,7 +83,10 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
   };
 }
 
-export function parseRevokeToken(request: RevokeTokenRequest): { readonly id: TokenId; readonly reason: RequestedReason } {
+export function parseRevokeToken(request: RevokeTokenRequest): {
+  readonly id: TokenId;
+  readonly reason: RequestedReason;
+} {
   const violations = new Violations();
   const id = violations.take("id", parseTokenId(request.id));
   const reason = requestedReason(request.reason);

@@ -7,13 +7,13 @@ import {
   type Token,
   type TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
+import type { SubjectTypes } from "../identifier/identifier.js";
 import { type CreateTokenOptions, createToken } from "../manage/create-token.js";
 import { getToken } from "../manage/get-token.js";
 import { type ListTokensOptions, listTokens } from "../manage/list-tokens.js";
 import { revokeToken } from "../manage/revoke-token.js";
 import type { TokenStore } from "../store/token-store.js";
 import type { TokenWithSecrets } from "../token/token.js";
-import type { SubjectTypes } from "../identifier/identifier.js";
 import type { GuardedHandlers } from "./guard.js";
 import { tokenMessage } from "./token-message.js";
 import { parseCreateToken, parseGetToken, parseListTokens, parseRevokeToken } from "./token-request.js";

@@ -1,0 +1,246 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { accessRules } from "./access/rules.js";
+import { noAuthentication, ServiceKeys } from "./access/service-keys.js";
+import { Authorizer } from "./check/authorizer.js";
+import { systemClock } from "./check/clock.js";
+import { TokenResolver } from "./check/token-resolver.js";
+import type { Config, ListenerTls } from "./config/config.js";
+import { configHash } from "./config/config-hash.js";
+import { formatHostPort } from "./config/host-port.js";
+import { restartKeys } from "./config/restart-keys.js";
+import { startHttpListener } from "./http/http-listener.js";
+import { probes } from "./http/probes.js";
+import { verifyPeppers } from "./manage/verify-peppers.js";
+import type { Logger } from "./observability/log.js";
+import { createMetrics } from "./observability/metrics.js";
+import { createMetricsServer } from "./observability/metrics-server.js";
+import { Vitals } from "./observability/vitals.js";
+import { OpenFgaClient } from "./openfga/client.js";
+import { OpenFgaConnection } from "./openfga/connection.js";
+import { createGrpcPermissionChecker } from "./openfga/grpc-permission-checker.js";
+import { authorizationService } from "./rpc/authorization-service.js";
+import { connectRoutes } from "./rpc/connect.js";
+import { startGrpcListener, type TlsKeys } from "./rpc/grpc-listener.js";
+import { guard } from "./rpc/guard.js";
+import { HealthService } from "./rpc/health.js";
+import { reflection } from "./rpc/reflection.js";
+import type { CallContext } from "./rpc/service.js";
+import type { StatusError } from "./rpc/status.js";
+import { tokenService } from "./rpc/token-service.js";
+import type { Database } from "./store/database.js";
+import { schemaIsCurrent } from "./store/migrations.js";
+import { createTokenStore } from "./store/postgres-token-store.js";
+import { PepperRing } from "./token/pepper.js";
+
+export interface Parts {
+  readonly database: Database;
+  readonly log: Logger;
+}
+
+/** A service that listens. */
+export interface Running {
+  /** `host:port` with the real ports. */
+  readonly grpc: string;
+  readonly http: string;
+  readonly metrics: string;
+  /** Takes up the callers of another configuration; says in the log what needs a restart. */
+  reload(next: Config): void;
+  /** Tells balancers and watchers, lets calls finish, closes the ports and connections. The database stays its opener's. */
+  stop(): Promise<void>;
+}
+
+type VitalName = "database" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
+
+const vitalsIntervalMs = 2_000;
+
+/**
+ * The composition root: the only place that knows every part. Resolves when both ports listen. Rejects when the database does not answer, is
+ * not migrated, or when a pepper does not fit what is stored; an OpenFGA that is down does not stop the start, so that revoking stays reachable.
+ */
+export async function startPatwarden(config: Config, { database, log }: Parts): Promise<Running> {
+  const metrics = createMetrics();
+  const clock = systemClock;
+  const peppers = new PepperRing(config.tokens.brand, config.tokens.peppers);
+  const store = createTokenStore(database);
+  await verifySchema();
+  await verifyPeppers(store, peppers, clock.now());
+
+  const client = new OpenFgaClient({
+    addresses: config.openfga.addresses.map(formatHostPort),
+    tls: config.openfga.tls,
+    apiKey: config.openfga.auth?.preshared,
+    timeoutMs: config.openfga.timeoutMs,
+  });
+  const pinned = { client, storeId: config.openfga.storeId, modelId: config.openfga.modelId };
+  const health = new HealthService([AuthorizationService.typeName, TokenService.typeName]);
+  // OpenFGA is essential until it has been read once; a later outage shows in health of AuthorizationService only.
+  const vitals = new Vitals<VitalName>(["database", "openfga_configuration"], log);
+  const openfga = new OpenFgaConnection({
+    ...pinned,
+    onChange(state) {
+      const ready = state.kind === "ready";
+      const problem = "problem" in state ? { problem: state.problem } : {};
+      vitals.report("openfga", { ok: ready, ...problem });
+      if (state.kind !== "unreachable") vitals.report("openfga_configuration", { ok: ready, ...problem });
+      health.set(AuthorizationService.typeName, ready);
+      if (ready) reportSubjectTypes();
+    },
+  });
+  const model = () => openfga.model();
+  const authorizer = new Authorizer({
+    tokens: new TokenResolver({ brand: config.tokens.brand, peppers, store, onLookup: metrics.tokenLookedUp }),
+    permissions: createGrpcPermissionChecker({
+      ...pinned,
+      maxBatch: config.openfga.maxBatch,
+      onOutcome(method, outcome) {
+        metrics.openfgaCallEnded(method, outcome);
+        openfga.noticed(outcome);
+      },
+    }),
+    clock,
+    onDecision: metrics.decided,
+  });
+
+  const serviceKeys = new ServiceKeys(config.callers);
+  const authenticator = config.dangerouslyDisableCallerAuthentication ? noAuthentication : serviceKeys;
+  warnOfPowers(config, log);
+  const services = [
+    guard(
+      AuthorizationService,
+      accessRules.authorization,
+      authenticator,
+      authorizationService({ authorizer, model, clock }),
+    ),
+    guard(
+      TokenService,
+      accessRules.tokens,
+      authenticator,
+      tokenService({
+        store,
+        peppers,
+        clock,
+        model,
+        defaultLifetimeMs: config.tokens.defaultLifetimeMs,
+        pageTokenKeys: peppers.deriveKeys("patwarden page token"),
+        subjectTypes: config.subjects,
+      }),
+    ),
+  ];
+  const described = [...services, health.implementation];
+  const implementations = config.reflection ? [...described, ...reflection(described)] : described;
+
+  await openfga.start();
+  const watch = setInterval(() => void lookAtDatabase(), vitalsIntervalMs).unref();
+  await lookAtDatabase();
+  const onEnd = (call: CallContext, error: StatusError | undefined): void => {
+    metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
+    logCall(log, call, error);
+  };
+  const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
+  const connect = connectRoutes(implementations, { onEnd, onDefect });
+  const metricsServer = await createMetricsServer(config.metrics, metrics.registry);
+  const grpc = await startGrpcListener({ ...listener(config.grpc), implementations, onEnd });
+  const http = await startHttpListener({
+    ...listener(config.http),
+    routes: probes(() => vitals.snapshot()),
+    rpc: connect,
+    onDefect,
+  });
+  health.set("", true);
+  health.set(TokenService.typeName, true);
+  metrics.configured(configHash(config));
+  const addresses = { grpc: grpc.address, http: http.address, metrics: metricsServer.address };
+  log.info(addresses, "listening");
+
+  let current = config;
+  return {
+    ...addresses,
+    reload(next) {
+      serviceKeys.replace(next.callers);
+      metrics.configured(configHash(next));
+      const keys = restartKeys(current, next);
+      current = { ...current, callers: next.callers };
+      log.info({ callers: next.callers.length }, "took up the callers of the configuration");
+      if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
+    },
+    async stop() {
+      log.info("draining");
+      health.drain();
+      vitals.report("database", { ok: false, problem: "shutting down" });
+      clearInterval(watch);
+      await sleep(config.drainDelayMs);
+      health.close();
+      await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
+      openfga.close();
+      client.close();
+      await metricsServer.close();
+      log.info("stopped");
+    },
+  };
+
+  /** Throws with what to do next. */
+  async function verifySchema(): Promise<void> {
+    if (await schemaIsCurrent(database)) return;
+    throw new Error("the database schema is not that of this version; run `patwarden migrate` first");
+  }
+
+  async function lookAtDatabase(): Promise<void> {
+    try {
+      await verifySchema();
+      vitals.report("database", { ok: true });
+    } catch (error) {
+      vitals.report("database", { ok: false, problem: error instanceof Error ? error.message : "failed" });
+    }
+  }
+
+  /** Otherwise people would get a silent NOT_PERMITTED for ever. */
+  function reportSubjectTypes(): void {
+    for (const kind of ["user", "organization"] as const) {
+      const type = config.subjects[kind];
+      const problem = `the authorization model admits type ${type} nowhere directly: tokens of ${kind}s are refused`;
+      vitals.report(`model_${kind}`, openfga.model().admits(type) ? { ok: true } : { ok: false, problem });
+    }
+  }
+}
+
+function listener({ listen, tls }: Config["grpc"]): { readonly listen: string; readonly tls?: TlsKeys } {
+  return { listen: formatHostPort(listen), ...(tls && { tls: tlsKeys(tls) }) };
+}
+
+function tlsKeys({ cert, key, clientCa }: ListenerTls): TlsKeys {
+  return {
+    cert: Buffer.from(cert),
+    key: Buffer.from(key),
+    ...(clientCa !== undefined && { clientCa: Buffer.from(clientCa) }),
+  };
+}
+
+function warnOfPowers({ callers, dangerouslyDisableCallerAuthentication }: Config, log: Logger): void {
+  if (dangerouslyDisableCallerAuthentication) {
+    log.warn("CALLER AUTHENTICATION IS OFF: whoever reaches a port is an administrator");
+  }
+  for (const { caller } of callers) {
+    const { permissions, subjects } = caller;
+    if (!subjects && (permissions.has("tokens.impersonate") || permissions.has("admin"))) {
+      log.warn({ caller: caller.name }, "may create tokens for any subject; `subjects` would narrow it");
+    }
+  }
+}
+
+const reading = /\/(Check|BatchCheck|Introspect|Get\w+|List\w+|Watch|ServerReflectionInfo)$/;
+
+/** Failed and changing calls; answered questions are counted, not logged. */
+function logCall(log: Logger, call: CallContext, error: StatusError | undefined): void {
+  const facts = { method: call.method, peer: call.peer, transport: call.transport, requestId: call.requestId };
+  if (!error) {
+    if (!reading.test(call.method)) log.info(facts, "call");
+    return;
+  }
+  const level = error.code === "INTERNAL" ? "error" : error.code === "UNAVAILABLE" ? "warn" : "debug";
+  log[level](
+    { ...facts, code: error.code, reason: error.reason, ...(error.cause !== undefined && { error: error.cause }) },
+    "call failed",
+  );
+}

@@ -1,0 +1,21 @@
+import type { Problem } from "../config/problem.js";
+import { redactText } from "../observability/redact.js";
+
+/** Ends the command with what went wrong on stderr and exit code 1. */
+export function fail(error: unknown): never {
+  const text = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  process.stderr.write(`patwarden: ${redactText(text + cause)}\n`);
+  process.exit(1);
+}
+
+/** The same for a configuration, with everything that is wrong with it. */
+export function failConfig(problems: readonly Problem[]): never {
+  const lines = problems.map(({ key, problem }) => `  ${key === "" ? "the file" : key}: ${problem}`);
+  return fail(new Error(`the configuration has ${problems.length} problem(s):\n${lines.join("\n")}`));
+}
+
+/** A result, for people or for a script. */
+export function print(json: boolean, value: unknown, text: string): void {
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+}

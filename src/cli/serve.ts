@@ -1,0 +1,49 @@
+import { type Running, startPatwarden } from "../app.js";
+import { loadConfig, loadMigrationConfig } from "../config/load.js";
+import { createLogger } from "../observability/log.js";
+import { openPostgres } from "../store/database.js";
+import { failConfig } from "./fail.js";
+import { untilSignalled } from "./signals.js";
+
+interface ConfigFile {
+  readonly config?: string;
+}
+
+/** Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again and takes up its callers, all or nothing. */
+export async function serve({ config: file }: ConfigFile): Promise<void> {
+  const source = { file, env: process.env };
+  const loaded = loadConfig(source);
+  if (!loaded.ok) return failConfig(loaded.problems);
+  const { config } = loaded;
+  const log = createLogger({ level: config.log.level });
+  const database = openPostgres(config.database);
+  let running: Running;
+  try {
+    running = await startPatwarden(config, { database, log });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  process.on("SIGHUP", () => {
+    const next = loadConfig(source);
+    if (next.ok) running.reload(next.config);
+    else log.error({ problems: next.problems }, "the configuration is faulty; nothing of it was taken up");
+  });
+  await untilSignalled(log);
+  await running.stop();
+  await database.close();
+}
+
+/** Runs what migrations are missing, waiting for another process that does. */
+export async function migrate({ config: file }: ConfigFile): Promise<void> {
+  const loaded = loadMigrationConfig({ file, env: process.env });
+  if (!loaded.ok) return failConfig(loaded.problems);
+  const database = openPostgres(loaded.config.database);
+  try {
+    process.stderr.write("migrating the database\n");
+    await database.migrate();
+    process.stderr.write("the database schema is up to date\n");
+  } finally {
+    await database.close();
+  }
+}

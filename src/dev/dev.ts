@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startPatwarden } from "../app.js";
+import { untilSignalled } from "../cli/signals.js";
+import type { Config } from "../config/config.js";
+import { defaults } from "../config/defaults.js";
+import { type HostPort, isLoopback, parseHostPort } from "../config/host-port.js";
+import { createLogger } from "../observability/log.js";
+import { createOpenFgaAdmin, type Tuple } from "../openfga/admin.js";
+import { findOpenFga } from "../openfga/binary.js";
+import { type EmbeddedOpenFga, startOpenFga } from "../openfga/child-process.js";
+import { openPglite } from "../store/database.js";
+import { type DevSecrets, freshSecrets, keptSecrets, makePrivateDirectory } from "./state-directory.js";
+import { tryOutLines } from "./try-out-lines.js";
+
+export interface DevOptions {
+  /** Keep nothing: database and OpenFGA in memory, fresh secrets. */
+  readonly ephemeral: boolean;
+  readonly directory: string;
+  readonly grpc: string;
+  readonly http: string;
+  readonly model?: string;
+  readonly tuples?: string;
+  readonly readyFile?: string;
+}
+
+const storeName = "patwarden-dev";
+const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", import.meta.url));
+
+/** The whole service in one process on loopback, with an OpenFGA of its own, until SIGTERM or SIGINT. */
+export async function dev(options: DevOptions): Promise<void> {
+  const grpc = loopback("--grpc", options.grpc);
+  const http = loopback("--http", options.http);
+  const model = readFileSync(options.model ?? exampleModel, "utf8");
+  const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);
+  const binary = findOpenFga();
+  if (binary === undefined) throw new Error("no `openfga` on the PATH or in .tools/bin; `make openfga` gets one");
+
+  const log = createLogger({ level: "warn" });
+  const directory = options.ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : options.directory;
+  makePrivateDirectory(directory);
+  progress("opening the database");
+  const database = await openPglite(options.ephemeral ? undefined : directory);
+  let openfga: EmbeddedOpenFga | undefined;
+  try {
+    await database.migrate();
+    const secrets = options.ephemeral
+      ? freshSecrets(defaults.tokens.brand)
+      : keptSecrets(directory, defaults.tokens.brand);
+    progress("starting OpenFGA");
+    const openfgaDirectory = join(directory, "openfga");
+    makePrivateDirectory(openfgaDirectory);
+    openfga = await startOpenFga({
+      binary,
+      directory: openfgaDirectory,
+      engine: options.ephemeral ? "memory" : "sqlite",
+      onProblem: (problem) => log.warn({ problem }, "OpenFGA"),
+    });
+    const admin = createOpenFgaAdmin(openfga);
+    const storeId = (await admin.findStore(storeName)) ?? (await admin.createStore(storeName));
+    const modelId = await admin.writeModel(storeId, model, options.model ?? exampleModel);
+    await admin.writeTuples(storeId, tuples);
+
+    const running = await startPatwarden(configFor({ grpc, http, secrets, openfga, storeId, modelId }), {
+      database,
+      log,
+    });
+    const ready = {
+      grpc: running.grpc,
+      http: `http://${running.http}`,
+      service_key: secrets.serviceKey,
+      openfga: {
+        grpc: openfga.grpc,
+        http: openfga.http,
+        api_key: openfga.apiKey,
+        store_id: storeId,
+        model_id: modelId,
+      },
+    };
+    if (options.readyFile !== undefined) writeAtOnce(options.readyFile, `${JSON.stringify(ready)}\n`);
+    process.stdout.write(tryOutLines(ready, options.ephemeral ? undefined : join(directory, "service-key")));
+
+    const ended = await Promise.race([untilSignalled(log), openfga.exited]);
+    progress("stopping");
+    await running.stop();
+    if (options.readyFile !== undefined) rmSync(options.readyFile, { force: true });
+    if (ended) throw new Error(`OpenFGA ended by itself with ${ended.code ?? ended.signal}`);
+  } finally {
+    await openfga?.stop();
+    await database.close();
+    if (options.ephemeral) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+interface DevParts {
+  readonly grpc: HostPort;
+  readonly http: HostPort;
+  readonly secrets: DevSecrets;
+  readonly openfga: EmbeddedOpenFga;
+  readonly storeId: string;
+  readonly modelId: string;
+}
+
+function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts): Config {
+  const openfgaAddress = parseHostPort(openfga.grpc);
+  if (!openfgaAddress.ok) throw new Error(`OpenFGA listens on an odd address: ${openfgaAddress.problem}`);
+  return {
+    log: { level: "warn" },
+    grpc: { listen: grpc },
+    http: { listen: http },
+    metrics: { listen: { host: "127.0.0.1", port: 0 } },
+    // PGlite is opened already.
+    database: { url: "", maxConnections: 1, prepare: true },
+    openfga: {
+      addresses: [openfgaAddress.value],
+      tls: false,
+      auth: { preshared: openfga.apiKey },
+      storeId,
+      modelId,
+      timeoutMs: 2_000,
+      maxBatch: defaults.openfga.max_batch,
+    },
+    tokens: {
+      brand: defaults.tokens.brand,
+      defaultLifetimeMs: 90 * 24 * 3_600_000,
+      peppers: [{ version: 1, key: secrets.pepper, active: true }],
+    },
+    subjects: { user: defaults.subjects.user_type, organization: defaults.subjects.organization_type },
+    callers: [
+      {
+        caller: { kind: "service", name: "dev", permissions: new Set(["admin"]) },
+        keySha256: [createHash("sha256").update(secrets.serviceKey).digest("hex")],
+      },
+    ],
+    dangerouslyDisableCallerAuthentication: false,
+    reflection: true,
+    drainDelayMs: 0,
+    graceMs: 5_000,
+  };
+}
+
+function loopback(option: string, text: string): HostPort {
+  const parsed = parseHostPort(text);
+  if (!parsed.ok) throw new Error(`${option} ${parsed.problem}`);
+  if (!isLoopback(parsed.value)) throw new Error(`${option} must be a loopback address: dev serves without TLS`);
+  return parsed.value;
+}
+
+function readTuples(file: string): readonly Tuple[] {
+  const read: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const isTuple = (entry: unknown): entry is Tuple =>
+    ["user", "relation", "object"].every((key) => typeof Object(entry)[key] === "string");
+  if (!Array.isArray(read) || !read.every(isTuple)) {
+    throw new Error(`${file} must be a JSON array of {user, relation, object, condition?}`);
+  }
+  return read;
+}
+
+/** Whoever waits for the file finds it whole. */
+function writeAtOnce(file: string, text: string): void {
+  const unfinished = `${file}.${process.pid}`;
+  writeFileSync(unfinished, text, { mode: 0o600 });
+  renameSync(unfinished, file);
+}
+
+function progress(what: string): void {
+  process.stderr.write(`${what}\n`);
+}

@@ -1,0 +1,27 @@
+export interface Ready {
+  readonly grpc: string;
+  readonly http: string;
+  readonly service_key: string;
+}
+
+/** Lines to paste into a shell. `keyFile` is read there; without one the key itself is shown, since there is no other way to it. */
+export function tryOutLines({ grpc, http, service_key }: Ready, keyFile: string | undefined): string {
+  return `
+Patwarden is ready: gRPC on ${grpc}, JSON on ${http}
+
+KEY=${keyFile === undefined ? service_key : `$(cat ${keyFile})`}
+
+# a token for alice; its secret is shown once
+TOKEN=$(curl -s ${http}/patwarden.v1.TokenService/CreateToken -H "authorization: Bearer $KEY" -H "content-type: application/json" \\
+  -d '{"subject":"user:alice","name":"laptop","grant":{"full":true}}' | node -p 'JSON.parse(fs.readFileSync(0)).secret')
+
+# may its holder view the document?
+curl -s ${http}/patwarden.v1.AuthorizationService/Check -H "authorization: Bearer $KEY" -H "content-type: application/json" \\
+  -d '{"token":"'$TOKEN'","resource":"document:roadmap","action":"viewer"}'
+
+grpcurl -plaintext -H "authorization: Bearer $KEY" \\
+  -d '{"token":"'$TOKEN'","resource":"document:roadmap","action":"viewer"}' ${grpc} patwarden.v1.AuthorizationService/Check
+
+Ctrl-C stops it.
+`;
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+import { Command, Option } from "commander";
+import { fail } from "./cli/fail.js";
+import { countPeppers, makePepper, makeServiceKey } from "./cli/keys.js";
+import { migrate, serve } from "./cli/serve.js";
+import { dev } from "./dev/dev.js";
+
+const program = new Command("patwarden")
+  .description(
+    "Personal access tokens and API keys for your own API, with the OpenFGA permission decision in the same call.",
+  )
+  .showHelpAfterError("(add --help for the options)");
+
+const configOption = () => new Option("--config <file>", "YAML or JSON; default ./patwarden.yaml, if there is one");
+
+program
+  .command("serve")
+  .description("run the service on PostgreSQL and an OpenFGA cluster")
+  .addOption(configOption())
+  .action(serve);
+
+program
+  .command("migrate")
+  .description("bring the database schema up to date; needs only `database` of the configuration")
+  .addOption(configOption())
+  .action(migrate);
+
+program
+  .command("dev")
+  .description("run the service with an embedded database and OpenFGA, to try it")
+  .option("--ephemeral", "keep nothing", false)
+  .option("--directory <folder>", "where data and secrets are kept", ".patwarden")
+  .option("--grpc <address>", "gRPC port; port 0 picks one", "127.0.0.1:9081")
+  .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
+  .option(
+    "--model <file>",
+    "authorization model in OpenFGA's language (.fga); default a model of documents and folders",
+  )
+  .option("--tuples <file>", "relationships, a JSON array of {user, relation, object, condition?}")
+  .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
+  .action(dev);
+
+const keys = program.command("keys").description("make keys, and count what hangs on them");
+
+keys
+  .command("pepper")
+  .description("make a pepper for tokens.peppers")
+  .option("--json", "as JSON", false)
+  .action(makePepper);
+
+keys
+  .command("service")
+  .description("make a service key and its hash for callers")
+  .option("--brand <brand>", "first part of the key", "pw")
+  .option("--json", "as JSON", false)
+  .action(makeServiceKey);
+
+keys
+  .command("peppers")
+  .description("count the living secrets of each pepper version: one without any can be retired")
+  .addOption(configOption())
+  .option("--json", "as JSON", false)
+  .action(countPeppers);
+
+await program.parseAsync().catch(fail);

@@ -1,0 +1,28 @@
+import { timingSafeEqual } from "node:crypto";
+import type { PepperStore } from "../store/token-store.js";
+import type { PepperRing } from "../token/pepper.js";
+
+/**
+ * Proves that the loaded peppers are those that the stored digests were made with; a new version is put on record. Throws when a key does not fit
+ * its version or when living secrets need a version that nobody loaded: all their holders would be told TOKEN_UNKNOWN.
+ */
+export async function verifyPeppers(store: PepperStore, peppers: PepperRing, now: Date): Promise<void> {
+  const loaded = peppers.checkValues();
+  const recorded = await store.checkValues();
+  for (const [version, checkValue] of loaded) {
+    const known = recorded.get(version);
+    if (!known) await store.recordCheckValue(version, checkValue);
+    else if (known.length !== checkValue.length || !timingSafeEqual(known, checkValue)) {
+      throw new Error(
+        `PEPPER_MISMATCH: the key of pepper version ${version} is not the one that this database was used with`,
+      );
+    }
+  }
+  for (const [version, count] of await store.countLiveSecrets(now)) {
+    if (!loaded.has(version)) {
+      throw new Error(
+        `PEPPER_MISMATCH: ${count} living secrets need pepper version ${version}, which is not configured`,
+      );
+    }
+  }
+}
