@@ -113,10 +113,10 @@ async function migrate(options: EmbeddedOpenFgaOptions): Promise<void> {
 function runArguments(options: EmbeddedOpenFgaOptions, httpAddress: string): readonly string[] {
   return [
     "run",
-    ...["--grpc-addr", "127.0.0.1:0", "--grpc-tls-enabled=false"],
-    ...["--http-enabled=true", "--http-addr", httpAddress, "--http-tls-enabled=false"],
+    ...["--grpc-addr", "127.0.0.1:0"],
+    ...["--http-enabled=true", "--http-addr", httpAddress],
     ...["--metrics-enabled=false", "--profiler-enabled=false", "--playground-enabled=false", "--trace-enabled=false"],
-    ...["--authn-method", "preshared", "--access-control-enabled=false"],
+    ...["--authn-method", "preshared"],
     ...["--check-query-cache-enabled=false", "--check-iterator-cache-enabled=false", "--shared-iterator-enabled=false"],
     ...datastore(options),
     // The gRPC port that it picked is told at level info only.
@@ -155,6 +155,7 @@ function launch(
     detached: true,
   });
   let problem = "it said nothing";
+  let toldHelp = false;
   const exited = new Promise<Exit>((resolve) => {
     child.once("error", (error) => {
       problem = error.message;
@@ -169,7 +170,10 @@ function launch(
         const entry = parseLogLine(line);
         const address = /starting gRPC server on '([^']+)'/.exec(entry.message)?.[1];
         if (address !== undefined) resolve(address);
-        if (!entry.problem) return;
+        // Behind a wrong flag comes the whole help, which says nothing.
+        if (!entry.problem || toldHelp) return;
+        toldHelp = entry.message.startsWith("Usage:");
+        if (toldHelp) return;
         problem = entry.message;
         onProblem?.(entry.message);
       });
