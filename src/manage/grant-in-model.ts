@@ -13,17 +13,16 @@ export function checkGrantAgainstModel(model: AuthorizationModel, subject: Subje
   const unknownActions: FieldViolation[] = [];
   for (const { field, type, action } of mentions(grant)) {
     const path = `grant.${field}`;
-    if (type !== undefined && !model.hasType(type)) {
-      unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });
-    } else if (
-      action !== undefined &&
-      !(type === undefined ? model.hasActionAnywhere(action) : model.hasAction(type, action))
-    ) {
-      const where = type === undefined ? "any type" : `type ${type}`;
-      unknownActions.push({
-        field: path,
-        description: `${action} is not a relation of ${where} in the authorization model`,
-      });
+    if (action === undefined) {
+      if (type !== undefined && !model.hasType(type)) {
+        unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });
+      }
+    } else if (type === undefined) {
+      if (!model.hasActionAnywhere(action)) {
+        unknownActions.push({ field: path, description: `${action} is not a relation in the authorization model` });
+      }
+    } else if (model.hasType(type) && !model.hasAction(type, action)) {
+      unknownActions.push({ field: path, description: `${action} is not a relation of type ${type} in the model` });
     }
   }
   if (unknownTypes.length > 0) throw new Failure("UNKNOWN_TYPE", { violations: [...unknownTypes, ...unknownActions] });

@@ -80,7 +80,9 @@ export interface ServerSettings {
 export interface Server extends Started {
   /** Both ports, with the administrator's key. */
   readonly ports: readonly Port[];
+  /** `127.0.0.1:PORT`. */
   readonly grpc: string;
+  /** `http://127.0.0.1:PORT`. */
   readonly http: string;
   readonly metrics: string;
   readonly configFile: string;
@@ -148,7 +150,8 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     throw new Error(`patwarden ended with ${code}:\n${started.log()}`);
   });
   ended.catch(() => undefined);
-  const { grpc, http, metrics } = await Promise.race([listening, ended]);
+  const { grpc, http: httpAddress, metrics } = await Promise.race([listening, ended]);
+  const http = `http://${httpAddress}`;
   const ports = [grpcPort(grpc, keys.admin), httpPort(http, keys.admin)];
   return {
     ...started,

@@ -1,10 +1,10 @@
 import { create, type DescMessage, type DescMethodUnary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { AuthorizationService, CheckRequestSchema } from "#gen/patwarden/v1/authorization_pb.js";
+import { AuthorizationService, CheckRequestSchema, type Consistency } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
-import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type RevocationReason, type Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { encodeSecret } from "../../src/token/secret.js";
-import { startMainJob, type MainJob } from "../kit/main-job.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { type Port, postJson } from "../kit/ports.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
@@ -72,7 +72,7 @@ const checkCases: readonly [...Invalid, MessageInitShape<typeof CheckRequestSche
   ["an action of another type", "UNKNOWN_ACTION", "action", { action: "member" }],
   ["a client_ip that is none", "INVALID_FIELD", "context.client_ip", { context: { clientIp: "ECHO" } }],
   ["a client_ip with a port", "INVALID_FIELD", "context.client_ip", { context: { clientIp: "192.0.2.1:80" } }],
-  ["an unknown consistency", "INVALID_FIELD", "consistency", { consistency: 99 }],
+  ["an unknown consistency", "INVALID_FIELD", "consistency", { consistency: 99 as Consistency }],
   ["33 claims", "INVALID_FIELD", "claims", { claims: Array.from({ length: 33 }, (_, index) => `c${index}`) }],
 ];
 
@@ -91,7 +91,12 @@ const createCases: readonly [...Invalid, MessageInitShape<typeof createToken.inp
   ["a description of 501 characters", "INVALID_FIELD", "description", { description: "d".repeat(501) }],
   ["ttl 0", "INVALID_FIELD", "ttl", { lifetime: { case: "ttl", value: { seconds: 0n } } }],
   ["a negative ttl", "INVALID_FIELD", "ttl", { lifetime: { case: "ttl", value: { seconds: -1n } } }],
-  ["a ttl of 10,000 years", "INVALID_FIELD", "ttl", { lifetime: { case: "ttl", value: { seconds: 315_360_000_000n } } }],
+  [
+    "a ttl of 10,000 years",
+    "INVALID_FIELD",
+    "ttl",
+    { lifetime: { case: "ttl", value: { seconds: 315_360_000_000n } } },
+  ],
   ["never_expires false", "INVALID_FIELD", "never_expires", { lifetime: { case: "neverExpires", value: false } }],
   [
     "an expire_time in the past",
@@ -110,14 +115,29 @@ const createCases: readonly [...Invalid, MessageInitShape<typeof createToken.inp
   ],
   ["a CIDR that is none", "INVALID_FIELD", "allowed_cidrs[1]", { allowedCidrs: ["192.0.2.0/24", "ECHO"] }],
   ["a CIDR with host bits", "INVALID_FIELD", "allowed_cidrs[0]", { allowedCidrs: ["192.0.2.1/24"] }],
-  ["33 CIDRs", "INVALID_FIELD", "allowed_cidrs", { allowedCidrs: Array.from({ length: 33 }, (_, i) => `10.0.${i}.0/24`) }],
+  [
+    "33 CIDRs",
+    "INVALID_FIELD",
+    "allowed_cidrs",
+    { allowedCidrs: Array.from({ length: 33 }, (_, i) => `10.0.${i}.0/24`) },
+  ],
   ["33 metadata keys", "INVALID_FIELD", "metadata", { metadata: tooMany }],
   ["33 claims", "INVALID_FIELD", "claims", { claims: tooMany }],
   ["a metadata value of 513 characters", "INVALID_FIELD", "metadata", { metadata: { key: "v".repeat(513) } }],
-  ["metadata over 4 KiB", "INVALID_FIELD", "metadata", { metadata: Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`k${i}`, "v".repeat(512)])) }],
-  ["a grant that is full and has rules", "INVALID_FIELD", "grant", { grant: { full: true, rules } }],
+  [
+    "metadata over 4 KiB",
+    "INVALID_FIELD",
+    "metadata",
+    { metadata: Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`k${i}`, "v".repeat(512)])) },
+  ],
+  ["a grant that is full and has rules", "INVALID_FIELD", "grant.rules", { grant: { full: true, rules } }],
   ["a rule without actions", "INVALID_FIELD", "grant.rules[0].actions", { grant: { rules: [{ resources: ["*"] }] } }],
-  ["a rule of everything", "INVALID_FIELD", "grant.rules[0]", { grant: { rules: [{ actions: ["*"], resources: ["*"] }] } }],
+  [
+    "a rule of everything",
+    "INVALID_FIELD",
+    "grant.rules[0]",
+    { grant: { rules: [{ actions: ["*"], resources: ["*"] }] } },
+  ],
   [
     "51 rules",
     "INVALID_FIELD",
@@ -146,7 +166,9 @@ describe.each(ports)("bad input over %s", (name) => {
 
   it.each(createCases)("CreateToken refuses %s", async (...[what, reason, field, request]) => {
     const good = { subject: "user:alice", name: "ci", grant: { rules } };
-    await expectRefused(portOf(name), createToken, { ...good, ...request }, [what, reason, field]);
+    // Every entry of the table is an init shape, and so is the good request that it is laid over.
+    const laid = { ...good, ...request } as MessageInitShape<typeof createToken.input>;
+    await expectRefused(portOf(name), createToken, laid, [what, reason, field]);
   });
 
   it("BatchCheck refuses an empty and an over-long list as a whole", async () => {
@@ -160,7 +182,7 @@ describe.each(ports)("bad input over %s", (name) => {
     const port = portOf(name);
     await expectRefused(port, listTokens, { pageSize: -1 }, ["", "INVALID_FIELD", "page_size"]);
     await expectRefused(port, listTokens, { pageSize: 1001 }, ["", "INVALID_FIELD", "page_size"]);
-    await expectRefused(port, listTokens, { states: [99] }, ["", "INVALID_FIELD", "states[0]"]);
+    await expectRefused(port, listTokens, { states: [99 as Token_State] }, ["", "INVALID_FIELD", "states[0]"]);
     await expectRefused(port, listTokens, { states: [0] }, ["", "INVALID_FIELD", "states[0]"]);
     const page = await port.call(listTokens, { pageSize: 1 });
     if (!page.ok) throw new Error(page.message);
@@ -183,11 +205,19 @@ describe.each(ports)("bad input over %s", (name) => {
       await expectRefused(port, revokeToken, { id }, ["", "INVALID_FIELD", "id"]);
     }
     const missing = { id: "tok_01h455vb4pex5vsknk084sn02q" };
-    for (const method of [getToken, revokeToken]) {
+    for (const method of [getToken, revokeToken] as readonly DescMethodUnary<DescMessage, DescMessage>[]) {
       expect(await port.call(method, missing)).toMatchObject({ ok: false, code: "NOT_FOUND", reason: "NOT_FOUND" });
     }
-    await expectRefused(port, revokeToken, { ...missing, reason: 3 }, ["", "INVALID_FIELD", "reason"]);
-    await expectRefused(port, revokeToken, { ...missing, reason: 99 }, ["", "INVALID_FIELD", "reason"]);
+    await expectRefused(port, revokeToken, { ...missing, reason: 3 as RevocationReason }, [
+      "",
+      "INVALID_FIELD",
+      "reason",
+    ]);
+    await expectRefused(port, revokeToken, { ...missing, reason: 99 as RevocationReason }, [
+      "",
+      "INVALID_FIELD",
+      "reason",
+    ]);
   });
 
   it("refuses a secret with a wrong checksum or a wrong tag without reading the database", async () => {
@@ -255,7 +285,11 @@ describe.each(ports)("bad input over %s", (name) => {
 
   it("answers a request of 10 MiB with RESOURCE_EXHAUSTED and goes on", async () => {
     const port = portOf(name);
-    const reply = await port.call(check, { token: "x".repeat(10 * 1024 * 1024), resource: "document:1", action: "viewer" });
+    const reply = await port.call(check, {
+      token: "x".repeat(10 * 1024 * 1024),
+      resource: "document:1",
+      action: "viewer",
+    });
     expect(reply).toMatchObject({ ok: false, code: "RESOURCE_EXHAUSTED" });
     await stillWorks(port);
   });
@@ -267,10 +301,16 @@ describe("bad JSON over HTTP", () => {
 
   it.each([
     ["nothing", ""],
-    ["a misspelt field, which would otherwise mint an unrestricted token", `{"subject":"user:alice","name":"n","allowedCidr":["10.0.0.0/8"]}`],
+    [
+      "a misspelt field, which would otherwise mint an unrestricted token",
+      `{"subject":"user:alice","name":"n","allowedCidr":["10.0.0.0/8"]}`,
+    ],
     ["a wrong type", `{"subject":1}`],
     ["a lone surrogate", `{"subject":"user:alice","name":"\\ud800"}`],
-    ["invalid UTF-8", new Uint8Array([...Buffer.from(`{"subject":"user:alice","name":"`), 0xc3, 0x28, ...Buffer.from(`"}`)])],
+    [
+      "invalid UTF-8",
+      new Uint8Array([...Buffer.from(`{"subject":"user:alice","name":"`), 0xc3, 0x28, ...Buffer.from(`"}`)]),
+    ],
     ["an unknown enum name", `{"subject":"user:alice","name":"n","state":"STATE_BOGUS"}`],
     ["never_expires false", `{"subject":"user:alice","name":"n","neverExpires":false}`],
   ])("refuses %s", async (_what, body) => {
@@ -291,7 +331,11 @@ describe("bad JSON over HTTP", () => {
       headers: { "content-type": "application/json", authorization: `Bearer ${job.server.keys.admin}` },
       body: JSON.stringify({ token: "nonsense", resource: "document:1", action: "viewer" }),
     });
-    expect(await response.json()).toMatchObject({ allowed: false, tokenValid: false, reason: "REASON_TOKEN_MALFORMED" });
+    expect(await response.json()).toMatchObject({
+      allowed: false,
+      tokenValid: false,
+      reason: "REASON_TOKEN_MALFORMED",
+    });
   });
 
   it("refuses a Check by GET, which would put the token into a URL", async () => {
@@ -302,7 +346,10 @@ describe("bad JSON over HTTP", () => {
 
 describe("bad bytes over gRPC", () => {
   it("answers invalid UTF-8 and truncated messages with INVALID_ARGUMENT", async () => {
-    const good = toBinary(CheckRequestSchema, create(CheckRequestSchema, { token: "t", resource: "document:1", action: "viewer" }));
+    const good = toBinary(
+      CheckRequestSchema,
+      create(CheckRequestSchema, { token: "t", resource: "document:1", action: "viewer" }),
+    );
     for (const bytes of [Buffer.from([0x0a, 2, 0xc3, 0x28]), Buffer.from(good.subarray(0, good.length - 2))]) {
       expect(await job.rawGrpc(check, bytes)).toMatchObject({ code: "INVALID_ARGUMENT" });
     }
