@@ -74,7 +74,7 @@ const engines: readonly Engine[] = [
     },
   },
 ];
-if (!havePostgres()) console.error(noPostgres);
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
 describe.each(engines)("the token store on $name", ({ available, open }) => {
   describe.skipIf(!available)("", () => {
