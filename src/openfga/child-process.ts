@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -149,7 +150,8 @@ function launch(
   const child = spawn("/bin/sh", ["-c", watchOver, "sh", binary, ...args], {
     cwd: directory,
     // Nothing of ours: other OPENFGA_* variables would configure it, and our secrets are none of its business.
-    env: { PATH: process.env["PATH"] ?? "", HOME: directory, TMPDIR: directory, ...env },
+    // TMPDIR is not our folder: OpenFGA puts a socket there, whose path must be short and without % (v1.22.1).
+    env: { PATH: process.env["PATH"] ?? "", HOME: directory, TMPDIR: tmpdir(), ...env },
     stdio: ["pipe", "pipe", "pipe"],
     // A process group of its own: Ctrl-C reaches only us, and we end OpenFGA after our last call.
     detached: true,

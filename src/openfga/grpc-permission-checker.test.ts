@@ -1,0 +1,169 @@
+import { create, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import {
+  BatchCheckRequestSchema,
+  BatchCheckResponseSchema,
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from "#gen/openfga/v1/openfga_service_pb.js";
+import { Failure } from "../failure/failure.js";
+import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import type { OpenFgaClient, Reply } from "./client.js";
+import { createGrpcPermissionChecker } from "./grpc-permission-checker.js";
+import type { Outcome } from "./outcome.js";
+import type { Permission, Question } from "./permission-checker.js";
+
+type CheckReply = Reply<MessageShape<typeof CheckResponseSchema>>;
+type BatchReply = Reply<MessageShape<typeof BatchCheckResponseSchema>>;
+type CheckAsked = MessageShape<typeof CheckRequestSchema>;
+type BatchAsked = MessageShape<typeof BatchCheckRequestSchema>;
+
+const storeId = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const modelId = "01ARZ3NDEKTSV4RRFFQ69G5FAW";
+
+const question = (id: number): Question => ({
+  subject: "user:a" as SubjectName,
+  action: "owner" as ActionName,
+  resource: `document:${id}` as ResourceName,
+});
+const yes: CheckReply = { ok: true, value: create(CheckResponseSchema, { allowed: true }) };
+const refused = (code: number): Extract<CheckReply, { ok: false }> => ({
+  ok: false,
+  code,
+  details: "",
+  deadlinePassed: false,
+  cancelled: false,
+});
+const batch = (result: MessageInitShape<typeof BatchCheckResponseSchema>["result"]): BatchReply => ({
+  ok: true,
+  value: create(BatchCheckResponseSchema, { ...(result && { result }) }),
+});
+const allowed = (value: boolean) => ({ checkResult: { case: "allowed" as const, value } });
+const failed = (value: number, message = "") => ({
+  checkResult: { case: "error" as const, value: { code: { case: "inputError" as const, value }, message } },
+});
+
+/** Stands in for answers that a real OpenFGA cannot be made to give. */
+function setUp(answers: {
+  readonly check?: (asked: CheckAsked, call: number) => CheckReply;
+  readonly batch?: (asked: BatchAsked, call: number) => BatchReply;
+}) {
+  const checks: CheckAsked[] = [];
+  const batches: BatchAsked[] = [];
+  const outcomes: Outcome[] = [];
+  const client: Pick<OpenFgaClient, "call"> = {
+    call: async (method, request) => {
+      const message = create(method.input, request) as unknown;
+      if (method.name === "Check") {
+        checks.push(message as CheckAsked);
+        return (answers.check?.(message as CheckAsked, checks.length) ?? refused(14)) as never;
+      }
+      batches.push(message as BatchAsked);
+      return (answers.batch?.(message as BatchAsked, batches.length) ?? refused(14)) as never;
+    },
+  };
+  const checker = createGrpcPermissionChecker({
+    client,
+    storeId,
+    modelId,
+    maxBatch: 3,
+    onOutcome: (_method, outcome) => outcomes.push(outcome),
+  });
+  return { checker, checks, batches, outcomes };
+}
+
+const reasonOf = (permission: Permission | undefined): boolean | string | undefined =>
+  permission instanceof Failure ? permission.reason : permission;
+const options = { consistency: "higher" } as const;
+
+describe("the gRPC permission checker", () => {
+  it("sends the published bytes: store, tuple, pinned model, consistency (openfga#1033)", async () => {
+    const { checker, checks, batches } = setUp({ check: () => yes, batch: () => batch({ 0: allowed(true) }) });
+    await checker.check(question(1), options);
+    await checker.batchCheck([question(1)], options);
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+    expect(checks.map((asked) => hex(toBinary(CheckRequestSchema, asked)))).toEqual([
+      "0a1a303141525a334e44454b54535634525246465136394735464156121b0a06757365723a6112056f776e65721a0a646f63756d656e743a31221a303141525a334e44454b5453563452524646513639473546415738c801",
+    ]);
+    expect(batches.map((asked) => hex(toBinary(BatchCheckRequestSchema, asked)))).toEqual([
+      "0a1a303141525a334e44454b5453563452524646513639473546415612200a1b0a06757365723a6112056f776e65721a0a646f63756d656e743a312201301a1a303141525a334e44454b5453563452524646513639473546415720c801",
+    ]);
+  });
+
+  it("takes an empty message for a denial (helm-charts#44) and asks nothing twice", async () => {
+    const { checker, checks } = setUp({ check: () => ({ ok: true, value: create(CheckResponseSchema, {}) }) });
+    expect(await checker.check(question(1), options)).toBe(false);
+    expect(checks).toHaveLength(1);
+  });
+
+  it("asks once more where that can help, and not a third time", async () => {
+    const recovered = setUp({ check: (_asked, call) => (call === 1 ? refused(14) : yes) });
+    expect(await recovered.checker.check(question(1), options)).toBe(true);
+    expect(recovered.outcomes).toEqual(["unreachable", "answered"]);
+    const down = setUp({ check: () => refused(14) });
+    expect(reasonOf(await down.checker.check(question(1), options))).toBe("OPENFGA_UNAVAILABLE");
+    expect(down.checks).toHaveLength(2);
+    const wrong = setUp({ check: () => refused(1500) });
+    expect(reasonOf(await wrong.checker.check(question(1), options))).toBe("OPENFGA_MISCONFIGURED");
+    expect(wrong.checks).toHaveLength(1);
+  });
+
+  it("does not ask again when time is over or the caller has gone", async () => {
+    const late = setUp({ check: () => refused(14) });
+    await late.checker.check(question(1), { ...options, deadline: performance.now() - 1 });
+    expect(late.checks).toHaveLength(1);
+    const gone = setUp({ check: () => refused(14) });
+    await gone.checker.check(question(1), { ...options, signal: AbortSignal.abort() });
+    expect(gone.checks).toHaveLength(1);
+  });
+
+  it("splits a batch at its limit and keeps the order", async () => {
+    const { checker, batches } = setUp({
+      batch: ({ checks: asked }) =>
+        batch(
+          Object.fromEntries(
+            asked.map(({ correlationId, tupleKey }) => [
+              correlationId,
+              allowed(tupleKey?.object.endsWith("5") ?? false),
+            ]),
+          ),
+        ),
+    });
+    const permissions = await checker.batchCheck([1, 5, 2, 3, 15, 4, 25].map(question), options);
+    expect(permissions).toEqual([false, true, false, false, true, false, true]);
+    expect(batches.map(({ checks: asked }) => asked.length)).toEqual([3, 3, 1]);
+  });
+
+  it("gives each item its own outcome: one that fails fails nobody else", async () => {
+    const { checker, checks } = setUp({
+      check: () => yes,
+      batch: () => batch({ 0: allowed(true), 1: failed(2000, "invalid relation"), 2: failed(4000, "db.internal") }),
+    });
+    const permissions = await checker.batchCheck([1, 2, 3].map(question), options);
+    expect(permissions.map(reasonOf)).toEqual([true, "INTERNAL", true]);
+    // Only what may pass was asked again, alone.
+    expect(checks.map(({ tupleKey }) => tupleKey?.object)).toEqual(["document:3"]);
+  });
+
+  it.each([
+    ["an unset oneof", { 0: allowed(true), 1: {} }],
+    ["a missing id", { 0: allowed(true) }],
+  ])("takes %s for no answer, not for a denial", async (_what, result) => {
+    const { checker } = setUp({ batch: () => batch(result) });
+    const permissions = await checker.batchCheck([1, 2].map(question), options);
+    expect(permissions.map(reasonOf)).toEqual([true, "INTERNAL"]);
+  });
+
+  it("trusts nothing of an answer that holds more than was asked", async () => {
+    const { checker } = setUp({ batch: () => batch({ 0: allowed(true), 1: allowed(true), 7: allowed(true) }) });
+    const permissions = await checker.batchCheck([1, 2].map(question), options);
+    expect(permissions.map(reasonOf)).toEqual(["INTERNAL", "INTERNAL"]);
+  });
+
+  it("fails all of a batch that failed as a whole, after one more try each", async () => {
+    const { checker, checks } = setUp({ batch: () => refused(14), check: () => refused(14) });
+    const permissions = await checker.batchCheck([1, 2].map(question), options);
+    expect(permissions.map(reasonOf)).toEqual(["OPENFGA_UNAVAILABLE", "OPENFGA_UNAVAILABLE"]);
+    expect(checks).toHaveLength(2);
+  });
+});
