@@ -209,9 +209,9 @@ interface LogLine {
   readonly problem: boolean;
 }
 
-/** What is no JSON was written by the command line or a crash. */
+/** What is no JSON is the command line's usage text or a crash: its first line tells the fault. */
 function parseLogLine(line: string): LogLine {
-  if (!line.startsWith("{")) return { message: line, problem: line.trim() !== "" };
+  if (!line.startsWith("{")) return { message: line, problem: /^(?:Error|panic|fatal error|sh): /.test(line) };
   try {
     const { level, msg, error }: { level?: unknown; msg?: unknown; error?: unknown } = JSON.parse(line);
     const message = typeof error === "string" ? `${msg}: ${error}` : String(msg);

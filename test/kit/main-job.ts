@@ -3,7 +3,7 @@ import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import postgres from "postgres";
 import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { startTestOpenFga } from "./openfga.js";
+import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
 import { createTestDatabase } from "./postgres.js";
 import { type Server, startServer } from "./server.js";
 
@@ -15,13 +15,15 @@ export interface IssuedToken {
 /** The built server over a real PostgreSQL and a real OpenFGA with `examples/direct`, and a token of alice. */
 export interface MainJob {
   readonly server: Server;
-  readonly openfga: Awaited<ReturnType<typeof startTestOpenFga>>;
+  readonly openfga: TestOpenFga;
   readonly databaseUrl: string;
   /** `user:alice`, full grant: editor of document:roadmap by examples/direct/tuples.json. */
   readonly alice: IssuedToken;
   createToken(request: MessageInitShape<typeof TokenService.method.createToken.input>): Promise<IssuedToken>;
   countTokens(): Promise<number>;
   metrics(): Promise<string>;
+  /** Every row of every table, as text. */
+  dump(): Promise<string>;
   /** Sends bytes that no generated client would. */
   rawGrpc(method: DescMethod, bytes: Buffer): Promise<{ readonly code: string; readonly message: string }>;
   stop(): Promise<void>;
@@ -30,13 +32,27 @@ export interface MainJob {
 const example = (file: string): string =>
   readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
 
-export async function startMainJob(config: Readonly<Record<string, unknown>> = {}): Promise<MainJob> {
+export interface MainJobSettings {
+  /** Laid over the server's configuration, by top-level key. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Where the server finds its parts, when something stands between. */
+  readonly settings?: (real: {
+    readonly databaseUrl: string;
+    readonly openfga: TestOpenFga;
+  }) => Promise<{ readonly databaseUrl: string; readonly openfgaAddress: string }>;
+}
+
+export async function startMainJob({ config = {}, settings }: MainJobSettings = {}): Promise<MainJob> {
   const database = await createTestDatabase();
   const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
-  const server = await startServer({
+  const seen = (await settings?.({ databaseUrl: database.url, openfga })) ?? {
     databaseUrl: database.url,
+    openfgaAddress: openfga.grpc,
+  };
+  const server = await startServer({
+    databaseUrl: seen.databaseUrl,
     openfga: {
-      addresses: [openfga.grpc],
+      addresses: [seen.openfgaAddress],
       apiKey: openfga.apiKey,
       storeId: openfga.storeId,
       modelId: openfga.modelId,
@@ -62,6 +78,11 @@ export async function startMainJob(config: Readonly<Record<string, unknown>> = {
     },
     async metrics() {
       return (await fetch(`http://${server.metrics}/metrics`)).text();
+    },
+    async dump() {
+      const tables = await sql`select table_name as name from information_schema.tables where table_schema = 'public'`;
+      const rows = await Promise.all(tables.map(({ name }) => sql`select t::text as row from ${sql(name)} t`));
+      return JSON.stringify(rows.flat());
     },
     rawGrpc(method, bytes) {
       const client = new grpc.Client(server.grpc, grpc.credentials.createInsecure());

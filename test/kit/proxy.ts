@@ -1,0 +1,66 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** A TCP proxy before a real server, for what happens to networks. */
+export interface FaultProxy {
+  /** `127.0.0.1:PORT`. */
+  readonly address: string;
+  readonly port: number;
+  /** Connections are cut, new ones refused. */
+  cut(): void;
+  /** Connections stay open and say nothing any more, new ones too: what a lost host looks like. */
+  stall(): void;
+  /** All is well again; what was stalled is cut. */
+  heal(): void;
+  close(): Promise<void>;
+}
+
+/** `target` is `127.0.0.1:PORT`. */
+export async function startProxy(target: string): Promise<FaultProxy> {
+  const [host, port] = target.split(":");
+  const sockets = new Set<Socket>();
+  let mode: "pass" | "cut" | "stall" = "pass";
+  const track = (socket: Socket): Socket => {
+    sockets.add(socket);
+    return socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
+  };
+  const server = createServer((client) => {
+    track(client);
+    if (mode === "cut") client.resetAndDestroy();
+    if (mode !== "pass") return;
+    const upstream = track(connect(Number(port), host));
+    const join = (from: Socket, to: Socket): void => {
+      from.on("data", (chunk) => mode === "pass" && to.write(chunk));
+      from.on("close", () => mode === "pass" && to.destroy());
+    };
+    join(client, upstream);
+    join(upstream, client);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
+  const cutAll = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    address: `127.0.0.1:${address.port}`,
+    port: address.port,
+    cut() {
+      mode = "cut";
+      cutAll();
+    },
+    stall() {
+      mode = "stall";
+    },
+    heal() {
+      cutAll();
+      mode = "pass";
+    },
+    async close() {
+      cutAll();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

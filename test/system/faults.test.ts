@@ -1,0 +1,266 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "#third-party/grpc/health/v1/health_pb.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import type { Port } from "../kit/ports.js";
+import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import { startServer } from "../kit/server.js";
+
+const { check, batchCheck, introspect } = AuthorizationService.method;
+const { createToken, getToken, revokeToken } = TokenService.method;
+
+let job: MainJob;
+let openfga: FaultProxy;
+let database: FaultProxy;
+beforeAll(async () => {
+  job = await startMainJob({
+    settings: async ({ databaseUrl, openfga: real }) => {
+      const url = new URL(databaseUrl);
+      database = await startProxy(url.host);
+      url.host = database.address;
+      openfga = await startProxy(real.grpc);
+      return { databaseUrl: url.href, openfgaAddress: openfga.address };
+    },
+  });
+});
+afterAll(async () => {
+  await job.stop();
+  await Promise.all([openfga.close(), database.close()]);
+});
+
+const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
+const outcome = async (port: Port, timeoutMs = 20_000) => {
+  const reply = await port.call(check, question(), { timeoutMs });
+  return reply.ok ? reply.value.reason : reply.reason;
+};
+const ready = async () => {
+  const response = await fetch(`${job.server.http}/readyz`);
+  return { status: response.status, body: await response.text() };
+};
+const healthOf = async (service: string) => {
+  const [grpc] = job.server.ports;
+  const reply = await grpc?.call(Health.method.check, { service }, { key: null });
+  return reply?.ok ? reply.value.status : undefined;
+};
+const isWell = async (): Promise<void> => {
+  for (const port of job.server.ports) {
+    await expect.poll(() => outcome(port), { timeout: 15_000, interval: 100 }).toBe(Reason.ALLOWED);
+  }
+  await expect.poll(async () => (await ready()).status, { timeout: 15_000, interval: 100 }).toBe(200);
+  await expect
+    .poll(() => healthOf(AuthorizationService.typeName), { timeout: 15_000, interval: 100 })
+    .toBe(Status.SERVING);
+};
+
+describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
+  const port = (): Port => {
+    const found = job.server.ports.find((candidate) => candidate.name === name);
+    if (!found) throw new Error(`no ${name} port`);
+    return found;
+  };
+  afterEach(async () => {
+    openfga.heal();
+    database.heal();
+    await isWell();
+  });
+
+  it("OpenFGA stopped: no decision, UNAVAILABLE; what needs none goes on, and revoking works", async () => {
+    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
+    openfga.cut();
+    expect(await outcome(port())).toBe("OPENFGA_UNAVAILABLE");
+    const batch = await port().call(batchCheck, {
+      token: secret,
+      items: [
+        { resource: "document:roadmap", action: "viewer" },
+        { resource: "document:roadmap", action: "viewer", token: "nonsense" },
+      ],
+    });
+    expect(batch).toMatchObject({
+      ok: true,
+      value: {
+        results: [
+          { result: { case: "error", value: { code: 14, reason: "OPENFGA_UNAVAILABLE" } } },
+          { result: { case: "decision", value: { reason: Reason.TOKEN_MALFORMED } } },
+        ],
+      },
+    });
+    expect(await port().call(introspect, { token: secret })).toMatchObject({ ok: true, value: { active: true } });
+    expect(await port().call(revokeToken, { id: token.id })).toMatchObject({
+      ok: true,
+      value: { token: { state: Token_State.REVOKED } },
+    });
+    expect(await port().call(check, { ...question(), token: secret })).toMatchObject({
+      ok: true,
+      value: { reason: Reason.TOKEN_REVOKED },
+    });
+    // Seen in health of AuthorizationService and in the body of /readyz, but the process keeps its traffic.
+    await expect
+      .poll(() => healthOf(AuthorizationService.typeName), { timeout: 10_000, interval: 50 })
+      .toBe(Status.NOT_SERVING);
+    expect(await healthOf(TokenService.typeName)).toBe(Status.SERVING);
+    const { status, body } = await ready();
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({ checks: { openfga: { ok: false } } });
+  });
+
+  it("OpenFGA silent: DEADLINE_EXCEEDED at its own time-out and at the caller's, never a denial", async () => {
+    openfga.stall();
+    expect(await outcome(port())).toBe("DEADLINE_EXCEEDED");
+    const reply = await port().call(check, question(), { timeoutMs: 300 });
+    expect(reply).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
+  });
+
+  it("RV-10 database cut: UNAVAILABLE, nothing half-written, nothing remembered", async () => {
+    const before = await job.countTokens();
+    database.cut();
+    expect(await outcome(port())).toBe("DATABASE_UNAVAILABLE");
+    const created = await port().call(createToken, { subject: "user:alice", name: "lost" });
+    expect(created).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "DATABASE_UNAVAILABLE" });
+    for (const method of [getToken, revokeToken] as const) {
+      expect(await port().call(method as typeof getToken, { id: job.alice.token.id })).toMatchObject({
+        ok: false,
+        code: "UNAVAILABLE",
+        reason: "DATABASE_UNAVAILABLE",
+      });
+    }
+    // What needs no read is answered as ever.
+    expect(await port().call(check, { ...question(), token: "nonsense" })).toMatchObject({
+      ok: true,
+      value: { reason: Reason.TOKEN_MALFORMED },
+    });
+    await expect.poll(async () => (await ready()).status, { timeout: 10_000, interval: 100 }).toBe(503);
+    expect((await fetch(`${job.server.http}/livez`)).status).toBe(200);
+    expect(await job.countTokens()).toBe(before);
+  });
+
+  it("database half-open: the query is given up, the next one connects anew", async () => {
+    expect(await outcome(port())).toBe(Reason.ALLOWED);
+    database.stall();
+    expect(await outcome(port())).toBe("DATABASE_UNAVAILABLE");
+  });
+});
+
+describe("a wrong set-up", () => {
+  const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  const misconfigured = async (over: Partial<{ apiKey: string; storeId: string; modelId: string }>) => {
+    const { grpc, apiKey, storeId, modelId } = job.openfga;
+    const server = await startServer({
+      databaseUrl: job.databaseUrl,
+      openfga: { addresses: [grpc], apiKey, storeId, modelId, ...over },
+    });
+    try {
+      const [port] = server.ports;
+      const reply = await port?.call(check, question());
+      const response = await fetch(`${server.http}/readyz`);
+      const revoked = await port?.call(getToken, { id: job.alice.token.id });
+      return { reply, status: response.status, body: await response.text(), revoked };
+    } finally {
+      await server.stop();
+    }
+  };
+
+  it.each([
+    ["a wrong key", { apiKey: "wrong" }],
+    ["an unknown store", { storeId: unknown }],
+    ["an unknown model", { modelId: unknown }],
+  ])("%s turns readiness off; no decision is made, and tokens can still be managed", async (_what, over) => {
+    const { reply, status, body, revoked } = await misconfigured(over);
+    expect(reply).toMatchObject({ ok: false, code: "INTERNAL", reason: "OPENFGA_MISCONFIGURED" });
+    expect(status).toBe(503);
+    expect(body).toContain("OpenFGA did not give");
+    expect(revoked).toMatchObject({ ok: true });
+  });
+
+  it("a store that is deleted under way turns readiness off once a call notices", async () => {
+    const storeId = await job.openfga.admin.createStore("to be deleted");
+    const modelId = await job.openfga.admin.writeModel(
+      storeId,
+      "model\n  schema 1.1\ntype user\ntype document\n  relations\n    define viewer: [user]\n",
+    );
+    await job.openfga.admin.deleteStore(storeId);
+    const { status } = await misconfigured({ storeId, modelId });
+    expect(status).toBe(503);
+  });
+
+  it("a model that lacks the relation refuses the question before any call", async () => {
+    const storeId = await job.openfga.admin.createStore("lacking");
+    const modelId = await job.openfga.admin.writeModel(
+      storeId,
+      "model\n  schema 1.1\ntype user\ntype organization\ntype document\n  relations\n    define reader: [user]\n",
+    );
+    const { reply, status, body } = await misconfigured({ storeId, modelId });
+    expect(reply).toMatchObject({ ok: false, code: "INVALID_ARGUMENT", reason: "UNKNOWN_ACTION" });
+    expect(status).toBe(200);
+    // Otherwise organizations would get a silent NOT_PERMITTED for ever.
+    expect(JSON.parse(body)).toMatchObject({ checks: { model_organization: { ok: false }, model_user: { ok: true } } });
+  });
+
+  it("a condition that needs context fails the question, naming the parameter", async () => {
+    const storeId = await job.openfga.admin.createStore("conditional");
+    const modelId = await job.openfga.admin.writeModel(
+      storeId,
+      `model
+  schema 1.1
+type user
+type organization
+type document
+  relations
+    define viewer: [user with late, organization]
+condition late(current_time: timestamp, start: timestamp) {
+  current_time > start
+}
+`,
+    );
+    await job.openfga.admin.writeTuples(storeId, [
+      {
+        user: "user:alice",
+        relation: "viewer",
+        object: "document:roadmap",
+        condition: { name: "late", context: { start: "2020-01-01T00:00:00Z" } },
+      },
+    ]);
+    const { reply } = await misconfigured({ storeId, modelId });
+    expect(reply).toMatchObject({
+      ok: false,
+      code: "FAILED_PRECONDITION",
+      reason: "MODEL_CONTEXT_REQUIRED",
+      metadata: { parameter: "current_time" },
+    });
+  });
+
+  it("a wrong pepper under a known version refuses to start", async () => {
+    const { grpc, apiKey, storeId, modelId } = job.openfga;
+    const key = Buffer.alloc(32, 9).toString("base64");
+    await expect(
+      startServer({
+        databaseUrl: job.databaseUrl,
+        openfga: { addresses: [grpc], apiKey, storeId, modelId },
+        config: { tokens: { peppers: [{ version: 1, key, active: true }] } },
+      }),
+    ).rejects.toThrow(/PEPPER_MISMATCH: the key of pepper version 1/);
+    await expect(
+      startServer({
+        databaseUrl: job.databaseUrl,
+        openfga: { addresses: [grpc], apiKey, storeId, modelId },
+        config: { tokens: { peppers: [{ version: 2, key, active: true }] } },
+      }),
+    ).rejects.toThrow(/PEPPER_MISMATCH: \d+ living secrets need pepper version 1/);
+  });
+
+  it("RV-5 a revocation survives a restart", async () => {
+    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
+    await job.server.ports[0]?.call(revokeToken, { id: token.id });
+    const { grpc, apiKey, storeId, modelId } = job.openfga;
+    const restarted = await startServer({
+      databaseUrl: job.databaseUrl,
+      openfga: { addresses: [grpc], apiKey, storeId, modelId },
+    });
+    expect(await restarted.ports[0]?.call(check, { ...question(), token: secret })).toMatchObject({
+      ok: true,
+      value: { reason: Reason.TOKEN_REVOKED },
+    });
+    await restarted.stop();
+  });
+});
