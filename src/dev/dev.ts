@@ -46,6 +46,8 @@ export async function dev(options: DevOptions): Promise<void> {
   const database = await openPglite(options.ephemeral ? undefined : directory);
   let openfga: EmbeddedOpenFga | undefined;
   try {
+    // One that a killed process left would be taken for ours.
+    if (options.readyFile !== undefined) rmSync(options.readyFile, { force: true });
     await database.migrate();
     const secrets = options.ephemeral
       ? freshSecrets(defaults.tokens.brand)

@@ -1,0 +1,275 @@
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import https from "node:https";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as grpc from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { grpcPort, httpPort } from "../kit/ports.js";
+import { startProxy } from "../kit/proxy.js";
+import { hashOf, newKey, startPatwarden, startServer } from "../kit/server.js";
+import { selfSigned } from "../kit/transport.js";
+
+const { check } = AuthorizationService.method;
+const { createToken, listTokens } = TokenService.method;
+
+let job: MainJob;
+beforeAll(async () => {
+  job = await startMainJob();
+});
+afterAll(() => job.stop());
+
+const openfgaSettings = () => {
+  const { grpc: address, apiKey, storeId, modelId } = job.openfga;
+  return { addresses: [address], apiKey, storeId, modelId };
+};
+const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
+
+describe("patwarden serve", () => {
+  it("reports all faults of its configuration at once, naming keys and never values", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
+    const file = join(directory, "patwarden.yaml");
+    writeFileSync(
+      file,
+      stringify({
+        grpc: { listen: "0.0.0.0:9081" },
+        database: { url: "CANARY-not-a-url" },
+        openfga: { addresses: ["127.0.0.1:1"], auth: { preshared: "CANARY" }, store_id: "CANARY", model_id: "x" },
+        tokens: { peppers: [{ version: 1, key: "CANARY" }] },
+        caller: [],
+      }),
+    );
+    const started = startPatwarden(["serve", "--config", file]);
+    expect(await started.exited).toBe(1);
+    for (const key of [
+      "grpc",
+      "database.url",
+      "openfga.store_id",
+      "openfga.model_id",
+      "tokens.peppers[0].key",
+      "caller",
+    ]) {
+      expect(started.log()).toContain(key);
+    }
+    expect(started.log()).not.toContain("CANARY");
+    rmSync(directory, { recursive: true });
+  });
+
+  it("says what to do about a database that was never migrated, or does not answer", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
+    const file = join(directory, "patwarden.yaml");
+    const config = parse(readFileSync(job.server.configFile, "utf8"));
+    const empty = new URL(job.databaseUrl);
+    empty.pathname = "/postgres";
+    writeFileSync(file, stringify({ ...config, database: { url: empty.href } }));
+    const unmigrated = startPatwarden(["serve", "--config", file]);
+    expect(await unmigrated.exited).toBe(1);
+    expect(unmigrated.log()).toContain("run `patwarden migrate` first");
+    writeFileSync(file, stringify({ ...config, database: { url: "postgres://patwarden@127.0.0.1:1/none" } }));
+    const unreachable = startPatwarden(["serve", "--config", file]);
+    expect(await unreachable.exited).toBe(1);
+    expect(unreachable.log()).toContain("the database did not answer");
+    rmSync(directory, { recursive: true });
+  });
+
+  it("takes up other callers at SIGHUP, all or nothing", async () => {
+    const server = await startServer({ databaseUrl: job.databaseUrl, openfga: openfgaSettings() });
+    const [port] = server.ports;
+    const { admin } = server.keys;
+    const next = newKey();
+    const answered = async (key: string) => (await port?.call(check, question(), { key }))?.ok;
+    expect([await answered(admin), await answered(next)]).toEqual([true, false]);
+    const config = parse(readFileSync(server.configFile, "utf8"));
+
+    writeFileSync(
+      server.configFile,
+      stringify({ ...config, callers: [{ name: "Wrong Name", key_sha256: [hashOf(next)] }] }),
+    );
+    server.child.kill("SIGHUP");
+    await expect.poll(() => server.log()).toContain("nothing of it was taken up");
+    expect([await answered(admin), await answered(next)]).toEqual([true, false]);
+
+    const callers = [{ name: "admin", key_sha256: [hashOf(next)], permissions: ["check"] }];
+    writeFileSync(server.configFile, stringify({ ...config, callers, reflection: false }));
+    server.child.kill("SIGHUP");
+    await expect.poll(() => answered(next)).toBe(true);
+    expect(await answered(admin)).toBe(false);
+    expect(server.log()).toContain("need a restart");
+    expect(await server.stop()).toBe(0);
+  });
+
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "drains at %s: a call in flight is answered, then it ends with 0",
+    async (signal) => {
+      const openfga = await startProxy(job.openfga.grpc);
+      const slow = await startServer({
+        databaseUrl: job.databaseUrl,
+        openfga: { ...openfgaSettings(), addresses: [openfga.address] },
+      });
+      openfga.stall();
+      const inFlight = slow.ports.map((port) => port.call(check, question()));
+      await expect.poll(async () => (await fetch(`http://${slow.metrics}/metrics`)).ok).toBe(true);
+      slow.child.kill(signal);
+      const replies = await Promise.all(inFlight);
+      // OpenFGA stays silent, so the answer is that of its time-out: what counts is that there is one.
+      for (const reply of replies) expect(reply).toMatchObject({ ok: false, reason: "DEADLINE_EXCEEDED" });
+      expect(await slow.exited).toBe(0);
+      expect(slow.log()).toContain("draining");
+      for (const port of slow.ports) port.close();
+      await openfga.close();
+    },
+  );
+
+  it("speaks TLS on both ports", async () => {
+    const { cert, key } = selfSigned();
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-tls-"));
+    writeFileSync(join(directory, "cert.pem"), cert);
+    writeFileSync(join(directory, "key.pem"), key);
+    const tls = { cert: join(directory, "cert.pem"), key: join(directory, "key.pem") };
+    const server = await startServer({
+      databaseUrl: job.databaseUrl,
+      openfga: openfgaSettings(),
+      config: { grpc: { listen: "127.0.0.1:0", tls }, http: { listen: "127.0.0.1:0", tls } },
+    });
+    const client = new grpc.Client(server.grpc, grpc.credentials.createSsl(Buffer.from(cert)), {
+      "grpc.ssl_target_name_override": "localhost",
+    });
+    await new Promise<void>((resolve, reject) =>
+      client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve())),
+    );
+    client.close();
+    const status = await new Promise((resolve, reject) => {
+      const url = new URL("/livez", server.http.replace("http:", "https:"));
+      https
+        .get(url, { ca: cert, servername: "localhost" }, (response) => resolve(response.statusCode))
+        .on("error", reject);
+    });
+    expect(status).toBe(200);
+    await server.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("refuses two authorization headers on the HTTP port", async () => {
+    const { hostname, port } = new URL(job.server.http);
+    const line = `authorization: Bearer ${job.server.keys.admin}\r\n`;
+    const answer = await new Promise<string>((resolve) => {
+      const socket = net.connect(Number(port), hostname, () =>
+        socket.write(
+          `POST /${listTokens.parent.typeName}/${listTokens.name} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${line}${line}connection: close\r\ncontent-length: 2\r\n\r\n{}`,
+        ),
+      );
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.on("close", () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+    expect(answer).toContain("unauthenticated");
+  });
+
+  it("counts the living secrets of a pepper, and makes peppers and keys", async () => {
+    const run = (...args: string[]) =>
+      execFileSync(process.execPath, [new URL("../../dist/main.js", import.meta.url).pathname, ...args], {
+        encoding: "utf8",
+      });
+    const [row] = JSON.parse(run("keys", "peppers", "--config", job.server.configFile, "--json"));
+    expect(row).toMatchObject({ version: 1, secrets: await job.countTokens() });
+    expect(Buffer.from(run("keys", "pepper").trim(), "base64")).toHaveLength(32);
+    const { key, key_sha256 } = JSON.parse(run("keys", "service", "--json"));
+    expect(key).toMatch(/^pw_svc_[0-9A-Za-z]{49}$/);
+    expect(key_sha256).toBe(hashOf(key));
+  });
+});
+
+describe("patwarden dev", () => {
+  interface Ready {
+    readonly grpc: string;
+    readonly http: string;
+    readonly service_key: string;
+    readonly openfga: Readonly<Record<"grpc" | "http" | "api_key" | "store_id" | "model_id", string>>;
+  }
+  const startDev = async (directory: string, ...more: string[]) => {
+    const readyFile = join(directory, `ready-${randomUUID()}.json`);
+    const started = startPatwarden([
+      ...["dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", readyFile],
+      ...["--directory", join(directory, "state"), ...more],
+    ]);
+    await expect
+      .poll(() => existsSync(readyFile) || started.child.exitCode !== null, { timeout: 30_000, interval: 50 })
+      .toBe(true);
+    if (started.child.exitCode !== null) throw new Error(started.log());
+    const mode = statSync(readyFile).mode & 0o777;
+    const ready: Ready = JSON.parse(readFileSync(readyFile, "utf8"));
+    return { started, ready, mode };
+  };
+  const goneFrom = (url: string) =>
+    expect
+      .poll(
+        () =>
+          fetch(url).then(
+            () => "there",
+            () => "gone",
+          ),
+        { timeout: 15_000, interval: 100 },
+      )
+      .toBe("gone");
+
+  it("keeps tokens, keys and relationships over a restart, for its owner only, one process at a time", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-dev-"));
+    const tuples = join(directory, "tuples.json");
+    writeFileSync(tuples, JSON.stringify([{ user: "user:alice", relation: "viewer", object: "document:kept" }]));
+    const first = await startDev(directory, "--tuples", tuples);
+    expect(first.mode).toBe(0o600);
+    const port = httpPort(first.ready.http, first.ready.service_key);
+    const created = await port.call(createToken, { subject: "user:alice", name: "n", grant: { full: true } });
+    if (!created.ok) throw new Error(created.message);
+    const asked = { token: created.value.secret, resource: "document:kept", action: "viewer" };
+    expect(await port.call(check, asked)).toMatchObject({ ok: true, value: { reason: Reason.ALLOWED } });
+    for (const file of ["service-key", "pepper"]) {
+      expect(statSync(join(directory, "state", file)).mode & 0o777).toBe(0o600);
+    }
+    await expect(startDev(directory)).rejects.toThrow(/is in use by process \d+/);
+    expect(await first.started.stop()).toBe(0);
+    await goneFrom(`${first.ready.openfga.http}/healthz`);
+
+    const second = await startDev(directory, "--tuples", tuples);
+    expect(second.ready.service_key).toBe(first.ready.service_key);
+    const client = grpcPort(second.ready.grpc, second.ready.service_key);
+    expect(await client.call(check, asked)).toMatchObject({ ok: true, value: { reason: Reason.ALLOWED } });
+    client.close();
+
+    // Killed: OpenFGA does not outlive it, and its lock does not keep the next one out.
+    await second.started.stop("SIGKILL");
+    await goneFrom(`${second.ready.openfga.http}/healthz`);
+    const third = await startDev(directory);
+    expect(await third.started.stop("SIGINT")).toBe(0);
+    rmSync(directory, { recursive: true });
+  });
+
+  it("refuses an address that others can reach, a faulty model and faulty tuples, saying where", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-dev-"));
+    const faulty = join(directory, "faulty.fga");
+    writeFileSync(faulty, "model\n  schema 1.1\ntype document\n  relations\n    define viewer: [nobody]\n");
+    const tuples = join(directory, "tuples.json");
+    writeFileSync(tuples, `[{"user":"user:a"}]`);
+    for (const [args, problem] of [
+      [["--grpc", "0.0.0.0:0"], "--grpc must be a loopback address"],
+      [["--model", faulty], `${faulty}:5:`],
+      [["--model", join(directory, "missing.fga")], "missing.fga"],
+      [["--tuples", tuples], "must be a JSON array of {user, relation, object, condition?}"],
+    ] as const) {
+      const started = startPatwarden(["dev", "--ephemeral", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", ...args]);
+      expect(await started.exited).toBe(1);
+      expect(started.log()).toContain(problem);
+    }
+    rmSync(directory, { recursive: true });
+  });
+});
