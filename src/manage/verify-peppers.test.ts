@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import type { PepperStore } from "../store/token-store.js";
+import { PepperRing } from "../token/pepper.js";
+import { verifyPeppers } from "./verify-peppers.js";
+
+const now = new Date("2026-01-01T00:00:00Z");
+const ring = (...peppers: readonly [version: number, byte: number][]) =>
+  new PepperRing(
+    "pw",
+    peppers.map(([version, byte], index) => ({ version, key: Buffer.alloc(32, byte), active: index === 0 })),
+  );
+
+function storeWith(
+  live: Readonly<Record<number, number>> = {},
+): PepperStore & { readonly recorded: Map<number, Uint8Array> } {
+  const recorded = new Map<number, Uint8Array>();
+  return {
+    recorded,
+    checkValues: async () => recorded,
+    recordCheckValue: async (version, value) => void recorded.set(version, value),
+    countLiveSecrets: async () => new Map(Object.entries(live).map(([version, count]) => [Number(version), count])),
+  };
+}
+
+describe("verifyPeppers", () => {
+  it("puts a new version on record and takes the same key again", async () => {
+    const store = storeWith();
+    await verifyPeppers(store, ring([1, 1]), now);
+    await verifyPeppers(store, ring([2, 2], [1, 1]), now);
+    expect([...store.recorded.keys()]).toEqual([1, 2]);
+    await verifyPeppers(store, ring([1, 1]), now);
+  });
+
+  it("refuses another key under a known version", async () => {
+    const store = storeWith();
+    await verifyPeppers(store, ring([1, 1]), now);
+    await expect(verifyPeppers(store, ring([1, 2]), now)).rejects.toThrow(/PEPPER_MISMATCH.*version 1/);
+  });
+
+  it("refuses to go on without a version that living secrets need", async () => {
+    await expect(verifyPeppers(storeWith({ 1: 3, 7: 5 }), ring([1, 1]), now)).rejects.toThrow(
+      /PEPPER_MISMATCH: 5 living secrets need pepper version 7/,
+    );
+  });
+});
