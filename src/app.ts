@@ -29,7 +29,7 @@ import { reflection } from "./rpc/reflection.js";
 import type { CallContext } from "./rpc/service.js";
 import type { StatusError } from "./rpc/status.js";
 import { tokenService } from "./rpc/token-service.js";
-import type { Database } from "./store/database.js";
+import { type Database, databaseTime } from "./store/database.js";
 import { schemaIsCurrent } from "./store/migrations.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
 import { PepperRing } from "./token/pepper.js";
@@ -54,6 +54,7 @@ export interface Running {
 type VitalName = "database" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
 
 const vitalsIntervalMs = 2_000;
+const maxClockOffsetMs = 1_000;
 
 /**
  * The composition root: the only place that knows every part. Resolves when both ports listen. Rejects when the database does not answer, is
@@ -186,9 +187,20 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     throw new Error("the database schema is not that of this version; run `patwarden migrate` first");
   }
 
+  /** Expiry is judged by our clock, and replicas must agree about it. */
+  async function verifyClock(): Promise<void> {
+    const before = clock.now().getTime();
+    const theirs = (await databaseTime(database)).getTime();
+    const after = clock.now().getTime();
+    if (theirs < before - maxClockOffsetMs || theirs > after + maxClockOffsetMs) {
+      throw new Error("the clocks of this machine and the database's differ by more than a second; synchronize them");
+    }
+  }
+
   async function lookAtDatabase(): Promise<void> {
     try {
       await verifySchema();
+      await verifyClock();
       vitals.report("database", { ok: true });
     } catch (error) {
       vitals.report("database", { ok: false, problem: error instanceof Error ? error.message : "failed" });

@@ -101,13 +101,20 @@ interface Detail<D extends DescMessage = DescMessage> {
   readonly value: MessageShape<D>;
 }
 
+/** Details travel in a header, and a grant can be wrong in thousands of places: clients refuse headers of more than 8 or 16 KiB. */
+const maxViolations = 20;
+
 /** Each type at most once, as AIP-193 asks. */
 function detailsOf({ code, reason, metadata, violations }: StatusError): Detail[] {
   if (reason === undefined) return [];
   const info = create(ErrorInfoSchema, { reason, domain: errorDomain, metadata: { ...metadata } });
   const details: Detail[] = [{ desc: ErrorInfoSchema, value: info }];
   if (violations.length > 0) {
-    const fieldViolations = violations.map(({ field, description }) => ({ field, description }));
+    const fieldViolations = violations
+      .slice(0, maxViolations)
+      .map(({ field, description }) => ({ field, description }));
+    const rest = violations.length - fieldViolations.length;
+    if (rest > 0) fieldViolations.push({ field: "", description: `and ${rest} more` });
     details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
   }
   if (code === "UNAVAILABLE" || code === "RESOURCE_EXHAUSTED") {

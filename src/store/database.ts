@@ -9,6 +9,7 @@ import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
 import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import { migrate as migratePostgres } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
+import { guarded } from "./errors.js";
 import { migrationsFolder } from "./migrations.js";
 import * as schema from "./schema.js";
 
@@ -32,7 +33,7 @@ export interface PostgresOptions {
 }
 
 const connectTimeoutMs = 2_000;
-const migrationLock = 7_266_573_001n; // any number that nobody else uses
+const migrationLock = 1_472_665_730; // any number that nobody else uses
 
 /** Connects lazily: an unreachable server shows in the first statement. */
 export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }: PostgresOptions): Database {
@@ -50,10 +51,13 @@ export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }
   return {
     orm,
     async migrate() {
-      const own = openOneConnection(url);
+      const own = openWithoutWatch(url);
       try {
-        await own`select pg_advisory_lock(${migrationLock.toString()})`;
-        await migratePostgres(drizzlePostgres(own), { migrationsFolder });
+        // The lock lives in a transaction of its own: behind a pooler, one of the session would stay with whoever comes next.
+        await own.begin(async (held) => {
+          await held`select pg_advisory_xact_lock(${migrationLock})`;
+          await migratePostgres(drizzlePostgres(own), { migrationsFolder });
+        });
       } finally {
         await own.end({ timeout: 5 });
       }
@@ -62,9 +66,9 @@ export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }
   };
 }
 
-/** Without the watch over silence: a migration may take its time. */
-function openOneConnection(url: string): postgres.Sql {
-  return postgres(url, { max: 1, prepare: false, connect_timeout: connectTimeoutMs / 1000, onnotice: () => undefined });
+/** A migration may take its time. */
+function openWithoutWatch(url: string): postgres.Sql {
+  return postgres(url, { max: 2, prepare: false, connect_timeout: connectTimeoutMs / 1000, onnotice: () => undefined });
 }
 
 interface SocketTarget {
@@ -181,7 +185,10 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Throws when the database does not answer. */
-export async function ping({ orm }: Database): Promise<void> {
-  await orm.select({ one: sql`1` }).from(sql`(values (1)) as ping`);
+/** The database's clock. Throws when it does not answer. */
+export async function databaseTime({ orm }: Database): Promise<Date> {
+  const [row] = await guarded(() =>
+    orm.select({ ms: sql<string>`extract(epoch from clock_timestamp()) * 1000` }).from(sql`(values (1)) as one`),
+  );
+  return new Date(Number(row?.ms));
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -128,6 +128,61 @@ export async function startPostgres(): Promise<TestPostgres> {
     start,
     async stop() {
       await end("SIGINT");
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const pooler = "/usr/sbin/pgbouncer";
+
+export const noPooler =
+  "NO PGBOUNCER: install it (Debian: apt-get install pgbouncer); tests behind a pooler are skipped";
+
+export function havePooler(): boolean {
+  return existsSync(pooler);
+}
+
+/** A transaction-mode pooler before the database: each transaction may meet another session. */
+export async function startPooler(databaseUrl: string): Promise<TestDatabase> {
+  const { hostname, port: upstreamPort, pathname, username } = new URL(databaseUrl);
+  const user = unprivileged();
+  const directory = mkdtempSync(join(tmpdir(), "patwarden-pgbouncer-"));
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
+  const port = await freePort();
+  const file = join(directory, "pgbouncer.ini");
+  const name = pathname.slice(1);
+  writeFileSync(
+    file,
+    `[databases]
+${name} = host=${hostname} port=${upstreamPort || 5432} dbname=${name} user=${username}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+ignore_startup_parameters = extra_float_digits
+`,
+  );
+  const child = spawn(pooler, [file], { ...user, cwd: directory, stdio: "ignore" });
+  living.add(child);
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const url = `postgres://${username}@127.0.0.1:${port}/${name}`;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode} at its start`);
+    const sql = postgres(url, { max: 1, prepare: false, connect_timeout: 1 });
+    const answered = await sql`select 1`.then(() => true).catch(() => false);
+    await sql.end();
+    if (answered) break;
+    await sleep(50);
+  }
+  return {
+    url,
+    async stop() {
+      child.kill("SIGINT");
+      await ended;
+      living.delete(child);
       rmSync(directory, { recursive: true, force: true });
     },
   };

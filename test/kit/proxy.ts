@@ -10,6 +10,8 @@ export interface FaultProxy {
   cut(): void;
   /** Connections stay open and say nothing any more, new ones too: what a lost host looks like. */
   stall(): void;
+  /** Hands on the next chunk from a client that holds `text` and then cuts, so that its answer is lost. */
+  cutAfter(text: string): void;
   /** All is well again; what was stalled is cut. */
   heal(): void;
   close(): Promise<void>;
@@ -20,6 +22,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
   let mode: "pass" | "cut" | "stall" = "pass";
+  let lastWords: string | undefined;
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     return socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
@@ -35,6 +38,13 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     };
     join(client, upstream);
     join(upstream, client);
+    client.on("data", (chunk: Buffer) => {
+      if (lastWords === undefined || !chunk.includes(lastWords)) return;
+      lastWords = undefined;
+      mode = "cut";
+      // The other side still gets what was written; the client hears nothing any more.
+      client.destroy();
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -53,8 +63,12 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     stall() {
       mode = "stall";
     },
+    cutAfter(text) {
+      lastWords = text;
+    },
     heal() {
       cutAll();
+      lastWords = undefined;
       mode = "pass";
     },
     async close() {

@@ -283,6 +283,15 @@ describe.each(ports)("bad input over %s", (name) => {
     await stillWorks(port);
   });
 
+  it("tells the first of thousands of violations, and how many more there are", async () => {
+    const grant = {
+      rules: Array.from({ length: 40 }, () => ({ actions: ["viewer"], resources: Array(50).fill("x") })),
+    };
+    const reply = await portOf(name).call(createToken, { subject: "user:alice", name: "n", grant });
+    expect(reply).toMatchObject({ ok: false, reason: "INVALID_FIELD" });
+    if (!reply.ok) expect([reply.fields.length, reply.descriptions.at(-1)]).toEqual([21, "and 1980 more"]);
+  });
+
   it("answers a request of 10 MiB with RESOURCE_EXHAUSTED and goes on", async () => {
     const port = portOf(name);
     const reply = await port.call(check, {

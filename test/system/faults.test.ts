@@ -9,7 +9,7 @@ import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { startServer } from "../kit/server.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
-const { createToken, getToken, revokeToken } = TokenService.method;
+const { createToken, getToken, listTokens, revokeToken } = TokenService.method;
 
 let job: MainJob;
 let openfga: FaultProxy;
@@ -133,6 +133,19 @@ describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
     await expect.poll(async () => (await ready()).status, { timeout: 10_000, interval: 100 }).toBe(503);
     expect((await fetch(`${job.server.http}/livez`)).status).toBe(200);
     expect(await job.countTokens()).toBe(before);
+  });
+
+  it("connection lost during COMMIT: OUTCOME_UNKNOWN, and the list settles it", async () => {
+    database.cutAfter("commit");
+    const lost = await port().call(createToken, { subject: `user:lost-${name}`, name: "lost" });
+    expect(lost).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "OUTCOME_UNKNOWN" });
+    database.heal();
+    // PostgreSQL had it: all of the token is there.
+    const settled = async () => {
+      const reply = await port().call(listTokens, { subject: `user:lost-${name}` });
+      return reply.ok ? reply.value.tokens.map(({ secrets }) => secrets.length) : reply.reason;
+    };
+    await expect.poll(settled, { timeout: 10_000, interval: 100 }).toEqual([1]);
   });
 
   it("database half-open: the query is given up, the next one connects anew", async () => {
