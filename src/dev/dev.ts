@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startPatwarden } from "../app.js";
 import { untilSignalled } from "../cli/signals.js";
@@ -40,7 +40,8 @@ export async function dev(options: DevOptions): Promise<void> {
   if (binary === undefined) throw new Error("no `openfga` on the PATH or in .tools/bin; `make openfga` gets one");
 
   const log = createLogger({ level: "warn" });
-  const directory = options.ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : options.directory;
+  // Absolute: OpenFGA runs in a folder below it.
+  const directory = options.ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : resolve(options.directory);
   makePrivateDirectory(directory);
   progress("opening the database");
   const database = await openPglite(options.ephemeral ? undefined : directory);

@@ -198,10 +198,13 @@ describe("patwarden dev", () => {
   }
   const startDev = async (directory: string, ...more: string[]) => {
     const readyFile = join(directory, `ready-${randomUUID()}.json`);
-    const started = startPatwarden([
-      ...["dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", readyFile],
-      ...["--directory", join(directory, "state"), ...more],
-    ]);
+    const started = startPatwarden(
+      [
+        ...["dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", readyFile],
+        ...["--directory", "state", ...more],
+      ],
+      { cwd: directory },
+    );
     await expect
       .poll(() => existsSync(readyFile) || started.child.exitCode !== null, { timeout: 30_000, interval: 50 })
       .toBe(true);
