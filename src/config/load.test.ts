@@ -138,7 +138,7 @@ describe("the configuration file", () => {
     ["database.url", "postgresql://a:b@c/d", { database: { url: "postgresql://a:b@c/d" } }],
     ["database.max_connections", 3, { database: { maxConnections: 3 } }],
     ["database.prepare", false, { database: { prepare: false } }],
-    ["openfga.addresses", ["a:1", "[::1]:2"], { openfga: { addresses: [{ host: "a" }, { host: "::1" }] } }],
+    ["openfga.addresses", ["[::2]:1", "[::1]:2"], { openfga: { addresses: [{ host: "::2" }, { host: "::1" }] } }],
     ["openfga.tls", true, { openfga: { tls: true } }],
     ["openfga.auth.preshared", "k", { openfga: { auth: { preshared: "k" } } }],
     ["openfga.store_id", "01BX5ZZKBKACTAV9WEVGEMMVRZ", { openfga: { storeId: "01BX5ZZKBKACTAV9WEVGEMMVRZ" } }],
@@ -417,13 +417,25 @@ describe("secrets in files", () => {
   });
 });
 
+describe("openfga.addresses", () => {
+  it.each([
+    [["a:1", "b:1"], false],
+    [["10.0.0.1:1", "b:1"], false],
+    [["10.0.0.1:1", "[::1]:1"], false],
+    [["a:1"], true],
+    [["10.0.0.1:1", "10.0.0.2:1"], true],
+  ])("%j: a gRPC channel takes one name, or addresses of one family: %s", (addresses, sound) => {
+    expect(load(changed({ openfga: { addresses } })).ok).toBe(sound);
+  });
+});
+
 describe("PATWARDEN_ variables", () => {
   it("take the place of what the file says", () => {
     const env = {
       PATWARDEN_DATABASE_URL: "postgres://env/x",
       PATWARDEN_DATABASE_MAX_CONNECTIONS: "7",
       PATWARDEN_DATABASE_PREPARE: "false",
-      PATWARDEN_OPENFGA_ADDRESSES: "a:1, b:2",
+      PATWARDEN_OPENFGA_ADDRESSES: "10.0.0.1:1, 10.0.0.2:2",
       PATWARDEN_OPENFGA_AUTH_PRESHARED: "123",
       PATWARDEN_OPENFGA_TLS: "true",
       PATWARDEN_DRAIN_DELAY: "1s",
@@ -432,8 +444,8 @@ describe("PATWARDEN_ variables", () => {
       database: { url: "postgres://env/x", maxConnections: 7, prepare: false },
       openfga: {
         addresses: [
-          { host: "a", port: 1 },
-          { host: "b", port: 2 },
+          { host: "10.0.0.1", port: 1 },
+          { host: "10.0.0.2", port: 2 },
         ],
         auth: { preshared: "123" },
         tls: true,

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { permissions } from "../access/caller.js";
 import type { SubjectTypes } from "../identifier/identifier.js";
@@ -54,8 +55,17 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
     }),
 
     openfga: z.object({
-      /** gRPC addresses of one cluster, 1 to 16. */
-      addresses: z.array(hostPort).refine(...entries(1, 16)),
+      /**
+       * gRPC addresses of one cluster, 1 to 16. Several must be IP addresses (a gRPC channel takes no list of names); one name may lead to
+       * several.
+       */
+      addresses: z
+        .array(hostPort)
+        .refine(...entries(1, 16))
+        .refine(oneFamily, {
+          error: "must be IP addresses of one family when there are several; one name may lead to several addresses",
+          when: isList,
+        }),
       /** Whether OpenFGA is spoken to by TLS, checked against the system's authorities. */
       tls: z.boolean().default(defaults.openfga.tls),
       /** Absent: OpenFGA asks for no credential. */
@@ -137,6 +147,11 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
     /** How long calls that are running may then take to end, 0s to 10m. */
     grace: duration("0s", "10m").prefault(defaults.grace),
   });
+}
+
+function oneFamily(addresses: readonly unknown[]): boolean {
+  const families = new Set(addresses.map((address) => isIP(Object(address).host)));
+  return addresses.length < 2 || (families.size === 1 && !families.has(0));
 }
 
 /** Runs on a list that is otherwise faulty too, so that all problems are told at once: its entries may be anything. */
