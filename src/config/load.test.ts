@@ -425,7 +425,7 @@ describe("openfga.addresses", () => {
     [["a:1"], true],
     [["10.0.0.1:1", "10.0.0.2:1"], true],
   ])("%j: a gRPC channel takes one name, or addresses of one family: %s", (addresses, sound) => {
-    expect(load(changed({ openfga: { addresses } })).ok).toBe(sound);
+    expect(load(changed({ "openfga.addresses": addresses })).ok).toBe(sound);
   });
 });
 
