@@ -158,6 +158,29 @@ describe("against a real OpenFGA", () => {
     two.close();
   });
 
+  it("leaves the proxy of the environment alone", async () => {
+    const { http_proxy } = process.env;
+    process.env["http_proxy"] = "http://127.0.0.1:9";
+    try {
+      const direct = clientOf(openfga.grpc, openfga.apiKey);
+      const checker = checkerOf({ client: direct });
+      expect(await checker.check(question("user:a", "viewer", "document:1"), quick)).toBe(true);
+      direct.close();
+    } finally {
+      if (http_proxy === undefined) delete process.env["http_proxy"];
+      else process.env["http_proxy"] = http_proxy;
+    }
+  });
+
+  it("answers also after it was closed", async () => {
+    const closed = clientOf(openfga.grpc, openfga.apiKey);
+    closed.close();
+    const checker = checkerOf({ client: closed });
+    expect(await checker.check(question("user:a", "viewer", "document:1"), quick)).toMatchObject({
+      reason: "OPENFGA_UNAVAILABLE",
+    });
+  });
+
   describe("the connection", () => {
     const look = async (
       over: Partial<ConstructorParameters<typeof OpenFgaConnection>[0]>,

@@ -34,11 +34,13 @@ export type Reply<T> =
 
 export type Patience = Pick<CallOptions, "deadline" | "signal">;
 
-/** OpenFGA over one grpc-js channel. Every call carries a deadline; none rejects. */
+/** OpenFGA over one grpc-js channel. Every call carries a deadline; none rejects, not even after `close`. */
 export class OpenFgaClient {
+  /** Longest time of any call, milliseconds. */
+  readonly timeoutMs: number;
   readonly #client: grpc.Client;
   readonly #metadata = new grpc.Metadata();
-  readonly #timeoutMs: number;
+  #closed = false;
 
   constructor({ addresses, tls, apiKey, timeoutMs }: OpenFgaClientOptions) {
     // Plaintext with a key is the operator's explicit `tls: false`.
@@ -52,9 +54,11 @@ export class OpenFgaClient {
       // One thing retries, and it is not the channel.
       "grpc.enable_retries": 0,
       "grpc.use_local_subchannel_pool": 1,
+      // http_proxy of the environment is meant for the web; it cannot reach our loopback.
+      "grpc.enable_http_proxy": 0,
     });
     if (apiKey !== undefined) this.#metadata.set("authorization", `Bearer ${apiKey}`);
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
   }
 
   call<I extends DescMessage, O extends DescMessage>(
@@ -63,7 +67,9 @@ export class OpenFgaClient {
     { deadline, signal }: Patience = {},
   ): Promise<Reply<MessageShape<O>>> {
     const now = performance.now();
-    const giveUpAt = Math.min(now + this.#timeoutMs, deadline ?? Number.POSITIVE_INFINITY);
+    const giveUpAt = Math.min(now + this.timeoutMs, deadline ?? Number.POSITIVE_INFINITY);
+    // grpc-js throws then.
+    if (this.#closed) return Promise.resolve(closedReply);
     return new Promise((resolve) => {
       const call = this.#client.makeUnaryRequest(
         `/${method.parent.typeName}/${method.name}`,
@@ -92,9 +98,18 @@ export class OpenFgaClient {
   }
 
   close(): void {
+    this.#closed = true;
     this.#client.close();
   }
 }
+
+const closedReply: Reply<never> = {
+  ok: false,
+  code: grpc.status.UNAVAILABLE,
+  details: "the client is closed",
+  deadlinePassed: false,
+  cancelled: false,
+};
 
 function target(addresses: readonly string[]): string {
   const [first] = addresses;

@@ -21,7 +21,11 @@ export interface OpenFgaConnectionOptions {
   readonly onChange?: (state: ConnectionState) => void;
 }
 
-const troubledIntervalMs = 1_000;
+/** Between two looks, however many calls fail meanwhile. */
+const intervalMs = 1_000;
+
+/** A call that ran out of time may only have had an impatient caller: the look, which waits the full time-out, tells. */
+const troubling: ReadonlySet<Outcome> = new Set(["unreachable", "engine-failure", "misconfigured", "deadline"]);
 
 /**
  * Whether OpenFGA is there and is the one we were told of. The store and the pinned model are read back before the first question; when calls
@@ -32,7 +36,8 @@ export class OpenFgaConnection {
   #state: ConnectionState = { kind: "unreachable", problem: "OpenFGA has not been asked yet" };
   #model: AuthorizationModel | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
+  #looking = false;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: OpenFgaConnectionOptions) {
@@ -56,7 +61,8 @@ export class OpenFgaConnection {
 
   /** Tell it what became of calls: trouble makes it look for itself. */
   noticed(outcome: Outcome): void {
-    if (outcome === "unreachable" || outcome === "engine-failure" || outcome === "misconfigured") void this.#look();
+    if (!troubling.has(outcome) || this.#looking || this.#timer) return;
+    this.#lookIn(Math.max(0, this.#lookedAt + intervalMs - performance.now()));
   }
 
   close(): void {
@@ -64,21 +70,24 @@ export class OpenFgaConnection {
     clearTimeout(this.#timer);
   }
 
-  #look(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#looking ??= this.#examine()
-      .then((state) => {
-        const changed = state.kind !== this.#state.kind || "problem" in state;
-        this.#state = state;
-        if (changed) this.#options.onChange?.(state);
-        if (state.kind !== "ready" && !this.#closed) {
-          this.#timer = setTimeout(() => void this.#look(), troubledIntervalMs).unref();
-        }
-      })
-      .finally(() => {
-        this.#looking = undefined;
-      });
-    return this.#looking;
+  #lookIn(ms: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, ms).unref();
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    const state = await this.#examine();
+    this.#looking = false;
+    this.#lookedAt = performance.now();
+    if (this.#closed) return;
+    const changed = state.kind !== this.#state.kind || "problem" in state;
+    this.#state = state;
+    if (changed) this.#options.onChange?.(state);
+    if (state.kind !== "ready") this.#lookIn(intervalMs);
   }
 
   async #examine(): Promise<ConnectionState> {

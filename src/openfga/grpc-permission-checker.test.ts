@@ -47,11 +47,14 @@ const failed = (value: number, message = "") => ({
 function setUp(answers: {
   readonly check?: (asked: CheckAsked, call: number) => CheckReply;
   readonly batch?: (asked: BatchAsked, call: number) => BatchReply;
+  readonly timeoutMs?: number;
 }) {
+  const { timeoutMs = 1_000 } = answers;
   const checks: CheckAsked[] = [];
   const batches: BatchAsked[] = [];
   const outcomes: Outcome[] = [];
-  const client: Pick<OpenFgaClient, "call"> = {
+  const client: Pick<OpenFgaClient, "call" | "timeoutMs"> = {
+    timeoutMs,
     call: async (method, request) => {
       const message = create(method.input, request) as unknown;
       if (method.name === "Check") {
@@ -160,10 +163,29 @@ describe("the gRPC permission checker", () => {
     expect(permissions.map(reasonOf)).toEqual(["INTERNAL", "INTERNAL"]);
   });
 
-  it("fails all of a batch that failed as a whole, after one more try each", async () => {
-    const { checker, checks } = setUp({ batch: () => refused(14), check: () => refused(14) });
+  it("asks a batch that failed as a whole once more as a whole: a broken OpenFGA gets no storm (openfga#2422)", async () => {
+    const { checker, checks, batches } = setUp({ batch: () => refused(4000) });
     const permissions = await checker.batchCheck([1, 2].map(question), options);
     expect(permissions.map(reasonOf)).toEqual(["OPENFGA_UNAVAILABLE", "OPENFGA_UNAVAILABLE"]);
-    expect(checks).toHaveLength(2);
+    expect([batches.length, checks.length]).toEqual([2, 0]);
+  });
+
+  it("asks all items that may pass again in one call", async () => {
+    const { checker, checks, batches } = setUp({
+      batch: (_asked, call) =>
+        call === 1
+          ? batch({ 0: failed(4000), 1: allowed(true), 2: failed(4000) })
+          : batch({ 0: allowed(false), 1: failed(4000) }),
+    });
+    const permissions = await checker.batchCheck([1, 2, 3].map(question), options);
+    expect(permissions.map(reasonOf)).toEqual([false, true, "OPENFGA_UNAVAILABLE"]);
+    expect(batches[1]?.checks.map(({ tupleKey }) => tupleKey?.object)).toEqual(["document:1", "document:3"]);
+    expect([batches.length, checks.length]).toEqual([2, 0]);
+  });
+
+  it("has one time-out for both calls", async () => {
+    const { checker, checks } = setUp({ check: () => refused(14), timeoutMs: 0 });
+    await checker.check(question(1), options);
+    expect(checks).toHaveLength(1);
   });
 });

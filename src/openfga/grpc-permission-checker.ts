@@ -13,13 +13,13 @@ import type { CallOptions, Permission, PermissionChecker, Question } from "./per
 const { check, batchCheck } = OpenFGAService.method;
 
 export interface GrpcPermissionCheckerOptions {
-  readonly client: Pick<OpenFgaClient, "call">;
+  readonly client: Pick<OpenFgaClient, "call" | "timeoutMs">;
   readonly storeId: string;
   /** Pinned on every call: an unpinned Check takes the newest model at once. */
   readonly modelId: string;
   /** Most questions in one BatchCheck; OpenFGA's own default limit is 50. */
   readonly maxBatch: number;
-  /** Told what became of each call. */
+  /** Told what became of each question of each call. */
   readonly onOutcome?: (method: "Check" | "BatchCheck", outcome: Outcome) => void;
 }
 
@@ -66,37 +66,54 @@ export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOption
     return answers;
   }
 
-  /** Asks again what failed in a way that may pass; an item that failed is asked alone, so that it cannot fail its neighbours. */
-  const settle = async (question: Question, answer: Answer, callOptions: CallOptions): Promise<Permission> => {
-    if ("allowed" in answer) return answer.allowed;
-    const { deadline, signal } = callOptions;
-    if (!answer.retry || signal?.aborted || (deadline !== undefined && performance.now() >= deadline))
-      return answer.failure;
-    const second = await askOne(question, callOptions);
-    return "allowed" in second ? second.allowed : second.failure;
-  };
+  /**
+   * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA must not get a call for each
+   * question of a batch. Both calls share one time-out.
+   */
+  async function settle(
+    questions: readonly Question[],
+    callOptions: CallOptions,
+    ask: (questions: readonly Question[], callOptions: CallOptions) => Promise<readonly Answer[]>,
+  ): Promise<readonly Permission[]> {
+    const deadline = Math.min(performance.now() + client.timeoutMs, callOptions.deadline ?? Number.POSITIVE_INFINITY);
+    const bounded = { ...callOptions, deadline };
+    const answers = [...(await ask(questions, bounded))];
+    const failed = questions.flatMap((question, index) => (mayPass(answers[index]) ? [{ question, index }] : []));
+    if (failed.length > 0 && !callOptions.signal?.aborted && performance.now() < deadline) {
+      const repeated = failed.map(({ question }) => question);
+      const seconds = await (failed.length === 1 ? askAlone : askMany)(repeated, bounded);
+      for (const [position, { index }] of failed.entries()) answers[index] = seconds[position] ?? missing;
+    }
+    return questions.map((_, index) => permissionOf(answers[index] ?? missing));
+  }
 
-  async function askChunk(questions: readonly Question[], callOptions: CallOptions): Promise<readonly Permission[]> {
-    const answers = await askMany(questions, callOptions);
-    return Promise.all(
-      questions.map((question, index) =>
-        settle(question, answers[index] ?? unanswered("an item is missing"), callOptions),
-      ),
-    );
+  async function askAlone(questions: readonly Question[], callOptions: CallOptions): Promise<readonly Answer[]> {
+    return Promise.all(questions.map((question) => askOne(question, callOptions)));
   }
 
   return {
     async check(question, callOptions) {
-      return settle(question, await askOne(question, callOptions), callOptions);
+      const [permission] = await settle([question], callOptions, askAlone);
+      return permission ?? permissionOf(missing);
     },
     async batchCheck(questions, callOptions) {
       const chunks: Promise<readonly Permission[]>[] = [];
       for (let start = 0; start < questions.length; start += maxBatch) {
-        chunks.push(askChunk(questions.slice(start, start + maxBatch), callOptions));
+        chunks.push(settle(questions.slice(start, start + maxBatch), callOptions, askMany));
       }
       return (await Promise.all(chunks)).flat();
     },
   };
+}
+
+const missing: Answer = unanswered("an item is missing");
+
+function mayPass(answer: Answer | undefined): boolean {
+  return answer !== undefined && "retry" in answer && answer.retry;
+}
+
+function permissionOf(answer: Answer): Permission {
+  return "allowed" in answer ? answer.allowed : answer.failure;
 }
 
 function tupleKey({ subject, action, resource }: Question): MessageInitShape<typeof CheckRequestTupleKeySchema> {

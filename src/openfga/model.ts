@@ -24,51 +24,58 @@ export function authorizationModel(message: ModelMessage): AuthorizationModel {
     ]),
   );
   const actions = new Map([...types].map(([type, relations]) => [type, new Set(relations.keys())]));
-  const known = new Map<string, boolean>();
+  const holdable = new Map<string, ReadonlySet<string>>();
 
-  /** `visited` holds the relations on the way here: a cycle adds nobody. */
-  function reaches(subjectType: string, type: string, action: string, visited: ReadonlySet<string>): boolean {
-    const step = `${type}#${action}`;
-    const relation = types.get(type)?.get(action);
-    if (!relation || visited.has(step)) return false;
-    const onward = new Set(visited).add(step);
-
-    const byReference = ({ type: admittedType, relationOrWildcard }: RelationReference): boolean =>
-      relationOrWildcard.case === "relation"
-        ? reaches(subjectType, admittedType, relationOrWildcard.value, onward)
-        : admittedType === subjectType;
-
-    const byRewrite = (userset: Userset | undefined): boolean => {
-      const rewrite = userset?.userset;
-      switch (rewrite?.case) {
-        case "this":
-          return relation.admitted.some(byReference);
-        case "computedUserset":
-          return reaches(subjectType, type, rewrite.value.relation, onward);
-        case "tupleToUserset": {
-          const parents = types.get(type)?.get(rewrite.value.tupleset?.relation ?? "")?.admitted ?? [];
-          const held = rewrite.value.computedUserset?.relation ?? "";
-          return parents.some((parent) => reaches(subjectType, parent.type, held, onward));
+  /** The relations that the type can hold, as `type#relation`: the least set that the rewrites allow, so that a cycle adds nobody. */
+  function heldBy(subjectType: string): ReadonlySet<string> {
+    const known = holdable.get(subjectType);
+    if (known) return known;
+    const held = new Set<string>();
+    for (let before = -1; before < held.size; ) {
+      before = held.size;
+      for (const [type, relations] of types) {
+        for (const [name, relation] of relations) {
+          if (allows(subjectType, type, relation, relation.rewrite, held)) held.add(`${type}#${name}`);
         }
-        case "union":
-          return rewrite.value.child.some(byRewrite);
-        case "intersection":
-          return rewrite.value.child.every(byRewrite);
-        case "difference":
-          return byRewrite(rewrite.value.base);
-        default:
-          // A rewrite that we do not know may admit anybody.
-          return true;
       }
-    };
-    return byRewrite(relation.rewrite);
+    }
+    holdable.set(subjectType, held);
+    return held;
   }
 
-  function canHold(subjectType: string, type: string, action: string): boolean {
-    const question = `${subjectType} ${type}#${action}`;
-    const answer = known.get(question) ?? reaches(subjectType, type, action, new Set());
-    known.set(question, answer);
-    return answer;
+  /** Whether the rewrite lets the type in, when it holds `held` already. */
+  function allows(
+    subjectType: string,
+    type: string,
+    relation: Relation,
+    userset: Userset | undefined,
+    held: ReadonlySet<string>,
+  ): boolean {
+    const allowedBy = (part: Userset | undefined): boolean => allows(subjectType, type, relation, part, held);
+    const rewrite = userset?.userset;
+    switch (rewrite?.case) {
+      case "this":
+        return relation.admitted.some(({ type: admitted, relationOrWildcard }) =>
+          relationOrWildcard.case === "relation"
+            ? held.has(`${admitted}#${relationOrWildcard.value}`)
+            : admitted === subjectType,
+        );
+      case "computedUserset":
+        return held.has(`${type}#${rewrite.value.relation}`);
+      case "tupleToUserset": {
+        const parents = types.get(type)?.get(rewrite.value.tupleset?.relation ?? "")?.admitted ?? [];
+        return parents.some((parent) => held.has(`${parent.type}#${rewrite.value.computedUserset?.relation}`));
+      }
+      case "union":
+        return rewrite.value.child.some(allowedBy);
+      case "intersection":
+        return rewrite.value.child.every(allowedBy);
+      case "difference":
+        return allowedBy(rewrite.value.base);
+      default:
+        // A rewrite that we do not know may admit anybody.
+        return true;
+    }
   }
 
   return {
@@ -78,8 +85,7 @@ export function authorizationModel(message: ModelMessage): AuthorizationModel {
     hasAction: (type, action) => actions.get(type)?.has(action) ?? false,
     actionsOf: (type) => actions.get(type) ?? new Set(),
     hasActionAnywhere: (action) => [...actions.values()].some((names) => names.has(action)),
-    canHold,
-    admits: (subjectType) =>
-      [...actions].some(([type, names]) => [...names].some((action) => canHold(subjectType, type, action))),
+    canHold: (subjectType, type, action) => heldBy(subjectType).has(`${type}#${action}`),
+    admits: (subjectType) => heldBy(subjectType).size > 0,
   };
 }
