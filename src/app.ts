@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { createAuthenticator, noAuthentication } from "./access/authentication.js";
 import { accessRules } from "./access/rules.js";
-import { noAuthentication, ServiceKeys } from "./access/service-keys.js";
+import { ServiceKeys } from "./access/service-keys.js";
 import { Authorizer } from "./check/authorizer.js";
 import { systemClock } from "./check/clock.js";
 import { TokenResolver } from "./check/token-resolver.js";
@@ -12,6 +15,8 @@ import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
+import { Rights } from "./manage/rights.js";
+import { tokenCaller } from "./manage/token-caller.js";
 import { verifyPeppers } from "./manage/verify-peppers.js";
 import type { Logger } from "./observability/log.js";
 import { createMetrics } from "./observability/metrics.js";
@@ -25,12 +30,16 @@ import { connectRoutes } from "./rpc/connect.js";
 import { startGrpcListener, type TlsKeys } from "./rpc/grpc-listener.js";
 import { guard } from "./rpc/guard.js";
 import { HealthService } from "./rpc/health.js";
+import { policyService } from "./rpc/policy-service.js";
 import { reflection } from "./rpc/reflection.js";
 import type { CallContext } from "./rpc/service.js";
 import type { StatusError } from "./rpc/status.js";
+import { subjectService } from "./rpc/subject-service.js";
 import { tokenService } from "./rpc/token-service.js";
 import { type Database, databaseTime } from "./store/database.js";
 import { schemaIsCurrent } from "./store/migrations.js";
+import { createPolicyStore } from "./store/postgres-policy-store.js";
+import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
 import { PepperRing } from "./token/pepper.js";
 
@@ -53,7 +62,11 @@ export interface Running {
 
 type VitalName = "database" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
 
+/** They work while OpenFGA is down, as far as they need not ask it. */
+const managementServices = [TokenService, SubjectService, PolicyService].map(({ typeName }) => typeName);
+
 const vitalsIntervalMs = 2_000;
+const sweepIntervalMs = 60_000;
 const maxClockOffsetMs = 1_000;
 
 /**
@@ -75,7 +88,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     timeoutMs: config.openfga.timeoutMs,
   });
   const pinned = { client, storeId: config.openfga.storeId, modelId: config.openfga.modelId };
-  const health = new HealthService([AuthorizationService.typeName, TokenService.typeName]);
+  const health = new HealthService([AuthorizationService.typeName, ...managementServices]);
   // OpenFGA is essential until it has been read once; a later outage shows in health of AuthorizationService only.
   const vitals = new Vitals<VitalName>(["database", "openfga_configuration"], log);
   const openfga = new OpenFgaConnection({
@@ -90,22 +103,32 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     },
   });
   const model = () => openfga.model();
+  const tokens = new TokenResolver({ brand: config.tokens.brand, peppers, store, onLookup: metrics.tokenLookedUp });
+  const permissions = createGrpcPermissionChecker({
+    ...pinned,
+    maxBatch: config.openfga.maxBatch,
+    onOutcome(method, outcome) {
+      metrics.openfgaCallEnded(method, outcome);
+      openfga.noticed(outcome);
+    },
+  });
+  const rights = new Rights({ permissions, relations: config.relations });
   const authorizer = new Authorizer({
-    tokens: new TokenResolver({ brand: config.tokens.brand, peppers, store, onLookup: metrics.tokenLookedUp }),
-    permissions: createGrpcPermissionChecker({
-      ...pinned,
-      maxBatch: config.openfga.maxBatch,
-      onOutcome(method, outcome) {
-        metrics.openfgaCallEnded(method, outcome);
-        openfga.noticed(outcome);
-      },
-    }),
+    tokens,
+    permissions,
     clock,
+    memberRelation: config.relations.member,
     onDecision: metrics.decided,
   });
 
   const serviceKeys = new ServiceKeys(config.callers);
-  const authenticator = config.dangerouslyDisableCallerAuthentication ? noAuthentication : serviceKeys;
+  const authenticator = config.dangerouslyDisableCallerAuthentication
+    ? noAuthentication
+    : createAuthenticator({
+        serviceKeys,
+        users: undefined,
+        tokens: (secret, peer) => tokenCaller({ tokens, clock }, secret, peer),
+      });
   warnOfPowers(config, log);
   const services = [
     guard(
@@ -123,8 +146,31 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
         peppers,
         clock,
         model,
+        rights,
+        permissions,
+        memberRelation: config.relations.member,
         defaultLifetimeMs: config.tokens.defaultLifetimeMs,
         pageTokenKeys: peppers.deriveKeys("patwarden page token"),
+        requestKeys: peppers.deriveKeys("patwarden request"),
+        subjectTypes: config.subjects,
+      }),
+    ),
+    guard(
+      SubjectService,
+      accessRules.subjects,
+      authenticator,
+      subjectService({ subjects: createSubjectStore(database), clock, subjectTypes: config.subjects }),
+    ),
+    guard(
+      PolicyService,
+      accessRules.policies,
+      authenticator,
+      policyService({
+        policies: createPolicyStore(database),
+        store,
+        rights,
+        clock,
+        model,
         subjectTypes: config.subjects,
       }),
     ),
@@ -135,6 +181,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
   await openfga.start();
   const watch = setInterval(() => void lookAtDatabase(), vitalsIntervalMs).unref();
   await lookAtDatabase();
+  const sweep = setInterval(() => void sweepRequests(), sweepIntervalMs).unref();
   const onEnd = (call: CallContext, error: StatusError | undefined): void => {
     metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
     logCall(log, call, error);
@@ -150,7 +197,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     onDefect,
   });
   health.set("", true);
-  health.set(TokenService.typeName, true);
+  for (const name of managementServices) health.set(name, true);
   metrics.configured(configHash(config));
   const addresses = { grpc: grpc.address, http: http.address, metrics: metricsServer.address };
   log.info(addresses, "listening");
@@ -171,6 +218,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       health.drain();
       vitals.report("database", { ok: false, problem: "shutting down" });
       clearInterval(watch);
+      clearInterval(sweep);
       await sleep(config.drainDelayMs);
       health.close();
       await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
@@ -180,6 +228,14 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       log.info("stopped");
     },
   };
+
+  /** Secrets are kept for repeats of a call no longer than promised. */
+  async function sweepRequests(): Promise<void> {
+    const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
+    await store.sweepRequests(ago(10 * 60_000), ago(24 * 3_600_000)).catch((error: unknown) => {
+      log.warn({ error }, "could not sweep remembered requests");
+    });
+  }
 
   /** Throws with what to do next. */
   async function verifySchema(): Promise<void> {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { SubjectName } from "../identifier/identifier.js";
-import { actorOf, type Caller, mayActFor } from "./caller.js";
+import { actorOf, admitsSubject, type ServiceCaller } from "./caller.js";
 
-const caller: Caller = { kind: "service", name: "shop", permissions: new Set(["tokens.read"]) };
+const caller: ServiceCaller = { kind: "service", name: "shop", permissions: new Set(["tokens.read"]) };
 
 describe("a caller", () => {
   it("is named by its kind and name", () => {
@@ -10,7 +10,7 @@ describe("a caller", () => {
   });
 
   it("acts for every subject unless it is narrowed", () => {
-    expect(mayActFor(caller, "organization:acme" as SubjectName)).toBe(true);
+    expect(admitsSubject(caller, "organization:acme" as SubjectName)).toBe(true);
   });
 
   it.each([
@@ -22,10 +22,12 @@ describe("a caller", () => {
     ["users:alice", false],
     ["administrator:user:alice", false],
   ])("narrowed to every user and one organization, acts for %s: %s", (subject, expected) => {
-    expect(mayActFor({ ...caller, subjects: ["user:", "organization:acme"] }, subject as SubjectName)).toBe(expected);
+    expect(admitsSubject({ ...caller, subjects: ["user:", "organization:acme"] }, subject as SubjectName)).toBe(
+      expected,
+    );
   });
 
   it("narrowed to nobody acts for nobody", () => {
-    expect(mayActFor({ ...caller, subjects: [] }, "user:alice" as SubjectName)).toBe(false);
+    expect(admitsSubject({ ...caller, subjects: [] }, "user:alice" as SubjectName)).toBe(false);
   });
 });

@@ -1,24 +1,30 @@
 import type { SubjectName } from "../identifier/identifier.js";
-import type { Grant } from "../token/token.js";
+import type { Address } from "../token/network.js";
+import type { Grant, SecretId, TokenId } from "../token/token.js";
 
 /**
- * What a service may be allowed. `tokens.impersonate` creates tokens for any subject without a proof that the subject wants it;
- * `tokens.claims` writes facts that backends trust; `admin` is all of them.
+ * What a service may be allowed. `tokens.impersonate` creates and changes tokens of any subject without a proof that the subject wants it;
+ * `tokens.behalf` does what the user may whose own access token comes with the call; `tokens.claims` writes facts that backends trust;
+ * `admin` is all of them.
  */
 export const permissions = [
   "check",
   "introspect",
   "tokens.read",
   "tokens.revoke",
+  "tokens.behalf",
   "tokens.impersonate",
+  "tokens.approve",
   "tokens.claims",
+  "subjects",
+  "policies",
   "admin",
 ] as const;
 
 export type Permission = (typeof permissions)[number];
 
-/** Who calls Patwarden, proven. Grows by a signed-in user, so tell the kinds apart before using what only one of them has. */
-export type Caller = ServiceCaller;
+/** Who calls Patwarden, proven. */
+export type Caller = ServiceCaller | UserCaller | TokenCaller;
 
 /** A configured backend or script, known by a service key. */
 export interface ServiceCaller {
@@ -34,13 +40,52 @@ export interface ServiceCaller {
   readonly maxGrant?: Grant;
 }
 
-/** Name of the caller in audit events and `created_by`. */
-export function actorOf(caller: Caller): string {
-  return `${caller.kind}:${caller.name}`;
+/** A signed-in user, known by an access token of a configured issuer. */
+export interface UserCaller {
+  readonly kind: "user";
+  readonly subject: SubjectName;
+  /** Whether the issuer says that this user administers the deployment. */
+  readonly admin: boolean;
+  /** The service that passed the user's token on; its ceilings hold as well. */
+  readonly via?: ServiceCaller;
 }
 
-/** Whether the caller may create, see and revoke tokens of this subject. */
-export function mayActFor({ subjects }: Caller, subject: SubjectName): boolean {
+/** The holder of a Patwarden token, known by its secret. It manages nothing but itself. */
+export interface TokenCaller {
+  readonly kind: "token";
+  readonly id: TokenId;
+  readonly subject: SubjectName;
+  /** The secret that was shown: a token's other secrets are not this caller's. */
+  readonly secretId: SecretId;
+  /** Where the call came from; undefined when that is not known. */
+  readonly address: Address | undefined;
+}
+
+/** Name of the caller in audit events and `created_by`: `service:<name>`, the user's subject, or `token:<id>`. */
+export function actorOf(caller: Caller): string {
+  switch (caller.kind) {
+    case "service":
+      return `service:${caller.name}`;
+    case "user":
+      return caller.subject;
+    case "token":
+      return `token:${caller.id}`;
+  }
+}
+
+/** `service:<name>` of the service in between, if there is one. */
+export function viaOf(caller: Caller): string | undefined {
+  return caller.kind === "user" && caller.via ? `service:${caller.via.name}` : undefined;
+}
+
+/** The service whose ceilings hold: the caller itself or the one in between. */
+export function ceilingsOf(caller: Caller): Pick<ServiceCaller, "subjects" | "maxLifetimeMs" | "maxGrant"> {
+  if (caller.kind === "service") return caller;
+  return (caller.kind === "user" && caller.via) || {};
+}
+
+/** Whether these ceilings admit tokens of this subject. */
+export function admitsSubject({ subjects }: Pick<ServiceCaller, "subjects">, subject: SubjectName): boolean {
   return (
     subjects === undefined ||
     // Only a prefix that ends in the colon of its type matches more than itself: organization:acme must not hold organization:acme2.

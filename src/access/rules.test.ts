@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { Failure } from "../failure/failure.js";
+import type { SubjectName } from "../identifier/identifier.js";
+import type { SecretId, TokenId } from "../token/token.js";
 import type { Caller, Permission } from "./caller.js";
 import { type AccessRules, accessRules, authorize, requirePermission } from "./rules.js";
 
@@ -25,7 +29,9 @@ const rows = Object.values(accessRules).flatMap((rules) => Object.entries(rules)
 describe("access rules", () => {
   it("have exactly the methods of the services", () => {
     expect(Object.keys(accessRules.authorization)).toEqual(Object.keys(AuthorizationService.method));
-    expect(Object.keys(accessRules.tokens)).toEqual(Object.keys(TokenService.method));
+    expect(Object.keys(accessRules.tokens).sort()).toEqual(Object.keys(TokenService.method).sort());
+    expect(Object.keys(accessRules.subjects).sort()).toEqual(Object.keys(SubjectService.method).sort());
+    expect(Object.keys(accessRules.policies).sort()).toEqual(Object.keys(PolicyService.method).sort());
   });
 
   it("do not compile with a method missing", () => {
@@ -43,6 +49,23 @@ describe("access rules", () => {
       reason: "CALLER_FORBIDDEN",
       metadata: { permission: rule.permission },
     });
+  });
+
+  it("let users in where rights decide, administrators everywhere, and Patwarden tokens only to themselves", () => {
+    const user = (admin: boolean): Caller => ({ kind: "user", subject: "user:a" as SubjectName, admin });
+    const token: Caller = {
+      kind: "token",
+      id: "tok_x" as TokenId,
+      subject: "user:a" as SubjectName,
+      secretId: "sec_x" as SecretId,
+      address: undefined,
+    };
+    const admitted = (caller: Caller) =>
+      rows.filter(([, rule]) => !refusal(() => authorize(caller, rule))).map(([name]) => name);
+    expect(admitted(user(true))).toEqual(rows.map(([name]) => name));
+    expect(admitted(user(false))).toEqual([...Object.keys(accessRules.tokens), ...Object.keys(accessRules.policies)]);
+    // SC-2 SC-5 SC-6: a token makes, widens and lists nothing.
+    expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken"]);
   });
 
   it("keep claims apart from creating tokens", () => {

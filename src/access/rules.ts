@@ -1,42 +1,95 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import type { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import type { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import type { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { Failure } from "../failure/failure.js";
 import type { Caller, Permission } from "./caller.js";
 
-/** What a method asks of its caller. */
+/** What a method asks of its caller before it looks at any object. */
 export interface Access {
+  /** What a service must have been given. */
   readonly permission: Permission;
+  /** `rights`: users may call, and what they may is decided for each object. `admin`: only administrators of the deployment. */
+  readonly users: "rights" | "admin";
+  /** Whether a Patwarden token may call it about itself. */
+  readonly tokens: "self" | "never";
 }
 
 /** One row for each method of a service. */
 export type AccessRules<S extends DescService> = { readonly [Method in keyof S["method"]]: Access };
 
+const decides = (permission: Permission): Access => ({ permission, users: "admin", tokens: "never" });
+const manages = (permission: Permission): Access => ({ permission, users: "rights", tokens: "never" });
+const itself = (permission: Permission): Access => ({ permission, users: "rights", tokens: "self" });
+
 /** Who may call what, all of it. A method without a row, or a row without a method, does not compile. */
 export const accessRules = {
   authorization: {
-    check: { permission: "check" },
-    batchCheck: { permission: "check" },
-    introspect: { permission: "introspect" },
+    check: decides("check"),
+    batchCheck: decides("check"),
+    introspect: { permission: "introspect", users: "admin", tokens: "self" },
   },
   tokens: {
-    createToken: { permission: "tokens.impersonate" },
-    getToken: { permission: "tokens.read" },
-    listTokens: { permission: "tokens.read" },
-    revokeToken: { permission: "tokens.revoke" },
+    createToken: manages("tokens.impersonate"),
+    getToken: manages("tokens.read"),
+    listTokens: manages("tokens.read"),
+    updateToken: manages("tokens.impersonate"),
+    rotateToken: itself("tokens.impersonate"),
+    revokeToken: itself("tokens.revoke"),
+    revokeSecret: manages("tokens.revoke"),
+    revokeTokens: manages("tokens.revoke"),
+    suspendToken: manages("tokens.revoke"),
+    resumeToken: manages("tokens.impersonate"),
+    approveToken: manages("tokens.approve"),
+    denyToken: manages("tokens.approve"),
+  },
+  subjects: {
+    getSubject: decides("subjects"),
+    disableSubject: decides("subjects"),
+    enableSubject: decides("subjects"),
+    deleteSubject: decides("subjects"),
+  },
+  policies: {
+    getPolicy: manages("policies"),
+    updatePolicy: manages("policies"),
+    deletePolicy: manages("policies"),
   },
 } as const satisfies {
   readonly authorization: AccessRules<typeof AuthorizationService>;
   readonly tokens: AccessRules<typeof TokenService>;
+  readonly subjects: AccessRules<typeof SubjectService>;
+  readonly policies: AccessRules<typeof PolicyService>;
 };
 
-/** Throws CALLER_FORBIDDEN unless the caller may call a method with this rule. */
-export function authorize(caller: Caller, { permission }: Access): void {
-  requirePermission(caller, permission);
+/** Throws CALLER_FORBIDDEN unless the caller may call a method with this rule at all. */
+export function authorize(caller: Caller, rule: Access): void {
+  switch (caller.kind) {
+    case "service":
+      if (hasPermission(caller, rule.permission)) return;
+      break;
+    case "user":
+      if (rule.users === "rights" || caller.admin) return;
+      break;
+    case "token":
+      if (rule.tokens === "self") return;
+  }
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: rule.permission } });
+}
+
+/** Whether the caller was given a permission; administrators of the deployment have all, as far as the service in between has them. */
+export function hasPermission(caller: Caller, permission: Permission): boolean {
+  switch (caller.kind) {
+    case "service":
+      return caller.permissions.has(permission) || caller.permissions.has("admin");
+    case "user":
+      return caller.admin;
+    case "token":
+      return false;
+  }
 }
 
 /** For a permission that depends on what is asked, such as `tokens.claims`. Throws CALLER_FORBIDDEN. */
 export function requirePermission(caller: Caller, permission: Permission): void {
-  if (caller.permissions.has(permission) || caller.permissions.has("admin")) return;
-  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission } });
+  if (!hasPermission(caller, permission)) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission } });
 }

@@ -1,47 +1,20 @@
 import { describe, expect, it } from "vitest";
+import { resolvedToken, secretRecord, testTime } from "../../test/kit/token.js";
 import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
 import type { CallOptions, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
 import type { ResolvedToken } from "../store/token-store.js";
-import type { Grant, SecretId, TokenId } from "../token/token.js";
+import { noPolicy } from "../token/policy.js";
+import { unmentionedSubject } from "../token/subject-state.js";
+import type { TokenRecord } from "../token/token.js";
 import { Authorizer, type Verdict } from "./authorizer.js";
 import type { CheckQuestion } from "./question.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";
 
-const now = new Date("2026-01-01T00:00:00Z");
+const now = testTime;
 
-function known(subject: string, facts: Partial<ResolvedToken["token"]> = {}): Resolution {
-  const grant: Grant = { kind: "full" };
-  return {
-    kind: "known",
-    resolved: {
-      token: {
-        id: "tok_1" as TokenId,
-        kind: "pat",
-        subject: subject as SubjectName,
-        name: "n",
-        description: "",
-        grant,
-        allowedCidrs: [],
-        metadata: {},
-        claims: {},
-        createTime: now,
-        createdBy: "service:test",
-        notBefore: undefined,
-        expireTime: undefined,
-        revocation: undefined,
-        ...facts,
-      },
-      secret: {
-        id: "sec_1" as SecretId,
-        hint: "",
-        createTime: now,
-        pepperVersion: 1,
-        retireTime: undefined,
-        revokeTime: undefined,
-      },
-    },
-  };
+function known(subject: string, facts: Partial<TokenRecord> = {}, context: Partial<ResolvedToken> = {}): Resolution {
+  return { kind: "known", resolved: resolvedToken({ subject: subject as SubjectName, ...facts }, context) };
 }
 
 /** Tokens by their text, and an OpenFGA that answers by subject and records what it was asked. */
@@ -50,7 +23,10 @@ function setUp(tokens: Readonly<Record<string, Resolution>>, permissions: Readon
   const resolvedTexts: string[][] = [];
   const answer = (questions: readonly Question[], options: CallOptions): Permission[] => {
     asked.push({ questions, options });
-    return questions.map(({ subject }) => permissions[subject] ?? false);
+    return questions.map(
+      ({ subject, action, resource }) =>
+        permissions[`${subject} ${action} ${resource}`] ?? permissions[subject] ?? false,
+    );
   };
   const checker: PermissionChecker = {
     check: async (question, options) => answer([question], options)[0] ?? false,
@@ -62,7 +38,12 @@ function setUp(tokens: Readonly<Record<string, Resolution>>, permissions: Readon
       return texts.map((text) => tokens[text] ?? { kind: "unknown" });
     },
   };
-  const authorizer = new Authorizer({ tokens: resolver, permissions: checker, clock: { now: () => now } });
+  const authorizer = new Authorizer({
+    tokens: resolver,
+    permissions: checker,
+    clock: { now: () => now },
+    memberRelation: "member" as ActionName,
+  });
   return { authorizer, asked, resolvedTexts };
 }
 
@@ -156,6 +137,76 @@ describe("Authorizer", () => {
       ["minimize-latency", 5, ["user:c", "user:b", "user:a"]],
       ["higher", 5, ["user:a", "user:a"]],
     ]);
+  });
+
+  it("asks for membership beside the permission, in one batch; without it NOT_A_MEMBER, whatever OpenFGA says of the rest", async () => {
+    const organization = "organization:acme" as SubjectName;
+    const bound = { organization };
+    const down = new Failure("OPENFGA_UNAVAILABLE");
+    const { authorizer, asked } = setUp(
+      {
+        member: known("user:m", bound),
+        former: known("user:f", bound),
+        unsure: known("user:u", bound),
+        none: known("user:n", bound),
+      },
+      {
+        "user:m": true,
+        "user:f member organization:acme": false,
+        "user:f viewer document:1": down,
+        "user:u member organization:acme": down,
+        "user:u viewer document:1": true,
+        "user:n member organization:acme": true,
+      },
+    );
+    const verdicts = await authorizer.batchCheck(
+      ["member", "former", "unsure", "none"].map((token) => question(token)),
+      {},
+    );
+    expect(verdicts.map(outcome)).toEqual(["ALLOWED", "NOT_A_MEMBER", "OPENFGA_UNAVAILABLE", "NOT_PERMITTED"]);
+    expect(asked.map(({ questions }) => questions.length)).toEqual([8]);
+  });
+
+  it("refuses by the states of subjects and by the policy as it is now, without asking OpenFGA", async () => {
+    const subject = { state: "DISABLED", generation: 1 } as const;
+    const policy = { ...noPolicy, forbidFull: true };
+    const { authorizer, asked } = setUp(
+      {
+        disabled: known("user:a", {}, { subjects: { subject, organization: undefined } }),
+        organization: known("user:a", {}, { subjects: { subject: unmentionedSubject, organization: subject } }),
+        earlierLife: known(
+          "user:a",
+          {},
+          { subjects: { subject: { state: "ACTIVE", generation: 2 }, organization: undefined } },
+        ),
+        suspended: known("user:a", { suspension: { by: "user:a", time: now, comment: "", rank: "holder" } }),
+        pending: known("user:a", { approval: { state: "pending" } }),
+        denied: known("user:a", { approval: { state: "denied", by: "user:b", time: now, comment: "" } }),
+        superseded: known("user:a", {}, { secret: secretRecord({ retireTime: now }) }),
+        full: known("user:a", {}, { policy }),
+        action: known("user:a", {}, { policy: { ...noPolicy, allowedActions: ["editor" as ActionName] } }),
+        network: known("user:a", {}, { policy: { ...noPolicy, allowedCidrs: ["192.0.2.0/24"] } }),
+      },
+      { "user:a": true },
+    );
+    const expected = {
+      disabled: "SUBJECT_DISABLED",
+      organization: "SUBJECT_DISABLED",
+      earlierLife: "TOKEN_REVOKED",
+      suspended: "TOKEN_SUSPENDED",
+      pending: "TOKEN_PENDING_APPROVAL",
+      denied: "TOKEN_REVOKED",
+      superseded: "TOKEN_SUPERSEDED",
+      full: "POLICY",
+      action: "POLICY",
+      network: "NETWORK_NOT_ALLOWED",
+    };
+    const verdicts = await authorizer.batchCheck(
+      Object.keys(expected).map((token) => question(token)),
+      {},
+    );
+    expect(verdicts.map(outcome)).toEqual(Object.values(expected));
+    expect(asked).toEqual([]);
   });
 
   it("introspects without asking OpenFGA and without looking at the grant", async () => {

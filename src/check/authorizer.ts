@@ -1,4 +1,5 @@
 import { Failure } from "../failure/failure.js";
+import type { ActionName, ResourceName } from "../identifier/identifier.js";
 import type {
   CallOptions,
   Consistency,
@@ -30,6 +31,8 @@ export interface AuthorizerOptions {
   readonly tokens: Pick<TokenResolver, "resolve">;
   readonly permissions: PermissionChecker;
   readonly clock: Clock;
+  /** What makes a user a member of an organization, `subjects.member_relation` of the configuration. */
+  readonly memberRelation: ActionName;
   /** Told the reason of each decision that was made. */
   readonly onDecision?: (reason: Reason) => void;
 }
@@ -39,7 +42,8 @@ interface OpenQuestion {
   readonly position: number;
   readonly resolved: ResolvedToken;
   readonly consistency: Consistency;
-  readonly question: Question;
+  /** The permission, and before it the membership where the token is bound to an organization. All must be answered yes. */
+  readonly questions: readonly { readonly question: Question; readonly refusal: "NOT_A_MEMBER" | "NOT_PERMITTED" }[];
 }
 
 /**
@@ -76,16 +80,22 @@ export class Authorizer {
         verdicts[position] = { reason: refusal, resolved };
         continue;
       }
-      const { action, resource, consistency } = question;
-      open.push({ position, resolved, consistency, question: { subject: resolved.token.subject, action, resource } });
+      const { consistency } = question;
+      open.push({ position, resolved, consistency, questions: this.#questionsOf(resolved, question) });
     }
     await Promise.all(
       // Consistency is a property of the whole call to OpenFGA: questions of different consistency never travel together.
       (["minimize-latency", "higher"] as const).map(async (consistency) => {
         const asked = open.filter((candidate) => candidate.consistency === consistency);
-        const permissions = await this.#ask(asked, { ...patience, consistency });
-        for (const [index, { position, resolved }] of asked.entries()) {
-          verdicts[position] = concluded(permissions[index], resolved);
+        const permissions = (
+          await this.#ask(
+            asked.flatMap(({ questions: all }) => all.map(({ question }) => question)),
+            { ...patience, ...signalOf(patience), consistency },
+          )
+        ).values();
+        for (const { position, resolved, questions: all } of asked) {
+          const answers = all.map(({ refusal }) => ({ refusal, permission: permissions.next().value }));
+          verdicts[position] = concluded(answers, resolved);
         }
       }),
     );
@@ -109,16 +119,30 @@ export class Authorizer {
     return new Map(texts.map((text, index) => [text, resolutions[index]]));
   }
 
-  async #ask(asked: readonly OpenQuestion[], options: CallOptions): Promise<readonly (Permission | undefined)[]> {
-    const [first] = asked;
+  #questionsOf({ token }: ResolvedToken, { action, resource }: CheckQuestion): OpenQuestion["questions"] {
+    const { subject, organization } = token;
+    const permission = { question: { subject, action, resource }, refusal: "NOT_PERMITTED" as const };
+    if (!organization) return [permission];
+    const membership: Question = {
+      subject,
+      action: this.#options.memberRelation,
+      resource: organization as string as ResourceName, // the name of an object like any other
+    };
+    return [{ question: membership, refusal: "NOT_A_MEMBER" }, permission];
+  }
+
+  async #ask(questions: readonly Question[], options: CallOptions): Promise<readonly (Permission | undefined)[]> {
+    const [first] = questions;
     if (!first) return [];
     const { permissions } = this.#options;
-    if (asked.length === 1) return [await permissions.check(first.question, options)];
-    return permissions.batchCheck(
-      asked.map(({ question }) => question),
-      options,
-    );
+    if (questions.length === 1) return [await permissions.check(first, options)];
+    return permissions.batchCheck(questions, options);
   }
+}
+
+/** A call's signal is a getter, which spreading does not take along. */
+function signalOf({ signal }: Patience): Pick<Patience, "signal"> {
+  return signal ? { signal } : {};
 }
 
 function unrecognized(resolution: Exclude<Resolution, { kind: "known" }> | undefined): Verdict {
@@ -134,8 +158,17 @@ function unrecognized(resolution: Exclude<Resolution, { kind: "known" }> | undef
   }
 }
 
-function concluded(permission: Permission | undefined, resolved: ResolvedToken): Verdict {
-  if (permission === true) return { reason: "ALLOWED", resolved };
-  if (permission === false) return { reason: "NOT_PERMITTED", resolved };
-  return permission ?? new Failure("INTERNAL", { cause: new Error("a question was not answered") });
+/** The first no decides; without one, the first failure: a failure must neither hide a received no nor become one. */
+function concluded(
+  answers: readonly { readonly refusal: Reason; readonly permission: Permission | undefined }[],
+  resolved: ResolvedToken,
+): Verdict {
+  const refused = answers.find(({ permission }) => permission === false);
+  if (refused) return { reason: refused.refusal, resolved };
+  const undecided = answers.find(({ permission }) => permission !== true);
+  if (!undecided) return { reason: "ALLOWED", resolved };
+  const { permission } = undecided;
+  return permission instanceof Failure
+    ? permission
+    : new Failure("INTERNAL", { cause: new Error("a question was not answered") });
 }

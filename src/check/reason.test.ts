@@ -20,6 +20,6 @@ describe("the catalogues", () => {
 describe("tokenIsValid", () => {
   it("is true for exactly the reasons that a backend answers with 200 or 403", () => {
     const valid = (Object.keys(reasons) as (keyof typeof reasons)[]).filter(tokenIsValid);
-    expect(valid).toEqual(["ALLOWED", "NOT_GRANTED", "NOT_PERMITTED"]);
+    expect(valid).toEqual(["ALLOWED", "NOT_GRANTED", "POLICY", "NOT_PERMITTED", "NOT_A_MEMBER"]);
   });
 });

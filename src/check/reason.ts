@@ -9,9 +9,15 @@ export const reasons = {
   TOKEN_EXPIRED: 12,
   TOKEN_NOT_YET_VALID: 13,
   TOKEN_REVOKED: 14,
+  TOKEN_SUSPENDED: 15,
+  TOKEN_PENDING_APPROVAL: 16,
+  TOKEN_SUPERSEDED: 17,
+  SUBJECT_DISABLED: 18,
   NETWORK_NOT_ALLOWED: 19,
   NOT_GRANTED: 30,
+  POLICY: 31,
   NOT_PERMITTED: 32,
+  NOT_A_MEMBER: 33,
 } as const;
 
 export type Reason = keyof typeof reasons;

@@ -1,6 +1,6 @@
 import type { ServiceCaller } from "../access/caller.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
-import type { SubjectTypes } from "../identifier/identifier.js";
+import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
 import type { Pepper } from "../token/pepper.js";
 import type { HostPort } from "./host-port.js";
 import type { ConfigFile, logLevels } from "./schema.js";
@@ -53,6 +53,8 @@ export interface Config extends MigrationConfig {
     readonly peppers: readonly Pepper[];
   };
   readonly subjects: SubjectTypes;
+  /** Relations on an organization. */
+  readonly relations: Readonly<Record<"member" | "read" | "create" | "approve" | "revoke" | "policy", ActionName>>;
   readonly callers: readonly ConfiguredCaller[];
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
@@ -79,6 +81,8 @@ export function configOf(file: ConfigFile): Config {
     },
     tokens: { brand: tokens.brand, defaultLifetimeMs: tokens.default_lifetime, peppers: tokens.peppers },
     subjects: { user: subjects.user_type, organization: subjects.organization_type },
+    // The schema admits nothing but names of relations.
+    relations: { member: subjects.member_relation, ...subjects.relations } as Config["relations"],
     callers: file.callers.map(callerOf),
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,

@@ -7,7 +7,7 @@ export const defaults = {
   database: { max_connections: 10, prepare: true },
   openfga: { tls: false, timeout: "800ms", max_batch: 50 },
   tokens: { brand: "pw", default_lifetime: "90d" },
-  subjects: { user_type: "user", organization_type: "organization" },
+  subjects: { user_type: "user", organization_type: "organization", member_relation: "member", relation: "admin" },
   reflection: true,
   drain_delay: "5s",
   grace: "20s",

@@ -108,6 +108,14 @@ describe("the configuration file", () => {
         peppers: [{ version: 1, key: Buffer.alloc(32, 7), active: true }],
       },
       subjects: { user: "user", organization: "organization" },
+      relations: {
+        member: "member",
+        read: "admin",
+        create: "admin",
+        approve: "admin",
+        revoke: "admin",
+        policy: "admin",
+      },
       callers: [{ caller: { kind: "service", name: "orders", permissions: new Set(["check"]) }, keySha256: [hash] }],
       dangerouslyDisableCallerAuthentication: false,
       reflection: true,
@@ -164,6 +172,12 @@ describe("the configuration file", () => {
     ],
     ["subjects.user_type", "person", { subjects: { user: "person" } }],
     ["subjects.organization_type", "tenant", { subjects: { organization: "tenant" } }],
+    ["subjects.member_relation", "employee", { relations: { member: "employee" } }],
+    ["subjects.relations.read", "auditor", { relations: { read: "auditor", create: "admin" } }],
+    ["subjects.relations.create", "minter", { relations: { create: "minter" } }],
+    ["subjects.relations.approve", "approver", { relations: { approve: "approver" } }],
+    ["subjects.relations.revoke", "warden", { relations: { revoke: "warden" } }],
+    ["subjects.relations.policy", "owner", { relations: { policy: "owner" } }],
     [
       "callers",
       [
@@ -333,7 +347,7 @@ describe("the configuration file", () => {
       { callers: [{ ...caller, permissions: ["chek"] }] },
       {
         "callers[0].permissions[0]":
-          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.impersonate, tokens.claims, admin",
+          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, admin",
       },
     ],
     [

@@ -19,10 +19,24 @@ const lifetime = duration("1s", "10y");
 
 const typeName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model");
 
+const relationName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,49}$/, "must be a relation of the authorization model");
+
 export const subjectsSchema = z
   .object({
     user_type: typeName.default(defaults.subjects.user_type),
     organization_type: typeName.default(defaults.subjects.organization_type),
+    /** Relation on an organization that its members hold; asked for user tokens that are bound to one. */
+    member_relation: relationName.default(defaults.subjects.member_relation),
+    /** Relations on an organization that allow people to see, make, approve and end its tokens, and to write its policy. */
+    relations: z
+      .object({
+        read: relationName.default(defaults.subjects.relation),
+        create: relationName.default(defaults.subjects.relation),
+        approve: relationName.default(defaults.subjects.relation),
+        revoke: relationName.default(defaults.subjects.relation),
+        policy: relationName.default(defaults.subjects.relation),
+      })
+      .prefault({}),
   })
   .refine((types) => types.user_type !== types.organization_type, {
     error: "must differ from user_type",

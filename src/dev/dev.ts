@@ -132,6 +132,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
       peppers: [{ version: 1, key: secrets.pepper, active: true }],
     },
     subjects: { user: defaults.subjects.user_type, organization: defaults.subjects.organization_type },
+    relations: devRelations,
     callers: [
       {
         caller: { kind: "service", name: "dev", permissions: new Set(["admin"]) },
@@ -144,6 +145,14 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
     graceMs: 5_000,
   };
 }
+
+/** The defaults of the configuration. */
+const devRelations = Object.fromEntries(
+  (["member", "read", "create", "approve", "revoke", "policy"] as const).map((right) => [
+    right,
+    right === "member" ? defaults.subjects.member_relation : defaults.subjects.relation,
+  ]),
+) as Config["relations"]; // every right is there, and the defaults are names of relations
 
 function loopback(option: string, text: string): HostPort {
   const parsed = parseHostPort(text);

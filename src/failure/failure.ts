@@ -10,6 +10,10 @@ export const failures = {
   UNKNOWN_ACTION: { code: "INVALID_ARGUMENT", message: "the authorization model has no such action on this type" },
   PAGE_TOKEN_INVALID: { code: "INVALID_ARGUMENT", message: "the page token is not valid for this request" },
   NOT_FOUND: { code: "NOT_FOUND", message: "no such object" },
+  ETAG_MISMATCH: { code: "ABORTED", message: "the object has changed; read it again" },
+  REQUEST_ID_REUSED: { code: "ALREADY_EXISTS", message: "this request_id was used before" },
+  STATE_CONFLICT: { code: "FAILED_PRECONDITION", message: "the token's state does not admit this" },
+  SUBJECT_STATE: { code: "FAILED_PRECONDITION", message: "the subject's state does not admit this" },
   POLICY_VIOLATION: { code: "FAILED_PRECONDITION", message: "a limit that applies to this call is exceeded" },
   SUBJECT_TYPE_NOT_IN_MODEL: {
     code: "FAILED_PRECONDITION",
@@ -23,6 +27,7 @@ export const failures = {
   DATABASE_UNAVAILABLE: { code: "UNAVAILABLE", message: "the database did not answer; try again" },
   OPENFGA_UNAVAILABLE: { code: "UNAVAILABLE", message: "OpenFGA did not answer; try again" },
   OPENFGA_MISCONFIGURED: { code: "INTERNAL", message: "OpenFGA refuses the server's configuration" },
+  ISSUER_UNAVAILABLE: { code: "UNAVAILABLE", message: "the issuer's keys cannot be had; try again" },
   OUTCOME_UNKNOWN: {
     code: "UNAVAILABLE",
     message: "the connection broke while the change was committed; repeat the call to settle it",

@@ -1,20 +1,25 @@
-import { actorOf, type Caller, mayActFor } from "../access/caller.js";
+import { actorOf, type Caller, ceilingsOf, viaOf } from "../access/caller.js";
 import { requirePermission } from "../access/rules.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
-import type { Subject } from "../identifier/identifier.js";
-import type { AuthorizationModel } from "../openfga/permission-checker.js";
-import type { TokenStore } from "../store/token-store.js";
-import { grantWithin } from "../token/grant.js";
-import { newSecretId, newTokenId } from "../token/ids.js";
+import type { ActionName, ResourceName, Subject, SubjectName } from "../identifier/identifier.js";
+import type { AuthorizationModel, PermissionChecker } from "../openfga/permission-checker.js";
+import type { NewToken, RequestKey, TokenContext, TokenStore } from "../store/token-store.js";
+import { newTokenId } from "../token/ids.js";
 import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import type { PepperRing } from "../token/pepper.js";
-import type { Grant, SecretRecord, TokenKind, TokenRecord, TokenWithSecrets } from "../token/token.js";
+import type { Grant, TokenKind } from "../token/token.js";
+import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { checkGrantAgainstModel } from "./grant-in-model.js";
+import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
+import { mintSecret } from "./mint-secret.js";
+import type { Rights } from "./rights.js";
 
 /** A well-formed wish for a token; every field has been parsed. */
 export interface CreateTokenCommand {
-  readonly subject: Subject;
+  /** Undefined: the calling user. */
+  readonly subject: Subject | undefined;
+  readonly organization: SubjectName | undefined;
   readonly name: string;
   readonly description: string;
   readonly grant: Grant;
@@ -23,56 +28,104 @@ export interface CreateTokenCommand {
   readonly allowedCidrs: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly claims: Readonly<Record<string, string>>;
+  readonly selfRotate: boolean;
+  readonly validateOnly: boolean;
+  readonly request: RequestKey | undefined;
 }
 
-export interface CreatedToken {
-  readonly token: TokenWithSecrets;
-  /** The only copy outside the holder's hands; it is kept nowhere. */
-  readonly secret: string;
-}
-
-export interface CreateTokenOptions {
-  readonly store: Pick<TokenStore, "insert">;
+export interface CreateTokenOptions extends IdempotencyOptions {
+  readonly store: Pick<TokenStore, "create" | "findRequest" | "get">;
   readonly peppers: PepperRing;
   readonly clock: Clock;
+  readonly rights: Rights;
+  readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
-  /** Lifetime of a token for which none is asked, milliseconds. */
+  /** Lifetime of a token for which neither request nor policy asks, milliseconds. */
   readonly defaultLifetimeMs: number;
+  /** `subjects.member_relation` of the configuration. */
+  readonly memberRelation: ActionName;
 }
 
 const kinds = { user: "pat", organization: "oat" } as const satisfies Record<Subject["kind"], TokenKind>;
 
+/** What a draft came to when nothing was to be made; it undoes the transaction. */
+class Validated extends Error {
+  readonly issued: Issued;
+  constructor(issued: Issued) {
+    super("validated only");
+    this.issued = issued;
+  }
+}
+
 /** Makes a token and its first secret. Throws Failure; then nothing was stored, unless it is OUTCOME_UNKNOWN. */
 export async function createToken(
-  { store, peppers, clock, model, defaultLifetimeMs }: CreateTokenOptions,
+  options: CreateTokenOptions,
   caller: Caller,
   command: CreateTokenCommand,
-): Promise<CreatedToken> {
+): Promise<Issued> {
+  const { store, peppers, clock, rights, model } = options;
   const now = clock.now();
-  if (!mayActFor(caller, command.subject.name)) {
-    throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.impersonate", limit: "subjects" } });
+  const subject = command.subject ?? callingUser(caller);
+  const kind = kinds[subject.kind];
+  const { organization } = command;
+  if (organization && kind === "oat") {
+    throw invalid("organization", "is only for tokens of users; an organization's own token names it as subject");
   }
-  if (Object.keys(command.claims).length > 0) requirePermission(caller, "tokens.claims");
-  if (caller.maxGrant && !grantWithin(command.grant, caller.maxGrant)) throw exceeds("grant", "max_grant");
-  checkGrantAgainstModel(model(), command.subject, command.grant);
+  const owner = { kind, subject: subject.name, organization };
+  if (!(await rights.rankOn(caller, owner, "create"))) {
+    // Also for organizations that do not exist: nobody learns of them here.
+    throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "create" } });
+  }
+  if (Object.keys(command.claims).length > 0) requireClaims(caller);
+  checkGrantAgainstModel(model(), subject, command.grant);
+  if (organization) await requireMembership(options, subject.name, organization);
+
+  try {
+    return await once(options, command.request, now, async (requestFor) => {
+      const { secret, text } = mintSecret(peppers, kind, now);
+      const snapshot = await store.create(owner, (context) => {
+        const token = draftToken(options, caller, { ...command, ...owner }, context, now);
+        requireCompliance(context, token, secret);
+        requireWithinCeilings(caller, token, now);
+        if (command.validateOnly) {
+          throw new Validated({ snapshot: { token: { ...token, secrets: [] }, ...context }, secret: "" });
+        }
+        return { token, secret, ...requestFor(text) };
+      });
+      return { snapshot, secret: text };
+    });
+  } catch (error) {
+    if (error instanceof Validated) return error.issued;
+    throw error;
+  }
+}
+
+function draftToken(
+  { defaultLifetimeMs }: CreateTokenOptions,
+  caller: Caller,
+  command: Omit<CreateTokenCommand, "subject"> & { readonly kind: TokenKind; readonly subject: SubjectName },
+  { subjects, policy }: TokenContext,
+  now: Date,
+): NewToken["token"] {
+  for (const facts of [subjects.subject, subjects.organization]) {
+    // A disabled subject's tokens are refused anyway; a deleted one must be enabled first.
+    if (facts?.state === "DELETED") throw new Failure("SUBJECT_STATE", { metadata: { state: facts.state } });
+  }
+  const ceilings = [policy.maxLifetimeMs, ceilingsOf(caller).maxLifetimeMs].filter((ms) => ms !== undefined);
   const expiry = resolveExpiry({
     lifetime: command.lifetime,
     now,
-    defaultLifetimeMs: Math.min(defaultLifetimeMs, caller.maxLifetimeMs ?? Number.POSITIVE_INFINITY),
+    defaultLifetimeMs: Math.min(policy.defaultLifetimeMs ?? defaultLifetimeMs, ...ceilings),
     notBefore: command.notBefore,
   });
-  if (!expiry.ok) throw new Failure("INVALID_FIELD", { violations: [expiry] });
-  if (caller.maxLifetimeMs !== undefined) {
-    const lifetimeMs = (expiry.expireTime?.getTime() ?? Number.POSITIVE_INFINITY) - now.getTime();
-    if (lifetimeMs > caller.maxLifetimeMs) throw exceeds("lifetime", "max_lifetime");
-  }
-
-  const minted = peppers.mint(kinds[command.subject.kind]);
-  const token: TokenRecord = {
+  if (!expiry.ok) throw invalid(expiry.field, expiry.description);
+  return {
     id: newTokenId(),
-    kind: kinds[command.subject.kind],
-    subject: command.subject.name,
+    kind: command.kind,
+    subject: command.subject,
+    generation: subjects.subject.generation,
+    organization: command.organization,
     name: command.name,
     description: command.description,
     grant: command.grant,
@@ -81,22 +134,40 @@ export async function createToken(
     claims: command.claims,
     createTime: now,
     createdBy: actorOf(caller),
+    createdVia: viaOf(caller),
     notBefore: command.notBefore,
     expireTime: expiry.expireTime,
+    selfRotate: command.selfRotate,
+    approval: policy.requireApproval ? { state: "pending" } : undefined,
+    suspension: undefined,
     revocation: undefined,
+    revision: 1,
   };
-  const secret: SecretRecord = {
-    id: newSecretId(),
-    hint: minted.hint,
-    createTime: now,
-    pepperVersion: minted.pepperVersion,
-    retireTime: undefined,
-    revokeTime: undefined,
-  };
-  await store.insert(token, { ...secret, digest: minted.digest });
-  return { token: { ...token, secrets: [secret] }, secret: minted.text };
 }
 
-function exceeds(field: string, limit: string): Failure {
-  return new Failure("POLICY_VIOLATION", { metadata: { field, limit, scope: "caller" } });
+function callingUser(caller: Caller): Subject {
+  if (caller.kind === "user") return { name: caller.subject, kind: "user" };
+  throw invalid("subject", "is required; only for a calling user it may be left out");
+}
+
+/** Claims are facts that backends trust: a trusted service writes them, also when it asks on a user's behalf. */
+export function requireClaims(caller: Caller): void {
+  requirePermission(caller.kind === "user" && caller.via ? caller.via : caller, "tokens.claims");
+}
+
+async function requireMembership(
+  { permissions, memberRelation }: CreateTokenOptions,
+  subject: SubjectName,
+  organization: SubjectName,
+): Promise<void> {
+  const member = await permissions.check(
+    { subject, action: memberRelation, resource: organization as string as ResourceName }, // an object like any other
+    { consistency: "higher" },
+  );
+  if (member instanceof Failure) throw member;
+  if (!member) throw new Failure("SUBJECT_STATE", { metadata: { state: "NOT_A_MEMBER" } });
+}
+
+function invalid(field: string, description: string): Failure {
+  return new Failure("INVALID_FIELD", { violations: [{ field, description }] });
 }

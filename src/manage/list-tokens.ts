@@ -1,9 +1,10 @@
-import { actorOf, type Caller } from "../access/caller.js";
+import { actorOf, type Caller, ceilingsOf } from "../access/caller.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
-import type { TokenFilter, TokenStore } from "../store/token-store.js";
-import type { TokenWithSecrets } from "../token/token.js";
+import { type SubjectTypes, typeOf } from "../identifier/identifier.js";
+import type { TokenFilter, TokenSnapshot, TokenStore } from "../store/token-store.js";
 import { openPageToken, sealPageToken } from "./page-token.js";
+import type { Rights } from "./rights.js";
 
 export interface ListTokensQuery {
   readonly filter: Omit<TokenFilter, "subjects">;
@@ -14,7 +15,7 @@ export interface ListTokensQuery {
 }
 
 export interface ListedTokens {
-  readonly tokens: readonly TokenWithSecrets[];
+  readonly tokens: readonly TokenSnapshot[];
   /** Empty on the last page. */
   readonly nextPageToken: string;
 }
@@ -22,16 +23,20 @@ export interface ListedTokens {
 export interface ListTokensOptions {
   readonly store: Pick<TokenStore, "list">;
   readonly clock: Clock;
+  readonly rights: Rights;
+  readonly subjectTypes: SubjectTypes;
   /** Keys that page tokens are authenticated with; the first seals, all open. */
   readonly pageTokenKeys: readonly Uint8Array[];
 }
 
 /** Newest first. A page token is good only for the caller and the filters that it was made for; page sizes may differ. */
 export async function listTokens(
-  { store, clock, pageTokenKeys }: ListTokensOptions,
+  options: ListTokensOptions,
   caller: Caller,
-  { filter, pageSize, pageToken }: ListTokensQuery,
+  { filter: asked, pageSize, pageToken }: ListTokensQuery,
 ): Promise<ListedTokens> {
+  const { store, clock, pageTokenKeys } = options;
+  const filter = await visible(options, caller, asked);
   const scope = JSON.stringify(["tokens", actorOf(caller), filter]);
   const after = pageToken === "" ? undefined : openPageToken(pageTokenKeys, scope, pageToken);
   if (pageToken !== "" && after === undefined) {
@@ -39,11 +44,26 @@ export async function listTokens(
       violations: [{ field: "page_token", description: "must be next_page_token of a request with the same filters" }],
     });
   }
-  const { tokens, more } = await store.list(
-    { ...filter, ...(caller.subjects && { subjects: caller.subjects }) },
-    { size: pageSize, ...(after && { after }) },
-    clock.now(),
-  );
+  const { tokens, more } = await store.list(filter, { size: pageSize, ...(after && { after }) }, clock.now());
   const last = tokens.at(-1);
-  return { tokens, nextPageToken: more && last ? sealPageToken(pageTokenKeys, scope, last.id) : "" };
+  return { tokens, nextPageToken: more && last ? sealPageToken(pageTokenKeys, scope, last.token.id) : "" };
+}
+
+/** Cuts the filter to what the caller may see. Whom a user may not look into answers like one who is not there. */
+async function visible(
+  { rights, subjectTypes }: ListTokensOptions,
+  caller: Caller,
+  filter: ListTokensQuery["filter"],
+): Promise<TokenFilter> {
+  const { subjects } = ceilingsOf(caller);
+  const cut: TokenFilter = { ...filter, ...(subjects && { subjects }) };
+  if (caller.kind !== "user" || caller.admin) return cut;
+  const { subject, organization } = filter;
+  const owner = organization ?? (subject && typeOf(subject) === subjectTypes.organization ? subject : undefined);
+  if (owner) {
+    if (await rights.onOrganization(caller, owner, "read")) return cut;
+    throw new Failure("NOT_FOUND");
+  }
+  if (subject !== undefined && subject !== caller.subject) throw new Failure("NOT_FOUND");
+  return { ...cut, subject: caller.subject };
 }

@@ -12,16 +12,18 @@ import {
   IntrospectResponseSchema,
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { bearerOf } from "../access/bearer.js";
 import type { Authorizer, Decision, Verdict } from "../check/authorizer.js";
 import type { Clock } from "../check/clock.js";
 import { type CheckQuestion, parseQuestion } from "../check/question.js";
 import { tokenIsValid } from "../check/reason.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel, Consistency as Freshness } from "../openfga/permission-checker.js";
+import type { ResolvedToken } from "../store/token-store.js";
 import { parseAddress } from "../token/network.js";
 import type { GuardedHandlers } from "./guard.js";
 import { codeOf } from "./status.js";
-import { tokenMessage } from "./token-message.js";
+import { introspectedMessage } from "./token-message.js";
 import { Violations } from "./violations.js";
 
 const maxItems = 500;
@@ -81,21 +83,26 @@ export function authorizationService({
       });
     },
 
-    async introspect(request) {
+    async introspect(request, { caller, call }) {
       const violations = new Violations();
-      if (request.token === "") violations.add("token", "is required");
+      // With a Patwarden token as caller an empty token means that one, and no other can be asked about.
+      const own = caller.kind === "token" ? bearerOf(call.header("authorization")) : undefined;
+      if (caller.kind === "token" && request.token !== "" && request.token !== own) {
+        throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "introspect" } });
+      }
+      const token = own ?? request.token;
+      if (token === "") violations.add("token", "is required");
       const clientIp = request.context?.clientIp ?? "";
       const address = clientIp === "" ? undefined : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
-      const verdict = await authorizer.introspect(request.token, address);
+      const verdict = await authorizer.introspect(token, address);
       if (verdict instanceof Failure) throw verdict;
       const { reason, resolved } = verdict;
       const active = reason === "ALLOWED";
       return create(IntrospectResponseSchema, {
         active,
         reason: Reason[reason],
-        ...(active &&
-          resolved && { token: tokenMessage(resolved.token, [resolved.secret], clock.now(), { metadata: false }) }),
+        ...(active && resolved && { token: introspectedMessage(resolved, clock.now()) }),
       });
     },
   };
@@ -133,10 +140,16 @@ function decisionMessage({ reason, resolved }: Decision, claims: readonly string
     ...(resolved && {
       subject: resolved.token.subject,
       tokenId: resolved.token.id,
+      organization: organizationOf(resolved.token),
       ...(resolved.token.expireTime && { expireTime: timestampFromDate(resolved.token.expireTime) }),
       ...(valid && { claims: chosenClaims(resolved.token.claims, claims) }),
     }),
   });
+}
+
+/** The one that a user token is bound to, or an organization token is. */
+function organizationOf({ kind, subject, organization }: ResolvedToken["token"]): string {
+  return kind === "oat" ? subject : (organization ?? "");
 }
 
 function chosenClaims(held: Readonly<Record<string, string>>, asked: readonly string[]): Record<string, string> {

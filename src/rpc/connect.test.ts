@@ -43,7 +43,15 @@ async function start(parts: Parts = {}): Promise<{ origin: string; both: BothPor
       createToken: async () => ({}),
       getToken: async () => ({}),
       listTokens: async () => ({}),
+      updateToken: async () => ({}),
+      rotateToken: async () => ({}),
       revokeToken: async () => ({}),
+      revokeSecret: async () => ({}),
+      revokeTokens: async () => ({}),
+      suspendToken: async () => ({}),
+      resumeToken: async () => ({}),
+      approveToken: async () => ({}),
+      denyToken: async () => ({}),
     }),
     implement(Health, { check: async () => ({}), list: async () => ({}), watch: parts.watch ?? nothing }),
     implement(ServerReflection, { serverReflectionInfo: nothing }),
@@ -95,6 +103,7 @@ describe("JSON over HTTP", () => {
     const response = await fetch(origin + checkPath, { method: "POST", headers: json, body: "{}" });
     expect(await response.json()).toEqual({
       allowed: false,
+      organization: "",
       reason: "REASON_UNSPECIFIED",
       tokenValid: false,
       subject: "",

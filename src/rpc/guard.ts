@@ -1,7 +1,7 @@
 import type { DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
+import type { Authenticator } from "../access/authentication.js";
 import type { Caller } from "../access/caller.js";
 import { type AccessRules, authorize } from "../access/rules.js";
-import type { CallerAuthenticator } from "../access/service-keys.js";
 import { Failure } from "../failure/failure.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "./service.js";
 
@@ -25,7 +25,7 @@ export type GuardedHandlers<S extends DescService> = {
 export function guard<S extends DescService>(
   service: S,
   rules: AccessRules<S>,
-  authenticator: CallerAuthenticator,
+  authenticator: Authenticator,
   handlers: GuardedHandlers<S>,
 ): Implementation {
   const guarded = Object.fromEntries(
@@ -36,7 +36,11 @@ export function guard<S extends DescService>(
       return [
         localName,
         async (request: unknown, call: CallContext) => {
-          const caller = authenticator.authenticate(call.header("authorization"));
+          const caller = await authenticator.authenticate({
+            authorization: call.header("authorization"),
+            userAuthorization: call.header("patwarden-user-authorization"),
+            peer: call.peer,
+          });
           if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
           authorize(caller, rule);
           return handle(request, { caller, call });

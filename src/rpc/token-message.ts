@@ -2,33 +2,37 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import {
+  type ApprovalSchema,
   type GrantSchema,
   RevocationReason,
   type SecretSchema,
+  type SuspensionSchema,
   type Token,
   Token_State,
   TokenSchema,
 } from "#gen/patwarden/v1/token_pb.js";
+import type { ResolvedToken, TokenSnapshot } from "../store/token-store.js";
+import { etagOf } from "../token/etag.js";
+import { blockedBy } from "../token/policy.js";
 import { tokenState, usability } from "../token/state.js";
-import type { Grant, SecretRecord, TokenRecord } from "../token/token.js";
+import { currentSecret, type Grant, type SecretRecord, type Verdict } from "../token/token.js";
 
-/** A token as clients see it. `metadata` is left out where the reader is not its holder's management plane. */
-export function tokenMessage(
-  token: TokenRecord,
-  secrets: readonly SecretRecord[],
-  now: Date,
-  { metadata }: { readonly metadata: boolean },
-): Token {
-  const current = secrets.find((secret) => secret.retireTime === undefined);
+/** A token as its management plane sees it. */
+export function tokenMessage({ token, subjects, policy }: TokenSnapshot, now: Date): Token {
+  const current = currentSecret(token);
+  const usable = usability(token, current, subjects, now);
+  // What would be minted now is judged when there is no secret yet.
+  const blocked = usable === "ALLOWED" ? blockedBy(policy, token, current ?? { createTime: now }) : [];
   return create(TokenSchema, {
     id: token.id,
     subject: token.subject,
+    organization: token.organization ?? "",
     name: token.name,
     description: token.description,
     state: Token_State[tokenState(token, now)],
     grant: grantMessage(token.grant),
     allowedCidrs: [...token.allowedCidrs],
-    metadata: metadata ? { ...token.metadata } : {},
+    metadata: { ...token.metadata },
     createTime: timestampFromDate(token.createTime),
     ...(token.notBefore && { notBefore: timestampFromDate(token.notBefore) }),
     ...(token.expireTime && { expireTime: timestampFromDate(token.expireTime) }),
@@ -37,11 +41,34 @@ export function tokenMessage(
       revocationReason: RevocationReason[token.revocation.reason],
     }),
     createdBy: token.createdBy,
-    secrets: secrets.map((secret) => secretMessage(secret, secret === current, token.expireTime)),
+    createdVia: token.createdVia ?? "",
+    secrets: token.secrets.map((secret) => secretMessage(secret, secret === current, token.expireTime)),
+    etag: etagOf(token),
     claims: { ...token.claims },
     neverExpires: token.expireTime === undefined,
-    usable: Reason[usability(token, current, now)],
+    usable: Reason[blocked.length > 0 ? "POLICY" : usable],
+    blockedBy: [...blocked],
+    selfRotate: token.selfRotate,
+    ...(token.approval && token.approval.state !== "pending" && { approval: decisionMessage(token.approval) }),
+    ...(token.suspension && { suspension: suspensionMessage(token.suspension) }),
   });
+}
+
+/** A token as Introspect shows it to a backend: without the holder's notes and without its other secrets. */
+export function introspectedMessage({ token, secret, subjects, policy }: ResolvedToken, now: Date): Token {
+  const message = tokenMessage(
+    { token: { ...token, metadata: {}, secrets: [secret] }, subjects, policy, policies: [] },
+    now,
+  );
+  return { ...message, etag: "" };
+}
+
+function decisionMessage({ by, time, comment }: Verdict): MessageInitShape<typeof ApprovalSchema> {
+  return { decidedBy: by, time: timestampFromDate(time), comment };
+}
+
+function suspensionMessage({ by, time, comment }: Verdict): MessageInitShape<typeof SuspensionSchema> {
+  return { by, time: timestampFromDate(time), comment };
 }
 
 function secretMessage(

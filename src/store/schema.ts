@@ -1,13 +1,28 @@
 import { sql } from "drizzle-orm";
-import { check, customType, index, jsonb, pgTable, smallint, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
+import type { SubjectState } from "../token/subject-state.js";
+import type { Rank, RevocationReason } from "../token/token.js";
 
-const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });
+export const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });
 
 /** Byte order whatever the database's locale: the prefix filters of lists need it to use the index. */
-const identifier = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
+export const identifier = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
 
 /** Milliseconds, because a JavaScript Date holds no more: what is read back equals what was written. */
-const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
+export const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
 
 /** As stored: explicit, so that a missing value can never read as "everything". */
 export type StoredGrant =
@@ -22,6 +37,8 @@ export const token = pgTable(
     id: uuid("id").primaryKey(),
     kind: text("kind").$type<"pat" | "oat">().notNull(),
     subject: identifier("subject").notNull(),
+    generation: integer("generation").notNull(),
+    organization: identifier("organization"),
     name: text("name").notNull(),
     description: text("description").notNull(),
     grant: jsonb("grant_rules").$type<StoredGrant>().notNull(),
@@ -30,21 +47,42 @@ export const token = pgTable(
     claims: jsonb("claims").$type<Record<string, string>>().notNull(),
     createdAt: instant("created_at").notNull(),
     createdBy: identifier("created_by").notNull(),
+    createdVia: text("created_via"),
     notBefore: instant("not_before"),
     /** Null: never expires. */
     expiresAt: instant("expires_at"),
+    selfRotate: boolean("self_rotate").notNull(),
+    /** Null: no approval was asked for. */
+    approval: text("approval").$type<"pending" | "approved" | "denied">(),
+    decidedBy: text("decided_by"),
+    decidedAt: instant("decided_at"),
+    decisionComment: text("decision_comment"),
+    suspendedAt: instant("suspended_at"),
+    suspendedBy: text("suspended_by"),
+    suspensionRank: text("suspension_rank").$type<Rank>(),
+    suspensionComment: text("suspension_comment"),
     revokedAt: instant("revoked_at"),
     revokedBy: text("revoked_by"),
-    revocationReason: text("revocation_reason").$type<"REQUESTED" | "LEAKED" | "ADMINISTRATIVE">(),
+    revocationReason: text("revocation_reason").$type<RevocationReason>(),
+    revision: integer("revision").notNull(),
   },
   (table) => [
     index("token_subject").on(table.subject, table.id.desc()),
+    index("token_organization").on(table.organization, table.id.desc()).where(sql`${table.organization} is not null`),
     index("token_created_by").on(table.createdBy, table.id.desc()),
     check("token_kind", sql`${table.kind} in ('pat', 'oat')`),
     check("token_times", sql`${table.notBefore} < ${table.expiresAt}`),
     check(
       "token_revocation",
       sql`num_nulls(${table.revokedAt}, ${table.revokedBy}, ${table.revocationReason}) in (0, 3)`,
+    ),
+    check(
+      "token_suspension",
+      sql`num_nulls(${table.suspendedAt}, ${table.suspendedBy}, ${table.suspensionRank}, ${table.suspensionComment}) in (0, 4)`,
+    ),
+    check(
+      "token_approval",
+      sql`(coalesce(${table.approval}, 'pending') = 'pending') = (${table.decidedAt} is null) and num_nulls(${table.decidedAt}, ${table.decidedBy}, ${table.decisionComment}) in (0, 3)`,
     ),
   ],
 );
@@ -62,9 +100,8 @@ export const tokenSecret = pgTable(
     pepperVersion: smallint("pepper_version").notNull(),
     hint: text("hint").notNull(),
     createdAt: instant("created_at").notNull(),
-    /** End of its grace after a rotation. */
+    /** When it was or will be superseded. */
     retiresAt: instant("retires_at"),
-    revokedAt: instant("revoked_at"),
   },
   (table) => [
     index("token_secret_token").on(table.tokenId),
@@ -77,3 +114,52 @@ export const pepperCheck = pgTable("pepper_check", {
   version: smallint("version").primaryKey(),
   checkValue: bytea("check_value").notNull(),
 });
+
+/** Subjects that were mentioned: whoever has or had a token, and whoever was disabled or deleted. */
+export const subject = pgTable("subject", {
+  name: identifier("name").primaryKey(),
+  state: text("state").$type<SubjectState>().notNull(),
+  generation: integer("generation").notNull(),
+  updatedAt: instant("updated_at").notNull(),
+});
+
+/** A policy as stored: what is absent sets no limit. */
+export interface StoredPolicy {
+  readonly maxLifetimeMs?: number;
+  readonly defaultLifetimeMs?: number;
+  readonly requireExpiry?: boolean;
+  readonly allowedActions?: readonly string[];
+  readonly allowedCidrs?: readonly string[];
+  readonly requireApproval?: boolean;
+  readonly revokeOnReuse?: boolean;
+  readonly forbidFull?: boolean;
+  readonly blockAll?: boolean;
+  readonly allowSelfRotation?: boolean;
+  readonly requireOrganization?: boolean;
+}
+
+/** `user` and `organization` are the deployment's; any other scope is the name of an organization. */
+export const policy = pgTable("policy", {
+  scope: identifier("scope").primaryKey(),
+  fields: jsonb("fields").$type<StoredPolicy>().notNull(),
+  revision: integer("revision").notNull(),
+  updatedAt: instant("updated_at").notNull(),
+});
+
+/** What a caller's `request_id` led to, so that a repeat finds it. */
+export const request = pgTable(
+  "request",
+  {
+    caller: identifier("caller").notNull(),
+    requestId: text("request_id").notNull(),
+    /** SHA-256 of the request: another one under the same id is refused. */
+    fingerprint: bytea("fingerprint").notNull(),
+    tokenId: uuid("token_id")
+      .notNull()
+      .references(() => token.id),
+    /** The secret, encrypted; taken away after ten minutes. */
+    sealedSecret: bytea("sealed_secret"),
+    createdAt: instant("created_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.caller, table.requestId] }), index("request_age").on(table.createdAt)],
+);

@@ -1,5 +1,7 @@
 import type { SubjectName } from "../identifier/identifier.js";
-import type { RevocationReason, SecretRecord, TokenId, TokenRecord, TokenWithSecrets } from "../token/token.js";
+import type { Policy } from "../token/policy.js";
+import type { TokenSubjects } from "../token/state.js";
+import type { SecretId, SecretRecord, TokenId, TokenKind, TokenRecord, TokenWithSecrets } from "../token/token.js";
 
 /** A secret to be stored: its keyed digest, never the text. */
 export interface NewSecret extends SecretRecord {
@@ -11,42 +13,140 @@ export interface NewSecret extends SecretRecord {
 export interface ResolvedToken {
   readonly token: TokenRecord;
   readonly secret: SecretRecord;
+  readonly subjects: TokenSubjects;
+  /** The stricter of the deployment's and the organization's. */
+  readonly policy: Policy;
 }
 
+/** What a token hangs on, as it is now. */
+export interface TokenContext extends Pick<ResolvedToken, "subjects" | "policy"> {
+  /** The policies of which `policy` is the stricter, one or two. */
+  readonly policies: readonly { readonly scope: string; readonly policy: Policy }[];
+}
+
+/** A token with all that the management plane shows and judges. */
+export interface TokenSnapshot extends TokenContext {
+  readonly token: TokenWithSecrets;
+}
+
+export type StoredState = "ACTIVE" | "PENDING_APPROVAL" | "SUSPENDED" | "EXPIRED" | "REVOKED" | "DENIED";
+
 export interface TokenFilter {
+  readonly kind?: TokenKind;
   readonly subject?: SubjectName;
-  /** Only subjects whose name starts with one of these (`organization:`) or equals one. Undefined: any. */
+  /** Only subjects whose name equals one of these, or starts with one that ends in `:`. Undefined: any. */
   readonly subjects?: readonly string[];
+  /** Tokens bound to it, and its own. */
+  readonly organization?: SubjectName;
   readonly states?: readonly StoredState[];
   readonly createdBy?: string;
+  readonly createdBefore?: Date;
   readonly expireBefore?: Date;
 }
 
-export type StoredState = "ACTIVE" | "EXPIRED" | "REVOKED";
-
 export interface TokenPage {
   /** Newest first, by id. */
-  readonly tokens: readonly TokenWithSecrets[];
+  readonly tokens: readonly TokenSnapshot[];
   /** Whether more follow after the last one. */
   readonly more: boolean;
 }
 
+/** Under which a repeat of a call finds its result. */
+export interface RequestKey {
+  /** The caller's name. */
+  readonly caller: string;
+  readonly requestId: string;
+  /** SHA-256 of the request. */
+  readonly fingerprint: Uint8Array;
+}
+
+/** What an earlier call under the same key left. */
+export interface RememberedRequest {
+  readonly fingerprint: Uint8Array;
+  readonly tokenId: TokenId;
+  /** Undefined once its time was over. */
+  readonly sealedSecret: Uint8Array | undefined;
+  readonly createTime: Date;
+}
+
+/** The key with the secret that it leads to. */
+export interface NewRequest extends RequestKey {
+  readonly sealedSecret: Uint8Array;
+  readonly createTime: Date;
+}
+
+export interface NewToken {
+  readonly token: TokenRecord;
+  readonly secret: NewSecret;
+  readonly request?: NewRequest;
+}
+
+/** Facts that may change. `revision` is raised by the store. */
+export type TokenFacts = Pick<
+  TokenRecord,
+  | "name"
+  | "description"
+  | "grant"
+  | "allowedCidrs"
+  | "metadata"
+  | "claims"
+  | "notBefore"
+  | "expireTime"
+  | "selfRotate"
+  | "approval"
+  | "suspension"
+  | "revocation"
+>;
+
+export interface TokenChange {
+  readonly facts?: Partial<TokenFacts>;
+  readonly newSecret?: NewSecret;
+  /** Secrets that stop at a time, or stopped. */
+  readonly retire?: readonly { readonly id: SecretId; readonly time: Date }[];
+  readonly request?: NewRequest;
+}
+
+/** The request key was used before; nothing was done. */
+export class RequestKnown extends Error {
+  override readonly name = "RequestKnown";
+}
+
 /**
- * Tokens and their secrets in the database. Every method is one statement or one transaction, and fails with Failure
- * DATABASE_UNAVAILABLE when it did not happen or OUTCOME_UNKNOWN when the connection broke during COMMIT; no driver error leaves it.
+ * Tokens and their secrets in the database. Every method is one statement or one transaction, and fails with Failure DATABASE_UNAVAILABLE when it
+ * did not happen or OUTCOME_UNKNOWN when the connection broke during COMMIT; no driver error leaves it. What `draft` and `decide` throw undoes
+ * everything and is thrown on; they must not wait for anything.
  */
 export interface TokenStore {
-  insert(token: TokenRecord, secret: NewSecret): Promise<void>;
+  /**
+   * Makes a token for a subject, and organization, whose state and policy are read and held in the same transaction. Throws RequestKnown when
+   * the request key was used before.
+   */
+  create(
+    owner: Pick<TokenRecord, "kind" | "subject" | "organization">,
+    draft: (context: TokenContext) => NewToken,
+  ): Promise<TokenSnapshot>;
   /** One entry for each digest, in order; one indexed read for all. Only reads. */
   resolve(digests: readonly Uint8Array[]): Promise<readonly (ResolvedToken | undefined)[]>;
-  get(id: TokenId): Promise<TokenWithSecrets | undefined>;
+  get(id: TokenId): Promise<TokenSnapshot | undefined>;
   /** Ordered by id, newest first, starting after `after`. `now` decides states. */
   list(filter: TokenFilter, page: { readonly size: number; readonly after?: TokenId }, now: Date): Promise<TokenPage>;
-  /** Idempotent: the first revocation is kept. Undefined when there is no such token. */
-  revoke(
-    id: TokenId,
-    revocation: { readonly by: string; readonly reason: RevocationReason; readonly time: Date },
-  ): Promise<TokenWithSecrets | undefined>;
+  /**
+   * Changes a token under its row lock by what `decide` makes of the facts as they are then; undefined changes nothing. Undefined when there
+   * is no such token. Throws RequestKnown when the request key was used before.
+   */
+  change(id: TokenId, decide: (current: TokenSnapshot) => TokenChange | undefined): Promise<TokenSnapshot | undefined>;
+  /** Revokes all that match and are not revoked yet; `expected`, when set, must be their number, or nothing is done. */
+  revokeAll(
+    filter: TokenFilter,
+    revocation: NonNullable<TokenRecord["revocation"]>,
+    expected: number | undefined,
+    now: Date,
+  ): Promise<{ readonly count: number; readonly done: boolean }>;
+  /** How many match. */
+  count(filter: TokenFilter, now: Date): Promise<number>;
+  findRequest(key: Pick<RequestKey, "caller" | "requestId">): Promise<RememberedRequest | undefined>;
+  /** Takes sealed secrets away that are older than the first time, and forgets requests older than the second. */
+  sweepRequests(unsealBefore: Date, forgetBefore: Date): Promise<void>;
 }
 
 /** Proof that the peppers loaded are those that the stored digests were made with. */

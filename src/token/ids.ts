@@ -18,12 +18,24 @@ export function newSecretId(): SecretId {
 
 /** `tok_` and 26 characters in their one spelling. Whether the token exists is another question. */
 export function parseTokenId(text: string): Parsed<TokenId> {
+  return isId(text, tokenPrefix)
+    ? { ok: true, value: text as TokenId }
+    : { ok: false, problem: "must be a token id: tok_ and 26 characters" };
+}
+
+/** `sec_` and 26 characters in their one spelling. */
+export function parseSecretId(text: string): Parsed<SecretId> {
+  return isId(text, secretPrefix)
+    ? { ok: true, value: text as SecretId }
+    : { ok: false, problem: "must be a secret id: sec_ and 26 characters" };
+}
+
+function isId(text: string, prefix: string): boolean {
   try {
-    const id = fromString(text, tokenPrefix);
-    toUUID(id); // throws for what is no UUID
-    return { ok: true, value: brand(id) };
+    toUUID(fromString(text, prefix)); // throws for what is no UUID
+    return true;
   } catch {
-    return { ok: false, problem: "must be a token id: tok_ and 26 characters" };
+    return false;
   }
 }
 

@@ -68,3 +68,16 @@ function readAddress(text: string): Address | undefined {
 function isMapped(address: Address): address is ipaddr.IPv6 {
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
 }
+
+/** Whether every address that `inner` allows is allowed by `outer` too; empty lists allow every one. */
+export function cidrsWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  if (outer.length === 0) return true;
+  return inner.length > 0 && inner.every((range) => outer.some((wider) => cidrWithin(range, wider)));
+}
+
+/** Whether one range lies within another; both canonical. */
+export function cidrWithin(inner: string, outer: string): boolean {
+  const [address, bits] = ipaddr.parseCIDR(inner);
+  const [network, outerBits] = ipaddr.parseCIDR(outer);
+  return address.kind() === network.kind() && bits >= outerBits && address.match(network, outerBits);
+}

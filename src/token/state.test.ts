@@ -1,11 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { tokenState, usability } from "./state.js";
+import { unmentionedSubject } from "./subject-state.js";
 
 const at = (seconds: number): Date => new Date(1_800_000_000_000 + seconds * 1000);
 const now = at(0);
 const revocation = { time: at(-1), by: "service:a", reason: "REQUESTED" } as const;
-const fine = { revocation: undefined, notBefore: undefined, expireTime: undefined };
-const current = { retireTime: undefined, revokeTime: undefined };
+const fine = {
+  generation: 1,
+  approval: undefined,
+  suspension: undefined,
+  revocation: undefined,
+  notBefore: undefined,
+  expireTime: undefined,
+};
+const verdict = { by: "user:b", time: at(-1), comment: "" };
+const suspension = { ...verdict, rank: "holder" } as const;
+const pending = { state: "pending" } as const;
+const approved = { state: "approved", ...verdict } as const;
+const denied = { state: "denied", ...verdict } as const;
+const current = { retireTime: undefined };
+const subjects = { subject: unmentionedSubject, organization: undefined };
 
 describe("tokenState", () => {
   it.each([
@@ -15,6 +29,16 @@ describe("tokenState", () => {
     ["revoked", { ...fine, revocation }, "REVOKED"],
     ["revoked and over", { ...fine, revocation, expireTime: at(-1) }, "REVOKED"],
     ["not yet valid", { ...fine, notBefore: at(1) }, "ACTIVE"],
+    ["suspended", { ...fine, suspension }, "SUSPENDED"],
+    ["suspended and over", { ...fine, suspension, expireTime: at(-1) }, "SUSPENDED"],
+    ["pending", { ...fine, approval: pending }, "PENDING_APPROVAL"],
+    ["pending and suspended", { ...fine, approval: pending, suspension }, "SUSPENDED"],
+    ["pending and over", { ...fine, approval: pending, expireTime: at(-1) }, "PENDING_APPROVAL"],
+    ["approved", { ...fine, approval: approved }, "ACTIVE"],
+    ["approved and over", { ...fine, approval: approved, expireTime: at(-1) }, "EXPIRED"],
+    ["denied", { ...fine, approval: denied }, "DENIED"],
+    ["denied, suspended and over", { ...fine, approval: denied, suspension, expireTime: at(-1) }, "DENIED"],
+    ["denied and revoked", { ...fine, approval: denied, revocation }, "REVOKED"],
   ] as const)("of a token %s", (_what, token, expected) => {
     expect(tokenState(token, now)).toBe(expected);
   });
@@ -32,15 +56,26 @@ describe("usability", () => {
     ["revoked, without a secret", { ...fine, revocation }, undefined, "TOKEN_REVOKED"],
     ["revoked and expired", { ...fine, revocation, expireTime: at(-1) }, current, "TOKEN_REVOKED"],
     ["revoked and not yet valid", { ...fine, revocation, notBefore: at(1) }, current, "TOKEN_REVOKED"],
-    ["the secret revoked", fine, { ...current, revokeTime: at(-1) }, "TOKEN_REVOKED"],
-    ["the secret revoked by a clock that is ahead", fine, { ...current, revokeTime: at(5) }, "TOKEN_REVOKED"],
+    ["denied", { ...fine, approval: denied }, current, "TOKEN_REVOKED"],
+    ["approved", { ...fine, approval: approved }, current, "ALLOWED"],
+    ["suspended", { ...fine, suspension }, current, "TOKEN_SUSPENDED"],
+    [
+      "suspended, pending and expired",
+      { ...fine, suspension, approval: pending, expireTime: at(-1) },
+      current,
+      "TOKEN_SUSPENDED",
+    ],
+    ["pending and not yet valid", { ...fine, approval: pending, notBefore: at(1) }, current, "TOKEN_PENDING_APPROVAL"],
+    ["of an earlier life of the subject", { ...fine, generation: 2 }, current, "TOKEN_REVOKED"],
+    ["superseded and suspended", { ...fine, suspension }, { retireTime: now }, "TOKEN_SUPERSEDED"],
+    ["superseded and revoked", { ...fine, revocation }, { retireTime: now }, "TOKEN_REVOKED"],
     ["the secret within its grace", fine, { ...current, retireTime: at(0.001) }, "ALLOWED"],
-    ["the secret past its grace", fine, { ...current, retireTime: now }, "TOKEN_REVOKED"],
+    ["the secret past its grace", fine, { ...current, retireTime: now }, "TOKEN_SUPERSEDED"],
     [
       "the secret past its grace, the token expired",
       { ...fine, expireTime: now },
       { ...current, retireTime: now },
-      "TOKEN_REVOKED",
+      "TOKEN_SUPERSEDED",
     ],
     [
       "neither begun nor still running",
@@ -49,6 +84,21 @@ describe("usability", () => {
       "TOKEN_NOT_YET_VALID",
     ],
   ] as const)("when %s", (_what, token, secret, expected) => {
-    expect(usability(token, secret, now)).toBe(expected);
+    expect(usability(token, secret, subjects, now)).toBe(expected);
+  });
+
+  it.each([
+    ["DISABLED", "SUBJECT_DISABLED"],
+    ["DELETED", "TOKEN_REVOKED"],
+    ["ACTIVE", "ALLOWED"],
+  ] as const)("when the subject, or the organization that it is bound to, is %s: %s", (state, expected) => {
+    const facts = { state, generation: 1 };
+    expect(usability(fine, current, { subject: facts, organization: undefined }, now)).toBe(expected);
+    expect(usability(fine, current, { subject: unmentionedSubject, organization: facts }, now)).toBe(expected);
+  });
+
+  it("says that a token is expired before it says that its subject is disabled", () => {
+    const disabled = { subject: { state: "DISABLED", generation: 1 } as const, organization: undefined };
+    expect(usability({ ...fine, expireTime: now }, current, disabled, now)).toBe("TOKEN_EXPIRED");
   });
 });

@@ -20,16 +20,37 @@ export interface Rule {
   readonly resources: readonly (ResourceName | `${string}:*` | "*")[];
 }
 
-export type RevocationReason = "REQUESTED" | "LEAKED" | "ADMINISTRATIVE";
+export type RevocationReason = "REQUESTED" | "LEAKED" | "SUBJECT_DELETED" | "REUSE_DETECTED" | "ADMINISTRATIVE";
 
-/**
- * The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop
- * working.
- */
+/** Who did something to a token, when, and what they said. */
+export interface Verdict {
+  readonly by: string;
+  readonly time: Date;
+  /** Up to 500 characters. */
+  readonly comment: string;
+}
+
+/** How far a caller's word reaches; nobody undoes what somebody of a higher rank did. */
+export const ranks = ["holder", "organization", "deployment"] as const;
+export type Rank = (typeof ranks)[number];
+
+/** `pending` until a third person has decided; absent where no approval was asked for. */
+export type Approval = { readonly state: "pending" } | ({ readonly state: "approved" | "denied" } & Verdict);
+
+/** Suspended by somebody of this rank. */
+export interface Suspension extends Verdict {
+  readonly rank: Rank;
+}
+
+/** The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop working. */
 export interface TokenRecord {
   readonly id: TokenId;
   readonly kind: TokenKind;
   readonly subject: SubjectName;
+  /** Which life of the subject it belongs to; a deleted subject that is enabled again starts another. */
+  readonly generation: number;
+  /** A user token may be bound to one ("alice, for acme"); never changes. */
+  readonly organization: SubjectName | undefined;
   readonly name: string;
   readonly description: string;
   readonly grant: Grant;
@@ -38,12 +59,20 @@ export interface TokenRecord {
   readonly metadata: Readonly<Record<string, string>>;
   readonly claims: Readonly<Record<string, string>>;
   readonly createTime: Date;
-  /** `user:<id>` or `service:<name>`. */
+  /** `user:<id>` or `service:<name>`: who asked for it. */
   readonly createdBy: string;
+  /** `service:<name>` that stood between, when a user asked through one. */
+  readonly createdVia: string | undefined;
   readonly notBefore: Date | undefined;
   /** Undefined: never expires. */
   readonly expireTime: Date | undefined;
+  /** Whether its holder may rotate it with the token itself, where policy allows. */
+  readonly selfRotate: boolean;
+  readonly approval: Approval | undefined;
+  readonly suspension: Suspension | undefined;
   readonly revocation: { readonly time: Date; readonly by: string; readonly reason: RevocationReason } | undefined;
+  /** Counts the changes that an etag covers. */
+  readonly revision: number;
 }
 
 /** The stored facts of one secret of a token. */
@@ -52,12 +81,16 @@ export interface SecretRecord {
   readonly hint: string;
   readonly createTime: Date;
   readonly pepperVersion: number;
-  /** End of its grace after a rotation; undefined while it is the current one. */
+  /** When it was or will be superseded; undefined while it is the current one. */
   readonly retireTime: Date | undefined;
-  readonly revokeTime: Date | undefined;
 }
 
 /** A token as the management plane shows it: with its secrets, newest first. */
 export interface TokenWithSecrets extends TokenRecord {
   readonly secrets: readonly SecretRecord[];
+}
+
+/** The secret that was minted last and has not been superseded. */
+export function currentSecret({ secrets }: TokenWithSecrets): SecretRecord | undefined {
+  return secrets.find(({ retireTime }) => retireTime === undefined);
 }

@@ -4,47 +4,22 @@ import type { ActionName, ResourceName, SubjectName } from "../../src/identifier
 import { type Database, databaseTime, openPglite, openPostgres } from "../../src/store/database.js";
 import { schemaIsCurrent } from "../../src/store/migrations.js";
 import { createTokenStore } from "../../src/store/postgres-token-store.js";
+import { tokenColumns } from "../../src/store/rows.js";
 import { pepperCheck, token, tokenSecret } from "../../src/store/schema.js";
 import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/store/token-store.js";
-import { newSecretId, newTokenId, toUuid } from "../../src/token/ids.js";
+import { newTokenId, toUuid } from "../../src/token/ids.js";
 import type { TokenId, TokenRecord } from "../../src/token/token.js";
 import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "../kit/postgres.js";
+import { secretRecord, testTime, tokenRecord } from "../kit/token.js";
 
-const now = new Date("2026-03-01T12:00:00.123Z");
+const now = testTime;
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
 
-function record(over: Partial<TokenRecord> = {}): TokenRecord {
-  return {
-    id: newTokenId(),
-    kind: "pat",
-    subject: "user:alice" as SubjectName,
-    name: 'it\'s a "name"; drop table token',
-    description: "",
-    grant: { kind: "rules", rules: [] },
-    allowedCidrs: [],
-    metadata: {},
-    claims: {},
-    createTime: now,
-    createdBy: "service:test",
-    notBefore: undefined,
-    expireTime: undefined,
-    revocation: undefined,
-    ...over,
-  };
-}
+/** A name that a driver could trip over. */
+const record = (over: Partial<TokenRecord> = {}): TokenRecord =>
+  tokenRecord({ name: 'it\'s a "name"; drop table token', grant: { kind: "rules", rules: [] }, ...over });
 
-function secret(over: Partial<NewSecret> = {}): NewSecret {
-  return {
-    id: newSecretId(),
-    hint: "pw_pat_...abcd",
-    createTime: now,
-    pepperVersion: 1,
-    retireTime: undefined,
-    revokeTime: undefined,
-    digest: randomBytes(32),
-    ...over,
-  };
-}
+const secret = (over: Partial<NewSecret> = {}): NewSecret => ({ ...secretRecord(), digest: randomBytes(32), ...over });
 
 interface Engine {
   readonly name: string;
@@ -108,11 +83,16 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
       const ids: TokenId[] = [];
       for (let after: TokenId | undefined; ; ) {
         const page = await store.list(filter, { size, ...(after && { after }) }, now);
-        ids.push(...page.tokens.map(({ id }) => id));
+        ids.push(...page.tokens.map((entry) => entry.token.id));
         if (!page.more) return ids;
         after = ids.at(-1);
       }
     };
+
+    const insert = (token: TokenRecord, newSecret: NewSecret) =>
+      store.create(token, () => ({ token, secret: newSecret }));
+    const revoke = (id: TokenId, revocation: NonNullable<TokenRecord["revocation"]>) =>
+      store.change(id, (current) => (current.token.revocation ? undefined : { facts: { revocation } }));
 
     it("tells its time", async () => {
       const before = Date.now();
@@ -139,18 +119,18 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
         expireTime: later(3600.456),
       });
       const { digest, ...shown } = secret();
-      await store.insert(written, { ...shown, digest });
-      expect(await store.get(written.id)).toEqual({ ...written, secrets: [shown] });
+      await insert(written, { ...shown, digest });
+      expect((await store.get(written.id))?.token).toEqual({ ...written, secrets: [shown] });
       const full = record({ grant: { kind: "full" } });
-      await store.insert(full, secret());
-      expect((await store.get(full.id))?.grant).toEqual({ kind: "full" });
+      await insert(full, secret());
+      expect((await store.get(full.id))?.token.grant).toEqual({ kind: "full" });
     });
 
     it("resolves many digests by one call, in order, unknown ones apart", async () => {
       const first = [record(), secret()] as const;
       const second = [record({ subject: "user:bob" as SubjectName }), secret()] as const;
-      await store.insert(...first);
-      await store.insert(...second);
+      await insert(...first);
+      await insert(...second);
       const found = await store.resolve([second[1].digest, randomBytes(32), first[1].digest, second[1].digest]);
       expect(found.map((entry) => entry?.token.id)).toEqual([second[0].id, undefined, first[0].id, second[0].id]);
       expect(found[0]?.secret.id).toBe(second[1].id);
@@ -159,57 +139,43 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
 
     it("writes all of a token or nothing", async () => {
       const known = secret();
-      await store.insert(record(), known);
+      await insert(record(), known);
       const refused = record();
-      await expect(store.insert(refused, secret({ digest: known.digest }))).rejects.toThrow("token_secret_digest");
+      await expect(insert(refused, secret({ digest: known.digest }))).rejects.toThrow("token_secret_digest");
       expect(await store.get(refused.id)).toBeUndefined();
     });
 
     it("tells of a defect nothing that was written", async () => {
       const refused = record({ name: "CANARY", notBefore: later(2), expireTime: later(1) });
-      const error = await store.insert(refused, secret()).catch((reason: unknown) => reason);
+      const error = await insert(refused, secret()).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(Error);
       expect(`${error} ${error instanceof Error ? error.stack : ""}`).not.toContain("CANARY");
     });
 
     it("keeps the first revocation, whoever repeats it, and knows no other token's", async () => {
       const written = record();
-      await store.insert(written, secret());
+      await insert(written, secret());
       const first = { by: "service:a", reason: "LEAKED", time: later(1) } as const;
       const outcomes = await Promise.all([
-        store.revoke(written.id, first),
-        store.revoke(written.id, first),
-        store.revoke(written.id, first),
+        revoke(written.id, first),
+        revoke(written.id, first),
+        revoke(written.id, first),
       ]);
-      for (const outcome of outcomes) expect(outcome?.revocation).toEqual(first);
-      const repeated = await store.revoke(written.id, { by: "service:b", reason: "REQUESTED", time: later(9) });
-      expect(repeated?.revocation).toEqual(first);
-      expect(await store.revoke(newTokenId(), first)).toBeUndefined();
+      for (const outcome of outcomes) expect(outcome?.token.revocation).toEqual(first);
+      const repeated = await revoke(written.id, { by: "service:b", reason: "REQUESTED", time: later(9) });
+      expect(repeated?.token.revocation).toEqual(first);
+      expect(await revoke(newTokenId(), first)).toBeUndefined();
     });
 
     it("lists everything once, newest first, however many there are and whatever is added meanwhile", async () => {
       const written = Array.from({ length: 1203 }, () => record());
-      await database.orm.insert(token).values(
-        written.map((entry) => ({
-          id: toUuid(entry.id),
-          kind: entry.kind,
-          subject: entry.subject,
-          name: entry.name,
-          description: "",
-          grant: { rules: [] },
-          allowedCidrs: [],
-          metadata: {},
-          claims: {},
-          createdAt: entry.createTime,
-          createdBy: entry.createdBy,
-        })),
-      );
+      await database.orm.insert(token).values(written.map(tokenColumns));
       const expected = written.map(({ id }) => id).toReversed();
       const first = await store.list({}, { size: 500 }, now);
-      await store.insert(record(), secret());
-      const after = first.tokens.at(-1)?.id;
+      await insert(record(), secret());
+      const after = first.tokens.at(-1)?.token.id;
       const rest = after ? await store.list({}, { size: 1000, after }, now) : first;
-      expect([...first.tokens, ...rest.tokens].map(({ id }) => id)).toEqual(expected);
+      expect([...first.tokens, ...rest.tokens].map((entry) => entry.token.id)).toEqual(expected);
       expect([first.more, rest.more]).toEqual([true, false]);
     });
 
@@ -223,8 +189,8 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
         wild: record({ subject: "user_:alice" as SubjectName }),
         acme: record({ subject: "organization:acme" as SubjectName, kind: "oat" }),
       };
-      for (const entry of Object.values(names)) await store.insert(entry, secret());
-      await store.revoke(names.killed.id, { by: "service:a", reason: "REQUESTED", time: now });
+      for (const entry of Object.values(names)) await insert(entry, secret());
+      await revoke(names.killed.id, { by: "service:a", reason: "REQUESTED", time: now });
       const cases: readonly [TokenFilter, readonly (keyof typeof names)[]][] = [
         [{ subject: "user:alice" as SubjectName }, ["plain", "ended", "ending", "killed"]],
         [{ createdBy: "user:alice2" }, ["other"]],
@@ -247,7 +213,7 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
 
     it("shows the newest seven secrets, newest first", async () => {
       const written = record();
-      await store.insert(written, secret());
+      await insert(written, secret());
       const more = Array.from({ length: 8 }, () => secret());
       await database.orm.insert(tokenSecret).values(
         more.map((entry) => ({
@@ -260,7 +226,7 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
           retiresAt: now,
         })),
       );
-      const shown = (await store.get(written.id))?.secrets.map(({ id }) => id);
+      const shown = (await store.get(written.id))?.token.secrets.map(({ id }) => id);
       expect(shown).toEqual(
         more
           .map(({ id }) => id)
@@ -273,9 +239,9 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
       await store.recordCheckValue(1, Buffer.alloc(32, 1));
       await store.recordCheckValue(1, Buffer.alloc(32, 2));
       expect([...(await store.checkValues())].map(([version, value]) => [version, value[0]])).toEqual([[1, 1]]);
-      await store.insert(record(), secret());
-      await store.insert(record({ expireTime: now }), secret());
-      await store.insert(record({ expireTime: later(1) }), secret({ pepperVersion: 2 }));
+      await insert(record(), secret());
+      await insert(record({ expireTime: now }), secret());
+      await insert(record({ expireTime: later(1) }), secret({ pepperVersion: 2 }));
       expect(Object.fromEntries(await store.countLiveSecrets(now))).toEqual({ 1: 1, 2: 1 });
     });
   });

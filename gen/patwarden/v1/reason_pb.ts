@@ -12,7 +12,7 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/reason.proto.
  */
 export const file_patwarden_v1_reason: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXR3YXJkZW4vdjEvcmVhc29uLnByb3RvEgxwYXR3YXJkZW4udjEqkAIKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABISCg5SRUFTT05fQUxMT1dFRBABEhoKFlJFQVNPTl9UT0tFTl9NQUxGT1JNRUQQChIYChRSRUFTT05fVE9LRU5fVU5LTk9XThALEhgKFFJFQVNPTl9UT0tFTl9FWFBJUkVEEAwSHgoaUkVBU09OX1RPS0VOX05PVF9ZRVRfVkFMSUQQDRIYChRSRUFTT05fVE9LRU5fUkVWT0tFRBAOEh4KGlJFQVNPTl9ORVRXT1JLX05PVF9BTExPV0VEEBMSFgoSUkVBU09OX05PVF9HUkFOVEVEEB4SGAoUUkVBU09OX05PVF9QRVJNSVRURUQQIGIGcHJvdG8z");
+  fileDesc("ChlwYXR3YXJkZW4vdjEvcmVhc29uLnByb3RvEgxwYXR3YXJkZW4udjEqtQMKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABISCg5SRUFTT05fQUxMT1dFRBABEhoKFlJFQVNPTl9UT0tFTl9NQUxGT1JNRUQQChIYChRSRUFTT05fVE9LRU5fVU5LTk9XThALEhgKFFJFQVNPTl9UT0tFTl9FWFBJUkVEEAwSHgoaUkVBU09OX1RPS0VOX05PVF9ZRVRfVkFMSUQQDRIYChRSRUFTT05fVE9LRU5fUkVWT0tFRBAOEhoKFlJFQVNPTl9UT0tFTl9TVVNQRU5ERUQQDxIhCh1SRUFTT05fVE9LRU5fUEVORElOR19BUFBST1ZBTBAQEhsKF1JFQVNPTl9UT0tFTl9TVVBFUlNFREVEEBESGwoXUkVBU09OX1NVQkpFQ1RfRElTQUJMRUQQEhIeChpSRUFTT05fTkVUV09SS19OT1RfQUxMT1dFRBATEhYKElJFQVNPTl9OT1RfR1JBTlRFRBAeEhEKDVJFQVNPTl9QT0xJQ1kQHxIYChRSRUFTT05fTk9UX1BFUk1JVFRFRBAgEhcKE1JFQVNPTl9OT1RfQV9NRU1CRVIQIWIGcHJvdG8z");
 
 /**
  * Reason of a decision. 10 to 29: the token is no good (401 to the bearer). 30 to 49: a good token, not allowed (403).
@@ -63,14 +63,42 @@ export const Reason = {
   TOKEN_NOT_YET_VALID: 13,
 
   /**
-   * Revoked, for good.
+   * Revoked, denied, or its subject deleted: for good.
    *
    * @generated from enum value: REASON_TOKEN_REVOKED = 14;
    */
   TOKEN_REVOKED: 14,
 
   /**
-   * The bearer's address is outside the token's allowed_cidrs, or was not given although there are some.
+   * Suspended; it may be resumed.
+   *
+   * @generated from enum value: REASON_TOKEN_SUSPENDED = 15;
+   */
+  TOKEN_SUSPENDED: 15,
+
+  /**
+   * Not yet approved by a third person.
+   *
+   * @generated from enum value: REASON_TOKEN_PENDING_APPROVAL = 16;
+   */
+  TOKEN_PENDING_APPROVAL: 16,
+
+  /**
+   * This secret was rotated out and its grace is over; the token has a newer one.
+   *
+   * @generated from enum value: REASON_TOKEN_SUPERSEDED = 17;
+   */
+  TOKEN_SUPERSEDED: 17,
+
+  /**
+   * The token's subject, or the organization that it is bound to, is disabled.
+   *
+   * @generated from enum value: REASON_SUBJECT_DISABLED = 18;
+   */
+  SUBJECT_DISABLED: 18,
+
+  /**
+   * The bearer's address is outside the token's or the policy's allowed_cidrs, or was not given although there are some.
    *
    * @generated from enum value: REASON_NETWORK_NOT_ALLOWED = 19;
    */
@@ -84,11 +112,25 @@ export const Reason = {
   NOT_GRANTED: 30,
 
   /**
+   * The policy as it is now blocks the token, or this action. Token.blocked_by names the fields.
+   *
+   * @generated from enum value: REASON_POLICY = 31;
+   */
+  POLICY: 31,
+
+  /**
    * OpenFGA says that the token's subject may not.
    *
    * @generated from enum value: REASON_NOT_PERMITTED = 32;
    */
   NOT_PERMITTED: 32,
+
+  /**
+   * The token's subject is no member of the organization that the token is bound to.
+   *
+   * @generated from enum value: REASON_NOT_A_MEMBER = 33;
+   */
+  NOT_A_MEMBER: 33,
 } as const;
 
 /**

@@ -6,8 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Reason } from "./reason_pb.js";
 import { file_patwarden_v1_reason } from "./reason_pb.js";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/token.proto.
  */
 export const file_patwarden_v1_token: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXR3YXJkZW4vdjEvdG9rZW4ucHJvdG8SDHBhdHdhcmRlbi52MSLABgoFVG9rZW4SCgoCaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIMCgRuYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEigKBXN0YXRlGAUgASgOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEiIKBWdyYW50GAYgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhUKDWFsbG93ZWRfY2lkcnMYByADKAkSMwoIbWV0YWRhdGEYCCADKAsyIS5wYXR3YXJkZW4udjEuVG9rZW4uTWV0YWRhdGFFbnRyeRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbm90X2JlZm9yZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA4gASgJEjkKEXJldm9jYXRpb25fcmVhc29uGA8gASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SJQoHc2VjcmV0cxgQIAMoCzIULnBhdHdhcmRlbi52MS5TZWNyZXQSLwoGY2xhaW1zGBMgAygLMh8ucGF0d2FyZGVuLnYxLlRva2VuLkNsYWltc0VudHJ5EhUKDW5ldmVyX2V4cGlyZXMYFCABKAgSJAoGdXNhYmxlGBUgASgOMhQucGF0d2FyZGVuLnYxLlJlYXNvbhovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABEhEKDVNUQVRFX0VYUElSRUQQBBIRCg1TVEFURV9SRVZPS0VEEAUilQEKBlNlY3JldBIKCgJpZBgBIAEoCRIMCgRoaW50GAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY3VycmVudBgFIAEoCCI4CgVHcmFudBIMCgRmdWxsGAEgASgIEiEKBXJ1bGVzGAIgAygLMhIucGF0d2FyZGVuLnYxLlJ1bGUiKgoEUnVsZRIPCgdhY3Rpb25zGAEgAygJEhEKCXJlc291cmNlcxgCIAMoCSKVBAoSQ3JlYXRlVG9rZW5SZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkSDAoEbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIiCgVncmFudBgEIAEoCzITLnBhdHdhcmRlbi52MS5HcmFudBIoCgN0dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIxCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIXCg1uZXZlcl9leHBpcmVzGAcgASgISAASLgoKbm90X2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWxsb3dlZF9jaWRycxgJIAMoCRJACghtZXRhZGF0YRgKIAMoCzIuLnBhdHdhcmRlbi52MS5DcmVhdGVUb2tlblJlcXVlc3QuTWV0YWRhdGFFbnRyeRI8CgZjbGFpbXMYDiADKAsyLC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0LkNsYWltc0VudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtDbGFpbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCGxpZmV0aW1lIkkKE0NyZWF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIh0KD0dldFRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSI2ChBHZXRUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuIr0BChFMaXN0VG9rZW5zUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEikKBnN0YXRlcxgCIAMoDjIZLnBhdHdhcmRlbi52MS5Ub2tlbi5TdGF0ZRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRISCgpjcmVhdGVkX2J5GAUgASgJEjEKDWV4cGlyZV9iZWZvcmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKEkxpc3RUb2tlbnNSZXNwb25zZRIjCgZ0b2tlbnMYASADKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlAKElJldm9rZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIuCgZyZWFzb24YAiABKA4yHi5wYXR3YXJkZW4udjEuUmV2b2NhdGlvblJlYXNvbiI5ChNSZXZva2VUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuKpoBChBSZXZvY2F0aW9uUmVhc29uEiEKHVJFVk9DQVRJT05fUkVBU09OX1VOU1BFQ0lGSUVEEAASHwobUkVWT0NBVElPTl9SRUFTT05fUkVRVUVTVEVEEAESHAoYUkVWT0NBVElPTl9SRUFTT05fTEVBS0VEEAISJAogUkVWT0NBVElPTl9SRUFTT05fQURNSU5JU1RSQVRJVkUQBjLSAgoMVG9rZW5TZXJ2aWNlElIKC0NyZWF0ZVRva2VuEiAucGF0d2FyZGVuLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBohLnBhdHdhcmRlbi52MS5DcmVhdGVUb2tlblJlc3BvbnNlEkkKCEdldFRva2VuEh0ucGF0d2FyZGVuLnYxLkdldFRva2VuUmVxdWVzdBoeLnBhdHdhcmRlbi52MS5HZXRUb2tlblJlc3BvbnNlEk8KCkxpc3RUb2tlbnMSHy5wYXR3YXJkZW4udjEuTGlzdFRva2Vuc1JlcXVlc3QaIC5wYXR3YXJkZW4udjEuTGlzdFRva2Vuc1Jlc3BvbnNlElIKC1Jldm9rZVRva2VuEiAucGF0d2FyZGVuLnYxLlJldm9rZVRva2VuUmVxdWVzdBohLnBhdHdhcmRlbi52MS5SZXZva2VUb2tlblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_patwarden_v1_reason]);
+  fileDesc("ChhwYXR3YXJkZW4vdjEvdG9rZW4ucHJvdG8SDHBhdHdhcmRlbi52MSK+CAoFVG9rZW4SCgoCaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIMCgRuYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEigKBXN0YXRlGAUgASgOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEiIKBWdyYW50GAYgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhUKDWFsbG93ZWRfY2lkcnMYByADKAkSMwoIbWV0YWRhdGEYCCADKAsyIS5wYXR3YXJkZW4udjEuVG9rZW4uTWV0YWRhdGFFbnRyeRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbm90X2JlZm9yZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA4gASgJEjkKEXJldm9jYXRpb25fcmVhc29uGA8gASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SJQoHc2VjcmV0cxgQIAMoCzIULnBhdHdhcmRlbi52MS5TZWNyZXQSDAoEZXRhZxgRIAEoCRIUCgxvcmdhbml6YXRpb24YEiABKAkSLwoGY2xhaW1zGBMgAygLMh8ucGF0d2FyZGVuLnYxLlRva2VuLkNsYWltc0VudHJ5EhUKDW5ldmVyX2V4cGlyZXMYFCABKAgSJAoGdXNhYmxlGBUgASgOMhQucGF0d2FyZGVuLnYxLlJlYXNvbhISCgpibG9ja2VkX2J5GBYgAygJEhMKC2NyZWF0ZWRfdmlhGBcgASgJEhMKC3NlbGZfcm90YXRlGBkgASgIEigKCGFwcHJvdmFsGBogASgLMhYucGF0d2FyZGVuLnYxLkFwcHJvdmFsEiwKCnN1c3BlbnNpb24YGyABKAsyGC5wYXR3YXJkZW4udjEuU3VzcGVuc2lvbhovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKZAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIaChZTVEFURV9QRU5ESU5HX0FQUFJPVkFMEAISEwoPU1RBVEVfU1VTUEVOREVEEAMSEQoNU1RBVEVfRVhQSVJFRBAEEhEKDVNUQVRFX1JFVk9LRUQQBRIQCgxTVEFURV9ERU5JRUQQBiJZCghBcHByb3ZhbBISCgpkZWNpZGVkX2J5GAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYAyABKAkiUwoKU3VzcGVuc2lvbhIKCgJieRgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAMgASgJIpUBCgZTZWNyZXQSCgoCaWQYASABKAkSDAoEaGludBgCIAEoCRIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBSABKAgiOAoFR3JhbnQSDAoEZnVsbBgBIAEoCBIhCgVydWxlcxgCIAMoCzISLnBhdHdhcmRlbi52MS5SdWxlIioKBFJ1bGUSDwoHYWN0aW9ucxgBIAMoCRIRCglyZXNvdXJjZXMYAiADKAki6wQKEkNyZWF0ZVRva2VuUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFZ3JhbnQYBCABKAsyEy5wYXR3YXJkZW4udjEuR3JhbnQSKAoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASMQoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASFwoNbmV2ZXJfZXhwaXJlcxgHIAEoCEgAEi4KCm5vdF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWFsbG93ZWRfY2lkcnMYCSADKAkSQAoIbWV0YWRhdGEYCiADKAsyLi5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoKcmVxdWVzdF9pZBgLIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAwgASgIEhQKDG9yZ2FuaXphdGlvbhgNIAEoCRI8CgZjbGFpbXMYDiADKAsyLC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0LkNsYWltc0VudHJ5EhMKC3NlbGZfcm90YXRlGA8gASgIGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtDbGFpbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCGxpZmV0aW1lIkkKE0NyZWF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIh0KD0dldFRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSI2ChBHZXRUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuItMBChFMaXN0VG9rZW5zUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEikKBnN0YXRlcxgCIAMoDjIZLnBhdHdhcmRlbi52MS5Ub2tlbi5TdGF0ZRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRISCgpjcmVhdGVkX2J5GAUgASgJEhQKDG9yZ2FuaXphdGlvbhgGIAEoCRIxCg1leHBpcmVfYmVmb3JlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJSChJMaXN0VG9rZW5zUmVzcG9uc2USIwoGdG9rZW5zGAEgAygLMhMucGF0d2FyZGVuLnYxLlRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJQChJSZXZva2VUb2tlblJlcXVlc3QSCgoCaWQYASABKAkSLgoGcmVhc29uGAIgASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24iOQoTUmV2b2tlVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiJpChJVcGRhdGVUb2tlblJlcXVlc3QSIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjkKE1VwZGF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4i4AEKElJvdGF0ZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIoCgVncmFjZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIoCgN0dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIXCg1uZXZlcl9leHBpcmVzGAYgASgISAASEgoKcmVxdWVzdF9pZBgEIAEoCUIKCghsaWZldGltZSJJChNSb3RhdGVUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSI6ChNSZXZva2VTZWNyZXRSZXF1ZXN0EhAKCHRva2VuX2lkGAEgASgJEhEKCXNlY3JldF9pZBgCIAEoCSI6ChRSZXZva2VTZWNyZXRSZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiLzAQoTUmV2b2tlVG9rZW5zUmVxdWVzdBIRCgdzdWJqZWN0GAEgASgJSAASFgoMb3JnYW5pemF0aW9uGAUgASgJSAASFAoKZXZlcnl0aGluZxgGIAEoCEgAEjIKDmNyZWF0ZWRfYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgZyZWFzb24YAyABKA4yHi5wYXR3YXJkZW4udjEuUmV2b2NhdGlvblJlYXNvbhIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhYKDmV4cGVjdGVkX2NvdW50GAcgASgFQggKBnRhcmdldCIlChRSZXZva2VUb2tlbnNSZXNwb25zZRINCgVjb3VudBgBIAEoBSIyChNTdXNwZW5kVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkiOgoUU3VzcGVuZFRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iMQoSUmVzdW1lVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkiOQoTUmVzdW1lVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiJAChNBcHByb3ZlVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkSDAoEZXRhZxgDIAEoCSI6ChRBcHByb3ZlVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiIvChBEZW55VG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkiNwoRRGVueVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4q5wEKEFJldm9jYXRpb25SZWFzb24SIQodUkVWT0NBVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABIfChtSRVZPQ0FUSU9OX1JFQVNPTl9SRVFVRVNURUQQARIcChhSRVZPQ0FUSU9OX1JFQVNPTl9MRUFLRUQQAhIlCiFSRVZPQ0FUSU9OX1JFQVNPTl9TVUJKRUNUX0RFTEVURUQQAxIkCiBSRVZPQ0FUSU9OX1JFQVNPTl9SRVVTRV9ERVRFQ1RFRBAEEiQKIFJFVk9DQVRJT05fUkVBU09OX0FETUlOSVNUUkFUSVZFEAYy+AcKDFRva2VuU2VydmljZRJSCgtDcmVhdGVUb2tlbhIgLnBhdHdhcmRlbi52MS5DcmVhdGVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJJCghHZXRUb2tlbhIdLnBhdHdhcmRlbi52MS5HZXRUb2tlblJlcXVlc3QaHi5wYXR3YXJkZW4udjEuR2V0VG9rZW5SZXNwb25zZRJPCgpMaXN0VG9rZW5zEh8ucGF0d2FyZGVuLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GiAucGF0d2FyZGVuLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJSCgtSZXZva2VUb2tlbhIgLnBhdHdhcmRlbi52MS5SZXZva2VUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5SZXNwb25zZRJSCgtVcGRhdGVUb2tlbhIgLnBhdHdhcmRlbi52MS5VcGRhdGVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuVXBkYXRlVG9rZW5SZXNwb25zZRJSCgtSb3RhdGVUb2tlbhIgLnBhdHdhcmRlbi52MS5Sb3RhdGVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuUm90YXRlVG9rZW5SZXNwb25zZRJVCgxSZXZva2VTZWNyZXQSIS5wYXR3YXJkZW4udjEuUmV2b2tlU2VjcmV0UmVxdWVzdBoiLnBhdHdhcmRlbi52MS5SZXZva2VTZWNyZXRSZXNwb25zZRJVCgxSZXZva2VUb2tlbnMSIS5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5zUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5SZXZva2VUb2tlbnNSZXNwb25zZRJVCgxTdXNwZW5kVG9rZW4SIS5wYXR3YXJkZW4udjEuU3VzcGVuZFRva2VuUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5TdXNwZW5kVG9rZW5SZXNwb25zZRJSCgtSZXN1bWVUb2tlbhIgLnBhdHdhcmRlbi52MS5SZXN1bWVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuUmVzdW1lVG9rZW5SZXNwb25zZRJVCgxBcHByb3ZlVG9rZW4SIS5wYXR3YXJkZW4udjEuQXBwcm92ZVRva2VuUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5BcHByb3ZlVG9rZW5SZXNwb25zZRJMCglEZW55VG9rZW4SHi5wYXR3YXJkZW4udjEuRGVueVRva2VuUmVxdWVzdBofLnBhdHdhcmRlbi52MS5EZW55VG9rZW5SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_patwarden_v1_reason]);
 
 /**
  * A token: the logical credential. Its secret is stored only as a keyed hash and appears in no read message.
@@ -130,6 +130,22 @@ export type Token = Message<"patwarden.v1.Token"> & {
   secrets: Secret[];
 
   /**
+   * Opaque; covers what a caller may write.
+   *
+   * @generated from field: string etag = 17;
+   */
+  etag: string;
+
+  /**
+   * The organization that a user token is bound to. It never changes. It binds subject and policy: the user must be a member at each
+   * Check, and the organization's policy and administrators rule over the token. It does not by itself keep the user's other
+   * resources out; the grant does.
+   *
+   * @generated from field: string organization = 18;
+   */
+  organization: string;
+
+  /**
    * Facts written by a trusted service; Check gives them back when asked.
    *
    * @generated from field: map<string, string> claims = 19;
@@ -144,11 +160,46 @@ export type Token = Message<"patwarden.v1.Token"> & {
   neverExpires: boolean;
 
   /**
-   * What Check would say now, before network and grant: REASON_ALLOWED or a reason of the token.
+   * What Check would say now, before network and grant: REASON_ALLOWED, a reason of the token, or REASON_POLICY.
    *
    * @generated from field: patwarden.v1.Reason usable = 21;
    */
   usable: Reason;
+
+  /**
+   * Fields of the policy that block it, when `usable` is REASON_POLICY.
+   *
+   * @generated from field: repeated string blocked_by = 22;
+   */
+  blockedBy: string[];
+
+  /**
+   * The service that stood between, when a user asked through one: `service:<name>`.
+   *
+   * @generated from field: string created_via = 23;
+   */
+  createdVia: string;
+
+  /**
+   * Whether the token may rotate itself, where policy allows.
+   *
+   * @generated from field: bool self_rotate = 25;
+   */
+  selfRotate: boolean;
+
+  /**
+   * The decision about it. Absent while there is none.
+   *
+   * @generated from field: patwarden.v1.Approval approval = 26;
+   */
+  approval?: Approval | undefined;
+
+  /**
+   * Set while it is suspended.
+   *
+   * @generated from field: patwarden.v1.Suspension suspension = 27;
+   */
+  suspension?: Suspension | undefined;
 };
 
 /**
@@ -179,6 +230,20 @@ export const Token_State = {
   ACTIVE: 1,
 
   /**
+   * Waiting for a third person's word.
+   *
+   * @generated from enum value: STATE_PENDING_APPROVAL = 2;
+   */
+  PENDING_APPROVAL: 2,
+
+  /**
+   * Stopped until it is resumed.
+   *
+   * @generated from enum value: STATE_SUSPENDED = 3;
+   */
+  SUSPENDED: 3,
+
+  /**
    * Past its expire_time.
    *
    * @generated from enum value: STATE_EXPIRED = 4;
@@ -191,6 +256,13 @@ export const Token_State = {
    * @generated from enum value: STATE_REVOKED = 5;
    */
   REVOKED: 5,
+
+  /**
+   * Its approval was denied: ended for good.
+   *
+   * @generated from enum value: STATE_DENIED = 6;
+   */
+  DENIED: 6,
 } as const;
 
 /**
@@ -205,6 +277,76 @@ export type Token_State = (typeof Token_State)[keyof typeof Token_State] | Unkno
  */
 export const Token_StateSchema: GenEnum<Token_State> = /*@__PURE__*/
   enumDesc(file_patwarden_v1_token, 0, 0);
+
+/**
+ * A third person's decision about a token.
+ *
+ * @generated from message patwarden.v1.Approval
+ */
+export type Approval = Message<"patwarden.v1.Approval"> & {
+  /**
+   * `user:<id>` or `service:<name>`.
+   *
+   * @generated from field: string decided_by = 1;
+   */
+  decidedBy: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Up to 500 characters.
+   *
+   * @generated from field: string comment = 3;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message patwarden.v1.Approval.
+ * Use `create(ApprovalSchema)` to create a new message.
+ */
+export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 1);
+
+/**
+ * Why a token is suspended.
+ *
+ * @generated from message patwarden.v1.Suspension
+ */
+export type Suspension = Message<"patwarden.v1.Suspension"> & {
+  /**
+   * `user:<id>` or `service:<name>`.
+   *
+   * @generated from field: string by = 1;
+   */
+  by: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Up to 500 characters.
+   *
+   * @generated from field: string comment = 3;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message patwarden.v1.Suspension.
+ * Use `create(SuspensionSchema)` to create a new message.
+ */
+export const SuspensionSchema: GenMessage<Suspension> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 2);
 
 /**
  * One secret of a token, never the secret itself.
@@ -253,7 +395,7 @@ export type Secret = Message<"patwarden.v1.Secret"> & {
  * Use `create(SecretSchema)` to create a new message.
  */
 export const SecretSchema: GenMessage<Secret> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 1);
+  messageDesc(file_patwarden_v1_token, 3);
 
 /**
  * What a token may do at most. Neither `full` nor rules: the token can only identify itself.
@@ -281,7 +423,7 @@ export type Grant = Message<"patwarden.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 2);
+  messageDesc(file_patwarden_v1_token, 4);
 
 /**
  * Actions times resources. Both lists must have an entry; `*` times `*` is refused: say `full`.
@@ -309,7 +451,7 @@ export type Rule = Message<"patwarden.v1.Rule"> & {
  * Use `create(RuleSchema)` to create a new message.
  */
 export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 3);
+  messageDesc(file_patwarden_v1_token, 5);
 
 /**
  * What is asked of CreateToken.
@@ -398,11 +540,39 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
   metadata: { [key: string]: string };
 
   /**
+   * A UUID of the caller's choice: a repeat within 10 minutes gives the same token and secret. Remembered for a day.
+   *
+   * @generated from field: string request_id = 11;
+   */
+  requestId: string;
+
+  /**
+   * Only say what would be made; nothing is, and there is no secret.
+   *
+   * @generated from field: bool validate_only = 12;
+   */
+  validateOnly: boolean;
+
+  /**
+   * Binds a user token to an organization, of which the user must be a member.
+   *
+   * @generated from field: string organization = 13;
+   */
+  organization: string;
+
+  /**
    * Facts that Check gives back: limits as for metadata.
    *
    * @generated from field: map<string, string> claims = 14;
    */
   claims: { [key: string]: string };
+
+  /**
+   * Whether the token may rotate itself; refused where policy does not allow it.
+   *
+   * @generated from field: bool self_rotate = 15;
+   */
+  selfRotate: boolean;
 };
 
 /**
@@ -410,7 +580,7 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 4);
+  messageDesc(file_patwarden_v1_token, 6);
 
 /**
  * What CreateToken made.
@@ -426,7 +596,7 @@ export type CreateTokenResponse = Message<"patwarden.v1.CreateTokenResponse"> & 
   token?: Token | undefined;
 
   /**
-   * The secret. It is shown here and never again.
+   * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
    *
    * @generated from field: string secret = 2;
    */
@@ -438,7 +608,7 @@ export type CreateTokenResponse = Message<"patwarden.v1.CreateTokenResponse"> & 
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 5);
+  messageDesc(file_patwarden_v1_token, 7);
 
 /**
  * What is asked of GetToken.
@@ -459,7 +629,7 @@ export type GetTokenRequest = Message<"patwarden.v1.GetTokenRequest"> & {
  * Use `create(GetTokenRequestSchema)` to create a new message.
  */
 export const GetTokenRequestSchema: GenMessage<GetTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 6);
+  messageDesc(file_patwarden_v1_token, 8);
 
 /**
  * The token.
@@ -480,7 +650,7 @@ export type GetTokenResponse = Message<"patwarden.v1.GetTokenResponse"> & {
  * Use `create(GetTokenResponseSchema)` to create a new message.
  */
 export const GetTokenResponseSchema: GenMessage<GetTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 7);
+  messageDesc(file_patwarden_v1_token, 9);
 
 /**
  * What is asked of ListTokens. All filters must hold.
@@ -524,6 +694,13 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   createdBy: string;
 
   /**
+   * Only tokens of this organization: its own and those bound to it.
+   *
+   * @generated from field: string organization = 6;
+   */
+  organization: string;
+
+  /**
    * Only tokens that end before this time.
    *
    * @generated from field: google.protobuf.Timestamp expire_before = 7;
@@ -536,7 +713,7 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 8);
+  messageDesc(file_patwarden_v1_token, 10);
 
 /**
  * One page of tokens, newest first.
@@ -564,7 +741,7 @@ export type ListTokensResponse = Message<"patwarden.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 9);
+  messageDesc(file_patwarden_v1_token, 11);
 
 /**
  * What is asked of RevokeToken.
@@ -592,7 +769,7 @@ export type RevokeTokenRequest = Message<"patwarden.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 10);
+  messageDesc(file_patwarden_v1_token, 12);
 
 /**
  * The revoked token.
@@ -613,7 +790,497 @@ export type RevokeTokenResponse = Message<"patwarden.v1.RevokeTokenResponse"> & 
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 11);
+  messageDesc(file_patwarden_v1_token, 13);
+
+/**
+ * What is asked of UpdateToken.
+ *
+ * @generated from message patwarden.v1.UpdateTokenRequest
+ */
+export type UpdateTokenRequest = Message<"patwarden.v1.UpdateTokenRequest"> & {
+  /**
+   * `id`, and the new values of what the mask names. `etag`, when set, must be that of the token as it is.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * Required. Of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires and self_rotate; `*` and
+   * other paths are refused. A named field that is absent is emptied, where it can be.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.UpdateTokenRequest.
+ * Use `create(UpdateTokenRequestSchema)` to create a new message.
+ */
+export const UpdateTokenRequestSchema: GenMessage<UpdateTokenRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 14);
+
+/**
+ * The changed token.
+ *
+ * @generated from message patwarden.v1.UpdateTokenResponse
+ */
+export type UpdateTokenResponse = Message<"patwarden.v1.UpdateTokenResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.UpdateTokenResponse.
+ * Use `create(UpdateTokenResponseSchema)` to create a new message.
+ */
+export const UpdateTokenResponseSchema: GenMessage<UpdateTokenResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 15);
+
+/**
+ * What is asked of RotateToken.
+ *
+ * @generated from message patwarden.v1.RotateTokenRequest
+ */
+export type RotateTokenRequest = Message<"patwarden.v1.RotateTokenRequest"> & {
+  /**
+   * `tok_…`. Required.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How long the old secret goes on, 0 to 7 days. Default 0: it stops at once.
+   *
+   * @generated from field: google.protobuf.Duration grace = 2;
+   */
+  grace?: Duration | undefined;
+
+  /**
+   * When the token ends from now on. Default: unchanged.
+   *
+   * @generated from oneof patwarden.v1.RotateTokenRequest.lifetime
+   */
+  lifetime: {
+    /**
+     * In the future, at most 10 years ahead.
+     *
+     * @generated from field: google.protobuf.Timestamp expire_time = 3;
+     */
+    value: Timestamp;
+    case: "expireTime";
+  } | {
+    /**
+     * From now, 1 second to 10 years.
+     *
+     * @generated from field: google.protobuf.Duration ttl = 5;
+     */
+    value: Duration;
+    case: "ttl";
+  } | {
+    /**
+     * Must be true when set.
+     *
+     * @generated from field: bool never_expires = 6;
+     */
+    value: boolean;
+    case: "neverExpires";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * As in CreateTokenRequest.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message patwarden.v1.RotateTokenRequest.
+ * Use `create(RotateTokenRequestSchema)` to create a new message.
+ */
+export const RotateTokenRequestSchema: GenMessage<RotateTokenRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 16);
+
+/**
+ * The rotated token.
+ *
+ * @generated from message patwarden.v1.RotateTokenResponse
+ */
+export type RotateTokenResponse = Message<"patwarden.v1.RotateTokenResponse"> & {
+  /**
+   * The token, its new secret first.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * The new secret, shown as CreateToken shows one.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message patwarden.v1.RotateTokenResponse.
+ * Use `create(RotateTokenResponseSchema)` to create a new message.
+ */
+export const RotateTokenResponseSchema: GenMessage<RotateTokenResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 17);
+
+/**
+ * What is asked of RevokeSecret.
+ *
+ * @generated from message patwarden.v1.RevokeSecretRequest
+ */
+export type RevokeSecretRequest = Message<"patwarden.v1.RevokeSecretRequest"> & {
+  /**
+   * `tok_…`. Required.
+   *
+   * @generated from field: string token_id = 1;
+   */
+  tokenId: string;
+
+  /**
+   * `sec_…`, not the current one. Required.
+   *
+   * @generated from field: string secret_id = 2;
+   */
+  secretId: string;
+};
+
+/**
+ * Describes the message patwarden.v1.RevokeSecretRequest.
+ * Use `create(RevokeSecretRequestSchema)` to create a new message.
+ */
+export const RevokeSecretRequestSchema: GenMessage<RevokeSecretRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 18);
+
+/**
+ * The token.
+ *
+ * @generated from message patwarden.v1.RevokeSecretResponse
+ */
+export type RevokeSecretResponse = Message<"patwarden.v1.RevokeSecretResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.RevokeSecretResponse.
+ * Use `create(RevokeSecretResponseSchema)` to create a new message.
+ */
+export const RevokeSecretResponseSchema: GenMessage<RevokeSecretResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 19);
+
+/**
+ * What is asked of RevokeTokens.
+ *
+ * @generated from message patwarden.v1.RevokeTokensRequest
+ */
+export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & {
+  /**
+   * Whose tokens. Required.
+   *
+   * @generated from oneof patwarden.v1.RevokeTokensRequest.target
+   */
+  target: {
+    /**
+     * All tokens of this subject.
+     *
+     * @generated from field: string subject = 1;
+     */
+    value: string;
+    case: "subject";
+  } | {
+    /**
+     * All tokens of this organization: its own and those bound to it.
+     *
+     * @generated from field: string organization = 5;
+     */
+    value: string;
+    case: "organization";
+  } | {
+    /**
+     * Every token there is. Must be true; needs `expected_count`.
+     *
+     * @generated from field: bool everything = 6;
+     */
+    value: boolean;
+    case: "everything";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Only tokens created before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp created_before = 2;
+   */
+  createdBefore?: Timestamp | undefined;
+
+  /**
+   * As in RevokeTokenRequest.
+   *
+   * @generated from field: patwarden.v1.RevocationReason reason = 3;
+   */
+  reason: RevocationReason;
+
+  /**
+   * Only count.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+
+  /**
+   * How many tokens the caller means to revoke: another number refuses all. 0: any number, but not for `everything`.
+   *
+   * @generated from field: int32 expected_count = 7;
+   */
+  expectedCount: number;
+};
+
+/**
+ * Describes the message patwarden.v1.RevokeTokensRequest.
+ * Use `create(RevokeTokensRequestSchema)` to create a new message.
+ */
+export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 20);
+
+/**
+ * What RevokeTokens did.
+ *
+ * @generated from message patwarden.v1.RevokeTokensResponse
+ */
+export type RevokeTokensResponse = Message<"patwarden.v1.RevokeTokensResponse"> & {
+  /**
+   * Tokens revoked now, or that would be; those already revoked do not count.
+   *
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message patwarden.v1.RevokeTokensResponse.
+ * Use `create(RevokeTokensResponseSchema)` to create a new message.
+ */
+export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 21);
+
+/**
+ * What is asked of SuspendToken.
+ *
+ * @generated from message patwarden.v1.SuspendTokenRequest
+ */
+export type SuspendTokenRequest = Message<"patwarden.v1.SuspendTokenRequest"> & {
+  /**
+   * `tok_…`. Required.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Up to 500 characters.
+   *
+   * @generated from field: string comment = 2;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message patwarden.v1.SuspendTokenRequest.
+ * Use `create(SuspendTokenRequestSchema)` to create a new message.
+ */
+export const SuspendTokenRequestSchema: GenMessage<SuspendTokenRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 22);
+
+/**
+ * The token.
+ *
+ * @generated from message patwarden.v1.SuspendTokenResponse
+ */
+export type SuspendTokenResponse = Message<"patwarden.v1.SuspendTokenResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.SuspendTokenResponse.
+ * Use `create(SuspendTokenResponseSchema)` to create a new message.
+ */
+export const SuspendTokenResponseSchema: GenMessage<SuspendTokenResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 23);
+
+/**
+ * What is asked of ResumeToken.
+ *
+ * @generated from message patwarden.v1.ResumeTokenRequest
+ */
+export type ResumeTokenRequest = Message<"patwarden.v1.ResumeTokenRequest"> & {
+  /**
+   * `tok_…`. Required.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Up to 500 characters.
+   *
+   * @generated from field: string comment = 2;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message patwarden.v1.ResumeTokenRequest.
+ * Use `create(ResumeTokenRequestSchema)` to create a new message.
+ */
+export const ResumeTokenRequestSchema: GenMessage<ResumeTokenRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 24);
+
+/**
+ * The token.
+ *
+ * @generated from message patwarden.v1.ResumeTokenResponse
+ */
+export type ResumeTokenResponse = Message<"patwarden.v1.ResumeTokenResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.ResumeTokenResponse.
+ * Use `create(ResumeTokenResponseSchema)` to create a new message.
+ */
+export const ResumeTokenResponseSchema: GenMessage<ResumeTokenResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 25);
+
+/**
+ * What is asked of ApproveToken.
+ *
+ * @generated from message patwarden.v1.ApproveTokenRequest
+ */
+export type ApproveTokenRequest = Message<"patwarden.v1.ApproveTokenRequest"> & {
+  /**
+   * `tok_…`. Required.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Up to 500 characters.
+   *
+   * @generated from field: string comment = 2;
+   */
+  comment: string;
+
+  /**
+   * Of the token as the approver saw it. Required: approved is what was seen.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message patwarden.v1.ApproveTokenRequest.
+ * Use `create(ApproveTokenRequestSchema)` to create a new message.
+ */
+export const ApproveTokenRequestSchema: GenMessage<ApproveTokenRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 26);
+
+/**
+ * The token.
+ *
+ * @generated from message patwarden.v1.ApproveTokenResponse
+ */
+export type ApproveTokenResponse = Message<"patwarden.v1.ApproveTokenResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.ApproveTokenResponse.
+ * Use `create(ApproveTokenResponseSchema)` to create a new message.
+ */
+export const ApproveTokenResponseSchema: GenMessage<ApproveTokenResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 27);
+
+/**
+ * What is asked of DenyToken.
+ *
+ * @generated from message patwarden.v1.DenyTokenRequest
+ */
+export type DenyTokenRequest = Message<"patwarden.v1.DenyTokenRequest"> & {
+  /**
+   * `tok_…`. Required.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Up to 500 characters.
+   *
+   * @generated from field: string comment = 2;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message patwarden.v1.DenyTokenRequest.
+ * Use `create(DenyTokenRequestSchema)` to create a new message.
+ */
+export const DenyTokenRequestSchema: GenMessage<DenyTokenRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 28);
+
+/**
+ * The token.
+ *
+ * @generated from message patwarden.v1.DenyTokenResponse
+ */
+export type DenyTokenResponse = Message<"patwarden.v1.DenyTokenResponse"> & {
+  /**
+   * The token.
+   *
+   * @generated from field: patwarden.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.DenyTokenResponse.
+ * Use `create(DenyTokenResponseSchema)` to create a new message.
+ */
+export const DenyTokenResponseSchema: GenMessage<DenyTokenResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 29);
 
 /**
  * Why a token was revoked.
@@ -641,6 +1308,20 @@ export const RevocationReason = {
    * @generated from enum value: REVOCATION_REASON_LEAKED = 2;
    */
   LEAKED: 2,
+
+  /**
+   * Its subject, or the organization that it was bound to, was deleted.
+   *
+   * @generated from enum value: REVOCATION_REASON_SUBJECT_DELETED = 3;
+   */
+  SUBJECT_DELETED: 3,
+
+  /**
+   * A superseded secret was used and the policy says that this ends the token.
+   *
+   * @generated from enum value: REVOCATION_REASON_REUSE_DETECTED = 4;
+   */
+  REUSE_DETECTED: 4,
 
   /**
    * An administrator's decision.
@@ -712,6 +1393,88 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
+   * later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+   *
+   * @generated from rpc patwarden.v1.TokenService.UpdateToken
+   */
+  updateToken: {
+    methodKind: "unary";
+    input: typeof UpdateTokenRequestSchema;
+    output: typeof UpdateTokenResponseSchema;
+  },
+  /**
+   * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
+   * end. Needs `tokens.impersonate`.
+   *
+   * @generated from rpc patwarden.v1.TokenService.RotateToken
+   */
+  rotateToken: {
+    methodKind: "unary";
+    input: typeof RotateTokenRequestSchema;
+    output: typeof RotateTokenResponseSchema;
+  },
+  /**
+   * RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
+   *
+   * @generated from rpc patwarden.v1.TokenService.RevokeSecret
+   */
+  revokeSecret: {
+    methodKind: "unary";
+    input: typeof RevokeSecretRequestSchema;
+    output: typeof RevokeSecretResponseSchema;
+  },
+  /**
+   * RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`.
+   *
+   * @generated from rpc patwarden.v1.TokenService.RevokeTokens
+   */
+  revokeTokens: {
+    methodKind: "unary";
+    input: typeof RevokeTokensRequestSchema;
+    output: typeof RevokeTokensResponseSchema;
+  },
+  /**
+   * SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
+   *
+   * @generated from rpc patwarden.v1.TokenService.SuspendToken
+   */
+  suspendToken: {
+    methodKind: "unary";
+    input: typeof SuspendTokenRequestSchema;
+    output: typeof SuspendTokenResponseSchema;
+  },
+  /**
+   * ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended.
+   *
+   * @generated from rpc patwarden.v1.TokenService.ResumeToken
+   */
+  resumeToken: {
+    methodKind: "unary";
+    input: typeof ResumeTokenRequestSchema;
+    output: typeof ResumeTokenResponseSchema;
+  },
+  /**
+   * ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three.
+   *
+   * @generated from rpc patwarden.v1.TokenService.ApproveToken
+   */
+  approveToken: {
+    methodKind: "unary";
+    input: typeof ApproveTokenRequestSchema;
+    output: typeof ApproveTokenResponseSchema;
+  },
+  /**
+   * DenyToken ends a pending token for good. Needs `tokens.approve`.
+   *
+   * @generated from rpc patwarden.v1.TokenService.DenyToken
+   */
+  denyToken: {
+    methodKind: "unary";
+    input: typeof DenyTokenRequestSchema;
+    output: typeof DenyTokenResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_patwarden_v1_token, 0);

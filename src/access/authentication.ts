@@ -1,0 +1,65 @@
+import type { SubjectName } from "../identifier/identifier.js";
+import { bearerOf } from "./bearer.js";
+import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
+import { hasPermission } from "./rules.js";
+import type { ServiceKeys } from "./service-keys.js";
+
+/** A user, proven by an access token. */
+export interface UserIdentity {
+  readonly subject: SubjectName;
+  readonly admin: boolean;
+}
+
+/** What a call shows of its caller. */
+export interface Credentials {
+  readonly authorization: string | undefined;
+  /** `patwarden-user-authorization`: the user's own access token, passed on by a service. */
+  readonly userAuthorization: string | undefined;
+  /** Address and port of the peer of the connection. */
+  readonly peer: string;
+}
+
+export interface AuthenticationOptions {
+  readonly serviceKeys: ServiceKeys;
+  /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
+  readonly users: { verify(token: string): Promise<UserIdentity | undefined> } | undefined;
+  /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
+  readonly tokens: (secret: string, peer: string) => Promise<TokenCaller | undefined>;
+}
+
+/** Proves who is calling. */
+export interface Authenticator {
+  /** Undefined: no caller; why is nobody's business. Throws when a credential could not be looked at. */
+  authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
+}
+
+/** A service key, a user's access token, or a Patwarden token, told apart by what they are. */
+export function createAuthenticator({ serviceKeys, users, tokens }: AuthenticationOptions): Authenticator {
+  const user = async (token: string, via?: ServiceCaller): Promise<UserCaller | undefined> => {
+    const identity = await users?.verify(token);
+    return identity && { kind: "user", subject: identity.subject, admin: identity.admin, ...(via && { via }) };
+  };
+  return {
+    authenticate({ authorization, userAuthorization, peer }) {
+      const credential = bearerOf(authorization);
+      if (credential === undefined) return undefined;
+      const service = serviceKeys.find(credential);
+      // The hot path: a service key needs no promise.
+      if (service && userAuthorization === undefined) return service;
+      if (!service) return userAuthorization === undefined ? orUser(credential, peer) : undefined;
+      // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
+      const passedOn = bearerOf(userAuthorization);
+      return hasPermission(service, "tokens.behalf") && passedOn !== undefined ? user(passedOn, service) : undefined;
+    },
+  };
+
+  async function orUser(credential: string, peer: string): Promise<Caller | undefined> {
+    return (await tokens(credential, peer)) ?? (await user(credential));
+  }
+}
+
+/** Everybody who can reach the ports, when caller authentication is turned off. */
+const everybody: ServiceCaller = { kind: "service", name: "everybody", permissions: new Set(["admin"]) };
+
+/** For `dangerously_disable_caller_authentication`: every call, with or without a credential, is an administrator's. */
+export const noAuthentication: Authenticator = { authenticate: () => everybody };

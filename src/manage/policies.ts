@@ -1,0 +1,147 @@
+import type { Caller } from "../access/caller.js";
+import { hasPermission } from "../access/rules.js";
+import type { Clock } from "../check/clock.js";
+import { Failure } from "../failure/failure.js";
+import type { SubjectName } from "../identifier/identifier.js";
+import type { AuthorizationModel } from "../openfga/permission-checker.js";
+import type { PolicyStore, StoredPolicyRecord } from "../store/policy-store.js";
+import type { TokenFilter, TokenStore } from "../store/token-store.js";
+import { etagOf } from "../token/etag.js";
+import { blockedBy, type Policy, stricter } from "../token/policy.js";
+import { currentSecret, type TokenId } from "../token/token.js";
+import type { Rights } from "./rights.js";
+
+/** The deployment's for a kind of subject, or an organization's. */
+export type PolicyScope =
+  | { readonly kind: "deployment"; readonly scope: "user" | "organization" }
+  | { readonly kind: "organization"; readonly scope: SubjectName };
+
+export interface PoliciesOptions {
+  readonly policies: PolicyStore;
+  readonly store: Pick<TokenStore, "list">;
+  readonly rights: Rights;
+  readonly clock: Clock;
+  readonly model: () => AuthorizationModel;
+}
+
+export interface PolicyView extends StoredPolicyRecord {
+  /** Empty for a scope that nobody has set. */
+  readonly etag: string;
+}
+
+/** The policy as it was written, and the stricter of it and the deployment's for organizations. */
+export async function getPolicy(
+  { policies, rights }: PoliciesOptions,
+  caller: Caller,
+  scope: PolicyScope,
+): Promise<{ readonly policy: PolicyView; readonly effective: Policy }> {
+  await requireRight(rights, caller, scope);
+  const own = await policies.get(scope.scope);
+  if (scope.kind === "deployment") return { policy: view(own), effective: own.policy };
+  const deployment = await policies.get("organization");
+  return { policy: view(own), effective: stricter(deployment.policy, own.policy) };
+}
+
+export interface UpdatePolicyCommand {
+  readonly scope: PolicyScope;
+  readonly update: Partial<Policy>;
+  readonly etag: string;
+  readonly validateOnly: boolean;
+}
+
+/** Undoes the transaction of a change that was only to be looked at. */
+class Validated extends Error {
+  readonly policy: Policy;
+  constructor(policy: Policy) {
+    super("validated only");
+    this.policy = policy;
+  }
+}
+
+/** Changes a policy, and counts the living tokens that it now blocks as a whole and did not block before. */
+export async function updatePolicy(
+  options: PoliciesOptions,
+  caller: Caller,
+  { scope, update, etag, validateOnly }: UpdatePolicyCommand,
+): Promise<{ readonly policy: PolicyView; readonly blockedTokens: number }> {
+  const { policies, rights, clock, model } = options;
+  await requireRight(rights, caller, scope);
+  const unknown = (update.allowedActions ?? []).findIndex((action) => !model().hasActionAnywhere(action));
+  if (unknown !== -1) {
+    throw new Failure("UNKNOWN_ACTION", {
+      violations: [
+        { field: `policy.allowed_actions[${unknown}]`, description: "is not a relation in the authorization model" },
+      ],
+    });
+  }
+  const before = await policies.get(scope.scope);
+  try {
+    const changed = await policies.change(scope.scope, clock.now(), (current) => {
+      if (etag !== "" && etag !== view(current).etag) throw new Failure("ETAG_MISMATCH");
+      const next = { ...current.policy, ...update };
+      if (validateOnly) throw new Validated(next);
+      return next;
+    });
+    return { policy: view(changed), blockedTokens: await countBlocked(options, scope, before.policy, changed.policy) };
+  } catch (error) {
+    if (!(error instanceof Validated)) throw error;
+    const blockedTokens = await countBlocked(options, scope, before.policy, error.policy);
+    return { policy: { ...view(before), policy: error.policy }, blockedTokens };
+  }
+}
+
+/** Takes all limits of a scope away. */
+export async function deletePolicy(
+  { policies, rights, clock }: PoliciesOptions,
+  caller: Caller,
+  scope: PolicyScope,
+): Promise<void> {
+  await requireRight(rights, caller, scope);
+  await policies.change(scope.scope, clock.now(), () => undefined);
+}
+
+const page = 1000;
+
+/** Walks the living tokens of the scope: the rules are pure functions, and this is asked by people, now and then. */
+async function countBlocked(
+  { store, clock }: PoliciesOptions,
+  scope: PolicyScope,
+  before: Policy,
+  after: Policy,
+): Promise<number> {
+  const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...scopeFilter(scope) };
+  let blocked = 0;
+  let last: TokenId | undefined;
+  for (;;) {
+    const { tokens, more } = await store.list(filter, { size: page, ...(last && { after: last }) }, clock.now());
+    for (const { token } of tokens) {
+      const secret = currentSecret(token);
+      if (secret && blockedBy(after, token, secret).length > 0 && blockedBy(before, token, secret).length === 0)
+        blocked++;
+    }
+    last = tokens.at(-1)?.token.id;
+    if (!more || !last) return blocked;
+  }
+}
+
+function scopeFilter(scope: PolicyScope): TokenFilter {
+  if (scope.kind === "organization") return { organization: scope.scope };
+  return { kind: scope.scope === "user" ? "pat" : "oat" };
+}
+
+/** Deployment policies by permission; an organization's also by what OpenFGA says of its people. */
+async function requireRight(rights: Rights, caller: Caller, scope: PolicyScope): Promise<void> {
+  if (hasPermission(caller, "policies")) return;
+  if (
+    scope.kind === "organization" &&
+    caller.kind === "user" &&
+    (await rights.onOrganization(caller, scope.scope, "policy"))
+  ) {
+    return;
+  }
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "policies" } });
+}
+
+function view(record: StoredPolicyRecord): PolicyView {
+  return { ...record, etag: record.revision === 0 ? "" : etagOf({ id: record.scope, revision: record.revision }) };
+}

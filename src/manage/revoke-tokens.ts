@@ -1,0 +1,70 @@
+import { actorOf, admitsSubject, type Caller, ceilingsOf } from "../access/caller.js";
+import { hasPermission } from "../access/rules.js";
+import type { Clock } from "../check/clock.js";
+import { Failure } from "../failure/failure.js";
+import type { SubjectName } from "../identifier/identifier.js";
+import type { TokenFilter, TokenStore } from "../store/token-store.js";
+import type { RevocationReason, TokenKind } from "../token/token.js";
+import type { Rights } from "./rights.js";
+
+export interface RevokeTokensCommand {
+  readonly target:
+    | { readonly kind: "subject"; readonly subject: SubjectName; readonly tokenKind: TokenKind }
+    | { readonly kind: "organization"; readonly organization: SubjectName }
+    | { readonly kind: "everything" };
+  readonly createdBefore: Date | undefined;
+  readonly reason: RevocationReason;
+  readonly validateOnly: boolean;
+  /** Undefined: any number. */
+  readonly expectedCount: number | undefined;
+}
+
+export interface RevokeTokensOptions {
+  readonly store: Pick<TokenStore, "revokeAll" | "count">;
+  readonly clock: Clock;
+  readonly rights: Rights;
+}
+
+const notRevoked = ["ACTIVE", "PENDING_APPROVAL", "SUSPENDED", "EXPIRED", "DENIED"] as const;
+
+/** Revokes all tokens of a target, or none: how many it was. */
+export async function revokeTokens(
+  { store, clock, rights }: RevokeTokensOptions,
+  caller: Caller,
+  { target, createdBefore, reason, validateOnly, expectedCount }: RevokeTokensCommand,
+): Promise<number> {
+  await requireRight(rights, caller, target);
+  const now = clock.now();
+  const { subjects } = ceilingsOf(caller);
+  const filter: TokenFilter = {
+    states: notRevoked,
+    ...(target.kind === "subject" && { subject: target.subject }),
+    ...(target.kind === "organization" && { organization: target.organization }),
+    ...(subjects && { subjects }),
+    ...(createdBefore && { createdBefore }),
+  };
+  if (validateOnly) return store.count(filter, now);
+  const { count, done } = await store.revokeAll(filter, { by: actorOf(caller), reason, time: now }, expectedCount, now);
+  if (!done) {
+    throw new Failure("POLICY_VIOLATION", {
+      metadata: { field: "expected_count", limit: String(count), scope: "request" },
+    });
+  }
+  return count;
+}
+
+async function requireRight(rights: Rights, caller: Caller, target: RevokeTokensCommand["target"]): Promise<void> {
+  switch (target.kind) {
+    case "subject": {
+      const owner = { subject: target.subject, organization: undefined, kind: target.tokenKind };
+      if (await rights.rankOn(caller, owner, "revoke")) return;
+      break;
+    }
+    case "organization":
+      if (await rights.onOrganization(caller, target.organization, "revoke")) return;
+      break;
+    case "everything":
+      if (hasPermission(caller, "tokens.revoke") && admitsSubject(ceilingsOf(caller), "" as SubjectName)) return;
+  }
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "revoke" } });
+}

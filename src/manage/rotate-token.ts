@@ -1,0 +1,94 @@
+import type { Caller } from "../access/caller.js";
+import { Failure } from "../failure/failure.js";
+import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
+import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
+import { networkAllows } from "../token/network.js";
+import type { PepperRing } from "../token/pepper.js";
+import { usability } from "../token/state.js";
+import type { SecretRecord, TokenId } from "../token/token.js";
+import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
+import { requireCompliance, requireWithinCeilings } from "./compliance.js";
+import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
+import { mintSecret } from "./mint-secret.js";
+import type { Right } from "./rights.js";
+
+export interface RotateTokenCommand {
+  /** How long the old secret goes on, milliseconds. */
+  readonly graceMs: number;
+  /** `default`: the end stays as it is. */
+  readonly lifetime: Lifetime;
+  readonly request: RequestKey | undefined;
+}
+
+export interface RotateTokenOptions extends ChangeTokenOptions, IdempotencyOptions {
+  readonly store: ChangeTokenOptions["store"] & IdempotencyOptions["store"];
+  readonly peppers: PepperRing;
+}
+
+/** Two may live at a time: another rotation ends the older one at once. */
+const liveSecrets = 2;
+
+/** A new secret for the same token. The old one goes on until its grace ends, never past its old end. */
+export async function rotateToken(
+  options: RotateTokenOptions,
+  caller: Caller,
+  id: TokenId,
+  command: RotateTokenCommand,
+): Promise<Issued> {
+  const right: Right = caller.kind === "token" ? "revoke" : "create";
+  // A repeat is told its secret only if it still has the right to it.
+  const { snapshot } = await options.rights.require(options.store, caller, id, right);
+  return once(options, command.request, options.clock.now(), async (requestFor) => {
+    let text = "";
+    const changed = await changeToken(options, caller, id, right, (current, now): TokenChange => {
+      requireRotatable(caller, current, now);
+      const minted = mintSecret(options.peppers, snapshot.token.kind, now);
+      text = minted.text;
+      const expireTime = newExpiry(current, command.lifetime, now);
+      const next = { ...current.token, expireTime };
+      requireCompliance(current, next, minted.secret);
+      requireWithinCeilings(caller, next, now);
+      return {
+        facts: { expireTime },
+        newSecret: minted.secret,
+        retire: retirements(current, command.graceMs, now),
+        ...requestFor(text),
+      };
+    });
+    return { snapshot: changed, secret: text };
+  });
+}
+
+function requireRotatable(caller: Caller, current: TokenSnapshot, now: Date): void {
+  requireNotEnded(current, now);
+  if (caller.kind !== "token") return;
+  // A shop plugin renews its key without a person, and can do no more with it.
+  const { token, subjects, policy } = current;
+  const secret = token.secrets.find(({ id }) => id === caller.secretId);
+  const usable =
+    secret !== undefined &&
+    usability(token, secret, subjects, now) === "ALLOWED" &&
+    [token.allowedCidrs, policy.allowedCidrs ?? []].every((cidrs) => networkAllows(cidrs, caller.address));
+  if (!usable || !token.selfRotate || !policy.allowSelfRotation) {
+    throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "self_rotate" } });
+  }
+}
+
+function newExpiry({ token }: TokenSnapshot, lifetime: Lifetime, now: Date): Date | undefined {
+  if (lifetime.kind === "default") return token.expireTime;
+  const expiry = resolveExpiry({ lifetime, now, defaultLifetimeMs: 0, notBefore: token.notBefore });
+  if (expiry.ok) return expiry.expireTime;
+  throw new Failure("INVALID_FIELD", { violations: [{ field: expiry.field, description: expiry.description }] });
+}
+
+function retirements({ token }: TokenSnapshot, graceMs: number, now: Date): NonNullable<TokenChange["retire"]> {
+  const end = new Date(Math.min(now.getTime() + graceMs, token.expireTime?.getTime() ?? Number.POSITIVE_INFINITY));
+  const alive = ({ retireTime }: SecretRecord): boolean => !retireTime || retireTime > now;
+  return token.secrets
+    .filter(alive)
+    .map((secret, index) => ({ id: secret.id, time: index < liveSecrets - 1 ? earlier(secret.retireTime, end) : now }));
+}
+
+function earlier(a: Date | undefined, b: Date): Date {
+  return a && a < b ? a : b;
+}

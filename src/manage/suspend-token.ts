@@ -1,0 +1,37 @@
+import { actorOf, type Caller } from "../access/caller.js";
+import { Failure } from "../failure/failure.js";
+import type { TokenSnapshot } from "../store/token-store.js";
+import { type Rank, ranks, type TokenId } from "../token/token.js";
+import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
+
+/** Stops a token until it is resumed. A repeat changes nothing, but somebody of a higher rank takes the suspension over. */
+export function suspendToken(
+  options: ChangeTokenOptions,
+  caller: Caller,
+  id: TokenId,
+  comment: string,
+): Promise<TokenSnapshot> {
+  return changeToken(options, caller, id, "revoke", (current, time, rank) => {
+    requireNotEnded(current, time);
+    const { suspension } = current.token;
+    if (suspension && !outranks(rank, suspension.rank)) return undefined;
+    return { facts: { suspension: { by: actorOf(caller), time, comment, rank } } };
+  });
+}
+
+/** Lets a suspended token work again; nobody undoes what somebody of a higher rank did. Repeating it changes nothing. */
+export function resumeToken(options: ChangeTokenOptions, caller: Caller, id: TokenId): Promise<TokenSnapshot> {
+  return changeToken(options, caller, id, "revoke", (current, now, rank) => {
+    requireNotEnded(current, now);
+    const { suspension } = current.token;
+    if (!suspension) return undefined;
+    if (outranks(suspension.rank, rank)) {
+      throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "resume", suspendedBy: suspension.rank } });
+    }
+    return { facts: { suspension: undefined } };
+  });
+}
+
+function outranks(a: Rank, b: Rank): boolean {
+  return ranks.indexOf(a) > ranks.indexOf(b);
+}

@@ -1,0 +1,20 @@
+import type { Policy } from "../token/policy.js";
+
+/** A policy with the count of its changes; 0: nobody has set it. */
+export interface StoredPolicyRecord {
+  readonly scope: string;
+  readonly policy: Policy;
+  readonly revision: number;
+}
+
+/** Policies by scope. */
+export interface PolicyStore {
+  /** One that nobody has set sets no limit. */
+  get(scope: string): Promise<StoredPolicyRecord>;
+  /** `decide` sees the policy under its lock and answers the new one; undefined deletes it. */
+  change(
+    scope: string,
+    now: Date,
+    decide: (current: StoredPolicyRecord) => Policy | undefined,
+  ): Promise<StoredPolicyRecord>;
+}

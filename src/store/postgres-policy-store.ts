@@ -1,0 +1,43 @@
+import { eq } from "drizzle-orm";
+import { noPolicy } from "../token/policy.js";
+import type { Database } from "./database.js";
+import { guarded, transact } from "./errors.js";
+import type { PolicyStore, StoredPolicyRecord } from "./policy-store.js";
+import { readPolicy, storedPolicy } from "./rows.js";
+import { policy } from "./schema.js";
+
+export function createPolicyStore(database: Database): PolicyStore {
+  const { orm } = database;
+  return {
+    async get(scope) {
+      const [row] = await guarded(() => orm.select().from(policy).where(eq(policy.scope, scope)));
+      return stored(scope, row);
+    },
+
+    change: (scope, now, decide) =>
+      transact(database, async (transaction) => {
+        // A row to lock, also for a scope that nobody has set; revision 0 says so.
+        await transaction
+          .insert(policy)
+          .values({ scope, fields: {}, revision: 0, updatedAt: now })
+          .onConflictDoNothing();
+        const [row] = await transaction.select().from(policy).where(eq(policy.scope, scope)).for("update");
+        const current = stored(scope, row);
+        const next = decide(current);
+        if (!next) {
+          await transaction.delete(policy).where(eq(policy.scope, scope));
+          return { scope, policy: noPolicy, revision: 0 };
+        }
+        const revision = current.revision + 1;
+        await transaction
+          .update(policy)
+          .set({ fields: storedPolicy(next), revision, updatedAt: now })
+          .where(eq(policy.scope, scope));
+        return { scope, policy: next, revision };
+      }),
+  };
+}
+
+function stored(scope: string, row: typeof policy.$inferSelect | undefined): StoredPolicyRecord {
+  return { scope, policy: readPolicy(row), revision: row?.revision ?? 0 };
+}

@@ -1,0 +1,61 @@
+import { and, count, eq, isNull, or, sql } from "drizzle-orm";
+import type { SubjectName } from "../identifier/identifier.js";
+import type { Database } from "./database.js";
+import { guarded, transact } from "./errors.js";
+import { subjectFacts } from "./rows.js";
+import { subject, token } from "./schema.js";
+import type { StoredSubject, SubjectStore } from "./subject-store.js";
+import { inState } from "./token-conditions.js";
+
+/** Set when a row is made only to be locked. */
+const never = new Date(0);
+
+export function createSubjectStore(database: Database): SubjectStore {
+  const { orm } = database;
+  const hangsOn = (name: SubjectName) => or(eq(token.subject, name), eq(token.organization, name));
+
+  return {
+    async get(name) {
+      const [row] = await guarded(() => orm.select().from(subject).where(eq(subject.name, name)));
+      return stored(name, row);
+    },
+
+    change: (name, now, decide) =>
+      transact(database, async (transaction) => {
+        await transaction
+          .insert(subject)
+          .values({ name, state: "ACTIVE", generation: 1, updatedAt: never })
+          .onConflictDoNothing();
+        const [row] = await transaction.select().from(subject).where(eq(subject.name, name)).for("update");
+        const current = stored(name, row);
+        const change = decide(current);
+        if (!change) return current;
+        const { state, generation, revocation } = change;
+        await transaction.update(subject).set({ state, generation, updatedAt: now }).where(eq(subject.name, name));
+        if (revocation) {
+          const { time, by, reason } = revocation;
+          await transaction
+            .update(token)
+            .set({ revokedAt: time, revokedBy: by, revocationReason: reason, revision: sql`${token.revision} + 1` })
+            .where(and(hangsOn(name), isNull(token.revokedAt)));
+        }
+        return { name, state, generation, updateTime: now };
+      }),
+
+    async countLiveTokens(name, now) {
+      const living = or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now)));
+      const [row] = await guarded(() =>
+        orm
+          .select({ live: count() })
+          .from(token)
+          .where(and(hangsOn(name), living)),
+      );
+      return row?.live ?? 0;
+    },
+  };
+}
+
+function stored(name: SubjectName, row: typeof subject.$inferSelect | undefined): StoredSubject {
+  const updateTime = row && row.updatedAt.getTime() !== never.getTime() ? row.updatedAt : undefined;
+  return { name, ...subjectFacts(row), updateTime };
+}

@@ -1,0 +1,46 @@
+import { and, eq, gt, isNotNull, isNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import { token } from "./schema.js";
+import type { StoredState, TokenFilter } from "./token-store.js";
+
+/** All that a filter asks for; undefined asks for nothing. */
+export function matching(filter: TokenFilter, now: Date): SQL | undefined {
+  return and(
+    filter.kind && eq(token.kind, filter.kind),
+    filter.subject && eq(token.subject, filter.subject),
+    filter.subjects && or(...filter.subjects.map(subjectMatches), sql`false`),
+    filter.organization && or(eq(token.organization, filter.organization), eq(token.subject, filter.organization)),
+    filter.states && or(...filter.states.map((state) => inState(state, now)), sql`false`),
+    filter.createdBy === undefined ? undefined : eq(token.createdBy, filter.createdBy),
+    filter.createdBefore && lt(token.createdAt, filter.createdBefore),
+    filter.expireBefore && lt(token.expiresAt, filter.expireBefore),
+  );
+}
+
+/** An entry that ends in `:` stands for all subjects of a type, any other for itself: `organization:acme` is not `organization:acme2`. */
+function subjectMatches(entry: string): SQL {
+  // starts_with, not LIKE: identifiers may hold `_`, which LIKE would take as any character.
+  return entry.endsWith(":") ? sql`starts_with(${token.subject}, ${entry})` : eq(token.subject, entry);
+}
+
+const notDenied = or(isNull(token.approval), ne(token.approval, "denied"));
+const decided = or(isNull(token.approval), eq(token.approval, "approved"));
+const notRevoked = isNull(token.revokedAt);
+const notSuspended = isNull(token.suspendedAt);
+
+/** The same order as the pure token/state.ts: the first that holds names the state. */
+export function inState(state: StoredState, now: Date): SQL | undefined {
+  switch (state) {
+    case "REVOKED":
+      return isNotNull(token.revokedAt);
+    case "DENIED":
+      return and(notRevoked, eq(token.approval, "denied"));
+    case "SUSPENDED":
+      return and(notRevoked, notDenied, isNotNull(token.suspendedAt));
+    case "PENDING_APPROVAL":
+      return and(notRevoked, notSuspended, eq(token.approval, "pending"));
+    case "EXPIRED":
+      return and(notRevoked, notSuspended, decided, lte(token.expiresAt, now));
+    case "ACTIVE":
+      return and(notRevoked, notSuspended, decided, or(isNull(token.expiresAt), gt(token.expiresAt, now)));
+  }
+}

@@ -1,0 +1,10 @@
+/** active ⇄ disabled; either → deleted, which revokes every token; deleted → active starts another generation. */
+export type SubjectState = "ACTIVE" | "DISABLED" | "DELETED";
+
+/** What is known of a subject. One that was never mentioned is active, in its first generation. */
+export interface SubjectFacts {
+  readonly state: SubjectState;
+  readonly generation: number;
+}
+
+export const unmentionedSubject: SubjectFacts = { state: "ACTIVE", generation: 1 };

@@ -1,0 +1,59 @@
+import type { SubjectName } from "../../src/identifier/identifier.js";
+import type { ResolvedToken } from "../../src/store/token-store.js";
+import { newSecretId, newTokenId } from "../../src/token/ids.js";
+import { noPolicy } from "../../src/token/policy.js";
+import { unmentionedSubject } from "../../src/token/subject-state.js";
+import type { SecretRecord, TokenRecord } from "../../src/token/token.js";
+
+/** The hour of all facts below. */
+export const testTime = new Date("2026-03-01T12:00:00.123Z");
+
+/** Alice's unlimited token, but for what is said otherwise. */
+export function tokenRecord(over: Partial<TokenRecord> = {}): TokenRecord {
+  return {
+    id: newTokenId(),
+    kind: "pat",
+    subject: "user:alice" as SubjectName,
+    generation: 1,
+    organization: undefined,
+    name: "laptop",
+    description: "",
+    grant: { kind: "full" },
+    allowedCidrs: [],
+    metadata: {},
+    claims: {},
+    createTime: testTime,
+    createdBy: "service:test",
+    createdVia: undefined,
+    notBefore: undefined,
+    expireTime: undefined,
+    selfRotate: false,
+    approval: undefined,
+    suspension: undefined,
+    revocation: undefined,
+    revision: 1,
+    ...over,
+  };
+}
+
+export function secretRecord(over: Partial<SecretRecord> = {}): SecretRecord {
+  return {
+    id: newSecretId(),
+    hint: "pw_pat_...abcd",
+    createTime: testTime,
+    pepperVersion: 1,
+    retireTime: undefined,
+    ...over,
+  };
+}
+
+/** What a Check finds. */
+export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<ResolvedToken> = {}): ResolvedToken {
+  return {
+    token: tokenRecord(over),
+    secret: secretRecord(),
+    subjects: { subject: unmentionedSubject, organization: undefined },
+    policy: noPolicy,
+    ...context,
+  };
+}
