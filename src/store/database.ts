@@ -91,7 +91,7 @@ async function connectWatched(target: SocketTarget, silenceMs: number): Promise<
     return write.apply(socket, args);
   }) as Socket["write"]; // passes everything on as it came
   socket.setTimeout(silenceMs, () => {
-    if (socket.bytesRead === readAtLastWrite) socket.destroy(new Error("the database owes an answer"));
+    if (socket.bytesRead === readAtLastWrite) socket.destroy(timedOut("the database owes an answer"));
   });
   return socket;
 }
@@ -109,9 +109,17 @@ async function connectToFirst({ host, port, path }: SocketTarget): Promise<Socke
   throw failure;
 }
 
+/** With the code by which store/errors.ts knows a lost connection. */
+function timedOut(message: string): Error {
+  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+}
+
 function connected(socket: Socket): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => socket.destroy(new Error("connecting took too long")), connectTimeoutMs);
+    const timer = setTimeout(
+      () => socket.destroy(timedOut("connecting to the database took too long")),
+      connectTimeoutMs,
+    );
     socket.once("connect", () => {
       clearTimeout(timer);
       socket.off("error", reject);

@@ -44,20 +44,19 @@ const connectionEnded = /^(08|57P)/;
 const passing = /^(53|57014|40|25006)/;
 
 function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOME_UNKNOWN"): unknown {
-  if (error instanceof Failure) return error;
+  const failedQuery = error instanceof DrizzleQueryError;
   // Drizzle's own message holds the statement and every parameter.
-  const driverError = error instanceof DrizzleQueryError ? error.cause : error;
+  const driverError = failedQuery ? error.cause : error;
   const code = field(driverError, "code");
-  const cause = new Error(
-    `database error ${code ?? "without code"} ${field(driverError, "constraint_name") ?? field(driverError, "constraint") ?? ""}`.trim(),
-  );
-  if (driverError instanceof Error && driverError.message === "the database owes an answer") {
-    return new Failure(unavailable, { cause: new Error(driverError.message) });
-  }
-  if (code !== undefined && lost.test(code)) return new Failure(unavailable, { cause });
+  // What a change threw to undo itself, and defects of ours.
+  if (error instanceof Failure || (!failedQuery && code === undefined)) return error;
+  const constraint = field(driverError, "constraint_name") ?? field(driverError, "constraint") ?? "";
+  const cause = new Error(`database error ${code ?? "without code"} ${constraint}`.trim());
+  if (code === undefined) return cause;
+  if (lost.test(code)) return new Failure(unavailable, { cause });
   // A server that is being shut down may end a session between its COMMIT and the answer to it.
-  if (code !== undefined && connectionEnded.test(code)) return new Failure(unavailable, { cause });
-  if (code !== undefined && passing.test(code)) return new Failure("DATABASE_UNAVAILABLE", { cause });
+  if (connectionEnded.test(code)) return new Failure(unavailable, { cause });
+  if (passing.test(code)) return new Failure("DATABASE_UNAVAILABLE", { cause });
   return cause;
 }
 

@@ -35,6 +35,8 @@ const example = (file: string): string =>
 export interface MainJobSettings {
   /** Laid over the server's configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Beside the kit's own. */
+  readonly callers?: readonly object[];
   /** Where the server finds its parts, when something stands between. */
   readonly settings?: (real: {
     readonly databaseUrl: string;
@@ -42,7 +44,7 @@ export interface MainJobSettings {
   }) => Promise<{ readonly databaseUrl: string; readonly openfgaAddress: string }>;
 }
 
-export async function startMainJob({ config = {}, settings }: MainJobSettings = {}): Promise<MainJob> {
+export async function startMainJob({ config = {}, callers = [], settings }: MainJobSettings = {}): Promise<MainJob> {
   const database = await createTestDatabase();
   const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
   const seen = (await settings?.({ databaseUrl: database.url, openfga })) ?? {
@@ -58,6 +60,7 @@ export async function startMainJob({ config = {}, settings }: MainJobSettings = 
       modelId: openfga.modelId,
     },
     config,
+    callers,
   });
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
   const [port] = server.ports;

@@ -75,6 +75,8 @@ export interface ServerSettings {
   };
   /** Merged over the configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Callers beside the kit's own, as in the configuration. */
+  readonly callers?: readonly object[];
 }
 
 export interface Server extends Started {
@@ -127,6 +129,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
         max_lifetime: "1d",
         max_grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
       },
+      ...(settings.callers ?? []),
     ],
     drain_delay: "0s",
     ...settings.config,

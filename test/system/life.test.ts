@@ -1,0 +1,599 @@
+import { randomUUID } from "node:crypto";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { Subject_State, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
+import { RevocationReason, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import type { CallSettings, Port } from "../kit/ports.js";
+import { hashOf, newKey } from "../kit/server.js";
+
+const { check, introspect } = AuthorizationService.method;
+const tokens = TokenService.method;
+const subjects = SubjectService.method;
+const policies = PolicyService.method;
+
+const keys = { maker: newKey(), approver: newKey() };
+let job: MainJob;
+beforeAll(async () => {
+  job = await startMainJob({
+    callers: [
+      {
+        name: "maker",
+        key_sha256: [hashOf(keys.maker)],
+        permissions: ["tokens.impersonate", "tokens.read", "tokens.approve"],
+      },
+      { name: "approver", key_sha256: [hashOf(keys.approver)], permissions: ["tokens.approve", "tokens.read"] },
+    ],
+  });
+});
+afterAll(() => job.stop());
+
+const viewDocuments = { rules: [{ actions: ["viewer"], resources: ["document:*"] }] };
+const day = 86_400n;
+
+describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
+  const port = (): Port => {
+    const found = job.server.ports.find((candidate) => candidate.name === name);
+    if (!found) throw new Error(`no ${name} port`);
+    return found;
+  };
+  /** The answer, which must be one. */
+  const ask = async <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    settings?: CallSettings,
+  ): Promise<MessageShape<O>> => {
+    const reply = await port().call(method, request, settings);
+    if (!reply.ok) throw new Error(`${method.name}: ${reply.code} ${reply.reason} ${reply.descriptions.join()}`);
+    return reply.value;
+  };
+  const refusal = async <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    settings?: CallSettings,
+  ) => {
+    const reply = await port().call(method, request, settings);
+    if (reply.ok) throw new Error(`${method.name} was not refused`);
+    return { code: reply.code, reason: reply.reason, metadata: reply.metadata };
+  };
+  const make = (over: MessageInitShape<typeof tokens.createToken.input> = {}, settings?: CallSettings) =>
+    ask(
+      tokens.createToken,
+      // Both are init shapes of the same message.
+      { subject: "user:alice", name: "n", grant: { full: true }, ...over } as typeof over,
+      settings,
+    ).then(({ token, secret }): IssuedToken => {
+      if (!token) throw new Error("no token");
+      return { token, secret };
+    });
+  const reasonOf = async (token: string, resource = "document:roadmap", action = "viewer") =>
+    (await ask(check, { token, resource, action })).reason;
+  /** Names of the subjects of one test, so that tests do not meet. */
+  const fresh = (kind: "user" | "organization" = "user") => `${kind}:${randomUUID()}`;
+
+  describe("rotation", () => {
+    it("RO-2 without grace denies the old secret at once; the token stays the same", async () => {
+      const { token, secret } = await make();
+      const rotated = await ask(tokens.rotateToken, { id: token.id });
+      expect(rotated.token).toMatchObject({ id: token.id, grant: token.grant, expireTime: token.expireTime });
+      expect(rotated.secret).not.toBe(secret);
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_SUPERSEDED);
+      expect(await reasonOf(rotated.secret)).toBe(Reason.ALLOWED);
+      expect(rotated.token?.secrets.map(({ current }) => current)).toEqual([true, false]);
+    });
+
+    it("RO-3 with grace lets both work, never past the old end; RevokeSecret ends it early", async () => {
+      const { token, secret } = await make({ lifetime: { case: "ttl", value: { seconds: 3600n } } });
+      const rotated = await ask(tokens.rotateToken, { id: token.id, grace: { seconds: 7n * day } });
+      expect([await reasonOf(secret), await reasonOf(rotated.secret)]).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      const [current, old] = rotated.token?.secrets ?? [];
+      expect(old?.expireTime).toEqual(token.expireTime);
+      expect(await refusal(tokens.revokeSecret, { tokenId: token.id, secretId: current?.id ?? "" })).toMatchObject({
+        reason: "STATE_CONFLICT",
+      });
+      for (let round = 0; round < 2; round++) {
+        await ask(tokens.revokeSecret, { tokenId: token.id, secretId: old?.id ?? "" });
+        expect([await reasonOf(secret), await reasonOf(rotated.secret)]).toEqual([
+          Reason.TOKEN_SUPERSEDED,
+          Reason.ALLOWED,
+        ]);
+      }
+    });
+
+    it("keeps at most two living secrets: a second rotation ends the oldest", async () => {
+      const { token, secret } = await make();
+      const grace = { seconds: day };
+      const second = (await ask(tokens.rotateToken, { id: token.id, grace })).secret;
+      const third = (await ask(tokens.rotateToken, { id: token.id, grace })).secret;
+      expect(await Promise.all([secret, second, third].map((text) => reasonOf(text)))).toEqual([
+        Reason.TOKEN_SUPERSEDED,
+        Reason.ALLOWED,
+        Reason.ALLOWED,
+      ]);
+    });
+
+    it("takes a new end, refuses odd ones, and does not bring back what has ended", async () => {
+      const { token } = await make();
+      const endless = await ask(tokens.rotateToken, { id: token.id, lifetime: { case: "neverExpires", value: true } });
+      expect(endless.token).toMatchObject({ neverExpires: true });
+      for (const request of [
+        { grace: { seconds: -1n } },
+        { grace: { seconds: 7n * day + 1n } },
+        { lifetime: { case: "neverExpires", value: false } },
+        { lifetime: { case: "ttl", value: { seconds: 0n } } },
+        { requestId: "x" },
+      ] as const) {
+        expect(await refusal(tokens.rotateToken, { id: token.id, ...request })).toMatchObject({
+          reason: "INVALID_FIELD",
+        });
+      }
+      await ask(tokens.revokeToken, { id: token.id });
+      expect(await refusal(tokens.rotateToken, { id: token.id })).toMatchObject({
+        reason: "STATE_CONFLICT",
+        metadata: { state: "REVOKED" },
+      });
+    });
+  });
+
+  describe("request_id", () => {
+    it("gives a repeat the same token and secret, and refuses another request under it", async () => {
+      const requestId = randomUUID();
+      const request = { subject: fresh(), metadata: { a: "1", b: "2" }, requestId };
+      const first = await make(request);
+      const again = await make({ ...request, metadata: { b: "2", a: "1" } });
+      expect([again.token.id, again.secret]).toEqual([first.token.id, first.secret]);
+      expect(await refusal(tokens.createToken, { ...request, name: "other" })).toEqual({
+        code: "ALREADY_EXISTS",
+        reason: "REQUEST_ID_REUSED",
+        metadata: { tokenId: first.token.id },
+      });
+      // Another caller's id is another one.
+      expect((await make(request, { key: keys.maker })).token.id).not.toBe(first.token.id);
+    });
+
+    it("makes one token of many at the same time, and one rotation", async () => {
+      const requestId = randomUUID();
+      const request = { subject: fresh(), requestId };
+      const made = await Promise.all(Array.from({ length: 8 }, () => make(request)));
+      expect(new Set(made.map(({ token, secret }) => `${token.id} ${secret}`)).size).toBe(1);
+      const id = made[0]?.token.id ?? "";
+      const rotation = { id, requestId: randomUUID() };
+      const rotated = await Promise.all(Array.from({ length: 8 }, () => ask(tokens.rotateToken, rotation)));
+      expect(new Set(rotated.map(({ secret }) => secret)).size).toBe(1);
+      expect((await ask(tokens.getToken, { id })).token?.secrets).toHaveLength(2);
+    });
+  });
+
+  describe("update", () => {
+    const update = (token: object, paths: string[], settings?: CallSettings) =>
+      ask(tokens.updateToken, { token, updateMask: { paths } }, settings);
+
+    it("changes what the mask names and nothing else, under a fresh etag", async () => {
+      const { token } = await make({ metadata: { note: "kept" } });
+      const renamed = await update({ id: token.id, etag: token.etag, name: "renamed", metadata: {} }, ["name"]);
+      expect(renamed.token).toMatchObject({ name: "renamed", metadata: { note: "kept" } });
+      expect(renamed.token?.etag).not.toBe(token.etag);
+      expect(
+        await refusal(tokens.updateToken, {
+          token: { id: token.id, etag: token.etag, name: "late" },
+          updateMask: { paths: ["name"] },
+        }),
+      ).toMatchObject({ code: "ABORTED", reason: "ETAG_MISMATCH" });
+      expect((await ask(tokens.getToken, { id: token.id })).token?.name).toBe("renamed");
+    });
+
+    it("narrows at once: grant, networks, end", async () => {
+      const { token, secret } = await make();
+      await update({ id: token.id, grant: { rules: [{ actions: ["editor"], resources: ["document:other"] }] } }, [
+        "grant",
+      ]);
+      expect(await reasonOf(secret)).toBe(Reason.NOT_GRANTED);
+      await update({ id: token.id, grant: { full: true }, allowedCidrs: ["192.0.2.0/24"] }, ["grant", "allowed_cidrs"]);
+      expect(await reasonOf(secret)).toBe(Reason.NETWORK_NOT_ALLOWED);
+      await update({ id: token.id, allowedCidrs: [] }, ["allowed_cidrs"]);
+      expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+      const soon = { seconds: BigInt(Math.floor(Date.now() / 1000)) - 1n };
+      await update({ id: token.id, expireTime: soon }, ["expire_time"]);
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_EXPIRED);
+    });
+
+    it("refuses `*`, unknown and immutable paths, an empty mask, and bad values", async () => {
+      const { token } = await make();
+      for (const [paths, over] of [
+        [[], {}],
+        [["*"], {}],
+        [["subject"], { subject: "user:bob" }],
+        [["organization"], {}],
+        [["state"], {}],
+        [["name"], { name: " " }],
+        [["expire_time"], {}],
+        [["never_expires"], {}],
+        [["grant"], { grant: { full: true, ...viewDocuments } }],
+        [["__proto__"], {}],
+      ] as const) {
+        const request = { token: { id: token.id, ...over }, updateMask: { paths: [...paths] } };
+        // JSON cannot even write some of these paths.
+        const { code } = await refusal(
+          tokens.updateToken,
+          request as MessageInitShape<typeof tokens.updateToken.input>,
+        ).catch(() => ({ code: "INVALID_ARGUMENT" }));
+        expect(code, JSON.stringify(paths)).toBe("INVALID_ARGUMENT");
+      }
+      expect((await ask(tokens.getToken, { id: token.id })).token).toEqual(token);
+    });
+  });
+
+  describe("suspension", () => {
+    it("stops a token and lets it go on; repeating either changes nothing; revoked is for good", async () => {
+      const { token, secret } = await make();
+      for (let round = 0; round < 2; round++) {
+        const suspended = await ask(tokens.suspendToken, { id: token.id, comment: "lost laptop" });
+        expect(suspended.token).toMatchObject({
+          state: Token_State.SUSPENDED,
+          usable: Reason.TOKEN_SUSPENDED,
+          suspension: { by: "service:admin", comment: "lost laptop" },
+        });
+        expect(await reasonOf(secret)).toBe(Reason.TOKEN_SUSPENDED);
+      }
+      for (let round = 0; round < 2; round++) {
+        await ask(tokens.resumeToken, { id: token.id });
+        expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+      }
+      await ask(tokens.suspendToken, { id: token.id });
+      await ask(tokens.revokeToken, { id: token.id });
+      expect(await refusal(tokens.resumeToken, { id: token.id })).toMatchObject({ reason: "STATE_CONFLICT" });
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+    });
+  });
+
+  describe("bulk revocation", () => {
+    it("LI-4 ends all of a subject, or those made before a time, after telling the number", async () => {
+      const subject = fresh();
+      const first = await make({ subject });
+      const cut = first.token.createTime;
+      const second = await make({ subject });
+      const other = await make();
+      const target = { case: "subject", value: subject } as const;
+      expect(await ask(tokens.revokeTokens, { target, validateOnly: true })).toMatchObject({ count: 2 });
+      const before = { target, createdBefore: { seconds: (cut?.seconds ?? 0n) - 1n } };
+      expect(await ask(tokens.revokeTokens, before)).toMatchObject({ count: 0 });
+      expect(await refusal(tokens.revokeTokens, { target, expectedCount: 1 })).toMatchObject({
+        reason: "POLICY_VIOLATION",
+        metadata: { field: "expected_count", limit: "2" },
+      });
+      expect((await ask(tokens.getToken, { id: first.token.id })).token?.state).toBe(Token_State.ACTIVE);
+      expect(await ask(tokens.revokeTokens, { target, reason: RevocationReason.LEAKED })).toMatchObject({ count: 2 });
+      expect(await ask(tokens.revokeTokens, { target })).toMatchObject({ count: 0 });
+      expect([await reasonOf(first.secret), await reasonOf(second.secret), await reasonOf(other.secret)]).toEqual([
+        Reason.TOKEN_REVOKED,
+        Reason.TOKEN_REVOKED,
+        Reason.ALLOWED,
+      ]);
+      expect(await refusal(tokens.revokeTokens, {})).toMatchObject({ reason: "INVALID_FIELD" });
+      expect(await refusal(tokens.revokeTokens, { target: { case: "everything", value: true } })).toMatchObject({
+        reason: "INVALID_FIELD",
+      });
+    });
+  });
+
+  describe("subjects", () => {
+    it("OW-3 disabling refuses the tokens and keeps them; OW-1 deleting ends them for good, also through another life", async () => {
+      const subject = fresh();
+      const { token, secret } = await make({ subject });
+      expect((await ask(subjects.getSubject, { subject })).subject).toMatchObject({
+        state: Subject_State.ACTIVE,
+        liveTokens: 1,
+        generation: 1,
+      });
+      for (let round = 0; round < 2; round++) await ask(subjects.disableSubject, { subject });
+      expect(await reasonOf(secret)).toBe(Reason.SUBJECT_DISABLED);
+      expect((await ask(tokens.getToken, { id: token.id })).token).toMatchObject({
+        state: Token_State.ACTIVE,
+        usable: Reason.SUBJECT_DISABLED,
+      });
+      for (let round = 0; round < 2; round++) await ask(subjects.enableSubject, { subject });
+      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+
+      for (let round = 0; round < 2; round++) {
+        expect((await ask(subjects.deleteSubject, { subject })).subject).toMatchObject({
+          state: Subject_State.DELETED,
+          liveTokens: 0,
+        });
+      }
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+      expect((await ask(tokens.getToken, { id: token.id })).token?.revocationReason).toBe(
+        RevocationReason.SUBJECT_DELETED,
+      );
+      expect(await refusal(tokens.createToken, { subject, name: "n" })).toEqual({
+        code: "FAILED_PRECONDITION",
+        reason: "SUBJECT_STATE",
+        metadata: { state: "DELETED" },
+      });
+      expect(await refusal(subjects.disableSubject, { subject })).toMatchObject({ reason: "SUBJECT_STATE" });
+      expect((await ask(subjects.enableSubject, { subject })).subject).toMatchObject({
+        state: Subject_State.ACTIVE,
+        generation: 2,
+      });
+      // RV-18: restoring never revives credentials.
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+      expect(await reasonOf((await make({ subject })).secret)).toBe(Reason.NOT_PERMITTED);
+    });
+
+    it("RV-3 deleting an organization ends its own tokens and those bound to it", async () => {
+      const organization = fresh("organization");
+      const own = await Promise.all([1, 2, 3].map(() => make({ subject: organization })));
+      await ask(subjects.deleteSubject, { subject: organization });
+      for (const { secret } of own) expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+    });
+  });
+
+  describe("a user token of an organization", () => {
+    const bound = () => make({ organization: "organization:acme" });
+
+    it("OW-5 works while its user is a member, and says which organization it is", async () => {
+      const { token, secret } = await bound();
+      expect(token.organization).toBe("organization:acme");
+      expect(await ask(check, { token: secret, resource: "document:roadmap", action: "viewer" })).toMatchObject({
+        allowed: true,
+        organization: "organization:acme",
+      });
+      const membership = { user: "user:alice", relation: "member", object: "organization:acme" };
+      await job.openfga.admin.deleteTuples(job.openfga.storeId, [membership]);
+      try {
+        expect(await reasonOf(secret)).toBe(Reason.NOT_A_MEMBER);
+        expect(
+          await refusal(tokens.createToken, { subject: "user:alice", name: "n", organization: "organization:acme" }),
+        ).toMatchObject({ reason: "SUBJECT_STATE", metadata: { state: "NOT_A_MEMBER" } });
+      } finally {
+        await job.openfga.admin.writeTuples(job.openfga.storeId, [membership]);
+      }
+      expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+      expect(
+        (await ask(tokens.listTokens, { organization: "organization:acme" })).tokens.map(({ id }) => id),
+      ).toContain(token.id);
+    });
+
+    it("stops when the organization is disabled; only users' tokens are bound, and only to organizations", async () => {
+      const { secret } = await bound();
+      await ask(subjects.disableSubject, { subject: "organization:acme" });
+      try {
+        expect(await reasonOf(secret)).toBe(Reason.SUBJECT_DISABLED);
+      } finally {
+        await ask(subjects.enableSubject, { subject: "organization:acme" });
+      }
+      for (const request of [
+        { subject: "organization:acme", organization: "organization:acme" },
+        { subject: "user:alice", organization: "user:bob" },
+        { subject: "user:alice", organization: "acme" },
+      ]) {
+        expect(await refusal(tokens.createToken, { name: "n", ...request })).toMatchObject({ reason: "INVALID_FIELD" });
+      }
+    });
+  });
+
+  describe("policies", () => {
+    const set = (scope: string, policy: object, paths: string[], more: object = {}) =>
+      ask(policies.updatePolicy, { policy: { scope, ...policy }, updateMask: { paths }, ...more });
+
+    it("of an organization block its older tokens at use, refuse new ones, and let go when relaxed", async () => {
+      const scope = fresh("organization");
+      const { token, secret } = await make({ subject: scope, lifetime: { case: "neverExpires", value: true } });
+      const stricter = { requireExpiry: true };
+      expect(await set(scope, stricter, ["require_expiry"], { validateOnly: true })).toMatchObject({
+        blockedTokens: 1,
+      });
+      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+      expect(await set(scope, stricter, ["require_expiry"])).toMatchObject({ blockedTokens: 1 });
+      expect(await reasonOf(secret)).toBe(Reason.POLICY);
+      expect((await ask(tokens.getToken, { id: token.id })).token).toMatchObject({
+        state: Token_State.ACTIVE,
+        usable: Reason.POLICY,
+        blockedBy: ["require_expiry"],
+      });
+      expect(
+        await refusal(tokens.createToken, {
+          subject: scope,
+          name: "n",
+          lifetime: { case: "neverExpires", value: true },
+        }),
+      ).toEqual({
+        code: "FAILED_PRECONDITION",
+        reason: "POLICY_VIOLATION",
+        metadata: { field: "never_expires", limit: "require_expiry", scope },
+      });
+      await ask(policies.deletePolicy, { scope });
+      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+    });
+
+    it("EX-5 cap lifetimes on every path: create, rotate, update", async () => {
+      const scope = fresh("organization");
+      await set(scope, { maxLifetime: { seconds: day }, defaultLifetime: { seconds: 3600n } }, [
+        "max_lifetime",
+        "default_lifetime",
+      ]);
+      const { token } = await make({ subject: scope });
+      expect((token.expireTime?.seconds ?? 0n) - (token.createTime?.seconds ?? 0n)).toBe(3600n);
+      const violation = { reason: "POLICY_VIOLATION", metadata: { limit: "max_lifetime", scope } };
+      const long = { case: "ttl", value: { seconds: day + 1n } } as const;
+      expect(await refusal(tokens.createToken, { subject: scope, name: "n", lifetime: long })).toMatchObject(violation);
+      expect(await refusal(tokens.rotateToken, { id: token.id, lifetime: long })).toMatchObject(violation);
+      const expireTime = { seconds: (token.createTime?.seconds ?? 0n) + 2n * day };
+      expect(
+        await refusal(tokens.updateToken, {
+          token: { id: token.id, expireTime },
+          updateMask: { paths: ["expire_time"] },
+        }),
+      ).toMatchObject(violation);
+    });
+
+    it("show what is in effect, take etags, and refuse odd scopes, masks and values", async () => {
+      const scope = fresh("organization");
+      const first = await set(scope, { allowedActions: ["viewer"] }, ["allowed_actions"]);
+      expect((await ask(policies.getPolicy, { scope })).effective).toMatchObject({ allowedActions: ["viewer"] });
+      await set(scope, { etag: first.policy?.etag ?? "", forbidFull: true }, ["forbid_full"]);
+      const stale = {
+        policy: { scope, etag: first.policy?.etag ?? "", forbidFull: false },
+        updateMask: { paths: ["forbid_full"] },
+      };
+      expect(await refusal(policies.updatePolicy, stale)).toMatchObject({ reason: "ETAG_MISMATCH" });
+      for (const [policy, paths] of [
+        [{ scope: "document:1" }, ["forbid_full"]],
+        [{ scope: "" }, ["forbid_full"]],
+        [{ scope }, []],
+        [{ scope }, ["scope"]],
+        [{ scope, maxLifetime: { seconds: -1n } }, ["max_lifetime"]],
+        [{ scope, allowedCidrs: ["x"] }, ["allowed_cidrs"]],
+        [{ scope, requireOrganization: true }, ["require_organization"]],
+      ] as const) {
+        const request = { policy, updateMask: { paths: [...paths] } };
+        expect(
+          await refusal(policies.updatePolicy, request as MessageInitShape<typeof policies.updatePolicy.input>),
+        ).toMatchObject({ reason: "INVALID_FIELD" });
+      }
+      expect(
+        await refusal(policies.updatePolicy, {
+          policy: { scope, allowedActions: ["publish"] },
+          updateMask: { paths: ["allowed_actions"] },
+        }),
+      ).toMatchObject({ reason: "UNKNOWN_ACTION" });
+    });
+  });
+
+  describe("approval", () => {
+    it("takes three: maker, subject and approver; what was approved is what was seen; widening asks again", async () => {
+      const scope = fresh("organization");
+      await ask(policies.updatePolicy, {
+        policy: { scope, requireApproval: true },
+        updateMask: { paths: ["require_approval"] },
+      });
+      const { token, secret } = await make({ subject: scope, grant: viewDocuments }, { key: keys.maker });
+      expect(token).toMatchObject({ state: Token_State.PENDING_APPROVAL, usable: Reason.TOKEN_PENDING_APPROVAL });
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+      // It may look at itself.
+      expect(await ask(introspect, {}, { key: secret })).toMatchObject({ reason: Reason.TOKEN_PENDING_APPROVAL });
+
+      const approve = { id: token.id, etag: token.etag, comment: "fine" };
+      expect(await refusal(tokens.approveToken, approve, { key: keys.maker })).toMatchObject({
+        reason: "CALLER_FORBIDDEN",
+      });
+      expect(await refusal(tokens.approveToken, { ...approve, etag: "" }, { key: keys.approver })).toMatchObject({
+        reason: "INVALID_FIELD",
+      });
+      expect(await refusal(tokens.approveToken, { ...approve, etag: "stale" }, { key: keys.approver })).toMatchObject({
+        reason: "ETAG_MISMATCH",
+      });
+      for (let round = 0; round < 2; round++) {
+        expect((await ask(tokens.approveToken, approve, { key: keys.approver })).token).toMatchObject({
+          state: Token_State.ACTIVE,
+          approval: { decidedBy: "service:approver", comment: "fine" },
+        });
+      }
+      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+
+      const change = (over: object, paths: string[]) =>
+        ask(tokens.updateToken, { token: { id: token.id, ...over }, updateMask: { paths } });
+      expect(
+        (await change({ grant: { rules: [{ actions: ["viewer"], resources: ["document:1"] }] } }, ["grant"])).token
+          ?.state,
+      ).toBe(Token_State.ACTIVE);
+      expect((await change({ grant: viewDocuments }, ["grant"])).token?.state).toBe(Token_State.PENDING_APPROVAL);
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+    });
+
+    it("can be denied, for good", async () => {
+      const scope = fresh("organization");
+      await ask(policies.updatePolicy, {
+        policy: { scope, requireApproval: true },
+        updateMask: { paths: ["require_approval"] },
+      });
+      const { token, secret } = await make({ subject: scope }, { key: keys.maker });
+      for (let round = 0; round < 2; round++) {
+        const denied = await ask(tokens.denyToken, { id: token.id, comment: "too wide" }, { key: keys.approver });
+        expect(denied.token).toMatchObject({ state: Token_State.DENIED, approval: { comment: "too wide" } });
+      }
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+      const approve = { id: token.id, etag: token.etag };
+      expect(await refusal(tokens.approveToken, approve, { key: keys.approver })).toMatchObject({
+        reason: "STATE_CONFLICT",
+      });
+      const plain = await make();
+      expect(await refusal(tokens.denyToken, { id: plain.token.id }, { key: keys.approver })).toMatchObject({
+        reason: "STATE_CONFLICT",
+      });
+    });
+  });
+
+  describe("a token as caller", () => {
+    it("SC-2 SC-5 SC-6 manages nothing, sees and ends itself, and no other", async () => {
+      const { token, secret } = await make({ grant: { full: true } });
+      const other = await make();
+      const key = secret;
+      for (const [method, request] of [
+        [tokens.createToken, { subject: "user:alice", name: "child" }],
+        [tokens.getToken, { id: token.id }],
+        [tokens.listTokens, {}],
+        [tokens.updateToken, { token: { id: token.id, name: "x" }, updateMask: { paths: ["name"] } }],
+        [tokens.suspendToken, { id: token.id }],
+        [tokens.resumeToken, { id: token.id }],
+        [tokens.approveToken, { id: token.id, etag: token.etag }],
+        [check, { token: secret, resource: "document:1", action: "viewer" }],
+        [subjects.deleteSubject, { subject: "user:alice" }],
+        [policies.deletePolicy, { scope: "user" }],
+        [introspect, { token: other.secret }],
+        [tokens.rotateToken, {}],
+      ] as const) {
+        const call = method as unknown as DescMethodUnary<DescMessage, DescMessage>;
+        expect(await refusal(call, request as MessageInitShape<DescMessage>, { key }), method.name).toMatchObject({
+          reason: "CALLER_FORBIDDEN",
+        });
+      }
+      expect(await refusal(tokens.revokeToken, { id: other.token.id }, { key })).toMatchObject({ reason: "NOT_FOUND" });
+      expect(await ask(introspect, {}, { key })).toMatchObject({ active: true, token: { id: token.id } });
+      expect((await ask(tokens.revokeToken, {}, { key })).token?.state).toBe(Token_State.REVOKED);
+      expect(await refusal(introspect, {}, { key })).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
+    });
+
+    it("rotates itself where it was made for it and the policy allows it", async () => {
+      const scope = fresh("organization");
+      expect(await refusal(tokens.createToken, { subject: scope, name: "n", selfRotate: true })).toMatchObject({
+        reason: "POLICY_VIOLATION",
+        metadata: { limit: "allow_self_rotation" },
+      });
+      const allow = (allowSelfRotation: boolean) =>
+        Promise.all(
+          ["organization", scope].map((one) =>
+            ask(policies.updatePolicy, {
+              policy: { scope: one, allowSelfRotation },
+              updateMask: { paths: ["allow_self_rotation"] },
+            }),
+          ),
+        );
+      await allow(true);
+      try {
+        const { secret } = await make({ subject: scope, selfRotate: true });
+        const rotated = await ask(tokens.rotateToken, { grace: { seconds: 60n } }, { key: secret });
+        expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
+        const plain = await make({ subject: scope });
+        expect(await refusal(tokens.rotateToken, {}, { key: plain.secret })).toMatchObject({
+          reason: "CALLER_FORBIDDEN",
+        });
+        await ask(tokens.suspendToken, { id: rotated.token?.id ?? "" });
+        expect(await refusal(tokens.rotateToken, {}, { key: rotated.secret })).toMatchObject({
+          reason: "CALLER_FORBIDDEN",
+        });
+      } finally {
+        await ask(policies.deletePolicy, { scope: "organization" });
+      }
+    });
+  });
+
+  it("validate_only says what would be made and makes nothing", async () => {
+    const before = await job.countTokens();
+    const drafted = await ask(tokens.createToken, { subject: "user:alice", name: "n", validateOnly: true });
+    expect(drafted).toMatchObject({ secret: "", token: { subject: "user:alice", usable: Reason.ALLOWED } });
+    expect(await job.countTokens()).toBe(before);
+  });
+});
