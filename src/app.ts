@@ -15,6 +15,7 @@ import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
+import { ReuseDetector } from "./manage/reuse.js";
 import { Rights } from "./manage/rights.js";
 import { tokenCaller } from "./manage/token-caller.js";
 import { verifyPeppers } from "./manage/verify-peppers.js";
@@ -112,6 +113,13 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       openfga.noticed(outcome);
     },
   });
+  const reuse = new ReuseDetector({
+    store,
+    clock,
+    onReuse: ({ token, secret }) =>
+      log.warn({ token: token.id, secret: secret.id, subject: token.subject }, "a superseded secret was used"),
+    onFailure: (error) => log.error({ error }, "a token whose superseded secret was used could not be revoked"),
+  });
   const rights = new Rights({ permissions, relations: config.relations });
   const authorizer = new Authorizer({
     tokens,
@@ -119,6 +127,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     clock,
     memberRelation: config.relations.member,
     onDecision: metrics.decided,
+    onSuperseded: (reused) => reuse.notice(reused),
   });
 
   const serviceKeys = new ServiceKeys(config.callers);

@@ -35,6 +35,8 @@ export interface AuthorizerOptions {
   readonly memberRelation: ActionName;
   /** Told the reason of each decision that was made. */
   readonly onDecision?: (reason: Reason) => void;
+  /** Told of each use of a superseded secret. Must not wait and not throw. */
+  readonly onSuperseded?: (reused: ResolvedToken) => void;
 }
 
 /** A question that the token itself does not refuse: OpenFGA decides it. */
@@ -77,6 +79,7 @@ export class Authorizer {
       const { resolved } = resolution;
       const refusal = judge(resolved, question, now);
       if (refusal) {
+        if (refusal === "TOKEN_SUPERSEDED") this.#options.onSuperseded?.(resolved);
         verdicts[position] = { reason: refusal, resolved };
         continue;
       }

@@ -138,6 +138,23 @@ describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
     });
   });
 
+  it("RO-4 the use of a superseded secret ends the token where the policy says so", async () => {
+    const scope = fresh("organization");
+    await ask(policies.updatePolicy, {
+      policy: { scope, revokeOnReuse: true },
+      updateMask: { paths: ["revoke_on_reuse"] },
+    });
+    const { token, secret } = await make({ subject: scope });
+    const rotated = await ask(tokens.rotateToken, { id: token.id });
+    expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
+    expect([Reason.TOKEN_SUPERSEDED, Reason.TOKEN_REVOKED]).toContain(await reasonOf(secret));
+    // Off the request path.
+    await expect.poll(() => reasonOf(rotated.secret), { timeout: 10_000, interval: 20 }).toBe(Reason.TOKEN_REVOKED);
+    expect((await ask(tokens.getToken, { id: token.id })).token?.revocationReason).toBe(
+      RevocationReason.REUSE_DETECTED,
+    );
+  });
+
   describe("request_id", () => {
     it("gives a repeat the same token and secret, and refuses another request under it", async () => {
       const requestId = randomUUID();

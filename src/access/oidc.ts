@@ -1,0 +1,179 @@
+import { decodeJwt, decodeProtectedHeader, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import { Failure } from "../failure/failure.js";
+import type { SubjectName } from "../identifier/identifier.js";
+import { parseSubject } from "../identifier/identifier.js";
+import {
+  claimsRefusal,
+  headerRefusal,
+  type IssuerConfig,
+  isAdmin,
+  maxSkewMs,
+  type TokenRefusal,
+} from "./access-token.js";
+import { IssuerKeys, type KeySet } from "./issuer-keys.js";
+import { parseSubjectTemplate, type SubjectTemplate } from "./subject-template.js";
+
+/** A user, proven by an access token. */
+export interface UserIdentity {
+  readonly subject: SubjectName;
+  readonly issuer: string;
+  /** Whether the issuer says that this user administers the deployment. */
+  readonly admin: boolean;
+  /** When the access token expires. */
+  readonly expireTime: Date;
+}
+
+export interface OidcVerifier {
+  /** The user; undefined for every token that is not good, whatever the reason. Throws ISSUER_UNAVAILABLE when keys cannot be had. */
+  verify(token: string): Promise<UserIdentity | undefined>;
+  /** Takes the place of all issuers at once; keys of issuers that stay are kept. */
+  replace(issuers: readonly IssuerConfig[]): void;
+}
+
+export interface OidcOptions {
+  /** OpenFGA type of users, `subjects.user_type`. Default `user`. */
+  readonly userType?: string;
+  /** Default: the system's clock. */
+  readonly clock?: { now(): Date };
+  /** A clock that never jumps, milliseconds, for the age of keys. Default: the process's. */
+  readonly monotonicMs?: () => number;
+  /** 0 to 1, for jitter. */
+  readonly random?: () => number;
+  /** Told why a token is refused, and of which issuer if that is known; never anything of the token. */
+  readonly onRefusal?: (reason: TokenRefusal, issuer?: string) => void;
+  /** Told of every fetch of keys that failed. */
+  readonly onFetchFailure?: (issuer: string, error: unknown) => void;
+}
+
+interface Issuer {
+  readonly config: IssuerConfig;
+  readonly template: SubjectTemplate;
+  readonly keys: IssuerKeys;
+}
+
+/** A token without the name of its key is tried on so many keys. */
+const maxTriedKeys = 4;
+const maxTokenLength = 16_384;
+
+/** Users by the access tokens of these issuers, as RFC 9068 §4 says, and by dialects that are configured. */
+export function createOidcVerifier(configs: readonly IssuerConfig[], options: OidcOptions = {}): OidcVerifier {
+  const {
+    userType = "user",
+    clock = { now: () => new Date() },
+    monotonicMs = () => performance.now(),
+    random = Math.random,
+    onRefusal = () => undefined,
+    onFetchFailure = () => undefined,
+  } = options;
+  let issuers: ReadonlyMap<string, Issuer> = new Map();
+  replace(configs);
+  return { verify, replace };
+
+  function replace(next: readonly IssuerConfig[]): void {
+    issuers = new Map(next.map((config) => [config.issuer, issuerOf(config, issuers.get(config.issuer))]));
+  }
+
+  function issuerOf(config: IssuerConfig, previous: Issuer | undefined): Issuer {
+    const template = parseSubjectTemplate(config.subject);
+    if (!template.ok) throw new Error("a checked configuration has sound subject templates");
+    const { issuer, cacheMaxAgeMs } = config;
+    const keys =
+      previous?.config.cacheMaxAgeMs === cacheMaxAgeMs
+        ? previous.keys
+        : new IssuerKeys(issuer, {
+            cacheMaxAgeMs,
+            monotonicMs,
+            random,
+            onFetchFailure: (error) => onFetchFailure(issuer, error),
+          });
+    return { config, template: template.value, keys };
+  }
+
+  async function verify(token: string): Promise<UserIdentity | undefined> {
+    if (token.length > maxTokenLength) return refused("too long");
+    const decoded = decode(token);
+    if (!decoded) return refused("not a signed JWT; an access token that was asked for without an audience is opaque");
+    const issuer = typeof decoded.claims.iss === "string" ? issuers.get(decoded.claims.iss) : undefined;
+    if (!issuer) return refused("unknown issuer");
+    const { config } = issuer;
+    const now = clock.now();
+    // Before the signature: what is no good even by its own account costs no fetch, and is refused while the issuer is down.
+    const refusal = headerRefusal(decoded.header, config) ?? claimsRefusal(decoded.claims, config, now);
+    if (refusal) return refused(refusal, config.issuer);
+    const subject = subjectOf(decoded.claims, issuer);
+    if (!subject) return refused("no usable subject", config.issuer);
+
+    const verified = await verifySignature(token, issuer, now);
+    if (typeof verified === "string") return refused(verified, config.issuer);
+    // The same bytes as above, this time proven.
+    return {
+      subject,
+      issuer: config.issuer,
+      admin: isAdmin(verified, config),
+      expireTime: new Date((verified.exp ?? 0) * 1000),
+    };
+  }
+
+  function refused(reason: TokenRefusal, issuer?: string): undefined {
+    onRefusal(reason, issuer);
+  }
+
+  function subjectOf(claims: JWTPayload, { template }: Issuer): SubjectName | undefined {
+    const id = template.idOf(claims);
+    const parsed =
+      id === undefined ? undefined : parseSubject(`${userType}:${id}`, { user: userType, organization: "" });
+    return parsed?.ok ? parsed.value.name : undefined;
+  }
+}
+
+/** Header and claims, proven by nothing. */
+function decode(token: string): { readonly header: JWTHeaderParameters; readonly claims: JWTPayload } | undefined {
+  try {
+    return { header: decodeProtectedHeader(token) as JWTHeaderParameters, claims: decodeJwt(token) };
+  } catch {
+    return undefined;
+  }
+}
+
+type Verified = JWTPayload | "unknown key" | "bad signature";
+
+async function verifySignature(token: string, { config, keys }: Issuer, now: Date): Promise<Verified> {
+  const known = await keys.current();
+  const verified = await verifyWith(known, token, config, now);
+  if (verified !== "unknown key") return verified;
+  const newer = await keys.newerThan(known);
+  return newer ? verifyWith(newer, token, config, now) : verified;
+}
+
+async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now: Date): Promise<Verified> {
+  const verify = async (key: KeySet | CryptoKey): Promise<JWTPayload> => {
+    const options = {
+      issuer: config.issuer,
+      audience: [...config.audiences],
+      algorithms: [...config.algorithms],
+      requiredClaims: ["exp", "iat", "sub"],
+      clockTolerance: maxSkewMs / 1000,
+      maxTokenAge: (config.maxLifetimeMs + maxSkewMs) / 1000,
+      currentDate: now,
+    };
+    const { payload } = await (typeof key === "function"
+      ? jwtVerify(token, key, options)
+      : jwtVerify(token, key, options));
+    return payload;
+  };
+  try {
+    return await verify(keys);
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey) return "unknown key";
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return "bad signature";
+    let tried = 0;
+    for await (const key of error) {
+      const payload = await verify(key).catch(() => undefined);
+      if (payload) return payload;
+      tried += 1;
+      if (tried === maxTriedKeys) break;
+    }
+    // The right key has no name either, and may have come since.
+    return "unknown key";
+  }
+}

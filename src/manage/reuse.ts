@@ -1,0 +1,58 @@
+import type { Clock } from "../check/clock.js";
+import type { ResolvedToken, TokenStore } from "../store/token-store.js";
+import type { SecretId } from "../token/token.js";
+
+export interface ReuseDetectorOptions {
+  readonly store: Pick<TokenStore, "change">;
+  readonly clock: Clock;
+  /** Told of what could not be done. */
+  readonly onFailure: (error: unknown) => void;
+  /** Told of each reuse that is reported, once a secret and hour. */
+  readonly onReuse: (reused: ResolvedToken) => void;
+}
+
+const windowMs = 3_600_000;
+/** Secrets remembered; beyond it the oldest are forgotten, and reported once more. */
+const maxRemembered = 100_000;
+
+/**
+ * Notices the use of superseded secrets: a key that somebody kept, or stole before it was rotated. Off the request path; the Check was refused
+ * already. Where the policy says so, the token is revoked. An expired or plainly revoked token is never "reuse".
+ */
+export class ReuseDetector {
+  readonly #options: ReuseDetectorOptions;
+  readonly #reported = new Map<SecretId, number>();
+
+  constructor(options: ReuseDetectorOptions) {
+    this.#options = options;
+  }
+
+  notice(reused: ResolvedToken): void {
+    const now = this.#options.clock.now().getTime();
+    const { id } = reused.secret;
+    const last = this.#reported.get(id);
+    if (last !== undefined && now - last < windowMs) return;
+    this.#reported.delete(id);
+    this.#reported.set(id, now);
+    const [oldest] = this.#reported.keys();
+    if (this.#reported.size > maxRemembered && oldest) this.#reported.delete(oldest);
+    this.#options.onReuse(reused);
+    if (reused.policy.revokeOnReuse) void this.#revoke(reused);
+  }
+
+  async #revoke({ token }: ResolvedToken): Promise<void> {
+    const { store, clock, onFailure } = this.#options;
+    try {
+      await store.change(token.id, (current) =>
+        // The policy may have been relaxed meanwhile.
+        current.token.revocation || !current.policy.revokeOnReuse
+          ? undefined
+          : { facts: { revocation: { time: clock.now(), by: "system", reason: "REUSE_DETECTED" } } },
+      );
+    } catch (error) {
+      // Reported again at the next use.
+      this.#reported.clear();
+      onFailure(error);
+    }
+  }
+}

@@ -1,0 +1,362 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Caller, Permission } from "../src/access/caller.js";
+import { judge } from "../src/check/judge.js";
+import { Failure } from "../src/failure/failure.js";
+import type { ActionName, ResourceName, SubjectName } from "../src/identifier/identifier.js";
+import { approveToken, denyToken } from "../src/manage/approve-token.js";
+import { createToken } from "../src/manage/create-token.js";
+import { revokeSecret } from "../src/manage/revoke-secret.js";
+import { revokeToken } from "../src/manage/revoke-token.js";
+import { Rights } from "../src/manage/rights.js";
+import { rotateToken } from "../src/manage/rotate-token.js";
+import { deleteSubject, disableSubject, enableSubject } from "../src/manage/subjects.js";
+import { resumeToken, suspendToken } from "../src/manage/suspend-token.js";
+import { updateToken } from "../src/manage/update-token.js";
+import type { AuthorizationModel, PermissionChecker } from "../src/openfga/permission-checker.js";
+import { type Database, openPglite, openPostgres } from "../src/store/database.js";
+import { createPolicyStore } from "../src/store/postgres-policy-store.js";
+import { createSubjectStore } from "../src/store/postgres-subject-store.js";
+import { createTokenStore } from "../src/store/postgres-token-store.js";
+import type { TokenSnapshot } from "../src/store/token-store.js";
+import { etagOf } from "../src/token/etag.js";
+import { PepperRing } from "../src/token/pepper.js";
+import { noPolicy } from "../src/token/policy.js";
+import { parseSecret } from "../src/token/secret.js";
+import { currentSecret } from "../src/token/token.js";
+import { createTestDatabase, havePostgres, noPostgres } from "./kit/postgres.js";
+
+const service = (name: string, ...permissions: Permission[]): Caller => ({
+  kind: "service",
+  name,
+  permissions: new Set<Permission>(permissions),
+});
+const maker = service("maker", "tokens.impersonate", "tokens.revoke", "tokens.read");
+const approver = service("approver", "tokens.approve", "tokens.read");
+const admin = service("admin", "admin");
+
+/** OpenFGA has no part in it: it is asked for nothing but people's rights on organizations. */
+const nobody: PermissionChecker = {
+  check: async () => false,
+  batchCheck: async (questions) => questions.map(() => false),
+};
+const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel; // a full grant asks no more of it
+
+/** What a token must be, by the simplest reading of the rules. Time does not pass. */
+interface Model {
+  revoked: boolean;
+  approval: "none" | "pending" | "approved" | "denied";
+  suspended: boolean;
+  subject: "ACTIVE" | "DISABLED" | "DELETED";
+  /** Secrets that still work, oldest first. */
+  live: string[];
+  dead: string[];
+}
+
+const commands = [
+  "rotate",
+  "rotateWithGrace",
+  "revokeOldSecret",
+  "suspend",
+  "resume",
+  "approve",
+  "deny",
+  "revoke",
+  "narrow",
+  "widen",
+  "disable",
+  "enable",
+  "delete",
+] as const;
+type Command = (typeof commands)[number];
+
+const ended = (state: Model): boolean => state.revoked || state.approval === "denied";
+
+/** The state after a command, or the reason of its refusal. */
+function predict(state: Model, command: Command): string | undefined {
+  switch (command) {
+    case "rotate":
+    case "rotateWithGrace":
+    case "suspend":
+    case "resume":
+    case "narrow":
+    case "widen":
+      return ended(state) ? "STATE_CONFLICT" : undefined;
+    case "approve":
+      return ended(state) || state.approval === "none" ? "STATE_CONFLICT" : undefined;
+    case "deny":
+      if (state.approval === "denied") return undefined;
+      return state.revoked || state.approval !== "pending" ? "STATE_CONFLICT" : undefined;
+    case "disable":
+      return state.subject === "DELETED" ? "SUBJECT_STATE" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function apply(state: Model, command: Command, secret: string | undefined): void {
+  switch (command) {
+    case "rotate":
+      state.dead.push(...state.live);
+      state.live = secret ? [secret] : [];
+      break;
+    case "rotateWithGrace":
+      if (secret) state.live.push(secret);
+      while (state.live.length > 2) state.dead.push(state.live.shift() ?? "");
+      break;
+    case "revokeOldSecret":
+      if (state.live.length > 1) state.dead.push(state.live.shift() ?? "");
+      break;
+    case "suspend":
+      state.suspended = true;
+      break;
+    case "resume":
+      state.suspended = false;
+      break;
+    case "approve":
+      if (state.approval === "pending") state.approval = "approved";
+      break;
+    case "deny":
+      state.approval = "denied";
+      break;
+    case "widen":
+      state.approval = "pending";
+      break;
+    case "revoke":
+      state.revoked = true;
+      break;
+    case "disable":
+      state.subject = "DISABLED";
+      break;
+    case "enable":
+      state.subject = "ACTIVE";
+      break;
+    case "delete":
+      state.subject = "DELETED";
+      state.revoked = true;
+  }
+}
+
+function reasonOf(state: Model, secret: string): string {
+  if (ended(state)) return "TOKEN_REVOKED";
+  if (state.dead.includes(secret)) return "TOKEN_SUPERSEDED";
+  if (state.suspended) return "TOKEN_SUSPENDED";
+  if (state.approval === "pending") return "TOKEN_PENDING_APPROVAL";
+  return state.subject === "DISABLED" ? "SUBJECT_DISABLED" : "FOR_OPENFGA";
+}
+
+const engines = [
+  {
+    name: "PostgreSQL",
+    available: havePostgres(),
+    async open(): Promise<{ database: Database; stop: () => Promise<void> }> {
+      const created = await createTestDatabase();
+      const database = openPostgres({ url: created.url, maxConnections: 10, prepare: true });
+      const stop = async () => {
+        await database.close();
+        await created.stop();
+      };
+      return { database, stop };
+    },
+  },
+  {
+    name: "PGlite",
+    available: true,
+    async open() {
+      const database = await openPglite(undefined);
+      return { database, stop: () => database.close() };
+    },
+  },
+];
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+
+describe.each(engines)("the state machine on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Awaited<ReturnType<typeof open>>;
+    let world: ReturnType<typeof build>;
+    let count = 0;
+
+    function build(database: Database) {
+      const store = createTokenStore(database);
+      const peppers = new PepperRing("pw", [{ version: 1, key: Buffer.alloc(32, 1), active: true }]);
+      const clock = { now: () => new Date("2026-01-01T00:00:00Z") };
+      const rights = new Rights({ permissions: nobody, relations: {} as never });
+      const options = {
+        store,
+        peppers,
+        clock,
+        rights,
+        model: () => model,
+        permissions: nobody,
+        requestKeys: peppers.deriveKeys("requests"),
+        defaultLifetimeMs: 3_600_000,
+        memberRelation: "member" as ActionName,
+        subjects: createSubjectStore(database),
+      };
+      return { ...options, policies: createPolicyStore(database) };
+    }
+
+    beforeAll(async () => {
+      opened = await open();
+      await opened.database.migrate();
+      world = build(opened.database);
+      await world.policies.change("organization", world.clock.now(), () => ({ ...noPolicy, requireApproval: true }));
+    });
+    afterAll(() => opened.stop());
+
+    async function start() {
+      const subject = `organization:state-${count++}` as SubjectName;
+      const { snapshot, secret } = await createToken(world, maker, {
+        subject: { name: subject, kind: "organization" },
+        organization: undefined,
+        name: "n",
+        description: "",
+        grant: { kind: "full" },
+        lifetime: { kind: "default" },
+        notBefore: undefined,
+        allowedCidrs: ["10.0.0.0/8"],
+        metadata: {},
+        claims: {},
+        selfRotate: false,
+        validateOnly: false,
+        request: undefined,
+      });
+      return { id: snapshot.token.id, subject, secret };
+    }
+    type Started = Awaited<ReturnType<typeof start>>;
+
+    /** Runs a command for real: the new secret if there is one, or the reason of its refusal. */
+    async function run({ id, subject }: Started, command: Command): Promise<{ secret?: string; refused?: string }> {
+      const current = await world.store.get(id);
+      if (!current) throw new Error("the token is gone");
+      const rotate = (graceMs: number) =>
+        rotateToken(world, maker, id, { graceMs, lifetime: { kind: "default" }, request: undefined });
+      const old = current.token.secrets.filter(({ retireTime }) => retireTime && retireTime > world.clock.now()).at(-1);
+      const steps: Record<Command, () => Promise<unknown>> = {
+        rotate: () => rotate(0),
+        rotateWithGrace: () => rotate(60_000),
+        revokeOldSecret: async () => old && revokeSecret(world, maker, id, old.id),
+        suspend: () => suspendToken(world, maker, id, ""),
+        resume: () => resumeToken(world, maker, id),
+        approve: () => approveToken(world, approver, id, { etag: etagOf(current.token), comment: "" }),
+        deny: () => denyToken(world, approver, id, ""),
+        revoke: () => revokeToken(world, maker, id, "REQUESTED"),
+        narrow: () => updateToken(world, maker, id, { allowedCidrs: ["10.1.0.0/16"] }, ""),
+        widen: () =>
+          updateToken(world, maker, id, { allowedCidrs: ["10.0.0.0/8", "192.0.2.0/24"] }, "").then(() =>
+            updateToken(world, maker, id, { allowedCidrs: ["10.0.0.0/8"] }, "").then(() =>
+              updateToken(world, maker, id, { allowedCidrs: ["10.0.0.0/8", "198.51.100.0/24"] }, ""),
+            ),
+          ),
+        disable: () => disableSubject(world, admin, subject),
+        enable: () => enableSubject(world, admin, subject),
+        delete: () => deleteSubject(world, admin, subject),
+      };
+      try {
+        const result = await steps[command]();
+        const secret = result && typeof result === "object" && "secret" in result ? String(result.secret) : undefined;
+        return secret ? { secret } : {};
+      } catch (error) {
+        if (error instanceof Failure) return { refused: error.reason };
+        throw error;
+      }
+    }
+
+    async function judged(secret: string): Promise<string> {
+      const parsed = parseSecret(secret, "pw");
+      const recognized = parsed && world.peppers.recognize(parsed);
+      const [resolved] = recognized ? await world.store.resolve([recognized.digest]) : [];
+      if (!resolved) return "TOKEN_UNKNOWN";
+      const attempt = {
+        action: "viewer" as ActionName,
+        resource: "document:1" as ResourceName,
+        clientAddress: undefined,
+      };
+      // Networks are not what is tested here.
+      const anywhere = { ...resolved, token: { ...resolved.token, allowedCidrs: [] } };
+      return judge(anywhere, attempt, world.clock.now()) ?? "FOR_OPENFGA";
+    }
+
+    it("does what the model says, whatever comes in whatever order", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.constantFrom(...commands), { maxLength: 14 }), async (sequence) => {
+          const started = await start();
+          const state: Model = {
+            revoked: false,
+            approval: "pending",
+            suspended: false,
+            subject: "ACTIVE",
+            live: [started.secret],
+            dead: [],
+          };
+          for (const command of sequence) {
+            const expected = predict(state, command);
+            const { secret, refused } = await run(started, command);
+            expect(refused, command).toBe(expected);
+            if (expected === undefined) apply(state, command, secret);
+            for (const text of [...state.live, ...state.dead]) {
+              expect(await judged(text), `${command} after ${sequence.join()}`).toBe(reasonOf(state, text));
+            }
+          }
+        }),
+        { numRuns: available ? 60 : 0 },
+      );
+    }, 120_000);
+
+    it("keeps its promises when everything happens at once", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.constantFrom(...commands), { minLength: 4, maxLength: 10 }), async (together) => {
+          const started = await start();
+          const outcomes = await Promise.all(together.map((command) => run(started, command)));
+          const after: TokenSnapshot | undefined = await world.store.get(started.id);
+          if (!after) throw new Error("the token is gone");
+          const { token, subjects } = after;
+          const accepted = new Set(together.filter((_, index) => outcomes[index]?.refused === undefined));
+          // What ended it has ended it, whoever was faster; nothing clears a revocation or a denial.
+          expect(token.revocation !== undefined).toBe(accepted.has("revoke") || accepted.has("delete"));
+          if (accepted.has("deny")) expect(token.approval?.state).toBe("denied");
+          // At most two secrets live, and the newest is the one that is current.
+          const now = world.clock.now();
+          const live = token.secrets.filter(({ retireTime }) => !retireTime || retireTime > now);
+          expect(live.length).toBeLessThanOrEqual(2);
+          expect(token.secrets.filter(({ retireTime }) => !retireTime)).toEqual([currentSecret(token)]);
+          expect(token.secrets[0]).toEqual(currentSecret(token));
+          // Every secret that somebody was shown is one of the token's.
+          const shown = [started.secret, ...outcomes.flatMap(({ secret }) => secret ?? [])];
+          expect(token.secrets.length).toBe(Math.min(shown.length, 7));
+          for (const text of shown) {
+            const verdict = await judged(text);
+            if (token.revocation || token.approval?.state === "denied") expect(verdict).toBe("TOKEN_REVOKED");
+            else if (subjects.subject.state === "DISABLED") expect(verdict).not.toBe("FOR_OPENFGA");
+          }
+        }),
+        { numRuns: available ? 40 : 0 },
+      );
+    }, 120_000);
+
+    it("a token made while its subject is being deleted is either refused or revoked", async () => {
+      for (let round = 0; round < 20; round++) {
+        const { subject } = await start();
+        const created = createToken(world, maker, {
+          subject: { name: subject, kind: "organization" },
+          organization: undefined,
+          name: "n",
+          description: "",
+          grant: { kind: "full" },
+          lifetime: { kind: "default" },
+          notBefore: undefined,
+          allowedCidrs: [],
+          metadata: {},
+          claims: {},
+          selfRotate: false,
+          validateOnly: false,
+          request: undefined,
+        }).catch((error: unknown) => error);
+        const [outcome] = await Promise.all([created, deleteSubject(world, admin, subject)]);
+        if (outcome instanceof Failure) expect(outcome.reason).toBe("SUBJECT_STATE");
+        else if (outcome instanceof Error) throw outcome;
+        else expect(await judged((outcome as { secret: string }).secret)).toBe("TOKEN_REVOKED");
+      }
+    });
+  });
+});
