@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command, Option } from "commander";
 import { fail } from "./cli/fail.js";
-import { countPeppers, makePepper, makeServiceKey } from "./cli/keys.js";
-import { migrate, serve } from "./cli/serve.js";
-import { dev } from "./dev/dev.js";
+import { makePepper, makeServiceKey } from "./cli/keys.js";
+import { policyCommand } from "./cli/policy.js";
+import { subjectCommand } from "./cli/subject.js";
+import { tokenCommand } from "./cli/token.js";
 
+// The parts that only some commands need are loaded by them: a database and an OpenFGA client take their time.
 const program = new Command("patwarden")
   .description(
     "Personal access tokens and API keys for your own API, with the OpenFGA permission decision in the same call.",
@@ -17,13 +19,13 @@ program
   .command("serve")
   .description("run the service on PostgreSQL and an OpenFGA cluster")
   .addOption(configOption())
-  .action(serve);
+  .action(async (options) => (await import("./cli/serve.js")).serve(options));
 
 program
   .command("migrate")
   .description("bring the database schema up to date; needs only `database` of the configuration")
   .addOption(configOption())
-  .action(migrate);
+  .action(async (options) => (await import("./cli/serve.js")).migrate(options));
 
 program
   .command("dev")
@@ -38,7 +40,7 @@ program
   )
   .option("--tuples <file>", "relationships, a JSON array of {user, relation, object, condition?}")
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
-  .action(dev);
+  .action(async (options) => (await import("./dev/dev.js")).dev(options));
 
 const keys = program.command("keys").description("make keys, and count what hangs on them");
 
@@ -60,6 +62,8 @@ keys
   .description("count the living secrets of each pepper version: one without any can be retired")
   .addOption(configOption())
   .option("--json", "as JSON", false)
-  .action(countPeppers);
+  .action(async (options) => (await import("./cli/pepper-count.js")).countPeppers(options));
+
+program.addCommand(tokenCommand()).addCommand(subjectCommand()).addCommand(policyCommand());
 
 await program.parseAsync().catch(fail);

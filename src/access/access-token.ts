@@ -47,6 +47,7 @@ export type TokenRefusal =
   | "scope missing"
   | "no usable subject"
   | "unknown key"
+  | "unusable key"
   | "bad signature";
 
 /** The most that our clock and the issuer's may differ. */

@@ -1,7 +1,13 @@
-import { decodeJwt, decodeProtectedHeader, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
-import { Failure } from "../failure/failure.js";
-import type { SubjectName } from "../identifier/identifier.js";
-import { parseSubject } from "../identifier/identifier.js";
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from "jose";
+import { parseSubject, type SubjectName, type SubjectTypes } from "../identifier/identifier.js";
 import {
   claimsRefusal,
   headerRefusal,
@@ -31,8 +37,8 @@ export interface OidcVerifier {
 }
 
 export interface OidcOptions {
-  /** OpenFGA type of users, `subjects.user_type`. Default `user`. */
-  readonly userType?: string;
+  /** Default `user` and `organization`. */
+  readonly subjectTypes?: SubjectTypes;
   /** Default: the system's clock. */
   readonly clock?: { now(): Date };
   /** A clock that never jumps, milliseconds, for the age of keys. Default: the process's. */
@@ -58,7 +64,7 @@ const maxTokenLength = 16_384;
 /** Users by the access tokens of these issuers, as RFC 9068 §4 says, and by dialects that are configured. */
 export function createOidcVerifier(configs: readonly IssuerConfig[], options: OidcOptions = {}): OidcVerifier {
   const {
-    userType = "user",
+    subjectTypes = { user: "user", organization: "organization" },
     clock = { now: () => new Date() },
     monotonicMs = () => performance.now(),
     random = Math.random,
@@ -100,17 +106,17 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
     // Before the signature: what is no good even by its own account costs no fetch, and is refused while the issuer is down.
     const refusal = headerRefusal(decoded.header, config) ?? claimsRefusal(decoded.claims, config, now);
     if (refusal) return refused(refusal, config.issuer);
-    const subject = subjectOf(decoded.claims, issuer);
-    if (!subject) return refused("no usable subject", config.issuer);
+    if (!subjectOf(decoded.claims, issuer)) return refused("no usable subject", config.issuer);
 
     const verified = await verifySignature(token, issuer, now);
     if (typeof verified === "string") return refused(verified, config.issuer);
-    // The same bytes as above, this time proven.
+    const subject = subjectOf(verified, issuer);
+    if (!subject) return refused("no usable subject", config.issuer);
     return {
       subject,
       issuer: config.issuer,
       admin: isAdmin(verified, config),
-      expireTime: new Date((verified.exp ?? 0) * 1000),
+      expireTime: new Date((verified.exp ?? 0) * 1000), // verification requires it
     };
   }
 
@@ -120,8 +126,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
 
   function subjectOf(claims: JWTPayload, { template }: Issuer): SubjectName | undefined {
     const id = template.idOf(claims);
-    const parsed =
-      id === undefined ? undefined : parseSubject(`${userType}:${id}`, { user: userType, organization: "" });
+    const parsed = id === undefined ? undefined : parseSubject(`${subjectTypes.user}:${id}`, subjectTypes);
     return parsed?.ok ? parsed.value.name : undefined;
   }
 }
@@ -135,7 +140,7 @@ function decode(token: string): { readonly header: JWTHeaderParameters; readonly
   }
 }
 
-type Verified = JWTPayload | "unknown key" | "bad signature";
+type Verified = JWTPayload | "unknown key" | "unusable key" | "bad signature";
 
 async function verifySignature(token: string, { config, keys }: Issuer, now: Date): Promise<Verified> {
   const known = await keys.current();
@@ -146,7 +151,7 @@ async function verifySignature(token: string, { config, keys }: Issuer, now: Dat
 }
 
 async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now: Date): Promise<Verified> {
-  const verify = async (key: KeySet | CryptoKey): Promise<JWTPayload> => {
+  const verify = async (getKey: JWTVerifyGetKey): Promise<JWTPayload> => {
     const options = {
       issuer: config.issuer,
       audience: [...config.audiences],
@@ -156,19 +161,19 @@ async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now
       maxTokenAge: (config.maxLifetimeMs + maxSkewMs) / 1000,
       currentDate: now,
     };
-    const { payload } = await (typeof key === "function"
-      ? jwtVerify(token, key, options)
-      : jwtVerify(token, key, options));
+    const { payload } = await jwtVerify(token, getKey, options);
     return payload;
   };
   try {
     return await verify(keys);
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey) return "unknown key";
+    // What does not come from jose comes from the runtime, which will not take this key: too short, or malformed.
+    if (!(error instanceof errors.JOSEError)) return "unusable key";
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return "bad signature";
     let tried = 0;
     for await (const key of error) {
-      const payload = await verify(key).catch(() => undefined);
+      const payload = await verify(() => Promise.resolve(key)).catch(() => undefined);
       if (payload) return payload;
       tried += 1;
       if (tried === maxTriedKeys) break;

@@ -1,8 +1,16 @@
+import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import type { Problem } from "../config/problem.js";
 import { redactText } from "../observability/redact.js";
+import { describeApiError } from "./client.js";
 
-/** Ends the command with what went wrong on stderr and exit code 1. */
+/** Ends the command with what went wrong on stderr: exit code 75 where trying again may help, else 1. */
 export function fail(error: unknown): never {
+  if (error instanceof ConnectError) {
+    const { text, exitCode } = describeApiError(error);
+    process.stderr.write(`patwarden: ${redactText(text)}\n`);
+    process.exit(exitCode);
+  }
   const text = error instanceof Error ? error.message : String(error);
   const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
   process.stderr.write(`patwarden: ${redactText(text + cause)}\n`);
@@ -18,4 +26,9 @@ export function failConfig(problems: readonly Problem[]): never {
 /** A result, for people or for a script. */
 export function print(json: boolean, value: unknown, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+}
+
+/** A message as JSON, false and 0 included: a script must not have to guess defaults. */
+export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
+  return toJson(schema, message, { alwaysEmitImplicit: true });
 }

@@ -1,3 +1,4 @@
+import type { IssuerConfig } from "../access/access-token.js";
 import type { ServiceCaller } from "../access/caller.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
 import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
@@ -56,6 +57,7 @@ export interface Config extends MigrationConfig {
   /** Relations on an organization. */
   readonly relations: Readonly<Record<"member" | "read" | "create" | "approve" | "revoke" | "policy", ActionName>>;
   readonly callers: readonly ConfiguredCaller[];
+  readonly issuers: readonly IssuerConfig[];
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
   readonly drainDelayMs: number;
@@ -84,6 +86,7 @@ export function configOf(file: ConfigFile): Config {
     // The schema admits nothing but names of relations.
     relations: { member: subjects.member_relation, ...subjects.relations } as Config["relations"],
     callers: file.callers.map(callerOf),
+    issuers: file.issuers.map(issuerOf),
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,
     drainDelayMs: file.drain_delay,
@@ -113,4 +116,19 @@ function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
     ...(entry.max_grant && { maxGrant: entry.max_grant }),
   };
   return { caller, keySha256: entry.key_sha256 };
+}
+
+function issuerOf(entry: ConfigFile["issuers"][number]): IssuerConfig {
+  return {
+    issuer: entry.issuer,
+    audiences: entry.audiences,
+    subject: entry.subject,
+    algorithms: entry.algorithms,
+    requiredScopes: entry.required_scopes,
+    clients: entry.clients,
+    types: entry.types,
+    ...(entry.admin && { admin: entry.admin }),
+    cacheMaxAgeMs: entry.cache_max_age,
+    maxLifetimeMs: entry.max_lifetime,
+  };
 }

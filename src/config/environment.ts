@@ -30,7 +30,7 @@ export function withEnvironment(
   const problems: Problem[] = [];
   let result = document;
   for (const [name, text] of Object.entries(env)) {
-    if (!text || !name.startsWith(prefix) || name.startsWith(`${prefix}TEST_`)) continue;
+    if (!text || !name.startsWith(prefix) || /^PATWARDEN_(TEST|CLIENT)_/.test(name)) continue;
     const variable = variables.get(name);
     if (variable) {
       result = withValue(result, variable.path, typed(text, variable.type));

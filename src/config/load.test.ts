@@ -23,6 +23,9 @@ const hash = "a1".repeat(32);
 const otherHash = "b2".repeat(32);
 const key = Buffer.alloc(32, 7).toString("base64");
 const caller = { name: "orders", key_sha256: [hash], permissions: ["check"] };
+const issuer = { issuer: "https://login.example.com/", audiences: ["https://patwarden.example.com"] };
+const otherIssuer = { ...issuer, issuer: "https://other.example.com" };
+const collision = "must not be able to give two people the same subject, unless both have shared_subjects: true";
 const minimal = {
   database: { url: "postgres://db/patwarden" },
   openfga: {
@@ -117,6 +120,7 @@ describe("the configuration file", () => {
         policy: "admin",
       },
       callers: [{ caller: { kind: "service", name: "orders", permissions: new Set(["check"]) }, keySha256: [hash] }],
+      issuers: [],
       dangerouslyDisableCallerAuthentication: false,
       reflection: true,
       drainDelayMs: 5000,
@@ -205,6 +209,53 @@ describe("the configuration file", () => {
         ],
       },
     ],
+    [
+      "issuers",
+      [
+        { ...issuer, shared_subjects: true },
+        {
+          issuer: "http://127.0.0.1:8080/realms/acme",
+          audiences: ["a", "b"],
+          subject: "acme|{oid}",
+          algorithms: ["ES256", "EdDSA"],
+          required_scopes: ["patwarden"],
+          clients: ["cli"],
+          types: ["JWT", "application/at+JWT"],
+          admin: { claim: "https://example.com/roles", value: "patwarden-admin" },
+          shared_subjects: true,
+          max_lifetime: "1h",
+          cache_max_age: "1m",
+        },
+        { ...issuer, issuer: "https://login.example.com", shared_subjects: true, subject: "other|{sub}" },
+      ],
+      {
+        issuers: [
+          {
+            ...issuer,
+            subject: "{sub}",
+            algorithms: ["RS256"],
+            requiredScopes: [],
+            clients: [],
+            types: ["at+jwt"],
+            maxLifetimeMs: 86_400_000,
+            cacheMaxAgeMs: 600_000,
+          },
+          {
+            issuer: "http://127.0.0.1:8080/realms/acme",
+            audiences: ["a", "b"],
+            subject: "acme|{oid}",
+            algorithms: ["ES256", "EdDSA"],
+            requiredScopes: ["patwarden"],
+            clients: ["cli"],
+            types: ["jwt", "at+jwt"],
+            admin: { claim: "https://example.com/roles", value: "patwarden-admin" },
+            maxLifetimeMs: 3_600_000,
+            cacheMaxAgeMs: 60_000,
+          },
+          { issuer: "https://login.example.com" },
+        ],
+      },
+    ],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
     ["drain_delay", "0s", { drainDelayMs: 0 }],
@@ -265,6 +316,7 @@ describe("the configuration file", () => {
           max_grant: { full: true, rules: [{ actions: ["a"], resources: ["*"] }] },
         },
       ],
+      issuers: [{ issuer: "canary", audiences: "canary", subject: "canary", algorithms: ["canary"] }],
       reflection: "yes",
       grace: "-1s",
       canary: { x: 1 },
@@ -290,6 +342,10 @@ describe("the configuration file", () => {
         "grace",
         "grpc.plaintex",
         "grpc.plaintext",
+        "issuers[0].algorithms[0]",
+        "issuers[0].audiences",
+        "issuers[0].issuer",
+        "issuers[0].subject",
         "http.listen",
         "http.tls.cert",
         "http.tls.key",
@@ -353,6 +409,74 @@ describe("the configuration file", () => {
     [
       { "subjects.user_type": "person", callers: [{ ...caller, subjects: ["user:*", "person:*"] }] },
       { "callers[0].subjects[0]": "must be person:*, organization:* or a subject of these types" },
+    ],
+    [
+      { issuers: [{ ...issuer, issuer: "http://login.example.com" }] },
+      { "issuers[0].issuer": "must be an https: URL without query, or http: on loopback" },
+    ],
+    [
+      { issuers: [{ ...issuer, issuer: "https://login.example.com/?a=b" }] },
+      { "issuers[0].issuer": "must be an https: URL without query, or http: on loopback" },
+    ],
+    [{ issuers: [{ ...issuer, audiences: [] }] }, { "issuers[0].audiences": "must have 1 to 10 entries" }],
+    [
+      { issuers: [{ ...issuer, algorithms: ["RS256", "HS256"] }] },
+      { "issuers[0].algorithms[1]": "must be one of RS256, PS256, ES256, EdDSA" },
+    ],
+    [{ issuers: [{ ...issuer, algorithms: [] }] }, { "issuers[0].algorithms": "must have 1 to 4 entries" }],
+    [{ issuers: [{ ...issuer, required_scopes: ["a b"] }] }, { "issuers[0].required_scopes[0]": "must be one scope" }],
+    [{ issuers: [{ ...issuer, types: [] }] }, { "issuers[0].types": "must have 1 to 4 entries" }],
+    [{ issuers: [{ ...issuer, admin: { claim: "roles" } }] }, { "issuers[0].admin.value": "is required" }],
+    [
+      { issuers: [{ ...issuer, subject: "sub" }] },
+      { "issuers[0].subject": "must hold a claim in braces, such as {sub}" },
+    ],
+    [
+      { issuers: [{ ...issuer, subject: "{email}" }] },
+      {
+        "issuers[0].subject":
+          "must be made of claims that never change hands, such as {sub}; not of names or addresses",
+      },
+    ],
+    [
+      { issuers: [{ ...issuer, max_lifetime: "31d" }] },
+      { "issuers[0].max_lifetime": "must be a duration from 1m to 30d, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
+    ],
+    [
+      { issuers: [{ ...issuer, cache_max_age: "1s" }] },
+      { "issuers[0].cache_max_age": "must be a duration from 10s to 1h, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
+    ],
+    [
+      {
+        issuers: [
+          { ...issuer, subject: "a|{sub}" },
+          { ...issuer, subject: "b|{sub}" },
+        ],
+      },
+      { issuers: "must not have the same issuer twice" },
+    ],
+    [{ issuers: [issuer, otherIssuer] }, { issuers: collision }],
+    // The one that shares cannot speak for the one that does not.
+    [{ issuers: [{ ...issuer, shared_subjects: true }, otherIssuer] }, { issuers: collision }],
+    // Another template, but a subject of the first may start with acme|.
+    [{ issuers: [issuer, { ...otherIssuer, subject: "acme|{sub}" }] }, { issuers: collision }],
+    [
+      {
+        issuers: [
+          { ...issuer, subject: "a|{sub}" },
+          { ...otherIssuer, subject: "b|{sub}" },
+        ],
+      },
+      {},
+    ],
+    [
+      {
+        issuers: [
+          { ...issuer, shared_subjects: true },
+          { ...otherIssuer, shared_subjects: true },
+        ],
+      },
+      {},
     ],
     [
       {
@@ -546,8 +670,9 @@ describe("the configuration of migrate", () => {
 });
 
 describe("a change of configuration", () => {
-  it("of callers needs no restart", () => {
-    const next = configOf(changed({ callers: [caller, { ...caller, name: "b", key_sha256: [otherHash] }] }));
+  it("of callers and issuers needs no restart", () => {
+    const callers = [caller, { ...caller, name: "b", key_sha256: [otherHash] }];
+    const next = configOf(changed({ callers, issuers: [issuer] }));
     expect(restartKeys(configOf(minimal), next)).toEqual([]);
   });
 
@@ -563,6 +688,7 @@ describe("a change of configuration", () => {
     { "openfga.auth.preshared": "k" },
     { "tokens.peppers": [{ version: 1, key: Buffer.alloc(32, 8).toString("base64"), active: true }] },
     { callers: [{ ...caller, permissions: ["check", "introspect"] }] },
+    { issuers: [issuer] },
     { grace: "1s" },
   ])("of %j shows in the hash", (changes) => {
     expect(configHash(configOf(changed(changes)))).not.toBe(configHash(configOf(minimal)));

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Config } from "./config.js";
 
 /** What SIGHUP takes up; everything else needs a restart. */
-const reloadable: readonly (keyof Config)[] = ["callers"];
+const reloadable: readonly (keyof Config)[] = ["callers", "issuers"];
 
 /** Top-level keys of the file whose values differ in a way that a reload will not take up. */
 export function restartKeys(previous: Config, next: Config): readonly string[] {

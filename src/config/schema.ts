@@ -1,9 +1,24 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { oidcAlgorithms } from "../access/access-token.js";
 import { permissions } from "../access/caller.js";
+import { mayCollide, parseSubjectTemplate } from "../access/subject-template.js";
 import type { SubjectTypes } from "../identifier/identifier.js";
 import { defaults } from "./defaults.js";
-import { duration, grant, hostPort, listener, pepperKey, plainListener, subjectScope, text, ulid } from "./values.js";
+import {
+  duration,
+  grant,
+  hostPort,
+  issuerUrl,
+  listener,
+  pepperKey,
+  plainListener,
+  subjectScope,
+  subjectTemplate,
+  text,
+  tokenType,
+  ulid,
+} from "./values.js";
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
@@ -151,6 +166,53 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
       .refine(...allDifferent("key_sha256"))
       .prefault([]),
 
+    /** OpenID providers whose access tokens let users call. */
+    issuers: z
+      .array(
+        z.object({
+          /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. */
+          issuer: issuerUrl,
+          /** `aud` of tokens that are meant for Patwarden, 1 to 10: each must name one of them. */
+          audiences: z.array(text).refine(...entries(1, 10)),
+          /** The user's id by claims that never change hands, in braces: `{sub}`, `{tid}/{oid}`. */
+          subject: subjectTemplate.default(defaults.issuers.subject),
+          algorithms: z
+            .array(z.enum(oidcAlgorithms))
+            .refine(...entries(1, oidcAlgorithms.length))
+            .default([...defaults.issuers.algorithms]),
+          /** Scopes that a token must all have, up to 50. */
+          required_scopes: z
+            .array(text.regex(/^\S+$/, "must be one scope"))
+            .refine(...entries(0, 50))
+            .default([]),
+          /** The only clients (`client_id`, `azp`) whose tokens are taken, up to 100. Empty: any. */
+          clients: z
+            .array(text)
+            .refine(...entries(0, 100))
+            .default([]),
+          /** `typ` of its access tokens, 1 to 4. Some issuers, such as Auth0 with its own profile, say no more than `JWT`. */
+          types: z
+            .array(tokenType)
+            .refine(...entries(1, 4))
+            .prefault([...defaults.issuers.types]),
+          /** Users whose claim is this value, or a list with it, administer the deployment. Absent: no user does. */
+          admin: z.object({ claim: text, value: text }).optional(),
+          /** Admits another issuer that gives the same ids, to the same people. */
+          shared_subjects: z.boolean().default(defaults.issuers.shared_subjects),
+          /** Longest lifetime of a token, 1m to 30d. */
+          max_lifetime: duration("1m", "30d").prefault(defaults.issuers.max_lifetime),
+          /** How long fetched keys are trusted before they are fetched again, 10s to 1h; for an hour more while the issuer is down. */
+          cache_max_age: duration("10s", "1h").prefault(defaults.issuers.cache_max_age),
+        }),
+      )
+      .refine(...entries(0, 50))
+      .refine(...allDifferent("issuer"))
+      .refine(apart, {
+        error: "must not be able to give two people the same subject, unless both have shared_subjects: true",
+        when: isList,
+      })
+      .prefault([]),
+
     /** Makes everybody who reaches a port an administrator. Both ports must then listen on loopback only. */
     dangerously_disable_caller_authentication: z.boolean().default(false),
 
@@ -166,6 +228,20 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
 function oneFamily(addresses: readonly unknown[]): boolean {
   const families = new Set(addresses.map((address) => isIP(Object(address).host)));
   return addresses.length < 2 || (families.size === 1 && !families.has(0));
+}
+
+/** Whether no issuer could make a user whom another one makes too, but for those that are said to share them. */
+function apart(issuers: readonly unknown[]): boolean {
+  const templates = issuers.flatMap((issuer) => {
+    const { subject, shared_subjects: shared } = Object(issuer);
+    const parsed = typeof subject === "string" ? parseSubjectTemplate(subject) : undefined;
+    return parsed?.ok ? [{ template: parsed.value, shared: shared === true }] : [];
+  });
+  return templates.every((one, index) =>
+    templates
+      .slice(index + 1)
+      .every((other) => (one.shared && other.shared) || !mayCollide(one.template, other.template)),
+  );
 }
 
 /** Runs on a list that is otherwise faulty too, so that all problems are told at once: its entries may be anything. */

@@ -1,5 +1,7 @@
 import { createSecureContext } from "node:tls";
 import { z } from "zod";
+import { isLoopbackHttp } from "../access/issuer-keys.js";
+import { parseSubjectTemplate } from "../access/subject-template.js";
 import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
 import { parseGrant } from "../token/grant.js";
 import { durationMs } from "./duration.js";
@@ -66,6 +68,25 @@ export function subjectScope(types: SubjectTypes) {
     return z.NEVER;
   });
 }
+
+/** Kept to the letter: `iss` of a token is compared with it as it is written, slash at the end and all. */
+export const issuerUrl = text.refine(
+  (value) => {
+    // A blank, a query or a part left empty would still be a URL, but no issuer of OpenID Connect Discovery §3.
+    if (!/^https?:\/\/[^\s?#@]+$/.test(value) || !URL.canParse(value)) return false;
+    const url = new URL(value);
+    return url.protocol === "https:" || isLoopbackHttp(url);
+  },
+  { error: "must be an https: URL without query, or http: on loopback" },
+);
+
+export const subjectTemplate = text.superRefine((value, context) => {
+  const parsed = parseSubjectTemplate(value);
+  if (!parsed.ok) context.addIssue(parsed.problem);
+});
+
+/** A `typ` in the one form that access-token.ts compares. */
+export const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
 
 const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file" }).meta({ file: true });
 

@@ -139,6 +139,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
         keySha256: [createHash("sha256").update(secrets.serviceKey).digest("hex")],
       },
     ],
+    issuers: [],
     dangerouslyDisableCallerAuthentication: false,
     reflection: true,
     drainDelayMs: 0,

@@ -1,0 +1,93 @@
+import type { KeyObject } from "node:crypto";
+import type { Logger } from "../observability/log.js";
+import type { AuditStore } from "../store/audit-store.js";
+import { type Place, signCheckpoint } from "./chain.js";
+
+export interface SealerOptions {
+  readonly store: Pick<AuditStore, "sealNext" | "lastSeal">;
+  readonly log: Logger;
+  /** Signs the checkpoints: `checkpointKey(peppers.deriveKey(checkpointKeyLabel))`. */
+  readonly key: KeyObject;
+  readonly now: () => Date;
+  /** Between two looks for new events, milliseconds. Default 1,000. */
+  readonly intervalMs?: number;
+  /** Looks between two checkpoints. Default 60: a minute. */
+  readonly looksPerCheckpoint?: number;
+  /** Events of one transaction. Default 500. */
+  readonly batch?: number;
+}
+
+export interface Sealer {
+  start(): void;
+  /** Lets a look that has begun end. */
+  stop(): Promise<void>;
+  /** Seals everything that waits. One look, as the loop does it: a failure is logged and not thrown. */
+  look(): Promise<void>;
+}
+
+/**
+ * Seals events in the background. Every replica runs one, and a lock in the database lets one at a time work. Each writes a checkpoint to
+ * its log when the chain has grown: logs go off the host, and what they attest cannot be taken back.
+ */
+export function createSealer(options: SealerOptions): Sealer {
+  const { store, log, key, now, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 500 } = options;
+  let failing = false;
+  let looks = 0;
+  let attested: Place | undefined;
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(): Promise<void> {
+    try {
+      let sealed: number;
+      do sealed = await store.sealNext(batch);
+      while (sealed === batch);
+      if (looks === 0) await checkpoint();
+      // Only after a success: a checkpoint that could not be written is tried again at the next look.
+      looks = (looks + 1) % looksPerCheckpoint;
+      if (failing) log.info("audit events are sealed again");
+      failing = false;
+    } catch (error) {
+      // Once for each outage, not once a second.
+      if (!failing) log.warn({ error }, "audit events could not be sealed; trying on");
+      failing = true;
+    }
+  }
+
+  async function checkpoint(): Promise<void> {
+    const last = await store.lastSeal();
+    const before = attested;
+    if (before && (last?.position ?? 0) < before.position) {
+      log.error({ position: last?.position ?? 0, attested: before.position }, "THE AUDIT CHAIN HAS BEEN CUT");
+      return;
+    }
+    if (!last) return;
+    if (before?.position === last.position) {
+      if (Buffer.compare(before.hash, last.hash) !== 0)
+        log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN WRITTEN ANEW");
+      return;
+    }
+    attested = last;
+    const line = signCheckpoint(key, { ...last, time: now() });
+    log.info({ position: last.position, checkpoint: line }, "audit checkpoint");
+  }
+
+  function loop(): void {
+    running = look().finally(() => {
+      running = undefined;
+      if (timer) timer = setTimeout(loop, intervalMs).unref();
+    });
+  }
+
+  return {
+    look,
+    start() {
+      timer ??= setTimeout(loop, 0).unref();
+    },
+    async stop() {
+      clearTimeout(timer);
+      timer = undefined;
+      await running;
+    },
+  };
+}

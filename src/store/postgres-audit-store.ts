@@ -1,0 +1,164 @@
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { chainStart, type SealedEvent, seal } from "../audit/chain.js";
+import { type AuditEvent, auditEventIdFromUuid, auditEventUuid } from "../audit/event.js";
+import { tokenIdFromUuid, toUuid } from "../token/ids.js";
+import { auditEvent, auditPending, auditSeal } from "./audit-schema.js";
+import type { AuditFilter, AuditStore } from "./audit-store.js";
+import type { Database } from "./database.js";
+import { guarded, type Transaction, transact } from "./errors.js";
+
+const sealLock = 1_472_665_731; // beside the one of the migrations
+
+type EventRow = typeof auditEvent.$inferSelect;
+
+/** Writes an event in the transaction of the change that it tells of: both happen or neither. */
+export async function appendAudit(transaction: Transaction, event: AuditEvent): Promise<void> {
+  const id = auditEventUuid(event.id);
+  await transaction.insert(auditEvent).values({
+    id,
+    at: event.time,
+    actor: event.actor,
+    action: event.action,
+    subject: event.subject ?? null,
+    tokenId: event.tokenId === undefined ? null : toUuid(event.tokenId),
+    clientIp: event.clientIp ?? null,
+    outcome: event.outcome,
+    details: event.details,
+  });
+  await transaction.insert(auditPending).values({ eventId: id });
+}
+
+/** Audit events in PostgreSQL or PGlite. */
+export function createAuditStore(database: Database): AuditStore {
+  const { orm } = database;
+  return {
+    append: (event) => transact(database, (transaction) => appendAudit(transaction, event)),
+
+    list: (filter, { size, after }) =>
+      guarded(async () => {
+        const rows = await orm
+          .select({ event: auditEvent, seal: auditSeal })
+          .from(auditEvent)
+          .leftJoin(auditSeal, eq(auditSeal.eventId, auditEvent.id))
+          .where(and(matching(filter), after && lt(auditEvent.id, auditEventUuid(after))))
+          .orderBy(desc(auditEvent.id))
+          .limit(size + 1);
+        const entries = rows
+          .slice(0, size)
+          .map((row) => ({ event: readEvent(row.event), seal: row.seal ?? undefined }));
+        return { entries, more: rows.length > size };
+      }),
+
+    sealNext: (limit) =>
+      transact(database, async (transaction) => {
+        const [lock] = await transaction
+          .select({ mine: sql<boolean>`pg_try_advisory_xact_lock(${sealLock}::bigint)` })
+          .from(sql`(values (1)) as one`);
+        if (!lock?.mine) return 0;
+        // By statements of their own: what these see was committed by the sealer that held the lock before.
+        const waiting = await transaction
+          .select({ event: auditEvent })
+          .from(auditPending)
+          .innerJoin(auditEvent, eq(auditEvent.id, auditPending.eventId))
+          .orderBy(asc(auditPending.eventId))
+          .limit(limit);
+        if (waiting.length === 0) return 0;
+        let { position, hash } = (await endOf(transaction)) ?? { position: 0, hash: chainStart };
+        const seals = waiting.map(({ event }) => {
+          const previousHash = hash;
+          hash = seal(previousHash, readEvent(event));
+          position++;
+          return { position, eventId: event.id, previousHash, hash };
+        });
+        await transaction.insert(auditSeal).values(seals);
+        const sealed = seals.map(({ eventId }) => eventId);
+        await transaction.delete(auditPending).where(inArray(auditPending.eventId, sealed));
+        return seals.length;
+      }),
+
+    readSealed: (fromPosition, limit) =>
+      guarded(async () => {
+        const rows = await orm
+          .select({ seal: auditSeal, event: auditEvent })
+          .from(auditSeal)
+          .leftJoin(auditEvent, eq(auditEvent.id, auditSeal.eventId))
+          .where(gte(auditSeal.position, fromPosition))
+          .orderBy(asc(auditSeal.position))
+          .limit(limit);
+        return rows.map(
+          ({ seal: { position, previousHash, hash }, event }): SealedEvent => ({
+            position,
+            previousHash,
+            hash,
+            event: event ? readEvent(event) : undefined,
+          }),
+        );
+      }),
+
+    lastSeal: () => guarded(() => endOf(orm)),
+
+    findUnsealed: (after, limit) =>
+      guarded(async () => {
+        const next = orm
+          .select({ id: auditEvent.id })
+          .from(auditEvent)
+          .where(after && gt(auditEvent.id, auditEventUuid(after)))
+          .orderBy(asc(auditEvent.id))
+          .limit(limit)
+          .as("next");
+        const rows = await orm
+          .select({
+            id: next.id,
+            stranger: sql<boolean>`${and(isNull(auditSeal.position), isNull(auditPending.eventId))}`,
+          })
+          .from(next)
+          .leftJoin(auditSeal, eq(auditSeal.eventId, next.id))
+          .leftJoin(auditPending, eq(auditPending.eventId, next.id))
+          .orderBy(asc(next.id));
+        const last = rows.at(-1);
+        return {
+          strangers: rows.filter(({ stranger }) => stranger).map(({ id }) => auditEventIdFromUuid(id)),
+          next: last && rows.length === limit ? auditEventIdFromUuid(last.id) : undefined,
+        };
+      }),
+  };
+}
+
+async function endOf(reader: Pick<Transaction, "select">): Promise<{ position: number; hash: Uint8Array } | undefined> {
+  const [last] = await reader
+    .select({ position: auditSeal.position, hash: auditSeal.hash })
+    .from(auditSeal)
+    .orderBy(desc(auditSeal.position))
+    .limit(1);
+  return last;
+}
+
+function matching({ tokenId, subject, subjects, actor, start, end }: AuditFilter): SQL | undefined {
+  return and(
+    tokenId && eq(auditEvent.tokenId, toUuid(tokenId)),
+    subject === undefined ? undefined : eq(auditEvent.subject, subject),
+    subjects && or(...subjects.map(subjectMatches), sql`false`),
+    actor === undefined ? undefined : eq(auditEvent.actor, actor),
+    start && gte(auditEvent.at, start),
+    end && lt(auditEvent.at, end),
+  );
+}
+
+/** An entry that ends in `:` stands for all subjects of a type, any other for itself. */
+function subjectMatches(entry: string): SQL {
+  return entry.endsWith(":") ? sql`starts_with(${auditEvent.subject}, ${entry})` : eq(auditEvent.subject, entry);
+}
+
+function readEvent(row: EventRow): AuditEvent {
+  return {
+    id: auditEventIdFromUuid(row.id),
+    time: row.at,
+    actor: row.actor,
+    action: row.action,
+    subject: row.subject ?? undefined,
+    tokenId: row.tokenId === null ? undefined : tokenIdFromUuid(row.tokenId),
+    clientIp: row.clientIp ?? undefined,
+    outcome: row.outcome,
+    details: row.details,
+  };
+}

@@ -1,0 +1,191 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
+import type { IssuerConfig, OidcAlgorithm } from "../../src/access/access-token.js";
+
+/** A key pair of the issuer, or of somebody else. */
+export interface SigningKey {
+  readonly algorithm: OidcAlgorithm;
+  /** Undefined: published without a name. */
+  readonly kid: string | undefined;
+  readonly privateKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+type CryptoKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
+
+/** How the issuer answers. `stalled` answers nothing until this changes. */
+export type IssuerMode =
+  | { readonly kind: "well" }
+  | { readonly kind: "error"; readonly status: number }
+  | { readonly kind: "redirect"; readonly to: string }
+  | { readonly kind: "stalled" }
+  | { readonly kind: "body"; readonly text: string };
+
+/** An OpenID provider on loopback that signs real tokens. */
+export interface TestIssuer {
+  /** `http://127.0.0.1:PORT/`, slash at the end included. */
+  readonly url: string;
+  readonly audience: string;
+  /** A sound configuration of it. */
+  config(over?: Partial<IssuerConfig>): IssuerConfig;
+  /** A token of user alice for an hour that is good, but for what is said otherwise; `undefined` leaves a claim or parameter out. */
+  sign(claims?: Readonly<Record<string, unknown>>, header?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** The same with a key of one's own. */
+  signWith(
+    key: SigningKey,
+    claims?: Readonly<Record<string, unknown>>,
+    header?: Readonly<Record<string, unknown>>,
+  ): Promise<string>;
+  /** Publishes these keys from now on; `sign` takes the first. Default: one RS256 key. */
+  publish(...keys: readonly SigningKey[]): void;
+  /** How often keys were asked for since the start; each time the discovery document is, too. */
+  readonly keyFetches: number;
+  readonly discoveryFetches: number;
+  /** How discovery and keys are answered. */
+  set(mode: IssuerMode): void;
+  /** Fields that the discovery document has otherwise. */
+  discover(over: Readonly<Record<string, unknown>>): void;
+  /** Resolves when so many requests for discovery or keys have come in. */
+  requested(count: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TestIssuerOptions {
+  /** Time that tokens are issued at. Default: now. */
+  readonly now?: () => Date;
+}
+
+let keysMade = 0;
+
+export async function makeSigningKey(algorithm: OidcAlgorithm = "RS256", kid?: string | null): Promise<SigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
+  keysMade += 1;
+  const name = kid === null ? undefined : (kid ?? `key-${keysMade}`);
+  const jwk = await exportJWK(publicKey);
+  return {
+    algorithm,
+    kid: name,
+    privateKey,
+    publicJwk: { ...jwk, alg: algorithm, use: "sig", ...(name !== undefined && { kid: name }) },
+  };
+}
+
+export async function startTestIssuer({ now = () => new Date() }: TestIssuerOptions = {}): Promise<TestIssuer> {
+  let keys: readonly SigningKey[] = [await makeSigningKey()];
+  let mode: IssuerMode = { kind: "well" };
+  let discovery: Readonly<Record<string, unknown>> = {};
+  const fetches = { keys: 0, discovery: 0 };
+  const waiting = new Set<() => void>();
+  const watching = new Set<() => void>();
+
+  const server = createServer((request, response) => {
+    const forKeys = request.url === "/keys";
+    if (forKeys) fetches.keys += 1;
+    else fetches.discovery += 1;
+    for (const look of watching) look();
+    respond(request.url ?? "", response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
+  const url = `http://127.0.0.1:${address.port}/`;
+  const audience = "https://patwarden.example.com";
+
+  function respond(path: string, response: ServerResponse): void {
+    switch (mode.kind) {
+      case "error":
+        response.writeHead(mode.status).end("{}");
+        return;
+      case "redirect":
+        response.writeHead(302, { location: mode.to }).end();
+        return;
+      case "stalled":
+        waiting.add(() => respond(path, response));
+        return;
+      case "body":
+        response.writeHead(200, { "content-type": "application/json" }).end(mode.text);
+        return;
+      case "well": {
+        const documents: Readonly<Record<string, unknown>> = {
+          "/.well-known/openid-configuration": { issuer: url, jwks_uri: `${url}keys`, ...discovery },
+          "/keys": { keys: keys.map(({ publicJwk }) => publicJwk) },
+        };
+        const document = documents[path];
+        response.writeHead(document ? 200 : 404, { "content-type": "application/json" });
+        response.end(JSON.stringify(document ?? {}));
+      }
+    }
+  }
+
+  const signWith: TestIssuer["signWith"] = (key, claims = {}, header = {}) => {
+    const iat = Math.floor(now().getTime() / 1000);
+    const defaults = { iss: url, aud: audience, sub: "alice", client_id: "cli", iat, exp: iat + 3600 };
+    const parameters: unknown = withoutUndefined({ alg: key.algorithm, typ: "at+jwt", kid: key.kid, ...header });
+    return new SignJWT(withoutUndefined({ ...defaults, ...claims }))
+      .setProtectedHeader(parameters as JWTHeaderParameters) // jose looks itself
+      .sign(key.privateKey);
+  };
+
+  return {
+    url,
+    audience,
+    config: (over = {}) => ({
+      issuer: url,
+      audiences: [audience],
+      subject: "{sub}",
+      algorithms: ["RS256"],
+      requiredScopes: [],
+      clients: [],
+      types: ["at+jwt"],
+      cacheMaxAgeMs: 600_000,
+      maxLifetimeMs: 86_400_000,
+      ...over,
+    }),
+    sign(claims, header) {
+      const [key] = keys;
+      if (!key) throw new Error("the issuer publishes no key");
+      return signWith(key, claims, header);
+    },
+    signWith,
+    publish(...next) {
+      keys = next;
+    },
+    get keyFetches() {
+      return fetches.keys;
+    },
+    get discoveryFetches() {
+      return fetches.discovery;
+    },
+    set(next) {
+      mode = next;
+      const answers = [...waiting];
+      waiting.clear();
+      for (const answer of answers) answer();
+    },
+    discover(over) {
+      discovery = over;
+    },
+    requested(count) {
+      return new Promise((resolve) => {
+        const look = (): void => {
+          if (fetches.keys + fetches.discovery < count) return;
+          watching.delete(look);
+          resolve();
+        };
+        watching.add(look);
+        look();
+      });
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
