@@ -14,19 +14,33 @@ const ports = [
   "store/token-store.ts",
   "store/subject-store.ts",
   "store/policy-store.ts",
+  "store/audit-store.ts",
 ];
+
+/** What an event is and how events are chained: pure, so that use-cases and stores may know it. */
+const auditFacts = ["audit/event.ts", "audit/chain.ts"];
 
 /** For each folder of src the folders or files that it may import, besides itself. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   failure: [],
   identifier: [],
   token: ["identifier"],
+  audit: ["token", "observability/log.ts", "observability/redact.ts", "store/audit-store.ts"],
   access: ["failure", "identifier", "token"],
   check: ["failure", "identifier", "token", ...ports],
-  manage: ["failure", "identifier", "token", "access", "check/clock.ts", "check/token-resolver.ts", ...ports],
+  manage: [
+    "failure",
+    "identifier",
+    "token",
+    "access",
+    "check/clock.ts",
+    "check/token-resolver.ts",
+    ...auditFacts,
+    ...ports,
+  ],
   rpc: ["failure", "identifier", "token", "access", "check", "manage", ...ports],
   http: ["failure", "rpc"],
-  store: ["failure", "identifier", "token"],
+  store: ["failure", "identifier", "token", ...auditFacts],
   openfga: ["failure", "identifier"],
   config: ["failure", "identifier", "token", "access"],
   observability: ["failure", "check/reason.ts", "config"],
@@ -36,12 +50,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
-const transportFree = ["failure", "identifier", "token", "check", "manage"];
+const transportFree = ["failure", "identifier", "token", "audit", "check", "manage"];
 const transports =
   /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
 
 /** Neither I/O nor a clock of their own. */
-const pure = ["failure", "identifier", "token"];
+const pure = ["failure", "identifier", "token", ...auditFacts];
 const input =
   /^node:(?:fs|net|tls|http2?|https|dns|dgram|child_process|cluster|worker_threads|timers|perf_hooks|process|readline)/;
 /** A parser of text, wherever Node keeps it. */

@@ -124,8 +124,7 @@ function isMachine(claims: JWTPayload, clients: readonly string[]): boolean {
 
 /** Whether the issuer says that this user administers the deployment. */
 export function isAdmin(claims: JWTPayload, { admin }: IssuerConfig): boolean {
-  if (admin === undefined || !Object.hasOwn(claims, admin.claim)) return false;
-  return textsIn(claims[admin.claim]).includes(admin.value);
+  return admin !== undefined && textsIn(claims[admin.claim]).includes(admin.value);
 }
 
 /** A claim that is a text or a list of texts. */

@@ -8,6 +8,8 @@ export type KeySet = ReturnType<typeof createLocalJWKSet>;
 export interface IssuerKeysOptions {
   /** How long fetched keys count as current, milliseconds. A key that the issuer has removed is trusted for as long. */
   readonly cacheMaxAgeMs: number;
+  /** Of discovery and keys together, milliseconds. */
+  readonly fetchTimeoutMs: number;
   /** Any clock that never jumps, milliseconds. */
   readonly monotonicMs: () => number;
   /** 0 to 1, for the jitter. */
@@ -22,8 +24,6 @@ const staleIfErrorMs = 3_600_000;
 const unknownKeyMs = 30_000;
 const firstBackOffMs = 1_000;
 const maxBackOffMs = 60_000;
-/** Of discovery and keys together. */
-const fetchTimeoutMs = 5_000;
 const maxDocumentBytes = 262_144;
 
 /** What an issuer publishes at one time. */
@@ -88,7 +88,7 @@ export class IssuerKeys {
     // Counted from before: what came later may not be in the answer.
     const fetchTime = this.#options.monotonicMs();
     try {
-      this.#published = { keys: await fetchKeys(this.#issuer), fetchTime };
+      this.#published = { keys: await fetchKeys(this.#issuer, this.#options.fetchTimeoutMs), fetchTime };
       this.#failures = 0;
       this.#lastError = undefined;
     } catch (error) {
@@ -106,8 +106,8 @@ export class IssuerKeys {
 }
 
 /** OpenID Connect Discovery §4: the issuer's document names the keys' address, and must repeat the issuer to the letter. */
-async function fetchKeys(issuer: string): Promise<KeySet> {
-  const signal = AbortSignal.timeout(fetchTimeoutMs);
+async function fetchKeys(issuer: string, timeoutMs: number): Promise<KeySet> {
+  const signal = AbortSignal.timeout(timeoutMs);
   const document = await fetchDocument(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);
   if (document["issuer"] !== issuer) throw new Error("the discovery document names another issuer");
   const address = document["jwks_uri"];

@@ -43,6 +43,8 @@ export interface OidcOptions {
   readonly clock?: { now(): Date };
   /** A clock that never jumps, milliseconds, for the age of keys. Default: the process's. */
   readonly monotonicMs?: () => number;
+  /** Of one fetch of discovery and keys, milliseconds. Default 5,000. */
+  readonly fetchTimeoutMs?: number;
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
   /** Told why a token is refused, and of which issuer if that is known; never anything of the token. */
@@ -67,6 +69,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
     subjectTypes = { user: "user", organization: "organization" },
     clock = { now: () => new Date() },
     monotonicMs = () => performance.now(),
+    fetchTimeoutMs = 5_000,
     random = Math.random,
     onRefusal = () => undefined,
     onFetchFailure = () => undefined,
@@ -88,6 +91,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
         ? previous.keys
         : new IssuerKeys(issuer, {
             cacheMaxAgeMs,
+            fetchTimeoutMs,
             monotonicMs,
             random,
             onFetchFailure: (error) => onFetchFailure(issuer, error),

@@ -168,6 +168,6 @@ export function verifyCheckpoint(keys: readonly KeyObject[], line: string): Chec
   return {
     position: Number(payload.readBigUInt64BE(1)),
     time: new Date(Number(payload.readBigUInt64BE(9))),
-    hash: Uint8Array.prototype.slice.call(payload, 17),
+    hash: payload.subarray(17),
   };
 }

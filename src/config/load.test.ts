@@ -415,6 +415,10 @@ describe("the configuration file", () => {
       { "issuers[0].issuer": "must be an https: URL without query, or http: on loopback" },
     ],
     [
+      { issuers: [{ ...issuer, issuer: "http://127.0.0.1.example.com/" }] },
+      { "issuers[0].issuer": "must be an https: URL without query, or http: on loopback" },
+    ],
+    [
       { issuers: [{ ...issuer, issuer: "https://login.example.com/?a=b" }] },
       { "issuers[0].issuer": "must be an https: URL without query, or http: on loopback" },
     ],

@@ -1,5 +1,4 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { sql } from "drizzle-orm";
@@ -12,12 +11,15 @@ import postgres from "postgres";
 import { guarded } from "./errors.js";
 import { migrationsFolder } from "./migrations.js";
 import * as schema from "./schema.js";
+import { connectWatched, type SocketTarget } from "./watched-socket.js";
 
 export type Orm = PgDatabase<PgQueryResultHKT, typeof schema>;
 
 /** PostgreSQL or PGlite; nothing above this file knows which. */
 export interface Database {
   readonly orm: Orm;
+  /** For statements over many rows: the same database, by connections that may be silent for minutes. */
+  readonly patient: Orm;
   /** Brings the schema up to date. Safe when several processes do it at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -33,23 +35,29 @@ export interface PostgresOptions {
 }
 
 const connectTimeoutMs = 2_000;
+const patientConnections = 2;
+const patientSilenceMs = 5 * 60_000;
 const migrationLock = 1_472_665_730; // any number that nobody else uses
 
 /** Connects lazily: an unreachable server shows in the first statement. */
 export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }: PostgresOptions): Database {
-  const client = postgres(url, {
-    max: maxConnections,
-    prepare,
-    connect_timeout: connectTimeoutMs / 1000,
-    connection: { application_name: "patwarden" },
-    // Notices can hold data, and the default prints them to stdout.
-    onnotice: () => undefined,
-    // The declared options lack it; the driver awaits a connected socket (postgres 3.4.9, connection.js createSocket).
-    ...{ socket: (to: SocketTarget) => connectWatched(to, silenceMs) },
-  });
-  const orm = drizzlePostgres(client, { schema });
+  const open = (connections: number, silence: number) =>
+    postgres(url, {
+      max: connections,
+      prepare,
+      connect_timeout: connectTimeoutMs / 1000,
+      connection: { application_name: "patwarden" },
+      // Notices can hold data, and the default prints them to stdout.
+      onnotice: () => undefined,
+      // The declared options lack these two (postgres 3.4.9). The driver awaits a connected socket; and it sends no second query before the
+      // first is answered, since the watch must know whether an answer is owed.
+      ...{ socket: (to: SocketTarget) => connectWatched(to, silence), max_pipeline: 0 },
+    });
+  const client = open(maxConnections, silenceMs);
+  const patient = open(patientConnections, patientSilenceMs);
   return {
-    orm,
+    orm: drizzlePostgres(client, { schema }),
+    patient: drizzlePostgres(patient, { schema }),
     async migrate() {
       const own = openWithoutWatch(url);
       try {
@@ -62,72 +70,15 @@ export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }
         await own.end({ timeout: 5 });
       }
     },
-    close: () => client.end({ timeout: 5 }),
+    async close() {
+      await Promise.all([client.end({ timeout: 5 }), patient.end({ timeout: 5 })]);
+    },
   };
 }
 
 /** A migration may take its time. */
 function openWithoutWatch(url: string): postgres.Sql {
   return postgres(url, { max: 2, prepare: false, connect_timeout: connectTimeoutMs / 1000, onnotice: () => undefined });
-}
-
-interface SocketTarget {
-  readonly host: readonly string[];
-  readonly port: readonly number[];
-  /** Of a Unix socket. */
-  readonly path?: string | false;
-}
-
-/**
- * The driver has no time-out for queries: on a half-open connection one would hang whatever statement_timeout says. So a socket on which
- * something was sent and nothing came back for `silenceMs` is destroyed; its query fails and the next one reconnects. Idle connections stay.
- */
-async function connectWatched(target: SocketTarget, silenceMs: number): Promise<Socket> {
-  const socket = await connectToFirst(target);
-  let readAtLastWrite = -1;
-  const write = socket.write;
-  socket.write = ((...args: Parameters<Socket["write"]>) => {
-    readAtLastWrite = socket.bytesRead;
-    return write.apply(socket, args);
-  }) as Socket["write"]; // passes everything on as it came
-  socket.setTimeout(silenceMs, () => {
-    if (socket.bytesRead === readAtLastWrite) socket.destroy(timedOut("the database owes an answer"));
-  });
-  return socket;
-}
-
-async function connectToFirst({ host, port, path }: SocketTarget): Promise<Socket> {
-  if (path) return connected(connect({ path }));
-  let failure: unknown = new Error("no database host");
-  for (const [index, name] of host.entries()) {
-    try {
-      return await connected(connect({ host: name, port: port[index] ?? 5432 }));
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
-/** With the code by which store/errors.ts knows a lost connection. */
-function timedOut(message: string): Error {
-  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
-}
-
-function connected(socket: Socket): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => socket.destroy(timedOut("connecting to the database took too long")),
-      connectTimeoutMs,
-    );
-    socket.once("connect", () => {
-      clearTimeout(timer);
-      socket.off("error", reject);
-      resolve(socket);
-    });
-    socket.once("error", reject);
-    socket.once("close", () => clearTimeout(timer));
-  });
 }
 
 /** The embedded database: in a folder, or in memory when there is none. */
@@ -139,6 +90,7 @@ export async function openPglite(directory: string | undefined): Promise<Databas
     let migrated: Promise<void> | undefined;
     return {
       orm,
+      patient: orm,
       // One at a time: there is no lock to wait for within one process.
       migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
       async close() {

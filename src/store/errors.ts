@@ -17,7 +17,10 @@ export type Transaction = Parameters<Parameters<Orm["transaction"]>[0]>[0];
  * Runs a change: all of it happens or none. DATABASE_UNAVAILABLE: it did not happen. OUTCOME_UNKNOWN: the connection was lost
  * during COMMIT.
  */
-export async function transact<T>({ orm }: Database, change: (transaction: Transaction) => Promise<T>): Promise<T> {
+export async function transact<T>(
+  { orm }: Pick<Database, "orm">,
+  change: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
   let committing = false;
   try {
     return await orm.transaction(async (transaction) => {

@@ -21,7 +21,8 @@ export function createSubjectStore(database: Database): SubjectStore {
     },
 
     change: (name, now, decide) =>
-      transact(database, async (transaction) => {
+      // A deletion may touch many tokens.
+      transact({ orm: database.patient }, async (transaction) => {
         await transaction
           .insert(subject)
           .values({ name, state: "ACTIVE", generation: 1, updatedAt: never })

@@ -214,7 +214,9 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     },
 
     async count(filter, now) {
-      const [row] = await guarded(() => orm.select({ count: count() }).from(token).where(matching(filter, now)));
+      const [row] = await guarded(() =>
+        database.patient.select({ count: count() }).from(token).where(matching(filter, now)),
+      );
       return row?.count ?? 0;
     },
 
@@ -248,7 +250,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       }),
 
     revokeAll: (filter, { time, by, reason }, expected, now) =>
-      transact(database, async (transaction) => {
+      transact({ orm: database.patient }, async (transaction) => {
         // Locked in one order, so that two of these cannot wait for each other.
         const locked = transaction
           .select({ id: token.id })
@@ -308,7 +310,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
 
     async countLiveSecrets(now) {
       const rows = await guarded(() =>
-        orm
+        database.patient
           .select({ version: tokenSecret.pepperVersion, count: sql<number>`count(*)::int` })
           .from(tokenSecret)
           .innerJoin(token, eq(token.id, tokenSecret.tokenId))

@@ -14,11 +14,11 @@ export interface SigningKey {
 
 type CryptoKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
 
-/** How the issuer answers. `stalled` answers nothing until this changes. */
+/** How the issuer answers: `redirected` to where it is well, `stalled` not at all until this changes. */
 export type IssuerMode =
   | { readonly kind: "well" }
   | { readonly kind: "error"; readonly status: number }
-  | { readonly kind: "redirect"; readonly to: string }
+  | { readonly kind: "redirected" }
   | { readonly kind: "stalled" }
   | { readonly kind: "body"; readonly text: string };
 
@@ -37,7 +37,7 @@ export interface TestIssuer {
     claims?: Readonly<Record<string, unknown>>,
     header?: Readonly<Record<string, unknown>>,
   ): Promise<string>;
-  /** Publishes these keys from now on; `sign` takes the first. Default: one RS256 key. */
+  /** Publishes these keys from now on; `sign` takes the first. */
   publish(...keys: readonly SigningKey[]): void;
   /** How often keys were asked for since the start; each time the discovery document is, too. */
   readonly keyFetches: number;
@@ -54,6 +54,8 @@ export interface TestIssuer {
 export interface TestIssuerOptions {
   /** Time that tokens are issued at. Default: now. */
   readonly now?: () => Date;
+  /** Default: a new RS256 key, which takes a tenth of a second to make. */
+  readonly key?: SigningKey;
 }
 
 let keysMade = 0;
@@ -71,8 +73,8 @@ export async function makeSigningKey(algorithm: OidcAlgorithm = "RS256", kid?: s
   };
 }
 
-export async function startTestIssuer({ now = () => new Date() }: TestIssuerOptions = {}): Promise<TestIssuer> {
-  let keys: readonly SigningKey[] = [await makeSigningKey()];
+export async function startTestIssuer({ now = () => new Date(), key }: TestIssuerOptions = {}): Promise<TestIssuer> {
+  let keys: readonly SigningKey[] = [key ?? (await makeSigningKey())];
   let mode: IssuerMode = { kind: "well" };
   let discovery: Readonly<Record<string, unknown>> = {};
   const fetches = { keys: 0, discovery: 0 };
@@ -98,8 +100,9 @@ export async function startTestIssuer({ now = () => new Date() }: TestIssuerOpti
       case "error":
         response.writeHead(mode.status).end("{}");
         return;
-      case "redirect":
-        response.writeHead(302, { location: mode.to }).end();
+      case "redirected":
+        if (path.startsWith("/moved/")) answerWell(path.slice("/moved".length), response);
+        else response.writeHead(302, { location: `/moved${path}` }).end();
         return;
       case "stalled":
         waiting.add(() => respond(path, response));
@@ -107,25 +110,29 @@ export async function startTestIssuer({ now = () => new Date() }: TestIssuerOpti
       case "body":
         response.writeHead(200, { "content-type": "application/json" }).end(mode.text);
         return;
-      case "well": {
-        const documents: Readonly<Record<string, unknown>> = {
-          "/.well-known/openid-configuration": { issuer: url, jwks_uri: `${url}keys`, ...discovery },
-          "/keys": { keys: keys.map(({ publicJwk }) => publicJwk) },
-        };
-        const document = documents[path];
-        response.writeHead(document ? 200 : 404, { "content-type": "application/json" });
-        response.end(JSON.stringify(document ?? {}));
-      }
+      case "well":
+        answerWell(path, response);
     }
+  }
+
+  function answerWell(path: string, response: ServerResponse): void {
+    const documents: Readonly<Record<string, unknown>> = {
+      "/.well-known/openid-configuration": { issuer: url, jwks_uri: `${url}keys`, ...discovery },
+      "/keys": { keys: keys.map(({ publicJwk }) => publicJwk) },
+    };
+    const document = documents[path];
+    response.writeHead(document ? 200 : 404, { "content-type": "application/json" });
+    response.end(JSON.stringify(document ?? {}));
   }
 
   const signWith: TestIssuer["signWith"] = (key, claims = {}, header = {}) => {
     const iat = Math.floor(now().getTime() / 1000);
     const defaults = { iss: url, aud: audience, sub: "alice", client_id: "cli", iat, exp: iat + 3600 };
-    const parameters: unknown = withoutUndefined({ alg: key.algorithm, typ: "at+jwt", kid: key.kid, ...header });
+    const parameters = withoutUndefined({ alg: key.algorithm, typ: "at+jwt", kid: key.kid, ...header });
+    const { crit = [] } = parameters as unknown as { crit?: readonly string[] }; // whoever writes a test knows
     return new SignJWT(withoutUndefined({ ...defaults, ...claims }))
-      .setProtectedHeader(parameters as JWTHeaderParameters) // jose looks itself
-      .sign(key.privateKey);
+      .setProtectedHeader(parameters as unknown as JWTHeaderParameters) // jose looks itself
+      .sign(key.privateKey, { crit: Object.fromEntries(crit.map((name) => [name, true])) });
   };
 
   return {

@@ -1,0 +1,187 @@
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  type Checkpoint,
+  chainStart,
+  checkpointKey,
+  checkpointShape,
+  type SealedEvent,
+  seal,
+  signCheckpoint,
+  verifyChain,
+  verifyCheckpoint,
+} from "./chain.js";
+import { type AuditEvent, type AuditEventId, newAuditEvent } from "./event.js";
+
+const time = new Date("2026-03-01T12:00:00.123Z");
+
+function event(over: Partial<AuditEvent> = {}): AuditEvent {
+  return {
+    ...newAuditEvent({ time, actor: "service:shop", action: "token.created", details: { a: "1", b: "2" } }),
+    ...over,
+  };
+}
+
+/** Whoever can write to the database could make this as well: only checkpoints tell it from the real one. */
+function chainOf(events: readonly AuditEvent[]): readonly SealedEvent[] {
+  let hash = chainStart;
+  return events.map((entry, index) => {
+    const previousHash = hash;
+    hash = seal(previousHash, entry);
+    return { position: index + 1, previousHash, hash, event: entry };
+  });
+}
+
+const chain = chainOf(Array.from({ length: 5 }, () => event()));
+const at = (position: number): SealedEvent => {
+  const entry = chain[position - 1];
+  if (!entry) throw new Error(`no position ${position}`);
+  return entry;
+};
+const checkpoint = (position: number): Checkpoint => ({ position, hash: at(position).hash, time });
+
+describe("the hash of an event", () => {
+  it("is that of version 1 for ever", () => {
+    const fixed: AuditEvent = {
+      id: "aud_01h455vb4pex5vsknk084sn02q" as AuditEventId,
+      time,
+      actor: "user:alice",
+      action: "token.revoked",
+      subject: undefined,
+      tokenId: undefined,
+      clientIp: undefined,
+      outcome: "ok",
+      details: { z: "1", a: "é" },
+    };
+    expect(Buffer.from(seal(chainStart, fixed)).toString("hex")).toBe(
+      "9c120e2a62872eacc7de2d25a05fc1452363dcb915e8e459b9cde44c96e1b609",
+    );
+  });
+
+  it("does not hang on the order of details, which a database does not keep", () => {
+    const one = event({ details: { a: "1", b: "2" } });
+    expect(seal(chainStart, { ...one, details: { b: "2", a: "1" } })).toEqual(seal(chainStart, one));
+  });
+
+  it("differs with every fact, and where text moves from one to another", () => {
+    const one = event({ subject: "user:alice" });
+    const others: readonly AuditEvent[] = [
+      { ...one, id: event().id },
+      { ...one, time: new Date(time.getTime() + 1) },
+      { ...one, actor: "service:shop2" },
+      { ...one, action: "token.revoked" },
+      { ...one, subject: undefined },
+      { ...one, subject: undefined, clientIp: "user:alice" },
+      { ...one, subject: "" },
+      { ...one, outcome: "refused" },
+      { ...one, details: { a: "1" } },
+      { ...one, details: { a: "1", b: "3" } },
+      { ...one, details: { a: "1,b", "": "2" } },
+    ];
+    const hashes = [one, ...others].map((entry) => Buffer.from(seal(chainStart, entry)).toString("hex"));
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+});
+
+describe("a chain", () => {
+  it("is right as it was written, whole, growing and empty", async () => {
+    expect(await verifyChain(chain, [checkpoint(2), checkpoint(5)])).toEqual({
+      ok: true,
+      last: { position: 5, hash: at(5).hash },
+    });
+    expect(await verifyChain(chain, [checkpoint(3)])).toMatchObject({ ok: true });
+    expect(await verifyChain([])).toEqual({ ok: true, last: undefined });
+  });
+
+  it("is right from where a checkpoint attests what was cut away before", async () => {
+    expect(await verifyChain(chain.slice(2), [checkpoint(2)])).toMatchObject({ ok: true });
+    expect(await verifyChain(chain.slice(2), [checkpoint(1)])).toMatchObject({ ok: false, position: 1 });
+    expect(await verifyChain(chain.slice(2), [{ ...checkpoint(2), hash: at(1).hash }])).toMatchObject({
+      ok: false,
+      position: 3,
+    });
+  });
+
+  const stranger = chainOf(Array.from({ length: 5 }, () => event()));
+  it.each<[string, readonly SealedEvent[], number, string]>([
+    ["an altered event", chain.with(2, { ...at(3), event: event({ actor: "service:other" }) }), 3, "not the one"],
+    ["a removed event", chain.with(2, { ...at(3), event: undefined }), 3, "gone"],
+    ["a removed entry", chain.toSpliced(2, 1), 3, "missing"],
+    ["the first entry removed", chain.slice(1), 1, "missing"],
+    [
+      "a removed entry with the rest renumbered",
+      chain.toSpliced(2, 1).map((entry, index) => ({ ...entry, position: index + 1 })),
+      3,
+      "does not follow",
+    ],
+    ["two entries reordered", chain.with(2, at(4)).with(3, at(3)), 3, "missing"],
+    [
+      "two events swapped",
+      chain.with(2, { ...at(3), event: at(4).event }).with(3, { ...at(4), event: at(3).event }),
+      3,
+      "not the one",
+    ],
+    ["an entry twice", chain.toSpliced(3, 0, at(3)), 3, "twice"],
+    ["an inserted entry", chain.toSpliced(2, 0, { ...at(3), event: event() }), 3, "not the one"],
+    ["its end cut off", chain.slice(0, 3), 4, "ends before"],
+    ["everything cut off", [], 1, "ends before"],
+    [
+      "its end written anew",
+      chainOf([...chain.slice(0, 4).flatMap((entry) => entry.event ?? []), event()]),
+      5,
+      "another hash",
+    ],
+    ["all of it written anew", stranger, 2, "another hash"],
+  ])("shows %s", async (_, entries, position, why) => {
+    expect(await verifyChain(entries, [checkpoint(2), checkpoint(5)])).toEqual({
+      ok: false,
+      position,
+      why: expect.stringContaining(why),
+    });
+  });
+
+  it("shows any change of one entry where it was made or right after it", async () => {
+    const entryChange = fc.record({ at: fc.integer({ min: 0, max: 4 }), bit: fc.integer({ min: 0, max: 255 }) });
+    await fc.assert(
+      fc.asyncProperty(
+        entryChange,
+        fc.constantFrom("previousHash" as const, "hash" as const),
+        async (change, field) => {
+          const entry = at(change.at + 1);
+          const bytes = Uint8Array.from(entry[field]);
+          bytes[change.bit >> 3] = (bytes[change.bit >> 3] ?? 0) ^ (1 << (change.bit & 7));
+          const verdict = await verifyChain(chain.with(change.at, { ...entry, [field]: bytes }));
+          expect(verdict).toMatchObject({ ok: false, position: change.at + 1 });
+        },
+      ),
+    );
+  });
+
+  it("is no chain where two checkpoints disagree", async () => {
+    const verdict = await verifyChain(chain, [checkpoint(2), { ...checkpoint(2), hash: at(3).hash }]);
+    expect(verdict).toMatchObject({ ok: false, position: 2 });
+  });
+});
+
+describe("a checkpoint", () => {
+  const key = checkpointKey(Buffer.alloc(32, 7));
+  const line = signCheckpoint(key, checkpoint(5));
+
+  it("is one line that any of the keys opens, wherever it stands", () => {
+    expect(verifyCheckpoint([checkpointKey(randomBytes(32)), key], line)).toEqual(checkpoint(5));
+    expect([...`{"checkpoint":"${line}","msg":"x"}`.matchAll(checkpointShape)].map(([text]) => text)).toEqual([line]);
+    expect(signCheckpoint(checkpointKey(Buffer.alloc(32, 7)), checkpoint(5))).toBe(line);
+  });
+
+  it("says nothing under another key, nor when a single character differs", () => {
+    expect(verifyCheckpoint([checkpointKey(randomBytes(32))], line)).toBeUndefined();
+    const variants = [...line].flatMap((character, index) =>
+      ["A", "B", "_", "="]
+        .filter((other) => other !== character)
+        .map((other) => line.slice(0, index) + other + line.slice(index + 1)),
+    );
+    for (const variant of ["", `${line}=`, ` ${line}`, `${line}A`, line.slice(1), ...variants])
+      expect(verifyCheckpoint([key], variant), variant).toBeUndefined();
+  });
+});

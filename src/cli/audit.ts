@@ -1,0 +1,270 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Checkpoint,
+  checkpointKey,
+  checkpointKeyLabel,
+  checkpointShape,
+  type Place,
+  type SealedEvent,
+  verifyChain,
+  verifyCheckpoint,
+} from "../audit/chain.js";
+import type { AuditEventId } from "../audit/event.js";
+import type { Config, DatabaseConfig } from "../config/config.js";
+import { loadConfig, loadMigrationConfig } from "../config/load.js";
+import { Failure } from "../failure/failure.js";
+import type { AuditStore } from "../store/audit-store.js";
+import { openPostgres } from "../store/database.js";
+import { createAuditStore } from "../store/postgres-audit-store.js";
+import { PepperRing } from "../token/pepper.js";
+import { fail, failConfig, print } from "./fail.js";
+
+export interface VerifyAuditOptions {
+  readonly config?: string;
+  /** Checkpoint lines, or files that hold some: a log will do. */
+  readonly checkpoint?: readonly string[];
+  readonly json: boolean;
+}
+
+/** Goes through the whole chain; ends with exit code 1, naming the first position that is wrong. Progress goes to stderr. */
+export async function verifyAudit({ config: file, checkpoint: sources = [], json }: VerifyAuditOptions): Promise<void> {
+  const loaded = loadMigrationConfig({ file, env: process.env });
+  if (!loaded.ok) return failConfig(loaded.problems);
+  const checkpoints = sources.length === 0 ? [] : await configuredCheckpoints(file, sources);
+  if (checkpoints.length === 0) tell("no --checkpoint: a chain that was cut at its end, or written anew, looks whole");
+  await withStore({ ...loaded.config.database, silenceMs: 0 }, async (store) => {
+    const verdict = await verifyAuditTrail({ store, checkpoints, progress: tell });
+    if (!verdict.ok) return fail(new Error(verdict.problem));
+    const { position, hash } = verdict.last ?? { position: 0, hash: new Uint8Array() };
+    const last = { position, hash: hex(hash), checkpoints: checkpoints.length };
+    const end = verdict.last ? `; the last position is ${position}, its hash ${last.hash}` : ", and empty";
+    print(json, last, `the audit chain is whole, ${checkpoints.length} checkpoint(s) fit${end}`);
+  });
+}
+
+export interface AuditTrailParts {
+  readonly store: Pick<AuditStore, "readSealed" | "lastSeal" | "findUnsealed">;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly progress: (text: string) => void;
+  /** Events of one read. Default 1,000. */
+  readonly pageSize?: number;
+}
+
+export type TrailVerdict =
+  | { readonly ok: true; readonly last: Place | undefined }
+  | { readonly ok: false; readonly problem: string };
+
+const eventsPerReport = 100_000;
+
+/** The chain, and that no event was put in past it. */
+export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVerdict> {
+  const { store, checkpoints, progress, pageSize = 1_000 } = parts;
+  const total = (await store.lastSeal())?.position ?? 0;
+  progress(`verifying ${total} sealed events`);
+  const verdict = await verifyChain(chain(), checkpoints);
+  if (!verdict.ok)
+    return { ok: false, problem: `the audit chain is broken at position ${verdict.position}: ${verdict.why}` };
+  progress("looking for events outside the chain");
+  let after: AuditEventId | undefined;
+  do {
+    const { strangers, next } = await store.findUnsealed(after, pageSize);
+    if (strangers[0] !== undefined) {
+      return { ok: false, problem: `the event ${strangers[0]} is not in the chain and does not wait for its seal` };
+    }
+    after = next;
+  } while (after !== undefined);
+  return { ok: true, last: verdict.last };
+
+  async function* chain(): AsyncIterable<SealedEvent> {
+    let seen = 0;
+    for await (const page of pagesOf(store, 1, pageSize)) {
+      for (const entry of page) {
+        yield entry;
+        if (++seen % eventsPerReport === 0) progress(`${seen} of ${total} events are right`);
+      }
+    }
+  }
+}
+
+/** Pages of the chain from a position to its end. */
+async function* pagesOf(
+  store: Pick<AuditStore, "readSealed">,
+  from: number,
+  pageSize: number,
+): AsyncIterable<readonly SealedEvent[]> {
+  for (let position = from; ; ) {
+    const page = await store.readSealed(position, pageSize);
+    yield page;
+    const last = page.at(-1);
+    if (!last || page.length < pageSize) return;
+    position = last.position + 1;
+  }
+}
+
+/** Only these need the peppers: without a checkpoint the rest of the configuration need not be there. */
+async function configuredCheckpoints(
+  file: string | undefined,
+  sources: readonly string[],
+): Promise<readonly Checkpoint[]> {
+  const loaded = loadConfig({ file, env: process.env });
+  return loaded.ok ? readCheckpoints(sources, loaded.config.tokens) : failConfig(loaded.problems);
+}
+
+/** All that a pepper of the configuration signed. Throws when there is none: then nothing would be proven. */
+export async function readCheckpoints(
+  sources: readonly string[],
+  { brand, peppers }: Pick<Config["tokens"], "brand" | "peppers">,
+): Promise<readonly Checkpoint[]> {
+  const keys = new PepperRing(brand, peppers).deriveKeys(checkpointKeyLabel).map(checkpointKey);
+  const checkpoints: Checkpoint[] = [];
+  let foreign = 0;
+  for (const source of sources) {
+    for await (const line of source.match(checkpointShape)?.[0] === source ? [source] : linesOf(source)) {
+      for (const [text] of line.matchAll(checkpointShape)) {
+        const checkpoint = verifyCheckpoint(keys, text);
+        if (checkpoint) checkpoints.push(checkpoint);
+        else foreign++;
+      }
+    }
+  }
+  if (checkpoints.length === 0) {
+    throw new Error(
+      foreign === 0
+        ? "--checkpoint: there is no checkpoint in it"
+        : "--checkpoint: no pepper of this configuration signed it",
+    );
+  }
+  if (foreign > 0) tell(`${foreign} checkpoint(s) left out: no pepper of this configuration signed them`);
+  return checkpoints;
+}
+
+function linesOf(file: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
+}
+
+export interface ExportAuditOptions {
+  readonly config?: string;
+  readonly follow: boolean;
+  /** First position, 1 or more. */
+  readonly from: string;
+}
+
+const pauseMs = 1_000;
+
+/** Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow` it goes on until SIGTERM or SIGINT. */
+export async function exportAudit({ config: file, follow, from }: ExportAuditOptions): Promise<void> {
+  if (!/^[1-9][0-9]{0,14}$/.test(from)) return fail(new Error("--from must be a position, 1 or more"));
+  const loaded = loadMigrationConfig({ file, env: process.env });
+  if (!loaded.ok) return failConfig(loaded.problems);
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  // Each write has its own callback; without a listener a reader that has gone would end us as a defect.
+  process.stdout.on("error", () => stop.abort());
+  await withStore(loaded.config.database, (store) =>
+    exportAuditTrail({
+      store,
+      from: Number(from),
+      follow,
+      signal: stop.signal,
+      write: writeOut,
+      pause: () => sleep(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined),
+      onProblem: tell,
+    }),
+  );
+}
+
+export interface ExportParts {
+  readonly store: Pick<AuditStore, "readSealed">;
+  readonly from: number;
+  readonly follow: boolean;
+  /** Ends the export between two pages. */
+  readonly signal: AbortSignal;
+  /** Whole lines. Resolves when they have gone out. */
+  readonly write: (lines: string) => Promise<void>;
+  /** Called when there is nothing new, and when the database does not answer. */
+  readonly pause: () => Promise<void>;
+  readonly onProblem: (text: string) => void;
+  /** Events of one read. Default 1,000. */
+  readonly pageSize?: number;
+}
+
+/** While it follows, a database that does not answer is waited for; nothing is left out or written twice. */
+export async function exportAuditTrail(parts: ExportParts): Promise<void> {
+  const { store, from, follow, signal, write, pause, onProblem, pageSize = 1_000 } = parts;
+  let waiting = false;
+  for (let position = from; !signal.aborted; ) {
+    let page: readonly SealedEvent[];
+    try {
+      page = await store.readSealed(position, pageSize);
+    } catch (error) {
+      if (!follow || !(error instanceof Failure && error.code === "UNAVAILABLE")) throw error;
+      if (!waiting) onProblem(`${error.message}; waiting from position ${position} on`);
+      waiting = true;
+      await pause();
+      continue;
+    }
+    if (waiting) onProblem("the database answers again");
+    waiting = false;
+    for (const entry of page) {
+      if (entry.position !== position) onProblem(`positions ${position} to ${entry.position - 1} are not there`);
+      if (!entry.event) onProblem(`the event at position ${entry.position} is gone`);
+      position = entry.position + 1;
+    }
+    if (page.length > 0) await write(page.map((entry) => `${JSON.stringify(exported(entry))}\n`).join(""));
+    if (page.length === pageSize) continue;
+    if (!follow) return;
+    await pause();
+  }
+}
+
+/** The names of the API. */
+function exported({ position, previousHash, hash, event }: SealedEvent): unknown {
+  return {
+    position,
+    ...(event && {
+      id: event.id,
+      time: event.time.toISOString(),
+      actor: event.actor,
+      action: event.action,
+      subject: event.subject,
+      token_id: event.tokenId,
+      client_ip: event.clientIp,
+      outcome: event.outcome,
+      details: event.details,
+    }),
+    previous_hash: hex(previousHash),
+    hash: hex(hash),
+  };
+}
+
+async function withStore(
+  options: DatabaseConfig & { readonly silenceMs?: number },
+  use: (store: AuditStore) => Promise<void>,
+): Promise<void> {
+  const database = openPostgres(options);
+  try {
+    await use(createAuditStore(database));
+  } finally {
+    await database.close();
+  }
+}
+
+/** A reader that has gone wants no more; that is no failure. */
+function writeOut(lines: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(lines, (error) => {
+      if (error && !("code" in error && error.code === "EPIPE")) reject(error);
+      else resolve();
+    });
+  });
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,101 @@
+import { connect, type Socket } from "node:net";
+
+/** What the driver asks for. */
+export interface SocketTarget {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  /** Of a Unix socket. */
+  readonly path?: string | false;
+  readonly ssl?: unknown;
+}
+
+const connectTimeoutMs = 2_000;
+
+/**
+ * The driver has no time-out for queries: on a half-open connection one would hang whatever statement_timeout says. So a socket that owes an
+ * answer and says nothing for `silenceMs` is destroyed; its query fails and the next one reconnects. Idle connections stay. Under TLS the messages
+ * cannot be seen, so there only TCP's own keep-alive watches.
+ */
+export async function connectWatched(target: SocketTarget, silenceMs: number): Promise<Socket> {
+  const socket = (await connectToFirst(target)).setKeepAlive(true, 1_000);
+  if (target.ssl || silenceMs === 0) return socket;
+  let owes = false;
+  const answered = onReadyForQuery(() => {
+    owes = false;
+  });
+  const write = socket.write;
+  socket.write = ((...args: Parameters<Socket["write"]>) => {
+    owes = true;
+    return write.apply(socket, args);
+  }) as Socket["write"]; // passes everything on as it came
+  // Whoever listens first is told first: the driver may write the next query when it sees the answer.
+  socket.on("data", answered);
+  socket.setTimeout(silenceMs, () => {
+    if (owes) socket.destroy(timedOut("the database owes an answer"));
+  });
+  return socket;
+}
+
+const readyForQuery = "Z".charCodeAt(0);
+/** A type byte and four of length, which counts itself. */
+const headerLength = 5;
+
+/** Follows the messages of a connection, of which chunks may hold parts, and tells each that says that a query has been answered. */
+export function onReadyForQuery(tell: () => void): (chunk: Buffer) => void {
+  let header = Buffer.alloc(0);
+  let bodyLeft = 0;
+  return (chunk) => {
+    let at = 0;
+    while (at < chunk.length) {
+      if (bodyLeft > 0) {
+        const skipped = Math.min(bodyLeft, chunk.length - at);
+        bodyLeft -= skipped;
+        at += skipped;
+      } else {
+        const taken = chunk.subarray(at, at + headerLength - header.length);
+        header = Buffer.concat([header, taken]);
+        at += taken.length;
+        if (header.length < headerLength) return;
+        bodyLeft = header.readUInt32BE(1) - 4;
+      }
+      if (bodyLeft === 0 && header.length === headerLength) {
+        if (header[0] === readyForQuery) tell();
+        header = Buffer.alloc(0);
+      }
+    }
+  };
+}
+
+async function connectToFirst({ host, port, path }: SocketTarget): Promise<Socket> {
+  if (path) return connected(connect({ path }));
+  let failure: unknown = new Error("no database host");
+  for (const [index, name] of host.entries()) {
+    try {
+      return await connected(connect({ host: name, port: port[index] ?? 5432 }));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function connected(socket: Socket): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => socket.destroy(timedOut("connecting to the database took too long")),
+      connectTimeoutMs,
+    );
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.off("error", reject);
+      resolve(socket);
+    });
+    socket.once("error", reject);
+    socket.once("close", () => clearTimeout(timer));
+  });
+}
+
+/** With the code by which store/errors.ts knows a lost connection. */
+function timedOut(message: string): Error {
+  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+}

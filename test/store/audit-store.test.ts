@@ -1,0 +1,250 @@
+import { eq } from "drizzle-orm";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { chainStart, verifyChain } from "../../src/audit/chain.js";
+import {
+  type AuditEvent,
+  type AuditEventId,
+  type AuditFacts,
+  auditEventUuid,
+  newAuditEvent,
+} from "../../src/audit/event.js";
+import { auditEvent, auditPending, auditSeal } from "../../src/store/audit-schema.js";
+import type { AuditFilter, AuditStore } from "../../src/store/audit-store.js";
+import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import { transact } from "../../src/store/errors.js";
+import { appendAudit, createAuditStore } from "../../src/store/postgres-audit-store.js";
+import { newTokenId } from "../../src/token/ids.js";
+import { createAuditTables } from "../kit/audit-tables.js";
+import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "../kit/postgres.js";
+import { testTime } from "../kit/token.js";
+
+const event = (over: Partial<AuditFacts> = {}): AuditEvent =>
+  newAuditEvent({ time: testTime, actor: "service:shop", action: "token.created", ...over });
+const later = (seconds: number): Date => new Date(testTime.getTime() + seconds * 1000);
+
+interface Engine {
+  readonly name: string;
+  readonly available: boolean;
+  /** Whether transactions can run beside each other. */
+  readonly concurrent: boolean;
+  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
+}
+
+async function onPostgres(pooled: boolean): ReturnType<Engine["open"]> {
+  const created = await createTestDatabase();
+  const pooler = pooled ? await startPooler(created.url) : undefined;
+  const database = openPostgres({ url: pooler?.url ?? created.url, maxConnections: 5, prepare: !pooled });
+  const close = async () => {
+    await database.close();
+    await pooler?.stop();
+    await created.stop();
+  };
+  return { database, close };
+}
+
+const engines: readonly Engine[] = [
+  { name: "PostgreSQL", available: havePostgres(), concurrent: true, open: () => onPostgres(false) },
+  {
+    name: "PostgreSQL behind a transaction-mode pooler",
+    available: havePostgres() && havePooler(),
+    concurrent: true,
+    open: () => onPostgres(true),
+  },
+  {
+    name: "PGlite",
+    available: true,
+    concurrent: false,
+    async open() {
+      const database = await openPglite(undefined);
+      return { database, close: () => database.close() };
+    },
+  },
+];
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+if (!havePooler()) process.stderr.write(`${noPooler}\n`);
+
+describe.each(engines)("the audit store on $name", ({ available, concurrent, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let database: Database;
+    let store: AuditStore;
+
+    beforeAll(async () => {
+      opened = await open();
+      database = opened.database;
+      await database.migrate();
+      await createAuditTables(database);
+      store = createAuditStore(database);
+    });
+    afterAll(() => opened.close());
+    beforeEach(async () => {
+      for (const table of [auditEvent, auditSeal, auditPending]) await database.orm.delete(table);
+    });
+
+    const append = async (...events: readonly AuditEvent[]): Promise<void> => {
+      for (const entry of events) await store.append(entry);
+    };
+    const readAll = () => store.readSealed(1, 10_000);
+    const sealedIds = async () => (await readAll()).map((entry) => entry.event?.id);
+
+    it("gives an event back as it was written, before and after it was sealed", async () => {
+      const written = event({
+        actor: "user:alice",
+        subject: "organization:acme",
+        tokenId: newTokenId(),
+        clientIp: "2001:db8::1",
+        outcome: "refused",
+        details: { "name.before": 'it\'s "ü" 🛡️\n\\', "": "", __proto: "x", z: "1", a: "2" },
+      });
+      const bare = event();
+      await append(written, bare);
+      const page = { entries: [bare, written].map((entry) => ({ event: entry, seal: undefined })), more: false };
+      expect(await store.list({}, { size: 10 })).toEqual(page);
+      expect(await store.sealNext(10)).toBe(2);
+      const sealed = await readAll();
+      expect(sealed.map((entry) => entry.event)).toEqual([written, bare]);
+      const { entries } = await store.list({}, { size: 10 });
+      expect(entries.map((entry) => entry.event)).toEqual([bare, written]);
+      expect(entries.map((entry) => entry.seal?.hash)).toEqual([sealed[1]?.hash, sealed[0]?.hash]);
+    });
+
+    it("writes an event with its change or not at all", async () => {
+      const refused = event();
+      const change = transact(database, async (transaction) => {
+        await appendAudit(transaction, refused);
+        throw new Error("undone");
+      });
+      await expect(change).rejects.toThrow("undone");
+      expect(await store.list({}, { size: 10 })).toEqual({ entries: [], more: false });
+      expect(await store.sealNext(10)).toBe(0);
+    });
+
+    it("seals in batches a chain that verifies, and goes on where it ended", async () => {
+      expect(await store.lastSeal()).toBeUndefined();
+      expect(await store.sealNext(10)).toBe(0);
+      await append(...Array.from({ length: 5 }, () => event({ details: { b: "1", a: "2" } })));
+      expect([
+        await store.sealNext(2),
+        await store.sealNext(2),
+        await store.sealNext(2),
+        await store.sealNext(2),
+      ]).toEqual([2, 2, 1, 0]);
+      await append(event());
+      await store.sealNext(10);
+      const chain = await readAll();
+      expect(chain.map(({ position }) => position)).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(Buffer.from(chain[0]?.previousHash ?? [])).toEqual(Buffer.from(chainStart));
+      const verdict = await verifyChain(chain);
+      expect(verdict).toEqual({ ok: true, last: await store.lastSeal() });
+      expect((await store.readSealed(3, 2)).map(({ position }) => position)).toEqual([3, 4]);
+    });
+
+    it("seals an event that comes to light after newer ones", async () => {
+      const [old, newer] = [event(), event()];
+      await append(newer);
+      await store.sealNext(10);
+      await append(old);
+      await store.sealNext(10);
+      expect(await sealedIds()).toEqual([newer.id, old.id]);
+      expect(await verifyChain(await readAll())).toMatchObject({ ok: true });
+    });
+
+    it.skipIf(!concurrent)("does not wait for a slow transaction, and does not lose it", async () => {
+      const [slow, quick] = [event(), event()];
+      let finish = (): void => undefined;
+      let written = (): void => undefined;
+      const inside = new Promise<void>((resolve) => {
+        written = resolve;
+      });
+      const end = new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      const running = transact(database, async (transaction) => {
+        await appendAudit(transaction, slow);
+        written();
+        await end;
+      });
+      await inside;
+      await append(quick);
+      await store.sealNext(10);
+      expect(await sealedIds()).toEqual([quick.id]);
+      finish();
+      await running;
+      await store.sealNext(10);
+      expect(await sealedIds()).toEqual([quick.id, slow.id]);
+    });
+
+    it("lets one at a time seal, and each event get one place, however many try", async () => {
+      await append(...Array.from({ length: 40 }, () => event()));
+      let sealed = 0;
+      while (sealed < 40) {
+        const counts = await Promise.all([store.sealNext(7), store.sealNext(7), store.sealNext(7)]);
+        sealed += counts.reduce((sum, count) => sum + count, 0);
+      }
+      expect(new Set(await sealedIds()).size).toBe(40);
+      expect(await verifyChain(await readAll())).toMatchObject({ ok: true, last: { position: 40 } });
+    });
+
+    it("filters by token, subject, actor, time and the subjects that a caller may see, newest first", async () => {
+      const tokenId = newTokenId();
+      const events = {
+        first: event({ tokenId, subject: "user:alice" }),
+        other: event({ subject: "user:alice2", actor: "user:alice" }),
+        acme: event({ subject: "organization:acme", time: later(10) }),
+        wild: event({ subject: "user_:alice", time: later(20) }),
+        last: event({ tokenId, subject: "user:alice", time: later(30), actor: "system" }),
+        none: event({ time: later(40) }),
+      };
+      await append(...Object.values(events));
+      const cases: readonly [AuditFilter, readonly (keyof typeof events)[]][] = [
+        [{}, ["first", "other", "acme", "wild", "last", "none"]],
+        [{ tokenId }, ["first", "last"]],
+        [{ subject: "user:alice" }, ["first", "last"]],
+        [{ actor: "user:alice" }, ["other"]],
+        [{ actor: "service:sho" }, []],
+        [{ start: later(10), end: later(30) }, ["acme", "wild"]],
+        [{ start: later(30) }, ["last", "none"]],
+        [{ tokenId, end: later(30) }, ["first"]],
+        [{ subjects: ["user:"] }, ["first", "other", "last"]],
+        [{ subjects: ["organization:acme", "user:alice"], start: later(1) }, ["acme", "last"]],
+        [{ subjects: [] }, []],
+      ];
+      for (const [filter, expected] of cases) {
+        const found: AuditEventId[] = [];
+        for (let after: AuditEventId | undefined; ; ) {
+          const page = await store.list(filter, { size: 2, ...(after && { after }) });
+          found.push(...page.entries.map((entry) => entry.event.id));
+          if (!page.more) break;
+          after = found.at(-1);
+        }
+        expect(found, JSON.stringify(filter)).toEqual(expected.map((name) => events[name].id).toReversed());
+      }
+    });
+
+    it("reads a sealed event whose row is gone as gone, and one that was changed as it is now", async () => {
+      const [gone, kept] = [event(), event()];
+      await append(gone, kept);
+      await store.sealNext(10);
+      await database.orm
+        .update(auditEvent)
+        .set({ actor: "user:mallory" })
+        .where(eq(auditEvent.id, auditEventUuid(kept.id)));
+      expect(await verifyChain(await readAll())).toMatchObject({ ok: false, position: 2 });
+      await database.orm.delete(auditEvent).where(eq(auditEvent.id, auditEventUuid(gone.id)));
+      expect((await readAll()).map((entry) => entry.event?.actor)).toEqual([undefined, "user:mallory"]);
+      expect(await verifyChain(await readAll())).toMatchObject({ ok: false, position: 1, why: "its event is gone" });
+    });
+
+    it("finds events that were put in past it, and only those", async () => {
+      const [sealed, stranger, waiting] = [event(), event(), event()];
+      await append(sealed);
+      await store.sealNext(10);
+      await append(stranger, waiting);
+      await database.orm.delete(auditPending).where(eq(auditPending.eventId, auditEventUuid(stranger.id)));
+      expect(await store.findUnsealed(undefined, 10)).toEqual({ strangers: [stranger.id], next: undefined });
+      expect(await store.findUnsealed(undefined, 1)).toEqual({ strangers: [], next: sealed.id });
+      expect(await store.findUnsealed(sealed.id, 1)).toEqual({ strangers: [stranger.id], next: stranger.id });
+      expect(await store.findUnsealed(stranger.id, 10)).toEqual({ strangers: [], next: undefined });
+    });
+  });
+});
