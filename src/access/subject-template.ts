@@ -69,7 +69,7 @@ export function parseSubjectTemplate(text: string): Parsed<SubjectTemplate> {
       idOf(payload) {
         let id = prefix;
         for (const [index, claim] of claims.entries()) {
-          const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+          const value = payload[claim];
           if (typeof value !== "string" || value === "") return undefined;
           const next = texts[index + 1] ?? "";
           // `a/b` and `c` must not make the id of `a` and `b/c`.

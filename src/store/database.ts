@@ -49,9 +49,8 @@ export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }
       connection: { application_name: "patwarden" },
       // Notices can hold data, and the default prints them to stdout.
       onnotice: () => undefined,
-      // The declared options lack these two (postgres 3.4.9). The driver awaits a connected socket; and it sends no second query before the
-      // first is answered, since the watch must know whether an answer is owed.
-      ...{ socket: (to: SocketTarget) => connectWatched(to, silence), max_pipeline: 0 },
+      // The declared options lack it; the driver awaits a connected socket (postgres 3.4.9, connection.js createSocket).
+      ...{ socket: (to: SocketTarget) => connectWatched(to, silence) },
     });
   const client = open(maxConnections, silenceMs);
   const patient = open(patientConnections, patientSilenceMs);

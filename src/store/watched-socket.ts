@@ -19,16 +19,26 @@ const connectTimeoutMs = 2_000;
 export async function connectWatched(target: SocketTarget, silenceMs: number): Promise<Socket> {
   const socket = (await connectToFirst(target)).setKeepAlive(true, 1_000);
   if (target.ssl || silenceMs === 0) return socket;
-  let owes = false;
-  const answered = onReadyForQuery(() => {
-    owes = false;
+  // Whatever was written owes an answer until as many ReadyForQuery have come as there were messages that end with one: the greeting, each
+  // Sync, each simple Query (PostgreSQL protocol 3.0, message flow). A Flush in between is answered without.
+  let owes = true;
+  let rounds = 1;
+  let greeted = false;
+  const answered = followMessages((type) => {
+    if (type === readyForQuery && --rounds === 0) owes = false;
+  });
+  const asked = followMessages((type) => {
+    if (type === sync || type === query) rounds++;
   });
   const write = socket.write;
   socket.write = ((...args: Parameters<Socket["write"]>) => {
+    const [chunk] = args;
     owes = true;
+    // The greeting has no type byte, and goes out alone.
+    if (greeted && chunk instanceof Uint8Array) asked(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    greeted = true;
     return write.apply(socket, args);
   }) as Socket["write"]; // passes everything on as it came
-  // Whoever listens first is told first: the driver may write the next query when it sees the answer.
   socket.on("data", answered);
   socket.setTimeout(silenceMs, () => {
     if (owes) socket.destroy(timedOut("the database owes an answer"));
@@ -37,11 +47,13 @@ export async function connectWatched(target: SocketTarget, silenceMs: number): P
 }
 
 const readyForQuery = "Z".charCodeAt(0);
+const sync = "S".charCodeAt(0);
+const query = "Q".charCodeAt(0);
 /** A type byte and four of length, which counts itself. */
 const headerLength = 5;
 
-/** Follows the messages of a connection, of which chunks may hold parts, and tells each that says that a query has been answered. */
-export function onReadyForQuery(tell: () => void): (chunk: Buffer) => void {
+/** Follows the messages of one direction, of which chunks may hold parts, and tells the type of each when all of it has passed. */
+export function followMessages(tell: (type: number) => void): (chunk: Buffer) => void {
   let header = Buffer.alloc(0);
   let bodyLeft = 0;
   return (chunk) => {
@@ -59,7 +71,7 @@ export function onReadyForQuery(tell: () => void): (chunk: Buffer) => void {
         bodyLeft = header.readUInt32BE(1) - 4;
       }
       if (bodyLeft === 0 && header.length === headerLength) {
-        if (header[0] === readyForQuery) tell();
+        tell(header[0] ?? 0);
         header = Buffer.alloc(0);
       }
     }

@@ -98,7 +98,8 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
   function respond(path: string, response: ServerResponse): void {
     switch (mode.kind) {
       case "error":
-        response.writeHead(mode.status).end("{}");
+        // All else is as it should be, so that nothing but the status speaks against it.
+        answerWell(path, response, mode.status);
         return;
       case "redirected":
         if (path.startsWith("/moved/")) answerWell(path.slice("/moved".length), response);
@@ -115,13 +116,13 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
     }
   }
 
-  function answerWell(path: string, response: ServerResponse): void {
+  function answerWell(path: string, response: ServerResponse, status = 200): void {
     const documents: Readonly<Record<string, unknown>> = {
       "/.well-known/openid-configuration": { issuer: url, jwks_uri: `${url}keys`, ...discovery },
       "/keys": { keys: keys.map(({ publicJwk }) => publicJwk) },
     };
     const document = documents[path];
-    response.writeHead(document ? 200 : 404, { "content-type": "application/json" });
+    response.writeHead(document ? status : 404, { "content-type": "application/json" });
     response.end(JSON.stringify(document ?? {}));
   }
 

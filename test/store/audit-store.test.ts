@@ -177,7 +177,8 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
     it("lets one at a time seal, and each event get one place, however many try", async () => {
       await append(...Array.from({ length: 40 }, () => event()));
       let sealed = 0;
-      while (sealed < 40) {
+      // Of three at once one has the lock at least.
+      for (let round = 0; sealed < 40 && round < 40; round++) {
         const counts = await Promise.all([store.sealNext(7), store.sealNext(7), store.sealNext(7)]);
         sealed += counts.reduce((sum, count) => sum + count, 0);
       }
