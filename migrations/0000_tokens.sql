@@ -76,10 +76,41 @@ CREATE TABLE "token_secret" (
 	CONSTRAINT "token_secret_digest_length" CHECK (octet_length("token_secret"."digest") = 32)
 );
 --> statement-breakpoint
+CREATE TABLE "audit_event" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL,
+	"actor" text COLLATE "C" NOT NULL,
+	"action" text NOT NULL,
+	"subject" text COLLATE "C",
+	"token_id" uuid,
+	"client_ip" text,
+	"outcome" text NOT NULL,
+	"details" jsonb NOT NULL,
+	CONSTRAINT "audit_event_outcome" CHECK ("audit_event"."outcome" in ('ok', 'refused'))
+);
+--> statement-breakpoint
+CREATE TABLE "audit_pending" (
+	"event_id" uuid PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "audit_seal" (
+	"position" bigint PRIMARY KEY NOT NULL,
+	"event_id" uuid NOT NULL,
+	"previous_hash" "bytea" NOT NULL,
+	"hash" "bytea" NOT NULL,
+	CONSTRAINT "audit_seal_event" UNIQUE("event_id"),
+	CONSTRAINT "audit_seal_position" CHECK ("audit_seal"."position" > 0),
+	CONSTRAINT "audit_seal_lengths" CHECK (octet_length("audit_seal"."previous_hash") = 32 and octet_length("audit_seal"."hash") = 32)
+);
+--> statement-breakpoint
 ALTER TABLE "request" ADD CONSTRAINT "request_token_id_token_id_fk" FOREIGN KEY ("token_id") REFERENCES "public"."token"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "token_secret" ADD CONSTRAINT "token_secret_token_id_token_id_fk" FOREIGN KEY ("token_id") REFERENCES "public"."token"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "request_age" ON "request" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "token_subject" ON "token" USING btree ("subject","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "token_organization" ON "token" USING btree ("organization","id" DESC NULLS LAST) WHERE "token"."organization" is not null;--> statement-breakpoint
 CREATE INDEX "token_created_by" ON "token" USING btree ("created_by","id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "token_secret_token" ON "token_secret" USING btree ("token_id");
+CREATE INDEX "token_secret_token" ON "token_secret" USING btree ("token_id");--> statement-breakpoint
+CREATE INDEX "audit_event_token" ON "audit_event" USING btree ("token_id","id" DESC NULLS LAST) WHERE "audit_event"."token_id" is not null;--> statement-breakpoint
+CREATE INDEX "audit_event_subject" ON "audit_event" USING btree ("subject","id" DESC NULLS LAST) WHERE "audit_event"."subject" is not null;--> statement-breakpoint
+CREATE INDEX "audit_event_actor" ON "audit_event" USING btree ("actor","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "audit_event_at" ON "audit_event" USING btree ("at","id" DESC NULLS LAST);

@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { createAuthenticator, noAuthentication } from "./access/authentication.js";
+import { createOidcVerifier } from "./access/oidc.js";
 import { accessRules } from "./access/rules.js";
 import { ServiceKeys } from "./access/service-keys.js";
+import { checkpointKey, checkpointKeyLabel } from "./audit/chain.js";
+import { newAuditEvent } from "./audit/event.js";
+import { createSealer } from "./audit/sealer.js";
 import { Authorizer } from "./check/authorizer.js";
 import { systemClock } from "./check/clock.js";
 import { TokenResolver } from "./check/token-resolver.js";
@@ -15,6 +20,7 @@ import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
+import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { Rights } from "./manage/rights.js";
 import { tokenCaller } from "./manage/token-caller.js";
@@ -26,10 +32,11 @@ import { Vitals } from "./observability/vitals.js";
 import { OpenFgaClient } from "./openfga/client.js";
 import { OpenFgaConnection } from "./openfga/connection.js";
 import { createGrpcPermissionChecker } from "./openfga/grpc-permission-checker.js";
+import { auditService } from "./rpc/audit-service.js";
 import { authorizationService } from "./rpc/authorization-service.js";
 import { connectRoutes } from "./rpc/connect.js";
 import { startGrpcListener, type TlsKeys } from "./rpc/grpc-listener.js";
-import { guard } from "./rpc/guard.js";
+import { guard, type OnRefusal } from "./rpc/guard.js";
 import { HealthService } from "./rpc/health.js";
 import { policyService } from "./rpc/policy-service.js";
 import { reflection } from "./rpc/reflection.js";
@@ -39,6 +46,7 @@ import { subjectService } from "./rpc/subject-service.js";
 import { tokenService } from "./rpc/token-service.js";
 import { type Database, databaseTime } from "./store/database.js";
 import { schemaIsCurrent } from "./store/migrations.js";
+import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
 import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
@@ -64,7 +72,7 @@ export interface Running {
 type VitalName = "database" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
 
 /** They work while OpenFGA is down, as far as they need not ask it. */
-const managementServices = [TokenService, SubjectService, PolicyService].map(({ typeName }) => typeName);
+const managementServices = [TokenService, SubjectService, PolicyService, AuditService].map(({ typeName }) => typeName);
 
 const vitalsIntervalMs = 2_000;
 const sweepIntervalMs = 60_000;
@@ -113,11 +121,25 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       openfga.noticed(outcome);
     },
   });
+  const auditStore = createAuditStore(database);
+  const notRecorded = (error: unknown): void => log.error({ error }, "an audit event could not be written");
+  const refused = new RefusalRecorder({ store: auditStore, clock, onFailure: notRecorded });
+  const sealer = createSealer({
+    store: auditStore,
+    log,
+    key: checkpointKey(peppers.deriveKey(checkpointKeyLabel)),
+    now: () => clock.now(),
+  });
   const reuse = new ReuseDetector({
     store,
     clock,
-    onReuse: ({ token, secret }) =>
-      log.warn({ token: token.id, secret: secret.id, subject: token.subject }, "a superseded secret was used"),
+    onReuse({ token, secret }) {
+      log.warn({ token: token.id, secret: secret.id, subject: token.subject }, "a superseded secret was used");
+      const facts = { time: clock.now(), actor: `token:${token.id}`, action: "token.reused" as const };
+      const details = { hint: secret.hint };
+      const event = newAuditEvent({ ...facts, subject: token.subject, tokenId: token.id, outcome: "refused", details });
+      void auditStore.append(event).catch(notRecorded);
+    },
     onFailure: (error) => log.error({ error }, "a token whose superseded secret was used could not be revoked"),
   });
   const rights = new Rights({ permissions, relations: config.relations });
@@ -131,14 +153,21 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
   });
 
   const serviceKeys = new ServiceKeys(config.callers);
+  const users = createOidcVerifier(config.issuers, {
+    subjectTypes: config.subjects,
+    clock,
+    onRefusal: (reason, issuer) => log.debug({ reason, issuer }, "an access token was refused"),
+    onFetchFailure: (issuer, error) => log.warn({ issuer, error }, "an issuer's keys could not be had"),
+  });
   const authenticator = config.dangerouslyDisableCallerAuthentication
     ? noAuthentication
     : createAuthenticator({
         serviceKeys,
-        users: undefined,
+        users,
         tokens: (secret, peer) => tokenCaller({ tokens, clock }, secret, peer),
       });
   warnOfPowers(config, log);
+  const onRefusal: OnRefusal = ({ reason }, caller, call) => refused.record(reason, caller, call.method, call.peer);
   const services = [
     guard(
       AuthorizationService,
@@ -163,12 +192,26 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
         requestKeys: peppers.deriveKeys("patwarden request"),
         subjectTypes: config.subjects,
       }),
+      onRefusal,
     ),
     guard(
       SubjectService,
       accessRules.subjects,
       authenticator,
       subjectService({ subjects: createSubjectStore(database), clock, subjectTypes: config.subjects }),
+      onRefusal,
+    ),
+    guard(
+      AuditService,
+      accessRules.audit,
+      authenticator,
+      auditService({
+        events: auditStore,
+        findTokenBySecretSha256: (sha256) => store.findByDigest(peppers.digestsOfSha256(sha256)),
+        pageTokenKeys: peppers.deriveKeys("patwarden page token"),
+        subjectTypes: config.subjects,
+      }),
+      onRefusal,
     ),
     guard(
       PolicyService,
@@ -182,6 +225,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
         model,
         subjectTypes: config.subjects,
       }),
+      onRefusal,
     ),
   ];
   const described = [...services, health.implementation];
@@ -205,6 +249,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     rpc: connect,
     onDefect,
   });
+  sealer.start();
   health.set("", true);
   for (const name of managementServices) health.set(name, true);
   metrics.configured(configHash(config));
@@ -216,10 +261,12 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     ...addresses,
     reload(next) {
       serviceKeys.replace(next.callers);
+      users.replace(next.issuers);
       metrics.configured(configHash(next));
       const keys = restartKeys(current, next);
-      current = { ...current, callers: next.callers };
-      log.info({ callers: next.callers.length }, "took up the callers of the configuration");
+      current = { ...current, callers: next.callers, issuers: next.issuers };
+      const counts = { callers: next.callers.length, issuers: next.issuers.length };
+      log.info(counts, "took up callers and issuers of the configuration");
       if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
     },
     async stop() {
@@ -233,6 +280,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
       openfga.close();
       client.close();
+      await sealer.stop();
       await metricsServer.close();
       log.info("stopped");
     },

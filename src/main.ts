@@ -64,6 +64,24 @@ keys
   .option("--json", "as JSON", false)
   .action(async (options) => (await import("./cli/pepper-count.js")).countPeppers(options));
 
+const audit = program.command("audit").description("prove and export the audit trail, straight from the database");
+
+audit
+  .command("verify")
+  .description("prove that no event was changed, removed, moved or put in")
+  .addOption(configOption())
+  .option("--checkpoint <file-or-line...>", "signed checkpoints of the log: a log file, or the line itself")
+  .option("--json", "as JSON", false)
+  .action(async (options) => (await import("./cli/audit.js")).verifyAudit(options));
+
+audit
+  .command("export")
+  .description("print the trail as NDJSON, in the order of the chain")
+  .addOption(configOption())
+  .option("--follow", "go on as events come", false)
+  .option("--from <position>", "position of the first event", "1")
+  .action(async (options) => (await import("./cli/audit.js")).exportAudit(options));
+
 program.addCommand(tokenCommand()).addCommand(subjectCommand()).addCommand(policyCommand());
 
 await program.parseAsync().catch(fail);

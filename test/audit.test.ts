@@ -20,7 +20,6 @@ import { type Database, openPglite } from "../src/store/database.js";
 import { createAuditStore } from "../src/store/postgres-audit-store.js";
 import { newTokenId } from "../src/token/ids.js";
 import { PepperRing } from "../src/token/pepper.js";
-import { createAuditTables } from "./kit/audit-tables.js";
 import { testTime } from "./kit/token.js";
 
 let database: Database;
@@ -28,7 +27,7 @@ let store: AuditStore;
 
 beforeAll(async () => {
   database = await openPglite(undefined);
-  await createAuditTables(database);
+  await database.migrate();
   store = createAuditStore(database);
 });
 afterAll(() => database.close());

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Caller, Permission } from "../src/access/caller.js";
+import { newAuditEvent } from "../src/audit/event.js";
 import { judge } from "../src/check/judge.js";
 import { Failure } from "../src/failure/failure.js";
 import type { ActionName, ResourceName, SubjectName } from "../src/identifier/identifier.js";
@@ -200,7 +201,10 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
       opened = await open();
       await opened.database.migrate();
       world = build(opened.database);
-      await world.policies.change("organization", world.clock.now(), () => ({ ...noPolicy, requireApproval: true }));
+      await world.policies.change("organization", world.clock.now(), () => ({
+        policy: { ...noPolicy, requireApproval: true },
+        event: newAuditEvent({ time: world.clock.now(), actor: "service:test", action: "policy.changed" }),
+      }));
     });
     afterAll(() => opened.stop());
 
@@ -237,7 +241,7 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
         rotateWithGrace: () => rotate(60_000),
         revokeOldSecret: async () => old && revokeSecret(world, maker, id, old.id),
         suspend: () => suspendToken(world, maker, id, ""),
-        resume: () => resumeToken(world, maker, id),
+        resume: () => resumeToken(world, maker, id, ""),
         approve: () => approveToken(world, approver, id, { etag: etagOf(current.token), comment: "" }),
         deny: () => denyToken(world, approver, id, ""),
         revoke: () => revokeToken(world, maker, id, "REQUESTED"),

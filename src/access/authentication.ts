@@ -1,14 +1,8 @@
-import type { SubjectName } from "../identifier/identifier.js";
 import { bearerOf } from "./bearer.js";
 import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
+import type { OidcVerifier } from "./oidc.js";
 import { hasPermission } from "./rules.js";
 import type { ServiceKeys } from "./service-keys.js";
-
-/** A user, proven by an access token. */
-export interface UserIdentity {
-  readonly subject: SubjectName;
-  readonly admin: boolean;
-}
 
 /** What a call shows of its caller. */
 export interface Credentials {
@@ -22,7 +16,7 @@ export interface Credentials {
 export interface AuthenticationOptions {
   readonly serviceKeys: ServiceKeys;
   /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
-  readonly users: { verify(token: string): Promise<UserIdentity | undefined> } | undefined;
+  readonly users: Pick<OidcVerifier, "verify">;
   /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
   readonly tokens: (secret: string, peer: string) => Promise<TokenCaller | undefined>;
 }
@@ -36,7 +30,7 @@ export interface Authenticator {
 /** A service key, a user's access token, or a Patwarden token, told apart by what they are. */
 export function createAuthenticator({ serviceKeys, users, tokens }: AuthenticationOptions): Authenticator {
   const user = async (token: string, via?: ServiceCaller): Promise<UserCaller | undefined> => {
-    const identity = await users?.verify(token);
+    const identity = await users.verify(token);
     return identity && { kind: "user", subject: identity.subject, admin: identity.admin, ...(via && { via }) };
   };
   return {

@@ -18,6 +18,7 @@ export const permissions = [
   "tokens.claims",
   "subjects",
   "policies",
+  "audit",
   "admin",
 ] as const;
 
@@ -25,6 +26,9 @@ export type Permission = (typeof permissions)[number];
 
 /** Who calls Patwarden, proven. */
 export type Caller = ServiceCaller | UserCaller | TokenCaller;
+
+/** A caller of the management plane, with the address that its call came from, as far as the server knows. */
+export type ManagingCaller = Caller & { readonly from?: string };
 
 /** A configured backend or script, known by a service key. */
 export interface ServiceCaller {

@@ -1,4 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
+import type { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import type { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import type { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import type { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
@@ -55,11 +56,13 @@ export const accessRules = {
     updatePolicy: manages("policies"),
     deletePolicy: manages("policies"),
   },
+  audit: { listAuditEvents: decides("audit") },
 } as const satisfies {
   readonly authorization: AccessRules<typeof AuthorizationService>;
   readonly tokens: AccessRules<typeof TokenService>;
   readonly subjects: AccessRules<typeof SubjectService>;
   readonly policies: AccessRules<typeof PolicyService>;
+  readonly audit: AccessRules<typeof AuditService>;
 };
 
 /** Throws CALLER_FORBIDDEN unless the caller may call a method with this rule at all. */

@@ -60,7 +60,7 @@ describe("service keys", () => {
     ["Basic", `Basic ${Buffer.from(`x:${key}`).toString("base64")}`],
     ["NUL", `Bearer ${key}\0`],
     ["a no-break space", `Bearer\u00a0${key}`],
-    ["more than 4 KiB", `Bearer ${key}${" ".repeat(4096)}`],
+    ["more than 12 KiB", `Bearer ${key}${" ".repeat(12_288)}`],
   ])("refuse %s", (_, header) => {
     expect(nameOf(keys, header)).toBeUndefined();
   });

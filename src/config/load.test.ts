@@ -403,7 +403,7 @@ describe("the configuration file", () => {
       { callers: [{ ...caller, permissions: ["chek"] }] },
       {
         "callers[0].permissions[0]":
-          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, admin",
+          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, audit, admin",
       },
     ],
     [

@@ -1,15 +1,16 @@
-import { actorOf, type Caller, viaOf } from "../access/caller.js";
+import { actorOf, type ManagingCaller, viaOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenSnapshot } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
 import { type Approval, currentSecret, type TokenId } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 import { requireCompliance } from "./compliance.js";
 
 /** Lets a pending token work. Approved is what was seen: the etag must be that of the token as it is. Repeating it changes nothing. */
 export function approveToken(
   options: ChangeTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   { etag, comment }: { readonly etag: string; readonly comment: string },
 ): Promise<TokenSnapshot> {
@@ -23,14 +24,15 @@ export function approveToken(
     if (etagOf(token) !== etag) throw new Failure("ETAG_MISMATCH");
     const secret = currentSecret(token);
     if (secret) requireCompliance(current, token, secret);
-    return { facts: { approval: decision("approved", caller, now, comment) } };
+    const facts = { approval: decision("approved", caller, now, comment) };
+    return { facts, event: tokenEvent({ caller, time: now }, "token.approved", token, facts) };
   });
 }
 
 /** Ends a pending token for good. Repeating it changes nothing. */
 export function denyToken(
   options: ChangeTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   comment: string,
 ): Promise<TokenSnapshot> {
@@ -40,18 +42,19 @@ export function denyToken(
     if (approval?.state !== "pending" || revocation) {
       throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
     }
-    return { facts: { approval: decision("denied", caller, now, comment) } };
+    const facts = { approval: decision("denied", caller, now, comment) };
+    return { facts, event: tokenEvent({ caller, time: now }, "token.denied", current.token, facts) };
   });
 }
 
 /** Maker, subject and approver are three; ASVS 2.3.5. A service that stood between counts as a maker. */
-function requireThirdPerson(caller: Caller, { token }: TokenSnapshot): void {
+function requireThirdPerson(caller: ManagingCaller, { token }: TokenSnapshot): void {
   const approvers = [actorOf(caller), viaOf(caller)];
   if ([token.createdBy, token.createdVia, token.subject].some((one) => one !== undefined && approvers.includes(one))) {
     throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "approve", because: "maker or subject" } });
   }
 }
 
-function decision(state: "approved" | "denied", caller: Caller, time: Date, comment: string): Approval {
+function decision(state: "approved" | "denied", caller: ManagingCaller, time: Date, comment: string): Approval {
   return { state, by: actorOf(caller), time, comment };
 }

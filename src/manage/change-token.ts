@@ -1,4 +1,4 @@
-import type { Caller } from "../access/caller.js";
+import type { ManagingCaller } from "../access/caller.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenChange, TokenSnapshot, TokenStore } from "../store/token-store.js";
@@ -18,7 +18,7 @@ export interface ChangeTokenOptions {
  */
 export async function changeToken(
   { store, clock, rights }: ChangeTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   right: Right,
   decide: (current: TokenSnapshot, now: Date, rank: Rank) => TokenChange | undefined,

@@ -1,5 +1,6 @@
-import { actorOf, type Caller, ceilingsOf, viaOf } from "../access/caller.js";
+import { actorOf, ceilingsOf, type ManagingCaller, viaOf } from "../access/caller.js";
 import { requirePermission } from "../access/rules.js";
+import { changes } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName, Subject, SubjectName } from "../identifier/identifier.js";
@@ -9,6 +10,7 @@ import { newTokenId } from "../token/ids.js";
 import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import type { PepperRing } from "../token/pepper.js";
 import type { Grant, TokenKind } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { checkGrantAgainstModel } from "./grant-in-model.js";
 import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
@@ -61,7 +63,7 @@ class Validated extends Error {
 /** Makes a token and its first secret. Throws Failure; then nothing was stored, unless it is OUTCOME_UNKNOWN. */
 export async function createToken(
   options: CreateTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   command: CreateTokenCommand,
 ): Promise<Issued> {
   const { store, peppers, clock, rights, model } = options;
@@ -91,7 +93,8 @@ export async function createToken(
         if (command.validateOnly) {
           throw new Validated({ snapshot: { token: { ...token, secrets: [] }, ...context }, secret: "" });
         }
-        return { token, secret, ...requestFor(text) };
+        const event = tokenEvent({ caller, time: now }, "token.created", token, {}, createdDetails(token));
+        return { token, secret, event, ...requestFor(text) };
       });
       return { snapshot, secret: text };
     });
@@ -103,7 +106,7 @@ export async function createToken(
 
 function draftToken(
   { defaultLifetimeMs }: CreateTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   command: Omit<CreateTokenCommand, "subject"> & { readonly kind: TokenKind; readonly subject: SubjectName },
   { subjects, policy }: TokenContext,
   now: Date,
@@ -145,13 +148,20 @@ function draftToken(
   };
 }
 
-function callingUser(caller: Caller): Subject {
+/** What the new token may, so that the trail tells it even after changes. */
+function createdDetails(token: NewToken["token"]): Readonly<Record<string, string>> {
+  const { name, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate } = token;
+  const told = { name, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate };
+  return changes({}, told);
+}
+
+function callingUser(caller: ManagingCaller): Subject {
   if (caller.kind === "user") return { name: caller.subject, kind: "user" };
   throw invalid("subject", "is required; only for a calling user it may be left out");
 }
 
 /** Claims are facts that backends trust: a trusted service writes them, also when it asks on a user's behalf. */
-export function requireClaims(caller: Caller): void {
+export function requireClaims(caller: ManagingCaller): void {
   requirePermission(caller.kind === "user" && caller.via ? caller.via : caller, "tokens.claims");
 }
 

@@ -1,5 +1,6 @@
-import type { Caller } from "../access/caller.js";
+import type { ManagingCaller } from "../access/caller.js";
 import { hasPermission } from "../access/rules.js";
+import { type AuditEvent, changes } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
 import type { SubjectName } from "../identifier/identifier.js";
@@ -7,8 +8,9 @@ import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import type { PolicyStore, StoredPolicyRecord } from "../store/policy-store.js";
 import type { TokenFilter, TokenStore } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
-import { blockedBy, type Policy, stricter } from "../token/policy.js";
+import { blockedBy, loosens, noPolicy, type Policy, stricter } from "../token/policy.js";
 import { currentSecret, type TokenId } from "../token/token.js";
+import { changeEvent } from "./audit.js";
 import type { Rights } from "./rights.js";
 
 /** The deployment's for a kind of subject, or an organization's. */
@@ -32,7 +34,7 @@ export interface PolicyView extends StoredPolicyRecord {
 /** The policy as it was written, and the stricter of it and the deployment's for organizations. */
 export async function getPolicy(
   { policies, rights }: PoliciesOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   scope: PolicyScope,
 ): Promise<{ readonly policy: PolicyView; readonly effective: Policy }> {
   await requireRight(rights, caller, scope);
@@ -61,7 +63,7 @@ class Validated extends Error {
 /** Changes a policy, and counts the living tokens that it now blocks as a whole and did not block before. */
 export async function updatePolicy(
   options: PoliciesOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   { scope, update, etag, validateOnly }: UpdatePolicyCommand,
 ): Promise<{ readonly policy: PolicyView; readonly blockedTokens: number }> {
   const { policies, rights, clock, model } = options;
@@ -80,7 +82,7 @@ export async function updatePolicy(
       if (etag !== "" && etag !== view(current).etag) throw new Failure("ETAG_MISMATCH");
       const next = { ...current.policy, ...update };
       if (validateOnly) throw new Validated(next);
-      return next;
+      return { policy: next, event: policyEvent(caller, current, next, clock.now()) };
     });
     return { policy: view(changed), blockedTokens: await countBlocked(options, scope, before.policy, changed.policy) };
   } catch (error) {
@@ -93,11 +95,26 @@ export async function updatePolicy(
 /** Takes all limits of a scope away. */
 export async function deletePolicy(
   { policies, rights, clock }: PoliciesOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   scope: PolicyScope,
 ): Promise<void> {
   await requireRight(rights, caller, scope);
-  await policies.change(scope.scope, clock.now(), () => undefined);
+  await policies.change(scope.scope, clock.now(), (current) =>
+    current.revision === 0
+      ? undefined
+      : { policy: undefined, event: policyEvent(caller, current, noPolicy, clock.now()) },
+  );
+}
+
+/** Loosening is told as such: that is what somebody who looks for trouble looks for. */
+function policyEvent(
+  caller: ManagingCaller,
+  { scope, policy }: StoredPolicyRecord,
+  next: Policy,
+  time: Date,
+): AuditEvent {
+  const action = loosens(policy, next) ? "policy.loosened" : "policy.changed";
+  return changeEvent({ caller, time }, action, undefined, { scope, ...changes(policy, next) });
 }
 
 const page = 1000;
@@ -130,7 +147,7 @@ function scopeFilter(scope: PolicyScope): TokenFilter {
 }
 
 /** Deployment policies by permission; an organization's also by what OpenFGA says of its people. */
-async function requireRight(rights: Rights, caller: Caller, scope: PolicyScope): Promise<void> {
+async function requireRight(rights: Rights, caller: ManagingCaller, scope: PolicyScope): Promise<void> {
   if (hasPermission(caller, "policies")) return;
   if (
     scope.kind === "organization" &&

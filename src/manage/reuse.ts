@@ -1,6 +1,7 @@
+import { changes, newAuditEvent } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
-import type { ResolvedToken, TokenStore } from "../store/token-store.js";
-import type { SecretId } from "../token/token.js";
+import type { ResolvedToken, TokenChange, TokenStore } from "../store/token-store.js";
+import type { SecretId, TokenRecord } from "../token/token.js";
 
 export interface ReuseDetectorOptions {
   readonly store: Pick<TokenStore, "change">;
@@ -14,6 +15,21 @@ export interface ReuseDetectorOptions {
 const windowMs = 3_600_000;
 /** Secrets remembered; beyond it the oldest are forgotten, and reported once more. */
 const maxRemembered = 100_000;
+
+/** What the policy asks for, by nobody's order. */
+function revokeForReuse(token: TokenRecord, time: Date): TokenChange {
+  const facts = { revocation: { time, by: "system", reason: "REUSE_DETECTED" as const } };
+  const details = changes({}, facts);
+  const event = newAuditEvent({
+    time,
+    actor: "system",
+    action: "token.revoked",
+    subject: token.subject,
+    tokenId: token.id,
+    details,
+  });
+  return { facts, event };
+}
 
 /**
  * Notices the use of superseded secrets: a key that somebody kept, or stole before it was rotated. Off the request path; the Check was refused
@@ -47,7 +63,7 @@ export class ReuseDetector {
         // The policy may have been relaxed meanwhile.
         current.token.revocation || !current.policy.revokeOnReuse
           ? undefined
-          : { facts: { revocation: { time: clock.now(), by: "system", reason: "REUSE_DETECTED" } } },
+          : revokeForReuse(current.token, clock.now()),
       );
     } catch (error) {
       // Reported again at the next use.

@@ -1,13 +1,14 @@
-import type { Caller } from "../access/caller.js";
+import type { ManagingCaller } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenSnapshot } from "../store/token-store.js";
 import type { SecretId, TokenId } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken } from "./change-token.js";
 
 /** Ends the grace of a superseded secret now. The current secret is not ended so: revoke or rotate the token. */
 export function revokeSecret(
   options: ChangeTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   secretId: SecretId,
 ): Promise<TokenSnapshot> {
@@ -15,6 +16,9 @@ export function revokeSecret(
     const secret = token.secrets.find((candidate) => candidate.id === secretId);
     if (!secret) throw new Failure("NOT_FOUND");
     if (!secret.retireTime) throw new Failure("STATE_CONFLICT", { metadata: { state: "CURRENT_SECRET" } });
-    return secret.retireTime <= now ? undefined : { retire: [{ id: secretId, time: now }] };
+    if (secret.retireTime <= now) return undefined;
+    const details = { secret: secretId, hint: secret.hint };
+    const event = tokenEvent({ caller, time: now }, "secret.revoked", token, {}, details);
+    return { retire: [{ id: secretId, time: now }], event };
   });
 }

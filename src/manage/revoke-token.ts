@@ -1,6 +1,7 @@
-import { actorOf, type Caller } from "../access/caller.js";
+import { actorOf, type ManagingCaller } from "../access/caller.js";
 import type { TokenSnapshot } from "../store/token-store.js";
 import type { RevocationReason, TokenId } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken } from "./change-token.js";
 
 /**
@@ -10,11 +11,13 @@ import { type ChangeTokenOptions, changeToken } from "./change-token.js";
  */
 export function revokeToken(
   options: ChangeTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   reason: RevocationReason,
 ): Promise<TokenSnapshot> {
-  return changeToken(options, caller, id, "revoke", ({ token }, time) =>
-    token.revocation ? undefined : { facts: { revocation: { by: actorOf(caller), reason, time } } },
-  );
+  return changeToken(options, caller, id, "revoke", ({ token }, time) => {
+    if (token.revocation) return undefined;
+    const facts = { revocation: { by: actorOf(caller), reason, time } };
+    return { facts, event: tokenEvent({ caller, time }, "token.revoked", token, facts) };
+  });
 }

@@ -1,10 +1,11 @@
-import { actorOf, admitsSubject, type Caller, ceilingsOf } from "../access/caller.js";
+import { actorOf, admitsSubject, ceilingsOf, type ManagingCaller } from "../access/caller.js";
 import { hasPermission } from "../access/rules.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { TokenFilter, TokenStore } from "../store/token-store.js";
-import type { RevocationReason, TokenKind } from "../token/token.js";
+import type { RevocationReason, TokenKind, TokenRecord } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import type { Rights } from "./rights.js";
 
 export interface RevokeTokensCommand {
@@ -30,7 +31,7 @@ const notRevoked = ["ACTIVE", "PENDING_APPROVAL", "SUSPENDED", "EXPIRED", "DENIE
 /** Revokes all tokens of a target, or none: how many it was. */
 export async function revokeTokens(
   { store, clock, rights }: RevokeTokensOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   { target, createdBefore, reason, validateOnly, expectedCount }: RevokeTokensCommand,
 ): Promise<number> {
   await requireRight(rights, caller, target);
@@ -44,7 +45,10 @@ export async function revokeTokens(
     ...(createdBefore && { createdBefore }),
   };
   if (validateOnly) return store.count(filter, now);
-  const { count, done } = await store.revokeAll(filter, { by: actorOf(caller), reason, time: now }, expectedCount, now);
+  const revocation = { by: actorOf(caller), reason, time: now };
+  const eventOf = (token: TokenRecord) =>
+    tokenEvent({ caller, time: now }, "token.revoked", token, { revocation }, { bulk: target.kind });
+  const { count, done } = await store.revokeAll(filter, revocation, expectedCount, now, eventOf);
   if (!done) {
     throw new Failure("POLICY_VIOLATION", {
       metadata: { field: "expected_count", limit: String(count), scope: "request" },
@@ -53,7 +57,11 @@ export async function revokeTokens(
   return count;
 }
 
-async function requireRight(rights: Rights, caller: Caller, target: RevokeTokensCommand["target"]): Promise<void> {
+async function requireRight(
+  rights: Rights,
+  caller: ManagingCaller,
+  target: RevokeTokensCommand["target"],
+): Promise<void> {
   switch (target.kind) {
     case "subject": {
       const owner = { subject: target.subject, organization: undefined, kind: target.tokenKind };

@@ -1,4 +1,4 @@
-import type { Caller } from "../access/caller.js";
+import type { ManagingCaller } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
 import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
@@ -6,6 +6,7 @@ import { networkAllows } from "../token/network.js";
 import type { PepperRing } from "../token/pepper.js";
 import { usability } from "../token/state.js";
 import type { SecretRecord, TokenId } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
@@ -31,7 +32,7 @@ const liveSecrets = 2;
 /** A new secret for the same token. The old one goes on until its grace ends, never past its old end. */
 export async function rotateToken(
   options: RotateTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   command: RotateTokenCommand,
 ): Promise<Issued> {
@@ -48,10 +49,13 @@ export async function rotateToken(
       const next = { ...current.token, expireTime };
       requireCompliance(current, next, minted.secret);
       requireWithinCeilings(caller, next, now);
+      const facts = { expireTime };
+      const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
-        facts: { expireTime },
+        facts,
         newSecret: minted.secret,
         retire: retirements(current, command.graceMs, now),
+        event: tokenEvent({ caller, time: now }, "token.rotated", current.token, facts, details),
         ...requestFor(text),
       };
     });
@@ -59,7 +63,7 @@ export async function rotateToken(
   });
 }
 
-function requireRotatable(caller: Caller, current: TokenSnapshot, now: Date): void {
+function requireRotatable(caller: ManagingCaller, current: TokenSnapshot, now: Date): void {
   requireNotEnded(current, now);
   if (caller.kind !== "token") return;
   // A shop plugin renews its key without a person, and can do no more with it.

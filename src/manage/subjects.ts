@@ -1,8 +1,11 @@
-import { actorOf, admitsSubject, type Caller, ceilingsOf } from "../access/caller.js";
+import { actorOf, admitsSubject, ceilingsOf, type ManagingCaller } from "../access/caller.js";
+import { type AuditAction, changes } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
 import type { SubjectName } from "../identifier/identifier.js";
-import type { StoredSubject, SubjectStore } from "../store/subject-store.js";
+import type { StoredSubject, SubjectChange, SubjectStore } from "../store/subject-store.js";
+import type { TokenRecord } from "../token/token.js";
+import { changeEvent, tokenEvent } from "./audit.js";
 
 export interface SubjectsOptions {
   readonly subjects: SubjectStore;
@@ -14,51 +17,78 @@ export interface SubjectView extends StoredSubject {
   readonly liveTokens: number;
 }
 
-export async function getSubject(options: SubjectsOptions, caller: Caller, name: SubjectName): Promise<SubjectView> {
+export async function getSubject(
+  options: SubjectsOptions,
+  caller: ManagingCaller,
+  name: SubjectName,
+): Promise<SubjectView> {
   requireAdmitted(caller, name);
   return view(options, await options.subjects.get(name));
 }
 
 /** Refuses all its tokens and those bound to it, and keeps them. Repeating it changes nothing. */
-export function disableSubject(options: SubjectsOptions, caller: Caller, name: SubjectName): Promise<SubjectView> {
-  return change(options, caller, name, ({ state, generation }) => {
+export function disableSubject(
+  options: SubjectsOptions,
+  caller: ManagingCaller,
+  name: SubjectName,
+): Promise<SubjectView> {
+  return change(options, caller, name, "subject.disabled", ({ state, generation }) => {
     if (state === "DELETED") throw new Failure("SUBJECT_STATE", { metadata: { state } });
     return state === "DISABLED" ? undefined : { state: "DISABLED", generation };
   });
 }
 
 /** Lets a disabled subject's tokens work again; a deleted one starts another generation, without its old tokens (RV-18). */
-export function enableSubject(options: SubjectsOptions, caller: Caller, name: SubjectName): Promise<SubjectView> {
-  return change(options, caller, name, ({ state, generation }) =>
+export function enableSubject(
+  options: SubjectsOptions,
+  caller: ManagingCaller,
+  name: SubjectName,
+): Promise<SubjectView> {
+  return change(options, caller, name, "subject.enabled", ({ state, generation }) =>
     state === "ACTIVE" ? undefined : { state: "ACTIVE", generation: state === "DELETED" ? generation + 1 : generation },
   );
 }
 
 /** Revokes all its tokens and those bound to it, for good, in the same transaction. Repeating it changes nothing. */
-export function deleteSubject(options: SubjectsOptions, caller: Caller, name: SubjectName): Promise<SubjectView> {
-  const time = options.clock.now();
-  return change(options, caller, name, ({ state, generation }) =>
-    state === "DELETED"
-      ? undefined
-      : { state: "DELETED", generation, revocation: { by: actorOf(caller), reason: "SUBJECT_DELETED", time } },
-  );
+export function deleteSubject(
+  options: SubjectsOptions,
+  caller: ManagingCaller,
+  name: SubjectName,
+): Promise<SubjectView> {
+  return change(options, caller, name, "subject.deleted", ({ state, generation }, time) => {
+    if (state === "DELETED") return undefined;
+    const revocation = { by: actorOf(caller), reason: "SUBJECT_DELETED" as const, time };
+    const eventOf = (token: TokenRecord) =>
+      tokenEvent({ caller, time }, "token.revoked", token, { revocation }, { deleted: name });
+    return { state: "DELETED", generation, revocation: { ...revocation, eventOf } };
+  });
 }
 
 async function change(
   options: SubjectsOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   name: SubjectName,
-  decide: Parameters<SubjectStore["change"]>[2],
+  action: AuditAction,
+  decide: (current: StoredSubject, time: Date) => Omit<SubjectChange, "event"> | undefined,
 ): Promise<SubjectView> {
   requireAdmitted(caller, name);
-  return view(options, await options.subjects.change(name, options.clock.now(), decide));
+  const time = options.clock.now();
+  const changed = await options.subjects.change(name, time, (current) => {
+    const next = decide(current, time);
+    if (!next) return undefined;
+    const { state, generation } = next;
+    const before = { state: current.state, generation: current.generation };
+    const event = changeEvent({ caller, time }, action, name, changes(before, { state, generation }));
+    return { ...next, event };
+  });
+  return view(options, changed);
 }
 
 async function view({ subjects, clock }: SubjectsOptions, subject: StoredSubject): Promise<SubjectView> {
   return { ...subject, liveTokens: await subjects.countLiveTokens(subject.name, clock.now()) };
 }
 
-function requireAdmitted(caller: Caller, name: SubjectName): void {
+function requireAdmitted(caller: ManagingCaller, name: SubjectName): void {
   if (!admitsSubject(ceilingsOf(caller), name)) {
     throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "subjects", limit: "subjects" } });
   }

@@ -1,13 +1,14 @@
-import { actorOf, type Caller } from "../access/caller.js";
+import { actorOf, type ManagingCaller } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenSnapshot } from "../store/token-store.js";
 import { type Rank, ranks, type TokenId } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 
 /** Stops a token until it is resumed. A repeat changes nothing, but somebody of a higher rank takes the suspension over. */
 export function suspendToken(
   options: ChangeTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   comment: string,
 ): Promise<TokenSnapshot> {
@@ -15,12 +16,18 @@ export function suspendToken(
     requireNotEnded(current, time);
     const { suspension } = current.token;
     if (suspension && !outranks(rank, suspension.rank)) return undefined;
-    return { facts: { suspension: { by: actorOf(caller), time, comment, rank } } };
+    const facts = { suspension: { by: actorOf(caller), time, comment, rank } };
+    return { facts, event: tokenEvent({ caller, time }, "token.suspended", current.token, facts) };
   });
 }
 
 /** Lets a suspended token work again; nobody undoes what somebody of a higher rank did. Repeating it changes nothing. */
-export function resumeToken(options: ChangeTokenOptions, caller: Caller, id: TokenId): Promise<TokenSnapshot> {
+export function resumeToken(
+  options: ChangeTokenOptions,
+  caller: ManagingCaller,
+  id: TokenId,
+  comment: string,
+): Promise<TokenSnapshot> {
   return changeToken(options, caller, id, "revoke", (current, now, rank) => {
     requireNotEnded(current, now);
     const { suspension } = current.token;
@@ -28,7 +35,8 @@ export function resumeToken(options: ChangeTokenOptions, caller: Caller, id: Tok
     if (outranks(suspension.rank, rank)) {
       throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "resume", suspendedBy: suspension.rank } });
     }
-    return { facts: { suspension: undefined } };
+    const facts = { suspension: undefined };
+    return { facts, event: tokenEvent({ caller, time: now }, "token.resumed", current.token, facts, { comment }) };
   });
 }
 

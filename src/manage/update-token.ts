@@ -1,4 +1,4 @@
-import type { Caller } from "../access/caller.js";
+import type { ManagingCaller } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import type { TokenFacts, TokenSnapshot } from "../store/token-store.js";
@@ -6,6 +6,7 @@ import { etagOf } from "../token/etag.js";
 import { grantWithin } from "../token/grant.js";
 import { cidrsWithin } from "../token/network.js";
 import { currentSecret, type TokenId, type TokenRecord } from "../token/token.js";
+import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { requireClaims } from "./create-token.js";
@@ -21,7 +22,7 @@ export interface UpdateTokenOptions extends ChangeTokenOptions {
 /** Changes what `update` names. Widening an approved token, or one whose policy asks for approval, sends it to approval. */
 export function updateToken(
   options: UpdateTokenOptions,
-  caller: Caller,
+  caller: ManagingCaller,
   id: TokenId,
   update: TokenUpdate,
   etag: string,
@@ -49,7 +50,8 @@ export function updateToken(
       requireWithinCeilings(caller, next, now);
     }
     const asksAgain = wider && (policy.requireApproval || token.approval !== undefined);
-    return { facts: { ...update, ...(asksAgain && { approval: { state: "pending" as const } }) } };
+    const facts = { ...update, ...(asksAgain && { approval: { state: "pending" as const } }) };
+    return { facts, event: tokenEvent({ caller, time: now }, "token.updated", token, facts) };
   });
 }
 

@@ -1,13 +1,13 @@
 import type { DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Authenticator } from "../access/authentication.js";
-import type { Caller } from "../access/caller.js";
+import type { ManagingCaller } from "../access/caller.js";
 import { type AccessRules, authorize } from "../access/rules.js";
 import { Failure } from "../failure/failure.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "./service.js";
 
 /** What a handler of our own API gets beside the request: a caller that is proven and may call this method. */
 export interface GuardedCall {
-  readonly caller: Caller;
+  readonly caller: ManagingCaller;
   readonly call: CallContext;
 }
 
@@ -21,12 +21,23 @@ export type GuardedHandlers<S extends DescService> = {
   readonly [K in keyof S["method"]]: UnaryHandler<S["method"][K]>;
 };
 
+/** Told of a call of the management plane that was refused for who its caller is. Must not wait and not throw. */
+export type OnRefusal = (refusal: Failure, caller: ManagingCaller | undefined, call: CallContext) => void;
+
+const refusals: ReadonlySet<string> = new Set(["CALLER_UNAUTHENTICATED", "CALLER_FORBIDDEN"]);
+
+/** Without the port. */
+function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
+
 /** Puts the proof of the caller and the rule of the method before each handler; there is no other way to mount one of ours. */
 export function guard<S extends DescService>(
   service: S,
   rules: AccessRules<S>,
   authenticator: Authenticator,
   handlers: GuardedHandlers<S>,
+  onRefusal?: OnRefusal,
 ): Implementation {
   const guarded = Object.fromEntries(
     service.methods.map(({ localName }) => {
@@ -41,9 +52,20 @@ export function guard<S extends DescService>(
             userAuthorization: call.header("patwarden-user-authorization"),
             peer: call.peer,
           });
-          if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
-          authorize(caller, rule);
-          return handle(request, { caller, call });
+          if (!onRefusal) {
+            if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
+            authorize(caller, rule);
+            return handle(request, { caller, call });
+          }
+          const managing = caller && { ...caller, from: addressOf(call.peer) };
+          try {
+            if (!managing) throw new Failure("CALLER_UNAUTHENTICATED");
+            authorize(managing, rule);
+            return await handle(request, { caller: managing, call });
+          } catch (error) {
+            if (error instanceof Failure && refusals.has(error.reason)) onRefusal(error, managing, call);
+            throw error;
+          }
         },
       ];
     }),

@@ -115,8 +115,8 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
   });
 
   it.each([
-    ["4096 characters pass", 4096, true],
-    ["4097 are refused unread", 4097, false],
+    ["12,288 characters pass", 12_288, true],
+    ["12,289 are refused unread", 12_289, false],
   ])("an authorization header: %s", async (_what, length, passes) => {
     let called = false;
     handler = async () => {

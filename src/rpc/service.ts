@@ -104,10 +104,10 @@ export function requestIdFrom(header: string | undefined): string {
 }
 
 /**
- * Longest `authorization` value that is looked at. Keys and tokens are far shorter; longer ones would only cost
- * hashing.
+ * Longest `authorization` value that is looked at. Keys and tokens are far shorter, access tokens of issuers mostly;
+ * longer ones would only cost hashing.
  */
-const maxAuthorizationLength = 4096;
+const maxAuthorizationLength = 12_288;
 
 /**
  * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one.

@@ -100,8 +100,8 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
     },
 
     async resumeToken(request, { caller }) {
-      const { id } = parseIdAndComment(request);
-      return create(ResumeTokenResponseSchema, { token: render(await resumeToken(options, caller, id)) });
+      const { id, comment } = parseIdAndComment(request);
+      return create(ResumeTokenResponseSchema, { token: render(await resumeToken(options, caller, id, comment)) });
     },
 
     async approveToken(request, { caller }) {

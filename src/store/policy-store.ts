@@ -1,3 +1,4 @@
+import type { AuditEvent } from "../audit/event.js";
 import type { Policy } from "../token/policy.js";
 
 /** A policy with the count of its changes; 0: nobody has set it. */
@@ -11,10 +12,16 @@ export interface StoredPolicyRecord {
 export interface PolicyStore {
   /** One that nobody has set sets no limit. */
   get(scope: string): Promise<StoredPolicyRecord>;
-  /** `decide` sees the policy under its lock and answers the new one; undefined deletes it. */
+  /** `decide` sees the policy under its lock; undefined changes nothing. */
   change(
     scope: string,
     now: Date,
-    decide: (current: StoredPolicyRecord) => Policy | undefined,
+    decide: (current: StoredPolicyRecord) => PolicyChange | undefined,
   ): Promise<StoredPolicyRecord>;
+}
+
+export interface PolicyChange {
+  /** Undefined deletes it. */
+  readonly policy: Policy | undefined;
+  readonly event: AuditEvent;
 }

@@ -11,11 +11,11 @@ const sealLock = 1_472_665_731; // beside the one of the migrations
 
 type EventRow = typeof auditEvent.$inferSelect;
 
-/** Writes an event in the transaction of the change that it tells of: both happen or neither. */
-export async function appendAudit(transaction: Transaction, event: AuditEvent): Promise<void> {
-  const id = auditEventUuid(event.id);
-  await transaction.insert(auditEvent).values({
-    id,
+/** Writes events in the transaction of the change that they tell of: all happen or none. */
+export async function appendAudit(transaction: Transaction, ...events: readonly AuditEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const rows = events.map((event) => ({
+    id: auditEventUuid(event.id),
     at: event.time,
     actor: event.actor,
     action: event.action,
@@ -24,8 +24,9 @@ export async function appendAudit(transaction: Transaction, event: AuditEvent): 
     clientIp: event.clientIp ?? null,
     outcome: event.outcome,
     details: event.details,
-  });
-  await transaction.insert(auditPending).values({ eventId: id });
+  }));
+  await transaction.insert(auditEvent).values(rows);
+  await transaction.insert(auditPending).values(rows.map(({ id }) => ({ eventId: id })));
 }
 
 /** Audit events in PostgreSQL or PGlite. */

@@ -3,6 +3,7 @@ import { noPolicy } from "../token/policy.js";
 import type { Database } from "./database.js";
 import { guarded, transact } from "./errors.js";
 import type { PolicyStore, StoredPolicyRecord } from "./policy-store.js";
+import { appendAudit } from "./postgres-audit-store.js";
 import { readPolicy, storedPolicy } from "./rows.js";
 import { policy } from "./schema.js";
 
@@ -23,7 +24,10 @@ export function createPolicyStore(database: Database): PolicyStore {
           .onConflictDoNothing();
         const [row] = await transaction.select().from(policy).where(eq(policy.scope, scope)).for("update");
         const current = stored(scope, row);
-        const next = decide(current);
+        const change = decide(current);
+        const next = change?.policy;
+        if (change) await appendAudit(transaction, change.event);
+        if (!change && current.revision > 0) return current;
         if (!next) {
           await transaction.delete(policy).where(eq(policy.scope, scope));
           return { scope, policy: noPolicy, revision: 0 };

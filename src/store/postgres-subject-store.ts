@@ -1,7 +1,9 @@
-import { and, count, eq, isNull, or, sql } from "drizzle-orm";
+import { and, count, eq, isNull, or } from "drizzle-orm";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { Database } from "./database.js";
 import { guarded, transact } from "./errors.js";
+import { appendAudit } from "./postgres-audit-store.js";
+import { revokeRows } from "./postgres-token-store.js";
 import { subjectFacts } from "./rows.js";
 import { subject, token } from "./schema.js";
 import type { StoredSubject, SubjectStore } from "./subject-store.js";
@@ -33,12 +35,11 @@ export function createSubjectStore(database: Database): SubjectStore {
         if (!change) return current;
         const { state, generation, revocation } = change;
         await transaction.update(subject).set({ state, generation, updatedAt: now }).where(eq(subject.name, name));
+        await appendAudit(transaction, change.event);
         if (revocation) {
-          const { time, by, reason } = revocation;
-          await transaction
-            .update(token)
-            .set({ revokedAt: time, revokedBy: by, revocationReason: reason, revision: sql`${token.revision} + 1` })
-            .where(and(hangsOn(name), isNull(token.revokedAt)));
+          const living = and(hangsOn(name), isNull(token.revokedAt));
+          const rows = await transaction.select().from(token).where(living).orderBy(token.id).for("update");
+          await revokeRows(transaction, rows, revocation, revocation.eventOf);
         }
         return { name, state, generation, updateTime: now };
       }),

@@ -1,10 +1,12 @@
 import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { alias, type PgColumn } from "drizzle-orm/pg-core";
+import type { AuditEvent } from "../audit/event.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import { stricter } from "../token/policy.js";
 import type { TokenRecord, TokenWithSecrets } from "../token/token.js";
 import type { Database } from "./database.js";
 import { guarded, type Transaction, transact } from "./errors.js";
+import { appendAudit } from "./postgres-audit-store.js";
 import {
   factColumns,
   readPolicy,
@@ -48,6 +50,30 @@ function scopesOf({ kind, subject: owner, organization }: Owner): {
   readonly own: string;
 } {
   return kind === "pat" ? { deployment: "user", own: organization ?? "" } : { deployment: "organization", own: owner };
+}
+
+const revokedTogether = 1_000;
+
+/** Revokes locked rows, each with an event of its own, so that the history of every token is complete. */
+export async function revokeRows(
+  transaction: Transaction,
+  rows: readonly TokenRow[],
+  { time, by, reason }: NonNullable<TokenRecord["revocation"]>,
+  eventOf: (token: TokenRecord) => AuditEvent,
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += revokedTogether) {
+    const batch = rows.slice(start, start + revokedTogether);
+    await transaction
+      .update(token)
+      .set({ revokedAt: time, revokedBy: by, revocationReason: reason, revision: sql`${token.revision} + 1` })
+      .where(
+        inArray(
+          token.id,
+          batch.map(({ id }) => id),
+        ),
+      );
+    await appendAudit(transaction, ...batch.map((row) => eventOf(tokenRecord(row))));
+  }
 }
 
 /** Tokens in PostgreSQL or PGlite. */
@@ -140,6 +166,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         await transaction.insert(token).values(tokenColumns(made.token));
         await transaction.insert(tokenSecret).values(secretColumns(id, made.secret));
         await remember(transaction, id, made.request);
+        await appendAudit(transaction, made.event);
         const { digest: _digest, ...secret } = made.secret;
         return { token: { ...made.token, secrets: [secret] }, ...context };
       }),
@@ -242,6 +269,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         }
         if (newSecret) await transaction.insert(tokenSecret).values(secretColumns(uuid, newSecret));
         await remember(transaction, uuid, change.request);
+        await appendAudit(transaction, change.event);
         const [changed] = await snapshots(
           transaction,
           await transaction.select().from(token).where(eq(token.id, uuid)),
@@ -249,26 +277,30 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         return changed;
       }),
 
-    revokeAll: (filter, { time, by, reason }, expected, now) =>
+    revokeAll: (filter, { time, by, reason }, expected, now, eventOf) =>
       transact({ orm: database.patient }, async (transaction) => {
         // Locked in one order, so that two of these cannot wait for each other.
         const locked = transaction
-          .select({ id: token.id })
+          .select()
           .from(token)
           .where(and(matching(filter, now), isNull(token.revokedAt)))
           .orderBy(token.id)
           .for("update");
-        const ids = (await locked).map(({ id }) => id);
-        if (expected !== undefined && ids.length !== expected) return { count: ids.length, done: false };
-        const batch = 10_000;
-        for (let start = 0; start < ids.length; start += batch) {
-          await transaction
-            .update(token)
-            .set({ revokedAt: time, revokedBy: by, revocationReason: reason, revision: sql`${token.revision} + 1` })
-            .where(inArray(token.id, ids.slice(start, start + batch)));
-        }
-        return { count: ids.length, done: true };
+        const rows = await locked;
+        if (expected !== undefined && rows.length !== expected) return { count: rows.length, done: false };
+        await revokeRows(transaction, rows, { time, by, reason }, eventOf);
+        return { count: rows.length, done: true };
       }),
+
+    async findByDigest(digests) {
+      const [row] = await guarded(() =>
+        orm
+          .select({ id: tokenSecret.tokenId })
+          .from(tokenSecret)
+          .where(inArray(tokenSecret.digest, [...digests])),
+      );
+      return row && tokenIdFromUuid(row.id);
+    },
 
     async findRequest({ caller, requestId }) {
       const [row] = await guarded(() =>

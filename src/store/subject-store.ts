@@ -1,3 +1,4 @@
+import type { AuditEvent } from "../audit/event.js";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { SubjectFacts, SubjectState } from "../token/subject-state.js";
 import type { TokenRecord } from "../token/token.js";
@@ -24,6 +25,9 @@ export interface SubjectStore {
 export interface SubjectChange {
   readonly state: SubjectState;
   readonly generation: number;
+  readonly event: AuditEvent;
   /** Revokes its tokens and those bound to it in the same transaction. */
-  readonly revocation?: NonNullable<TokenRecord["revocation"]>;
+  readonly revocation?: NonNullable<TokenRecord["revocation"]> & {
+    readonly eventOf: (token: TokenRecord) => AuditEvent;
+  };
 }

@@ -1,3 +1,4 @@
+import type { AuditEvent } from "../audit/event.js";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { Policy } from "../token/policy.js";
 import type { TokenSubjects } from "../token/state.js";
@@ -76,6 +77,8 @@ export interface NewRequest extends RequestKey {
 }
 
 export interface NewToken {
+  /** Written in the same transaction, as is every event below. */
+  readonly event: AuditEvent;
   readonly token: TokenRecord;
   readonly secret: NewSecret;
   readonly request?: NewRequest;
@@ -99,6 +102,7 @@ export type TokenFacts = Pick<
 >;
 
 export interface TokenChange {
+  readonly event: AuditEvent;
   readonly facts?: Partial<TokenFacts>;
   readonly newSecret?: NewSecret;
   /** Secrets that stop at a time, or stopped. */
@@ -141,9 +145,12 @@ export interface TokenStore {
     revocation: NonNullable<TokenRecord["revocation"]>,
     expected: number | undefined,
     now: Date,
+    eventOf: (token: TokenRecord) => AuditEvent,
   ): Promise<{ readonly count: number; readonly done: boolean }>;
   /** How many match. */
   count(filter: TokenFilter, now: Date): Promise<number>;
+  /** The token that one of the digests belongs to, ended or not. */
+  findByDigest(digests: readonly Uint8Array[]): Promise<TokenId | undefined>;
   findRequest(key: Pick<RequestKey, "caller" | "requestId">): Promise<RememberedRequest | undefined>;
   /** Takes sealed secrets away that are older than the first time, and forgets requests older than the second. */
   sweepRequests(unsealBefore: Date, forgetBefore: Date): Promise<void>;

@@ -72,6 +72,11 @@ export class PepperRing {
     return undefined;
   }
 
+  /** Where a found secret, of which only the SHA-256 is known, would be stored: one digest for each pepper. */
+  digestsOfSha256(sha256: Uint8Array): readonly Uint8Array[] {
+    return this.#keys.map(({ digest }) => createHmac("sha256", digest).update(sha256).digest());
+  }
+
   /** By version: proves that a key is the one that was used before, without giving it away. */
   checkValues(): ReadonlyMap<number, Uint8Array> {
     return new Map(this.#keys.map(({ version, pepper }) => [version, hmac(pepper, "patwarden pepper check")]));

@@ -1,3 +1,4 @@
+import { type AuditEvent, newAuditEvent } from "../../src/audit/event.js";
 import type { SubjectName } from "../../src/identifier/identifier.js";
 import type { ResolvedToken } from "../../src/store/token-store.js";
 import { newSecretId, newTokenId } from "../../src/token/ids.js";
@@ -46,6 +47,16 @@ export function secretRecord(over: Partial<SecretRecord> = {}): SecretRecord {
     ...over,
   };
 }
+
+/** For stores, which write one with every change. */
+export const testEvent = (token: Pick<TokenRecord, "id" | "subject">): AuditEvent =>
+  newAuditEvent({
+    time: testTime,
+    actor: "service:test",
+    action: "token.updated",
+    subject: token.subject,
+    tokenId: token.id,
+  });
 
 /** What a Check finds. */
 export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<ResolvedToken> = {}): ResolvedToken {

@@ -10,7 +10,7 @@ import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/
 import { newTokenId, toUuid } from "../../src/token/ids.js";
 import type { TokenId, TokenRecord } from "../../src/token/token.js";
 import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "../kit/postgres.js";
-import { secretRecord, testTime, tokenRecord } from "../kit/token.js";
+import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 const now = testTime;
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
@@ -90,9 +90,11 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
     };
 
     const insert = (token: TokenRecord, newSecret: NewSecret) =>
-      store.create(token, () => ({ token, secret: newSecret }));
+      store.create(token, () => ({ token, secret: newSecret, event: testEvent(token) }));
     const revoke = (id: TokenId, revocation: NonNullable<TokenRecord["revocation"]>) =>
-      store.change(id, (current) => (current.token.revocation ? undefined : { facts: { revocation } }));
+      store.change(id, (current) =>
+        current.token.revocation ? undefined : { facts: { revocation }, event: testEvent(current.token) },
+      );
 
     it("tells its time", async () => {
       const before = Date.now();
