@@ -7,6 +7,7 @@ function run(command, ...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+run("node", "tools/patch-postgres.mjs");
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
 if (!existsSync("third_party/gen")) {
   run("node", "tools/stage-protos.mjs");

@@ -49,7 +49,7 @@ export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }
       connection: { application_name: "patwarden" },
       // Notices can hold data, and the default prints them to stdout.
       onnotice: () => undefined,
-      // The declared options lack it; the driver awaits a connected socket (postgres 3.4.9, connection.js createSocket).
+      // The declared options lack it (postgres 3.4.9, connection.js createSocket).
       ...{ socket: (to: SocketTarget) => connectWatched(to, silence) },
     });
   const client = open(maxConnections, silenceMs);

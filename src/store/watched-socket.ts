@@ -16,8 +16,8 @@ const connectTimeoutMs = 2_000;
  * answer and says nothing for `silenceMs` is destroyed; its query fails and the next one reconnects. Idle connections stay. Under TLS the messages
  * cannot be seen, so there only TCP's own keep-alive watches.
  */
-export async function connectWatched(target: SocketTarget, silenceMs: number): Promise<Socket> {
-  const socket = (await connectToFirst(target)).setKeepAlive(true, 1_000);
+export function connectWatched(target: SocketTarget, silenceMs: number): Socket {
+  const socket = connectTo(target);
   if (target.ssl || silenceMs === 0) return socket;
   // Whatever was written owes an answer until as many ReadyForQuery have come as there were messages that end with one: the greeting, each
   // Sync, each simple Query (PostgreSQL protocol 3.0, message flow). A Flush in between is answered without.
@@ -78,33 +78,21 @@ export function followMessages(tell: (type: number) => void): (chunk: Buffer) =>
   };
 }
 
-async function connectToFirst({ host, port, path }: SocketTarget): Promise<Socket> {
-  if (path) return connected(connect({ path }));
-  let failure: unknown = new Error("no database host");
-  for (const [index, name] of host.entries()) {
-    try {
-      return await connected(connect({ host: name, port: port[index] ?? 5432 }));
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
-}
+let attempts = 0;
 
-function connected(socket: Socket): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => socket.destroy(timedOut("connecting to the database took too long")),
-      connectTimeoutMs,
-    );
-    socket.once("connect", () => {
-      clearTimeout(timer);
-      socket.off("error", reject);
-      resolve(socket);
-    });
-    socket.once("error", reject);
-    socket.once("close", () => clearTimeout(timer));
-  });
+/**
+ * The driver gets the socket while it still connects, and what it writes waits: a factory that fails leaves a connection of its pool connecting for
+ * ever, whereas a socket that fails is a case that it knows. Of several hosts each attempt takes the next.
+ */
+function connectTo({ host, port, path }: SocketTarget): Socket {
+  const turn = attempts++ % Math.max(host.length, 1);
+  const socket = path ? connect({ path }) : connect({ host: host[turn] ?? "", port: port[turn] ?? 5432 });
+  const timer = setTimeout(
+    () => socket.destroy(timedOut("connecting to the database took too long")),
+    connectTimeoutMs,
+  );
+  socket.once("connect", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
+  return socket.setKeepAlive(true, 1_000);
 }
 
 /** With the code by which store/errors.ts knows a lost connection. */

@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Failure } from "../../src/failure/failure.js";
+import type { SubjectName } from "../../src/identifier/identifier.js";
+import { auditEvent, auditPending } from "../../src/store/audit-schema.js";
+import { type Database, openPostgres } from "../../src/store/database.js";
+import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
+import { createTokenStore } from "../../src/store/postgres-token-store.js";
+import { subject, token, tokenSecret } from "../../src/store/schema.js";
+import type { TokenRecord } from "../../src/token/token.js";
+import { createTestDatabase, havePostgres, noPostgres, type TestDatabase } from "../kit/postgres.js";
+import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
+
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+
+/** The connection is cut right after a statement went out: all of a change is there afterwards, or nothing of it. */
+describe.skipIf(!havePostgres())("a connection cut between any two statements of a change", () => {
+  let created: TestDatabase;
+  let direct: Database;
+  let proxy: FaultProxy;
+  beforeAll(async () => {
+    created = await createTestDatabase();
+    direct = openPostgres({ url: created.url, maxConnections: 2, prepare: true });
+    await direct.migrate();
+    proxy = await startProxy(new URL(created.url).host);
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await direct.close();
+    await created.stop();
+  });
+
+  const newSecret = () => ({ ...secretRecord(), digest: randomBytes(32) });
+  const insert = (database: Database, record: TokenRecord) =>
+    createTokenStore(database).create(record, () => ({ token: record, secret: newSecret(), event: testEvent(record) }));
+
+  /** Everything that a change could have touched. */
+  const dump = async () => {
+    const rows = await Promise.all(
+      [token, tokenSecret, subject, auditEvent, auditPending].map((table) => direct.orm.select().from(table)),
+    );
+    return JSON.stringify(rows, (_key, value) => (typeof value === "bigint" ? String(value) : value));
+  };
+
+  interface Change {
+    readonly name: string;
+    /** Texts of its statements, in their order, `commit` last. */
+    readonly statements: readonly string[];
+    run(through: Database, record: TokenRecord): Promise<unknown>;
+    prepare?(record: TokenRecord): Promise<unknown>;
+  }
+  const audit = ['insert into "audit_event"', 'insert into "audit_pending"'];
+  const changes: readonly Change[] = [
+    {
+      name: "creating",
+      statements: [
+        "begin",
+        'insert into "subject"',
+        'insert into "token" ',
+        'insert into "token_secret"',
+        ...audit,
+        "commit",
+      ],
+      run: (through, record) => insert(through, record),
+    },
+    {
+      name: "rotating",
+      statements: [
+        "begin",
+        'update "token" ',
+        'update "token_secret"',
+        'insert into "token_secret"',
+        ...audit,
+        "commit",
+      ],
+      prepare: (record) => insert(direct, record),
+      run: (through, record) =>
+        createTokenStore(through).change(record.id, ({ token: current }) => ({
+          newSecret: newSecret(),
+          retire: current.secrets.map(({ id }) => ({ id, time: testTime })),
+          event: testEvent(record),
+        })),
+    },
+    {
+      name: "deleting a subject",
+      statements: ["begin", 'insert into "subject"', 'update "subject"', ...audit, 'update "token" ', "commit"],
+      prepare: (record) => insert(direct, record),
+      run: (through, record) =>
+        createSubjectStore(through).change(record.subject, testTime, ({ generation }) => ({
+          state: "DELETED",
+          generation,
+          event: testEvent(record),
+          revocation: { time: testTime, by: "service:test", reason: "SUBJECT_DELETED", eventOf: testEvent },
+        })),
+    },
+  ];
+
+  it.each(changes.flatMap((change) => change.statements.map((statement) => ({ ...change, statement }))))(
+    "$name, cut after $statement: all or nothing",
+    async ({ run, prepare, statement }) => {
+      const record = tokenRecord({ subject: `user:${randomBytes(8).toString("hex")}` as SubjectName });
+      await prepare?.(record);
+      const before = await dump();
+      const url = new URL(created.url);
+      url.host = proxy.address;
+      const through = openPostgres({ url: url.href, maxConnections: 1, prepare: true });
+      try {
+        proxy.cutAfter(statement);
+        const failure = await run(through, record).catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(Failure);
+        const { reason } = failure as Failure;
+        expect(reason).toBe(statement === "commit" ? "OUTCOME_UNKNOWN" : "DATABASE_UNAVAILABLE");
+        proxy.heal();
+        if (statement !== "commit") {
+          // PostgreSQL notices the lost session when it next reads from it; until then its transaction is only invisible.
+          expect(await dump()).toBe(before);
+        } else {
+          await expect.poll(async () => (await dump()) !== before, { timeout: 10_000, interval: 50 }).toBe(true);
+        }
+        // A repeat settles it: the change happens, or is found to have happened.
+        const repeated = await run(through, record).catch((error: unknown) => error);
+        if (statement !== "commit") expect(repeated).not.toBeInstanceOf(Error);
+        expect(await dump()).not.toBe(before);
+      } finally {
+        proxy.heal();
+        await through.close();
+      }
+    },
+  );
+});
