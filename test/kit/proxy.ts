@@ -10,8 +10,10 @@ export interface FaultProxy {
   cut(): void;
   /** Connections stay open and say nothing any more, new ones too: what a lost host looks like. */
   stall(): void;
-  /** Hands on the next chunk from a client that holds `text` and then cuts, so that its answer is lost. */
-  cutAfter(text: string): void;
+  /**
+   * Hands on the next chunk that holds `text`, of a client that has sent `before` since this call, and then cuts, so that its answer is lost.
+   */
+  cutAfter(text: string, before?: string): void;
   /** All is well again; what was stalled is cut. */
   heal(): void;
   close(): Promise<void>;
@@ -22,7 +24,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
   let mode: "pass" | "cut" | "stall" = "pass";
-  let lastWords: string | undefined;
+  let trap: { readonly text: string; readonly before: string; readonly sprungBy: Set<Socket> } | undefined;
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     return socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
@@ -39,8 +41,9 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     join(client, upstream);
     join(upstream, client);
     client.on("data", (chunk: Buffer) => {
-      if (lastWords === undefined || !chunk.includes(lastWords)) return;
-      lastWords = undefined;
+      if (trap && chunk.includes(trap.before)) trap.sprungBy.add(client);
+      if (!trap?.sprungBy.has(client) || !chunk.includes(trap.text)) return;
+      trap = undefined;
       mode = "cut";
       // The other side still gets what was written; the client hears nothing any more.
       client.destroy();
@@ -63,12 +66,12 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     stall() {
       mode = "stall";
     },
-    cutAfter(text) {
-      lastWords = text;
+    cutAfter(text, before = "") {
+      trap = { text, before, sprungBy: new Set() };
     },
     heal() {
       cutAll();
-      lastWords = undefined;
+      trap = undefined;
       mode = "pass";
     },
     async close() {
