@@ -35,6 +35,8 @@ const example = (file: string): string =>
 export interface MainJobSettings {
   /** Laid over the server's configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** `database.prepare`. Default true. */
+  readonly prepare?: boolean;
   /** Beside the kit's own. */
   readonly callers?: readonly object[];
   /** Where the server finds its parts, when something stands between. */
@@ -44,7 +46,12 @@ export interface MainJobSettings {
   }) => Promise<{ readonly databaseUrl: string; readonly openfgaAddress: string }>;
 }
 
-export async function startMainJob({ config = {}, callers = [], settings }: MainJobSettings = {}): Promise<MainJob> {
+export async function startMainJob({
+  config = {},
+  callers = [],
+  prepare = true,
+  settings,
+}: MainJobSettings = {}): Promise<MainJob> {
   const database = await createTestDatabase();
   const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
   const seen = (await settings?.({ databaseUrl: database.url, openfga })) ?? {
@@ -53,6 +60,7 @@ export async function startMainJob({ config = {}, callers = [], settings }: Main
   };
   const server = await startServer({
     databaseUrl: seen.databaseUrl,
+    prepare,
     openfga: {
       addresses: [seen.openfgaAddress],
       apiKey: openfga.apiKey,

@@ -67,6 +67,8 @@ export function startPatwarden(
 
 export interface ServerSettings {
   readonly databaseUrl: string;
+  /** `database.prepare`; without it the text of every statement is on the wire. Default true. */
+  readonly prepare?: boolean;
   readonly openfga: {
     readonly addresses: readonly string[];
     readonly apiKey: string;
@@ -110,7 +112,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     grpc: { listen: "127.0.0.1:0" },
     http: { listen: "127.0.0.1:0" },
     metrics: { listen: "127.0.0.1:0" },
-    database: { url: settings.databaseUrl, max_connections: 5 },
+    database: { url: settings.databaseUrl, max_connections: 5, prepare: settings.prepare ?? true },
     openfga: {
       addresses: openfga.addresses,
       auth: { preshared: openfga.apiKey },

@@ -16,6 +16,8 @@ let openfga: FaultProxy;
 let database: FaultProxy;
 beforeAll(async () => {
   job = await startMainJob({
+    // So that a statement can be cut by its text.
+    prepare: false,
     settings: async ({ databaseUrl, openfga: real }) => {
       const url = new URL(databaseUrl);
       database = await startProxy(url.host);
