@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import postgres from "postgres";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
+import type { Port } from "./ports.js";
 import { createTestDatabase } from "./postgres.js";
 import { type Server, startServer } from "./server.js";
 
@@ -32,9 +35,23 @@ export interface MainJob {
 const example = (file: string): string =>
   readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
 
+async function allTokens(port: Port): Promise<readonly Token[]> {
+  const tokens: Token[] = [];
+  let pageToken = "";
+  do {
+    const page = await port.call(TokenService.method.listTokens, { pageSize: 1000, pageToken });
+    if (!page.ok) throw new Error(page.message);
+    tokens.push(...page.value.tokens);
+    pageToken = page.value.nextPageToken;
+  } while (pageToken !== "");
+  return tokens;
+}
+
 export interface MainJobSettings {
   /** Laid over the server's configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Default PostgreSQL. */
+  readonly engine?: "PostgreSQL" | "PGlite";
   /** `database.prepare`. Default true. */
   readonly prepare?: boolean;
   /** Beside the kit's own. */
@@ -50,12 +67,13 @@ export async function startMainJob({
   config = {},
   callers = [],
   prepare = true,
+  engine = "PostgreSQL",
   settings,
 }: MainJobSettings = {}): Promise<MainJob> {
-  const database = await createTestDatabase();
+  const database = engine === "PostgreSQL" ? await createTestDatabase() : undefined;
   const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
-  const seen = (await settings?.({ databaseUrl: database.url, openfga })) ?? {
-    databaseUrl: database.url,
+  const seen = (database && (await settings?.({ databaseUrl: database.url, openfga }))) ?? {
+    databaseUrl: database?.url,
     openfgaAddress: openfga.grpc,
   };
   const server = await startServer({
@@ -70,20 +88,21 @@ export async function startMainJob({
     config,
     callers,
   });
-  const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
+  const sql = database && postgres(database.url, { max: 1, onnotice: () => undefined });
   const [port] = server.ports;
   if (!port) throw new Error("no port");
 
   const job: Omit<MainJob, "alice"> = {
     server,
     openfga,
-    databaseUrl: database.url,
+    databaseUrl: database?.url ?? "",
     async createToken(request) {
       const reply = await port.call(TokenService.method.createToken, request);
       if (!reply.ok || !reply.value.token) throw new Error(`no token: ${JSON.stringify(reply)}`);
       return { token: reply.value.token, secret: reply.value.secret };
     },
     async countTokens() {
+      if (!sql) return (await allTokens(port)).length;
       const [row] = await sql`select count(*)::int as count from token`;
       return row?.["count"];
     },
@@ -91,6 +110,12 @@ export async function startMainJob({
       return (await fetch(`http://${server.metrics}/metrics`)).text();
     },
     async dump() {
+      // Nobody else can read an embedded database: then it is what the API shows of it.
+      if (!sql)
+        return inspect(
+          [await allTokens(port), await port.call(AuditService.method.listAuditEvents, { pageSize: 1000 })],
+          { depth: null },
+        );
       const tables = await sql`select table_name as name from information_schema.tables where table_schema = 'public'`;
       const rows = await Promise.all(tables.map(({ name }) => sql`select t::text as row from ${sql(name)} t`));
       return JSON.stringify(rows.flat());
@@ -117,10 +142,10 @@ export async function startMainJob({
       });
     },
     async stop() {
-      await sql.end();
+      await sql?.end();
       await server.stop();
       await openfga.stop();
-      await database.stop();
+      await database?.stop();
     },
   };
   const alice = await job.createToken({ subject: "user:alice", name: "laptop", grant: { full: true } });

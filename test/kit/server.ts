@@ -8,6 +8,7 @@ import { stringify } from "yaml";
 import { grpcPort, httpPort, type Port } from "./ports.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
+const pgliteServer = new URL("./pglite-server.mjs", import.meta.url).pathname;
 
 export const hashOf = (key: string): string => createHash("sha256").update(key).digest("hex");
 export const newKey = (): string => `pw_svc_${randomBytes(24).toString("hex")}`;
@@ -32,11 +33,13 @@ export function startPatwarden(
   args: readonly string[],
   settings: {
     readonly cwd?: string;
+    /** Instead of the built command line. */
+    readonly script?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly onLine?: (line: string) => void;
   } = {},
 ): Started {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [settings.script ?? main, ...args], {
     cwd: settings.cwd ?? tmpdir(),
     env: { PATH: process.env["PATH"] ?? "", ...settings.env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -66,7 +69,8 @@ export function startPatwarden(
 }
 
 export interface ServerSettings {
-  readonly databaseUrl: string;
+  /** Undefined: an embedded database in memory. */
+  readonly databaseUrl: string | undefined;
   /** `database.prepare`; without it the text of every statement is on the wire. Default true. */
   readonly prepare?: boolean;
   readonly openfga: {
@@ -112,7 +116,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     grpc: { listen: "127.0.0.1:0" },
     http: { listen: "127.0.0.1:0" },
     metrics: { listen: "127.0.0.1:0" },
-    database: { url: settings.databaseUrl, max_connections: 5, prepare: settings.prepare ?? true },
+    database: { url: settings.databaseUrl ?? "postgres://none", max_connections: 5, prepare: settings.prepare ?? true },
     openfga: {
       addresses: openfga.addresses,
       auth: { preshared: openfga.apiKey },
@@ -137,14 +141,18 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     ...settings.config,
   };
   writeFileSync(configFile, stringify(config), { mode: 0o600 });
-  const migrated = startPatwarden(["migrate", "--config", configFile]);
-  if ((await migrated.exited) !== 0) throw new Error(`migrate failed:\n${migrated.log()}`);
+  if (settings.databaseUrl !== undefined) {
+    const migrated = startPatwarden(["migrate", "--config", configFile]);
+    if ((await migrated.exited) !== 0) throw new Error(`migrate failed:\n${migrated.log()}`);
+  }
 
   let report: (line: Listening) => void = () => undefined;
   const listening = new Promise<Listening>((resolve) => {
     report = resolve;
   });
-  const started = startPatwarden(["serve", "--config", configFile], {
+  const embedded = settings.databaseUrl === undefined;
+  const started = startPatwarden(embedded ? [configFile] : ["serve", "--config", configFile], {
+    ...(embedded && { script: pgliteServer }),
     onLine(line) {
       const entry = line.startsWith("{") ? JSON.parse(line) : {};
       if (entry.msg === "listening") report(entry);

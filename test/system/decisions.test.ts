@@ -3,23 +3,39 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService, Consistency } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { RevocationReason, type Token, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { Port } from "../kit/ports.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
 const { createToken, getToken, listTokens, revokeToken } = TokenService.method;
 
+let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
+/** The one of the tests that run now. */
 let job: MainJob;
+const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
+  (["PostgreSQL", "PGlite"] as const).map((engine) => [port, engine] as const),
+);
 beforeAll(async () => {
-  job = await startMainJob();
+  const settings: MainJobSettings = {};
+  jobs = {
+    PostgreSQL: await startMainJob({ ...settings, engine: "PostgreSQL" }),
+    PGlite: await startMainJob({ ...settings, engine: "PGlite" }),
+  };
+  job = jobs.PostgreSQL;
 });
-afterAll(() => job.stop());
+afterAll(async () => {
+  for (const one of Object.values(jobs)) await one.stop();
+});
 
 const seconds = (date: Date): bigint => BigInt(Math.floor(date.getTime() / 1000));
 const inAnHour = (): bigint => seconds(new Date()) + 3600n;
 const viewDocuments = { rules: [{ actions: ["viewer"], resources: ["document:*"] }] };
 
-describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
+describe.each(grid)("over %s on %s", (name, engine) => {
+  beforeAll(() => {
+    job = jobs[engine];
+  });
+
   const port = (): Port => {
     const found = job.server.ports.find((candidate) => candidate.name === name);
     if (!found) throw new Error(`no ${name} port`);
@@ -324,6 +340,7 @@ it("LI-9 takes any printable name", async () => {
 });
 
 it("SE-1 the secret stands in one response, and in no log line and no row", async () => {
+  job = jobs.PostgreSQL;
   const { secret } = await job.createToken({ subject: "user:alice", name: "canary", grant: { full: true } });
   for (const port of job.server.ports) {
     await port.call(check, { token: secret, resource: "document:roadmap", action: "viewer" });

@@ -6,7 +6,7 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Subject_State, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevocationReason, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -16,9 +16,14 @@ const subjects = SubjectService.method;
 const policies = PolicyService.method;
 
 const keys = { maker: newKey(), approver: newKey() };
+let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
+/** The one of the tests that run now. */
 let job: MainJob;
+const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
+  (["PostgreSQL", "PGlite"] as const).map((engine) => [port, engine] as const),
+);
 beforeAll(async () => {
-  job = await startMainJob({
+  const settings: MainJobSettings = {
     callers: [
       {
         name: "maker",
@@ -27,14 +32,25 @@ beforeAll(async () => {
       },
       { name: "approver", key_sha256: [hashOf(keys.approver)], permissions: ["tokens.approve", "tokens.read"] },
     ],
-  });
+  };
+  jobs = {
+    PostgreSQL: await startMainJob({ ...settings, engine: "PostgreSQL" }),
+    PGlite: await startMainJob({ ...settings, engine: "PGlite" }),
+  };
+  job = jobs.PostgreSQL;
 });
-afterAll(() => job.stop());
+afterAll(async () => {
+  for (const one of Object.values(jobs)) await one.stop();
+});
 
 const viewDocuments = { rules: [{ actions: ["viewer"], resources: ["document:*"] }] };
 const day = 86_400n;
 
-describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
+describe.each(grid)("over %s on %s", (name, engine) => {
+  beforeAll(() => {
+    job = jobs[engine];
+  });
+
   const port = (): Port => {
     const found = job.server.ports.find((candidate) => candidate.name === name);
     if (!found) throw new Error(`no ${name} port`);

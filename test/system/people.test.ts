@@ -7,7 +7,7 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -18,10 +18,15 @@ import { hashOf, newKey } from "../kit/server.js";
 
 const keys = { maker: newKey(), behalf: newKey(), idle: newKey() };
 let issuer: TestIssuer;
+let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
+/** The one of the tests that run now. */
 let job: MainJob;
+const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
+  (["PostgreSQL", "PGlite"] as const).map((engine) => [port, engine] as const),
+);
 beforeAll(async () => {
   issuer = await startTestIssuer();
-  job = await startMainJob({
+  const settings: MainJobSettings = {
     config: {
       issuers: [
         {
@@ -37,10 +42,15 @@ beforeAll(async () => {
       { name: "backend", key_sha256: [hashOf(keys.behalf)], permissions: ["tokens.behalf"] },
       { name: "idle", key_sha256: [hashOf(keys.idle)], permissions: ["check"] },
     ],
-  });
+  };
+  jobs = {
+    PostgreSQL: await startMainJob({ ...settings, engine: "PostgreSQL" }),
+    PGlite: await startMainJob({ ...settings, engine: "PGlite" }),
+  };
+  job = jobs.PostgreSQL;
 });
 afterAll(async () => {
-  await job.stop();
+  for (const one of Object.values(jobs)) await one.stop();
   await issuer.stop();
 });
 
@@ -128,7 +138,11 @@ async function settingsOf(caller: CallerName): Promise<CallSettings> {
   }
 }
 
-describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
+describe.each(grid)("over %s on %s", (name, engine) => {
+  beforeAll(() => {
+    job = jobs[engine];
+  });
+
   const port = (): Port => {
     const found = job.server.ports.find((candidate) => candidate.name === name);
     if (!found) throw new Error(`no ${name} port`);
