@@ -1,5 +1,5 @@
 # Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
-.PHONY: help demo dev test build lint format generate api-baseline openfga clean
+.PHONY: help demo dev test bench soak build lint format generate api-baseline openfga clean
 .DEFAULT_GOAL := help
 # tsc writes dist/main.js even when it finds faults; make must not take it for built.
 .DELETE_ON_ERROR:
@@ -18,6 +18,12 @@ dev: build openfga ## a server to play with on 127.0.0.1:9081 and :9080, data in
 
 test: build openfga ## every check and every test; ends with "N passed, N failed"
 	@node tools/test.mjs
+
+bench: build openfga ## side by side with OpenFGA itself, 8 minutes; BENCH=short: only whether it works; RECORD="...": keeps the result
+	@node --import tsx bench/bench.ts $(BENCH) $(if $(RECORD),--record "$(RECORD)")
+
+soak: build openfga ## three replicas under load and restarts, SOAK_MINUTES=10
+	@node --import tsx bench/soak.ts
 
 build: dist/main.js ## compiles to dist/
 

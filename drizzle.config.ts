@@ -2,6 +2,11 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "postgresql",
-  schema: ["./src/store/schema.ts", "./src/store/audit-schema.ts"],
+  schema: [
+    "./src/store/schema.ts",
+    "./src/store/audit-schema.ts",
+    "./src/store/revocation-schema.ts",
+    "./src/store/usage-schema.ts",
+  ],
   out: "./migrations",
 });

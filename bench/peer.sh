@@ -14,8 +14,8 @@ http: { listen: "127.0.0.1:0" }
 metrics: { listen: "127.0.0.1:0" }
 database: { url: "$DATABASE_URL" }
 openfga: { addresses: ["$FGA_GRPC"], store_id: "$FGA_STORE", model_id: "$FGA_MODEL" }
-tokens: { peppers: [{ version: 1, key: "$(node bench/seed.mjs --pepper)", active: true }] }
-callers: [{ name: bench, key_sha256: ["$hash"], permissions: [check] }]
+tokens: { peppers: [{ version: 1, key: "$(node_modules/.bin/tsx bench/seed.ts --pepper)", active: true }] }
+callers: [{ name: bench, key_sha256: ["$hash"], permissions: [check, tokens.impersonate] }]
 YAML
 node dist/main.js migrate --config "$config"
 exec node dist/main.js serve --config "$config"

@@ -76,6 +76,12 @@ CREATE TABLE "token_secret" (
 	CONSTRAINT "token_secret_digest_length" CHECK (octet_length("token_secret"."digest") = 32)
 );
 --> statement-breakpoint
+CREATE TABLE "audit_checkpoint" (
+	"position" bigint PRIMARY KEY NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL,
+	"statement" text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "audit_event" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"at" timestamp (3) with time zone NOT NULL,
@@ -103,6 +109,63 @@ CREATE TABLE "audit_seal" (
 	CONSTRAINT "audit_seal_lengths" CHECK (octet_length("audit_seal"."previous_hash") = 32 and octet_length("audit_seal"."hash") = 32)
 );
 --> statement-breakpoint
+CREATE TABLE "replica_lease" (
+	"replica_id" uuid PRIMARY KEY NOT NULL,
+	"incarnation" uuid NOT NULL,
+	"acked_epoch" bigint NOT NULL,
+	"renewed_at" timestamp with time zone NOT NULL,
+	"lease_ms" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "revocation_change" (
+	"epoch" bigint NOT NULL,
+	"kind" text NOT NULL,
+	"key" text COLLATE "C" NOT NULL,
+	CONSTRAINT "revocation_change_epoch_kind_key_pk" PRIMARY KEY("epoch","kind","key")
+);
+--> statement-breakpoint
+CREATE TABLE "revocation_epoch" (
+	"one" smallint PRIMARY KEY NOT NULL,
+	"epoch" bigint NOT NULL,
+	"nonce" uuid NOT NULL,
+	CONSTRAINT "revocation_epoch_one" CHECK ("revocation_epoch"."one" = 1)
+);
+--> statement-breakpoint
+CREATE TABLE "last_use" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"used_at" timestamp (3) with time zone NOT NULL,
+	"address" text
+);
+--> statement-breakpoint
+CREATE TABLE "usage" (
+	"hour" timestamp (3) with time zone NOT NULL,
+	"token_id" uuid NOT NULL,
+	"action" text COLLATE "C" NOT NULL,
+	"reason" text NOT NULL,
+	"subject" text COLLATE "C" NOT NULL,
+	"organization" text COLLATE "C" NOT NULL,
+	"count" bigint NOT NULL,
+	"units" bigint NOT NULL,
+	CONSTRAINT "usage_hour_token_id_action_reason_pk" PRIMARY KEY("hour","token_id","action","reason")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_batch" (
+	"replica_id" uuid PRIMARY KEY NOT NULL,
+	"sequence" bigint NOT NULL,
+	"added_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "usage_id" (
+	"digest" "bytea" PRIMARY KEY NOT NULL,
+	"billed_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "usage_watermark" (
+	"one" smallint PRIMARY KEY NOT NULL,
+	"open_from" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "usage_watermark_one" CHECK ("usage_watermark"."one" = 1)
+);
+--> statement-breakpoint
 ALTER TABLE "request" ADD CONSTRAINT "request_token_id_token_id_fk" FOREIGN KEY ("token_id") REFERENCES "public"."token"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "token_secret" ADD CONSTRAINT "token_secret_token_id_token_id_fk" FOREIGN KEY ("token_id") REFERENCES "public"."token"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "request_age" ON "request" USING btree ("created_at");--> statement-breakpoint
@@ -110,7 +173,12 @@ CREATE INDEX "token_subject" ON "token" USING btree ("subject","id" DESC NULLS L
 CREATE INDEX "token_organization" ON "token" USING btree ("organization","id" DESC NULLS LAST) WHERE "token"."organization" is not null;--> statement-breakpoint
 CREATE INDEX "token_created_by" ON "token" USING btree ("created_by","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "token_secret_token" ON "token_secret" USING btree ("token_id");--> statement-breakpoint
+CREATE INDEX "audit_checkpoint_at" ON "audit_checkpoint" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "audit_event_token" ON "audit_event" USING btree ("token_id","id" DESC NULLS LAST) WHERE "audit_event"."token_id" is not null;--> statement-breakpoint
 CREATE INDEX "audit_event_subject" ON "audit_event" USING btree ("subject","id" DESC NULLS LAST) WHERE "audit_event"."subject" is not null;--> statement-breakpoint
 CREATE INDEX "audit_event_actor" ON "audit_event" USING btree ("actor","id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "audit_event_at" ON "audit_event" USING btree ("at","id" DESC NULLS LAST);
+CREATE INDEX "audit_event_at" ON "audit_event" USING btree ("at","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "usage_token" ON "usage" USING btree ("token_id","hour");--> statement-breakpoint
+CREATE INDEX "usage_subject" ON "usage" USING btree ("subject","hour");--> statement-breakpoint
+CREATE INDEX "usage_organization" ON "usage" USING btree ("organization","hour");--> statement-breakpoint
+CREATE INDEX "usage_id_billed_at" ON "usage_id" USING btree ("billed_at");

@@ -5,11 +5,14 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { createAuthenticator, noAuthentication } from "./access/authentication.js";
+import { actorOf } from "./access/caller.js";
+import { CallerLimits, limitRules } from "./access/limits.js";
 import { createOidcVerifier } from "./access/oidc.js";
 import { accessRules } from "./access/rules.js";
 import { ServiceKeys } from "./access/service-keys.js";
 import { checkpointKey, checkpointKeyLabel } from "./audit/chain.js";
 import { newAuditEvent } from "./audit/event.js";
+import { createRetention } from "./audit/retention.js";
 import { createSealer } from "./audit/sealer.js";
 import { Authorizer } from "./check/authorizer.js";
 import { systemClock } from "./check/clock.js";
@@ -29,9 +32,13 @@ import type { Logger } from "./observability/log.js";
 import { createMetrics } from "./observability/metrics.js";
 import { createMetricsServer } from "./observability/metrics-server.js";
 import { Vitals } from "./observability/vitals.js";
+import { BatchingPermissionChecker } from "./openfga/batching-permission-checker.js";
 import { OpenFgaClient } from "./openfga/client.js";
+import { createContextOf } from "./openfga/condition-context.js";
 import { OpenFgaConnection } from "./openfga/connection.js";
 import { createGrpcPermissionChecker } from "./openfga/grpc-permission-checker.js";
+import type { PermissionChecker } from "./openfga/permission-checker.js";
+import { createRevocation } from "./revocation/revocation.js";
 import { auditService } from "./rpc/audit-service.js";
 import { authorizationService } from "./rpc/authorization-service.js";
 import { connectRoutes } from "./rpc/connect.js";
@@ -45,9 +52,11 @@ import type { StatusError } from "./rpc/status.js";
 import { subjectService } from "./rpc/subject-service.js";
 import { tokenService } from "./rpc/token-service.js";
 import { type Database, databaseTime } from "./store/database.js";
+import { deleteDeadTokens } from "./store/dead-tokens.js";
 import { schemaIsCurrent } from "./store/migrations.js";
 import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
+import { createRevocationStore } from "./store/postgres-revocation-store.js";
 import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
 import { PepperRing } from "./token/pepper.js";
@@ -55,6 +64,8 @@ import { PepperRing } from "./token/pepper.js";
 export interface Parts {
   readonly database: Database;
   readonly log: Logger;
+  /** How revocations reach every replica. Default: as promised. */
+  readonly revocation?: typeof createRevocation;
 }
 
 /** A service that listens. */
@@ -63,26 +74,34 @@ export interface Running {
   readonly grpc: string;
   readonly http: string;
   readonly metrics: string;
-  /** Takes up the callers of another configuration; says in the log what needs a restart. */
-  reload(next: Config): void;
+  /**
+   * Takes up the callers, issuers and model of another configuration, all or nothing: nothing when OpenFGA does not give the model. Says in the
+   * log what it did and what needs a restart. To be awaited before it is called again.
+   */
+  reload(next: Config): Promise<void>;
   /** Tells balancers and watchers, lets calls finish, closes the ports and connections. The database stays its opener's. */
   stop(): Promise<void>;
 }
 
-type VitalName = "database" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
+type VitalName = "database" | "token_cache" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
 
 /** They work while OpenFGA is down, as far as they need not ask it. */
 const managementServices = [TokenService, SubjectService, PolicyService, AuditService].map(({ typeName }) => typeName);
 
 const vitalsIntervalMs = 2_000;
 const sweepIntervalMs = 60_000;
+/** Changes that a replica may have missed and still drop one by one. */
+const epochsKept = 10_000;
 const maxClockOffsetMs = 1_000;
 
 /**
  * The composition root: the only place that knows every part. Resolves when both ports listen. Rejects when the database does not answer, is
  * not migrated, or when a pepper does not fit what is stored; an OpenFGA that is down does not stop the start, so that revoking stays reachable.
  */
-export async function startPatwarden(config: Config, { database, log }: Parts): Promise<Running> {
+export async function startPatwarden(
+  config: Config,
+  { database, log, revocation: composeRevocation = createRevocation }: Parts,
+): Promise<Running> {
   const metrics = createMetrics();
   const clock = systemClock;
   const peppers = new PepperRing(config.tokens.brand, config.tokens.peppers);
@@ -102,6 +121,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
   const vitals = new Vitals<VitalName>(["database", "openfga_configuration"], log);
   const openfga = new OpenFgaConnection({
     ...pinned,
+    maxBatch: config.openfga.maxBatch,
     onChange(state) {
       const ready = state.kind === "ready";
       const problem = "problem" in state ? { problem: state.problem } : {};
@@ -112,32 +132,65 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     },
   });
   const model = () => openfga.model();
-  const tokens = new TokenResolver({ brand: config.tokens.brand, peppers, store, onLookup: metrics.tokenLookedUp });
-  const permissions = createGrpcPermissionChecker({
-    ...pinned,
-    maxBatch: config.openfga.maxBatch,
-    onOutcome(method, outcome) {
-      metrics.openfgaCallEnded(method, outcome);
-      openfga.noticed(outcome);
+  const revocationStore = createRevocationStore(database);
+  const revocation = composeRevocation({
+    ...config.tokenCache,
+    store: revocationStore,
+    onProblem(problem) {
+      if (!problem) vitals.report("token_cache", { ok: true });
+      else vitals.report("token_cache", { ok: false, problem: replicaProblems[problem.kind] });
     },
   });
+  metrics.observeTokenCache(revocation);
+  const tokens = new TokenResolver({
+    brand: config.tokens.brand,
+    peppers,
+    store,
+    known: revocation.cache,
+    onLookup: metrics.tokenLookedUp,
+  });
+  // One for each model: what waits to be asked, and answers that are kept, are of the model that was pinned then.
+  const checker = currentFor(
+    () => openfga.modelId,
+    (modelId) =>
+      new BatchingPermissionChecker({
+        ...config.openfga,
+        checker: createGrpcPermissionChecker({
+          ...pinned,
+          modelId,
+          onOutcome(method, outcome, questions) {
+            metrics.openfgaCallEnded(method, outcome, questions);
+            openfga.noticed(outcome);
+          },
+        }),
+        contextOf: createContextOf(config.openfga.context, () => clock.now()),
+      }),
+  );
+  const permissions: PermissionChecker = { check: (...asked) => checker().check(...asked) };
   const auditStore = createAuditStore(database);
   const notRecorded = (error: unknown): void => log.error({ error }, "an audit event could not be written");
   const refused = new RefusalRecorder({ store: auditStore, clock, onFailure: notRecorded });
-  const sealer = createSealer({
+  const signing = {
     store: auditStore,
     log,
     key: checkpointKey(peppers.deriveKey(checkpointKeyLabel)),
     now: () => clock.now(),
+  };
+  const sealer = createSealer(signing);
+  const retention = createRetention({
+    ...signing,
+    keys: peppers.deriveKeys(checkpointKeyLabel).map(checkpointKey),
+    retentionMs: config.audit.retentionMs,
+    deleteDeadTokens: (before, limit) => deleteDeadTokens(database, before, limit),
   });
   const reuse = new ReuseDetector({
     store,
     clock,
-    onReuse({ token, secret }) {
-      log.warn({ token: token.id, secret: secret.id, subject: token.subject }, "a superseded secret was used");
-      const facts = { time: clock.now(), actor: `token:${token.id}`, action: "token.reused" as const };
-      const details = { hint: secret.hint };
-      const event = newAuditEvent({ ...facts, subject: token.subject, tokenId: token.id, outcome: "refused", details });
+    onReuse({ id, subject, secretId }) {
+      log.warn({ token: id, secret: secretId, subject }, "a superseded secret was used");
+      const facts = { time: clock.now(), actor: `token:${id}`, action: "token.reused" as const };
+      const details = { secret: secretId };
+      const event = newAuditEvent({ ...facts, subject, tokenId: id, outcome: "refused", details });
       void auditStore.append(event).catch(notRecorded);
     },
     onFailure: (error) => log.error({ error }, "a token whose superseded secret was used could not be revoked"),
@@ -145,10 +198,11 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
   const rights = new Rights({ permissions, relations: config.relations });
   const authorizer = new Authorizer({
     tokens,
+    snapshots: store,
     permissions,
     clock,
     memberRelation: config.relations.member,
-    onDecision: metrics.decided,
+    onDecision: ({ reason }) => metrics.decided(reason),
     onSuperseded: (reused) => reuse.notice(reused),
   });
 
@@ -168,6 +222,17 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       });
   warnOfPowers(config, log);
   const onRefusal: OnRefusal = ({ reason }, caller, call) => refused.record(reason, caller, call.method, call.peer);
+  const limits = new CallerLimits({
+    limits: config.limits,
+    now: () => performance.now(),
+    onExcess({ limit, caller, first }, method) {
+      metrics.callLimited(limit);
+      if (!first) return;
+      log.warn({ event: "excess_rate_limit_exceeded", actor: actorOf(caller), limit, method }, "calls too fast");
+      refused.record("OVERLOADED", caller, method, caller.from ?? "");
+    },
+  });
+  const management = { onRefusal, limits, confirm: revocation.confirm };
   const services = [
     guard(
       AuthorizationService,
@@ -192,14 +257,14 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
         requestKeys: peppers.deriveKeys("patwarden request"),
         subjectTypes: config.subjects,
       }),
-      onRefusal,
+      { ...management, limitRules: limitRules.tokens },
     ),
     guard(
       SubjectService,
       accessRules.subjects,
       authenticator,
       subjectService({ subjects: createSubjectStore(database), clock, subjectTypes: config.subjects }),
-      onRefusal,
+      { ...management, limitRules: limitRules.subjects },
     ),
     guard(
       AuditService,
@@ -211,7 +276,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
         pageTokenKeys: peppers.deriveKeys("patwarden page token"),
         subjectTypes: config.subjects,
       }),
-      onRefusal,
+      { ...management, limitRules: limitRules.audit },
     ),
     guard(
       PolicyService,
@@ -225,13 +290,18 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
         model,
         subjectTypes: config.subjects,
       }),
-      onRefusal,
+      { ...management, limitRules: limitRules.policies },
     ),
   ];
   const described = [...services, health.implementation];
   const implementations = config.reflection ? [...described, ...reflection(described)] : described;
 
-  await openfga.start();
+  await Promise.all([openfga.start(), revocation.start()]);
+  if (config.tokenCache.leaseMs > 0 && !revocation.hinted()) {
+    log.warn(
+      "the database sends no notifications (a pooler?): a change takes up to a renewal; see database.listen_url",
+    );
+  }
   const watch = setInterval(() => void lookAtDatabase(), vitalsIntervalMs).unref();
   await lookAtDatabase();
   const sweep = setInterval(() => void sweepRequests(), sweepIntervalMs).unref();
@@ -250,6 +320,7 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
     onDefect,
   });
   sealer.start();
+  retention.start();
   health.set("", true);
   for (const name of managementServices) health.set(name, true);
   metrics.configured(configHash(config));
@@ -259,14 +330,27 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
   let current = config;
   return {
     ...addresses,
-    reload(next) {
+    async reload(next) {
+      const { modelId } = next.openfga;
+      if (modelId !== openfga.modelId) {
+        const found = await openfga.pin(modelId);
+        if (found.kind !== "ready") {
+          log.error(
+            { modelId, problem: found.problem },
+            "the authorization model cannot be had; nothing of it was taken up. Correct openfga.model_id or write that model, then send SIGHUP again; another openfga.store_id needs a restart",
+          );
+          return;
+        }
+        reportSubjectTypes();
+      }
       serviceKeys.replace(next.callers);
       users.replace(next.issuers);
       metrics.configured(configHash(next));
       const keys = restartKeys(current, next);
-      current = { ...current, callers: next.callers, issuers: next.issuers };
-      const counts = { callers: next.callers.length, issuers: next.issuers.length };
-      log.info(counts, "took up callers and issuers of the configuration");
+      const { callers, issuers } = next;
+      current = { ...current, callers, issuers, openfga: { ...current.openfga, modelId } };
+      const facts = { callers: callers.length, issuers: issuers.length, modelId };
+      log.info(facts, "took up callers, issuers and model of the configuration");
       if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
     },
     async stop() {
@@ -280,18 +364,20 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
       openfga.close();
       client.close();
-      await sealer.stop();
+      await Promise.all([sealer.stop(), retention.stop()]);
+      await revocation.stop();
       await metricsServer.close();
       log.info("stopped");
     },
   };
 
-  /** Secrets are kept for repeats of a call no longer than promised. */
+  /** Secrets are kept for repeats of a call no longer than promised, and changes no longer than somebody may be behind. */
   async function sweepRequests(): Promise<void> {
     const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
     await store.sweepRequests(ago(10 * 60_000), ago(24 * 3_600_000)).catch((error: unknown) => {
       log.warn({ error }, "could not sweep remembered requests");
     });
+    await revocationStore.trim(epochsKept).catch((error: unknown) => log.warn({ error }, "could not trim changes"));
   }
 
   /** Throws with what to do next. */
@@ -328,6 +414,25 @@ export async function startPatwarden(config: Config, { database, log }: Parts): 
       vitals.report(`model_${kind}`, openfga.model().admits(type) ? { ok: true } : { ok: false, problem });
     }
   }
+}
+
+/** Until they pass, every Check reads the database. */
+const replicaProblems = {
+  failed: "the lease could not be renewed; every Check reads the database",
+  "clock-stopped":
+    "this machine stood still, or the database's clock was set; every Check reads the database for ten minutes",
+  "history-lost":
+    "the database lost changes, as after a fail-over to a standby that lagged; check what was revoked, then restart",
+} as const;
+
+/** What was made for the key as it is now; made anew when that has changed. */
+function currentFor<T>(key: () => string, make: (key: string) => T): () => T {
+  let made: { readonly key: string; readonly value: T } | undefined;
+  return () => {
+    const now = key();
+    if (made?.key !== now) made = { key: now, value: make(now) };
+    return made.value;
+  };
 }
 
 function listener({ listen, tls }: Config["grpc"]): { readonly listen: string; readonly tls?: TlsKeys } {

@@ -5,6 +5,7 @@ import { makePepper, makeServiceKey } from "./cli/keys.js";
 import { policyCommand } from "./cli/policy.js";
 import { subjectCommand } from "./cli/subject.js";
 import { tokenCommand } from "./cli/token.js";
+import { usageCommand } from "./cli/usage.js";
 
 // The parts that only some commands need are loaded by them: a database and an OpenFGA client take their time.
 const program = new Command("patwarden")
@@ -82,6 +83,6 @@ audit
   .option("--from <position>", "position of the first event", "1")
   .action(async (options) => (await import("./cli/audit.js")).exportAudit(options));
 
-program.addCommand(tokenCommand()).addCommand(subjectCommand()).addCommand(policyCommand());
+program.addCommand(tokenCommand()).addCommand(subjectCommand()).addCommand(policyCommand()).addCommand(usageCommand());
 
 await program.parseAsync().catch(fail);

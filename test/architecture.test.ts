@@ -15,6 +15,8 @@ const ports = [
   "store/subject-store.ts",
   "store/policy-store.ts",
   "store/audit-store.ts",
+  "store/usage-store.ts",
+  "store/last-use-store.ts",
 ];
 
 /** What an event is and how events are chained: pure, so that use-cases and stores may know it. */
@@ -26,6 +28,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   identifier: [],
   token: ["identifier"],
   audit: ["token", "observability/log.ts", "observability/redact.ts", "store/audit-store.ts"],
+  usage: [
+    "identifier",
+    "token",
+    "check/reason.ts",
+    "observability/log.ts",
+    "store/usage-store.ts",
+    "store/last-use-store.ts",
+  ],
   access: ["failure", "identifier", "token"],
   check: ["failure", "identifier", "token", ...ports],
   manage: [
@@ -40,17 +50,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   rpc: ["failure", "identifier", "token", "access", "check", "manage", ...ports],
   http: ["failure", "rpc"],
-  store: ["failure", "identifier", "token", ...auditFacts],
+  store: ["failure", "identifier", "token", "check/reason.ts", ...auditFacts],
   openfga: ["failure", "identifier"],
-  config: ["failure", "identifier", "token", "access"],
-  observability: ["failure", "check/reason.ts", "config"],
+  config: ["failure", "identifier", "token", "access", "openfga/condition-context.ts"],
+  observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],
 };
 
 /** May import everything. */
 const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
-const transportFree = ["failure", "identifier", "token", "audit", "check", "manage"];
+const transportFree = ["failure", "identifier", "token", "audit", "usage", "check", "manage"];
 const transports =
   /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
 

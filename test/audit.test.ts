@@ -8,13 +8,19 @@ import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ListAuditEventsRequestSchema } from "#gen/patwarden/v1/audit_pb.js";
 import type { ServiceCaller } from "../src/access/caller.js";
-import { type Checkpoint, checkpointKey, checkpointKeyLabel, signCheckpoint } from "../src/audit/chain.js";
+import {
+  type Checkpoint,
+  checkpointKey,
+  checkpointKeyLabel,
+  signCheckpoint,
+  signStatement,
+} from "../src/audit/chain.js";
 import { type AuditFacts, auditEventUuid, newAuditEvent } from "../src/audit/event.js";
 import { type ExportParts, exportAuditTrail, readCheckpoints, verifyAuditTrail } from "../src/cli/audit.js";
 import { Failure } from "../src/failure/failure.js";
 import { auditService } from "../src/rpc/audit-service.js";
 import type { CallContext } from "../src/rpc/service.js";
-import { auditEvent, auditPending, auditSeal } from "../src/store/audit-schema.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/store/audit-schema.js";
 import type { AuditStore } from "../src/store/audit-store.js";
 import { type Database, openPglite } from "../src/store/database.js";
 import { createAuditStore } from "../src/store/postgres-audit-store.js";
@@ -32,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 beforeEach(async () => {
-  for (const table of [auditEvent, auditSeal, auditPending]) await database.orm.delete(table);
+  for (const table of [auditEvent, auditSeal, auditPending, auditCheckpoint]) await database.orm.delete(table);
 });
 
 async function append(over: Partial<AuditFacts> = {}) {
@@ -158,7 +164,9 @@ describe("ListAuditEvents", () => {
 
 describe("audit verify", () => {
   const verify = (checkpoints: readonly Checkpoint[] = []) =>
-    verifyAuditTrail({ store, checkpoints, progress: () => undefined, pageSize: 2 });
+    verifyAuditTrail({ store, checkpoints, keys: noKeys, progress: () => undefined, pageSize: 2 });
+  /** A chain that was never cut is verified without any secret. */
+  const noKeys = (): never => expect.fail("asked for keys");
 
   it("finds a whole chain whole, also when it has grown and events wait", async () => {
     expect(await verify()).toEqual({ ok: true, last: undefined });
@@ -280,6 +288,7 @@ describe("audit export", () => {
     await appendSealed(3);
     let down = 0;
     const flaky: ExportParts["store"] = {
+      ...store,
       readSealed: async (from, limit) => {
         if (down-- > 0) throw new Failure("DATABASE_UNAVAILABLE");
         return store.readSealed(from, limit);
@@ -300,9 +309,26 @@ describe("audit export", () => {
   });
 
   it("fails when it does not follow, and when a defect is the reason", async () => {
-    const failing = (error: Error): ExportParts["store"] => ({ readSealed: () => Promise.reject(error) });
+    const failing = (error: Error): ExportParts["store"] => ({
+      ...store,
+      readSealed: () => Promise.reject(error),
+    });
     await expect(run({ store: failing(new Failure("DATABASE_UNAVAILABLE")) })).rejects.toThrow("did not answer");
     await expect(run({ store: failing(new Error("defect")), follow: true })).rejects.toThrow("defect");
+  });
+
+  it("begins behind a cut, and says so", async () => {
+    await appendSealed(4);
+    const { position, time, hash } = await checkpoint();
+    await store.keepCheckpoint({ position, time, statement: "" });
+    await store.cut(position, signStatement(checkpointKey(randomBytes(32)), { kind: "cut", position, time, hash }));
+    await store.deleteBefore(position, 10);
+    const empty = await run({});
+    expect([empty.positions, empty.problems]).toEqual([[], ["positions 1 to 4 were deleted by the retention"]]);
+    await appendSealed(2);
+    const { positions, problems } = await run({ from: 3 });
+    expect([positions, problems]).toEqual([[5, 6], ["positions 3 to 4 were deleted by the retention"]]);
+    expect(await run({ from: 5 })).toMatchObject({ positions: [5, 6], problems: [] });
   });
 
   it("tells of what is not there any more, and goes on", async () => {

@@ -6,12 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ActionName, ResourceName, SubjectName } from "../src/identifier/identifier.js";
+import { BatchingPermissionChecker } from "../src/openfga/batching-permission-checker.js";
 import { findOpenFga } from "../src/openfga/binary.js";
 import { startOpenFga } from "../src/openfga/child-process.js";
 import { OpenFgaClient } from "../src/openfga/client.js";
+import { createContextOf } from "../src/openfga/condition-context.js";
 import { type ConnectionState, OpenFgaConnection } from "../src/openfga/connection.js";
 import { createGrpcPermissionChecker } from "../src/openfga/grpc-permission-checker.js";
-import type { Question } from "../src/openfga/permission-checker.js";
+import type { Permission, PermissionChecker, Question } from "../src/openfga/permission-checker.js";
 import { startTestOpenFga, type TestOpenFga } from "./kit/openfga.js";
 
 const model = `model
@@ -46,7 +48,12 @@ const question = (subject: string, action: string, resource: string): Question =
   action: action as ActionName,
   resource: resource as ResourceName,
 });
-const quick = { consistency: "minimize-latency" } as const;
+const quick = "minimize-latency";
+
+async function ask(checker: PermissionChecker, asked: Question, consistency: typeof quick | "higher" = quick) {
+  const [permission] = await checker.check([asked], consistency);
+  return permission;
+}
 
 describe("against a real OpenFGA", () => {
   let openfga: TestOpenFga;
@@ -75,7 +82,6 @@ describe("against a real OpenFGA", () => {
       client,
       storeId: openfga.storeId,
       modelId: openfga.modelId,
-      maxBatch: 50,
       ...over,
     });
 
@@ -83,26 +89,26 @@ describe("against a real OpenFGA", () => {
     const checker = checkerOf();
     const may = question("user:a", "viewer", "document:1");
     const mayNot = question("user:b", "viewer", "document:1");
-    expect(await checker.check(may, quick)).toBe(true);
-    expect(await checker.check(mayNot, { consistency: "higher" })).toBe(false);
-    const many = Array.from({ length: 120 }, (_, index) => (index % 3 === 0 ? may : mayNot));
+    expect(await ask(checker, may)).toBe(true);
+    expect(await ask(checker, mayNot, "higher")).toBe(false);
+    const many = Array.from({ length: 50 }, (_, index) => (index % 3 === 0 ? may : mayNot));
     const expected = many.map((asked) => asked === may);
-    expect(await checker.batchCheck(many, quick)).toEqual(expected);
+    expect(await checker.check(many, quick)).toEqual(expected);
   });
 
   it("tells which parameter the model's condition misses, for that item alone (openfga#1238)", async () => {
     const checker = checkerOf();
     const conditional = question("organization:acme", "viewer", "document:1");
     const context = { reason: "MODEL_CONTEXT_REQUIRED", metadata: { parameter: "current_time" } };
-    expect(await checker.check(conditional, quick)).toMatchObject(context);
-    const [first, second] = await checker.batchCheck([conditional, question("user:a", "viewer", "document:1")], quick);
+    expect(await ask(checker, conditional)).toMatchObject(context);
+    const [first, second] = await checker.check([conditional, question("user:a", "viewer", "document:1")], quick);
     expect(first).toMatchObject(context);
     expect(second).toBe(true);
   });
 
   it("reports an unknown relation at run time as a defect of the deployment, neighbours unharmed", async () => {
     const checker = checkerOf();
-    const [unknown, known] = await checker.batchCheck(
+    const [unknown, known] = await checker.check(
       [question("user:a", "publish", "document:1"), question("user:a", "viewer", "document:1")],
       quick,
     );
@@ -115,7 +121,7 @@ describe("against a real OpenFGA", () => {
     const wrongKey = clientOf(openfga.grpc, "wrong");
     const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
     for (const over of [{ client: wrongKey }, { modelId: unknown }, { storeId: unknown }]) {
-      expect(await checkerOf(over).check(asked, quick)).toMatchObject({ reason: "OPENFGA_MISCONFIGURED" });
+      expect(await ask(checkerOf(over), asked)).toMatchObject({ reason: "OPENFGA_MISCONFIGURED" });
     }
     wrongKey.close();
   });
@@ -129,11 +135,7 @@ describe("against a real OpenFGA", () => {
     const checker = checkerOf({ client: lonely });
     const asked = question("user:a", "viewer", "document:1");
     const deadline = performance.now() + 200;
-    expect(await checker.check(asked, { ...quick, deadline })).toMatchObject({ reason: "DEADLINE_EXCEEDED" });
-    const controller = new AbortController();
-    const cancelled = checker.check(asked, { ...quick, signal: controller.signal });
-    controller.abort();
-    expect(await cancelled).toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    expect(await checker.check([asked], quick, { deadline })).toMatchObject([{ reason: "DEADLINE_EXCEEDED" }]);
     lonely.close();
     silent.close();
   });
@@ -152,7 +154,7 @@ describe("against a real OpenFGA", () => {
     });
     const checker = checkerOf({ client: two });
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => checker.check(question("user:a", "viewer", "document:1"), quick)),
+      Array.from({ length: 20 }, () => ask(checker, question("user:a", "viewer", "document:1"))),
     );
     expect(answers).toEqual(Array(20).fill(true));
     two.close();
@@ -164,7 +166,7 @@ describe("against a real OpenFGA", () => {
     try {
       const direct = clientOf(openfga.grpc, openfga.apiKey);
       const checker = checkerOf({ client: direct });
-      expect(await checker.check(question("user:a", "viewer", "document:1"), quick)).toBe(true);
+      expect(await ask(checker, question("user:a", "viewer", "document:1"))).toBe(true);
       direct.close();
     } finally {
       if (http_proxy === undefined) delete process.env["http_proxy"];
@@ -176,16 +178,162 @@ describe("against a real OpenFGA", () => {
     const closed = clientOf(openfga.grpc, openfga.apiKey);
     closed.close();
     const checker = checkerOf({ client: closed });
-    expect(await checker.check(question("user:a", "viewer", "document:1"), quick)).toMatchObject({
+    expect(await ask(checker, question("user:a", "viewer", "document:1"))).toMatchObject({
       reason: "OPENFGA_UNAVAILABLE",
     });
   });
 
+  describe("asked in batches", () => {
+    /** Users 0 to 39 view every third of 40 documents, shifted by their number. */
+    const mayView = (user: number, document: number): boolean => (user + document) % 3 === 0;
+    const users = Array.from({ length: 40 }, (_, index) => index);
+    const all = users.flatMap((user) => users.map((document) => ({ user, document })));
+    const asked = ({ user, document }: (typeof all)[number]) =>
+      question(`user:u${user}`, "viewer", `document:d${document}`);
+    const batching = (over: Partial<ConstructorParameters<typeof BatchingPermissionChecker>[0]> = {}) =>
+      new BatchingPermissionChecker({
+        checker: checkerOf(),
+        contextOf: createContextOf({}, () => new Date()),
+        timeoutMs: 20_000,
+        maxBatch: 50,
+        ...over,
+      });
+    beforeAll(async () => {
+      const tuples = all
+        .filter(({ user, document }) => mayView(user, document))
+        .map(({ user, document }) => ({ user: `user:u${user}`, relation: "editor", object: `document:d${document}` }));
+      await openfga.admin.writeTuples(openfga.storeId, tuples);
+    });
+
+    it.each([0, 60_000])(
+      "answers 1,600 different questions, each twice, as they are (kept for %i ms)",
+      async (maxStalenessMs) => {
+        const sizes: number[] = [];
+        const one = checkerOf();
+        const checker = batching({
+          maxStalenessMs,
+          checker: {
+            check(questions, ...rest) {
+              sizes.push(questions.length);
+              return one.check(questions, ...rest);
+            },
+          },
+        });
+        // Two of three alone, the rest in small batches; all at once, then all again.
+        for (let round = 0; round < 2; round++) {
+          const answers: Promise<readonly Permission[]>[] = [];
+          for (let start = 0; start < all.length; ) {
+            const count = start % 3 === 2 ? 7 : 1;
+            answers.push(checker.check(all.slice(start, start + count).map(asked), start % 2 === 0 ? "higher" : quick));
+            start += count;
+          }
+          const expected = all.map(({ user, document }) => mayView(user, document));
+          expect((await Promise.all(answers)).flat()).toEqual(expected);
+        }
+        expect(Math.max(...sizes)).toBe(50);
+        expect(sizes.length).toBeLessThan(200);
+      },
+    );
+
+    it("asks again what is not kept: a permission taken away is denied at once", async () => {
+      const tuple = { user: "user:gone", relation: "editor", object: "document:1" };
+      await openfga.admin.writeTuples(openfga.storeId, [tuple]);
+      const [fresh, stale] = [batching(), batching({ maxStalenessMs: 60_000 })];
+      const gone = question("user:gone", "viewer", "document:1");
+      expect([await ask(fresh, gone), await ask(stale, gone)]).toEqual([true, true]);
+      await openfga.admin.deleteTuples(openfga.storeId, [tuple]);
+      expect([await ask(fresh, gone), await ask(stale, gone)]).toEqual([false, true]);
+      expect(await ask(stale, gone, "higher")).toBe(false);
+      expect(await ask(stale, gone)).toBe(false);
+    });
+  });
+
+  describe("conditions", () => {
+    const office = "192.0.2.0/24";
+    let time = new Date();
+    let storeId: string;
+    let modelId: string;
+    beforeAll(async () => {
+      storeId = await openfga.admin.createStore("conditions");
+      modelId = await openfga.admin.writeModel(
+        storeId,
+        `model
+  schema 1.1
+type user
+type document
+  relations
+    define editor: [user with before]
+    define viewer: [user with before, user with inside]
+condition before(current_time: timestamp, end: timestamp) {
+  current_time < end
+}
+condition inside(client_ip: ipaddress, cidr: string) {
+  client_ip.in_cidr(cidr)
+}
+`,
+      );
+      const granted = (relation: string, object: string, name: string, context: object) => ({
+        user: "user:a",
+        relation,
+        object,
+        condition: { name, context },
+      });
+      await openfga.admin.writeTuples(storeId, [
+        granted("editor", "document:1", "before", { end: "2026-03-01T12:00:00Z" }),
+        granted("viewer", "document:2", "inside", { cidr: office }),
+        granted("viewer", "document:3", "before", { end: "2026-03-01T12:00:00Z" }),
+      ]);
+    });
+    const checkerWith = (parameters: Parameters<typeof createContextOf>[0]) =>
+      new BatchingPermissionChecker({
+        checker: checkerOf({ storeId, modelId }),
+        contextOf: createContextOf(parameters, () => time),
+        timeoutMs: 5_000,
+        maxBatch: 50,
+        maxStalenessMs: 60_000,
+      });
+    const byAddress = (clientAddress: string | undefined): Question => ({
+      ...question("user:a", "viewer", "document:2"),
+      clientAddress,
+    });
+
+    it("are told the time in whole seconds", async () => {
+      const checker = checkerWith({ current_time: "now" });
+      const edit = question("user:a", "editor", "document:1");
+      const answers = [];
+      for (const now of ["2026-03-01T11:59:59.999Z", "2026-03-01T12:00:00.000Z", "2026-03-01T11:59:59.000Z"]) {
+        time = new Date(now);
+        answers.push(
+          await ask(checker, edit),
+          ...(await checker.check([edit, question("user:b", "editor", "document:1")], quick)),
+        );
+      }
+      expect(answers).toEqual([true, true, false, false, false, false, true, true, false]);
+    });
+
+    it("are told the bearer's address, each question its own, and without one say what they miss", async () => {
+      const checker = checkerWith({ client_ip: "client_ip" });
+      const answers = await checker.check(["192.0.2.7", "198.51.100.1", "192.0.2.7", undefined].map(byAddress), quick);
+      const missing = { reason: "MODEL_CONTEXT_REQUIRED", metadata: { parameter: "client_ip" } };
+      expect(answers).toMatchObject([true, false, true, missing]);
+      expect(await checker.check([byAddress("192.0.2.7")], quick)).toEqual([true]);
+      expect(await checker.check([byAddress("198.51.100.1")], quick)).toEqual([false]);
+    });
+
+    it("are told nothing that is not configured", async () => {
+      const missing = { reason: "MODEL_CONTEXT_REQUIRED", metadata: { parameter: "client_ip" } };
+      for (const parameters of [{}, { current_time: "now" as const }]) {
+        expect(await ask(checkerWith(parameters), byAddress("192.0.2.7"))).toMatchObject(missing);
+      }
+    });
+  });
+
   describe("the connection", () => {
+    const pinned = () => ({ storeId: openfga.storeId, modelId: openfga.modelId, maxBatch: 50 });
     const look = async (
       over: Partial<ConstructorParameters<typeof OpenFgaConnection>[0]>,
     ): Promise<ConnectionState> => {
-      const connection = new OpenFgaConnection({ client, storeId: openfga.storeId, modelId: openfga.modelId, ...over });
+      const connection = new OpenFgaConnection({ client, ...pinned(), ...over });
       await connection.start();
       connection.close();
       return connection.state;
@@ -216,9 +364,16 @@ describe("against a real OpenFGA", () => {
       wrongKey.close();
     });
 
+    it("is misconfigured when OpenFGA takes fewer questions at once than we would send", async () => {
+      expect(await look({ maxBatch: 51 })).toMatchObject({
+        kind: "misconfigured",
+        problem: expect.stringContaining("openfga.max_batch"),
+      });
+    });
+
     it("is unreachable while nothing listens, and its model unknown", async () => {
       const nobody = clientOf("127.0.0.1:1", undefined, 500);
-      const connection = new OpenFgaConnection({ client: nobody, storeId: openfga.storeId, modelId: openfga.modelId });
+      const connection = new OpenFgaConnection({ client: nobody, ...pinned() });
       await connection.start();
       expect(connection.state).toMatchObject({ kind: "unreachable" });
       expect(() => connection.model()).toThrow(expect.objectContaining({ reason: "OPENFGA_UNAVAILABLE" }));
@@ -227,7 +382,7 @@ describe("against a real OpenFGA", () => {
     });
 
     it("reads what the model knows", async () => {
-      const connection = new OpenFgaConnection({ client, storeId: openfga.storeId, modelId: openfga.modelId });
+      const connection = new OpenFgaConnection({ client, ...pinned() });
       await connection.start();
       connection.close();
       const read = connection.model();
@@ -267,7 +422,7 @@ describe("against a real OpenFGA", () => {
       await openfga.admin.writeTuples(openfga.storeId, [tuple, tuple, late("2020-01-01T00:00:00Z")]);
     }
     await openfga.admin.writeTuples(openfga.storeId, [late("2021-01-01T00:00:00Z"), tuple]);
-    expect(await checkerOf().check(question("user:z", "viewer", "document:9"), quick)).toBe(true);
+    expect(await ask(checkerOf(), question("user:z", "viewer", "document:9"))).toBe(true);
     expect(await openfga.admin.findStore("test")).toBe(openfga.storeId);
     await expect(openfga.admin.writeModel(openfga.storeId, "model\n  schema 1.1\ntype a b", "bad.fga")).rejects.toThrow(
       /bad\.fga:\d+:/,

@@ -18,6 +18,7 @@ export const permissions = [
   "tokens.claims",
   "subjects",
   "policies",
+  "usage",
   "audit",
   "admin",
 ] as const;

@@ -3,6 +3,7 @@ import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { Failure } from "../failure/failure.js";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { SecretId, TokenId } from "../token/token.js";
@@ -32,6 +33,7 @@ describe("access rules", () => {
     expect(Object.keys(accessRules.tokens).sort()).toEqual(Object.keys(TokenService.method).sort());
     expect(Object.keys(accessRules.subjects).sort()).toEqual(Object.keys(SubjectService.method).sort());
     expect(Object.keys(accessRules.policies).sort()).toEqual(Object.keys(PolicyService.method).sort());
+    expect(Object.keys(accessRules.usage)).toEqual(Object.keys(UsageService.method));
   });
 
   it("do not compile with a method missing", () => {
@@ -63,7 +65,8 @@ describe("access rules", () => {
     const admitted = (caller: Caller) =>
       rows.filter(([, rule]) => !refusal(() => authorize(caller, rule))).map(([name]) => name);
     expect(admitted(user(true))).toEqual(rows.map(([name]) => name));
-    expect(admitted(user(false))).toEqual([...Object.keys(accessRules.tokens), ...Object.keys(accessRules.policies)]);
+    const { tokens, policies, usage } = accessRules;
+    expect(admitted(user(false))).toEqual([tokens, policies, usage].flatMap((rules) => Object.keys(rules)));
     // SC-2 SC-5 SC-6: a token makes, widens and lists nothing.
     expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken"]);
   });

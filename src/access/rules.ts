@@ -4,6 +4,7 @@ import type { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js
 import type { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import type { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import type { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import type { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { Failure } from "../failure/failure.js";
 import type { Caller, Permission } from "./caller.js";
 
@@ -15,6 +16,8 @@ export interface Access {
   readonly users: "rights" | "admin";
   /** Whether a Patwarden token may call it about itself. */
   readonly tokens: "self" | "never";
+  /** Whether it changes what replicas may have cached: it answers only when all of them go by the change. */
+  readonly confirmed?: true;
 }
 
 /** One row for each method of a service. */
@@ -23,6 +26,8 @@ export type AccessRules<S extends DescService> = { readonly [Method in keyof S["
 const decides = (permission: Permission): Access => ({ permission, users: "admin", tokens: "never" });
 const manages = (permission: Permission): Access => ({ permission, users: "rights", tokens: "never" });
 const itself = (permission: Permission): Access => ({ permission, users: "rights", tokens: "self" });
+
+const confirmed = (access: Access): Access => ({ ...access, confirmed: true });
 
 /** Who may call what, all of it. A method without a row, or a row without a method, does not compile. */
 export const accessRules = {
@@ -35,33 +40,35 @@ export const accessRules = {
     createToken: manages("tokens.impersonate"),
     getToken: manages("tokens.read"),
     listTokens: manages("tokens.read"),
-    updateToken: manages("tokens.impersonate"),
-    rotateToken: itself("tokens.impersonate"),
-    revokeToken: itself("tokens.revoke"),
-    revokeSecret: manages("tokens.revoke"),
-    revokeTokens: manages("tokens.revoke"),
-    suspendToken: manages("tokens.revoke"),
-    resumeToken: manages("tokens.impersonate"),
-    approveToken: manages("tokens.approve"),
-    denyToken: manages("tokens.approve"),
+    updateToken: confirmed(manages("tokens.impersonate")),
+    rotateToken: confirmed(itself("tokens.impersonate")),
+    revokeToken: confirmed(itself("tokens.revoke")),
+    revokeSecret: confirmed(manages("tokens.revoke")),
+    revokeTokens: confirmed(manages("tokens.revoke")),
+    suspendToken: confirmed(manages("tokens.revoke")),
+    resumeToken: confirmed(manages("tokens.impersonate")),
+    approveToken: confirmed(manages("tokens.approve")),
+    denyToken: confirmed(manages("tokens.approve")),
   },
   subjects: {
     getSubject: decides("subjects"),
-    disableSubject: decides("subjects"),
-    enableSubject: decides("subjects"),
-    deleteSubject: decides("subjects"),
+    disableSubject: confirmed(decides("subjects")),
+    enableSubject: confirmed(decides("subjects")),
+    deleteSubject: confirmed(decides("subjects")),
   },
   policies: {
     getPolicy: manages("policies"),
-    updatePolicy: manages("policies"),
-    deletePolicy: manages("policies"),
+    updatePolicy: confirmed(manages("policies")),
+    deletePolicy: confirmed(manages("policies")),
   },
+  usage: { queryUsage: manages("usage") },
   audit: { listAuditEvents: decides("audit") },
 } as const satisfies {
   readonly authorization: AccessRules<typeof AuthorizationService>;
   readonly tokens: AccessRules<typeof TokenService>;
   readonly subjects: AccessRules<typeof SubjectService>;
   readonly policies: AccessRules<typeof PolicyService>;
+  readonly usage: AccessRules<typeof UsageService>;
   readonly audit: AccessRules<typeof AuditService>;
 };
 

@@ -41,7 +41,7 @@ describe("service keys", () => {
     ["TX-2 lower case", `bearer ${key}`],
     ["TX-2 upper case", `BEARER ${key}`],
     ["TX-2 tab", `Bearer\t${key}`],
-  ])("accept %s", (_, header) => {
+  ])("%s: accepted", (_, header) => {
     expect(nameOf(keys, header)).toBe("orders");
   });
 
@@ -61,7 +61,7 @@ describe("service keys", () => {
     ["NUL", `Bearer ${key}\0`],
     ["a no-break space", `Bearer\u00a0${key}`],
     ["more than 12 KiB", `Bearer ${key}${" ".repeat(12_288)}`],
-  ])("refuse %s", (_, header) => {
+  ])("%s: refused", (_, header) => {
     expect(nameOf(keys, header)).toBeUndefined();
   });
 

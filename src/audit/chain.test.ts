@@ -6,11 +6,15 @@ import {
   chainStart,
   checkpointKey,
   checkpointShape,
+  kindOfStatement,
+  type Place,
   type SealedEvent,
   seal,
   signCheckpoint,
+  signStatement,
   verifyChain,
   verifyCheckpoint,
+  verifyStatement,
 } from "./chain.js";
 import { type AuditEvent, type AuditEventId, newAuditEvent } from "./event.js";
 
@@ -40,6 +44,7 @@ const at = (position: number): SealedEvent => {
   return entry;
 };
 const checkpoint = (position: number): Checkpoint => ({ position, hash: at(position).hash, time });
+const checkpointPlace = (position: number): Place => ({ position, hash: at(position).hash });
 
 describe("the hash of an event", () => {
   it("is that of version 1 for ever", () => {
@@ -94,13 +99,33 @@ describe("a chain", () => {
     expect(await verifyChain([])).toEqual({ ok: true, last: undefined });
   });
 
-  it("is right from where a checkpoint attests what was cut away before", async () => {
-    expect(await verifyChain(chain.slice(2), [checkpoint(2)])).toMatchObject({ ok: true });
-    expect(await verifyChain(chain.slice(2), [checkpoint(1)])).toMatchObject({ ok: false, position: 1 });
-    expect(await verifyChain(chain.slice(2), [{ ...checkpoint(2), hash: at(1).hash }])).toMatchObject({
-      ok: false,
-      position: 3,
+  it("is right from a cut on, where its seal is left, and checkpoints from before have nothing to fit any more", async () => {
+    const bare = { ...at(3), event: undefined };
+    const last = { position: 5, hash: at(5).hash };
+    expect(await verifyChain([bare, at(4), at(5)], [checkpoint(1), checkpoint(5)], checkpoint(3))).toEqual({
+      ok: true,
+      last,
     });
+    expect(await verifyChain([bare], [], checkpoint(3))).toEqual({ ok: true, last: checkpointPlace(3) });
+  });
+
+  it.each<[string, readonly SealedEvent[], Place | undefined, number, string]>([
+    ["no cut", chain.slice(2), undefined, 1, "missing"],
+    ["only its event left there", chain.slice(3), checkpoint(3), 3, "missing"],
+    ["nothing left at all", [], checkpoint(3), 3, "ends before"],
+    ["another seal there", [{ ...at(3), hash: at(2).hash }, at(4)], checkpoint(3), 3, "another hash"],
+    ["another hash in the cut", chain.slice(2), { position: 3, hash: at(2).hash }, 3, "another hash"],
+    ["an event altered behind it", [at(3), { ...at(4), event: event() }], checkpoint(3), 4, "not the one"],
+    ["the next one removed", [at(3), at(5)], checkpoint(3), 4, "missing"],
+    ["a next one that follows something else", [at(3), { ...at(5), position: 4 }], checkpoint(3), 4, "does not follow"],
+    ["a cut at an earlier place", chain.slice(2), checkpoint(1), 1, "missing"],
+  ])("whose beginning is gone shows %s", async (_, entries, cut, position, why) => {
+    expect(await verifyChain(entries, [], cut)).toEqual({ ok: false, position, why: expect.stringContaining(why) });
+  });
+
+  it("takes no checkpoint for a cut: else whoever removes the beginning would only need an old log", async () => {
+    expect(await verifyChain(chain.slice(2), [checkpoint(2)])).toMatchObject({ ok: false, position: 1 });
+    expect(await verifyChain(chain.slice(2), [checkpoint(3)])).toMatchObject({ ok: false, position: 1 });
   });
 
   const stranger = chainOf(Array.from({ length: 5 }, () => event()));
@@ -169,9 +194,24 @@ describe("a checkpoint", () => {
   const line = signCheckpoint(key, checkpoint(5));
 
   it("is one line that any of the keys opens, wherever it stands", () => {
-    expect(verifyCheckpoint([checkpointKey(randomBytes(32)), key], line)).toEqual(checkpoint(5));
+    expect(verifyCheckpoint([checkpointKey(randomBytes(32)), key], line)).toEqual({
+      kind: "checkpoint",
+      ...checkpoint(5),
+    });
     expect([...`{"checkpoint":"${line}","msg":"x"}`.matchAll(checkpointShape)].map(([text]) => text)).toEqual([line]);
     expect(signCheckpoint(checkpointKey(Buffer.alloc(32, 7)), checkpoint(5))).toBe(line);
+  });
+
+  it("is told from a cut, and neither passes for the other", () => {
+    const cut = signStatement(key, { ...checkpoint(5), kind: "cut" });
+    expect(verifyStatement([key], cut)).toEqual({ kind: "cut", ...checkpoint(5) });
+    expect(verifyCheckpoint([key], cut)).toBeUndefined();
+    expect([kindOfStatement(line), kindOfStatement(cut)]).toEqual(["checkpoint", "cut"]);
+    expect([kindOfStatement(""), kindOfStatement("AAAA")]).toEqual([undefined, undefined]);
+    const relabelled = `${line.startsWith("AQ") ? "Ag" : ""}${line.slice(2)}`;
+    expect(kindOfStatement(relabelled)).toBe("cut");
+    expect(verifyStatement([key], relabelled)).toBeUndefined();
+    expect([...cut.matchAll(checkpointShape)]).toEqual([]);
   });
 
   it("says nothing under another key, nor when a single character differs", () => {

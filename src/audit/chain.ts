@@ -64,27 +64,28 @@ export type ChainVerdict =
 
 /**
  * Whether the chain is as it was written: nothing altered, removed, inserted or reordered, and, as far as checkpoints tell, nothing cut off
- * its end or written anew. Entries come by position. A chain that does not begin at 1 is right only where a checkpoint attests what was
- * before it: that is how old events are cut away.
+ * its end or written anew. Entries come by position, from 1 or from a cut on: there its seal must still be, with the hash that the cut
+ * attests; the event need not. A checkpoint of an earlier position has nothing left that it could fit.
  */
 export async function verifyChain(
   entries: AsyncIterable<SealedEvent> | Iterable<SealedEvent>,
   checkpoints: readonly Checkpoint[] = [],
+  cut?: Place,
 ): Promise<ChainVerdict> {
   const attested = new Map<number, Uint8Array>();
-  for (const { position, hash } of checkpoints) {
+  for (const { position, hash } of cut ? [cut, ...checkpoints] : checkpoints) {
     const other = attested.get(position);
     if (other && !equal(other, hash)) return { ok: false, position, why: "two checkpoints disagree about it" };
     attested.set(position, hash);
   }
+  const start = cut ? cut.position - 1 : 0;
   let last: Place | undefined;
   for await (const entry of entries) {
-    last ??= startBefore(entry, attested);
-    const why = problemOf(entry, last, attested);
+    const why = problemOf(entry, last ?? { position: start, hash: chainStart }, attested, cut);
     if (why !== undefined) return { ok: false, ...why };
     last = { position: entry.position, hash: entry.hash };
   }
-  const end = last?.position ?? 0;
+  const end = last?.position ?? start;
   let newest = end;
   for (const position of attested.keys()) newest = Math.max(newest, position);
   if (newest > end) {
@@ -97,23 +98,20 @@ export async function verifyChain(
   return { ok: true, last };
 }
 
-function startBefore(first: SealedEvent, attested: ReadonlyMap<number, Uint8Array>): Place {
-  const position = first.position - 1;
-  const hash = attested.get(position);
-  return hash ? { position, hash } : { position: 0, hash: chainStart };
-}
-
 function problemOf(
   { position, previousHash, hash, event }: SealedEvent,
   last: Place,
   attested: ReadonlyMap<number, Uint8Array>,
+  cut: Place | undefined,
 ): { readonly position: number; readonly why: string } | undefined {
   const expected = last.position + 1;
   if (position > expected) return { position: expected, why: `it is missing; the next one is ${position}` };
   if (position < expected) return { position, why: "it comes twice or out of order" };
-  if (!equal(previousHash, last.hash)) return { position, why: "it does not follow the event before it" };
-  if (!event) return { position, why: "its event is gone" };
-  if (!equal(hash, seal(previousHash, event))) return { position, why: "its event is not the one that was sealed" };
+  if (position !== cut?.position) {
+    if (!equal(previousHash, last.hash)) return { position, why: "it does not follow the event before it" };
+    if (!event) return { position, why: "its event is gone" };
+    if (!equal(hash, seal(previousHash, event))) return { position, why: "its event is not the one that was sealed" };
+  }
   const attestedHash = attested.get(position);
   if (attestedHash && !equal(attestedHash, hash)) return { position, why: "a checkpoint attests another hash" };
   return undefined;
@@ -135,37 +133,63 @@ export function checkpointKey(seed: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: "der", type: "pkcs8" });
 }
 
-// version 1, position, time (each 8 bytes, big endian), hash; then the signature.
-const version = 1;
+/**
+ * What a signed line says of a place. `checkpoint`: there the chain ended at that time. `cut`: at that time the server deleted what was older
+ * than its retention, up to there; nobody without a pepper can say so, and so nobody else can cut.
+ */
+export interface Statement extends Checkpoint {
+  readonly kind: keyof typeof kinds;
+}
+
+// Kind, position, time (each 8 bytes, big endian), hash; then the signature.
+const kinds = { checkpoint: 1, cut: 2 } as const;
 const payloadLength = 1 + 8 + 8 + 32;
 const signatureLength = 64;
 /** What is signed besides, so that no signature of ours for another purpose can pass for one of these. */
 const context = Buffer.from("patwarden audit checkpoint 1\0");
 
 /** One line of base64url, 151 characters. */
-export function signCheckpoint(key: KeyObject, { position, hash, time }: Checkpoint): string {
+export function signStatement(key: KeyObject, { kind, position, hash, time }: Statement): string {
   const payload = Buffer.alloc(payloadLength);
-  payload.writeUInt8(version, 0);
+  payload.writeUInt8(kinds[kind], 0);
   payload.writeBigUInt64BE(BigInt(position), 1);
   payload.writeBigUInt64BE(BigInt(time.getTime()), 9);
   payload.set(hash, 17);
   return Buffer.concat([payload, sign(null, Buffer.concat([context, payload]), key)]).toString("base64url");
 }
 
+export function signCheckpoint(key: KeyObject, checkpoint: Checkpoint): string {
+  return signStatement(key, { ...checkpoint, kind: "checkpoint" });
+}
+
+/** What a checkpoint attests; undefined when none of the keys has signed it, or it is none. */
+export function verifyCheckpoint(keys: readonly KeyObject[], line: string): Checkpoint | undefined {
+  const statement = verifyStatement(keys, line);
+  return statement?.kind === "checkpoint" ? statement : undefined;
+}
+
 /** A whole checkpoint line wherever it stands in a text, such as a line of a log. */
 export const checkpointShape = /(?<![A-Za-z0-9_-])AQ[A-Za-z0-9_-]{149}(?![A-Za-z0-9_-])/g;
 
-/** What the line attests; undefined when none of the keys has signed it. */
-export function verifyCheckpoint(keys: readonly KeyObject[], line: string): Checkpoint | undefined {
+/** What the line says it is, signed or not. */
+export function kindOfStatement(line: string): Statement["kind"] | undefined {
+  const [byte] = Buffer.from(line.slice(0, 4), "base64url");
+  return (["checkpoint", "cut"] as const).find((kind) => kinds[kind] === byte);
+}
+
+/** What the line says; undefined when none of the keys has signed it. */
+export function verifyStatement(keys: readonly KeyObject[], line: string): Statement | undefined {
   const bytes = Buffer.from(line, "base64url");
   // Node ignores what is no base64url: only the one canonical spelling is a checkpoint.
   if (bytes.length !== payloadLength + signatureLength || bytes.toString("base64url") !== line) return undefined;
   const payload = bytes.subarray(0, payloadLength);
-  if (payload.readUInt8(0) !== version) return undefined;
+  const kind = kindOfStatement(line);
+  if (!kind) return undefined;
   const signed = Buffer.concat([context, payload]);
   const signature = bytes.subarray(payloadLength);
   if (!keys.some((key) => verify(null, signed, key, signature))) return undefined;
   return {
+    kind,
     position: Number(payload.readBigUInt64BE(1)),
     time: new Date(Number(payload.readBigUInt64BE(9))),
     hash: payload.subarray(17),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createLogger } from "../observability/log.js";
+import type { KeptCheckpoint } from "../store/audit-store.js";
 import { checkpointKey, type Place, verifyCheckpoint } from "./chain.js";
 import { createSealer, type SealerOptions } from "./sealer.js";
 
@@ -13,11 +14,27 @@ interface Line {
   readonly checkpoint?: string;
 }
 
+type Store = SealerOptions["store"];
+
 /** A sealer over what the given functions say, with its log. */
-function sealerOver(store: SealerOptions["store"], over: Partial<SealerOptions> = {}) {
+function sealerOver(
+  store: Omit<Store, "keepCheckpoint"> & Partial<Pick<Store, "keepCheckpoint">>,
+  over: Partial<SealerOptions> = {},
+) {
   const lines: Line[] = [];
+  const kept: KeptCheckpoint[] = [];
+  const keepCheckpoint: Store["keepCheckpoint"] = async (checkpoint) => void kept.push(checkpoint);
   const log = createLogger({ destination: { write: (line) => lines.push(JSON.parse(line)) } });
-  return { sealer: createSealer({ store, log, key, now, looksPerCheckpoint: 2, batch: 10, ...over }), lines };
+  const sealer = createSealer({
+    store: { keepCheckpoint, ...store },
+    log,
+    key,
+    now,
+    looksPerCheckpoint: 2,
+    batch: 10,
+    ...over,
+  });
+  return { sealer, lines, kept };
 }
 
 /** Answers in turn, and the last one for ever. */
@@ -46,7 +63,7 @@ describe("the sealer", () => {
   });
 
   it("writes a signed checkpoint at its first look and then every so many, when the chain has grown", async () => {
-    const { sealer, lines } = sealerOver({
+    const { sealer, lines, kept } = sealerOver({
       sealNext: async () => 0,
       lastSeal: inTurn(place(3), place(3), place(8)),
     });
@@ -59,7 +76,10 @@ describe("the sealer", () => {
     await sealer.look();
     await sealer.look();
     expect(attested()).toEqual([3, 8]);
-    expect(verifyCheckpoint([key], lines[1]?.checkpoint ?? "")).toEqual({ ...place(8), time: now() });
+    expect(verifyCheckpoint([key], lines[1]?.checkpoint ?? "")).toMatchObject({ ...place(8), time: now() });
+    expect(kept).toEqual(
+      lines.map(({ checkpoint }, index) => ({ position: [3, 8][index], time: now(), statement: checkpoint })),
+    );
   });
 
   it.each<[string, Place | undefined, RegExp]>([
@@ -78,6 +98,22 @@ describe("the sealer", () => {
       ["error", false],
     ]);
     expect(lines[1]?.msg).toMatch(message);
+  });
+
+  it("attests nothing that it could not keep, and tries again at the next look", async () => {
+    const refused: Error[] = [new Error("gone")];
+    const { sealer, lines } = sealerOver({
+      sealNext: async () => 0,
+      lastSeal: async () => place(3),
+      async keepCheckpoint() {
+        const error = refused.pop();
+        if (error) throw error;
+      },
+    });
+    await sealer.look();
+    expect(lines.map(({ level }) => level)).toEqual(["warn"]);
+    await sealer.look();
+    expect(lines.map(({ checkpoint }) => checkpoint !== undefined)).toEqual([false, true, false]);
   });
 
   it("says once that it cannot, and once that it can again", async () => {

@@ -2,9 +2,10 @@ import type { KeyObject } from "node:crypto";
 import type { Logger } from "../observability/log.js";
 import type { AuditStore } from "../store/audit-store.js";
 import { type Place, signCheckpoint } from "./chain.js";
+import { Loop } from "./loop.js";
 
 export interface SealerOptions {
-  readonly store: Pick<AuditStore, "sealNext" | "lastSeal">;
+  readonly store: Pick<AuditStore, "sealNext" | "lastSeal" | "keepCheckpoint">;
   readonly log: Logger;
   /** Signs the checkpoints: `checkpointKey(peppers.deriveKey(checkpointKeyLabel))`. */
   readonly key: KeyObject;
@@ -27,15 +28,14 @@ export interface Sealer {
 
 /**
  * Seals events in the background. Every replica runs one, and a lock in the database lets one at a time work. Each writes a checkpoint to
- * its log when the chain has grown: logs go off the host, and what they attest cannot be taken back.
+ * its log when the chain has grown: logs go off the host, and what they attest cannot be taken back. One an hour is kept beside the chain, as
+ * a place where it may be cut one day.
  */
 export function createSealer(options: SealerOptions): Sealer {
   const { store, log, key, now, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 500 } = options;
   let failing = false;
   let looks = 0;
   let attested: Place | undefined;
-  let running: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
     try {
@@ -67,27 +67,13 @@ export function createSealer(options: SealerOptions): Sealer {
         log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN WRITTEN ANEW");
       return;
     }
+    const time = now();
+    const line = signCheckpoint(key, { ...last, time });
+    await store.keepCheckpoint({ position: last.position, time, statement: line });
     attested = last;
-    const line = signCheckpoint(key, { ...last, time: now() });
     log.info({ position: last.position, checkpoint: line }, "audit checkpoint");
   }
 
-  function loop(): void {
-    running = look().finally(() => {
-      running = undefined;
-      if (timer) timer = setTimeout(loop, intervalMs).unref();
-    });
-  }
-
-  return {
-    look,
-    start() {
-      timer ??= setTimeout(loop, 0).unref();
-    },
-    async stop() {
-      clearTimeout(timer);
-      timer = undefined;
-      await running;
-    },
-  };
+  const loop = new Loop(look, intervalMs);
+  return { look, start: () => loop.start(), stop: () => loop.stop() };
 }

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { resolvedToken, secretRecord, testTime } from "../../test/kit/token.js";
+import { resolvedToken, secretRecord, type TestContext, testTime, tokenRecord } from "../../test/kit/token.js";
 import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
-import type { CallOptions, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
-import type { ResolvedToken } from "../store/token-store.js";
+import type { Consistency, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
 import { noPolicy } from "../token/policy.js";
 import { unmentionedSubject } from "../token/subject-state.js";
 import type { TokenRecord } from "../token/token.js";
@@ -13,33 +12,51 @@ import type { Resolution, TokenResolver } from "./token-resolver.js";
 
 const now = testTime;
 
-function known(subject: string, facts: Partial<TokenRecord> = {}, context: Partial<ResolvedToken> = {}): Resolution {
-  return { kind: "known", resolved: resolvedToken({ subject: subject as SubjectName, ...facts }, context) };
+function known(subject: string, facts: Partial<TokenRecord> = {}, context: Partial<TestContext> = {}): Resolution {
+  return { kind: "known", token: resolvedToken({ subject: subject as SubjectName, ...facts }, context) };
 }
 
 /** Tokens by their text, and an OpenFGA that answers by subject and records what it was asked. */
-function setUp(tokens: Readonly<Record<string, Resolution>>, permissions: Readonly<Record<string, Permission>>) {
-  const asked: { readonly questions: readonly Question[]; readonly options: CallOptions }[] = [];
-  const resolvedTexts: string[][] = [];
-  const answer = (questions: readonly Question[], options: CallOptions): Permission[] => {
-    asked.push({ questions, options });
-    return questions.map(
-      ({ subject, action, resource }) =>
-        permissions[`${subject} ${action} ${resource}`] ?? permissions[subject] ?? false,
-    );
-  };
+function setUp(
+  tokens: Readonly<Record<string, Resolution>>,
+  permissions: Readonly<Record<string, Permission>>,
+  stored: Partial<TokenRecord> | undefined = {},
+) {
+  const asked: {
+    readonly questions: readonly Question[];
+    readonly consistency: Consistency;
+    readonly deadline: unknown;
+  }[] = [];
+  const resolvedTexts: string[] = [];
   const checker: PermissionChecker = {
-    check: async (question, options) => answer([question], options)[0] ?? false,
-    batchCheck: async (questions, options) => answer(questions, options),
+    async check(questions, consistency, { deadline } = {}) {
+      asked.push({ questions, consistency, deadline });
+      return questions.map(
+        ({ subject, action, resource }) =>
+          permissions[`${subject} ${action} ${resource}`] ?? permissions[subject] ?? false,
+      );
+    },
   };
   const resolver: Pick<TokenResolver, "resolve"> = {
-    resolve: async (texts) => {
-      resolvedTexts.push([...texts]);
-      return texts.map((text) => tokens[text] ?? { kind: "unknown" });
+    resolve(text) {
+      resolvedTexts.push(text);
+      const resolution = tokens[text] ?? { kind: "unknown" };
+      // Some are known at once and some are read.
+      return text.length % 2 === 0 ? resolution : Promise.resolve(resolution);
     },
   };
   const authorizer = new Authorizer({
     tokens: resolver,
+    snapshots: {
+      async get(id) {
+        const found = Object.values(tokens).find((each) => each.kind === "known" && each.token.id === id);
+        if (found?.kind !== "known" || !stored) return undefined;
+        const secrets = [secretRecord({ id: found.token.secretId })];
+        const subjects = { subject: unmentionedSubject, organization: undefined };
+        const token = { ...tokenRecord({ id, ...stored }), secrets };
+        return { token, lastUses: new Map(), subjects, policy: noPolicy, policies: [] };
+      },
+    },
     permissions: checker,
     clock: { now: () => now },
     memberRelation: "member" as ActionName,
@@ -54,6 +71,8 @@ function question(token: string, over: Partial<CheckQuestion> = {}): CheckQuesti
     action: "viewer" as ActionName,
     clientAddress: undefined,
     consistency: "minimize-latency",
+    usageUnits: undefined,
+    usageId: "",
     ...over,
   };
 }
@@ -130,9 +149,9 @@ describe("Authorizer", () => {
       "ALLOWED",
       "ALLOWED",
     ]);
-    expect(resolvedTexts).toEqual([["c", "a", "b", "missing"]]);
+    expect(resolvedTexts).toEqual(["c", "a", "b", "missing"]);
     expect(
-      asked.map(({ questions, options }) => [options.consistency, options.deadline, questions.map((q) => q.subject)]),
+      asked.map(({ questions, consistency, deadline }) => [consistency, deadline, questions.map((q) => q.subject)]),
     ).toEqual([
       ["minimize-latency", 5, ["user:c", "user:b", "user:a"]],
       ["higher", 5, ["user:a", "user:a"]],
@@ -211,8 +230,16 @@ describe("Authorizer", () => {
 
   it("introspects without asking OpenFGA and without looking at the grant", async () => {
     const { authorizer, asked } = setUp({ a: known("user:a", { grant: { kind: "rules", rules: [] } }) }, {});
-    expect(await authorizer.introspect("a", undefined)).toMatchObject({ reason: "ALLOWED" });
+    expect(await authorizer.introspect("a", undefined)).toMatchObject({ reason: "ALLOWED", snapshot: {} });
     expect(await authorizer.introspect("missing", undefined)).toEqual({ reason: "TOKEN_UNKNOWN" });
     expect(asked).toEqual([]);
+  });
+
+  it("introspects what is stored now: what it shows must not contradict what it answers", async () => {
+    const revocation = { time: now, by: "user:a", reason: "LEAKED" as const };
+    const { authorizer } = setUp({ a: known("user:a") }, {}, { revocation });
+    expect(await authorizer.introspect("a", undefined)).toEqual({ reason: "TOKEN_REVOKED" });
+    const elsewhere = setUp({ a: known("user:a") }, {}, { allowedCidrs: ["192.0.2.0/24"] });
+    expect(await elsewhere.authorizer.introspect("a", undefined)).toEqual({ reason: "NETWORK_NOT_ALLOWED" });
   });
 });

@@ -1,51 +1,48 @@
 import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName } from "../identifier/identifier.js";
-import type {
-  CallOptions,
-  Consistency,
-  Permission,
-  PermissionChecker,
-  Question,
-} from "../openfga/permission-checker.js";
-import type { ResolvedToken } from "../store/token-store.js";
+import type { Patience, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
+import type { ResolvedToken, TokenSnapshot, TokenStore } from "../store/token-store.js";
 import type { Address } from "../token/network.js";
+import { usability } from "../token/state.js";
+import type { SecretRecord } from "../token/token.js";
 import type { Clock } from "./clock.js";
-import { judge, judgeToken } from "./judge.js";
+import { inNetwork, judge, judgeToken } from "./judge.js";
 import type { CheckQuestion } from "./question.js";
 import type { Reason } from "./reason.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";
 
-/** Allowed or not, with the reason. `resolved` is there whenever the token was recognized. */
+/** Allowed or not, with the reason. `token` is there whenever it was recognized. */
 export interface Decision {
   readonly reason: Reason;
-  readonly resolved?: ResolvedToken;
+  readonly token?: ResolvedToken;
 }
 
 /** A decision, or why none could be made. A failure is never a yes and never a no. */
 export type Verdict = Decision | Failure;
 
-/** How long the caller waits. */
-export type Patience = Pick<CallOptions, "deadline" | "signal">;
+/** What Introspect tells: a token that could be used, as it is stored now, or why it could not. */
+export type Introspection =
+  | { readonly reason: "ALLOWED"; readonly snapshot: TokenSnapshot; readonly secret: SecretRecord }
+  | { readonly reason: Exclude<Reason, "ALLOWED"> }
+  | Failure;
 
 export interface AuthorizerOptions {
   readonly tokens: Pick<TokenResolver, "resolve">;
+  readonly snapshots: Pick<TokenStore, "get">;
   readonly permissions: PermissionChecker;
   readonly clock: Clock;
   /** What makes a user a member of an organization, `subjects.member_relation` of the configuration. */
   readonly memberRelation: ActionName;
-  /** Told the reason of each decision that was made. */
-  readonly onDecision?: (reason: Reason) => void;
+  /** Told of each decision that was made. Must not wait and not throw. */
+  readonly onDecision?: (decision: Decision, question: CheckQuestion) => void;
   /** Told of each use of a superseded secret. Must not wait and not throw. */
-  readonly onSuperseded?: (reused: ResolvedToken) => void;
+  readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
-/** A question that the token itself does not refuse: OpenFGA decides it. */
+/** What OpenFGA must answer with yes, all of it: the membership where the token is bound to an organization, and the permission. */
 interface OpenQuestion {
-  readonly position: number;
-  readonly resolved: ResolvedToken;
-  readonly consistency: Consistency;
-  /** The permission, and before it the membership where the token is bound to an organization. All must be answered yes. */
-  readonly questions: readonly { readonly question: Question; readonly refusal: "NOT_A_MEMBER" | "NOT_PERMITTED" }[];
+  readonly token: ResolvedToken;
+  readonly questions: readonly Question[];
 }
 
 /**
@@ -60,118 +57,111 @@ export class Authorizer {
   }
 
   async check(question: CheckQuestion, patience: Patience): Promise<Verdict> {
-    const [verdict] = await this.batchCheck([question], patience);
-    return verdict ?? new Failure("INTERNAL");
+    const resolution = this.#options.tokens.resolve(question.token);
+    const judged = this.#judge(question, resolution instanceof Promise ? await resolution : resolution);
+    if (!("questions" in judged)) return this.#decided(judged, question);
+    const permissions = await this.#options.permissions.check(judged.questions, question.consistency, patience);
+    return this.#decided(concluded(judged.token, permissions), question);
   }
 
   /** One verdict for each question, in order; a failing one never fails its neighbours. */
   async batchCheck(questions: readonly CheckQuestion[], patience: Patience): Promise<readonly Verdict[]> {
-    const resolutions = await this.#resolveEachTokenOnce(questions);
-    const now = this.#options.clock.now();
-    const verdicts: Verdict[] = [];
-    const open: OpenQuestion[] = [];
-    for (const [position, question] of questions.entries()) {
-      const resolution = resolutions.get(question.token);
-      if (resolution?.kind !== "known") {
-        verdicts[position] = unrecognized(resolution);
-        continue;
-      }
-      const { resolved } = resolution;
-      const refusal = judge(resolved, question, now);
-      if (refusal) {
-        if (refusal === "TOKEN_SUPERSEDED") this.#options.onSuperseded?.(resolved);
-        verdicts[position] = { reason: refusal, resolved };
-        continue;
-      }
-      const { consistency } = question;
-      open.push({ position, resolved, consistency, questions: this.#questionsOf(resolved, question) });
+    const resolutions = new Map<string, Resolution | Promise<Resolution>>();
+    for (const { token } of questions)
+      if (!resolutions.has(token)) resolutions.set(token, this.#options.tokens.resolve(token));
+    for (const [token, resolution] of resolutions) {
+      if (resolution instanceof Promise) resolutions.set(token, await resolution);
     }
-    await Promise.all(
-      // Consistency is a property of the whole call to OpenFGA: questions of different consistency never travel together.
+    const judged = questions.map((question) => this.#judge(question, resolutions.get(question.token) as Resolution));
+    // Consistency is a property of the whole call to OpenFGA: questions of different consistency never travel together.
+    const [latency, higher] = await Promise.all(
       (["minimize-latency", "higher"] as const).map(async (consistency) => {
-        const asked = open.filter((candidate) => candidate.consistency === consistency);
-        const permissions = (
-          await this.#ask(
-            asked.flatMap(({ questions: all }) => all.map(({ question }) => question)),
-            { ...patience, ...signalOf(patience), consistency },
-          )
-        ).values();
-        for (const { position, resolved, questions: all } of asked) {
-          const answers = all.map(({ refusal }) => ({ refusal, permission: permissions.next().value }));
-          verdicts[position] = concluded(answers, resolved);
-        }
+        const open = judged.flatMap((each, index) =>
+          "questions" in each && questions[index]?.consistency === consistency ? each.questions : [],
+        );
+        const answers = open.length > 0 ? await this.#options.permissions.check(open, consistency, patience) : [];
+        return answers.values();
       }),
     );
-    for (const verdict of verdicts) if (!(verdict instanceof Failure)) this.#options.onDecision?.(verdict.reason);
-    return verdicts;
+    return questions.map((question, index) => {
+      const each = judged[index] ?? new Failure("INTERNAL");
+      const answers = question.consistency === "higher" ? higher : latency;
+      const received = "questions" in each ? each.questions.map(() => answers?.next().value) : [];
+      return this.#decided("questions" in each ? concluded(each.token, received) : each, question);
+    });
   }
 
   /** Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. */
-  async introspect(token: string, clientAddress: Address | undefined): Promise<Verdict> {
-    const [resolution] = await this.#options.tokens.resolve([token]);
-    if (resolution?.kind !== "known") return unrecognized(resolution);
-    const { resolved } = resolution;
-    return { reason: judgeToken(resolved, clientAddress, this.#options.clock.now()) ?? "ALLOWED", resolved };
+  async introspect(text: string, clientAddress: Address | undefined): Promise<Introspection> {
+    const resolution = await this.#options.tokens.resolve(text);
+    if (resolution.kind !== "known") return introspectionOf(unrecognized(resolution));
+    const { id, secretId } = resolution.token;
+    const now = this.#options.clock.now();
+    const refusal = judgeToken(resolution.token, clientAddress, now.getTime());
+    if (refusal) return introspectionOf({ reason: refusal });
+    try {
+      // What is shown beside the answer is more than is known of a token without a read, and the answer must fit it.
+      const snapshot = await this.#options.snapshots.get(id);
+      const secret = snapshot?.token.secrets.find((each) => each.id === secretId);
+      if (!snapshot || !secret) return { reason: "TOKEN_UNKNOWN" };
+      const usable = usability(snapshot.token, secret, snapshot.subjects, now);
+      if (usable !== "ALLOWED") return { reason: usable };
+      if (!inNetwork(snapshot.token, snapshot.policy, clientAddress)) return { reason: "NETWORK_NOT_ALLOWED" };
+      return { reason: "ALLOWED", snapshot, secret };
+    } catch (error) {
+      return error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
+    }
   }
 
-  async #resolveEachTokenOnce(
-    questions: readonly CheckQuestion[],
-  ): Promise<ReadonlyMap<string, Resolution | undefined>> {
-    const texts = [...new Set(questions.map((question) => question.token))];
-    const resolutions = await this.#options.tokens.resolve(texts);
-    return new Map(texts.map((text, index) => [text, resolutions[index]]));
+  #judge(question: CheckQuestion, resolution: Resolution): Verdict | OpenQuestion {
+    if (resolution.kind !== "known") return unrecognized(resolution);
+    const { token } = resolution;
+    const reason = judge(token, question, this.#options.clock.now().getTime());
+    if (!reason) return { token, questions: this.#questionsOf(token, question) };
+    if (reason === "TOKEN_SUPERSEDED") this.#options.onSuperseded?.(token);
+    return { reason, token };
   }
 
-  #questionsOf({ token }: ResolvedToken, { action, resource }: CheckQuestion): OpenQuestion["questions"] {
-    const { subject, organization } = token;
-    const permission = { question: { subject, action, resource }, refusal: "NOT_PERMITTED" as const };
+  #questionsOf({ subject, organization }: ResolvedToken, attempt: CheckQuestion): readonly Question[] {
+    const { action, resource, clientAddress } = attempt;
+    const permission: Question = { subject, action, resource, clientAddress };
     if (!organization) return [permission];
-    const membership: Question = {
-      subject,
-      action: this.#options.memberRelation,
-      resource: organization as string as ResourceName, // the name of an object like any other
-    };
-    return [{ question: membership, refusal: "NOT_A_MEMBER" }, permission];
+    // The name of an organization is that of an object like any other.
+    const object = organization as string as ResourceName;
+    return [{ subject, action: this.#options.memberRelation, resource: object, clientAddress }, permission];
   }
 
-  async #ask(questions: readonly Question[], options: CallOptions): Promise<readonly (Permission | undefined)[]> {
-    const [first] = questions;
-    if (!first) return [];
-    const { permissions } = this.#options;
-    if (questions.length === 1) return [await permissions.check(first, options)];
-    return permissions.batchCheck(questions, options);
+  #decided(verdict: Verdict, question: CheckQuestion): Verdict {
+    if (!(verdict instanceof Failure)) this.#options.onDecision?.(verdict, question);
+    return verdict;
   }
 }
 
-/** A call's signal is a getter, which spreading does not take along. */
-function signalOf({ signal }: Patience): Pick<Patience, "signal"> {
-  return signal ? { signal } : {};
-}
-
-function unrecognized(resolution: Exclude<Resolution, { kind: "known" }> | undefined): Verdict {
-  switch (resolution?.kind) {
+function unrecognized(resolution: Exclude<Resolution, { kind: "known" }>): Verdict {
+  switch (resolution.kind) {
     case "malformed":
       return { reason: "TOKEN_MALFORMED" };
     case "unknown":
       return { reason: "TOKEN_UNKNOWN" };
     case "failed":
       return resolution.failure;
-    case undefined:
-      return new Failure("INTERNAL", { cause: new Error("a token was not resolved") });
   }
 }
 
 /** The first no decides; without one, the first failure: a failure must neither hide a received no nor become one. */
-function concluded(
-  answers: readonly { readonly refusal: Reason; readonly permission: Permission | undefined }[],
-  resolved: ResolvedToken,
-): Verdict {
-  const refused = answers.find(({ permission }) => permission === false);
-  if (refused) return { reason: refused.refusal, resolved };
-  const undecided = answers.find(({ permission }) => permission !== true);
-  if (!undecided) return { reason: "ALLOWED", resolved };
-  const { permission } = undecided;
-  return permission instanceof Failure
-    ? permission
+function concluded(token: ResolvedToken, permissions: readonly (Permission | undefined)[]): Verdict {
+  const refused = permissions.indexOf(false);
+  // The last question is the permission; one before it, the membership.
+  if (refused >= 0) return { reason: refused === permissions.length - 1 ? "NOT_PERMITTED" : "NOT_A_MEMBER", token };
+  const undecided = permissions.findIndex((permission) => permission !== true);
+  if (undecided < 0) return { reason: "ALLOWED", token };
+  const failure = permissions[undecided];
+  return failure instanceof Failure
+    ? failure
     : new Failure("INTERNAL", { cause: new Error("a question was not answered") });
+}
+
+function introspectionOf(verdict: Verdict): Introspection {
+  if (verdict instanceof Failure) return verdict;
+  return verdict.reason === "ALLOWED" ? new Failure("INTERNAL") : { reason: verdict.reason };
 }

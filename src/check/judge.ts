@@ -2,8 +2,8 @@ import type { ActionName, ResourceName } from "../identifier/identifier.js";
 import type { ResolvedToken } from "../store/token-store.js";
 import { grantCovers } from "../token/grant.js";
 import { type Address, networkAllows } from "../token/network.js";
-import { blockedBy, policyAllows } from "../token/policy.js";
-import { usability } from "../token/state.js";
+import { type Policy, policyAllows } from "../token/policy.js";
+import { usableAt } from "../token/state.js";
 import type { Reason } from "./reason.js";
 
 /** What the bearer attempts. */
@@ -19,23 +19,28 @@ export interface Attempt {
  * Pure; no I/O may be needed for it.
  */
 export function judgeToken(
-  { token, secret, subjects, policy }: ResolvedToken,
+  token: ResolvedToken,
   clientAddress: Address | undefined,
-  now: Date,
+  nowMs: number,
 ): Reason | undefined {
-  const usable = usability(token, secret, subjects, now);
+  const usable = usableAt(token.standing, token, nowMs);
   if (usable !== "ALLOWED") return usable;
-  return [token.allowedCidrs, policy.allowedCidrs ?? []].every((cidrs) => networkAllows(cidrs, clientAddress))
-    ? undefined
-    : "NETWORK_NOT_ALLOWED";
+  return inNetwork(token, token.policy, clientAddress) ? undefined : "NETWORK_NOT_ALLOWED";
+}
+
+/** Whether the address is in the ranges of the token and of its policy. */
+export function inNetwork(
+  { allowedCidrs }: Pick<ResolvedToken, "allowedCidrs">,
+  policy: Policy,
+  clientAddress: Address | undefined,
+): boolean {
+  return networkAllows(allowedCidrs, clientAddress) && networkAllows(policy.allowedCidrs ?? [], clientAddress);
 }
 
 /** Steps 3 to 6, the first refusal decides. Undefined: it is for OpenFGA to say. */
-export function judge(resolved: ResolvedToken, attempt: Attempt, now: Date): Reason | undefined {
-  const { token, secret, policy } = resolved;
-  const refusal = judgeToken(resolved, attempt.clientAddress, now);
+export function judge(token: ResolvedToken, attempt: Attempt, nowMs: number): Reason | undefined {
+  const refusal = judgeToken(token, attempt.clientAddress, nowMs);
   if (refusal) return refusal;
   if (!grantCovers(token.grant, attempt.action, attempt.resource)) return "NOT_GRANTED";
-  const complies = blockedBy(policy, token, secret).length === 0 && policyAllows(policy, attempt.action);
-  return complies ? undefined : "POLICY";
+  return token.blocked || !policyAllows(token.policy, attempt.action) ? "POLICY" : undefined;
 }

@@ -9,6 +9,10 @@ export interface CheckQuestion extends Attempt {
   /** As the bearer sent it; not yet looked at. */
   readonly token: string;
   readonly consistency: Consistency;
+  /** What an allowed Check is billed as. Undefined: one. 0: not billed. */
+  readonly usageUnits: number | undefined;
+  /** Units of the same id are billed once a day; empty: no id. */
+  readonly usageId: string;
 }
 
 /** The fields of a Check as they arrive. */
@@ -19,7 +23,13 @@ export interface RawQuestion {
   /** Empty: not known. */
   readonly clientIp: string;
   readonly consistency: Consistency | undefined;
+  readonly usageUnits: number | undefined;
+  readonly usageId: string;
 }
+
+const mostUnits = 1_000_000;
+/** What may be stored and shown as it is. */
+const usageIdPattern = /^[\x21-\x7e]{0,128}$/;
 
 /**
  * Validates a question before anything is decided, without I/O. All violations are told at once; an unknown type or action is told only for a
@@ -36,6 +46,13 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
   const resource = take("resource", parseResource(raw.resource));
   const action = take("action", parseAction(raw.action));
   const clientAddress = raw.clientIp === "" ? undefined : take("context.client_ip", parseAddress(raw.clientIp));
+  const { usageUnits, usageId } = raw;
+  if (usageUnits !== undefined && (usageUnits < 0 || usageUnits > mostUnits)) {
+    violations.push({ field: "context.usage_units", description: "must be 0 to 1,000,000" });
+  }
+  if (!usageIdPattern.test(usageId)) {
+    violations.push({ field: "context.usage_id", description: "must be up to 128 visible ASCII characters" });
+  }
   if (raw.consistency === undefined) violations.push({ field: "consistency", description: "is not a known value" });
   if (violations.length > 0 || resource === undefined || action === undefined || raw.consistency === undefined) {
     return new Failure("INVALID_FIELD", { violations });
@@ -53,5 +70,5 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
       ],
     });
   }
-  return { token: raw.token, resource, action, clientAddress, consistency: raw.consistency };
+  return { token: raw.token, resource, action, clientAddress, consistency: raw.consistency, usageUnits, usageId };
 }

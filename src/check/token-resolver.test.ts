@@ -1,36 +1,38 @@
 import { describe, expect, it } from "vitest";
+import { resolvedToken } from "../../test/kit/token.js";
 import { Failure } from "../failure/failure.js";
 import type { ResolvedToken } from "../store/token-store.js";
 import { PepperRing } from "../token/pepper.js";
-import { encodeSecret } from "../token/secret.js";
-import { TokenResolver } from "./token-resolver.js";
+import { encodeSecret, sha256Of } from "../token/secret.js";
+import { type KnownTokens, TokenResolver } from "./token-resolver.js";
 
 const peppers = new PepperRing("pw", [{ version: 1, key: Buffer.alloc(32, 1), active: true }]);
 
-function setUp(rows: ReadonlyMap<string, ResolvedToken>, fault?: unknown) {
+function setUp(rows: ReadonlyMap<string, ResolvedToken>, fault?: unknown, known?: KnownTokens) {
   const reads: number[] = [];
   const resolver = new TokenResolver({
     brand: "pw",
     peppers,
     store: {
-      resolve: async (digests) => {
+      async resolve(digests) {
         if (fault) throw fault;
-        return digests.map((digest) => rows.get(Buffer.from(digest).toString("hex")));
+        return { tokens: digests.map((digest) => rows.get(Buffer.from(digest).toString("hex"))), asOf: 7 };
       },
     },
+    ...(known && { known }),
     onLookup: (digests) => reads.push(digests),
   });
-  return { resolver, reads };
+  const resolve = (...texts: string[]) => Promise.all(texts.map((text) => resolver.resolve(text)));
+  return { resolver, resolve, reads };
 }
 
-const rowOf = (id: string) => ({ token: { id } }) as unknown as ResolvedToken; // nobody looks further here
 const key = (digest: Uint8Array) => Buffer.from(digest).toString("hex");
 
 describe("TokenResolver", () => {
   it("reads nothing for garbage and guesses", async () => {
-    const { resolver, reads } = setUp(new Map());
+    const { resolve, reads } = setUp(new Map());
     const guess = encodeSecret("pw", "pat", Buffer.alloc(32, 7));
-    expect(await resolver.resolve(["", "x", "\ud800", guess])).toEqual([
+    expect(await resolve("", "x", "\ud800", guess)).toEqual([
       { kind: "malformed" },
       { kind: "malformed" },
       { kind: "malformed" },
@@ -39,32 +41,72 @@ describe("TokenResolver", () => {
     expect(reads).toEqual([]);
   });
 
-  it("reads once for all that could be ours, and keeps the order", async () => {
+  it("reads once for all that is wanted at the same time, equal ones once, and answers each", async () => {
     const [first, second, deleted] = [peppers.mint("pat"), peppers.mint("oat"), peppers.mint("pat")];
+    const [one, two] = [resolvedToken(), resolvedToken()];
     const rows = new Map([
-      [key(first.digest), rowOf("1")],
-      [key(second.digest), rowOf("2")],
+      [key(first.digest), one],
+      [key(second.digest), two],
     ]);
-    const { resolver, reads } = setUp(rows);
-    const found = await resolver.resolve([second.text, "garbage", deleted.text, first.text]);
-    expect(found).toEqual([
-      { kind: "known", resolved: rowOf("2") },
+    const { resolve, reads } = setUp(rows);
+    expect(await resolve(second.text, "garbage", deleted.text, first.text, second.text)).toEqual([
+      { kind: "known", token: two },
       { kind: "malformed" },
       { kind: "unknown" },
-      { kind: "known", resolved: rowOf("1") },
+      { kind: "known", token: one },
+      { kind: "known", token: two },
     ]);
     expect(reads).toEqual([3]);
   });
 
+  it("starts another read for what is wanted after one was sent", async () => {
+    const secret = peppers.mint("pat");
+    const { resolve, reads } = setUp(new Map([[key(secret.digest), resolvedToken()]]));
+    const first = resolve(secret.text);
+    await new Promise((resolved) => setImmediate(resolved));
+    await Promise.all([first, resolve(secret.text)]);
+    expect(reads).toEqual([1, 1]);
+  });
+
+  it("refuses what it could not look up soon, instead of queueing without end", async () => {
+    const { resolve } = setUp(new Map());
+    const texts = Array.from({ length: 10_001 }, () => peppers.mint("pat").text);
+    const kinds = (await resolve(...texts)).map((each) => (each.kind === "failed" ? each.failure.reason : each.kind));
+    expect(kinds.filter((kind) => kind === "OVERLOADED")).toHaveLength(1);
+    expect(kinds.filter((kind) => kind === "unknown")).toHaveLength(10_000);
+  });
+
+  it("serves what is known at once, and offers what it read with the epoch that it is of", async () => {
+    const [kept, fresh] = [peppers.mint("pat"), peppers.mint("pat")];
+    const [one, two] = [resolvedToken(), resolvedToken()];
+    const offered: unknown[] = [];
+    const { resolver, reads } = setUp(new Map([[key(fresh.digest), two]]), undefined, {
+      get: (sha256) => (sha256 === sha256Of(kept.text) ? one : undefined),
+      keep: (...offer) => offered.push(offer),
+      seen: 7,
+    });
+    expect(resolver.resolve(kept.text)).toEqual({ kind: "known", token: one });
+    expect(await resolver.resolve(fresh.text)).toEqual({ kind: "known", token: two });
+    expect(offered).toEqual([[sha256Of(fresh.text), two, 7]]);
+    expect(reads).toEqual([1]);
+  });
+
+  it("fails when the database has gone back behind what was seen before the read", async () => {
+    const secret = peppers.mint("pat");
+    const known: KnownTokens = { get: () => undefined, keep: () => expect.unreachable(), seen: 8 };
+    const { resolve } = setUp(new Map([[key(secret.digest), resolvedToken()]]), undefined, known);
+    expect(await resolve(secret.text)).toMatchObject([{ kind: "failed", failure: { reason: "DATABASE_UNAVAILABLE" } }]);
+  });
+
   it("RV-10 turns a database that does not answer into a failure of those that needed it, never into unknown", async () => {
     const down = new Failure("DATABASE_UNAVAILABLE");
-    const { resolver } = setUp(new Map(), down);
-    expect(await resolver.resolve(["garbage", peppers.mint("pat").text])).toEqual([
+    const { resolve } = setUp(new Map(), down);
+    expect(await resolve("garbage", peppers.mint("pat").text)).toEqual([
       { kind: "malformed" },
       { kind: "failed", failure: down },
     ]);
-    const { resolver: broken } = setUp(new Map(), new TypeError("defect"));
-    const [resolution] = await broken.resolve([peppers.mint("pat").text]);
+    const { resolve: broken } = setUp(new Map(), new TypeError("defect"));
+    const [resolution] = await broken(peppers.mint("pat").text);
     expect(resolution).toMatchObject({ kind: "failed", failure: { reason: "INTERNAL" } });
   });
 });

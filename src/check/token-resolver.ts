@@ -1,19 +1,32 @@
 import { Failure } from "../failure/failure.js";
 import type { ResolvedToken, TokenStore } from "../store/token-store.js";
 import type { PepperRing } from "../token/pepper.js";
-import { parseSecret } from "../token/secret.js";
+import { parseSecret, type SecretText, sha256Of } from "../token/secret.js";
+import { TokenLookups } from "./token-lookups.js";
 
-/** What a text leads to. Only `known` and a failure cost a read. */
+/** What a text leads to. Only `known` and a failure may cost a read. */
 export type Resolution =
   | { readonly kind: "malformed" }
   | { readonly kind: "unknown" }
-  | { readonly kind: "known"; readonly resolved: ResolvedToken }
+  | { readonly kind: "known"; readonly token: ResolvedToken }
   | { readonly kind: "failed"; readonly failure: Failure };
+
+/** Records that were read before and may be served without a read. */
+export interface KnownTokens {
+  /** By the SHA-256 of a secret. Undefined: it must be read. */
+  get(sha256: string): ResolvedToken | undefined;
+  /** Offers a record out of the snapshot of an epoch. */
+  keep(sha256: string, token: ResolvedToken, asOf: number): void;
+  /** No read that is sent now may come out of an older epoch. */
+  readonly seen: number;
+}
 
 export interface TokenResolverOptions {
   readonly brand: string;
   readonly peppers: PepperRing;
   readonly store: Pick<TokenStore, "resolve">;
+  /** Absent: every token is read every time. */
+  readonly known?: KnownTokens;
   /** Told how many digests each read asks for. */
   readonly onLookup?: (digests: number) => void;
 }
@@ -23,44 +36,43 @@ const unknown: Resolution = { kind: "unknown" };
 
 /**
  * From secret texts to token records. Malformed text and secrets whose tag fits no pepper are refused without a read, so that a flood of
- * guesses costs next to nothing; all others of one call share one read.
+ * guesses costs next to nothing; what is known is served without one, and reads that are wanted at the same time are one.
  */
 export class TokenResolver {
   readonly #options: TokenResolverOptions;
+  readonly #lookups: TokenLookups;
 
   constructor(options: TokenResolverOptions) {
     this.#options = options;
+    this.#lookups = new TokenLookups({ store: options.store, onLookup: options.onLookup });
   }
 
-  /** One resolution for each text, in order. Never rejects. */
-  async resolve(texts: readonly string[]): Promise<readonly Resolution[]> {
-    const { brand, peppers, store, onLookup } = this.#options;
-    const resolutions = new Array<Resolution>(texts.length).fill(unknown);
-    const digests: Uint8Array[] = [];
-    const positions: number[] = [];
-    for (const [position, text] of texts.entries()) {
-      const secret = parseSecret(text, brand);
-      if (!secret) {
-        resolutions[position] = malformed;
-        continue;
-      }
-      const recognized = peppers.recognize(secret);
-      if (!recognized) continue;
-      digests.push(recognized.digest);
-      positions.push(position);
-    }
-    if (digests.length === 0) return resolutions;
-    onLookup?.(digests.length);
+  /** At once when no read is needed, otherwise a promise that never rejects. */
+  resolve(text: string): Resolution | Promise<Resolution> {
+    const secret = parseSecret(text, this.#options.brand);
+    if (!secret) return malformed;
+    const sha256 = sha256Of(text);
+    const token = this.#options.known?.get(sha256);
+    return token ? { kind: "known", token } : this.#read(secret, sha256);
+  }
+
+  #read(secret: SecretText, sha256: string): Resolution | Promise<Resolution> {
+    const recognized = this.#options.peppers.recognize(secret);
+    return recognized ? this.#find(recognized.digest, sha256) : unknown;
+  }
+
+  async #find(digest: Uint8Array, sha256: string): Promise<Resolution> {
+    const { known } = this.#options;
+    const seen = known?.seen ?? 0;
     try {
-      const found = await store.resolve(digests);
-      for (const [index, position] of positions.entries()) {
-        const resolved = found[index];
-        if (resolved) resolutions[position] = { kind: "known", resolved };
-      }
+      const { token, asOf } = await this.#lookups.find(sha256, digest);
+      if (asOf < seen)
+        throw new Failure("DATABASE_UNAVAILABLE", { cause: new Error("the database went back in time") });
+      if (!token) return unknown;
+      known?.keep(sha256, token, asOf);
+      return { kind: "known", token };
     } catch (error) {
-      const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
-      for (const position of positions) resolutions[position] = { kind: "failed", failure };
+      return { kind: "failed", failure: error instanceof Failure ? error : new Failure("INTERNAL", { cause: error }) };
     }
-    return resolutions;
   }
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,20 +7,22 @@ import {
   checkpointKey,
   checkpointKeyLabel,
   checkpointShape,
+  kindOfStatement,
   type Place,
   type SealedEvent,
   verifyChain,
   verifyCheckpoint,
+  verifyStatement,
 } from "../audit/chain.js";
 import type { AuditEventId } from "../audit/event.js";
 import type { Config, DatabaseConfig } from "../config/config.js";
 import { loadConfig, loadMigrationConfig } from "../config/load.js";
 import { Failure } from "../failure/failure.js";
-import type { AuditStore } from "../store/audit-store.js";
+import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
 import { openPostgres } from "../store/database.js";
 import { createAuditStore } from "../store/postgres-audit-store.js";
 import { PepperRing } from "../token/pepper.js";
-import { fail, failConfig, print } from "./fail.js";
+import { fail, failConfig, print, tell, writeOut } from "./fail.js";
 
 export interface VerifyAuditOptions {
   readonly config?: string;
@@ -32,40 +35,63 @@ export interface VerifyAuditOptions {
 export async function verifyAudit({ config: file, checkpoint: sources = [], json }: VerifyAuditOptions): Promise<void> {
   const loaded = loadMigrationConfig({ file, env: process.env });
   if (!loaded.ok) return failConfig(loaded.problems);
-  const checkpoints = sources.length === 0 ? [] : await configuredCheckpoints(file, sources);
+  const checkpoints = sources.length === 0 ? [] : await readCheckpoints(sources, configured(file).tokens);
   if (checkpoints.length === 0) tell("no --checkpoint: a chain that was cut at its end, or written anew, looks whole");
   await withStore({ ...loaded.config.database, silenceMs: 0 }, async (store) => {
-    const verdict = await verifyAuditTrail({ store, checkpoints, progress: tell });
+    const keys = (): readonly KeyObject[] => checkpointKeys(configured(file).tokens);
+    const verdict = await verifyAuditTrail({ store, checkpoints, keys, progress: tell });
     if (!verdict.ok) return fail(new Error(verdict.problem));
     const { position, hash } = verdict.last ?? { position: 0, hash: new Uint8Array() };
-    const last = { position, hash: hex(hash), checkpoints: checkpoints.length };
+    const { cut } = verdict;
+    const last = {
+      position,
+      hash: hex(hash),
+      checkpoints: checkpoints.length,
+      ...(cut && { cut: { position: cut.position, time: cut.time.toISOString() } }),
+    };
     const end = verdict.last ? `; the last position is ${position}, its hash ${last.hash}` : ", and empty";
-    print(json, last, `the audit chain is whole, ${checkpoints.length} checkpoint(s) fit${end}`);
+    const begin = cut ? `; the retention has deleted what stood up to position ${cut.position}` : "";
+    print(json, last, `the audit chain is whole, ${checkpoints.length} checkpoint(s) fit${end}${begin}`);
   });
 }
 
 export interface AuditTrailParts {
-  readonly store: Pick<AuditStore, "readSealed" | "lastSeal" | "findUnsealed">;
+  readonly store: Pick<AuditStore, "readSealed" | "lastSeal" | "findUnsealed" | "firstCheckpoint">;
   readonly checkpoints: readonly Checkpoint[];
+  /** Whose signature a cut must bear. Called only when the chain says that it was cut. */
+  readonly keys: () => readonly KeyObject[];
   readonly progress: (text: string) => void;
   /** Events of one read. Default 1,000. */
   readonly pageSize?: number;
 }
 
 export type TrailVerdict =
-  | { readonly ok: true; readonly last: Place | undefined }
+  /** `cut`: what stood before was deleted by the retention. */
+  | { readonly ok: true; readonly last: Place | undefined; readonly cut: Checkpoint | undefined }
   | { readonly ok: false; readonly problem: string };
 
 const eventsPerReport = 100_000;
 
-/** The chain, and that no event was put in past it. */
+/** The chain from its signed beginning on, and that no event was put in past it. */
 export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVerdict> {
-  const { store, checkpoints, progress, pageSize = 1_000 } = parts;
-  const total = (await store.lastSeal())?.position ?? 0;
+  const { store, checkpoints, keys, progress, pageSize = 1_000 } = parts;
+  const claimed = await claimedCut(store);
+  const cut = claimed && verifyStatement(keys(), claimed.statement);
+  if (claimed && cut?.position !== claimed.position) {
+    const problem = `no pepper of this configuration signed that the audit chain was cut at position ${claimed.position}`;
+    return { ok: false, problem };
+  }
+  const before = cut ? cut.position - 1 : 0;
+  const total = ((await store.lastSeal())?.position ?? before) - before;
   progress(`verifying ${total} sealed events`);
-  const verdict = await verifyChain(chain(), checkpoints);
-  if (!verdict.ok)
+  const verdict = await verifyChain(chain(), checkpoints, cut);
+  if (!verdict.ok) {
+    if ((await claimedCut(store))?.statement !== claimed?.statement) {
+      progress("the chain was cut meanwhile; beginning again");
+      return verifyAuditTrail(parts);
+    }
     return { ok: false, problem: `the audit chain is broken at position ${verdict.position}: ${verdict.why}` };
+  }
   progress("looking for events outside the chain");
   let after: AuditEventId | undefined;
   do {
@@ -75,17 +101,23 @@ export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVer
     }
     after = next;
   } while (after !== undefined);
-  return { ok: true, last: verdict.last };
+  return { ok: true, last: verdict.last, cut };
 
   async function* chain(): AsyncIterable<SealedEvent> {
     let seen = 0;
-    for await (const page of pagesOf(store, 1, pageSize)) {
+    for await (const page of pagesOf(store, before + 1, pageSize)) {
       for (const entry of page) {
         yield entry;
         if (++seen % eventsPerReport === 0) progress(`${seen} of ${total} events are right`);
       }
     }
   }
+}
+
+/** Where the chain was cut, as far as the database says, which proves nothing. */
+async function claimedCut(store: Pick<AuditStore, "firstCheckpoint">): Promise<KeptCheckpoint | undefined> {
+  const first = await store.firstCheckpoint();
+  return first && kindOfStatement(first.statement) === "cut" ? first : undefined;
 }
 
 /** Pages of the chain from a position to its end. */
@@ -103,21 +135,22 @@ async function* pagesOf(
   }
 }
 
-/** Only these need the peppers: without a checkpoint the rest of the configuration need not be there. */
-async function configuredCheckpoints(
-  file: string | undefined,
-  sources: readonly string[],
-): Promise<readonly Checkpoint[]> {
+/** Only checkpoints and cuts need the peppers: without one the rest of the configuration need not be there. */
+function configured(file: string | undefined): Config {
   const loaded = loadConfig({ file, env: process.env });
-  return loaded.ok ? readCheckpoints(sources, loaded.config.tokens) : failConfig(loaded.problems);
+  return loaded.ok ? loaded.config : failConfig(loaded.problems);
+}
+
+function checkpointKeys({ brand, peppers }: Pick<Config["tokens"], "brand" | "peppers">): readonly KeyObject[] {
+  return new PepperRing(brand, peppers).deriveKeys(checkpointKeyLabel).map(checkpointKey);
 }
 
 /** All that a pepper of the configuration signed. Throws when there is none: then nothing would be proven. */
 export async function readCheckpoints(
   sources: readonly string[],
-  { brand, peppers }: Pick<Config["tokens"], "brand" | "peppers">,
+  tokens: Pick<Config["tokens"], "brand" | "peppers">,
 ): Promise<readonly Checkpoint[]> {
-  const keys = new PepperRing(brand, peppers).deriveKeys(checkpointKeyLabel).map(checkpointKey);
+  const keys = checkpointKeys(tokens);
   const checkpoints: Checkpoint[] = [];
   let foreign = 0;
   for (const source of sources) {
@@ -176,7 +209,7 @@ export async function exportAudit({ config: file, follow, from }: ExportAuditOpt
 }
 
 export interface ExportParts {
-  readonly store: Pick<AuditStore, "readSealed">;
+  readonly store: Pick<AuditStore, "readSealed" | "firstCheckpoint">;
   readonly from: number;
   readonly follow: boolean;
   /** Ends the export between two pages. */
@@ -198,6 +231,13 @@ export async function exportAuditTrail(parts: ExportParts): Promise<void> {
     let page: readonly SealedEvent[];
     try {
       page = await store.readSealed(position, pageSize);
+      const [next] = page;
+      const cut = next && (next.position > position || !next.event) ? await claimedCut(store) : undefined;
+      if (cut && cut.position >= position) {
+        onProblem(`positions ${position} to ${cut.position} were deleted by the retention`);
+        position = cut.position + 1;
+        continue;
+      }
     } catch (error) {
       if (!follow || !(error instanceof Failure && error.code === "UNAVAILABLE")) throw error;
       if (!waiting) onProblem(`${error.message}; waiting from position ${position} on`);
@@ -249,20 +289,6 @@ async function withStore(
   } finally {
     await database.close();
   }
-}
-
-/** A reader that has gone wants no more; that is no failure. */
-function writeOut(lines: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(lines, (error) => {
-      if (error && !("code" in error && error.code === "EPIPE")) reject(error);
-      else resolve();
-    });
-  });
-}
-
-function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
 }
 
 function hex(bytes: Uint8Array): string {

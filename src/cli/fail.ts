@@ -28,6 +28,21 @@ export function print(json: boolean, value: unknown, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
 }
 
+/** Whole lines of a long result, waiting for the reader. One that has gone wants no more; that is no failure. */
+export function writeOut(lines: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(lines, (error) => {
+      if (error && !("code" in error && error.code === "EPIPE")) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** Progress and other remarks, beside the result. */
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 /** A message as JSON, false and 0 included: a script must not have to guess defaults. */
 export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
   return toJson(schema, message, { alwaysEmitImplicit: true });

@@ -9,7 +9,7 @@ interface ConfigFile {
   readonly config?: string;
 }
 
-/** Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again and takes up its callers, all or nothing. */
+/** Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again and takes up its callers, issuers and model, all or nothing. */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
   const source = { file, env: process.env };
   const loaded = loadConfig(source);
@@ -24,10 +24,15 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
     await database.close();
     throw error;
   }
-  process.on("SIGHUP", () => {
+  const reload = async (): Promise<void> => {
     const next = loadConfig(source);
-    if (next.ok) running.reload(next.config);
+    if (next.ok) await running.reload(next.config);
     else log.error({ problems: next.problems }, "the configuration is faulty; nothing of it was taken up");
+  };
+  // One after the other: what was read last is what holds.
+  let reloading = Promise.resolve();
+  process.on("SIGHUP", () => {
+    reloading = reloading.then(reload).catch((error: unknown) => log.error({ error }, "the reload failed"));
   });
   await untilSignalled(log);
   await running.stop();

@@ -41,7 +41,7 @@ export function parseDuration(text: string): number {
   return value;
 }
 
-function parseDate(text: string): Date {
+export function parseDate(text: string): Date {
   const date = new Date(text);
   if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(date.getTime())) {
     throw new InvalidArgumentError("must be a time with its zone, such as 2027-01-31T00:00:00Z");
@@ -113,6 +113,7 @@ export function tokenCommand(): Command {
     .option("--subject <subject>", "of this subject", "")
     .option("--organization <organization>", "of this organization and bound to it", "")
     .option("--created-by <actor>", "made by user:alice or service:shop", "")
+    .addOption(new Option("--unused-since <time>", "not used at or after this time").argParser(parseDate))
     .addOption(
       new Option("--state <state>", "in this state, repeatable").choices(states).argParser(collect).default([]),
     )
@@ -185,6 +186,7 @@ interface ListOptions {
   readonly subject: string;
   readonly organization: string;
   readonly createdBy: string;
+  readonly unusedSince?: Date;
   readonly state: readonly (typeof states)[number][];
 }
 
@@ -214,7 +216,7 @@ function createRequest(options: CreateOptions): MessageInitShape<typeof CreateTo
 /** All pages, with progress for long lists. */
 async function listAll(options: Common & ListOptions): Promise<Token[]> {
   const client = connect(TokenService, options);
-  const { subject, organization, createdBy } = options;
+  const { subject, organization, createdBy, unusedSince } = options;
   const wanted = options.state.map((state) => Token_State[state.toUpperCase() as Uppercase<typeof state>]);
   const tokens: Token[] = [];
   let pageToken = "";
@@ -223,6 +225,7 @@ async function listAll(options: Common & ListOptions): Promise<Token[]> {
       subject,
       organization,
       createdBy,
+      ...(unusedSince && { lastUsedBefore: timestampFromDate(unusedSince) }),
       states: wanted,
       pageSize: 1000,
       pageToken,
@@ -266,6 +269,7 @@ function describe(token: Token): string {
     ["networks", token.allowedCidrs.join(", ")],
     ["created", `${timeOf(token.createTime)} by ${token.createdBy}${token.createdVia && ` via ${token.createdVia}`}`],
     ["ends", ends(token)],
+    ["last used", token.lastUseTime && `${timeOf(token.lastUseTime)}${token.lastUseIp && ` from ${token.lastUseIp}`}`],
     [
       "revoked",
       token.revokeTime && `${timeOf(token.revokeTime)} (${nameOf(RevocationReason, token.revocationReason)})`,

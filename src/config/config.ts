@@ -1,7 +1,9 @@
 import type { IssuerConfig } from "../access/access-token.js";
 import type { ServiceCaller } from "../access/caller.js";
+import type { Limit, Limits } from "../access/limits.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
 import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
+import type { ConditionParameters } from "../openfga/condition-context.js";
 import type { Pepper } from "../token/pepper.js";
 import type { HostPort } from "./host-port.js";
 import type { ConfigFile, logLevels } from "./schema.js";
@@ -22,6 +24,7 @@ export interface ListenerTls {
 
 export interface DatabaseConfig {
   readonly url: string;
+  readonly listenUrl?: string;
   readonly maxConnections: number;
   readonly prepare: boolean;
 }
@@ -34,6 +37,8 @@ export interface OpenFgaConfig {
   readonly modelId: string;
   readonly timeoutMs: number;
   readonly maxBatch: number;
+  readonly maxStalenessMs: number;
+  readonly context: ConditionParameters;
 }
 
 /** What `migrate` needs. */
@@ -48,6 +53,11 @@ export interface Config extends MigrationConfig {
   readonly http: Listener;
   readonly metrics: { readonly listen: HostPort };
   readonly openfga: OpenFgaConfig;
+  readonly tokenCache: {
+    readonly maxBytes: number;
+    /** 0: nothing is cached. */
+    readonly leaseMs: number;
+  };
   readonly tokens: {
     readonly brand: string;
     readonly defaultLifetimeMs: number;
@@ -58,6 +68,9 @@ export interface Config extends MigrationConfig {
   readonly relations: Readonly<Record<"member" | "read" | "create" | "approve" | "revoke" | "policy", ActionName>>;
   readonly callers: readonly ConfiguredCaller[];
   readonly issuers: readonly IssuerConfig[];
+  readonly limits: Limits;
+  /** `retentionMs` is absent where everything is kept. */
+  readonly audit: { readonly retentionMs?: number };
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
   readonly drainDelayMs: number;
@@ -80,13 +93,19 @@ export function configOf(file: ConfigFile): Config {
       modelId: openfga.model_id,
       timeoutMs: openfga.timeout,
       maxBatch: openfga.max_batch,
+      maxStalenessMs: openfga.max_staleness,
+      // In one order, whatever that of the file.
+      context: Object.fromEntries(Object.entries(openfga.context).toSorted()),
     },
+    tokenCache: { maxBytes: file.token_cache.max_bytes, leaseMs: file.token_cache.lease },
     tokens: { brand: tokens.brand, defaultLifetimeMs: tokens.default_lifetime, peppers: tokens.peppers },
     subjects: { user: subjects.user_type, organization: subjects.organization_type },
     // The schema admits nothing but names of relations.
     relations: { member: subjects.member_relation, ...subjects.relations } as Config["relations"],
     callers: file.callers.map(callerOf),
     issuers: file.issuers.map(issuerOf),
+    limits: limitsOf(file.limits),
+    audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,
     drainDelayMs: file.drain_delay,
@@ -97,7 +116,12 @@ export function configOf(file: ConfigFile): Config {
 export function migrationConfigOf({ log, database }: Pick<ConfigFile, "log" | "database">): MigrationConfig {
   return {
     log,
-    database: { url: database.url, maxConnections: database.max_connections, prepare: database.prepare },
+    database: {
+      url: database.url,
+      ...(database.listen_url !== undefined && { listenUrl: database.listen_url }),
+      maxConnections: database.max_connections,
+      prepare: database.prepare,
+    },
   };
 }
 
@@ -116,6 +140,16 @@ function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
     ...(entry.max_grant && { maxGrant: entry.max_grant }),
   };
   return { caller, keySha256: entry.key_sha256 };
+}
+
+function limitsOf(file: ConfigFile["limits"]): Limits {
+  const named = (name: keyof Limits, rate: number, periodMs: number, burst = rate): Limits =>
+    rate === 0 ? {} : { [name]: { burst, intervalMs: periodMs / rate } satisfies Limit };
+  return {
+    ...named("creations", file.creations_per_hour, 3_600_000),
+    ...named("revocations", file.revocations_per_minute, 60_000, file.revocations_burst),
+    ...named("lists", file.lists_per_second, 1_000),
+  };
 }
 
 function issuerOf(entry: ConfigFile["issuers"][number]): IssuerConfig {

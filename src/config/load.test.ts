@@ -104,6 +104,8 @@ describe("the configuration file", () => {
         modelId: "01BX5ZZKBKACTAV9WEVGEMMVRZ",
         timeoutMs: 800,
         maxBatch: 50,
+        maxStalenessMs: 0,
+        context: {},
       },
       tokens: {
         brand: "pw",
@@ -121,6 +123,12 @@ describe("the configuration file", () => {
       },
       callers: [{ caller: { kind: "service", name: "orders", permissions: new Set(["check"]) }, keySha256: [hash] }],
       issuers: [],
+      limits: {
+        creations: { burst: 100, intervalMs: 36_000 },
+        revocations: { burst: 20, intervalMs: 1_000 },
+        lists: { burst: 10, intervalMs: 100 },
+      },
+      audit: {},
       dangerouslyDisableCallerAuthentication: false,
       reflection: true,
       drainDelayMs: 5000,
@@ -157,6 +165,12 @@ describe("the configuration file", () => {
     ["openfga.model_id", "01ARZ3NDEKTSV4RRFFQ69G5FAV", { openfga: { modelId: "01ARZ3NDEKTSV4RRFFQ69G5FAV" } }],
     ["openfga.timeout", "2s", { openfga: { timeoutMs: 2000 } }],
     ["openfga.max_batch", 100, { openfga: { maxBatch: 100 } }],
+    ["openfga.max_staleness", "5s", { openfga: { maxStalenessMs: 5_000 } }],
+    [
+      "openfga.context",
+      { current_time: "now", client_ip: "client_ip" },
+      { openfga: { context: { client_ip: "client_ip", current_time: "now" } } },
+    ],
     ["tokens.brand", "acme", { tokens: { brand: "acme" } }],
     ["tokens.default_lifetime", "10y", { tokens: { defaultLifetimeMs: 315_576_000_000 } }],
     [
@@ -256,6 +270,11 @@ describe("the configuration file", () => {
         ],
       },
     ],
+    ["limits.creations_per_hour", 3600, { limits: { creations: { burst: 3600, intervalMs: 1_000 } } }],
+    ["limits.revocations_per_minute", 6, { limits: { revocations: { burst: 20, intervalMs: 10_000 } } }],
+    ["limits.revocations_burst", 1, { limits: { revocations: { burst: 1, intervalMs: 1_000 } } }],
+    ["limits.lists_per_second", 1, { limits: { lists: { burst: 1, intervalMs: 1_000 } } }],
+    ["audit.retention", "400d", { audit: { retentionMs: 34_560_000_000 } }],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
     ["drain_delay", "0s", { drainDelayMs: 0 }],
@@ -264,6 +283,11 @@ describe("the configuration file", () => {
 
   it.each(options)("takes %s", (path, value, seen) => {
     expect(configOf(changed({ [path]: value }))).toMatchObject(seen as object);
+  });
+
+  it("turns a limit off at 0", () => {
+    const off = { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 };
+    expect(configOf(changed({ limits: off })).limits).toEqual({});
   });
 
   it("has no key that the table above leaves out", () => {
@@ -296,6 +320,8 @@ describe("the configuration file", () => {
         auth: {},
         timeout: "0s",
         max_batch: -1,
+        max_staleness: "2h",
+        context: { current_time: "canary", "a b": "now" },
       },
       tokens: {
         brand: "Canary",
@@ -352,7 +378,9 @@ describe("the configuration file", () => {
         "metrics.listen",
         "openfga.addresses[0]",
         "openfga.auth.preshared",
+        "openfga.context.current_time",
         "openfga.max_batch",
+        "openfga.max_staleness",
         "openfga.model_id",
         "openfga.store_id",
         "openfga.timeout",
@@ -377,6 +405,9 @@ describe("the configuration file", () => {
     ],
     [{ openfga: 5 }, { openfga: "must be a mapping" }],
     [{ "grpc.plaintex": true }, { "grpc.plaintex": "is unknown; did you mean plaintext?" }],
+    [{ "openfga.context": { at: "time" } }, { "openfga.context.at": "must be one of now, client_ip" }],
+    [{ "openfga.context": { "a b": "now" } }, { "openfga.context": "must have parameters of conditions as keys" }],
+    [{ "openfga.context": "now" }, { "openfga.context": "must be a mapping" }],
     [{ "database.url_fil": "x" }, { "database.url_fil": "is unknown; did you mean url_file?" }],
     [{ max_staleness: "5s" }, { max_staleness: "is unknown" }],
     [{ "grpc.listen": "0.0.0.0:1" }, { "grpc.plaintext": "must be true to listen beyond loopback without tls" }],
@@ -481,6 +512,19 @@ describe("the configuration file", () => {
         ],
       },
       {},
+    ],
+    [
+      { limits: { creations_per_hour: -1, revocations_burst: 0, lists_per_second: 0.5, creations_per_day: 1 } },
+      {
+        "limits.creations_per_day": "is unknown; did you mean creations_per_hour?",
+        "limits.creations_per_hour": "must be at least 0",
+        "limits.revocations_burst": "must be at least 1",
+        "limits.lists_per_second": "must be a whole number",
+      },
+    ],
+    [
+      { "audit.retention": "0s" },
+      { "audit.retention": "must be a duration from 1d to 100y, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
     ],
     [
       {
@@ -674,9 +718,10 @@ describe("the configuration of migrate", () => {
 });
 
 describe("a change of configuration", () => {
-  it("of callers and issuers needs no restart", () => {
+  it("of callers, issuers and the model needs no restart", () => {
     const callers = [caller, { ...caller, name: "b", key_sha256: [otherHash] }];
-    const next = configOf(changed({ callers, issuers: [issuer] }));
+    const model = { "openfga.model_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" };
+    const next = configOf(changed({ callers, issuers: [issuer], ...model }));
     expect(restartKeys(configOf(minimal), next)).toEqual([]);
   });
 

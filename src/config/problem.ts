@@ -21,6 +21,7 @@ const kinds: Readonly<Record<string, string>> = {
   boolean: "true or false",
   array: "a list",
   object: "a mapping",
+  record: "a mapping",
 };
 
 /** Words for the problems that the schema has no words of its own for. */

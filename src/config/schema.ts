@@ -4,6 +4,7 @@ import { oidcAlgorithms } from "../access/access-token.js";
 import { permissions } from "../access/caller.js";
 import { mayCollide, parseSubjectTemplate } from "../access/subject-template.js";
 import type { SubjectTypes } from "../identifier/identifier.js";
+import { contextSources } from "../openfga/condition-context.js";
 import { defaults } from "./defaults.js";
 import {
   duration,
@@ -13,6 +14,7 @@ import {
   listener,
   pepperKey,
   plainListener,
+  size,
   subjectScope,
   subjectTemplate,
   text,
@@ -31,6 +33,8 @@ export interface FileContext {
 export type ConfigFile = z.output<ReturnType<typeof fileSchema>>;
 
 const lifetime = duration("1s", "10y");
+
+const rate = z.int().min(0).max(1_000_000);
 
 const typeName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model");
 
@@ -58,6 +62,8 @@ export const subjectsSchema = z
     path: ["organization_type"],
   });
 
+const databaseUrl = text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgres://").meta({ secret: true });
+
 /**
  * The configuration file, in its own words. A value marked `secret` may also be given as the name of a file, under the key with `_file`
  * behind it; one marked `file` is always the name of a file. Both hold the file's content when they come here.
@@ -76,7 +82,9 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
 
     database: z.object({
       /** `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`. */
-      url: text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgres://").meta({ secret: true }),
+      url: databaseUrl,
+      /** The same database without a pooler in between, for LISTEN. Absent: `url`. */
+      listen_url: databaseUrl.optional(),
       /** Of one process, 1 to 1,000. */
       max_connections: z.int().min(1).max(1000).default(defaults.database.max_connections),
       /** Named prepared statements: faster, but a pooler in transaction mode needs `false`. */
@@ -106,7 +114,34 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
       timeout: duration("10ms", "60s").prefault(defaults.openfga.timeout),
       /** Questions in one BatchCheck, 1 to 500; at most what OpenFGA's own OPENFGA_MAX_CHECKS_PER_BATCH_CHECK (50) admits. */
       max_batch: z.int().min(1).max(500).default(defaults.openfga.max_batch),
+      /**
+       * How long OpenFGA's answer to a question may be given again to the same question, 0s to 1h, counted from when it was asked; questions with
+       * HIGHER_CONSISTENCY are always asked. `0s`: never. A permission taken away in OpenFGA may be allowed this much longer.
+       */
+      max_staleness: duration("0s", "1h").prefault(defaults.openfga.max_staleness),
+      /** Parameters of the model's conditions and what fills them: `now`, RFC 3339 in whole seconds, or `client_ip`, the bearer's address. */
+      context: z
+        .record(z.string(), z.enum(contextSources))
+        .refine((parameters) => Object.keys(parameters).every((name) => /^[A-Za-z_][A-Za-z0-9_]{0,49}$/.test(name)), {
+          error: "must have parameters of conditions as keys",
+        })
+        .default(defaults.openfga.context),
     }),
+
+    /** Token records in memory. What was revoked is never served from it: see `lease`. */
+    token_cache: z
+      .object({
+        /** Estimated, of one process, 64KiB to 64GiB; a record takes about half a KiB. */
+        max_bytes: size("64KiB", "64GiB").prefault(defaults.token_cache.max_bytes),
+        /**
+         * How long a replica may serve records after the database was last heard of, 500ms to 1m: the outage of the database that is ridden out, and the
+         * longest that a revocation waits for a replica that died. 0s: every Check reads the database.
+         */
+        lease: duration("0s", "1m")
+          .refine((ms) => ms === 0 || ms >= 500, "must be 0s, or 500ms to 1m")
+          .prefault(defaults.token_cache.lease),
+      })
+      .prefault({}),
 
     tokens: z.object({
       /** First part of every secret: of a token `<brand>_pat_…`. Changing it makes all earlier secrets malformed. */
@@ -212,6 +247,34 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
         when: isList,
       })
       .prefault([]),
+
+    /**
+     * How fast one user, or one Patwarden token about itself, may make dear management calls at one replica; 0 turns a limit off. Services and
+     * administrators of the deployment are not limited, nor are Checks, nor revocations of what has leaked.
+     */
+    limits: z
+      .object({
+        /** CreateToken and RotateToken: so many at once, and then evenly, 0 to 1,000,000. */
+        creations_per_hour: rate.default(defaults.limits.creations_per_hour),
+        /** What may take something away: revoke, suspend, deny, update, disable, delete; 0 to 1,000,000. */
+        revocations_per_minute: rate.default(defaults.limits.revocations_per_minute),
+        /** Of these so many at once, 1 to 1,000,000. */
+        revocations_burst: rate.min(1).default(defaults.limits.revocations_burst),
+        /** Pages of ListTokens and ListAuditEvents: so many at once, and then evenly, 0 to 1,000,000. */
+        lists_per_second: rate.default(defaults.limits.lists_per_second),
+      })
+      .prefault({}),
+
+    /** What is kept of the past. */
+    audit: z
+      .object({
+        /**
+         * How long audit events are kept, and tokens after they have ended, 1d to 100y. Absent: for ever. Older ones are deleted in the
+         * background, for which the database role needs to delete rows of the audit tables.
+         */
+        retention: duration("1d", "100y").optional(),
+      })
+      .prefault({}),
 
     /** Makes everybody who reaches a port an administrator. Both ports must then listen on loopback only. */
     dangerously_disable_caller_authentication: z.boolean().default(false),

@@ -6,6 +6,7 @@ import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
 import { parseGrant } from "../token/grant.js";
 import { durationMs } from "./duration.js";
 import { isLoopback, parseHostPort } from "./host-port.js";
+import { sizeBytes } from "./size.js";
 
 /*
  * The kinds of values that the configuration file is made of. Problems say what would be right and never repeat the value, which may be a
@@ -31,6 +32,18 @@ export function duration(min: string, max: string) {
     const valueMs = durationMs(value);
     if (valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs) return valueMs;
     context.addIssue(`must be a duration from ${min} to ${max}, such as 800ms, 5s, 10m, 1h, 90d, 1y`);
+    return z.NEVER;
+  });
+}
+
+/** Bytes, from and to these sizes. */
+export function size(min: string, max: string) {
+  const minBytes = sizeBytes(min) ?? 0;
+  const maxBytes = sizeBytes(max) ?? 0;
+  return text.transform((value, context) => {
+    const bytes = sizeBytes(value);
+    if (bytes !== undefined && bytes >= minBytes && bytes <= maxBytes) return bytes;
+    context.addIssue(`must be a size from ${min} to ${max}, such as 512KiB, 64MiB, 1GiB`);
     return z.NEVER;
   });
 }

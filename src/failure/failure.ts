@@ -32,6 +32,10 @@ export const failures = {
     code: "UNAVAILABLE",
     message: "the connection broke while the change was committed; repeat the call to settle it",
   },
+  REVOCATION_PENDING: {
+    code: "UNAVAILABLE",
+    message: "the change is stored but not confirmed by every replica yet; repeat the call to confirm it",
+  },
   DEADLINE_EXCEEDED: { code: "DEADLINE_EXCEEDED", message: "time was over before an answer could be given" },
   INTERNAL: { code: "INTERNAL", message: "internal error" },
 } as const satisfies Record<string, { readonly code: string; readonly message: string }>;
@@ -49,6 +53,8 @@ export interface FailureDetail {
   /** Variable parts for `google.rpc.ErrorInfo.metadata`; keys in lowerCamelCase. Never a secret, never unescaped input. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
+  /** After how long a repeat may succeed, milliseconds. Absent: not known. */
+  readonly retryDelayMs?: number;
   /** For the log only. */
   readonly cause?: unknown;
 }
@@ -59,12 +65,14 @@ export class Failure extends Error {
   readonly reason: FailureReason;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly retryDelayMs: number | undefined;
 
   constructor(reason: FailureReason, detail: FailureDetail = {}) {
     super(failures[reason].message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.reason = reason;
     this.metadata = detail.metadata ?? {};
     this.violations = detail.violations ?? [];
+    this.retryDelayMs = detail.retryDelayMs;
   }
 
   get code(): FailureCode {

@@ -91,7 +91,7 @@ export async function createToken(
         requireCompliance(context, token, secret);
         requireWithinCeilings(caller, token, now);
         if (command.validateOnly) {
-          throw new Validated({ snapshot: { token: { ...token, secrets: [] }, ...context }, secret: "" });
+          throw new Validated({ snapshot: { token: { ...token, secrets: [] }, lastUses: new Map(), ...context }, secret: "" });
         }
         const event = tokenEvent({ caller, time: now }, "token.created", token, {}, createdDetails(token));
         return { token, secret, event, ...requestFor(text) };
@@ -170,9 +170,9 @@ async function requireMembership(
   subject: SubjectName,
   organization: SubjectName,
 ): Promise<void> {
-  const member = await permissions.check(
-    { subject, action: memberRelation, resource: organization as string as ResourceName }, // an object like any other
-    { consistency: "higher" },
+  const [member] = await permissions.check(
+    [{ subject, action: memberRelation, resource: organization as string as ResourceName }], // an object like any other
+    "higher",
   );
   if (member instanceof Failure) throw member;
   if (!member) throw new Failure("SUBJECT_STATE", { metadata: { state: "NOT_A_MEMBER" } });

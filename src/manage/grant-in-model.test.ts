@@ -69,7 +69,7 @@ describe("checkGrantAgainstModel", () => {
 
   it.each<[string, Rules, string, readonly string[]]>([
     [
-      "SC-4 an unknown type, once",
+      "SC-4 an unknown type (told once)",
       [{ actions: ["viewer", "editor"], resources: ["document:*", "invoice:1"] }],
       "UNKNOWN_TYPE",
       ["grant.rules[0].resources[1]"],
@@ -92,7 +92,7 @@ describe("checkGrantAgainstModel", () => {
       "UNKNOWN_ACTION",
       ["grant.rules[0].actions[0]"],
     ],
-  ])("refuses %s", (_what, rules, reason, fields) => {
+  ])("%s is refused", (_what, rules, reason, fields) => {
     expect(verdict("user:a", rules)).toEqual({ reason, fields });
   });
 

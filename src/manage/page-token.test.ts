@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { newTokenId } from "../token/ids.js";
-import { openPageToken, sealPageToken } from "./page-token.js";
+import { openPageToken, openPosition, sealPageToken, sealPosition } from "./page-token.js";
 
 const keys = [randomBytes(32), randomBytes(32)];
 
@@ -32,5 +32,18 @@ describe("page tokens", () => {
     for (const variant of ["", "x", `${token}=`, ` ${token}`, ...variants]) {
       expect(openPageToken(keys, "scope", variant), variant).toBeUndefined();
     }
+  });
+
+  it("hold positions of any length, none of which passes for another or for an id", () => {
+    for (const text of ["", "x", "s".repeat(16), JSON.stringify(["2026-03-01T12:00:00Z", "user:ü"])]) {
+      const token = sealPosition(keys, "scope", Buffer.from(text));
+      expect(Buffer.from(openPosition(keys, "scope", token) ?? "none").toString()).toBe(text);
+      expect(openPosition(keys, "other", token)).toBeUndefined();
+      if (text.length !== 16) expect(openPageToken(keys, "scope", token)).toBeUndefined();
+    }
+    // A byte does not move between position and scope.
+    const bytes = Buffer.from(sealPosition(keys, "scope", Buffer.from("ab")), "base64url");
+    const shifted = Buffer.concat([Buffer.from("a"), bytes.subarray(2)]).toString("base64url");
+    expect(openPosition(keys, "bscope", shifted)).toBeUndefined();
   });
 });

@@ -126,7 +126,7 @@ async function countBlocked(
   before: Policy,
   after: Policy,
 ): Promise<number> {
-  const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...scopeFilter(scope) };
+  const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope.scope) };
   let blocked = 0;
   let last: TokenId | undefined;
   for (;;) {
@@ -141,9 +141,11 @@ async function countBlocked(
   }
 }
 
-function scopeFilter(scope: PolicyScope): TokenFilter {
-  if (scope.kind === "organization") return { organization: scope.scope };
-  return { kind: scope.scope === "user" ? "pat" : "oat" };
+/** The tokens that the policy of a scope holds for. */
+export function tokensUnder(scope: string): Pick<TokenFilter, "kind" | "organization"> {
+  if (scope === "user") return { kind: "pat" };
+  if (scope === "organization") return { kind: "oat" };
+  return { organization: scope as SubjectName }; // any other scope is the name of an organization
 }
 
 /** Deployment policies by permission; an organization's also by what OpenFGA says of its people. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { resolvedToken, testTime } from "../../test/kit/token.js";
-import type { ResolvedToken, TokenChange, TokenSnapshot } from "../store/token-store.js";
+import { resolvedToken, type TestContext, testTime, tokenRecord } from "../../test/kit/token.js";
+import type { TokenChange, TokenSnapshot } from "../store/token-store.js";
 import { noPolicy } from "../token/policy.js";
+import { unmentionedSubject } from "../token/subject-state.js";
 import type { TokenRecord } from "../token/token.js";
 import { ReuseDetector } from "./reuse.js";
 
@@ -16,7 +17,7 @@ function setUp(current: Partial<TokenSnapshot> = {}, fault?: Error) {
   const settled = () => new Promise<void>((resolve) => (settle = resolve));
   const detector = new ReuseDetector({
     clock: { now: () => now },
-    onReuse: ({ secret }) => reported.push(secret.id),
+    onReuse: ({ secretId }) => reported.push(secretId),
     onFailure: (error) => {
       failures.push(error);
       settle();
@@ -24,8 +25,11 @@ function setUp(current: Partial<TokenSnapshot> = {}, fault?: Error) {
     store: {
       async change(_id, decide) {
         if (fault) throw fault;
-        const { token, subjects } = resolvedToken();
-        const snapshot = { token: { ...token, secrets: [] }, subjects, policy: strict, policies: [], ...current };
+        const subjects = { subject: unmentionedSubject, organization: undefined };
+        const snapshot = {
+          ...{ token: { ...tokenRecord(), secrets: [] }, subjects, policy: strict, policies: [], lastUses: new Map() },
+          ...current,
+        };
         const change: TokenChange | undefined = decide(snapshot);
         revoked.push(change?.facts?.revocation);
         settle();
@@ -39,7 +43,7 @@ function setUp(current: Partial<TokenSnapshot> = {}, fault?: Error) {
   return { detector, reported, revoked, failures, pass, settled };
 }
 
-const reused = (context: Partial<ResolvedToken> = {}) => resolvedToken({}, context);
+const reused = (context: Partial<TestContext> = {}) => resolvedToken({}, context);
 
 describe("ReuseDetector", () => {
   it("RO-4 reports a superseded secret once an hour, and revokes nothing unless the policy says so", () => {
@@ -50,12 +54,12 @@ describe("ReuseDetector", () => {
       detector.notice(first);
       detector.notice(second);
     }
-    expect(reported).toEqual([first.secret.id, second.secret.id]);
+    expect(reported).toEqual([first.secretId, second.secretId]);
     pass(3_599_999);
     detector.notice(first);
     pass(1);
     detector.notice(first);
-    expect(reported).toEqual([first.secret.id, second.secret.id, first.secret.id]);
+    expect(reported).toEqual([first.secretId, second.secretId, first.secretId]);
     expect(revoked).toEqual([]);
   });
 

@@ -45,7 +45,7 @@ export class ReuseDetector {
 
   notice(reused: ResolvedToken): void {
     const now = this.#options.clock.now().getTime();
-    const { id } = reused.secret;
+    const { secretId: id } = reused;
     const last = this.#reported.get(id);
     if (last !== undefined && now - last < windowMs) return;
     this.#reported.delete(id);
@@ -56,10 +56,10 @@ export class ReuseDetector {
     if (reused.policy.revokeOnReuse) void this.#revoke(reused);
   }
 
-  async #revoke({ token }: ResolvedToken): Promise<void> {
+  async #revoke({ id }: ResolvedToken): Promise<void> {
     const { store, clock, onFailure } = this.#options;
     try {
-      await store.change(token.id, (current) =>
+      await store.change(id, (current) =>
         // The policy may have been relaxed meanwhile.
         current.token.revocation || !current.policy.revokeOnReuse
           ? undefined

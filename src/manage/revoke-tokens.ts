@@ -48,7 +48,7 @@ export async function revokeTokens(
   const revocation = { by: actorOf(caller), reason, time: now };
   const eventOf = (token: TokenRecord) =>
     tokenEvent({ caller, time: now }, "token.revoked", token, { revocation }, { bulk: target.kind });
-  const { count, done } = await store.revokeAll(filter, revocation, expectedCount, now, eventOf);
+  const { count, done } = await store.revokeAll(filter, revocation, { expected: expectedCount }, now, eventOf);
   if (!done) {
     throw new Failure("POLICY_VIOLATION", {
       metadata: { field: "expected_count", limit: String(count), scope: "request" },

@@ -73,12 +73,12 @@ export class Rights {
   }
 
   async #holds(user: SubjectName, right: Right, organization: SubjectName): Promise<boolean> {
-    const held = await this.#options.permissions.check(
+    const [held] = await this.#options.permissions.check(
       // A subject name is an object of the model like any other.
-      { subject: user, action: this.#options.relations[right], resource: organization as string as ResourceName },
-      { consistency: "higher" },
+      [{ subject: user, action: this.#options.relations[right], resource: organization as string as ResourceName }],
+      "higher",
     );
     if (held instanceof Failure) throw held;
-    return held;
+    return held === true;
   }
 }

@@ -18,18 +18,18 @@ export async function tokenCaller(
   secret: string,
   peer: string,
 ): Promise<TokenCaller | undefined> {
-  const [resolution] = await tokens.resolve([secret]);
-  if (resolution?.kind === "failed") throw resolution.failure;
-  if (resolution?.kind !== "known") return undefined;
-  const { token, secret: found } = resolution.resolved;
-  const superseded = found.retireTime !== undefined && found.retireTime <= clock.now();
-  if (superseded || token.revocation || token.approval?.state === "denied") return undefined;
+  const resolution = await tokens.resolve(secret);
+  if (resolution.kind === "failed") throw resolution.failure;
+  if (resolution.kind !== "known") return undefined;
+  const { id, subject, secretId, standing, retireMs } = resolution.token;
+  const superseded = retireMs !== undefined && retireMs <= clock.now().getTime();
+  if (superseded || standing === "REVOKED") return undefined;
   const address = parseAddress(peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"));
   return {
     kind: "token",
-    id: token.id,
-    subject: token.subject,
-    secretId: found.id,
+    id,
+    subject,
+    secretId,
     address: address.ok ? address.value : undefined,
   };
 }

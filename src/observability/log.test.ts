@@ -78,7 +78,7 @@ describe("the log", () => {
     ],
     ["bound field", { token: canary, subject_token: canary, serviceKey: canary, password: canary }],
     ["password of a database URL", { msg: `connect postgres://patwarden:${canary}@db/x failed` }],
-  ])("never holds a secret in a %s", (_, fields, message) => {
+  ])("SE-3 never holds a secret in a %s", (_, fields, message) => {
     const { log, lines } = capture("trace");
     log.child({ bound: { token: canary } }).error(fields, message);
     expect(lines).toHaveLength(1);

@@ -36,9 +36,19 @@ describe("metrics", () => {
 
   it("count calls to OpenFGA by outcome", async () => {
     const metrics = createMetrics();
-    metrics.openfgaCallEnded("Check", "UNAVAILABLE");
+    metrics.openfgaCallEnded("Check", "UNAVAILABLE", 1);
     expect(await linesOf(metrics, "patwarden_openfga_calls_total")).toEqual([
       'patwarden_openfga_calls_total{method="Check",outcome="UNAVAILABLE"} 1',
+    ]);
+  });
+
+  it("count calls that were too fast, every limit from 0", async () => {
+    const metrics = createMetrics();
+    metrics.callLimited("lists");
+    expect(await linesOf(metrics, "patwarden_calls_limited_total")).toEqual([
+      'patwarden_calls_limited_total{limit="creations"} 0',
+      'patwarden_calls_limited_total{limit="revocations"} 0',
+      'patwarden_calls_limited_total{limit="lists"} 1',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type LimitName, limitNames } from "../access/limits.js";
 import { type Reason, reasons } from "../check/reason.js";
 
 /**
@@ -13,10 +14,26 @@ export interface Metrics {
   decided(reason: Reason): void;
   /** A read asked the database for the secrets of these digests. */
   tokenLookedUp(digests: number): void;
-  /** A call to OpenFGA ended: `method` as `Check`, `outcome` the canonical name of its status. */
-  openfgaCallEnded(method: string, outcome: string): void;
+  /** Questions to OpenFGA ended: `method` of the call as `Check`, `outcome` what became of them. */
+  openfgaCallEnded(method: string, outcome: string, questions: number): void;
+  /** A call of the management plane was refused because its caller makes such calls too fast. */
+  callLimited(limit: LimitName): void;
+  /** Shows cache and lease whenever the metrics are read. */
+  observeTokenCache(observed: ObservedTokenCache): void;
   /** This configuration is now in use. */
   configured(hash: string): void;
+}
+
+/** What there is to see of the token cache and its lease. */
+export interface ObservedTokenCache {
+  readonly cache: {
+    readonly size: number;
+    readonly bytes: number;
+    readonly hits: number;
+    readonly seen: number;
+  };
+  leaseMs(): number;
+  hinted(): boolean;
 }
 
 // Seconds. A Check takes a millisecond or two, so most of the buckets are there; the last ones are deadlines.
@@ -51,6 +68,12 @@ export function createMetrics(): Metrics {
     labelNames: ["method", "outcome"],
     registers,
   });
+  const callsLimited = new Counter({
+    name: "patwarden_calls_limited_total",
+    help: "Management calls of users that were refused for their speed, by limit",
+    labelNames: ["limit"],
+    registers,
+  });
   const configInfo = new Gauge({
     name: "patwarden_config_info",
     help: "1 for the hash of the configuration in use; replicas with the same configuration have the same hash",
@@ -59,14 +82,44 @@ export function createMetrics(): Metrics {
   });
   // A rate over a counter that appears with its first event misses that event.
   for (const reason of Object.keys(reasons)) decisions.inc({ reason }, 0);
+  for (const limit of limitNames) callsLimited.inc({ limit }, 0);
 
   return {
     registry,
     rpcEnded: (method, code, durationMs) =>
       rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
     decided: (reason) => decisions.inc({ reason }),
+    observeTokenCache({ cache, leaseMs, hinted }) {
+      const observe = (name: string, help: string, read: () => number): void => {
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read());
+          },
+        });
+      };
+      observe("patwarden_token_cache_entries", "Token records in memory", () => cache.size);
+      observe("patwarden_token_cache_bytes", "Estimated size of the token records in memory", () => cache.bytes);
+      observe("patwarden_token_cache_hits", "Tokens served from memory since the start", () => cache.hits);
+      observe(
+        "patwarden_lease_seconds",
+        "Left of the lease under which token records are served",
+        () => leaseMs() / 1000,
+      );
+      observe(
+        "patwarden_revocation_epoch",
+        "Newest change that this replica goes by; compare replicas",
+        () => cache.seen,
+      );
+      observe("patwarden_revocation_hints", "1 when changes of other replicas are heard of at once", () =>
+        Number(hinted()),
+      );
+    },
     tokenLookedUp: (digests) => lookups.inc(digests),
-    openfgaCallEnded: (method, outcome) => openfgaCalls.inc({ method, outcome }),
+    openfgaCallEnded: (method, outcome, questions) => openfgaCalls.inc({ method, outcome }, questions),
+    callLimited: (limit) => callsLimited.inc({ limit }),
     configured: (hash) => {
       configInfo.reset();
       configInfo.set({ hash }, 1);

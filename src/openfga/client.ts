@@ -1,6 +1,8 @@
 import {
   create,
   type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
@@ -8,7 +10,6 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
-import type { CallOptions } from "./permission-checker.js";
 
 export interface OpenFgaClientOptions {
   /** `host:port`, at least one. Of several, calls go to those that answer. */
@@ -21,18 +22,28 @@ export interface OpenFgaClientOptions {
 }
 
 /** What came back; numbers from 1000 upwards are OpenFGA's own and not gRPC's. */
-export type Reply<T> =
-  | { readonly ok: true; readonly value: T }
-  | {
-      readonly ok: false;
-      readonly code: number;
-      readonly details: string;
-      /** By our own clock: the number alone does not tell (1, 4, 2058 and 4004 were all seen). */
-      readonly deadlinePassed: boolean;
-      readonly cancelled: boolean;
-    };
+export type Reply<T> = { readonly ok: true; readonly value: T } | Refused;
 
-export type Patience = Pick<CallOptions, "deadline" | "signal">;
+export interface Refused {
+  readonly ok: false;
+  readonly code: number;
+  readonly details: string;
+  /** By our own clock: the number alone does not tell (1, 4, 2058 and 4004 were all seen). */
+  readonly deadlinePassed: boolean;
+  readonly cancelled: boolean;
+}
+
+export interface CallOptions {
+  /** Instant of `performance.now()` at which the call ends unless its time-out is earlier. */
+  readonly deadline?: number;
+}
+
+export interface StreamOptions {
+  /** Instant of `performance.now()` at which the call ends. */
+  readonly deadline: number;
+  /** Ends the call when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** OpenFGA over one grpc-js channel. Every call carries a deadline; none rejects, not even after `close`. */
 export class OpenFgaClient {
@@ -64,7 +75,16 @@ export class OpenFgaClient {
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
-    { deadline, signal }: Patience = {},
+    options?: CallOptions,
+  ): Promise<Reply<MessageShape<O>>> {
+    return this.exchange(method, toBuffer(toBinary(method.input, create(method.input, request))), options);
+  }
+
+  /** The same with a request that is encoded already. */
+  exchange<O extends DescMessage>(
+    method: DescMethodUnary<DescMessage, O>,
+    request: Buffer,
+    { deadline }: CallOptions = {},
   ): Promise<Reply<MessageShape<O>>> {
     const now = performance.now();
     const giveUpAt = Math.min(now + this.timeoutMs, deadline ?? Number.POSITIVE_INFINITY);
@@ -72,29 +92,47 @@ export class OpenFgaClient {
     if (this.#closed) return Promise.resolve(closedReply);
     return new Promise((resolve) => {
       const call = this.#client.makeUnaryRequest(
-        `/${method.parent.typeName}/${method.name}`,
-        (message: MessageShape<I>) => toBuffer(toBinary(method.input, message)),
+        pathOf(method),
+        asIs,
         (bytes: Buffer) => fromBinary(method.output, bytes),
-        create(method.input, request),
+        request,
         this.#metadata,
-        { deadline: Date.now() + Math.max(0, giveUpAt - now) },
-        (error, value) => {
-          signal?.removeEventListener("abort", cancel);
-          if (!error && value) return resolve({ ok: true, value });
-          resolve({
-            ok: false,
-            code: error?.code ?? grpc.status.UNKNOWN,
-            details: error?.details ?? "",
-            // The two clocks may differ by a millisecond.
-            deadlinePassed: performance.now() >= giveUpAt - 1,
-            cancelled: signal?.aborted ?? false,
-          });
-        },
+        { deadline: wallTime(giveUpAt) },
+        (error, value) => resolve(!error && value ? { ok: true, value } : refused(error, giveUpAt)),
       );
-      const cancel = (): void => call.cancel();
-      if (signal?.aborted) cancel();
-      else signal?.addEventListener("abort", cancel, { once: true });
     });
+  }
+
+  /** Messages as they are read, and at the end how it ended: undefined for well. Leaving early ends the call. */
+  async *stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+    { deadline, signal }: StreamOptions,
+  ): AsyncGenerator<MessageShape<O>, Refused | undefined> {
+    if (this.#closed) return closedReply;
+    const call = this.#client.makeServerStreamRequest(
+      pathOf(method),
+      asIs,
+      (bytes: Buffer) => fromBinary(method.output, bytes),
+      toBuffer(toBinary(method.input, create(method.input, request))),
+      this.#metadata,
+      { deadline: wallTime(deadline) },
+    );
+    const cancel = (): void => call.cancel();
+    // Cancelling tells it of an error, which nobody else may listen to by then.
+    call.on("error", () => undefined);
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      for await (const message of call) yield message as MessageShape<O>; // the deserializer makes nothing else
+      return undefined;
+    } catch (error) {
+      // A call ends with no other error.
+      return refused(error as grpc.ServiceError, deadline, signal);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      cancel();
+    }
   }
 
   close(): void {
@@ -103,7 +141,29 @@ export class OpenFgaClient {
   }
 }
 
-const closedReply: Reply<never> = {
+function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+/** Of an instant of `performance.now()`. */
+function wallTime(instant: number): number {
+  return Date.now() + Math.max(0, instant - performance.now());
+}
+
+function refused(error: grpc.ServiceError | null, giveUpAt: number, signal?: AbortSignal): Refused {
+  return {
+    ok: false,
+    code: error?.code ?? grpc.status.UNKNOWN,
+    details: error?.details ?? "",
+    // The two clocks may differ by a millisecond.
+    deadlinePassed: performance.now() >= giveUpAt - 1,
+    cancelled: signal?.aborted ?? false,
+  };
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+const closedReply: Refused = {
   ok: false,
   code: grpc.status.UNAVAILABLE,
   details: "the client is closed",

@@ -7,19 +7,22 @@ import type { Outcome } from "./outcome.js";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A connection to a stand-in that refuses with `code`, or answers when that is 0. */
+/** A connection to a stand-in that refuses with `code`, or answers when that is 0; for whose next answer `held` is waited first. */
 function setUp() {
-  const server = { code: 0, calls: 0 };
+  const server: { code: number; calls: number; held?: Promise<void> } = { code: 0, calls: 0 };
   const client: Pick<OpenFgaClient, "call"> = {
-    call: async (method) => {
+    call: async (method, request) => {
       server.calls++;
-      const { code } = server;
+      const { held, code } = server;
+      delete server.held;
+      await held;
       if (code !== 0) return { ok: false, code, details: "", deadlinePassed: false, cancelled: false };
-      const value = method.name === "ReadAuthorizationModel" ? { authorizationModel: { id: "m" } } : {};
+      const { id } = request as { readonly id?: string };
+      const value = method.name === "ReadAuthorizationModel" ? { authorizationModel: { id } } : {};
       return { ok: true, value: create(method.output, value as never) };
     },
   };
-  return { server, connection: new OpenFgaConnection({ client, storeId: "s", modelId: "m" }) };
+  return { server, connection: new OpenFgaConnection({ client, storeId: "s", modelId: "m", maxBatch: 50 }) };
 }
 
 it.each<Outcome>(["unreachable", "engine-failure", "misconfigured", "deadline"])(
@@ -59,4 +62,49 @@ it("says nothing and looks no more after it was closed", async () => {
   connection.noticed("unreachable");
   await vi.advanceTimersByTimeAsync(10_000);
   expect(server.calls).toBe(1);
+});
+
+it("goes over to another model once that was read, and stays as it was when it was not", async () => {
+  const { server, connection } = setUp();
+  await connection.start();
+  server.code = 2001;
+  expect(await connection.pin("unknown")).toMatchObject({ kind: "misconfigured" });
+  server.code = 14;
+  expect(await connection.pin("n")).toMatchObject({ kind: "unreachable" });
+  expect([connection.modelId, connection.model().id, connection.state.kind]).toEqual(["m", "m", "ready"]);
+  server.code = 0;
+  expect(await connection.pin("n")).toEqual({ kind: "ready" });
+  expect([connection.modelId, connection.model().id]).toEqual(["n", "n"]);
+  connection.close();
+});
+
+it("is mended by a model that is there, and then looks at that one", async () => {
+  const { server, connection } = setUp();
+  server.code = 2001;
+  await connection.start();
+  expect(connection.state.kind).toBe("misconfigured");
+  server.code = 0;
+  await connection.pin("n");
+  expect([connection.state.kind, connection.model().id]).toEqual(["ready", "n"]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(connection.model().id).toBe("n");
+  connection.close();
+});
+
+it.each([0, 2001])("forgets a look at a model that is no longer pinned when it ends (with %i)", async (code) => {
+  const { server, connection } = setUp();
+  await connection.start();
+  let answer = (): void => undefined;
+  server.held = new Promise((resolve) => {
+    answer = resolve;
+  });
+  server.code = code;
+  connection.noticed("misconfigured");
+  await vi.advanceTimersByTimeAsync(1_000);
+  server.code = 0;
+  await connection.pin("n");
+  answer();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([connection.modelId, connection.model().id, connection.state.kind]).toEqual(["n", "n", "ready"]);
+  connection.close();
 });

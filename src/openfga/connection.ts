@@ -5,7 +5,7 @@ import { authorizationModel } from "./model.js";
 import { type Outcome, readRefusal } from "./outcome.js";
 import type { AuthorizationModel } from "./permission-checker.js";
 
-const { getStore, readAuthorizationModel, check } = OpenFGAService.method;
+const { getStore, readAuthorizationModel, check, batchCheck } = OpenFGAService.method;
 
 /** unreachable: an outage, which passes. misconfigured: a wrong store, model, key or endpoint, which an operator must mend. */
 export type ConnectionState =
@@ -16,7 +16,10 @@ export type ConnectionState =
 export interface OpenFgaConnectionOptions {
   readonly client: Pick<OpenFgaClient, "call">;
   readonly storeId: string;
+  /** Of the model that is pinned at first. */
   readonly modelId: string;
+  /** Questions that OpenFGA must take in one BatchCheck. */
+  readonly maxBatch: number;
   /** Told each change of state. */
   readonly onChange?: (state: ConnectionState) => void;
 }
@@ -27,6 +30,12 @@ const intervalMs = 1_000;
 /** A call that ran out of time may only have had an impatient caller: the look, which waits the full time-out, tells. */
 const troubling: ReadonlySet<Outcome> = new Set(["unreachable", "engine-failure", "misconfigured", "deadline"]);
 
+interface Finding {
+  readonly state: ConnectionState;
+  /** There when the state is ready. */
+  readonly model?: AuthorizationModel;
+}
+
 /**
  * Whether OpenFGA is there and is the one we were told of. The store and the pinned model are read back before the first question; when calls
  * fail later it looks again, every second until all is well, so that health does not depend on anybody asking.
@@ -34,6 +43,7 @@ const troubling: ReadonlySet<Outcome> = new Set(["unreachable", "engine-failure"
 export class OpenFgaConnection {
   readonly #options: OpenFgaConnectionOptions;
   #state: ConnectionState = { kind: "unreachable", problem: "OpenFGA has not been asked yet" };
+  #modelId: string;
   #model: AuthorizationModel | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -42,6 +52,7 @@ export class OpenFgaConnection {
 
   constructor(options: OpenFgaConnectionOptions) {
     this.#options = options;
+    this.#modelId = options.modelId;
   }
 
   get state(): ConnectionState {
@@ -52,6 +63,24 @@ export class OpenFgaConnection {
   model(): AuthorizationModel {
     if (this.#model) return this.#model;
     throw new Failure(this.#state.kind === "misconfigured" ? "OPENFGA_MISCONFIGURED" : "OPENFGA_UNAVAILABLE");
+  }
+
+  /** Of the pinned model, read or not. */
+  get modelId(): string {
+    return this.#modelId;
+  }
+
+  /**
+   * Goes over to another model, once OpenFGA has given it and answered a question by it. Resolves to what was found; unless that is `ready`, all
+   * stays as it was.
+   */
+  async pin(modelId: string): Promise<ConnectionState> {
+    const found = await this.#examine(modelId);
+    if (found.state.kind === "ready" && !this.#closed) {
+      this.#modelId = modelId;
+      this.#take(found);
+    }
+    return found.state;
   }
 
   /** Looks now, and again until all is well. Resolves after the first look, whatever it found. */
@@ -80,23 +109,31 @@ export class OpenFgaConnection {
 
   async #look(): Promise<void> {
     this.#looking = true;
-    const state = await this.#examine();
+    const modelId = this.#modelId;
+    const found = await this.#examine(modelId);
     this.#looking = false;
     this.#lookedAt = performance.now();
-    if (this.#closed) return;
+    // Unless another one was pinned meanwhile, by what was found then.
+    if (!this.#closed && modelId === this.#modelId) this.#take(found);
+  }
+
+  #take({ state, model }: Finding): void {
+    if (model) this.#model = model;
     const changed = state.kind !== this.#state.kind || "problem" in state;
     this.#state = state;
     if (changed) this.#options.onChange?.(state);
     if (state.kind !== "ready") this.#lookIn(intervalMs);
   }
 
-  async #examine(): Promise<ConnectionState> {
-    const { client, storeId, modelId } = this.#options;
+  async #examine(modelId: string): Promise<Finding> {
+    const { client, storeId, maxBatch } = this.#options;
     const store = await client.call(getStore, { storeId });
     if (!store.ok) return trouble("the store", store);
     const read = await client.call(readAuthorizationModel, { storeId, id: modelId });
     if (!read.ok) return trouble("the authorization model", read);
-    if (!read.value.authorizationModel) return { kind: "misconfigured", problem: "OpenFGA answered without a model" };
+    if (!read.value.authorizationModel) {
+      return { state: { kind: "misconfigured", problem: "OpenFGA answered without a model" } };
+    }
     const model = authorizationModel(read.value.authorizationModel);
     const canary = canaryQuestion(model);
     if (canary) {
@@ -107,10 +144,16 @@ export class OpenFgaConnection {
         tupleKey: canary,
         consistency: 200,
       });
-      if (!asked.ok && readRefusal(asked).outcome !== "context-required") return trouble("a first question", asked);
+      if (!asked.ok && readRefusal(asked).outcome !== "context-required") return trouble("a first answer", asked);
+      // Else this would show under load only. The same question many times over is evaluated once.
+      const batch = await client.call(batchCheck, {
+        storeId,
+        authorizationModelId: modelId,
+        checks: Array.from({ length: maxBatch }, (_, index) => ({ tupleKey: canary, correlationId: String(index) })),
+      });
+      if (!batch.ok) return trouble(`${maxBatch} answers at once; is openfga.max_batch within its limit?`, batch);
     }
-    this.#model = model;
-    return { kind: "ready" };
+    return { state: { kind: "ready" }, model };
   }
 }
 
@@ -125,11 +168,11 @@ function canaryQuestion(
   return undefined;
 }
 
-function trouble(what: string, reply: Extract<Reply<unknown>, { ok: false }>): ConnectionState {
+function trouble(what: string, reply: Extract<Reply<unknown>, { ok: false }>): Finding {
   const { outcome } = readRefusal(reply);
   // 2000 and others about an id that we sent: also the configuration's fault.
   const unreachable =
     outcome === "unreachable" || outcome === "deadline" || outcome === "engine-failure" || outcome === "overloaded";
   const problem = `OpenFGA did not give ${what} (status ${reply.code})`;
-  return { kind: unreachable ? "unreachable" : "misconfigured", problem };
+  return { state: { kind: unreachable ? "unreachable" : "misconfigured", problem } };
 }

@@ -1,4 +1,4 @@
-import { create, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import {
   BatchCheckRequestSchema,
@@ -9,9 +9,10 @@ import {
 import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
 import type { OpenFgaClient, Reply } from "./client.js";
+import type { QuestionInContext } from "./condition-context.js";
 import { createGrpcPermissionChecker } from "./grpc-permission-checker.js";
 import type { Outcome } from "./outcome.js";
-import type { Permission, Question } from "./permission-checker.js";
+import type { Permission } from "./permission-checker.js";
 
 type CheckReply = Reply<MessageShape<typeof CheckResponseSchema>>;
 type BatchReply = Reply<MessageShape<typeof BatchCheckResponseSchema>>;
@@ -21,7 +22,7 @@ type BatchAsked = MessageShape<typeof BatchCheckRequestSchema>;
 const storeId = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const modelId = "01ARZ3NDEKTSV4RRFFQ69G5FAW";
 
-const question = (id: number): Question => ({
+const question = (id: number): QuestionInContext => ({
   subject: "user:a" as SubjectName,
   action: "owner" as ActionName,
   resource: `document:${id}` as ResourceName,
@@ -53,96 +54,89 @@ function setUp(answers: {
   const checks: CheckAsked[] = [];
   const batches: BatchAsked[] = [];
   const outcomes: Outcome[] = [];
-  const client: Pick<OpenFgaClient, "call" | "timeoutMs"> = {
+  const requests: string[] = [];
+  const client: Pick<OpenFgaClient, "exchange" | "timeoutMs"> = {
     timeoutMs,
-    call: async (method, request) => {
-      const message = create(method.input, request) as unknown;
+    exchange: async (method, request) => {
+      requests.push(request.toString("hex"));
       if (method.name === "Check") {
-        checks.push(message as CheckAsked);
-        return (answers.check?.(message as CheckAsked, checks.length) ?? refused(14)) as never;
+        const asked = fromBinary(CheckRequestSchema, request);
+        checks.push(asked);
+        return (answers.check?.(asked, checks.length) ?? refused(14)) as never;
       }
-      batches.push(message as BatchAsked);
-      return (answers.batch?.(message as BatchAsked, batches.length) ?? refused(14)) as never;
+      const asked = fromBinary(BatchCheckRequestSchema, request);
+      batches.push(asked);
+      return (answers.batch?.(asked, batches.length) ?? refused(14)) as never;
     },
   };
   const checker = createGrpcPermissionChecker({
     client,
     storeId,
     modelId,
-    maxBatch: 3,
-    onOutcome: (_method, outcome) => outcomes.push(outcome),
+    onOutcome: (_method, outcome, questions) => outcomes.push(...Array<Outcome>(questions).fill(outcome)),
   });
-  return { checker, checks, batches, outcomes };
+  const ask = (...questions: readonly QuestionInContext[]) => checker.check(questions, "higher");
+  return { checker, ask, checks, batches, requests, outcomes };
 }
 
 const reasonOf = (permission: Permission | undefined): boolean | string | undefined =>
   permission instanceof Failure ? permission.reason : permission;
-const options = { consistency: "higher" } as const;
 
 describe("the gRPC permission checker", () => {
   it("sends the published bytes: store, tuple, pinned model, consistency (openfga#1033)", async () => {
-    const { checker, checks, batches } = setUp({ check: () => yes, batch: () => batch({ 0: allowed(true) }) });
-    await checker.check(question(1), options);
-    await checker.batchCheck([question(1)], options);
-    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-    expect(checks.map((asked) => hex(toBinary(CheckRequestSchema, asked)))).toEqual([
+    const { ask, requests } = setUp({ check: () => yes, batch: () => batch({}) });
+    await ask(question(1));
+    await ask(question(1), question(2));
+    expect(requests).toEqual([
       "0a1a303141525a334e44454b54535634525246465136394735464156121b0a06757365723a6112056f776e65721a0a646f63756d656e743a31221a303141525a334e44454b5453563452524646513639473546415738c801",
-    ]);
-    expect(batches.map((asked) => hex(toBinary(BatchCheckRequestSchema, asked)))).toEqual([
-      "0a1a303141525a334e44454b5453563452524646513639473546415612200a1b0a06757365723a6112056f776e65721a0a646f63756d656e743a312201301a1a303141525a334e44454b5453563452524646513639473546415720c801",
+      "0a1a303141525a334e44454b5453563452524646513639473546415612200a1b0a06757365723a6112056f776e65721a0a646f63756d656e743a3122013012200a1b0a06757365723a6112056f776e65721a0a646f63756d656e743a322201311a1a303141525a334e44454b5453563452524646513639473546415720c801",
     ]);
   });
 
   it("takes an empty message for a denial (helm-charts#44) and asks nothing twice", async () => {
-    const { checker, checks } = setUp({ check: () => ({ ok: true, value: create(CheckResponseSchema, {}) }) });
-    expect(await checker.check(question(1), options)).toBe(false);
+    const { ask, checks } = setUp({ check: () => ({ ok: true, value: create(CheckResponseSchema, {}) }) });
+    expect(await ask(question(1))).toEqual([false]);
     expect(checks).toHaveLength(1);
   });
 
   it("asks once more where that can help, and not a third time", async () => {
     const recovered = setUp({ check: (_asked, call) => (call === 1 ? refused(14) : yes) });
-    expect(await recovered.checker.check(question(1), options)).toBe(true);
+    expect(await recovered.ask(question(1))).toEqual([true]);
     expect(recovered.outcomes).toEqual(["unreachable", "answered"]);
     const down = setUp({ check: () => refused(14) });
-    expect(reasonOf(await down.checker.check(question(1), options))).toBe("OPENFGA_UNAVAILABLE");
+    expect((await down.ask(question(1))).map(reasonOf)).toEqual(["OPENFGA_UNAVAILABLE"]);
     expect(down.checks).toHaveLength(2);
     const wrong = setUp({ check: () => refused(1500) });
-    expect(reasonOf(await wrong.checker.check(question(1), options))).toBe("OPENFGA_MISCONFIGURED");
+    expect((await wrong.ask(question(1))).map(reasonOf)).toEqual(["OPENFGA_MISCONFIGURED"]);
     expect(wrong.checks).toHaveLength(1);
   });
 
-  it("does not ask again when time is over or the caller has gone", async () => {
-    const late = setUp({ check: () => refused(14) });
-    await late.checker.check(question(1), { ...options, deadline: performance.now() - 1 });
-    expect(late.checks).toHaveLength(1);
-    const gone = setUp({ check: () => refused(14) });
-    await gone.checker.check(question(1), { ...options, signal: AbortSignal.abort() });
-    expect(gone.checks).toHaveLength(1);
+  it("does not ask again when time is over", async () => {
+    const { checker, checks } = setUp({ check: () => refused(14) });
+    await checker.check([question(1)], "higher", { deadline: performance.now() - 1 });
+    expect(checks).toHaveLength(1);
   });
 
-  it("splits a batch at its limit and keeps the order", async () => {
-    const { checker, batches } = setUp({
+  it("keeps the order of a batch", async () => {
+    const { ask } = setUp({
       batch: ({ checks: asked }) =>
         batch(
           Object.fromEntries(
-            asked.map(({ correlationId, tupleKey }) => [
-              correlationId,
-              allowed(tupleKey?.object.endsWith("5") ?? false),
-            ]),
+            asked
+              .map(({ correlationId, tupleKey }) => [correlationId, allowed(tupleKey?.object.endsWith("5") ?? false)])
+              .reverse(),
           ),
         ),
     });
-    const permissions = await checker.batchCheck([1, 5, 2, 3, 15, 4, 25].map(question), options);
-    expect(permissions).toEqual([false, true, false, false, true, false, true]);
-    expect(batches.map(({ checks: asked }) => asked.length)).toEqual([3, 3, 1]);
+    expect(await ask(...[1, 5, 2, 3, 15].map(question))).toEqual([false, true, false, false, true]);
   });
 
   it("gives each item its own outcome: one that fails fails nobody else", async () => {
-    const { checker, checks } = setUp({
+    const { ask, checks } = setUp({
       check: () => yes,
       batch: () => batch({ 0: allowed(true), 1: failed(2000, "invalid relation"), 2: failed(4000, "db.internal") }),
     });
-    const permissions = await checker.batchCheck([1, 2, 3].map(question), options);
+    const permissions = await ask(...[1, 2, 3].map(question));
     expect(permissions.map(reasonOf)).toEqual([true, "INTERNAL", true]);
     // Only what may pass was asked again, alone.
     expect(checks.map(({ tupleKey }) => tupleKey?.object)).toEqual(["document:3"]);
@@ -152,40 +146,40 @@ describe("the gRPC permission checker", () => {
     ["an unset oneof", { 0: allowed(true), 1: {} }],
     ["a missing id", { 0: allowed(true) }],
   ])("takes %s for no answer, not for a denial", async (_what, result) => {
-    const { checker } = setUp({ batch: () => batch(result) });
-    const permissions = await checker.batchCheck([1, 2].map(question), options);
+    const { ask } = setUp({ batch: () => batch(result) });
+    const permissions = await ask(...[1, 2].map(question));
     expect(permissions.map(reasonOf)).toEqual([true, "INTERNAL"]);
   });
 
   it("trusts nothing of an answer that holds more than was asked", async () => {
-    const { checker } = setUp({ batch: () => batch({ 0: allowed(true), 1: allowed(true), 7: allowed(true) }) });
-    const permissions = await checker.batchCheck([1, 2].map(question), options);
+    const { ask } = setUp({ batch: () => batch({ 0: allowed(true), 1: allowed(true), 7: allowed(true) }) });
+    const permissions = await ask(...[1, 2].map(question));
     expect(permissions.map(reasonOf)).toEqual(["INTERNAL", "INTERNAL"]);
   });
 
   it("asks a batch that failed as a whole once more as a whole: a broken OpenFGA gets no storm (openfga#2422)", async () => {
-    const { checker, checks, batches } = setUp({ batch: () => refused(4000) });
-    const permissions = await checker.batchCheck([1, 2].map(question), options);
+    const { ask, checks, batches } = setUp({ batch: () => refused(4000) });
+    const permissions = await ask(...[1, 2].map(question));
     expect(permissions.map(reasonOf)).toEqual(["OPENFGA_UNAVAILABLE", "OPENFGA_UNAVAILABLE"]);
     expect([batches.length, checks.length]).toEqual([2, 0]);
   });
 
   it("asks all items that may pass again in one call", async () => {
-    const { checker, checks, batches } = setUp({
+    const { ask, checks, batches } = setUp({
       batch: (_asked, call) =>
         call === 1
           ? batch({ 0: failed(4000), 1: allowed(true), 2: failed(4000) })
           : batch({ 0: allowed(false), 1: failed(4000) }),
     });
-    const permissions = await checker.batchCheck([1, 2, 3].map(question), options);
+    const permissions = await ask(...[1, 2, 3].map(question));
     expect(permissions.map(reasonOf)).toEqual([false, true, "OPENFGA_UNAVAILABLE"]);
     expect(batches[1]?.checks.map(({ tupleKey }) => tupleKey?.object)).toEqual(["document:1", "document:3"]);
     expect([batches.length, checks.length]).toEqual([2, 0]);
   });
 
   it("has one time-out for both calls", async () => {
-    const { checker, checks } = setUp({ check: () => refused(14), timeoutMs: 0 });
-    await checker.check(question(1), options);
+    const { ask, checks } = setUp({ check: () => refused(14), timeoutMs: 0 });
+    await ask(question(1));
     expect(checks).toHaveLength(1);
   });
 });

@@ -1,130 +1,107 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type BatchCheckResponse,
   type BatchCheckSingleResult,
-  type CheckRequestTupleKeySchema,
+  type CheckResponse,
   ConsistencyPreference,
   OpenFGAService,
 } from "#gen/openfga/v1/openfga_service_pb.js";
+import { encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
 import type { OpenFgaClient, Reply } from "./client.js";
+import type { QuestionInContext } from "./condition-context.js";
 import { type Outcome, readRefusal, type Trouble, unanswered } from "./outcome.js";
-import type { CallOptions, Permission, PermissionChecker, Question } from "./permission-checker.js";
+import type { Consistency, Patience, Permission } from "./permission-checker.js";
 
 const { check, batchCheck } = OpenFGAService.method;
 
-export interface GrpcPermissionCheckerOptions {
-  readonly client: Pick<OpenFgaClient, "call" | "timeoutMs">;
-  readonly storeId: string;
-  /** Pinned on every call: an unpinned Check takes the newest model at once. */
-  readonly modelId: string;
-  /** Most questions in one BatchCheck; OpenFGA's own default limit is 50. */
-  readonly maxBatch: number;
-  /** Told what became of each question of each call. */
-  readonly onOutcome?: (method: "Check" | "BatchCheck", outcome: Outcome) => void;
+export interface GrpcPermissionCheckerOptions extends Pinned {
+  readonly client: Pick<OpenFgaClient, "exchange" | "timeoutMs">;
+  /** Told what became of the questions of each call, and of how many. */
+  readonly onOutcome?: (method: "Check" | "BatchCheck", outcome: Outcome, questions: number) => void;
 }
 
-type Answer = { readonly allowed: boolean } | Trouble;
+/** One call to OpenFGA. Questions bring their context, since what was asked at one moment may be sent at another. */
+export interface GrpcPermissionChecker {
+  /** One answer for each question, in order; at most as many questions as OpenFGA takes in one BatchCheck. Rejects only for a defect. */
+  check(
+    questions: readonly QuestionInContext[],
+    consistency: Consistency,
+    patience?: Pick<Patience, "deadline">,
+  ): Promise<readonly Permission[]>;
+}
+
+type Answer = boolean | Trouble;
 
 const consistencies = {
   "minimize-latency": ConsistencyPreference.MINIMIZE_LATENCY,
   higher: ConsistencyPreference.HIGHER_CONSISTENCY,
 } as const;
 
-/** OpenFGA asked over gRPC. At most one retry, where it can help and time remains. */
-export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOptions): PermissionChecker {
-  const { client, storeId, modelId, maxBatch, onOutcome } = options;
+/** OpenFGA asked over gRPC: a lone question by Check, several by BatchCheck. */
+export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOptions): GrpcPermissionChecker {
+  const { client, onOutcome } = options;
 
-  async function askOne(question: Question, callOptions: CallOptions): Promise<Answer> {
-    const reply = await client.call(
-      check,
-      {
-        storeId,
-        authorizationModelId: modelId,
-        tupleKey: tupleKey(question),
-        consistency: consistencies[callOptions.consistency],
-      },
-      callOptions,
-    );
-    const answer = reply.ok ? { allowed: reply.value.allowed === true } : readRefusal(reply);
-    onOutcome?.("Check", "outcome" in answer ? answer.outcome : "answered");
-    return answer;
+  async function ask(
+    questions: readonly QuestionInContext[],
+    consistency: Consistency,
+    deadline: number,
+  ): Promise<readonly Answer[]> {
+    const wanted = consistencies[consistency];
+    const [lone] = questions;
+    if (lone && questions.length === 1) {
+      const reply = await client.exchange(check, encodeCheck(options, lone, wanted), { deadline });
+      return told("Check", [readAnswer(reply)]);
+    }
+    const reply = await client.exchange(batchCheck, encodeBatchCheck(options, questions, wanted), { deadline });
+    return told("BatchCheck", readBatch(reply, questions.length));
   }
 
-  async function askMany(questions: readonly Question[], callOptions: CallOptions): Promise<readonly Answer[]> {
-    const reply = await client.call(
-      batchCheck,
-      {
-        storeId,
-        authorizationModelId: modelId,
-        checks: questions.map((question, index) => ({ tupleKey: tupleKey(question), correlationId: String(index) })),
-        consistency: consistencies[callOptions.consistency],
-      },
-      callOptions,
-    );
-    const answers = readBatch(reply, questions.length);
-    for (const answer of answers) onOutcome?.("BatchCheck", "outcome" in answer ? answer.outcome : "answered");
+  function told(method: "Check" | "BatchCheck", answers: readonly Answer[]): readonly Answer[] {
+    if (!onOutcome) return answers;
+    let answered = 0;
+    for (const answer of answers) {
+      if (typeof answer === "boolean") answered++;
+      else onOutcome(method, answer.outcome, 1);
+    }
+    if (answered > 0) onOutcome(method, "answered", answered);
     return answers;
   }
 
-  /**
-   * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA must not get a call for each
-   * question of a batch. Both calls share one time-out.
-   */
-  async function settle(
-    questions: readonly Question[],
-    callOptions: CallOptions,
-    ask: (questions: readonly Question[], callOptions: CallOptions) => Promise<readonly Answer[]>,
-  ): Promise<readonly Permission[]> {
-    const deadline = Math.min(performance.now() + client.timeoutMs, callOptions.deadline ?? Number.POSITIVE_INFINITY);
-    const bounded = { ...callOptions, deadline };
-    const answers = [...(await ask(questions, bounded))];
-    const failed = questions.flatMap((question, index) => (mayPass(answers[index]) ? [{ question, index }] : []));
-    if (failed.length > 0 && !callOptions.signal?.aborted && performance.now() < deadline) {
-      const repeated = failed.map(({ question }) => question);
-      const seconds = await (failed.length === 1 ? askAlone : askMany)(repeated, bounded);
-      for (const [position, { index }] of failed.entries()) answers[index] = seconds[position] ?? missing;
-    }
-    return questions.map((_, index) => permissionOf(answers[index] ?? missing));
-  }
-
-  async function askAlone(questions: readonly Question[], callOptions: CallOptions): Promise<readonly Answer[]> {
-    return Promise.all(questions.map((question) => askOne(question, callOptions)));
-  }
-
   return {
-    async check(question, callOptions) {
-      const [permission] = await settle([question], callOptions, askAlone);
-      return permission ?? permissionOf(missing);
-    },
-    async batchCheck(questions, callOptions) {
-      const chunks: Promise<readonly Permission[]>[] = [];
-      for (let start = 0; start < questions.length; start += maxBatch) {
-        chunks.push(settle(questions.slice(start, start + maxBatch), callOptions, askMany));
+    /**
+     * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA must not get a call for each
+     * question of a batch. Both calls share one time-out.
+     */
+    async check(questions, consistency, patience = {}) {
+      const deadline = Math.min(performance.now() + client.timeoutMs, patience.deadline ?? Number.POSITIVE_INFINITY);
+      const answers = [...(await ask(questions, consistency, deadline))];
+      const failed = questions.flatMap((question, position) =>
+        mayPass(answers[position]) ? [{ question, position }] : [],
+      );
+      if (failed.length > 0 && performance.now() < deadline) {
+        const repeated = failed.map(({ question }) => question);
+        const seconds = await ask(repeated, consistency, deadline);
+        for (const [index, { position }] of failed.entries()) answers[position] = seconds[index] ?? missing;
       }
-      return (await Promise.all(chunks)).flat();
+      return answers.map((answer) => (typeof answer === "boolean" ? answer : answer.failure));
     },
   };
 }
 
-const missing: Answer = unanswered("an item is missing");
+const missing = unanswered("an item is missing");
 
 function mayPass(answer: Answer | undefined): boolean {
-  return answer !== undefined && "retry" in answer && answer.retry;
+  return typeof answer === "object" && answer.retry;
 }
 
-function permissionOf(answer: Answer): Permission {
-  return "allowed" in answer ? answer.allowed : answer.failure;
-}
-
-function tupleKey({ subject, action, resource }: Question): MessageInitShape<typeof CheckRequestTupleKeySchema> {
-  return { user: subject, relation: action, object: resource };
+function readAnswer(reply: Reply<CheckResponse>): Answer {
+  return reply.ok ? reply.value.allowed === true : readRefusal(reply);
 }
 
 function readBatch(reply: Reply<BatchCheckResponse>, count: number): readonly Answer[] {
-  if (!reply.ok) return Array.from({ length: count }, () => readRefusal(reply));
+  if (!reply.ok) return new Array<Answer>(count).fill(readRefusal(reply));
   const { result } = reply.value;
   if (Object.keys(result).length > count) {
-    return Array.from({ length: count }, () => unanswered("BatchCheck answered more than was asked"));
+    return new Array<Answer>(count).fill(unanswered("BatchCheck answered more than was asked"));
   }
   return Array.from({ length: count }, (_, index) => readItem(result[String(index)]));
 }
@@ -132,7 +109,7 @@ function readBatch(reply: Reply<BatchCheckResponse>, count: number): readonly An
 function readItem(item: BatchCheckSingleResult | undefined): Answer {
   switch (item?.checkResult.case) {
     case "allowed":
-      return { allowed: item.checkResult.value === true };
+      return item.checkResult.value === true;
     case "error": {
       const { code, message } = item.checkResult.value;
       return readRefusal({ code: code.value ?? 0, details: message, deadlinePassed: false, cancelled: false });

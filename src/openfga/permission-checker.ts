@@ -9,24 +9,25 @@ export interface Question {
   readonly subject: SubjectName;
   readonly action: ActionName;
   readonly resource: ResourceName;
+  /** Where the bearer's request came from, if that is known. Made to text, its canonical form, only where conditions of the model are told it. */
+  readonly clientAddress?: { toString(): string } | undefined;
 }
 
 /** Only a received `allowed === true` is `true`. A failure is neither yes nor no. */
 export type Permission = boolean | Failure;
 
-export interface CallOptions {
-  readonly consistency: Consistency;
-  /** Instant of `performance.now()` after which nobody waits any more. The adapter's own time-out also applies; the earlier wins. */
+/** How long a caller waits. Read again while it does: a call's own context may be given. */
+export interface Patience {
+  /** Instant of `performance.now()` after which nobody waits any more. The time-out of OpenFGA calls also applies; the earlier wins. */
   readonly deadline?: number;
-  /** Aborted when the caller has gone. */
-  readonly signal?: AbortSignal;
+  /** Whether the caller has gone: what has not been sent yet need not be sent. */
+  readonly cancelled?: boolean;
 }
 
-/** Whether subjects hold relations, asked of the pinned store and model. Answers are values; it never rejects. */
+/** Whether subjects hold relations, asked of the pinned store and model. */
 export interface PermissionChecker {
-  check(question: Question, options: CallOptions): Promise<Permission>;
-  /** One answer for each question, in order; a failing question never fails its neighbours. */
-  batchCheck(questions: readonly Question[], options: CallOptions): Promise<readonly Permission[]>;
+  /** One answer for each question, in order; a failing question never fails its neighbours. Answers are values: it never rejects. */
+  check(questions: readonly Question[], consistency: Consistency, patience?: Patience): Promise<readonly Permission[]>;
 }
 
 /** What the pinned authorization model knows, read once at start; answers cost no I/O. */

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type AuthorizationService,
   type BatchCheckItem,
@@ -10,6 +10,7 @@ import {
   CheckResponseSchema,
   Consistency,
   IntrospectResponseSchema,
+  type RequestContext,
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { bearerOf } from "../access/bearer.js";
@@ -54,7 +55,7 @@ export function authorizationService({
           token: request.token,
           resource: request.resource,
           action: request.action,
-          clientIp: request.context?.clientIp ?? "",
+          ...contextFields(request.context),
           consistency: freshness(request.consistency),
         },
         model(),
@@ -95,14 +96,14 @@ export function authorizationService({
       const clientIp = request.context?.clientIp ?? "";
       const address = clientIp === "" ? undefined : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
-      const verdict = await authorizer.introspect(token, address);
-      if (verdict instanceof Failure) throw verdict;
-      const { reason, resolved } = verdict;
-      const active = reason === "ALLOWED";
+      const introspection = await authorizer.introspect(token, address);
+      if (introspection instanceof Failure) throw introspection;
       return create(IntrospectResponseSchema, {
-        active,
-        reason: Reason[reason],
-        ...(active && resolved && { token: introspectedMessage(resolved, clock.now()) }),
+        active: introspection.reason === "ALLOWED",
+        reason: Reason[introspection.reason],
+        ...(introspection.reason === "ALLOWED" && {
+          token: introspectedMessage(introspection.snapshot, introspection.secret, clock.now()),
+        }),
       });
     },
   };
@@ -113,9 +114,13 @@ function itemQuestion(request: BatchCheckRequest, item: BatchCheckItem): Paramet
     token: item.token || request.token,
     resource: item.resource,
     action: item.action,
-    clientIp: (item.context ?? request.context)?.clientIp ?? "",
+    ...contextFields(item.context ?? request.context),
     consistency: freshness(item.consistency || request.consistency),
   };
+}
+
+function contextFields(context: RequestContext | undefined) {
+  return { clientIp: context?.clientIp ?? "", usageUnits: context?.usageUnits, usageId: context?.usageId ?? "" };
 }
 
 /** Undefined for a number that the enum does not have: an unknown wish must not quietly become the weaker one. */
@@ -131,24 +136,24 @@ function freshness(consistency: Consistency): Freshness | undefined {
   }
 }
 
-function decisionMessage({ reason, resolved }: Decision, claims: readonly string[]): CheckResponse {
+function decisionMessage({ reason, token }: Decision, claims: readonly string[]): CheckResponse {
   const valid = tokenIsValid(reason);
   return create(CheckResponseSchema, {
     allowed: reason === "ALLOWED",
     reason: Reason[reason],
     tokenValid: valid,
-    ...(resolved && {
-      subject: resolved.token.subject,
-      tokenId: resolved.token.id,
-      organization: organizationOf(resolved.token),
-      ...(resolved.token.expireTime && { expireTime: timestampFromDate(resolved.token.expireTime) }),
-      ...(valid && { claims: chosenClaims(resolved.token.claims, claims) }),
+    ...(token && {
+      subject: token.subject,
+      tokenId: token.id,
+      organization: organizationOf(token),
+      ...(token.expireMs !== undefined && { expireTime: timestampFromMs(token.expireMs) }),
+      ...(valid && { claims: chosenClaims(token.claims, claims) }),
     }),
   });
 }
 
 /** The one that a user token is bound to, or an organization token is. */
-function organizationOf({ kind, subject, organization }: ResolvedToken["token"]): string {
+function organizationOf({ kind, subject, organization }: ResolvedToken): string {
   return kind === "oat" ? subject : (organization ?? "");
 }
 

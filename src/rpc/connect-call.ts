@@ -50,6 +50,10 @@ export class ConnectCall implements CallContext {
     return this.#context.signal;
   }
 
+  get cancelled(): boolean {
+    return this.#ended || this.#context.signal.aborted;
+  }
+
   header(name: string): string | undefined {
     return this.#context.requestHeader.get(name) ?? undefined;
   }

@@ -60,6 +60,10 @@ export class GrpcCall implements CallContext {
     return this.#controller.signal;
   }
 
+  get cancelled(): boolean {
+    return this.#ended;
+  }
+
   header(name: string): string | undefined {
     const [value] = this.#surface.metadata.get(name);
     return typeof value === "string" ? value : undefined;

@@ -1,6 +1,7 @@
 import type { DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Authenticator } from "../access/authentication.js";
 import type { ManagingCaller } from "../access/caller.js";
+import type { CallerLimits, LimitRule, LimitRules } from "../access/limits.js";
 import { type AccessRules, authorize } from "../access/rules.js";
 import { Failure } from "../failure/failure.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "./service.js";
@@ -24,6 +25,15 @@ export type GuardedHandlers<S extends DescService> = {
 /** Told of a call of the management plane that was refused for who its caller is. Must not wait and not throw. */
 export type OnRefusal = (refusal: Failure, caller: ManagingCaller | undefined, call: CallContext) => void;
 
+/** What calls of the management plane have besides. */
+export interface Management<S extends DescService> {
+  readonly onRefusal: OnRefusal;
+  readonly limits: Pick<CallerLimits, "require">;
+  readonly limitRules: LimitRules<S>;
+  /** Resolves when every replica goes by what was committed before; throws REVOCATION_PENDING at the deadline. */
+  readonly confirm: (deadline: number | undefined) => Promise<void>;
+}
+
 const refusals: ReadonlySet<string> = new Set(["CALLER_UNAUTHENTICATED", "CALLER_FORBIDDEN"]);
 
 /** Without the port. */
@@ -37,7 +47,7 @@ export function guard<S extends DescService>(
   rules: AccessRules<S>,
   authenticator: Authenticator,
   handlers: GuardedHandlers<S>,
-  onRefusal?: OnRefusal,
+  management?: Management<S>,
 ): Implementation {
   const guarded = Object.fromEntries(
     service.methods.map(({ localName }) => {
@@ -52,16 +62,21 @@ export function guard<S extends DescService>(
             userAuthorization: call.header("patwarden-user-authorization"),
             peer: call.peer,
           });
-          if (!onRefusal) {
+          if (!management) {
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(caller, rule);
             return handle(request, { caller, call });
           }
+          const { onRefusal, limits, limitRules, confirm } = management;
           const managing = caller && { ...caller, from: addressOf(call.peer) };
           try {
             if (!managing) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(managing, rule);
-            return await handle(request, { caller: managing, call });
+            limits.require(managing, limitOf(limitRules[name], request), call.method);
+            const response = await handle(request, { caller: managing, call });
+            // Also when nothing was changed: a repeat confirms what an earlier call stored.
+            if (rule.confirmed) await confirm(call.deadline);
+            return response;
           } catch (error) {
             if (error instanceof Failure && refusals.has(error.reason)) onRefusal(error, managing, call);
             throw error;
@@ -71,4 +86,8 @@ export function guard<S extends DescService>(
     }),
   );
   return implement(service, guarded as Handlers<S>); // one for each method, of the same types
+}
+
+function limitOf(rule: LimitRule, request: unknown): Exclude<LimitRule, (request: never) => unknown> {
+  return typeof rule === "function" ? rule(request as never) : rule; // the table ties the rule to the method's request
 }

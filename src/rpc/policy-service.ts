@@ -28,6 +28,9 @@ export interface PolicyServiceOptions extends PoliciesOptions {
 }
 
 const maxEntries = 100;
+const second = { seconds: 1n, name: "1 second" };
+// Last use moves within a minute: that must not decide over the life of a token.
+const day = { seconds: 86_400n, name: "1 day" };
 const maxDurationSeconds = 3652n * 86_400n;
 
 /** Handlers of PolicyService. */
@@ -97,6 +100,9 @@ const fields = {
     allowedCidrs: takeList(violations, "policy.allowed_cidrs", allowedCidrs, parseCidr),
   }),
   require_approval: ({ requireApproval }) => ({ requireApproval }),
+  revoke_unused_after: ({ revokeUnusedAfter }, violations) => ({
+    revokeUnusedAfterMs: takeDuration(violations, "policy.revoke_unused_after", revokeUnusedAfter, day),
+  }),
   revoke_on_reuse: ({ revokeOnReuse }) => ({ revokeOnReuse }),
   forbid_full: ({ forbidFull }) => ({ forbidFull }),
   block_all: ({ blockAll }) => ({ blockAll }),
@@ -112,13 +118,18 @@ function takeScope(violations: Violations, field: string, text: string, types: S
   return undefined;
 }
 
-function takeDuration(violations: Violations, field: string, duration: Duration | undefined): number | undefined {
+function takeDuration(
+  violations: Violations,
+  field: string,
+  duration: Duration | undefined,
+  min: { readonly seconds: bigint; readonly name: string } = second,
+): number | undefined {
   if (!duration) return undefined;
   const { seconds, nanos } = duration;
-  if (seconds >= 1n && seconds <= maxDurationSeconds && nanos >= 0) {
+  if (seconds >= min.seconds && seconds <= maxDurationSeconds && nanos >= 0) {
     return Number(seconds) * 1000 + Math.floor(nanos / 1_000_000);
   }
-  violations.add(field, "must be 1 second to 10 years (3652 days)");
+  violations.add(field, `must be ${min.name} to 10 years (3652 days)`);
   return undefined;
 }
 
@@ -134,13 +145,14 @@ function takeList<T>(
 }
 
 function render(scope: string, policy: Policy, etag: string): PolicyMessage {
-  const { maxLifetimeMs, defaultLifetimeMs, allowedActions, allowedCidrs, ...switches } = policy;
+  const { maxLifetimeMs, defaultLifetimeMs, revokeUnusedAfterMs, allowedActions, allowedCidrs, ...switches } = policy;
   return create(PolicySchema, {
     ...switches,
     scope,
     etag,
     ...(maxLifetimeMs !== undefined && { maxLifetime: durationFromMs(maxLifetimeMs) }),
     ...(defaultLifetimeMs !== undefined && { defaultLifetime: durationFromMs(defaultLifetimeMs) }),
+    ...(revokeUnusedAfterMs !== undefined && { revokeUnusedAfter: durationFromMs(revokeUnusedAfterMs) }),
     allowedActions: [...(allowedActions ?? [])],
     allowedCidrs: [...(allowedCidrs ?? [])],
   });

@@ -152,15 +152,19 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
   });
 
   it("has an aborted signal for a handler that first asks after the end", async () => {
+    const seen: boolean[] = [];
     const late = new Promise<AbortSignal>((resolve) => {
       handler = async (_, call) => {
+        seen.push(call.cancelled);
         await both.nextEnd();
+        seen.push(call.cancelled);
         resolve(call.signal);
         return {};
       };
     });
     await ports[name].call(check, {}, { timeoutMs: 50 });
     expect((await late).aborted).toBe(true);
+    expect(seen).toEqual([false, true]);
   });
 });
 

@@ -32,6 +32,8 @@ export interface CallContext {
    * returned.
    */
   readonly signal: AbortSignal;
+  /** Whether the call is over: answered, or `signal` is aborted. Costs nothing; for who looks now and then instead of waiting. */
+  readonly cancelled: boolean;
   /** A request header by lower-case name. Repeated ones: the first over gRPC, all joined by commas over HTTP. */
   header(name: string): string | undefined;
   /** Sets a response header; streams must do so before their first message. */

@@ -76,6 +76,15 @@ describe.each([
     for (const { value } of retries) expect(fromBinary(RetryInfoSchema, value).retryDelay?.seconds).toBe(1n);
   });
 
+  it("tells the true delay where it is known", () => {
+    const { details } = encode(toStatusError(new Failure("OVERLOADED", { retryDelayMs: 35_999 }), ""));
+    const [retry] = details.filter(({ type }) => type === RetryInfoSchema.typeName);
+    expect(fromBinary(RetryInfoSchema, retry?.value ?? new Uint8Array()).retryDelay).toMatchObject({
+      seconds: 35n,
+      nanos: 999_000_000,
+    });
+  });
+
   it("has no details when the transport raises it", () => {
     expect(encode(shuttingDown())).toEqual({ code: 14, message: "the server is shutting down", details: [] });
   });

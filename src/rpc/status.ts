@@ -1,5 +1,5 @@
 import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { anyPack } from "@bufbuild/protobuf/wkt";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { Metadata } from "@grpc/grpc-js";
 import { Code } from "#third-party/google/rpc/code_pb.js";
@@ -24,6 +24,7 @@ interface StatusInit {
   readonly reason?: FailureReason;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
+  readonly retryDelayMs?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -35,13 +36,15 @@ export class StatusError extends Error {
   readonly reason: FailureReason | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly retryDelayMs: number | undefined;
 
-  constructor({ code, message, reason, metadata = {}, violations = [], cause }: StatusInit) {
+  constructor({ code, message, reason, metadata = {}, violations = [], retryDelayMs, cause }: StatusInit) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.reason = reason;
     this.metadata = metadata;
     this.violations = violations;
+    this.retryDelayMs = retryDelayMs;
   }
 }
 
@@ -62,13 +65,14 @@ export function shuttingDown(): StatusError {
 export function toStatusError(error: unknown, requestId: string): StatusError {
   if (error instanceof StatusError) return error;
   const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
-  const { code, message, reason, metadata, violations, cause } = failure;
+  const { code, message, reason, metadata, violations, retryDelayMs, cause } = failure;
   return new StatusError({
     code,
     message,
     reason,
     metadata: code === "INTERNAL" ? { ...metadata, requestId } : metadata,
     violations,
+    retryDelayMs,
     cause,
   });
 }
@@ -101,11 +105,14 @@ interface Detail<D extends DescMessage = DescMessage> {
   readonly value: MessageShape<D>;
 }
 
+/** Where a call may be repeated and nobody knows when. */
+const defaultRetryDelayMs = 1_000;
+
 /** Details travel in a header, and a grant can be wrong in thousands of places: clients refuse headers of more than 8 or 16 KiB. */
 const maxViolations = 20;
 
 /** Each type at most once, as AIP-193 asks. */
-function detailsOf({ code, reason, metadata, violations }: StatusError): Detail[] {
+function detailsOf({ code, reason, metadata, violations, retryDelayMs = defaultRetryDelayMs }: StatusError): Detail[] {
   if (reason === undefined) return [];
   const info = create(ErrorInfoSchema, { reason, domain: errorDomain, metadata: { ...metadata } });
   const details: Detail[] = [{ desc: ErrorInfoSchema, value: info }];
@@ -118,7 +125,10 @@ function detailsOf({ code, reason, metadata, violations }: StatusError): Detail[
     details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
   }
   if (code === "UNAVAILABLE" || code === "RESOURCE_EXHAUSTED") {
-    details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay: { seconds: 1n } }) });
+    details.push({
+      desc: RetryInfoSchema,
+      value: create(RetryInfoSchema, { retryDelay: durationFromMs(retryDelayMs) }),
+    });
   }
   return details;
 }

@@ -11,18 +11,20 @@ import {
   Token_State,
   TokenSchema,
 } from "#gen/patwarden/v1/token_pb.js";
-import type { ResolvedToken, TokenSnapshot } from "../store/token-store.js";
+import type { LastUse } from "../store/last-use-store.js";
+import type { TokenSnapshot } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
 import { blockedBy } from "../token/policy.js";
 import { tokenState, usability } from "../token/state.js";
 import { currentSecret, type Grant, type SecretRecord, type Verdict } from "../token/token.js";
 
 /** A token as its management plane sees it. */
-export function tokenMessage({ token, subjects, policy }: TokenSnapshot, now: Date): Token {
+export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapshot, now: Date): Token {
   const current = currentSecret(token);
   const usable = usability(token, current, subjects, now);
   // What would be minted now is judged when there is no secret yet.
   const blocked = usable === "ALLOWED" ? blockedBy(policy, token, current ?? { createTime: now }) : [];
+  const lastUse = lastUses.get(token.id);
   return create(TokenSchema, {
     id: token.id,
     subject: token.subject,
@@ -36,13 +38,16 @@ export function tokenMessage({ token, subjects, policy }: TokenSnapshot, now: Da
     createTime: timestampFromDate(token.createTime),
     ...(token.notBefore && { notBefore: timestampFromDate(token.notBefore) }),
     ...(token.expireTime && { expireTime: timestampFromDate(token.expireTime) }),
+    ...(lastUse && { lastUseTime: timestampFromDate(lastUse.time), lastUseIp: lastUse.address ?? "" }),
     ...(token.revocation && {
       revokeTime: timestampFromDate(token.revocation.time),
       revocationReason: RevocationReason[token.revocation.reason],
     }),
     createdBy: token.createdBy,
     createdVia: token.createdVia ?? "",
-    secrets: token.secrets.map((secret) => secretMessage(secret, secret === current, token.expireTime)),
+    secrets: token.secrets.map((secret) =>
+      secretMessage(secret, secret === current, token.expireTime, lastUses.get(secret.id)),
+    ),
     etag: etagOf(token),
     claims: { ...token.claims },
     neverExpires: token.expireTime === undefined,
@@ -55,11 +60,8 @@ export function tokenMessage({ token, subjects, policy }: TokenSnapshot, now: Da
 }
 
 /** A token as Introspect shows it to a backend: without the holder's notes and without its other secrets. */
-export function introspectedMessage({ token, secret, subjects, policy }: ResolvedToken, now: Date): Token {
-  const message = tokenMessage(
-    { token: { ...token, metadata: {}, secrets: [secret] }, subjects, policy, policies: [] },
-    now,
-  );
+export function introspectedMessage(snapshot: TokenSnapshot, secret: SecretRecord, now: Date): Token {
+  const message = tokenMessage({ ...snapshot, token: { ...snapshot.token, metadata: {}, secrets: [secret] } }, now);
   return { ...message, etag: "" };
 }
 
@@ -75,6 +77,7 @@ function secretMessage(
   secret: SecretRecord,
   current: boolean,
   tokenExpireTime: Date | undefined,
+  lastUse: LastUse | undefined,
 ): MessageInitShape<typeof SecretSchema> {
   const expireTime = secret.retireTime ?? tokenExpireTime;
   return {
@@ -83,6 +86,7 @@ function secretMessage(
     createTime: timestampFromDate(secret.createTime),
     ...(expireTime && { expireTime: timestampFromDate(expireTime) }),
     current,
+    ...(lastUse && { lastUseTime: timestampFromDate(lastUse.time) }),
   };
 }
 

@@ -223,6 +223,7 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
   }
   violations.check("created_by", checkText(request.createdBy, { max: 256 }));
   const expireBefore = takeTime(violations, "expire_before", request.expireBefore);
+  const unusedSince = takeTime(violations, "last_used_before", request.lastUsedBefore);
   const organization = takeOrganization(violations, request.organization, subjectTypes);
   violations.settle({});
   return {
@@ -231,6 +232,7 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
       ...(states.length > 0 && { states }),
       ...(request.createdBy !== "" && { createdBy: request.createdBy }),
       ...(expireBefore && { expireBefore }),
+      ...(unusedSince && { unusedSince }),
       ...(organization && { organization }),
     },
     pageSize: request.pageSize || defaultPageSize,

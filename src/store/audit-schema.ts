@@ -3,7 +3,7 @@ import { bigint, check, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg
 import type { AuditAction, AuditEvent } from "../audit/event.js";
 import { bytea, identifier, instant } from "./schema.js";
 
-/** What happened. The server only ever inserts and selects. */
+/** What happened. The server only ever inserts and selects, and deletes nothing but what is older than `audit.retention`. */
 export const auditEvent = pgTable(
   "audit_event",
   {
@@ -29,7 +29,7 @@ export const auditEvent = pgTable(
 );
 
 /**
- * The chain. The server only ever inserts and selects. No reference to the event: a cut of old events and an audit of the rest must not
+ * The chain. The server treats it as it does the events. No reference to the event: a cut of old events and an audit of the rest must not
  * hang on the order in which rows go.
  */
 export const auditSeal = pgTable(
@@ -53,3 +53,16 @@ export const auditSeal = pgTable(
 export const auditPending = pgTable("audit_pending", {
   eventId: uuid("event_id").primaryKey(),
 });
+
+/** Places of the chain with what the server signed about them, about one an hour: where it was cut, and where it may be. */
+export const auditCheckpoint = pgTable(
+  "audit_checkpoint",
+  {
+    position: bigint("position", { mode: "number" }).primaryKey(),
+    /** When the chain ended there. A copy of what is signed, to find it by. */
+    at: instant("at").notNull(),
+    /** A checkpoint; of the first row, once something was cut away, a cut. */
+    statement: text("statement").notNull(),
+  },
+  (table) => [index("audit_checkpoint_at").on(table.at)],
+);

@@ -33,6 +33,15 @@ export interface UnsealedPage {
   readonly next: AuditEventId | undefined;
 }
 
+/** A place of the chain with what was signed about it. */
+export interface KeptCheckpoint {
+  readonly position: number;
+  /** When the chain ended there. */
+  readonly time: Date;
+  /** As `verifyStatement` reads it; only what it says can be trusted. */
+  readonly statement: string;
+}
+
 /** Events and their chain. Events of a change are written in its transaction, by `appendAudit`. */
 export interface AuditStore {
   /** Writes an event that belongs to no change, such as a refused call. */
@@ -50,4 +59,18 @@ export interface AuditStore {
   lastSeal(): Promise<Place | undefined>;
   /** Looks through the next `limit` events after an id, by id. */
   findUnsealed(after: AuditEventId | undefined, limit: number): Promise<UnsealedPage>;
+  /** Keeps a checkpoint, unless one of the hour before is kept or something is at its position. */
+  keepCheckpoint(checkpoint: KeptCheckpoint): Promise<void>;
+  /** Up to `limit` kept checkpoints below a position, the last of them first. */
+  checkpointsBelow(position: number, limit: number): Promise<readonly KeptCheckpoint[]>;
+  /** The first one that is kept: the cut, if the chain was cut. */
+  firstCheckpoint(): Promise<KeptCheckpoint | undefined>;
+  /** The last one from before a time. */
+  lastCheckpointBefore(time: Date): Promise<KeptCheckpoint | undefined>;
+  /** Puts another statement in the place of that of a kept checkpoint, unless it is another one by now. */
+  restate(checkpoint: KeptCheckpoint, statement: string): Promise<void>;
+  /** Cuts the chain at a kept checkpoint: keeps the cut in its place and nothing before it, and deletes the event there. Its seal stays. */
+  cut(position: number, statement: string): Promise<void>;
+  /** Deletes up to `limit` sealed events before a position, with their seals, and tells how many; 0 also while another process does it. */
+  deleteBefore(position: number, limit: number): Promise<number>;
 }

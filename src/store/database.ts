@@ -9,7 +9,9 @@ import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import { migrate as migratePostgres } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { guarded } from "./errors.js";
+import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
+import type { Listening } from "./revocation-store.js";
 import * as schema from "./schema.js";
 import { connectWatched, type SocketTarget } from "./watched-socket.js";
 
@@ -20,6 +22,12 @@ export interface Database {
   readonly orm: Orm;
   /** For statements over many rows: the same database, by connections that may be silent for minutes. */
   readonly patient: Orm;
+  /** One statement with `$1`-style parameters, prepared once for each connection where that is admitted: for the look-ups of every Check. */
+  query<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
+  /** The same by a connection of its own, which nothing else keeps waiting. */
+  urgent<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
+  /** Calls back for every notification, and after each reconnection, since some may have been missed. */
+  listen(channel: string, onNotification: () => void): Promise<Listening>;
   /** Brings the schema up to date. Safe when several processes do it at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -27,6 +35,8 @@ export interface Database {
 
 export interface PostgresOptions {
   readonly url: string;
+  /** Where to listen for notifications: not through a pooler. Default `url`. */
+  readonly listenUrl?: string;
   readonly maxConnections: number;
   /** False behind a transaction-mode pooler that does not know prepared statements. */
   readonly prepare: boolean;
@@ -40,23 +50,29 @@ const patientSilenceMs = 5 * 60_000;
 const migrationLock = 1_472_665_730; // any number that nobody else uses
 
 /** Connects lazily: an unreachable server shows in the first statement. */
-export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }: PostgresOptions): Database {
+export function openPostgres(options: PostgresOptions): Database {
+  const { url, listenUrl = url, maxConnections, prepare, silenceMs = 2_000 } = options;
   const open = (connections: number, silence: number) =>
-    postgres(url, {
-      max: connections,
-      prepare,
-      connect_timeout: connectTimeoutMs / 1000,
-      connection: { application_name: "patwarden" },
-      // Notices can hold data, and the default prints them to stdout.
-      onnotice: () => undefined,
-      // The declared options lack it (postgres 3.4.9, connection.js createSocket).
-      ...{ socket: (to: SocketTarget) => connectWatched(to, silence) },
-    });
+    postgres(url, { ...clientOptions(silence), max: connections, prepare });
   const client = open(maxConnections, silenceMs);
   const patient = open(patientConnections, patientSilenceMs);
+  const urgent = open(1, silenceMs);
+  const run = async <Row>(by: postgres.Sql, statement: string, parameters: readonly unknown[]) => {
+    const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
+      prepare,
+    });
+    return rows as readonly Row[]; // what the statement selects is its caller's to know
+  };
   return {
     orm: drizzlePostgres(client, { schema }),
     patient: drizzlePostgres(patient, { schema }),
+    query: (statement, parameters) => run(client, statement, parameters),
+    urgent: (statement, parameters) => run(urgent, statement, parameters),
+    listen: (channel, onNotification) =>
+      listenTo(channel, onNotification, {
+        open: (hooks) => postgres(listenUrl, { ...clientOptions(silenceMs), ...hooks, max: 1, prepare: false }),
+        notify: () => urgent`select pg_notify(${channel}, 'listening')`,
+      }),
     async migrate() {
       const own = openWithoutWatch(url);
       try {
@@ -70,8 +86,19 @@ export function openPostgres({ url, maxConnections, prepare, silenceMs = 2_000 }
       }
     },
     async close() {
-      await Promise.all([client.end({ timeout: 5 }), patient.end({ timeout: 5 })]);
+      await Promise.all([client, patient, urgent].map((each) => each.end({ timeout: 5 })));
     },
+  };
+}
+
+function clientOptions(silenceMs: number): postgres.Options<Record<string, postgres.PostgresType>> {
+  return {
+    connect_timeout: connectTimeoutMs / 1000,
+    connection: { application_name: "patwarden" },
+    // Notices can hold data, and the default prints them to stdout.
+    onnotice: () => undefined,
+    // The declared options lack it (postgres 3.4.9, connection.js createSocket).
+    ...{ socket: (to: SocketTarget) => connectWatched(to, silenceMs) },
   };
 }
 
@@ -87,9 +114,17 @@ export async function openPglite(directory: string | undefined): Promise<Databas
     const client = await PGlite.create(directory === undefined ? {} : { dataDir: join(directory, "data") });
     const orm = drizzlePglite(client, { schema });
     let migrated: Promise<void> | undefined;
+    const run = async <Row>(statement: string, parameters: readonly unknown[]) =>
+      (await client.query<Row>(statement, [...parameters])).rows;
     return {
       orm,
       patient: orm,
+      query: run,
+      urgent: run,
+      async listen(channel, onNotification) {
+        const stop = await client.listen(channel, onNotification);
+        return { hinted: true, stop: () => stop() };
+      },
       // One at a time: there is no lock to wait for within one process.
       migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
       async close() {

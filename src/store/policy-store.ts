@@ -12,6 +12,8 @@ export interface StoredPolicyRecord {
 export interface PolicyStore {
   /** One that nobody has set sets no limit. */
   get(scope: string): Promise<StoredPolicyRecord>;
+  /** All that say `revokeUnusedAfterMs`. */
+  listWithUnusedLimit(): Promise<readonly StoredPolicyRecord[]>;
   /** `decide` sees the policy under its lock; undefined changes nothing. */
   change(
     scope: string,

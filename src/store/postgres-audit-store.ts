@@ -1,15 +1,24 @@
-import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm";
 import { chainStart, type SealedEvent, seal } from "../audit/chain.js";
 import { type AuditEvent, auditEventIdFromUuid, auditEventUuid } from "../audit/event.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
-import { auditEvent, auditPending, auditSeal } from "./audit-schema.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "./audit-schema.js";
 import type { AuditFilter, AuditStore } from "./audit-store.js";
 import type { Database } from "./database.js";
 import { guarded, type Transaction, transact } from "./errors.js";
+import { subjectMatches } from "./token-conditions.js";
 
 const sealLock = 1_472_665_731; // beside the one of the migrations
+const cutLock = 1_472_665_732;
+const hourMs = 3_600_000;
 
 type EventRow = typeof auditEvent.$inferSelect;
+
+const keptCheckpoint = {
+  position: auditCheckpoint.position,
+  time: auditCheckpoint.at,
+  statement: auditCheckpoint.statement,
+};
 
 /** Writes events in the transaction of the change that they tell of: all happen or none. */
 export async function appendAudit(transaction: Transaction, ...events: readonly AuditEvent[]): Promise<void> {
@@ -52,10 +61,7 @@ export function createAuditStore(database: Database): AuditStore {
 
     sealNext: (limit) =>
       transact(database, async (transaction) => {
-        const [lock] = await transaction
-          .select({ mine: sql<boolean>`pg_try_advisory_xact_lock(${sealLock}::bigint)` })
-          .from(sql`(values (1)) as one`);
-        if (!lock?.mine) return 0;
+        if (!(await tryLock(transaction, sealLock))) return 0;
         // By statements of their own: what these see was committed by the sealer that held the lock before.
         const waiting = await transaction
           .select({ event: auditEvent })
@@ -122,7 +128,98 @@ export function createAuditStore(database: Database): AuditStore {
           next: last && rows.length === limit ? auditEventIdFromUuid(last.id) : undefined,
         };
       }),
+
+    keepCheckpoint: ({ position, time, statement }) =>
+      transact(database, async (transaction) => {
+        const [recent] = await transaction
+          .select({ position: auditCheckpoint.position })
+          .from(auditCheckpoint)
+          .where(gt(auditCheckpoint.at, new Date(time.getTime() - hourMs)))
+          .limit(1);
+        if (recent) return;
+        await transaction.insert(auditCheckpoint).values({ position, at: time, statement }).onConflictDoNothing();
+      }),
+
+    checkpointsBelow: (position, limit) =>
+      guarded(() =>
+        orm
+          .select(keptCheckpoint)
+          .from(auditCheckpoint)
+          .where(lt(auditCheckpoint.position, position))
+          .orderBy(desc(auditCheckpoint.position))
+          .limit(limit),
+      ),
+
+    firstCheckpoint: () =>
+      guarded(async () => {
+        const [first] = await orm
+          .select(keptCheckpoint)
+          .from(auditCheckpoint)
+          .orderBy(asc(auditCheckpoint.position))
+          .limit(1);
+        return first;
+      }),
+
+    lastCheckpointBefore: (time) =>
+      guarded(async () => {
+        const [last] = await orm
+          .select(keptCheckpoint)
+          .from(auditCheckpoint)
+          .where(lt(auditCheckpoint.at, time))
+          .orderBy(desc(auditCheckpoint.position))
+          .limit(1);
+        return last;
+      }),
+
+    restate: ({ position, statement: before }, statement) =>
+      transact(database, async (transaction) => {
+        await transaction
+          .update(auditCheckpoint)
+          .set({ statement })
+          .where(and(eq(auditCheckpoint.position, position), eq(auditCheckpoint.statement, before)));
+      }),
+
+    cut: (position, statement) =>
+      transact(database, async (transaction) => {
+        await transaction.update(auditCheckpoint).set({ statement }).where(eq(auditCheckpoint.position, position));
+        await transaction.delete(auditCheckpoint).where(lt(auditCheckpoint.position, position));
+        const there = transaction
+          .select({ id: auditSeal.eventId })
+          .from(auditSeal)
+          .where(eq(auditSeal.position, position));
+        await transaction.delete(auditEvent).where(inArray(auditEvent.id, there));
+      }),
+
+    deleteBefore: (position, limit) =>
+      transact(database, async (transaction) => {
+        if (!(await tryLock(transaction, cutLock))) return 0;
+        const old = await transaction
+          .select({ position: auditSeal.position, eventId: auditSeal.eventId })
+          .from(auditSeal)
+          .where(lt(auditSeal.position, position))
+          .orderBy(asc(auditSeal.position))
+          .limit(limit);
+        const last = old.at(-1);
+        if (!last) return 0;
+        // Together: an event without its seal would look as if it had been put in past the server.
+        await transaction.delete(auditEvent).where(
+          inArray(
+            auditEvent.id,
+            old.map(({ eventId }) => eventId),
+          ),
+        );
+        await transaction.delete(auditSeal).where(lte(auditSeal.position, last.position));
+        return old.length;
+      }),
   };
+}
+
+/** For the rest of the transaction, unless another process has it. */
+async function tryLock(transaction: Transaction, lock: number): Promise<boolean> {
+  const [row] = await transaction
+    .select({ mine: sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)` })
+    .from(sql`(values (1)) as one`);
+  return row?.mine ?? false;
 }
 
 async function endOf(reader: Pick<Transaction, "select">): Promise<{ position: number; hash: Uint8Array } | undefined> {
@@ -138,16 +235,11 @@ function matching({ tokenId, subject, subjects, actor, start, end }: AuditFilter
   return and(
     tokenId && eq(auditEvent.tokenId, toUuid(tokenId)),
     subject === undefined ? undefined : eq(auditEvent.subject, subject),
-    subjects && or(...subjects.map(subjectMatches), sql`false`),
+    subjects && or(...subjects.map((entry) => subjectMatches(auditEvent.subject, entry)), sql`false`),
     actor === undefined ? undefined : eq(auditEvent.actor, actor),
     start && gte(auditEvent.at, start),
     end && lt(auditEvent.at, end),
   );
-}
-
-/** An entry that ends in `:` stands for all subjects of a type, any other for itself. */
-function subjectMatches(entry: string): SQL {
-  return entry.endsWith(":") ? sql`starts_with(${auditEvent.subject}, ${entry})` : eq(auditEvent.subject, entry);
 }
 
 function readEvent(row: EventRow): AuditEvent {

@@ -1,9 +1,10 @@
-import { eq } from "drizzle-orm";
+import { eq, isNotNull, sql } from "drizzle-orm";
 import { noPolicy } from "../token/policy.js";
 import type { Database } from "./database.js";
 import { guarded, transact } from "./errors.js";
 import type { PolicyStore, StoredPolicyRecord } from "./policy-store.js";
 import { appendAudit } from "./postgres-audit-store.js";
+import { recordChange } from "./postgres-revocation-store.js";
 import { readPolicy, storedPolicy } from "./rows.js";
 import { policy } from "./schema.js";
 
@@ -13,6 +14,12 @@ export function createPolicyStore(database: Database): PolicyStore {
     async get(scope) {
       const [row] = await guarded(() => orm.select().from(policy).where(eq(policy.scope, scope)));
       return stored(scope, row);
+    },
+
+    async listWithUnusedLimit() {
+      const limited = isNotNull(sql`${policy.fields} -> 'revokeUnusedAfterMs'`);
+      const rows = await guarded(() => orm.select().from(policy).where(limited).orderBy(policy.scope));
+      return rows.map((row) => stored(row.scope, row));
     },
 
     change: (scope, now, decide) =>
@@ -28,8 +35,10 @@ export function createPolicyStore(database: Database): PolicyStore {
         const next = change?.policy;
         if (change) await appendAudit(transaction, change.event);
         if (!change && current.revision > 0) return current;
+        const touched = [{ kind: "policy" as const, key: scope }];
         if (!next) {
           await transaction.delete(policy).where(eq(policy.scope, scope));
+          if (change) await recordChange(transaction, touched);
           return { scope, policy: noPolicy, revision: 0 };
         }
         const revision = current.revision + 1;
@@ -37,6 +46,7 @@ export function createPolicyStore(database: Database): PolicyStore {
           .update(policy)
           .set({ fields: storedPolicy(next), revision, updatedAt: now })
           .where(eq(policy.scope, scope));
+        await recordChange(transaction, touched);
         return { scope, policy: next, revision };
       }),
   };

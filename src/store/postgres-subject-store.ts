@@ -3,6 +3,7 @@ import type { SubjectName } from "../identifier/identifier.js";
 import type { Database } from "./database.js";
 import { guarded, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
+import { recordChange } from "./postgres-revocation-store.js";
 import { revokeRows } from "./postgres-token-store.js";
 import { subjectFacts } from "./rows.js";
 import { subject, token } from "./schema.js";
@@ -41,6 +42,8 @@ export function createSubjectStore(database: Database): SubjectStore {
           const rows = await transaction.select().from(token).where(living).orderBy(token.id).for("update");
           await revokeRows(transaction, rows, revocation, revocation.eventOf);
         }
+        // It names the tokens too: whatever hangs on the subject is dropped.
+        await recordChange(transaction, [{ kind: "subject", key: name }]);
         return { name, state, generation, updateTime: now };
       }),
 

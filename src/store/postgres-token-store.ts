@@ -1,15 +1,19 @@
 import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
-import { alias, type PgColumn } from "drizzle-orm/pg-core";
 import type { AuditEvent } from "../audit/event.js";
+import { Failure } from "../failure/failure.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import { stricter } from "../token/policy.js";
 import type { TokenRecord, TokenWithSecrets } from "../token/token.js";
 import type { Database } from "./database.js";
 import { guarded, type Transaction, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
+import { readLastUses } from "./postgres-last-use-store.js";
+import { recordChange } from "./postgres-revocation-store.js";
 import {
   factColumns,
+  type ResolvedRow,
   readPolicy,
+  resolvedToken,
   secretColumns,
   secretRecord,
   subjectFacts,
@@ -76,6 +80,46 @@ export async function revokeRows(
   }
 }
 
+const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
+
+/** All that a decision needs, out of one snapshot, with the epoch that it is of; one row at least. */
+const resolveStatement = `
+  select now.epoch, now.standby, found.*
+  from (select coalesce((select epoch from revocation_epoch), 0)::float8 as epoch, pg_is_in_recovery() as standby) now
+  left join (
+    select
+      encode(s.digest, 'hex') as digest,
+      s.id::text as "secretId",
+      ${ms("s.created_at")} as "secretCreatedMs",
+      ${ms("s.retires_at")} as "retireMs",
+      t.id::text as id,
+      t.kind,
+      t.subject,
+      t.generation,
+      t.organization,
+      t.grant_rules::text as "grant",
+      t.allowed_cidrs as "allowedCidrs",
+      t.claims::text as claims,
+      ${ms("t.not_before")} as "notBeforeMs",
+      ${ms("t.expires_at")} as "expireMs",
+      t.approval,
+      t.suspended_at is not null as suspended,
+      t.revoked_at is not null as revoked,
+      owner.state as "ownerState",
+      owner.generation as "ownerGeneration",
+      organization.state as "organizationState",
+      organization.generation as "organizationGeneration",
+      deployment_policy.fields::text as "deploymentPolicy",
+      own_policy.fields::text as "ownPolicy"
+    from token_secret s
+    join token t on t.id = s.token_id
+    left join subject owner on owner.name = t.subject
+    left join subject organization on organization.name = t.organization
+    left join policy deployment_policy on deployment_policy.scope = case t.kind when 'pat' then 'user' else 'organization' end
+    left join policy own_policy on own_policy.scope = case t.kind when 'pat' then t.organization else t.subject end
+    where s.digest = any(($1::text)::bytea[])
+  ) found on true`;
+
 /** Tokens in PostgreSQL or PGlite. */
 export function createTokenStore(database: Database): TokenStore & PepperStore {
   const { orm } = database;
@@ -132,7 +176,9 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       }),
     );
     const contextOf = await contextsOf(reader, records);
-    return records.map((record) => ({ token: record, ...contextOf(record) }));
+    const shown = records.flatMap((record) => [record.id, ...record.secrets.map((secret) => secret.id)]);
+    const lastUses = await readLastUses(reader, shown);
+    return records.map((record) => ({ token: record, lastUses, ...contextOf(record) }));
   }
 
   async function remember(transaction: Transaction, tokenId: string, made: NewRequest | undefined): Promise<void> {
@@ -168,51 +214,25 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         await remember(transaction, id, made.request);
         await appendAudit(transaction, made.event);
         const { digest: _digest, ...secret } = made.secret;
-        return { token: { ...made.token, secrets: [secret] }, ...context };
+        return { token: { ...made.token, secrets: [secret] }, lastUses: new Map(), ...context };
       }),
 
     async resolve(digests) {
       // One parameter whatever the count, so that there is one prepared statement.
-      const wanted = `{${digests.map((digest) => `"\\\\x${Buffer.from(digest).toString("hex")}"`).join(",")}}`;
-      const organization = alias(subject, "organization");
-      const deploymentPolicy = alias(policy, "deployment_policy");
-      const ownPolicy = alias(policy, "own_policy");
-      const byKind = (user: PgColumn | string, org: PgColumn | string) =>
-        sql`case ${token.kind} when 'pat' then ${user} else ${org} end`;
-      const rows = await guarded(() =>
-        orm
-          .select({
-            token,
-            secret: shownSecret,
-            digest: tokenSecret.digest,
-            subject,
-            organization,
-            deploymentPolicy,
-            ownPolicy,
-          })
-          .from(tokenSecret)
-          .innerJoin(token, eq(token.id, tokenSecret.tokenId))
-          .leftJoin(subject, eq(subject.name, token.subject))
-          .leftJoin(organization, eq(organization.name, token.organization))
-          .leftJoin(deploymentPolicy, eq(deploymentPolicy.scope, byKind("user", "organization")))
-          .leftJoin(ownPolicy, eq(ownPolicy.scope, byKind(token.organization, token.subject)))
-          .where(sql`${tokenSecret.digest} = any((${wanted}::text)::bytea[])`),
-      );
-      const byDigest = new Map(rows.map((row) => [hex(row.digest), row]));
-      return digests.map((digest) => {
-        const row = byDigest.get(hex(digest));
-        if (!row) return undefined;
-        const deployment = readPolicy(row.deploymentPolicy);
-        return {
-          token: tokenRecord(row.token),
-          secret: secretRecord(row.secret),
-          subjects: {
-            subject: subjectFacts(row.subject),
-            organization: row.token.organization === null ? undefined : subjectFacts(row.organization),
-          },
-          policy: row.ownPolicy ? stricter(deployment, readPolicy(row.ownPolicy)) : deployment,
-        };
-      });
+      const wanted = `{${digests.map((digest) => `"\\\\x${hex(digest)}"`).join(",")}}`;
+      const rows = await guarded(() => database.query<ResolvedRow>(resolveStatement, [wanted]));
+      const [first] = rows;
+      if (!first || first.standby) {
+        throw new Failure("DATABASE_UNAVAILABLE", { cause: new Error("the database is a standby") });
+      }
+      const found = new Map(rows.map((row) => [row.digest, row]));
+      return {
+        tokens: digests.map((digest) => {
+          const row = found.get(hex(digest));
+          return row && resolvedToken(row);
+        }),
+        asOf: first.epoch,
+      };
     },
 
     async get(id) {
@@ -274,10 +294,11 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
           transaction,
           await transaction.select().from(token).where(eq(token.id, uuid)),
         );
+        await recordChange(transaction, [{ kind: "token", key: id }]);
         return changed;
       }),
 
-    revokeAll: (filter, { time, by, reason }, expected, now, eventOf) =>
+    revokeAll: (filter, { time, by, reason }, { expected, limit }, now, eventOf) =>
       transact({ orm: database.patient }, async (transaction) => {
         // Locked in one order, so that two of these cannot wait for each other.
         const locked = transaction
@@ -286,9 +307,13 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
           .where(and(matching(filter, now), isNull(token.revokedAt)))
           .orderBy(token.id)
           .for("update");
-        const rows = await locked;
+        const rows = await (limit === undefined ? locked : locked.limit(limit));
         if (expected !== undefined && rows.length !== expected) return { count: rows.length, done: false };
         await revokeRows(transaction, rows, { time, by, reason }, eventOf);
+        await recordChange(
+          transaction,
+          rows.map((row) => ({ kind: "token", key: tokenIdFromUuid(row.id) })),
+        );
         return { count: rows.length, done: true };
       }),
 

@@ -1,10 +1,11 @@
 import type { ActionName, SubjectName } from "../identifier/identifier.js";
 import { secretIdFromUuid, tokenIdFromUuid, toUuid } from "../token/ids.js";
-import { noPolicy, type Policy } from "../token/policy.js";
+import { blockedBy, noPolicy, type Policy, stricter } from "../token/policy.js";
+import { standingOf } from "../token/state.js";
 import { type SubjectFacts, unmentionedSubject } from "../token/subject-state.js";
 import type { Approval, Grant, SecretRecord, Suspension, TokenRecord } from "../token/token.js";
 import type { policy, StoredGrant, StoredPolicy, subject, token, tokenSecret } from "./schema.js";
-import type { NewSecret, TokenFacts } from "./token-store.js";
+import type { NewSecret, ResolvedToken, TokenFacts } from "./token-store.js";
 
 /*
  * Rows to records and back. What was parsed before it was written is taken back as the branded type that it was then.
@@ -168,4 +169,92 @@ function readGrant(stored: StoredGrant): Grant {
     kind: "rules",
     rules: "rules" in stored ? (stored.rules as Extract<Grant, { kind: "rules" }>["rules"]) : [],
   };
+}
+
+/** A row of the look-up by digest; JSON as text, so that equal texts are parsed once. */
+export interface ResolvedRow {
+  readonly epoch: number;
+  readonly standby: boolean;
+  readonly digest: string;
+  readonly secretId: string;
+  readonly secretCreatedMs: number;
+  readonly retireMs: number | null;
+  readonly id: string;
+  readonly kind: "pat" | "oat";
+  readonly subject: string;
+  readonly generation: number;
+  readonly organization: string | null;
+  readonly grant: string;
+  readonly allowedCidrs: readonly string[];
+  readonly claims: string;
+  readonly notBeforeMs: number | null;
+  readonly expireMs: number | null;
+  readonly approval: "pending" | "approved" | "denied" | null;
+  readonly suspended: boolean;
+  readonly revoked: boolean;
+  readonly ownerState: SubjectFacts["state"] | null;
+  readonly ownerGeneration: number | null;
+  readonly organizationState: SubjectFacts["state"] | null;
+  readonly organizationGeneration: number | null;
+  readonly deploymentPolicy: string | null;
+  readonly ownPolicy: string | null;
+}
+
+const noCidrs: readonly string[] = [];
+const noClaims: Readonly<Record<string, string>> = {};
+const everything: Grant = { kind: "full" };
+
+export function resolvedToken(row: ResolvedRow): ResolvedToken {
+  const facts = (state: SubjectFacts["state"] | null, generation: number | null) =>
+    subjectFacts(state === null || generation === null ? undefined : { state, generation });
+  const grant = readGrant(JSON.parse(row.grant));
+  const policy = effectivePolicy(row.deploymentPolicy, row.ownPolicy);
+  const expireMs = row.expireMs ?? undefined;
+  const judged = {
+    kind: row.kind,
+    organization: (row.organization ?? undefined) as SubjectName | undefined,
+    grant: grant.kind === "full" ? everything : grant,
+  };
+  const expireTime = expireMs === undefined ? undefined : new Date(expireMs);
+  return {
+    ...judged,
+    id: tokenIdFromUuid(row.id),
+    subject: row.subject as SubjectName,
+    standing: standingOf(
+      {
+        generation: row.generation,
+        approval: row.approval === null ? undefined : { state: row.approval },
+        suspension: row.suspended || undefined,
+        revocation: row.revoked || undefined,
+      },
+      {
+        subject: facts(row.ownerState, row.ownerGeneration),
+        organization: row.organization === null ? undefined : facts(row.organizationState, row.organizationGeneration),
+      },
+    ),
+    blocked: blockedBy(policy, { ...judged, expireTime }, { createTime: new Date(row.secretCreatedMs) }).length > 0,
+    allowedCidrs: row.allowedCidrs.length === 0 ? noCidrs : row.allowedCidrs,
+    claims: row.claims === "{}" ? noClaims : JSON.parse(row.claims),
+    secretId: secretIdFromUuid(row.secretId),
+    notBeforeMs: row.notBeforeMs ?? undefined,
+    expireMs,
+    retireMs: row.retireMs ?? undefined,
+    policy,
+  };
+}
+
+/** By the texts of both policies; policies are few, and every cached token under the same ones shares one object. */
+const effectivePolicies = new Map<string, Policy>();
+const mostPolicies = 10_000;
+
+function effectivePolicy(deployment: string | null, own: string | null): Policy {
+  const key = `${deployment ?? ""}\n${own ?? ""}`;
+  const known = effectivePolicies.get(key);
+  if (known) return known;
+  const read = (fields: string | null): Policy =>
+    readPolicy(fields === null ? undefined : { fields: JSON.parse(fields) });
+  const policy = own === null ? read(deployment) : stricter(read(deployment), read(own));
+  if (effectivePolicies.size >= mostPolicies) effectivePolicies.clear();
+  effectivePolicies.set(key, policy);
+  return policy;
 }

@@ -131,6 +131,7 @@ export interface StoredPolicy {
   readonly allowedActions?: readonly string[];
   readonly allowedCidrs?: readonly string[];
   readonly requireApproval?: boolean;
+  readonly revokeUnusedAfterMs?: number;
   readonly revokeOnReuse?: boolean;
   readonly forbidFull?: boolean;
   readonly blockAll?: boolean;

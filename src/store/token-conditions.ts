@@ -1,25 +1,36 @@
 import { and, eq, gt, isNotNull, isNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
 import { token } from "./schema.js";
 import type { StoredState, TokenFilter } from "./token-store.js";
+import { lastUse } from "./usage-schema.js";
 
 /** All that a filter asks for; undefined asks for nothing. */
 export function matching(filter: TokenFilter, now: Date): SQL | undefined {
   return and(
     filter.kind && eq(token.kind, filter.kind),
     filter.subject && eq(token.subject, filter.subject),
-    filter.subjects && or(...filter.subjects.map(subjectMatches), sql`false`),
+    filter.subjects && or(...filter.subjects.map((entry) => subjectMatches(token.subject, entry)), sql`false`),
     filter.organization && or(eq(token.organization, filter.organization), eq(token.subject, filter.organization)),
     filter.states && or(...filter.states.map((state) => inState(state, now)), sql`false`),
     filter.createdBy === undefined ? undefined : eq(token.createdBy, filter.createdBy),
     filter.createdBefore && lt(token.createdAt, filter.createdBefore),
     filter.expireBefore && lt(token.expiresAt, filter.expireBefore),
+    filter.unusedSince && isUnusedSince(filter.unusedSince),
   );
 }
 
 /** An entry that ends in `:` stands for all subjects of a type, any other for itself: `organization:acme` is not `organization:acme2`. */
-function subjectMatches(entry: string): SQL {
+export function subjectMatches(subject: PgColumn, entry: string): SQL {
   // starts_with, not LIKE: identifiers may hold `_`, which LIKE would take as any character.
-  return entry.endsWith(":") ? sql`starts_with(${token.subject}, ${entry})` : eq(token.subject, entry);
+  return entry.endsWith(":") ? sql`starts_with(${subject}, ${entry})` : eq(subject, entry);
+}
+
+/** One that was never used counts from when it first could be. */
+function isUnusedSince(time: Date): SQL {
+  const since = sql`${time.toISOString()}::timestamptz`;
+  const usableFrom = sql`greatest(${token.createdAt}, ${token.notBefore}, ${token.decidedAt})`; // leaves out nulls
+  const used = sql`exists (select from ${lastUse} where ${lastUse.id} = ${token.id} and ${lastUse.usedAt} >= ${since})`;
+  return sql`(${usableFrom} < ${since} and not ${used})`;
 }
 
 const notDenied = or(isNull(token.approval), ne(token.approval, "denied"));

@@ -1,8 +1,17 @@
 import type { AuditEvent } from "../audit/event.js";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { Policy } from "../token/policy.js";
-import type { TokenSubjects } from "../token/state.js";
-import type { SecretId, SecretRecord, TokenId, TokenKind, TokenRecord, TokenWithSecrets } from "../token/token.js";
+import type { Standing, TokenSubjects, UseTimes } from "../token/state.js";
+import type {
+  Grant,
+  SecretId,
+  SecretRecord,
+  TokenId,
+  TokenKind,
+  TokenRecord,
+  TokenWithSecrets,
+} from "../token/token.js";
+import type { LastUses } from "./last-use-store.js";
 
 /** A secret to be stored: its keyed digest, never the text. */
 export interface NewSecret extends SecretRecord {
@@ -10,17 +19,36 @@ export interface NewSecret extends SecretRecord {
   readonly digest: Uint8Array;
 }
 
-/** What a digest leads to. */
-export interface ResolvedToken {
-  readonly token: TokenRecord;
-  readonly secret: SecretRecord;
-  readonly subjects: TokenSubjects;
-  /** The stricter of the deployment's and the organization's. */
+/** What a digest leads to: the facts that a decision needs, and no more, since a cache holds many. Times are judged at use. */
+export interface ResolvedToken extends UseTimes {
+  readonly id: TokenId;
+  readonly kind: TokenKind;
+  readonly subject: SubjectName;
+  readonly organization: SubjectName | undefined;
+  readonly standing: Standing;
+  /** Whether the policy blocks the token whatever is asked of it. */
+  readonly blocked: boolean;
+  readonly grant: Grant;
+  readonly allowedCidrs: readonly string[];
+  readonly claims: Readonly<Record<string, string>>;
+  readonly secretId: SecretId;
+  /** The stricter of the deployment's and the organization's; one object for all tokens under the same. */
   readonly policy: Policy;
 }
 
+/** Records out of one snapshot. */
+export interface Resolved {
+  /** One for each digest, in order. */
+  readonly tokens: readonly (ResolvedToken | undefined)[];
+  /** The epoch of the snapshot. */
+  readonly asOf: number;
+}
+
 /** What a token hangs on, as it is now. */
-export interface TokenContext extends Pick<ResolvedToken, "subjects" | "policy"> {
+export interface TokenContext {
+  readonly subjects: TokenSubjects;
+  /** The stricter of the deployment's and the organization's. */
+  readonly policy: Policy;
   /** The policies of which `policy` is the stricter, one or two. */
   readonly policies: readonly { readonly scope: string; readonly policy: Policy }[];
 }
@@ -28,6 +56,8 @@ export interface TokenContext extends Pick<ResolvedToken, "subjects" | "policy">
 /** A token with all that the management plane shows and judges. */
 export interface TokenSnapshot extends TokenContext {
   readonly token: TokenWithSecrets;
+  /** Of the token and of the secrets that are shown. */
+  readonly lastUses: LastUses;
 }
 
 export type StoredState = "ACTIVE" | "PENDING_APPROVAL" | "SUSPENDED" | "EXPIRED" | "REVOKED" | "DENIED";
@@ -43,6 +73,8 @@ export interface TokenFilter {
   readonly createdBy?: string;
   readonly createdBefore?: Date;
   readonly expireBefore?: Date;
+  /** Not used at or after this time; one that was never used counts from when it first could be. */
+  readonly unusedSince?: Date;
 }
 
 export interface TokenPage {
@@ -129,8 +161,8 @@ export interface TokenStore {
     owner: Pick<TokenRecord, "kind" | "subject" | "organization">,
     draft: (context: TokenContext) => NewToken,
   ): Promise<TokenSnapshot>;
-  /** One entry for each digest, in order; one indexed read for all. Only reads. */
-  resolve(digests: readonly Uint8Array[]): Promise<readonly (ResolvedToken | undefined)[]>;
+  /** One indexed read for all. Only reads. Fails with DATABASE_UNAVAILABLE on a standby too: it may lag behind. */
+  resolve(digests: readonly Uint8Array[]): Promise<Resolved>;
   get(id: TokenId): Promise<TokenSnapshot | undefined>;
   /** Ordered by id, newest first, starting after `after`. `now` decides states. */
   list(filter: TokenFilter, page: { readonly size: number; readonly after?: TokenId }, now: Date): Promise<TokenPage>;
@@ -139,11 +171,16 @@ export interface TokenStore {
    * is no such token. Throws RequestKnown when the request key was used before.
    */
   change(id: TokenId, decide: (current: TokenSnapshot) => TokenChange | undefined): Promise<TokenSnapshot | undefined>;
-  /** Revokes all that match and are not revoked yet; `expected`, when set, must be their number, or nothing is done. */
+  /** Revokes those that match and are not revoked yet. */
   revokeAll(
     filter: TokenFilter,
     revocation: NonNullable<TokenRecord["revocation"]>,
-    expected: number | undefined,
+    bounds: {
+      /** Must be their number, or nothing is done. */
+      readonly expected?: number | undefined;
+      /** No more than this, the oldest ones. Default: all. */
+      readonly limit?: number;
+    },
     now: Date,
     eventOf: (token: TokenRecord) => AuditEvent,
   ): Promise<{ readonly count: number; readonly done: boolean }>;

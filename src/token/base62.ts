@@ -48,9 +48,13 @@ export function decodeBase62(text: string, start: number, end: number): number {
 // takes 2.6 times as long, and this runs on every Check.
 const stride = 5;
 
-/** The 32 bytes of 43 digits, or undefined for 2^256 and more. They must be digits. */
-export function decode256(digits: string): Uint8Array | undefined {
-  if (digits > greatest256) return undefined;
+/** Whether 43 digits are below 2^256. */
+export function fits256(digits: string): boolean {
+  return digits <= greatest256;
+}
+
+/** The 32 bytes of 43 digits that fit. */
+export function decode256(digits: string): Uint8Array {
   const limbs = new Uint16Array(16);
   for (let start = 0; start < width256; start += stride) {
     const end = Math.min(start + stride, width256);

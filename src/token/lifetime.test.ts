@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { type Lifetime, parseTimestamp, resolveExpiry } from "./lifetime.js";
 
 const now = new Date("2026-03-01T12:00:00.123Z");
@@ -51,6 +51,40 @@ describe("resolveExpiry", () => {
     const expiry = resolve(lifetime, later(notBeforeMs));
     expect(expiry.ok).toBe(ok);
     if (!expiry.ok) expect(expiry.field).toBe("not_before");
+  });
+});
+
+describe("the lifetime of a token", () => {
+  const zone = process.env["TZ"];
+  afterEach(() => {
+    if (zone === undefined) delete process.env["TZ"];
+    else process.env["TZ"] = zone;
+  });
+
+  // Clocks that turn by an hour and by half of one, north and south; Samoa left out the whole 30th of December 2011.
+  it.each([
+    ["America/New_York", 2026],
+    ["America/Sao_Paulo", 2018],
+    ["America/St_Johns", 2026],
+    ["Europe/Berlin", 2026],
+    ["Australia/Lord_Howe", 2026],
+    ["Pacific/Chatham", 2026],
+    ["Pacific/Apia", 2011],
+  ])("EX-7 is the same in every hour of the year, in %s of %i", (timeZone, year) => {
+    process.env["TZ"] = timeZone;
+    const offsets = Array.from({ length: 12 }, (_, month) => new Date(year, month).getTimezoneOffset());
+    expect(new Set(offsets).size, "the zone turns its clocks").toBeGreaterThan(1);
+    const lifetimes = new Set<number>();
+    const end = Date.UTC(year + 1, 0);
+    for (let ms = Date.UTC(year, 0); ms < end; ms += day / 24) {
+      const issued = new Date(ms);
+      const input = { now: issued, defaultLifetimeMs: 90 * day, notBefore: undefined };
+      for (const lifetime of [ttl(1800n), ttl(86_400n), { kind: "default" } as const]) {
+        const expiry = resolveExpiry({ ...input, lifetime });
+        lifetimes.add(expiry.ok && expiry.expireTime ? expiry.expireTime.getTime() - ms : Number.NaN);
+      }
+    }
+    expect([...lifetimes]).toEqual([1_800_000, day, 90 * day]);
   });
 });
 

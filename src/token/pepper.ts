@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject, randomBytes, timingSafeEqual } from "node:crypto";
-import { encodeSecret, hintOf, randomLength, type SecretText, tagLength } from "./secret.js";
+import { encodeSecret, hintOf, randomLength, type SecretText, secretBytes, tagLength } from "./secret.js";
 import type { TokenKind } from "./token.js";
 
 export interface Pepper {
@@ -64,8 +64,9 @@ export class PepperRing {
 
   /** The digest to look up, or undefined for a secret that none of the peppers made. */
   recognize(secret: SecretText): RecognizedSecret | undefined {
+    const { random, tag } = secretBytes(secret);
     for (const keys of this.#keys) {
-      if (timingSafeEqual(tagOf(keys, secret.prefix, secret.random), secret.tag)) {
+      if (timingSafeEqual(tagOf(keys, secret.prefix, random), tag)) {
         return { digest: digestOf(keys, secret.text), pepperVersion: keys.version };
       }
     }

@@ -44,7 +44,7 @@ describe("blockedBy", () => {
     ["an unbound user token where one must be bound", { requireOrganization: true }, {}, ["require_organization"]],
     ["a bound one", { requireOrganization: true }, { organization: "organization:acme" as SubjectName }, []],
     ["an organization's own", { requireOrganization: true }, { kind: "oat" }, []],
-  ])("of %s", (_what, policy, over, expected) => {
+  ])("%s", (_what, policy, over, expected) => {
     expect(blockedBy({ ...noPolicy, ...policy }, { ...token, ...over }, secret)).toEqual(expected);
   });
 });
@@ -82,6 +82,7 @@ const anyPolicy: fc.Arbitrary<Policy> = fc.record({
   }),
   allowedCidrs: fc.option(fc.subarray(cidrs, { minLength: 1 }), { nil: undefined }),
   requireApproval: fc.boolean(),
+  revokeUnusedAfterMs: fc.option(fc.integer({ min: 1, max: 2000 }), { nil: undefined }),
   revokeOnReuse: fc.boolean(),
   forbidFull: fc.boolean(),
   blockAll: fc.boolean(),

@@ -15,6 +15,8 @@ export interface Policy {
   readonly allowedCidrs: readonly string[] | undefined;
   /** For tokens made or widened from then on. */
   readonly requireApproval: boolean;
+  /** Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined: none. */
+  readonly revokeUnusedAfterMs: number | undefined;
   readonly revokeOnReuse: boolean;
   readonly forbidFull: boolean;
   readonly blockAll: boolean;
@@ -31,6 +33,7 @@ export const noPolicy: Policy = {
   allowedActions: undefined,
   allowedCidrs: undefined,
   requireApproval: false,
+  revokeUnusedAfterMs: undefined,
   revokeOnReuse: false,
   forbidFull: false,
   blockAll: false,
@@ -62,6 +65,7 @@ export function stricter(a: Policy, b: Policy): Policy {
     allowedActions,
     allowedCidrs,
     requireApproval: a.requireApproval || b.requireApproval,
+    revokeUnusedAfterMs: smaller(a.revokeUnusedAfterMs, b.revokeUnusedAfterMs),
     revokeOnReuse: a.revokeOnReuse || b.revokeOnReuse,
     forbidFull: a.forbidFull || b.forbidFull,
     // Limits that have nothing in common allow nothing; an empty list would read as no limit.

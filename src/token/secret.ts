@@ -1,5 +1,6 @@
+import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { decode256, decodeBase62, encode256, encodeBase62, isBase62, width256 } from "./base62.js";
+import { decode256, decodeBase62, encode256, encodeBase62, fits256, isBase62, width256 } from "./base62.js";
 import type { TokenKind } from "./token.js";
 
 /** `svc` is the shape of service keys; they are no tokens. */
@@ -11,6 +12,10 @@ export interface SecretText {
   readonly kind: TokenKind;
   /** `<brand>_<kind>_`, which the tag covers. */
   readonly prefix: string;
+}
+
+/** What a secret is made of. */
+export interface SecretBytes {
   /** 24 random bytes. */
   readonly random: Uint8Array;
   /** 8 bytes that only a holder of the pepper can make. */
@@ -38,16 +43,20 @@ export function parseSecret(text: string, brand: string): SecretText | undefined
   if (text.length !== checkedLength + checksumWidth) return undefined;
   const kind = kindOf(text, brand);
   if (!kind || !isBase62(text, prefixLength, text.length)) return undefined;
-  const bytes = decode256(text.slice(prefixLength, checkedLength));
-  if (!bytes) return undefined;
+  if (!fits256(text.slice(prefixLength, checkedLength))) return undefined;
   if (decodeBase62(text, checkedLength, text.length) !== crc32(text.slice(0, checkedLength))) return undefined;
-  return {
-    text,
-    kind,
-    prefix: text.slice(0, prefixLength),
-    random: bytes.subarray(0, randomLength),
-    tag: bytes.subarray(randomLength),
-  };
+  return { text, kind, prefix: text.slice(0, prefixLength) };
+}
+
+/** Decodes what was parsed before; apart from parsing, since a secret that is known needs no decoding. */
+export function secretBytes({ text, prefix }: SecretText): SecretBytes {
+  const bytes = decode256(text.slice(prefix.length, prefix.length + width256));
+  return { random: bytes.subarray(0, randomLength), tag: bytes.subarray(randomLength) };
+}
+
+/** One character for each of the 32 bytes: the key of a secret in memory, which does not give it away. */
+export function sha256Of(text: string): string {
+  return hash("sha256", text, "binary");
 }
 
 /** What lists show of a secret: prefix and the last four digits before the checksum. */

@@ -97,6 +97,21 @@ describe("usability", () => {
     expect(usability(fine, current, { subject: unmentionedSubject, organization: facts }, now)).toBe(expected);
   });
 
+  it.each([
+    ["EX-1 half an hour", 1800],
+    ["EX-9 a year", 31_536_000],
+    ["EX-9 a second", 1],
+  ])("%s of life ends when it is over, and not before", (_what, seconds) => {
+    const token = { ...fine, expireTime: at(seconds) };
+    for (const [time, usable, state] of [
+      [at(0), "ALLOWED", "ACTIVE"],
+      [at(seconds - 0.001), "ALLOWED", "ACTIVE"],
+      [at(seconds), "TOKEN_EXPIRED", "EXPIRED"],
+    ] as const) {
+      expect([usability(token, current, subjects, time), tokenState(token, time)]).toEqual([usable, state]);
+    }
+  });
+
   it("says that a token is expired before it says that its subject is disabled", () => {
     const disabled = { subject: { state: "DISABLED", generation: 1 } as const, organization: undefined };
     expect(usability({ ...fine, expireTime: now }, current, disabled, now)).toBe("TOKEN_EXPIRED");

@@ -32,23 +32,59 @@ export interface TokenSubjects {
   readonly organization: SubjectFacts | undefined;
 }
 
+/** What stored facts alone, without the time, say about a token; in this order, the first that applies. */
+export type Standing = "REVOKED" | "SUSPENDED" | "PENDING_APPROVAL" | "SUBJECT_DISABLED" | "GOOD";
+
+/** The facts of a token and its subjects in one word. A denied token, and one of a deleted subject or of an earlier life of it, is revoked. */
+export function standingOf(
+  token: {
+    readonly generation: number;
+    readonly approval: { readonly state: "pending" | "approved" | "denied" } | undefined;
+    readonly suspension: unknown;
+    readonly revocation: unknown;
+  },
+  { subject, organization }: TokenSubjects,
+): Standing {
+  const ended = token.revocation !== undefined || token.approval?.state === "denied";
+  const orphaned = subject.state === "DELETED" || token.generation !== subject.generation;
+  if (ended || orphaned || organization?.state === "DELETED") return "REVOKED";
+  if (token.suspension) return "SUSPENDED";
+  if (token.approval?.state === "pending") return "PENDING_APPROVAL";
+  return subject.state === "DISABLED" || organization?.state === "DISABLED" ? "SUBJECT_DISABLED" : "GOOD";
+}
+
+/** Times that bound the use of a token with one of its secrets, milliseconds since 1970. Undefined: no bound. */
+export interface UseTimes {
+  readonly notBeforeMs: number | undefined;
+  readonly expireMs: number | undefined;
+  /** When the secret was or will be superseded. */
+  readonly retireMs: number | undefined;
+}
+
+/** Standing and time together; the first that fails decides. Valid while `notBefore <= now < expire`. */
+export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }: UseTimes, nowMs: number): Usability {
+  if (standing === "REVOKED") return "TOKEN_REVOKED";
+  if (retireMs !== undefined && retireMs <= nowMs) return "TOKEN_SUPERSEDED";
+  if (standing === "SUSPENDED") return "TOKEN_SUSPENDED";
+  if (standing === "PENDING_APPROVAL") return "TOKEN_PENDING_APPROVAL";
+  if (notBeforeMs !== undefined && nowMs < notBeforeMs) return "TOKEN_NOT_YET_VALID";
+  if (expireMs !== undefined && expireMs <= nowMs) return "TOKEN_EXPIRED";
+  return standing === "SUBJECT_DISABLED" ? "SUBJECT_DISABLED" : "ALLOWED";
+}
+
 /**
- * Whether a token may be used at `now` with this secret, before network, grant and policy; the first that fails decides. Valid while
- * `notBefore <= now < expireTime`. No secret: what holds for all of its live ones.
+ * Whether a token may be used at `now` with this secret, before network, grant and policy. No secret: what holds for all of its live ones.
  */
 export function usability(
   token: StateFacts & Pick<TokenRecord, "notBefore" | "generation">,
   secret: Pick<SecretRecord, "retireTime"> | undefined,
-  { subject, organization }: TokenSubjects,
+  subjects: TokenSubjects,
   now: Date,
 ): Usability {
-  const ended = token.revocation !== undefined || token.approval?.state === "denied";
-  const orphaned = subject.state === "DELETED" || token.generation !== subject.generation;
-  if (ended || orphaned || organization?.state === "DELETED") return "TOKEN_REVOKED";
-  if (secret?.retireTime && secret.retireTime <= now) return "TOKEN_SUPERSEDED";
-  if (token.suspension) return "TOKEN_SUSPENDED";
-  if (token.approval?.state === "pending") return "TOKEN_PENDING_APPROVAL";
-  if (token.notBefore && now < token.notBefore) return "TOKEN_NOT_YET_VALID";
-  if (token.expireTime && token.expireTime <= now) return "TOKEN_EXPIRED";
-  return subject.state === "DISABLED" || organization?.state === "DISABLED" ? "SUBJECT_DISABLED" : "ALLOWED";
+  const times: UseTimes = {
+    notBeforeMs: token.notBefore?.getTime(),
+    expireMs: token.expireTime?.getTime(),
+    retireMs: secret?.retireTime?.getTime(),
+  };
+  return usableAt(standingOf(token, subjects), times, now.getTime());
 }

@@ -20,7 +20,13 @@ export interface Rule {
   readonly resources: readonly (ResourceName | `${string}:*` | "*")[];
 }
 
-export type RevocationReason = "REQUESTED" | "LEAKED" | "SUBJECT_DELETED" | "REUSE_DETECTED" | "ADMINISTRATIVE";
+export type RevocationReason =
+  | "REQUESTED"
+  | "LEAKED"
+  | "SUBJECT_DELETED"
+  | "REUSE_DETECTED"
+  | "UNUSED"
+  | "ADMINISTRATIVE";
 
 /** Who did something to a token, when, and what they said. */
 export interface Verdict {

@@ -67,8 +67,8 @@ process.once("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
-/** Starts a server in a temporary folder, on a free port of 127.0.0.1. */
-export async function startPostgres(): Promise<TestPostgres> {
+/** Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings. */
+export async function startPostgres(over: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
   const bin = findServer();
   if (!bin) throw new Error(noPostgres);
   const user = unprivileged();
@@ -87,6 +87,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     unix_socket_directories: "",
     fsync: "off",
     max_connections: 200,
+    ...over,
   };
   let child: ChildProcess | undefined;
 
@@ -218,7 +219,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return { url: url.href, stop: () => administer(`drop database ${name} with (force)`) };
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

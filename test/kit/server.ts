@@ -83,6 +83,8 @@ export interface ServerSettings {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Callers beside the kit's own, as in the configuration. */
   readonly callers?: readonly object[];
+  /** Environment of the serving process, beside the PATH. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Server extends Started {
@@ -153,6 +155,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   const embedded = settings.databaseUrl === undefined;
   const started = startPatwarden(embedded ? [configFile] : ["serve", "--config", configFile], {
     ...(embedded && { script: pgliteServer }),
+    ...(settings.env && { env: settings.env }),
     onLine(line) {
       const entry = line.startsWith("{") ? JSON.parse(line) : {};
       if (entry.msg === "listening") report(entry);

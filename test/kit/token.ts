@@ -2,7 +2,8 @@ import { type AuditEvent, newAuditEvent } from "../../src/audit/event.js";
 import type { SubjectName } from "../../src/identifier/identifier.js";
 import type { ResolvedToken } from "../../src/store/token-store.js";
 import { newSecretId, newTokenId } from "../../src/token/ids.js";
-import { noPolicy } from "../../src/token/policy.js";
+import { blockedBy, noPolicy, type Policy } from "../../src/token/policy.js";
+import { standingOf, type TokenSubjects } from "../../src/token/state.js";
 import { unmentionedSubject } from "../../src/token/subject-state.js";
 import type { SecretRecord, TokenRecord } from "../../src/token/token.js";
 
@@ -58,13 +59,25 @@ export const testEvent = (token: Pick<TokenRecord, "id" | "subject">): AuditEven
     tokenId: token.id,
   });
 
-/** What a Check finds. */
-export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<ResolvedToken> = {}): ResolvedToken {
+export interface TestContext {
+  readonly secret: SecretRecord;
+  readonly subjects: TokenSubjects;
+  readonly policy: Policy;
+}
+
+/** What a Check finds of a token with these facts. */
+export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<TestContext> = {}): ResolvedToken {
+  const token = tokenRecord(over);
+  const { secret = secretRecord(), policy = noPolicy } = context;
+  const { subjects = { subject: unmentionedSubject, organization: undefined } } = context;
+  const { id, kind, subject, organization, grant, allowedCidrs, claims } = token;
   return {
-    token: tokenRecord(over),
-    secret: secretRecord(),
-    subjects: { subject: unmentionedSubject, organization: undefined },
-    policy: noPolicy,
-    ...context,
+    ...{ id, kind, subject, organization, grant, allowedCidrs, claims, policy },
+    standing: standingOf(token, subjects),
+    blocked: blockedBy(policy, token, secret).length > 0,
+    notBeforeMs: token.notBefore?.getTime(),
+    expireMs: token.expireTime?.getTime(),
+    retireMs: secret.retireTime?.getTime(),
+    secretId: secret.id,
   };
 }

@@ -8,8 +8,8 @@ import {
   auditEventUuid,
   newAuditEvent,
 } from "../../src/audit/event.js";
-import { auditEvent, auditPending, auditSeal } from "../../src/store/audit-schema.js";
-import type { AuditFilter, AuditStore } from "../../src/store/audit-store.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../../src/store/audit-schema.js";
+import type { AuditFilter, AuditStore, KeptCheckpoint } from "../../src/store/audit-store.js";
 import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
 import { transact } from "../../src/store/errors.js";
 import { appendAudit, createAuditStore } from "../../src/store/postgres-audit-store.js";
@@ -77,7 +77,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
     });
     afterAll(() => opened.close());
     beforeEach(async () => {
-      for (const table of [auditEvent, auditSeal, auditPending]) await database.orm.delete(table);
+      for (const table of [auditEvent, auditSeal, auditPending, auditCheckpoint]) await database.orm.delete(table);
     });
 
     const append = async (...events: readonly AuditEvent[]): Promise<void> => {
@@ -235,6 +235,76 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       await database.orm.delete(auditEvent).where(eq(auditEvent.id, auditEventUuid(gone.id)));
       expect((await readAll()).map((entry) => entry.event?.actor)).toEqual([undefined, "user:mallory"]);
       expect(await verifyChain(await readAll())).toMatchObject({ ok: false, position: 1, why: "its event is gone" });
+    });
+
+    const kept = (position: number, seconds: number): KeptCheckpoint => ({
+      position,
+      time: later(seconds),
+      statement: `of ${position}`,
+    });
+    const everything = 1_000;
+
+    it("keeps one checkpoint an hour, and finds the first, the last before a time, and all", async () => {
+      expect(await store.firstCheckpoint()).toBeUndefined();
+      expect(await store.lastCheckpointBefore(later(1e6))).toBeUndefined();
+      for (const checkpoint of [kept(3, 0), kept(5, 3_599), kept(5, 3_600), kept(8, 7_200)])
+        await store.keepCheckpoint(checkpoint);
+      // The chain has not grown for an hour: there is one at this position.
+      await store.keepCheckpoint({ ...kept(8, 10_800), statement: "another" });
+      expect(await store.checkpointsBelow(everything, 10)).toEqual([kept(8, 7_200), kept(5, 3_600), kept(3, 0)]);
+      expect(await store.checkpointsBelow(8, 1)).toEqual([kept(5, 3_600)]);
+      expect(await store.firstCheckpoint()).toEqual(kept(3, 0));
+      expect(await store.lastCheckpointBefore(later(7_200))).toEqual(kept(5, 3_600));
+      expect(await store.lastCheckpointBefore(later(7_201))).toEqual(kept(8, 7_200));
+      expect(await store.lastCheckpointBefore(later(0))).toBeUndefined();
+    });
+
+    it("puts another statement in the place of one, unless that has changed meanwhile", async () => {
+      await store.keepCheckpoint(kept(3, 0));
+      await store.restate(kept(3, 0), "signed anew");
+      await store.restate(kept(3, 0), "too late");
+      expect(await store.firstCheckpoint()).toEqual({ ...kept(3, 0), statement: "signed anew" });
+    });
+
+    it("cuts at a checkpoint: that is the first one then, and the events up to it go, in batches, with their seals", async () => {
+      const events = Array.from({ length: 9 }, () => event());
+      await append(...events);
+      await store.sealNext(9);
+      const whole = await readAll();
+      for (const checkpoint of [kept(2, 0), kept(6, 3_600), kept(9, 7_200)]) await store.keepCheckpoint(checkpoint);
+      await store.cut(6, "cut");
+      expect(await store.checkpointsBelow(everything, 10)).toEqual([
+        kept(9, 7_200),
+        { ...kept(6, 3_600), statement: "cut" },
+      ]);
+      expect(await sealedIds()).toEqual(events.map(({ id }, index) => (index === 5 ? undefined : id)));
+      expect([await store.deleteBefore(6, 3), await store.deleteBefore(6, 3), await store.deleteBefore(6, 3)]).toEqual([
+        3, 2, 0,
+      ]);
+      expect(await readAll()).toEqual(
+        whole.slice(5).map((entry, index) => (index === 0 ? { ...entry, event: undefined } : entry)),
+      );
+      expect(await store.findUnsealed(undefined, 10)).toEqual({ strangers: [], next: undefined });
+      const { entries } = await store.list({}, { size: 10 });
+      expect(entries.map((entry) => entry.event.id)).toEqual(
+        events
+          .slice(6)
+          .map(({ id }) => id)
+          .toReversed(),
+      );
+    });
+
+    it("goes on sealing where it was, though everything was cut away", async () => {
+      await append(event(), event());
+      await store.sealNext(2);
+      await store.keepCheckpoint(kept(2, 0));
+      await store.cut(2, "cut");
+      await store.deleteBefore(2, 10);
+      const last = await store.lastSeal();
+      expect(last?.position).toBe(2);
+      await append(event());
+      await store.sealNext(1);
+      expect((await readAll()).at(-1)).toMatchObject({ position: 3, previousHash: last?.hash });
     });
 
     it("finds events that were put in past it, and only those", async () => {

@@ -134,8 +134,9 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
       await insert(...first);
       await insert(...second);
       const found = await store.resolve([second[1].digest, randomBytes(32), first[1].digest, second[1].digest]);
-      expect(found.map((entry) => entry?.token.id)).toEqual([second[0].id, undefined, first[0].id, second[0].id]);
-      expect(found[0]?.secret.id).toBe(second[1].id);
+      expect(found.tokens.map((entry) => entry?.id)).toEqual([second[0].id, undefined, first[0].id, second[0].id]);
+      expect(found.tokens[0]?.secretId).toBe(second[1].id);
+      expect(await store.resolve([randomBytes(32)])).toEqual({ tokens: [undefined], asOf: found.asOf });
       expect(JSON.stringify(found)).not.toContain("digest");
     });
 

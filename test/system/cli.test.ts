@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
@@ -81,6 +82,24 @@ describe("the command line over the API", () => {
       new RegExp(`^ID +SUBJECT +NAME +STATE +ENDS\n.*${id} +user:alice +ci +revoked +`, "s"),
     );
     expect(JSON.parse((await patwarden("token", "list", "--json")).stdout).tokens.length).toBe(await job.countTokens());
+  });
+
+  it("EX-12 shows when a token ends, and that it has", async () => {
+    const { token } = await job.createToken({
+      subject: "user:ending",
+      name: "n",
+      lifetime: { case: "ttl", value: { seconds: 1n } },
+    });
+    const end = token.expireTime ? timestampDate(token.expireTime).toISOString() : "";
+    const shown = async () => (await patwarden("token", "show", token.id)).stdout;
+    await expect.poll(shown, { timeout: 20_000 }).toMatch(/^state: +expired$/m);
+    expect(await shown()).toMatch(new RegExp(`^ends: +${end}$`, "m"));
+    const listed = await patwarden("token", "list", "--subject", "user:ending", "--state", "expired");
+    expect(listed.stdout).toMatch(new RegExp(`^${token.id} +user:ending +n +expired +${end}$`, "m"));
+    expect(JSON.parse((await patwarden("token", "show", token.id, "--json")).stdout)).toMatchObject({
+      state: "STATE_EXPIRED",
+      expireTime: end,
+    });
   });
 
   it("shows, disables, enables and deletes subjects", async () => {

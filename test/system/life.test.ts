@@ -6,6 +6,7 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Subject_State, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevocationReason, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { encodeSecret } from "../../src/token/secret.js";
 import { type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
@@ -89,6 +90,28 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     (await ask(check, { token, resource, action })).reason;
   /** Names of the subjects of one test, so that tests do not meet. */
   const fresh = (kind: "user" | "organization" = "user") => `${kind}:${randomUUID()}`;
+  /** A user of an organization, of one test; both may view document:roadmap. */
+  const member = async () => {
+    const subject = fresh();
+    const organization = fresh("organization");
+    await job.openfga.admin.writeTuples(job.openfga.storeId, [
+      { user: subject, relation: "member", object: organization },
+      ...[subject, organization].map((user) => ({ user, relation: "viewer", object: "document:roadmap" })),
+    ]);
+    return { subject, organization };
+  };
+  const setPolicy = (scope: string, policy: object, paths: string[], more: object = {}) =>
+    ask(policies.updatePolicy, { policy: { scope, ...policy }, updateMask: { paths }, ...more });
+  const changeToken = (id: string, over: object, path: string) =>
+    ask(tokens.updateToken, { token: { id, ...over }, updateMask: { paths: [path] } });
+  /** A token that waits for approval: of the organization, or of its user and bound to it. */
+  const pendingFor = async ({ subject, organization }: { subject: string; organization: string }) => {
+    await setPolicy(organization, { requireApproval: true }, ["require_approval"]);
+    const issued = await make({ subject, ...(subject !== organization && { organization }) });
+    await ask(policies.deletePolicy, { scope: organization });
+    return issued;
+  };
+  const fromNow = (seconds: bigint) => ({ seconds: BigInt(Math.floor(Date.now() / 1000)) + seconds });
 
   describe("rotation", () => {
     it("RO-2 without grace denies the old secret at once; the token stays the same", async () => {
@@ -259,6 +282,195 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     });
   });
 
+  describe("the next Check", () => {
+    const elsewhere = { grant: { rules: [{ actions: ["editor"], resources: ["document:other"] }] } };
+    const everything = { grant: { full: true } };
+    const viewing = (user: string) => ({ user, relation: "viewer", object: "document:roadmap" });
+    type Apply = (id: string, subject: string) => Promise<unknown>;
+
+    const taking: readonly (readonly [what: string, apply: Apply, reason: Reason])[] = [
+      ["suspended", (id) => ask(tokens.suspendToken, { id }), Reason.TOKEN_SUSPENDED],
+      ["revoked", (id) => ask(tokens.revokeToken, { id }), Reason.TOKEN_REVOKED],
+      ["rotated", (id) => ask(tokens.rotateToken, { id }), Reason.TOKEN_SUPERSEDED],
+      [
+        "revoked with others",
+        (_id, value) => ask(tokens.revokeTokens, { target: { case: "subject", value } }),
+        Reason.TOKEN_REVOKED,
+      ],
+      ["ended", (id) => changeToken(id, { expireTime: fromNow(-1n) }, "expire_time"), Reason.TOKEN_EXPIRED],
+      ["put off", (id) => changeToken(id, { notBefore: fromNow(60n) }, "not_before"), Reason.TOKEN_NOT_YET_VALID],
+      ["narrowed", (id) => changeToken(id, elsewhere, "grant"), Reason.NOT_GRANTED],
+      [
+        "kept to a network",
+        (id) => changeToken(id, { allowedCidrs: ["192.0.2.0/24"] }, "allowed_cidrs"),
+        Reason.NETWORK_NOT_ALLOWED,
+      ],
+      ["out of policy", (_id, scope) => setPolicy(scope, { blockAll: true }, ["block_all"]), Reason.POLICY],
+      ["of a disabled subject", (_id, subject) => ask(subjects.disableSubject, { subject }), Reason.SUBJECT_DISABLED],
+      ["of a deleted subject", (_id, subject) => ask(subjects.deleteSubject, { subject }), Reason.TOKEN_REVOKED],
+      [
+        "without its relationship",
+        (_id, subject) => job.openfga.admin.deleteTuples(job.openfga.storeId, [viewing(subject)]),
+        Reason.NOT_PERMITTED,
+      ],
+    ];
+
+    it("RV-6 denies a token that was allowed and is now suspended, revoked, rotated, or less in any other way", async () => {
+      const seen = taking.map(async ([what, apply]) => {
+        const { organization: subject } = await member();
+        const { token, secret } = await make({ subject });
+        const before = [await reasonOf(secret), await reasonOf(secret)];
+        await apply(token.id, subject);
+        return [what, ...before, await reasonOf(secret)];
+      });
+      expect(await Promise.all(seen)).toEqual(
+        taking.map(([what, , reason]) => [what, Reason.ALLOWED, Reason.ALLOWED, reason]),
+      );
+    });
+
+    const approve: Apply = async (id) => {
+      const etag = (await ask(tokens.getToken, { id })).token?.etag ?? "";
+      return ask(tokens.approveToken, { id, etag }, { key: keys.approver });
+    };
+    const widenWhereApprovalIsNeeded: Apply = async (id, scope) => {
+      await changeToken(id, elsewhere, "grant");
+      await setPolicy(scope, { requireApproval: true }, ["require_approval"]);
+      await changeToken(id, everything, "grant");
+    };
+    const giving: readonly (readonly [what: string, take: Apply, reason: Reason, give: Apply])[] = [
+      [
+        "resumed",
+        (id) => ask(tokens.suspendToken, { id }),
+        Reason.TOKEN_SUSPENDED,
+        (id) => ask(tokens.resumeToken, { id }),
+      ],
+      [
+        "prolonged",
+        (id) => changeToken(id, { expireTime: fromNow(-1n) }, "expire_time"),
+        Reason.TOKEN_EXPIRED,
+        (id) => changeToken(id, { expireTime: fromNow(60n) }, "expire_time"),
+      ],
+      [
+        "begun",
+        (id) => changeToken(id, { notBefore: fromNow(60n) }, "not_before"),
+        Reason.TOKEN_NOT_YET_VALID,
+        (id) => changeToken(id, {}, "not_before"),
+      ],
+      [
+        "widened",
+        (id) => changeToken(id, elsewhere, "grant"),
+        Reason.NOT_GRANTED,
+        (id) => changeToken(id, everything, "grant"),
+      ],
+      [
+        "let into every network",
+        (id) => changeToken(id, { allowedCidrs: ["192.0.2.0/24"] }, "allowed_cidrs"),
+        Reason.NETWORK_NOT_ALLOWED,
+        (id) => changeToken(id, {}, "allowed_cidrs"),
+      ],
+      [
+        "within policy",
+        (_id, scope) => setPolicy(scope, { blockAll: true }, ["block_all"]),
+        Reason.POLICY,
+        (_id, scope) => ask(policies.deletePolicy, { scope }),
+      ],
+      ["approved", widenWhereApprovalIsNeeded, Reason.TOKEN_PENDING_APPROVAL, approve],
+      [
+        "of an enabled subject",
+        (_id, subject) => ask(subjects.disableSubject, { subject }),
+        Reason.SUBJECT_DISABLED,
+        (_id, subject) => ask(subjects.enableSubject, { subject }),
+      ],
+      [
+        "of a subject with a relationship",
+        (_id, subject) => job.openfga.admin.deleteTuples(job.openfga.storeId, [viewing(subject)]),
+        Reason.NOT_PERMITTED,
+        (_id, subject) => job.openfga.admin.writeTuples(job.openfga.storeId, [viewing(subject)]),
+      ],
+    ];
+
+    it("RV-15 allows a token that was denied and is now resumed, widened, approved, or more in any other way", async () => {
+      const seen = giving.map(async ([what, take, , give]) => {
+        const { organization: subject } = await member();
+        const { token, secret } = await make({ subject });
+        await take(token.id, subject);
+        const before = [await reasonOf(secret), await reasonOf(secret)];
+        await give(token.id, subject);
+        return [what, ...before, await reasonOf(secret)];
+      });
+      expect(await Promise.all(seen)).toEqual(giving.map(([what, , reason]) => [what, reason, reason, Reason.ALLOWED]));
+    });
+
+    it("RV-13 knows a replacement at once, another token as well as another secret", async () => {
+      const { organization: subject } = await member();
+      const old = await make({ subject });
+      const decision = async (secret: string) => {
+        const { reason, tokenId } = await ask(check, { token: secret, resource: "document:roadmap", action: "viewer" });
+        return [reason, tokenId];
+      };
+      expect(await decision(old.secret)).toEqual([Reason.ALLOWED, old.token.id]);
+      const replacement = await make({ subject, grant: viewDocuments });
+      expect(await decision(replacement.secret)).toEqual([Reason.ALLOWED, replacement.token.id]);
+      expect(await reasonOf(replacement.secret, "document:roadmap", "editor")).toBe(Reason.NOT_GRANTED);
+      const rotated = await ask(tokens.rotateToken, { id: old.token.id });
+      expect(await decision(rotated.secret)).toEqual([Reason.ALLOWED, old.token.id]);
+      await ask(tokens.revokeToken, { id: old.token.id });
+      expect(await decision(rotated.secret)).toEqual([Reason.TOKEN_REVOKED, old.token.id]);
+      expect(await decision(replacement.secret)).toEqual([Reason.ALLOWED, replacement.token.id]);
+    });
+  });
+
+  describe("a denial", () => {
+    const answer = (token: string, resource: string, action = "viewer") =>
+      ask(check, { token, resource, action, context: { clientIp: "198.51.100.1" } });
+
+    it("TX-8 says which gate a good token failed at, to the backend and to the token itself", async () => {
+      const { subject, organization } = await member();
+      const membership = { user: subject, relation: "member", object: organization };
+      const { secret } = await make({ subject, organization, grant: viewDocuments });
+      const gates = async () => {
+        const { reason, tokenValid } = await answer(secret, "document:roadmap");
+        const own = await ask(introspect, {}, { key: secret });
+        return [reason, tokenValid, own.reason, own.token?.usable, own.token?.blockedBy];
+      };
+      expect(await gates()).toEqual([Reason.ALLOWED, true, Reason.ALLOWED, Reason.ALLOWED, []]);
+      expect(await answer(secret, "document:roadmap", "editor")).toMatchObject({ reason: Reason.NOT_GRANTED });
+      expect(await answer(secret, "organization:acme", "member")).toMatchObject({ reason: Reason.NOT_GRANTED });
+      expect(await answer(secret, "document:payroll")).toMatchObject({
+        reason: Reason.NOT_PERMITTED,
+        tokenValid: true,
+      });
+      await setPolicy(organization, { blockAll: true }, ["block_all"]);
+      expect(await gates()).toEqual([Reason.POLICY, true, Reason.ALLOWED, Reason.POLICY, ["block_all"]]);
+      await ask(policies.deletePolicy, { scope: organization });
+      await job.openfga.admin.deleteTuples(job.openfga.storeId, [membership]);
+      expect(await gates()).toEqual([Reason.NOT_A_MEMBER, true, Reason.ALLOWED, Reason.ALLOWED, []]);
+
+      const pending = await pendingFor({ subject: organization, organization });
+      expect(await answer(pending.secret, "document:roadmap")).toMatchObject({
+        reason: Reason.TOKEN_PENDING_APPROVAL,
+        tokenValid: false,
+      });
+      expect(await ask(introspect, {}, { key: pending.secret })).toMatchObject({
+        reason: Reason.TOKEN_PENDING_APPROVAL,
+      });
+    });
+
+    it("TX-8 tells a stranger nothing about the resource", async () => {
+      const { secret } = await make({ subject: fresh() });
+      const unknown = encodeSecret("pw", "pat", new Uint8Array(32).fill(7));
+      for (const token of [secret, unknown, "nonsense"]) {
+        expect(await answer(token, "document:payroll")).toEqual(await answer(token, `document:${randomUUID()}`));
+      }
+      for (const key of [null, "pw_svc_unknown", secret]) {
+        const question = (resource: string) => ({ token: secret, resource, action: "viewer" });
+        expect(await port().call(check, question("document:payroll"), { key })).toEqual(
+          await port().call(check, question(`document:${randomUUID()}`), { key }),
+        );
+      }
+    });
+  });
+
   describe("suspension", () => {
     it("stops a token and lets it go on; repeating either changes nothing; revoked is for good", async () => {
       const { token, secret } = await make();
@@ -283,7 +495,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   });
 
   describe("bulk revocation", () => {
-    it("LI-4 ends all of a subject, or those made before a time, after telling the number", async () => {
+    it("ends all of a subject, or those made before a time, after telling the number", async () => {
       const subject = fresh();
       const first = await make({ subject });
       const cut = first.token.createTime;
@@ -313,31 +525,60 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   });
 
   describe("subjects", () => {
-    it("OW-3 disabling refuses the tokens and keeps them; OW-1 deleting ends them for good, also through another life", async () => {
-      const subject = fresh();
-      const { token, secret } = await make({ subject });
-      expect((await ask(subjects.getSubject, { subject })).subject).toMatchObject({
-        state: Subject_State.ACTIVE,
-        liveTokens: 1,
-        generation: 1,
-      });
-      for (let round = 0; round < 2; round++) await ask(subjects.disableSubject, { subject });
-      expect(await reasonOf(secret)).toBe(Reason.SUBJECT_DISABLED);
-      expect((await ask(tokens.getToken, { id: token.id })).token).toMatchObject({
-        state: Token_State.ACTIVE,
-        usable: Reason.SUBJECT_DISABLED,
-      });
-      for (let round = 0; round < 2; round++) await ask(subjects.enableSubject, { subject });
-      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+    it("OW-3 disabling refuses all tokens and keeps them; enabling lets them work again", async () => {
+      const { subject, organization } = await member();
+      const made = [await make({ subject }), await make({ subject, organization })];
+      const reasons = () => Promise.all(made.map(({ secret }) => reasonOf(secret)));
+      expect(await reasons()).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      for (let round = 0; round < 2; round++) {
+        expect((await ask(subjects.disableSubject, { subject })).subject).toMatchObject({
+          state: Subject_State.DISABLED,
+          liveTokens: 2,
+          generation: 1,
+        });
+        expect(await reasons()).toEqual([Reason.SUBJECT_DISABLED, Reason.SUBJECT_DISABLED]);
+      }
+      for (const { token, secret } of made) {
+        expect((await ask(tokens.getToken, { id: token.id })).token).toEqual({
+          ...token,
+          usable: Reason.SUBJECT_DISABLED,
+        });
+        expect(await ask(introspect, { token: secret })).toMatchObject({
+          active: false,
+          reason: Reason.SUBJECT_DISABLED,
+        });
+      }
+      for (let round = 0; round < 2; round++) {
+        await ask(subjects.enableSubject, { subject });
+        expect(await reasons()).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      }
+    });
 
+    it("OW-1 deleting a user ends whatever the user holds, of all kinds, at once and for good", async () => {
+      const { subject, organization } = await member();
+      const rotated = await make({ subject });
+      const grace = { seconds: day };
+      const suspended = await make({ subject });
+      const secrets = [
+        rotated.secret,
+        (await ask(tokens.rotateToken, { id: rotated.token.id, grace })).secret,
+        (await make({ subject, organization })).secret,
+        (await make({ subject, lifetime: { case: "neverExpires", value: true } })).secret,
+      ];
+      const reasons = () => Promise.all([...secrets, suspended.secret].map((secret) => reasonOf(secret)));
+      expect(await reasons()).toEqual(Array(5).fill(Reason.ALLOWED));
+      await ask(tokens.suspendToken, { id: suspended.token.id });
       for (let round = 0; round < 2; round++) {
         expect((await ask(subjects.deleteSubject, { subject })).subject).toMatchObject({
           state: Subject_State.DELETED,
           liveTokens: 0,
         });
+        expect(await reasons()).toEqual(Array(5).fill(Reason.TOKEN_REVOKED));
       }
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
-      expect((await ask(tokens.getToken, { id: token.id })).token?.revocationReason).toBe(
+      for (const key of secrets) {
+        expect(await refusal(introspect, {}, { key })).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
+      }
+      expect((await ask(tokens.getToken, { id: suspended.token.id })).token?.revocationReason).toBe(
         RevocationReason.SUBJECT_DELETED,
       );
       expect(await refusal(tokens.createToken, { subject, name: "n" })).toEqual({
@@ -346,20 +587,52 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         metadata: { state: "DELETED" },
       });
       expect(await refusal(subjects.disableSubject, { subject })).toMatchObject({ reason: "SUBJECT_STATE" });
-      expect((await ask(subjects.enableSubject, { subject })).subject).toMatchObject({
-        state: Subject_State.ACTIVE,
-        generation: 2,
-      });
-      // RV-18: restoring never revives credentials.
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
-      expect(await reasonOf((await make({ subject })).secret)).toBe(Reason.NOT_PERMITTED);
     });
 
-    it("RV-3 deleting an organization ends its own tokens and those bound to it", async () => {
-      const organization = fresh("organization");
-      const own = await Promise.all([1, 2, 3].map(() => make({ subject: organization })));
+    it.each(["user", "organization"] as const)(
+      "RV-18 restoring a deleted %s revives none of its tokens, whatever state they were in",
+      async (kind) => {
+        const { subject: user, organization } = await member();
+        const subject = kind === "user" ? user : organization;
+        const old = {
+          active: await make({ subject }),
+          bound: await make({ subject: user, organization }),
+          suspended: await make({ subject }),
+          expired: await make({ subject }),
+          pending: await pendingFor({ subject, organization }),
+        };
+        await ask(tokens.suspendToken, { id: old.suspended.token.id });
+        await changeToken(old.expired.token.id, { expireTime: fromNow(-1n) }, "expire_time");
+        await ask(subjects.deleteSubject, { subject });
+        for (let round = 0; round < 2; round++) {
+          expect((await ask(subjects.enableSubject, { subject })).subject).toMatchObject({
+            state: Subject_State.ACTIVE,
+            generation: 2,
+            liveTokens: 0,
+          });
+        }
+        for (const [state, { token, secret }] of Object.entries(old)) {
+          const { id, etag } = token;
+          expect([state, await reasonOf(secret)]).toEqual([state, Reason.TOKEN_REVOKED]);
+          const ended = { reason: "STATE_CONFLICT", metadata: { state: "REVOKED" } };
+          expect(await refusal(tokens.resumeToken, { id })).toMatchObject(ended);
+          expect(await refusal(tokens.rotateToken, { id })).toMatchObject(ended);
+          expect(await refusal(tokens.approveToken, { id, etag }, { key: keys.approver })).toMatchObject(ended);
+        }
+        expect(await reasonOf((await make({ subject })).secret)).toBe(Reason.ALLOWED);
+      },
+    );
+
+    it("RV-3 deleting an organization ends its own tokens and those bound to it before it returns", async () => {
+      const { subject, organization } = await member();
+      const owned = await Promise.all([1, 2, 3].map(() => make({ subject: organization })));
+      const bound = await make({ subject, organization });
+      const unbound = await make({ subject });
+      const reasons = () => Promise.all([...owned, bound].map(({ secret }) => reasonOf(secret)));
+      expect(await reasons()).toEqual(Array(4).fill(Reason.ALLOWED));
       await ask(subjects.deleteSubject, { subject: organization });
-      for (const { secret } of own) expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+      expect(await reasons()).toEqual(Array(4).fill(Reason.TOKEN_REVOKED));
+      expect(await reasonOf(unbound.secret)).toBe(Reason.ALLOWED);
     });
   });
 
@@ -408,18 +681,15 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   });
 
   describe("policies", () => {
-    const set = (scope: string, policy: object, paths: string[], more: object = {}) =>
-      ask(policies.updatePolicy, { policy: { scope, ...policy }, updateMask: { paths }, ...more });
-
     it("of an organization block its older tokens at use, refuse new ones, and let go when relaxed", async () => {
       const scope = fresh("organization");
       const { token, secret } = await make({ subject: scope, lifetime: { case: "neverExpires", value: true } });
       const stricter = { requireExpiry: true };
-      expect(await set(scope, stricter, ["require_expiry"], { validateOnly: true })).toMatchObject({
+      expect(await setPolicy(scope, stricter, ["require_expiry"], { validateOnly: true })).toMatchObject({
         blockedTokens: 1,
       });
       expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
-      expect(await set(scope, stricter, ["require_expiry"])).toMatchObject({ blockedTokens: 1 });
+      expect(await setPolicy(scope, stricter, ["require_expiry"])).toMatchObject({ blockedTokens: 1 });
       expect(await reasonOf(secret)).toBe(Reason.POLICY);
       expect((await ask(tokens.getToken, { id: token.id })).token).toMatchObject({
         state: Token_State.ACTIVE,
@@ -441,32 +711,79 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
     });
 
-    it("EX-5 cap lifetimes on every path: create, rotate, update", async () => {
-      const scope = fresh("organization");
-      await set(scope, { maxLifetime: { seconds: day }, defaultLifetime: { seconds: 3600n } }, [
+    it("EX-4 honour a date months ahead to the millisecond, or refuse it and name what forbids it", async () => {
+      const subject = fresh("organization");
+      const expireTime = { ...fromNow(116n * day), nanos: 123_000_000 };
+      const dated = { subject, name: "n", lifetime: { case: "expireTime", value: expireTime } } as const;
+      expect((await make(dated)).token).toMatchObject({ expireTime });
+      await setPolicy(subject, { maxLifetime: { seconds: 30n * day } }, ["max_lifetime"]);
+      expect(await refusal(tokens.createToken, dated)).toEqual({
+        code: "FAILED_PRECONDITION",
+        reason: "POLICY_VIOLATION",
+        metadata: { field: "expire_time", limit: "max_lifetime", scope: subject },
+      });
+      expect((await ask(tokens.listTokens, { subject })).tokens).toHaveLength(1);
+    });
+
+    it("EX-5 cap lifetimes on every path and for every kind of token: create, rotate, update", async () => {
+      const { subject, organization } = await member();
+      await setPolicy(organization, { maxLifetime: { seconds: day }, defaultLifetime: { seconds: 3600n } }, [
         "max_lifetime",
         "default_lifetime",
       ]);
-      const { token } = await make({ subject: scope });
-      expect((token.expireTime?.seconds ?? 0n) - (token.createTime?.seconds ?? 0n)).toBe(3600n);
-      const violation = { reason: "POLICY_VIOLATION", metadata: { limit: "max_lifetime", scope } };
-      const long = { case: "ttl", value: { seconds: day + 1n } } as const;
-      expect(await refusal(tokens.createToken, { subject: scope, name: "n", lifetime: long })).toMatchObject(violation);
-      expect(await refusal(tokens.rotateToken, { id: token.id, lifetime: long })).toMatchObject(violation);
-      const expireTime = { seconds: (token.createTime?.seconds ?? 0n) + 2n * day };
-      expect(
-        await refusal(tokens.updateToken, {
-          token: { id: token.id, expireTime },
-          updateMask: { paths: ["expire_time"] },
-        }),
-      ).toMatchObject(violation);
+      const violation = { reason: "POLICY_VIOLATION", metadata: { limit: "max_lifetime", scope: organization } };
+      for (const owner of [{ subject: organization }, { subject, organization }]) {
+        const { token } = await make(owner);
+        expect((token.expireTime?.seconds ?? 0n) - (token.createTime?.seconds ?? 0n)).toBe(3600n);
+        for (const [lifetime, over, path] of [
+          [{ case: "ttl", value: { seconds: day + 1n } }, { expireTime: fromNow(2n * day) }, "expire_time"],
+          [{ case: "expireTime", value: fromNow(2n * day) }, { expireTime: fromNow(2n * day) }, "expire_time"],
+          [{ case: "neverExpires", value: true }, { neverExpires: true }, "never_expires"],
+        ] as const) {
+          expect(await refusal(tokens.createToken, { ...owner, name: "n", lifetime })).toMatchObject(violation);
+          expect(await refusal(tokens.rotateToken, { id: token.id, lifetime })).toMatchObject(violation);
+          expect(
+            await refusal(tokens.updateToken, {
+              token: { id: token.id, ...over },
+              updateMask: { paths: [path] },
+            }),
+          ).toMatchObject(violation);
+        }
+        expect((await ask(tokens.getToken, { id: token.id })).token).toEqual(token);
+      }
+    });
+
+    it("EX-15 let an organization require an end within 30, 60 or 90 days, and another do without", async () => {
+      const never = { case: "neverExpires", value: true } as const;
+      const ttl = (seconds: bigint) => ({ case: "ttl", value: { seconds } }) as const;
+      for (const days of [30n, 60n, 90n]) {
+        const subject = fresh("organization");
+        await setPolicy(subject, { maxLifetime: { seconds: days * day }, requireExpiry: true }, [
+          "max_lifetime",
+          "require_expiry",
+        ]);
+        const lifetimeOf = async (request: Parameters<typeof make>[0]) => {
+          const { expireTime, createTime } = (await make({ ...request, subject })).token;
+          return (expireTime?.seconds ?? 0n) - (createTime?.seconds ?? 0n);
+        };
+        expect(await lifetimeOf({ lifetime: ttl(days * day) })).toBe(days * day);
+        expect(await lifetimeOf({})).toBe(days * day);
+        expect(await lifetimeOf({ lifetime: ttl(1n) })).toBe(1n);
+        for (const lifetime of [ttl(days * day + 1n), never]) {
+          expect(await refusal(tokens.createToken, { subject, name: "n", lifetime })).toMatchObject({
+            reason: "POLICY_VIOLATION",
+            metadata: { scope: subject },
+          });
+        }
+      }
+      expect((await make({ subject: fresh("organization"), lifetime: never })).token.neverExpires).toBe(true);
     });
 
     it("show what is in effect, take etags, and refuse odd scopes, masks and values", async () => {
       const scope = fresh("organization");
-      const first = await set(scope, { allowedActions: ["viewer"] }, ["allowed_actions"]);
+      const first = await setPolicy(scope, { allowedActions: ["viewer"] }, ["allowed_actions"]);
       expect((await ask(policies.getPolicy, { scope })).effective).toMatchObject({ allowedActions: ["viewer"] });
-      await set(scope, { etag: first.policy?.etag ?? "", forbidFull: true }, ["forbid_full"]);
+      await setPolicy(scope, { etag: first.policy?.etag ?? "", forbidFull: true }, ["forbid_full"]);
       const stale = {
         policy: { scope, etag: first.policy?.etag ?? "", forbidFull: false },
         updateMask: { paths: ["forbid_full"] },

@@ -105,6 +105,112 @@ describe("patwarden serve", () => {
     expect(await server.stop()).toBe(0);
   });
 
+  describe("takes up another model at SIGHUP", () => {
+    const model = (relations: string) => `model
+  schema 1.1
+type user
+type organization
+  relations
+    define admin: [user]
+    define member: [user] or admin
+type document
+  relations
+    define editor: [user, organization]
+    ${relations}
+`;
+    const forReaders = "define reader: [user, organization]";
+    const serve = async (modelId: string, address = job.openfga.grpc) => {
+      const server = await startServer({
+        databaseUrl: job.databaseUrl,
+        openfga: openfgaSettings(),
+        config: {
+          openfga: {
+            addresses: [address],
+            auth: { preshared: job.openfga.apiKey },
+            store_id: job.openfga.storeId,
+            model_id: modelId,
+            max_staleness: "1h",
+          },
+        },
+      });
+      const written = parse(readFileSync(server.configFile, "utf8"));
+      const reload = (over: { readonly openfga?: object } & Readonly<Record<string, unknown>>): void => {
+        writeFileSync(
+          server.configFile,
+          stringify({ ...written, ...over, openfga: { ...written.openfga, ...over.openfga } }),
+        );
+        server.child.kill("SIGHUP");
+      };
+      const asked = (action: string, key = server.keys.admin) =>
+        Promise.all(
+          server.ports.map(async (port) => {
+            const reply = await port.call(check, { ...question(), action }, { key });
+            return reply.ok ? reply.value.reason : reply.reason;
+          }),
+        );
+      return { server, reload, asked };
+    };
+
+    it("and parses by it and asks it at once, whatever was asked or kept before", async () => {
+      const { storeId, modelId, admin } = job.openfga;
+      await admin.writeTuples(storeId, [{ user: "user:alice", relation: "editor", object: "document:roadmap" }]);
+      const { server, reload, asked } = await serve(modelId);
+      // Alice may view what she edits.
+      expect([await asked("viewer"), await asked("reader")]).toEqual([
+        [Reason.ALLOWED, Reason.ALLOWED],
+        ["UNKNOWN_ACTION", "UNKNOWN_ACTION"],
+      ]);
+      const next = await admin.writeModel(storeId, model(`define viewer: [user]\n    ${forReaders}`));
+      await admin.writeTuples(storeId, [{ user: "user:carol", relation: "reader", object: "document:roadmap" }]);
+      const metric = async () =>
+        /patwarden_config_info\{hash="(\w+)"\}/.exec(
+          await (await fetch(`http://${server.metrics}/metrics`)).text(),
+        )?.[1];
+      const hash = await metric();
+      reload({ openfga: { model_id: next } });
+      await expect.poll(() => server.log()).toContain("took up callers, issuers and model");
+      expect([await asked("viewer"), await asked("reader"), await asked("can_view")]).toEqual([
+        [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
+        [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
+        ["UNKNOWN_ACTION", "UNKNOWN_ACTION"],
+      ]);
+      expect(await metric()).not.toBe(hash);
+      expect(server.log()).not.toContain("need a restart");
+      // And back.
+      reload({ openfga: { model_id: modelId } });
+      await expect.poll(() => asked("viewer")).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      expect(await server.stop()).toBe(0);
+    });
+
+    it("or nothing of the configuration, when OpenFGA does not have it or does not answer", async () => {
+      const proxy = await startProxy(job.openfga.grpc);
+      const { server, reload, asked } = await serve(job.openfga.modelId, proxy.address);
+      const { admin: old } = server.keys;
+      const key = newKey();
+      const callers = [{ name: "admin", key_sha256: [hashOf(key)], permissions: ["check"] }];
+      const nothing = async (refusals: number) => {
+        await expect.poll(() => server.log().match(/the authorization model cannot be had/g)?.length).toBe(refusals);
+        expect(await asked("viewer", key)).toEqual(["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED"]);
+      };
+      const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+      reload({ callers, openfga: { model_id: unknown } });
+      await nothing(1);
+      expect(await asked("viewer", old)).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      const next = await job.openfga.admin.writeModel(job.openfga.storeId, model(forReaders));
+      proxy.cut();
+      reload({ callers, openfga: { model_id: next } });
+      await nothing(2);
+      expect(server.log()).toContain("Correct openfga.model_id");
+      proxy.heal();
+      reload({ callers, openfga: { model_id: next } });
+      await expect.poll(() => asked("viewer", key)).toEqual(["UNKNOWN_ACTION", "UNKNOWN_ACTION"]);
+      expect(await asked("editor", key)).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      expect(await asked("editor", old)).toEqual(["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED"]);
+      expect(await server.stop()).toBe(0);
+      await proxy.close();
+    });
+  });
+
   it.each(["SIGTERM", "SIGINT"] as const)(
     "drains at %s: a call in flight is answered, then it ends with 0",
     async (signal) => {

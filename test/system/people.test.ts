@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
-import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import { inspect } from "node:util";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
@@ -16,8 +18,10 @@ import { hashOf, newKey } from "../kit/server.js";
  * bob administers acme, alice is a member of it, carol is nobody there.
  */
 
-const keys = { maker: newKey(), behalf: newKey(), idle: newKey() };
+const keys = { maker: newKey(), behalf: newKey(), narrowed: newKey(), idle: newKey() };
 let issuer: TestIssuer;
+/** Trusted for one client and one scope alone. */
+let strictIssuer: TestIssuer;
 let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
 /** The one of the tests that run now. */
 let job: MainJob;
@@ -26,6 +30,7 @@ const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
 );
 beforeAll(async () => {
   issuer = await startTestIssuer();
+  strictIssuer = await startTestIssuer();
   const settings: MainJobSettings = {
     config: {
       issuers: [
@@ -34,12 +39,28 @@ beforeAll(async () => {
           audiences: [issuer.audience],
           subject: "{sub}",
           admin: { claim: "roles", value: "patwarden-admin" },
+          shared_subjects: true,
+        },
+        {
+          issuer: strictIssuer.url,
+          audiences: [strictIssuer.audience],
+          subject: "strict|{sub}",
+          required_scopes: ["tokens"],
+          clients: ["console"],
+          shared_subjects: true,
         },
       ],
     },
     callers: [
       { name: "maker", key_sha256: [hashOf(keys.maker)], permissions: ["tokens.impersonate"] },
       { name: "backend", key_sha256: [hashOf(keys.behalf)], permissions: ["tokens.behalf"] },
+      {
+        name: "shop",
+        key_sha256: [hashOf(keys.narrowed)],
+        permissions: ["tokens.behalf"],
+        max_lifetime: "1d",
+        max_grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+      },
       { name: "idle", key_sha256: [hashOf(keys.idle)], permissions: ["check"] },
     ],
   };
@@ -51,7 +72,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const one of Object.values(jobs)) await one.stop();
-  await issuer.stop();
+  await Promise.all([issuer.stop(), strictIssuer.stop()]);
 });
 
 const callers = [
@@ -138,6 +159,9 @@ async function settingsOf(caller: CallerName): Promise<CallSettings> {
   }
 }
 
+const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+const rulesOf = (...actions: string[]) => ({ rules: [{ actions, resources: ["document:*"] }] });
+
 describe.each(grid)("over %s on %s", (name, engine) => {
   beforeAll(() => {
     job = jobs[engine];
@@ -203,7 +227,6 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     ["behalf of alice", { ...create(""), claims: { plan: "gold" } }, "CALLER_FORBIDDEN"],
     ["root", create("user:bob"), "ok"],
     ["token", create("user:alice"), "CALLER_FORBIDDEN"],
-    // SC-1: an owner named in the body is no identity.
     ["nobody", create("user:alice"), "CALLER_UNAUTHENTICATED"],
     ["service", create(""), "INVALID_FIELD"],
     ["service without", create("user:alice"), "CALLER_FORBIDDEN"],
@@ -285,7 +308,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     expect(await outcome(method, request, caller)).toBe(expected ?? fallback);
   });
 
-  it("a user sees just the own tokens, of whichever maker, and OW-4 the organization keeps its own when the maker leaves", async () => {
+  it("a user sees just the own tokens, of whichever maker", async () => {
     const sub = `user-${randomUUID()}`;
     const user = { key: await issuer.sign({ sub }) };
     const made = await port().call(TokenService.method.createToken, { name: "mine", grant: { full: true } }, user);
@@ -308,6 +331,289 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     });
     const listed = await port().call(TokenService.method.listTokens, {}, user);
     expect(listed.ok && listed.value.tokens.map(({ name: one }) => one)).toEqual(["by shop", "mine"]);
+  });
+
+  /** An organization of one test, with an administrator and members who sign in. It may view document:roadmap, as they all may. */
+  const organizationOf = async (...members: readonly string[]) => {
+    const organization = `organization:${randomUUID()}`;
+    const person = async (role: string, relation: "admin" | "member") => {
+      const sub = `${role}-${randomUUID()}`;
+      const subject = `user:${sub}`;
+      const tuple = { user: subject, relation, object: organization };
+      await job.openfga.admin.writeTuples(job.openfga.storeId, [
+        tuple,
+        { user: subject, relation: "viewer", object: "document:roadmap" },
+      ]);
+      return {
+        subject,
+        settings: { key: await issuer.sign({ sub }) },
+        leave: () => job.openfga.admin.deleteTuples(job.openfga.storeId, [tuple]),
+      };
+    };
+    const viewing = { user: organization, relation: "viewer", object: "document:roadmap" };
+    await job.openfga.admin.writeTuples(job.openfga.storeId, [viewing]);
+    return {
+      organization,
+      admin: await person("admin", "admin"),
+      members: await Promise.all(members.map((role) => person(role, "member"))),
+    };
+  };
+  /** The answer, which must be one. */
+  const ask = async <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    settings?: CallSettings,
+  ): Promise<MessageShape<O>> => {
+    const reply = await port().call(method, request, settings);
+    if (!reply.ok) throw new Error(`${method.name}: ${reply.code} ${reply.reason} ${reply.descriptions.join()}`);
+    return reply.value;
+  };
+  const issue = async (request: object, settings: CallSettings): Promise<IssuedToken> => {
+    const grant = { full: true };
+    const { token, secret } = await ask(TokenService.method.createToken, { name: "n", grant, ...request }, settings);
+    if (!token) throw new Error("no token");
+    return { token, secret };
+  };
+  const reasonOf = async (token: string, action = "viewer") =>
+    (await ask(AuthorizationService.method.check, { token, resource: "document:roadmap", action })).reason;
+
+  it("OW-4 an organization's token goes on when the administrator who made it has left and is deleted", async () => {
+    const { organization, admin } = await organizationOf();
+    const shop = await issue({ subject: organization }, admin.settings);
+    const own = await issue({}, admin.settings);
+    expect(shop.token).toMatchObject({ subject: organization, createdBy: admin.subject });
+    expect([await reasonOf(shop.secret), await reasonOf(own.secret)]).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+    await admin.leave();
+    expect(await reasonOf(shop.secret)).toBe(Reason.ALLOWED);
+    const { getToken, rotateToken } = TokenService.method;
+    for (const method of [getToken, rotateToken] as const) {
+      const reply = await port().call(method as typeof getToken, { id: shop.token.id }, admin.settings);
+      expect(reply).toMatchObject({ ok: false, reason: "NOT_FOUND" });
+    }
+    await ask(SubjectService.method.deleteSubject, { subject: admin.subject });
+    expect([await reasonOf(shop.secret), await reasonOf(own.secret)]).toEqual([Reason.ALLOWED, Reason.TOKEN_REVOKED]);
+    expect((await ask(getToken, { id: shop.token.id })).token).toEqual(shop.token);
+  });
+
+  it("OW-9 an administrator sees which tokens would stop before a member is removed, and just these stop", async () => {
+    const { organization, admin, members } = await organizationOf("leaver", "stayer");
+    const [leaver, stayer] = members;
+    if (!leaver || !stayer) throw new Error("two members");
+    const affected = [
+      await issue({ organization }, leaver.settings),
+      await issue({ organization }, leaver.settings),
+    ].reverse();
+    const others = [
+      await issue({}, leaver.settings),
+      await issue({ organization }, stayer.settings),
+      await issue({ subject: organization }, admin.settings),
+    ];
+    const { listTokens } = TokenService.method;
+    const asked = { organization, subject: leaver.subject };
+    const listed = await ask(listTokens, asked, admin.settings);
+    expect(listed.tokens).toEqual(affected.map(({ token }) => token));
+    expect(await port().call(listTokens, asked, stayer.settings)).toMatchObject({ ok: false, reason: "NOT_FOUND" });
+    const reasons = (issued: readonly IssuedToken[]) => Promise.all(issued.map(({ secret }) => reasonOf(secret)));
+    expect(await reasons(affected)).toEqual(affected.map(() => Reason.ALLOWED));
+    await leaver.leave();
+    expect(await reasons(affected)).toEqual(affected.map(() => Reason.NOT_A_MEMBER));
+    expect(await reasons(others)).toEqual(others.map(() => Reason.ALLOWED));
+    // What would stop with the user altogether.
+    expect((await ask(SubjectService.method.getSubject, { subject: leaver.subject })).subject?.liveTokens).toBe(3);
+  });
+
+  it("LI-4 an administrator lists and ends the tokens of members, and sees and makes no secret of theirs", async () => {
+    const { organization, admin, members } = await organizationOf("member");
+    const [member] = members;
+    if (!member) throw new Error("a member");
+    const first = await issue({ organization }, member.settings);
+    const second = await issue({ organization }, member.settings);
+    const { listTokens, getToken, revokeToken, revokeTokens } = TokenService.method;
+    const listed = await ask(listTokens, { organization }, admin.settings);
+    expect(listed.tokens.map(({ id }) => id)).toEqual([second.token.id, first.token.id]);
+    const got = await ask(getToken, { id: first.token.id }, admin.settings);
+    for (const { secret } of [first, second]) {
+      expect(inspect([listed, got], { depth: null })).not.toContain(secret.slice(7, -6));
+    }
+    for (const [method, request] of [
+      [TokenService.method.rotateToken, { id: first.token.id }],
+      [TokenService.method.createToken, { subject: member.subject, organization, name: "n" }],
+    ] as const) {
+      const call = method as unknown as DescMethodUnary<DescMessage, DescMessage>; // only the outcome is looked at
+      const reply = await port().call(call, request as MessageInitShape<DescMessage>, admin.settings);
+      expect(reply).toMatchObject({ ok: false, reason: "CALLER_FORBIDDEN" });
+    }
+    const { token } = await ask(revokeToken, { id: first.token.id }, admin.settings);
+    expect(token).toMatchObject({ state: Token_State.REVOKED });
+    expect([await reasonOf(first.secret), await reasonOf(second.secret)]).toEqual([
+      Reason.TOKEN_REVOKED,
+      Reason.ALLOWED,
+    ]);
+    const target = { case: "organization", value: organization } as const;
+    expect(await ask(revokeTokens, { target }, admin.settings)).toMatchObject({ count: 1 });
+    expect(await reasonOf(second.secret)).toBe(Reason.TOKEN_REVOKED);
+  });
+
+  it("LI-1 LI-2 SC-15 a stranger's call is answered as if the token were not there, whatever it asks", async () => {
+    const { organization, admin, members } = await organizationOf("member");
+    const [member] = members;
+    if (!member) throw new Error("a member");
+    const organizations = (await issue({ subject: organization }, admin.settings)).token;
+    const bound = (await issue({ organization }, member.settings)).token;
+    const unbound = (await issue({}, member.settings)).token;
+    const other = await organizationOf();
+    const strangers = [
+      // Any signed-in user, an administrator of another organization, a member who is no administrator, an administrator of the wrong owner.
+      [await settingsOf("carol"), organizations],
+      [other.admin.settings, organizations],
+      [other.admin.settings, bound],
+      [member.settings, organizations],
+      [admin.settings, unbound],
+    ] as const;
+    for (const [settings, { id }] of strangers) {
+      for (const name of Object.keys(onObject) as OnObject[]) {
+        const answerTo = (asked: string) => {
+          const call = TokenService.method[name] as unknown as DescMethodUnary<DescMessage, DescMessage>;
+          return port().call(call, onObject[name].request(asked) as MessageInitShape<DescMessage>, settings);
+        };
+        const missing = await answerTo(await make("missing"));
+        expect(missing).toMatchObject({ ok: false, code: "NOT_FOUND", reason: "NOT_FOUND" });
+        expect(await answerTo(id), name).toEqual(missing);
+      }
+    }
+    const { listTokens } = TokenService.method;
+    const carol = await settingsOf("carol");
+    for (const query of [{ organization }, { subject: organization }]) {
+      const none = `organization:${randomUUID()}`;
+      const missing = await port().call(
+        listTokens,
+        "subject" in query ? { subject: none } : { organization: none },
+        carol,
+      );
+      expect(missing).toMatchObject({ ok: false, reason: "NOT_FOUND" });
+      expect(await port().call(listTokens, query, carol)).toEqual(missing);
+    }
+    expect((await ask(TokenService.method.getToken, { id: organizations.id })).token).toEqual(organizations);
+  });
+
+  it("SC-1 a create call without an identity makes nothing, whoever it names", async () => {
+    const before = await job.countTokens();
+    const unsigned = `${encoded({ alg: "none", typ: "at+jwt" })}.${encoded({ iss: issuer.url, sub: "alice" })}.`;
+    const alice = await issuer.sign({ sub: "alice" });
+    for (const settings of [
+      { key: null },
+      { key: "" },
+      { key: "alice" },
+      { key: "user:alice" },
+      { key: unsigned },
+      { key: null, headers: { "x-user-id": "alice", cookie: "session=alice", "x-api-key": alice } },
+      // A user's own token proves nothing without the service that passes it on.
+      { key: null, headers: { "patwarden-user-authorization": `Bearer ${alice}` } },
+    ]) {
+      for (const subject of ["user:alice", "organization:acme", ""]) {
+        const request = { subject, name: "n", grant: { full: true }, claims: { role: "admin" } };
+        expect(await port().call(TokenService.method.createToken, request, settings)).toMatchObject({
+          ok: false,
+          code: "UNAUTHENTICATED",
+          reason: "CALLER_UNAUTHENTICATED",
+        });
+      }
+    }
+    expect(await job.countTokens()).toBe(before);
+  });
+
+  it("SC-11 minting takes a person's access token that is fresh, for us and of the right kind, or an explicit right", async () => {
+    const { createToken } = TokenService.method;
+    const now = Math.floor(Date.now() / 1000);
+    const sub = `user-${randomUUID()}`;
+    const person = { sub, client_id: "console", scope: "openid tokens" };
+    const before = await job.countTokens();
+    for (const key of [
+      await issuer.sign({ sub: "shop", client_id: "shop" }),
+      await issuer.sign({ sub, gty: "client-credentials" }),
+      await issuer.sign({ sub, iat: now - 7200, exp: now - 3600 }),
+      await issuer.sign({ sub, exp: now + 86_400 * 365 }),
+      await issuer.sign({ sub, aud: "https://api.example.com" }),
+      await issuer.sign({ sub, nonce: "of an ID token" }),
+      await issuer.sign({ sub }, { typ: "JWT" }),
+      await strictIssuer.sign({ ...person, scope: "openid" }),
+      await strictIssuer.sign({ ...person, client_id: "shop" }),
+      await strictIssuer.sign({ ...person, sub: "console" }),
+    ]) {
+      expect(await port().call(createToken, { name: "n", grant: { full: true } }, { key })).toMatchObject({
+        ok: false,
+        reason: "CALLER_UNAUTHENTICATED",
+      });
+    }
+    for (const [key, permission] of [
+      [keys.idle, "tokens.impersonate"],
+      [keys.behalf, "tokens.impersonate"],
+      [job.alice.secret, "tokens.impersonate"],
+    ] as const) {
+      expect(await port().call(createToken, { subject: "user:alice", name: "n" }, { key })).toMatchObject({
+        ok: false,
+        reason: "CALLER_FORBIDDEN",
+        metadata: { permission },
+      });
+    }
+    expect(await job.countTokens()).toBe(before);
+
+    // Nothing asked for is nothing granted, and no life without an end.
+    const { token, secret } = await ask(createToken, { name: "n" }, { key: await strictIssuer.sign(person) });
+    expect(token).toMatchObject({ subject: `user:strict|${sub}`, neverExpires: false });
+    expect((token?.expireTime?.seconds ?? 0n) - (token?.createTime?.seconds ?? 0n)).toBe(90n * 86_400n);
+    expect(await reasonOf(secret)).toBe(Reason.NOT_GRANTED);
+  });
+
+  it("SC-14 a user makes own tokens with a part of the own rights, within what policy and the service in between allow", async () => {
+    const sub = `user-${randomUUID()}`;
+    const subject = `user:${sub}`;
+    const settings = { key: await issuer.sign({ sub }) };
+    const viewer = (await issue({ grant: rulesOf("viewer") }, settings)).secret;
+    await job.openfga.admin.writeTuples(job.openfga.storeId, [
+      { user: subject, relation: "editor", object: "document:roadmap" },
+    ]);
+    expect([await reasonOf(viewer, "viewer"), await reasonOf(viewer, "editor")]).toEqual([
+      Reason.ALLOWED,
+      Reason.NOT_GRANTED,
+    ]);
+    const editor = (await issue({ grant: rulesOf("editor", "viewer") }, settings)).secret;
+    expect(await reasonOf(editor, "editor")).toBe(Reason.ALLOWED);
+
+    const refused = async (request: object, by: CallSettings) => {
+      const reply = await port().call(TokenService.method.createToken, { name: "n", ...request }, by);
+      return reply.ok ? "made" : [reply.reason, reply.metadata["limit"], reply.metadata["scope"]];
+    };
+    const ceiling = { scope: "user", allowedActions: ["viewer"], forbidFull: true };
+    await ask(PolicyService.method.updatePolicy, {
+      policy: ceiling,
+      updateMask: { paths: ["allowed_actions", "forbid_full"] },
+    });
+    try {
+      expect(await refused({ grant: rulesOf("viewer") }, settings)).toBe("made");
+      expect(await refused({ grant: rulesOf("viewer", "editor") }, settings)).toEqual([
+        "POLICY_VIOLATION",
+        "allowed_actions",
+        "user",
+      ]);
+      expect(await refused({ grant: { full: true } }, settings)).toEqual(["POLICY_VIOLATION", "forbid_full", "user"]);
+      expect(await reasonOf(editor, "editor")).toBe(Reason.POLICY);
+    } finally {
+      await ask(PolicyService.method.deletePolicy, { scope: "user" });
+    }
+
+    const through = {
+      key: keys.narrowed,
+      headers: { "patwarden-user-authorization": `Bearer ${settings.key}` },
+    };
+    expect(await refused({ grant: rulesOf("viewer") }, through)).toBe("made");
+    for (const [over, limit] of [
+      [{ grant: rulesOf("editor") }, "max_grant"],
+      [{ grant: { full: true } }, "max_grant"],
+      [{ grant: rulesOf("viewer"), lifetime: { case: "neverExpires", value: true } }, "max_lifetime"],
+    ] as const) {
+      expect(await refused(over, through)).toEqual(["POLICY_VIOLATION", limit, "caller"]);
+    }
   });
 
   it("who suspended decides who may resume: an owner cannot undo an administrator", async () => {

@@ -7,13 +7,14 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file openfga/v1/openfga_service.proto.
  */
 export const file_openfga_v1_openfga_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBvcGVuZmdhL3YxL29wZW5mZ2Ffc2VydmljZS5wcm90bxIKb3BlbmZnYS52MSJGChRDaGVja1JlcXVlc3RUdXBsZUtleRIMCgR1c2VyGAEgASgJEhAKCHJlbGF0aW9uGAIgASgJEg4KBm9iamVjdBgDIAEoCSKtAQoMQ2hlY2tSZXF1ZXN0EhAKCHN0b3JlX2lkGAEgASgJEjMKCXR1cGxlX2tleRgCIAEoCzIgLm9wZW5mZ2EudjEuQ2hlY2tSZXF1ZXN0VHVwbGVLZXkSHgoWYXV0aG9yaXphdGlvbl9tb2RlbF9pZBgEIAEoCRI2Cgtjb25zaXN0ZW5jeRgHIAEoDjIhLm9wZW5mZ2EudjEuQ29uc2lzdGVuY3lQcmVmZXJlbmNlIiAKDUNoZWNrUmVzcG9uc2USDwoHYWxsb3dlZBgBIAEoCCKpAQoRQmF0Y2hDaGVja1JlcXVlc3QSEAoIc3RvcmVfaWQYASABKAkSKgoGY2hlY2tzGAIgAygLMhoub3BlbmZnYS52MS5CYXRjaENoZWNrSXRlbRIeChZhdXRob3JpemF0aW9uX21vZGVsX2lkGAMgASgJEjYKC2NvbnNpc3RlbmN5GAQgASgOMiEub3BlbmZnYS52MS5Db25zaXN0ZW5jeVByZWZlcmVuY2UiXQoOQmF0Y2hDaGVja0l0ZW0SMwoJdHVwbGVfa2V5GAEgASgLMiAub3BlbmZnYS52MS5DaGVja1JlcXVlc3RUdXBsZUtleRIWCg5jb3JyZWxhdGlvbl9pZBgEIAEoCSKjAQoSQmF0Y2hDaGVja1Jlc3BvbnNlEjoKBnJlc3VsdBgBIAMoCzIqLm9wZW5mZ2EudjEuQmF0Y2hDaGVja1Jlc3BvbnNlLlJlc3VsdEVudHJ5GlEKC1Jlc3VsdEVudHJ5EgsKA2tleRgBIAEoCRIxCgV2YWx1ZRgCIAEoCzIiLm9wZW5mZ2EudjEuQmF0Y2hDaGVja1NpbmdsZVJlc3VsdDoCOAEiZAoWQmF0Y2hDaGVja1NpbmdsZVJlc3VsdBIRCgdhbGxvd2VkGAEgASgISAASJwoFZXJyb3IYAiABKAsyFi5vcGVuZmdhLnYxLkNoZWNrRXJyb3JIAEIOCgxjaGVja19yZXN1bHQiVgoKQ2hlY2tFcnJvchIVCgtpbnB1dF9lcnJvchgBIAEoBUgAEhgKDmludGVybmFsX2Vycm9yGAIgASgFSAASDwoHbWVzc2FnZRgDIAEoCUIGCgRjb2RlIiMKD0dldFN0b3JlUmVxdWVzdBIQCghzdG9yZV9pZBgBIAEoCSIsChBHZXRTdG9yZVJlc3BvbnNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkiPQodUmVhZEF1dGhvcml6YXRpb25Nb2RlbFJlcXVlc3QSEAoIc3RvcmVfaWQYASABKAkSCgoCaWQYAiABKAkiXQoeUmVhZEF1dGhvcml6YXRpb25Nb2RlbFJlc3BvbnNlEjsKE2F1dGhvcml6YXRpb25fbW9kZWwYASABKAsyHi5vcGVuZmdhLnYxLkF1dGhvcml6YXRpb25Nb2RlbCJuChJBdXRob3JpemF0aW9uTW9kZWwSCgoCaWQYASABKAkSFgoOc2NoZW1hX3ZlcnNpb24YAiABKAkSNAoQdHlwZV9kZWZpbml0aW9ucxgDIAMoCzIaLm9wZW5mZ2EudjEuVHlwZURlZmluaXRpb24iywEKDlR5cGVEZWZpbml0aW9uEgwKBHR5cGUYASABKAkSPAoJcmVsYXRpb25zGAIgAygLMikub3BlbmZnYS52MS5UeXBlRGVmaW5pdGlvbi5SZWxhdGlvbnNFbnRyeRImCghtZXRhZGF0YRgDIAEoCzIULm9wZW5mZ2EudjEuTWV0YWRhdGEaRQoOUmVsYXRpb25zRW50cnkSCwoDa2V5GAEgASgJEiIKBXZhbHVlGAIgASgLMhMub3BlbmZnYS52MS5Vc2Vyc2V0OgI4ASKSAQoITWV0YWRhdGESNgoJcmVsYXRpb25zGAEgAygLMiMub3BlbmZnYS52MS5NZXRhZGF0YS5SZWxhdGlvbnNFbnRyeRpOCg5SZWxhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5vcGVuZmdhLnYxLlJlbGF0aW9uTWV0YWRhdGE6AjgBIlYKEFJlbGF0aW9uTWV0YWRhdGESQgobZGlyZWN0bHlfcmVsYXRlZF91c2VyX3R5cGVzGAEgAygLMh0ub3BlbmZnYS52MS5SZWxhdGlvblJlZmVyZW5jZSJ3ChFSZWxhdGlvblJlZmVyZW5jZRIMCgR0eXBlGAEgASgJEhIKCHJlbGF0aW9uGAIgASgJSAASKAoId2lsZGNhcmQYAyABKAsyFC5vcGVuZmdhLnYxLldpbGRjYXJkSABCFgoUcmVsYXRpb25fb3Jfd2lsZGNhcmQiCgoIV2lsZGNhcmQisgIKB1VzZXJzZXQSKQoEdGhpcxgBIAEoCzIZLm9wZW5mZ2EudjEuRGlyZWN0VXNlcnNldEgAEjYKEGNvbXB1dGVkX3VzZXJzZXQYAiABKAsyGi5vcGVuZmdhLnYxLk9iamVjdFJlbGF0aW9uSAASNgoQdHVwbGVfdG9fdXNlcnNldBgDIAEoCzIaLm9wZW5mZ2EudjEuVHVwbGVUb1VzZXJzZXRIABIlCgV1bmlvbhgEIAEoCzIULm9wZW5mZ2EudjEuVXNlcnNldHNIABIsCgxpbnRlcnNlY3Rpb24YBSABKAsyFC5vcGVuZmdhLnYxLlVzZXJzZXRzSAASLAoKZGlmZmVyZW5jZRgGIAEoCzIWLm9wZW5mZ2EudjEuRGlmZmVyZW5jZUgAQgkKB3VzZXJzZXQiDwoNRGlyZWN0VXNlcnNldCIyCg5PYmplY3RSZWxhdGlvbhIOCgZvYmplY3QYASABKAkSEAoIcmVsYXRpb24YAiABKAkidAoOVHVwbGVUb1VzZXJzZXQSLAoIdHVwbGVzZXQYASABKAsyGi5vcGVuZmdhLnYxLk9iamVjdFJlbGF0aW9uEjQKEGNvbXB1dGVkX3VzZXJzZXQYAiABKAsyGi5vcGVuZmdhLnYxLk9iamVjdFJlbGF0aW9uIi4KCFVzZXJzZXRzEiIKBWNoaWxkGAEgAygLMhMub3BlbmZnYS52MS5Vc2Vyc2V0IlYKCkRpZmZlcmVuY2USIQoEYmFzZRgBIAEoCzITLm9wZW5mZ2EudjEuVXNlcnNldBIlCghzdWJ0cmFjdBgCIAEoCzITLm9wZW5mZ2EudjEuVXNlcnNldCpXChVDb25zaXN0ZW5jeVByZWZlcmVuY2USDwoLVU5TUEVDSUZJRUQQABIUChBNSU5JTUlaRV9MQVRFTkNZEGQSFwoSSElHSEVSX0NPTlNJU1RFTkNZEMgBMtMCCg5PcGVuRkdBU2VydmljZRI8CgVDaGVjaxIYLm9wZW5mZ2EudjEuQ2hlY2tSZXF1ZXN0Ghkub3BlbmZnYS52MS5DaGVja1Jlc3BvbnNlEksKCkJhdGNoQ2hlY2sSHS5vcGVuZmdhLnYxLkJhdGNoQ2hlY2tSZXF1ZXN0Gh4ub3BlbmZnYS52MS5CYXRjaENoZWNrUmVzcG9uc2USRQoIR2V0U3RvcmUSGy5vcGVuZmdhLnYxLkdldFN0b3JlUmVxdWVzdBocLm9wZW5mZ2EudjEuR2V0U3RvcmVSZXNwb25zZRJvChZSZWFkQXV0aG9yaXphdGlvbk1vZGVsEikub3BlbmZnYS52MS5SZWFkQXV0aG9yaXphdGlvbk1vZGVsUmVxdWVzdBoqLm9wZW5mZ2EudjEuUmVhZEF1dGhvcml6YXRpb25Nb2RlbFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CiBvcGVuZmdhL3YxL29wZW5mZ2Ffc2VydmljZS5wcm90bxIKb3BlbmZnYS52MSJGChRDaGVja1JlcXVlc3RUdXBsZUtleRIMCgR1c2VyGAEgASgJEhAKCHJlbGF0aW9uGAIgASgJEg4KBm9iamVjdBgDIAEoCSLXAQoMQ2hlY2tSZXF1ZXN0EhAKCHN0b3JlX2lkGAEgASgJEjMKCXR1cGxlX2tleRgCIAEoCzIgLm9wZW5mZ2EudjEuQ2hlY2tSZXF1ZXN0VHVwbGVLZXkSHgoWYXV0aG9yaXphdGlvbl9tb2RlbF9pZBgEIAEoCRIoCgdjb250ZXh0GAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBI2Cgtjb25zaXN0ZW5jeRgHIAEoDjIhLm9wZW5mZ2EudjEuQ29uc2lzdGVuY3lQcmVmZXJlbmNlIiAKDUNoZWNrUmVzcG9uc2USDwoHYWxsb3dlZBgBIAEoCCKpAQoRQmF0Y2hDaGVja1JlcXVlc3QSEAoIc3RvcmVfaWQYASABKAkSKgoGY2hlY2tzGAIgAygLMhoub3BlbmZnYS52MS5CYXRjaENoZWNrSXRlbRIeChZhdXRob3JpemF0aW9uX21vZGVsX2lkGAMgASgJEjYKC2NvbnNpc3RlbmN5GAQgASgOMiEub3BlbmZnYS52MS5Db25zaXN0ZW5jeVByZWZlcmVuY2UihwEKDkJhdGNoQ2hlY2tJdGVtEjMKCXR1cGxlX2tleRgBIAEoCzIgLm9wZW5mZ2EudjEuQ2hlY2tSZXF1ZXN0VHVwbGVLZXkSKAoHY29udGV4dBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFgoOY29ycmVsYXRpb25faWQYBCABKAkiowEKEkJhdGNoQ2hlY2tSZXNwb25zZRI6CgZyZXN1bHQYASADKAsyKi5vcGVuZmdhLnYxLkJhdGNoQ2hlY2tSZXNwb25zZS5SZXN1bHRFbnRyeRpRCgtSZXN1bHRFbnRyeRILCgNrZXkYASABKAkSMQoFdmFsdWUYAiABKAsyIi5vcGVuZmdhLnYxLkJhdGNoQ2hlY2tTaW5nbGVSZXN1bHQ6AjgBImQKFkJhdGNoQ2hlY2tTaW5nbGVSZXN1bHQSEQoHYWxsb3dlZBgBIAEoCEgAEicKBWVycm9yGAIgASgLMhYub3BlbmZnYS52MS5DaGVja0Vycm9ySABCDgoMY2hlY2tfcmVzdWx0IlYKCkNoZWNrRXJyb3ISFQoLaW5wdXRfZXJyb3IYASABKAVIABIYCg5pbnRlcm5hbF9lcnJvchgCIAEoBUgAEg8KB21lc3NhZ2UYAyABKAlCBgoEY29kZSLeAQoaU3RyZWFtZWRMaXN0T2JqZWN0c1JlcXVlc3QSEAoIc3RvcmVfaWQYASABKAkSHgoWYXV0aG9yaXphdGlvbl9tb2RlbF9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEhAKCHJlbGF0aW9uGAQgASgJEgwKBHVzZXIYBSABKAkSKAoHY29udGV4dBgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSNgoLY29uc2lzdGVuY3kYCCABKA4yIS5vcGVuZmdhLnYxLkNvbnNpc3RlbmN5UHJlZmVyZW5jZSItChtTdHJlYW1lZExpc3RPYmplY3RzUmVzcG9uc2USDgoGb2JqZWN0GAEgASgJIiMKD0dldFN0b3JlUmVxdWVzdBIQCghzdG9yZV9pZBgBIAEoCSIsChBHZXRTdG9yZVJlc3BvbnNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkiPQodUmVhZEF1dGhvcml6YXRpb25Nb2RlbFJlcXVlc3QSEAoIc3RvcmVfaWQYASABKAkSCgoCaWQYAiABKAkiXQoeUmVhZEF1dGhvcml6YXRpb25Nb2RlbFJlc3BvbnNlEjsKE2F1dGhvcml6YXRpb25fbW9kZWwYASABKAsyHi5vcGVuZmdhLnYxLkF1dGhvcml6YXRpb25Nb2RlbCJuChJBdXRob3JpemF0aW9uTW9kZWwSCgoCaWQYASABKAkSFgoOc2NoZW1hX3ZlcnNpb24YAiABKAkSNAoQdHlwZV9kZWZpbml0aW9ucxgDIAMoCzIaLm9wZW5mZ2EudjEuVHlwZURlZmluaXRpb24iywEKDlR5cGVEZWZpbml0aW9uEgwKBHR5cGUYASABKAkSPAoJcmVsYXRpb25zGAIgAygLMikub3BlbmZnYS52MS5UeXBlRGVmaW5pdGlvbi5SZWxhdGlvbnNFbnRyeRImCghtZXRhZGF0YRgDIAEoCzIULm9wZW5mZ2EudjEuTWV0YWRhdGEaRQoOUmVsYXRpb25zRW50cnkSCwoDa2V5GAEgASgJEiIKBXZhbHVlGAIgASgLMhMub3BlbmZnYS52MS5Vc2Vyc2V0OgI4ASKSAQoITWV0YWRhdGESNgoJcmVsYXRpb25zGAEgAygLMiMub3BlbmZnYS52MS5NZXRhZGF0YS5SZWxhdGlvbnNFbnRyeRpOCg5SZWxhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5vcGVuZmdhLnYxLlJlbGF0aW9uTWV0YWRhdGE6AjgBIlYKEFJlbGF0aW9uTWV0YWRhdGESQgobZGlyZWN0bHlfcmVsYXRlZF91c2VyX3R5cGVzGAEgAygLMh0ub3BlbmZnYS52MS5SZWxhdGlvblJlZmVyZW5jZSJ3ChFSZWxhdGlvblJlZmVyZW5jZRIMCgR0eXBlGAEgASgJEhIKCHJlbGF0aW9uGAIgASgJSAASKAoId2lsZGNhcmQYAyABKAsyFC5vcGVuZmdhLnYxLldpbGRjYXJkSABCFgoUcmVsYXRpb25fb3Jfd2lsZGNhcmQiCgoIV2lsZGNhcmQisgIKB1VzZXJzZXQSKQoEdGhpcxgBIAEoCzIZLm9wZW5mZ2EudjEuRGlyZWN0VXNlcnNldEgAEjYKEGNvbXB1dGVkX3VzZXJzZXQYAiABKAsyGi5vcGVuZmdhLnYxLk9iamVjdFJlbGF0aW9uSAASNgoQdHVwbGVfdG9fdXNlcnNldBgDIAEoCzIaLm9wZW5mZ2EudjEuVHVwbGVUb1VzZXJzZXRIABIlCgV1bmlvbhgEIAEoCzIULm9wZW5mZ2EudjEuVXNlcnNldHNIABIsCgxpbnRlcnNlY3Rpb24YBSABKAsyFC5vcGVuZmdhLnYxLlVzZXJzZXRzSAASLAoKZGlmZmVyZW5jZRgGIAEoCzIWLm9wZW5mZ2EudjEuRGlmZmVyZW5jZUgAQgkKB3VzZXJzZXQiDwoNRGlyZWN0VXNlcnNldCIyCg5PYmplY3RSZWxhdGlvbhIOCgZvYmplY3QYASABKAkSEAoIcmVsYXRpb24YAiABKAkidAoOVHVwbGVUb1VzZXJzZXQSLAoIdHVwbGVzZXQYASABKAsyGi5vcGVuZmdhLnYxLk9iamVjdFJlbGF0aW9uEjQKEGNvbXB1dGVkX3VzZXJzZXQYAiABKAsyGi5vcGVuZmdhLnYxLk9iamVjdFJlbGF0aW9uIi4KCFVzZXJzZXRzEiIKBWNoaWxkGAEgAygLMhMub3BlbmZnYS52MS5Vc2Vyc2V0IlYKCkRpZmZlcmVuY2USIQoEYmFzZRgBIAEoCzITLm9wZW5mZ2EudjEuVXNlcnNldBIlCghzdWJ0cmFjdBgCIAEoCzITLm9wZW5mZ2EudjEuVXNlcnNldCpXChVDb25zaXN0ZW5jeVByZWZlcmVuY2USDwoLVU5TUEVDSUZJRUQQABIUChBNSU5JTUlaRV9MQVRFTkNZEGQSFwoSSElHSEVSX0NPTlNJU1RFTkNZEMgBMr0DCg5PcGVuRkdBU2VydmljZRI8CgVDaGVjaxIYLm9wZW5mZ2EudjEuQ2hlY2tSZXF1ZXN0Ghkub3BlbmZnYS52MS5DaGVja1Jlc3BvbnNlEksKCkJhdGNoQ2hlY2sSHS5vcGVuZmdhLnYxLkJhdGNoQ2hlY2tSZXF1ZXN0Gh4ub3BlbmZnYS52MS5CYXRjaENoZWNrUmVzcG9uc2USaAoTU3RyZWFtZWRMaXN0T2JqZWN0cxImLm9wZW5mZ2EudjEuU3RyZWFtZWRMaXN0T2JqZWN0c1JlcXVlc3QaJy5vcGVuZmdhLnYxLlN0cmVhbWVkTGlzdE9iamVjdHNSZXNwb25zZTABEkUKCEdldFN0b3JlEhsub3BlbmZnYS52MS5HZXRTdG9yZVJlcXVlc3QaHC5vcGVuZmdhLnYxLkdldFN0b3JlUmVzcG9uc2USbwoWUmVhZEF1dGhvcml6YXRpb25Nb2RlbBIpLm9wZW5mZ2EudjEuUmVhZEF1dGhvcml6YXRpb25Nb2RlbFJlcXVlc3QaKi5vcGVuZmdhLnYxLlJlYWRBdXRob3JpemF0aW9uTW9kZWxSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct]);
 
 /**
  * @generated from message openfga.v1.CheckRequestTupleKey
@@ -60,6 +61,11 @@ export type CheckRequest = Message<"openfga.v1.CheckRequest"> & {
    * @generated from field: string authorization_model_id = 4;
    */
   authorizationModelId: string;
+
+  /**
+   * @generated from field: google.protobuf.Struct context = 6;
+   */
+  context?: JsonObject | undefined;
 
   /**
    * @generated from field: openfga.v1.ConsistencyPreference consistency = 7;
@@ -133,6 +139,11 @@ export type BatchCheckItem = Message<"openfga.v1.BatchCheckItem"> & {
    * @generated from field: openfga.v1.CheckRequestTupleKey tuple_key = 1;
    */
   tupleKey?: CheckRequestTupleKey | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Struct context = 3;
+   */
+  context?: JsonObject | undefined;
 
   /**
    * @generated from field: string correlation_id = 4;
@@ -230,6 +241,70 @@ export const CheckErrorSchema: GenMessage<CheckError> = /*@__PURE__*/
   messageDesc(file_openfga_v1_openfga_service, 7);
 
 /**
+ * @generated from message openfga.v1.StreamedListObjectsRequest
+ */
+export type StreamedListObjectsRequest = Message<"openfga.v1.StreamedListObjectsRequest"> & {
+  /**
+   * @generated from field: string store_id = 1;
+   */
+  storeId: string;
+
+  /**
+   * @generated from field: string authorization_model_id = 2;
+   */
+  authorizationModelId: string;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string relation = 4;
+   */
+  relation: string;
+
+  /**
+   * @generated from field: string user = 5;
+   */
+  user: string;
+
+  /**
+   * @generated from field: google.protobuf.Struct context = 7;
+   */
+  context?: JsonObject | undefined;
+
+  /**
+   * @generated from field: openfga.v1.ConsistencyPreference consistency = 8;
+   */
+  consistency: ConsistencyPreference;
+};
+
+/**
+ * Describes the message openfga.v1.StreamedListObjectsRequest.
+ * Use `create(StreamedListObjectsRequestSchema)` to create a new message.
+ */
+export const StreamedListObjectsRequestSchema: GenMessage<StreamedListObjectsRequest> = /*@__PURE__*/
+  messageDesc(file_openfga_v1_openfga_service, 8);
+
+/**
+ * @generated from message openfga.v1.StreamedListObjectsResponse
+ */
+export type StreamedListObjectsResponse = Message<"openfga.v1.StreamedListObjectsResponse"> & {
+  /**
+   * @generated from field: string object = 1;
+   */
+  object: string;
+};
+
+/**
+ * Describes the message openfga.v1.StreamedListObjectsResponse.
+ * Use `create(StreamedListObjectsResponseSchema)` to create a new message.
+ */
+export const StreamedListObjectsResponseSchema: GenMessage<StreamedListObjectsResponse> = /*@__PURE__*/
+  messageDesc(file_openfga_v1_openfga_service, 9);
+
+/**
  * @generated from message openfga.v1.GetStoreRequest
  */
 export type GetStoreRequest = Message<"openfga.v1.GetStoreRequest"> & {
@@ -244,7 +319,7 @@ export type GetStoreRequest = Message<"openfga.v1.GetStoreRequest"> & {
  * Use `create(GetStoreRequestSchema)` to create a new message.
  */
 export const GetStoreRequestSchema: GenMessage<GetStoreRequest> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 8);
+  messageDesc(file_openfga_v1_openfga_service, 10);
 
 /**
  * @generated from message openfga.v1.GetStoreResponse
@@ -266,7 +341,7 @@ export type GetStoreResponse = Message<"openfga.v1.GetStoreResponse"> & {
  * Use `create(GetStoreResponseSchema)` to create a new message.
  */
 export const GetStoreResponseSchema: GenMessage<GetStoreResponse> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 9);
+  messageDesc(file_openfga_v1_openfga_service, 11);
 
 /**
  * @generated from message openfga.v1.ReadAuthorizationModelRequest
@@ -288,7 +363,7 @@ export type ReadAuthorizationModelRequest = Message<"openfga.v1.ReadAuthorizatio
  * Use `create(ReadAuthorizationModelRequestSchema)` to create a new message.
  */
 export const ReadAuthorizationModelRequestSchema: GenMessage<ReadAuthorizationModelRequest> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 10);
+  messageDesc(file_openfga_v1_openfga_service, 12);
 
 /**
  * @generated from message openfga.v1.ReadAuthorizationModelResponse
@@ -305,7 +380,7 @@ export type ReadAuthorizationModelResponse = Message<"openfga.v1.ReadAuthorizati
  * Use `create(ReadAuthorizationModelResponseSchema)` to create a new message.
  */
 export const ReadAuthorizationModelResponseSchema: GenMessage<ReadAuthorizationModelResponse> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 11);
+  messageDesc(file_openfga_v1_openfga_service, 13);
 
 /**
  * @generated from message openfga.v1.AuthorizationModel
@@ -332,7 +407,7 @@ export type AuthorizationModel = Message<"openfga.v1.AuthorizationModel"> & {
  * Use `create(AuthorizationModelSchema)` to create a new message.
  */
 export const AuthorizationModelSchema: GenMessage<AuthorizationModel> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 12);
+  messageDesc(file_openfga_v1_openfga_service, 14);
 
 /**
  * @generated from message openfga.v1.TypeDefinition
@@ -359,7 +434,7 @@ export type TypeDefinition = Message<"openfga.v1.TypeDefinition"> & {
  * Use `create(TypeDefinitionSchema)` to create a new message.
  */
 export const TypeDefinitionSchema: GenMessage<TypeDefinition> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 13);
+  messageDesc(file_openfga_v1_openfga_service, 15);
 
 /**
  * @generated from message openfga.v1.Metadata
@@ -376,7 +451,7 @@ export type Metadata = Message<"openfga.v1.Metadata"> & {
  * Use `create(MetadataSchema)` to create a new message.
  */
 export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 14);
+  messageDesc(file_openfga_v1_openfga_service, 16);
 
 /**
  * @generated from message openfga.v1.RelationMetadata
@@ -393,7 +468,7 @@ export type RelationMetadata = Message<"openfga.v1.RelationMetadata"> & {
  * Use `create(RelationMetadataSchema)` to create a new message.
  */
 export const RelationMetadataSchema: GenMessage<RelationMetadata> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 15);
+  messageDesc(file_openfga_v1_openfga_service, 17);
 
 /**
  * @generated from message openfga.v1.RelationReference
@@ -427,7 +502,7 @@ export type RelationReference = Message<"openfga.v1.RelationReference"> & {
  * Use `create(RelationReferenceSchema)` to create a new message.
  */
 export const RelationReferenceSchema: GenMessage<RelationReference> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 16);
+  messageDesc(file_openfga_v1_openfga_service, 18);
 
 /**
  * @generated from message openfga.v1.Wildcard
@@ -440,7 +515,7 @@ export type Wildcard = Message<"openfga.v1.Wildcard"> & {
  * Use `create(WildcardSchema)` to create a new message.
  */
 export const WildcardSchema: GenMessage<Wildcard> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 17);
+  messageDesc(file_openfga_v1_openfga_service, 19);
 
 /**
  * @generated from message openfga.v1.Userset
@@ -493,7 +568,7 @@ export type Userset = Message<"openfga.v1.Userset"> & {
  * Use `create(UsersetSchema)` to create a new message.
  */
 export const UsersetSchema: GenMessage<Userset> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 18);
+  messageDesc(file_openfga_v1_openfga_service, 20);
 
 /**
  * @generated from message openfga.v1.DirectUserset
@@ -506,7 +581,7 @@ export type DirectUserset = Message<"openfga.v1.DirectUserset"> & {
  * Use `create(DirectUsersetSchema)` to create a new message.
  */
 export const DirectUsersetSchema: GenMessage<DirectUserset> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 19);
+  messageDesc(file_openfga_v1_openfga_service, 21);
 
 /**
  * @generated from message openfga.v1.ObjectRelation
@@ -528,7 +603,7 @@ export type ObjectRelation = Message<"openfga.v1.ObjectRelation"> & {
  * Use `create(ObjectRelationSchema)` to create a new message.
  */
 export const ObjectRelationSchema: GenMessage<ObjectRelation> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 20);
+  messageDesc(file_openfga_v1_openfga_service, 22);
 
 /**
  * @generated from message openfga.v1.TupleToUserset
@@ -550,7 +625,7 @@ export type TupleToUserset = Message<"openfga.v1.TupleToUserset"> & {
  * Use `create(TupleToUsersetSchema)` to create a new message.
  */
 export const TupleToUsersetSchema: GenMessage<TupleToUserset> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 21);
+  messageDesc(file_openfga_v1_openfga_service, 23);
 
 /**
  * @generated from message openfga.v1.Usersets
@@ -567,7 +642,7 @@ export type Usersets = Message<"openfga.v1.Usersets"> & {
  * Use `create(UsersetsSchema)` to create a new message.
  */
 export const UsersetsSchema: GenMessage<Usersets> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 22);
+  messageDesc(file_openfga_v1_openfga_service, 24);
 
 /**
  * @generated from message openfga.v1.Difference
@@ -589,7 +664,7 @@ export type Difference = Message<"openfga.v1.Difference"> & {
  * Use `create(DifferenceSchema)` to create a new message.
  */
 export const DifferenceSchema: GenMessage<Difference> = /*@__PURE__*/
-  messageDesc(file_openfga_v1_openfga_service, 23);
+  messageDesc(file_openfga_v1_openfga_service, 25);
 
 /**
  * @generated from enum openfga.v1.ConsistencyPreference
@@ -641,6 +716,14 @@ export const OpenFGAService: GenService<{
     methodKind: "unary";
     input: typeof BatchCheckRequestSchema;
     output: typeof BatchCheckResponseSchema;
+  },
+  /**
+   * @generated from rpc openfga.v1.OpenFGAService.StreamedListObjects
+   */
+  streamedListObjects: {
+    methodKind: "server_streaming";
+    input: typeof StreamedListObjectsRequestSchema;
+    output: typeof StreamedListObjectsResponseSchema;
   },
   /**
    * @generated from rpc openfga.v1.OpenFGAService.GetStore

@@ -1,0 +1,28 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startPatwarden } from "../../test/kit/server.js";
+
+/** From `patwarden dev --ephemeral` to its being ready, milliseconds. */
+export async function measureEmbeddedStart(): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), "patwarden-bench-"));
+  const readyFile = join(directory, "ready.json");
+  const ports = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+  const begin = performance.now();
+  const dev = startPatwarden(["dev", "--ephemeral", ...ports, "--ready-file", readyFile], { cwd: directory });
+  let ended = false;
+  void dev.exited.then(() => {
+    ended = true;
+  });
+  try {
+    while (!existsSync(readyFile)) {
+      if (ended) throw new Error(`patwarden dev ended:\n${dev.log()}`);
+      await sleep(10);
+    }
+    return performance.now() - begin;
+  } finally {
+    await dev.stop();
+    rmSync(directory, { recursive: true });
+  }
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createOpenFgaAdmin } from "../../src/openfga/admin.js";
+import { findOpenFga } from "../../src/openfga/binary.js";
+import { freePort } from "../../test/kit/postgres.js";
+import { model, tuples } from "./workload.js";
+
+export interface OpenFga {
+  /** `127.0.0.1:PORT`. */
+  readonly grpc: string;
+  readonly storeId: string;
+  readonly modelId: string;
+  pid(): number;
+  stop(): Promise<void>;
+  /** Again on the same port; with a `databaseUrl` it knows what it knew. */
+  start(): Promise<void>;
+}
+
+export interface OpenFgaSettings {
+  /** Its check query cache, 60 s. */
+  readonly queryCache: boolean;
+  /** Where it keeps its data. Default: memory. */
+  readonly databaseUrl?: string;
+}
+
+const startLimitMs = 20_000;
+
+const living = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
+/** An OpenFGA without authentication that logs errors only, with the model and the tuples of the workload. */
+export async function startOpenFga({ queryCache, databaseUrl }: OpenFgaSettings): Promise<OpenFga> {
+  const binary = openFgaBinary();
+  const datastore =
+    databaseUrl === undefined
+      ? ["--datastore-engine", "memory"]
+      : ["--datastore-engine", "postgres", "--datastore-uri", databaseUrl];
+  if (databaseUrl !== undefined) execFileSync(binary, ["migrate", ...datastore], { stdio: "ignore" });
+  const [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const flags = [
+    ...["run", "--grpc-addr", grpc, "--http-addr", http, "--log-level", "error"],
+    ...["--metrics-enabled=false", "--playground-enabled=false"],
+    ...(queryCache ? ["--check-query-cache-enabled", "--check-query-cache-ttl", "60s"] : []),
+    ...datastore,
+  ];
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const started = spawn(binary, flags, { stdio: ["ignore", "ignore", "inherit"] });
+    child = started;
+    living.add(started);
+    started.once("exit", () => living.delete(started));
+    for (const begin = performance.now(); performance.now() - begin < startLimitMs; await sleep(20)) {
+      if (!living.has(started)) throw new Error("OpenFGA ended at its start");
+      if (await isHealthy(http)) return;
+    }
+    throw new Error(`OpenFGA was not ready within ${startLimitMs} ms`);
+  }
+
+  async function stop(): Promise<void> {
+    if (!child || !living.has(child)) return;
+    const ended = once(child, "exit");
+    child.kill();
+    await ended;
+  }
+
+  await start();
+  try {
+    const admin = createOpenFgaAdmin({ http: `http://${http}`, apiKey: "none is asked for" });
+    const storeId = await admin.createStore("bench");
+    const modelId = await admin.writeModel(storeId, model);
+    await admin.writeTuples(storeId, tuples);
+    return { grpc, storeId, modelId, pid: () => child?.pid ?? 0, start, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export function openFgaVersion(): string {
+  // It tells it on stderr.
+  const said = execFileSync("/bin/sh", ["-c", `"$0" version 2>&1`, openFgaBinary()], { encoding: "utf8" });
+  return /version `([^`]*)`/.exec(said)?.[1] ?? "of unknown version";
+}
+
+function openFgaBinary(): string {
+  const binary = findOpenFga();
+  if (binary === undefined) throw new Error("no OpenFGA on the PATH or in .tools/bin; `make openfga` gets one");
+  return binary;
+}
+
+async function isHealthy(http: string): Promise<boolean> {
+  try {
+    return (await fetch(`http://${http}/healthz`)).ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Server, startServer } from "../../test/kit/server.js";
+import type { OpenFga } from "./openfga.js";
+
+/** Parts of a configuration, by top-level key. */
+export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface PatwardenSettings {
+  readonly databaseUrl: string;
+  readonly openfga: OpenFga;
+  /** Laid over the configuration, one level deep; whatever is not said is at its default. */
+  readonly settings?: Settings;
+}
+
+/** The build under test does not know a setting. */
+export class UnknownSetting extends Error {}
+
+/** The built `patwarden serve`. Rejects with `UnknownSetting` when its configuration has no such key. */
+export async function startPatwarden({ databaseUrl, openfga, settings = {} }: PatwardenSettings): Promise<Server> {
+  const over = (key: string, values: object): Record<string, object> => ({ [key]: { ...values, ...settings[key] } });
+  try {
+    return await startServer({
+      databaseUrl,
+      openfga: { addresses: [openfga.grpc], apiKey: "", storeId: openfga.storeId, modelId: openfga.modelId },
+      config: {
+        ...settings,
+        ...over("database", { url: databaseUrl }),
+        ...over("openfga", { addresses: [openfga.grpc], store_id: openfga.storeId, model_id: openfga.modelId }),
+      },
+      env: {
+        NODE_ENV: "production",
+        NODE_OPTIONS: `--import=${new URL("collect-garbage.mjs", import.meta.url).href}`,
+      },
+    });
+  } catch (error) {
+    const faults = error instanceof Error ? error.message : "";
+    const unknown = Object.entries(settings)
+      .flatMap(([key, values]) => Object.keys(values).map((name) => ({ key, name: `${key}.${name}` })))
+      .find(({ key, name }) => [key, name].some((path) => faults.includes(`  ${path}: is unknown`)));
+    throw unknown ? new UnknownSetting(`this build does not know ${unknown.name}`, { cause: error }) : error;
+  }
+}
+
+/** Values of one sample of `/metrics`, summed over its labels; undefined when there is none of this name. */
+export async function readMetrics(server: Server): Promise<(name: string) => number | undefined> {
+  const text = await (await fetch(`http://${server.metrics}/metrics`)).text();
+  return (name) => {
+    const samples = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    if (samples.length === 0) return undefined;
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  };
+}
+
+/** What the process holds in its heap and beside it once garbage has been collected, bytes. */
+export async function heldBytes(server: Server): Promise<number> {
+  server.child.kill("SIGUSR2");
+  await sleep(100); // it collects when it comes round to the signal
+  const metric = await readMetrics(server);
+  return (metric("nodejs_heap_size_used_bytes") ?? Number.NaN) + (metric("nodejs_external_memory_bytes") ?? Number.NaN);
+}

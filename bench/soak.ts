@@ -1,0 +1,99 @@
+// Three replicas over one PostgreSQL and one OpenFGA under mixed load, with rolling restarts. SOAK_MINUTES says how long they are watched, 10 by
+// default. Ends with 1 at any answer that is wrong, any failure that a caller may not repeat, and any growth. See README.md.
+import { setTimeout as sleep } from "node:timers/promises";
+import postgres from "postgres";
+import { grpcPort } from "../test/kit/ports.js";
+import { startPostgres } from "../test/kit/postgres.js";
+import { startOpenFga } from "./lib/openfga.js";
+import { Worker } from "./soak/life.js";
+import { Replicas } from "./soak/replicas.js";
+import { Tally } from "./soak/tally.js";
+import { compareUsage } from "./soak/usage.js";
+import { Watch } from "./soak/watch.js";
+
+const replicaCount = 3;
+const workerCount = 16;
+const samples = 30;
+/** Samples after which OpenFGA is restarted. */
+const outages = new Set([10, 20]);
+/** How long it is gone. */
+const outageMs = 1_000;
+/** Between restarts. */
+const settleMs = 2_000;
+
+const minutes = Number(process.env["SOAK_MINUTES"] ?? 10);
+if (!(minutes > 0)) throw new Error("SOAK_MINUTES must be a number above 0");
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
+const begin = performance.now();
+const tally = new Tally();
+const database = await startPostgres();
+const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
+await sql`create database openfga`;
+const openfga = await startOpenFga({ queryCache: false, databaseUrl: database.url.replace(/postgres$/, "openfga") });
+const replicas = new Replicas(database.url, openfga, tally);
+try {
+  await replicas.start(replicaCount);
+  say(`${replicaCount} replicas, ${workerCount} workers, ${minutes} minutes`);
+  let stopping = false;
+  const graveyard: ConstructorParameters<typeof Worker>[2] = [];
+  const working = Array.from({ length: workerCount }, () =>
+    new Worker(replicas, tally, graveyard).work(() => !stopping),
+  );
+  // A fault of this program ends it at once.
+  const { seen, grown } = await Promise.race([disturb(), Promise.all(working).then(() => failed("no worker is left"))]);
+  stopping = true;
+  await Promise.all(working);
+
+  // What a replica has counted is written down when it stops, at the latest.
+  for (const number of replicas.numbers.slice(1)) await replicas.stop(number);
+  const [last] = replicas.servers;
+  if (!last) throw new Error("no replica");
+  const usage = await compareUsage(grpcPort(last.grpc, last.keys.admin), tally);
+  for (const line of grown) tally.violated(`grown: ${line}`);
+  console.log([...tally.lines(), ...seen, usage].join("\n"));
+} finally {
+  await replicas.stopAll();
+  await openfga.stop();
+  await sql.end();
+  await database.stop();
+}
+if (tally.violationCount > 0) process.exitCode = 1;
+
+/** Restarts one after the other; between two rounds of that the replicas are watched, while OpenFGA goes and comes. */
+async function disturb(): ReturnType<typeof watch> {
+  await restartAll();
+  const verdict = await watch();
+  await restartAll();
+  return verdict;
+}
+
+async function restartAll(): Promise<void> {
+  for (const number of replicas.numbers) {
+    await replicas.restart(number);
+    say(`replica ${number} was restarted`);
+    await sleep(settleMs);
+  }
+}
+
+async function watch(): Promise<ReturnType<Watch["verdict"]>> {
+  const watched = new Watch(replicas.servers, sql);
+  for (let sample = 1; sample <= samples; sample++) {
+    await sleep((minutes * 60_000) / samples);
+    await watched.look();
+    if (!outages.has(sample)) continue;
+    await openfga.stop();
+    await sleep(outageMs);
+    await openfga.start();
+    say("OpenFGA was restarted");
+  }
+  return watched.verdict();
+}
+
+function failed(what: string): never {
+  throw new Error(what);
+}
+
+function say(text: string): void {
+  console.error(`${((performance.now() - begin) / 1000).toFixed(0).padStart(5)} s  ${text}`);
+}

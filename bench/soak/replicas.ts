@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { grpcPort, type Port, type Reply } from "../../test/kit/ports.js";
+import type { Server } from "../../test/kit/server.js";
+import type { OpenFga } from "../lib/openfga.js";
+import { type Settings, startPatwarden, UnknownSetting } from "../lib/patwarden.js";
+import { isRetryable, type Tally } from "./tally.js";
+
+const callTimeoutMs = 5_000;
+/** Between two attempts of one call. */
+const pauseMs = 50;
+const retryLimitMs = 60_000;
+
+/** What bounds memory is set so low that it is reached long before the first look. */
+const tightBounds: Settings = { token_cache: { max_bytes: "1MiB" } };
+
+interface Replica {
+  readonly server: Server;
+  /** Nobody calls it between its end and the start of the next. */
+  gone: boolean;
+  /** Beside the kit's own, which is closed with the server: this one goes on calling while it stops. */
+  readonly port: Port;
+}
+
+/** Patwardens over one database and one OpenFGA, and the ways to call them. */
+export class Replicas {
+  readonly #replicas: Replica[] = [];
+  readonly #start: () => Promise<Replica>;
+  readonly #tally: Tally;
+
+  constructor(databaseUrl: string, openfga: OpenFga, tally: Tally) {
+    this.#tally = tally;
+    this.#start = async () => {
+      const settings = { database: { max_connections: 5 } };
+      const parts = { databaseUrl, openfga };
+      const server = await startPatwarden({ ...parts, settings: { ...settings, ...tightBounds } }).catch((error) => {
+        if (!(error instanceof UnknownSetting)) throw error;
+        return startPatwarden({ ...parts, settings });
+      });
+      return { server, gone: false, port: grpcPort(server.grpc, server.keys.admin) };
+    };
+  }
+
+  async start(count: number): Promise<void> {
+    for (let replica = 0; replica < count; replica++) this.#replicas.push(await this.#start());
+  }
+
+  get servers(): readonly Server[] {
+    return this.#replicas.map(({ server }) => server);
+  }
+
+  /** Those that are there. */
+  get numbers(): readonly number[] {
+    return this.#replicas.flatMap(({ gone }, number) => (gone ? [] : [number]));
+  }
+
+  /** Stops it as an operator would, and then starts another in its place. */
+  async restart(number: number): Promise<void> {
+    await this.stop(number);
+    const { port } = this.#at(number);
+    this.#replicas[number] = await this.#start();
+    port.close();
+  }
+
+  async stop(number: number): Promise<void> {
+    const replica = this.#at(number);
+    const { server } = replica;
+    server.child.kill("SIGTERM");
+    const code = await server.exited;
+    replica.gone = true;
+    if (code !== 0) this.#tally.violated(`a replica ended with ${code}:\n${server.log().slice(-2_000)}`);
+  }
+
+  async stopAll(): Promise<void> {
+    for (const { port } of this.#replicas) port.close();
+    await Promise.all(this.#replicas.map(({ server }) => server.stop()));
+  }
+
+  /** One attempt, at this replica or any. A failure that is none that callers may repeat is a violation. */
+  async call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    number = anyOf(this.numbers),
+  ): Promise<Reply<MessageShape<O>>> {
+    const reply = await this.#at(number).port.call(method, request, { timeoutMs: callTimeoutMs });
+    this.#tally.called(method.name, reply.ok ? "OK" : reply.code);
+    if (!reply.ok && !isRetryable(reply.code)) {
+      this.#tally.violated(`${method.name} failed with ${reply.code} ${reply.reason}: ${reply.message}`);
+    }
+    return reply;
+  }
+
+  /** Attempts until it is answered, at this replica or each time at any. Throws after a minute, or when it makes no sense to repeat it. */
+  async insist<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    number?: number,
+  ): Promise<MessageShape<O>> {
+    for (const begin = performance.now(); ; await sleep(pauseMs)) {
+      const reply = await this.call(method, request, number);
+      if (reply.ok) return reply.value;
+      if (!isRetryable(reply.code)) throw new GaveUp(`${method.name} ${reply.code}`);
+      if (performance.now() - begin > retryLimitMs) {
+        this.#tally.violated(`${method.name} did not succeed within ${retryLimitMs} ms`);
+        throw new GaveUp(method.name);
+      }
+    }
+  }
+
+  #at(number: number): Replica {
+    const replica = this.#replicas[number];
+    if (!replica) throw new Error(`no replica ${number}`);
+    return replica;
+  }
+}
+
+export function anyOf<T>(list: readonly T[]): T {
+  const chosen = list[Math.floor(Math.random() * list.length)];
+  if (chosen === undefined) throw new Error("nothing to choose from");
+  return chosen;
+}
+
+/** The violation is on record; the life of this token cannot go on. */
+export class GaveUp extends Error {}

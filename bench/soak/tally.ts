@@ -1,0 +1,72 @@
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+
+/** Codes of failures that a caller answers by asking again. */
+const retryable = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"]);
+
+export const isRetryable = (code: string): boolean => retryable.has(code);
+
+const violationsKept = 20;
+
+/** What a soak has seen so far. */
+export class Tally {
+  readonly #calls = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  readonly #violations: string[] = [];
+  #violationCount = 0;
+  #decisions = 0;
+  #allowed = 0;
+  #undecided = 0;
+
+  /** A call ended; `code` as `OK`. */
+  called(method: string, code: string): void {
+    add(this.#calls, method, 1);
+    if (code === "OK") return;
+    add(this.#failures, `${method} ${code}`, 1);
+  }
+
+  /** A decision was received. */
+  decided(reason: Reason): void {
+    if (reason === Reason.TOKEN_MALFORMED || reason === Reason.TOKEN_UNKNOWN) return;
+    this.#decisions++;
+    if (reason === Reason.ALLOWED) this.#allowed++;
+  }
+
+  /** Decisions that may have been made, but did not arrive. */
+  undecided(count: number): void {
+    this.#undecided += count;
+  }
+
+  /** Something that must never happen. */
+  violated(what: string): void {
+    this.#violationCount++;
+    if (this.#violations.length < violationsKept) this.#violations.push(what);
+  }
+
+  /** Decisions that must have been counted, for tokens that were recognized, and how many more there may be. */
+  get decisions(): { readonly received: number; readonly allowed: number; readonly lost: number } {
+    return { received: this.#decisions, allowed: this.#allowed, lost: this.#undecided };
+  }
+
+  get violationCount(): number {
+    return this.#violationCount;
+  }
+
+  lines(): readonly string[] {
+    const list = (counts: ReadonlyMap<string, number>): readonly string[] =>
+      [...counts].sort().map(([name, count]) => `  ${String(count).padStart(9)}  ${name}`);
+    const more = this.#violationCount - this.#violations.length;
+    return [
+      "calls",
+      ...list(this.#calls),
+      "failures that may be repeated",
+      ...list(this.#failures),
+      `violations: ${this.#violationCount}`,
+      ...this.#violations.map((what) => `  ${what}`),
+      ...(more > 0 ? [`  and ${more} more`] : []),
+    ];
+  }
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
+}

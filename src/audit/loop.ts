@@ -1,0 +1,31 @@
+/** Takes a turn again and again, with a pause after each, until it is stopped. */
+export class Loop {
+  readonly #turn: (stopped: AbortSignal) => Promise<void>;
+  readonly #intervalMs: number;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** A turn must not reject; a long one should look at its signal. */
+  constructor(turn: (stopped: AbortSignal) => Promise<void>, intervalMs: number) {
+    this.#turn = turn;
+    this.#intervalMs = intervalMs;
+  }
+
+  start(): void {
+    this.#timer ??= setTimeout(() => this.#run(), 0).unref();
+  }
+
+  /** For good. Lets a turn that has begun end. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #run(): void {
+    this.#running = this.#turn(this.#stopped.signal).finally(() => {
+      if (!this.#stopped.signal.aborted) this.#timer = setTimeout(() => this.#run(), this.#intervalMs).unref();
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { changes, newAuditEvent } from "../audit/event.js";
+import type { Clock } from "../check/clock.js";
+import type { PolicyStore } from "../store/policy-store.js";
+import type { TokenStore } from "../store/token-store.js";
+import type { TokenRecord } from "../token/token.js";
+import { tokensUnder } from "./policies.js";
+
+export interface RevokeUnusedOptions {
+  readonly policies: Pick<PolicyStore, "listWithUnusedLimit">;
+  readonly store: Pick<TokenStore, "revokeAll">;
+  readonly clock: Clock;
+}
+
+/** Of one transaction. */
+const revokedTogether = 500;
+
+/**
+ * Revokes the tokens that were not used for as long as a policy of theirs says; how many it was. To be called every few minutes, by any number of
+ * processes: what one of them has revoked is none of the others'. Both policies of a token are gone through, so the stricter decides.
+ */
+export async function revokeUnused({ policies, store, clock }: RevokeUnusedOptions): Promise<number> {
+  let revoked = 0;
+  for (const { scope, policy } of await policies.listWithUnusedLimit()) {
+    const { revokeUnusedAfterMs } = policy;
+    if (revokeUnusedAfterMs === undefined) continue;
+    const time = clock.now();
+    const revocation = { time, by: "system", reason: "UNUSED" as const };
+    const eventOf = (token: TokenRecord) =>
+      newAuditEvent({
+        time,
+        actor: "system",
+        action: "token.revoked",
+        subject: token.subject,
+        tokenId: token.id,
+        details: { ...changes({}, { revocation }), policy: scope },
+      });
+    const filter = {
+      ...tokensUnder(scope),
+      // A pending token cannot be used yet, and the others have ended.
+      states: ["ACTIVE", "SUSPENDED"] as const,
+      unusedSince: new Date(time.getTime() - revokeUnusedAfterMs),
+    };
+    let count: number;
+    do {
+      ({ count } = await store.revokeAll(filter, revocation, { limit: revokedTogether }, time, eventOf));
+      revoked += count;
+    } while (count === revokedTogether);
+  }
+  return revoked;
+}

@@ -1,0 +1,45 @@
+import type { Question } from "./permission-checker.js";
+
+/** What the server tells conditions of a model: `now` the time, RFC 3339 in whole seconds, rounded down; `client_ip` the bearer's address. */
+export const contextSources = ["now", "client_ip"] as const;
+
+/** Parameters of conditions and what each is filled with, `openfga.context` of the configuration. */
+export type ConditionParameters = Readonly<Record<string, (typeof contextSources)[number]>>;
+
+/** What conditions are told with one question. */
+export interface ConditionContext {
+  /** Parameters and their values; one whose value is not known is left out. */
+  readonly values: readonly (readonly [parameter: string, value: string])[];
+  /** Contexts of the same parameters are equal when this is. */
+  readonly key: string;
+}
+
+/** A question with the context that it had when it was asked. */
+export interface QuestionInContext extends Omit<Question, "clientAddress"> {
+  readonly context?: ConditionContext | undefined;
+}
+
+/** Makes contexts; undefined when no parameter is configured, so that nothing is sent and no address is looked at. */
+export type ContextOf = (clientAddress: Question["clientAddress"]) => ConditionContext | undefined;
+
+export function createContextOf(parameters: ConditionParameters, now: () => Date): ContextOf {
+  const sources = Object.entries(parameters);
+  if (sources.length === 0) return () => undefined;
+  const tell = new Set(Object.values(parameters));
+  return (clientAddress) => {
+    const known = {
+      now: tell.has("now") ? wholeSecond(now()) : undefined,
+      client_ip: tell.has("client_ip") ? clientAddress?.toString() : undefined,
+    };
+    const values: [string, string][] = [];
+    for (const [parameter, source] of sources) {
+      const value = known[source];
+      if (value !== undefined) values.push([parameter, value]);
+    }
+    return { values, key: `${known.now ?? ""} ${known.client_ip ?? ""}` };
+  };
+}
+
+function wholeSecond(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`;
+}

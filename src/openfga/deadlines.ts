@@ -1,0 +1,53 @@
+/** What waits, but not for ever. */
+export interface Waiting {
+  /** Instant of `performance.now()`. */
+  readonly deadline: number;
+}
+
+/** Two deadlines closer than this, milliseconds, may be met together, by the later one. */
+const coarsenessMs = 5;
+
+/** Tells what has waited too long, with one timer for all: none is made or cleared for each. */
+export class Deadlines<T extends Waiting> {
+  readonly #waiting = new Set<T>();
+  readonly #onPassed: (late: T) => void;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires; not later than `coarsenessMs` after the earliest deadline. */
+  #wakeAt = Number.POSITIVE_INFINITY;
+
+  /** `onPassed` is told once, of what is still there; it may add and delete. */
+  constructor(onPassed: (late: T) => void) {
+    this.#onPassed = onPassed;
+  }
+
+  add(waiting: T): void {
+    this.#waiting.add(waiting);
+    if (waiting.deadline + coarsenessMs < this.#wakeAt) this.#wake(waiting.deadline);
+  }
+
+  /** The timer stays as it is: it finds nothing to do, once, and looks for the next deadline. */
+  delete(waiting: T): void {
+    this.#waiting.delete(waiting);
+  }
+
+  #wake(deadline: number): void {
+    clearTimeout(this.#timer);
+    this.#wakeAt = deadline + coarsenessMs;
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, this.#wakeAt - performance.now())).unref();
+  }
+
+  #look(): void {
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const waiting of this.#waiting) {
+      if (waiting.deadline > now) {
+        next = Math.min(next, waiting.deadline);
+        continue;
+      }
+      this.#waiting.delete(waiting);
+      this.#onPassed(waiting);
+    }
+    if (next + coarsenessMs < this.#wakeAt) this.#wake(next);
+  }
+}

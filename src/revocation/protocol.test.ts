@@ -1,0 +1,355 @@
+import { describe, expect, it } from "vitest";
+import type { Renewal, RevocationChange } from "../store/revocation-store.js";
+import { Lease, type LeaseOptions, leaseMarginMs, type Names } from "./lease.js";
+
+/*
+ * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row versions, messages that take their
+ * time, processes that stand still. Every promise is checked against what the database knew; each broken variant must break one.
+ */
+
+/** One step of the protocol done wrong. */
+interface Broken {
+  /** B1 */ readonly noWait?: true;
+  /** B2 */ readonly leaseFromAnswer?: true;
+  /** B3 */ readonly extendBeforeDrop?: true;
+  /** B4 */ readonly cacheBeforeLease?: true;
+  /** B5 */ readonly acknowledgeUnseen?: true;
+  /** B6 */ readonly epochBeforeCommit?: true;
+  /** B7 */ readonly replicasBeforeCommit?: true;
+  /** B8 */ readonly leaseBeforeRegistration?: true;
+  /** B9 */ readonly readOnlyRenewal?: true;
+  /** B10 */ readonly repeatReturnsAtOnce?: true;
+  /** B14 */ readonly fillsUnchecked?: true;
+  readonly fillsIgnoreFloor?: true;
+  readonly seenRaisedBeforeDrop?: true;
+  /** A registration that looks stale may be about to be renewed: it must be deleted, not ignored. */
+  readonly staleIgnored?: true;
+}
+
+const leaseMs = 1_000;
+const tokens = ["t0", "t1", "t2", "t3", "t4", "t5"];
+const namesOf = (tokenId: string): Names => ({ tokenId, subjects: [], scopes: [] });
+
+/** mulberry32: the same run for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Runs generators that yield how long they wait, by virtual time. */
+class World {
+  time = 0;
+  readonly #due: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
+  #order = 0;
+
+  at(delay: number, run: () => void): void {
+    const entry = { at: this.time + delay, order: this.#order++, run };
+    const index = this.#due.findIndex((other) => other.at > entry.at);
+    this.#due.splice(index < 0 ? this.#due.length : index, 0, entry);
+  }
+
+  spawn(process: Generator<number, void>, pausedUntil: () => number = () => 0): void {
+    const step = (): void => {
+      const paused = pausedUntil();
+      if (paused > this.time) return this.at(paused - this.time, step);
+      const { value, done } = process.next();
+      if (!done) this.at(value, step);
+    };
+    step();
+  }
+
+  run(until: number): void {
+    for (let next = this.#due.shift(); next && next.at <= until; next = this.#due.shift()) {
+      this.time = next.at;
+      next.run();
+    }
+  }
+}
+
+interface Row {
+  incarnation: number;
+  acked: number;
+  renewedAt: number;
+  /** A renewal is being committed: who wants to delete the row waits, and looks at it again. */
+  locked?: boolean;
+}
+
+interface Database {
+  epoch: number;
+  readonly changes: RevocationChange[];
+  /** Token to the epoch at which it was revoked; absent while it is good. */
+  readonly revoked: Map<string, number>;
+  readonly rows: Map<number, Row>;
+}
+
+/** A lease done wrong as `broken` says. */
+function brokenLease(broken: Broken, options: LeaseOptions): Lease {
+  if (broken.fillsUnchecked) {
+    return new (class extends Lease {
+      override mayKeep(): boolean {
+        return true;
+      }
+    })(options);
+  }
+  if (broken.fillsIgnoreFloor) {
+    const recent: RevocationChange[] = [];
+    return new (class extends Lease {
+      override mayKeep({ tokenId }: Names, asOf: number): boolean {
+        return recent.every(({ key, epoch }) => key !== tokenId || epoch <= asOf);
+      }
+    })({
+      ...options,
+      drop(touched) {
+        options.drop(touched);
+        recent.push(...touched.filter((each): each is RevocationChange => "epoch" in each));
+        recent.splice(0, recent.length - 4);
+      },
+    });
+  }
+  return new Lease(options);
+}
+
+/** Runs for some seconds of virtual time; gives what went wrong. */
+function simulate(seed: number, broken: Broken = {}): readonly string[] {
+  const random = randomFrom(seed);
+  const world = new World();
+  const database: Database = { epoch: 0, changes: [], revoked: new Map(), rows: new Map() };
+  const violations: string[] = [];
+  /** Revocations that have returned: token to when. */
+  const returned = new Map<string, number>();
+  /** Mostly quick, at times long. */
+  const delay = (): number => (random() < 0.06 ? random() * 1_600 : random() * 6);
+  let renewing = true;
+
+  const replicas = [0, 1, 2].map((id) => {
+    const cache = new Map<string, boolean>();
+    let pausedUntil = 0;
+    const lease = brokenLease(broken, {
+      leaseMs,
+      maxRemembered: 4,
+      drop(touched) {
+        for (const { kind, key } of touched) {
+          if (kind === "everything") cache.clear();
+          else cache.delete(key);
+        }
+      },
+    });
+    const now = () => ({ monotonicMs: world.time, wallMs: world.time });
+    let incarnation = 0;
+    let registered = false;
+
+    function* renewals(): Generator<number, void> {
+      yield random() * 300;
+      while (renewing) {
+        if (!registered) {
+          incarnation++;
+          const mine = incarnation;
+          const insert = (): void => void database.rows.set(id, { incarnation: mine, acked: 0, renewedAt: world.time });
+          if (broken.leaseBeforeRegistration) world.at(delay() + 900, insert);
+          else {
+            yield delay();
+            insert();
+            yield delay();
+          }
+          registered = true;
+        }
+        const sentAt = world.time;
+        const seen = lease.seen;
+        yield delay(); // to the database
+        const row = database.rows.get(id);
+        const gone = !broken.leaseBeforeRegistration && !broken.readOnlyRenewal && row?.incarnation !== incarnation;
+        if (gone) {
+          yield delay();
+          lease.lost();
+          registered = false;
+          continue;
+        }
+        // The snapshot; the row is written when the statement commits, a little later.
+        const epoch = database.epoch;
+        const changes = database.changes.filter((change) => change.epoch > seen);
+        const databaseTimeMs = world.time;
+        const commitDelay = delay();
+        if (row && !broken.readOnlyRenewal) row.locked = true;
+        const write = (): void => {
+          const current = database.rows.get(id);
+          if (!current || broken.readOnlyRenewal) return;
+          current.locked = false;
+          current.renewedAt = databaseTimeMs;
+          current.acked = Math.max(current.acked, broken.acknowledgeUnseen ? epoch : seen);
+        };
+        if (broken.readOnlyRenewal && row) row.acked = Math.max(row.acked, seen);
+        yield commitDelay;
+        write();
+        yield delay(); // the answer
+        const renewal: Renewal = { epoch, nonce: String(epoch), changes, databaseTimeMs };
+        const from = broken.leaseFromAnswer ? world.time : sentAt;
+        if (broken.extendBeforeDrop && epoch > seen && seen > 0) {
+          // The old epoch once more extends the lease; what changed is fetched afterwards.
+          lease.renewed(from, { ...renewal, epoch: seen, nonce: String(seen), changes: [] }, now());
+          yield 40;
+        }
+        if (broken.seenRaisedBeforeDrop && epoch > seen && seen > 0) {
+          const current = database.rows.get(id);
+          if (current) current.acked = Math.max(current.acked, epoch);
+          yield 40;
+        }
+        const progress = lease.renewed(from, renewal, now());
+        if (progress === "behind") continue;
+        yield random() < 0.5 ? leaseMs / 5 : random() * 20;
+      }
+    }
+
+    function* checks(): Generator<number, void> {
+      for (;;) {
+        yield random() * 12;
+        const token = tokens[Math.floor(random() * tokens.length)] ?? "t0";
+        const startedAt = world.time;
+        const goneBefore = returned.get(token);
+        const judge = (good: boolean): void => {
+          // The same revocation, and no other life of the token since.
+          if (good && goneBefore !== undefined && goneBefore < startedAt && returned.get(token) === goneBefore) {
+            violations.push(`replica ${id} allowed ${token} at ${startedAt}, revoked by ${goneBefore}`);
+          }
+        };
+        let cached = cache.get(token);
+        if (broken.cacheBeforeLease) yield delay();
+        if (lease.isLive(now())) {
+          if (!broken.cacheBeforeLease) cached = cache.get(token);
+          if (cached !== undefined) {
+            judge(cached);
+            continue;
+          }
+        }
+        yield delay();
+        const good = !database.revoked.has(token);
+        const asOf = database.epoch;
+        yield delay();
+        judge(good);
+        if (lease.isLive(now()) && lease.mayKeep(namesOf(token), asOf)) cache.set(token, good);
+      }
+    }
+
+    const paused = () => pausedUntil;
+    world.spawn(renewals(), paused);
+    for (let reader = 0; reader < 3; reader++) world.spawn(checks(), paused);
+    return {
+      stop(forMs: number) {
+        pausedUntil = world.time + forMs;
+      },
+    };
+  });
+
+  function* revocations(): Generator<number, void> {
+    for (;;) {
+      yield random() * 150;
+      const token = tokens[Math.floor(random() * tokens.length)] ?? "t0";
+      let stored = database.revoked.get(token);
+      const repeated = stored !== undefined;
+      if (repeated && random() < 0.3) {
+        // Under its name starts another life, so that there is always something to revoke.
+        yield* changed(
+          token,
+          () => void database.revoked.delete(token),
+          () => void returned.delete(token),
+        );
+        continue;
+      }
+      const early = broken.replicasBeforeCommit ? [...database.rows.keys()] : undefined;
+      if (!repeated) {
+        yield delay();
+        yield* changed(token, (epoch) => {
+          stored = epoch;
+          database.revoked.set(token, epoch);
+        });
+      }
+      const committedBy = world.time;
+      yield delay(); // the commit's answer
+      if (!broken.noWait && !(repeated && broken.repeatReturnsAtOnce)) yield* confirmed(committedBy, early);
+      if (database.revoked.get(token) === stored && !returned.has(token)) returned.set(token, world.time);
+    }
+  }
+
+  function* changed(token: string, apply: (epoch: number) => void, after?: () => void): Generator<number, void> {
+    if (broken.epochBeforeCommit) {
+      // As a sequence gives it: the number is visible, what it stands for is not yet.
+      const epoch = ++database.epoch;
+      yield delay();
+      apply(epoch);
+      database.changes.push({ epoch, kind: "token", key: token });
+    } else {
+      const epoch = database.epoch + 1;
+      database.epoch = epoch;
+      apply(epoch);
+      database.changes.push({ epoch, kind: "token", key: token });
+    }
+    after?.();
+  }
+
+  function* confirmed(committedBy: number, only: readonly number[] | undefined): Generator<number, void> {
+    yield delay();
+    const { epoch } = database;
+    for (;;) {
+      const waitedMs = world.time - committedBy;
+      const rows = [...database.rows].filter(([id]) => only === undefined || only.includes(id));
+      const stale = (row: Row): boolean => row.renewedAt < world.time - leaseMs - leaseMarginMs;
+      const behind = rows.filter(
+        ([, row]) => row.acked < epoch && waitedMs < leaseMs + leaseMarginMs && !(broken.staleIgnored && stale(row)),
+      );
+      if (behind.length === 0) return;
+      for (const [id, row] of behind) if (stale(row) && !row.locked) database.rows.delete(id);
+      yield 5 + delay() / 4;
+    }
+  }
+
+  for (let reviser = 0; reviser < 2; reviser++) world.spawn(revocations());
+  world.spawn(
+    (function* pauses() {
+      for (;;) {
+        yield random() * 3_000;
+        replicas[Math.floor(random() * replicas.length)]?.stop(random() * 2_500);
+      }
+    })(),
+  );
+  world.run(20_000);
+  renewing = false;
+  return violations;
+}
+
+const runs = 300;
+const firstViolation = (broken: Broken): string | undefined => {
+  for (let seed = 1; seed <= runs; seed++) {
+    const [violation] = simulate(seed, broken);
+    if (violation) return violation;
+  }
+  return undefined;
+};
+
+describe("the lease protocol, in a model", () => {
+  it("keeps the promise whatever is delayed, paused or forgotten", () => {
+    expect(firstViolation({})).toBeUndefined();
+  });
+
+  it.each<[string, Broken]>([
+    ["B1 no wait", { noWait: true }],
+    ["B2 a lease that starts when the answer arrives", { leaseFromAnswer: true }],
+    ["B3 a lease extended before the drop", { extendBeforeDrop: true }],
+    ["B4 the cache read before the lease is looked at", { cacheBeforeLease: true }],
+    ["B5 an epoch acknowledged in the statement that read it", { acknowledgeUnseen: true }],
+    ["B6 an epoch that is visible before its change", { epochBeforeCommit: true }],
+    ["B7 replicas listed before the commit", { replicasBeforeCommit: true }],
+    ["B8 a lease before the registration is committed", { leaseBeforeRegistration: true }],
+    ["B9 renewals that do not write, and clean-up", { readOnlyRenewal: true }],
+    ["B10 a repeat that returns at once", { repeatReturnsAtOnce: true }],
+    ["B14 fills that are stored unchecked", { fillsUnchecked: true }],
+    ["fills that ignore what has been forgotten", { fillsIgnoreFloor: true }],
+    ["acknowledging before the drop", { seenRaisedBeforeDrop: true }],
+    ["registrations ignored because they look stale", { staleIgnored: true }],
+  ])("breaks it with %s", (_name, broken) => {
+    expect(firstViolation(broken)).toBeDefined();
+  });
+});

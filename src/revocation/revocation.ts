@@ -1,0 +1,44 @@
+import type { RevocationStore } from "../store/revocation-store.js";
+import { confirmRevocation } from "./confirmation.js";
+import type { Lease, LeaseOptions, Now } from "./lease.js";
+import { Replica, type ReplicaProblem } from "./replica.js";
+import { TokenCache } from "./token-cache.js";
+
+export interface RevocationOptions {
+  readonly store: RevocationStore;
+  /** 0: nothing is cached. */
+  readonly leaseMs: number;
+  readonly maxBytes: number;
+  readonly onProblem: (problem: ReplicaProblem | undefined) => void;
+  readonly createLease?: (options: LeaseOptions) => Lease;
+}
+
+/** Everything that a replica does so that revoked means revoked. */
+export interface Revocation {
+  readonly cache: TokenCache;
+  /** Milliseconds left of the lease; not above 0 without one. */
+  leaseMs(): number;
+  /** Whether changes of other replicas are heard of at once. */
+  hinted(): boolean;
+  start(): Promise<void>;
+  /** Resolves when every replica goes by what was committed before. Throws REVOCATION_PENDING at `deadline` of `performance.now()`. */
+  confirm(deadline?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const now = (): Now => ({ monotonicMs: performance.now(), wallMs: Date.now() });
+
+export function createRevocation({ store, leaseMs, maxBytes, onProblem, createLease }: RevocationOptions): Revocation {
+  const cache = new TokenCache({ maxBytes, leaseMs, now, ...(createLease && { createLease }) });
+  // Without a lease there is nothing to register, and nobody waits for this replica.
+  const replica = leaseMs > 0 ? new Replica({ store, lease: cache.lease, leaseMs, now, onProblem }) : undefined;
+  const monotonicMs = (): number => performance.now();
+  return {
+    cache,
+    leaseMs: () => cache.lease.remainingMs(now()),
+    hinted: () => replica?.hinted ?? false,
+    start: async () => replica?.start(),
+    confirm: (deadline) => confirmRevocation({ store, monotonicMs, hint: () => replica?.hint() }, deadline),
+    stop: async () => replica?.stop(),
+  };
+}

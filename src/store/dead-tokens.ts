@@ -1,0 +1,44 @@
+import { and, eq, gte, inArray, isNotNull, notExists, or, type SQL, sql } from "drizzle-orm";
+import type { Database } from "./database.js";
+import { transact } from "./errors.js";
+import { request, token, tokenSecret } from "./schema.js";
+import { lastUse } from "./usage-schema.js";
+
+/**
+ * Deletes up to `limit` tokens that ended for good before a time (expired, revoked or denied, whichever was last) and all of whose secrets had
+ * ended by then, and tells how many. Their secrets are unknown from then on. What they were used for stays: it is somebody's bill.
+ */
+export function deleteDeadTokens(database: Database, before: Date, limit: number): Promise<number> {
+  // It may have to look at every token.
+  return transact({ orm: database.patient }, async (transaction) => {
+    const livingSecret = transaction
+      .select({ one: sql`1` })
+      .from(tokenSecret)
+      .where(and(eq(tokenSecret.tokenId, token.id), gte(tokenSecret.retiresAt, before)));
+    const dead = await transaction
+      .select({ id: token.id })
+      .from(token)
+      .where(and(endedBefore(before), notExists(livingSecret)))
+      .limit(limit)
+      .for("update", { skipLocked: true });
+    const ids = dead.map(({ id }) => id);
+    if (ids.length === 0) return 0;
+    await transaction.delete(request).where(inArray(request.tokenId, ids));
+    const secrets = await transaction
+      .delete(tokenSecret)
+      .where(inArray(tokenSecret.tokenId, ids))
+      .returning({ id: tokenSecret.id });
+    await transaction.delete(lastUse).where(inArray(lastUse.id, [...ids, ...secrets.map(({ id }) => id)]));
+    await transaction.delete(token).where(inArray(token.id, ids));
+    return ids.length;
+  });
+}
+
+function endedBefore(time: Date): SQL | undefined {
+  const denied = eq(token.approval, "denied");
+  // `greatest` leaves out what is null: a token that never expires ended when it was revoked.
+  return and(
+    or(isNotNull(token.revokedAt), denied, isNotNull(token.expiresAt)),
+    sql`greatest(${token.expiresAt}, ${token.revokedAt}, case when ${denied} then ${token.decidedAt} end) < ${time.toISOString()}::timestamptz`,
+  );
+}

@@ -1,0 +1,100 @@
+import { sql } from "drizzle-orm";
+import type { Database } from "./database.js";
+import type { Transaction } from "./errors.js";
+import { guarded } from "./errors.js";
+import { maxChanges, type RevocationStore, type Touched } from "./revocation-store.js";
+
+/** Between the clocks of a replica and the database. */
+const marginMs = 100;
+export const revocationChannel = "patwarden_revocation";
+
+const registerStatement = `
+  insert into replica_lease (replica_id, incarnation, acked_epoch, renewed_at, lease_ms)
+  values ($1, $2, 0, clock_timestamp(), $3)
+  on conflict (replica_id) do update
+    set incarnation = excluded.incarnation, acked_epoch = 0, renewed_at = excluded.renewed_at, lease_ms = excluded.lease_ms`;
+
+// One statement, so one snapshot: what it reads of epoch and changes is what it acknowledges next time.
+const renewStatement = `
+  update replica_lease
+  set renewed_at = clock_timestamp(), acked_epoch = greatest(acked_epoch, $3::bigint)
+  where replica_id = $1 and incarnation = $2
+  returning
+    coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
+    coalesce((select nonce from revocation_epoch)::text, '') as nonce,
+    (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseTimeMs",
+    (select coalesce(json_agg(changed order by changed.epoch), '[]') from (
+      select epoch, kind, key from revocation_change where epoch > $3::bigint order by epoch limit ${maxChanges + 1}
+    ) changed) as changes`;
+
+const leasesStatement = `
+  select
+    coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
+    (select coalesce(json_agg(json_build_object(
+      'replicaId', replica_id,
+      'ackedEpoch', acked_epoch,
+      'leaseMs', lease_ms,
+      'stale', renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${marginMs}) / 1000.0)
+    )), '[]') from replica_lease) as rows`;
+
+const removeStaleStatement = `
+  delete from replica_lease where renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${marginMs}) / 1000.0)`;
+
+/** Epoch, changes and leases in PostgreSQL or PGlite. */
+export function createRevocationStore(database: Database): RevocationStore {
+  // A connection of its own: renewals must not queue behind anything.
+  const run = <Row>(statement: string, ...parameters: unknown[]) =>
+    guarded(() => database.urgent<Row>(statement, parameters));
+  return {
+    async register({ replicaId, incarnation }, leaseMs) {
+      await run(registerStatement, replicaId, incarnation, leaseMs);
+    },
+    async renew({ replicaId, incarnation }, seen) {
+      const [row] = await run<NonNullable<Awaited<ReturnType<RevocationStore["renew"]>>>>(
+        renewStatement,
+        replicaId,
+        incarnation,
+        seen,
+      );
+      return row;
+    },
+    async leave({ replicaId, incarnation }) {
+      await run("delete from replica_lease where replica_id = $1 and incarnation = $2", replicaId, incarnation);
+    },
+    async leases() {
+      const [row] = await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement);
+      return row ?? { epoch: 0, rows: [] };
+    },
+    async removeStale() {
+      await run(removeStaleStatement);
+    },
+    async trim(keep) {
+      await run("delete from revocation_change where epoch <= (select epoch from revocation_epoch) - $1::bigint", keep);
+    },
+    listen: (onChange) => database.listen(revocationChannel, onChange),
+  };
+}
+
+/** Names beyond this number are told as everything. */
+const mostNamed = 500;
+
+/**
+ * To be the last statement of every transaction that changes what replicas may have cached: raises the epoch, which orders such commits, records
+ * what was touched, and notifies.
+ */
+export async function recordChange(transaction: Transaction, touched: readonly Touched[]): Promise<void> {
+  if (touched.length === 0) return;
+  const named: readonly Touched[] = touched.length > mostNamed ? [{ kind: "everything", key: "" }] : touched;
+  await transaction.execute(sql`
+    with raised as (
+      insert into revocation_epoch as now (one, epoch, nonce) values (1, 1, gen_random_uuid())
+      on conflict (one) do update set epoch = now.epoch + 1, nonce = excluded.nonce
+      returning epoch
+    ), recorded as (
+      insert into revocation_change (epoch, kind, key)
+      select raised.epoch, named.kind, named.key
+      from raised, json_to_recordset(${JSON.stringify(named)}::json) as named(kind text, key text)
+      on conflict do nothing
+    )
+    select pg_notify(${revocationChannel}, raised.epoch::text) from raised`);
+}

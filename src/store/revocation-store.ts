@@ -1,0 +1,62 @@
+/** Something that a change touched: replicas drop what they keep of it. */
+export interface Touched {
+  readonly kind: "token" | "subject" | "policy" | "everything";
+  /** A token's id, a subject's name, a policy's scope (`user`, `organization` or the name of an organization), or empty. */
+  readonly key: string;
+}
+
+export interface RevocationChange extends Touched {
+  readonly epoch: number;
+}
+
+/** A registration of a replica: another incarnation is another one. */
+export interface Registration {
+  /** UUIDs. */
+  readonly replicaId: string;
+  readonly incarnation: string;
+}
+
+/** What a renewal brings, all out of one snapshot. */
+export interface Renewal {
+  readonly epoch: number;
+  readonly nonce: string;
+  /** Those after the epoch asked from, in order; cut off after `maxChanges`. */
+  readonly changes: readonly RevocationChange[];
+  /** The database's clock, milliseconds since 1970. */
+  readonly databaseTimeMs: number;
+}
+
+/** A renewal brings no more changes than this: a replica that is further behind drops everything. */
+export const maxChanges = 1_000;
+
+export interface LeaseRow {
+  readonly replicaId: string;
+  readonly ackedEpoch: number;
+  readonly leaseMs: number;
+  /** By the database's clock its lease has run out; it may be a moment from being renewed. */
+  readonly stale: boolean;
+}
+
+/** Epoch and leases in the one writable database. Methods fail with Failure DATABASE_UNAVAILABLE. */
+export interface RevocationStore {
+  /** Committed when it returns; only then may the first renewal be sent. */
+  register(registration: Registration, leaseMs: number): Promise<void>;
+  /** Acknowledges `seen` and extends the lease, in one statement. Undefined: there is no such registration any more. */
+  renew(registration: Registration, seen: number): Promise<Renewal | undefined>;
+  /** A graceful end: nobody waits for the replica any more. */
+  leave(registration: Registration): Promise<void>;
+  /** The epoch as it is now, and every registration. */
+  leases(): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
+  /** Deletes the registrations whose lease must have run out; safe against renewals on their way, since each of them writes its row. */
+  removeStale(): Promise<void>;
+  /** Forgets changes older than the newest `keep` epochs. */
+  trim(keep: number): Promise<void>;
+  /** Calls back after each change of any replica, as well as it can: a hint, never data. Resolves when it listens; `undefined` where there is nothing to listen to. */
+  listen(onChange: () => void): Promise<Listening>;
+}
+
+/** `hinted`: whether hints arrive; a pooler in transaction mode swallows them. */
+export interface Listening {
+  readonly hinted: boolean;
+  stop(): Promise<void>;
+}

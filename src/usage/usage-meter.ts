@@ -1,0 +1,162 @@
+import type { Reason } from "../check/reason.js";
+import type { ActionName, SubjectName } from "../identifier/identifier.js";
+import type { IdentifiedUnits, UsageBatch, UsageCount } from "../store/usage-store.js";
+import type { TokenId, TokenKind } from "../token/token.js";
+
+/** The token that a decision was about. */
+export interface MeteredToken {
+  readonly id: TokenId;
+  readonly kind: TokenKind;
+  readonly subject: SubjectName;
+  readonly organization: SubjectName | undefined;
+}
+
+/** What was asked. */
+export interface MeteredQuestion {
+  readonly action: ActionName;
+  /** What is billed when it is allowed. Undefined: 1. */
+  readonly usageUnits: number | undefined;
+  /** Under which it is billed once a day. Empty: each time. */
+  readonly usageId: string;
+}
+
+export interface UsageMeterOptions {
+  /** Told while the meter is crowded, at each new kind. Must not wait and not throw. */
+  readonly onCrowded?: () => void;
+  /** Told of each decision that could not be counted. Must not wait and not throw. */
+  readonly onLost?: () => void;
+  /** Kinds of decisions, and usage ids, that make it crowded. Default 5,000. */
+  readonly many?: number;
+  /** The most that are held, those that are being written included; a kind beyond it is lost. Default 50,000, about 20 MB. */
+  readonly max?: number;
+}
+
+/** Counts, to be written under a number. */
+export interface NumberedBatch {
+  readonly sequence: number;
+  readonly batch: UsageBatch;
+}
+
+const hourLengthMs = 3_600_000;
+
+/** Grows while its hour lasts. */
+interface Tally extends UsageCount {
+  count: number;
+  units: number;
+  /** Of the same token and action with another reason. */
+  readonly next: Tally | undefined;
+}
+
+/**
+ * Counts decisions in memory, by token, action and reason, in batches of one hour. A batch that has been taken keeps its content and its number until it
+ * is said to be written, so that it can be sent again after any failure. Whatever is refused is counted; units are only of what was allowed.
+ */
+export class UsageMeter {
+  readonly #onCrowded: (() => void) | undefined;
+  readonly #onLost: (() => void) | undefined;
+  readonly #many: number;
+  readonly #max: number;
+
+  #hourMs = 0;
+  #tallies = new Map<TokenId, Map<ActionName, Tally>>();
+  #counts: Tally[] = [];
+  #identified = new Map<string, IdentifiedUnits>();
+  /** Oldest first. */
+  readonly #taken: NumberedBatch[] = [];
+  #lastSequence = 0;
+  #held = 0;
+
+  constructor({ onCrowded, onLost, many = 5_000, max = 50_000 }: UsageMeterOptions = {}) {
+    this.#onCrowded = onCrowded;
+    this.#onLost = onLost;
+    this.#many = many;
+    this.#max = max;
+  }
+
+  /** Counts a decision made at `nowMs`, since 1970. Some look-ups in maps, an allocation only for a kind that is new; never waits or throws. */
+  record(token: MeteredToken, question: MeteredQuestion, reason: Reason, nowMs: number): void {
+    const { action, usageUnits, usageId } = question;
+    const sinceHour = nowMs - this.#hourMs;
+    if (sinceHour < 0 || sinceHour >= hourLengthMs) this.#beginHour(sinceHour);
+    const tally = this.#tallyOf(token, action, reason);
+    if (!tally) {
+      this.#onLost?.();
+      return;
+    }
+    tally.count++;
+    if (reason !== "ALLOWED") return;
+    const units = usageUnits ?? 1;
+    if (usageId === "") tally.units += units;
+    else if (units > 0) this.#identify(tally, usageId, units);
+  }
+
+  /** Makes a batch of what was counted since the last one. */
+  take(): void {
+    if (this.#counts.length === 0) return;
+    const batch = { hourMs: this.#hourMs, counts: this.#counts, identified: [...this.#identified.values()] };
+    this.#taken.push({ sequence: ++this.#lastSequence, batch });
+    this.#tallies = new Map();
+    this.#counts = [];
+    this.#identified = new Map();
+  }
+
+  /** The oldest batch that is not written; always the same until `written` is called. */
+  get oldest(): NumberedBatch | undefined {
+    return this.#taken[0];
+  }
+
+  /** The oldest batch is in the database. */
+  written(): void {
+    const done = this.#taken.shift();
+    if (done) this.#held -= done.batch.counts.length + done.batch.identified.length;
+  }
+
+  /** Whether as many kinds as should be written at once were counted since the last batch. */
+  get crowded(): boolean {
+    return this.#counts.length + this.#identified.size >= this.#many;
+  }
+
+  /** Decisions that are not written. */
+  get unwritten(): number {
+    const all = [...this.#taken.flatMap(({ batch }) => batch.counts), ...this.#counts];
+    return all.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  #tallyOf(token: MeteredToken, action: ActionName, reason: Reason): Tally | undefined {
+    let byAction = this.#tallies.get(token.id);
+    const newest = byAction?.get(action);
+    for (let tally = newest; tally; tally = tally.next) if (tally.reason === reason) return tally;
+    if (!this.#hold()) return undefined;
+    if (!byAction) {
+      byAction = new Map();
+      this.#tallies.set(token.id, byAction);
+    }
+    const { id: tokenId, subject } = token;
+    const organization = token.kind === "oat" ? subject : (token.organization ?? "");
+    const tally: Tally = { tokenId, subject, organization, action, reason, count: 0, units: 0, next: newest };
+    byAction.set(action, tally);
+    this.#counts.push(tally);
+    return tally;
+  }
+
+  /** The first of a subject under an id counts, here as in the database. */
+  #identify(tally: Tally, usageId: string, units: number): void {
+    const key = `${tally.subject}\n${usageId}`;
+    if (this.#identified.has(key)) return;
+    // Counted, and given away: nothing of it would be known to be billed once.
+    if (this.#hold()) this.#identified.set(key, { usageId, units, of: tally });
+  }
+
+  /** Makes room for one more. */
+  #hold(): boolean {
+    if (this.#held >= this.#max) return false;
+    this.#held++;
+    if (this.crowded) this.#onCrowded?.();
+    return true;
+  }
+
+  #beginHour(sinceHour: number): void {
+    this.take();
+    this.#hourMs += Math.floor(sinceHour / hourLengthMs) * hourLengthMs;
+  }
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Reason } from "../check/reason.js";
+import type { Logger } from "../observability/log.js";
+import type { LastUseStore, TokenUse } from "../store/last-use-store.js";
+import type { UsageStore } from "../store/usage-store.js";
+import type { Address } from "../token/network.js";
+import { RecentUses, type UsedToken } from "./recent-uses.js";
+import { type MeteredQuestion, type MeteredToken, UsageMeter, type UsageMeterOptions } from "./usage-meter.js";
+
+export interface UsageRecorderOptions {
+  readonly store: Pick<UsageStore, "add" | "sweep">;
+  /** Undefined: last uses are not recorded. */
+  readonly lastUses: LastUseStore | undefined;
+  readonly log: Logger;
+  /** Between two writes of counts, milliseconds: what a killed process loses at most. */
+  readonly flushIntervalMs: number;
+  /** Told of each decision that could not be counted, since too much waits for the database. Must not wait and not throw. */
+  readonly onLost?: () => void;
+  /** Limits of the counts in memory. */
+  readonly limits?: Pick<UsageMeterOptions, "many" | "max">;
+  /** Milliseconds since 1970. Default: the wall clock. */
+  readonly now?: () => number;
+}
+
+const sweepIntervalMs = 60_000;
+/** Between two writes of first uses: one statement a second at most, however many tokens come to life. */
+const freshIntervalMs = 1_000;
+const attemptsAtEnd = 3;
+const pauseAtEndMs = 500;
+
+/**
+ * Counts decisions and remembers last uses in memory, and writes both in the background: no call waits for it. Counts are exact; a process that is
+ * killed loses those of one interval, in the customer's favour. Each process has an id of its own, under which its batches are numbered.
+ */
+export class UsageRecorder {
+  readonly #options: UsageRecorderOptions;
+  readonly #now: () => number;
+  readonly #replicaId = randomUUID();
+  readonly #meter: UsageMeter;
+  readonly #uses = new RecentUses();
+  /** Each has at most one run at a time. */
+  readonly #counts = new Job((error) =>
+    this.#failed("decisions could not be counted in the database; trying on", error),
+  );
+  readonly #lastUses = new Job((error) => this.#failed("last uses could not be written; trying on", error));
+  readonly #sweeping = new Job((error) => this.#failed("hours of usage could not be closed; trying on", error));
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #freshTimer: NodeJS.Timeout | undefined;
+  #freshWrittenMs = 0;
+
+  constructor(options: UsageRecorderOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#meter = new UsageMeter({
+      ...options.limits,
+      onCrowded: () => {
+        // While the database refuses, the timer is often enough.
+        if (!this.#counts.failing) void this.flush();
+      },
+      ...(options.onLost && { onLost: options.onLost }),
+    });
+  }
+
+  /** Of each decision about a token that was recognized. Never waits or throws; well below a microsecond. */
+  record(
+    token: MeteredToken & UsedToken,
+    question: MeteredQuestion & { readonly clientAddress: Address | undefined },
+    reason: Reason,
+  ): void {
+    const nowMs = this.#now();
+    this.#meter.record(token, question, reason, nowMs);
+    // A refused call says nothing about whether anybody needs the token (RV-8).
+    if (reason !== "ALLOWED" || !this.#options.lastUses) return;
+    if (this.#uses.note(token, question.clientAddress, nowMs)) this.#scheduleFresh();
+  }
+
+  start(): void {
+    const every = (ms: number, job: () => unknown) => this.#timers.add(setInterval(job, ms).unref());
+    every(this.#options.flushIntervalMs, () => void this.flush());
+    every(this.#options.flushIntervalMs, () => void this.#writeUses(() => this.#uses.takeDue(this.#now())));
+    every(sweepIntervalMs, () => void this.#sweeping.run(() => this.#options.store.sweep()));
+  }
+
+  /** Writes the counts, as the timer does. A failure is logged and not thrown: the next call sends the same again. */
+  flush(): Promise<void> {
+    return this.#counts.run(async () => {
+      // Those that could not be written before; then, once, what has come since: load must not make this a loop without a pause.
+      do {
+        await this.#writeTaken();
+        this.#meter.take();
+        await this.#writeTaken();
+      } while (this.#meter.crowded);
+    });
+  }
+
+  /** Writes everything. To be called when no decision is made any more; what cannot be written after some attempts is lost, and logged. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#freshTimer);
+    await Promise.all([this.#counts.idle(), this.#lastUses.idle(), this.#sweeping.idle()]);
+    for (let attempt = 1; ; attempt++) {
+      await Promise.all([this.flush(), this.#writeUses(() => this.#uses.takeAll(this.#now()))]);
+      const { unwritten } = this.#meter;
+      if (unwritten === 0) return;
+      if (attempt === attemptsAtEnd) {
+        this.#options.log.error({ decisions: unwritten }, "decisions could not be counted and are lost");
+        return;
+      }
+      await sleep(pauseAtEndMs);
+    }
+  }
+
+  async #writeTaken(): Promise<void> {
+    for (let batch = this.#meter.oldest; batch; batch = this.#meter.oldest) {
+      await this.#options.store.add(this.#replicaId, batch.sequence, batch.batch);
+      this.#meter.written();
+    }
+  }
+
+  #scheduleFresh(): void {
+    if (this.#freshTimer) return;
+    const waitMs = this.#freshWrittenMs + freshIntervalMs - this.#now();
+    const write = async (): Promise<void> => {
+      await this.#lastUses.idle();
+      this.#freshTimer = undefined;
+      this.#freshWrittenMs = this.#now();
+      await this.#writeUses(() => this.#uses.takeFresh(this.#now()));
+    };
+    this.#freshTimer = setTimeout(write, Math.min(Math.max(waitMs, 0), freshIntervalMs)).unref();
+  }
+
+  #writeUses(take: () => readonly TokenUse[]): Promise<void> {
+    const { lastUses } = this.#options;
+    if (!lastUses) return Promise.resolve();
+    return this.#lastUses.run(async () => {
+      const uses = take();
+      if (uses.length === 0) return;
+      let stored: Awaited<ReturnType<LastUseStore["move"]>> = new Set();
+      try {
+        stored = await lastUses.move(uses);
+      } finally {
+        this.#uses.stored(uses, stored);
+      }
+    });
+  }
+
+  #failed(message: string, error: unknown): void {
+    this.#options.log.warn({ error }, message);
+  }
+}
+
+/** Work that is done again and again: one run at a time, and a failure told once until there is success. */
+class Job {
+  readonly #onFailure: (error: unknown) => void;
+  #running: Promise<void> | undefined;
+  #failing = false;
+
+  constructor(onFailure: (error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** Whether the last run failed. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  /** Never rejects. While it runs, another call only waits for that run. */
+  run(work: () => Promise<void>): Promise<void> {
+    this.#running ??= this.#attempt(work).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#onFailure(error);
+      this.#failing = true;
+    }
+  }
+}
