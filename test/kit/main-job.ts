@@ -56,6 +56,8 @@ export interface MainJobSettings {
   readonly prepare?: boolean;
   /** Beside the kit's own. */
   readonly callers?: readonly object[];
+  /** Environment of the server, for keys of the configuration. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Where the server finds its parts, when something stands between. */
   readonly settings?: (real: {
     readonly databaseUrl: string;
@@ -66,6 +68,7 @@ export interface MainJobSettings {
 export async function startMainJob({
   config = {},
   callers = [],
+  env = {},
   prepare = true,
   engine = "PostgreSQL",
   settings,
@@ -87,6 +90,7 @@ export async function startMainJob({
     },
     config,
     callers,
+    env,
   });
   const sql = database && postgres(database.url, { max: 1, onnotice: () => undefined });
   const [port] = server.ports;

@@ -14,6 +14,12 @@ export interface FaultProxy {
    * Hands on the next chunk that holds `text`, of a client that has sent `before` since this call, and then cuts, so that its answer is lost.
    */
   cutAfter(text: string, before?: string): void;
+  /** From now on keeps back what the server answers on connections whose client sends `text`. */
+  hold(text: string): void;
+  /** Whether an answer is kept back. */
+  holds(): boolean;
+  /** Hands on what was kept back, and keeps back nothing more. */
+  release(): void;
   /** All is well again; what was stalled is cut. */
   heal(): void;
   close(): Promise<void>;
@@ -24,6 +30,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
   let mode: "pass" | "cut" | "stall" = "pass";
+  let held: { readonly text: string; readonly answers: Map<Socket, Buffer[]> } | undefined;
   let trap: { readonly text: string; readonly before: string; readonly sprungBy: Set<Socket> } | undefined;
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
@@ -39,8 +46,14 @@ export async function startProxy(target: string): Promise<FaultProxy> {
       from.on("close", () => mode === "pass" && to.destroy());
     };
     join(client, upstream);
-    join(upstream, client);
+    upstream.on("data", (chunk) => {
+      const answers = held?.answers.get(client);
+      if (answers) answers.push(chunk);
+      else if (mode === "pass") client.write(chunk);
+    });
+    upstream.on("close", () => mode === "pass" && client.destroy());
     client.on("data", (chunk: Buffer) => {
+      if (held && chunk.includes(held.text) && !held.answers.has(client)) held.answers.set(client, []);
       if (trap && chunk.includes(trap.before)) trap.sprungBy.add(client);
       if (!trap?.sprungBy.has(client) || !chunk.includes(trap.text)) return;
       trap = undefined;
@@ -69,8 +82,17 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     cutAfter(text, before = "") {
       trap = { text, before, sprungBy: new Set() };
     },
+    hold(text) {
+      held = { text, answers: new Map() };
+    },
+    holds: () => [...(held?.answers.values() ?? [])].some((answers) => answers.length > 0),
+    release() {
+      for (const [client, answers] of held?.answers ?? []) client.write(Buffer.concat(answers));
+      held = undefined;
+    },
     heal() {
       cutAll();
+      held = undefined;
       trap = undefined;
       mode = "pass";
     },

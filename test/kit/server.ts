@@ -85,6 +85,8 @@ export interface ServerSettings {
   readonly callers?: readonly object[];
   /** Environment of the serving process, beside the PATH. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Instead of the built command line: gets the configuration file as its argument. */
+  readonly script?: string;
 }
 
 export interface Server extends Started {
@@ -152,9 +154,9 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   const listening = new Promise<Listening>((resolve) => {
     report = resolve;
   });
-  const embedded = settings.databaseUrl === undefined;
-  const started = startPatwarden(embedded ? [configFile] : ["serve", "--config", configFile], {
-    ...(embedded && { script: pgliteServer }),
+  const script = settings.script ?? (settings.databaseUrl === undefined ? pgliteServer : undefined);
+  const started = startPatwarden(script !== undefined ? [configFile] : ["serve", "--config", configFile], {
+    ...(script !== undefined && { script }),
     ...(settings.env && { env: settings.env }),
     onLine(line) {
       const entry = line.startsWith("{") ? JSON.parse(line) : {};

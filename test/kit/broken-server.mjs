@@ -1,0 +1,30 @@
+// `patwarden serve --config FILE` with one step of the lease protocol left out, composed of the product's parts: what the tests of the promise must catch.
+// PATWARDEN_TEST_BROKEN is `no-wait` or `fills-unchecked`.
+import { startPatwarden } from "../../dist/app.js";
+import { untilSignalled } from "../../dist/cli/signals.js";
+import { loadConfig } from "../../dist/config/load.js";
+import { createLogger } from "../../dist/observability/log.js";
+import { Lease } from "../../dist/revocation/lease.js";
+import { createRevocation } from "../../dist/revocation/revocation.js";
+import { openPostgres } from "../../dist/store/database.js";
+
+class UncheckedLease extends Lease {
+  mayKeep() {
+    return true;
+  }
+}
+
+const broken = {
+  "no-wait": (options) => ({ ...createRevocation(options), confirm: async () => undefined }),
+  "fills-unchecked": (options) => createRevocation({ ...options, createLease: (lease) => new UncheckedLease(lease) }),
+}[process.env.PATWARDEN_TEST_BROKEN];
+if (!broken) throw new Error("PATWARDEN_TEST_BROKEN names no step");
+
+const loaded = loadConfig({ file: process.argv[2], env: {} });
+if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+const log = createLogger({ level: loaded.config.log.level });
+const database = openPostgres(loaded.config.database);
+const running = await startPatwarden(loaded.config, { database, log, revocation: broken });
+await untilSignalled(log);
+await running.stop();
+await database.close();

@@ -1,0 +1,110 @@
+import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
+import type { Port } from "./ports.js";
+import { createTestDatabase } from "./postgres.js";
+import { type FaultProxy, startProxy } from "./proxy.js";
+import { type Server, startServer } from "./server.js";
+
+/** One of several processes over the same database, with its own ways to it. */
+export interface Replica {
+  readonly database: FaultProxy;
+  readonly listen: FaultProxy;
+  /** Changes with each start. */
+  server(): Server;
+  /** gRPC, with the administrator's key. */
+  port(): Port;
+  /** SIGKILL, and a new process in its place. */
+  kill(): Promise<void>;
+  /** The process stands still for so long. */
+  freeze(ms: number): Promise<void>;
+}
+
+export interface Replicas {
+  readonly all: readonly Replica[];
+  readonly openfga: TestOpenFga;
+  stop(): Promise<void>;
+}
+
+const model = `model
+  schema 1.1
+type user
+type organization
+  relations
+    define member: [user]
+    define admin: [user]
+type document
+  relations
+    define viewer: [user, user:*, organization]
+`;
+
+/** One replica for each lease. Everybody may view document:open. `broken` leaves a step of the protocol out; see broken-server.mjs. */
+export async function startReplicas(
+  leases: readonly string[],
+  broken?: "no-wait" | "fills-unchecked",
+): Promise<Replicas> {
+  const database = await createTestDatabase();
+  const openfga = await startTestOpenFga(model, [{ user: "user:*", relation: "viewer", object: "document:open" }]);
+  const all: Replica[] = [];
+  for (const lease of leases) {
+    const [main, listen] = await Promise.all([startProxy(hostOf(database.url)), startProxy(hostOf(database.url))]);
+    const start = () =>
+      startServer({
+        databaseUrl: database.url,
+        openfga: { ...openfga, addresses: [openfga.grpc] },
+        config: {
+          database: {
+            url: through(database.url, main),
+            listen_url: through(database.url, listen),
+            max_connections: 5,
+            // So that statements can be told by their text.
+            prepare: false,
+          },
+          token_cache: { lease },
+        },
+        ...(broken && {
+          script: new URL("./broken-server.mjs", import.meta.url).pathname,
+          env: { PATWARDEN_TEST_BROKEN: broken },
+        }),
+      });
+    let server = await start();
+    all.push({
+      database: main,
+      listen,
+      server: () => server,
+      port: () => grpcOf(server),
+      async kill() {
+        await server.stop("SIGKILL");
+        server = await start();
+      },
+      async freeze(ms) {
+        const { child } = server;
+        child.kill("SIGSTOP");
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        child.kill("SIGCONT");
+      },
+    });
+  }
+  return {
+    all,
+    openfga,
+    async stop() {
+      await Promise.all(all.map((replica) => replica.server().stop()));
+      await openfga.stop();
+      await Promise.all(all.flatMap((replica) => [replica.database.close(), replica.listen.close()]));
+      await database.stop();
+    },
+  };
+}
+
+function grpcOf({ ports }: Server): Port {
+  const port = ports.find(({ name }) => name === "gRPC");
+  if (!port) throw new Error("no gRPC port");
+  return port;
+}
+
+const hostOf = (url: string): string => new URL(url).host;
+
+function through(url: string, proxy: FaultProxy): string {
+  const seen = new URL(url);
+  seen.host = proxy.address;
+  return seen.href;
+}

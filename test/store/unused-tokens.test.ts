@@ -1,0 +1,183 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { newAuditEvent } from "../../src/audit/event.js";
+import type { SubjectName } from "../../src/identifier/identifier.js";
+import { revokeUnused } from "../../src/manage/revoke-unused.js";
+import { auditEvent, auditPending } from "../../src/store/audit-schema.js";
+import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import { createAuditStore } from "../../src/store/postgres-audit-store.js";
+import { createLastUseStore } from "../../src/store/postgres-last-use-store.js";
+import { createPolicyStore } from "../../src/store/postgres-policy-store.js";
+import { createTokenStore } from "../../src/store/postgres-token-store.js";
+import { policy, token, tokenSecret } from "../../src/store/schema.js";
+import { lastUse } from "../../src/store/usage-schema.js";
+import { noPolicy, type Policy } from "../../src/token/policy.js";
+import type { TokenRecord } from "../../src/token/token.js";
+import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
+
+const day = 86_400_000;
+/** All is long before the use-case looks. */
+const now = testTime;
+const ago = (days: number): Date => new Date(now.getTime() - days * day);
+
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+
+describe.each(["PostgreSQL", "PGlite"] as const)("unused tokens on %s", (engine) => {
+  describe.skipIf(engine === "PostgreSQL" && !havePostgres())("", () => {
+    let database: Database;
+    let close: () => Promise<void>;
+
+    beforeAll(async () => {
+      const created = engine === "PostgreSQL" ? await createTestDatabase() : undefined;
+      database = created
+        ? openPostgres({ url: created.url, maxConnections: 5, prepare: true })
+        : await openPglite(undefined);
+      close = async () => {
+        await database.close();
+        await created?.stop();
+      };
+      await database.migrate();
+    });
+    afterAll(() => close());
+    beforeEach(async () => {
+      for (const table of [tokenSecret, token, lastUse, policy, auditEvent, auditPending]) {
+        await database.orm.delete(table);
+      }
+    });
+
+    /** A token made 100 days ago, and last used so many days ago. */
+    async function make(over: Partial<TokenRecord> = {}, usedDaysAgo?: number): Promise<TokenRecord> {
+      const made = tokenRecord({ createTime: ago(100), ...over });
+      const secret = secretRecord();
+      await createTokenStore(database).create(made, () => ({
+        token: made,
+        secret: { ...secret, digest: randomBytes(32) },
+        event: testEvent(made),
+      }));
+      if (usedDaysAgo !== undefined) {
+        const use = { tokenId: made.id, secretId: secret.id, time: ago(usedDaysAgo), address: "192.0.2.1" };
+        await createLastUseStore(database).move([use]);
+      }
+      return made;
+    }
+    async function limit(scope: string, over: Partial<Policy>): Promise<void> {
+      const event = newAuditEvent({ time: now, actor: "service:test", action: "policy.changed" });
+      await createPolicyStore(database).change(scope, now, () => ({ policy: { ...noPolicy, ...over }, event }));
+    }
+    const sweep = () =>
+      revokeUnused({
+        policies: createPolicyStore(database),
+        store: createTokenStore(database),
+        clock: { now: () => now },
+      });
+    const revocationOf = async ({ id }: TokenRecord) => (await createTokenStore(database).get(id))?.token.revocation;
+    const approved = (time: Date) => ({ state: "approved" as const, by: "user:bob", time, comment: "" });
+
+    it("LU-4 are shown with their last use, and their secrets too", async () => {
+      const used = await make({}, 3);
+      const shown = await createTokenStore(database).get(used.id);
+      const expected = { time: ago(3), address: "192.0.2.1" };
+      expect(shown?.lastUses.get(used.id)).toEqual(expected);
+      expect(shown?.lastUses.get(shown.token.secrets[0]?.id ?? used.id)).toEqual(expected);
+      const never = await make();
+      expect((await createTokenStore(database).get(never.id))?.lastUses.size).toBe(0);
+    });
+
+    it("are listed: used last before a time, or usable since before it and never used", async () => {
+      const names = async (unusedSince: Date) => {
+        const { tokens } = await createTokenStore(database).list({ unusedSince }, { size: 100 }, now);
+        return tokens.map((each) => each.token.name).sort();
+      };
+      await make({ name: "used 10 days ago" }, 10);
+      await make({ name: "used yesterday" }, 1);
+      await make({ name: "never used" });
+      await make({ name: "valid for 5 days", notBefore: ago(5) });
+      await make({ name: "approved 5 days ago", approval: approved(ago(5)) });
+      await make({ name: "made 5 days ago", createTime: ago(5) });
+      await make({ name: "valid tomorrow", notBefore: ago(-1) });
+      expect(await names(ago(7))).toEqual(["never used", "used 10 days ago"]);
+      expect(await names(ago(2))).toEqual([
+        "approved 5 days ago",
+        "made 5 days ago",
+        "never used",
+        "used 10 days ago",
+        "valid for 5 days",
+      ]);
+      // "Before" leaves the moment itself out.
+      expect(await names(ago(10))).toEqual(["never used"]);
+      expect(await names(ago(100))).toEqual([]);
+    });
+
+    it("are revoked after what the stricter policy of theirs says, and no others", async () => {
+      const acme = "organization:acme" as SubjectName;
+      const other = "organization:other" as SubjectName;
+      const tokens = {
+        idle: await make({}, 31),
+        busy: await make({}, 29),
+        neverUsed: await make(),
+        fresh: await make({ createTime: ago(29) }),
+        acmeIdle: await make({ kind: "oat", subject: acme }, 11),
+        acmeBusy: await make({ kind: "oat", subject: acme }, 9),
+        boundIdle: await make({ organization: acme }, 11),
+        boundBusy: await make({ organization: acme }, 9),
+        otherIdle: await make({ kind: "oat", subject: other }, 99),
+        boundToOther: await make({ organization: other }, 31),
+      };
+      expect(await sweep()).toBe(0);
+      await limit("user", { revokeUnusedAfterMs: 30 * day });
+      await limit("organization:acme", { revokeUnusedAfterMs: 10 * day });
+      await limit("organization:other", { forbidFull: true });
+      expect(await sweep()).toBe(5);
+      const revoked = [];
+      for (const [name, one] of Object.entries(tokens)) if (await revocationOf(one)) revoked.push(name);
+      expect(revoked).toEqual(["idle", "neverUsed", "acmeIdle", "boundIdle", "boundToOther"]);
+      expect(await revocationOf(tokens.idle)).toEqual({ time: now, by: "system", reason: "UNUSED" });
+      expect(await sweep()).toBe(0);
+    });
+
+    it("are revoked when suspended too, and not while they cannot be used or have ended", async () => {
+      await limit("user", { revokeUnusedAfterMs: day });
+      const suspension = { by: "user:bob", time: ago(50), comment: "", rank: "holder" as const };
+      const suspended = await make({ suspension });
+      const others = [
+        await make({ approval: { state: "pending" } }),
+        await make({ notBefore: ago(-1) }),
+        await make({ expireTime: ago(50) }),
+        await make({ approval: { ...approved(ago(50)), state: "denied" } }),
+      ];
+      const before = { time: ago(50), by: "user:alice", reason: "LEAKED" as const };
+      const revoked = await make({ revocation: before });
+      expect(await sweep()).toBe(1);
+      expect(await revocationOf(suspended)).toMatchObject({ reason: "UNUSED" });
+      for (const one of others) expect(await revocationOf(one)).toBeUndefined();
+      expect(await revocationOf(revoked)).toEqual(before);
+    });
+
+    it("each have an audit event that names the policy", async () => {
+      await limit("user", { revokeUnusedAfterMs: 30 * day });
+      const idle = await make({}, 31);
+      await sweep();
+      const { entries } = await createAuditStore(database).list({ tokenId: idle.id, actor: "system" }, { size: 10 });
+      expect(entries.map(({ event }) => [event.action, event.subject, event.outcome, event.details["policy"]])).toEqual(
+        [["token.revoked", "user:alice", "ok", "user"]],
+      );
+      expect(entries[0]?.event.details["revocation.after"]).toContain("UNUSED");
+    });
+
+    it("are revoked in batches, and once when several processes look at the same time", async () => {
+      await limit("user", { revokeUnusedAfterMs: 30 * day });
+      const [first] = await Promise.all(Array.from({ length: 3 }, () => make()));
+      // More than one batch: the rows are copies of one, since making a token is slow.
+      const copy = `insert into token select (r).* from (select jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid())) as r
+        from token t, generate_series(1, 1100) where t.name = 'laptop' limit 1100) copies`;
+      await database.query(copy, []);
+      expect(first).toBeDefined();
+      const counts = await Promise.all([sweep(), sweep(), sweep()]);
+      counts.push(await sweep());
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1_103);
+      const events = await database.orm.$count(auditEvent);
+      expect(events - 3 - 1).toBe(1_103); // those of making and of the policy
+    });
+  });
+});
