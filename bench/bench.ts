@@ -7,18 +7,16 @@ import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startPostgres, type TestPostgres } from "../test/kit/postgres.js";
 import { measureEmbeddedStart } from "./lib/embedded-start.js";
-import { noopCalls } from "./lib/exchanges.js";
 import { goalsOf } from "./lib/goals.js";
-import { sendLoad } from "./lib/load.js";
 import type { Measurement } from "./lib/measurement.js";
 import { measureMemory } from "./lib/memory.js";
-import { openFgaVersion, startOpenFga } from "./lib/openfga.js";
-import { startPatwarden, UnknownSetting } from "./lib/patwarden.js";
+import { openFgaVersion } from "./lib/openfga.js";
+import { UnknownSetting } from "./lib/patwarden.js";
+import { prepare, proveThatFaultsAreNoticed } from "./lib/prepare.js";
 import { markdown, type Run } from "./lib/report.js";
 import { measureRevocation } from "./lib/revocation.js";
-import { type Bench, type Pace, scenarios, startNoop } from "./lib/scenarios.js";
-import { secretsOf, seedTokens, tokenId, usableTokens } from "./lib/tokens.js";
-import { userCount } from "./lib/workload.js";
+import { type Pace, scenarios } from "./lib/scenarios.js";
+import { useScratchFolder } from "./lib/scratch.js";
 
 interface Size {
   readonly rounds: number;
@@ -59,8 +57,8 @@ const { values: options, positionals } = parseArgs({
 const sizeName = positionals[0] ?? "full";
 const size = sizes[sizeName];
 if (!size) throw new Error(`no size ${sizeName}; there are: ${Object.keys(sizes).join(", ")}`);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
+useScratchFolder();
 const database = await startPostgres({ fsync: "on", shared_buffers: "512MB", max_wal_size: "4GB" });
 try {
   const run = await measureAll(database, { ...size, rounds: Number(options.rounds ?? size.rounds) });
@@ -71,18 +69,22 @@ try {
     new URL("results/latest.json", import.meta.url),
     `${JSON.stringify({ ...run, rounds: Object.fromEntries(run.rounds) }, null, 2)}\n`,
   );
-  if (options.record !== undefined) record(run, text);
   const faults = [...run.rounds.values()].flat().reduce((sum, measurement) => sum + measurement.faults, 0);
   if (faults > 0) throw new Error(`${faults} wrong or missing answers: the table is worth nothing`);
+  if (options.record !== undefined) record(run, text);
 } finally {
   await database.stop();
 }
 
 async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size): Promise<Run> {
   await proveThatFaultsAreNoticed();
-  const bench = await prepare(server, size);
+  const notes = new Set<string>();
+  const bench = {
+    ...(await prepare(server, size.tokens)),
+    pace: size.pace,
+    note: (text: string) => void notes.add(text),
+  };
   const rounds = new Map<string, Measurement[]>();
-  const missing = new Set<string>();
   for (let round = 1; round <= count; round++) {
     for (const scenario of scenarios) {
       try {
@@ -93,7 +95,7 @@ async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size
         });
       } catch (error) {
         if (!(error instanceof UnknownSetting)) throw error;
-        missing.add(`not measured: ${scenario.name}, because ${error.message}`);
+        bench.note(`not measured: ${scenario.name}, because ${error.message}`);
       }
     }
   }
@@ -113,69 +115,8 @@ async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size
     rounds,
     facts,
     goals: goalsOf(rounds, facts),
-    missing: [...missing],
+    notes: [...notes],
   };
-}
-
-/** A generator that calls everything right would make every table look good. */
-async function proveThatFaultsAreNoticed(): Promise<void> {
-  const noop = await startNoop();
-  try {
-    const traffic = noopCalls(secretsOf(userCount));
-    const settings = { address: noop.address, inFlight: 4, durationMs: 0, minCalls: traffic.exchanges.length };
-    const [first, ...others] = traffic.exchanges;
-    if (!first) throw new Error("no traffic");
-    const result = await sendLoad(
-      { ...traffic, exchanges: [{ ...first, expected: "something" }, ...others] },
-      settings,
-    );
-    const unanswered = await sendLoad({ ...traffic, path: "/no.such.Service/Method" }, settings);
-    if (result.wrong !== 1 || result.failed !== 0 || unanswered.failed !== unanswered.calls)
-      throw new Error("the load generator does not notice wrong and missing answers");
-  } finally {
-    noop.child.kill();
-  }
-}
-
-/** Two databases of tokens, filled by a server that is gone afterwards. */
-async function prepare(server: TestPostgres, { tokens, pace }: Pick<Size, "tokens" | "pace">): Promise<Bench> {
-  const few = await newDatabase(server, "few");
-  const many = await newDatabase(server, "many");
-  const openfga = await startOpenFga({ queryCache: false });
-  try {
-    for (const [databaseUrl, count] of [
-      [few, userCount],
-      [many, tokens],
-    ] as const) {
-      say(`seeding ${count} tokens`);
-      const patwarden = await startPatwarden({ databaseUrl, openfga });
-      try {
-        const [port] = patwarden.ports;
-        if (port) await seedTokens(databaseUrl, port, count);
-      } finally {
-        await patwarden.stop();
-      }
-    }
-  } finally {
-    await openfga.stop();
-  }
-  let unused = Math.min(usableTokens, tokens - 1_000);
-  return {
-    postgresPid: server.pid(),
-    databaseUrls: { few, many },
-    secrets: secretsOf(Math.min(usableTokens, tokens)),
-    pace,
-    nextUnusedToken: () => tokenId(unused++),
-  };
-}
-
-async function newDatabase({ url }: TestPostgres, name: string): Promise<string> {
-  const sql = postgres(url, { max: 1 });
-  await sql.unsafe(`create database ${name}`);
-  await sql.end();
-  const own = new URL(url);
-  own.pathname = `/${name}`;
-  return own.href;
 }
 
 async function postgresVersion({ url }: TestPostgres): Promise<string> {

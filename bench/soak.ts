@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { grpcPort } from "../test/kit/ports.js";
 import { startPostgres } from "../test/kit/postgres.js";
 import { startOpenFga } from "./lib/openfga.js";
+import { useScratchFolder } from "./lib/scratch.js";
 import { Worker } from "./soak/life.js";
 import { Replicas } from "./soak/replicas.js";
 import { Tally } from "./soak/tally.js";
@@ -23,8 +24,8 @@ const settleMs = 2_000;
 
 const minutes = Number(process.env["SOAK_MINUTES"] ?? 10);
 if (!(minutes > 0)) throw new Error("SOAK_MINUTES must be a number above 0");
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
+useScratchFolder();
 const begin = performance.now();
 const tally = new Tally();
 const database = await startPostgres();

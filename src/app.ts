@@ -4,6 +4,7 @@ import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { createAuthenticator, noAuthentication } from "./access/authentication.js";
 import { actorOf } from "./access/caller.js";
 import { CallerLimits, limitRules } from "./access/limits.js";
@@ -25,6 +26,7 @@ import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
+import { revokeUnused } from "./manage/revoke-unused.js";
 import { Rights } from "./manage/rights.js";
 import { tokenCaller } from "./manage/token-caller.js";
 import { verifyPeppers } from "./manage/verify-peppers.js";
@@ -37,6 +39,8 @@ import { OpenFgaClient } from "./openfga/client.js";
 import { createContextOf } from "./openfga/condition-context.js";
 import { OpenFgaConnection } from "./openfga/connection.js";
 import { createGrpcPermissionChecker } from "./openfga/grpc-permission-checker.js";
+import { createGrpcResourceLister } from "./openfga/grpc-resource-lister.js";
+import type { Outcome } from "./openfga/outcome.js";
 import type { PermissionChecker } from "./openfga/permission-checker.js";
 import { createRevocation } from "./revocation/revocation.js";
 import { auditService } from "./rpc/audit-service.js";
@@ -51,15 +55,19 @@ import type { CallContext } from "./rpc/service.js";
 import type { StatusError } from "./rpc/status.js";
 import { subjectService } from "./rpc/subject-service.js";
 import { tokenService } from "./rpc/token-service.js";
+import { usageService } from "./rpc/usage-service.js";
 import { type Database, databaseTime } from "./store/database.js";
 import { deleteDeadTokens } from "./store/dead-tokens.js";
 import { schemaIsCurrent } from "./store/migrations.js";
 import { createAuditStore } from "./store/postgres-audit-store.js";
+import { createLastUseStore } from "./store/postgres-last-use-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
 import { createRevocationStore } from "./store/postgres-revocation-store.js";
 import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
+import { createUsageStore } from "./store/postgres-usage-store.js";
 import { PepperRing } from "./token/pepper.js";
+import { UsageRecorder } from "./usage/usage-recorder.js";
 
 export interface Parts {
   readonly database: Database;
@@ -86,7 +94,9 @@ export interface Running {
 type VitalName = "database" | "token_cache" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
 
 /** They work while OpenFGA is down, as far as they need not ask it. */
-const managementServices = [TokenService, SubjectService, PolicyService, AuditService].map(({ typeName }) => typeName);
+const managementServices = [TokenService, SubjectService, PolicyService, AuditService, UsageService].map(
+  ({ typeName }) => typeName,
+);
 
 const vitalsIntervalMs = 2_000;
 const sweepIntervalMs = 60_000;
@@ -149,6 +159,11 @@ export async function startPatwarden(
     known: revocation.cache,
     onLookup: metrics.tokenLookedUp,
   });
+  const contextOf = createContextOf(config.openfga.context, () => clock.now());
+  const openfgaEnded = (method: string, outcome: Outcome, questions: number): void => {
+    metrics.openfgaCallEnded(method, outcome, questions);
+    openfga.noticed(outcome);
+  };
   // One for each model: what waits to be asked, and answers that are kept, are of the model that was pinned then.
   const checker = currentFor(
     () => openfga.modelId,
@@ -158,15 +173,17 @@ export async function startPatwarden(
         checker: createGrpcPermissionChecker({
           ...pinned,
           modelId,
-          onOutcome(method, outcome, questions) {
-            metrics.openfgaCallEnded(method, outcome, questions);
-            openfga.noticed(outcome);
-          },
+          onOutcome: openfgaEnded,
         }),
-        contextOf: createContextOf(config.openfga.context, () => clock.now()),
+        contextOf,
       }),
   );
   const permissions: PermissionChecker = { check: (...asked) => checker().check(...asked) };
+  const lister = currentFor(
+    () => openfga.modelId,
+    (modelId) =>
+      createGrpcResourceLister({ ...pinned, ...config.openfga, modelId, contextOf, onOutcome: openfgaEnded }),
+  );
   const auditStore = createAuditStore(database);
   const notRecorded = (error: unknown): void => log.error({ error }, "an audit event could not be written");
   const refused = new RefusalRecorder({ store: auditStore, clock, onFailure: notRecorded });
@@ -195,6 +212,15 @@ export async function startPatwarden(
     },
     onFailure: (error) => log.error({ error }, "a token whose superseded secret was used could not be revoked"),
   });
+  const usageStore = createUsageStore(database);
+  const usage = new UsageRecorder({
+    store: usageStore,
+    lastUses: config.usage.lastUse ? createLastUseStore(database) : undefined,
+    log,
+    flushIntervalMs: config.usage.flushIntervalMs,
+    onLost: metrics.usageLost,
+  });
+  const policies = createPolicyStore(database);
   const rights = new Rights({ permissions, relations: config.relations });
   const authorizer = new Authorizer({
     tokens,
@@ -202,7 +228,10 @@ export async function startPatwarden(
     permissions,
     clock,
     memberRelation: config.relations.member,
-    onDecision: ({ reason }) => metrics.decided(reason),
+    onDecision({ reason, token }, question) {
+      metrics.decided(reason);
+      if (token) usage.record(token, question, reason);
+    },
     onSuperseded: (reused) => reuse.notice(reused),
   });
 
@@ -238,7 +267,19 @@ export async function startPatwarden(
       AuthorizationService,
       accessRules.authorization,
       authenticator,
-      authorizationService({ authorizer, model, clock }),
+      authorizationService({
+        authorizer,
+        resources: {
+          tokens,
+          permissions,
+          resources: { list: (...asked) => lister().list(...asked) },
+          clock,
+          memberRelation: config.relations.member,
+          onSuperseded: (reused) => reuse.notice(reused),
+        },
+        model,
+        clock,
+      }),
     ),
     guard(
       TokenService,
@@ -283,7 +324,7 @@ export async function startPatwarden(
       accessRules.policies,
       authenticator,
       policyService({
-        policies: createPolicyStore(database),
+        policies,
         store,
         rights,
         clock,
@@ -291,6 +332,19 @@ export async function startPatwarden(
         subjectTypes: config.subjects,
       }),
       { ...management, limitRules: limitRules.policies },
+    ),
+    guard(
+      UsageService,
+      accessRules.usage,
+      authenticator,
+      usageService({
+        usage: usageStore,
+        store,
+        rights,
+        pageTokenKeys: peppers.deriveKeys("patwarden page token"),
+        subjectTypes: config.subjects,
+      }),
+      { ...management, limitRules: limitRules.usage },
     ),
   ];
   const described = [...services, health.implementation];
@@ -304,7 +358,7 @@ export async function startPatwarden(
   }
   const watch = setInterval(() => void lookAtDatabase(), vitalsIntervalMs).unref();
   await lookAtDatabase();
-  const sweep = setInterval(() => void sweepRequests(), sweepIntervalMs).unref();
+  const sweep = setInterval(() => void sweepAll(), sweepIntervalMs).unref();
   const onEnd = (call: CallContext, error: StatusError | undefined): void => {
     metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
     logCall(log, call, error);
@@ -321,6 +375,7 @@ export async function startPatwarden(
   });
   sealer.start();
   retention.start();
+  usage.start();
   health.set("", true);
   for (const name of managementServices) health.set(name, true);
   metrics.configured(configHash(config));
@@ -362,6 +417,7 @@ export async function startPatwarden(
       await sleep(config.drainDelayMs);
       health.close();
       await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
+      await usage.stop();
       openfga.close();
       client.close();
       await Promise.all([sealer.stop(), retention.stop()]);
@@ -371,13 +427,17 @@ export async function startPatwarden(
     },
   };
 
-  /** Secrets are kept for repeats of a call no longer than promised, and changes no longer than somebody may be behind. */
-  async function sweepRequests(): Promise<void> {
+  /** What has to be done now and then, by any replica. */
+  async function sweepAll(): Promise<void> {
     const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
-    await store.sweepRequests(ago(10 * 60_000), ago(24 * 3_600_000)).catch((error: unknown) => {
-      log.warn({ error }, "could not sweep remembered requests");
-    });
-    await revocationStore.trim(epochsKept).catch((error: unknown) => log.warn({ error }, "could not trim changes"));
+    const done = async (what: string, job: Promise<unknown>): Promise<void> => {
+      await job.catch((error: unknown) => log.warn({ error, what }, "could not be swept; trying again in a minute"));
+    };
+    // Secrets are kept for repeats of a call no longer than promised, and changes no longer than somebody may be behind.
+    await done("remembered requests", store.sweepRequests(ago(10 * 60_000), ago(24 * 3_600_000)));
+    await done("changes", revocationStore.trim(epochsKept));
+    // Nobody is known to be unused where uses are not recorded.
+    if (config.usage.lastUse) await done("unused tokens", revokeUnused({ policies, store, clock }));
   }
 
   /** Throws with what to do next. */

@@ -64,6 +64,7 @@ export function goalsOf(rounds: Rounds, { revocation, memory, embeddedStartMs }:
     latency("Check alone, p50 more than a direct one, cache on", rows.checkOn, rows.directOn),
     cpu("Check among 1,000,000 tokens over one among 1,000", rows.checkOn, rows.fewTokens, 1.1),
     cpu("Check beside 20 revocations a second over one beside none", rows.changing, rows.checkOn, 1.1),
+    cpu("Check with metering over one with the least of it", rows.checkOn, rows.leastUsage, 1.1),
     {
       what: "RevokeToken with three replicas, p99 more than the median commit",
       unit: "ms",

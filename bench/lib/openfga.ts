@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createOpenFgaAdmin } from "../../src/openfga/admin.js";
 import { findOpenFga } from "../../src/openfga/binary.js";
+import { track } from "../../test/kit/children.js";
 import { freePort } from "../../test/kit/postgres.js";
 import { model, tuples } from "./workload.js";
 
@@ -26,11 +27,6 @@ export interface OpenFgaSettings {
 
 const startLimitMs = 20_000;
 
-const living = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
-
 /** An OpenFGA without authentication that logs errors only, with the model and the tuples of the workload. */
 export async function startOpenFga({ queryCache, databaseUrl }: OpenFgaSettings): Promise<OpenFga> {
   const binary = openFgaBinary();
@@ -49,19 +45,17 @@ export async function startOpenFga({ queryCache, databaseUrl }: OpenFgaSettings)
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const started = spawn(binary, flags, { stdio: ["ignore", "ignore", "inherit"] });
+    const started = track(spawn(binary, flags, { stdio: ["ignore", "ignore", "inherit"] }));
     child = started;
-    living.add(started);
-    started.once("exit", () => living.delete(started));
     for (const begin = performance.now(); performance.now() - begin < startLimitMs; await sleep(20)) {
-      if (!living.has(started)) throw new Error("OpenFGA ended at its start");
+      if (hasEnded(started)) throw new Error("OpenFGA ended at its start");
       if (await isHealthy(http)) return;
     }
     throw new Error(`OpenFGA was not ready within ${startLimitMs} ms`);
   }
 
   async function stop(): Promise<void> {
-    if (!child || !living.has(child)) return;
+    if (!child || hasEnded(child)) return;
     const ended = once(child, "exit");
     child.kill();
     await ended;
@@ -91,6 +85,8 @@ function openFgaBinary(): string {
   if (binary === undefined) throw new Error("no OpenFGA on the PATH or in .tools/bin; `make openfga` gets one");
   return binary;
 }
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
 
 async function isHealthy(http: string): Promise<boolean> {
   try {

@@ -8,6 +8,8 @@ export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>
 export interface PatwardenSettings {
   readonly databaseUrl: string;
   readonly openfga: OpenFga;
+  /** The database's schema is not there yet. */
+  readonly fresh?: boolean;
   /** Laid over the configuration, one level deep; whatever is not said is at its default. */
   readonly settings?: Settings;
 }
@@ -16,16 +18,28 @@ export interface PatwardenSettings {
 export class UnknownSetting extends Error {}
 
 /** The built `patwarden serve`. Rejects with `UnknownSetting` when its configuration has no such key. */
-export async function startPatwarden({ databaseUrl, openfga, settings = {} }: PatwardenSettings): Promise<Server> {
+export async function startPatwarden({
+  databaseUrl,
+  openfga,
+  fresh = false,
+  settings = {},
+}: PatwardenSettings): Promise<Server> {
   const over = (key: string, values: object): Record<string, object> => ({ [key]: { ...values, ...settings[key] } });
   try {
     return await startServer({
       databaseUrl,
+      migrated: !fresh,
       openfga: { addresses: [openfga.grpc], apiKey: "", storeId: openfga.storeId, modelId: openfga.modelId },
       config: {
         ...settings,
         ...over("database", { url: databaseUrl }),
-        ...over("openfga", { addresses: [openfga.grpc], store_id: openfga.storeId, model_id: openfga.modelId }),
+        // On a busy machine a call may take longer than anybody would wait for it; its cost is the same.
+        ...over("openfga", {
+          addresses: [openfga.grpc],
+          store_id: openfga.storeId,
+          model_id: openfga.modelId,
+          timeout: "10s",
+        }),
       },
       env: {
         NODE_ENV: "production",

@@ -11,8 +11,8 @@ export interface Run {
   readonly rounds: Rounds;
   readonly facts: Facts;
   readonly goals: readonly Goal[];
-  /** What could not be measured, and why. */
-  readonly missing: readonly string[];
+  /** What could not be measured as it should, and why. */
+  readonly notes: readonly string[];
 }
 
 /** The run as two Markdown tables: what was measured, and what of the goals is met. */
@@ -45,7 +45,7 @@ export function markdown(run: Run): string {
       ]),
     ),
     factLines(run.facts)
-      .concat(run.missing)
+      .concat(run.notes)
       .map((line) => `- ${line}`)
       .join("\n"),
     `${run.conditions}; ${run.date}.`,

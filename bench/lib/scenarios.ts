@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpus } from "node:os";
+import { track } from "../../test/kit/children.js";
 import type { Server } from "../../test/kit/server.js";
 import { cpuOf, cpuOfMachine } from "./cpu.js";
 import {
@@ -42,6 +43,8 @@ export interface Bench {
   readonly pace: Pace;
   /** Id of a token that nobody uses, another one each time. */
   nextUnusedToken(): string;
+  /** Something that the report must say. */
+  note(text: string): void;
 }
 
 export interface Pace {
@@ -68,6 +71,7 @@ export const rows = {
   mixedOn: batch("BatchCheck of 50, 50 tokens, cache on"),
   fewTokens: check("Check among 1,000 tokens, cache on"),
   changing: check("Check, 20 revocations a second, cache on"),
+  leastUsage: check("Check, usage written once a minute and no last use, cache on"),
   keptOn: { ...check("Check within max_staleness, cache on"), alone: true },
   keptListOn: batch("BatchCheck of 50 within max_staleness, one token, cache on"),
 } as const satisfies Readonly<Record<string, Row>>;
@@ -85,6 +89,11 @@ export const scenarios: readonly Scenario[] = [
   ]),
   patwarden("Patwarden with 1,000 tokens", { queryCache: true, tokens: "few" }, [[rows.fewTokens, checks]]),
   patwarden("Patwarden under changes", { queryCache: true, revocationsPerSecond: 20 }, [[rows.changing, checks]]),
+  patwarden(
+    "Patwarden with the least metering",
+    { queryCache: true, settings: { usage: { flush_interval: "1m", last_use: false } } },
+    [[rows.leastUsage, checks]],
+  ),
   patwarden("Patwarden with kept decisions", { queryCache: true, settings: { openfga: { max_staleness: "10s" } } }, [
     [rows.keptOn, checks],
     [rows.keptListOn, listBatches],
@@ -144,9 +153,10 @@ function patwarden(
         for (const [row, traffic] of measured) {
           onRow(row, await measure(row, traffic(bench.secrets), target, bench.pace));
         }
-        await revoking?.stop();
+        const missed = (await revoking?.stop()) ?? 0;
+        if (missed > 0) bench.note(`${name}: ${missed} revocations were not made, or not in time`);
       } catch (error) {
-        if (server) console.error(server.log().split("\n").slice(-20).join("\n"));
+        if (server) console.error(problemsOf(server));
         throw error;
       } finally {
         await server?.stop();
@@ -154,6 +164,15 @@ function patwarden(
       }
     },
   };
+}
+
+/** The last lines of its log, but for what goes well. */
+function problemsOf(server: Server): string {
+  const lines = server.log().split("\n");
+  return lines
+    .filter((line) => !line.includes('"level":"info"'))
+    .slice(-20)
+    .join("\n");
 }
 
 function noop(): Scenario {
@@ -173,8 +192,7 @@ function noop(): Scenario {
 
 export async function startNoop(): Promise<{ readonly child: ChildProcess; readonly address: string }> {
   const script = new URL("noop-server.mjs", import.meta.url).pathname;
-  const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
-  process.once("exit", () => child.kill());
+  const child = track(spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] }));
   const [line] = await once(child.stdout, "data");
   return { child, address: String(line).trim() };
 }

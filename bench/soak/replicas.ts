@@ -25,14 +25,14 @@ interface Replica {
 /** Patwardens over one database and one OpenFGA, and the ways to call them. */
 export class Replicas {
   readonly #replicas: Replica[] = [];
-  readonly #start: () => Promise<Replica>;
+  readonly #start: (fresh?: boolean) => Promise<Replica>;
   readonly #tally: Tally;
 
   constructor(databaseUrl: string, openfga: OpenFga, tally: Tally) {
     this.#tally = tally;
-    this.#start = async () => {
+    this.#start = async (fresh = false) => {
       const settings = { database: { max_connections: 5 } };
-      const parts = { databaseUrl, openfga };
+      const parts = { databaseUrl, openfga, fresh };
       const server = await startPatwarden({ ...parts, settings: { ...settings, ...tightBounds } }).catch((error) => {
         if (!(error instanceof UnknownSetting)) throw error;
         return startPatwarden({ ...parts, settings });
@@ -42,7 +42,7 @@ export class Replicas {
   }
 
   async start(count: number): Promise<void> {
-    for (let replica = 0; replica < count; replica++) this.#replicas.push(await this.#start());
+    for (let replica = 0; replica < count; replica++) this.#replicas.push(await this.#start(replica === 0));
   }
 
   get servers(): readonly Server[] {

@@ -34,6 +34,7 @@ export const accessRules = {
   authorization: {
     check: decides("check"),
     batchCheck: decides("check"),
+    listResources: decides("check"),
     introspect: { permission: "introspect", users: "admin", tokens: "self" },
   },
   tokens: {

@@ -122,13 +122,10 @@ export class Authorizer {
     return { reason, token };
   }
 
-  #questionsOf({ subject, organization }: ResolvedToken, attempt: CheckQuestion): readonly Question[] {
-    const { action, resource, clientAddress } = attempt;
-    const permission: Question = { subject, action, resource, clientAddress };
-    if (!organization) return [permission];
-    // The name of an organization is that of an object like any other.
-    const object = organization as string as ResourceName;
-    return [{ subject, action: this.#options.memberRelation, resource: object, clientAddress }, permission];
+  #questionsOf(token: ResolvedToken, { action, resource, clientAddress }: CheckQuestion): readonly Question[] {
+    const permission: Question = { subject: token.subject, action, resource, clientAddress };
+    const membership = membershipQuestion(token, this.#options.memberRelation, clientAddress);
+    return membership ? [membership, permission] : [permission];
   }
 
   #decided(verdict: Verdict, question: CheckQuestion): Verdict {
@@ -137,7 +134,18 @@ export class Authorizer {
   }
 }
 
-function unrecognized(resolution: Exclude<Resolution, { kind: "known" }>): Verdict {
+/** What a token that is bound to an organization must be answered with yes besides. Undefined: it is bound to none. */
+export function membershipQuestion(
+  { subject, organization }: ResolvedToken,
+  memberRelation: ActionName,
+  clientAddress: Address | undefined,
+): Question | undefined {
+  if (!organization) return undefined;
+  // The name of an organization is that of an object like any other.
+  return { subject, action: memberRelation, resource: organization as string as ResourceName, clientAddress };
+}
+
+export function unrecognized(resolution: Exclude<Resolution, { kind: "known" }>): Verdict {
   switch (resolution.kind) {
     case "malformed":
       return { reason: "TOKEN_MALFORMED" };

@@ -42,5 +42,10 @@ export function judge(token: ResolvedToken, attempt: Attempt, nowMs: number): Re
   const refusal = judgeToken(token, attempt.clientAddress, nowMs);
   if (refusal) return refusal;
   if (!grantCovers(token.grant, attempt.action, attempt.resource)) return "NOT_GRANTED";
-  return token.blocked || !policyAllows(token.policy, attempt.action) ? "POLICY" : undefined;
+  return complies(token, attempt.action) ? undefined : "POLICY";
+}
+
+/** Step 6: whether the policy, as it is now, allows the action with this token. */
+export function complies({ blocked, policy }: ResolvedToken, action: ActionName): boolean {
+  return !blocked && policyAllows(policy, action);
 }

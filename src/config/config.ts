@@ -38,6 +38,7 @@ export interface OpenFgaConfig {
   readonly timeoutMs: number;
   readonly maxBatch: number;
   readonly maxStalenessMs: number;
+  readonly listDeadlineMs: number;
   readonly context: ConditionParameters;
 }
 
@@ -69,6 +70,7 @@ export interface Config extends MigrationConfig {
   readonly callers: readonly ConfiguredCaller[];
   readonly issuers: readonly IssuerConfig[];
   readonly limits: Limits;
+  readonly usage: { readonly flushIntervalMs: number; readonly lastUse: boolean };
   /** `retentionMs` is absent where everything is kept. */
   readonly audit: { readonly retentionMs?: number };
   readonly dangerouslyDisableCallerAuthentication: boolean;
@@ -94,6 +96,7 @@ export function configOf(file: ConfigFile): Config {
       timeoutMs: openfga.timeout,
       maxBatch: openfga.max_batch,
       maxStalenessMs: openfga.max_staleness,
+      listDeadlineMs: openfga.list_deadline,
       // In one order, whatever that of the file.
       context: Object.fromEntries(Object.entries(openfga.context).toSorted()),
     },
@@ -105,6 +108,7 @@ export function configOf(file: ConfigFile): Config {
     callers: file.callers.map(callerOf),
     issuers: file.issuers.map(issuerOf),
     limits: limitsOf(file.limits),
+    usage: { flushIntervalMs: file.usage.flush_interval, lastUse: file.usage.last_use },
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,

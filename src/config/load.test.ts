@@ -105,6 +105,7 @@ describe("the configuration file", () => {
         timeoutMs: 800,
         maxBatch: 50,
         maxStalenessMs: 0,
+        listDeadlineMs: 3_000,
         context: {},
       },
       tokens: {
@@ -128,6 +129,7 @@ describe("the configuration file", () => {
         revocations: { burst: 20, intervalMs: 1_000 },
         lists: { burst: 10, intervalMs: 100 },
       },
+      usage: { flushIntervalMs: 5_000, lastUse: true },
       audit: {},
       dangerouslyDisableCallerAuthentication: false,
       reflection: true,
@@ -166,6 +168,7 @@ describe("the configuration file", () => {
     ["openfga.timeout", "2s", { openfga: { timeoutMs: 2000 } }],
     ["openfga.max_batch", 100, { openfga: { maxBatch: 100 } }],
     ["openfga.max_staleness", "5s", { openfga: { maxStalenessMs: 5_000 } }],
+    ["openfga.list_deadline", "1s", { openfga: { listDeadlineMs: 1_000 } }],
     [
       "openfga.context",
       { current_time: "now", client_ip: "client_ip" },
@@ -274,6 +277,8 @@ describe("the configuration file", () => {
     ["limits.revocations_per_minute", 6, { limits: { revocations: { burst: 20, intervalMs: 10_000 } } }],
     ["limits.revocations_burst", 1, { limits: { revocations: { burst: 1, intervalMs: 1_000 } } }],
     ["limits.lists_per_second", 1, { limits: { lists: { burst: 1, intervalMs: 1_000 } } }],
+    ["usage.flush_interval", "1s", { usage: { flushIntervalMs: 1_000 } }],
+    ["usage.last_use", false, { usage: { lastUse: false } }],
     ["audit.retention", "400d", { audit: { retentionMs: 34_560_000_000 } }],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
@@ -434,7 +439,7 @@ describe("the configuration file", () => {
       { callers: [{ ...caller, permissions: ["chek"] }] },
       {
         "callers[0].permissions[0]":
-          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, audit, admin",
+          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, usage, audit, admin",
       },
     ],
     [

@@ -119,6 +119,11 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
        * HIGHER_CONSISTENCY are always asked. `0s`: never. A permission taken away in OpenFGA may be allowed this much longer.
        */
       max_staleness: duration("0s", "1h").prefault(defaults.openfga.max_staleness),
+      /**
+       * OpenFGA's own OPENFGA_LIST_OBJECTS_DEADLINE, or its OPENFGA_REQUEST_TIMEOUT if that is less, 10ms to 10m. It cuts a list there and says nothing
+       * of it, so a list of ListResources that took about as long is marked incomplete.
+       */
+      list_deadline: duration("10ms", "10m").prefault(defaults.openfga.list_deadline),
       /** Parameters of the model's conditions and what fills them: `now`, RFC 3339 in whole seconds, or `client_ip`, the bearer's address. */
       context: z
         .record(z.string(), z.enum(contextSources))
@@ -260,8 +265,21 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
         revocations_per_minute: rate.default(defaults.limits.revocations_per_minute),
         /** Of these so many at once, 1 to 1,000,000. */
         revocations_burst: rate.min(1).default(defaults.limits.revocations_burst),
-        /** Pages of ListTokens and ListAuditEvents: so many at once, and then evenly, 0 to 1,000,000. */
+        /** Pages of ListTokens, ListAuditEvents and QueryUsage: so many at once, and then evenly, 0 to 1,000,000. */
         lists_per_second: rate.default(defaults.limits.lists_per_second),
+      })
+      .prefault({}),
+
+    /** Counting of decisions, and when tokens were last used. */
+    usage: z
+      .object({
+        /** How often counts are written, 1s to 1m: what a process that is killed loses at most. */
+        flush_interval: duration("1s", "1m").prefault(defaults.usage.flush_interval),
+        /**
+         * Whether it is recorded when and from where tokens were last used: for each token that is in use a write a minute. Without it no token is
+         * revoked for not being used.
+         */
+        last_use: z.boolean().default(defaults.usage.last_use),
       })
       .prefault({}),
 
@@ -270,7 +288,7 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
       .object({
         /**
          * How long audit events are kept, and tokens after they have ended, 1d to 100y. Absent: for ever. Older ones are deleted in the
-         * background, for which the database role needs to delete rows of the audit tables.
+         * background, for which the database role must be allowed to delete from `audit_event` and `audit_seal`. `audit verify` proves the rest.
          */
         retention: duration("1d", "100y").optional(),
       })

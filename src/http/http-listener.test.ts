@@ -42,6 +42,7 @@ async function start({
       implement(AuthorizationService, {
         check: check ?? (async ({ token }) => ({ subject: token })),
         batchCheck: async () => ({}),
+        listResources: async function* () {},
         introspect: async () => ({}),
       }),
       implement(Health, { check: async () => ({}), list: async () => ({}), watch: watch ?? nothing }),

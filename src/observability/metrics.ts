@@ -20,6 +20,8 @@ export interface Metrics {
   callLimited(limit: LimitName): void;
   /** Shows cache and lease whenever the metrics are read. */
   observeTokenCache(observed: ObservedTokenCache): void;
+  /** A decision could not be counted for QueryUsage: too much waits for the database. */
+  usageLost(): void;
   /** This configuration is now in use. */
   configured(hash: string): void;
 }
@@ -74,6 +76,11 @@ export function createMetrics(): Metrics {
     labelNames: ["limit"],
     registers,
   });
+  const lostDecisions = new Counter({
+    name: "patwarden_usage_lost_decisions_total",
+    help: "Decisions that were made and not counted in the usage, in the customer's favour",
+    registers,
+  });
   const configInfo = new Gauge({
     name: "patwarden_config_info",
     help: "1 for the hash of the configuration in use; replicas with the same configuration have the same hash",
@@ -120,6 +127,7 @@ export function createMetrics(): Metrics {
     tokenLookedUp: (digests) => lookups.inc(digests),
     openfgaCallEnded: (method, outcome, questions) => openfgaCalls.inc({ method, outcome }, questions),
     callLimited: (limit) => callsLimited.inc({ limit }),
+    usageLost: () => lostDecisions.inc(),
     configured: (hash) => {
       configInfo.reset();
       configInfo.set({ hash }, 1);

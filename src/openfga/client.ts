@@ -91,7 +91,7 @@ export class OpenFgaClient {
     // grpc-js throws then.
     if (this.#closed) return Promise.resolve(closedReply);
     return new Promise((resolve) => {
-      const call = this.#client.makeUnaryRequest(
+      this.#client.makeUnaryRequest(
         pathOf(method),
         asIs,
         (bytes: Buffer) => fromBinary(method.output, bytes),

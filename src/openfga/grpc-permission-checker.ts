@@ -2,10 +2,9 @@ import {
   type BatchCheckResponse,
   type BatchCheckSingleResult,
   type CheckResponse,
-  ConsistencyPreference,
   OpenFGAService,
 } from "#gen/openfga/v1/openfga_service_pb.js";
-import { encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
+import { consistencyPreferences, encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
 import type { OpenFgaClient, Reply } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { type Outcome, readRefusal, type Trouble, unanswered } from "./outcome.js";
@@ -31,11 +30,6 @@ export interface GrpcPermissionChecker {
 
 type Answer = boolean | Trouble;
 
-const consistencies = {
-  "minimize-latency": ConsistencyPreference.MINIMIZE_LATENCY,
-  higher: ConsistencyPreference.HIGHER_CONSISTENCY,
-} as const;
-
 /** OpenFGA asked over gRPC: a lone question by Check, several by BatchCheck. */
 export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOptions): GrpcPermissionChecker {
   const { client, onOutcome } = options;
@@ -45,7 +39,7 @@ export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOption
     consistency: Consistency,
     deadline: number,
   ): Promise<readonly Answer[]> {
-    const wanted = consistencies[consistency];
+    const wanted = consistencyPreferences[consistency];
     const [lone] = questions;
     if (lone && questions.length === 1) {
       const reply = await client.exchange(check, encodeCheck(options, lone, wanted), { deadline });

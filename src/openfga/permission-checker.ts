@@ -30,6 +30,32 @@ export interface PermissionChecker {
   check(questions: readonly Question[], consistency: Consistency, patience?: Patience): Promise<readonly Permission[]>;
 }
 
+/** Whose resources of a type are wanted. */
+export interface ResourceQuery extends Omit<Question, "resource"> {
+  readonly type: string;
+}
+
+/** A part of a list, in no order. */
+export interface ResourcePage {
+  /** At most 1,000. */
+  readonly resources: readonly ResourceName[];
+  /** Of the last page: whether the list may lack something. Never true of another. */
+  readonly incomplete: boolean;
+}
+
+/** Which resources subjects hold a relation on, asked of the pinned store and model. */
+export interface ResourceLister {
+  /**
+   * One page or more; leaving early ends the call. Names that no Check could ask about are left out. Throws a Failure when OpenFGA fails or the
+   * caller has gone: then the pages so far are no list.
+   */
+  list(
+    query: ResourceQuery,
+    consistency: Consistency,
+    patience?: Patience & { readonly signal?: AbortSignal },
+  ): AsyncIterable<ResourcePage>;
+}
+
 /** What the pinned authorization model knows, read once at start; answers cost no I/O. */
 export interface AuthorizationModel {
   readonly id: string;

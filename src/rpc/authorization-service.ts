@@ -10,15 +10,18 @@ import {
   CheckResponseSchema,
   Consistency,
   IntrospectResponseSchema,
+  ListResourcesResponseSchema,
   type RequestContext,
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { bearerOf } from "../access/bearer.js";
 import type { Authorizer, Decision, Verdict } from "../check/authorizer.js";
 import type { Clock } from "../check/clock.js";
+import { type ListResourcesOptions, listResources } from "../check/list-resources.js";
 import { type CheckQuestion, parseQuestion } from "../check/question.js";
 import { tokenIsValid } from "../check/reason.js";
 import { Failure } from "../failure/failure.js";
+import { type ActionName, parseAction } from "../identifier/identifier.js";
 import type { AuthorizationModel, Consistency as Freshness } from "../openfga/permission-checker.js";
 import type { ResolvedToken } from "../store/token-store.js";
 import { parseAddress } from "../token/network.js";
@@ -32,6 +35,7 @@ const maxClaims = 32;
 
 export interface AuthorizationServiceOptions {
   readonly authorizer: Authorizer;
+  readonly resources: ListResourcesOptions;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
   readonly clock: Clock;
@@ -40,6 +44,7 @@ export interface AuthorizationServiceOptions {
 /** Handlers of AuthorizationService: validate, ask the authorizer, render. They decide nothing. */
 export function authorizationService({
   authorizer,
+  resources,
   model,
   clock,
 }: AuthorizationServiceOptions): GuardedHandlers<typeof AuthorizationService> {
@@ -84,6 +89,31 @@ export function authorizationService({
       });
     },
 
+    async *listResources(request, { call }) {
+      const violations = new Violations();
+      const { token, type } = request;
+      if (token === "") violations.add("token", "is required");
+      if (type === "") violations.add("type", "is required");
+      const action = violations.take("action", parseAction(request.action));
+      const clientIp = request.context?.clientIp ?? "";
+      const clientAddress = clientIp === "" ? undefined : violations.take("context.client_ip", parseAddress(clientIp));
+      const consistency = freshness(request.consistency);
+      if (!consistency) violations.add("consistency", "is not a known value");
+      const fields = violations.settle({ token, type, action, consistency });
+      requireInModel(model(), type, fields.action);
+      const listing = await listResources(resources, { ...fields, clientAddress }, call);
+      if (listing instanceof Failure) throw listing;
+      const { reason, pages } = listing;
+      let head: MessageInitShape<typeof ListResourcesResponseSchema> = {
+        reason: Reason[reason],
+        tokenValid: tokenIsValid(reason),
+      };
+      for await (const page of pages) {
+        yield create(ListResourcesResponseSchema, { ...head, ...page, resources: [...page.resources] });
+        head = {};
+      }
+    },
+
     async introspect(request, { caller, call }) {
       const violations = new Violations();
       // With a Patwarden token as caller an empty token means that one, and no other can be asked about.
@@ -121,6 +151,16 @@ function itemQuestion(request: BatchCheckRequest, item: BatchCheckItem): Paramet
 
 function contextFields(context: RequestContext | undefined) {
   return { clientIp: context?.clientIp ?? "", usageUnits: context?.usageUnits, usageId: context?.usageId ?? "" };
+}
+
+/** Throws UNKNOWN_TYPE or UNKNOWN_ACTION. */
+function requireInModel(model: AuthorizationModel, type: string, action: ActionName): void {
+  const unknown = (reason: "UNKNOWN_TYPE" | "UNKNOWN_ACTION", field: string, description: string) =>
+    new Failure(reason, { violations: [{ field, description }] });
+  if (!model.hasType(type)) throw unknown("UNKNOWN_TYPE", "type", "is not in the authorization model");
+  if (!model.hasAction(type, action)) {
+    throw unknown("UNKNOWN_ACTION", "action", "is not a relation of the type in the authorization model");
+  }
 }
 
 /** Undefined for a number that the enum does not have: an unknown wish must not quietly become the weaker one. */

@@ -37,6 +37,7 @@ async function start(parts: Parts = {}): Promise<{ origin: string; both: BothPor
     implement(AuthorizationService, {
       check: parts.check ?? (async ({ token }) => ({ subject: token })),
       batchCheck: async () => ({}),
+      listResources: async function* () {},
       introspect: async () => ({}),
     }),
     implement(TokenService, {

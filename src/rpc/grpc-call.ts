@@ -100,6 +100,8 @@ export class GrpcCall implements CallContext {
   }
 
   #interrupt(): void {
+    // After every call that ended well, too: no error need be made then.
+    if (this.#ended) return;
     const late = this.deadline !== undefined && performance.now() >= this.deadline - deadlineSlackMs;
     // grpc-js has already answered; this is for the log and for a handler that still runs.
     const error = late ? toStatusError(new Failure("DEADLINE_EXCEEDED"), this.requestId) : cancelled();

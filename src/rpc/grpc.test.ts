@@ -37,6 +37,7 @@ const implementationsOf = ({ check, watch, info }: Parts) => [
   implement(AuthorizationService, {
     check: check ?? (async ({ token }) => ({ subject: token })),
     batchCheck: async () => ({}),
+    listResources: async function* () {},
     introspect: async () => ({}),
   }),
   implement(Health, { check: async () => ({}), list: async () => ({}), watch: watch ?? nothing }),

@@ -1,4 +1,4 @@
-import type { DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
+import type { DescMethodServerStreaming, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Authenticator } from "../access/authentication.js";
 import type { ManagingCaller } from "../access/caller.js";
 import type { CallerLimits, LimitRule, LimitRules } from "../access/limits.js";
@@ -12,14 +12,16 @@ export interface GuardedCall {
   readonly call: CallContext;
 }
 
-type UnaryHandler<M> =
+type GuardedHandler<M> =
   M extends DescMethodUnary<infer I, infer O>
     ? (request: MessageShape<I>, guarded: GuardedCall) => Promise<MessageShape<O>>
-    : never;
+    : M extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, guarded: GuardedCall) => AsyncIterable<MessageShape<O>>
+      : never;
 
 /** A handler for every method of a service. */
 export type GuardedHandlers<S extends DescService> = {
-  readonly [K in keyof S["method"]]: UnaryHandler<S["method"][K]>;
+  readonly [K in keyof S["method"]]: GuardedHandler<S["method"][K]>;
 };
 
 /** Told of a call of the management plane that was refused for who its caller is. Must not wait and not throw. */
@@ -49,19 +51,34 @@ export function guard<S extends DescService>(
   handlers: GuardedHandlers<S>,
   management?: Management<S>,
 ): Implementation {
+  const authenticate = (call: CallContext) =>
+    authenticator.authenticate({
+      authorization: call.header("authorization"),
+      userAuthorization: call.header("patwarden-user-authorization"),
+      peer: call.peer,
+    });
   const guarded = Object.fromEntries(
-    service.methods.map(({ localName }) => {
+    service.methods.map(({ localName, methodKind }) => {
       const name = localName as keyof S["method"]; // one of this service's own methods
-      const handle = handlers[name] as (request: unknown, guarded: GuardedCall) => Promise<unknown>;
       const rule = rules[name];
+      if (methodKind === "server_streaming") {
+        if (management) throw new Error(`${localName}: a stream of the management plane would move no limit`);
+        const stream = handlers[name] as (request: unknown, guarded: GuardedCall) => AsyncIterable<unknown>;
+        return [
+          localName,
+          async function* (request: unknown, call: CallContext) {
+            const caller = await authenticate(call);
+            if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
+            authorize(caller, rule);
+            yield* stream(request, { caller, call });
+          },
+        ];
+      }
+      const handle = handlers[name] as (request: unknown, guarded: GuardedCall) => Promise<unknown>;
       return [
         localName,
         async (request: unknown, call: CallContext) => {
-          const caller = await authenticator.authenticate({
-            authorization: call.header("authorization"),
-            userAuthorization: call.header("patwarden-user-authorization"),
-            peer: call.peer,
-          });
+          const caller = await authenticate(call);
           if (!management) {
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(caller, rule);

@@ -25,6 +25,7 @@ beforeAll(async () => {
   const authorization = implement(AuthorizationService, {
     check: async () => ({}),
     batchCheck: async () => ({}),
+    listResources: async function* () {},
     introspect: async () => ({}),
   });
   const mounted = [authorization, new HealthService([]).implementation];

@@ -20,6 +20,7 @@ beforeAll(async () => {
   const implementation = implement(AuthorizationService, {
     check: (request, call) => handler(request, call),
     batchCheck: async () => ({}),
+    listResources: async function* () {},
     introspect: async () => ({}),
   });
   both = await startBothPorts([implementation]);

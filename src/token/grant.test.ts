@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ActionName, ResourceName } from "../identifier/identifier.js";
-import { grantCovers, grantWithin, mentions, parseGrant } from "./grant.js";
+import { grantCovers, grantedResources, grantWithin, mentions, parseGrant } from "./grant.js";
 import type { Grant } from "./token.js";
 
 type RuleText = readonly [actions: readonly string[], resources: readonly string[]];
@@ -166,6 +166,29 @@ describe("grantWithin", () => {
 
   it("is reflexive", () => {
     fc.assert(fc.property(someGrant, (each) => grantWithin(each, each)));
+  });
+});
+
+describe("grantedResources", () => {
+  const granted = (each: Grant, action: string, type: string) => {
+    const resources = grantedResources(each, action as ActionName, type);
+    return resources === "any" ? resources : [...resources];
+  };
+
+  it.each<[string, Grant, string, readonly string[]]>([
+    ["any for full", full, "any", []],
+    ["any for a wildcard of the type", grant([["viewer"], ["doc:1", "doc:*"]]), "any", []],
+    ["any for a wildcard of all types", grant([["*"], ["doc:1"]], [["viewer"], ["*"]]), "any", []],
+    [
+      "what rules name, each once",
+      grant([["viewer"], ["doc:1", "doc:2"]], [["*"], ["doc:2", "doc:3"]]),
+      "",
+      ["doc:1", "doc:2", "doc:3"],
+    ],
+    ["nothing of another type or action", grant([["viewer"], ["folder:*", "docs:1"]], [["editor"], ["doc:*"]]), "", []],
+    ["nothing without rules", grant(), "", []],
+  ])("is %s", (_what, each, any, named) => {
+    expect(granted(each, "viewer", "doc")).toEqual(any === "any" ? any : named);
   });
 });
 

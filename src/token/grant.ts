@@ -99,6 +99,20 @@ export function grantCovers(grant: Grant, action: ActionName, resource: Resource
   );
 }
 
+/** Which resources of a type the grant holds this action on: `any` of them, or these. */
+export function grantedResources(grant: Grant, action: ActionName, type: string): "any" | readonly ResourceName[] {
+  if (grant.kind === "full") return "any";
+  const named = new Set<ResourceName>();
+  for (const { actions, resources } of grant.rules) {
+    if (!coversAction(actions, action)) continue;
+    for (const resource of resources) {
+      if (resource === "*" || resource === `${type}:*`) return "any";
+      if (!isResourceWildcard(resource) && typeOf(resource) === type) named.add(resource);
+    }
+  }
+  return [...named];
+}
+
 /**
  * Whether `outer` covers whatever `inner` covers: containment, not overlap. Models and their types are not looked at.
  */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { track } from "./children.js";
 
 /** A database of one's own on a real PostgreSQL. */
 export interface TestDatabase {
@@ -62,11 +63,6 @@ function unprivileged(): { uid?: number; gid?: number } {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-const living = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
-
 /** Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings. */
 export async function startPostgres(over: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
   const bin = findServer();
@@ -93,15 +89,10 @@ export async function startPostgres(over: Readonly<Record<string, string>> = {})
 
   async function start(): Promise<void> {
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const started = spawn(join(bin ?? "", "postgres"), ["-D", data, ...flags], {
-      ...user,
-      cwd: directory,
-      stdio: "ignore",
-    });
+    const started = track(
+      spawn(join(bin ?? "", "postgres"), ["-D", data, ...flags], { ...user, cwd: directory, stdio: "ignore" }),
+    );
     child = started;
-    living.add(started);
-    const ended = new Promise<void>((resolve) => started.once("exit", () => resolve()));
-    void ended.then(() => living.delete(started));
     for (;;) {
       if (started.exitCode !== null) throw new Error(`PostgreSQL ended with ${started.exitCode} at its start`);
       try {
@@ -166,8 +157,7 @@ default_pool_size = 3
 ignore_startup_parameters = extra_float_digits
 `,
   );
-  const child = spawn(pooler, [file], { ...user, cwd: directory, stdio: "ignore" });
-  living.add(child);
+  const child = track(spawn(pooler, [file], { ...user, cwd: directory, stdio: "ignore" }));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const url = `postgres://${username}@127.0.0.1:${port}/${name}`;
   for (;;) {
@@ -183,27 +173,21 @@ ignore_startup_parameters = extra_float_digits
     async stop() {
       child.kill("SIGINT");
       await ended;
-      living.delete(child);
       rmSync(directory, { recursive: true, force: true });
     },
   };
 }
 
-let shared: Promise<string> | undefined;
-
-/** The server of this test process: the one that PATWARDEN_TEST_DATABASE_URL names, else one of our own that ends with the process. */
-function sharedServer(): Promise<string> {
-  shared ??= (async () => {
-    const given = process.env["PATWARDEN_TEST_DATABASE_URL"];
-    if (given !== undefined) return given;
-    return (await startPostgres()).url;
-  })();
-  return shared;
+/** The server of all tests: one that was given, or global-setup.ts has started. */
+function sharedServer(): string {
+  const url = process.env["PATWARDEN_TEST_DATABASE_URL"];
+  if (url === undefined) throw new Error(noPostgres);
+  return url;
 }
 
 /** A fresh, empty database. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = await sharedServer();
+  const server = sharedServer();
   const name = `patwarden_test_${randomUUID().replaceAll("-", "")}`;
   const administer = async (statement: string): Promise<void> => {
     const sql = postgres(server, { max: 1, onnotice: () => undefined });

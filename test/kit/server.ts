@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { stringify } from "yaml";
+import { track } from "./children.js";
 import { grpcPort, httpPort, type Port } from "./ports.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
@@ -23,11 +24,6 @@ export interface Started {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const living = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
-
 /** Starts `patwarden ARGS` and gives each line of its log to `onLine`. */
 export function startPatwarden(
   args: readonly string[],
@@ -39,18 +35,16 @@ export function startPatwarden(
     readonly onLine?: (line: string) => void;
   } = {},
 ): Started {
-  const child = spawn(process.execPath, [settings.script ?? main, ...args], {
-    cwd: settings.cwd ?? tmpdir(),
-    env: { PATH: process.env["PATH"] ?? "", ...settings.env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  living.add(child);
+  const child = track(
+    spawn(process.execPath, [settings.script ?? main, ...args], {
+      cwd: settings.cwd ?? tmpdir(),
+      env: { PATH: process.env["PATH"] ?? "", ...settings.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
   let log = "";
   const exited = new Promise<number | null>((resolve) => {
-    child.once("close", (code) => {
-      living.delete(child);
-      resolve(code);
-    });
+    child.once("close", resolve);
   });
   child.stdout.resume();
   createInterface(child.stderr).on("line", (line) => {
@@ -87,6 +81,8 @@ export interface ServerSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** Instead of the built command line: gets the configuration file as its argument. */
   readonly script?: string;
+  /** The database's schema is there already. */
+  readonly migrated?: boolean;
 }
 
 export interface Server extends Started {
@@ -145,7 +141,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     ...settings.config,
   };
   writeFileSync(configFile, stringify(config), { mode: 0o600 });
-  if (settings.databaseUrl !== undefined) {
+  if (settings.databaseUrl !== undefined && !settings.migrated) {
     const migrated = startPatwarden(["migrate", "--config", configFile]);
     if ((await migrated.exited) !== 0) throw new Error(`migrate failed:\n${migrated.log()}`);
   }

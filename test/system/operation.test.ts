@@ -101,11 +101,12 @@ describe("patwarden serve", () => {
     server.child.kill("SIGHUP");
     await expect.poll(() => answered(next)).toBe(true);
     expect(await answered(admin)).toBe(false);
-    expect(server.log()).toContain("need a restart");
+    await expect.poll(() => server.log()).toContain("need a restart");
     expect(await server.stop()).toBe(0);
   });
 
   describe("takes up another model at SIGHUP", () => {
+    const waiting = { timeout: 20_000, interval: 50 };
     const model = (relations: string) => `model
   schema 1.1
 type user
@@ -168,7 +169,7 @@ type document
         )?.[1];
       const hash = await metric();
       reload({ openfga: { model_id: next } });
-      await expect.poll(() => server.log()).toContain("took up callers, issuers and model");
+      await expect.poll(() => server.log(), waiting).toContain("took up callers, issuers and model");
       expect([await asked("viewer"), await asked("reader"), await asked("can_view")]).toEqual([
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
@@ -178,7 +179,7 @@ type document
       expect(server.log()).not.toContain("need a restart");
       // And back.
       reload({ openfga: { model_id: modelId } });
-      await expect.poll(() => asked("viewer")).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      await expect.poll(() => asked("viewer"), waiting).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
       expect(await server.stop()).toBe(0);
     });
 
@@ -189,7 +190,9 @@ type document
       const key = newKey();
       const callers = [{ name: "admin", key_sha256: [hashOf(key)], permissions: ["check"] }];
       const nothing = async (refusals: number) => {
-        await expect.poll(() => server.log().match(/the authorization model cannot be had/g)?.length).toBe(refusals);
+        await expect
+          .poll(() => server.log().match(/the authorization model cannot be had/g)?.length, waiting)
+          .toBe(refusals);
         expect(await asked("viewer", key)).toEqual(["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED"]);
       };
       const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -202,8 +205,9 @@ type document
       await nothing(2);
       expect(server.log()).toContain("Correct openfga.model_id");
       proxy.heal();
+      await expect.poll(() => asked("editor", old), waiting).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
       reload({ callers, openfga: { model_id: next } });
-      await expect.poll(() => asked("viewer", key)).toEqual(["UNKNOWN_ACTION", "UNKNOWN_ACTION"]);
+      await expect.poll(() => asked("viewer", key), waiting).toEqual(["UNKNOWN_ACTION", "UNKNOWN_ACTION"]);
       expect(await asked("editor", key)).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
       expect(await asked("editor", old)).toEqual(["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED"]);
       expect(await server.stop()).toBe(0);

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
@@ -8,6 +14,7 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
@@ -33,6 +40,8 @@ beforeAll(async () => {
   strictIssuer = await startTestIssuer();
   const settings: MainJobSettings = {
     config: {
+      // These people ask a thousand things a minute.
+      limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
       issuers: [
         {
           issuer: issuer.url,
@@ -173,8 +182,14 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     return found;
   };
   const outcome = async (method: unknown, request: object, caller: CallerName): Promise<string | undefined> => {
-    const call = method as DescMethodUnary<DescMessage, DescMessage>; // only the outcome is looked at
-    const reply = await port().call(call, request as MessageInitShape<DescMessage>, await settingsOf(caller));
+    // Only the outcome is looked at.
+    const desc = method as
+      | DescMethodUnary<DescMessage, DescMessage>
+      | DescMethodServerStreaming<DescMessage, DescMessage>;
+    const init = request as MessageInitShape<DescMessage>;
+    const settings = await settingsOf(caller);
+    const reply =
+      desc.methodKind === "unary" ? await port().call(desc, init, settings) : await port().list(desc, init, settings);
     return reply.ok ? "ok" : reply.reason;
   };
   const make = async (object: ObjectName): Promise<string> => {
@@ -274,11 +289,18 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     updateMask: { paths: ["forbid_full"] },
     validateOnly: true,
   });
+  const everybody = { alice: "ok", bob: "ok", carol: "ok", "behalf of alice": "ok" };
+  const strangers = { alice: "NOT_FOUND", carol: "NOT_FOUND", "behalf of alice": "NOT_FOUND" };
   const others: readonly [unknown, object, Partial<Record<CallerName, string>>][] = [
     [AuthorizationService.method.check, question, { root: "ok", service: "ok", "service without": "ok" }],
     [
       AuthorizationService.method.batchCheck,
       { items: [question] },
+      { root: "ok", service: "ok", "service without": "ok" },
+    ],
+    [
+      AuthorizationService.method.listResources,
+      { token: "x", type: "document", action: "viewer" },
       { root: "ok", service: "ok", "service without": "ok" },
     ],
     [AuthorizationService.method.introspect, { token: "x" }, { root: "ok", service: "ok" }],
@@ -291,6 +313,17 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     [PolicyService.method.updatePolicy, policyOf("user"), { root: "ok", service: "ok" }],
     [PolicyService.method.updatePolicy, policyOf("organization:acme"), { root: "ok", service: "ok", bob: "ok" }],
     [PolicyService.method.deletePolicy, { scope: "organization:acme" }, { root: "ok", service: "ok", bob: "ok" }],
+    [UsageService.method.queryUsage, {}, { ...everybody, root: "ok", service: "ok" }],
+    [
+      UsageService.method.queryUsage,
+      { subject: "user:alice" },
+      { alice: "ok", bob: "NOT_FOUND", carol: "NOT_FOUND", root: "ok", "behalf of alice": "ok", service: "ok" },
+    ],
+    [
+      UsageService.method.queryUsage,
+      { organization: "organization:acme" },
+      { ...strangers, bob: "ok", root: "ok", service: "ok" },
+    ],
     [AuditService.method.listAuditEvents, {}, { root: "ok", service: "ok" }],
   ];
   it.each(

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/authorization.proto.
  */
 export const file_patwarden_v1_authorization: GenFile = /*@__PURE__*/
-  fileDesc("CiBwYXR3YXJkZW4vdjEvYXV0aG9yaXphdGlvbi5wcm90bxIMcGF0d2FyZGVuLnYxIq4BCgxDaGVja1JlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIcmVzb3VyY2UYAiABKAkSDgoGYWN0aW9uGAMgASgJEi0KB2NvbnRleHQYBCABKAsyHC5wYXR3YXJkZW4udjEuUmVxdWVzdENvbnRleHQSLgoLY29uc2lzdGVuY3kYBSABKA4yGS5wYXR3YXJkZW4udjEuQ29uc2lzdGVuY3kSDgoGY2xhaW1zGAYgAygJImUKDlJlcXVlc3RDb250ZXh0EhEKCWNsaWVudF9pcBgBIAEoCRIYCgt1c2FnZV91bml0cxgDIAEoBUgAiAEBEhAKCHVzYWdlX2lkGAQgASgJQg4KDF91c2FnZV91bml0c0oECAIQAyKtAgoNQ2hlY2tSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEiQKBnJlYXNvbhgCIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SEwoLdG9rZW5fdmFsaWQYAyABKAgSDwoHc3ViamVjdBgEIAEoCRIQCgh0b2tlbl9pZBgFIAEoCRIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoGY2xhaW1zGAcgAygLMicucGF0d2FyZGVuLnYxLkNoZWNrUmVzcG9uc2UuQ2xhaW1zRW50cnkSFAoMb3JnYW5pemF0aW9uGAggASgJGi0KC0NsYWltc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirgEKEUJhdGNoQ2hlY2tSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEi0KB2NvbnRleHQYAiABKAsyHC5wYXR3YXJkZW4udjEuUmVxdWVzdENvbnRleHQSLgoLY29uc2lzdGVuY3kYAyABKA4yGS5wYXR3YXJkZW4udjEuQ29uc2lzdGVuY3kSKwoFaXRlbXMYBCADKAsyHC5wYXR3YXJkZW4udjEuQmF0Y2hDaGVja0l0ZW0ioAEKDkJhdGNoQ2hlY2tJdGVtEg0KBXRva2VuGAEgASgJEhAKCHJlc291cmNlGAIgASgJEg4KBmFjdGlvbhgDIAEoCRItCgdjb250ZXh0GAQgASgLMhwucGF0d2FyZGVuLnYxLlJlcXVlc3RDb250ZXh0Ei4KC2NvbnNpc3RlbmN5GAUgASgOMhkucGF0d2FyZGVuLnYxLkNvbnNpc3RlbmN5IkUKEkJhdGNoQ2hlY2tSZXNwb25zZRIvCgdyZXN1bHRzGAEgAygLMh4ucGF0d2FyZGVuLnYxLkJhdGNoQ2hlY2tSZXN1bHQieAoQQmF0Y2hDaGVja1Jlc3VsdBIvCghkZWNpc2lvbhgBIAEoCzIbLnBhdHdhcmRlbi52MS5DaGVja1Jlc3BvbnNlSAASKQoFZXJyb3IYAiABKAsyGC5wYXR3YXJkZW4udjEuQ2hlY2tFcnJvckgAQggKBnJlc3VsdCI7CgpDaGVja0Vycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiUQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFdG9rZW4YASABKAkSLQoHY29udGV4dBgCIAEoCzIcLnBhdHdhcmRlbi52MS5SZXF1ZXN0Q29udGV4dCJuChJJbnRyb3NwZWN0UmVzcG9uc2USDgoGYWN0aXZlGAEgASgIEiQKBnJlYXNvbhgCIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SIgoFdG9rZW4YAyABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4qcAoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIgChxDT05TSVNURU5DWV9NSU5JTUlaRV9MQVRFTkNZEAESIgoeQ09OU0lTVEVOQ1lfSElHSEVSX0NPTlNJU1RFTkNZEAIy+gEKFEF1dGhvcml6YXRpb25TZXJ2aWNlEkAKBUNoZWNrEhoucGF0d2FyZGVuLnYxLkNoZWNrUmVxdWVzdBobLnBhdHdhcmRlbi52MS5DaGVja1Jlc3BvbnNlEk8KCkJhdGNoQ2hlY2sSHy5wYXR3YXJkZW4udjEuQmF0Y2hDaGVja1JlcXVlc3QaIC5wYXR3YXJkZW4udjEuQmF0Y2hDaGVja1Jlc3BvbnNlEk8KCkludHJvc3BlY3QSHy5wYXR3YXJkZW4udjEuSW50cm9zcGVjdFJlcXVlc3QaIC5wYXR3YXJkZW4udjEuSW50cm9zcGVjdFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_patwarden_v1_reason, file_patwarden_v1_token]);
+  fileDesc("CiBwYXR3YXJkZW4vdjEvYXV0aG9yaXphdGlvbi5wcm90bxIMcGF0d2FyZGVuLnYxIq4BCgxDaGVja1JlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIcmVzb3VyY2UYAiABKAkSDgoGYWN0aW9uGAMgASgJEi0KB2NvbnRleHQYBCABKAsyHC5wYXR3YXJkZW4udjEuUmVxdWVzdENvbnRleHQSLgoLY29uc2lzdGVuY3kYBSABKA4yGS5wYXR3YXJkZW4udjEuQ29uc2lzdGVuY3kSDgoGY2xhaW1zGAYgAygJImUKDlJlcXVlc3RDb250ZXh0EhEKCWNsaWVudF9pcBgBIAEoCRIYCgt1c2FnZV91bml0cxgDIAEoBUgAiAEBEhAKCHVzYWdlX2lkGAQgASgJQg4KDF91c2FnZV91bml0c0oECAIQAyKtAgoNQ2hlY2tSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEiQKBnJlYXNvbhgCIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SEwoLdG9rZW5fdmFsaWQYAyABKAgSDwoHc3ViamVjdBgEIAEoCRIQCgh0b2tlbl9pZBgFIAEoCRIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoGY2xhaW1zGAcgAygLMicucGF0d2FyZGVuLnYxLkNoZWNrUmVzcG9uc2UuQ2xhaW1zRW50cnkSFAoMb3JnYW5pemF0aW9uGAggASgJGi0KC0NsYWltc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirgEKEUJhdGNoQ2hlY2tSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEi0KB2NvbnRleHQYAiABKAsyHC5wYXR3YXJkZW4udjEuUmVxdWVzdENvbnRleHQSLgoLY29uc2lzdGVuY3kYAyABKA4yGS5wYXR3YXJkZW4udjEuQ29uc2lzdGVuY3kSKwoFaXRlbXMYBCADKAsyHC5wYXR3YXJkZW4udjEuQmF0Y2hDaGVja0l0ZW0ioAEKDkJhdGNoQ2hlY2tJdGVtEg0KBXRva2VuGAEgASgJEhAKCHJlc291cmNlGAIgASgJEg4KBmFjdGlvbhgDIAEoCRItCgdjb250ZXh0GAQgASgLMhwucGF0d2FyZGVuLnYxLlJlcXVlc3RDb250ZXh0Ei4KC2NvbnNpc3RlbmN5GAUgASgOMhkucGF0d2FyZGVuLnYxLkNvbnNpc3RlbmN5IkUKEkJhdGNoQ2hlY2tSZXNwb25zZRIvCgdyZXN1bHRzGAEgAygLMh4ucGF0d2FyZGVuLnYxLkJhdGNoQ2hlY2tSZXN1bHQieAoQQmF0Y2hDaGVja1Jlc3VsdBIvCghkZWNpc2lvbhgBIAEoCzIbLnBhdHdhcmRlbi52MS5DaGVja1Jlc3BvbnNlSAASKQoFZXJyb3IYAiABKAsyGC5wYXR3YXJkZW4udjEuQ2hlY2tFcnJvckgAQggKBnJlc3VsdCI7CgpDaGVja0Vycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiogEKFExpc3RSZXNvdXJjZXNSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEgwKBHR5cGUYAiABKAkSDgoGYWN0aW9uGAMgASgJEi0KB2NvbnRleHQYBCABKAsyHC5wYXR3YXJkZW4udjEuUmVxdWVzdENvbnRleHQSLgoLY29uc2lzdGVuY3kYBSABKA4yGS5wYXR3YXJkZW4udjEuQ29uc2lzdGVuY3kieQoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEhEKCXJlc291cmNlcxgBIAMoCRISCgppbmNvbXBsZXRlGAIgASgIEiQKBnJlYXNvbhgDIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SEwoLdG9rZW5fdmFsaWQYBCABKAgiUQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFdG9rZW4YASABKAkSLQoHY29udGV4dBgCIAEoCzIcLnBhdHdhcmRlbi52MS5SZXF1ZXN0Q29udGV4dCJuChJJbnRyb3NwZWN0UmVzcG9uc2USDgoGYWN0aXZlGAEgASgIEiQKBnJlYXNvbhgCIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SIgoFdG9rZW4YAyABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4qcAoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIgChxDT05TSVNURU5DWV9NSU5JTUlaRV9MQVRFTkNZEAESIgoeQ09OU0lTVEVOQ1lfSElHSEVSX0NPTlNJU1RFTkNZEAIy1gIKFEF1dGhvcml6YXRpb25TZXJ2aWNlEkAKBUNoZWNrEhoucGF0d2FyZGVuLnYxLkNoZWNrUmVxdWVzdBobLnBhdHdhcmRlbi52MS5DaGVja1Jlc3BvbnNlEk8KCkJhdGNoQ2hlY2sSHy5wYXR3YXJkZW4udjEuQmF0Y2hDaGVja1JlcXVlc3QaIC5wYXR3YXJkZW4udjEuQmF0Y2hDaGVja1Jlc3BvbnNlEloKDUxpc3RSZXNvdXJjZXMSIi5wYXR3YXJkZW4udjEuTGlzdFJlc291cmNlc1JlcXVlc3QaIy5wYXR3YXJkZW4udjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlMAESTwoKSW50cm9zcGVjdBIfLnBhdHdhcmRlbi52MS5JbnRyb3NwZWN0UmVxdWVzdBogLnBhdHdhcmRlbi52MS5JbnRyb3NwZWN0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_patwarden_v1_reason, file_patwarden_v1_token]);
 
 /**
  * What is asked of Check.
@@ -370,6 +370,98 @@ export const CheckErrorSchema: GenMessage<CheckError> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_authorization, 7);
 
 /**
+ * What is asked of ListResources.
+ *
+ * @generated from message patwarden.v1.ListResourcesRequest
+ */
+export type ListResourcesRequest = Message<"patwarden.v1.ListResourcesRequest"> & {
+  /**
+   * As in CheckRequest. Required.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The OpenFGA type of the resources, for example `document`. Required; must be in the model.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * The OpenFGA relation, for example `viewer`. Required; a relation of the type.
+   *
+   * @generated from field: string action = 3;
+   */
+  action: string;
+
+  /**
+   * As in CheckRequest; its usage fields have no effect, since a list is not billed.
+   *
+   * @generated from field: patwarden.v1.RequestContext context = 4;
+   */
+  context?: RequestContext | undefined;
+
+  /**
+   * As in CheckRequest.
+   *
+   * @generated from field: patwarden.v1.Consistency consistency = 5;
+   */
+  consistency: Consistency;
+};
+
+/**
+ * Describes the message patwarden.v1.ListResourcesRequest.
+ * Use `create(ListResourcesRequestSchema)` to create a new message.
+ */
+export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_authorization, 8);
+
+/**
+ * A part of the list. At least one is sent.
+ *
+ * @generated from message patwarden.v1.ListResourcesResponse
+ */
+export type ListResourcesResponse = Message<"patwarden.v1.ListResourcesResponse"> & {
+  /**
+   * Resources, `type:id`, at most 1,000 a message, in no order, none twice.
+   *
+   * @generated from field: repeated string resources = 1;
+   */
+  resources: string[];
+
+  /**
+   * In the last message: the list may lack something, because OpenFGA ran out of time or could not say of each. False in all others.
+   *
+   * @generated from field: bool incomplete = 2;
+   */
+  incomplete: boolean;
+
+  /**
+   * In the first message, always: REASON_ALLOWED when the token may be asked about, though there may be nothing in the list; otherwise why
+   * there is none. Not set in the messages after it.
+   *
+   * @generated from field: patwarden.v1.Reason reason = 3;
+   */
+  reason: Reason;
+
+  /**
+   * In the first message: as in CheckResponse.
+   *
+   * @generated from field: bool token_valid = 4;
+   */
+  tokenValid: boolean;
+};
+
+/**
+ * Describes the message patwarden.v1.ListResourcesResponse.
+ * Use `create(ListResourcesResponseSchema)` to create a new message.
+ */
+export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_authorization, 9);
+
+/**
  * What is asked of Introspect.
  *
  * @generated from message patwarden.v1.IntrospectRequest
@@ -395,7 +487,7 @@ export type IntrospectRequest = Message<"patwarden.v1.IntrospectRequest"> & {
  * Use `create(IntrospectRequestSchema)` to create a new message.
  */
 export const IntrospectRequestSchema: GenMessage<IntrospectRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_authorization, 8);
+  messageDesc(file_patwarden_v1_authorization, 10);
 
 /**
  * What a token is.
@@ -430,7 +522,7 @@ export type IntrospectResponse = Message<"patwarden.v1.IntrospectResponse"> & {
  * Use `create(IntrospectResponseSchema)` to create a new message.
  */
 export const IntrospectResponseSchema: GenMessage<IntrospectResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_authorization, 9);
+  messageDesc(file_patwarden_v1_authorization, 11);
 
 /**
  * How fresh an answer must be.
@@ -502,6 +594,18 @@ export const AuthorizationService: GenService<{
     methodKind: "unary";
     input: typeof BatchCheckRequestSchema;
     output: typeof BatchCheckResponseSchema;
+  },
+  /**
+   * ListResources tells which resources of a type a token may act on: those that its subject may by OpenFGA, as far as the token's grant holds
+   * them. It is for showing a list; ask Check before acting on an entry. Needs the caller permission `check`. Errors as of Check, also after some
+   * messages: then those are no list.
+   *
+   * @generated from rpc patwarden.v1.AuthorizationService.ListResources
+   */
+  listResources: {
+    methodKind: "server_streaming";
+    input: typeof ListResourcesRequestSchema;
+    output: typeof ListResourcesResponseSchema;
   },
   /**
    * Introspect tells what a token is, without asking OpenFGA. Needs the caller permission `introspect`.

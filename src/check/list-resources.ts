@@ -1,0 +1,144 @@
+import { Failure } from "../failure/failure.js";
+import type { ActionName, ResourceName } from "../identifier/identifier.js";
+import type {
+  Consistency,
+  Patience,
+  PermissionChecker,
+  Question,
+  ResourceLister,
+  ResourcePage,
+} from "../openfga/permission-checker.js";
+import type { ResolvedToken } from "../store/token-store.js";
+import { grantCovers, grantedResources } from "../token/grant.js";
+import type { Address } from "../token/network.js";
+import { membershipQuestion, unrecognized } from "./authorizer.js";
+import type { Clock } from "./clock.js";
+import { complies, judgeToken } from "./judge.js";
+import type { Reason } from "./reason.js";
+import type { TokenResolver } from "./token-resolver.js";
+
+/** Which resources of a type a token may act on; type and action are known to the model. */
+export interface ListQuestion {
+  /** As the bearer sent it; not yet looked at. */
+  readonly token: string;
+  readonly type: string;
+  readonly action: ActionName;
+  /** Undefined: the caller does not know it. */
+  readonly clientAddress: Address | undefined;
+  readonly consistency: Consistency;
+}
+
+/** What a token reaches. Unless the reason is ALLOWED that is nothing, for this reason. */
+export interface Listing {
+  readonly reason: Reason;
+  /** One or more, to be read once. They throw a Failure when OpenFGA fails; then what was read before is no list. */
+  readonly pages: AsyncIterable<ResourcePage>;
+}
+
+export interface ListResourcesOptions {
+  readonly tokens: Pick<TokenResolver, "resolve">;
+  readonly permissions: PermissionChecker;
+  readonly resources: ResourceLister;
+  readonly clock: Clock;
+  /** As of Authorizer. */
+  readonly memberRelation: ActionName;
+  /** Told of each token that was no reason for a refusal. Must not wait and not throw. */
+  readonly onUse?: (token: ResolvedToken, question: ListQuestion) => void;
+  /** Told of each use of a superseded secret. Must not wait and not throw. */
+  readonly onSuperseded?: (token: ResolvedToken) => void;
+}
+
+const pageSize = 1_000;
+
+/**
+ * Exactly the resources of the type for which a Check would allow, as far as can be found out: a grant of named resources has these checked, and
+ * a wider one OpenFGA's list cut by it. A failure before the first page is returned; nothing rejects.
+ */
+export async function listResources(
+  options: ListResourcesOptions,
+  question: ListQuestion,
+  patience: Patience & { readonly signal?: AbortSignal },
+): Promise<Listing | Failure> {
+  const { action, type, clientAddress, consistency } = question;
+  const resolution = await options.tokens.resolve(question.token);
+  if (resolution.kind !== "known") {
+    const verdict = unrecognized(resolution);
+    return verdict instanceof Failure ? verdict : nothing(verdict.reason);
+  }
+  const { token } = resolution;
+  const granted = grantedResources(token.grant, action, type);
+  const refusal = judgeList(token, question, granted.length > 0, options.clock.now().getTime());
+  if (refusal === "TOKEN_SUPERSEDED") options.onSuperseded?.(token);
+  if (refusal) return nothing(refusal);
+
+  const named = granted === "any" ? [] : granted;
+  const membership = membershipQuestion(token, options.memberRelation, clientAddress);
+  const questions: Question[] = named.map((resource) => ({ subject: token.subject, action, resource, clientAddress }));
+  const permissions = await options.permissions.check(
+    membership ? [membership, ...questions] : questions,
+    consistency,
+    patience,
+  );
+  if (membership) {
+    const [member] = permissions;
+    if (member === false) return nothing("NOT_A_MEMBER");
+    if (member !== true) return member ?? new Failure("INTERNAL");
+  }
+  const answers = permissions.slice(membership ? 1 : 0);
+  const failures = answers.filter((answer) => answer instanceof Failure);
+  const [failure] = failures;
+  if (failure && failures.length === answers.length) return failure;
+
+  options.onUse?.(token, question);
+  const { subject } = token;
+  return {
+    reason: "ALLOWED",
+    pages:
+      granted === "any"
+        ? cutByGrant(
+            options.resources.list({ subject, action, type, clientAddress }, consistency, patience),
+            token,
+            action,
+          )
+        : pagesOf(
+            named.filter((_, index) => answers[index] === true),
+            failures.length > 0,
+          ),
+  };
+}
+
+/** Steps 3 to 6 for a list, the first refusal decides. Undefined: it is for OpenFGA to say. */
+function judgeList(
+  token: ResolvedToken,
+  { action, clientAddress }: ListQuestion,
+  granted: boolean,
+  nowMs: number,
+): Reason | undefined {
+  const refusal = judgeToken(token, clientAddress, nowMs);
+  if (refusal) return refusal;
+  if (!granted) return "NOT_GRANTED";
+  return complies(token, action) ? undefined : "POLICY";
+}
+
+function nothing(reason: Reason): Listing {
+  return { reason, pages: pagesOf([], false) };
+}
+
+async function* pagesOf(resources: readonly ResourceName[], incomplete: boolean): AsyncGenerator<ResourcePage, void> {
+  let start = 0;
+  for (; start + pageSize < resources.length; start += pageSize) {
+    yield { resources: resources.slice(start, start + pageSize), incomplete: false };
+  }
+  yield { resources: resources.slice(start), incomplete };
+}
+
+/** The grant has the last word, whatever was listed. */
+async function* cutByGrant(
+  pages: AsyncIterable<ResourcePage>,
+  { grant }: ResolvedToken,
+  action: ActionName,
+): AsyncGenerator<ResourcePage, void> {
+  for await (const { resources, incomplete } of pages) {
+    yield { resources: resources.filter((resource) => grantCovers(grant, action, resource)), incomplete };
+  }
+}

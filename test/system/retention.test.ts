@@ -1,0 +1,90 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { checkpointKey, checkpointKeyLabel, signCheckpoint } from "../../src/audit/chain.js";
+import { PepperRing } from "../../src/token/pepper.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Server, startServer, testPepper } from "../kit/server.js";
+
+const main = new URL("../../dist/main.js", import.meta.url).pathname;
+const day = 86_400_000;
+const waiting = { timeout: 20_000, interval: 50 };
+
+let job: MainJob;
+let sql: postgres.Sql;
+beforeAll(async () => {
+  job = await startMainJob();
+  sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
+});
+afterAll(async () => {
+  await sql.end();
+  await job.stop();
+});
+
+const serve = (): Promise<Server> => {
+  const { grpc, apiKey, storeId, modelId } = job.openfga;
+  return startServer({
+    databaseUrl: job.databaseUrl,
+    openfga: { addresses: [grpc], apiKey, storeId, modelId },
+    config: { audit: { retention: "1d" } },
+  });
+};
+const count = async (table: string): Promise<number> =>
+  (await sql`select count(*)::int as count from ${sql(table)}`)[0]?.["count"];
+
+/** `patwarden audit ARGS` with a server's configuration: exit code 0, else it throws. */
+async function audit({ configFile }: Server, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, [main, "audit", ...args, "--config", configFile]);
+}
+
+/** The place of the chain's end, attested as the server would have done two days ago. */
+async function attestedLongAgo(): Promise<number> {
+  await expect.poll(() => count("audit_pending"), waiting).toBe(0);
+  const [end] = await sql`select position::int, hash from audit_seal order by position desc limit 1`;
+  const time = new Date(Date.now() - 2 * day);
+  const pepper = { version: 1, key: Buffer.from(testPepper, "base64"), active: true };
+  const key = checkpointKey(new PepperRing("pw", [pepper]).deriveKey(checkpointKeyLabel));
+  const statement = signCheckpoint(key, { position: end?.["position"], hash: end?.["hash"], time });
+  await sql`delete from audit_checkpoint`;
+  await sql`insert into audit_checkpoint (position, at, statement) values (${end?.["position"]}, ${time}, ${statement})`;
+  return end?.["position"];
+}
+
+it("a server with audit.retention deletes what is older, and audit verify and export go on from there", async () => {
+  const revoked = await job.createToken({ subject: "user:alice", name: "old" });
+  const [port] = job.server.ports;
+  expect(await port?.call(TokenService.method.revokeToken, { id: revoked.token.id })).toMatchObject({ ok: true });
+  const position = await attestedLongAgo();
+  await sql`update token set revoked_at = now() - interval '2 days', expires_at = null where name = 'old'`;
+  const tokens = await count("token");
+
+  const cutting = await serve();
+  await expect.poll(() => count("audit_event"), waiting).toBe(0);
+  await expect.poll(() => count("audit_seal"), waiting).toBe(1);
+  await expect.poll(() => count("token"), waiting).toBe(tokens - 1);
+  expect(await port?.call(TokenService.method.getToken, { id: revoked.token.id })).toMatchObject({
+    reason: "NOT_FOUND",
+  });
+
+  const { token } = await job.createToken({ subject: "user:alice", name: "new" });
+  await expect.poll(() => count("audit_seal"), waiting).toBe(2);
+  const verified = await audit(cutting, "verify", "--json");
+  expect(JSON.parse(verified.stdout)).toMatchObject({ position: position + 1, cut: { position } });
+  expect((await audit(cutting, "verify")).stdout).toContain(`deleted what stood up to position ${position}`);
+  const exported = await audit(cutting, "export");
+  expect(JSON.parse(exported.stdout)).toMatchObject({ position: position + 1, token_id: token.id });
+  expect(exported.stderr).toBe(`positions 1 to ${position} were deleted by the retention\n`);
+  const listed = await port?.call(AuditService.method.listAuditEvents, {});
+  expect(listed?.ok && listed.value.events.map(({ tokenId }) => tokenId)).toEqual([token.id]);
+
+  // Whoever removes more cannot sign it.
+  await sql`delete from audit_checkpoint`;
+  await expect(audit(cutting, "verify")).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("the audit chain is broken at position 1"),
+  });
+  expect(await cutting.stop()).toBe(0);
+}, 120_000);
