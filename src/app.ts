@@ -100,6 +100,8 @@ const managementServices = [TokenService, SubjectService, PolicyService, AuditSe
 
 const vitalsIntervalMs = 2_000;
 const sweepIntervalMs = 60_000;
+/** It goes through all tokens under a limit, which is a day at least. */
+const unusedIntervalMs = 600_000;
 /** Changes that a replica may have missed and still drop one by one. */
 const epochsKept = 10_000;
 const maxClockOffsetMs = 1_000;
@@ -275,6 +277,7 @@ export async function startPatwarden(
           resources: { list: (...asked) => lister().list(...asked) },
           clock,
           memberRelation: config.relations.member,
+          onUse: (token, { clientAddress }) => usage.used(token, clientAddress),
           onSuperseded: (reused) => reuse.notice(reused),
         },
         model,
@@ -376,6 +379,8 @@ export async function startPatwarden(
   sealer.start();
   retention.start();
   usage.start();
+  const unused = setInterval(() => void revokeUnusedTokens(), unusedIntervalMs).unref();
+  void revokeUnusedTokens();
   health.set("", true);
   for (const name of managementServices) health.set(name, true);
   metrics.configured(configHash(config));
@@ -414,6 +419,7 @@ export async function startPatwarden(
       vitals.report("database", { ok: false, problem: "shutting down" });
       clearInterval(watch);
       clearInterval(sweep);
+      clearInterval(unused);
       await sleep(config.drainDelayMs);
       health.close();
       await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
@@ -436,8 +442,14 @@ export async function startPatwarden(
     // Secrets are kept for repeats of a call no longer than promised, and changes no longer than somebody may be behind.
     await done("remembered requests", store.sweepRequests(ago(10 * 60_000), ago(24 * 3_600_000)));
     await done("changes", revocationStore.trim(epochsKept));
-    // Nobody is known to be unused where uses are not recorded.
-    if (config.usage.lastUse) await done("unused tokens", revokeUnused({ policies, store, clock }));
+  }
+
+  async function revokeUnusedTokens(): Promise<void> {
+    // Every token would look unused where uses are not recorded.
+    if (!config.usage.lastUse) return;
+    await revokeUnused({ policies, store, clock }).catch((error: unknown) => {
+      log.warn({ error }, "could not revoke unused tokens; trying again in ten minutes");
+    });
   }
 
   /** Throws with what to do next. */
@@ -519,7 +531,7 @@ function warnOfPowers({ callers, dangerouslyDisableCallerAuthentication }: Confi
   }
 }
 
-const reading = /\/(Check|BatchCheck|Introspect|Get\w+|List\w+|Watch|ServerReflectionInfo)$/;
+const reading = /\/(Check|BatchCheck|Introspect|Get\w+|List\w+|Query\w+|Watch|ServerReflectionInfo)$/;
 
 /** Failed and changing calls; answered questions are counted, not logged. */
 function logCall(log: Logger, call: CallContext, error: StatusError | undefined): void {

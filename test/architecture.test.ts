@@ -36,6 +36,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "store/usage-store.ts",
     "store/last-use-store.ts",
   ],
+  revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
   access: ["failure", "identifier", "token"],
   check: ["failure", "identifier", "token", ...ports],
   manage: [
@@ -60,12 +61,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
-const transportFree = ["failure", "identifier", "token", "audit", "usage", "check", "manage"];
+const transportFree = ["failure", "identifier", "token", "audit", "usage", "revocation", "check", "manage"];
 const transports =
   /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
 
 /** Neither I/O nor a clock of their own. */
-const pure = ["failure", "identifier", "token", ...auditFacts];
+const pure = ["failure", "identifier", "token", "revocation/lease.ts", "revocation/token-cache.ts", ...auditFacts];
 const input =
   /^node:(?:fs|net|tls|http2?|https|dns|dgram|child_process|cluster|worker_threads|timers|perf_hooks|process|readline)/;
 /** A parser of text, wherever Node keeps it. */

@@ -91,7 +91,10 @@ export async function createToken(
         requireCompliance(context, token, secret);
         requireWithinCeilings(caller, token, now);
         if (command.validateOnly) {
-          throw new Validated({ snapshot: { token: { ...token, secrets: [] }, lastUses: new Map(), ...context }, secret: "" });
+          throw new Validated({
+            snapshot: { token: { ...token, secrets: [] }, lastUses: new Map(), ...context },
+            secret: "",
+          });
         }
         const event = tokenEvent({ caller, time: now }, "token.created", token, {}, createdDetails(token));
         return { token, secret, event, ...requestFor(text) };

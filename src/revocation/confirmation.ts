@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../failure/failure.js";
-import type { RevocationStore } from "../store/revocation-store.js";
-import { leaseMarginMs } from "./lease.js";
+import { leaseMarginMs, type RevocationStore } from "../store/revocation-store.js";
 
 export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "removeStale">;

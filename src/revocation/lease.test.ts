@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Renewal, RevocationChange, Touched } from "../store/revocation-store.js";
-import { Lease, leaseMarginMs } from "./lease.js";
+import { leaseMarginMs, type Renewal, type RevocationChange, type Touched } from "../store/revocation-store.js";
+import { Lease } from "./lease.js";
 
 const leaseMs = 5_000;
 const at = (monotonicMs: number, wallMs = monotonicMs) => ({ monotonicMs, wallMs });

@@ -1,8 +1,5 @@
 import type { Renewal, RevocationChange, Touched } from "../store/revocation-store.js";
-import { maxChanges } from "../store/revocation-store.js";
-
-/** Between the clocks of a replica and the database, milliseconds; whoever waits for a lease to end waits so much longer. */
-export const leaseMarginMs = 100;
+import { leaseMarginMs, maxChanges } from "../store/revocation-store.js";
 
 /** What a replica reads before it goes on: its monotonic clock and the wall clock, milliseconds. */
 export interface Now {

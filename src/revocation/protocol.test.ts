@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Renewal, RevocationChange } from "../store/revocation-store.js";
-import { Lease, type LeaseOptions, leaseMarginMs, type Names } from "./lease.js";
+import { leaseMarginMs, type Renewal, type RevocationChange } from "../store/revocation-store.js";
+import { Lease, type LeaseOptions, type Names } from "./lease.js";
 
 /*
  * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row versions, messages that take their
@@ -56,7 +56,10 @@ class World {
   spawn(process: Generator<number, void>, pausedUntil: () => number = () => 0): void {
     const step = (): void => {
       const paused = pausedUntil();
-      if (paused > this.time) return this.at(paused - this.time, step);
+      if (paused > this.time) {
+        this.at(paused - this.time, step);
+        return;
+      }
       const { value, done } = process.next();
       if (!done) this.at(value, step);
     };

@@ -18,7 +18,7 @@ export type LastUses = ReadonlyMap<TokenId | SecretId, LastUse>;
 /** Last uses, apart from the tokens themselves. Methods fail with Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN; both may be repeated. */
 export interface LastUseStore {
   /**
-   * Moves last uses on, never back. Waits for no row that somebody else holds: gives back the secrets whose uses are stored, the others may be sent
+   * Moves last uses on, never back, in one statement; a thousand is a good number. Waits for no row that somebody else holds: gives back the secrets whose uses are stored, the others may be sent
    * again later.
    */
   move(uses: readonly TokenUse[]): Promise<ReadonlySet<SecretId>>;

@@ -6,9 +6,6 @@ import { guarded, type Transaction } from "./errors.js";
 import type { LastUse, LastUseStore, TokenUse } from "./last-use-store.js";
 import { lastUse } from "./usage-schema.js";
 
-/** Uses of one statement. */
-const usesTogether = 1_000;
-
 /**
  * Rows that somebody holds are left out, and so are those that another process has just put in: of both nothing comes back. In the order of the
  * ids, so that two of these cannot wait for each other.
@@ -38,17 +35,12 @@ const moveStatement = `
 export function createLastUseStore(database: Database): LastUseStore {
   return {
     async move(uses) {
-      const stored = new Set<SecretId>();
-      for (let start = 0; start < uses.length; start += usesTogether) {
-        const rows = uses.slice(start, start + usesTogether).map((use) => ({ use, ids: idsOf(use) }));
-        const values = latest(rows);
-        const done = await guarded(() =>
-          database.query<{ readonly id: string }>(moveStatement, [JSON.stringify(values)]),
-        );
-        const ids = new Set(done.map(({ id }) => id));
-        for (const { use, ids: wanted } of rows) if (wanted.every((id) => ids.has(id))) stored.add(use.secretId);
-      }
-      return stored;
+      const rows = uses.map((use) => ({ use, ids: idsOf(use) }));
+      const moved = await guarded(() =>
+        database.query<{ readonly id: string }>(moveStatement, [JSON.stringify(latest(rows))]),
+      );
+      const done = new Set(moved.map(({ id }) => id));
+      return new Set(rows.filter(({ ids }) => ids.every((id) => done.has(id))).map(({ use }) => use.secretId));
     },
   };
 }

@@ -2,10 +2,8 @@ import { sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import type { Transaction } from "./errors.js";
 import { guarded } from "./errors.js";
-import { maxChanges, type RevocationStore, type Touched } from "./revocation-store.js";
+import { leaseMarginMs, maxChanges, type RevocationStore, type Touched } from "./revocation-store.js";
 
-/** Between the clocks of a replica and the database. */
-const marginMs = 100;
 export const revocationChannel = "patwarden_revocation";
 
 const registerStatement = `
@@ -34,11 +32,11 @@ const leasesStatement = `
       'replicaId', replica_id,
       'ackedEpoch', acked_epoch,
       'leaseMs', lease_ms,
-      'stale', renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${marginMs}) / 1000.0)
+      'stale', renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${leaseMarginMs}) / 1000.0)
     )), '[]') from replica_lease) as rows`;
 
 const removeStaleStatement = `
-  delete from replica_lease where renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${marginMs}) / 1000.0)`;
+  delete from replica_lease where renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${leaseMarginMs}) / 1000.0)`;
 
 /** Epoch, changes and leases in PostgreSQL or PGlite. */
 export function createRevocationStore(database: Database): RevocationStore {

@@ -29,6 +29,9 @@ export interface Renewal {
 /** A renewal brings no more changes than this: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
+/** Between the clocks of a replica and the database, milliseconds; whoever waits for a lease to end waits so much longer. */
+export const leaseMarginMs = 100;
+
 export interface LeaseRow {
   readonly replicaId: string;
   readonly ackedEpoch: number;

@@ -58,6 +58,9 @@ describe("recent uses", () => {
     for (const one of [held, free]) uses.note(one, undefined, start);
     const taken = uses.takeFresh(start);
     uses.stored(taken, new Set([free.secretId]));
+    // Not at once: whoever holds the row may hold it for long.
+    expect(uses.takeDue(start)).toEqual([]);
+    uses.retry();
     expect(secretsOf(uses.takeDue(start + 5 * second))).toEqual([held.secretId]);
   });
 
@@ -87,7 +90,7 @@ describe("recent uses", () => {
     store(uses, uses.takeFresh(start));
     uses.note(again, undefined, start + 1);
     uses.note(fresh, undefined, start + 1);
-    expect(secretsOf(uses.takeAll(start + 2))).toEqual([again.secretId, fresh.secretId]);
+    expect(secretsOf(uses.takeAny(start + 2))).toEqual([fresh.secretId, again.secretId]);
   });
 
   it("remember no more than the limit: what is stored makes room, what is not stays", () => {
@@ -98,6 +101,33 @@ describe("recent uses", () => {
     uses.note(b, undefined, start);
     expect(uses.note(c, undefined, start + 1)).toBe(true);
     expect(uses.note(d, undefined, start + 2)).toBe(false);
-    expect(secretsOf(uses.takeAll(start + 3))).toEqual([b.secretId, c.secretId]);
+    expect(secretsOf(uses.takeAny(start + 3))).toEqual([b.secretId, c.secretId]);
+  });
+
+  it("are taken in batches, each once, until there is none", () => {
+    const uses = new RecentUses({ batch: 2 });
+    const tokens = Array.from({ length: 5 }, token);
+    const takeAll = (take: () => readonly TokenUse[]) => {
+      const batches: number[] = [];
+      const taken: TokenUse[] = [];
+      for (let batch = take(); batch.length > 0; batch = take()) {
+        batches.push(batch.length);
+        taken.push(...batch);
+        store(uses, batch);
+      }
+      expect(new Set(secretsOf(taken)).size).toBe(taken.length);
+      return batches;
+    };
+    const useAll = (nowMs: number) => {
+      for (const one of tokens) uses.note(one, undefined, nowMs);
+    };
+    useAll(start);
+    expect(takeAll(() => uses.takeFresh(start))).toEqual([2, 2, 1]);
+    useAll(start + 1);
+    expect(takeAll(() => uses.takeDue(start + 49 * second))).toEqual([]);
+    expect(takeAll(() => uses.takeDue(start + 50 * second))).toEqual([2, 2, 1]);
+    useAll(start + 51 * second);
+    expect(takeAll(() => uses.takeAny(start + 52 * second))).toEqual([2, 2, 1]);
+    expect(takeAll(() => uses.takeAny(start + 53 * second))).toEqual([]);
   });
 });

@@ -11,8 +11,10 @@ export interface UsedToken {
 export interface RecentUsesOptions {
   /** Between two writes for one secret, milliseconds. Default 50,000: with the time to the next write what is shown is within a minute. */
   readonly intervalMs?: number;
-  /** Secrets remembered. Default 100,000, about 20 MB. */
+  /** Secrets remembered. Default 100,000, about 30 MB. */
   readonly max?: number;
+  /** Uses that are taken at once. Default 1,000, which is a few milliseconds of work. */
+  readonly batch?: number;
 }
 
 interface RecentUse {
@@ -20,23 +22,30 @@ interface RecentUse {
   readonly secretId: SecretId;
   timeMs: number;
   address: Address | undefined;
-  /** When it was last handed out to be written. 0: never, or in vain. */
-  handedOutMs: number;
+  /** When it was last taken to be written. 0: it waits for that. */
+  takenMs: number;
   /** The `timeMs` that is in the database. 0: none that is known. */
   storedMs: number;
 }
+
+/** When there is no room, so many are looked at for one that can be forgotten. */
+const lookedAt = 20;
 
 /** Uses of secrets, so that each secret is written at once after a pause and then once an interval, however often it is used. */
 export class RecentUses {
   readonly #intervalMs: number;
   readonly #max: number;
-  /** What was stored last comes last. */
+  readonly #batch: number;
+  /** In the order in which they were taken, and then those that wait. */
   readonly #uses = new Map<SecretId, RecentUse>();
-  #fresh: RecentUse[] = [];
+  /** To be taken at once. */
+  #waiting: RecentUse[] = [];
+  #failed: RecentUse[] = [];
 
-  constructor({ intervalMs = 50_000, max = 100_000 }: RecentUsesOptions = {}) {
+  constructor({ intervalMs = 50_000, max = 100_000, batch = 1_000 }: RecentUsesOptions = {}) {
     this.#intervalMs = intervalMs;
     this.#max = max;
+    this.#batch = batch;
   }
 
   /** Notes a use. True: it is the first one after a pause. */
@@ -47,66 +56,69 @@ export class RecentUses {
       known.address = address;
       return false;
     }
-    if (this.#uses.size >= this.#max && !this.#forgetOldest()) return false;
-    const use: RecentUse = { tokenId, secretId, timeMs: nowMs, address, handedOutMs: 0, storedMs: 0 };
+    if (this.#uses.size >= this.#max && !this.#forgetOne()) return false;
+    const use: RecentUse = { tokenId, secretId, timeMs: nowMs, address, takenMs: 0, storedMs: 0 };
     this.#uses.set(secretId, use);
-    this.#fresh.push(use);
+    this.#waiting.push(use);
     return true;
   }
 
-  /** The first uses after a pause, to be written at once. */
+  /** Some of the first uses after a pause, to be written at once; none when there are no more. */
   takeFresh(nowMs: number): readonly TokenUse[] {
-    const fresh = this.#fresh.map((use) => handOut(use, nowMs));
-    this.#fresh = [];
-    return fresh;
+    return this.#waiting.splice(0, this.#batch).map((use) => this.#take(use, nowMs));
   }
 
-  /** Uses that are not stored, of secrets that nothing was written for within the interval. */
+  /** The same of all uses that are due: those that are not stored, of secrets that nothing was written for within the interval. */
   takeDue(nowMs: number): readonly TokenUse[] {
-    return this.#take(nowMs, this.#intervalMs);
+    return this.#takeOlderThan(nowMs - this.#intervalMs, nowMs);
   }
 
-  /** Whatever is not stored, before the process ends. */
-  takeAll(nowMs: number): readonly TokenUse[] {
-    return this.#take(nowMs, 0);
+  /** The same of whatever is not stored, before the process ends. */
+  takeAny(nowMs: number): readonly TokenUse[] {
+    return this.#takeOlderThan(nowMs - 1, nowMs);
   }
 
-  /** Of uses that were taken these secrets' are in the database; the others are due again. */
+  /** Of uses that were taken these secrets' are in the database. The others wait until `retry`. */
   stored(uses: readonly TokenUse[], stored: ReadonlySet<SecretId>): void {
     for (const { secretId, time } of uses) {
       const use = this.#uses.get(secretId);
       if (!use) continue;
-      if (!stored.has(secretId)) {
-        use.handedOutMs = 0;
-        continue;
-      }
-      use.storedMs = time.getTime();
-      this.#uses.delete(secretId);
-      this.#uses.set(secretId, use);
+      if (stored.has(secretId)) use.storedMs = time.getTime();
+      else this.#failed.push(use);
     }
   }
 
-  #take(nowMs: number, intervalMs: number): readonly TokenUse[] {
-    this.#fresh = [];
-    const due: TokenUse[] = [];
+  /** Makes due at once what could not be stored. */
+  retry(): void {
+    this.#waiting = this.#waiting.concat(this.#failed);
+    this.#failed = [];
+  }
+
+  #takeOlderThan(takenMs: number, nowMs: number): readonly TokenUse[] {
+    const due = [...this.takeFresh(nowMs)];
     for (const [secretId, use] of this.#uses) {
-      if (nowMs - use.handedOutMs < intervalMs) continue;
+      if (due.length >= this.#batch || use.takenMs > takenMs) break;
       if (use.timeMs === use.storedMs) this.#uses.delete(secretId);
-      else due.push(handOut(use, nowMs));
+      else due.push(this.#take(use, nowMs));
     }
     return due;
   }
 
+  #take(use: RecentUse, nowMs: number): TokenUse {
+    const { tokenId, secretId, timeMs, address } = use;
+    use.takenMs = nowMs;
+    this.#uses.delete(secretId);
+    this.#uses.set(secretId, use);
+    return { tokenId, secretId, time: new Date(timeMs), address: address?.toString() };
+  }
+
   /** One that is stored is only remembered to save a write. */
-  #forgetOldest(): boolean {
-    for (const [secretId, { timeMs, storedMs }] of this.#uses)
-      return timeMs === storedMs && this.#uses.delete(secretId);
+  #forgetOne(): boolean {
+    let left = lookedAt;
+    for (const [secretId, { timeMs, storedMs }] of this.#uses) {
+      if (timeMs === storedMs) return this.#uses.delete(secretId);
+      if (--left === 0) return false;
+    }
     return false;
   }
-}
-
-function handOut(use: RecentUse, nowMs: number): TokenUse {
-  use.handedOutMs = nowMs;
-  const { tokenId, secretId, timeMs, address } = use;
-  return { tokenId, secretId, time: new Date(timeMs), address: address?.toString() };
 }

@@ -203,6 +203,21 @@ describe("the usage recorder", () => {
     expect(writes).toBe(2);
   });
 
+  it("LU-6 ends although a use cannot be stored", async () => {
+    let moves = 0;
+    const { recorder } = setUp([], {
+      lastUses: {
+        async move() {
+          moves++;
+          return new Set();
+        },
+      },
+    });
+    recorder.record(token, question, "ALLOWED");
+    await recorder.stop();
+    expect(moves).toBe(1);
+  });
+
   it("LU-3 records no uses where they are turned off", async () => {
     const { recorder, totals } = setUp([], { lastUses: undefined });
     recorder.record(token, question, "ALLOWED");

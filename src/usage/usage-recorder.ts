@@ -71,14 +71,22 @@ export class UsageRecorder {
     const nowMs = this.#now();
     this.#meter.record(token, question, reason, nowMs);
     // A refused call says nothing about whether anybody needs the token (RV-8).
-    if (reason !== "ALLOWED" || !this.#options.lastUses) return;
-    if (this.#uses.note(token, question.clientAddress, nowMs)) this.#scheduleFresh();
+    if (reason === "ALLOWED") this.#used(token, question.clientAddress, nowMs);
+  }
+
+  /** Of a use that is no decision, such as a list: it is not counted. */
+  used(token: UsedToken, clientAddress: Address | undefined): void {
+    this.#used(token, clientAddress, this.#now());
+  }
+
+  #used(token: UsedToken, clientAddress: Address | undefined, nowMs: number): void {
+    if (this.#options.lastUses && this.#uses.note(token, clientAddress, nowMs)) this.#scheduleFresh();
   }
 
   start(): void {
     const every = (ms: number, job: () => unknown) => this.#timers.add(setInterval(job, ms).unref());
     every(this.#options.flushIntervalMs, () => void this.flush());
-    every(this.#options.flushIntervalMs, () => void this.#writeUses(() => this.#uses.takeDue(this.#now())));
+    every(this.#options.flushIntervalMs, () => void this.#writeDueUses());
     every(sweepIntervalMs, () => void this.#sweeping.run(() => this.#options.store.sweep()));
   }
 
@@ -100,7 +108,8 @@ export class UsageRecorder {
     clearTimeout(this.#freshTimer);
     await Promise.all([this.#counts.idle(), this.#lastUses.idle(), this.#sweeping.idle()]);
     for (let attempt = 1; ; attempt++) {
-      await Promise.all([this.flush(), this.#writeUses(() => this.#uses.takeAll(this.#now()))]);
+      this.#uses.retry();
+      await Promise.all([this.flush(), this.#writeUses((nowMs) => this.#uses.takeAny(nowMs))]);
       const { unwritten } = this.#meter;
       if (unwritten === 0) return;
       if (attempt === attemptsAtEnd) {
@@ -125,22 +134,30 @@ export class UsageRecorder {
       await this.#lastUses.idle();
       this.#freshTimer = undefined;
       this.#freshWrittenMs = this.#now();
-      await this.#writeUses(() => this.#uses.takeFresh(this.#now()));
+      await this.#writeUses((nowMs) => this.#uses.takeFresh(nowMs));
     };
     this.#freshTimer = setTimeout(write, Math.min(Math.max(waitMs, 0), freshIntervalMs)).unref();
   }
 
-  #writeUses(take: () => readonly TokenUse[]): Promise<void> {
+  #writeDueUses(): Promise<void> {
+    this.#uses.retry();
+    return this.#writeUses((nowMs) => this.#uses.takeDue(nowMs));
+  }
+
+  /** One batch after the other, until there is none. */
+  #writeUses(take: (nowMs: number) => readonly TokenUse[]): Promise<void> {
     const { lastUses } = this.#options;
     if (!lastUses) return Promise.resolve();
     return this.#lastUses.run(async () => {
-      const uses = take();
-      if (uses.length === 0) return;
-      let stored: Awaited<ReturnType<LastUseStore["move"]>> = new Set();
-      try {
-        stored = await lastUses.move(uses);
-      } finally {
-        this.#uses.stored(uses, stored);
+      // All at one time: what is taken is not taken again, stored or not.
+      const nowMs = this.#now();
+      for (let uses = take(nowMs); uses.length > 0; uses = take(nowMs)) {
+        let stored: Awaited<ReturnType<LastUseStore["move"]>> = new Set();
+        try {
+          stored = await lastUses.move(uses);
+        } finally {
+          this.#uses.stored(uses, stored);
+        }
       }
     });
   }

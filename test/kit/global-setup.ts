@@ -1,9 +1,14 @@
-import { havePostgres, startPostgres } from "./postgres.js";
+import { havePostgres, startPostgres, type TestPostgres } from "./postgres.js";
+
+let server: TestPostgres | undefined;
 
 /** One PostgreSQL for all test files, unless PATWARDEN_TEST_DATABASE_URL names one. */
-export default async function setUp(): Promise<() => Promise<void>> {
-  if (process.env["PATWARDEN_TEST_DATABASE_URL"] !== undefined || !havePostgres()) return async () => undefined;
-  const server = await startPostgres();
+export async function setup(): Promise<void> {
+  if (process.env["PATWARDEN_TEST_DATABASE_URL"] !== undefined || !havePostgres()) return;
+  server = await startPostgres({ max_connections: "300" });
   process.env["PATWARDEN_TEST_DATABASE_URL"] = server.url;
-  return () => server.stop();
+}
+
+export async function teardown(): Promise<void> {
+  await server?.stop();
 }

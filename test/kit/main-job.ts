@@ -15,6 +15,16 @@ export interface IssuedToken {
   readonly secret: string;
 }
 
+/** Without when it was last used, which is written in the background. */
+export function exceptUse(token: Token | undefined): object {
+  return {
+    ...token,
+    lastUseTime: undefined,
+    lastUseIp: "",
+    secrets: token?.secrets.map((secret) => ({ ...secret, lastUseTime: undefined })),
+  };
+}
+
 /** The built server over a real PostgreSQL and a real OpenFGA with `examples/direct`, and a token of alice. */
 export interface MainJob {
   readonly server: Server;
