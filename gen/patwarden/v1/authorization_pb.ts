@@ -425,7 +425,7 @@ export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@_
  */
 export type ListResourcesResponse = Message<"patwarden.v1.ListResourcesResponse"> & {
   /**
-   * Resources, `type:id`, at most 1,000 a message, in no order, none twice.
+   * Resources, `type:id`, at most 1,000 a message, in no order.
    *
    * @generated from field: repeated string resources = 1;
    */
