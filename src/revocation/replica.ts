@@ -17,7 +17,7 @@ export type ReplicaProblem =
   | { readonly kind: Exclude<Progress, "current" | "behind"> };
 
 /** Hints that come closer together are taken as one, milliseconds. */
-const hintSpacingMs = 20;
+const hintSpacingMs = 5;
 const renewalsPerLease = 5;
 
 /** Keeps the lease of this process: registers, renews every fifth of it and on every hint, and leaves. */
