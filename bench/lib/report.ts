@@ -35,15 +35,7 @@ export function markdown(run: Run): string {
         return measured ? [lineOf(row, measured, run.rounds)] : [];
       }),
     ),
-    table(
-      ["goal", "measured", "at most", "met"],
-      run.goals.map((goal) => [
-        goal.what,
-        amount(goal, goal.value),
-        amount(goal, goal.limit),
-        { true: "yes", false: "**no**", undefined: "–" }[String(isMet(goal))] ?? "",
-      ]),
-    ),
+    ...(run.goals.length > 0 ? [goalTable(run.goals)] : []),
     factLines(run.facts)
       .concat(run.notes)
       .map((line) => `- ${line}`)
@@ -51,6 +43,18 @@ export function markdown(run: Run): string {
     `${run.conditions}; ${run.date}.`,
   ];
   return parts.join("\n\n");
+}
+
+function goalTable(goals: readonly Goal[]): string {
+  return table(
+    ["goal", "measured", "at most", "met"],
+    goals.map((goal) => [
+      goal.what,
+      amount(goal, goal.value),
+      amount(goal, goal.limit),
+      { true: "yes", false: "**no**", undefined: "–" }[String(isMet(goal))] ?? "",
+    ]),
+  );
 }
 
 function lineOf(row: Row, measured: readonly Measurement[], rounds: Rounds): readonly string[] {
@@ -92,7 +96,9 @@ function factLines({ revocation, memory, embeddedStartMs }: Facts): string[] {
           `${memory.tokens} more tokens in use: ${memory.bytesPerToken.toFixed(0)} bytes each on the heap; by the server's own count ${memory.countedBytesPerToken?.toFixed(0) ?? "unknown"}`,
         ]
       : []),
-    `embedded starts: ${embeddedStartMs.map((value) => `${(value / 1000).toFixed(2)} s`).join(", ")}`,
+    ...(embeddedStartMs.length > 0
+      ? [`embedded starts: ${embeddedStartMs.map((value) => `${(value / 1000).toFixed(2)} s`).join(", ")}`]
+      : []),
   ];
 }
 

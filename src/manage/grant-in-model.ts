@@ -8,11 +8,16 @@ import type { Grant, Rule } from "../token/token.js";
  * Refuses a grant that names what the model does not know, and one that could never be used by this kind of subject: a typo that was dropped, or
  * an organization that no relation admits, would be a silent NOT_PERMITTED for ever. An empty grant passes: such a token identifies itself.
  */
-export function checkGrantAgainstModel(model: AuthorizationModel, subject: Subject, grant: Grant): void {
+export function checkGrantAgainstModel(
+  model: AuthorizationModel,
+  subject: Subject,
+  grant: Grant,
+  grantPath = "grant",
+): void {
   const unknownTypes: FieldViolation[] = [];
   const unknownActions: FieldViolation[] = [];
   for (const { field, type, action } of mentions(grant)) {
-    const path = `grant.${field}`;
+    const path = `${grantPath}.${field}`;
     if (action === undefined) {
       if (type !== undefined && !model.hasType(type)) {
         unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });

@@ -12,6 +12,7 @@ import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
 import { mintSecret } from "./mint-secret.js";
 import type { Right } from "./rights.js";
+import { approvalOfWidened, widens } from "./widening.js";
 
 export interface RotateTokenCommand {
   /** How long the old secret goes on, milliseconds. */
@@ -49,7 +50,12 @@ export async function rotateToken(
       const next = { ...current.token, expireTime };
       requireCompliance(current, next, minted.secret);
       requireWithinCeilings(caller, next, now);
-      const facts = { expireTime };
+      const wider = widens(current.token, next);
+      // It renews its secret; a longer life is somebody else's to give.
+      if (wider && caller.kind === "token") {
+        throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.impersonate" } });
+      }
+      const facts = { expireTime, ...(wider && approvalOfWidened(current.token, current)) };
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
         facts,

@@ -3,14 +3,14 @@ import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import type { TokenFacts, TokenSnapshot } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
-import { grantWithin } from "../token/grant.js";
-import { cidrsWithin } from "../token/network.js";
+import { longestLifetimeMs } from "../token/lifetime.js";
 import { currentSecret, type TokenId, type TokenRecord } from "../token/token.js";
 import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { requireClaims } from "./create-token.js";
 import { checkGrantAgainstModel } from "./grant-in-model.js";
+import { approvalOfWidened, widens } from "./widening.js";
 
 /** What a caller may write. */
 export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation">>;
@@ -29,7 +29,7 @@ export function updateToken(
 ): Promise<TokenSnapshot> {
   if (update.claims) requireClaims(caller);
   return changeToken(options, caller, id, "create", (current, now) => {
-    const { token, policy } = current;
+    const { token } = current;
     requireNotEnded(current, now);
     if (etag !== "" && etag !== etagOf(token)) throw new Failure("ETAG_MISMATCH");
     const next: TokenRecord = { ...token, ...update };
@@ -38,9 +38,14 @@ export function updateToken(
         violations: [{ field: "token.not_before", description: "must be before the token expires" }],
       });
     }
+    if (update.expireTime && update.expireTime.getTime() - now.getTime() > longestLifetimeMs) {
+      throw new Failure("INVALID_FIELD", {
+        violations: [{ field: "token.expire_time", description: "must be at most 10 years (3652 days) away" }],
+      });
+    }
     if (update.grant) {
       const kind = token.kind === "pat" ? "user" : "organization";
-      checkGrantAgainstModel(options.model(), { name: token.subject, kind }, update.grant);
+      checkGrantAgainstModel(options.model(), { name: token.subject, kind }, update.grant, "token.grant");
     }
     const wider = widens(token, next);
     // What is only narrowed, or only named anew, may stay as much out of policy as it was.
@@ -49,22 +54,7 @@ export function updateToken(
       if (secret) requireCompliance(current, next, secret);
       requireWithinCeilings(caller, next, now);
     }
-    const asksAgain = wider && (policy.requireApproval || token.approval !== undefined);
-    const facts = { ...update, ...(asksAgain && { approval: { state: "pending" as const } }) };
+    const facts = { ...update, ...(wider && approvalOfWidened(token, current)) };
     return { facts, event: tokenEvent({ caller, time: now }, "token.updated", token, facts) };
   });
-}
-
-type Reach = Pick<TokenRecord, "grant" | "allowedCidrs" | "expireTime" | "notBefore" | "selfRotate">;
-
-/** Whether `next` could do something, somewhere or sometime, that `token` could not. */
-function widens(token: Reach, next: Reach): boolean {
-  const never = Number.POSITIVE_INFINITY;
-  return (
-    !grantWithin(next.grant, token.grant) ||
-    !cidrsWithin(next.allowedCidrs, token.allowedCidrs) ||
-    (next.expireTime?.getTime() ?? never) > (token.expireTime?.getTime() ?? never) ||
-    (next.notBefore?.getTime() ?? -never) < (token.notBefore?.getTime() ?? -never) ||
-    (next.selfRotate && !token.selfRotate)
-  );
 }

@@ -126,7 +126,9 @@ export function authorizationService({
       const token = own ?? request.token;
       if (token === "") violations.add("token", "is required");
       const clientIp = request.context?.clientIp ?? "";
-      const address = clientIp === "" ? undefined : violations.take("context.client_ip", parseAddress(clientIp));
+      // Of a token that asks about itself we see where it comes from.
+      const seen = caller.kind === "token" ? caller.address : undefined;
+      const address = clientIp === "" ? seen : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
       const introspection = await authorizer.introspect(token, address);
       if (introspection instanceof Failure) throw introspection;

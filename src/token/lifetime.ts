@@ -29,7 +29,7 @@ export interface ExpiryInput {
 
 const dayMs = 86_400_000;
 /** Ten years; a longer life is `never`, which is a choice of its own. */
-const maxLifetimeMs = 3652 * dayMs;
+export const longestLifetimeMs = 3652 * dayMs;
 
 /** When a token ends, to the millisecond: in the future, within ten years of `now`, after `notBefore`. */
 export function resolveExpiry({ lifetime, now, defaultLifetimeMs, notBefore }: ExpiryInput): Expiry {
@@ -40,7 +40,7 @@ export function resolveExpiry({ lifetime, now, defaultLifetimeMs, notBefore }: E
       return startingBefore(notBefore, new Date(now.getTime() + defaultLifetimeMs));
     case "ttl": {
       const ms = toMilliseconds(lifetime);
-      if (ms === undefined || ms < 1000 || ms > maxLifetimeMs) {
+      if (ms === undefined || ms < 1000 || ms > longestLifetimeMs) {
         return { ok: false, field: "ttl", description: "must be 1 second to 10 years (3652 days)" };
       }
       return startingBefore(notBefore, new Date(now.getTime() + ms));
@@ -48,7 +48,7 @@ export function resolveExpiry({ lifetime, now, defaultLifetimeMs, notBefore }: E
     case "date": {
       const ms = lifetime.time.getTime() - now.getTime();
       // Written so that an invalid Date is refused as well.
-      if (!(ms > 0 && ms <= maxLifetimeMs)) {
+      if (!(ms > 0 && ms <= longestLifetimeMs)) {
         return { ok: false, field: "expire_time", description: "must be in the future, at most 10 years (3652 days)" };
       }
       return startingBefore(notBefore, lifetime.time);

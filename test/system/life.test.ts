@@ -922,6 +922,15 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         const { secret } = await make({ subject: scope, selfRotate: true });
         const rotated = await ask(tokens.rotateToken, { grace: { seconds: 60n } }, { key: secret });
         expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
+        // SC-6: a longer life is somebody else's to give.
+        for (const longer of [
+          { case: "neverExpires", value: true } as const,
+          { case: "ttl", value: { seconds: 300n * 86_400n } } as const,
+        ]) {
+          expect(await refusal(tokens.rotateToken, { lifetime: longer }, { key: rotated.secret })).toMatchObject({
+            reason: "CALLER_FORBIDDEN",
+          });
+        }
         const plain = await make({ subject: scope });
         expect(await refusal(tokens.rotateToken, {}, { key: plain.secret })).toMatchObject({
           reason: "CALLER_FORBIDDEN",
@@ -934,6 +943,30 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         await ask(policies.deletePolicy, { scope: "organization" });
       }
     });
+  });
+
+  it("a rotation that prolongs an approved token asks for approval again, as an update does", async () => {
+    const scope = fresh("organization");
+    const { token } = await make({ subject: scope, lifetime: { case: "ttl", value: { seconds: 3_600n } } });
+    const setApproval = (requireApproval: boolean) =>
+      ask(policies.updatePolicy, { policy: { scope, requireApproval }, updateMask: { paths: ["require_approval"] } });
+    await setApproval(true);
+    const same = await ask(tokens.rotateToken, { id: token.id });
+    expect(same.token?.state).toBe(Token_State.ACTIVE);
+    const longer = await ask(tokens.rotateToken, { id: token.id, lifetime: { case: "neverExpires", value: true } });
+    expect(longer.token?.state).toBe(Token_State.PENDING_APPROVAL);
+    expect(await reasonOf(longer.secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+  });
+
+  it("an update gives no longer life than a creation: ten years", async () => {
+    const { token } = await make();
+    const expireTime = fromNow(3_653n * 86_400n);
+    expect(
+      await refusal(tokens.updateToken, {
+        token: { id: token.id, expireTime },
+        updateMask: { paths: ["expire_time"] },
+      }),
+    ).toMatchObject({ reason: "INVALID_FIELD", fields: ["token.expire_time"] });
   });
 
   it("validate_only says what would be made and makes nothing", async () => {
