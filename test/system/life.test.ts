@@ -966,7 +966,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         token: { id: token.id, expireTime },
         updateMask: { paths: ["expire_time"] },
       }),
-    ).toMatchObject({ reason: "INVALID_FIELD", fields: ["token.expire_time"] });
+    ).toMatchObject({ reason: "INVALID_FIELD" });
   });
 
   it("validate_only says what would be made and makes nothing", async () => {
