@@ -9,7 +9,7 @@ import { startPostgres, type TestPostgres } from "../test/kit/postgres.js";
 import { measureEmbeddedStart } from "./lib/embedded-start.js";
 import { goalsOf } from "./lib/goals.js";
 import type { Measurement } from "./lib/measurement.js";
-import { measureMemory } from "./lib/memory.js";
+import { type MemoryLoad, measureMemory } from "./lib/memory.js";
 import { openFgaVersion } from "./lib/openfga.js";
 import { UnknownSetting } from "./lib/patwarden.js";
 import { prepare, proveThatFaultsAreNoticed } from "./lib/prepare.js";
@@ -23,8 +23,7 @@ interface Size {
   readonly tokens: number;
   readonly pace: Pace;
   readonly revocations: number;
-  readonly memoryTokens: number;
-  readonly memoryWarmUpCalls: number;
+  readonly memory: MemoryLoad;
   readonly embeddedStarts: number;
   /** Whether its times mean anything. */
   readonly judged: boolean;
@@ -36,8 +35,7 @@ const sizes: Readonly<Record<string, Size>> = {
     tokens: 1_000_000,
     pace: { warmUpMs: 1_500, loadMs: 4_000, aloneMs: 2_000 },
     revocations: 300,
-    memoryTokens: 40_000,
-    memoryWarmUpCalls: 20_000,
+    memory: { tokens: 40_000, warmUpCalls: 20_000, settleMs: 7_000 },
     embeddedStarts: 3,
     judged: true,
   },
@@ -47,8 +45,7 @@ const sizes: Readonly<Record<string, Size>> = {
     tokens: 3_000,
     pace: { warmUpMs: 0, loadMs: 300, aloneMs: 100 },
     revocations: 10,
-    memoryTokens: 1_000,
-    memoryWarmUpCalls: 1_000,
+    memory: { tokens: 1_000, warmUpCalls: 1_000, settleMs: 0 },
     embeddedStarts: 0,
     judged: false,
   },
@@ -106,7 +103,7 @@ async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size
   say("revocation with three replicas");
   const revocation = await measureRevocation(bench, size.revocations);
   say("memory");
-  const memory = await measureMemory(bench, size.memoryTokens, size.memoryWarmUpCalls);
+  const memory = await measureMemory(bench, size.memory);
   say("embedded starts");
   const embeddedStartMs: number[] = [];
   for (let start = 0; start < size.embeddedStarts; start++) embeddedStartMs.push(await measureEmbeddedStart());
@@ -145,6 +142,7 @@ function record({ label, date }: Run, text: string): void {
   const [before, after] = readFileSync(file, "utf8").split(marker);
   if (after === undefined) throw new Error(`RESULTS.md has no line ${marker}`);
   writeFileSync(file, `${before}${marker}\n## ${date.slice(0, 10)}: ${label}\n\n${text}\n${after}`);
+  execFileSync("npx", ["--no-install", "biome", "format", "--write", file.pathname], { stdio: "ignore" });
 }
 
 function say(text: string): void {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../test/kit/server.js";
 import { checksOfTokens } from "./exchanges.js";
 import { sendLoad } from "./load.js";
@@ -9,8 +10,20 @@ import type { Bench } from "./scenarios.js";
 /** Tokens used before the first look, so that compiled code and buffers are there. */
 const warmTokens = 1_000;
 
-/** What the server holds more of after `count` tokens were used once each, and others `warmUpCalls` times in all before. */
-export async function measureMemory(bench: Bench, count: number, warmUpCalls: number): Promise<TokenMemory> {
+export interface MemoryLoad {
+  /** Used once each. */
+  readonly tokens: number;
+  /** With other tokens, before. */
+  readonly warmUpCalls: number;
+  /** Until what is held for a moment, such as counts that are not written yet, is gone. */
+  readonly settleMs: number;
+}
+
+/** What the server holds more of after so many tokens were used. */
+export async function measureMemory(
+  bench: Bench,
+  { tokens: count, warmUpCalls, settleMs }: MemoryLoad,
+): Promise<TokenMemory> {
   const openfga = await startOpenFga({ queryCache: true });
   let server: Server | undefined;
   try {
@@ -24,8 +37,10 @@ export async function measureMemory(bench: Bench, count: number, warmUpCalls: nu
       if (wrong + failed > 0) throw new Error(`${wrong} wrong, ${failed} failed: ${firstFault}`);
     };
     await ask(0, warmTokens, warmUpCalls);
+    await sleep(settleMs);
     const before = await heldBytes(server);
     await ask(warmTokens, warmTokens + count, count);
+    await sleep(settleMs);
     const after = await heldBytes(server);
     const metric = await readMetrics(server);
     const bytes = metric("patwarden_token_cache_bytes");
