@@ -14,7 +14,7 @@ const { createToken, listTokens, revokeToken, rotateToken } = TokenService.metho
 
 /** Longest time between two steps of one worker, milliseconds. */
 const thinkingMs = 20;
-const stepsOfALife = 12;
+const stepsOfALife = 24;
 const questionsOfABatch = 20;
 const graveyardSize = 500;
 
@@ -60,8 +60,7 @@ export class Worker {
     const list = anyOf(lists);
     const token = await this.#create(subjectOf(list[0]?.user ?? 0));
     const steps = [
-      () => this.#check(token, anyOf(list)),
-      () => this.#check(token, anyOf(list)),
+      ...Array.from({ length: 6 }, () => () => this.#check(token, anyOf(list))),
       () => this.#batch(token, list),
       () => this.#introspect(token),
       () => this.#list(token, Token_State.ACTIVE),
