@@ -178,6 +178,8 @@ export async function startPatwarden(
           onOutcome: openfgaEnded,
         }),
         contextOf,
+        onKept: metrics.answerKept,
+        onJoined: metrics.questionJoined,
       }),
   );
   const permissions: PermissionChecker = { check: (...asked) => checker().check(...asked) };

@@ -306,6 +306,18 @@ describe("the configuration file", () => {
     ).toEqual([]);
   });
 
+  it("RV-12 takes a lease of 0s as no cache at all, and refuses a negative one and one too short to renew", () => {
+    expect(problemsOf({ ...minimal, token_cache: { lease: "0s" } })).toEqual({});
+    for (const lease of ["-1s", "499ms", "61s", "0", 0]) {
+      expect(Object.keys(problemsOf({ ...minimal, token_cache: { lease } })), String(lease)).toEqual([
+        "token_cache.lease",
+      ]);
+    }
+    expect(Object.keys(problemsOf({ ...minimal, token_cache: { max_bytes: "-64MiB" } }))).toEqual([
+      "token_cache.max_bytes",
+    ]);
+  });
+
   it("may be JSON", () => {
     expect(load(JSON.stringify(minimal)).ok).toBe(true);
   });

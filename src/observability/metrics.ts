@@ -22,6 +22,10 @@ export interface Metrics {
   observeTokenCache(observed: ObservedTokenCache): void;
   /** A decision could not be counted for QueryUsage: too much waits for the database. */
   usageLost(): void;
+  /** A kept answer answered a question. */
+  answerKept(): void;
+  /** A question joined an identical one that had not been sent yet. */
+  questionJoined(): void;
   /** This configuration is now in use. */
   configured(hash: string): void;
 }
@@ -76,6 +80,16 @@ export function createMetrics(): Metrics {
     labelNames: ["limit"],
     registers,
   });
+  const kept = new Counter({
+    name: "patwarden_openfga_kept_answers_total",
+    help: "Questions that an answer within max_staleness answered",
+    registers,
+  });
+  const joined = new Counter({
+    name: "patwarden_openfga_joined_questions_total",
+    help: "Questions that were asked of OpenFGA together with an identical one",
+    registers,
+  });
   const lostDecisions = new Counter({
     name: "patwarden_usage_lost_decisions_total",
     help: "Decisions that were made and not counted in the usage, in the customer's favour",
@@ -128,6 +142,8 @@ export function createMetrics(): Metrics {
     openfgaCallEnded: (method, outcome, questions) => openfgaCalls.inc({ method, outcome }, questions),
     callLimited: (limit) => callsLimited.inc({ limit }),
     usageLost: () => lostDecisions.inc(),
+    answerKept: () => kept.inc(),
+    questionJoined: () => joined.inc(),
     configured: (hash) => {
       configInfo.reset();
       configInfo.set({ hash }, 1);

@@ -54,7 +54,7 @@ export interface RevocationStore {
   removeStale(): Promise<void>;
   /** Forgets changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
-  /** Calls back after each change of any replica, as well as it can: a hint, never data. Resolves when it listens; `undefined` where there is nothing to listen to. */
+  /** Calls back after each change of any replica, as well as it can: a hint, never data. Resolves when it listens. */
   listen(onChange: () => void): Promise<Listening>;
 }
 
