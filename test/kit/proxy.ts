@@ -10,6 +10,8 @@ export interface FaultProxy {
   cut(): void;
   /** Connections stay open and say nothing any more, new ones too: what a lost host looks like. */
   stall(): void;
+  /** What clients have sent on open connections since `stall()`. */
+  unheard(): string;
   /**
    * Hands on the next chunk that holds `text`, of a client that has sent `before` since this call, and then cuts, so that its answer is lost.
    */
@@ -30,6 +32,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
   const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
   let mode: "pass" | "cut" | "stall" = "pass";
+  let unheard = "";
   let held: { readonly text: string; readonly answers: Map<Socket, Buffer[]> } | undefined;
   let trap: { readonly text: string; readonly before: string; readonly sprungBy: Set<Socket> } | undefined;
   const track = (socket: Socket): Socket => {
@@ -53,6 +56,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     });
     upstream.on("close", () => mode === "pass" && client.destroy());
     client.on("data", (chunk: Buffer) => {
+      if (mode === "stall") unheard += chunk.toString("latin1");
       if (held && chunk.includes(held.text) && !held.answers.has(client)) held.answers.set(client, []);
       if (trap && chunk.includes(trap.before)) trap.sprungBy.add(client);
       if (!trap?.sprungBy.has(client) || !chunk.includes(trap.text)) return;
@@ -78,7 +82,9 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     },
     stall() {
       mode = "stall";
+      unheard = "";
     },
+    unheard: () => unheard,
     cutAfter(text, before = "") {
       trap = { text, before, sprungBy: new Set() };
     },

@@ -30,6 +30,7 @@ const openfgaSettings = () => {
   const { grpc: address, apiKey, storeId, modelId } = job.openfga;
   return { addresses: [address], apiKey, storeId, modelId };
 };
+const waiting = { timeout: 20_000, interval: 50 };
 const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
 
 describe("patwarden serve", () => {
@@ -106,7 +107,6 @@ describe("patwarden serve", () => {
   });
 
   describe("takes up another model at SIGHUP", () => {
-    const waiting = { timeout: 20_000, interval: 50 };
     const model = (relations: string) => `model
   schema 1.1
 type user
@@ -224,8 +224,11 @@ type document
         openfga: { ...openfgaSettings(), addresses: [openfga.address] },
       });
       openfga.stall();
-      const inFlight = slow.ports.map((port) => port.call(check, question()));
-      await expect.poll(async () => (await fetch(`http://${slow.metrics}/metrics`)).ok).toBe(true);
+      const inFlight = slow.ports.map((port, index) =>
+        port.call(check, { ...question(), resource: `document:in-flight-${index}` }),
+      );
+      for (const index of inFlight.keys())
+        await expect.poll(() => openfga.unheard(), waiting).toContain(`document:in-flight-${index}`);
       slow.child.kill(signal);
       const replies = await Promise.all(inFlight);
       // OpenFGA stays silent, so the answer is that of its time-out: what counts is that there is one.
