@@ -1,21 +1,23 @@
 // Side by side in one run: a direct OpenFGA Check, a no-op grpc-js call, and Patwarden. See README.md.
-//   bench.ts [full | short] [--rounds N] [--record LABEL]
+//   bench.ts [full | short] [--rounds N] [--record LABEL] [--only REGEXP] [--tokens N] [--profile FOLDER]
+// --only runs the scenarios whose name fits, and nothing else; --profile has Patwarden write a CPU profile of each into the folder.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startPostgres, type TestPostgres } from "../test/kit/postgres.js";
 import { measureEmbeddedStart } from "./lib/embedded-start.js";
 import { goalsOf } from "./lib/goals.js";
-import type { Measurement } from "./lib/measurement.js";
+import type { Facts, Measurement } from "./lib/measurement.js";
 import { type MemoryLoad, measureMemory } from "./lib/memory.js";
 import { openFgaVersion } from "./lib/openfga.js";
 import { UnknownSetting } from "./lib/patwarden.js";
 import { prepare, proveThatFaultsAreNoticed } from "./lib/prepare.js";
 import { markdown, type Run } from "./lib/report.js";
 import { measureRevocation } from "./lib/revocation.js";
-import { type Pace, scenarios } from "./lib/scenarios.js";
+import { type Bench, type Pace, type Scenario, scenarios } from "./lib/scenarios.js";
 import { useScratchFolder } from "./lib/scratch.js";
 
 interface Size {
@@ -53,16 +55,28 @@ const sizes: Readonly<Record<string, Size>> = {
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string" }, record: { type: "string" } },
+  options: {
+    rounds: { type: "string" },
+    record: { type: "string" },
+    only: { type: "string" },
+    tokens: { type: "string" },
+    profile: { type: "string" },
+  },
 });
 const sizeName = positionals[0] ?? "full";
 const size = sizes[sizeName];
 if (!size) throw new Error(`no size ${sizeName}; there are: ${Object.keys(sizes).join(", ")}`);
 
+const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [] };
+
 useScratchFolder();
 const database = await startPostgres({ fsync: "on", shared_buffers: "512MB", max_wal_size: "4GB" });
 try {
-  const run = await measureAll(database, { ...size, rounds: Number(options.rounds ?? size.rounds) });
+  const run = await measureAll(database, {
+    ...size,
+    rounds: Number(options.rounds ?? size.rounds),
+    tokens: Number(options.tokens ?? size.tokens),
+  });
   const text = markdown(run);
   console.log(`\n${text}`);
   mkdirSync(new URL("results/", import.meta.url), { recursive: true });
@@ -77,17 +91,21 @@ try {
   await database.stop();
 }
 
-async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size): Promise<Run> {
+async function measureAll(server: TestPostgres, size: Size): Promise<Run> {
+  const { rounds: count } = size;
+  const isWanted = ({ name, timeOnly }: Scenario): boolean =>
+    options.only === undefined ? size.judged || !timeOnly : new RegExp(options.only).test(name);
   await proveThatFaultsAreNoticed();
   const notes = new Set<string>();
   const bench = {
     ...(await prepare(server, size.tokens)),
     pace: size.pace,
+    ...(options.profile !== undefined && { profileFolder: resolve(options.profile) }),
     note: (text: string) => void notes.add(text),
   };
   const rounds = new Map<string, Measurement[]>();
   for (let round = 1; round <= count; round++) {
-    for (const scenario of scenarios.filter(({ timeOnly }) => size.judged || !timeOnly)) {
+    for (const scenario of scenarios.filter(isWanted)) {
       try {
         await scenario.run(bench, ({ name }, measurement) => {
           const { decisionsPerSecond, totalCpuUs } = measurement;
@@ -100,15 +118,7 @@ async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size
       }
     }
   }
-  say("revocation with three replicas");
-  const revocation = await measureRevocation(bench, size.revocations);
-  say("memory");
-  const memory = await measureMemory(bench, size.memory);
-  say("embedded starts");
-  const embeddedStartMs: number[] = [];
-  for (let start = 0; start < size.embeddedStarts; start++) embeddedStartMs.push(await measureEmbeddedStart());
-
-  const facts = { revocation, memory, embeddedStartMs };
+  const facts = options.only === undefined ? await measureFacts(bench, size) : nothing;
   return {
     label: options.record ?? sizeName,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
@@ -118,6 +128,17 @@ async function measureAll(server: TestPostgres, { rounds: count, ...size }: Size
     goals: size.judged ? goalsOf(rounds, facts) : [],
     notes: [...notes],
   };
+}
+
+async function measureFacts(bench: Bench, size: Size): Promise<Facts> {
+  say("revocation with three replicas");
+  const revocation = await measureRevocation(bench, size.revocations);
+  say("memory");
+  const memory = await measureMemory(bench, size.memory);
+  say("embedded starts");
+  const embeddedStartMs: number[] = [];
+  for (let start = 0; start < size.embeddedStarts; start++) embeddedStartMs.push(await measureEmbeddedStart());
+  return { revocation, memory, embeddedStartMs };
 }
 
 async function postgresVersion({ url }: TestPostgres): Promise<string> {

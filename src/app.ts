@@ -537,9 +537,11 @@ const reading = /\/(Check|BatchCheck|Introspect|Get\w+|List\w+|Query\w+|Watch|Se
 
 /** Failed and changing calls; answered questions are counted, not logged. */
 function logCall(log: Logger, call: CallContext, error: StatusError | undefined): void {
+  // Most calls are read calls that end well: nothing of them may cost.
+  if (!error && reading.test(call.method)) return;
   const facts = { method: call.method, peer: call.peer, transport: call.transport, requestId: call.requestId };
   if (!error) {
-    if (!reading.test(call.method)) log.info(facts, "call");
+    log.info(facts, "call");
     return;
   }
   const level = error.code === "INTERNAL" ? "error" : error.code === "UNAVAILABLE" ? "warn" : "debug";

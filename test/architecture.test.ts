@@ -49,10 +49,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...auditFacts,
     ...ports,
   ],
-  rpc: ["failure", "identifier", "token", "access", "check", "manage", ...ports],
+  wire: [],
+  rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", ...ports],
   http: ["failure", "rpc"],
   store: ["failure", "identifier", "token", "check/reason.ts", ...auditFacts],
-  openfga: ["failure", "identifier"],
+  openfga: ["failure", "identifier", "wire"],
   config: ["failure", "identifier", "token", "access", "openfga/condition-context.ts"],
   observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],
 };

@@ -12,6 +12,8 @@ export interface PatwardenSettings {
   readonly fresh?: boolean;
   /** Laid over the configuration, one level deep; whatever is not said is at its default. */
   readonly settings?: Settings;
+  /** Where the process writes a CPU profile when it ends. */
+  readonly profileFolder?: string | undefined;
 }
 
 /** The build under test does not know a setting. */
@@ -23,6 +25,7 @@ export async function startPatwarden({
   openfga,
   fresh = false,
   settings = {},
+  profileFolder,
 }: PatwardenSettings): Promise<Server> {
   const over = (key: string, values: object): Record<string, object> => ({ [key]: { ...values, ...settings[key] } });
   try {
@@ -43,7 +46,10 @@ export async function startPatwarden({
       },
       env: {
         NODE_ENV: "production",
-        NODE_OPTIONS: `--import=${new URL("collect-garbage.mjs", import.meta.url).href}`,
+        NODE_OPTIONS: ["collect-garbage.mjs", ...(profileFolder === undefined ? [] : ["profile.mjs"])]
+          .map((script) => `--import=${new URL(script, import.meta.url).href}`)
+          .join(" "),
+        ...(profileFolder !== undefined && { PROFILE_FOLDER: profileFolder }),
       },
     });
   } catch (error) {

@@ -43,6 +43,8 @@ export interface Bench {
   readonly databaseUrls: { readonly few: string; readonly many: string };
   readonly secrets: readonly string[];
   readonly pace: Pace;
+  /** Where CPU profiles of Patwarden are written; absent: none are made. */
+  readonly profileFolder?: string;
   /** Id of a token that nobody uses, another one each time. */
   nextUnusedToken(): string;
   /** Something that the report must say. */
@@ -148,7 +150,8 @@ function patwarden(
       const openfga = await startOpenFga({ queryCache });
       let server: Server | undefined;
       try {
-        server = await startPatwarden({ databaseUrl: bench.databaseUrls[tokens], openfga, settings });
+        const { databaseUrls, profileFolder } = bench;
+        server = await startPatwarden({ databaseUrl: databaseUrls[tokens], openfga, settings, profileFolder });
         const target = {
           address: server.grpc,
           key: server.keys.checker,

@@ -1,14 +1,9 @@
-import { WireType } from "@bufbuild/protobuf/wire";
 import { ConsistencyPreference } from "#gen/openfga/v1/openfga_service_pb.js";
+import { bytesOf, field, number } from "../wire/plain-writer.js";
 import type { ConditionContext, QuestionInContext } from "./condition-context.js";
 import type { Consistency } from "./permission-checker.js";
 
-/*
- * Requests of Check and BatchCheck as bytes, by hand: every decision passes here, and a question of a batch costs 0.3 µs instead of the 7 that
- * protobuf-es takes (measured). The tests hold the bytes equal to those of protobuf-es over the same .proto.
- *
- * A message is put together as text with one character a byte: joining is cheap, and the length of a part is known when it is needed.
- */
+/* Requests of Check and BatchCheck by hand. The tests hold the bytes equal to those of protobuf-es over the same .proto. */
 
 /** What every call names. */
 export interface Pinned {
@@ -56,23 +51,4 @@ function tupleKey({ subject, action, resource }: QuestionInContext): string {
 /** A google.protobuf.Struct of strings. */
 function struct({ values }: ConditionContext): string {
   return values.map(([parameter, value]) => field(1, field(1, parameter) + field(2, field(3, value)))).join("");
-}
-
-/** A string or a message. */
-function field(fieldNumber: number, content: string): string {
-  return varint((fieldNumber << 3) | WireType.LengthDelimited) + varint(content.length) + content;
-}
-
-function number(fieldNumber: number, value: number): string {
-  return varint((fieldNumber << 3) | WireType.Varint) + varint(value);
-}
-
-function varint(value: number): string {
-  return value < 128 ? String.fromCharCode(value) : String.fromCharCode((value & 127) | 128) + varint(value >>> 7);
-}
-
-function bytesOf(message: string): Buffer {
-  // Only the low byte of such a character would be sent: another character, and with it perhaps another subject.
-  if (/[^\0-\xff]/.test(message)) throw new Error("an identifier is not ASCII");
-  return Buffer.from(message, "latin1");
 }

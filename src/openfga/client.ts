@@ -77,13 +77,15 @@ export class OpenFgaClient {
     request: MessageInitShape<I>,
     options?: CallOptions,
   ): Promise<Reply<MessageShape<O>>> {
-    return this.exchange(method, toBuffer(toBinary(method.input, create(method.input, request))), options);
+    const bytes = toBuffer(toBinary(method.input, create(method.input, request)));
+    return this.exchange(method, bytes, (answer) => fromBinary(method.output, answer), options);
   }
 
-  /** The same with a request that is encoded already. */
+  /** The same with bytes that are written and read elsewhere. */
   exchange<O extends DescMessage>(
     method: DescMethodUnary<DescMessage, O>,
     request: Buffer,
+    decode: (answer: Buffer) => MessageShape<O>,
     { deadline }: CallOptions = {},
   ): Promise<Reply<MessageShape<O>>> {
     const now = performance.now();
@@ -94,7 +96,7 @@ export class OpenFgaClient {
       this.#client.makeUnaryRequest(
         pathOf(method),
         asIs,
-        (bytes: Buffer) => fromBinary(method.output, bytes),
+        decode,
         request,
         this.#metadata,
         { deadline: wallTime(giveUpAt) },

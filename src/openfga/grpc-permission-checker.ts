@@ -5,6 +5,7 @@ import {
   OpenFGAService,
 } from "#gen/openfga/v1/openfga_service_pb.js";
 import { consistencyPreferences, encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
+import { decodeBatchCheck, decodeCheck } from "./check-response.js";
 import type { OpenFgaClient, Reply } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { type Outcome, readRefusal, type Trouble, unanswered } from "./outcome.js";
@@ -42,10 +43,11 @@ export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOption
     const wanted = consistencyPreferences[consistency];
     const [lone] = questions;
     if (lone && questions.length === 1) {
-      const reply = await client.exchange(check, encodeCheck(options, lone, wanted), { deadline });
+      const reply = await client.exchange(check, encodeCheck(options, lone, wanted), decodeCheck, { deadline });
       return told("Check", [readAnswer(reply)]);
     }
-    const reply = await client.exchange(batchCheck, encodeBatchCheck(options, questions, wanted), { deadline });
+    const request = encodeBatchCheck(options, questions, wanted);
+    const reply = await client.exchange(batchCheck, request, decodeBatchCheck, { deadline });
     return told("BatchCheck", readBatch(reply, questions.length));
   }
 

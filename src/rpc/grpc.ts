@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { handleUnaryCall, Server, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { GrpcCall } from "./grpc-call.js";
+import { plainCodecOf } from "./plain-messages.js";
 import {
   type Implementation,
   methodName,
@@ -41,11 +42,14 @@ function unaryHandler(
   onEnd: OnCallEnd | undefined,
 ): handleUnaryCall<Buffer, Buffer> {
   const name = methodName(method);
+  const plain = plainCodecOf(method);
   return async (surface, respond) => {
     const call = new GrpcCall(name, surface, onEnd);
     try {
       call.admit();
-      const bytes = encode(method.output, await handle(decode(method.input, surface.request), call));
+      const request = plain?.decode(surface.request) ?? decode(method.input, surface.request);
+      const response = create(method.output, await handle(request, call));
+      const bytes = plain?.encode(response) ?? encode(method.output, response);
       if (!call.succeed()) return;
       call.sendHeaders();
       respond(null, bytes);
