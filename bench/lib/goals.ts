@@ -72,7 +72,7 @@ export function goalsOf(rounds: Rounds, { revocation, memory, embeddedStartMs }:
       value: revocation && revocation.p99Ms - revocation.commitP50Ms,
     },
     cpu("Check of a malformed secret over a no-op call", rows.malformed, rows.noop, 1.1),
-    { what: "memory of one more token in use", unit: "bytes", limit: 600, value: memory?.bytesPerToken },
+    { what: "memory of one more cached token record", unit: "bytes", limit: 600, value: memory?.bytesPerToken },
     {
       what: "embedded, from the command to ready",
       unit: "s",

@@ -120,7 +120,7 @@ describe("answers are written as protobuf-es writes them", () => {
   it("of a Check", () => {
     fc.assert(
       fc.property(decision, (fields) => {
-        const message = create(CheckResponseSchema, fields);
+        const message = create(CheckResponseSchema, fields as MessageInitShape<typeof CheckResponseSchema>);
         expect(check.encode(message)).toEqual(Buffer.from(toBinary(CheckResponseSchema, message)));
       }),
     );
@@ -129,7 +129,9 @@ describe("answers are written as protobuf-es writes them", () => {
   it("of a BatchCheck", () => {
     fc.assert(
       fc.property(results, (each) => {
-        const message = create(BatchCheckResponseSchema, { results: each });
+        const message = create(BatchCheckResponseSchema, { results: each } as MessageInitShape<
+          typeof BatchCheckResponseSchema
+        >);
         expect(batch.encode(message)).toEqual(Buffer.from(toBinary(BatchCheckResponseSchema, message)));
       }),
     );
