@@ -33,7 +33,7 @@ lint: node_modules/.installed ## biome, and buf on the API: style, format, break
 format: node_modules/.installed ## formats everything
 	@npm run --silent format
 
-generate: node_modules/.installed ## gen/ from proto/; commit the result
+generate: node_modules/.installed ## gen/ and the stubs of all clients from proto/; commit the result
 	@npm run --silent generate
 
 api-baseline: node_modules/.installed ## at a release: the API that later changes must not break

@@ -12,7 +12,7 @@ const resultFile = join(folder, "vitest.json");
 
 const checks = [
   ["style and API", "npm", ["run", "--silent", "lint"]],
-  ["gen/ is what proto/ gives", "node", ["tools/check-generated.mjs"]],
+  ["gen/ and clients' stubs are what proto/ gives", "node", ["tools/check-generated.mjs"]],
   ["types", "tsc", ["-p", "tsconfig.json", "--noEmit"]],
 ];
 

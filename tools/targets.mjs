@@ -1,0 +1,194 @@
+// What is generated from proto/ and committed, target by target: the server's own code and the stubs of each client. Nothing of the checkout
+// changes before all is generated, because everything is rendered into a folder beside it first.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+
+const system = { linux: "linux", darwin: "osx" }[process.platform];
+const architecture = { x64: "x86_64", arm64: "aarch_64" }[process.arch];
+/** In the words of Maven's packages: linux-x86_64, osx-aarch_64. */
+const platform = `${system}-${architecture}`;
+
+/**
+ * `folder` and `file` tell generated files, by their folder and base name, from those written by hand beside them. `generators` is what a
+ * target needs besides npm's packages: `toolchain` makes the folder `made` by the steps `setUp`, again when one of the files `from` changes.
+ */
+export const targets = [
+  {
+    name: "server",
+    templates: ["buf.gen.yaml", "buf.gen.openfga.yaml"],
+    folder: "gen",
+    file: /_pb\.ts$/,
+  },
+  {
+    name: "typescript",
+    templates: ["tools/typescript/buf.gen.yaml"],
+    folder: "clients/typescript/src/gen/patwarden",
+    file: /_pb\.ts$/,
+  },
+  {
+    name: "go",
+    templates: ["tools/go/buf.gen.yaml"],
+    folder: "clients/go/patwarden",
+    file: /\.pb\.go$/,
+    generators: {
+      toolchain: { name: "Go", version: ["go", "version"], atLeast: "1.25", source: "https://go.dev/dl/" },
+      made: "tools/go/bin",
+      from: ["tools/go/go.mod", "tools/go/go.sum"],
+      setUp: [["go", "-C", "tools/go", "build", "-o", "bin/", "tool"]],
+    },
+  },
+  {
+    name: "python",
+    templates: ["tools/python/buf.gen.yaml"],
+    folder: "clients/python/src/patwarden/v1",
+    file: /_pb2(?:_grpc)?\.pyi?$/,
+    generators: {
+      toolchain: {
+        name: "Python",
+        // Debian's Python comes without what makes virtual environments.
+        version: ["python3", "-c", "import ensurepip, platform; print(platform.python_version())"],
+        atLeast: "3.10",
+        source: "https://www.python.org/downloads/ (Debian: python3 and python3-venv)",
+      },
+      made: "tools/python/.venv",
+      from: ["tools/python/requirements.txt"],
+      setUp: [
+        ["python3", "-m", "venv", "--clear", "tools/python/.venv"],
+        ["tools/python/.venv/bin/python", "-m", "pip", "install", "-q", "-r", "tools/python/requirements.txt"],
+      ],
+    },
+  },
+  {
+    name: "java",
+    templates: ["tools/java/buf.gen.yaml"],
+    folder: "clients/java/src/main/java/dev/patwarden/v1",
+    file: /^(?!package-info\.).+\.java$/,
+    generators: {
+      toolchain: {
+        name: "Maven",
+        version: ["mvn", "--version"],
+        atLeast: "3.6.3",
+        source: "https://maven.apache.org/download.cgi (Debian: maven), with a JDK",
+      },
+      made: "tools/java/bin",
+      from: ["tools/java/pom.xml"],
+      setUp: [
+        ["mvn", "-q", "-B", "-f", "tools/java/pom.xml", "dependency:copy", `-Dplatform=${platform}`],
+        // Maven copies without the permission to execute.
+        ["chmod", "+x", "tools/java/bin/protoc", "tools/java/bin/protoc-gen-grpc-java"],
+      ],
+    },
+  },
+  {
+    name: "rust",
+    templates: ["tools/rust/buf.gen.yaml"],
+    folder: "clients/rust/src/pb",
+    file: /^patwarden\..+\.rs$/,
+    generators: {
+      toolchain: { name: "Rust", version: ["cargo", "--version"], atLeast: "1.88", source: "https://rustup.rs/" },
+      made: "tools/rust/target",
+      from: ["tools/rust/Cargo.toml", "tools/rust/Cargo.lock", "tools/rust/src/main.rs"],
+      setUp: [
+        ["cargo", "build", "-q", "--locked", "--manifest-path=tools/rust/Cargo.toml", "--target-dir=tools/rust/target"],
+      ],
+    },
+  },
+];
+
+/** What has to be installed before the target can be generated; undefined when nothing lacks. */
+export function missing({ generators }) {
+  if (!generators) return undefined;
+  const { name, atLeast, source } = generators.toolchain;
+  const found = toolchainVersion(generators.toolchain);
+  if (found !== undefined && compareVersions(found, atLeast) >= 0) return undefined;
+  return `${name} >= ${atLeast} is needed, found ${found ?? "none"}: get it from ${source}`;
+}
+
+/** Renders the targets, with generators set up as they need them, and gives `use` the folder; it has gone when this returns. */
+export function withRendered(targets, use) {
+  const folder = mkdtempSync(join(tmpdir(), "patwarden-gen-"));
+  try {
+    for (const target of targets) {
+      if (target.generators) setUp(target);
+      for (const template of target.templates) run("buf", "generate", "--template", template, "-o", folder);
+      const strange = filesOf(join(folder, target.folder)).find((path) => !target.file.test(basename(path)));
+      if (strange)
+        throw new Error(`${target.folder}/${strange} is generated, but tools/targets.mjs takes it for written by hand`);
+    }
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The target's files that are not the same here and in the folder, those included that are only in one of them. */
+export function differences({ folder, file }, rendered) {
+  const paths = new Set([
+    ...filesOf(folder).filter((path) => file.test(basename(path))),
+    ...filesOf(join(rendered, folder)),
+  ]);
+  return [...paths]
+    .map((path) => join(folder, path))
+    .filter((path) => contentOf(path) !== contentOf(join(rendered, path)))
+    .sort();
+}
+
+export function run(command, ...args) {
+  const { status, error } = spawnSync(command, args, { stdio: ["ignore", 2, 2], env: environment });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed`);
+}
+
+const environment = { ...process.env, PATH: `${resolve("node_modules/.bin")}:${process.env.PATH}`, GOWORK: "off" };
+
+function setUp({ name, generators: { toolchain, made, from, setUp } }) {
+  const wanted = createHash("sha256");
+  // A virtual environment knows its own place and its Python.
+  for (const part of [process.cwd(), platform, toolchainVersion(toolchain), ...setUp.flat(), ...from.map(contentOf)])
+    wanted.update(`${part}\0`);
+  const stamp = wanted.digest("hex");
+  const stampFile = join(made, ".made-from");
+  if (contentOf(stampFile) === stamp) return;
+  console.error(`setting up the generators of ${name} in ${made}, once`);
+  for (const step of setUp) run(...step);
+  writeFileSync(stampFile, stamp);
+}
+
+/** Asked once a run: Maven takes half a second for it. */
+const versions = new Map();
+
+function toolchainVersion({ name, version: [command, ...args] }) {
+  if (!versions.has(name)) {
+    const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
+    versions.set(name, status === 0 ? /\d+(?:\.\d+)+/.exec(stdout)?.[0] : undefined);
+  }
+  return versions.get(name);
+}
+
+function compareVersions(a, b) {
+  return a.localeCompare(b, "en", { numeric: true });
+}
+
+/** Relative to the folder; none when there is no such folder. */
+function filesOf(folder) {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  } catch (error) {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function contentOf(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
