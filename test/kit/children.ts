@@ -7,11 +7,16 @@ function killAll(): void {
 }
 process.once("exit", killAll);
 // The test runner ends its workers by a signal, of which "exit" does not hear.
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.exit(1);
-  });
+const signals = ["SIGTERM", "SIGINT"] as const;
+function endAtOnce(): void {
+  killAll();
+  process.exit(1);
+}
+for (const signal of signals) process.once(signal, endAtOnce);
+
+/** For a process that puts away all that it has started when it gets a signal. */
+export function leaveSignals(): void {
+  for (const signal of signals) process.off(signal, endAtOnce);
 }
 
 /** It does not outlive this process. */

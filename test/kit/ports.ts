@@ -65,8 +65,8 @@ function headersOf(key: string, settings: CallSettings): Record<string, string> 
 }
 
 /** A real grpc-js client. */
-export function grpcPort(address: string, key: string): Port {
-  const client = new grpc.Client(address, grpc.credentials.createInsecure());
+export function grpcPort(address: string, key: string, credentials = grpc.credentials.createInsecure()): Port {
+  const client = new grpc.Client(address, credentials);
   const metadataOf = (settings: CallSettings): grpc.Metadata => {
     const metadata = new grpc.Metadata();
     for (const [name, value] of Object.entries(headersOf(key, settings))) metadata.set(name, value);
