@@ -47,6 +47,12 @@ export class Rights {
     }
   }
 
+  /** The same of a caller whose word reaches equally far on every token that it admits, so that nothing need be read to tell. */
+  blanketRank(caller: Caller): { readonly rank: Rank; readonly admits: (owner: Owner) => boolean } | undefined {
+    if (caller.kind !== "service") return undefined;
+    return { rank: "deployment", admits: ({ subject }) => admitsSubject(ceilingsOf(caller), subject) };
+  }
+
   /** Whether the caller has a right on an organization itself, for its policy and its whole list. */
   async onOrganization(caller: Caller, organization: SubjectName, right: Right): Promise<boolean> {
     if (!admitsSubject(ceilingsOf(caller), organization)) return false;

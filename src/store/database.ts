@@ -11,6 +11,7 @@ import postgres from "postgres";
 import { guarded } from "./errors.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
+import { preparing } from "./prepared.js";
 import type { Listening } from "./revocation-store.js";
 import * as schema from "./schema.js";
 import { connectWatched, type SocketTarget } from "./watched-socket.js";
@@ -64,7 +65,7 @@ export function openPostgres(options: PostgresOptions): Database {
     return rows as readonly Row[]; // what the statement selects is its caller's to know
   };
   return {
-    orm: drizzlePostgres(client, { schema }),
+    orm: drizzlePostgres(prepare ? preparing(client) : client, { schema }),
     patient: drizzlePostgres(patient, { schema }),
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),

@@ -34,8 +34,13 @@ export async function appendAudit(transaction: Transaction, ...events: readonly 
     outcome: event.outcome,
     details: event.details,
   }));
-  await transaction.insert(auditEvent).values(rows);
-  await transaction.insert(auditPending).values(rows.map(({ id }) => ({ eventId: id })));
+  const written = transaction
+    .$with("written")
+    .as(transaction.insert(auditEvent).values(rows).returning({ id: auditEvent.id }));
+  await transaction
+    .with(written)
+    .insert(auditPending)
+    .select(transaction.select({ eventId: written.id }).from(written));
 }
 
 /** Audit events in PostgreSQL or PGlite. */

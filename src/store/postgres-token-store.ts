@@ -27,6 +27,7 @@ import {
   type NewRequest,
   type PepperStore,
   RequestKnown,
+  type TokenChange,
   type TokenContext,
   type TokenSnapshot,
   type TokenStore,
@@ -130,14 +131,16 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       owners.flatMap(({ subject: name, organization }) => [name, ...(organization ? [organization] : [])]),
     );
     const scopes = new Set(owners.flatMap((owner) => Object.values(scopesOf(owner))));
-    const subjects = await reader
-      .select()
-      .from(subject)
-      .where(inArray(subject.name, [...names]));
-    const policies = await reader
-      .select()
-      .from(policy)
-      .where(inArray(policy.scope, [...scopes]));
+    const [subjects, policies] = await Promise.all([
+      reader
+        .select()
+        .from(subject)
+        .where(inArray(subject.name, [...names])),
+      reader
+        .select()
+        .from(policy)
+        .where(inArray(policy.scope, [...scopes])),
+    ]);
     const factsOf = (name: string) => subjectFacts(subjects.find((row) => row.name === name));
     const policyOf = (scope: string) => readPolicy(policies.find((row) => row.scope === scope));
     return (owner) => {
@@ -175,10 +178,14 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         secrets: secrets.filter(({ tokenId }) => tokenId === row.id).map(secretRecord),
       }),
     );
-    const contextOf = await contextsOf(reader, records);
     const shown = records.flatMap((record) => [record.id, ...record.secrets.map((secret) => secret.id)]);
-    const lastUses = await readLastUses(reader, shown);
+    const [contextOf, lastUses] = await Promise.all([contextsOf(reader, records), readLastUses(reader, shown)]);
     return records.map((record) => ({ token: record, lastUses, ...contextOf(record) }));
+  }
+
+  async function readAgain(transaction: Transaction, uuid: string): Promise<TokenSnapshot | undefined> {
+    const [found] = await snapshots(transaction, await transaction.select().from(token).where(eq(token.id, uuid)));
+    return found;
   }
 
   async function remember(transaction: Transaction, tokenId: string, made: NewRequest | undefined): Promise<void> {
@@ -290,10 +297,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         if (newSecret) await transaction.insert(tokenSecret).values(secretColumns(uuid, newSecret));
         await remember(transaction, uuid, change.request);
         await appendAudit(transaction, change.event);
-        const [changed] = await snapshots(
-          transaction,
-          await transaction.select().from(token).where(eq(token.id, uuid)),
-        );
+        const changed = newSecret || retire.length > 0 ? await readAgain(transaction, uuid) : withFacts(current, facts);
         await recordChange(transaction, [{ kind: "token", key: id }]);
         return changed;
       }),
@@ -382,6 +386,12 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       return new Map(rows.map(({ version, count: secrets }) => [version, secrets]));
     },
   };
+}
+
+/** As it is read after these were written. */
+function withFacts(snapshot: TokenSnapshot, facts: TokenChange["facts"]): TokenSnapshot {
+  const { token: before } = snapshot;
+  return { ...snapshot, token: { ...before, ...facts, revision: before.revision + 1 } };
 }
 
 function hex(bytes: Uint8Array): string {
