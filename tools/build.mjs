@@ -1,6 +1,16 @@
 // npm run build: third-party code from their protos, then everything to dist/. dist/main.js is the command line.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { PGlite } from "@electric-sql/pglite";
 
 function run(command, ...args) {
   const { status } = spawnSync(command, args, { stdio: "inherit" });
@@ -16,3 +26,21 @@ if (!existsSync("third_party/gen")) {
 rmSync("dist", { recursive: true, force: true });
 run("tsc", "-b", "tsconfig.build.json");
 chmodSync("dist/main.js", 0o755);
+copyFileSync(await emptyDatabase(), "dist/empty-database.tar.gz");
+
+/** A new embedded database, packed: to make one takes PGlite several times as long as to unpack it. Kept from build to build. */
+async function emptyDatabase() {
+  const { version } = JSON.parse(readFileSync("node_modules/@electric-sql/pglite/package.json", "utf8"));
+  const file = `.tools/pglite-${version}-empty.tar.gz`;
+  if (existsSync(file)) return file;
+  console.error("packing an empty embedded database");
+  const database = await PGlite.create();
+  const packed = await database.dumpDataDir("gzip");
+  await database.close();
+  mkdirSync(".tools", { recursive: true });
+  // Whoever builds at the same time finds it whole.
+  const unfinished = `${file}.${process.pid}`;
+  writeFileSync(unfinished, Buffer.from(await packed.arrayBuffer()));
+  renameSync(unfinished, file);
+  return file;
+}

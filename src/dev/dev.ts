@@ -13,6 +13,7 @@ import { createOpenFgaAdmin, type Tuple } from "../openfga/admin.js";
 import { findOpenFga } from "../openfga/binary.js";
 import { type EmbeddedOpenFga, startOpenFga } from "../openfga/child-process.js";
 import { openPglite } from "../store/database.js";
+import { lockFolder } from "../store/folder-lock.js";
 import { type DevSecrets, freshSecrets, keptSecrets, makePrivateDirectory } from "./state-directory.js";
 import { tryOutLines } from "./try-out-lines.js";
 
@@ -43,25 +44,28 @@ export async function dev(options: DevOptions): Promise<void> {
   // Absolute: OpenFGA runs in a folder below it.
   const directory = options.ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : resolve(options.directory);
   makePrivateDirectory(directory);
-  progress("opening the database");
-  const database = await openPglite(options.ephemeral ? undefined : directory);
-  let openfga: EmbeddedOpenFga | undefined;
+  const unlock = options.ephemeral ? () => undefined : lockFolder(directory);
+  progress("opening the database and starting OpenFGA");
+  const openfgaDirectory = join(directory, "openfga");
+  makePrivateDirectory(openfgaDirectory);
+  const starting = startOpenFga({
+    binary,
+    directory: openfgaDirectory,
+    engine: options.ephemeral ? "memory" : "sqlite",
+    onProblem: (problem) => log.warn({ problem }, "OpenFGA"),
+  });
+  const opening = openPglite(options.ephemeral ? undefined : directory);
+  // Both, before either's failure is told: what has started must be stopped.
+  const [started, opened] = await Promise.allSettled([starting, opening]);
   try {
+    const openfga = settled(started);
+    const database = settled(opened);
     // One that a killed process left would be taken for ours.
     if (options.readyFile !== undefined) rmSync(options.readyFile, { force: true });
     await database.migrate();
     const secrets = options.ephemeral
       ? freshSecrets(defaults.tokens.brand)
       : keptSecrets(directory, defaults.tokens.brand);
-    progress("starting OpenFGA");
-    const openfgaDirectory = join(directory, "openfga");
-    makePrivateDirectory(openfgaDirectory);
-    openfga = await startOpenFga({
-      binary,
-      directory: openfgaDirectory,
-      engine: options.ephemeral ? "memory" : "sqlite",
-      onProblem: (problem) => log.warn({ problem }, "OpenFGA"),
-    });
     const admin = createOpenFgaAdmin(openfga);
     const storeId = (await admin.findStore(storeName)) ?? (await admin.createStore(storeName));
     const modelId = await admin.writeModel(storeId, model, options.model ?? exampleModel);
@@ -92,10 +96,16 @@ export async function dev(options: DevOptions): Promise<void> {
     if (options.readyFile !== undefined) rmSync(options.readyFile, { force: true });
     if (ended) throw new Error(`OpenFGA ended by itself with ${ended.code ?? ended.signal}`);
   } finally {
-    await openfga?.stop();
-    await database.close();
+    if (started.status === "fulfilled") await started.value.stop();
+    if (opened.status === "fulfilled") await opened.value.close();
+    unlock();
     if (options.ephemeral) rmSync(directory, { recursive: true, force: true });
   }
+}
+
+function settled<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === "rejected") throw result.reason;
+  return result.value;
 }
 
 interface DevParts {

@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 import { sql } from "drizzle-orm";
 import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
@@ -108,76 +109,38 @@ function openWithoutWatch(url: string): postgres.Sql {
   return postgres(url, { max: 2, prepare: false, connect_timeout: connectTimeoutMs / 1000, onnotice: () => undefined });
 }
 
-/** The embedded database: in a folder, or in memory when there is none. */
+/** Packed by the build. Without one PGlite makes the database itself, which takes several times as long. */
+const emptyDatabase = fileURLToPath(new URL("../../dist/empty-database.tar.gz", import.meta.url));
+
+function gzipped(file: string): Blob {
+  return new Blob([readFileSync(file)], { type: "application/x-gzip" });
+}
+
+/** The embedded database: in a folder that this process has locked, or in memory when there is none. */
 export async function openPglite(directory: string | undefined): Promise<Database> {
-  const unlock = directory === undefined ? () => undefined : lock(directory);
-  try {
-    const client = await PGlite.create(directory === undefined ? {} : { dataDir: join(directory, "data") });
-    const orm = drizzlePglite(client, { schema });
-    let migrated: Promise<void> | undefined;
-    const run = async <Row>(statement: string, parameters: readonly unknown[]) =>
-      (await client.query<Row>(statement, [...parameters])).rows;
-    return {
-      orm,
-      patient: orm,
-      query: run,
-      urgent: run,
-      async listen(channel, onNotification) {
-        const stop = await client.listen(channel, onNotification);
-        return { hinted: true, stop: () => stop() };
-      },
-      // One at a time: there is no lock to wait for within one process.
-      migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
-      async close() {
-        await client.close();
-        unlock();
-      },
-    };
-  } catch (error) {
-    unlock();
-    throw error;
-  }
-}
-
-/** Two processes on one folder would corrupt it silently: whoever comes second is told. Gives the way to release it. */
-function lock(directory: string): () => void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const file = join(directory, "lock");
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const descriptor = openSync(file, "wx", 0o600);
-      writeFileSync(descriptor, String(process.pid));
-      closeSync(descriptor);
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      const holder = Number(readIfThere(file));
-      if (attempt === 2 || isRunning(holder)) {
-        throw new Error(`${directory} is in use by process ${holder}; stop it first, or choose another folder`, {
-          cause: error,
-        });
-      }
-      // Its holder was killed.
-      rmSync(file, { force: true });
-    }
-  }
-}
-
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
+  const dataDir = directory === undefined ? undefined : join(directory, "data");
+  const isNew = dataDir === undefined || !existsSync(join(dataDir, "PG_VERSION"));
+  const client = await PGlite.create({
+    ...(dataDir !== undefined && { dataDir }),
+    ...(isNew && existsSync(emptyDatabase) && { loadDataDir: gzipped(emptyDatabase) }),
+  });
+  const orm = drizzlePglite(client, { schema });
+  let migrated: Promise<void> | undefined;
+  const run = async <Row>(statement: string, parameters: readonly unknown[]) =>
+    (await client.query<Row>(statement, [...parameters])).rows;
+  return {
+    orm,
+    patient: orm,
+    query: run,
+    urgent: run,
+    async listen(channel, onNotification) {
+      const stop = await client.listen(channel, onNotification);
+      return { hinted: true, stop: () => stop() };
+    },
+    // One at a time: there is no lock to wait for within one process.
+    migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
+    close: () => client.close(),
+  };
 }
 
 /** The database's clock. Throws when it does not answer. */
