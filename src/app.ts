@@ -22,8 +22,12 @@ import type { Config, ListenerTls } from "./config/config.js";
 import { configHash } from "./config/config-hash.js";
 import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
+import { forwardAuthRoutes } from "./doors/forward-auth.js";
+import { Gate } from "./doors/gate.js";
+import { RouteTable } from "./doors/route-table.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
+import type { Route } from "./http/route.js";
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { revokeUnused } from "./manage/revoke-unused.js";
@@ -369,12 +373,27 @@ export async function startPatwarden(
     logCall(log, call, error);
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
+  const doorRoutes = (): readonly Route[] => {
+    const { routes, forwardAuth } = config.doors;
+    if (!forwardAuth) return [];
+    return forwardAuthRoutes({
+      ...forwardAuth,
+      gate: new Gate({ authorizer, model }),
+      routes: new RouteTable(routes),
+      serviceKeys,
+      onAnswer(door, answer) {
+        metrics.doorAnswered(door, answer.kind);
+        if (answer.kind === "undecided") log.warn({ door, reason: answer.failure.reason }, "a door could not decide");
+        if (answer.kind === "proxy-unauthenticated") log.warn({ door }, "a door was asked without a service key");
+      },
+    });
+  };
   const connect = connectRoutes(implementations, { onEnd, onDefect });
   const metricsServer = await createMetricsServer(config.metrics, metrics.registry);
   const grpc = await startGrpcListener({ ...listener(config.grpc), implementations, onEnd });
   const http = await startHttpListener({
     ...listener(config.http),
-    routes: probes(() => vitals.snapshot()),
+    routes: [...probes(() => vitals.snapshot()), ...doorRoutes()],
     rpc: connect,
     onDefect,
   });

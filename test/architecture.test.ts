@@ -49,12 +49,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...auditFacts,
     ...ports,
   ],
+  doors: ["failure", "identifier", "token", "access", "check", "http/route.ts", ...ports],
   wire: [],
   rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", ...ports],
   http: ["failure", "rpc"],
   store: ["failure", "identifier", "token", "check/reason.ts", ...auditFacts],
   openfga: ["failure", "identifier", "wire"],
-  config: ["failure", "identifier", "token", "access", "openfga/condition-context.ts"],
+  config: ["failure", "doors/route-table.ts", "identifier", "token", "access", "openfga/condition-context.ts"],
   observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],
 };
 

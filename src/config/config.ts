@@ -2,6 +2,7 @@ import type { IssuerConfig } from "../access/access-token.js";
 import type { ServiceCaller } from "../access/caller.js";
 import type { Limit, Limits } from "../access/limits.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
+import type { RouteRule } from "../doors/route-table.js";
 import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
 import type { ConditionParameters } from "../openfga/condition-context.js";
 import type { Pepper } from "../token/pepper.js";
@@ -73,6 +74,11 @@ export interface Config extends MigrationConfig {
   readonly usage: { readonly flushIntervalMs: number; readonly lastUse: boolean };
   /** `retentionMs` is absent where everything is kept. */
   readonly audit: { readonly retentionMs?: number };
+  readonly doors: {
+    readonly routes: readonly RouteRule[];
+    /** Absent: closed. */
+    readonly forwardAuth?: { readonly basic: boolean };
+  };
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
   readonly drainDelayMs: number;
@@ -110,6 +116,10 @@ export function configOf(file: ConfigFile): Config {
     limits: limitsOf(file.limits),
     usage: { flushIntervalMs: file.usage.flush_interval, lastUse: file.usage.last_use },
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
+    doors: {
+      routes: file.doors.routes.map(routeOf),
+      ...(file.doors.forward_auth.enabled && { forwardAuth: { basic: file.doors.forward_auth.basic } }),
+    },
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,
     drainDelayMs: file.drain_delay,
@@ -153,6 +163,17 @@ function limitsOf(file: ConfigFile["limits"]): Limits {
     ...named("creations", file.creations_per_hour, 3_600_000),
     ...named("revocations", file.revocations_per_minute, 60_000, file.revocations_burst),
     ...named("lists", file.lists_per_second, 1_000),
+  };
+}
+
+function routeOf(entry: ConfigFile["doors"]["routes"][number]): RouteRule {
+  return {
+    ...(entry.host !== undefined && { host: entry.host.toLowerCase() }),
+    ...(entry.method !== undefined && { method: entry.method }),
+    path: entry.path,
+    resource: entry.resource,
+    action: entry.action as ActionName, // the schema admits nothing but names of relations
+    semicolons: entry.semicolons,
   };
 }
 

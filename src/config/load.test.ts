@@ -131,6 +131,7 @@ describe("the configuration file", () => {
       },
       tokenCache: { maxBytes: 64 * 1024 * 1024, leaseMs: 5_000 },
       usage: { flushIntervalMs: 5_000, lastUse: true },
+      doors: { routes: [] },
       audit: {},
       dangerouslyDisableCallerAuthentication: false,
       reflection: true,
@@ -283,6 +284,29 @@ describe("the configuration file", () => {
     ["token_cache.lease", "0s", { tokenCache: { leaseMs: 0 } }],
     ["usage.flush_interval", "1s", { usage: { flushIntervalMs: 1_000 } }],
     ["usage.last_use", false, { usage: { lastUse: false } }],
+    [
+      "doors.routes",
+      [
+        { path: "/docs/{id}", resource: "document:{id}", action: "viewer" },
+        {
+          host: "API.example.com",
+          method: "PUT",
+          path: "/docs/{id}/**",
+          resource: "document:{id}",
+          action: "editor",
+          semicolons: true,
+        },
+      ],
+      {
+        doors: {
+          routes: [
+            { path: "/docs/{id}", resource: "document:{id}", action: "viewer", semicolons: false },
+            { host: "api.example.com", method: "PUT", path: "/docs/{id}/**", action: "editor", semicolons: true },
+          ],
+        },
+      },
+    ],
+    ["doors.forward_auth", { enabled: true, basic: true }, { doors: { forwardAuth: { basic: true } } }],
     ["audit.retention", "400d", { audit: { retentionMs: 34_560_000_000 } }],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
@@ -292,6 +316,16 @@ describe("the configuration file", () => {
 
   it.each(options)("takes %s", (path, value, seen) => {
     expect(configOf(changed({ [path]: value }))).toMatchObject(seen as object);
+  });
+
+  it("refuses a route that could not be matched, saying where", () => {
+    const routes = [{ path: "/docs//{id}", resource: "document:{id}", action: "viewer", method: "get" }];
+    expect(problemsOf({ ...minimal, doors: { routes } })).toMatchObject({
+      "doors.routes[0].method": expect.stringContaining("capitals"),
+    });
+    expect(problemsOf({ ...minimal, doors: { routes: [{ ...routes[0], method: "GET" }] } })).toMatchObject({
+      "doors.routes[0]": expect.stringContaining("must be a path"),
+    });
   });
 
   it("turns a limit off at 0", () => {

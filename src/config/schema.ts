@@ -3,6 +3,7 @@ import { z } from "zod";
 import { oidcAlgorithms } from "../access/access-token.js";
 import { permissions } from "../access/caller.js";
 import { mayCollide, parseSubjectTemplate } from "../access/subject-template.js";
+import { problemOf } from "../doors/route-table.js";
 import type { SubjectTypes } from "../identifier/identifier.js";
 import { contextSources } from "../openfga/condition-context.js";
 import { defaults } from "./defaults.js";
@@ -280,6 +281,48 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
          * revoked for not being used.
          */
         last_use: z.boolean().default(defaults.usage.last_use),
+      })
+      .prefault({}),
+
+    /** Standard doors beside the API, on the HTTP port. */
+    doors: z
+      .object({
+        /**
+         * What requests of proxies need, up to 10,000 rules of which the first that fits decides; a request that none fits is refused. A rule that names what
+         * the model does not know leaves its requests undecided (503).
+         */
+        routes: z
+          .array(
+            z
+              .object({
+                /** `api.example.com`, without port. Absent: any. */
+                host: text.regex(/^[A-Za-z0-9._-]+$|^\[[0-9A-Fa-f:.]+\]$/, "must be a host without port").optional(),
+                /** `GET`. Absent: any. */
+                method: text.regex(/^[A-Z]{1,20}$/, "must be a method in capitals").optional(),
+                /** `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. */
+                path: text,
+                /** `document:{id}` with names of the path. */
+                resource: text,
+                /** A relation of the resource's type. */
+                action: relationName,
+                /** Whether segments may hold `;`, which some servers cut at. */
+                semicolons: z.boolean().default(false),
+              })
+              .superRefine((route, context) => {
+                const problem = problemOf(route);
+                if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+              }),
+          )
+          .refine(...entries(0, 10_000))
+          .prefault([]),
+        /** `/door/forward-auth` for Traefik and Caddy, `/door/nginx`; asked with a service key that has the permission `check`. */
+        forward_auth: z
+          .object({
+            enabled: z.boolean().default(defaults.doors.forward_auth.enabled),
+            /** Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. */
+            basic: z.boolean().default(defaults.doors.forward_auth.basic),
+          })
+          .prefault({}),
       })
       .prefault({}),
 

@@ -157,6 +157,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
     limits: {},
     usage: { flushIntervalMs: 1_000, lastUse: true },
     audit: {},
+    doors: { routes: [], forwardAuth: { basic: true } },
     dangerouslyDisableCallerAuthentication: false,
     reflection: true,
     drainDelayMs: 0,

@@ -108,7 +108,7 @@ function requestHandler({ routes, rpc, onDefect }: HttpListenerOptions, connecti
     const path = request.url?.split("?", 1)[0];
     const here = routes.filter((route) => route.path === path);
     const method = request.method === "HEAD" ? "GET" : request.method;
-    const route = here.find((candidate) => candidate.method === method);
+    const route = here.find((candidate) => candidate.method === method || candidate.method === "*");
     try {
       if (route) route.handle(request, response);
       else if (here.length > 0) {

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** A plain endpoint beside the RPCs. HEAD is served where GET is. */
 export interface Route {
-  readonly method: "GET" | "POST";
+  /** `*`: any. */
+  readonly method: "GET" | "POST" | "*";
   /** Exact path without query, `/livez`. */
   readonly path: string;
   handle(request: IncomingMessage, response: ServerResponse): void;

@@ -22,6 +22,8 @@ export interface Metrics {
   observeTokenCache(observed: ObservedTokenCache): void;
   /** A decision could not be counted for QueryUsage: too much waits for the database. */
   usageLost(): void;
+  /** A door was answered; both labels are names of small sets. */
+  doorAnswered(door: string, answer: string): void;
   /** A kept answer answered a question. */
   answerKept(): void;
   /** A question joined an identical one that had not been sent yet. */
@@ -96,6 +98,12 @@ export function createMetrics(): Metrics {
     help: "Questions that were asked of OpenFGA together with an identical one",
     registers,
   });
+  const doorAnswers = new Counter({
+    name: "patwarden_door_answers_total",
+    help: "Answers of the standard doors",
+    labelNames: ["door", "answer"],
+    registers,
+  });
   const lostDecisions = new Counter({
     name: "patwarden_usage_lost_decisions_total",
     help: "Decisions that were made and not counted in the usage, in the customer's favour",
@@ -115,6 +123,7 @@ export function createMetrics(): Metrics {
     registry,
     rpcEnded: (method, code, durationMs) =>
       rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
+    doorAnswered: (door, answer) => doorAnswers.inc({ door, answer }),
     decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
     observeTokenCache({ cache, leaseMs, hinted }) {
       const observe = (name: string, help: string, read: () => number): void => {

@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { hasPermission } from "../access/rules.js";
+import type { ServiceKeys } from "../access/service-keys.js";
+import { type Route, send } from "../http/route.js";
+import { parseAddress } from "../token/network.js";
+import { readCredential } from "./credential.js";
+import type { Gate, GateAnswer, Identity } from "./gate.js";
+import { type RawHeaders, rawHeadersOf, theOnly } from "./raw-headers.js";
+import type { RouteTable } from "./route-table.js";
+
+export type ForwardAuthDoor = "forward-auth" | "nginx";
+
+export interface ForwardAuthOptions {
+  readonly gate: Pick<Gate, "ask">;
+  readonly routes: RouteTable;
+  readonly serviceKeys: Pick<ServiceKeys, "find">;
+  /** Whether the password of Basic is a credential. */
+  readonly basic: boolean;
+  /** Told of each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
+  readonly onAnswer?: (door: ForwardAuthDoor, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }) => void;
+}
+
+/** Proxies give up soon after, and would then answer for themselves, milliseconds. */
+const deadlineMs = 400;
+
+/** How a proxy tells of the request that it asks about; each once, or the request is refused. */
+interface Dialect {
+  readonly method: string;
+  readonly host: string;
+  readonly target: string;
+  /** What else must be there. */
+  readonly besides: readonly string[];
+  /** Status of a request with more than one credential: nginx hands on 401 and 403 alone, and makes 500 of all others. */
+  readonly ambiguous: 400 | 401;
+}
+
+const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
+  /** Traefik and Caddy. */
+  "forward-auth": {
+    method: "x-forwarded-method",
+    host: "x-forwarded-host",
+    target: "x-forwarded-uri",
+    besides: ["x-forwarded-proto"],
+    ambiguous: 400,
+  },
+  nginx: {
+    method: "x-original-method",
+    host: "x-original-host",
+    target: "x-original-uri",
+    besides: [],
+    ambiguous: 401,
+  },
+};
+
+const proxyKeyHeader = "x-patwarden-proxy-key";
+const challenge = 'Bearer realm="patwarden"';
+
+/**
+ * The doors of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
+ * service key (permission `check`) first, and answer 500 without it: the proxy would hand on a 401 as if the bearer were to blame.
+ */
+export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[] {
+  return (["forward-auth", "nginx"] as const).map((door) => ({
+    method: "*",
+    path: `/door/${door}`,
+    handle: (request, response) => void answer(options, door, request, response),
+  }));
+}
+
+async function answer(
+  { gate, routes, serviceKeys, basic, onAnswer }: ForwardAuthOptions,
+  door: ForwardAuthDoor,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const headers = rawHeadersOf(request);
+  const key = theOnly(headers, proxyKeyHeader);
+  const proxy = key === undefined ? undefined : serviceKeys.find(key);
+  if (!proxy || !hasPermission(proxy, "check")) {
+    onAnswer?.(door, { kind: "proxy-unauthenticated" });
+    send(
+      response,
+      500,
+      "text/plain",
+      "the proxy is not known: its X-Patwarden-Proxy-Key must be a service key with the permission check",
+    );
+    return;
+  }
+  const patience = {
+    deadline: performance.now() + deadlineMs,
+    get cancelled() {
+      return response.destroyed;
+    },
+  };
+  const asked = {
+    credential: readCredential(headers, { basic }),
+    mapping: mappingOf(headers, dialects[door], routes),
+    clientIp: clientIpOf(headers),
+  };
+  const given = await gate.ask(asked, patience);
+  onAnswer?.(door, given);
+  if (response.destroyed) return;
+  const reply = replyOf(given, dialects[door]);
+  for (const [name, value] of reply.headers ?? []) response.setHeader(name, value);
+  send(response, reply.status, "text/plain", reply.body);
+}
+
+function mappingOf(headers: RawHeaders, { method, host, target, besides }: Dialect, routes: RouteTable) {
+  const [asked, at, what] = [method, host, target].map((name) => theOnly(headers, name));
+  if (asked === undefined || at === undefined || what === undefined) return undefined;
+  if (besides.some((name) => theOnly(headers, name) === undefined)) return undefined;
+  return routes.map({ method: asked, host: at, target: what });
+}
+
+/** Of `x-forwarded-for`, where it is one address that nobody else has added to. */
+function clientIpOf(headers: RawHeaders): string {
+  const text = theOnly(headers, "x-forwarded-for") ?? "";
+  return parseAddress(text).ok ? text : "";
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+}
+
+function replyOf(given: GateAnswer, { ambiguous }: Dialect): Reply {
+  switch (given.kind) {
+    case "allow":
+      return { status: 200, headers: identityHeaders(given.identity), body: "" };
+    case "no-credential":
+      return { status: 401, headers: [["www-authenticate", challenge]], body: "unauthorized" };
+    case "ambiguous":
+      return { status: ambiguous, headers: [challengeOf("invalid_request")], body: "more than one credential" };
+    case "invalid-token":
+      return { status: 401, headers: [challengeOf("invalid_token")], body: "unauthorized" };
+    case "not-permitted":
+      return { status: 403, headers: [challengeOf("insufficient_scope")], body: "forbidden" };
+    case "no-mapping":
+      return { status: 403, body: "forbidden" };
+    case "undecided":
+      return { status: 503, headers: [["retry-after", "1"]], body: "no decision could be made" };
+  }
+}
+
+function challengeOf(error: string): readonly [string, string] {
+  return ["www-authenticate", `${challenge}, error="${error}"`];
+}
+
+/** All of them on every allow, so that none of what the bearer sent under these names gets through. */
+export function identityHeaders({ subject, tokenId, organization }: Identity): readonly (readonly [string, string])[] {
+  return [
+    ["x-patwarden-subject", subject],
+    ["x-patwarden-token-id", tokenId],
+    ["x-patwarden-organization", organization],
+  ];
+}

@@ -1,0 +1,78 @@
+import type { Authorizer } from "../check/authorizer.js";
+import { parseQuestion } from "../check/question.js";
+import { tokenIsValid } from "../check/reason.js";
+import { Failure } from "../failure/failure.js";
+import type { AuthorizationModel, Patience } from "../openfga/permission-checker.js";
+import type { ShownCredential } from "./credential.js";
+import type { Mapping } from "./route-table.js";
+
+/** Who a request that may pass acts as. Values are ASCII without control characters. */
+export interface Identity {
+  /** `user:alice` or `organization:acme`. */
+  readonly subject: string;
+  readonly tokenId: string;
+  /** That the token is bound to, or is; empty: none. */
+  readonly organization: string;
+}
+
+/** What a proxy is told of a request. Only `allow` lets it pass. */
+export type GateAnswer =
+  | { readonly kind: "allow"; readonly identity: Identity }
+  /** Nobody showed anything. */
+  | { readonly kind: "no-credential" }
+  /** More than one credential, or one that can be read in two ways. */
+  | { readonly kind: "ambiguous" }
+  /** What was shown is no good, for whatever reason. */
+  | { readonly kind: "invalid-token" }
+  /** A good token that may not. */
+  | { readonly kind: "not-permitted" }
+  /** The request means nothing that could be asked about. */
+  | { readonly kind: "no-mapping" }
+  /** No decision could be made: neither yes nor no. */
+  | { readonly kind: "undecided"; readonly failure: Failure };
+
+export interface GateRequest {
+  readonly credential: ShownCredential;
+  /** Undefined: the request has none. */
+  readonly mapping: Mapping | undefined;
+  /** Of the bearer, as far as the proxy tells; empty: not known. */
+  readonly clientIp: string;
+}
+
+export interface GateOptions {
+  readonly authorizer: Pick<Authorizer, "check">;
+  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
+  readonly model: () => AuthorizationModel;
+}
+
+/** The one way from a proxied request to an answer, for every door of proxies. It never rejects. */
+export class Gate {
+  readonly #options: GateOptions;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  async ask({ credential, mapping, clientIp }: GateRequest, patience: Patience): Promise<GateAnswer> {
+    if (credential.kind === "none") return { kind: "no-credential" };
+    if (credential.kind === "ambiguous") return { kind: "ambiguous" };
+    if (!mapping) return { kind: "no-mapping" };
+    try {
+      const { resource, action } = mapping;
+      const raw = { token: credential.text, resource, action, clientIp, consistency: "minimize-latency" } as const;
+      const question = parseQuestion({ ...raw, usageUnits: undefined, usageId: "" }, this.#options.model());
+      // The route table names what the model does not know: whoever set it up must learn of that, and nobody may pass.
+      if (question instanceof Failure) return { kind: "undecided", failure: question };
+      const verdict = await this.#options.authorizer.check(question, patience);
+      if (verdict instanceof Failure) return { kind: "undecided", failure: verdict };
+      const { reason, token } = verdict;
+      if (reason !== "ALLOWED") return { kind: tokenIsValid(reason) ? "not-permitted" : "invalid-token" };
+      if (!token) return { kind: "undecided", failure: new Failure("INTERNAL") };
+      const organization = token.kind === "oat" ? token.subject : (token.organization ?? "");
+      return { kind: "allow", identity: { subject: token.subject, tokenId: token.id, organization } };
+    } catch (error) {
+      const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
+      return { kind: "undecided", failure };
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import type { IncomingMessage } from "node:http";
+
+/** Headers as they came: lower-case names, every occurrence apart. */
+export type RawHeaders = readonly (readonly [name: string, value: string])[];
+
+/** Node's `headers` shows the first of several `authorization` lines alone. */
+export function rawHeadersOf({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): RawHeaders {
+  const headers: [string, string][] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    headers.push([(rawHeaders[at] ?? "").toLowerCase(), rawHeaders[at + 1] ?? ""]);
+  }
+  return headers;
+}
+
+/** Undefined: it is not there, is there more than once, or is empty. */
+export function theOnly(headers: RawHeaders, wanted: string): string | undefined {
+  const values = headers.flatMap(([name, value]) => (name === wanted ? [value] : []));
+  return values.length === 1 && values[0] !== "" ? values[0] : undefined;
+}

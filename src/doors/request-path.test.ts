@@ -1,0 +1,93 @@
+import { posix } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { readHost, readPath } from "./request-path.js";
+
+describe("a path that everybody reads alike", () => {
+  it.each<[string, readonly string[]]>([
+    ["/", []],
+    ["/docs/1", ["docs", "1"]],
+    ["/docs/1?token=../x#y", ["docs", "1"]],
+    ["/Docs/a%20b", ["Docs", "a b"]],
+    ["/docs/%C3%A9", ["docs", "é"]],
+    ["/docs/...", ["docs", "..."]],
+    ["/docs/a.b", ["docs", "a.b"]],
+    ["/docs/~a+b@c=d|e:f", ["docs", "~a+b@c=d|e:f"]],
+  ])("%s", (target, segments) => {
+    expect(readPath(target)?.segments).toEqual(segments);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["an absolute form", "http://app.test/docs/1"],
+    ["an asterisk", "*"],
+    ["a relative path", "docs/1"],
+    ["an empty segment", "/docs//1"],
+    ["an empty segment in front", "//docs/1"],
+    ["an empty segment at the end", "/docs/"],
+    [".", "/docs/./1"],
+    ["..", "/open/../docs/1"],
+    ["an escaped .", "/docs/%2e/1"],
+    ["escaped ..", "/open/%2E%2e/docs/1"],
+    [".. half escaped", "/open/.%2e/docs/1"],
+    ["an escaped slash", "/docs/a%2fb"],
+    ["an escaped backslash", "/docs/a%5Cb"],
+    ["a backslash", "/docs\\1"],
+    ["a fragment", "/docs/1#x"],
+    ["what is escaped twice", "/docs/%252e%252e/1"],
+    ["an escaped NUL", "/docs/%00"],
+    ["an escaped line end", "/docs/%0d%0a"],
+    ["an escaped tab", "/docs/%09"],
+    ["an escaped DEL", "/docs/%7f"],
+    ["no UTF-8", "/docs/%ff"],
+    ["an overlong slash", "/docs/%c0%af"],
+    ["a surrogate", "/docs/%ed%a0%80"],
+    ["a broken escape", "/docs/%4"],
+    ["no escape", "/docs/%zz"],
+    ["a raw byte that is not ASCII", "/docs/é"],
+    ["a control character", "/docs/\u0001"],
+    ["a blank", "/docs/a b"],
+  ])("is not one with %s", (_, target) => {
+    expect(readPath(target)).toBeUndefined();
+  });
+
+  it("tells of a semicolon, escaped or not", () => {
+    expect(readPath("/docs/1;v=2")?.hasSemicolon).toBe(true);
+    expect(readPath("/docs/1%3Bv=2")?.hasSemicolon).toBe(true);
+    expect(readPath("/docs/1")?.hasSemicolon).toBe(false);
+  });
+
+  it("means the same normalized, parsed as a URL, and decoded by others", () => {
+    const piece = fc.oneof(
+      fc.constantFrom("/", ".", "..", "%2f", "%2e", "%25", "%5c", "%", ";", "\\", "//", "%c3%a9", "%20", "#", "?", "a"),
+      fc.string({ unit: "binary-ascii", maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const target = `/${pieces.join("")}`;
+        const read = readPath(target);
+        if (!read) return;
+        const path = target.split("?")[0] ?? "";
+        expect(posix.normalize(path)).toBe(path);
+        // Characters that a URL escapes by itself stay what they are.
+        expect(decodeURIComponent(new URL(`http://app.test${path}`).pathname)).toBe(decodeURIComponent(path));
+        expect(`/${read.segments.join("/")}`).toBe(decodeURIComponent(path));
+        expect(posix.normalize(decodeURIComponent(path))).toBe(decodeURIComponent(path));
+        for (const segment of read.segments) expect(segment).not.toMatch(/[/\\%\p{Cc}]/u);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});
+
+it.each([
+  ["app.test", "app.test"],
+  ["APP.test:8080", "app.test"],
+  ["[::1]:80", "[::1]"],
+  ["app.test:x", undefined],
+  ["app.test/other", undefined],
+  ["user@app.test", undefined],
+  ["", undefined],
+])("the host of %s is %s", (authority, host) => {
+  expect(readHost(authority)).toBe(host);
+});

@@ -1,0 +1,238 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type FaultProxy, startProxy } from "../kit/proxy.js";
+
+interface Reply {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly body: string;
+}
+
+const doors = ["forward-auth", "nginx"] as const;
+type Door = (typeof doors)[number];
+
+const routes = [
+  { host: "app.test", method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer" },
+  { method: "PUT", path: "/docs/{id}", resource: "document:{id}", action: "editor" },
+  { path: "/wrong/{id}", resource: "nowhere:{id}", action: "viewer" },
+];
+
+/** As the proxy of each door tells of a request. */
+function told(door: Door, { method = "GET", host = "app.test", target = "/docs/roadmap" } = {}): [string, string][] {
+  return door === "nginx"
+    ? [
+        ["X-Original-Method", method],
+        ["X-Original-Host", host],
+        ["X-Original-URI", target],
+      ]
+    : [
+        ["X-Forwarded-Method", method],
+        ["X-Forwarded-Proto", "http"],
+        ["X-Forwarded-Host", host],
+        ["X-Forwarded-Uri", target],
+      ];
+}
+
+describe("the doors of proxies", () => {
+  let job: MainJob;
+  let narrow: IssuedToken;
+  let acme: IssuedToken;
+  beforeAll(async () => {
+    job = await startMainJob({ config: { doors: { routes, forward_auth: { enabled: true, basic: true } } } });
+    narrow = await job.createToken({
+      subject: "user:alice",
+      name: "on one network",
+      grant: { full: true },
+      allowedCidrs: ["192.0.2.0/24"],
+    });
+    acme = await job.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
+  });
+  afterAll(() => job.stop());
+
+  const ask = (door: Door, headers: readonly [string, string][], server = job.server, method = "GET") =>
+    new Promise<Reply>((resolve, reject) => {
+      const sent = request(`${server.http}/door/${door}?token=ignored`, {
+        method,
+        // Given as a list, so that a name may come twice, Node adds none by itself.
+        headers: ["Host", "patwarden", ...headers.flat()],
+      });
+      sent.on("response", (response) => {
+        let body = "";
+        response.on("data", (chunk) => {
+          body += String(chunk);
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      });
+      sent.on("error", reject);
+      sent.end();
+    });
+  const key = (): [string, string] => ["X-Patwarden-Proxy-Key", job.server.keys.checker];
+  const bearer = (text = job.alice.secret): [string, string] => ["Authorization", `Bearer ${text}`];
+  const realm = 'Bearer realm="patwarden"';
+
+  describe.each(doors)("/door/%s", (door) => {
+    it("P1 lets a permitted request pass, with all that it is known by, overwriting", async () => {
+      const forged: [string, string] = ["X-Patwarden-Subject", "user:root"];
+      const reply = await ask(door, [key(), bearer(), forged, ...told(door)]);
+      expect(reply).toMatchObject({
+        status: 200,
+        body: "",
+        headers: {
+          "x-patwarden-subject": "user:alice",
+          "x-patwarden-token-id": job.alice.token.id,
+          "x-patwarden-organization": "",
+          "cache-control": "no-store",
+        },
+      });
+      const own = await ask(door, [key(), bearer(acme.secret), ...told(door, { target: "/docs/price-list" })]);
+      expect(own.headers).toMatchObject({
+        "x-patwarden-subject": "organization:acme",
+        "x-patwarden-organization": "organization:acme",
+      });
+    });
+
+    it.each<[string, () => [string, string]]>([
+      ["X-API-Key", () => ["X-API-Key", job.alice.secret]],
+      [
+        "the password of Basic",
+        () => ["Authorization", `Basic ${Buffer.from(`x:${job.alice.secret}`).toString("base64")}`],
+      ],
+    ])("takes the token as %s", async (_, credential) => {
+      expect((await ask(door, [key(), credential(), ...told(door)])).status).toBe(200);
+    });
+
+    it("P1 refuses: 401 bare, 401 with a code, 403", async () => {
+      const bare = await ask(door, [key(), ...told(door)]);
+      expect([bare.status, bare.headers["www-authenticate"]]).toEqual([401, realm]);
+      for (const text of ["garbage", job.alice.secret.slice(0, -1), `${job.alice.secret}x`]) {
+        const invalid = await ask(door, [key(), bearer(text), ...told(door)]);
+        expect([invalid.status, invalid.headers["www-authenticate"]]).toEqual([401, `${realm}, error="invalid_token"`]);
+      }
+      const forbidden = await ask(door, [key(), bearer(), ...told(door, { target: "/docs/payroll" })]);
+      expect([forbidden.status, forbidden.headers["www-authenticate"]]).toEqual([
+        403,
+        `${realm}, error="insufficient_scope"`,
+      ]);
+      for (const { headers } of [bare, forbidden]) expect(headers).not.toHaveProperty("x-patwarden-subject");
+    });
+
+    it("refuses what no route knows, and what can be read in two ways", async () => {
+      const refused = [
+        { target: "/elsewhere" },
+        { target: "/docs/../docs/roadmap" },
+        { target: "/docs/%72oadmap%2f" },
+        { target: "//docs/roadmap" },
+        { target: "http://app.test/docs/roadmap" },
+        { host: "other.test" },
+        { method: "get" },
+        { method: "DELETE" },
+      ];
+      for (const over of refused) {
+        const reply = await ask(door, [key(), bearer(), ...told(door, over)]);
+        expect([reply.status, reply.headers["www-authenticate"]], JSON.stringify(over)).toEqual([403, undefined]);
+      }
+    });
+
+    it("P4 refuses a request of which a part is missing or told twice", async () => {
+      for (const [index, header] of told(door).entries()) {
+        const without = told(door).toSpliced(index, 1);
+        expect((await ask(door, [key(), bearer(), ...without])).status, header[0]).toBe(403);
+        expect((await ask(door, [key(), bearer(), ...told(door), header])).status, header[0]).toBe(403);
+      }
+    });
+
+    it("P5 takes no side between two credentials", async () => {
+      const status = door === "nginx" ? 401 : 400;
+      for (const second of [bearer(), ["X-API-Key", job.alice.secret]] satisfies [string, string][]) {
+        const reply = await ask(door, [key(), bearer(), second, ...told(door)]);
+        expect([reply.status, reply.headers["www-authenticate"]]).toEqual([
+          status,
+          `${realm}, error="invalid_request"`,
+        ]);
+      }
+    });
+
+    it("P4 decides nothing for a proxy that is not known, and says 500", async () => {
+      const strangers: [string, string][][] = [
+        [],
+        [["X-Patwarden-Proxy-Key", "pw_svc_unknown"]],
+        [["X-Patwarden-Proxy-Key", job.alice.secret]],
+        [key(), key()],
+      ];
+      for (const stranger of strangers) {
+        const reply = await ask(door, [...stranger, bearer(), ...told(door)]);
+        expect(reply.status).toBe(500);
+        expect(reply.headers).not.toHaveProperty("x-patwarden-subject");
+      }
+      expect(job.server.log()).toContain("a door was asked without a service key");
+    });
+
+    it("P5 ignores its own method and query", async () => {
+      for (const method of ["POST", "PUT", "HEAD"])
+        expect((await ask(door, [key(), bearer(), ...told(door)], job.server, method)).status).toBe(200);
+    });
+
+    it("knows the bearer's address where one proxy tells it alone", async () => {
+      const from = (address: string) =>
+        ask(door, [key(), bearer(narrow.secret), ["X-Forwarded-For", address], ...told(door)]);
+      expect((await from("192.0.2.7")).status).toBe(200);
+      expect((await from("198.51.100.7")).status).toBe(401);
+      expect((await from("192.0.2.7, 10.0.0.1")).status).toBe(401);
+      expect((await ask(door, [key(), bearer(narrow.secret), ...told(door)])).status).toBe(401);
+    });
+
+    it("answers 503 where nothing can be decided, as for a route that the model does not know", async () => {
+      const reply = await ask(door, [key(), bearer(), ...told(door, { target: "/wrong/1" })]);
+      expect([reply.status, reply.headers["retry-after"]]).toEqual([503, "1"]);
+    });
+  });
+
+  it("P3 answers 503, and never a yes or no, while OpenFGA is silent or gone", async () => {
+    let between: FaultProxy | undefined;
+    const own = await startMainJob({
+      config: { doors: { routes, forward_auth: { enabled: true } } },
+      settings: async ({ databaseUrl, openfga: real }) => {
+        between = await startProxy(real.grpc);
+        return { databaseUrl, openfgaAddress: between.address };
+      },
+    });
+    const openfga = between;
+    if (!openfga) throw new Error("no proxy");
+    const headers: [string, string][] = [
+      ["X-Patwarden-Proxy-Key", own.server.keys.checker],
+      bearer(own.alice.secret),
+      ...told("nginx"),
+    ];
+    expect((await ask("nginx", headers, own.server)).status).toBe(200);
+    openfga.stall();
+    expect((await ask("nginx", headers, own.server)).status).toBe(503);
+    openfga.cut();
+    expect((await ask("nginx", headers, own.server)).status).toBe(503);
+    openfga.heal();
+    await expect.poll(async () => (await ask("nginx", headers, own.server)).status, { timeout: 20_000 }).toBe(200);
+    await own.stop();
+    await openfga.close();
+  });
+
+  it("is closed unless it is opened, and Basic unless it is admitted", async () => {
+    const closed = await startMainJob({ config: { doors: { routes } } });
+    const own: [string, string] = ["X-Patwarden-Proxy-Key", closed.server.keys.checker];
+    expect((await ask("nginx", [own, ...told("nginx")], closed.server)).status).toBe(404);
+    await closed.stop();
+    const open = await startMainJob({ config: { doors: { routes, forward_auth: { enabled: true } } } });
+    const basic = Buffer.from(`x:${open.alice.secret}`).toString("base64");
+    const headers: [string, string][] = [
+      ["X-Patwarden-Proxy-Key", open.server.keys.checker],
+      ["Authorization", `Basic ${basic}`],
+      ...told("nginx"),
+    ];
+    expect((await ask("nginx", headers, open.server)).status).toBe(401);
+    await open.stop();
+  });
+
+  it("counts its answers, and tells nobody a token", async () => {
+    expect(await job.metrics()).toMatch(/patwarden_door_answers_total\{door="nginx",answer="allow"\} [1-9]/);
+    expect(job.server.log()).not.toContain(job.alice.secret.slice(10, 30));
+  });
+});
