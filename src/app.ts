@@ -24,12 +24,14 @@ import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
 import { forwardAuthRoutes } from "./doors/forward-auth.js";
 import { Gate } from "./doors/gate.js";
+import { oauthRoutes } from "./doors/oauth/oauth-routes.js";
 import { RouteTable } from "./doors/route-table.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
 import type { Route } from "./http/route.js";
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
+import { revokeBySecret } from "./manage/revoke-by-secret.js";
 import { revokeUnused } from "./manage/revoke-unused.js";
 import { Rights } from "./manage/rights.js";
 import { tokenCaller } from "./manage/token-caller.js";
@@ -106,6 +108,8 @@ const vitalsIntervalMs = 2_000;
 const sweepIntervalMs = 60_000;
 /** It goes through all tokens under a limit, which is a day at least. */
 const unusedIntervalMs = 600_000;
+/** How long a door waits for every replica: no HTTP caller says how long it waits itself. */
+const doorDeadlineMs = 10_000;
 /** Changes that a replica may have missed and still drop one by one. */
 const epochsKept = 10_000;
 const maxClockOffsetMs = 1_000;
@@ -374,19 +378,40 @@ export async function startPatwarden(
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
   const doorRoutes = (): readonly Route[] => {
-    const { routes, forwardAuth } = config.doors;
-    if (!forwardAuth) return [];
-    return forwardAuthRoutes({
-      ...forwardAuth,
-      gate: new Gate({ authorizer, model }),
-      routes: new RouteTable(routes),
-      serviceKeys,
-      onAnswer(door, answer) {
-        metrics.doorAnswered(door, answer.kind);
-        if (answer.kind === "undecided") log.warn({ door, reason: answer.failure.reason }, "a door could not decide");
-        if (answer.kind === "proxy-unauthenticated") log.warn({ door }, "a door was asked without a service key");
-      },
-    });
+    const { routes, forwardAuth, oauth } = config.doors;
+    const ofProxies =
+      forwardAuth &&
+      forwardAuthRoutes({
+        ...forwardAuth,
+        gate: new Gate({ authorizer, model }),
+        routes: new RouteTable(routes),
+        serviceKeys,
+        onAnswer(door, answer) {
+          metrics.doorAnswered(door, answer.kind);
+          if (answer.kind === "undecided") log.warn({ door, reason: answer.failure.reason }, "a door could not decide");
+          if (answer.kind === "proxy-unauthenticated") log.warn({ door }, "a door was asked without a service key");
+        },
+      });
+    const ofOAuth =
+      oauth &&
+      oauthRoutes({
+        authorizer,
+        serviceKeys,
+        settings: oauth,
+        clock,
+        async revoke(secret, caller) {
+          await revokeBySecret(
+            { store, clock, rights, brand: config.tokens.brand, peppers },
+            caller,
+            secret,
+            "REQUESTED",
+          );
+          await revocation.confirm(performance.now() + doorDeadlineMs);
+        },
+        onAnswer: (endpoint, answer) => metrics.doorAnswered(`oauth-${endpoint}`, answer),
+        onDefect,
+      });
+    return [...(ofProxies ?? []), ...(ofOAuth ?? [])];
   };
   const connect = connectRoutes(implementations, { onEnd, onDefect });
   const metricsServer = await createMetricsServer(config.metrics, metrics.registry);

@@ -78,6 +78,8 @@ export interface Config extends MigrationConfig {
     readonly routes: readonly RouteRule[];
     /** Absent: closed. */
     readonly forwardAuth?: { readonly basic: boolean };
+    /** Absent: closed. */
+    readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number };
   };
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
@@ -118,6 +120,10 @@ export function configOf(file: ConfigFile): Config {
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
     doors: {
       routes: file.doors.routes.map(routeOf),
+      ...(file.doors.oauth.enabled && {
+        // The schema demands it where the door is open.
+        oauth: { issuer: file.doors.oauth.issuer ?? "", maxCacheMs: file.doors.oauth.max_cache },
+      }),
       ...(file.doors.forward_auth.enabled && { forwardAuth: { basic: file.doors.forward_auth.basic } }),
     },
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,

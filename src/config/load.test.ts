@@ -307,6 +307,11 @@ describe("the configuration file", () => {
       },
     ],
     ["doors.forward_auth", { enabled: true, basic: true }, { doors: { forwardAuth: { basic: true } } }],
+    [
+      "doors.oauth",
+      { enabled: true, issuer: "https://patwarden.example.com", max_cache: "30s" },
+      { doors: { oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 30_000 } } },
+    ],
     ["audit.retention", "400d", { audit: { retentionMs: 34_560_000_000 } }],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
@@ -316,6 +321,12 @@ describe("the configuration file", () => {
 
   it.each(options)("takes %s", (path, value, seen) => {
     expect(configOf(changed({ [path]: value }))).toMatchObject(seen as object);
+  });
+
+  it("wants to know the issuer of an open OAuth door", () => {
+    expect(problemsOf({ ...minimal, doors: { oauth: { enabled: true } } })).toEqual({
+      "doors.oauth.issuer": "is required where the door is open",
+    });
   });
 
   it("refuses a route that could not be matched, saying where", () => {

@@ -315,6 +315,20 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
           )
           .refine(...entries(0, 10_000))
           .prefault([]),
+        /** `/oauth2/introspect` (RFC 7662) and `/oauth2/revoke` (RFC 7009), for services with the permission `introspect` or `tokens.revoke`. */
+        oauth: z
+          .object({
+            enabled: z.boolean().default(defaults.doors.oauth.enabled),
+            /** Under which URL they are reached, and `iss` of their answers. Required where they are open. */
+            issuer: issuerUrl.optional(),
+            /** How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. */
+            max_cache: duration("1s", "1h").prefault(defaults.doors.oauth.max_cache),
+          })
+          .refine(({ enabled, issuer }) => !enabled || issuer !== undefined, {
+            error: "is required where the door is open",
+            path: ["issuer"],
+          })
+          .prefault({}),
         /** `/door/forward-auth` for Traefik and Caddy, `/door/nginx`; asked with a service key that has the permission `check`. */
         forward_auth: z
           .object({

@@ -157,7 +157,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
     limits: {},
     usage: { flushIntervalMs: 1_000, lastUse: true },
     audit: {},
-    doors: { routes: [], forwardAuth: { basic: true } },
+    doors: { routes: [], forwardAuth: { basic: true }, oauth: { issuer: "http://127.0.0.1:9080", maxCacheMs: 60_000 } },
     dangerouslyDisableCallerAuthentication: false,
     reflection: true,
     drainDelayMs: 0,

@@ -9,12 +9,18 @@ export interface Route {
   handle(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** Answers in full; nothing may cache it. */
-export function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+/** Answers in full; nothing may cache it unless `cacheControl` says so. */
+export function send(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string,
+  cacheControl = "no-store",
+): void {
   // Not by writeHead: end() then adds the length, and no client need know of chunks.
   response.statusCode = status;
   response.setHeader("content-type", contentType);
-  response.setHeader("cache-control", "no-store");
+  response.setHeader("cache-control", cacheControl);
   response.end(body);
 }
 

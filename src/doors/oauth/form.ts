@@ -1,0 +1,56 @@
+import type { IncomingMessage } from "node:http";
+
+/** RFC 6749 §5.2. */
+export class OAuthError extends Error {
+  override readonly name = "OAuthError";
+  readonly status: number;
+  readonly error: string;
+
+  /** `description` is fixed ASCII for each code and situation, never input. */
+  constructor(status: number, error: string, description: string) {
+    super(description);
+    this.status = status;
+    this.error = error;
+  }
+}
+
+const maxBytes = 16 * 1024;
+
+/**
+ * The parameters of a request: form-encoded in the body, each at most once (RFC 6749 §3.2), none in the query, where logs would find it. Throws an
+ * OAuthError.
+ */
+export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
+  const [type = ""] = (request.headers["content-type"] ?? "").split(";", 1);
+  if (type.trim().toLowerCase() !== "application/x-www-form-urlencoded")
+    throw invalidRequest("the body must be application/x-www-form-urlencoded");
+  if (request.url?.includes("?")) throw invalidRequest("parameters belong into the body");
+  const parameters = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(await readBody(request))) {
+    if (parameters.has(name)) throw invalidRequest("a parameter is there twice");
+    parameters.set(name, value);
+  }
+  return parameters;
+}
+
+/** A parameter that must be there. */
+export function required(parameters: ReadonlyMap<string, string>, name: string): string {
+  const value = parameters.get(name);
+  if (value === undefined || value === "") throw invalidRequest(`${name} is required`);
+  return value;
+}
+
+export function invalidRequest(description: string): OAuthError {
+  return new OAuthError(400, "invalid_request", description);
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) throw invalidRequest("the body must have at most 16 KiB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

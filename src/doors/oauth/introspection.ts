@@ -1,0 +1,72 @@
+import type { TokenSnapshot } from "../../store/token-store.js";
+import type { Grant } from "../../token/token.js";
+
+/** The answer of RFC 7662 §2.2 about an active token. Times are whole seconds since 1970. */
+export interface ActiveToken {
+  readonly active: true;
+  /** What the token may at most, not a permission: `full`, or `action:type[:id]` separated by blanks; empty: nothing. */
+  readonly scope: string;
+  /** `user:alice` or `organization:acme`. */
+  readonly sub: string;
+  /** The token's id: a token belongs to no application. */
+  readonly client_id: string;
+  readonly token_type: "Bearer";
+  readonly token_use: "access_token";
+  /** When the answer must be asked for again, or the token ends, whichever is first. */
+  readonly exp: number;
+  readonly iat: number;
+  readonly nbf?: number;
+  readonly iss: string;
+  readonly jti: string;
+  readonly organization?: string;
+  readonly subject_type: "user" | "organization";
+}
+
+/** For every reason alike. */
+export const inactive = { active: false } as const;
+
+export interface IntrospectionSettings {
+  /** `iss`. */
+  readonly issuer: string;
+  /** How long a caller may keep an answer, milliseconds. */
+  readonly maxCacheMs: number;
+}
+
+export function activeToken(
+  { token }: TokenSnapshot,
+  { issuer, maxCacheMs }: IntrospectionSettings,
+  now: Date,
+): ActiveToken {
+  const { id, subject, kind, organization, grant, expireTime, createTime, notBefore } = token;
+  const keptUntil = now.getTime() + maxCacheMs;
+  const bound = kind === "oat" ? subject : organization;
+  return {
+    active: true,
+    scope: scopeOf(grant),
+    sub: subject,
+    client_id: id,
+    token_type: "Bearer",
+    token_use: "access_token",
+    // Rounded down: never later than what it stands for.
+    exp: seconds(Math.min(expireTime?.getTime() ?? keptUntil, keptUntil)),
+    iat: seconds(createTime.getTime()),
+    ...(notBefore && { nbf: seconds(notBefore.getTime()) }),
+    iss: issuer,
+    jti: id,
+    ...(bound && { organization: bound }),
+    subject_type: kind === "oat" ? "organization" : "user",
+  };
+}
+
+/** A grant as a scope (RFC 6749 §3.3): every action of a rule with every resource, once. */
+export function scopeOf(grant: Grant): string {
+  if (grant.kind === "full") return "full";
+  const scopes = grant.rules.flatMap(({ actions, resources }) =>
+    actions.flatMap((action) => resources.map((resource) => `${action}:${resource}`)),
+  );
+  return [...new Set(scopes)].join(" ");
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}

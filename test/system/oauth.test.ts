@@ -1,0 +1,297 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
+
+interface Reply {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly body: string;
+}
+
+const issuer = "https://patwarden.example.com/tenant";
+const doors = { oauth: { enabled: true, issuer, max_cache: "60s" } };
+const form = (parameters: Record<string, string>): string => new URLSearchParams(parameters).toString();
+
+/** Sends what no well-behaved client would, too. */
+function post(
+  server: Server,
+  path: string,
+  body: string,
+  headers: readonly (readonly [string, string])[] = [],
+  method = "POST",
+): Promise<Reply> {
+  const typed = headers.some(([name]) => name === "Content-Type");
+  const sent = request(`${server.http}${path}`, {
+    method,
+    headers: [
+      ...["Host", "patwarden", "Content-Length", String(Buffer.byteLength(body))],
+      ...(typed ? [] : ["Content-Type", "application/x-www-form-urlencoded"]),
+      ...headers.flat(),
+    ],
+  });
+  return new Promise((resolve, reject) => {
+    sent.on("response", (response) => {
+      let text = "";
+      response.on("data", (chunk) => {
+        text += String(chunk);
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }));
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+describe("the OAuth doors", () => {
+  const gatewayKey = newKey();
+  const callers = [
+    {
+      name: "gateway",
+      key_sha256: [hashOf(gatewayKey)],
+      permissions: ["introspect", "tokens.revoke"],
+      subjects: ["user:carol"],
+    },
+  ];
+  let job: MainJob;
+  let other: Server;
+  let database: FaultProxy;
+  beforeAll(async () => {
+    let between: FaultProxy | undefined;
+    job = await startMainJob({
+      callers,
+      config: { doors },
+      settings: async ({ databaseUrl, openfga }) => {
+        const url = new URL(databaseUrl);
+        between = await startProxy(url.host);
+        url.host = between.address;
+        return { databaseUrl: url.href, openfgaAddress: openfga.grpc };
+      },
+    });
+    if (!between) throw new Error("no proxy");
+    database = between;
+    const { grpc, apiKey, storeId, modelId } = job.openfga;
+    other = await startServer({
+      databaseUrl: job.databaseUrl,
+      openfga: { addresses: [grpc], apiKey, storeId, modelId },
+      config: { doors },
+      callers,
+    });
+  });
+  afterAll(async () => {
+    await other.stop();
+    await job.stop();
+    await database.close();
+  });
+
+  const asBasic = (name: string, key: string): [string, string] => [
+    "Authorization",
+    `Basic ${Buffer.from(`${name}:${key}`).toString("base64")}`,
+  ];
+  const gateway = () => asBasic("gateway", gatewayKey);
+  const introspect = (token: string, server = job.server) =>
+    post(server, "/oauth2/introspect", form({ token, token_type_hint: "whatever" }), [gateway()]);
+  const revoke = (token: string, server = job.server) =>
+    post(server, "/oauth2/revoke", form({ token, token_type_hint: "refresh_token" }), [gateway()]);
+  const parsed = ({ status, body }: Reply): unknown => ({ status, body: JSON.parse(body) });
+  const call = async (method: (typeof TokenService.method)[keyof typeof TokenService.method], message: object) => {
+    const [port] = job.server.ports;
+    const reply = await port?.call(method as typeof TokenService.method.revokeToken, message);
+    if (!reply?.ok) throw new Error(JSON.stringify(reply));
+  };
+
+  it("O4 tells of an active token in numbers and texts that every reader takes", async () => {
+    const expireTime = new Date(Math.floor(Date.now() / 1000) * 1000 + 20_000);
+    const { token, secret } = await job.createToken({
+      subject: "user:alice",
+      organization: "organization:acme",
+      name: "laptop",
+      grant: { rules: [{ actions: ["viewer", "editor"], resources: ["document:*", "document:roadmap"] }] },
+      lifetime: { case: "expireTime", value: { seconds: BigInt(expireTime.getTime() / 1000), nanos: 0 } },
+    });
+    const reply = await introspect(secret);
+    expect(reply.headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" });
+    expect(parsed(reply)).toEqual({
+      status: 200,
+      body: {
+        active: true,
+        scope: "viewer:document:* viewer:document:roadmap editor:document:* editor:document:roadmap",
+        sub: "user:alice",
+        client_id: token.id,
+        token_type: "Bearer",
+        token_use: "access_token",
+        exp: expireTime.getTime() / 1000,
+        iat: Number(token.createTime?.seconds),
+        iss: issuer,
+        jti: token.id,
+        organization: "organization:acme",
+        subject_type: "user",
+      },
+    });
+  });
+
+  it("O2 lets an answer be kept no longer than configured, also of a token without end", async () => {
+    const before = Math.floor(Date.now() / 1000);
+    const { exp } = JSON.parse((await introspect(job.alice.secret)).body);
+    expect(exp).toBeGreaterThanOrEqual(before + 60);
+    expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + 60);
+  });
+
+  it("O1 answers alike whatever is wrong with a token", async () => {
+    const token = async (over: object = {}) =>
+      job.createToken({ subject: "user:alice", name: "to be refused", grant: { full: true }, ...over });
+    const [revoked, suspended, future, elsewhere] = await Promise.all([
+      token(),
+      token(),
+      token({ notBefore: { seconds: BigInt(Math.floor(Date.now() / 1000) + 3_600), nanos: 0 } }),
+      token({ allowedCidrs: ["192.0.2.0/24"] }),
+    ]);
+    await call(TokenService.method.revokeToken, { id: revoked.token.id });
+    await call(TokenService.method.suspendToken, { id: suspended.token.id });
+    const last = job.alice.secret.slice(-1) === "0" ? "1" : "0";
+    const texts = [
+      ...[revoked, suspended, future, elsewhere].map(({ secret }) => secret),
+      ...["garbage", job.alice.secret.slice(0, -1), `${job.alice.secret.slice(0, -1)}${last}`, "é"],
+      ...[job.server.keys.admin, "x".repeat(10_000)],
+    ];
+    const replies = await Promise.all(texts.map((text) => introspect(text)));
+    for (const { status, body, headers } of replies) {
+      expect([status, body]).toEqual([200, '{"active":false}']);
+      expect(headers["content-length"]).toBe(replies[0]?.headers["content-length"]);
+    }
+  });
+
+  it.each<[string, () => { headers?: [string, string][]; parameters?: Record<string, string> }]>([
+    ["Basic", () => ({ headers: [gateway()] })],
+    ["the body", () => ({ parameters: { client_id: "gateway", client_secret: gatewayKey } })],
+    ["a bearer", () => ({ headers: [["Authorization", `Bearer ${gatewayKey}`]] })],
+    [
+      "a bearer and its name",
+      () => ({ headers: [["Authorization", `Bearer ${gatewayKey}`]], parameters: { client_id: "gateway" } }),
+    ],
+  ])("knows its caller by %s", async (_, shown) => {
+    const { headers = [], parameters = {} } = shown();
+    const body = form({ token: job.alice.secret, ...parameters });
+    expect(JSON.parse((await post(job.server, "/oauth2/introspect", body, headers)).body).active).toBe(true);
+  });
+
+  it.each<[string, () => { headers?: [string, string][]; parameters?: Record<string, string> }]>([
+    ["nobody", () => ({})],
+    ["another name", () => ({ headers: [asBasic("test", gatewayKey)] })],
+    ["a wrong key", () => ({ headers: [asBasic("gateway", newKey())] })],
+    ["a name without a key", () => ({ parameters: { client_id: "gateway" } })],
+    ["a token", () => ({ headers: [["Authorization", `Bearer ${job.alice.secret}`]] })],
+    ["another name beside", () => ({ headers: [gateway()], parameters: { client_id: "test" } })],
+  ])("refuses %s", async (_, shown) => {
+    const { headers = [], parameters = {} } = shown();
+    for (const path of ["/oauth2/introspect", "/oauth2/revoke"]) {
+      const reply = await post(job.server, path, form({ token: job.alice.secret, ...parameters }), headers);
+      expect(parsed(reply)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
+      expect(reply.headers["www-authenticate"]).toBe('Basic realm="patwarden"');
+    }
+  });
+
+  it("refuses a caller without the permission, which is another one for each", async () => {
+    const key = job.server.keys.checker;
+    for (const path of ["/oauth2/introspect", "/oauth2/revoke"]) {
+      const reply = await post(job.server, path, form({ token: job.alice.secret }), [
+        ["Authorization", `Bearer ${key}`],
+      ]);
+      expect(parsed(reply)).toMatchObject({ status: 400, body: { error: "unauthorized_client" } });
+    }
+  });
+
+  it.each<[string, string, () => Promise<Reply>, number]>([
+    ["GET", "", () => post(job.server, "/oauth2/introspect", "", [gateway()], "GET"), 405],
+    [
+      "JSON",
+      "invalid_request",
+      () => post(job.server, "/oauth2/introspect", "{}", [gateway(), ["Content-Type", "application/json"]]),
+      400,
+    ],
+    [
+      "a token in the query",
+      "invalid_request",
+      () => post(job.server, "/oauth2/introspect?token=x", form({ token: "x" }), [gateway()]),
+      400,
+    ],
+    [
+      "a repeated token",
+      "invalid_request",
+      () => post(job.server, "/oauth2/introspect", "token=x&token=y", [gateway()]),
+      400,
+    ],
+    ["no token", "invalid_request", () => post(job.server, "/oauth2/introspect", "", [gateway()]), 400],
+    ["an empty token", "invalid_request", () => post(job.server, "/oauth2/introspect", "token=", [gateway()]), 400],
+    [
+      "17 KiB",
+      "invalid_request",
+      () => post(job.server, "/oauth2/introspect", form({ token: "x".repeat(17 * 1024) }), [gateway()]),
+      400,
+    ],
+    [
+      "two ways of authentication",
+      "invalid_request",
+      () =>
+        post(job.server, "/oauth2/introspect", form({ token: "x", client_id: "gateway", client_secret: gatewayKey }), [
+          gateway(),
+        ]),
+      400,
+    ],
+    [
+      "two headers",
+      "invalid_request",
+      () => post(job.server, "/oauth2/introspect", form({ token: "x" }), [gateway(), gateway()]),
+      400,
+    ],
+  ])("O6 refuses %s", async (_, error, send, status) => {
+    const reply = await send();
+    expect(reply.status).toBe(status);
+    if (status === 405) expect(reply.headers["allow"]).toBe("POST");
+    else expect(JSON.parse(reply.body)).toMatchObject({ error, error_description: expect.any(String) });
+  });
+
+  it("O3 has ended a token on every replica when it answers, whoever's it is, and says the same of what was none", async () => {
+    const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+    for (const server of [job.server, other])
+      expect(JSON.parse((await introspect(secret, server)).body).active).toBe(true);
+    const answers = [await revoke(secret)];
+    expect((await introspect(secret, other)).body).toBe('{"active":false}');
+    answers.push(await revoke(secret, other), await revoke("garbage"), await revoke(`${secret}x`));
+    for (const { status, body } of answers) expect([status, body]).toEqual([200, ""]);
+    const [port] = job.server.ports;
+    const reply = await port?.call(TokenService.method.getToken, { id: token.id });
+    expect(reply?.ok && reply.value.token?.revocationReason).toBe(1);
+  });
+
+  it("O3 answers 503 while the database is gone, the token lives, and a repeat ends it", async () => {
+    const { secret } = await job.createToken({ subject: "user:alice", name: "survivor", grant: { full: true } });
+    database.cut();
+    const refused = await revoke(secret);
+    expect(parsed(refused)).toMatchObject({ status: 503, body: { error: "temporarily_unavailable" } });
+    expect(refused.headers["retry-after"]).toBe("1");
+    expect(JSON.parse((await introspect(secret, other)).body).active).toBe(true);
+    database.heal();
+    await expect.poll(async () => (await revoke(secret)).status, { timeout: 20_000 }).toBe(200);
+    expect((await introspect(secret, other)).body).toBe('{"active":false}');
+  });
+
+  it("tells where it is, under the issuer's own path", async () => {
+    const found = await post(job.server, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
+    expect(found.headers["cache-control"]).toBe("public, max-age=300");
+    expect(parsed(found)).toMatchObject({
+      status: 200,
+      body: {
+        issuer,
+        introspection_endpoint: `${issuer}/oauth2/introspect`,
+        revocation_endpoint: `${issuer}/oauth2/revoke`,
+      },
+    });
+  });
+
+  it("shows a token to no log", () => {
+    for (const server of [job.server, other]) expect(server.log()).not.toContain(job.alice.secret.slice(8, 40));
+  });
+});
