@@ -22,6 +22,7 @@ import type { Config, ListenerTls } from "./config/config.js";
 import { configHash } from "./config/config-hash.js";
 import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
+import { authZenRoutes } from "./doors/authzen/authzen-routes.js";
 import { forwardAuthRoutes } from "./doors/forward-auth.js";
 import { Gate } from "./doors/gate.js";
 import { oauthRoutes } from "./doors/oauth/oauth-routes.js";
@@ -378,13 +379,14 @@ export async function startPatwarden(
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
   const doorRoutes = (): readonly Route[] => {
-    const { routes, forwardAuth, oauth } = config.doors;
+    const { forwardAuth, oauth, authZen } = config.doors;
+    const routes = new RouteTable(config.doors.routes);
     const ofProxies =
       forwardAuth &&
       forwardAuthRoutes({
         ...forwardAuth,
         gate: new Gate({ authorizer, model }),
-        routes: new RouteTable(routes),
+        routes,
         serviceKeys,
         onAnswer(door, answer) {
           metrics.doorAnswered(door, answer.kind);
@@ -411,7 +413,20 @@ export async function startPatwarden(
         onAnswer: (endpoint, answer) => metrics.doorAnswered(`oauth-${endpoint}`, answer),
         onDefect,
       });
-    return [...(ofProxies ?? []), ...(ofOAuth ?? [])];
+    const ofAuthZen =
+      authZen &&
+      authZenRoutes({
+        ...authZen,
+        authorizer,
+        permissions,
+        model,
+        subjectTypes: config.subjects,
+        routes,
+        serviceKeys,
+        onAnswer: (answer) => metrics.doorAnswered("authzen", answer),
+        onDefect,
+      });
+    return [...(ofProxies ?? []), ...(ofOAuth ?? []), ...(ofAuthZen ?? [])];
   };
   const connect = connectRoutes(implementations, { onEnd, onDefect });
   const metricsServer = await createMetricsServer(config.metrics, metrics.registry);

@@ -79,6 +79,8 @@ export interface Config extends MigrationConfig {
     /** Absent: closed. */
     readonly forwardAuth?: { readonly basic: boolean };
     /** Absent: closed. */
+    readonly authZen?: { readonly identifier: string };
+    /** Absent: closed. */
     readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number };
   };
   readonly dangerouslyDisableCallerAuthentication: boolean;
@@ -120,6 +122,7 @@ export function configOf(file: ConfigFile): Config {
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
     doors: {
       routes: file.doors.routes.map(routeOf),
+      ...(file.doors.authzen.enabled && { authZen: { identifier: file.doors.authzen.identifier ?? "" } }), // as below
       ...(file.doors.oauth.enabled && {
         // The schema demands it where the door is open.
         oauth: { issuer: file.doors.oauth.issuer ?? "", maxCacheMs: file.doors.oauth.max_cache },

@@ -19,7 +19,11 @@ export const defaults = {
   },
   limits: { creations_per_hour: 100, revocations_per_minute: 60, revocations_burst: 20, lists_per_second: 10 },
   usage: { flush_interval: "5s", last_use: true },
-  doors: { forward_auth: { enabled: false, basic: false }, oauth: { enabled: false, max_cache: "60s" } },
+  doors: {
+    forward_auth: { enabled: false, basic: false },
+    oauth: { enabled: false, max_cache: "60s" },
+    authzen: { enabled: false },
+  },
   reflection: true,
   drain_delay: "5s",
   grace: "20s",

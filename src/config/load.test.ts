@@ -312,6 +312,11 @@ describe("the configuration file", () => {
       { enabled: true, issuer: "https://patwarden.example.com", max_cache: "30s" },
       { doors: { oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 30_000 } } },
     ],
+    [
+      "doors.authzen",
+      { enabled: true, identifier: "https://pdp.example.com" },
+      { doors: { authZen: { identifier: "https://pdp.example.com" } } },
+    ],
     ["audit.retention", "400d", { audit: { retentionMs: 34_560_000_000 } }],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
@@ -500,7 +505,7 @@ describe("the configuration file", () => {
       { callers: [{ ...caller, permissions: ["chek"] }] },
       {
         "callers[0].permissions[0]":
-          "must be one of check, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, usage, audit, admin",
+          "must be one of check, check.direct, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, usage, audit, admin",
       },
     ],
     [

@@ -315,6 +315,18 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
           )
           .refine(...entries(0, 10_000))
           .prefault([]),
+        /** `/access/v1/evaluation` and `/access/v1/evaluations` (AuthZEN 1.0), for services with the permission `check`. */
+        authzen: z
+          .object({
+            enabled: z.boolean().default(defaults.doors.authzen.enabled),
+            /** `policy_decision_point`: under which URL they are reached. Required where they are open. */
+            identifier: issuerUrl.optional(),
+          })
+          .refine(({ enabled, identifier }) => !enabled || identifier !== undefined, {
+            error: "is required where the door is open",
+            path: ["identifier"],
+          })
+          .prefault({}),
         /** `/oauth2/introspect` (RFC 7662) and `/oauth2/revoke` (RFC 7009), for services with the permission `introspect` or `tokens.revoke`. */
         oauth: z
           .object({

@@ -119,6 +119,7 @@ interface DevParts {
 
 function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts): Config {
   const openfgaAddress = parseHostPort(openfga.grpc);
+  const url = `http://${http.host}:${http.port}`;
   if (!openfgaAddress.ok) throw new Error(`OpenFGA listens on an odd address: ${openfgaAddress.problem}`);
   return {
     log: { level: "warn" },
@@ -157,7 +158,12 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
     limits: {},
     usage: { flushIntervalMs: 1_000, lastUse: true },
     audit: {},
-    doors: { routes: [], forwardAuth: { basic: true }, oauth: { issuer: "http://127.0.0.1:9080", maxCacheMs: 60_000 } },
+    doors: {
+      routes: [],
+      forwardAuth: { basic: true },
+      oauth: { issuer: url, maxCacheMs: 60_000 },
+      authZen: { identifier: url },
+    },
     dangerouslyDisableCallerAuthentication: false,
     reflection: true,
     drainDelayMs: 0,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { mediaTypeOf, readBody } from "../body.js";
 
 /** RFC 6749 §5.2. */
 export class OAuthError extends Error {
@@ -21,12 +22,13 @@ const maxBytes = 16 * 1024;
  * OAuthError.
  */
 export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
-  const [type = ""] = (request.headers["content-type"] ?? "").split(";", 1);
-  if (type.trim().toLowerCase() !== "application/x-www-form-urlencoded")
+  if (mediaTypeOf(request) !== "application/x-www-form-urlencoded")
     throw invalidRequest("the body must be application/x-www-form-urlencoded");
   if (request.url?.includes("?")) throw invalidRequest("parameters belong into the body");
+  const body = await readBody(request, maxBytes);
+  if (body === undefined) throw invalidRequest("the body must have at most 16 KiB");
   const parameters = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(await readBody(request))) {
+  for (const [name, value] of new URLSearchParams(body)) {
     if (parameters.has(name)) throw invalidRequest("a parameter is there twice");
     parameters.set(name, value);
   }
@@ -42,15 +44,4 @@ export function required(parameters: ReadonlyMap<string, string>, name: string):
 
 export function invalidRequest(description: string): OAuthError {
   return new OAuthError(400, "invalid_request", description);
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBytes) throw invalidRequest("the body must have at most 16 KiB");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
