@@ -22,14 +22,9 @@ import type { Config, ListenerTls } from "./config/config.js";
 import { configHash } from "./config/config-hash.js";
 import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
-import { authZenRoutes } from "./doors/authzen/authzen-routes.js";
-import { forwardAuthRoutes } from "./doors/forward-auth.js";
-import { Gate } from "./doors/gate.js";
-import { oauthRoutes } from "./doors/oauth/oauth-routes.js";
-import { RouteTable } from "./doors/route-table.js";
+import { openDoors } from "./doors/doors.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
-import type { Route } from "./http/route.js";
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { revokeBySecret } from "./manage/revoke-by-secret.js";
@@ -378,62 +373,32 @@ export async function startPatwarden(
     logCall(log, call, error);
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
-  const doorRoutes = (): readonly Route[] => {
-    const { forwardAuth, oauth, authZen } = config.doors;
-    const routes = new RouteTable(config.doors.routes);
-    const ofProxies =
-      forwardAuth &&
-      forwardAuthRoutes({
-        ...forwardAuth,
-        gate: new Gate({ authorizer, model }),
-        routes,
-        serviceKeys,
-        onAnswer(door, answer) {
-          metrics.doorAnswered(door, answer.kind);
-          if (answer.kind === "undecided") log.warn({ door, reason: answer.failure.reason }, "a door could not decide");
-          if (answer.kind === "proxy-unauthenticated") log.warn({ door }, "a door was asked without a service key");
-        },
-      });
-    const ofOAuth =
-      oauth &&
-      oauthRoutes({
-        authorizer,
-        serviceKeys,
-        settings: oauth,
-        clock,
-        async revoke(secret, caller) {
-          await revokeBySecret(
-            { store, clock, rights, brand: config.tokens.brand, peppers },
-            caller,
-            secret,
-            "REQUESTED",
-          );
-          await revocation.confirm(performance.now() + doorDeadlineMs);
-        },
-        onAnswer: (endpoint, answer) => metrics.doorAnswered(`oauth-${endpoint}`, answer),
-        onDefect,
-      });
-    const ofAuthZen =
-      authZen &&
-      authZenRoutes({
-        ...authZen,
-        authorizer,
-        permissions,
-        model,
-        subjectTypes: config.subjects,
-        routes,
-        serviceKeys,
-        onAnswer: (answer) => metrics.doorAnswered("authzen", answer),
-        onDefect,
-      });
-    return [...(ofProxies ?? []), ...(ofOAuth ?? []), ...(ofAuthZen ?? [])];
-  };
+  const doors = openDoors({
+    config: config.doors,
+    authorizer,
+    permissions,
+    model,
+    subjectTypes: config.subjects,
+    serviceKeys,
+    clock,
+    async revoke(secret, caller) {
+      await revokeBySecret({ store, clock, rights, brand: config.tokens.brand, peppers }, caller, secret, "REQUESTED");
+      await revocation.confirm(performance.now() + doorDeadlineMs);
+    },
+    onAnswer: metrics.doorAnswered,
+    onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
+    onDefect,
+  });
   const connect = connectRoutes(implementations, { onEnd, onDefect });
   const metricsServer = await createMetricsServer(config.metrics, metrics.registry);
-  const grpc = await startGrpcListener({ ...listener(config.grpc), implementations, onEnd });
+  const grpc = await startGrpcListener({
+    ...listener(config.grpc),
+    implementations: [...implementations, ...doors.services],
+    onEnd,
+  });
   const http = await startHttpListener({
     ...listener(config.http),
-    routes: [...probes(() => vitals.snapshot()), ...doorRoutes()],
+    routes: [...probes(() => vitals.snapshot()), ...doors.routes],
     rpc: connect,
     onDefect,
   });

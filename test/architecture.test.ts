@@ -49,13 +49,21 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...auditFacts,
     ...ports,
   ],
-  doors: ["failure", "identifier", "token", "access", "check", "http/route.ts", ...ports],
+  doors: ["failure", "identifier", "token", "access", "check", "http/route.ts", "rpc/service.ts", ...ports],
   wire: [],
   rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", ...ports],
   http: ["failure", "rpc"],
   store: ["failure", "identifier", "token", "check/reason.ts", ...auditFacts],
   openfga: ["failure", "identifier", "wire"],
-  config: ["failure", "doors/route-table.ts", "identifier", "token", "access", "openfga/condition-context.ts"],
+  config: [
+    "failure",
+    "doors/route-table.ts",
+    "doors/doors.ts",
+    "identifier",
+    "token",
+    "access",
+    "openfga/condition-context.ts",
+  ],
   observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],
 };
 

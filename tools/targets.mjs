@@ -18,7 +18,7 @@ const platform = `${system}-${architecture}`;
 export const targets = [
   {
     name: "server",
-    templates: ["buf.gen.yaml", "buf.gen.openfga.yaml"],
+    templates: ["buf.gen.yaml", "buf.gen.openfga.yaml", "buf.gen.envoy.yaml"],
     folder: "gen",
     file: /_pb\.ts$/,
   },

@@ -2,6 +2,7 @@ import type { IssuerConfig } from "../access/access-token.js";
 import type { ServiceCaller } from "../access/caller.js";
 import type { Limit, Limits } from "../access/limits.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
+import type { DoorsConfig } from "../doors/doors.js";
 import type { RouteRule } from "../doors/route-table.js";
 import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
 import type { ConditionParameters } from "../openfga/condition-context.js";
@@ -74,15 +75,7 @@ export interface Config extends MigrationConfig {
   readonly usage: { readonly flushIntervalMs: number; readonly lastUse: boolean };
   /** `retentionMs` is absent where everything is kept. */
   readonly audit: { readonly retentionMs?: number };
-  readonly doors: {
-    readonly routes: readonly RouteRule[];
-    /** Absent: closed. */
-    readonly forwardAuth?: { readonly basic: boolean };
-    /** Absent: closed. */
-    readonly authZen?: { readonly identifier: string };
-    /** Absent: closed. */
-    readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number };
-  };
+  readonly doors: DoorsConfig;
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
   readonly drainDelayMs: number;
@@ -127,6 +120,7 @@ export function configOf(file: ConfigFile): Config {
         // The schema demands it where the door is open.
         oauth: { issuer: file.doors.oauth.issuer ?? "", maxCacheMs: file.doors.oauth.max_cache },
       }),
+      ...(file.doors.ext_authz.enabled && { extAuthz: { basic: file.doors.ext_authz.basic } }),
       ...(file.doors.forward_auth.enabled && { forwardAuth: { basic: file.doors.forward_auth.basic } }),
     },
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,

@@ -21,6 +21,7 @@ export const defaults = {
   usage: { flush_interval: "5s", last_use: true },
   doors: {
     forward_auth: { enabled: false, basic: false },
+    ext_authz: { enabled: false, basic: false },
     oauth: { enabled: false, max_cache: "60s" },
     authzen: { enabled: false },
   },

@@ -306,6 +306,7 @@ describe("the configuration file", () => {
         },
       },
     ],
+    ["doors.ext_authz", { enabled: true }, { doors: { extAuthz: { basic: false } } }],
     ["doors.forward_auth", { enabled: true, basic: true }, { doors: { forwardAuth: { basic: true } } }],
     [
       "doors.oauth",

@@ -341,6 +341,17 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
             path: ["issuer"],
           })
           .prefault({}),
+        /**
+         * `envoy.service.auth.v3.Authorization` on the gRPC port, for Envoy and what is built on it; asked with a service key that has the permission `check`,
+         * in the metadata `authorization`.
+         */
+        ext_authz: z
+          .object({
+            enabled: z.boolean().default(defaults.doors.ext_authz.enabled),
+            /** As of `forward_auth`. */
+            basic: z.boolean().default(defaults.doors.ext_authz.basic),
+          })
+          .prefault({}),
         /** `/door/forward-auth` for Traefik and Caddy, `/door/nginx`; asked with a service key that has the permission `check`. */
         forward_auth: z
           .object({

@@ -161,6 +161,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
     doors: {
       routes: [],
       forwardAuth: { basic: true },
+      extAuthz: { basic: true },
       oauth: { issuer: url, maxCacheMs: 60_000 },
       authZen: { identifier: url },
     },

@@ -4,7 +4,8 @@ import type { ServiceKeys } from "../access/service-keys.js";
 import { type Route, send } from "../http/route.js";
 import { parseAddress } from "../token/network.js";
 import { readCredential } from "./credential.js";
-import type { Gate, GateAnswer, Identity } from "./gate.js";
+import type { Gate, GateAnswer } from "./gate.js";
+import { identityHeaders } from "./identity-headers.js";
 import { type RawHeaders, rawHeadersOf, theOnly } from "./raw-headers.js";
 import type { RouteTable } from "./route-table.js";
 
@@ -145,13 +146,4 @@ function replyOf(given: GateAnswer, { ambiguous }: Dialect): Reply {
 
 function challengeOf(error: string): readonly [string, string] {
   return ["www-authenticate", `${challenge}, error="${error}"`];
-}
-
-/** All of them on every allow, so that none of what the bearer sent under these names gets through. */
-export function identityHeaders({ subject, tokenId, organization }: Identity): readonly (readonly [string, string])[] {
-  return [
-    ["x-patwarden-subject", subject],
-    ["x-patwarden-token-id", tokenId],
-    ["x-patwarden-organization", organization],
-  ];
 }

@@ -165,7 +165,7 @@ describe("the doors of proxies", () => {
         expect(reply.status).toBe(500);
         expect(reply.headers).not.toHaveProperty("x-patwarden-subject");
       }
-      expect(job.server.log()).toContain("a door was asked without a service key");
+      expect(job.server.log()).toContain("it was asked without a service key");
     });
 
     it("P5 ignores its own method and query", async () => {

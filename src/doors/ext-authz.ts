@@ -1,0 +1,167 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  Authorization,
+  type CheckRequest,
+  type CheckResponse,
+  CheckResponseSchema,
+  type HttpRequest,
+} from "#gen/envoy/service/auth/v3/external_auth_pb.js";
+import { bearerOf } from "../access/bearer.js";
+import { hasPermission } from "../access/rules.js";
+import type { ServiceKeys } from "../access/service-keys.js";
+import { Failure } from "../failure/failure.js";
+import { parseAction, parseResource } from "../identifier/identifier.js";
+import { type CallContext, type Implementation, implement } from "../rpc/service.js";
+import { readCredential } from "./credential.js";
+import type { Gate, GateAnswer, Identity } from "./gate.js";
+import { identityHeaders } from "./identity-headers.js";
+import type { RawHeaders } from "./raw-headers.js";
+import { readPath } from "./request-path.js";
+import type { Mapping, RouteTable } from "./route-table.js";
+
+export interface ExtAuthzOptions {
+  readonly gate: Pick<Gate, "ask">;
+  readonly routes: RouteTable;
+  readonly serviceKeys: Pick<ServiceKeys, "find">;
+  /** Whether the password of Basic is a credential. */
+  readonly basic: boolean;
+  /** Told of each answer. Must not wait and not throw. */
+  readonly onAnswer?: (answer: GateAnswer) => void;
+}
+
+/** Before the filter's own time is over, milliseconds: what comes later is not heard. */
+const marginMs = 50;
+/** Where Envoy names no deadline. */
+const longestMs = 400;
+
+const realm = 'Bearer realm="patwarden"';
+
+/**
+ * Envoy's external authorization, v3. Envoy forwards whatever comes back with status code 0, also an empty message; so a reply is made by `allow`
+ * and `deny` alone, and all that goes wrong is a reply too: a gRPC error would let requests through where `failure_mode_allow` is set, and a denial
+ * never may. Only an unknown proxy gets a gRPC error, UNAUTHENTICATED.
+ */
+export function extAuthz(options: ExtAuthzOptions): Implementation {
+  return implement(Authorization, {
+    async check(request, call) {
+      const key = bearerOf(call.header("authorization"));
+      const proxy = key === undefined ? undefined : options.serviceKeys.find(key);
+      if (!proxy) throw new Failure("CALLER_UNAUTHENTICATED");
+      if (!hasPermission(proxy, "check")) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "check" } });
+      const answer = await ask(options, request, call);
+      options.onAnswer?.(answer);
+      return replyOf(answer);
+    },
+  });
+}
+
+async function ask(
+  { gate, routes, basic }: ExtAuthzOptions,
+  request: CheckRequest,
+  call: CallContext,
+): Promise<GateAnswer> {
+  const { attributes } = request;
+  const http = attributes?.request?.http;
+  if (!http) return { kind: "no-mapping" };
+  const headers = headersOf(http);
+  const deadline =
+    Math.min(call.deadline ?? Number.POSITIVE_INFINITY, call.startTime + longestMs + marginMs) - marginMs;
+  const asked = {
+    credential: headers ? readCredential(headers, { basic }) : ({ kind: "ambiguous" } as const),
+    mapping: mappingOf(attributes.contextExtensions, http, routes),
+    clientIp: attributes.source?.address?.socketAddress?.address ?? "",
+  };
+  return gate.ask(asked, {
+    deadline,
+    get cancelled() {
+      return call.cancelled;
+    },
+  });
+}
+
+/** In either encoding. Undefined: a value of a header that may hold a credential is no text, or both encodings are there. */
+function headersOf({ headers, headerMap }: HttpRequest): RawHeaders | undefined {
+  const joined = Object.entries(headers);
+  if (!headerMap) return joined;
+  if (joined.length > 0) return undefined;
+  return headerMap.headers.map(({ key, value, rawValue }) => [
+    key.toLowerCase(),
+    rawValue.length > 0 ? Buffer.from(rawValue).toString("latin1") : value,
+  ]);
+}
+
+/** By the route's own settings, `resource` or `resource_type` with the path's last segment, and `action`; else by the table. */
+function mappingOf(
+  extensions: Readonly<Record<string, string>>,
+  { method, host, path }: HttpRequest,
+  routes: RouteTable,
+): Mapping | undefined {
+  const { resource, resource_type: type, action } = extensions;
+  if (resource === undefined && type === undefined && action === undefined) {
+    return routes.map({ method, host, target: path });
+  }
+  const plain = readPath(path);
+  const last = plain && !plain.hasSemicolon ? plain.segments.at(-1) : undefined;
+  const name = parseResource(resource ?? (last === undefined ? "" : `${type}:${last}`));
+  const named = parseAction(action ?? "");
+  // Also where the resource is fixed: a path that is read in two ways is no request of this route.
+  return plain && name.ok && named.ok ? { resource: name.value, action: named.value } : undefined;
+}
+
+/** Numbers of google.rpc.Code. */
+const codes = { ok: 0, invalidArgument: 3, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
+
+function replyOf(answer: GateAnswer): CheckResponse {
+  switch (answer.kind) {
+    case "allow":
+      return allow(answer.identity);
+    case "no-credential":
+      return deny(codes.unauthenticated, 401, [["www-authenticate", realm]]);
+    case "ambiguous":
+      return deny(codes.invalidArgument, 400, [["www-authenticate", `${realm}, error="invalid_request"`]]);
+    case "invalid-token":
+      return deny(codes.unauthenticated, 401, [["www-authenticate", `${realm}, error="invalid_token"`]]);
+    case "not-permitted":
+      return deny(codes.permissionDenied, 403, [["www-authenticate", `${realm}, error="insufficient_scope"`]]);
+    case "no-mapping":
+      return deny(codes.permissionDenied, 403, []);
+    case "undecided":
+      return fail(503, [["retry-after", "1"]]);
+  }
+}
+
+type Header = readonly [name: string, value: string];
+
+/** Every identity header without an append action, so that what the bearer sent under its name is replaced; the credential stays here. */
+function allow(identity: Identity): CheckResponse {
+  return create(CheckResponseSchema, {
+    status: { code: codes.ok },
+    httpResponse: {
+      case: "okResponse",
+      value: { headers: identityHeaders(identity).map(option), headersToRemove: ["authorization", "x-api-key"] },
+    },
+  });
+}
+
+function deny(
+  code: Exclude<(typeof codes)[keyof typeof codes], 0>,
+  status: number,
+  headers: readonly Header[],
+): CheckResponse {
+  return create(CheckResponseSchema, {
+    status: { code },
+    httpResponse: { case: "deniedResponse", value: { status: { code: status }, headers: headers.map(option) } },
+  });
+}
+
+/** No decision: a status of its own, which Envoy forwards in spite of only where it was told to. */
+function fail(status: number, headers: readonly Header[]): CheckResponse {
+  return create(CheckResponseSchema, {
+    status: { code: codes.unavailable },
+    httpResponse: { case: "errorResponse", value: { status: { code: status }, headers: headers.map(option) } },
+  });
+}
+
+function option([key, value]: Header) {
+  return { header: { key, value } };
+}
