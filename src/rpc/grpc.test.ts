@@ -101,6 +101,32 @@ describe("unary over gRPC", () => {
     expect((await unary(client, checkBytes("t"))).status).toBeUndefined();
   });
 
+  it("can be repeated by a client's service config when it fails", async () => {
+    let calls = 0;
+    const { both } = await start({
+      check: async () => {
+        if (++calls < 3) throw new Failure("OPENFGA_UNAVAILABLE");
+        return { allowed: true };
+      },
+    });
+    const retryPolicy = {
+      maxAttempts: 4,
+      initialBackoff: "0.01s",
+      maxBackoff: "0.1s",
+      backoffMultiplier: 2,
+      retryableStatusCodes: ["UNAVAILABLE"],
+    };
+    const client = new grpc.Client(both.grpc.address, grpc.credentials.createInsecure(), {
+      "grpc.service_config": JSON.stringify({
+        loadBalancingConfig: [],
+        methodConfig: [{ name: [{ service: "patwarden.v1.AuthorizationService" }], retryPolicy }],
+      }),
+    });
+    ends.push(() => client.close());
+    const { bytes } = await unary(client, checkBytes("t"));
+    expect([calls, bytes && fromBinary(CheckResponseSchema, bytes).allowed]).toEqual([3, true]);
+  });
+
   it("takes an empty message for one with defaults", async () => {
     const { client } = await start({});
     const { bytes } = await unary(client, Buffer.alloc(0));

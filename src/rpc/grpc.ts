@@ -9,7 +9,6 @@ import {
   type OnCallEnd,
   type Operation,
   type Outgoing,
-  requestIdHeader,
   undecodable,
 } from "./service.js";
 import { toGrpcStatus } from "./status.js";
@@ -55,10 +54,7 @@ function unaryHandler(
       respond(null, bytes);
     } catch (thrown) {
       const error = call.fail(thrown);
-      if (!error) return;
-      call.setHeader(requestIdHeader, call.requestId);
-      call.sendHeaders();
-      respond(toGrpcStatus(error));
+      if (error) respond(toGrpcStatus(error, call.requestId));
     }
   };
 }
@@ -86,12 +82,7 @@ function streamHandler(
       stream.end();
     } catch (thrown) {
       const error = call.fail(thrown);
-      if (!error) return;
-      if (!headersSent) {
-        call.setHeader(requestIdHeader, call.requestId);
-        call.sendHeaders();
-      }
-      stream.emit("error", toGrpcStatus(error));
+      if (error) stream.emit("error", toGrpcStatus(error, call.requestId));
     }
   };
 }

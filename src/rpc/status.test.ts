@@ -12,7 +12,7 @@ interface Decoded {
 }
 
 function fromGrpc(error: StatusError): Decoded {
-  const { code, details, metadata } = toGrpcStatus(error);
+  const { code, details, metadata } = toGrpcStatus(error, "id-1");
   const [bytes] = metadata.get("grpc-status-details-bin");
   const status = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes) : undefined;
   if (status) expect([status.code, status.message]).toEqual([code, details]);

@@ -6,6 +6,7 @@ import { Code } from "#third-party/google/rpc/code_pb.js";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#third-party/google/rpc/status_pb.js";
 import { Failure, type FailureReason, type FieldViolation } from "../failure/failure.js";
+import { requestIdHeader } from "./service.js";
 
 /** Name of a canonical gRPC code other than OK. */
 export type StatusCode = Exclude<keyof typeof Code, "OK">;
@@ -83,10 +84,14 @@ export interface GrpcStatus {
   readonly metadata: Metadata;
 }
 
-/** Encodes for grpc-js: details travel as a `google.rpc.Status` in `grpc-status-details-bin`. */
-export function toGrpcStatus(error: StatusError): GrpcStatus {
+/**
+ * Encodes for grpc-js: details travel as a `google.rpc.Status` in `grpc-status-details-bin`, the request's id beside them. An error has no headers
+ * before it: clients repeat by their service config only what is answered by trailers alone (gRFC A6).
+ */
+export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus {
   const code = codeOf(error);
   const metadata = new Metadata();
+  metadata.set(requestIdHeader, requestId);
   const details = detailsOf(error).map(({ desc, value }) => anyPack(desc, value));
   if (details.length > 0) {
     const status = create(StatusSchema, { code, message: error.message, details });

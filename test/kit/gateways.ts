@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { track } from "./children.js";
+import { freePort } from "./postgres.js";
+
+const tools = fileURLToPath(new URL("../../.tools", import.meta.url));
+
+/** Real proxies, and how each is had. */
+export const gateways = {
+  nginx: { program: find("nginx", "/usr/sbin/nginx"), source: "Debian: apt-get install nginx-light" },
+  envoy: { program: find("envoy", join(tools, "envoy/bin/envoy")), source: "`make gateways` installs it" },
+  caddy: { program: find("caddy", join(tools, "bin/caddy")), source: "`make gateways` builds it" },
+} as const;
+
+export type GatewayName = keyof typeof gateways;
+
+function find(name: string, otherwise: string): string | undefined {
+  const candidates = [otherwise, ...(process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, name))];
+  return candidates.find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A request as it arrived at the service behind the proxy. */
+export interface Arrived {
+  readonly method: string;
+  readonly url: string;
+  readonly rawHeaders: readonly string[];
+  readonly body: string;
+}
+
+export interface Upstream {
+  readonly port: number;
+  readonly arrived: readonly Arrived[];
+  /** Status of the answers; 200 until it is changed. */
+  status: number;
+  close(): Promise<void>;
+}
+
+/** The service behind the proxy: it answers `hello <subject>` by the identity that it was told. */
+export async function startUpstream(): Promise<Upstream> {
+  const arrived: Arrived[] = [];
+  const server = createServer(async (incoming, response) => {
+    const { method = "", url = "", rawHeaders } = incoming;
+    arrived.push({ method, url, rawHeaders, body: await bodyOf(incoming) });
+    response.statusCode = upstream.status;
+    response.end(`hello ${String(incoming.headers["x-patwarden-subject"])}`);
+  });
+  const upstream = {
+    port: 0,
+    arrived,
+    status: 200,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  upstream.port = (server.address() as AddressInfo).port; // it listens on TCP
+  return upstream;
+}
+
+export interface Gateway {
+  readonly port: number;
+  readonly log: () => string;
+  stop(): Promise<void>;
+}
+
+/** Starts a proxy on a free port with its configuration, of which `__PROXY__` is the port; resolves when it listens. */
+export async function startGateway(name: GatewayName, configuration: string): Promise<Gateway> {
+  const { program, source } = gateways[name];
+  if (program === undefined) throw new Error(`no ${name}: ${source}`);
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), `patwarden-${name}-`));
+  const file = join(folder, name === "envoy" ? "envoy.yaml" : name === "caddy" ? "Caddyfile" : "nginx.conf");
+  writeFileSync(file, configuration.replaceAll("__PROXY__", String(port)));
+  mkdirSync(join(folder, "logs"));
+  const child = track(
+    spawn(program, argumentsOf(name, file, folder), {
+      cwd: folder,
+      env: { PATH: process.env["PATH"] ?? "", HOME: folder },
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk) => {
+      log += String(chunk);
+    });
+  }
+  await listening(child, port, () => log);
+  return {
+    port,
+    log: () => log,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGKILL");
+        await once(child, "close");
+      }
+      if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function argumentsOf(name: GatewayName, file: string, folder: string): readonly string[] {
+  switch (name) {
+    case "nginx":
+      return ["-c", file, "-p", folder, "-g", "daemon off; master_process off; error_log stderr warn;"];
+    case "envoy":
+      return ["-c", file, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
+    case "caddy":
+      return ["run", "--config", file, "--adapter", "caddyfile"];
+  }
+}
+
+async function listening(child: ChildProcess, port: number, log: () => string): Promise<void> {
+  for (let attempt = 0; attempt < 600; attempt++) {
+    if (child.exitCode !== null) throw new Error(`the proxy ended with ${child.exitCode}:\n${log()}`);
+    const socket = connect({ host: "127.0.0.1", port });
+    const open = await new Promise<boolean>((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+    });
+    socket.destroy();
+    if (open) return;
+    await sleep(50);
+  }
+  throw new Error(`the proxy does not listen:\n${log()}`);
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly body: string;
+}
+
+export interface Asking {
+  readonly method?: string;
+  /** As it stands on the request line. */
+  readonly target?: string;
+  readonly headers?: readonly (readonly [string, string])[];
+  readonly body?: string;
+}
+
+/** Sends a request as it is given, also what no well-behaved client would send. */
+export function send(
+  port: number,
+  { method = "GET", target = "/docs/roadmap", headers = [], body = "" }: Asking,
+): Promise<Answer> {
+  const sent = request({
+    host: "127.0.0.1",
+    port,
+    method,
+    path: target,
+    agent: false,
+    headers: ["Host", "app.test", ...(body === "" ? [] : ["Content-Length", String(body.length)]), ...headers.flat()],
+  });
+  return new Promise((resolve, reject) => {
+    sent.once("response", (response) => {
+      bodyOf(response).then(
+        (text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+        reject,
+      );
+    });
+    sent.once("error", reject);
+    sent.end(body);
+  });
+}
+
+async function bodyOf(message: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of message) text += String(chunk);
+  return text;
+}
