@@ -1,5 +1,5 @@
 # Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
-.PHONY: help demo dev test bench soak build lint format generate api-baseline openfga clean
+.PHONY: help demo dev test bench soak build lint format generate api-baseline openfga gateways clean
 .DEFAULT_GOAL := help
 # tsc writes dist/main.js even when it finds faults; make must not take it for built.
 .DELETE_ON_ERROR:
@@ -41,6 +41,9 @@ api-baseline: node_modules/.installed ## at a release: the API that later change
 
 openfga: ## finds OpenFGA on PATH or in .tools/bin, else builds it there
 	@tools/openfga.sh
+
+gateways: ## Envoy and Caddy for the tests of the doors, into .tools/ (nginx: from the system)
+	@tools/gateways.sh
 
 clean: ## removes what was built; .tools/ and .patwarden/ stay
 	@rm -rf dist third_party node_modules *.tsbuildinfo

@@ -152,13 +152,16 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       expect(twice.arrived).toBeUndefined();
     });
 
-    it.runIf(kind === "envoy")("E4 goes by the settings of the route, and by its path alone", async () => {
-      const own = async (target: string) => (await ask({ target, headers: [bearer()] })).answer.status;
-      expect(await own("/own/roadmap")).toBe(200);
-      expect(await own("/own/payroll")).toBe(403);
-      expect(await own("/own/payroll;/roadmap")).toBe(403);
-      expect(await own("/own/road%252emap")).toBe(403);
-    });
+    // Only Envoy has settings of routes.
+    if (kind === "envoy") {
+      it("E4 goes by the settings of the route, and by its path alone", async () => {
+        const own = async (target: string) => (await ask({ target, headers: [bearer()] })).answer.status;
+        expect(await own("/own/roadmap")).toBe(200);
+        expect(await own("/own/payroll")).toBe(403);
+        expect(await own("/own/payroll;/roadmap")).toBe(403);
+        expect(await own("/own/road%252emap")).toBe(403);
+      });
+    }
 
     it("P5 passes a body on", async () => {
       const { answer } = await ask({ method: "POST", headers: [bearer()], body: "some text" });
