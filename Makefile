@@ -1,5 +1,5 @@
 # Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
-.PHONY: help demo dev test bench soak build lint format generate api-baseline openfga gateways clean
+.PHONY: help demo dev test test-clients bench soak build lint format generate api-baseline openfga gateways clean
 .DEFAULT_GOAL := help
 # tsc writes dist/main.js even when it finds faults; make must not take it for built.
 .DELETE_ON_ERROR:
@@ -16,8 +16,11 @@ demo: build openfga ## everything once: tokens made, allowed, denied, revoked, r
 dev: build openfga ## a server to play with on 127.0.0.1:9081 and :9080, data in .patwarden/
 	@node dist/main.js dev --model $(example)/model.fga --tuples $(example)/tuples.json
 
-test: build openfga ## every check and every test; ends with "N passed, N failed"
+test: build openfga ## every check and every test, of the clients too; ends with "N passed, N failed"
 	@node tools/test.mjs
+
+test-clients: build openfga ## the clients in all five languages, against a real server; CLIENTS="go rust": only these
+	@node --import tsx test/clients/run.ts $(CLIENTS)
 
 bench: build openfga ## side by side with OpenFGA itself, 8 minutes; BENCH=short: only whether it works; RECORD="...": keeps the result
 	@node --import tsx bench/bench.ts $(BENCH) $(if $(RECORD),--record "$(RECORD)")

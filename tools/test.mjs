@@ -1,6 +1,7 @@
 // make test: every check, then every test, all of them even when one fails. The last line is "N passed, N failed": each check counts as one.
 // PATWARDEN_TEST_REQUIRE_ALL=1 counts a skipped test as failed, so that nothing is skipped where everything must be there.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +37,21 @@ function vitestResult() {
   }
 }
 
+/** Each language says what it skips for lack of its toolchain; where nothing may be missing, test/clients/run.ts counts that as failed. */
+async function testClients() {
+  console.log("\n--- clients");
+  const child = spawn("node", ["--import", "tsx", "test/clients/run.ts"], { stdio: ["inherit", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  const [status] = await once(child, "close");
+  const [, all, bad] = /(?:^|\n)(\d+) passed, (\d+) failed\n$/.exec(output) ?? [];
+  if (all === undefined) return { passed: 0, failed: 1 };
+  return { passed: Number(all), failed: Number(bad) + (status !== 0 && Number(bad) === 0 ? 1 : 0) };
+}
+
 for (const [name, command, args] of checks) {
   if (run(name, command, args)) passed += 1;
   else failed += 1;
@@ -57,6 +73,10 @@ if (requireAll) failedTests += skipped;
 // A file that does not load, or an error outside of any test, fails the run without failing a test.
 if (!green && failedTests === 0) failedTests = 1;
 failed += failedTests;
+
+const clients = await testClients();
+passed += clients.passed;
+failed += clients.failed;
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,217 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type CallOptions, Channel, patienceOf } from "./channel.js";
+import { Coalescer } from "./coalescer.js";
+import { type Decision, decisionOf, malformed, type Reason, reasonOf } from "./decision.js";
+import { PatwardenError } from "./errors.js";
+import { type AuditEvent, AuditService, type ListAuditEventsRequestSchema } from "./gen/patwarden/v1/audit_pb.js";
+import { AuthorizationService } from "./gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "./gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "./gen/patwarden/v1/subject_pb.js";
+import { type ListTokensRequestSchema, type Token, TokenService } from "./gen/patwarden/v1/token_pb.js";
+import { type QueryUsageRequestSchema, type UsageRow, UsageService } from "./gen/patwarden/v1/usage_pb.js";
+import type { ClientOptions } from "./options.js";
+import {
+  type CheckItem,
+  type CheckOptions,
+  type Consistency,
+  consistencyOf,
+  contextOf,
+  questionOf,
+  type RequestContext,
+} from "./question.js";
+import { type ResourceList, resourceListOf } from "./resource-list.js";
+import { defaultBrand, parseSecret, requireBrand, type Secret, textOf } from "./secret.js";
+import {
+  createServiceClient,
+  decisionTimeoutMs,
+  type ServiceCallOptions,
+  type ServiceClient,
+} from "./service-client.js";
+
+/** What came of one item of a batch: a decision, or why there is none. */
+export type BatchCheckResult =
+  | { readonly decision: Decision; readonly error?: never }
+  | { readonly error: PatwardenError; readonly decision?: never };
+
+/** Options of `listResources`. */
+export interface ListResourcesOptions extends CallOptions {
+  /** Its usage fields have no effect: a list is not billed. */
+  readonly context?: RequestContext | undefined;
+  /** Default: `MINIMIZE_LATENCY`. */
+  readonly consistency?: Consistency | undefined;
+}
+
+/** Options of `introspect`. */
+export interface IntrospectOptions extends CallOptions {
+  readonly context?: Pick<RequestContext, "clientIp"> | undefined;
+}
+
+/** What a token is. */
+export interface Introspection {
+  /** Whether a check with this token could allow anything now. */
+  readonly active: boolean;
+  /** `ALLOWED` when it is active, otherwise why not. */
+  readonly reason: Reason;
+  /** The token without its metadata. Only when it is active. */
+  readonly token: Token | undefined;
+}
+
+/**
+ * A client of one Patwarden deployment, for the life of the process: it connects when it is first used, and again whenever it has to.
+ *
+ * ```ts
+ * const patwarden = new PatwardenClient({ endpoint: "127.0.0.1:9081", key, plaintext: true });
+ * const decision = await patwarden.check(token, "document:roadmap", "viewer");
+ * if (decision.allowed) console.log(decision.subject);
+ * ```
+ */
+export class PatwardenClient {
+  /** Brand of the deployment's tokens. */
+  readonly brand: string;
+  /** Check, BatchCheck, ListResources and Introspect as the proto files declare them. */
+  readonly authorization: ServiceClient<typeof AuthorizationService>;
+  /** Tokens and their life. `createToken` and `rotateToken` get a `request_id` when they have none, so that they can be repeated. */
+  readonly tokens: ServiceClient<typeof TokenService>;
+  /** The users and organizations that tokens act as. */
+  readonly subjects: ServiceClient<typeof SubjectService>;
+  /** What tokens may be. */
+  readonly policies: ServiceClient<typeof PolicyService>;
+  /** Who did what, when and from where. */
+  readonly audit: ServiceClient<typeof AuditService>;
+  /** How much tokens are used. */
+  readonly usage: ServiceClient<typeof UsageService>;
+  readonly #channel: Channel;
+  readonly #coalescer: Coalescer;
+  readonly #coalesce: boolean;
+
+  /** Throws TypeError for options that make no sense, or that would send the key over a network in plaintext. It does no I/O. */
+  constructor(options: ClientOptions) {
+    this.brand = requireBrand(options.brand ?? defaultBrand);
+    this.#coalesce = options.coalesce ?? true;
+    this.#channel = new Channel(options);
+    this.#coalescer = new Coalescer(this.#channel);
+    this.authorization = createServiceClient(this.#channel, AuthorizationService);
+    this.tokens = createServiceClient(this.#channel, TokenService);
+    this.subjects = createServiceClient(this.#channel, SubjectService);
+    this.policies = createServiceClient(this.#channel, PolicyService);
+    this.audit = createServiceClient(this.#channel, AuditService);
+    this.usage = createServiceClient(this.#channel, UsageService);
+  }
+
+  /**
+   * May the bearer of this token do this to that? A denial is a decision; rejects with PatwardenError when none could be made. Text that is no secret
+   * is answered TOKEN_MALFORMED without a call. Default deadline: 1 second.
+   *
+   * @param resource OpenFGA object, `type:id`.
+   * @param action OpenFGA relation.
+   */
+  async check(token: string | Secret, resource: string, action: string, options: CheckOptions = {}): Promise<Decision> {
+    const { context, consistency, claims = [] } = options;
+    const question = questionOf({ token, resource, action, context, consistency });
+    const patience = patienceOf(options, decisionTimeoutMs);
+    if (!parseSecret(question.token, this.brand)) return malformed;
+    if (this.#coalesce && claims.length === 0) return this.#coalescer.check(question, patience);
+    const request = { ...question, claims: [...claims] };
+    return decisionOf(await this.#channel.unary(AuthorizationService.method.check, request, patience));
+  }
+
+  /**
+   * Many checks at once: for each item, in order, its decision or why there is none. As many calls as it takes, of at most 500 items each. It does not
+   * reject for what fails on the way, but for an item that is none (TypeError). Default deadline: 1 second.
+   */
+  async batchCheck(items: Iterable<CheckItem>, options: CallOptions = {}): Promise<BatchCheckResult[]> {
+    const questions = Array.from(items, questionOf);
+    const patience = patienceOf(options, decisionTimeoutMs);
+    return Promise.all(
+      questions.map(async (question): Promise<BatchCheckResult> => {
+        if (!parseSecret(question.token, this.brand)) return { decision: malformed };
+        try {
+          return { decision: await this.#coalescer.check(question, patience) };
+        } catch (error) {
+          if (error instanceof PatwardenError) return { error };
+          throw error;
+        }
+      }),
+    );
+  }
+
+  /**
+   * Which resources of a type the bearer of this token may act on. Resolves when the list begins. It is for showing: check before acting on an entry.
+   * Rejects with PatwardenError. Default deadline: none.
+   */
+  async listResources(
+    token: string | Secret,
+    type: string,
+    action: string,
+    options: ListResourcesOptions = {},
+  ): Promise<ResourceList> {
+    const { context, consistency } = options;
+    const request = {
+      token: textOf(token),
+      type,
+      action,
+      ...(context && { context: contextOf(context) }),
+      ...(consistency && { consistency: consistencyOf(consistency) }),
+    };
+    const { deadline, signal } = patienceOf(options, Number.POSITIVE_INFINITY);
+    const leaving = new AbortController();
+    const call = { deadline, signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal };
+    const messages = await this.#channel.serverStream(AuthorizationService.method.listResources, request, call);
+    return resourceListOf(messages, () => leaving.abort());
+  }
+
+  /** What a token is, without asking about a resource. Rejects with PatwardenError. Default deadline: 1 second. */
+  async introspect(token: string | Secret, options: IntrospectOptions = {}): Promise<Introspection> {
+    const { context } = options;
+    const request = { token: textOf(token), ...(context && { context: contextOf(context) }) };
+    const patience = patienceOf(options, decisionTimeoutMs);
+    const reply = await this.#channel.unary(AuthorizationService.method.introspect, request, patience);
+    return { active: reply.active, reason: reasonOf(reply.reason), token: reply.token };
+  }
+
+  /** All tokens that the filters leave, newest first, a page at a time as they are iterated. Deadlines are of each page. */
+  async *listTokens(
+    filters: MessageInitShape<typeof ListTokensRequestSchema> = {},
+    options?: ServiceCallOptions,
+  ): AsyncGenerator<Token, void> {
+    for await (const { tokens } of pages((page) => this.tokens.listTokens({ ...filters, ...page }, options))) {
+      yield* tokens;
+    }
+  }
+
+  /** All audit events that the filters leave, newest first, a page at a time as they are iterated. Deadlines are of each page. */
+  async *listAuditEvents(
+    filters: MessageInitShape<typeof ListAuditEventsRequestSchema> = {},
+    options?: ServiceCallOptions,
+  ): AsyncGenerator<AuditEvent, void> {
+    for await (const { events } of pages((page) => this.audit.listAuditEvents({ ...filters, ...page }, options))) {
+      yield* events;
+    }
+  }
+
+  /** All rows of a usage query, a page at a time as they are iterated. Deadlines are of each page. */
+  async *queryUsage(
+    query: MessageInitShape<typeof QueryUsageRequestSchema> = {},
+    options?: ServiceCallOptions,
+  ): AsyncGenerator<UsageRow, void> {
+    for await (const { rows } of pages((page) => this.usage.queryUsage({ ...query, ...page }, options))) yield* rows;
+  }
+
+  /** Calls that run may finish; what has not been sent, and new calls, fail with CANCELLED. */
+  close(): void {
+    this.#coalescer.close();
+    this.#channel.close();
+  }
+}
+
+/** The first page is asked for with whatever page token the request has. */
+async function* pages<P extends { readonly nextPageToken: string }>(
+  ask: (page: { readonly pageToken?: string }) => Promise<P>,
+): AsyncGenerator<P, void> {
+  let page = await ask({});
+  yield page;
+  while (page.nextPageToken !== "") {
+    page = await ask({ pageToken: page.nextPageToken });
+    yield page;
+  }
+}

@@ -1,0 +1,175 @@
+import { type Channel, closed, isUnavailable } from "./channel.js";
+import { type Decision, decisionOf, noDecision } from "./decision.js";
+import { fromCheckError, PatwardenError } from "./errors.js";
+import { AuthorizationService, type BatchCheckResult } from "./gen/patwarden/v1/authorization_pb.js";
+import { type Question, sizeOf } from "./question.js";
+import { maxAttempts, retryDelayMs } from "./retry.js";
+import { type Patience, Waiter } from "./waiter.js";
+
+/** Most items that the server takes in one BatchCheck. */
+const maxItems = 500;
+/** Most bytes of items in one BatchCheck: the server takes messages of 256 KiB. */
+const maxBytes = 200 * 1024;
+/** Most calls at a time. What is asked meanwhile makes the next batch larger, and so cheaper. */
+const maxInFlight = 4;
+/** After so long, milliseconds, a call no longer counts: those who wait longer for an answer that may be lost must not hold up the others. */
+const stalledMs = 3_000;
+
+interface Inquiry {
+  readonly question: Question;
+  readonly size: number;
+  readonly waiter: Waiter<Decision>;
+  attempts: number;
+}
+
+/** What a call brought for one inquiry. */
+type Outcome = Decision | PatwardenError;
+
+/**
+ * Sends the checks of one turn of the event loop as one BatchCheck, and those that come while `maxInFlight` calls are running as the next one; one that
+ * is alone goes as a Check. Everybody waits for as long as they said and no longer: the call has the latest deadline of the batch, and is cancelled
+ * when nobody waits for it any more. An item that fails with UNAVAILABLE is asked again, as a Check of its own would be, with whatever is asked then.
+ */
+export class Coalescer {
+  readonly #channel: Channel;
+  #waiting: Inquiry[] = [];
+  #inFlight = 0;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  check(question: Question, patience: Patience): Promise<Decision> {
+    const waiter = new Waiter<Decision>(patience);
+    this.#add([{ question, size: sizeOf(question), waiter, attempts: 0 }]);
+    return waiter.promise;
+  }
+
+  /** What has not been sent yet fails; what has been sent may be answered. */
+  close(): void {
+    this.#closed = true;
+    this.#add(this.#waiting.splice(0));
+  }
+
+  #add(inquiries: readonly Inquiry[]): void {
+    if (this.#closed) {
+      for (const { waiter } of inquiries) waiter.reject(closed());
+      return;
+    }
+    this.#waiting.push(...inquiries);
+    this.#schedule();
+  }
+
+  /** For the end of this turn of the event loop, in which more may be asked. */
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight >= maxInFlight || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(this.#sendAll);
+  }
+
+  readonly #sendAll = (): void => {
+    this.#scheduled = false;
+    while (this.#inFlight < maxInFlight) {
+      const batch = this.#take();
+      if (batch.length === 0) return;
+      void this.#send(batch);
+    }
+  };
+
+  /** The first of those that still wait, as many as fit into one call. */
+  #take(): readonly Inquiry[] {
+    const waiting = this.#waiting.filter(({ waiter }) => !waiter.settled);
+    let bytes = 0;
+    let count = 0;
+    for (const { size } of waiting) {
+      bytes += size;
+      if (count === maxItems || (count > 0 && bytes > maxBytes)) break;
+      count++;
+    }
+    this.#waiting = waiting.slice(count);
+    return waiting.slice(0, count);
+  }
+
+  async #send(batch: readonly Inquiry[]): Promise<void> {
+    const leave = this.#enter();
+    const outcomes = await this.#ask(batch);
+    leave();
+    const { budget } = this.#channel;
+    const mayRepeat = outcomes.some(isUnavailable) && budget.failed();
+    if (outcomes.some(isDecision)) budget.succeeded();
+    for (const inquiry of batch) inquiry.attempts++;
+    // One delay for all, so that they travel together again.
+    const delay = retryDelayMs(Math.max(...batch.map(({ attempts }) => attempts)));
+    const isRepeated = ({ attempts, waiter }: Inquiry): boolean =>
+      mayRepeat && attempts < maxAttempts && Date.now() + delay < waiter.patience.deadline;
+    const repeated = batch.filter((inquiry, index) => {
+      const outcome = outcomes[index] ?? noDecision();
+      if (isUnavailable(outcome) && isRepeated(inquiry)) return true;
+      if (isDecision(outcome)) inquiry.waiter.resolve(outcome);
+      else inquiry.waiter.reject(outcome);
+      return false;
+    });
+    if (repeated.length > 0) setTimeout(() => this.#add(repeated), delay);
+  }
+
+  /** Counts a call, until the function returned is called or the call is stalled. */
+  #enter(): () => void {
+    this.#inFlight++;
+    let counts = true;
+    const leave = (): void => {
+      clearTimeout(timer);
+      if (!counts) return;
+      counts = false;
+      this.#inFlight--;
+      this.#schedule();
+    };
+    const timer = setTimeout(leave, stalledMs);
+    return leave;
+  }
+
+  /** In the order of the batch. It never rejects: what fails as a whole fails for each. */
+  async #ask(batch: readonly Inquiry[]): Promise<readonly Outcome[]> {
+    const abandoned = new AbortController();
+    let waiters = batch.length;
+    const onGivenUp = (): void => {
+      waiters--;
+      if (waiters === 0) abandoned.abort();
+    };
+    for (const { waiter } of batch) waiter.onGivenUp = onGivenUp;
+    const call = {
+      deadline: Math.max(...batch.map(({ waiter }) => waiter.patience.deadline)),
+      signal: abandoned.signal,
+    };
+    const items = batch.map(({ question }) => question);
+    const [first] = items;
+    try {
+      if (items.length === 1 && first) return [decisionOf(await this.#channel.unaryOnce(check, first, call))];
+      const { results } = await this.#channel.unaryOnce(batchCheck, { items }, call);
+      return results.map(outcomeOf);
+    } catch (error) {
+      const failure = error instanceof PatwardenError ? error : defect(error);
+      return batch.map(() => failure);
+    }
+  }
+}
+
+const { check, batchCheck } = AuthorizationService.method;
+
+function outcomeOf({ result }: BatchCheckResult): Outcome {
+  if (result.case === "error") return fromCheckError(result.value);
+  try {
+    return result.case === "decision" ? decisionOf(result.value) : noDecision();
+  } catch (error) {
+    return error instanceof PatwardenError ? error : defect(error);
+  }
+}
+
+function isDecision(outcome: Outcome): outcome is Decision {
+  return !(outcome instanceof PatwardenError);
+}
+
+function defect(cause: unknown): PatwardenError {
+  return new PatwardenError({ code: "INTERNAL", text: "a defect of the client", cause });
+}

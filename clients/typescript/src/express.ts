@@ -1,0 +1,53 @@
+/**
+ * Guards routes of Express 4 and 5.
+ *
+ * @packageDocumentation
+ */
+import type { Request, RequestHandler } from "express";
+import type { PatwardenClient } from "./client.js";
+import type { Allowed } from "./decision.js";
+import { createGuard, credentialHeadersOf, type GuardOptions, type Route } from "./guard.js";
+
+export type { GuardOptions, HostDecision, Permission, Refusal, Route } from "./guard.js";
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The decision that let the request through. Set behind a guard and nowhere else: to read its subject there throws. */
+      patwarden: Allowed;
+    }
+  }
+}
+
+/**
+ * Makes middleware that lets only those through who may, and answers 401, 403 or 503 to others.
+ *
+ * ```ts
+ * const guard = expressGuard(client, { clientIp: (request) => request.ip });
+ *
+ * app.get("/documents/:id", guard((request) => ({ resource: `document:${request.params.id}`, action: "viewer" })), (request, response) => {
+ *   response.json({ hello: request.patwarden.subject });
+ * });
+ * ```
+ */
+export function expressGuard(
+  client: Pick<PatwardenClient, "brand" | "check">,
+  options?: GuardOptions<Request>,
+): (route: Route<Request>) => RequestHandler {
+  const guard = createGuard(client, options);
+  return (route) => async (request, response, next) => {
+    try {
+      const verdict = await guard(route, credentialHeadersOf(request.rawHeaders), request);
+      if (!verdict.allowed) {
+        response.status(verdict.status).set(verdict.headers).json(verdict.body);
+        return;
+      }
+      request.patwarden = verdict;
+    } catch (error) {
+      // Express 4 does not look at what a handler returns.
+      next(error);
+      return;
+    }
+    next();
+  };
+}
