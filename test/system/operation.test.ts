@@ -61,7 +61,7 @@ describe("patwarden serve", () => {
     }
     expect(started.log()).not.toContain("CANARY");
     rmSync(directory, { recursive: true });
-  });
+  }, 120_000);
 
   it("says what to do about a database that was never migrated, or does not answer", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
@@ -78,7 +78,7 @@ describe("patwarden serve", () => {
     expect(await unreachable.exited).toBe(1);
     expect(unreachable.log()).toContain("the database did not answer");
     rmSync(directory, { recursive: true });
-  });
+  }, 120_000);
 
   it("takes up other callers at SIGHUP, all or nothing", async () => {
     const server = await startServer({ databaseUrl: job.databaseUrl, openfga: openfgaSettings() });
@@ -267,7 +267,7 @@ type document
     expect(status).toBe(200);
     await server.stop();
     rmSync(directory, { recursive: true });
-  });
+  }, 120_000);
 
   it("refuses two authorization headers on the HTTP port", async () => {
     const { hostname, port } = new URL(job.server.http);
@@ -368,7 +368,7 @@ describe("patwarden dev", () => {
     const third = await startDev(directory);
     expect(await third.started.stop("SIGINT")).toBe(0);
     rmSync(directory, { recursive: true });
-  });
+  }, 120_000);
 
   it("refuses an address that others can reach, a faulty model and faulty tuples, saying where", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-dev-"));
@@ -387,5 +387,5 @@ describe("patwarden dev", () => {
       expect(started.log()).toContain(problem);
     }
     rmSync(directory, { recursive: true });
-  });
+  }, 120_000);
 });

@@ -1,0 +1,157 @@
+package dev.patwarden.client;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.util.Optional;
+import java.util.zip.CRC32;
+
+/**
+ * The secret of a token, such as {@code pw_pat_…}, as something that does not show itself: {@link
+ * #toString}, and what serializes it to JSON, give the hint only.
+ *
+ * <p>It is well formed, which tells a cut-off or mistyped text apart from a secret without asking
+ * anybody. Whether it was ever issued, and is still good, only a check can say.
+ */
+public final class Secret {
+  /** Who a token acts as. */
+  public enum Kind {
+    /** A user, {@code pat}. */
+    USER("pat"),
+    /** An organization, {@code oat}. */
+    ORGANIZATION("oat");
+
+    private final String code;
+
+    Kind(String code) {
+      this.code = code;
+    }
+  }
+
+  /** The brand of a server that was not given another. */
+  static final String DEFAULT_BRAND = "pw";
+
+  private static final String ALPHABET =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  private static final String BRAND = "[a-z][a-z0-9]{1,9}";
+
+  /** Digits of 32 bytes in base 62. */
+  private static final int VALUE_LENGTH = 43;
+
+  /** 2^256 - 1. Digits stand in the order of their characters, so texts compare as numbers do. */
+  private static final String MAX_VALUE = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
+
+  private static final int CHECKSUM_LENGTH = 6;
+  private static final int HINT_LENGTH = 4;
+
+  private final Kind kind;
+  private final String hint;
+
+  /** Transient, so that what serializes fields leaves it out. */
+  private final transient String text;
+
+  private Secret(Kind kind, String hint, String text) {
+    this.kind = kind;
+    this.hint = hint;
+    this.text = text;
+  }
+
+  /**
+   * Reads a secret of the brand {@code pw}.
+   *
+   * @param text what the bearer sent, as it is: nothing is trimmed
+   * @return empty for anything but a well-formed secret
+   */
+  public static Optional<Secret> parse(String text) {
+    return parse(text, DEFAULT_BRAND);
+  }
+
+  /**
+   * Reads a secret: its length first, then brand, kind, alphabet, range and checksum.
+   *
+   * @param text what the bearer sent, as it is: nothing is trimmed
+   * @param brand {@code tokens.brand} of the server
+   * @return empty for anything but a well-formed secret of that brand
+   */
+  public static Optional<Secret> parse(String text, String brand) {
+    for (Kind kind : Kind.values()) {
+      String prefix = brand + "_" + kind.code + "_";
+      int checked = prefix.length() + VALUE_LENGTH;
+      if (text.length() != checked + CHECKSUM_LENGTH
+          || !text.startsWith(prefix)
+          || !isBase62(text, prefix.length())
+          || text.substring(prefix.length(), checked).compareTo(MAX_VALUE) > 0
+          || decode(text.substring(checked)) != crc32(text.substring(0, checked))) {
+        continue;
+      }
+      String hint = prefix + "..." + text.substring(checked - HINT_LENGTH, checked);
+      return Optional.of(new Secret(kind, hint, text));
+    }
+    return Optional.empty();
+  }
+
+  /** Throws IllegalArgumentException for what cannot be the brand of a server. */
+  static String requireBrand(String brand) {
+    if (!brand.matches(BRAND)) {
+      throw new IllegalArgumentException("a brand is " + BRAND + ", not " + brand);
+    }
+    return brand;
+  }
+
+  /**
+   * Who the token acts as.
+   *
+   * @return the kind that the prefix tells
+   */
+  public Kind getKind() {
+    return kind;
+  }
+
+  /**
+   * What may be shown, and is in lists of tokens: the prefix and the last four digits before the
+   * checksum, {@code pw_pat_...x9Kq}.
+   *
+   * @return the hint
+   */
+  public String getHint() {
+    return hint;
+  }
+
+  /**
+   * The secret itself. Named so that it is seen where it is let out.
+   *
+   * @return the whole text
+   */
+  public String reveal() {
+    return text;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Secret secret && secret.text.equals(text);
+  }
+
+  @Override
+  public int hashCode() {
+    return text.hashCode();
+  }
+
+  /** The hint. */
+  @Override
+  public String toString() {
+    return hint;
+  }
+
+  private static boolean isBase62(String text, int from) {
+    return text.chars().skip(from).allMatch(character -> ALPHABET.indexOf(character) >= 0);
+  }
+
+  private static long decode(String digits) {
+    return digits.chars().mapToLong(ALPHABET::indexOf).reduce(0, (value, d) -> value * 62 + d);
+  }
+
+  private static long crc32(String text) {
+    CRC32 crc = new CRC32();
+    crc.update(text.getBytes(US_ASCII));
+    return crc.getValue();
+  }
+}
