@@ -98,10 +98,11 @@ export function createGuard<Request>(
         context,
       });
       if (decision.allowed) return decision;
-      return decision.tokenValid ? forbidden(decision) : invalidToken(challenge, explanationOf(decision), decision);
+      if (decision.tokenValid) return forbidden(decision);
+      return unauthenticated(challenge, "invalid_token", explanationOf(decision), decision);
     }
     const decision = await verify?.(credential, permission, request);
-    if (decision === undefined) return invalidToken(challenge, "the credential is not valid");
+    if (decision === undefined) return unauthenticated(challenge, "invalid_token", "the credential is not valid");
     return decision.allowed === true ? allowedByHost(decision) : forbidden();
   }
 
@@ -112,7 +113,7 @@ export function createGuard<Request>(
   ): Promise<Allowed | Refusal> {
     const credential = credentialOf(headers);
     if (credential.kind === "none") return unauthorized(challenge);
-    if (credential.kind === "unreadable") return invalidToken(challenge, credential.why);
+    if (credential.kind === "unreadable") return unauthenticated(challenge, "invalid_request", credential.why);
     const permission = typeof route === "function" ? await route(request) : route;
     try {
       return await judge(credential.text, permission, request);
@@ -164,12 +165,18 @@ function unauthorized(challenge: string): Refusal {
   };
 }
 
-function invalidToken(challenge: string, message: string, decision?: Denied): Refusal {
+/** RFC 6750 §3.1: `invalid_request` where it cannot be told which credential is meant. */
+function unauthenticated(
+  challenge: string,
+  error: "invalid_request" | "invalid_token",
+  message: string,
+  decision?: Denied,
+): Refusal {
   return {
     allowed: false,
     status: 401,
-    headers: { ...noStore, "WWW-Authenticate": `${challenge}, error="invalid_token", error_description="${message}"` },
-    body: { error: "invalid_token", message },
+    headers: { ...noStore, "WWW-Authenticate": `${challenge}, error="${error}", error_description="${message}"` },
+    body: { error, message },
     ...(decision && { decision }),
   };
 }

@@ -27,10 +27,11 @@ import org.springframework.web.filter.OncePerRequestFilter;
  *
  * <p>A token is read from {@code Authorization: Bearer}, from {@code X-API-Key}, or as the password
  * of {@code Authorization: Basic} under any user name; never from the query or a cookie. A request
- * with two different ones, or one that cannot be read, is answered as one with a bad token.
+ * with two different ones, or one that cannot be read, is refused.
  *
  * <ul>
- *   <li>401 without a token, or with one that is no good, then with {@code error="invalid_token"}
+ *   <li>401 without a token, or with one that is no good, then with {@code error="invalid_token"};
+ *       with {@code error="invalid_request"} where it cannot be told which one is meant
  *   <li>403 when the token is good and its bearer may not
  *   <li>503 with {@code Retry-After} when no decision could be made: nobody is signed out
  * </ul>
@@ -91,7 +92,7 @@ public class PatwardenFilter extends OncePerRequestFilter {
       throws ServletException, IOException {
     Credentials credentials = Credentials.of(request);
     if (credentials.credential().isEmpty()) {
-      unauthorized(response, credentials.shown());
+      unauthorized(response, credentials.shown() ? "invalid_request" : null);
       return;
     }
     Decision decision;
@@ -107,7 +108,7 @@ public class PatwardenFilter extends OncePerRequestFilter {
     } else if (decision.tokenValid()) {
       response.setStatus(HttpServletResponse.SC_FORBIDDEN);
     } else {
-      unauthorized(response, true);
+      unauthorized(response, "invalid_token");
     }
   }
 
@@ -127,10 +128,10 @@ public class PatwardenFilter extends OncePerRequestFilter {
   }
 
   /** RFC 6750 §3: an error is named only when a credential was shown. */
-  private void unauthorized(HttpServletResponse response, boolean shown) {
+  private void unauthorized(HttpServletResponse response, String error) {
     response.setStatus(HttpServletResponse.SC_UNAUTHORIZED);
     response.setHeader(
-        WWW_AUTHENTICATE, shown ? challenge + ", error=\"invalid_token\"" : challenge);
+        WWW_AUTHENTICATE, error == null ? challenge : challenge + ", error=\"" + error + "\"");
   }
 
   private void unavailable(HttpServletResponse response, PatwardenException error) {
