@@ -10,8 +10,8 @@ export interface ConfirmationOptions {
   readonly hint: () => void;
 }
 
-const firstPollMs = 2;
-const longestPollMs = 50;
+const firstPollMs = 3;
+const longestPollMs = 20;
 
 /**
  * Waits until every replica goes by what was committed before the call: each has acknowledged the epoch as it is now, or its lease must have run out. This
@@ -26,7 +26,7 @@ export async function confirmRevocation(
   hint();
   try {
     let { epoch, rows } = await store.leases();
-    for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 1.5, longestPollMs)) {
+    for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 1.25, longestPollMs)) {
       const waitedMs = monotonicMs() - committedBy;
       const behind = rows.filter(({ ackedEpoch, leaseMs }) => ackedEpoch < epoch && waitedMs < leaseMs + leaseMarginMs);
       if (behind.length === 0) return;
