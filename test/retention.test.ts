@@ -231,6 +231,20 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(await verify()).toMatchObject({ ok: true, cut: { position: 8 } });
       });
 
+      it("takes no cut of another process between its reads for a forgery", async () => {
+        now = new Date(hour(8).getTime() + retentionMs + 1);
+        const overtaken: Pick<AuditStore, "lastCheckpointBefore"> = {
+          async lastCheckpointBefore(before) {
+            await retention().look();
+            return store.lastCheckpointBefore(before);
+          },
+        };
+        await retention({ store: { ...store, ...overtaken } }).look();
+        expect(lines.filter(({ level }) => level !== "info")).toEqual([]);
+        expect(await seals()).toEqual([8, 9, 10]);
+        expect(await verify()).toMatchObject({ ok: true, cut: { position: 8 } });
+      });
+
       it("begins again to verify when the chain is cut meanwhile", async () => {
         const told: string[] = [];
         let reads = 0;

@@ -87,8 +87,11 @@ export function createRetention(options: RetentionOptions): Retention {
     before: Date,
     stopped: AbortSignal,
   ): Promise<void> {
+    // Another process may cut between any two of these reads: what then looks odd is its doing.
+    const cutMeanwhile = async (): Promise<boolean> => (await store.firstCheckpoint())?.statement !== first.statement;
     const checkpoint = verifyStatement(keys, there.statement);
     if (checkpoint?.position !== there.position || checkpoint.time >= before) {
+      if (await cutMeanwhile()) return;
       const { position } = there;
       log.error({ position }, "A KEPT CHECKPOINT IS NOT WHAT WAS SIGNED, or its pepper is not loaded; nothing is cut");
       return;
@@ -98,8 +101,7 @@ export function createRetention(options: RetentionOptions): Retention {
     const verdict = await verifyChain(upTo(position, cut?.position ?? 1, stopped), [checkpoint], cut);
     if (stopped.aborted) return;
     if (!verdict.ok) {
-      // Unless another process has cut it meanwhile.
-      if ((await store.firstCheckpoint())?.statement !== first.statement) return;
+      if (await cutMeanwhile()) return;
       log.error({ position: verdict.position, why: verdict.why }, "THE AUDIT CHAIN IS BROKEN; nothing of it is cut");
       return;
     }
