@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, request } from "node:http";
+import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { track } from "./children.js";
 import { freePort } from "./postgres.js";
+import { textOf } from "./raw-http.js";
 
 const tools = fileURLToPath(new URL("../../.tools", import.meta.url));
 
@@ -54,7 +55,7 @@ export async function startUpstream(): Promise<Upstream> {
   const arrived: Arrived[] = [];
   const server = createServer(async (incoming, response) => {
     const { method = "", url = "", rawHeaders } = incoming;
-    arrived.push({ method, url, rawHeaders, body: await bodyOf(incoming) });
+    arrived.push({ method, url, rawHeaders, body: await textOf(incoming) });
     response.statusCode = upstream.status;
     response.end(`hello ${String(incoming.headers["x-patwarden-subject"])}`);
   });
@@ -140,49 +141,4 @@ async function listening(child: ChildProcess, port: number, log: () => string): 
     await sleep(50);
   }
   throw new Error(`the proxy does not listen:\n${log()}`);
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: NodeJS.Dict<string | string[]>;
-  readonly body: string;
-}
-
-export interface Asking {
-  readonly method?: string;
-  /** As it stands on the request line. */
-  readonly target?: string;
-  readonly headers?: readonly (readonly [string, string])[];
-  readonly body?: string;
-}
-
-/** Sends a request as it is given, also what no well-behaved client would send. */
-export function send(
-  port: number,
-  { method = "GET", target = "/docs/roadmap", headers = [], body = "" }: Asking,
-): Promise<Answer> {
-  const sent = request({
-    host: "127.0.0.1",
-    port,
-    method,
-    path: target,
-    agent: false,
-    headers: ["Host", "app.test", ...(body === "" ? [] : ["Content-Length", String(body.length)]), ...headers.flat()],
-  });
-  return new Promise((resolve, reject) => {
-    sent.once("response", (response) => {
-      bodyOf(response).then(
-        (text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
-        reject,
-      );
-    });
-    sent.once("error", reject);
-    sent.end(body);
-  });
-}
-
-async function bodyOf(message: IncomingMessage): Promise<string> {
-  let text = "";
-  for await (const chunk of message) text += String(chunk);
-  return text;
 }

@@ -1,18 +1,16 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
-  type Answer,
-  type Asking,
   type Gateway,
   type GatewayName,
   gateways,
-  send,
   startGateway,
   startUpstream,
   type Upstream,
 } from "../kit/gateways.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import { type RawReply, type RawRequest, sendRaw, untilDecided } from "../kit/raw-http.js";
 
 const routes = [
   { method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer" },
@@ -84,15 +82,25 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     const secrets = ["authorization", "x-api-key", "x-patwarden-proxy-key"];
 
     /** What came through, if anything did: the upstream's own record, not what the client is told. */
-    async function ask(
-      asking: Asking,
-    ): Promise<{ readonly answer: Answer; readonly arrived: ReturnType<typeof headersOf> | undefined }> {
+    async function askOnce(
+      asking: Partial<RawRequest>,
+    ): Promise<{ readonly answer: RawReply; readonly arrived: ReturnType<typeof headersOf> | undefined }> {
       const before = upstream.arrived.length;
-      const answer = await send(gateway.port, asking);
+      const answer = await sendRaw(`127.0.0.1:${gateway.port}`, {
+        target: "/docs/roadmap",
+        host: "app.test",
+        ...asking,
+      });
       const [arrived, ...more] = upstream.arrived.slice(before);
       expect(more).toEqual([]);
       return { answer, arrived: arrived && headersOf(arrived.rawHeaders) };
     }
+
+    const ask = (asking: Partial<RawRequest>) =>
+      untilDecided(
+        () => askOnce(asking),
+        ({ answer }) => answer.status,
+      );
 
     function headersOf(rawHeaders: readonly string[]): ReadonlyMap<string, readonly string[]> {
       const headers = new Map<string, string[]>();
@@ -237,12 +245,12 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     it("E3 P3 answers 503 while Patwarden is silent or gone, and comes back with it", async () => {
       for (const fault of [way.stall, way.cut]) {
         fault();
-        const { answer, arrived } = await ask({ headers: [bearer()] });
+        const { answer, arrived } = await askOnce({ headers: [bearer()] });
         expect([answer.status, arrived]).toEqual([503, undefined]);
         if (kind !== "envoy") expect(answer.headers["retry-after"]).toBe("1");
         way.heal();
         await expect
-          .poll(async () => (await ask({ headers: [bearer()] })).answer.status, { timeout: 20_000, interval: 100 })
+          .poll(async () => (await askOnce({ headers: [bearer()] })).answer.status, { timeout: 20_000, interval: 100 })
           .toBe(200);
       }
     });

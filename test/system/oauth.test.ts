@@ -1,48 +1,24 @@
-import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import { type RawReply, sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
-
-interface Reply {
-  readonly status: number;
-  readonly headers: NodeJS.Dict<string | string[]>;
-  readonly body: string;
-}
 
 const issuer = "https://patwarden.example.com/tenant";
 const doors = { oauth: { enabled: true, issuer, max_cache: "60s" } };
 const form = (parameters: Record<string, string>): string => new URLSearchParams(parameters).toString();
 
-/** Sends what no well-behaved client would, too. */
 function post(
   server: Server,
-  path: string,
+  target: string,
   body: string,
   headers: readonly (readonly [string, string])[] = [],
   method = "POST",
-): Promise<Reply> {
+): Promise<RawReply> {
   const typed = headers.some(([name]) => name === "Content-Type");
-  const sent = request(`${server.http}${path}`, {
-    method,
-    headers: [
-      ...["Host", "patwarden", "Content-Length", String(Buffer.byteLength(body))],
-      ...(typed ? [] : ["Content-Type", "application/x-www-form-urlencoded"]),
-      ...headers.flat(),
-    ],
-  });
-  return new Promise((resolve, reject) => {
-    sent.on("response", (response) => {
-      let text = "";
-      response.on("data", (chunk) => {
-        text += String(chunk);
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }));
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
+  const type = ["Content-Type", "application/x-www-form-urlencoded"] as const;
+  return sendRaw(server.http, { method, target, body, headers: typed ? headers : [type, ...headers] });
 }
 
 describe("the OAuth doors", () => {
@@ -95,7 +71,7 @@ describe("the OAuth doors", () => {
     post(server, "/oauth2/introspect", form({ token, token_type_hint: "whatever" }), [gateway()]);
   const revoke = (token: string, server = job.server) =>
     post(server, "/oauth2/revoke", form({ token, token_type_hint: "refresh_token" }), [gateway()]);
-  const parsed = ({ status, body }: Reply): unknown => ({ status, body: JSON.parse(body) });
+  const parsed = ({ status, body }: RawReply): unknown => ({ status, body: JSON.parse(body) });
   const call = async (method: (typeof TokenService.method)[keyof typeof TokenService.method], message: object) => {
     const [port] = job.server.ports;
     const reply = await port?.call(method as typeof TokenService.method.revokeToken, message);
@@ -203,7 +179,7 @@ describe("the OAuth doors", () => {
     }
   });
 
-  it.each<[string, string, () => Promise<Reply>, number]>([
+  it.each<[string, string, () => Promise<RawReply>, number]>([
     ["GET", "", () => post(job.server, "/oauth2/introspect", "", [gateway()], "GET"), 405],
     [
       "JSON",
