@@ -93,7 +93,7 @@ function factLines({ revocation, memory, embeddedStartMs }: Facts): string[] {
       : []),
     ...(memory
       ? [
-          `${memory.tokens} more tokens in use: ${memory.bytesPerToken.toFixed(0)} bytes each on the heap; by the server's own count ${memory.countedBytesPerToken?.toFixed(0) ?? "unknown"}`,
+          `${memory.tokens} more cached token records: ${memory.bytesPerToken.toFixed(0)} bytes each on the heap; by the server's own count ${memory.countedBytesPerToken?.toFixed(0) ?? "unknown"}`,
         ]
       : []),
     ...(embeddedStartMs.length > 0

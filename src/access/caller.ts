@@ -3,8 +3,8 @@ import type { Address } from "../token/network.js";
 import type { Grant, SecretId, TokenId } from "../token/token.js";
 
 /**
- * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate` creates and changes tokens of any subject without a proof that the subject wants it;
- * `tokens.behalf` does what the user may whose own access token comes with the call; `tokens.claims` writes facts that backends trust;
+ * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate` creates and changes tokens
+ * of any subject without a proof that the subject wants it; `tokens.behalf` does what the user may whose own access token comes with the call; `tokens.claims` writes facts that backends trust;
  * `admin` is all of them.
  */
 export const permissions = [

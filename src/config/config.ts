@@ -115,9 +115,9 @@ export function configOf(file: ConfigFile): Config {
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
     doors: {
       routes: file.doors.routes.map(routeOf),
-      ...(file.doors.authzen.enabled && { authZen: { identifier: file.doors.authzen.identifier ?? "" } }), // as below
+      // The schema demands identifier and issuer where their doors are open.
+      ...(file.doors.authzen.enabled && { authZen: { identifier: file.doors.authzen.identifier ?? "" } }),
       ...(file.doors.oauth.enabled && {
-        // The schema demands it where the door is open.
         oauth: { issuer: file.doors.oauth.issuer ?? "", maxCacheMs: file.doors.oauth.max_cache },
       }),
       ...(file.doors.ext_authz.enabled && { extAuthz: { basic: file.doors.ext_authz.basic } }),

@@ -13,8 +13,8 @@ import { Failure } from "../failure/failure.js";
 import { parseAction, parseResource } from "../identifier/identifier.js";
 import { type CallContext, type Implementation, implement } from "../rpc/service.js";
 import { readCredential } from "./credential.js";
-import type { Gate, GateAnswer, Identity } from "./gate.js";
-import { identityHeaders } from "./identity-headers.js";
+import type { Gate, GateAnswer } from "./gate.js";
+import { type ProxyReply, replyOf } from "./proxy-reply.js";
 import type { RawHeaders } from "./raw-headers.js";
 import { readPath } from "./request-path.js";
 import type { Mapping, RouteTable } from "./route-table.js";
@@ -34,8 +34,6 @@ const marginMs = 50;
 /** Where Envoy names no deadline. */
 const longestMs = 400;
 
-const realm = 'Bearer realm="patwarden"';
-
 /**
  * Envoy's external authorization, v3. Envoy forwards whatever comes back with status code 0, also an empty message; so a reply is made by `allow`
  * and `deny` alone, and all that goes wrong is a reply too: a gRPC error would let requests through where `failure_mode_allow` is set, and a denial
@@ -50,7 +48,7 @@ export function extAuthz(options: ExtAuthzOptions): Implementation {
       if (!hasPermission(proxy, "check")) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "check" } });
       const answer = await ask(options, request, call);
       options.onAnswer?.(answer);
-      return replyOf(answer);
+      return responseOf(answer);
     },
   });
 }
@@ -108,60 +106,43 @@ function mappingOf(
   return plain && name.ok && named.ok ? { resource: name.value, action: named.value } : undefined;
 }
 
-/** Numbers of google.rpc.Code. */
-const codes = { ok: 0, invalidArgument: 3, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
-
-function replyOf(answer: GateAnswer): CheckResponse {
-  switch (answer.kind) {
-    case "allow":
-      return allow(answer.identity);
-    case "no-credential":
-      return deny(codes.unauthenticated, 401, [["www-authenticate", realm]]);
-    case "ambiguous":
-      return deny(codes.invalidArgument, 400, [["www-authenticate", `${realm}, error="invalid_request"`]]);
-    case "invalid-token":
-      return deny(codes.unauthenticated, 401, [["www-authenticate", `${realm}, error="invalid_token"`]]);
-    case "not-permitted":
-      return deny(codes.permissionDenied, 403, [["www-authenticate", `${realm}, error="insufficient_scope"`]]);
-    case "no-mapping":
-      return deny(codes.permissionDenied, 403, []);
-    case "undecided":
-      return fail(503, [["retry-after", "1"]]);
-  }
+function responseOf(answer: GateAnswer): CheckResponse {
+  const { status, headers } = replyOf(answer);
+  if (answer.kind === "allow") return allow(headers);
+  return answer.kind === "undecided" ? fail(status, headers) : deny(status, headers);
 }
 
-type Header = readonly [name: string, value: string];
+/** Numbers of google.rpc.Code. Envoy looks at nothing else but whether it is 0. */
+const codes = { ok: 0, permissionDenied: 7, unavailable: 14 } as const;
+
+type Headers = ProxyReply["headers"];
 
 /** Every identity header without an append action, so that what the bearer sent under its name is replaced; the credential stays here. */
-function allow(identity: Identity): CheckResponse {
+function allow(headers: Headers): CheckResponse {
   return create(CheckResponseSchema, {
     status: { code: codes.ok },
     httpResponse: {
       case: "okResponse",
-      value: { headers: identityHeaders(identity).map(option), headersToRemove: ["authorization", "x-api-key"] },
+      value: { headers: headers.map(option), headersToRemove: ["authorization", "x-api-key"] },
     },
   });
 }
 
-function deny(
-  code: Exclude<(typeof codes)[keyof typeof codes], 0>,
-  status: number,
-  headers: readonly Header[],
-): CheckResponse {
+function deny(status: number, headers: Headers): CheckResponse {
   return create(CheckResponseSchema, {
-    status: { code },
+    status: { code: codes.permissionDenied },
     httpResponse: { case: "deniedResponse", value: { status: { code: status }, headers: headers.map(option) } },
   });
 }
 
 /** No decision: a status of its own, which Envoy forwards in spite of only where it was told to. */
-function fail(status: number, headers: readonly Header[]): CheckResponse {
+function fail(status: number, headers: Headers): CheckResponse {
   return create(CheckResponseSchema, {
     status: { code: codes.unavailable },
     httpResponse: { case: "errorResponse", value: { status: { code: status }, headers: headers.map(option) } },
   });
 }
 
-function option([key, value]: Header) {
+function option([key, value]: Headers[number]) {
   return { header: { key, value } };
 }

@@ -5,7 +5,7 @@ import { type Route, send } from "../http/route.js";
 import { parseAddress } from "../token/network.js";
 import { readCredential } from "./credential.js";
 import type { Gate, GateAnswer } from "./gate.js";
-import { identityHeaders } from "./identity-headers.js";
+import { replyOf } from "./proxy-reply.js";
 import { type RawHeaders, rawHeadersOf, theOnly } from "./raw-headers.js";
 import type { RouteTable } from "./route-table.js";
 
@@ -54,7 +54,6 @@ const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
 };
 
 const proxyKeyHeader = "x-patwarden-proxy-key";
-const challenge = 'Bearer realm="patwarden"';
 
 /**
  * The doors of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
@@ -101,9 +100,9 @@ async function answer(
   const given = await gate.ask(asked, patience);
   onAnswer?.(door, given);
   if (response.destroyed) return;
-  const reply = replyOf(given, dialects[door]);
-  for (const [name, value] of reply.headers ?? []) response.setHeader(name, value);
-  send(response, reply.status, "text/plain", reply.body);
+  const { status, headers: added } = replyOf(given);
+  for (const [name, value] of added) response.setHeader(name, value);
+  send(response, given.kind === "ambiguous" ? dialects[door].ambiguous : status, "text/plain", bodies[given.kind]);
 }
 
 function mappingOf(headers: RawHeaders, { method, host, target, besides }: Dialect, routes: RouteTable) {
@@ -119,31 +118,13 @@ function clientIpOf(headers: RawHeaders): string {
   return parseAddress(text).ok ? text : "";
 }
 
-interface Reply {
-  readonly status: number;
-  readonly headers?: readonly (readonly [name: string, value: string])[];
-  readonly body: string;
-}
-
-function replyOf(given: GateAnswer, { ambiguous }: Dialect): Reply {
-  switch (given.kind) {
-    case "allow":
-      return { status: 200, headers: identityHeaders(given.identity), body: "" };
-    case "no-credential":
-      return { status: 401, headers: [["www-authenticate", challenge]], body: "unauthorized" };
-    case "ambiguous":
-      return { status: ambiguous, headers: [challengeOf("invalid_request")], body: "more than one credential" };
-    case "invalid-token":
-      return { status: 401, headers: [challengeOf("invalid_token")], body: "unauthorized" };
-    case "not-permitted":
-      return { status: 403, headers: [challengeOf("insufficient_scope")], body: "forbidden" };
-    case "no-mapping":
-      return { status: 403, body: "forbidden" };
-    case "undecided":
-      return { status: 503, headers: [["retry-after", "1"]], body: "no decision could be made" };
-  }
-}
-
-function challengeOf(error: string): readonly [string, string] {
-  return ["www-authenticate", `${challenge}, error="${error}"`];
-}
+/** For people; proxies go by the status. */
+const bodies: Readonly<Record<GateAnswer["kind"], string>> = {
+  allow: "",
+  "no-credential": "unauthorized",
+  ambiguous: "more than one credential",
+  "invalid-token": "unauthorized",
+  "not-permitted": "forbidden",
+  "no-mapping": "forbidden",
+  undecided: "no decision could be made",
+};

@@ -3,6 +3,7 @@ import { parseQuestion } from "../check/question.js";
 import { tokenIsValid } from "../check/reason.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel, Patience } from "../openfga/permission-checker.js";
+import { organizationOf } from "../token/token.js";
 import type { ShownCredential } from "./credential.js";
 import type { Mapping } from "./route-table.js";
 
@@ -68,8 +69,8 @@ export class Gate {
       const { reason, token } = verdict;
       if (reason !== "ALLOWED") return { kind: tokenIsValid(reason) ? "not-permitted" : "invalid-token" };
       if (!token) return { kind: "undecided", failure: new Failure("INTERNAL") };
-      const organization = token.kind === "oat" ? token.subject : (token.organization ?? "");
-      return { kind: "allow", identity: { subject: token.subject, tokenId: token.id, organization } };
+      const identity = { subject: token.subject, tokenId: token.id, organization: organizationOf(token) ?? "" };
+      return { kind: "allow", identity };
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
       return { kind: "undecided", failure };

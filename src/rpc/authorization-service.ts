@@ -24,8 +24,8 @@ import { tokenIsValid } from "../check/reason.js";
 import { Failure } from "../failure/failure.js";
 import { type ActionName, parseAction } from "../identifier/identifier.js";
 import type { AuthorizationModel, Consistency as Freshness } from "../openfga/permission-checker.js";
-import type { ResolvedToken } from "../store/token-store.js";
 import { parseAddress } from "../token/network.js";
+import { organizationOf } from "../token/token.js";
 import type { GuardedHandlers } from "./guard.js";
 import { codeOf } from "./status.js";
 import { introspectedMessage } from "./token-message.js";
@@ -189,16 +189,11 @@ function decisionMessage({ reason, token }: Decision, claims: readonly string[])
     subject: token?.subject ?? "",
     tokenId: token?.id ?? "",
     claims: {},
-    organization: token ? organizationOf(token) : "",
+    organization: (token && organizationOf(token)) ?? "",
   };
   if (token?.expireMs !== undefined) message.expireTime = timestampFromMs(token.expireMs);
   if (token && message.tokenValid && claims.length > 0) message.claims = chosenClaims(token.claims, claims);
   return message;
-}
-
-/** The one that a user token is bound to, or an organization token is. */
-function organizationOf({ kind, subject, organization }: ResolvedToken): string {
-  return kind === "oat" ? subject : (organization ?? "");
 }
 
 function chosenClaims(held: Readonly<Record<string, string>>, asked: readonly string[]): Record<string, string> {

@@ -48,6 +48,15 @@ export interface Suspension extends Verdict {
   readonly rank: Rank;
 }
 
+/** The organization that a token is bound to, or is. */
+export function organizationOf({
+  kind,
+  subject,
+  organization,
+}: Pick<TokenRecord, "kind" | "subject" | "organization">): SubjectName | undefined {
+  return kind === "oat" ? subject : organization;
+}
+
 /** The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop working. */
 export interface TokenRecord {
   readonly id: TokenId;

@@ -1,7 +1,7 @@
 import type { Reason } from "../check/reason.js";
 import type { ActionName, SubjectName } from "../identifier/identifier.js";
 import type { IdentifiedUnits, UsageBatch, UsageCount } from "../store/usage-store.js";
-import type { TokenId, TokenKind } from "../token/token.js";
+import { organizationOf, type TokenId, type TokenKind } from "../token/token.js";
 
 /** The token that a decision was about. */
 export interface MeteredToken {
@@ -132,7 +132,7 @@ export class UsageMeter {
       this.#tallies.set(token.id, byAction);
     }
     const { id: tokenId, subject } = token;
-    const organization = token.kind === "oat" ? subject : (token.organization ?? "");
+    const organization = organizationOf(token) ?? "";
     const tally: Tally = { tokenId, subject, organization, action, reason, count: 0, units: 0, next: newest };
     byAction.set(action, tally);
     this.#counts.push(tally);

@@ -1,5 +1,5 @@
 import type { TokenSnapshot } from "../../store/token-store.js";
-import type { Grant } from "../../token/token.js";
+import { type Grant, organizationOf } from "../../token/token.js";
 
 /** The answer of RFC 7662 §2.2 about an active token. Times are whole seconds since 1970. */
 export interface ActiveToken {
@@ -37,9 +37,9 @@ export function activeToken(
   { issuer, maxCacheMs }: IntrospectionSettings,
   now: Date,
 ): ActiveToken {
-  const { id, subject, kind, organization, grant, expireTime, createTime, notBefore } = token;
+  const { id, subject, kind, grant, expireTime, createTime, notBefore } = token;
   const keptUntil = now.getTime() + maxCacheMs;
-  const bound = kind === "oat" ? subject : organization;
+  const organization = organizationOf(token);
   return {
     active: true,
     scope: scopeOf(grant),
@@ -53,7 +53,7 @@ export function activeToken(
     ...(notBefore && { nbf: seconds(notBefore.getTime()) }),
     iss: issuer,
     jti: id,
-    ...(bound && { organization: bound }),
+    ...(organization && { organization }),
     subject_type: kind === "oat" ? "organization" : "user",
   };
 }

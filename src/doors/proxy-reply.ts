@@ -1,0 +1,43 @@
+import type { GateAnswer, Identity } from "./gate.js";
+
+/** What a proxy is to answer, or to add to a request that it forwards. */
+export interface ProxyReply {
+  /** 200 forwards. */
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+const realm = 'Bearer realm="patwarden"';
+
+/** One reply for each situation, alike at every door of proxies (RFC 6750 §3.1: no error code where no credential was shown). */
+export function replyOf(answer: GateAnswer): ProxyReply {
+  switch (answer.kind) {
+    case "allow":
+      return { status: 200, headers: identityHeaders(answer.identity) };
+    case "no-credential":
+      return { status: 401, headers: [["www-authenticate", realm]] };
+    case "ambiguous":
+      return { status: 400, headers: [challenge("invalid_request")] };
+    case "invalid-token":
+      return { status: 401, headers: [challenge("invalid_token")] };
+    case "not-permitted":
+      return { status: 403, headers: [challenge("insufficient_scope")] };
+    case "no-mapping":
+      return { status: 403, headers: [] };
+    case "undecided":
+      return { status: 503, headers: [["retry-after", "1"]] };
+  }
+}
+
+function challenge(error: string): readonly [string, string] {
+  return ["www-authenticate", `${realm}, error="${error}"`];
+}
+
+/** All of them on every allow, so that none of what the bearer sent under these names gets through. */
+function identityHeaders({ subject, tokenId, organization }: Identity): ProxyReply["headers"] {
+  return [
+    ["x-patwarden-subject", subject],
+    ["x-patwarden-token-id", tokenId],
+    ["x-patwarden-organization", organization],
+  ];
+}
