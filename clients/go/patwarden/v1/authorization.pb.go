@@ -976,9 +976,9 @@ var File_patwarden_v1_authorization_proto protoreflect.FileDescriptor
 
 const file_patwarden_v1_authorization_proto_rawDesc = "" +
 	"\n" +
-	" patwarden/v1/authorization.proto\x12\fpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/reason.proto\x1a\x18patwarden/v1/token.proto\"\xe5\x01\n" +
-	"\fCheckRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
+	" patwarden/v1/authorization.proto\x12\fpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/reason.proto\x1a\x18patwarden/v1/token.proto\"\xea\x01\n" +
+	"\fCheckRequest\x12\x19\n" +
+	"\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
 	"\x06action\x18\x03 \x01(\tR\x06action\x126\n" +
 	"\acontext\x18\x04 \x01(\v2\x1c.patwarden.v1.RequestContextR\acontext\x12;\n" +
@@ -1003,14 +1003,14 @@ const file_patwarden_v1_authorization_proto_rawDesc = "" +
 	"\forganization\x18\b \x01(\tR\forganization\x1a9\n" +
 	"\vClaimsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd2\x01\n" +
-	"\x11BatchCheckRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x126\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd7\x01\n" +
+	"\x11BatchCheckRequest\x12\x19\n" +
+	"\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x126\n" +
 	"\acontext\x18\x02 \x01(\v2\x1c.patwarden.v1.RequestContextR\acontext\x12;\n" +
 	"\vconsistency\x18\x03 \x01(\x0e2\x19.patwarden.v1.ConsistencyR\vconsistency\x122\n" +
-	"\x05items\x18\x04 \x03(\v2\x1c.patwarden.v1.BatchCheckItemR\x05items\"\xcf\x01\n" +
-	"\x0eBatchCheckItem\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
+	"\x05items\x18\x04 \x03(\v2\x1c.patwarden.v1.BatchCheckItemR\x05items\"\xd4\x01\n" +
+	"\x0eBatchCheckItem\x12\x19\n" +
+	"\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
 	"\x06action\x18\x03 \x01(\tR\x06action\x126\n" +
 	"\acontext\x18\x04 \x01(\v2\x1c.patwarden.v1.RequestContextR\acontext\x12;\n" +
@@ -1025,9 +1025,9 @@ const file_patwarden_v1_authorization_proto_rawDesc = "" +
 	"CheckError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\xcd\x01\n" +
-	"\x14ListResourcesRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x12\x12\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\xd2\x01\n" +
+	"\x14ListResourcesRequest\x12\x19\n" +
+	"\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
 	"\x06action\x18\x03 \x01(\tR\x06action\x126\n" +
 	"\acontext\x18\x04 \x01(\v2\x1c.patwarden.v1.RequestContextR\acontext\x12;\n" +
@@ -1039,9 +1039,9 @@ const file_patwarden_v1_authorization_proto_rawDesc = "" +
 	"incomplete\x12,\n" +
 	"\x06reason\x18\x03 \x01(\x0e2\x14.patwarden.v1.ReasonR\x06reason\x12\x1f\n" +
 	"\vtoken_valid\x18\x04 \x01(\bR\n" +
-	"tokenValid\"a\n" +
-	"\x11IntrospectRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x126\n" +
+	"tokenValid\"f\n" +
+	"\x11IntrospectRequest\x12\x19\n" +
+	"\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x126\n" +
 	"\acontext\x18\x02 \x01(\v2\x1c.patwarden.v1.RequestContextR\acontext\"\x85\x01\n" +
 	"\x12IntrospectResponse\x12\x16\n" +
 	"\x06active\x18\x01 \x01(\bR\x06active\x12,\n" +

@@ -1359,7 +1359,10 @@ func (x *RevokeTokenRequest) GetReason() RevocationReason {
 type RevokeTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The token, in STATE_REVOKED.
-	Token         *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	Token *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+	// take one. Absent: none was handed out that has not ended.
+	ResidualUntil *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=residual_until,json=residualUntil,proto3" json:"residual_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1397,6 +1400,13 @@ func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
 func (x *RevokeTokenResponse) GetToken() *Token {
 	if x != nil {
 		return x.Token
+	}
+	return nil
+}
+
+func (x *RevokeTokenResponse) GetResidualUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResidualUntil
 	}
 	return nil
 }
@@ -2500,10 +2510,10 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n" +
 	"\n" +
-	"\blifetime\"X\n" +
+	"\blifetime\"]\n" +
 	"\x13CreateTokenResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\tR\x06secret\"!\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12\x1b\n" +
+	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"!\n" +
 	"\x0fGetTokenRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"=\n" +
 	"\x10GetTokenResponse\x12)\n" +
@@ -2524,9 +2534,10 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\\\n" +
 	"\x12RevokeTokenRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x126\n" +
-	"\x06reason\x18\x02 \x01(\x0e2\x1e.patwarden.v1.RevocationReasonR\x06reason\"@\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x1e.patwarden.v1.RevocationReasonR\x06reason\"\x83\x01\n" +
 	"\x13RevokeTokenResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"|\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12A\n" +
+	"\x0eresidual_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rresidualUntil\"|\n" +
 	"\x12UpdateTokenRequest\x12)\n" +
 	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -2543,10 +2554,10 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestIdB\n" +
 	"\n" +
-	"\blifetime\"X\n" +
+	"\blifetime\"]\n" +
 	"\x13RotateTokenResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\tR\x06secret\"M\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12\x1b\n" +
+	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"M\n" +
 	"\x13RevokeSecretRequest\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x1b\n" +
 	"\tsecret_id\x18\x02 \x01(\tR\bsecretId\"A\n" +
@@ -2702,49 +2713,50 @@ var file_patwarden_v1_token_proto_depIdxs = []int32{
 	2,  // 31: patwarden.v1.ListTokensResponse.tokens:type_name -> patwarden.v1.Token
 	0,  // 32: patwarden.v1.RevokeTokenRequest.reason:type_name -> patwarden.v1.RevocationReason
 	2,  // 33: patwarden.v1.RevokeTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 34: patwarden.v1.UpdateTokenRequest.token:type_name -> patwarden.v1.Token
-	39, // 35: patwarden.v1.UpdateTokenRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 36: patwarden.v1.UpdateTokenResponse.token:type_name -> patwarden.v1.Token
-	38, // 37: patwarden.v1.RotateTokenRequest.grace:type_name -> google.protobuf.Duration
-	36, // 38: patwarden.v1.RotateTokenRequest.expire_time:type_name -> google.protobuf.Timestamp
-	38, // 39: patwarden.v1.RotateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	2,  // 40: patwarden.v1.RotateTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 41: patwarden.v1.RevokeSecretResponse.token:type_name -> patwarden.v1.Token
-	36, // 42: patwarden.v1.RevokeTokensRequest.created_before:type_name -> google.protobuf.Timestamp
-	0,  // 43: patwarden.v1.RevokeTokensRequest.reason:type_name -> patwarden.v1.RevocationReason
-	2,  // 44: patwarden.v1.SuspendTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 45: patwarden.v1.ResumeTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 46: patwarden.v1.ApproveTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 47: patwarden.v1.DenyTokenResponse.token:type_name -> patwarden.v1.Token
-	8,  // 48: patwarden.v1.TokenService.CreateToken:input_type -> patwarden.v1.CreateTokenRequest
-	10, // 49: patwarden.v1.TokenService.GetToken:input_type -> patwarden.v1.GetTokenRequest
-	12, // 50: patwarden.v1.TokenService.ListTokens:input_type -> patwarden.v1.ListTokensRequest
-	14, // 51: patwarden.v1.TokenService.RevokeToken:input_type -> patwarden.v1.RevokeTokenRequest
-	16, // 52: patwarden.v1.TokenService.UpdateToken:input_type -> patwarden.v1.UpdateTokenRequest
-	18, // 53: patwarden.v1.TokenService.RotateToken:input_type -> patwarden.v1.RotateTokenRequest
-	20, // 54: patwarden.v1.TokenService.RevokeSecret:input_type -> patwarden.v1.RevokeSecretRequest
-	22, // 55: patwarden.v1.TokenService.RevokeTokens:input_type -> patwarden.v1.RevokeTokensRequest
-	24, // 56: patwarden.v1.TokenService.SuspendToken:input_type -> patwarden.v1.SuspendTokenRequest
-	26, // 57: patwarden.v1.TokenService.ResumeToken:input_type -> patwarden.v1.ResumeTokenRequest
-	28, // 58: patwarden.v1.TokenService.ApproveToken:input_type -> patwarden.v1.ApproveTokenRequest
-	30, // 59: patwarden.v1.TokenService.DenyToken:input_type -> patwarden.v1.DenyTokenRequest
-	9,  // 60: patwarden.v1.TokenService.CreateToken:output_type -> patwarden.v1.CreateTokenResponse
-	11, // 61: patwarden.v1.TokenService.GetToken:output_type -> patwarden.v1.GetTokenResponse
-	13, // 62: patwarden.v1.TokenService.ListTokens:output_type -> patwarden.v1.ListTokensResponse
-	15, // 63: patwarden.v1.TokenService.RevokeToken:output_type -> patwarden.v1.RevokeTokenResponse
-	17, // 64: patwarden.v1.TokenService.UpdateToken:output_type -> patwarden.v1.UpdateTokenResponse
-	19, // 65: patwarden.v1.TokenService.RotateToken:output_type -> patwarden.v1.RotateTokenResponse
-	21, // 66: patwarden.v1.TokenService.RevokeSecret:output_type -> patwarden.v1.RevokeSecretResponse
-	23, // 67: patwarden.v1.TokenService.RevokeTokens:output_type -> patwarden.v1.RevokeTokensResponse
-	25, // 68: patwarden.v1.TokenService.SuspendToken:output_type -> patwarden.v1.SuspendTokenResponse
-	27, // 69: patwarden.v1.TokenService.ResumeToken:output_type -> patwarden.v1.ResumeTokenResponse
-	29, // 70: patwarden.v1.TokenService.ApproveToken:output_type -> patwarden.v1.ApproveTokenResponse
-	31, // 71: patwarden.v1.TokenService.DenyToken:output_type -> patwarden.v1.DenyTokenResponse
-	60, // [60:72] is the sub-list for method output_type
-	48, // [48:60] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	36, // 34: patwarden.v1.RevokeTokenResponse.residual_until:type_name -> google.protobuf.Timestamp
+	2,  // 35: patwarden.v1.UpdateTokenRequest.token:type_name -> patwarden.v1.Token
+	39, // 36: patwarden.v1.UpdateTokenRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 37: patwarden.v1.UpdateTokenResponse.token:type_name -> patwarden.v1.Token
+	38, // 38: patwarden.v1.RotateTokenRequest.grace:type_name -> google.protobuf.Duration
+	36, // 39: patwarden.v1.RotateTokenRequest.expire_time:type_name -> google.protobuf.Timestamp
+	38, // 40: patwarden.v1.RotateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	2,  // 41: patwarden.v1.RotateTokenResponse.token:type_name -> patwarden.v1.Token
+	2,  // 42: patwarden.v1.RevokeSecretResponse.token:type_name -> patwarden.v1.Token
+	36, // 43: patwarden.v1.RevokeTokensRequest.created_before:type_name -> google.protobuf.Timestamp
+	0,  // 44: patwarden.v1.RevokeTokensRequest.reason:type_name -> patwarden.v1.RevocationReason
+	2,  // 45: patwarden.v1.SuspendTokenResponse.token:type_name -> patwarden.v1.Token
+	2,  // 46: patwarden.v1.ResumeTokenResponse.token:type_name -> patwarden.v1.Token
+	2,  // 47: patwarden.v1.ApproveTokenResponse.token:type_name -> patwarden.v1.Token
+	2,  // 48: patwarden.v1.DenyTokenResponse.token:type_name -> patwarden.v1.Token
+	8,  // 49: patwarden.v1.TokenService.CreateToken:input_type -> patwarden.v1.CreateTokenRequest
+	10, // 50: patwarden.v1.TokenService.GetToken:input_type -> patwarden.v1.GetTokenRequest
+	12, // 51: patwarden.v1.TokenService.ListTokens:input_type -> patwarden.v1.ListTokensRequest
+	14, // 52: patwarden.v1.TokenService.RevokeToken:input_type -> patwarden.v1.RevokeTokenRequest
+	16, // 53: patwarden.v1.TokenService.UpdateToken:input_type -> patwarden.v1.UpdateTokenRequest
+	18, // 54: patwarden.v1.TokenService.RotateToken:input_type -> patwarden.v1.RotateTokenRequest
+	20, // 55: patwarden.v1.TokenService.RevokeSecret:input_type -> patwarden.v1.RevokeSecretRequest
+	22, // 56: patwarden.v1.TokenService.RevokeTokens:input_type -> patwarden.v1.RevokeTokensRequest
+	24, // 57: patwarden.v1.TokenService.SuspendToken:input_type -> patwarden.v1.SuspendTokenRequest
+	26, // 58: patwarden.v1.TokenService.ResumeToken:input_type -> patwarden.v1.ResumeTokenRequest
+	28, // 59: patwarden.v1.TokenService.ApproveToken:input_type -> patwarden.v1.ApproveTokenRequest
+	30, // 60: patwarden.v1.TokenService.DenyToken:input_type -> patwarden.v1.DenyTokenRequest
+	9,  // 61: patwarden.v1.TokenService.CreateToken:output_type -> patwarden.v1.CreateTokenResponse
+	11, // 62: patwarden.v1.TokenService.GetToken:output_type -> patwarden.v1.GetTokenResponse
+	13, // 63: patwarden.v1.TokenService.ListTokens:output_type -> patwarden.v1.ListTokensResponse
+	15, // 64: patwarden.v1.TokenService.RevokeToken:output_type -> patwarden.v1.RevokeTokenResponse
+	17, // 65: patwarden.v1.TokenService.UpdateToken:output_type -> patwarden.v1.UpdateTokenResponse
+	19, // 66: patwarden.v1.TokenService.RotateToken:output_type -> patwarden.v1.RotateTokenResponse
+	21, // 67: patwarden.v1.TokenService.RevokeSecret:output_type -> patwarden.v1.RevokeSecretResponse
+	23, // 68: patwarden.v1.TokenService.RevokeTokens:output_type -> patwarden.v1.RevokeTokensResponse
+	25, // 69: patwarden.v1.TokenService.SuspendToken:output_type -> patwarden.v1.SuspendTokenResponse
+	27, // 70: patwarden.v1.TokenService.ResumeToken:output_type -> patwarden.v1.ResumeTokenResponse
+	29, // 71: patwarden.v1.TokenService.ApproveToken:output_type -> patwarden.v1.ApproveTokenResponse
+	31, // 72: patwarden.v1.TokenService.DenyToken:output_type -> patwarden.v1.DenyTokenResponse
+	61, // [61:73] is the sub-list for method output_type
+	49, // [49:61] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_patwarden_v1_token_proto_init() }

@@ -643,6 +643,10 @@ pub struct RevokeTokenResponse {
     /// The token, in STATE_REVOKED.
     #[prost(message, optional, tag = "1")]
     pub token: ::core::option::Option<Token>,
+    /// When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+    /// take one. Absent: none was handed out that has not ended.
+    #[prost(message, optional, tag = "2")]
+    pub residual_until: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// What is asked of UpdateToken.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -27,43 +27,53 @@ from patwarden.v1 import reason_pb2 as patwarden_dot_v1_dot_reason__pb2
 from patwarden.v1 import token_pb2 as patwarden_dot_v1_dot_token__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n patwarden/v1/authorization.proto\x12\x0cpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/reason.proto\x1a\x18patwarden/v1/token.proto\"\xe5\x01\n\x0c\x43heckRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n\x08resource\x18\x02 \x01(\tR\x08resource\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x36\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\x12\x16\n\x06\x63laims\x18\x06 \x03(\tR\x06\x63laims\"\x84\x01\n\x0eRequestContext\x12\x1b\n\tclient_ip\x18\x01 \x01(\tR\x08\x63lientIp\x12$\n\x0busage_units\x18\x03 \x01(\x05H\x00R\nusageUnits\x88\x01\x01\x12\x19\n\x08usage_id\x18\x04 \x01(\tR\x07usageIdB\x0e\n\x0c_usage_unitsJ\x04\x08\x02\x10\x03\"\x8a\x03\n\rCheckResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x14.patwarden.v1.ReasonR\x06reason\x12\x1f\n\x0btoken_valid\x18\x03 \x01(\x08R\ntokenValid\x12\x18\n\x07subject\x18\x04 \x01(\tR\x07subject\x12\x19\n\x08token_id\x18\x05 \x01(\tR\x07tokenId\x12;\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12?\n\x06\x63laims\x18\x07 \x03(\x0b\x32\'.patwarden.v1.CheckResponse.ClaimsEntryR\x06\x63laims\x12\"\n\x0corganization\x18\x08 \x01(\tR\x0corganization\x1a\x39\n\x0b\x43laimsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xd2\x01\n\x11\x42\x61tchCheckRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x36\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x03 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\x12\x32\n\x05items\x18\x04 \x03(\x0b\x32\x1c.patwarden.v1.BatchCheckItemR\x05items\"\xcf\x01\n\x0e\x42\x61tchCheckItem\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n\x08resource\x18\x02 \x01(\tR\x08resource\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x36\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\"N\n\x12\x42\x61tchCheckResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.patwarden.v1.BatchCheckResultR\x07results\"\x89\x01\n\x10\x42\x61tchCheckResult\x12\x39\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.patwarden.v1.CheckResponseH\x00R\x08\x64\x65\x63ision\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.patwarden.v1.CheckErrorH\x00R\x05\x65rrorB\x08\n\x06result\"R\n\nCheckError\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\"\xcd\x01\n\x14ListResourcesRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x36\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\"\xa4\x01\n\x15ListResourcesResponse\x12\x1c\n\tresources\x18\x01 \x03(\tR\tresources\x12\x1e\n\nincomplete\x18\x02 \x01(\x08R\nincomplete\x12,\n\x06reason\x18\x03 \x01(\x0e\x32\x14.patwarden.v1.ReasonR\x06reason\x12\x1f\n\x0btoken_valid\x18\x04 \x01(\x08R\ntokenValid\"a\n\x11IntrospectRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x36\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\"\x85\x01\n\x12IntrospectResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x14.patwarden.v1.ReasonR\x06reason\x12)\n\x05token\x18\x03 \x01(\x0b\x32\x13.patwarden.v1.TokenR\x05token*p\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12 \n\x1c\x43ONSISTENCY_MINIMIZE_LATENCY\x10\x01\x12\"\n\x1e\x43ONSISTENCY_HIGHER_CONSISTENCY\x10\x02\x32\xd6\x02\n\x14\x41uthorizationService\x12@\n\x05\x43heck\x12\x1a.patwarden.v1.CheckRequest\x1a\x1b.patwarden.v1.CheckResponse\x12O\n\nBatchCheck\x12\x1f.patwarden.v1.BatchCheckRequest\x1a .patwarden.v1.BatchCheckResponse\x12Z\n\rListResources\x12\".patwarden.v1.ListResourcesRequest\x1a#.patwarden.v1.ListResourcesResponse0\x01\x12O\n\nIntrospect\x12\x1f.patwarden.v1.IntrospectRequest\x1a .patwarden.v1.IntrospectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n patwarden/v1/authorization.proto\x12\x0cpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/reason.proto\x1a\x18patwarden/v1/token.proto\"\xea\x01\n\x0c\x43heckRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x1a\n\x08resource\x18\x02 \x01(\tR\x08resource\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x36\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\x12\x16\n\x06\x63laims\x18\x06 \x03(\tR\x06\x63laims\"\x84\x01\n\x0eRequestContext\x12\x1b\n\tclient_ip\x18\x01 \x01(\tR\x08\x63lientIp\x12$\n\x0busage_units\x18\x03 \x01(\x05H\x00R\nusageUnits\x88\x01\x01\x12\x19\n\x08usage_id\x18\x04 \x01(\tR\x07usageIdB\x0e\n\x0c_usage_unitsJ\x04\x08\x02\x10\x03\"\x8a\x03\n\rCheckResponse\x12\x18\n\x07\x61llowed\x18\x01 \x01(\x08R\x07\x61llowed\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x14.patwarden.v1.ReasonR\x06reason\x12\x1f\n\x0btoken_valid\x18\x03 \x01(\x08R\ntokenValid\x12\x18\n\x07subject\x18\x04 \x01(\tR\x07subject\x12\x19\n\x08token_id\x18\x05 \x01(\tR\x07tokenId\x12;\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12?\n\x06\x63laims\x18\x07 \x03(\x0b\x32\'.patwarden.v1.CheckResponse.ClaimsEntryR\x06\x63laims\x12\"\n\x0corganization\x18\x08 \x01(\tR\x0corganization\x1a\x39\n\x0b\x43laimsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xd7\x01\n\x11\x42\x61tchCheckRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x36\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x03 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\x12\x32\n\x05items\x18\x04 \x03(\x0b\x32\x1c.patwarden.v1.BatchCheckItemR\x05items\"\xd4\x01\n\x0e\x42\x61tchCheckItem\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x1a\n\x08resource\x18\x02 \x01(\tR\x08resource\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x36\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\"N\n\x12\x42\x61tchCheckResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.patwarden.v1.BatchCheckResultR\x07results\"\x89\x01\n\x10\x42\x61tchCheckResult\x12\x39\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1b.patwarden.v1.CheckResponseH\x00R\x08\x64\x65\x63ision\x12\x30\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.patwarden.v1.CheckErrorH\x00R\x05\x65rrorB\x08\n\x06result\"R\n\nCheckError\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\"\xd2\x01\n\x14ListResourcesRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n\x06\x61\x63tion\x18\x03 \x01(\tR\x06\x61\x63tion\x12\x36\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\x12;\n\x0b\x63onsistency\x18\x05 \x01(\x0e\x32\x19.patwarden.v1.ConsistencyR\x0b\x63onsistency\"\xa4\x01\n\x15ListResourcesResponse\x12\x1c\n\tresources\x18\x01 \x03(\tR\tresources\x12\x1e\n\nincomplete\x18\x02 \x01(\x08R\nincomplete\x12,\n\x06reason\x18\x03 \x01(\x0e\x32\x14.patwarden.v1.ReasonR\x06reason\x12\x1f\n\x0btoken_valid\x18\x04 \x01(\x08R\ntokenValid\"f\n\x11IntrospectRequest\x12\x19\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x36\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x1c.patwarden.v1.RequestContextR\x07\x63ontext\"\x85\x01\n\x12IntrospectResponse\x12\x16\n\x06\x61\x63tive\x18\x01 \x01(\x08R\x06\x61\x63tive\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x14.patwarden.v1.ReasonR\x06reason\x12)\n\x05token\x18\x03 \x01(\x0b\x32\x13.patwarden.v1.TokenR\x05token*p\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12 \n\x1c\x43ONSISTENCY_MINIMIZE_LATENCY\x10\x01\x12\"\n\x1e\x43ONSISTENCY_HIGHER_CONSISTENCY\x10\x02\x32\xd6\x02\n\x14\x41uthorizationService\x12@\n\x05\x43heck\x12\x1a.patwarden.v1.CheckRequest\x1a\x1b.patwarden.v1.CheckResponse\x12O\n\nBatchCheck\x12\x1f.patwarden.v1.BatchCheckRequest\x1a .patwarden.v1.BatchCheckResponse\x12Z\n\rListResources\x12\".patwarden.v1.ListResourcesRequest\x1a#.patwarden.v1.ListResourcesResponse0\x01\x12O\n\nIntrospect\x12\x1f.patwarden.v1.IntrospectRequest\x1a .patwarden.v1.IntrospectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'patwarden.v1.authorization_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CHECKREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_CHECKREQUEST'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_CHECKRESPONSE_CLAIMSENTRY']._loaded_options = None
   _globals['_CHECKRESPONSE_CLAIMSENTRY']._serialized_options = b'8\001'
-  _globals['_CONSISTENCY']._serialized_start=2237
-  _globals['_CONSISTENCY']._serialized_end=2349
+  _globals['_BATCHCHECKREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_BATCHCHECKREQUEST'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_BATCHCHECKITEM'].fields_by_name['token']._loaded_options = None
+  _globals['_BATCHCHECKITEM'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_LISTRESOURCESREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_LISTRESOURCESREQUEST'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_INTROSPECTREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_INTROSPECTREQUEST'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_CONSISTENCY']._serialized_start=2262
+  _globals['_CONSISTENCY']._serialized_end=2374
   _globals['_CHECKREQUEST']._serialized_start=137
-  _globals['_CHECKREQUEST']._serialized_end=366
-  _globals['_REQUESTCONTEXT']._serialized_start=369
-  _globals['_REQUESTCONTEXT']._serialized_end=501
-  _globals['_CHECKRESPONSE']._serialized_start=504
-  _globals['_CHECKRESPONSE']._serialized_end=898
-  _globals['_CHECKRESPONSE_CLAIMSENTRY']._serialized_start=841
-  _globals['_CHECKRESPONSE_CLAIMSENTRY']._serialized_end=898
-  _globals['_BATCHCHECKREQUEST']._serialized_start=901
-  _globals['_BATCHCHECKREQUEST']._serialized_end=1111
-  _globals['_BATCHCHECKITEM']._serialized_start=1114
-  _globals['_BATCHCHECKITEM']._serialized_end=1321
-  _globals['_BATCHCHECKRESPONSE']._serialized_start=1323
-  _globals['_BATCHCHECKRESPONSE']._serialized_end=1401
-  _globals['_BATCHCHECKRESULT']._serialized_start=1404
-  _globals['_BATCHCHECKRESULT']._serialized_end=1541
-  _globals['_CHECKERROR']._serialized_start=1543
-  _globals['_CHECKERROR']._serialized_end=1625
-  _globals['_LISTRESOURCESREQUEST']._serialized_start=1628
-  _globals['_LISTRESOURCESREQUEST']._serialized_end=1833
-  _globals['_LISTRESOURCESRESPONSE']._serialized_start=1836
-  _globals['_LISTRESOURCESRESPONSE']._serialized_end=2000
-  _globals['_INTROSPECTREQUEST']._serialized_start=2002
-  _globals['_INTROSPECTREQUEST']._serialized_end=2099
-  _globals['_INTROSPECTRESPONSE']._serialized_start=2102
-  _globals['_INTROSPECTRESPONSE']._serialized_end=2235
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2352
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=2694
+  _globals['_CHECKREQUEST']._serialized_end=371
+  _globals['_REQUESTCONTEXT']._serialized_start=374
+  _globals['_REQUESTCONTEXT']._serialized_end=506
+  _globals['_CHECKRESPONSE']._serialized_start=509
+  _globals['_CHECKRESPONSE']._serialized_end=903
+  _globals['_CHECKRESPONSE_CLAIMSENTRY']._serialized_start=846
+  _globals['_CHECKRESPONSE_CLAIMSENTRY']._serialized_end=903
+  _globals['_BATCHCHECKREQUEST']._serialized_start=906
+  _globals['_BATCHCHECKREQUEST']._serialized_end=1121
+  _globals['_BATCHCHECKITEM']._serialized_start=1124
+  _globals['_BATCHCHECKITEM']._serialized_end=1336
+  _globals['_BATCHCHECKRESPONSE']._serialized_start=1338
+  _globals['_BATCHCHECKRESPONSE']._serialized_end=1416
+  _globals['_BATCHCHECKRESULT']._serialized_start=1419
+  _globals['_BATCHCHECKRESULT']._serialized_end=1556
+  _globals['_CHECKERROR']._serialized_start=1558
+  _globals['_CHECKERROR']._serialized_end=1640
+  _globals['_LISTRESOURCESREQUEST']._serialized_start=1643
+  _globals['_LISTRESOURCESREQUEST']._serialized_end=1853
+  _globals['_LISTRESOURCESRESPONSE']._serialized_start=1856
+  _globals['_LISTRESOURCESRESPONSE']._serialized_end=2020
+  _globals['_INTROSPECTREQUEST']._serialized_start=2022
+  _globals['_INTROSPECTREQUEST']._serialized_end=2124
+  _globals['_INTROSPECTRESPONSE']._serialized_start=2127
+  _globals['_INTROSPECTRESPONSE']._serialized_end=2260
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2377
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=2719
 # @@protoc_insertion_point(module_scope)

@@ -273,10 +273,12 @@ class RevokeTokenRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., reason: _Optional[_Union[RevocationReason, str]] = ...) -> None: ...
 
 class RevokeTokenResponse(_message.Message):
-    __slots__ = ("token",)
+    __slots__ = ("token", "residual_until")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
+    RESIDUAL_UNTIL_FIELD_NUMBER: _ClassVar[int]
     token: Token
-    def __init__(self, token: _Optional[_Union[Token, _Mapping]] = ...) -> None: ...
+    residual_until: _timestamp_pb2.Timestamp
+    def __init__(self, token: _Optional[_Union[Token, _Mapping]] = ..., residual_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class UpdateTokenRequest(_message.Message):
     __slots__ = ("token", "update_mask")

@@ -92,74 +92,75 @@ public final class AuthorizationProto {
       "\n patwarden/v1/authorization.proto\022\014patw" +
       "arden.v1\032\037google/protobuf/timestamp.prot" +
       "o\032\031patwarden/v1/reason.proto\032\030patwarden/" +
-      "v1/token.proto\"\345\001\n\014CheckRequest\022\024\n\005token" +
-      "\030\001 \001(\tR\005token\022\032\n\010resource\030\002 \001(\tR\010resourc" +
-      "e\022\026\n\006action\030\003 \001(\tR\006action\0226\n\007context\030\004 \001" +
-      "(\0132\034.patwarden.v1.RequestContextR\007contex" +
-      "t\022;\n\013consistency\030\005 \001(\0162\031.patwarden.v1.Co" +
-      "nsistencyR\013consistency\022\026\n\006claims\030\006 \003(\tR\006" +
-      "claims\"\204\001\n\016RequestContext\022\033\n\tclient_ip\030\001" +
-      " \001(\tR\010clientIp\022$\n\013usage_units\030\003 \001(\005H\000R\nu" +
-      "sageUnits\210\001\001\022\031\n\010usage_id\030\004 \001(\tR\007usageIdB" +
-      "\016\n\014_usage_unitsJ\004\010\002\020\003\"\212\003\n\rCheckResponse\022" +
-      "\030\n\007allowed\030\001 \001(\010R\007allowed\022,\n\006reason\030\002 \001(" +
-      "\0162\024.patwarden.v1.ReasonR\006reason\022\037\n\013token" +
-      "_valid\030\003 \001(\010R\ntokenValid\022\030\n\007subject\030\004 \001(" +
-      "\tR\007subject\022\031\n\010token_id\030\005 \001(\tR\007tokenId\022;\n" +
-      "\013expire_time\030\006 \001(\0132\032.google.protobuf.Tim" +
-      "estampR\nexpireTime\022?\n\006claims\030\007 \003(\0132\'.pat" +
-      "warden.v1.CheckResponse.ClaimsEntryR\006cla" +
-      "ims\022\"\n\014organization\030\010 \001(\tR\014organization\032" +
-      "9\n\013ClaimsEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005valu" +
-      "e\030\002 \001(\tR\005value:\0028\001\"\322\001\n\021BatchCheckRequest" +
-      "\022\024\n\005token\030\001 \001(\tR\005token\0226\n\007context\030\002 \001(\0132" +
-      "\034.patwarden.v1.RequestContextR\007context\022;" +
-      "\n\013consistency\030\003 \001(\0162\031.patwarden.v1.Consi" +
-      "stencyR\013consistency\0222\n\005items\030\004 \003(\0132\034.pat" +
-      "warden.v1.BatchCheckItemR\005items\"\317\001\n\016Batc" +
-      "hCheckItem\022\024\n\005token\030\001 \001(\tR\005token\022\032\n\010reso" +
-      "urce\030\002 \001(\tR\010resource\022\026\n\006action\030\003 \001(\tR\006ac" +
-      "tion\0226\n\007context\030\004 \001(\0132\034.patwarden.v1.Req" +
-      "uestContextR\007context\022;\n\013consistency\030\005 \001(" +
-      "\0162\031.patwarden.v1.ConsistencyR\013consistenc" +
-      "y\"N\n\022BatchCheckResponse\0228\n\007results\030\001 \003(\013" +
-      "2\036.patwarden.v1.BatchCheckResultR\007result" +
-      "s\"\211\001\n\020BatchCheckResult\0229\n\010decision\030\001 \001(\013" +
-      "2\033.patwarden.v1.CheckResponseH\000R\010decisio" +
-      "n\0220\n\005error\030\002 \001(\0132\030.patwarden.v1.CheckErr" +
-      "orH\000R\005errorB\010\n\006result\"R\n\nCheckError\022\022\n\004c" +
-      "ode\030\001 \001(\005R\004code\022\026\n\006reason\030\002 \001(\tR\006reason\022" +
-      "\030\n\007message\030\003 \001(\tR\007message\"\315\001\n\024ListResour" +
-      "cesRequest\022\024\n\005token\030\001 \001(\tR\005token\022\022\n\004type" +
-      "\030\002 \001(\tR\004type\022\026\n\006action\030\003 \001(\tR\006action\0226\n\007" +
-      "context\030\004 \001(\0132\034.patwarden.v1.RequestCont" +
-      "extR\007context\022;\n\013consistency\030\005 \001(\0162\031.patw" +
-      "arden.v1.ConsistencyR\013consistency\"\244\001\n\025Li" +
-      "stResourcesResponse\022\034\n\tresources\030\001 \003(\tR\t" +
-      "resources\022\036\n\nincomplete\030\002 \001(\010R\nincomplet" +
-      "e\022,\n\006reason\030\003 \001(\0162\024.patwarden.v1.ReasonR" +
-      "\006reason\022\037\n\013token_valid\030\004 \001(\010R\ntokenValid" +
-      "\"a\n\021IntrospectRequest\022\024\n\005token\030\001 \001(\tR\005to" +
-      "ken\0226\n\007context\030\002 \001(\0132\034.patwarden.v1.Requ" +
-      "estContextR\007context\"\205\001\n\022IntrospectRespon" +
-      "se\022\026\n\006active\030\001 \001(\010R\006active\022,\n\006reason\030\002 \001" +
-      "(\0162\024.patwarden.v1.ReasonR\006reason\022)\n\005toke" +
-      "n\030\003 \001(\0132\023.patwarden.v1.TokenR\005token*p\n\013C" +
-      "onsistency\022\033\n\027CONSISTENCY_UNSPECIFIED\020\000\022" +
-      " \n\034CONSISTENCY_MINIMIZE_LATENCY\020\001\022\"\n\036CON" +
-      "SISTENCY_HIGHER_CONSISTENCY\020\0022\326\002\n\024Author" +
-      "izationService\022@\n\005Check\022\032.patwarden.v1.C" +
-      "heckRequest\032\033.patwarden.v1.CheckResponse" +
-      "\022O\n\nBatchCheck\022\037.patwarden.v1.BatchCheck" +
-      "Request\032 .patwarden.v1.BatchCheckRespons" +
-      "e\022Z\n\rListResources\022\".patwarden.v1.ListRe" +
-      "sourcesRequest\032#.patwarden.v1.ListResour" +
-      "cesResponse0\001\022O\n\nIntrospect\022\037.patwarden." +
-      "v1.IntrospectRequest\032 .patwarden.v1.Intr" +
-      "ospectResponseBw\n\020dev.patwarden.v1B\022Auth" +
-      "orizationProtoP\001\242\002\003PXX\252\002\014Patwarden.V1\312\002\014" +
-      "Patwarden\\V1\342\002\030Patwarden\\V1\\GPBMetadata\352" +
-      "\002\rPatwarden::V1b\006proto3"
+      "v1/token.proto\"\352\001\n\014CheckRequest\022\031\n\005token" +
+      "\030\001 \001(\tB\003\200\001\001R\005token\022\032\n\010resource\030\002 \001(\tR\010re" +
+      "source\022\026\n\006action\030\003 \001(\tR\006action\0226\n\007contex" +
+      "t\030\004 \001(\0132\034.patwarden.v1.RequestContextR\007c" +
+      "ontext\022;\n\013consistency\030\005 \001(\0162\031.patwarden." +
+      "v1.ConsistencyR\013consistency\022\026\n\006claims\030\006 " +
+      "\003(\tR\006claims\"\204\001\n\016RequestContext\022\033\n\tclient" +
+      "_ip\030\001 \001(\tR\010clientIp\022$\n\013usage_units\030\003 \001(\005" +
+      "H\000R\nusageUnits\210\001\001\022\031\n\010usage_id\030\004 \001(\tR\007usa" +
+      "geIdB\016\n\014_usage_unitsJ\004\010\002\020\003\"\212\003\n\rCheckResp" +
+      "onse\022\030\n\007allowed\030\001 \001(\010R\007allowed\022,\n\006reason" +
+      "\030\002 \001(\0162\024.patwarden.v1.ReasonR\006reason\022\037\n\013" +
+      "token_valid\030\003 \001(\010R\ntokenValid\022\030\n\007subject" +
+      "\030\004 \001(\tR\007subject\022\031\n\010token_id\030\005 \001(\tR\007token" +
+      "Id\022;\n\013expire_time\030\006 \001(\0132\032.google.protobu" +
+      "f.TimestampR\nexpireTime\022?\n\006claims\030\007 \003(\0132" +
+      "\'.patwarden.v1.CheckResponse.ClaimsEntry" +
+      "R\006claims\022\"\n\014organization\030\010 \001(\tR\014organiza" +
+      "tion\0329\n\013ClaimsEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n" +
+      "\005value\030\002 \001(\tR\005value:\0028\001\"\327\001\n\021BatchCheckRe" +
+      "quest\022\031\n\005token\030\001 \001(\tB\003\200\001\001R\005token\0226\n\007cont" +
+      "ext\030\002 \001(\0132\034.patwarden.v1.RequestContextR" +
+      "\007context\022;\n\013consistency\030\003 \001(\0162\031.patwarde" +
+      "n.v1.ConsistencyR\013consistency\0222\n\005items\030\004" +
+      " \003(\0132\034.patwarden.v1.BatchCheckItemR\005item" +
+      "s\"\324\001\n\016BatchCheckItem\022\031\n\005token\030\001 \001(\tB\003\200\001\001" +
+      "R\005token\022\032\n\010resource\030\002 \001(\tR\010resource\022\026\n\006a" +
+      "ction\030\003 \001(\tR\006action\0226\n\007context\030\004 \001(\0132\034.p" +
+      "atwarden.v1.RequestContextR\007context\022;\n\013c" +
+      "onsistency\030\005 \001(\0162\031.patwarden.v1.Consiste" +
+      "ncyR\013consistency\"N\n\022BatchCheckResponse\0228" +
+      "\n\007results\030\001 \003(\0132\036.patwarden.v1.BatchChec" +
+      "kResultR\007results\"\211\001\n\020BatchCheckResult\0229\n" +
+      "\010decision\030\001 \001(\0132\033.patwarden.v1.CheckResp" +
+      "onseH\000R\010decision\0220\n\005error\030\002 \001(\0132\030.patwar" +
+      "den.v1.CheckErrorH\000R\005errorB\010\n\006result\"R\n\n" +
+      "CheckError\022\022\n\004code\030\001 \001(\005R\004code\022\026\n\006reason" +
+      "\030\002 \001(\tR\006reason\022\030\n\007message\030\003 \001(\tR\007message" +
+      "\"\322\001\n\024ListResourcesRequest\022\031\n\005token\030\001 \001(\t" +
+      "B\003\200\001\001R\005token\022\022\n\004type\030\002 \001(\tR\004type\022\026\n\006acti" +
+      "on\030\003 \001(\tR\006action\0226\n\007context\030\004 \001(\0132\034.patw" +
+      "arden.v1.RequestContextR\007context\022;\n\013cons" +
+      "istency\030\005 \001(\0162\031.patwarden.v1.Consistency" +
+      "R\013consistency\"\244\001\n\025ListResourcesResponse\022" +
+      "\034\n\tresources\030\001 \003(\tR\tresources\022\036\n\nincompl" +
+      "ete\030\002 \001(\010R\nincomplete\022,\n\006reason\030\003 \001(\0162\024." +
+      "patwarden.v1.ReasonR\006reason\022\037\n\013token_val" +
+      "id\030\004 \001(\010R\ntokenValid\"f\n\021IntrospectReques" +
+      "t\022\031\n\005token\030\001 \001(\tB\003\200\001\001R\005token\0226\n\007context\030" +
+      "\002 \001(\0132\034.patwarden.v1.RequestContextR\007con" +
+      "text\"\205\001\n\022IntrospectResponse\022\026\n\006active\030\001 " +
+      "\001(\010R\006active\022,\n\006reason\030\002 \001(\0162\024.patwarden." +
+      "v1.ReasonR\006reason\022)\n\005token\030\003 \001(\0132\023.patwa" +
+      "rden.v1.TokenR\005token*p\n\013Consistency\022\033\n\027C" +
+      "ONSISTENCY_UNSPECIFIED\020\000\022 \n\034CONSISTENCY_" +
+      "MINIMIZE_LATENCY\020\001\022\"\n\036CONSISTENCY_HIGHER" +
+      "_CONSISTENCY\020\0022\326\002\n\024AuthorizationService\022" +
+      "@\n\005Check\022\032.patwarden.v1.CheckRequest\032\033.p" +
+      "atwarden.v1.CheckResponse\022O\n\nBatchCheck\022" +
+      "\037.patwarden.v1.BatchCheckRequest\032 .patwa" +
+      "rden.v1.BatchCheckResponse\022Z\n\rListResour" +
+      "ces\022\".patwarden.v1.ListResourcesRequest\032" +
+      "#.patwarden.v1.ListResourcesResponse0\001\022O" +
+      "\n\nIntrospect\022\037.patwarden.v1.IntrospectRe" +
+      "quest\032 .patwarden.v1.IntrospectResponseB" +
+      "w\n\020dev.patwarden.v1B\022AuthorizationProtoP" +
+      "\001\242\002\003PXX\252\002\014Patwarden.V1\312\002\014Patwarden\\V1\342\002\030" +
+      "Patwarden\\V1\\GPBMetadata\352\002\rPatwarden::V1" +
+      "b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

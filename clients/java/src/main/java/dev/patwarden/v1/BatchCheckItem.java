@@ -56,7 +56,7 @@ private static final long serialVersionUID = 0L;
    * As in CheckRequest.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The token.
    */
   @java.lang.Override
@@ -77,7 +77,7 @@ private static final long serialVersionUID = 0L;
    * As in CheckRequest.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The bytes for token.
    */
   @java.lang.Override
@@ -704,7 +704,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The token.
      */
     public java.lang.String getToken() {
@@ -724,7 +724,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The bytes for token.
      */
     public com.google.protobuf.ByteString
@@ -745,7 +745,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The token to set.
      * @return This builder for chaining.
      */
@@ -762,7 +762,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearToken() {
@@ -776,7 +776,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The bytes for token to set.
      * @return This builder for chaining.
      */

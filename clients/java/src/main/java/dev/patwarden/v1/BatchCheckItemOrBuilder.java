@@ -13,7 +13,7 @@ public interface BatchCheckItemOrBuilder extends
    * As in CheckRequest.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The token.
    */
   java.lang.String getToken();
@@ -22,7 +22,7 @@ public interface BatchCheckItemOrBuilder extends
    * As in CheckRequest.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The bytes for token.
    */
   com.google.protobuf.ByteString

@@ -55,7 +55,7 @@ private static final long serialVersionUID = 0L;
    * Default for items without a token.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The token.
    */
   @java.lang.Override
@@ -76,7 +76,7 @@ private static final long serialVersionUID = 0L;
    * Default for items without a token.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The bytes for token.
    */
   @java.lang.Override
@@ -695,7 +695,7 @@ private static final long serialVersionUID = 0L;
      * Default for items without a token.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The token.
      */
     public java.lang.String getToken() {
@@ -715,7 +715,7 @@ private static final long serialVersionUID = 0L;
      * Default for items without a token.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The bytes for token.
      */
     public com.google.protobuf.ByteString
@@ -736,7 +736,7 @@ private static final long serialVersionUID = 0L;
      * Default for items without a token.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The token to set.
      * @return This builder for chaining.
      */
@@ -753,7 +753,7 @@ private static final long serialVersionUID = 0L;
      * Default for items without a token.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearToken() {
@@ -767,7 +767,7 @@ private static final long serialVersionUID = 0L;
      * Default for items without a token.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The bytes for token to set.
      * @return This builder for chaining.
      */

@@ -59,7 +59,7 @@ private static final long serialVersionUID = 0L;
    * TOKEN_MALFORMED; at most 256 characters are looked at.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The token.
    */
   @java.lang.Override
@@ -81,7 +81,7 @@ private static final long serialVersionUID = 0L;
    * TOKEN_MALFORMED; at most 256 characters are looked at.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The bytes for token.
    */
   @java.lang.Override
@@ -803,7 +803,7 @@ private static final long serialVersionUID = 0L;
      * TOKEN_MALFORMED; at most 256 characters are looked at.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The token.
      */
     public java.lang.String getToken() {
@@ -824,7 +824,7 @@ private static final long serialVersionUID = 0L;
      * TOKEN_MALFORMED; at most 256 characters are looked at.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The bytes for token.
      */
     public com.google.protobuf.ByteString
@@ -846,7 +846,7 @@ private static final long serialVersionUID = 0L;
      * TOKEN_MALFORMED; at most 256 characters are looked at.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The token to set.
      * @return This builder for chaining.
      */
@@ -864,7 +864,7 @@ private static final long serialVersionUID = 0L;
      * TOKEN_MALFORMED; at most 256 characters are looked at.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearToken() {
@@ -879,7 +879,7 @@ private static final long serialVersionUID = 0L;
      * TOKEN_MALFORMED; at most 256 characters are looked at.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The bytes for token to set.
      * @return This builder for chaining.
      */

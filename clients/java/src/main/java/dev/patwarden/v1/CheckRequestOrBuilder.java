@@ -14,7 +14,7 @@ public interface CheckRequestOrBuilder extends
    * TOKEN_MALFORMED; at most 256 characters are looked at.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The token.
    */
   java.lang.String getToken();
@@ -24,7 +24,7 @@ public interface CheckRequestOrBuilder extends
    * TOKEN_MALFORMED; at most 256 characters are looked at.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The bytes for token.
    */
   com.google.protobuf.ByteString

@@ -91,7 +91,7 @@ private static final long serialVersionUID = 0L;
    * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
    * </pre>
    *
-   * <code>string secret = 2 [json_name = "secret"];</code>
+   * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
    * @return The secret.
    */
   @java.lang.Override
@@ -112,7 +112,7 @@ private static final long serialVersionUID = 0L;
    * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
    * </pre>
    *
-   * <code>string secret = 2 [json_name = "secret"];</code>
+   * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
    * @return The bytes for secret.
    */
   @java.lang.Override
@@ -668,7 +668,7 @@ private static final long serialVersionUID = 0L;
      * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
      * </pre>
      *
-     * <code>string secret = 2 [json_name = "secret"];</code>
+     * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
      * @return The secret.
      */
     public java.lang.String getSecret() {
@@ -688,7 +688,7 @@ private static final long serialVersionUID = 0L;
      * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
      * </pre>
      *
-     * <code>string secret = 2 [json_name = "secret"];</code>
+     * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
      * @return The bytes for secret.
      */
     public com.google.protobuf.ByteString
@@ -709,7 +709,7 @@ private static final long serialVersionUID = 0L;
      * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
      * </pre>
      *
-     * <code>string secret = 2 [json_name = "secret"];</code>
+     * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
      * @param value The secret to set.
      * @return This builder for chaining.
      */
@@ -726,7 +726,7 @@ private static final long serialVersionUID = 0L;
      * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
      * </pre>
      *
-     * <code>string secret = 2 [json_name = "secret"];</code>
+     * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearSecret() {
@@ -740,7 +740,7 @@ private static final long serialVersionUID = 0L;
      * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
      * </pre>
      *
-     * <code>string secret = 2 [json_name = "secret"];</code>
+     * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
      * @param value The bytes for secret to set.
      * @return This builder for chaining.
      */

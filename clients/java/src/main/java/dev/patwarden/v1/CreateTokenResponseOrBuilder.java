@@ -40,7 +40,7 @@ public interface CreateTokenResponseOrBuilder extends
    * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
    * </pre>
    *
-   * <code>string secret = 2 [json_name = "secret"];</code>
+   * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
    * @return The secret.
    */
   java.lang.String getSecret();
@@ -49,7 +49,7 @@ public interface CreateTokenResponseOrBuilder extends
    * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
    * </pre>
    *
-   * <code>string secret = 2 [json_name = "secret"];</code>
+   * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
    * @return The bytes for secret.
    */
   com.google.protobuf.ByteString

@@ -53,7 +53,7 @@ private static final long serialVersionUID = 0L;
    * As in CheckRequest. Required.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The token.
    */
   @java.lang.Override
@@ -74,7 +74,7 @@ private static final long serialVersionUID = 0L;
    * As in CheckRequest. Required.
    * </pre>
    *
-   * <code>string token = 1 [json_name = "token"];</code>
+   * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
    * @return The bytes for token.
    */
   @java.lang.Override
@@ -511,7 +511,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest. Required.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The token.
      */
     public java.lang.String getToken() {
@@ -531,7 +531,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest. Required.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return The bytes for token.
      */
     public com.google.protobuf.ByteString
@@ -552,7 +552,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest. Required.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The token to set.
      * @return This builder for chaining.
      */
@@ -569,7 +569,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest. Required.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearToken() {
@@ -583,7 +583,7 @@ private static final long serialVersionUID = 0L;
      * As in CheckRequest. Required.
      * </pre>
      *
-     * <code>string token = 1 [json_name = "token"];</code>
+     * <code>string token = 1 [json_name = "token", debug_redact = true];</code>
      * @param value The bytes for token to set.
      * @return This builder for chaining.
      */

@@ -82,6 +82,47 @@ private static final long serialVersionUID = 0L;
     return token_ == null ? dev.patwarden.v1.Token.getDefaultInstance() : token_;
   }
 
+  public static final int RESIDUAL_UNTIL_FIELD_NUMBER = 2;
+  private com.google.protobuf.Timestamp residualUntil_;
+  /**
+   * <pre>
+   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+   * take one. Absent: none was handed out that has not ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+   * @return Whether the residualUntil field is set.
+   */
+  @java.lang.Override
+  public boolean hasResidualUntil() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+   * take one. Absent: none was handed out that has not ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+   * @return The residualUntil.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getResidualUntil() {
+    return residualUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : residualUntil_;
+  }
+  /**
+   * <pre>
+   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+   * take one. Absent: none was handed out that has not ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getResidualUntilOrBuilder() {
+    return residualUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : residualUntil_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -99,6 +140,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       output.writeMessage(1, getToken());
     }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(2, getResidualUntil());
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -111,6 +155,10 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(1, getToken());
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(2, getResidualUntil());
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -132,6 +180,11 @@ private static final long serialVersionUID = 0L;
       if (!getToken()
           .equals(other.getToken())) return false;
     }
+    if (hasResidualUntil() != other.hasResidualUntil()) return false;
+    if (hasResidualUntil()) {
+      if (!getResidualUntil()
+          .equals(other.getResidualUntil())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -146,6 +199,10 @@ private static final long serialVersionUID = 0L;
     if (hasToken()) {
       hash = (37 * hash) + TOKEN_FIELD_NUMBER;
       hash = (53 * hash) + getToken().hashCode();
+    }
+    if (hasResidualUntil()) {
+      hash = (37 * hash) + RESIDUAL_UNTIL_FIELD_NUMBER;
+      hash = (53 * hash) + getResidualUntil().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -282,6 +339,7 @@ private static final long serialVersionUID = 0L;
       if (com.google.protobuf.GeneratedMessageV3
               .alwaysUseFieldBuilders) {
         getTokenFieldBuilder();
+        getResidualUntilFieldBuilder();
       }
     }
     @java.lang.Override
@@ -292,6 +350,11 @@ private static final long serialVersionUID = 0L;
       if (tokenBuilder_ != null) {
         tokenBuilder_.dispose();
         tokenBuilder_ = null;
+      }
+      residualUntil_ = null;
+      if (residualUntilBuilder_ != null) {
+        residualUntilBuilder_.dispose();
+        residualUntilBuilder_ = null;
       }
       return this;
     }
@@ -332,6 +395,12 @@ private static final long serialVersionUID = 0L;
             ? token_
             : tokenBuilder_.build();
         to_bitField0_ |= 0x00000001;
+      }
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        result.residualUntil_ = residualUntilBuilder_ == null
+            ? residualUntil_
+            : residualUntilBuilder_.build();
+        to_bitField0_ |= 0x00000002;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -383,6 +452,9 @@ private static final long serialVersionUID = 0L;
       if (other.hasToken()) {
         mergeToken(other.getToken());
       }
+      if (other.hasResidualUntil()) {
+        mergeResidualUntil(other.getResidualUntil());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -416,6 +488,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000001;
               break;
             } // case 10
+            case 18: {
+              input.readMessage(
+                  getResidualUntilFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000002;
+              break;
+            } // case 18
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -588,6 +667,172 @@ private static final long serialVersionUID = 0L;
         token_ = null;
       }
       return tokenBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp residualUntil_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> residualUntilBuilder_;
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     * @return Whether the residualUntil field is set.
+     */
+    public boolean hasResidualUntil() {
+      return ((bitField0_ & 0x00000002) != 0);
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     * @return The residualUntil.
+     */
+    public com.google.protobuf.Timestamp getResidualUntil() {
+      if (residualUntilBuilder_ == null) {
+        return residualUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : residualUntil_;
+      } else {
+        return residualUntilBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    public Builder setResidualUntil(com.google.protobuf.Timestamp value) {
+      if (residualUntilBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        residualUntil_ = value;
+      } else {
+        residualUntilBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    public Builder setResidualUntil(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (residualUntilBuilder_ == null) {
+        residualUntil_ = builderForValue.build();
+      } else {
+        residualUntilBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    public Builder mergeResidualUntil(com.google.protobuf.Timestamp value) {
+      if (residualUntilBuilder_ == null) {
+        if (((bitField0_ & 0x00000002) != 0) &&
+          residualUntil_ != null &&
+          residualUntil_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getResidualUntilBuilder().mergeFrom(value);
+        } else {
+          residualUntil_ = value;
+        }
+      } else {
+        residualUntilBuilder_.mergeFrom(value);
+      }
+      if (residualUntil_ != null) {
+        bitField0_ |= 0x00000002;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    public Builder clearResidualUntil() {
+      bitField0_ = (bitField0_ & ~0x00000002);
+      residualUntil_ = null;
+      if (residualUntilBuilder_ != null) {
+        residualUntilBuilder_.dispose();
+        residualUntilBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getResidualUntilBuilder() {
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return getResidualUntilFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getResidualUntilOrBuilder() {
+      if (residualUntilBuilder_ != null) {
+        return residualUntilBuilder_.getMessageOrBuilder();
+      } else {
+        return residualUntil_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : residualUntil_;
+      }
+    }
+    /**
+     * <pre>
+     * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+     * take one. Absent: none was handed out that has not ended.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getResidualUntilFieldBuilder() {
+      if (residualUntilBuilder_ == null) {
+        residualUntilBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getResidualUntil(),
+                getParentForChildren(),
+                isClean());
+        residualUntil_ = null;
+      }
+      return residualUntilBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -34,4 +34,34 @@ public interface RevokeTokenResponseOrBuilder extends
    * <code>.patwarden.v1.Token token = 1 [json_name = "token"];</code>
    */
   dev.patwarden.v1.TokenOrBuilder getTokenOrBuilder();
+
+  /**
+   * <pre>
+   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+   * take one. Absent: none was handed out that has not ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+   * @return Whether the residualUntil field is set.
+   */
+  boolean hasResidualUntil();
+  /**
+   * <pre>
+   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+   * take one. Absent: none was handed out that has not ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+   * @return The residualUntil.
+   */
+  com.google.protobuf.Timestamp getResidualUntil();
+  /**
+   * <pre>
+   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
+   * take one. Absent: none was handed out that has not ended.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp residual_until = 2 [json_name = "residualUntil"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getResidualUntilOrBuilder();
 }

@@ -40,7 +40,7 @@ public interface RotateTokenResponseOrBuilder extends
    * The new secret, shown as CreateToken shows one.
    * </pre>
    *
-   * <code>string secret = 2 [json_name = "secret"];</code>
+   * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
    * @return The secret.
    */
   java.lang.String getSecret();
@@ -49,7 +49,7 @@ public interface RotateTokenResponseOrBuilder extends
    * The new secret, shown as CreateToken shows one.
    * </pre>
    *
-   * <code>string secret = 2 [json_name = "secret"];</code>
+   * <code>string secret = 2 [json_name = "secret", debug_redact = true];</code>
    * @return The bytes for secret.
    */
   com.google.protobuf.ByteString

@@ -270,103 +270,105 @@ public final class TokenProto {
       "Rotate\032;\n\rMetadataEntry\022\020\n\003key\030\001 \001(\tR\003ke" +
       "y\022\024\n\005value\030\002 \001(\tR\005value:\0028\001\0329\n\013ClaimsEnt" +
       "ry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005val" +
-      "ue:\0028\001B\n\n\010lifetime\"X\n\023CreateTokenRespons" +
+      "ue:\0028\001B\n\n\010lifetime\"]\n\023CreateTokenRespons" +
       "e\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.TokenR\005t" +
-      "oken\022\026\n\006secret\030\002 \001(\tR\006secret\"!\n\017GetToken" +
-      "Request\022\016\n\002id\030\001 \001(\tR\002id\"=\n\020GetTokenRespo" +
-      "nse\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.TokenR" +
-      "\005token\"\346\002\n\021ListTokensRequest\022\030\n\007subject\030" +
-      "\001 \001(\tR\007subject\0221\n\006states\030\002 \003(\0162\031.patward" +
-      "en.v1.Token.StateR\006states\022\033\n\tpage_size\030\003" +
-      " \001(\005R\010pageSize\022\035\n\npage_token\030\004 \001(\tR\tpage" +
-      "Token\022\035\n\ncreated_by\030\005 \001(\tR\tcreatedBy\022\"\n\014" +
-      "organization\030\006 \001(\tR\014organization\022?\n\rexpi" +
-      "re_before\030\007 \001(\0132\032.google.protobuf.Timest" +
-      "ampR\014expireBefore\022D\n\020last_used_before\030\010 " +
-      "\001(\0132\032.google.protobuf.TimestampR\016lastUse" +
-      "dBefore\"i\n\022ListTokensResponse\022+\n\006tokens\030" +
-      "\001 \003(\0132\023.patwarden.v1.TokenR\006tokens\022&\n\017ne" +
-      "xt_page_token\030\002 \001(\tR\rnextPageToken\"\\\n\022Re" +
-      "vokeTokenRequest\022\016\n\002id\030\001 \001(\tR\002id\0226\n\006reas" +
-      "on\030\002 \001(\0162\036.patwarden.v1.RevocationReason" +
-      "R\006reason\"@\n\023RevokeTokenResponse\022)\n\005token" +
-      "\030\001 \001(\0132\023.patwarden.v1.TokenR\005token\"|\n\022Up" +
-      "dateTokenRequest\022)\n\005token\030\001 \001(\0132\023.patwar" +
-      "den.v1.TokenR\005token\022;\n\013update_mask\030\002 \001(\013" +
-      "2\032.google.protobuf.FieldMaskR\nupdateMask" +
-      "\"@\n\023UpdateTokenResponse\022)\n\005token\030\001 \001(\0132\023" +
-      ".patwarden.v1.TokenR\005token\"\225\002\n\022RotateTok" +
-      "enRequest\022\016\n\002id\030\001 \001(\tR\002id\022/\n\005grace\030\002 \001(\013" +
-      "2\031.google.protobuf.DurationR\005grace\022=\n\013ex" +
-      "pire_time\030\003 \001(\0132\032.google.protobuf.Timest" +
-      "ampH\000R\nexpireTime\022-\n\003ttl\030\005 \001(\0132\031.google." +
-      "protobuf.DurationH\000R\003ttl\022%\n\rnever_expire" +
-      "s\030\006 \001(\010H\000R\014neverExpires\022\035\n\nrequest_id\030\004 " +
-      "\001(\tR\trequestIdB\n\n\010lifetime\"X\n\023RotateToke" +
-      "nResponse\022)\n\005token\030\001 \001(\0132\023.patwarden.v1." +
-      "TokenR\005token\022\026\n\006secret\030\002 \001(\tR\006secret\"M\n\023" +
-      "RevokeSecretRequest\022\031\n\010token_id\030\001 \001(\tR\007t" +
-      "okenId\022\033\n\tsecret_id\030\002 \001(\tR\010secretId\"A\n\024R" +
-      "evokeSecretResponse\022)\n\005token\030\001 \001(\0132\023.pat" +
-      "warden.v1.TokenR\005token\"\312\002\n\023RevokeTokensR" +
-      "equest\022\032\n\007subject\030\001 \001(\tH\000R\007subject\022$\n\014or" +
-      "ganization\030\005 \001(\tH\000R\014organization\022 \n\never" +
-      "ything\030\006 \001(\010H\000R\neverything\022A\n\016created_be" +
-      "fore\030\002 \001(\0132\032.google.protobuf.TimestampR\r" +
-      "createdBefore\0226\n\006reason\030\003 \001(\0162\036.patwarde" +
-      "n.v1.RevocationReasonR\006reason\022#\n\rvalidat" +
-      "e_only\030\004 \001(\010R\014validateOnly\022%\n\016expected_c" +
-      "ount\030\007 \001(\005R\rexpectedCountB\010\n\006target\",\n\024R" +
-      "evokeTokensResponse\022\024\n\005count\030\001 \001(\005R\005coun" +
-      "t\"?\n\023SuspendTokenRequest\022\016\n\002id\030\001 \001(\tR\002id" +
-      "\022\030\n\007comment\030\002 \001(\tR\007comment\"A\n\024SuspendTok" +
+      "oken\022\033\n\006secret\030\002 \001(\tB\003\200\001\001R\006secret\"!\n\017Get" +
+      "TokenRequest\022\016\n\002id\030\001 \001(\tR\002id\"=\n\020GetToken" +
+      "Response\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.T" +
+      "okenR\005token\"\346\002\n\021ListTokensRequest\022\030\n\007sub" +
+      "ject\030\001 \001(\tR\007subject\0221\n\006states\030\002 \003(\0162\031.pa" +
+      "twarden.v1.Token.StateR\006states\022\033\n\tpage_s" +
+      "ize\030\003 \001(\005R\010pageSize\022\035\n\npage_token\030\004 \001(\tR" +
+      "\tpageToken\022\035\n\ncreated_by\030\005 \001(\tR\tcreatedB" +
+      "y\022\"\n\014organization\030\006 \001(\tR\014organization\022?\n" +
+      "\rexpire_before\030\007 \001(\0132\032.google.protobuf.T" +
+      "imestampR\014expireBefore\022D\n\020last_used_befo" +
+      "re\030\010 \001(\0132\032.google.protobuf.TimestampR\016la" +
+      "stUsedBefore\"i\n\022ListTokensResponse\022+\n\006to" +
+      "kens\030\001 \003(\0132\023.patwarden.v1.TokenR\006tokens\022" +
+      "&\n\017next_page_token\030\002 \001(\tR\rnextPageToken\"" +
+      "\\\n\022RevokeTokenRequest\022\016\n\002id\030\001 \001(\tR\002id\0226\n" +
+      "\006reason\030\002 \001(\0162\036.patwarden.v1.RevocationR" +
+      "easonR\006reason\"\203\001\n\023RevokeTokenResponse\022)\n" +
+      "\005token\030\001 \001(\0132\023.patwarden.v1.TokenR\005token" +
+      "\022A\n\016residual_until\030\002 \001(\0132\032.google.protob" +
+      "uf.TimestampR\rresidualUntil\"|\n\022UpdateTok" +
+      "enRequest\022)\n\005token\030\001 \001(\0132\023.patwarden.v1." +
+      "TokenR\005token\022;\n\013update_mask\030\002 \001(\0132\032.goog" +
+      "le.protobuf.FieldMaskR\nupdateMask\"@\n\023Upd" +
+      "ateTokenResponse\022)\n\005token\030\001 \001(\0132\023.patwar" +
+      "den.v1.TokenR\005token\"\225\002\n\022RotateTokenReque" +
+      "st\022\016\n\002id\030\001 \001(\tR\002id\022/\n\005grace\030\002 \001(\0132\031.goog" +
+      "le.protobuf.DurationR\005grace\022=\n\013expire_ti" +
+      "me\030\003 \001(\0132\032.google.protobuf.TimestampH\000R\n" +
+      "expireTime\022-\n\003ttl\030\005 \001(\0132\031.google.protobu" +
+      "f.DurationH\000R\003ttl\022%\n\rnever_expires\030\006 \001(\010" +
+      "H\000R\014neverExpires\022\035\n\nrequest_id\030\004 \001(\tR\tre" +
+      "questIdB\n\n\010lifetime\"]\n\023RotateTokenRespon" +
+      "se\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.TokenR\005" +
+      "token\022\033\n\006secret\030\002 \001(\tB\003\200\001\001R\006secret\"M\n\023Re" +
+      "vokeSecretRequest\022\031\n\010token_id\030\001 \001(\tR\007tok" +
+      "enId\022\033\n\tsecret_id\030\002 \001(\tR\010secretId\"A\n\024Rev" +
+      "okeSecretResponse\022)\n\005token\030\001 \001(\0132\023.patwa" +
+      "rden.v1.TokenR\005token\"\312\002\n\023RevokeTokensReq" +
+      "uest\022\032\n\007subject\030\001 \001(\tH\000R\007subject\022$\n\014orga" +
+      "nization\030\005 \001(\tH\000R\014organization\022 \n\neveryt" +
+      "hing\030\006 \001(\010H\000R\neverything\022A\n\016created_befo" +
+      "re\030\002 \001(\0132\032.google.protobuf.TimestampR\rcr" +
+      "eatedBefore\0226\n\006reason\030\003 \001(\0162\036.patwarden." +
+      "v1.RevocationReasonR\006reason\022#\n\rvalidate_" +
+      "only\030\004 \001(\010R\014validateOnly\022%\n\016expected_cou" +
+      "nt\030\007 \001(\005R\rexpectedCountB\010\n\006target\",\n\024Rev" +
+      "okeTokensResponse\022\024\n\005count\030\001 \001(\005R\005count\"" +
+      "?\n\023SuspendTokenRequest\022\016\n\002id\030\001 \001(\tR\002id\022\030" +
+      "\n\007comment\030\002 \001(\tR\007comment\"A\n\024SuspendToken" +
+      "Response\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.T" +
+      "okenR\005token\">\n\022ResumeTokenRequest\022\016\n\002id\030" +
+      "\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007comment\"@\n\023R" +
+      "esumeTokenResponse\022)\n\005token\030\001 \001(\0132\023.patw" +
+      "arden.v1.TokenR\005token\"S\n\023ApproveTokenReq" +
+      "uest\022\016\n\002id\030\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007c" +
+      "omment\022\022\n\004etag\030\003 \001(\tR\004etag\"A\n\024ApproveTok" +
       "enResponse\022)\n\005token\030\001 \001(\0132\023.patwarden.v1" +
-      ".TokenR\005token\">\n\022ResumeTokenRequest\022\016\n\002i" +
-      "d\030\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007comment\"@\n" +
-      "\023ResumeTokenResponse\022)\n\005token\030\001 \001(\0132\023.pa" +
-      "twarden.v1.TokenR\005token\"S\n\023ApproveTokenR" +
-      "equest\022\016\n\002id\030\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR" +
-      "\007comment\022\022\n\004etag\030\003 \001(\tR\004etag\"A\n\024ApproveT" +
-      "okenResponse\022)\n\005token\030\001 \001(\0132\023.patwarden." +
-      "v1.TokenR\005token\"<\n\020DenyTokenRequest\022\016\n\002i" +
-      "d\030\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007comment\">\n" +
-      "\021DenyTokenResponse\022)\n\005token\030\001 \001(\0132\023.patw" +
-      "arden.v1.TokenR\005token*\205\002\n\020RevocationReas" +
-      "on\022!\n\035REVOCATION_REASON_UNSPECIFIED\020\000\022\037\n" +
-      "\033REVOCATION_REASON_REQUESTED\020\001\022\034\n\030REVOCA" +
-      "TION_REASON_LEAKED\020\002\022%\n!REVOCATION_REASO" +
-      "N_SUBJECT_DELETED\020\003\022$\n REVOCATION_REASON" +
-      "_REUSE_DETECTED\020\004\022\034\n\030REVOCATION_REASON_U" +
-      "NUSED\020\005\022$\n REVOCATION_REASON_ADMINISTRAT" +
-      "IVE\020\0062\370\007\n\014TokenService\022R\n\013CreateToken\022 ." +
-      "patwarden.v1.CreateTokenRequest\032!.patwar" +
-      "den.v1.CreateTokenResponse\022I\n\010GetToken\022\035" +
-      ".patwarden.v1.GetTokenRequest\032\036.patwarde" +
-      "n.v1.GetTokenResponse\022O\n\nListTokens\022\037.pa" +
-      "twarden.v1.ListTokensRequest\032 .patwarden" +
-      ".v1.ListTokensResponse\022R\n\013RevokeToken\022 ." +
-      "patwarden.v1.RevokeTokenRequest\032!.patwar" +
-      "den.v1.RevokeTokenResponse\022R\n\013UpdateToke" +
-      "n\022 .patwarden.v1.UpdateTokenRequest\032!.pa" +
-      "twarden.v1.UpdateTokenResponse\022R\n\013Rotate" +
-      "Token\022 .patwarden.v1.RotateTokenRequest\032" +
-      "!.patwarden.v1.RotateTokenResponse\022U\n\014Re" +
-      "vokeSecret\022!.patwarden.v1.RevokeSecretRe" +
-      "quest\032\".patwarden.v1.RevokeSecretRespons" +
-      "e\022U\n\014RevokeTokens\022!.patwarden.v1.RevokeT" +
-      "okensRequest\032\".patwarden.v1.RevokeTokens" +
-      "Response\022U\n\014SuspendToken\022!.patwarden.v1." +
-      "SuspendTokenRequest\032\".patwarden.v1.Suspe" +
-      "ndTokenResponse\022R\n\013ResumeToken\022 .patward" +
-      "en.v1.ResumeTokenRequest\032!.patwarden.v1." +
-      "ResumeTokenResponse\022U\n\014ApproveToken\022!.pa" +
-      "twarden.v1.ApproveTokenRequest\032\".patward" +
-      "en.v1.ApproveTokenResponse\022L\n\tDenyToken\022" +
-      "\036.patwarden.v1.DenyTokenRequest\032\037.patwar" +
-      "den.v1.DenyTokenResponseBo\n\020dev.patwarde" +
-      "n.v1B\nTokenProtoP\001\242\002\003PXX\252\002\014Patwarden.V1\312" +
-      "\002\014Patwarden\\V1\342\002\030Patwarden\\V1\\GPBMetadat" +
-      "a\352\002\rPatwarden::V1b\006proto3"
+      ".TokenR\005token\"<\n\020DenyTokenRequest\022\016\n\002id\030" +
+      "\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007comment\">\n\021D" +
+      "enyTokenResponse\022)\n\005token\030\001 \001(\0132\023.patwar" +
+      "den.v1.TokenR\005token*\205\002\n\020RevocationReason" +
+      "\022!\n\035REVOCATION_REASON_UNSPECIFIED\020\000\022\037\n\033R" +
+      "EVOCATION_REASON_REQUESTED\020\001\022\034\n\030REVOCATI" +
+      "ON_REASON_LEAKED\020\002\022%\n!REVOCATION_REASON_" +
+      "SUBJECT_DELETED\020\003\022$\n REVOCATION_REASON_R" +
+      "EUSE_DETECTED\020\004\022\034\n\030REVOCATION_REASON_UNU" +
+      "SED\020\005\022$\n REVOCATION_REASON_ADMINISTRATIV" +
+      "E\020\0062\370\007\n\014TokenService\022R\n\013CreateToken\022 .pa" +
+      "twarden.v1.CreateTokenRequest\032!.patwarde" +
+      "n.v1.CreateTokenResponse\022I\n\010GetToken\022\035.p" +
+      "atwarden.v1.GetTokenRequest\032\036.patwarden." +
+      "v1.GetTokenResponse\022O\n\nListTokens\022\037.patw" +
+      "arden.v1.ListTokensRequest\032 .patwarden.v" +
+      "1.ListTokensResponse\022R\n\013RevokeToken\022 .pa" +
+      "twarden.v1.RevokeTokenRequest\032!.patwarde" +
+      "n.v1.RevokeTokenResponse\022R\n\013UpdateToken\022" +
+      " .patwarden.v1.UpdateTokenRequest\032!.patw" +
+      "arden.v1.UpdateTokenResponse\022R\n\013RotateTo" +
+      "ken\022 .patwarden.v1.RotateTokenRequest\032!." +
+      "patwarden.v1.RotateTokenResponse\022U\n\014Revo" +
+      "keSecret\022!.patwarden.v1.RevokeSecretRequ" +
+      "est\032\".patwarden.v1.RevokeSecretResponse\022" +
+      "U\n\014RevokeTokens\022!.patwarden.v1.RevokeTok" +
+      "ensRequest\032\".patwarden.v1.RevokeTokensRe" +
+      "sponse\022U\n\014SuspendToken\022!.patwarden.v1.Su" +
+      "spendTokenRequest\032\".patwarden.v1.Suspend" +
+      "TokenResponse\022R\n\013ResumeToken\022 .patwarden" +
+      ".v1.ResumeTokenRequest\032!.patwarden.v1.Re" +
+      "sumeTokenResponse\022U\n\014ApproveToken\022!.patw" +
+      "arden.v1.ApproveTokenRequest\032\".patwarden" +
+      ".v1.ApproveTokenResponse\022L\n\tDenyToken\022\036." +
+      "patwarden.v1.DenyTokenRequest\032\037.patwarde" +
+      "n.v1.DenyTokenResponseBo\n\020dev.patwarden." +
+      "v1B\nTokenProtoP\001\242\002\003PXX\252\002\014Patwarden.V1\312\002\014" +
+      "Patwarden\\V1\342\002\030Patwarden\\V1\\GPBMetadata\352" +
+      "\002\rPatwarden::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -483,7 +485,7 @@ public final class TokenProto {
     internal_static_patwarden_v1_RevokeTokenResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_patwarden_v1_RevokeTokenResponse_descriptor,
-        new java.lang.String[] { "Token", });
+        new java.lang.String[] { "Token", "ResidualUntil", });
     internal_static_patwarden_v1_UpdateTokenRequest_descriptor =
       getDescriptor().getMessageTypes().get(14);
     internal_static_patwarden_v1_UpdateTokenRequest_fieldAccessorTable = new
