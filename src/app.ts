@@ -362,7 +362,7 @@ export async function startPatwarden(
   await Promise.all([openfga.start(), revocation.start()]);
   if (config.tokenCache.leaseMs > 0 && !revocation.hinted()) {
     log.warn(
-      "the database sends no notifications (a pooler?): a change takes up to a renewal; see database.listen_url",
+      "no notifications of the database are heard (a pooler, or database.listen_url does not answer?): a change takes up to a renewal",
     );
   }
   const watch = setInterval(() => void lookAtDatabase(), vitalsIntervalMs).unref();

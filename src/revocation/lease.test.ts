@@ -45,6 +45,18 @@ describe("Lease", () => {
     expect(lease.isLive(at(6_000))).toBe(false);
   });
 
+  it("is not extended by news, which drop what they name all the same", () => {
+    const { lease, dropped, renew } = setUp();
+    renew(1);
+    dropped.length = 0;
+    const news = { epoch: 2, nonce: "nonce 2", changes: [change(2, "a")] };
+    expect(lease.heard(news)).toBe("behind");
+    expect(lease.heard({ ...news, changes: [] })).toBe("current");
+    expect([lease.seen, dropped]).toEqual([2, ["token a"]]);
+    expect(lease.isLive(at(leaseMs - 1))).toBe(true);
+    expect(lease.isLive(at(leaseMs))).toBe(false);
+  });
+
   it("is none at all with a lease of 0", () => {
     const lease = new Lease({ leaseMs: 0, drop: () => undefined });
     lease.renewed(0, { epoch: 1, nonce: "", changes: [], databaseTimeMs: 0 }, at(0));

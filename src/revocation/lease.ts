@@ -1,4 +1,4 @@
-import type { Renewal, RevocationChange, Touched } from "../store/revocation-store.js";
+import type { News, Renewal, RevocationChange, Touched } from "../store/revocation-store.js";
 import { leaseMarginMs, maxChanges } from "../store/revocation-store.js";
 
 /** What a replica reads before it goes on: its monotonic clock and the wall clock, milliseconds. */
@@ -25,7 +25,7 @@ export interface LeaseOptions {
   readonly maxRemembered?: number;
 }
 
-/** How a renewal ended: `behind` asks for another at once, which acknowledges what this one brought. */
+/** How news or a renewal were taken: `behind` brought something, which is to be acknowledged at once. */
 export type Progress = "current" | "behind" | "history-lost" | "clock-stopped";
 
 /** The wall clock may drift from the monotonic one by so much in one lease, milliseconds; more means that a clock was set or stood still. */
@@ -87,10 +87,9 @@ export class Lease {
     return false;
   }
 
-  /** Takes up what a renewal brought. `sentAt`: the monotonic clock before it was sent. */
-  renewed(sentAt: number, renewal: Renewal, now: Now): Progress {
+  /** Takes up what has changed. It gives no lease: only a renewal does, because it writes the row that revokers look at. */
+  heard({ epoch, nonce, changes }: News): Exclude<Progress, "clock-stopped"> {
     if (this.#halted) return "history-lost";
-    const { epoch, nonce, changes, databaseTimeMs } = renewal;
     const seen = this.#seen;
     if (seen !== undefined && (epoch < seen || (epoch === seen && nonce !== this.#nonce))) {
       this.#halted = true;
@@ -102,7 +101,14 @@ export class Lease {
     else if (behind) this.#take(changes);
     this.#seen = epoch;
     this.#nonce = nonce;
+    return behind ? "behind" : "current";
+  }
 
+  /** Takes up what a renewal brought, and the lease. `sentAt`: the monotonic clock before it was sent. */
+  renewed(sentAt: number, renewal: Renewal, now: Now): Progress {
+    const progress = this.heard(renewal);
+    if (progress === "history-lost") return progress;
+    const { epoch, databaseTimeMs } = renewal;
     const last = this.#last;
     this.#last = { sentAt, databaseTimeMs };
     // The database cannot have seen more time go by than we did from before the last statement until after this one, unless we stood still.
@@ -116,7 +122,7 @@ export class Lease {
       this.#leaseUntil = Math.max(this.#leaseUntil, sentAt + this.#leaseMs);
       this.#wallOffset = now.wallMs - now.monotonicMs;
     }
-    return behind ? "behind" : "current";
+    return progress;
   }
 
   /** The registration is gone: revokers no longer wait for this replica. */

@@ -22,6 +22,10 @@ interface Broken {
   /** B14 */ readonly fillsUnchecked?: true;
   readonly fillsIgnoreFloor?: true;
   readonly seenRaisedBeforeDrop?: true;
+  /** On a hint, whatever the database has by now instead of what was read. */
+  readonly hintAcknowledgesNewest?: true;
+  /** On a hint, though no row was written. */
+  readonly hintExtends?: true;
   /** A registration that looks stale may be about to be renewed: it must be deleted, not ignored. */
   readonly staleIgnored?: true;
 }
@@ -204,6 +208,36 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         const progress = lease.renewed(from, renewal, now());
         if (progress === "behind") continue;
         yield random() < 0.5 ? leaseMs / 5 : random() * 20;
+        // Hints, some of which come late and many never.
+        for (let hints = random() < 0.7 ? 0 : Math.floor(random() * 6); hints > 0; hints--) {
+          yield random() * 20;
+          yield* hint();
+        }
+      }
+    }
+
+    function* hint(): Generator<number, void> {
+      const sentAt = world.time;
+      const { seen } = lease;
+      yield delay(); // to the database
+      const news: Renewal = {
+        epoch: database.epoch,
+        nonce: String(database.epoch),
+        changes: database.changes.filter((change) => change.epoch > seen),
+        databaseTimeMs: world.time,
+      };
+      yield delay(); // the answer
+      const progress = broken.hintExtends ? lease.renewed(sentAt, news, now()) : lease.heard(news);
+      if (progress !== "behind") return;
+      const acknowledged = lease.seen;
+      yield delay(); // to the database
+      const row = database.rows.get(id);
+      if (row?.incarnation === incarnation) {
+        row.acked = Math.max(row.acked, broken.hintAcknowledgesNewest ? database.epoch : acknowledged);
+      } else {
+        yield delay();
+        lease.lost();
+        registered = false;
       }
     }
 
@@ -351,6 +385,8 @@ describe("the lease protocol, in a model", () => {
     ["B14 fills that are stored unchecked", { fillsUnchecked: true }],
     ["fills that ignore what has been forgotten", { fillsIgnoreFloor: true }],
     ["acknowledging before the drop", { seenRaisedBeforeDrop: true }],
+    ["a hint that acknowledges more than was read", { hintAcknowledgesNewest: true }],
+    ["a hint that extends the lease", { hintExtends: true }],
     ["registrations ignored because they look stale", { staleIgnored: true }],
   ])("breaks it with %s", (_name, broken) => {
     expect(firstViolation(broken)).toBeDefined();

@@ -20,7 +20,7 @@ export type ReplicaProblem =
 const hintSpacingMs = 5;
 const renewalsPerLease = 5;
 
-/** Keeps the lease of this process: registers, renews every fifth of it and on every hint, and leaves. */
+/** Keeps the lease of this process: registers, renews every fifth of it, takes up and acknowledges what changes on every hint, and leaves. */
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #replicaId = randomUUID();
@@ -37,17 +37,17 @@ export class Replica {
 
   /** Whether changes of other replicas are heard of at once; without, they are at the next renewal. */
   get hinted(): boolean {
-    return this.#listening?.hinted ?? false;
+    return this.#listening?.hinted() ?? false;
   }
 
   /** Resolves when the first renewal has been answered or has failed: without a lease every Check reads the database. */
   async start(): Promise<void> {
-    this.#listening = await this.#options.store.listen(() => this.hint()).catch(() => undefined);
+    this.#listening = await this.#options.store.listen(() => this.hint());
     await this.#renewOnce();
     this.#running = this.#run();
   }
 
-  /** Something has changed: renew now. */
+  /** Something has changed: take it up now. */
   hint(): void {
     this.#hinted = true;
     this.#wake?.();
@@ -65,13 +65,37 @@ export class Replica {
   }
 
   async #run(): Promise<void> {
-    const { leaseMs, lease } = this.#options;
+    const { leaseMs, lease, now } = this.#options;
+    const everyMs = leaseMs / renewalsPerLease;
+    let dueAt = now().monotonicMs + everyMs;
     while (!this.#stopped && !lease.halted) {
-      if (!this.#hinted) await this.#pause(leaseMs / renewalsPerLease);
+      if (!this.#hinted) await this.#pause(Math.max(dueAt - now().monotonicMs, 0));
       this.#hinted = false;
       if (this.#stopped) return;
+      // Hints must not keep the renewal from its turn.
+      if (now().monotonicMs < dueAt) await this.#hear();
+      else {
+        await this.#renewOnce();
+        dueAt = now().monotonicMs + everyMs;
+      }
+      await this.#pause(Math.min(hintSpacingMs, everyMs), "spacing");
+    }
+  }
+
+  /** Cheaper than a renewal, which waits for the disk: whoever revokes waits for this. */
+  async #hear(): Promise<void> {
+    const { store, lease, onProblem } = this.#options;
+    if (!this.#registration) return this.#renewOnce();
+    try {
+      const progress = lease.heard(await store.news(lease.seen));
+      if (progress === "history-lost") onProblem({ kind: progress });
+      // Only after the drop: whoever reads it goes by it.
+      if (progress !== "behind" || (await store.acknowledge(this.#registration, lease.seen))) return;
+      lease.lost();
+      this.#registration = undefined;
       await this.#renewOnce();
-      await this.#pause(Math.min(hintSpacingMs, leaseMs / renewalsPerLease), "spacing");
+    } catch (error) {
+      onProblem({ kind: "failed", error });
     }
   }
 

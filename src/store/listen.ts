@@ -20,8 +20,9 @@ const reconnectMs = 500;
 const hearsWithinMs = 1_000;
 
 /**
- * LISTEN on a connection that is opened again whenever it is lost. The driver's own `listen` gives up when a reconnection fails. Rejects when the first
- * attempt fails. Through a pooler in transaction mode LISTEN succeeds and nothing is ever heard, so one notification to ourselves tells.
+ * LISTEN on a connection that is opened again whenever it is lost, also when it cannot be had at first. The driver's own `listen` gives up when a
+ * reconnection fails. Resolves when the first attempt was heard, has failed, or has been silent for a second: through a pooler in transaction mode
+ * LISTEN succeeds and nothing is ever heard, so one notification to ourselves tells.
  */
 export async function listenTo(
   channel: string,
@@ -29,40 +30,48 @@ export async function listenTo(
   { open, notify }: ListenParts,
 ): Promise<Listening> {
   let stopped = false;
-  let heard: (() => void) | undefined;
+  let hinted = false;
   let retry: NodeJS.Timeout | undefined;
-  const again = (): void => {
-    if (stopped || retry) return;
-    retry = setTimeout(() => {
-      retry = undefined;
-      listen().then(onNotification, again);
-    }, reconnectMs);
-  };
+  let settle: (() => void) | undefined;
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
   const connection = open({
     onnotify(name) {
       if (name !== channel) return;
-      heard?.();
+      hinted = true;
+      settle?.();
       onNotification();
     },
     onclose: again,
     max_lifetime: null,
   });
-  const listen = () => connection.unsafe(`listen ${channel}`);
+  async function listen(): Promise<void> {
+    await connection.unsafe(`listen ${channel}`);
+    // What was sent before is missed; whether anything is heard from here on shows by this one, if it can be sent.
+    onNotification();
+    await notify().catch(() => undefined);
+  }
+  function again(): void {
+    hinted = false;
+    if (stopped || retry) return;
+    retry = setTimeout(() => {
+      retry = undefined;
+      listen().catch(again);
+    }, reconnectMs);
+  }
 
-  await listen();
   // On a half-open connection only a question that is not answered tells.
   const heartbeat = setInterval(() => void connection.unsafe("select 1").catch(again), heartbeatMs).unref();
-  const hinted = await new Promise<boolean>((resolve) => {
-    const timer = setTimeout(() => resolve(false), hearsWithinMs);
-    heard = () => {
-      clearTimeout(timer);
-      resolve(true);
-    };
-    notify().catch(() => undefined);
+  const patience = setTimeout(() => settle?.(), hearsWithinMs);
+  listen().catch(() => {
+    again();
+    settle?.();
   });
-  heard = undefined;
+  await settled;
+  clearTimeout(patience);
   return {
-    hinted,
+    hinted: () => hinted,
     async stop() {
       stopped = true;
       clearTimeout(retry);

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import type { Transaction } from "./errors.js";
 import { guarded } from "./errors.js";
-import { leaseMarginMs, maxChanges, type RevocationStore, type Touched } from "./revocation-store.js";
+import { leaseMarginMs, maxChanges, type News, type RevocationStore, type Touched } from "./revocation-store.js";
 
 export const revocationChannel = "patwarden_revocation";
 
@@ -12,18 +12,29 @@ const registerStatement = `
   on conflict (replica_id) do update
     set incarnation = excluded.incarnation, acked_epoch = 0, renewed_at = excluded.renewed_at, lease_ms = excluded.lease_ms`;
 
-// One statement, so one snapshot: what it reads of epoch and changes is what it acknowledges next time.
+const newsAfter = (seen: string): string => `
+    coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
+    coalesce((select nonce from revocation_epoch)::text, '') as nonce,
+    (select coalesce(json_agg(changed order by changed.epoch), '[]') from (
+      select epoch, kind, key from revocation_change where epoch > ${seen}::bigint order by epoch limit ${maxChanges + 1}
+    ) changed) as changes`;
+
+// One statement, so one snapshot: what it reads of epoch and changes is what is acknowledged afterwards.
+const newsStatement = `select ${newsAfter("$1")}`;
+
 const renewStatement = `
   update replica_lease
   set renewed_at = clock_timestamp(), acked_epoch = greatest(acked_epoch, $3::bigint)
   where replica_id = $1 and incarnation = $2
-  returning
-    coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
-    coalesce((select nonce from revocation_epoch)::text, '') as nonce,
-    (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseTimeMs",
-    (select coalesce(json_agg(changed order by changed.epoch), '[]') from (
-      select epoch, kind, key from revocation_change where epoch > $3::bigint order by epoch limit ${maxChanges + 1}
-    ) changed) as changes`;
+  returning (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseTimeMs", ${newsAfter("$3")}`;
+
+// Its commit does not wait for the disk: what the replica has dropped stays dropped, also when the database forgets that it said so.
+const acknowledgeStatement = `
+  update replica_lease
+  set acked_epoch = greatest(acked_epoch, $3::bigint)
+  from (select set_config('synchronous_commit', 'off', true)) unhurried
+  where replica_id = $1 and incarnation = $2
+  returning 1 as one`;
 
 const leasesStatement = `
   select
@@ -55,6 +66,13 @@ export function createRevocationStore(database: Database): RevocationStore {
         seen,
       );
       return row;
+    },
+    async news(seen) {
+      const [row] = await run<News>(newsStatement, seen);
+      return row ?? { epoch: 0, nonce: "", changes: [] };
+    },
+    async acknowledge({ replicaId, incarnation }, seen) {
+      return (await run(acknowledgeStatement, replicaId, incarnation, seen)).length > 0;
     },
     async leave({ replicaId, incarnation }) {
       await run("delete from replica_lease where replica_id = $1 and incarnation = $2", replicaId, incarnation);

@@ -16,17 +16,21 @@ export interface Registration {
   readonly incarnation: string;
 }
 
-/** What a renewal brings, all out of one snapshot. */
-export interface Renewal {
+/** What has changed, all out of one snapshot. */
+export interface News {
   readonly epoch: number;
   readonly nonce: string;
   /** Those after the epoch asked from, in order; cut off after `maxChanges`. */
   readonly changes: readonly RevocationChange[];
+}
+
+/** What a renewal brings. */
+export interface Renewal extends News {
   /** The database's clock, milliseconds since 1970. */
   readonly databaseTimeMs: number;
 }
 
-/** A renewal brings no more changes than this: a replica that is further behind drops everything. */
+/** News hold no more changes than this: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
 /** Between the clocks of a replica and the database, milliseconds; whoever waits for a lease to end waits so much longer. */
@@ -46,6 +50,13 @@ export interface RevocationStore {
   register(registration: Registration, leaseMs: number): Promise<void>;
   /** Acknowledges `seen` and extends the lease, in one statement. Undefined: there is no such registration any more. */
   renew(registration: Registration, seen: number): Promise<Renewal | undefined>;
+  /** What has changed after `seen`; writes nothing and extends nothing. */
+  news(seen: number): Promise<News>;
+  /**
+   * Says that the replica goes by everything up to `seen`; extends nothing. False: there is no such registration any more. A crash of the database may
+   * lose it, so that a revoker waits longer.
+   */
+  acknowledge(registration: Registration, seen: number): Promise<boolean>;
   /** A graceful end: nobody waits for the replica any more. */
   leave(registration: Registration): Promise<void>;
   /** The epoch as it is now, and every registration. */
@@ -58,8 +69,8 @@ export interface RevocationStore {
   listen(onChange: () => void): Promise<Listening>;
 }
 
-/** `hinted`: whether hints arrive; a pooler in transaction mode swallows them. */
+/** `hinted`: whether hints arrive now; a pooler in transaction mode swallows them. */
 export interface Listening {
-  readonly hinted: boolean;
+  hinted(): boolean;
   stop(): Promise<void>;
 }

@@ -240,6 +240,28 @@ type document
     },
   );
 
+  it("starts and ends where no notification can be heard, and hears them once it can", async () => {
+    const listenUrl = new URL(job.databaseUrl);
+    const between = await startProxy(listenUrl.host);
+    between.cut();
+    listenUrl.host = between.address;
+    const server = await startServer({
+      databaseUrl: job.databaseUrl,
+      openfga: openfgaSettings(),
+      config: { database: { url: job.databaseUrl, listen_url: listenUrl.href } },
+    });
+    const hints = async () =>
+      /^patwarden_revocation_hints (\d)$/m.exec(await (await fetch(`http://${server.metrics}/metrics`)).text())?.[1];
+    expect(await hints()).toBe("0");
+    expect(server.log()).toContain("database.listen_url");
+    between.heal();
+    await expect.poll(hints, waiting).toBe("1");
+    between.cut();
+    await expect.poll(hints, waiting).toBe("0");
+    expect(await server.stop()).toBe(0);
+    await between.close();
+  });
+
   it("speaks TLS on both ports", async () => {
     const { cert, key } = selfSigned();
     const directory = mkdtempSync(join(tmpdir(), "patwarden-tls-"));
