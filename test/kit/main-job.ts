@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import postgres from "postgres";
+import { vi } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
@@ -162,6 +163,14 @@ export async function startMainJob({
       await database?.stop();
     },
   };
+  // The server listens before it has read the model, which a busy machine's OpenFGA may take its time to give.
+  await vi.waitFor(
+    () => job.createToken({ subject: "user:alice", name: "first", grant: { full: true }, validateOnly: true }),
+    {
+      timeout: 60_000,
+      interval: 200,
+    },
+  );
   const alice = await job.createToken({ subject: "user:alice", name: "laptop", grant: { full: true } });
   // A second one, so that a page of one has a next page.
   await job.createToken({ subject: "user:alice", name: "ci", grant: { full: true } });

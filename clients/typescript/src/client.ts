@@ -100,7 +100,7 @@ export class PatwardenClient {
 
   /**
    * May the bearer of this token do this to that? A denial is a decision; rejects with PatwardenError when none could be made. Text that is no secret
-   * is answered TOKEN_MALFORMED without a call. Default deadline: 1 second.
+   * is answered TOKEN_MALFORMED without a call; an empty one is an error, since nobody has shown a token. Default deadline: 1 second.
    *
    * @param resource OpenFGA object, `type:id`.
    * @param action OpenFGA relation.
@@ -109,7 +109,7 @@ export class PatwardenClient {
     const { context, consistency, claims = [] } = options;
     const question = questionOf({ token, resource, action, context, consistency });
     const patience = patienceOf(options, decisionTimeoutMs);
-    if (!parseSecret(question.token, this.brand)) return malformed;
+    if (this.#isMalformed(question)) return malformed;
     if (this.#coalesce && claims.length === 0) return this.#coalescer.check(question, patience);
     const request = { ...question, claims: [...claims] };
     return decisionOf(await this.#channel.unary(AuthorizationService.method.check, request, patience));
@@ -124,7 +124,7 @@ export class PatwardenClient {
     const patience = patienceOf(options, decisionTimeoutMs);
     return Promise.all(
       questions.map(async (question): Promise<BatchCheckResult> => {
-        if (!parseSecret(question.token, this.brand)) return { decision: malformed };
+        if (this.#isMalformed(question)) return { decision: malformed };
         try {
           return { decision: await this.#coalescer.check(question, patience) };
         } catch (error) {
@@ -195,6 +195,11 @@ export class PatwardenClient {
     options?: ServiceCallOptions,
   ): AsyncGenerator<UsageRow, void> {
     for await (const { rows } of pages((page) => this.usage.queryUsage({ ...query, ...page }, options))) yield* rows;
+  }
+
+  /** An empty token is a mistake of who asks, not of the bearer; the server says so. */
+  #isMalformed({ token }: { readonly token: string }): boolean {
+    return token !== "" && !parseSecret(token, this.brand);
   }
 
   /** Calls that run may finish; what has not been sent, and new calls, fail with CANCELLED. */

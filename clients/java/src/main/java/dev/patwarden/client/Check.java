@@ -85,8 +85,9 @@ public final class Check {
   }
 
   /** Whether its token could be one. */
-  boolean isWellFormed(String brand) {
-    return Secret.parse(token, brand).isPresent();
+  /** An empty token is a mistake of who asks, not of the bearer; the server says so. */
+  boolean isMalformed(String brand) {
+    return !token.isEmpty() && Secret.parse(token, brand).isEmpty();
   }
 
   boolean asksForClaims() {

@@ -168,7 +168,7 @@ public final class PatwardenClient implements AutoCloseable {
    *     other
    */
   public CompletableFuture<Decision> checkAsync(Check check, Duration deadline) {
-    if (!check.isWellFormed(brand)) {
+    if (check.isMalformed(brand)) {
       return CompletableFuture.completedFuture(Decision.deny(Reason.REASON_TOKEN_MALFORMED, ""));
     }
     if (coalescer != null && !check.asksForClaims()) {
