@@ -4,6 +4,7 @@ import type { ActionName, SubjectName } from "../identifier/identifier.js";
 import { networkAllows, parseAddress } from "./network.js";
 import {
   blockedBy,
+  grantUnder,
   loosens,
   noPolicy,
   type Policy,
@@ -51,6 +52,17 @@ describe("blockedBy", () => {
 
 describe("allowed actions", () => {
   const policy = { ...noPolicy, allowedActions: actions("viewer", "editor") };
+
+  it.each<[string, Grant, Grant]>([
+    ["full", { kind: "full" }, { kind: "rules", rules: [{ actions: policy.allowedActions, resources: ["*"] }] }],
+    ["`*`", { kind: "rules", rules: [{ actions: ["*"], resources: ["document:*"] }] }, rules("viewer", "editor")],
+    ["these", rules("viewer"), rules("viewer")],
+    ["these and others", rules("owner", "editor", "viewer"), rules("viewer", "editor")],
+    ["others", rules("owner"), { kind: "rules", rules: [] }],
+  ])("leave these of a grant of %s", (_what, grant, left) => {
+    expect(grantUnder(policy, grant)).toEqual(left);
+    expect(grantUnder(noPolicy, grant)).toBe(grant);
+  });
 
   it("let `*` and full mean these, and no others", () => {
     expect(policyAllows(policy, "viewer" as ActionName)).toBe(true);

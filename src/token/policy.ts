@@ -102,6 +102,17 @@ export function policyAllows({ allowedActions }: Policy, action: ActionName): bo
   return allowedActions?.includes(action) ?? true;
 }
 
+/** What is left of a grant under the policy: `*` and full mean "of these" where it names actions. */
+export function grantUnder({ allowedActions }: Policy, grant: Grant): Grant {
+  if (!allowedActions) return grant;
+  if (grant.kind === "full") return { kind: "rules", rules: [{ actions: allowedActions, resources: ["*"] }] };
+  const rules = grant.rules.map(({ actions, resources }) => ({
+    actions: actions.includes("*") ? allowedActions : allowedActions.filter((action) => actions.includes(action)),
+    resources,
+  }));
+  return { kind: "rules", rules: rules.filter(({ actions }) => actions.length > 0) };
+}
+
 /** The fields that a token which is to be made or changed would break: what would block it, and actions it names in vain. */
 export function policyViolations(
   policy: Policy,

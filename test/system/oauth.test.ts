@@ -106,7 +106,7 @@ describe("the OAuth doors", () => {
       status: 200,
       body: {
         active: true,
-        scope: "viewer:document:* viewer:document:roadmap editor:document:* editor:document:roadmap",
+        scope: "viewer:document viewer:document:roadmap editor:document editor:document:roadmap",
         sub: "user:alice",
         client_id: token.id,
         token_type: "Bearer",

@@ -1,10 +1,11 @@
 import type { TokenSnapshot } from "../../store/token-store.js";
-import { type Grant, organizationOf } from "../../token/token.js";
+import { scopeOf } from "../../token/scope.js";
+import { organizationOf } from "../../token/token.js";
 
 /** The answer of RFC 7662 §2.2 about an active token. Times are whole seconds since 1970. */
 export interface ActiveToken {
   readonly active: true;
-  /** What the token may at most, not a permission: `full`, or `action:type[:id]` separated by blanks; empty: nothing. */
+  /** What the token may at most, not a permission, in the words of token/scope.ts. */
   readonly scope: string;
   /** `user:alice` or `organization:acme`. */
   readonly sub: string;
@@ -56,15 +57,6 @@ export function activeToken(
     ...(organization && { organization }),
     subject_type: kind === "oat" ? "organization" : "user",
   };
-}
-
-/** A grant as a scope (RFC 6749 §3.3): every action of a rule with every resource, once. */
-export function scopeOf(grant: Grant): string {
-  if (grant.kind === "full") return "full";
-  const scopes = grant.rules.flatMap(({ actions, resources }) =>
-    actions.flatMap((action) => resources.map((resource) => `${action}:${resource}`)),
-  );
-  return [...new Set(scopes)].join(" ");
 }
 
 function seconds(ms: number): number {
