@@ -6,6 +6,7 @@ export default defineConfig({
     "./src/store/schema.ts",
     "./src/store/audit-schema.ts",
     "./src/store/revocation-schema.ts",
+    "./src/store/signing-schema.ts",
     "./src/store/usage-schema.ts",
   ],
   out: "./migrations",

@@ -22,9 +22,11 @@ import type { Config, ListenerTls } from "./config/config.js";
 import { configHash } from "./config/config-hash.js";
 import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
-import { openDoors } from "./doors/doors.js";
+import { type ExchangeConfig, openDoors } from "./doors/doors.js";
+import type { TokenExchange } from "./doors/oauth/exchange.js";
 import { startHttpListener } from "./http/http-listener.js";
 import { probes } from "./http/probes.js";
+import { type ExchangeTokenOptions, exchangeToken } from "./manage/exchange-token.js";
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { revokeBySecret } from "./manage/revoke-by-secret.js";
@@ -58,6 +60,8 @@ import type { StatusError } from "./rpc/status.js";
 import { subjectService } from "./rpc/subject-service.js";
 import { tokenService } from "./rpc/token-service.js";
 import { usageService } from "./rpc/usage-service.js";
+import { signingKeyLabel } from "./signing/signing-key.js";
+import { SigningKeys } from "./signing/signing-keys.js";
 import { type Database, databaseTime } from "./store/database.js";
 import { deleteDeadTokens } from "./store/dead-tokens.js";
 import { schemaIsCurrent } from "./store/migrations.js";
@@ -65,6 +69,7 @@ import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createLastUseStore } from "./store/postgres-last-use-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
 import { createRevocationStore } from "./store/postgres-revocation-store.js";
+import { createSigningKeyStore } from "./store/postgres-signing-key-store.js";
 import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
 import { createUsageStore } from "./store/postgres-usage-store.js";
@@ -373,6 +378,9 @@ export async function startPatwarden(
     logCall(log, call, error);
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
+  const { oauth } = config.doors;
+  const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
+  await exchange?.keys.start();
   const doors = openDoors({
     config: config.doors,
     authorizer,
@@ -385,6 +393,7 @@ export async function startPatwarden(
       await revokeBySecret({ store, clock, rights, brand: config.tokens.brand, peppers }, caller, secret, "REQUESTED");
       await revocation.confirm(performance.now() + doorDeadlineMs);
     },
+    exchange: exchange?.door,
     onAnswer: metrics.doorAnswered,
     onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
     onDefect,
@@ -459,6 +468,39 @@ export async function startPatwarden(
     },
   };
 
+  /** JWTs for tokens, and the keys that sign them. */
+  function composeExchange(issuer: string, settings: ExchangeConfig): { keys: SigningKeys; door: TokenExchange } {
+    const keys = new SigningKeys({
+      store: createSigningKeyStore(database),
+      sealKeys: peppers.deriveKeys(signingKeyLabel),
+      algorithm: settings.algorithm,
+      issuer,
+      clock,
+      monotonicMs: () => performance.now(),
+      onFailure: (error) => log.warn({ error }, "the signing keys could not be read again; those that are known serve"),
+    });
+    const options: ExchangeTokenOptions = {
+      ...settings,
+      issuer,
+      tokens,
+      store,
+      permissions,
+      memberRelation: config.relations.member,
+      clock,
+      sign: (claims) => keys.sign(claims),
+      onUse: (token) => usage.used(token, undefined),
+      onSuperseded: (reused) => reuse.notice(reused),
+    };
+    return {
+      keys,
+      door: {
+        exchange: (caller, request) => exchangeToken(options, caller, request),
+        publishedKeys: () => keys.published(),
+        made: (text) => keys.made(text),
+      },
+    };
+  }
+
   /** What has to be done now and then, by any replica. */
   async function sweepAll(): Promise<void> {
     const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
@@ -468,6 +510,7 @@ export async function startPatwarden(
     // Secrets are kept for repeats of a call no longer than promised, and changes no longer than somebody may be behind.
     await done("remembered requests", store.sweepRequests(ago(10 * 60_000), ago(24 * 3_600_000)));
     await done("changes", revocationStore.trim(epochsKept));
+    if (exchange) await done("signing keys", exchange.keys.sweep());
   }
 
   async function revokeUnusedTokens(): Promise<void> {

@@ -43,7 +43,7 @@ program
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
   .action(async (options) => (await import("./dev/dev.js")).dev(options));
 
-const keys = program.command("keys").description("make keys, and count what hangs on them");
+const keys = program.command("keys").description("make and change keys, and count what hangs on them");
 
 keys
   .command("pepper")
@@ -64,6 +64,14 @@ keys
   .addOption(configOption())
   .option("--json", "as JSON", false)
   .action(async (options) => (await import("./cli/pepper-count.js")).countPeppers(options));
+
+keys
+  .command("rotate-signing")
+  .description("publish the next key that JWTs are signed with; it signs when every verifier knows it")
+  .addOption(configOption())
+  .option("--compromised", "withdraw all earlier keys and sign with the new one at once", false)
+  .option("--json", "as JSON", false)
+  .action(async (options) => (await import("./cli/signing-key-rotation.js")).rotateSigning(options));
 
 const audit = program.command("audit").description("prove and export the audit trail, straight from the database");
 

@@ -17,6 +17,7 @@ const ports = [
   "store/audit-store.ts",
   "store/usage-store.ts",
   "store/last-use-store.ts",
+  "store/signing-key-store.ts",
 ];
 
 /** What an event is and how events are chained: pure, so that use-cases and stores may know it. */
@@ -37,6 +38,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "store/last-use-store.ts",
   ],
   revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
+  signing: ["token", "store/signing-key-store.ts"],
   access: ["failure", "identifier", "token"],
   check: ["failure", "identifier", "token", ...ports],
   manage: [
@@ -49,7 +51,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...auditFacts,
     ...ports,
   ],
-  doors: ["failure", "identifier", "token", "access", "check", "http/route.ts", "rpc/service.ts", ...ports],
+  doors: [
+    "failure",
+    "identifier",
+    "token",
+    "access",
+    "check",
+    "manage/exchange-token.ts",
+    "signing/key-schedule.ts",
+    "http/route.ts",
+    "rpc/service.ts",
+    ...ports,
+  ],
   wire: [],
   rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", ...ports],
   http: ["failure", "rpc"],
@@ -63,6 +76,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "token",
     "access",
     "openfga/condition-context.ts",
+    "store/signing-key-store.ts",
   ],
   observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],
 };
@@ -71,12 +85,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
-const transportFree = ["failure", "identifier", "token", "audit", "usage", "revocation", "check", "manage"];
+const transportFree = ["failure", "identifier", "token", "audit", "usage", "revocation", "signing", "check", "manage"];
 const transports =
   /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
 
 /** Neither I/O nor a clock of their own. */
-const pure = ["failure", "identifier", "token", "revocation/lease.ts", "revocation/token-cache.ts", ...auditFacts];
+const pure = [
+  "failure",
+  "identifier",
+  "token",
+  "revocation/lease.ts",
+  "revocation/token-cache.ts",
+  "signing/key-schedule.ts",
+  ...auditFacts,
+];
 const input =
   /^node:(?:fs|net|tls|http2?|https|dns|dgram|child_process|cluster|worker_threads|timers|perf_hooks|process|readline)/;
 /** A parser of text, wherever Node keeps it. */

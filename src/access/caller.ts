@@ -5,7 +5,7 @@ import type { Grant, SecretId, TokenId } from "../token/token.js";
 /**
  * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate` creates and changes tokens
  * of any subject without a proof that the subject wants it; `tokens.behalf` does what the user may whose own access token comes with the call; `tokens.claims` writes facts that backends trust;
- * `admin` is all of them.
+ * `tokens.exchange` gets JWTs for tokens that it has; `admin` is all of them.
  */
 export const permissions = [
   "check",
@@ -17,6 +17,7 @@ export const permissions = [
   "tokens.impersonate",
   "tokens.approve",
   "tokens.claims",
+  "tokens.exchange",
   "subjects",
   "policies",
   "usage",
@@ -44,6 +45,8 @@ export interface ServiceCaller {
   readonly maxLifetimeMs?: number;
   /** What a token that it creates may do at most. Absent: anything. */
   readonly maxGrant?: Grant;
+  /** The only audiences for which it may get JWTs, as far as they are configured at all. Absent: all of those. */
+  readonly exchangeAudiences?: readonly string[];
 }
 
 /** A signed-in user, known by an access token of a configured issuer. */

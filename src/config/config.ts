@@ -117,9 +117,7 @@ export function configOf(file: ConfigFile): Config {
       routes: file.doors.routes.map(routeOf),
       // The schema demands identifier and issuer where their doors are open.
       ...(file.doors.authzen.enabled && { authZen: { identifier: file.doors.authzen.identifier ?? "" } }),
-      ...(file.doors.oauth.enabled && {
-        oauth: { issuer: file.doors.oauth.issuer ?? "", maxCacheMs: file.doors.oauth.max_cache },
-      }),
+      ...(file.doors.oauth.enabled && { oauth: oauthOf(file.doors.oauth) }),
       ...(file.doors.ext_authz.enabled && { extAuthz: { basic: file.doors.ext_authz.basic } }),
       ...(file.doors.forward_auth.enabled && { forwardAuth: { basic: file.doors.forward_auth.basic } }),
     },
@@ -155,8 +153,22 @@ function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
     ...(entry.subjects && { subjects: entry.subjects }),
     ...(entry.max_lifetime !== undefined && { maxLifetimeMs: entry.max_lifetime }),
     ...(entry.max_grant && { maxGrant: entry.max_grant }),
+    ...(entry.exchange_audiences && { exchangeAudiences: entry.exchange_audiences }),
   };
   return { caller, keySha256: entry.key_sha256 };
+}
+
+function oauthOf({
+  issuer = "",
+  max_cache,
+  exchange,
+}: ConfigFile["doors"]["oauth"]): NonNullable<DoorsConfig["oauth"]> {
+  const { audiences, lifetime, algorithm } = exchange;
+  return {
+    issuer,
+    maxCacheMs: max_cache,
+    ...(audiences.length > 0 && { exchange: { audiences, lifetimeMs: lifetime, algorithm } }),
+  };
 }
 
 function limitsOf(file: ConfigFile["limits"]): Limits {

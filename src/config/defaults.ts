@@ -22,7 +22,7 @@ export const defaults = {
   doors: {
     forward_auth: { enabled: false, basic: false },
     ext_authz: { enabled: false, basic: false },
-    oauth: { enabled: false, max_cache: "60s" },
+    oauth: { enabled: false, max_cache: "60s", exchange: { lifetime: "60s", algorithm: "ES256" } },
     authzen: { enabled: false },
   },
   reflection: true,

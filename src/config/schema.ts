@@ -6,8 +6,10 @@ import { mayCollide, parseSubjectTemplate } from "../access/subject-template.js"
 import { problemOf } from "../doors/route-table.js";
 import type { SubjectTypes } from "../identifier/identifier.js";
 import { contextSources } from "../openfga/condition-context.js";
+import { signingAlgorithms } from "../store/signing-key-store.js";
 import { defaults } from "./defaults.js";
 import {
+  audience,
   duration,
   grant,
   hostPort,
@@ -28,6 +30,8 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as
 /** What some checks depend on elsewhere in the file. */
 export interface FileContext {
   readonly subjectTypes: SubjectTypes;
+  /** Those of `doors.oauth.exchange` that are texts. */
+  readonly exchangeAudiences: readonly string[];
   readonly authenticationDisabled: boolean;
 }
 
@@ -69,7 +73,7 @@ const databaseUrl = text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgr
  * The configuration file, in its own words. A value marked `secret` may also be given as the name of a file, under the key with `_file`
  * behind it; one marked `file` is always the name of a file. Both hold the file's content when they come here.
  */
-export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext) {
+export function fileSchema({ subjectTypes, exchangeAudiences, authenticationDisabled }: FileContext) {
   return z.object({
     /** One JSON object a line, on stderr. */
     log: z.object({ level: z.enum(logLevels).default(defaults.log.level) }).prefault({}),
@@ -196,6 +200,15 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
           max_lifetime: lifetime.optional(),
           /** What a token that it creates may do at most, written as in CreateToken. */
           max_grant: grant.optional(),
+          /** The only ones of `doors.oauth.exchange.audiences` for which it may get JWTs, 1 to 20. Absent: all. */
+          exchange_audiences: z
+            .array(
+              audience.refine((value) => exchangeAudiences.includes(value), {
+                error: "must be one of doors.oauth.exchange.audiences",
+              }),
+            )
+            .refine(...entries(1, 20))
+            .optional(),
         }),
       )
       .refine((callers) => callers.length > 0 || authenticationDisabled, {
@@ -335,6 +348,23 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
             issuer: issuerUrl.optional(),
             /** How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. */
             max_cache: duration("1s", "1h").prefault(defaults.doors.oauth.max_cache),
+            /**
+             * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for tokens, for services that verify JWTs and do not ask; for services with the
+             * permission `tokens.exchange`.
+             */
+            exchange: z
+              .object({
+                /** What JWTs may be made for, `aud` of each, up to 20. Empty: closed. */
+                audiences: z
+                  .array(audience)
+                  .refine(...entries(0, 20))
+                  .default([]),
+                /** Longest life of a JWT, 1s to 5m: the longest that a revoked token lives on in one. */
+                lifetime: duration("1s", "5m").prefault(defaults.doors.oauth.exchange.lifetime),
+                /** Of keys that are made from then on: the first one, and the next at `patwarden keys rotate-signing`. */
+                algorithm: z.enum(signingAlgorithms).default(defaults.doors.oauth.exchange.algorithm),
+              })
+              .prefault({}),
           })
           .refine(({ enabled, issuer }) => !enabled || issuer !== undefined, {
             error: "is required where the door is open",

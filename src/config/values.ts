@@ -98,6 +98,9 @@ export const subjectTemplate = text.superRefine((value, context) => {
   if (!parsed.ok) context.addIssue(parsed.problem);
 });
 
+/** Of a JWT that we make: a name or an absolute URI. */
+export const audience = text.regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters");
+
 /** A `typ` in the one form that access-token.ts compares. */
 export const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
 

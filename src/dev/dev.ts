@@ -162,7 +162,11 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
       routes: [],
       forwardAuth: { basic: true },
       extAuthz: { basic: true },
-      oauth: { issuer: url, maxCacheMs: 60_000 },
+      oauth: {
+        issuer: url,
+        maxCacheMs: 60_000,
+        exchange: { audiences: ["https://api.example"], lifetimeMs: 60_000, algorithm: "ES256" },
+      },
       authZen: { identifier: url },
     },
     dangerouslyDisableCallerAuthentication: false,

@@ -6,10 +6,12 @@ import type { Route } from "../http/route.js";
 import type { SubjectTypes } from "../identifier/identifier.js";
 import type { AuthorizationModel, PermissionChecker } from "../openfga/permission-checker.js";
 import type { Implementation } from "../rpc/service.js";
+import type { SigningAlgorithm } from "../store/signing-key-store.js";
 import { authZenRoutes } from "./authzen/authzen-routes.js";
 import { extAuthz } from "./ext-authz.js";
 import { forwardAuthRoutes } from "./forward-auth.js";
 import { Gate, type GateAnswer } from "./gate.js";
+import type { TokenExchange } from "./oauth/exchange.js";
 import { oauthRoutes } from "./oauth/oauth-routes.js";
 import { type RouteRule, RouteTable } from "./route-table.js";
 
@@ -19,7 +21,15 @@ export interface DoorsConfig {
   readonly forwardAuth?: { readonly basic: boolean };
   readonly extAuthz?: { readonly basic: boolean };
   readonly authZen?: { readonly identifier: string };
-  readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number };
+  readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number; readonly exchange?: ExchangeConfig };
+}
+
+/** For what, how long and by which kind of key JWTs are made of tokens. */
+export interface ExchangeConfig {
+  /** 1 to 20. */
+  readonly audiences: readonly string[];
+  readonly lifetimeMs: number;
+  readonly algorithm: SigningAlgorithm;
 }
 
 export interface DoorsOptions {
@@ -33,6 +43,8 @@ export interface DoorsOptions {
   readonly clock: Clock;
   /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
   readonly revoke: (secret: string, caller: ServiceCaller) => Promise<void>;
+  /** Absent: exchange is closed. */
+  readonly exchange: TokenExchange | undefined;
   /** Told of each answer of a door. Must not wait and not throw. */
   readonly onAnswer: (door: string, answer: string) => void;
   /** Told of what an operator should look at. Must not wait and not throw. */

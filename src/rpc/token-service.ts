@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   ApproveTokenResponseSchema,
   CreateTokenResponseSchema,
@@ -81,7 +82,11 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
 
     async revokeToken(request, { caller }) {
       const { id, reason } = parseRevokeToken(request, caller);
-      return create(RevokeTokenResponseSchema, { token: render(await revokeToken(options, caller, id, reason)) });
+      const { snapshot, residualUntil } = await revokeToken(options, caller, id, reason);
+      return create(RevokeTokenResponseSchema, {
+        token: render(snapshot),
+        ...(residualUntil && { residualUntil: timestampFromDate(residualUntil) }),
+      });
     },
 
     async revokeSecret(request, { caller }) {

@@ -21,7 +21,7 @@ import {
   tokenColumns,
   tokenRecord,
 } from "./rows.js";
-import { pepperCheck, policy, request, subject, token, tokenSecret } from "./schema.js";
+import { pepperCheck, policy, request, subject, token, tokenResidual, tokenSecret } from "./schema.js";
 import { inState, matching } from "./token-conditions.js";
 import {
   type NewRequest,
@@ -301,6 +301,38 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         await recordChange(transaction, [{ kind: "token", key: id }]);
         return changed;
       }),
+
+    handOut: (id, decide) =>
+      transact(database, async (transaction) => {
+        const uuid = toUuid(id);
+        const rows = await transaction.select().from(token).where(eq(token.id, uuid)).for("share");
+        const [current] = await snapshots(transaction, rows);
+        if (!current) return undefined;
+        const handedOut = decide(current);
+        const { expireTime: until } = handedOut;
+        const [known] = await transaction.select().from(tokenResidual).where(eq(tokenResidual.tokenId, uuid));
+        // What is handed out in one second mostly ends in one second: those that need no write do not wait for each other.
+        if (!known || known.until < until) {
+          await transaction
+            .insert(tokenResidual)
+            .values({ tokenId: uuid, until })
+            .onConflictDoUpdate({
+              target: tokenResidual.tokenId,
+              set: { until: sql`greatest(${tokenResidual.until}, excluded.until)` },
+            });
+        }
+        return handedOut;
+      }),
+
+    async residualOf(id) {
+      const [row] = await guarded(() =>
+        orm
+          .select()
+          .from(tokenResidual)
+          .where(eq(tokenResidual.tokenId, toUuid(id))),
+      );
+      return row?.until;
+    },
 
     revokeAll: (filter, { time, by, reason }, { expected, limit }, now, eventOf) =>
       transact({ orm: database.patient }, async (transaction) => {

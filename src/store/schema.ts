@@ -109,6 +109,14 @@ export const tokenSecret = pgTable(
   ],
 );
 
+/** Until when JWTs live that were handed out for a token: ending the token does not end them. */
+export const tokenResidual = pgTable("token_residual", {
+  tokenId: uuid("token_id")
+    .primaryKey()
+    .references(() => token.id, { onDelete: "cascade" }),
+  until: instant("until").notNull(),
+});
+
 /** Written at first use of a pepper: a key that does not fit its version stops the start. */
 export const pepperCheck = pgTable("pepper_check", {
   version: smallint("version").primaryKey(),

@@ -171,6 +171,17 @@ export interface TokenStore {
    * is no such token. Throws RequestKnown when the request key was used before.
    */
   change(id: TokenId, decide: (current: TokenSnapshot) => TokenChange | undefined): Promise<TokenSnapshot | undefined>;
+  /**
+   * Hands something out for a token that lives on by itself until its `expireTime`, such as a JWT: `decide` makes it of the facts as they are then, and
+   * that time is recorded, under a lock that changes of the token wait for. So whatever ends the token comes first and is seen, or finds the
+   * time. Undefined when there is no such token.
+   */
+  handOut<T extends { readonly expireTime: Date }>(
+    id: TokenId,
+    decide: (current: TokenSnapshot) => T,
+  ): Promise<T | undefined>;
+  /** The last time at which something ends that was handed out for a token, past or not; undefined: nothing was. */
+  residualOf(id: TokenId): Promise<Date | undefined>;
   /** Revokes those that match and are not revoked yet. */
   revokeAll(
     filter: TokenFilter,

@@ -4,7 +4,7 @@ const algorithm = "aes-256-gcm";
 const nonceLength = 12;
 const tagLength = 16;
 
-/** Encrypts a secret for a short time, under the first key; `purpose` must be the same when it is opened. */
+/** Encrypts a secret under the first key; `purpose` must be the same when it is opened. */
 export function seal(keys: readonly Uint8Array[], purpose: string, text: string): Uint8Array {
   const [key] = keys;
   if (!key) throw new Error("no key to seal with");

@@ -19,9 +19,12 @@ const maxBytes = 16 * 1024;
 
 /**
  * The parameters of a request: form-encoded in the body, each at most once (RFC 6749 §3.2), none in the query, where logs would find it. Throws an
- * OAuthError.
+ * OAuthError; `repeated` has another one for a parameter of which it is no fault of form to be there twice.
  */
-export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
+export async function readForm(
+  request: IncomingMessage,
+  repeated: (name: string) => OAuthError | undefined = () => undefined,
+): Promise<ReadonlyMap<string, string>> {
   if (mediaTypeOf(request) !== "application/x-www-form-urlencoded")
     throw invalidRequest("the body must be application/x-www-form-urlencoded");
   if (request.url?.includes("?")) throw invalidRequest("parameters belong into the body");
@@ -29,7 +32,7 @@ export async function readForm(request: IncomingMessage): Promise<ReadonlyMap<st
   if (body === undefined) throw invalidRequest("the body must have at most 16 KiB");
   const parameters = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(body)) {
-    if (parameters.has(name)) throw invalidRequest("a parameter is there twice");
+    if (parameters.has(name)) throw repeated(name) ?? invalidRequest("a parameter is there twice");
     parameters.set(name, value);
   }
   return parameters;

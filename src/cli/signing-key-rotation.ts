@@ -1,0 +1,52 @@
+import { loadConfig } from "../config/load.js";
+import { verifyPeppers } from "../manage/verify-peppers.js";
+import { keySetMaxAgeMs, reloadMs } from "../signing/key-schedule.js";
+import { rotateSigningKeys } from "../signing/rotation.js";
+import { signingKeyLabel } from "../signing/signing-key.js";
+import { databaseTime, openPostgres } from "../store/database.js";
+import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
+import { createTokenStore } from "../store/postgres-token-store.js";
+import { PepperRing } from "../token/pepper.js";
+import { fail, failConfig, print } from "./fail.js";
+import type { Output } from "./keys.js";
+
+export interface RotateSigningOptions extends Output {
+  readonly config?: string;
+  readonly compromised: boolean;
+}
+
+/** Publishes the next key that JWTs are signed with, and prints what happens when. */
+export async function rotateSigning({ config: file, compromised, json }: RotateSigningOptions): Promise<void> {
+  const loaded = loadConfig({ file, env: process.env });
+  if (!loaded.ok) return failConfig(loaded.problems);
+  const { database: settings, doors, tokens } = loaded.config;
+  const exchange = doors.oauth?.exchange;
+  if (!exchange) return fail(new Error("doors.oauth.exchange is closed: there is nothing to sign"));
+  const database = openPostgres({ ...settings, silenceMs: 0 });
+  try {
+    const now = await databaseTime(database);
+    const peppers = new PepperRing(tokens.brand, tokens.peppers);
+    // A key that was sealed under another pepper than the replicas' would stop them.
+    await verifyPeppers(createTokenStore(database), peppers, now);
+    const { kid, algorithm, signsFrom, previous } = await rotateSigningKeys({
+      store: createSigningKeyStore(database),
+      sealKeys: peppers.deriveKeys(signingKeyLabel),
+      algorithm: exchange.algorithm,
+      now,
+      compromised,
+    });
+    const lines = [
+      `next key:    ${kid} (${algorithm}), signs from ${signsFrom.toISOString()}`,
+      ...previous.map((old) => `earlier key: ${old.kid}, published until ${old.publishedUntil.toISOString()}`),
+      ...(compromised
+        ? [
+            `All earlier keys are withdrawn. Replicas go by it within ${reloadMs / 1000} seconds, and verifiers ${keySetMaxAgeMs / 60_000} minutes after they last fetched the keys; then no JWT of an earlier key is taken.`,
+          ]
+        : []),
+    ];
+    const keys = previous.map((old) => ({ kid: old.kid, published_until: old.publishedUntil }));
+    print(json, { kid, algorithm, signs_from: signsFrom, previous: keys }, lines.join("\n"));
+  } finally {
+    await database.close();
+  }
+}
