@@ -15,7 +15,7 @@ import {
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
 import { type Connection, connect } from "./client.js";
-import { jsonOf, print } from "./fail.js";
+import { jsonOf, print, tell } from "./fail.js";
 import { facts, table } from "./table.js";
 
 interface Common extends Connection {
@@ -153,7 +153,10 @@ export function tokenCommand(): Command {
         leaked: RevocationReason.LEAKED,
         administrative: RevocationReason.ADMINISTRATIVE,
       };
-      shown(options, (await connect(TokenService, options).revokeToken({ id, reason: reason[options.reason] })).token);
+      const client = connect(TokenService, options);
+      const { token: revoked, residualUntil } = await client.revokeToken({ id, reason: reason[options.reason] });
+      shown(options, revoked);
+      if (residualUntil) tell(`JWTs that were made of it live until ${timestampDate(residualUntil).toISOString()}`);
     });
 
   const commented = (name: string, description: string) =>

@@ -28,7 +28,11 @@ export async function rotateSigningKeys(options: RotationOptions): Promise<Rotat
   const { kid, sealedKey } = await newSigningKey(algorithm, sealKeys, now);
   const keys = await store.change((current) => {
     const pending = pendingKeyAt(current, now);
-    if (pending && !compromised) throw new RotationPending(pending.signsFrom);
+    if (pending && !compromised) {
+      throw new Error(
+        `a rotation is under way: the next key signs from ${pending.signsFrom.toISOString()}, and the one after it can be published then; --compromised replaces all keys at once`,
+      );
+    }
     const remove = compromised ? current.map((key) => key.kid) : [];
     const signsFrom = nextSignsFrom(compromised ? [] : current, now);
     return { add: { kid, algorithm, sealedKey, signsFrom }, remove };
@@ -42,15 +46,4 @@ export async function rotateSigningKeys(options: RotationOptions): Promise<Rotat
       return until ? [{ kid: key.kid, publishedUntil: until }] : [];
     }),
   };
-}
-
-/** A key that is published waits to sign. */
-export class RotationPending extends Error {
-  override readonly name = "RotationPending";
-
-  constructor(signsFrom: Date) {
-    super(
-      `a rotation is under way: the next key signs from ${signsFrom.toISOString()}, and another rotation is possible then; --compromised replaces all keys at once`,
-    );
-  }
 }
