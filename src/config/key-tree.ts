@@ -16,6 +16,7 @@ export interface KeyTree {
 export const keyTree = z.toJSONSchema(
   fileSchema({
     subjectTypes: { user: "user", organization: "organization" },
+    ownIssuer: undefined,
     exchangeAudiences: [],
     authenticationDisabled: false,
   }),

@@ -314,6 +314,21 @@ describe("the configuration file", () => {
       { doors: { oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 30_000 } } },
     ],
     [
+      "doors.oauth",
+      {
+        enabled: true,
+        issuer: "https://patwarden.example.com",
+        exchange: { audiences: ["https://api.example.com", "shop"], lifetime: "5m", algorithm: "RS256" },
+      },
+      {
+        doors: {
+          oauth: {
+            exchange: { audiences: ["https://api.example.com", "shop"], lifetimeMs: 300_000, algorithm: "RS256" },
+          },
+        },
+      },
+    ],
+    [
       "doors.authzen",
       { enabled: true, identifier: "https://pdp.example.com" },
       { doors: { authZen: { identifier: "https://pdp.example.com" } } },
@@ -327,6 +342,31 @@ describe("the configuration file", () => {
 
   it.each(options)("takes %s", (path, value, seen) => {
     expect(configOf(changed({ [path]: value }))).toMatchObject(seen as object);
+  });
+
+  it("opens exchange for what it names, from which callers may have less, and to no issuer of users", () => {
+    const url = "https://patwarden.example.com";
+    const oauth = (exchange: object) => ({ oauth: { enabled: true, issuer: url, exchange } });
+    const callers = (...audiences: string[]) => [{ ...caller, exchange_audiences: audiences }];
+    const both = oauth({ audiences: ["a", "b"] });
+    const config = configOf({ ...minimal, doors: both, callers: callers("b") });
+    expect(config.doors.oauth?.exchange).toEqual({ audiences: ["a", "b"], lifetimeMs: 60_000, algorithm: "ES256" });
+    expect(config.callers[0]?.caller.exchangeAudiences).toEqual(["b"]);
+    expect(configOf({ ...minimal, doors: oauth({ audiences: [] }) }).doors.oauth).not.toHaveProperty("exchange");
+    expect(
+      problemsOf({ ...minimal, doors: both, callers: callers("b", "c"), issuers: [{ ...issuer, issuer: url }] }),
+    ).toEqual({
+      "callers[0].exchange_audiences[1]": "must be one of doors.oauth.exchange.audiences",
+      "issuers[0].issuer": "must not be doors.oauth.issuer: JWTs that are made of tokens manage nothing",
+    });
+    const faulty = { audiences: ["a b", ...Array(20).fill("a")], lifetime: "301s", algorithm: "HS256" };
+    expect(problemsOf({ ...minimal, doors: oauth(faulty), callers: callers() })).toMatchObject({
+      "doors.oauth.exchange.audiences": "must have 0 to 20 entries",
+      "doors.oauth.exchange.audiences[0]": "must be 1 to 255 visible ASCII characters",
+      "doors.oauth.exchange.lifetime": expect.stringContaining("1s to 5m"),
+      "doors.oauth.exchange.algorithm": expect.stringContaining("ES256"),
+      "callers[0].exchange_audiences": "must have 1 to 20 entries",
+    });
   });
 
   it("wants to know the issuer of an open OAuth door", () => {
@@ -506,7 +546,7 @@ describe("the configuration file", () => {
       { callers: [{ ...caller, permissions: ["chek"] }] },
       {
         "callers[0].permissions[0]":
-          "must be one of check, check.direct, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, subjects, policies, usage, audit, admin",
+          "must be one of check, check.direct, introspect, tokens.read, tokens.revoke, tokens.behalf, tokens.impersonate, tokens.approve, tokens.claims, tokens.exchange, subjects, policies, usage, audit, admin",
       },
     ],
     [

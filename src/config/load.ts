@@ -67,9 +67,11 @@ function checked<F, C>(
 /** What the schema has to know beforehand. Where that is faulty itself, which the schema will tell, defaults will do. */
 function contextOf(document: Document): FileContext {
   const types = subjectsSchema.safeParse(document["subjects"] ?? {}).data ?? subjectsSchema.parse({});
-  const audiences: unknown = Object(Object(Object(document["doors"]).oauth).exchange).audiences;
+  const { issuer, exchange } = Object(Object(document["doors"]).oauth);
+  const { audiences } = Object(exchange);
   return {
     subjectTypes: { user: types.user_type, organization: types.organization_type },
+    ownIssuer: typeof issuer === "string" ? issuer : undefined,
     exchangeAudiences: Array.isArray(audiences) ? audiences.filter((each) => typeof each === "string") : [],
     authenticationDisabled: document["dangerously_disable_caller_authentication"] === true,
   };

@@ -30,7 +30,8 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as
 /** What some checks depend on elsewhere in the file. */
 export interface FileContext {
   readonly subjectTypes: SubjectTypes;
-  /** Those of `doors.oauth.exchange` that are texts. */
+  /** `doors.oauth.issuer` and `doors.oauth.exchange.audiences`, as far as they are texts. */
+  readonly ownIssuer: string | undefined;
   readonly exchangeAudiences: readonly string[];
   readonly authenticationDisabled: boolean;
 }
@@ -73,7 +74,7 @@ const databaseUrl = text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgr
  * The configuration file, in its own words. A value marked `secret` may also be given as the name of a file, under the key with `_file`
  * behind it; one marked `file` is always the name of a file. Both hold the file's content when they come here.
  */
-export function fileSchema({ subjectTypes, exchangeAudiences, authenticationDisabled }: FileContext) {
+export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authenticationDisabled }: FileContext) {
   return z.object({
     /** One JSON object a line, on stderr. */
     log: z.object({ level: z.enum(logLevels).default(defaults.log.level) }).prefault({}),
@@ -225,7 +226,9 @@ export function fileSchema({ subjectTypes, exchangeAudiences, authenticationDisa
       .array(
         z.object({
           /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. */
-          issuer: issuerUrl,
+          issuer: issuerUrl.refine((value) => value !== ownIssuer, {
+            error: "must not be doors.oauth.issuer: JWTs that are made of tokens manage nothing",
+          }),
           /** `aud` of tokens that are meant for Patwarden, 1 to 10: each must name one of them. */
           audiences: z.array(text).refine(...entries(1, 10)),
           /** The user's id by claims that never change hands, in braces: `{sub}`, `{tid}/{oid}`. */

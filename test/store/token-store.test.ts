@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ActionName, ResourceName, SubjectName } from "../../src/identifier/identifier.js";
 import { type Database, databaseTime, openPglite, openPostgres } from "../../src/store/database.js";
 import { schemaIsCurrent } from "../../src/store/migrations.js";
 import { createTokenStore } from "../../src/store/postgres-token-store.js";
 import { tokenColumns } from "../../src/store/rows.js";
-import { pepperCheck, token, tokenSecret } from "../../src/store/schema.js";
+import { pepperCheck, token, tokenResidual, tokenSecret } from "../../src/store/schema.js";
 import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/store/token-store.js";
 import { newTokenId, toUuid } from "../../src/token/ids.js";
 import type { TokenId, TokenRecord } from "../../src/token/token.js";
@@ -30,7 +31,13 @@ interface Engine {
 async function onPostgres(prepare: boolean, pooled = false): ReturnType<Engine["open"]> {
   const created = await createTestDatabase();
   const pooler = pooled ? await startPooler(created.url) : undefined;
-  const database = openPostgres({ url: pooler?.url ?? created.url, maxConnections: 5, prepare });
+  const database = openPostgres({
+    url: pooler?.url ?? created.url,
+    maxConnections: 5,
+    prepare,
+    // Tests hold locks for as long as it takes.
+    silenceMs: 30_000,
+  });
   const close = async () => {
     await database.close();
     await pooler?.stop();
@@ -58,7 +65,7 @@ const engines: readonly Engine[] = [
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 if (!havePooler()) process.stderr.write(`${noPooler}\n`);
 
-describe.each(engines)("the token store on $name", ({ available, open }) => {
+describe.each(engines)("the token store on $name", ({ name, available, open }) => {
   describe.skipIf(!available)("", () => {
     let opened: Awaited<ReturnType<Engine["open"]>>;
     let database: Database;
@@ -236,6 +243,69 @@ describe.each(engines)("the token store on $name", ({ available, open }) => {
           .toReversed()
           .slice(0, 7),
       );
+    });
+
+    it("remembers the last end of what was handed out, and nothing of what was refused", async () => {
+      const written = record();
+      await insert(written, secret());
+      const handOut = (expireTime: Date) => store.handOut(written.id, ({ token: { id } }) => ({ expireTime, id }));
+      expect(await store.residualOf(written.id)).toBeUndefined();
+      expect(await handOut(later(60))).toEqual({ expireTime: later(60), id: written.id });
+      await Promise.all([later(90), later(30), later(61)].map(handOut));
+      await expect(
+        store.handOut(written.id, () => {
+          throw new Error("refused");
+        }),
+      ).rejects.toThrow("refused");
+      expect(await store.residualOf(written.id)).toEqual(later(90));
+      expect(await store.handOut(newTokenId(), () => ({ expireTime: now }))).toBeUndefined();
+      await database.orm.delete(tokenSecret);
+      await database.orm.delete(token);
+      expect(await store.residualOf(written.id)).toBeUndefined();
+    });
+
+    // The embedded database has one connection, where one always ends before the other begins, and the pooler too few for three that wait.
+    describe.skipIf(name !== "PostgreSQL")("between handing out and revoking", () => {
+      const revocation = { by: "service:a", reason: "REQUESTED" as const, time: now };
+      const waiting = async () => {
+        const [row] = await database.query<{ count: number }>(
+          "select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+          [],
+        );
+        return row?.count;
+      };
+
+      it("sees the revocation that came first", async () => {
+        const written = record();
+        await insert(written, secret());
+        let handedOut: Promise<unknown> | undefined;
+        await database.orm.transaction(async (transaction) => {
+          const one = eq(token.id, toUuid(written.id));
+          const { revokedAt, revokedBy, revocationReason } = tokenColumns({ ...written, revocation });
+          await transaction.update(token).set({ revokedAt, revokedBy, revocationReason }).where(one);
+          handedOut = store.handOut(written.id, ({ token: { revocation: seen } }) => ({ expireTime: later(60), seen }));
+          await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
+        });
+        expect(await handedOut).toMatchObject({ seen: revocation });
+      });
+
+      it("makes a revocation wait that comes second, and find the time", async () => {
+        const written = record();
+        await insert(written, secret());
+        const handOut = (expireTime: Date) => store.handOut(written.id, () => ({ expireTime }));
+        await handOut(later(1));
+        let both: Promise<readonly [unknown, Date | undefined]> | undefined;
+        await database.orm.transaction(async (transaction) => {
+          // What holds this row holds up a hand-out in its last step.
+          await transaction.select().from(tokenResidual).for("update");
+          const handedOut = handOut(later(60));
+          await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
+          const revoked = revoke(written.id, revocation).then(() => store.residualOf(written.id));
+          both = Promise.all([handedOut, revoked]);
+          await expect.poll(waiting, { timeout: 20_000 }).toBe(2);
+        });
+        expect((await both)?.[1]).toEqual(later(60));
+      });
     });
 
     it("keeps a pepper's first check value and counts what lives by pepper", async () => {

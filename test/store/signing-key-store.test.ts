@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
+import type { SigningKeyStore, StoredSigningKey } from "../../src/store/signing-key-store.js";
+import { signingKey } from "../../src/store/signing-schema.js";
+import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+import { testTime } from "../kit/token.js";
+
+const key = (kid: string, seconds: number): StoredSigningKey => ({
+  kid,
+  algorithm: "ES256",
+  sealedKey: Buffer.from(`sealed ${kid}`),
+  signsFrom: new Date(testTime.getTime() + seconds * 1000),
+});
+
+const engines = [
+  {
+    name: "PostgreSQL",
+    available: havePostgres(),
+    async open() {
+      const created = await createTestDatabase();
+      const database = openPostgres({ url: created.url, maxConnections: 5, prepare: true });
+      const close = async () => {
+        await database.close();
+        await created.stop();
+      };
+      return { database, close };
+    },
+  },
+  {
+    name: "PGlite",
+    available: true,
+    async open() {
+      const database = await openPglite(undefined);
+      return { database, close: () => database.close() };
+    },
+  },
+];
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+
+describe.each(engines)("the store of signing keys on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: { readonly database: Database; close(): Promise<void> };
+    let store: SigningKeyStore;
+    beforeAll(async () => {
+      opened = await open();
+      await opened.database.migrate();
+      store = createSigningKeyStore(opened.database);
+    });
+    afterAll(() => opened.close());
+    beforeEach(async () => {
+      await opened.database.orm.delete(signingKey);
+    });
+
+    const kids = (keys: readonly StoredSigningKey[]) => keys.map(({ kid }) => kid);
+
+    it("gives keys back as they were written, by when they sign", async () => {
+      await store.change(() => ({ add: key("b", 2) }));
+      const written = await store.change(() => ({ add: key("a", 1) }));
+      expect(kids(written)).toEqual(["a", "b"]);
+      const [first] = await store.list();
+      expect(first).toEqual({ ...key("a", 1), sealedKey: expect.any(Uint8Array) });
+      expect(Buffer.from(first?.sealedKey ?? []).toString()).toBe("sealed a");
+    });
+
+    it("takes some away and adds one at once, or changes nothing", async () => {
+      await store.change(() => ({ add: key("a", 1) }));
+      await store.change(() => ({ add: key("b", 2) }));
+      expect(kids(await store.change((keys) => ({ add: key("c", 0), remove: kids(keys) })))).toEqual(["c"]);
+      expect(kids(await store.change(() => undefined))).toEqual(["c"]);
+      await expect(
+        store.change(() => {
+          throw new Error("refused");
+        }),
+      ).rejects.toThrow("refused");
+      expect(kids(await store.list())).toEqual(["c"]);
+    });
+
+    it("lets one of many that start together make the first key", async () => {
+      const names = Array.from({ length: 10 }, (_, index) => `key-${index}`);
+      const seen = await Promise.all(
+        names.map((kid) => store.change((keys) => (keys.length === 0 ? { add: key(kid, 0) } : undefined))),
+      );
+      expect(new Set(seen.map((keys) => keys.length))).toEqual(new Set([1]));
+      expect(new Set(seen.flatMap(kids)).size).toBe(1);
+    });
+  });
+});
