@@ -102,9 +102,10 @@ export async function exchangeToken(
   const wanted = { audience, scope, client: caller.name, secretId: token.secretId };
   const made = await store.handOut(token.id, (current) => claimsOf(options, current, wanted, clock.now()));
   if (!made) throw invalidToken();
-  onUse?.(token);
   const { claims } = made;
-  return { jwt: await sign(claims), scope: claims.scope, expiresIn: claims.exp - claims.iat };
+  const jwt = await sign(claims);
+  onUse?.(token);
+  return { jwt, scope: claims.scope, expiresIn: claims.exp - claims.iat };
 }
 
 /** Throws `invalid_target` for more than one, and for what may not be asked for (CVE-2022-1245). */
