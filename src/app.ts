@@ -477,7 +477,7 @@ export async function startPatwarden(
       issuer,
       clock,
       monotonicMs: () => performance.now(),
-      onFailure: (error) => log.warn({ error }, "the signing keys could not be read again; those that are known serve"),
+      onFailure: (error) => log.warn({ error }, "the signing keys could not be read"),
     });
     const options: ExchangeTokenOptions = {
       ...settings,

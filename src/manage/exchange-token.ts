@@ -11,7 +11,7 @@ import { scopeWithin } from "../token/scope.js";
 import { usability, usableAt } from "../token/state.js";
 import { organizationOf, type SecretId } from "../token/token.js";
 
-/** What a JWT says in the place of a token (RFC 9068 §2.2). Times are whole seconds since 1970. */
+/** What a JWT says in the place of a token (RFC 9068 §2.2). Times are whole seconds since 1970. An alias: what signs takes any members, and no interface. */
 export type ExchangedClaims = {
   readonly iss: string;
   /** `user:alice` or `organization:acme`. */

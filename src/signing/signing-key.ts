@@ -48,6 +48,13 @@ export function openSigningKey(
   return { kid, algorithm, signsFrom, privateKey, publicKey: createPublicKey(privateKey) };
 }
 
+/** The same key sealed under the first of the keys; undefined where it is, or where none of them opens it. */
+export function sealedAnew(stored: StoredSigningKey, sealKeys: readonly Uint8Array[]): StoredSigningKey | undefined {
+  const { kid, sealedKey } = stored;
+  const pem = unseal(sealKeys.slice(0, 1), kid, sealedKey) === undefined && unseal(sealKeys, kid, sealedKey);
+  return pem ? { ...stored, sealedKey: seal(sealKeys, kid, pem) } : undefined;
+}
+
 /** As a verifier needs it (RFC 7517): public parameters only. */
 export function publicJwk({ kid, algorithm, publicKey }: SigningKey): JWK {
   return { ...(publicKey.export({ format: "jwk" }) as JWK), kid, use: "sig", alg: algorithm };

@@ -1,7 +1,7 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, type JWTPayload, SignJWT } from "jose";
 import type { SigningAlgorithm, SigningKeyStore } from "../store/signing-key-store.js";
 import { longestLifetimeMs, nextSignsFrom, publishedAt, reloadMs, signingKeyAt } from "./key-schedule.js";
-import { newSigningKey, openSigningKey, publicJwk, type SigningKey } from "./signing-key.js";
+import { newSigningKey, openSigningKey, publicJwk, type SigningKey, sealedAnew } from "./signing-key.js";
 
 export interface SigningKeysOptions {
   readonly store: SigningKeyStore;
@@ -14,9 +14,11 @@ export interface SigningKeysOptions {
   readonly clock: { now(): Date };
   /** A clock that never jumps, milliseconds, for the age of what was read. */
   readonly monotonicMs: () => number;
-  /** Told when keys could not be read again and the known ones serve. */
+  /** Told of every read that failed: known keys may hide it. */
   readonly onFailure: (error: unknown) => void;
 }
+
+const pauseMs = 1_000;
 
 /** RFC 9068 §2.1. */
 const type = "at+jwt";
@@ -33,15 +35,27 @@ interface Loaded {
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
   #loaded: Loaded | undefined;
-  #loading: Promise<Loaded> | undefined;
+  #loading: Promise<void> | undefined;
+  #retryTime = Number.NEGATIVE_INFINITY;
+  #lastError: unknown;
 
   constructor(options: SigningKeysOptions) {
     this.#options = options;
   }
 
-  /** Reads the keys, and makes the first one if there is none. Throws, with what to do, when no configured pepper opens them. */
+  /**
+   * Reads the keys, makes the first one if there is none, and seals anew what an earlier pepper sealed, so that it can be retired. Throws, with what to do,
+   * when no configured pepper opens them.
+   */
   async start(): Promise<void> {
     await this.#current();
+    const { store, sealKeys } = this.#options;
+    for (const stored of await store.list()) {
+      const add = sealedAnew(stored, sealKeys);
+      if (!add) continue;
+      // Unless it was swept or withdrawn meanwhile.
+      await store.change((keys) => (keys.some(({ kid }) => kid === add.kid) ? { add, remove: [add.kid] } : undefined));
+    }
   }
 
   /** A JWT of these claims, by the key whose time it is. */
@@ -95,19 +109,28 @@ export class SigningKeys {
   }
 
   async #current(): Promise<readonly SigningKey[]> {
-    const known = this.#youngerThan(reloadMs);
-    if (known) return known.keys;
-    this.#loading ??= this.#load().finally(() => {
-      this.#loading = undefined;
-    });
+    const young = this.#youngerThan(reloadMs);
+    if (young) return young.keys;
+    if (this.#options.monotonicMs() >= this.#retryTime) {
+      this.#loading ??= this.#reload().finally(() => {
+        this.#loading = undefined;
+      });
+      await this.#loading;
+    }
+    const known = this.#youngerThan(reloadMs + longestLifetimeMs);
+    if (!known) throw this.#lastError;
+    return known.keys;
+  }
+
+  /** Anybody may ask for the keys: after a failure there is a pause, so that they cannot make a flood of reads. */
+  async #reload(): Promise<void> {
+    const { monotonicMs, onFailure } = this.#options;
     try {
-      this.#loaded = await this.#loading;
-      return this.#loaded.keys;
+      this.#loaded = await this.#load();
     } catch (error) {
-      const stale = this.#youngerThan(reloadMs + longestLifetimeMs);
-      if (!stale) throw error;
-      this.#options.onFailure(error);
-      return stale.keys;
+      this.#lastError = error;
+      this.#retryTime = monotonicMs() + pauseMs;
+      onFailure(error);
     }
   }
 
