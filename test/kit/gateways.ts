@@ -1,38 +1,45 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { track } from "./children.js";
 import { freePort } from "./postgres.js";
+import { findProgram } from "./program.js";
 import { textOf } from "./raw-http.js";
 
 const tools = fileURLToPath(new URL("../../.tools", import.meta.url));
+const openidc = "/usr/lib/apache2/modules/mod_auth_openidc.so";
 
-/** Real proxies, and how each is had. */
+/** Real proxies: their configuration in examples/gateways, and how each is had. */
 export const gateways = {
-  nginx: { program: find("nginx", "/usr/sbin/nginx"), source: "Debian: apt-get install nginx-light" },
-  envoy: { program: find("envoy", join(tools, "envoy/bin/envoy")), source: "`make gateways` installs it" },
-  caddy: { program: find("caddy", join(tools, "bin/caddy")), source: "`make gateways` builds it" },
+  nginx: {
+    program: findProgram("nginx", "/usr/sbin/nginx"),
+    configuration: "nginx.conf",
+    source: "Debian: apt-get install nginx-light",
+  },
+  envoy: {
+    program: findProgram("envoy", join(tools, "envoy/bin/envoy")),
+    configuration: "envoy.yaml",
+    source: "`make gateways` installs it",
+  },
+  caddy: {
+    program: findProgram("caddy", join(tools, "bin/caddy")),
+    configuration: "Caddyfile",
+    source: "`make gateways` builds it",
+  },
+  apache: {
+    program: existsSync(openidc) ? findProgram("apache2", "/usr/sbin/apache2") : undefined,
+    configuration: "apache.conf",
+    source: "Debian: apt-get install apache2 libapache2-mod-auth-openidc",
+  },
 } as const;
 
 export type GatewayName = keyof typeof gateways;
-
-function find(name: string, otherwise: string): string | undefined {
-  const candidates = [otherwise, ...(process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, name))];
-  return candidates.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** A request as it arrived at the service behind the proxy. */
 export interface Arrived {
@@ -81,14 +88,22 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** Starts a proxy on a free port with its configuration, of which `__PROXY__` is the port; resolves when it listens. */
-export async function startGateway(name: GatewayName, configuration: string): Promise<Gateway> {
-  const { program, source } = gateways[name];
+/**
+ * Starts a proxy on a free port with its file of examples/gateways, where each `__NAME__` is replaced by its value, and `__PROXY__` by the port;
+ * resolves when it listens.
+ */
+export async function startGateway(name: GatewayName, values: Readonly<Record<string, string>>): Promise<Gateway> {
+  const { program, configuration, source } = gateways[name];
   if (program === undefined) throw new Error(`no ${name}: ${source}`);
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), `patwarden-${name}-`));
-  const file = join(folder, name === "envoy" ? "envoy.yaml" : name === "caddy" ? "Caddyfile" : "nginx.conf");
-  writeFileSync(file, configuration.replaceAll("__PROXY__", String(port)));
+  const file = join(folder, configuration);
+  const example = readFileSync(new URL(`../../examples/gateways/${configuration}`, import.meta.url), "utf8");
+  const filled: Readonly<Record<string, string>> = { ...values, PROXY: String(port) };
+  writeFileSync(
+    file,
+    example.replace(/__([A-Z_]+?)__/g, (mark, key: string) => filled[key] ?? mark),
+  );
   mkdirSync(join(folder, "logs"));
   const child = track(
     spawn(program, argumentsOf(name, file, folder), {
@@ -125,6 +140,8 @@ function argumentsOf(name: GatewayName, file: string, folder: string): readonly 
       return ["-c", file, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
     case "caddy":
       return ["run", "--config", file, "--adapter", "caddyfile"];
+    case "apache":
+      return ["-d", folder, "-f", file, "-X"];
   }
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Gateway,
@@ -35,8 +34,6 @@ const cases: readonly Case[] = [
   { name: "Envoy with raw headers", gateway: "envoy", raw: true, ambiguous: 400, challenges403: true },
 ];
 
-const configurations = { nginx: "nginx.conf", caddy: "Caddyfile", envoy: "envoy.yaml" } as const;
-
 for (const [name, { program, source }] of Object.entries(gateways)) {
   if (program === undefined) process.stderr.write(`NO ${name.toUpperCase()}: ${source}; its tests are skipped\n`);
 }
@@ -55,7 +52,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       });
       upstream = await startUpstream();
       way = await startProxy(kind === "envoy" ? job.server.grpc : new URL(job.server.http).host);
-      const values: Readonly<Record<string, string>> = {
+      gateway = await startGateway(kind, {
         PATWARDEN: way.address,
         PATWARDEN_GRPC_PORT: String(way.port),
         UPSTREAM: `127.0.0.1:${upstream.port}`,
@@ -63,12 +60,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
         KEY: job.server.keys.checker,
         HOST: "app.test",
         RAW: String(raw),
-      };
-      const text = readFileSync(new URL(`../../examples/gateways/${configurations[kind]}`, import.meta.url), "utf8");
-      gateway = await startGateway(
-        kind,
-        text.replace(/__([A-Z_]+?)__/g, (mark, name: string) => values[name] ?? mark),
-      );
+      });
     });
     afterAll(async () => {
       await gateway.stop();

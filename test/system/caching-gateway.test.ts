@@ -1,0 +1,102 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { makeCertificates } from "../clients/certificates.js";
+import { type Gateway, gateways, startGateway, startUpstream, type Upstream } from "../kit/gateways.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { sendRaw } from "../kit/raw-http.js";
+import { hashOf, newKey } from "../kit/server.js";
+
+const { program, source } = gateways.apache;
+if (program === undefined) process.stderr.write(`NO APACHE: ${source}; tests of a gateway that caches are skipped\n`);
+
+const maxCacheMs = 5_000;
+
+describe.skipIf(program === undefined)("behind Apache, which keeps what introspection says", () => {
+  const gatewayKey = newKey();
+  const folder = mkdtempSync(join(tmpdir(), "patwarden-certificates-"));
+  let job: MainJob;
+  let upstream: Upstream;
+  let gateway: Gateway;
+
+  beforeAll(async () => {
+    // Apache reads the authority as nobody.
+    chmodSync(folder, 0o755);
+    const { ca, serverCert: cert, serverKey: key } = makeCertificates(folder);
+    job = await startMainJob({
+      callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect"] }],
+      config: {
+        http: { listen: "127.0.0.1:0", tls: { cert, key } },
+        doors: { oauth: { enabled: true, issuer: "https://patwarden.example.com", max_cache: `${maxCacheMs}ms` } },
+      },
+    });
+    upstream = await startUpstream();
+    gateway = await startGateway("apache", {
+      PATWARDEN: new URL(job.server.http).host,
+      UPSTREAM: `127.0.0.1:${upstream.port}`,
+      CA: ca,
+      KEY: gatewayKey,
+      HOST: "app.test",
+    });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await upstream.close();
+    await job.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  const ask = (secret: string, headers: readonly (readonly [string, string])[] = []) =>
+    sendRaw(`127.0.0.1:${gateway.port}`, {
+      target: "/docs/roadmap",
+      host: "app.test",
+      headers: [["Authorization", `Bearer ${secret}`], ...headers],
+    });
+  const introspections = async (answer: string): Promise<number> => {
+    const [, count] =
+      new RegExp(`^patwarden_door_answers_total\\{.*oauth-introspect.*"${answer}".*\\} (\\d+)$`, "m").exec(
+        await job.metrics(),
+      ) ?? [];
+    return Number(count ?? 0);
+  };
+
+  it("lets a token through as its subject, whatever the request claims to be", async () => {
+    const forged = ["X-Patwarden-Subject", "X-Patwarden-Token-Id", "X-Patwarden-Organization"] as const;
+    const reply = await ask(
+      job.alice.secret,
+      forged.map((name) => [name, "user:root"]),
+    );
+    expect([reply.status, reply.body]).toEqual([200, "hello user:alice"]);
+    const headers = upstream.arrived.at(-1)?.rawHeaders ?? [];
+    expect(headers).toContain(job.alice.token.id);
+    expect(headers.join(" ")).not.toContain("user:root");
+    expect(headers.join(" ")).not.toContain(job.alice.secret);
+    const refused = await ask("garbage");
+    expect([refused.status, refused.headers["www-authenticate"]]).toEqual([401, expect.stringContaining("Bearer")]);
+  });
+
+  it("O2 lets a revoked token live for max_cache at most", async () => {
+    const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+    const before = await introspections("active");
+    expect((await ask(secret)).status).toBe(200);
+    const answered = Date.now();
+    expect((await ask(secret)).status).toBe(200);
+    // Asked once: what follows is about a gateway that keeps answers.
+    expect(await introspections("active")).toBe(before + 1);
+    const [port] = job.server.ports;
+    expect(await port?.call(TokenService.method.revokeToken, { id: token.id })).toMatchObject({ ok: true });
+    // exp is a whole second, and until when that is counts to the gateway's taste.
+    const limit = answered + maxCacheMs + 1_000;
+    let lateYes = 0;
+    const askAgain = async (): Promise<number> => {
+      const late = Date.now() > limit;
+      const { status } = await ask(secret);
+      if (late && status === 200) lateYes += 1;
+      return status;
+    };
+    await expect.poll(askAgain, { timeout: 20_000, interval: 100 }).toBe(401);
+    expect(lateYes).toBe(0);
+  });
+});
