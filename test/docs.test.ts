@@ -39,6 +39,13 @@ describe("the guides", () => {
     expect(read(`docs/${page}`)).toMatch(/^Tried with: \S.*\.$/ms);
   });
 
+  it.each(pages.filter((name) => read(`docs/${name}`).includes("X-Patwarden-Subject")))(
+    "%s says what a request without subject means",
+    (page) => {
+      expect(read(`docs/${page}`)).toMatch(/No subject means refuse|refuses a request without `X-Patwarden-Subject`/);
+    },
+  );
+
   it.each(blocks.filter(({ language }) => language === "yaml" || language === "json"))(
     "$page, line $line: $language that can be read",
     ({ language, text }) => {
