@@ -7,6 +7,7 @@ import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { haveLanguage, type Language, type Library, languages, startLibrary } from "../kit/libraries.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 const issuer = "https://patwarden.example.com";
@@ -114,8 +115,8 @@ describe("libraries that know the standards and not Patwarden", () => {
   beforeAll(async () => {
     let between: FaultProxy | undefined;
     job = await startMainJob({
-      callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect"] }],
-      config: { doors: { oauth: { enabled: true, issuer } } },
+      callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect", "tokens.exchange"] }],
+      config: { doors: { oauth: { enabled: true, issuer, exchange: { audiences: [audience] } } } },
       settings: async ({ databaseUrl, openfga }) => {
         const url = new URL(databaseUrl);
         between = await startProxy(url.host);
@@ -134,7 +135,23 @@ describe("libraries that know the standards and not Patwarden", () => {
   });
 
   /** A good JWT of alice, and where the keys are. */
-  const exchanged = async () => ({ token: await signer.sign(), jwks: signer.jwks });
+  const exchanged = async () => {
+    const reply = await sendRaw(job.server.http, {
+      method: "POST",
+      target: "/oauth2/token",
+      headers: [
+        ["Authorization", `Bearer ${gatewayKey}`],
+        ["Content-Type", "application/x-www-form-urlencoded"],
+      ],
+      body: new URLSearchParams({
+        grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+        subject_token: job.alice.secret,
+        subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
+        audience,
+      }).toString(),
+    });
+    return { token: String(JSON.parse(reply.body).access_token), jwks: `${job.server.http}/.well-known/jwks.json` };
+  };
 
   describe.each(cases)("$name", ({ language, ...says }) => {
     describe.skipIf(!haveLanguage(language))("", () => {
