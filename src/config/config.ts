@@ -1,6 +1,7 @@
 import type { IssuerConfig } from "../access/access-token.js";
 import type { ServiceCaller } from "../access/caller.js";
-import type { Limit, Limits } from "../access/limits.js";
+import type { Limits } from "../access/limits.js";
+import type { Limit } from "../access/rate-limiter.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
 import type { DoorsConfig } from "../doors/doors.js";
 import type { RouteRule } from "../doors/route-table.js";
