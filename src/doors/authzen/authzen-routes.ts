@@ -4,7 +4,7 @@ import type { ServiceCaller } from "../../access/caller.js";
 import { hasPermission } from "../../access/rules.js";
 import type { ServiceKeys } from "../../access/service-keys.js";
 import type { Authorizer } from "../../check/authorizer.js";
-import { parseQuestion } from "../../check/question.js";
+import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
 import { Failure } from "../../failure/failure.js";
 import { type Route, send, sendJson } from "../../http/route.js";
 import { parseSubject, type SubjectTypes } from "../../identifier/identifier.js";
@@ -164,33 +164,31 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
       const asked = resource.type === "route" ? routed(routes, resource, action.name) : plain(resource, action.name);
       if (!asked) return false;
       const clientIp = typeof context["client_ip"] === "string" ? context["client_ip"] : "";
-      const isToken = tokenSubjects.includes(subject.type);
-      const token = isToken ? subject.id : "none";
-      const raw = {
-        ...asked,
-        token,
-        clientIp,
-        usageUnits: undefined,
-        usageId: "",
-        consistency: "minimize-latency",
-      } as const;
-      const question = parseQuestion(raw, model());
-      // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
-      if (question instanceof Failure) return false;
-      if (isToken) {
-        const verdict = await authorizer.check(question, patience);
-        if (verdict instanceof Failure) throw verdict;
-        return verdict.reason === "ALLOWED";
-      }
-      if (!hasPermission(caller, "check.direct")) return false;
-      const named = parseSubject(`${subject.type}:${subject.id}`, subjectTypes);
-      if (!named.ok) return false;
-      const direct = { ...question, subject: named.value.name };
-      const [held] = await permissions.check([direct], "minimize-latency", patience);
-      if (held instanceof Failure) throw held;
-      return held === true;
+      const raw = { resource: asked.resource, action: asked.action, clientIp };
+      return tokenSubjects.includes(subject.type) ? decideToken(subject.id, raw) : decideDirect(subject, raw);
     },
   };
+
+  // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
+
+  async function decideToken(token: string, raw: RawAttempt): Promise<boolean> {
+    const fields = { ...raw, token, usageUnits: undefined, usageId: "", consistency: "minimize-latency" } as const;
+    const question = parseQuestion(fields, model());
+    if (question instanceof Failure) return false;
+    const verdict = await authorizer.check(question, patience);
+    if (verdict instanceof Failure) throw verdict;
+    return verdict.reason === "ALLOWED";
+  }
+
+  async function decideDirect({ type, id }: Evaluation["subject"], raw: RawAttempt): Promise<boolean> {
+    const attempt = parseAttempt(raw, model());
+    if (attempt instanceof Failure || !hasPermission(caller, "check.direct")) return false;
+    const subject = parseSubject(`${type}:${id}`, subjectTypes);
+    if (!subject.ok) return false;
+    const [held] = await permissions.check([{ ...attempt, subject: subject.value.name }], "minimize-latency", patience);
+    if (held instanceof Failure) throw held;
+    return held === true;
+  }
 }
 
 function plain({ type, id }: Evaluation["resource"], action: string): Asking {
