@@ -32,7 +32,7 @@ export type Caller = ServiceCaller | UserCaller | TokenCaller;
 /** A caller of the management plane, with the address that its call came from, as far as the server knows. */
 export type ManagingCaller = Caller & { readonly from?: string };
 
-/** A configured backend or script, known by a service key. */
+/** A configured backend or script, known by a service key or a client certificate. */
 export interface ServiceCaller {
   readonly kind: "service";
   /** Unique, `[a-z0-9][a-z0-9-]{0,62}`. */
@@ -44,6 +44,8 @@ export interface ServiceCaller {
   readonly maxLifetimeMs?: number;
   /** What a token that it creates may do at most. Absent: anything. */
   readonly maxGrant?: Grant;
+  /** How long it may keep an answer of introspection, milliseconds. Absent: as long as the door lets everybody. */
+  readonly maxCacheMs?: number;
 }
 
 /** A signed-in user, known by an access token of a configured issuer. */

@@ -14,7 +14,11 @@ export interface KeyTree {
 }
 
 export const keyTree = z.toJSONSchema(
-  fileSchema({ subjectTypes: { user: "user", organization: "organization" }, authenticationDisabled: false }),
+  fileSchema({
+    subjectTypes: { user: "user", organization: "organization" },
+    authenticationDisabled: false,
+    certificatesAsked: true,
+  }),
   { io: "input" },
 ) as KeyTree; // JSON Schema has all of these, and schema.ts sets `secret` and `file` to nothing but true
 

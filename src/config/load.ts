@@ -70,5 +70,6 @@ function contextOf(document: Document): FileContext {
   return {
     subjectTypes: { user: types.user_type, organization: types.organization_type },
     authenticationDisabled: document["dangerously_disable_caller_authentication"] === true,
+    certificatesAsked: ["grpc", "http"].some((port) => Object.hasOwn(Object(Object(document[port]).tls), "client_ca")),
   };
 }

@@ -98,6 +98,14 @@ export const subjectTemplate = text.superRefine((value, context) => {
   if (!parsed.ok) context.addIssue(parsed.problem);
 });
 
+// SPIFFE ID §2: a trust domain and a path without empty, `.` and `..` segments. The whole trust domain is no workload.
+export const spiffeId = text
+  .max(2048, "must have at most 2048 characters")
+  .regex(
+    /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/,
+    "must be the SPIFFE id of a workload, such as spiffe://cluster.local/ns/shop/sa/orders",
+  );
+
 /** A `typ` in the one form that access-token.ts compares. */
 export const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
 

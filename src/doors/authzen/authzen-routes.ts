@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { bearerOf } from "../../access/bearer.js";
 import type { ServiceCaller } from "../../access/caller.js";
+import { clientNameOf } from "../../access/client-certificate.js";
+import type { RateLimiter } from "../../access/rate-limiter.js";
 import { hasPermission } from "../../access/rules.js";
-import type { ServiceKeys } from "../../access/service-keys.js";
+import { type ServiceProofs, serviceOf } from "../../access/service-proof.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
 import { Failure } from "../../failure/failure.js";
@@ -10,7 +11,7 @@ import { type Route, send, sendJson } from "../../http/route.js";
 import { parseSubject, type SubjectTypes } from "../../identifier/identifier.js";
 import type { AuthorizationModel, PermissionChecker } from "../../openfga/permission-checker.js";
 import { mediaTypeOf, readBody } from "../body.js";
-import { rawHeadersOf, theOnly } from "../raw-headers.js";
+import { isThere, rawHeadersOf, theOnly } from "../raw-headers.js";
 import type { Mapping, RouteTable } from "../route-table.js";
 import {
   BadRequest,
@@ -22,16 +23,17 @@ import {
 } from "./evaluation.js";
 import { parseUniqueJson } from "./unique-json.js";
 
-export interface AuthZenOptions {
+export interface AuthZenOptions extends ServiceProofs {
   readonly authorizer: Pick<Authorizer, "check">;
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
   readonly subjectTypes: SubjectTypes;
   readonly routes: RouteTable;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Under which https URL the door is reached. */
   readonly identifier: string;
+  /** Of each caller. Absent: any number of requests. */
+  readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
   /** Told of each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: string) => void;
   /** Told of what was not expected. */
@@ -99,20 +101,26 @@ async function decideEach(asked: Asked, { items, semantic }: Evaluations): Promi
 
 function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] {
   const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { onAnswer, onDefect } = options;
+    const { limiter, onAnswer, onDefect } = options;
     const requestId = request.headers["x-request-id"];
     if (typeof requestId === "string") response.setHeader("x-request-id", requestId);
     try {
       const caller = callerOf(options, request);
       if (caller === undefined) {
         response.setHeader("www-authenticate", 'Bearer realm="patwarden"');
-        refuse(response, 401, "a service key is required");
+        refuse(response, 401, "a service key or client certificate is required");
         onAnswer?.("unauthenticated");
         return;
       }
       if (!hasPermission(caller, "check")) {
         refuse(response, 403, "the caller lacks the permission check");
         onAnswer?.("forbidden");
+        return;
+      }
+      if (limiter && limiter.waitMs(caller.name) > 0) {
+        response.setHeader("retry-after", "1");
+        refuse(response, 429, "too many requests");
+        onAnswer?.("limited");
         return;
       }
       const answer = await evaluate(askedBy(options, caller, response), await readJson(request));
@@ -134,9 +142,10 @@ function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] 
   return (request, response) => void run(request, response);
 }
 
-function callerOf({ serviceKeys }: AuthZenOptions, request: IncomingMessage): ServiceCaller | undefined {
-  const key = bearerOf(theOnly(rawHeadersOf(request), "authorization"));
-  return key === undefined ? undefined : serviceKeys.find(key);
+function callerOf(proofs: ServiceProofs, request: IncomingMessage): ServiceCaller | undefined {
+  const headers = rawHeadersOf(request);
+  const authorization = isThere(headers, "authorization") ? (theOnly(headers, "authorization") ?? "") : undefined;
+  return serviceOf(proofs, authorization, () => clientNameOf(request.socket));
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

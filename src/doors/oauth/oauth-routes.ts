@@ -1,21 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceCaller } from "../../access/caller.js";
-import type { ServiceKeys } from "../../access/service-keys.js";
+import { keyOfAddress, type RateLimiter } from "../../access/rate-limiter.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import type { Clock } from "../../check/clock.js";
 import { Failure } from "../../failure/failure.js";
 import { type Route, send, sendJson } from "../../http/route.js";
 import { rawHeadersOf } from "../raw-headers.js";
-import { OAuthError, readForm, required } from "./form.js";
+import { OAuthError, readForm, required, tooManyRequests } from "./form.js";
 import { activeToken, type IntrospectionSettings, inactive } from "./introspection.js";
-import { oauthCaller } from "./oauth-caller.js";
+import { type OAuthCallerOptions, type OAuthRequest, oauthCaller, showsNobody } from "./oauth-caller.js";
 
-export interface OAuthOptions {
+export interface OAuthOptions extends OAuthCallerOptions {
   readonly authorizer: Pick<Authorizer, "introspect">;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
-  readonly revoke: (secret: string, caller: ServiceCaller) => Promise<void>;
+  readonly revoke: Revoke;
+  /** By the address of who shows no credential of a caller. Absent: revocation needs one. */
+  readonly publicRevocations: Pick<RateLimiter, "waitMs"> | undefined;
   readonly settings: IntrospectionSettings;
+  /** Whether the port asks its clients for certificates. */
+  readonly certificatesAsked: boolean;
   readonly clock: Clock;
   /** Told of each answer. Must not wait and not throw. */
   readonly onAnswer?: (endpoint: "introspect" | "revoke", answer: string) => void;
@@ -23,13 +26,16 @@ export interface OAuthOptions {
   readonly onDefect?: (error: unknown) => void;
 }
 
+/** Without a service it is the bearer, at this address, who ends the token: a secret that has been superseded then ends nothing. */
+export type Revoke = (secret: string, by: ServiceCaller | { readonly address: string }) => Promise<void>;
+
 const introspectPath = "/oauth2/introspect";
 const revokePath = "/oauth2/revoke";
 
 /** OAuth 2.0 token introspection (RFC 7662), revocation (RFC 7009) and the document that tells where they are (RFC 8414). */
 export function oauthRoutes(options: OAuthOptions): readonly Route[] {
   const { settings } = options;
-  const metadata = metadataOf(settings.issuer);
+  const metadata = metadataOf(options);
   return [
     { method: "POST", path: introspectPath, handle: endpoint(options, "introspect", introspect) },
     { method: "POST", path: revokePath, handle: endpoint(options, "revoke", revoke) },
@@ -45,37 +51,52 @@ export function oauthRoutes(options: OAuthOptions): readonly Route[] {
 
 type Endpoint = (
   options: OAuthOptions,
-  headers: ReturnType<typeof rawHeadersOf>,
-  parameters: ReadonlyMap<string, string>,
+  request: OAuthRequest,
 ) => Promise<{ readonly answer: string; readonly body: object | undefined }>;
 
-const introspect: Endpoint = async ({ authorizer, serviceKeys, settings, clock }, headers, parameters) => {
-  oauthCaller(serviceKeys, headers, parameters, "introspect");
-  const introspection = await authorizer.introspect(required(parameters, "token"), undefined);
+const introspect: Endpoint = async (options, request) => {
+  const { authorizer, settings, clock } = options;
+  const caller = oauthCaller(options, request, "introspect");
+  const introspection = await authorizer.introspect(required(request.parameters, "token"), undefined);
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return { answer: "inactive", body: inactive };
-  return { answer: "active", body: activeToken(introspection.snapshot, settings, clock.now()) };
+  return { answer: "active", body: activeToken(introspection.snapshot, settings, caller, clock.now()) };
 };
 
-const revoke: Endpoint = async ({ serviceKeys, revoke: end }, headers, parameters) => {
-  const caller = oauthCaller(serviceKeys, headers, parameters, "tokens.revoke");
-  await end(required(parameters, "token"), caller);
+const revoke: Endpoint = async (options, request) => {
+  const { publicRevocations, revoke: end } = options;
+  const by =
+    publicRevocations && showsNobody(options, request)
+      ? publicRevoker(publicRevocations, request)
+      : oauthCaller(options, request, "tokens.revoke");
+  await end(required(request.parameters, "token"), by);
   // Also for what never was a token: there is nothing that a caller could do about it (RFC 7009 §2.2).
   return { answer: "revoked", body: undefined };
 };
 
+/** Throws an OAuthError for an address that calls too fast. */
+function publicRevoker(limiter: Pick<RateLimiter, "waitMs">, { socket }: OAuthRequest): { readonly address: string } {
+  const address = socket.remoteAddress ?? "";
+  if (limiter.waitMs(keyOfAddress(address)) > 0) throw tooManyRequests();
+  return { address };
+}
+
 function endpoint(options: OAuthOptions, name: "introspect" | "revoke", serve: Endpoint): Route["handle"] {
   const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
-      const { answer, body } = await serve(options, rawHeadersOf(request), await readForm(request));
+      const { answer, body } = await serve(options, {
+        headers: rawHeadersOf(request),
+        parameters: await readForm(request),
+        socket: request.socket,
+      });
       options.onAnswer?.(name, answer);
       if (body) sendJson(response, 200, body);
       else send(response, 200, "text/plain", "");
     } catch (error) {
       const problem = error instanceof OAuthError ? error : undecided(options, error);
-      options.onAnswer?.(name, problem.error);
+      options.onAnswer?.(name, problem.status === 429 ? "limited" : problem.error);
       if (problem.status === 401) response.setHeader("www-authenticate", 'Basic realm="patwarden"');
-      if (problem.status === 503) response.setHeader("retry-after", "1");
+      if (problem.status === 503 || problem.status === 429) response.setHeader("retry-after", "1");
       // Nobody reads what is left of a body that was refused.
       if (!request.complete) response.setHeader("connection", "close");
       sendJson(response, problem.status, { error: problem.error, error_description: problem.message });
@@ -97,15 +118,15 @@ function metadataPath(issuer: string): string {
   return `/.well-known/oauth-authorization-server${pathname === "/" ? "" : pathname}`;
 }
 
-function metadataOf(issuer: string): object {
+function metadataOf({ settings: { issuer }, certificatesAsked, publicRevocations }: OAuthOptions): object {
   const at = (path: string): string => `${issuer.replace(/\/$/, "")}${path}`;
-  const methods = ["client_secret_basic", "client_secret_post"];
+  const methods = ["client_secret_basic", "client_secret_post", ...(certificatesAsked ? ["tls_client_auth"] : [])];
   return {
     issuer,
     introspection_endpoint: at(introspectPath),
     introspection_endpoint_auth_methods_supported: methods,
     revocation_endpoint: at(revokePath),
-    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_methods_supported: publicRevocations ? [...methods, "none"] : methods,
     response_types_supported: [],
     grant_types_supported: [],
   };
