@@ -50,6 +50,14 @@ describe("a rate limiter", () => {
     expect(limiter.size).toBeLessThanOrEqual(50);
   });
 
+  it("forgets all who are rested when it needs room", () => {
+    const { time, limiter } = setUp({ burst: 1, intervalMs: 1_000 }, 50);
+    for (let key = 0; key < 50; key++) limiter.waitMs(`key-${key}`);
+    time.now += 1_000;
+    limiter.waitMs("new");
+    expect(limiter.size).toBe(1);
+  });
+
   it("forgets the rested first, so that who has used up its calls stays refused while others come and go", () => {
     const { time, limiter, admitted } = setUp({ burst: 20, intervalMs: 3_000 }, 100);
     expect(admitted(20, "attacker")).toBe(20);
