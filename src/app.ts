@@ -10,6 +10,7 @@ import { actorOf } from "./access/caller.js";
 import { CallerLimits, limitRules } from "./access/limits.js";
 import { createOidcVerifier } from "./access/oidc.js";
 import { accessRules } from "./access/rules.js";
+import { ServiceCertificates } from "./access/service-certificates.js";
 import { ServiceKeys } from "./access/service-keys.js";
 import { checkpointKey, checkpointKeyLabel } from "./audit/chain.js";
 import { newAuditEvent } from "./audit/event.js";
@@ -30,6 +31,7 @@ import { type ExchangeTokenOptions, exchangeToken } from "./manage/exchange-toke
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { revokeBySecret } from "./manage/revoke-by-secret.js";
+import { revokeItself } from "./manage/revoke-itself.js";
 import { revokeUnused } from "./manage/revoke-unused.js";
 import { Rights } from "./manage/rights.js";
 import { tokenCaller } from "./manage/token-caller.js";
@@ -249,6 +251,7 @@ export async function startPatwarden(
   });
 
   const serviceKeys = new ServiceKeys(config.callers);
+  const serviceCertificates = new ServiceCertificates(config.callers);
   const users = createOidcVerifier(config.issuers, {
     subjectTypes: config.subjects,
     clock,
@@ -259,6 +262,7 @@ export async function startPatwarden(
     ? noAuthentication
     : createAuthenticator({
         serviceKeys,
+        serviceCertificates,
         users,
         tokens: (secret, peer) => tokenCaller({ tokens, clock }, secret, peer),
       });
@@ -388,12 +392,16 @@ export async function startPatwarden(
     model,
     subjectTypes: config.subjects,
     serviceKeys,
+    serviceCertificates,
     clock,
-    async revoke(secret, caller) {
-      await revokeBySecret({ store, clock, rights, brand: config.tokens.brand, peppers }, caller, secret, "REQUESTED");
+    async revoke(secret, by) {
+      const changing = { store, clock, rights };
+      if ("address" in by) await revokeItself({ ...changing, tokens }, secret, by.address, "REQUESTED");
+      else await revokeBySecret({ ...changing, brand: config.tokens.brand, peppers }, by, secret, "REQUESTED");
       await revocation.confirm(performance.now() + doorDeadlineMs);
     },
     exchange: exchange?.door,
+    certificatesAsked: config.http.tls?.clientCa !== undefined,
     onAnswer: metrics.doorAnswered,
     onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
     onDefect,
@@ -439,6 +447,7 @@ export async function startPatwarden(
         reportSubjectTypes();
       }
       serviceKeys.replace(next.callers);
+      serviceCertificates.replace(next.callers);
       users.replace(next.issuers);
       metrics.configured(configHash(next));
       const keys = restartKeys(current, next);

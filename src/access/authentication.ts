@@ -2,19 +2,20 @@ import { bearerOf } from "./bearer.js";
 import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
 import type { OidcVerifier } from "./oidc.js";
 import { hasPermission } from "./rules.js";
-import type { ServiceKeys } from "./service-keys.js";
+import { type ServiceProofs, serviceOf } from "./service-proof.js";
 
 /** What a call shows of its caller. */
 export interface Credentials {
   readonly authorization: string | undefined;
   /** `patwarden-user-authorization`: the user's own access token, passed on by a service. */
   readonly userAuthorization: string | undefined;
+  /** Of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is asked for only without `authorization`. */
+  readonly clientName: () => string | undefined;
   /** Address and port of the peer of the connection. */
   readonly peer: string;
 }
 
-export interface AuthenticationOptions {
-  readonly serviceKeys: ServiceKeys;
+export interface AuthenticationOptions extends ServiceProofs {
   /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
   readonly users: Pick<OidcVerifier, "verify">;
   /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
@@ -27,27 +28,27 @@ export interface Authenticator {
   authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
 }
 
-/** A service key, a user's access token, or a Patwarden token, told apart by what they are. */
-export function createAuthenticator({ serviceKeys, users, tokens }: AuthenticationOptions): Authenticator {
+/** A service by its key or client certificate, a user's access token, or a Patwarden token, told apart by what they are. */
+export function createAuthenticator(options: AuthenticationOptions): Authenticator {
+  const { users, tokens } = options;
   const user = async (token: string, via?: ServiceCaller): Promise<UserCaller | undefined> => {
     const identity = await users.verify(token);
     return identity && { kind: "user", subject: identity.subject, admin: identity.admin, ...(via && { via }) };
   };
   return {
-    authenticate({ authorization, userAuthorization, peer }) {
-      const credential = bearerOf(authorization);
-      if (credential === undefined) return undefined;
-      const service = serviceKeys.find(credential);
-      // The hot path: a service key needs no promise.
+    authenticate({ authorization, userAuthorization, clientName, peer }) {
+      const service = serviceOf(options, authorization, clientName);
+      // The hot path: a service needs no promise.
       if (service && userAuthorization === undefined) return service;
-      if (!service) return userAuthorization === undefined ? orUser(credential, peer) : undefined;
+      if (!service) return userAuthorization === undefined ? orUser(bearerOf(authorization), peer) : undefined;
       // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
       const passedOn = bearerOf(userAuthorization);
       return hasPermission(service, "tokens.behalf") && passedOn !== undefined ? user(passedOn, service) : undefined;
     },
   };
 
-  async function orUser(credential: string, peer: string): Promise<Caller | undefined> {
+  async function orUser(credential: string | undefined, peer: string): Promise<Caller | undefined> {
+    if (credential === undefined) return undefined;
     return (await tokens(credential, peer)) ?? (await user(credential));
   }
 }

@@ -33,7 +33,7 @@ export type Caller = ServiceCaller | UserCaller | TokenCaller;
 /** A caller of the management plane, with the address that its call came from, as far as the server knows. */
 export type ManagingCaller = Caller & { readonly from?: string };
 
-/** A configured backend or script, known by a service key. */
+/** A configured backend or script, known by a service key or a client certificate. */
 export interface ServiceCaller {
   readonly kind: "service";
   /** Unique, `[a-z0-9][a-z0-9-]{0,62}`. */
@@ -47,6 +47,8 @@ export interface ServiceCaller {
   readonly maxGrant?: Grant;
   /** The only audiences for which it may get JWTs, as far as they are configured at all. Absent: all of those. */
   readonly exchangeAudiences?: readonly string[];
+  /** How long it may keep an answer of introspection, milliseconds. Absent: as long as the door lets everybody. */
+  readonly maxCacheMs?: number;
 }
 
 /** A signed-in user, known by an access token of a configured issuer. */

@@ -231,10 +231,4 @@ describe("limits of callers", () => {
     }
     expect(wait(alice, "creations")).toBe(36_000 - 10_000);
   });
-
-  it("T21 hold no more than that, though nobody is ever rested", () => {
-    const { limits, wait } = setUp({ maxCallers: 50 });
-    for (let stranger = 0; stranger < 1_000; stranger++) wait(user(`stranger-${stranger}`), "lists");
-    expect(limits.size).toBeLessThanOrEqual(50);
-  });
 });

@@ -6,19 +6,12 @@ import { RevocationReason, type TokenService } from "#gen/patwarden/v1/token_pb.
 import type { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { Failure } from "../failure/failure.js";
 import { actorOf, type Caller, type ManagingCaller } from "./caller.js";
+import { type Limit, RateLimiter } from "./rate-limiter.js";
 import { hasPermission } from "./rules.js";
 
 /** Kinds of dear calls: what makes secrets, what takes something away (every replica has to hear of it), what reads many rows. */
 export const limitNames = ["creations", "revocations", "lists"] as const;
 export type LimitName = (typeof limitNames)[number];
-
-/** A token bucket: a rested caller may make `burst` calls at once, and every `intervalMs` one comes back. Who calls no faster is never refused. */
-export interface Limit {
-  /** Calls, 1 or more. */
-  readonly burst: number;
-  /** Milliseconds. */
-  readonly intervalMs: number;
-}
 
 /** Of one caller at one replica. A limit that is absent is off. */
 export type Limits = Readonly<Partial<Record<LimitName, Limit>>>;
@@ -81,75 +74,39 @@ export interface CallerLimitsOptions {
   readonly now: () => number;
   /** Told of every refused call. Must not wait and not throw. */
   readonly onExcess: (excess: Excess, method: string) => void;
-  /** Callers that are remembered. Default 10,000, about 2 MB. */
+  /** Callers that are remembered for each limit. Default 10,000. */
   readonly maxCallers?: number;
 }
 
-/** What a caller has used up. */
-interface Usage {
-  /** For each limit the time at which all of it will have come back. */
-  readonly restedAt: Record<LimitName, number>;
-  toldAt: number;
-}
-
-const tellEveryMs = 60_000;
+/** How often it is written down that one caller calls too fast. */
+const telling: Limit = { burst: 1, intervalMs: 60_000 };
 
 /**
  * Limits how fast users, and Patwarden tokens about themselves, make dear calls. Each is known by what it has proven to be, so that nobody can
- * use up what is another's. Services, and whoever may impersonate, are not limited. State is of one process: over N replicas a caller gets
- * up to N times as much.
+ * use up what is another's. Services, and whoever may impersonate, are not limited.
  */
 export class CallerLimits {
-  readonly #options: CallerLimitsOptions;
-  readonly #usages = new Map<string, Usage>();
+  readonly #limiters: Readonly<Partial<Record<LimitName, RateLimiter>>>;
+  readonly #told: RateLimiter;
+  readonly #onExcess: CallerLimitsOptions["onExcess"];
 
-  constructor(options: CallerLimitsOptions) {
-    this.#options = options;
-  }
-
-  /** Callers that are remembered now. */
-  get size(): number {
-    return this.#usages.size;
+  constructor({ limits, now, onExcess, maxCallers }: CallerLimitsOptions) {
+    const limiter = (limit: Limit): RateLimiter =>
+      new RateLimiter({ limit, now, ...(maxCallers !== undefined && { maxKeys: maxCallers }) });
+    this.#limiters = Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limiter(limit)]));
+    this.#told = limiter(telling);
+    this.#onExcess = onExcess;
   }
 
   /** Counts a call that is about to be made. Throws OVERLOADED, with the time after which the next one is admitted; such a call costs nothing. */
   require(caller: ManagingCaller, rule: LimitName | "none", method: string): void {
-    const limit = rule === "none" ? undefined : this.#options.limits[rule];
-    if (rule === "none" || !limit || !isLimited(caller)) return;
-    const now = this.#options.now();
-    const usage = this.#usageOf(actorOf(caller), now);
-    const restedAt = Math.max(usage.restedAt[rule], now);
-    // Whole milliseconds, because nobody can wait for less.
-    const waitMs = Math.floor(restedAt - now - (limit.burst - 1) * limit.intervalMs);
-    if (waitMs <= 0) {
-      usage.restedAt[rule] = restedAt + limit.intervalMs;
-      return;
-    }
-    const first = now >= usage.toldAt + tellEveryMs;
-    if (first) usage.toldAt = now;
-    this.#options.onExcess({ limit: rule, caller, first }, method);
+    const limiter = rule === "none" ? undefined : this.#limiters[rule];
+    if (rule === "none" || !limiter || !isLimited(caller)) return;
+    const actor = actorOf(caller);
+    const waitMs = limiter.waitMs(actor);
+    if (waitMs === 0) return;
+    this.#onExcess({ limit: rule, caller, first: this.#told.waitMs(actor) === 0 }, method);
     throw new Failure("OVERLOADED", { metadata: { limit: rule }, retryDelayMs: waitMs });
-  }
-
-  #usageOf(key: string, now: number): Usage {
-    const known = this.#usages.get(key);
-    if (known) return known;
-    if (this.#usages.size >= (this.#options.maxCallers ?? 10_000)) this.#forget(now);
-    const usage = {
-      restedAt: { creations: now, revocations: now, lists: now },
-      toldAt: Number.NEGATIVE_INFINITY,
-    };
-    this.#usages.set(key, usage);
-    return usage;
-  }
-
-  /** Makes room by a tenth. Forgetting the rested changes nothing; after them it is those who would be rested soonest, who gain least by it. */
-  #forget(now: number): void {
-    const byRest = [...this.#usages]
-      .map(([key, { restedAt }]) => ({ key, restedAt: Math.max(...Object.values(restedAt)) }))
-      .sort((a, b) => a.restedAt - b.restedAt);
-    for (const [index, { key, restedAt }] of byRest.entries())
-      if (restedAt <= now || index <= byRest.length / 10) this.#usages.delete(key);
   }
 }
 

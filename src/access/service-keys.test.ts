@@ -11,6 +11,7 @@ const key = "pw_svc_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2000000";
 const configured = (name: string, ...keys: string[]): ConfiguredCaller => ({
   caller: { kind: "service", name, permissions: new Set(["check"]) } satisfies Caller,
   keySha256: keys.map(sha256),
+  certificates: [],
 });
 
 const nameOf = (keys: ServiceKeys, authorization: string | undefined): string | undefined => {
@@ -76,7 +77,12 @@ describe("service keys", () => {
   });
 
   it("are not asked for when caller authentication is off", () => {
-    const credentials = { authorization: undefined, userAuthorization: undefined, peer: "127.0.0.1:1" };
+    const credentials = {
+      authorization: undefined,
+      userAuthorization: undefined,
+      clientName: () => undefined,
+      peer: "127.0.0.1:1",
+    };
     expect(noAuthentication.authenticate(credentials)).toMatchObject({ permissions: new Set(["admin"]) });
   });
 });

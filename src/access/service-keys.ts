@@ -1,11 +1,13 @@
 import { hash } from "node:crypto";
 import type { ServiceCaller } from "./caller.js";
 
-/** A caller and the keys that prove it. */
+/** A caller and what proves it: keys, client certificates, or either. */
 export interface ConfiguredCaller {
   readonly caller: ServiceCaller;
-  /** SHA-256 of one or two keys, lower-case hex; two for the time of a change. */
+  /** SHA-256 of up to two keys, lower-case hex; two for the time of a change. */
   readonly keySha256: readonly string[];
+  /** SPIFFE ids, up to 10: a certificate has one of them as its name, to the letter. */
+  readonly certificates: readonly string[];
 }
 
 /** Service keys of the configuration. Only their hashes are held. */

@@ -15,13 +15,17 @@ export interface CheckQuestion extends Attempt {
   readonly usageId: string;
 }
 
-/** The fields of a Check as they arrive. */
-export interface RawQuestion {
-  readonly token: string;
+/** What is attempted, as it arrives. */
+export interface RawAttempt {
   readonly resource: string;
   readonly action: string;
   /** Empty: not known. */
   readonly clientIp: string;
+}
+
+/** The fields of a Check as they arrive. */
+export interface RawQuestion extends RawAttempt {
+  readonly token: string;
   readonly consistency: Consistency | undefined;
   readonly usageUnits: number | undefined;
   readonly usageId: string;
@@ -36,17 +40,9 @@ const usageIdPattern = /^[\x21-\x7e]{0,128}$/;
  * question that is otherwise well formed.
  */
 export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): CheckQuestion | Failure {
+  const { token, usageUnits, usageId } = raw;
   const violations: FieldViolation[] = [];
-  const take = <T>(field: string, parsed: Parsed<T>): T | undefined => {
-    if (parsed.ok) return parsed.value;
-    violations.push({ field, description: parsed.problem });
-    return undefined;
-  };
-  if (raw.token === "") violations.push({ field: "token", description: "is required" });
-  const resource = take("resource", parseResource(raw.resource));
-  const action = take("action", parseAction(raw.action));
-  const clientAddress = raw.clientIp === "" ? undefined : take("context.client_ip", parseAddress(raw.clientIp));
-  const { usageUnits, usageId } = raw;
+  if (token === "") violations.push({ field: "token", description: "is required" });
   if (usageUnits !== undefined && (usageUnits < 0 || usageUnits > mostUnits)) {
     violations.push({ field: "context.usage_units", description: "must be 0 to 1,000,000" });
   }
@@ -54,7 +50,29 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
     violations.push({ field: "context.usage_id", description: "must be up to 128 visible ASCII characters" });
   }
   if (raw.consistency === undefined) violations.push({ field: "consistency", description: "is not a known value" });
-  if (violations.length > 0 || resource === undefined || action === undefined || raw.consistency === undefined) {
+  const attempt = parseAttempt(raw, model, violations);
+  if (attempt instanceof Failure) return attempt;
+  const { resource, action, clientAddress } = attempt;
+  const consistency = raw.consistency as Consistency; // a violation otherwise
+  return { token, resource, action, clientAddress, consistency, usageUnits, usageId };
+}
+
+/** The part of a question that does not depend on who asks: a subject may be asked about by name. `besides` is what else is wrong with it. */
+export function parseAttempt(
+  raw: RawAttempt,
+  model: AuthorizationModel,
+  besides: readonly FieldViolation[] = [],
+): Attempt | Failure {
+  const violations = [...besides];
+  const take = <T>(field: string, parsed: Parsed<T>): T | undefined => {
+    if (parsed.ok) return parsed.value;
+    violations.push({ field, description: parsed.problem });
+    return undefined;
+  };
+  const resource = take("resource", parseResource(raw.resource));
+  const action = take("action", parseAction(raw.action));
+  const clientAddress = raw.clientIp === "" ? undefined : take("context.client_ip", parseAddress(raw.clientIp));
+  if (violations.length > 0 || resource === undefined || action === undefined) {
     return new Failure("INVALID_FIELD", { violations });
   }
   const type = typeOf(resource);
@@ -70,5 +88,5 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
       ],
     });
   }
-  return { token: raw.token, resource, action, clientAddress, consistency: raw.consistency, usageUnits, usageId };
+  return { resource, action, clientAddress };
 }

@@ -1,6 +1,7 @@
 import type { IssuerConfig } from "../access/access-token.js";
 import type { ServiceCaller } from "../access/caller.js";
-import type { Limit, Limits } from "../access/limits.js";
+import type { Limits } from "../access/limits.js";
+import type { Limit } from "../access/rate-limiter.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
 import type { DoorsConfig } from "../doors/doors.js";
 import type { RouteRule } from "../doors/route-table.js";
@@ -113,14 +114,7 @@ export function configOf(file: ConfigFile): Config {
     limits: limitsOf(file.limits),
     usage: { flushIntervalMs: file.usage.flush_interval, lastUse: file.usage.last_use },
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
-    doors: {
-      routes: file.doors.routes.map(routeOf),
-      // The schema demands identifier and issuer where their doors are open.
-      ...(file.doors.authzen.enabled && { authZen: { identifier: file.doors.authzen.identifier ?? "" } }),
-      ...(file.doors.oauth.enabled && { oauth: oauthOf(file.doors.oauth) }),
-      ...(file.doors.ext_authz.enabled && { extAuthz: { basic: file.doors.ext_authz.basic } }),
-      ...(file.doors.forward_auth.enabled && { forwardAuth: { basic: file.doors.forward_auth.basic } }),
-    },
+    doors: doorsOf(file.doors),
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,
     drainDelayMs: file.drain_delay,
@@ -154,21 +148,9 @@ function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
     ...(entry.max_lifetime !== undefined && { maxLifetimeMs: entry.max_lifetime }),
     ...(entry.max_grant && { maxGrant: entry.max_grant }),
     ...(entry.exchange_audiences && { exchangeAudiences: entry.exchange_audiences }),
+    ...(entry.max_cache !== undefined && { maxCacheMs: entry.max_cache }),
   };
-  return { caller, keySha256: entry.key_sha256 };
-}
-
-function oauthOf({
-  issuer = "",
-  max_cache,
-  exchange,
-}: ConfigFile["doors"]["oauth"]): NonNullable<DoorsConfig["oauth"]> {
-  const { audiences, lifetime, algorithm } = exchange;
-  return {
-    issuer,
-    maxCacheMs: max_cache,
-    ...(audiences.length > 0 && { exchange: { audiences, lifetimeMs: lifetime, algorithm } }),
-  };
+  return { caller, keySha256: entry.key_sha256 ?? [], certificates: entry.certificates ?? [] };
 }
 
 function limitsOf(file: ConfigFile["limits"]): Limits {
@@ -178,6 +160,29 @@ function limitsOf(file: ConfigFile["limits"]): Limits {
     ...named("creations", file.creations_per_hour, 3_600_000),
     ...named("revocations", file.revocations_per_minute, 60_000, file.revocations_burst),
     ...named("lists", file.lists_per_second, 1_000),
+  };
+}
+
+function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth }: ConfigFile["doors"]): DoorsConfig {
+  const limitOf = ({ max_per_second: rate }: { readonly max_per_second: number }): { readonly limit?: Limit } =>
+    rate === 0 ? {} : { limit: { burst: rate, intervalMs: 1_000 / rate } };
+  const perMinute = oauth.public_revocations_per_minute;
+  const { audiences, lifetime, algorithm } = oauth.exchange;
+  return {
+    routes: routes.map(routeOf),
+    // The schema demands identifier and issuer where their doors are open.
+    ...(authzen.enabled && { authZen: { identifier: authzen.identifier ?? "", ...limitOf(authzen) } }),
+    ...(oauth.enabled && {
+      oauth: {
+        issuer: oauth.issuer ?? "",
+        maxCacheMs: oauth.max_cache,
+        ...(audiences.length > 0 && { exchange: { audiences, lifetimeMs: lifetime, algorithm } }),
+        ...(oauth.public_revocation && { publicRevocation: { burst: perMinute, intervalMs: 60_000 / perMinute } }),
+        ...limitOf(oauth),
+      },
+    }),
+    ...(ext_authz.enabled && { extAuthz: { basic: ext_authz.basic, ...limitOf(ext_authz) } }),
+    ...(forward_auth.enabled && { forwardAuth: { basic: forward_auth.basic, ...limitOf(forward_auth) } }),
   };
 }
 

@@ -22,8 +22,15 @@ export const defaults = {
   doors: {
     forward_auth: { enabled: false, basic: false },
     ext_authz: { enabled: false, basic: false },
-    oauth: { enabled: false, max_cache: "60s", exchange: { lifetime: "60s", algorithm: "ES256" } },
+    oauth: {
+      enabled: false,
+      max_cache: "60s",
+      public_revocation: false,
+      public_revocations_per_minute: 20,
+      exchange: { lifetime: "60s", algorithm: "ES256" },
+    },
     authzen: { enabled: false },
+    max_per_second: 0,
   },
   reflection: true,
   drain_delay: "5s",

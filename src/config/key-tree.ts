@@ -19,6 +19,7 @@ export const keyTree = z.toJSONSchema(
     ownIssuer: undefined,
     exchangeAudiences: [],
     authenticationDisabled: false,
+    certificatesAsked: true,
   }),
   { io: "input" },
 ) as KeyTree; // JSON Schema has all of these, and schema.ts sets `secret` and `file` to nothing but true

@@ -122,7 +122,13 @@ describe("the configuration file", () => {
         revoke: "admin",
         policy: "admin",
       },
-      callers: [{ caller: { kind: "service", name: "orders", permissions: new Set(["check"]) }, keySha256: [hash] }],
+      callers: [
+        {
+          caller: { kind: "service", name: "orders", permissions: new Set(["check"]) },
+          keySha256: [hash],
+          certificates: [],
+        },
+      ],
       issuers: [],
       limits: {
         creations: { burst: 100, intervalMs: 36_000 },
@@ -212,6 +218,7 @@ describe("the configuration file", () => {
           subjects: ["user:*", "organization:acme"],
           max_lifetime: "1d",
           max_grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+          max_cache: "10s",
         },
       ],
       {
@@ -223,6 +230,7 @@ describe("the configuration file", () => {
               subjects: ["user:", "organization:acme"],
               maxLifetimeMs: 86_400_000,
               maxGrant: { kind: "rules", rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+              maxCacheMs: 10_000,
             },
             keySha256: [hash, otherHash],
           },
@@ -307,11 +315,31 @@ describe("the configuration file", () => {
       },
     ],
     ["doors.ext_authz", { enabled: true }, { doors: { extAuthz: { basic: false } } }],
-    ["doors.forward_auth", { enabled: true, basic: true }, { doors: { forwardAuth: { basic: true } } }],
+    [
+      "doors.forward_auth",
+      { enabled: true, basic: true, max_per_second: 200 },
+      { doors: { forwardAuth: { basic: true, limit: { burst: 200, intervalMs: 5 } } } },
+    ],
     [
       "doors.oauth",
-      { enabled: true, issuer: "https://patwarden.example.com", max_cache: "30s" },
-      { doors: { oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 30_000 } } },
+      {
+        enabled: true,
+        issuer: "https://patwarden.example.com",
+        max_cache: "30s",
+        public_revocation: true,
+        public_revocations_per_minute: 6,
+        max_per_second: 1,
+      },
+      {
+        doors: {
+          oauth: {
+            issuer: "https://patwarden.example.com",
+            maxCacheMs: 30_000,
+            publicRevocation: { burst: 6, intervalMs: 10_000 },
+            limit: { burst: 1, intervalMs: 1_000 },
+          },
+        },
+      },
     ],
     [
       "doors.oauth",
@@ -382,6 +410,80 @@ describe("the configuration file", () => {
     });
     expect(problemsOf({ ...minimal, doors: { routes: [{ ...routes[0], method: "GET" }] } })).toMatchObject({
       "doors.routes[0]": expect.stringContaining("must be a path"),
+    });
+  });
+
+  it("limits no door and admits no public revocation unless told to", () => {
+    const authzen = { enabled: true, identifier: "https://pdp.example.com", max_per_second: 0 };
+    const oauth = { enabled: true, issuer: "https://patwarden.example.com", public_revocations_per_minute: 6 };
+    expect(configOf(changed({ doors: { authzen, oauth, ext_authz: { enabled: true } } })).doors).toEqual({
+      routes: [],
+      authZen: { identifier: "https://pdp.example.com" },
+      oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 60_000 },
+      extAuthz: { basic: false },
+    });
+  });
+
+  it("knows a caller by certificates, beside keys or instead, where a port asks for them", () => {
+    const id = "spiffe://cluster.local/ns/shop/sa/orders";
+    const callers = [
+      { name: "orders", certificates: [id], permissions: ["check"] },
+      { name: "billing", certificates: [`${id}.2`], key_sha256: [hash], permissions: ["check"] },
+    ];
+    const tls = { cert: certificate.certFile, key: certificate.keyFile };
+    for (const port of ["grpc", "http"]) {
+      const { callers: seen } = configOf(
+        changed({ callers, [`${port}.tls`]: { ...tls, client_ca: certificate.certFile } }),
+      );
+      expect(seen.map(({ keySha256, certificates }) => [keySha256, certificates])).toEqual([
+        [[], [id]],
+        [[hash], [`${id}.2`]],
+      ]);
+    }
+    const nobodyAsks = "needs tls.client_ca of grpc or http, or nobody can show one";
+    expect(problemsOf(changed({ callers, "http.tls": tls }))).toEqual({
+      "callers[0].certificates": nobodyAsks,
+      "callers[1].certificates": nobodyAsks,
+    });
+  });
+
+  it.each<[string, Tree, string, string]>([
+    [
+      "neither keys nor certificates",
+      { key_sha256: undefined },
+      "[0].key_sha256",
+      "is required where there are no cert",
+    ],
+    ["no certificate in a list", { certificates: [] }, "[0].certificates", "must have 1 to 10 entries"],
+    ["one certificate twice", { certificates: ["spiffe://a/b", "spiffe://a/b"] }, "", "the same certificates twice"],
+    ...["spiffe://a", "spiffe://a/", "spiffe://a/b/", "spiffe://a//b", "spiffe://a/../b", "spiffe://a/b/."].map(
+      (id): [string, Tree, string, string] => [
+        id,
+        { certificates: [id] },
+        "[0].certificates[0]",
+        "must be the SPIFFE id",
+      ],
+    ),
+    ...[
+      "https://a/b",
+      "SPIFFE://a/b",
+      "spiffe://A/b",
+      "spiffe://a:1/b",
+      "spiffe://a/b?c",
+      "spiffe://a/*",
+      "spiffe://a/b c",
+    ].map((id): [string, Tree, string, string] => [
+      id,
+      { certificates: [id] },
+      "[0].certificates[0]",
+      "must be the SPIFFE id",
+    ]),
+    ["a long name", { certificates: [`spiffe://a/${"b".repeat(2040)}`] }, "[0].certificates[0]", "at most 2048"],
+    ["a cache of more than an hour", { max_cache: "61m" }, "[0].max_cache", "must be a duration from 1s to 1h"],
+  ])("refuses a caller with %s", (_, over, key, problem) => {
+    const tls = { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile };
+    expect(problemsOf(changed({ callers: [{ ...caller, ...over }], "grpc.tls": tls }))).toEqual({
+      [`callers${key}`]: expect.stringContaining(problem),
     });
   });
 

@@ -74,5 +74,6 @@ function contextOf(document: Document): FileContext {
     ownIssuer: typeof issuer === "string" ? issuer : undefined,
     exchangeAudiences: Array.isArray(audiences) ? audiences.filter((each) => typeof each === "string") : [],
     authenticationDisabled: document["dangerously_disable_caller_authentication"] === true,
+    certificatesAsked: ["grpc", "http"].some((port) => Object.hasOwn(Object(Object(document[port]).tls), "client_ca")),
   };
 }

@@ -18,6 +18,7 @@ import {
   pepperKey,
   plainListener,
   size,
+  spiffeId,
   subjectScope,
   subjectTemplate,
   text,
@@ -34,13 +35,20 @@ export interface FileContext {
   readonly ownIssuer: string | undefined;
   readonly exchangeAudiences: readonly string[];
   readonly authenticationDisabled: boolean;
+  /** Whether some listener asks its clients for certificates. */
+  readonly certificatesAsked: boolean;
 }
 
 export type ConfigFile = z.output<ReturnType<typeof fileSchema>>;
 
 const lifetime = duration("1s", "10y");
 
+const cacheTime = duration("1s", "1h");
+
 const rate = z.int().min(0).max(1_000_000);
+
+/** Requests that one caller may make in a second at one replica, all at once or spread, 0 to 1,000,000; 0: any number. */
+const maxPerSecond = rate.default(defaults.doors.max_per_second);
 
 const typeName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model");
 
@@ -74,7 +82,13 @@ const databaseUrl = text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgr
  * The configuration file, in its own words. A value marked `secret` may also be given as the name of a file, under the key with `_file`
  * behind it; one marked `file` is always the name of a file. Both hold the file's content when they come here.
  */
-export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authenticationDisabled }: FileContext) {
+export function fileSchema({
+  subjectTypes,
+  ownIssuer,
+  exchangeAudiences,
+  authenticationDisabled,
+  certificatesAsked,
+}: FileContext) {
   return z.object({
     /** One JSON object a line, on stderr. */
     log: z.object({ level: z.enum(logLevels).default(defaults.log.level) }).prefault({}),
@@ -182,35 +196,55 @@ export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authent
     /** OpenFGA types that tokens act as. */
     subjects: subjectsSchema.prefault({}),
 
-    /** Services that may call. */
+    /** Services that may call, each known by a key, by client certificates or by either. */
     callers: z
       .array(
-        z.object({
-          name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, no dash first"),
-          /** Lower-case hex SHA-256 of its key; two while a key is being changed. */
-          key_sha256: z
-            .array(text.regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"))
-            .refine(...entries(1, 2)),
-          permissions: z.array(z.enum(permissions)).refine(...entries(1, permissions.length)),
-          /** The only subjects whose tokens it may create, see and revoke: `user:*`, `organization:acme`, up to 1,000. Absent: all. */
-          subjects: z
-            .array(subjectScope(subjectTypes))
-            .refine(...entries(1, 1000))
-            .optional(),
-          /** Longest lifetime of a token that it creates, 1s to 10y; it can then create none that never expires. */
-          max_lifetime: lifetime.optional(),
-          /** What a token that it creates may do at most, written as in CreateToken. */
-          max_grant: grant.optional(),
-          /** The only ones of `doors.oauth.exchange.audiences` for which it may get JWTs, 1 to 20. Absent: all. */
-          exchange_audiences: z
-            .array(
-              audience.refine((value) => exchangeAudiences.includes(value), {
-                error: "must be one of doors.oauth.exchange.audiences",
-              }),
-            )
-            .refine(...entries(1, 20))
-            .optional(),
-        }),
+        z
+          .object({
+            name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, no dash first"),
+            /** Lower-case hex SHA-256 of its key; two while a key is being changed. Required where there are no `certificates`. */
+            key_sha256: z
+              .array(text.regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"))
+              .refine(...entries(1, 2))
+              .optional(),
+            /**
+             * SPIFFE ids, 1 to 10: a call without any other credential, over a listener with `tls.client_ca`, is this service's where its client certificate has one
+             * of them as its only URI.
+             */
+            certificates: z
+              .array(spiffeId)
+              .refine(...entries(1, 10))
+              .refine(() => certificatesAsked, {
+                error: "needs tls.client_ca of grpc or http, or nobody can show one",
+                when: isList,
+              })
+              .optional(),
+            permissions: z.array(z.enum(permissions)).refine(...entries(1, permissions.length)),
+            /** The only subjects whose tokens it may create, see and revoke: `user:*`, `organization:acme`, up to 1,000. Absent: all. */
+            subjects: z
+              .array(subjectScope(subjectTypes))
+              .refine(...entries(1, 1000))
+              .optional(),
+            /** Longest lifetime of a token that it creates, 1s to 10y; it can then create none that never expires. */
+            max_lifetime: lifetime.optional(),
+            /** What a token that it creates may do at most, written as in CreateToken. */
+            max_grant: grant.optional(),
+            /** How long it may keep an answer of introspection, 1s to 1h, if that is less than `doors.oauth.max_cache`. Absent: as long as that. */
+            max_cache: cacheTime.optional(),
+            /** The only ones of `doors.oauth.exchange.audiences` for which it may get JWTs, 1 to 20. Absent: all. */
+            exchange_audiences: z
+              .array(
+                audience.refine((value) => exchangeAudiences.includes(value), {
+                  error: "must be one of doors.oauth.exchange.audiences",
+                }),
+              )
+              .refine(...entries(1, 20))
+              .optional(),
+          })
+          .refine(({ key_sha256, certificates }) => key_sha256 !== undefined || certificates !== undefined, {
+            error: "is required where there are no certificates",
+            path: ["key_sha256"],
+          }),
       )
       .refine((callers) => callers.length > 0 || authenticationDisabled, {
         error: "must have an entry, or nobody can call",
@@ -219,6 +253,7 @@ export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authent
       .refine(...allDifferent("name"))
       // Also within one caller: the same key twice is a change of keys that has not happened.
       .refine(...allDifferent("key_sha256"))
+      .refine(...allDifferent("certificates"))
       .prefault([]),
 
     /** OpenID providers whose access tokens let users call. */
@@ -337,6 +372,7 @@ export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authent
             enabled: z.boolean().default(defaults.doors.authzen.enabled),
             /** `policy_decision_point`: under which URL they are reached. Required where they are open. */
             identifier: issuerUrl.optional(),
+            max_per_second: maxPerSecond,
           })
           .refine(({ enabled, identifier }) => !enabled || identifier !== undefined, {
             error: "is required where the door is open",
@@ -350,7 +386,15 @@ export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authent
             /** Under which URL they are reached, and `iss` of their answers. Required where they are open. */
             issuer: issuerUrl.optional(),
             /** How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. */
-            max_cache: duration("1s", "1h").prefault(defaults.doors.oauth.max_cache),
+            max_cache: cacheTime.prefault(defaults.doors.oauth.max_cache),
+            /** Whether a token may also be revoked without any caller's credential: whoever has it may destroy it. */
+            public_revocation: z.boolean().default(defaults.doors.oauth.public_revocation),
+            /**
+             * From one address (of IPv6: one /64) at one replica: so many at once, and then evenly, 1 to 1,000,000. It is the peer's address: who comes through a
+             * proxy shares the proxy's.
+             */
+            public_revocations_per_minute: rate.min(1).default(defaults.doors.oauth.public_revocations_per_minute),
+            max_per_second: maxPerSecond,
             /**
              * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for tokens, for services that verify JWTs and do not ask; for services with the
              * permission `tokens.exchange`.
@@ -376,21 +420,26 @@ export function fileSchema({ subjectTypes, ownIssuer, exchangeAudiences, authent
           .prefault({}),
         /**
          * `envoy.service.auth.v3.Authorization` on the gRPC port, for Envoy and what is built on it; asked with a service key that has the permission `check`,
-         * in the metadata `authorization`.
+         * in the metadata `authorization`, or the client certificate of such a service.
          */
         ext_authz: z
           .object({
             enabled: z.boolean().default(defaults.doors.ext_authz.enabled),
             /** As of `forward_auth`. */
             basic: z.boolean().default(defaults.doors.ext_authz.basic),
+            max_per_second: maxPerSecond,
           })
           .prefault({}),
-        /** `/door/forward-auth` for Traefik and Caddy, `/door/nginx`; asked with a service key that has the permission `check`. */
+        /**
+         * `/door/forward-auth` for Traefik and Caddy, `/door/nginx`; asked with a service key that has the permission `check`, or with the client certificate
+         * of such a service.
+         */
         forward_auth: z
           .object({
             enabled: z.boolean().default(defaults.doors.forward_auth.enabled),
             /** Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. */
             basic: z.boolean().default(defaults.doors.forward_auth.basic),
+            max_per_second: maxPerSecond,
           })
           .prefault({}),
       })

@@ -101,6 +101,14 @@ export const subjectTemplate = text.superRefine((value, context) => {
 /** Of a JWT that we make: a name or an absolute URI. */
 export const audience = text.regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters");
 
+// SPIFFE ID §2: a trust domain and a path without empty, `.` and `..` segments. The whole trust domain is no workload.
+export const spiffeId = text
+  .max(2048, "must have at most 2048 characters")
+  .regex(
+    /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/,
+    "must be the SPIFFE id of a workload, such as spiffe://cluster.local/ns/shop/sa/orders",
+  );
+
 /** A `typ` in the one form that access-token.ts compares. */
 export const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
 

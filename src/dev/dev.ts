@@ -152,6 +152,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
       {
         caller: { kind: "service", name: "dev", permissions: new Set(["admin"]) },
         keySha256: [createHash("sha256").update(secrets.serviceKey).digest("hex")],
+        certificates: [],
       },
     ],
     issuers: [],

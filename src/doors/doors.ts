@@ -1,5 +1,5 @@
-import type { ServiceCaller } from "../access/caller.js";
-import type { ServiceKeys } from "../access/service-keys.js";
+import { type Limit, RateLimiter } from "../access/rate-limiter.js";
+import type { ServiceProofs } from "../access/service-proof.js";
 import type { Authorizer } from "../check/authorizer.js";
 import type { Clock } from "../check/clock.js";
 import type { Route } from "../http/route.js";
@@ -12,16 +12,22 @@ import { extAuthz } from "./ext-authz.js";
 import { forwardAuthRoutes } from "./forward-auth.js";
 import { Gate, type GateAnswer } from "./gate.js";
 import type { TokenExchange } from "./oauth/exchange.js";
-import { oauthRoutes } from "./oauth/oauth-routes.js";
+import { oauthRoutes, type Revoke } from "./oauth/oauth-routes.js";
 import { type RouteRule, RouteTable } from "./route-table.js";
 
 /** Which doors are open, and how; what is absent is closed. */
 export interface DoorsConfig {
   readonly routes: readonly RouteRule[];
-  readonly forwardAuth?: { readonly basic: boolean };
-  readonly extAuthz?: { readonly basic: boolean };
-  readonly authZen?: { readonly identifier: string };
-  readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number; readonly exchange?: ExchangeConfig };
+  readonly forwardAuth?: { readonly basic: boolean } & Limited;
+  readonly extAuthz?: { readonly basic: boolean } & Limited;
+  readonly authZen?: { readonly identifier: string } & Limited;
+  readonly oauth?: {
+    readonly issuer: string;
+    readonly maxCacheMs: number;
+    /** How fast one address may revoke without a caller's credential. Absent: not at all. */
+    readonly publicRevocation?: Limit;
+    readonly exchange?: ExchangeConfig;
+  } & Limited;
 }
 
 /** For what, how long and by which kind of key JWTs are made of tokens. */
@@ -32,19 +38,25 @@ export interface ExchangeConfig {
   readonly algorithm: SigningAlgorithm;
 }
 
-export interface DoorsOptions {
+interface Limited {
+  /** How fast one caller may ask. Absent: as fast as it can. */
+  readonly limit?: Limit;
+}
+
+export interface DoorsOptions extends ServiceProofs {
   readonly config: DoorsConfig;
   readonly authorizer: Authorizer;
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
   readonly subjectTypes: SubjectTypes;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   readonly clock: Clock;
   /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
-  readonly revoke: (secret: string, caller: ServiceCaller) => Promise<void>;
+  readonly revoke: Revoke;
   /** Absent: exchange is closed. */
   readonly exchange: TokenExchange | undefined;
+  /** Whether the HTTP port asks its clients for certificates. */
+  readonly certificatesAsked: boolean;
   /** Told of each answer of a door. Must not wait and not throw. */
   readonly onAnswer: (door: string, answer: string) => void;
   /** Told of what an operator should look at. Must not wait and not throw. */
@@ -60,28 +72,38 @@ export interface Doors {
 }
 
 export function openDoors(options: DoorsOptions): Doors {
-  const { config, authorizer, model, serviceKeys, onAnswer, onProblem } = options;
+  const { config, authorizer, model, serviceKeys, serviceCertificates, onAnswer, onProblem } = options;
   const { forwardAuth, extAuthz: envoy, authZen, oauth } = config;
   const routes = new RouteTable(config.routes);
-  const gate = new Gate({ authorizer, model });
+  const limiterOf = (limit: Limit | undefined): RateLimiter | undefined =>
+    limit && new RateLimiter({ limit, now: () => performance.now() });
+  const ofProxies = ({ limit, basic }: { readonly basic: boolean } & Limited) => ({
+    gate: new Gate({ authorizer, model, limiter: limiterOf(limit) }),
+    basic,
+    routes,
+    serviceKeys,
+    serviceCertificates,
+  });
   const ofProxy = (door: string, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }): void => {
     onAnswer(door, answer.kind);
     if (answer.kind === "undecided") onProblem(door, answer.failure.reason);
-    if (answer.kind === "proxy-unauthenticated") onProblem(door, "it was asked without a service key");
+    if (answer.kind === "proxy-unauthenticated")
+      onProblem(door, "it was asked without a service key or client certificate");
   };
   const opened: (readonly Route[])[] = [];
-  if (forwardAuth) opened.push(forwardAuthRoutes({ ...forwardAuth, gate, routes, serviceKeys, onAnswer: ofProxy }));
+  if (forwardAuth) opened.push(forwardAuthRoutes({ ...ofProxies(forwardAuth), onAnswer: ofProxy }));
   if (authZen) {
-    opened.push(authZenRoutes({ ...options, ...authZen, routes, onAnswer: (answer) => onAnswer("authzen", answer) }));
+    const { identifier, limit } = authZen;
+    const told = (answer: string): void => onAnswer("authzen", answer);
+    opened.push(authZenRoutes({ ...options, identifier, limiter: limiterOf(limit), routes, onAnswer: told }));
   }
   if (oauth) {
     const told = (endpoint: string, answer: string): void => onAnswer(`oauth-${endpoint}`, answer);
-    opened.push(oauthRoutes({ ...options, settings: oauth, onAnswer: told }));
+    const limiters = { limiter: limiterOf(oauth.limit), publicRevocations: limiterOf(oauth.publicRevocation) };
+    opened.push(oauthRoutes({ ...options, ...limiters, settings: oauth, onAnswer: told }));
   }
   return {
     routes: opened.flat(),
-    services: envoy
-      ? [extAuthz({ ...envoy, gate, routes, serviceKeys, onAnswer: (answer) => ofProxy("ext-authz", answer) })]
-      : [],
+    services: envoy ? [extAuthz({ ...ofProxies(envoy), onAnswer: (answer) => ofProxy("ext-authz", answer) })] : [],
   };
 }

@@ -6,9 +6,9 @@ import {
   CheckResponseSchema,
   type HttpRequest,
 } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
-import { bearerOf } from "../access/bearer.js";
+import type { ServiceCaller } from "../access/caller.js";
 import { hasPermission } from "../access/rules.js";
-import type { ServiceKeys } from "../access/service-keys.js";
+import { type ServiceProofs, serviceOf } from "../access/service-proof.js";
 import { Failure } from "../failure/failure.js";
 import { parseAction, parseResource } from "../identifier/identifier.js";
 import { type CallContext, type Implementation, implement } from "../rpc/service.js";
@@ -19,10 +19,9 @@ import type { RawHeaders } from "./raw-headers.js";
 import { readPath } from "./request-path.js";
 import type { Mapping, RouteTable } from "./route-table.js";
 
-export interface ExtAuthzOptions {
+export interface ExtAuthzOptions extends ServiceProofs {
   readonly gate: Pick<Gate, "ask">;
   readonly routes: RouteTable;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;
   /** Told of each answer. Must not wait and not throw. */
@@ -42,11 +41,10 @@ const longestMs = 400;
 export function extAuthz(options: ExtAuthzOptions): Implementation {
   return implement(Authorization, {
     async check(request, call) {
-      const key = bearerOf(call.header("authorization"));
-      const proxy = key === undefined ? undefined : options.serviceKeys.find(key);
+      const proxy = serviceOf(options, call.header("authorization"), () => call.clientName);
       if (!proxy) throw new Failure("CALLER_UNAUTHENTICATED");
       if (!hasPermission(proxy, "check")) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "check" } });
-      const answer = await ask(options, request, call);
+      const answer = await ask(options, proxy, request, call);
       options.onAnswer?.(answer);
       return responseOf(answer);
     },
@@ -55,6 +53,7 @@ export function extAuthz(options: ExtAuthzOptions): Implementation {
 
 async function ask(
   { gate, routes, basic }: ExtAuthzOptions,
+  proxy: ServiceCaller,
   request: CheckRequest,
   call: CallContext,
 ): Promise<GateAnswer> {
@@ -65,6 +64,7 @@ async function ask(
   const deadline =
     Math.min(call.deadline ?? Number.POSITIVE_INFINITY, call.startTime + longestMs + marginMs) - marginMs;
   const asked = {
+    proxy,
     credential: headers ? readCredential(headers, { basic }) : ({ kind: "ambiguous" } as const),
     mapping: mappingOf(attributes.contextExtensions, http, routes),
     clientIp: attributes.source?.address?.socketAddress?.address ?? "",

@@ -1,20 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { ServiceCaller } from "../access/caller.js";
+import { clientNameOf } from "../access/client-certificate.js";
 import { hasPermission } from "../access/rules.js";
-import type { ServiceKeys } from "../access/service-keys.js";
+import type { ServiceProofs } from "../access/service-proof.js";
 import { type Route, send } from "../http/route.js";
 import { parseAddress } from "../token/network.js";
 import { readCredential } from "./credential.js";
 import type { Gate, GateAnswer } from "./gate.js";
 import { replyOf } from "./proxy-reply.js";
-import { type RawHeaders, rawHeadersOf, theOnly } from "./raw-headers.js";
+import { isThere, type RawHeaders, rawHeadersOf, theOnly } from "./raw-headers.js";
 import type { RouteTable } from "./route-table.js";
 
 export type ForwardAuthDoor = "forward-auth" | "nginx";
 
-export interface ForwardAuthOptions {
+export interface ForwardAuthOptions extends ServiceProofs {
   readonly gate: Pick<Gate, "ask">;
   readonly routes: RouteTable;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;
   /** Told of each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
@@ -31,8 +33,8 @@ interface Dialect {
   readonly target: string;
   /** What else must be there. */
   readonly besides: readonly string[];
-  /** Status of a request with more than one credential: nginx hands on 401 and 403 alone, and makes 500 of all others. */
-  readonly ambiguous: 400 | 401;
+  /** Where statuses must be others: nginx hands on 401 and 403 alone, and its door answers no others but 200, 500 and 503. */
+  readonly statuses: Readonly<Partial<Record<GateAnswer["kind"], number>>>;
 }
 
 const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
@@ -42,14 +44,14 @@ const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
     host: "x-forwarded-host",
     target: "x-forwarded-uri",
     besides: ["x-forwarded-proto"],
-    ambiguous: 400,
+    statuses: {},
   },
   nginx: {
     method: "x-original-method",
     host: "x-original-host",
     target: "x-original-uri",
     besides: [],
-    ambiguous: 401,
+    statuses: { ambiguous: 401, limited: 503 },
   },
 };
 
@@ -57,7 +59,7 @@ const proxyKeyHeader = "x-patwarden-proxy-key";
 
 /**
  * The doors of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
- * service key (permission `check`) first, and answer 500 without it: the proxy would hand on a 401 as if the bearer were to blame.
+ * service key or client certificate (permission `check`) first, and answer 500 without it: the proxy would hand on a 401 as if the bearer were to blame.
  */
 export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[] {
   return (["forward-auth", "nginx"] as const).map((door) => ({
@@ -68,21 +70,21 @@ export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[]
 }
 
 async function answer(
-  { gate, routes, serviceKeys, basic, onAnswer }: ForwardAuthOptions,
+  options: ForwardAuthOptions,
   door: ForwardAuthDoor,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { gate, routes, basic, onAnswer } = options;
   const headers = rawHeadersOf(request);
-  const key = theOnly(headers, proxyKeyHeader);
-  const proxy = key === undefined ? undefined : serviceKeys.find(key);
+  const proxy = proxyOf(options, headers, request.socket);
   if (!proxy || !hasPermission(proxy, "check")) {
     onAnswer?.(door, { kind: "proxy-unauthenticated" });
     send(
       response,
       500,
       "text/plain",
-      "the proxy is not known: its X-Patwarden-Proxy-Key must be a service key with the permission check",
+      "the proxy is not known: its X-Patwarden-Proxy-Key, or else its client certificate, must be of a service with the permission check",
     );
     return;
   }
@@ -93,6 +95,7 @@ async function answer(
     },
   };
   const asked = {
+    proxy,
     credential: readCredential(headers, { basic }),
     mapping: mappingOf(headers, dialects[door], routes),
     clientIp: clientIpOf(headers),
@@ -102,7 +105,18 @@ async function answer(
   if (response.destroyed) return;
   const { status, headers: added } = replyOf(given);
   for (const [name, value] of added) response.setHeader(name, value);
-  send(response, given.kind === "ambiguous" ? dialects[door].ambiguous : status, "text/plain", bodies[given.kind]);
+  send(response, dialects[door].statuses[given.kind] ?? status, "text/plain", bodies[given.kind]);
+}
+
+/** By the key where there is such a header, whatever the certificate says. */
+function proxyOf(
+  { serviceKeys, serviceCertificates }: ServiceProofs,
+  headers: RawHeaders,
+  socket: Socket,
+): ServiceCaller | undefined {
+  if (!isThere(headers, proxyKeyHeader)) return serviceCertificates.find(clientNameOf(socket));
+  const key = theOnly(headers, proxyKeyHeader);
+  return key === undefined ? undefined : serviceKeys.find(key);
 }
 
 function mappingOf(headers: RawHeaders, { method, host, target, besides }: Dialect, routes: RouteTable) {
@@ -126,5 +140,6 @@ const bodies: Readonly<Record<GateAnswer["kind"], string>> = {
   "invalid-token": "unauthorized",
   "not-permitted": "forbidden",
   "no-mapping": "forbidden",
+  limited: "too many requests",
   undecided: "no decision could be made",
 };

@@ -1,3 +1,5 @@
+import type { ServiceCaller } from "../access/caller.js";
+import type { RateLimiter } from "../access/rate-limiter.js";
 import type { Authorizer } from "../check/authorizer.js";
 import { parseQuestion } from "../check/question.js";
 import { tokenIsValid } from "../check/reason.js";
@@ -29,10 +31,14 @@ export type GateAnswer =
   | { readonly kind: "not-permitted" }
   /** The request means nothing that could be asked about. */
   | { readonly kind: "no-mapping" }
+  /** The proxy asks faster than it may: nothing was decided. */
+  | { readonly kind: "limited" }
   /** No decision could be made: neither yes nor no. */
   | { readonly kind: "undecided"; readonly failure: Failure };
 
 export interface GateRequest {
+  /** Who asks. */
+  readonly proxy: ServiceCaller;
   readonly credential: ShownCredential;
   /** Undefined: the request has none. */
   readonly mapping: Mapping | undefined;
@@ -44,6 +50,8 @@ export interface GateOptions {
   readonly authorizer: Pick<Authorizer, "check">;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
+  /** Of each proxy. Absent: any number of requests. */
+  readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
 
 /** The one way from a proxied request to an answer, for every door of proxies. It never rejects. */
@@ -54,7 +62,9 @@ export class Gate {
     this.#options = options;
   }
 
-  async ask({ credential, mapping, clientIp }: GateRequest, patience: Patience): Promise<GateAnswer> {
+  async ask({ proxy, credential, mapping, clientIp }: GateRequest, patience: Patience): Promise<GateAnswer> {
+    const { limiter } = this.#options;
+    if (limiter && limiter.waitMs(proxy.name) > 0) return { kind: "limited" };
     if (credential.kind === "none") return { kind: "no-credential" };
     if (credential.kind === "ambiguous") return { kind: "ambiguous" };
     if (!mapping) return { kind: "no-mapping" };

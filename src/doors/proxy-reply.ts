@@ -24,6 +24,8 @@ export function replyOf(answer: GateAnswer): ProxyReply {
       return { status: 403, headers: [challenge("insufficient_scope")] };
     case "no-mapping":
       return { status: 403, headers: [] };
+    case "limited":
+      return { status: 429, headers: [["retry-after", "1"]] };
     case "undecided":
       return { status: 503, headers: [["retry-after", "1"]] };
   }

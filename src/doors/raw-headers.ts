@@ -12,6 +12,11 @@ export function rawHeadersOf({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">
   return headers;
 }
 
+/** Whether it is there at all, also empty or more than once. */
+export function isThere(headers: RawHeaders, wanted: string): boolean {
+  return headers.some(([name]) => name === wanted);
+}
+
 /** Undefined: it is not there, is there more than once, or is empty. */
 export function theOnly(headers: RawHeaders, wanted: string): string | undefined {
   const values = headers.flatMap(([name, value]) => (name === wanted ? [value] : []));

@@ -11,7 +11,7 @@ export interface TokenCallerOptions {
 
 /**
  * The holder of a secret, or undefined for what is none of ours, superseded, or of a token that has ended. A suspended, pending or expired token may
- * still look at itself and end itself: possession is enough to destroy. Throws DATABASE_UNAVAILABLE.
+ * still look at itself and end itself: possession is enough to destroy. `peer` is its address, with or without port. Throws DATABASE_UNAVAILABLE.
  */
 export async function tokenCaller(
   { tokens, clock }: TokenCallerOptions,
@@ -24,7 +24,7 @@ export async function tokenCaller(
   const { id, subject, secretId, standing, retireMs } = resolution.token;
   const superseded = retireMs !== undefined && retireMs <= clock.now().getTime();
   if (superseded || standing === "REVOKED") return undefined;
-  const address = parseAddress(peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"));
+  const address = parseAddress(peer.replace(/^\[(.*)\]:\d+$|^([^:]*):\d+$/, "$1$2"));
   return {
     kind: "token",
     id,

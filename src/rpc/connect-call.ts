@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { clientNameOf } from "../access/client-certificate.js";
 import {
   type CallContext,
   methodName,
@@ -12,11 +14,12 @@ import { type StatusError, toStatusError } from "./status.js";
 /** What the connection knows and connect does not pass on. */
 export interface Arrival {
   readonly peer: string;
+  readonly socket: Socket | undefined;
   /** Every `authorization` header as received. */
   readonly authorizations: readonly string[];
 }
 
-export const arrivalKey = createContextKey<Arrival>({ peer: "", authorizations: [] });
+export const arrivalKey = createContextKey<Arrival>({ peer: "", socket: undefined, authorizations: [] });
 
 /** running → ended, once. */
 export class ConnectCall implements CallContext {
@@ -44,6 +47,11 @@ export class ConnectCall implements CallContext {
 
   get peer(): string {
     return this.#arrival.peer;
+  }
+
+  get clientName(): string | undefined {
+    const { socket } = this.#arrival;
+    return socket && clientNameOf(socket);
   }
 
   get signal(): AbortSignal {

@@ -83,6 +83,7 @@ function arrivalOf({ rawHeaders, socket }: IncomingMessage): Arrival {
   const { remoteAddress = "", remotePort = 0 } = socket;
   return {
     peer: `${remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`,
+    socket,
     // `headers` keeps only the first of several; names and values alternate here.
     authorizations: rawHeaders.filter(
       (_, index) => rawHeaders[index - 1]?.toLowerCase() === "authorization" && index % 2 === 1,

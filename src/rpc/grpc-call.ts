@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream } from "@grpc/grpc-js";
+import { clientNameIn } from "../access/client-certificate.js";
 import { Failure } from "../failure/failure.js";
 import { type CallContext, type OnCallEnd, refuseOddAuthorization, requestIdFrom, requestIdHeader } from "./service.js";
 import { cancelled, type StatusError, toStatusError } from "./status.js";
@@ -50,6 +51,11 @@ export class GrpcCall implements CallContext {
 
   get peer(): string {
     return this.#surface.getPeer();
+  }
+
+  get clientName(): string | undefined {
+    const { sslPeerCertificate: verified } = this.#surface.getAuthContext();
+    return verified && clientNameIn(verified);
   }
 
   get signal(): AbortSignal {

@@ -56,6 +56,7 @@ export function guard<S extends DescService>(
       authorization: call.header("authorization"),
       userAuthorization: call.header("patwarden-user-authorization"),
       peer: call.peer,
+      clientName: () => call.clientName,
     });
   const guarded = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => {

@@ -22,6 +22,8 @@ export interface CallContext {
   readonly requestId: string;
   /** Address and port of the peer of the connection, `192.0.2.1:50000`; a proxy's when one stands in between. */
   readonly peer: string;
+  /** What the client's verified certificate says it is, see access/client-certificate.ts; undefined: nothing. Read anew each time. */
+  readonly clientName: string | undefined;
   /** `performance.now()` when the request had been read. */
   readonly startTime: number;
   /** Instant of `performance.now()` after which the caller no longer waits. Absent: the caller set none. */

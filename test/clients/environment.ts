@@ -1,11 +1,9 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { AuthorizationService, Consistency } from "#gen/patwarden/v1/authorization_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { createAuthority } from "../kit/authority.js";
 import { startTestIssuer } from "../kit/issuer.js";
 import { startTestOpenFga } from "../kit/openfga.js";
 import { httpPort } from "../kit/ports.js";
@@ -13,7 +11,6 @@ import { createTestDatabase } from "../kit/postgres.js";
 import { startProxy } from "../kit/proxy.js";
 import { hashOf, newKey, startServer } from "../kit/server.js";
 import { succeed, until } from "./ask.js";
-import { makeCertificates } from "./certificates.js";
 import { startControl } from "./control.js";
 import { conditionParameters, membershipOfDave, model, tuples } from "./facts.js";
 import { absent, startRedirecting, startSilent } from "./stand-ins.js";
@@ -73,9 +70,8 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
     stops.push(() => end(running));
     return running;
   }
-  const folder = mkdtempSync(join(tmpdir(), "patwarden-clients-"));
-  stops.push(() => rmSync(folder, { recursive: true }));
-  const certificates = makeCertificates(folder);
+  const authority = createAuthority();
+  stops.push(() => authority.remove());
   const database = await started(createTestDatabase(), (one) => one.stop());
   const openfga = await started(startTestOpenFga(model, tuples), (one) => one.stop());
   const openfgaProxy = await started(startProxy(openfga.grpc), (one) => one.close());
@@ -126,8 +122,9 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
   let server = await startMain(false);
   stops.push(() => server.stop());
   const serverProxy = await started(startProxy(grpc), (one) => one.close());
-  const { ca, serverCert, serverKey, clientCert, clientKey } = certificates;
-  const tls = { cert: serverCert, key: serverKey, client_ca: ca };
+  const serverIdentity = authority.issue({ "DNS.1": "localhost", "IP.1": "127.0.0.1" }, "server");
+  const clientIdentity = authority.issue({}, "client");
+  const tls = { cert: serverIdentity.certFile, key: serverIdentity.keyFile, client_ca: authority.certFile };
   const tlsServer = await started(startOn(openfga.grpc, true, { grpc: { listen: "127.0.0.1:0", tls } }), (one) =>
     one.stop(),
   );
@@ -182,9 +179,9 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
       proxied: serverProxy.address,
       tls: {
         endpoint: `localhost:${tlsServer.grpc.split(":")[1]}`,
-        ca,
-        client_cert: clientCert,
-        client_key: clientKey,
+        ca: authority.certFile,
+        client_cert: clientIdentity.certFile,
+        client_key: clientIdentity.keyFile,
       },
       redirecting: redirecting.address,
       silent: silent.address,

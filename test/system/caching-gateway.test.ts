@@ -1,9 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { chmodSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { makeCertificates } from "../clients/certificates.js";
+import { type Authority, createAuthority } from "../kit/authority.js";
 import { type Gateway, gateways, startGateway, startUpstream, type Upstream } from "../kit/gateways.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { sendRaw } from "../kit/raw-http.js";
@@ -16,15 +15,16 @@ const maxCacheMs = 5_000;
 
 describe.skipIf(program === undefined)("behind Apache, which keeps what introspection says", () => {
   const gatewayKey = newKey();
-  const folder = mkdtempSync(join(tmpdir(), "patwarden-certificates-"));
+  let authority: Authority;
   let job: MainJob;
   let upstream: Upstream;
   let gateway: Gateway;
 
   beforeAll(async () => {
-    // Apache reads the authority as nobody.
-    chmodSync(folder, 0o755);
-    const { ca, serverCert: cert, serverKey: key } = makeCertificates(folder);
+    authority = createAuthority();
+    // Apache reads it as nobody.
+    chmodSync(dirname(authority.certFile), 0o755);
+    const { certFile: cert, keyFile: key } = authority.issue({ "DNS.1": "localhost", "IP.1": "127.0.0.1" }, "server");
     job = await startMainJob({
       callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect"] }],
       config: {
@@ -36,7 +36,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
     gateway = await startGateway("apache", {
       PATWARDEN: new URL(job.server.http).host,
       UPSTREAM: `127.0.0.1:${upstream.port}`,
-      CA: ca,
+      CA: authority.certFile,
       KEY: gatewayKey,
       HOST: "app.test",
     });
@@ -45,7 +45,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
     await gateway.stop();
     await upstream.close();
     await job.stop();
-    rmSync(folder, { recursive: true });
+    authority.remove();
   });
 
   const ask = (secret: string, headers: readonly (readonly [string, string])[] = []) =>

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
@@ -25,6 +26,7 @@ function post(
 
 describe("the OAuth doors", () => {
   const gatewayKey = newKey();
+  const patience = { hasty: { key: newKey(), max_cache: "10s" }, patient: { key: newKey(), max_cache: "1h" } };
   const callers = [
     {
       name: "gateway",
@@ -32,6 +34,12 @@ describe("the OAuth doors", () => {
       permissions: ["introspect", "tokens.revoke"],
       subjects: ["user:carol"],
     },
+    ...Object.entries(patience).map(([name, { key, max_cache }]) => ({
+      name,
+      key_sha256: [hashOf(key)],
+      permissions: ["introspect"],
+      max_cache,
+    })),
   ];
   let job: MainJob;
   /** Hears no notification: it goes by a change at its next renewal, unless somebody waits for it. */
@@ -61,7 +69,7 @@ describe("the OAuth doors", () => {
       databaseUrl: job.databaseUrl,
       openfga: { addresses: [grpc], apiKey, storeId, modelId },
       config: {
-        doors,
+        doors: { oauth: { ...doors.oauth, public_revocation: true } },
         database: { url: job.databaseUrl, listen_url: listenUrl.href },
         // Renewed every two seconds.
         token_cache: { lease: "10s" },
@@ -126,6 +134,18 @@ describe("the OAuth doors", () => {
     const { exp } = JSON.parse((await introspect(job.alice.secret)).body);
     expect(exp).toBeGreaterThanOrEqual(before + 60);
     expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + 60);
+  });
+
+  it.each([
+    ["hasty", 10],
+    ["patient", 60],
+  ] as const)("O2 lets the %s caller keep an answer for its own time, if that is shorter", async (name, seconds) => {
+    const before = Math.floor(Date.now() / 1000);
+    const shown = [asBasic(name, patience[name].key)];
+    const reply = await post(job.server, "/oauth2/introspect", form({ token: job.alice.secret }), shown);
+    const { exp } = JSON.parse(reply.body);
+    expect(exp).toBeGreaterThanOrEqual(before + seconds);
+    expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + seconds);
   });
 
   it("O1 answers alike whatever is wrong with a token", async () => {
@@ -282,6 +302,81 @@ describe("the OAuth doors", () => {
         introspection_endpoint: `${issuer}/oauth2/introspect`,
         revocation_endpoint: `${issuer}/oauth2/revoke`,
       },
+    });
+  });
+
+  describe("where revocation is public", () => {
+    const end = (token: string, parameters: Record<string, string> = {}, headers: [string, string][] = []) =>
+      post(other, "/oauth2/revoke", form({ token, ...parameters }), headers);
+    const isActive = async (token: string) => JSON.parse((await introspect(token)).body).active;
+    const made = () => job.createToken({ subject: "user:alice", name: "found", grant: { full: true } });
+
+    it("lets whoever has a token end it on every replica, in the token's own name", async () => {
+      const { token, secret } = await made();
+      const suspended = await made();
+      await call(TokenService.method.suspendToken, { id: suspended.token.id });
+      for (const text of [secret, secret, suspended.secret]) {
+        const reply = await end(text);
+        expect([reply.status, reply.body]).toEqual([200, ""]);
+      }
+      expect(await isActive(secret)).toBe(false);
+      const [port] = job.server.ports;
+      for (const { id } of [token, suspended.token]) {
+        const events = await port?.call(AuditService.method.listAuditEvents, { tokenId: id });
+        const revoked = events?.ok ? events.value.events.filter(({ action }) => action === "token.revoked") : [];
+        expect(revoked).toMatchObject([{ actor: `token:${id}`, clientIp: "127.0.0.1" }]);
+      }
+    });
+
+    it("ends nothing for a secret that was superseded, and says the same of it and of what was no token", async () => {
+      const { token, secret: old } = await made();
+      const [port] = job.server.ports;
+      const rotated = await port?.call(TokenService.method.rotateToken, { id: token.id });
+      const replies = [await end(old), await end("garbage"), await end(`${old}x`)];
+      for (const { status, body } of replies) expect([status, body]).toEqual([200, ""]);
+      expect(await isActive(rotated?.ok ? rotated.value.secret : "")).toBe(true);
+    });
+
+    it("still refuses a credential that is wrong, and takes a name alone as none", async () => {
+      const { secret } = await made();
+      for (const headers of [[asBasic("gateway", newKey())], [["Authorization", ""]]] satisfies [string, string][][])
+        expect(parsed(await end(secret, {}, headers))).toMatchObject({
+          status: 401,
+          body: { error: "invalid_client" },
+        });
+      const posted = { client_id: "gateway", client_secret: "" };
+      expect(parsed(await end(secret, posted))).toMatchObject({ status: 401, body: { error: "invalid_client" } });
+      const hasty = [asBasic("hasty", patience.hasty.key)];
+      expect(parsed(await end(secret, {}, hasty))).toMatchObject({
+        status: 400,
+        body: { error: "unauthorized_client" },
+      });
+      expect(await isActive(secret)).toBe(true);
+      expect((await end(secret, { client_id: "shop-plugin" })).status).toBe(200);
+      expect(await isActive(secret)).toBe(false);
+    });
+
+    it("opens nothing else, and tells of it", async () => {
+      const reply = await post(other, "/oauth2/introspect", form({ token: job.alice.secret }));
+      expect(parsed(reply)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
+      const metadata = await post(other, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
+      expect(JSON.parse(metadata.body)).toMatchObject({
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+      });
+    });
+
+    it("is limited by address, which holds up no caller", async () => {
+      const replies = await Promise.all(Array.from({ length: 60 }, () => end("garbage")));
+      const limited = replies.filter(({ status }) => status === 429);
+      expect(limited.length).toBeGreaterThan(0);
+      for (const reply of limited) {
+        expect(JSON.parse(reply.body)).toMatchObject({ error: "temporarily_unavailable" });
+        expect(reply.headers).toMatchObject({ "retry-after": "1", "cache-control": "no-store" });
+      }
+      expect((await revoke("garbage", other)).status).toBe(200);
+      const metrics = await (await fetch(`http://${other.metrics}/metrics`)).text();
+      expect(metrics).toContain(`door="oauth-revoke",answer="limited"} ${limited.length}`);
     });
   });
 

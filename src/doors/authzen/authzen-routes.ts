@@ -1,16 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { bearerOf } from "../../access/bearer.js";
 import type { ServiceCaller } from "../../access/caller.js";
+import { clientNameOf } from "../../access/client-certificate.js";
+import type { RateLimiter } from "../../access/rate-limiter.js";
 import { hasPermission } from "../../access/rules.js";
-import type { ServiceKeys } from "../../access/service-keys.js";
+import { type ServiceProofs, serviceOf } from "../../access/service-proof.js";
 import type { Authorizer } from "../../check/authorizer.js";
-import { parseQuestion } from "../../check/question.js";
+import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
 import { Failure } from "../../failure/failure.js";
 import { type Route, send, sendJson } from "../../http/route.js";
 import { parseSubject, type SubjectTypes } from "../../identifier/identifier.js";
 import type { AuthorizationModel, PermissionChecker } from "../../openfga/permission-checker.js";
 import { mediaTypeOf, readBody } from "../body.js";
-import { rawHeadersOf, theOnly } from "../raw-headers.js";
+import { isThere, rawHeadersOf, theOnly } from "../raw-headers.js";
 import type { Mapping, RouteTable } from "../route-table.js";
 import {
   BadRequest,
@@ -22,16 +23,17 @@ import {
 } from "./evaluation.js";
 import { parseUniqueJson } from "./unique-json.js";
 
-export interface AuthZenOptions {
+export interface AuthZenOptions extends ServiceProofs {
   readonly authorizer: Pick<Authorizer, "check">;
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
   readonly subjectTypes: SubjectTypes;
   readonly routes: RouteTable;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Under which https URL the door is reached. */
   readonly identifier: string;
+  /** Of each caller. Absent: any number of requests. */
+  readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
   /** Told of each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: string) => void;
   /** Told of what was not expected. */
@@ -99,20 +101,26 @@ async function decideEach(asked: Asked, { items, semantic }: Evaluations): Promi
 
 function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] {
   const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { onAnswer, onDefect } = options;
+    const { limiter, onAnswer, onDefect } = options;
     const requestId = request.headers["x-request-id"];
     if (typeof requestId === "string") response.setHeader("x-request-id", requestId);
     try {
       const caller = callerOf(options, request);
       if (caller === undefined) {
         response.setHeader("www-authenticate", 'Bearer realm="patwarden"');
-        refuse(response, 401, "a service key is required");
+        refuse(response, 401, "a service key or client certificate is required");
         onAnswer?.("unauthenticated");
         return;
       }
       if (!hasPermission(caller, "check")) {
         refuse(response, 403, "the caller lacks the permission check");
         onAnswer?.("forbidden");
+        return;
+      }
+      if (limiter && limiter.waitMs(caller.name) > 0) {
+        response.setHeader("retry-after", "1");
+        refuse(response, 429, "too many requests");
+        onAnswer?.("limited");
         return;
       }
       const answer = await evaluate(askedBy(options, caller, response), await readJson(request));
@@ -134,9 +142,10 @@ function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] 
   return (request, response) => void run(request, response);
 }
 
-function callerOf({ serviceKeys }: AuthZenOptions, request: IncomingMessage): ServiceCaller | undefined {
-  const key = bearerOf(theOnly(rawHeadersOf(request), "authorization"));
-  return key === undefined ? undefined : serviceKeys.find(key);
+function callerOf(proofs: ServiceProofs, request: IncomingMessage): ServiceCaller | undefined {
+  const headers = rawHeadersOf(request);
+  const authorization = isThere(headers, "authorization") ? (theOnly(headers, "authorization") ?? "") : undefined;
+  return serviceOf(proofs, authorization, () => clientNameOf(request.socket));
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -164,33 +173,31 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
       const asked = resource.type === "route" ? routed(routes, resource, action.name) : plain(resource, action.name);
       if (!asked) return false;
       const clientIp = typeof context["client_ip"] === "string" ? context["client_ip"] : "";
-      const isToken = tokenSubjects.includes(subject.type);
-      const token = isToken ? subject.id : "none";
-      const raw = {
-        ...asked,
-        token,
-        clientIp,
-        usageUnits: undefined,
-        usageId: "",
-        consistency: "minimize-latency",
-      } as const;
-      const question = parseQuestion(raw, model());
-      // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
-      if (question instanceof Failure) return false;
-      if (isToken) {
-        const verdict = await authorizer.check(question, patience);
-        if (verdict instanceof Failure) throw verdict;
-        return verdict.reason === "ALLOWED";
-      }
-      if (!hasPermission(caller, "check.direct")) return false;
-      const named = parseSubject(`${subject.type}:${subject.id}`, subjectTypes);
-      if (!named.ok) return false;
-      const direct = { ...question, subject: named.value.name };
-      const [held] = await permissions.check([direct], "minimize-latency", patience);
-      if (held instanceof Failure) throw held;
-      return held === true;
+      const raw = { resource: asked.resource, action: asked.action, clientIp };
+      return tokenSubjects.includes(subject.type) ? decideToken(subject.id, raw) : decideDirect(subject, raw);
     },
   };
+
+  // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
+
+  async function decideToken(token: string, raw: RawAttempt): Promise<boolean> {
+    const fields = { ...raw, token, usageUnits: undefined, usageId: "", consistency: "minimize-latency" } as const;
+    const question = parseQuestion(fields, model());
+    if (question instanceof Failure) return false;
+    const verdict = await authorizer.check(question, patience);
+    if (verdict instanceof Failure) throw verdict;
+    return verdict.reason === "ALLOWED";
+  }
+
+  async function decideDirect({ type, id }: Evaluation["subject"], raw: RawAttempt): Promise<boolean> {
+    const attempt = parseAttempt(raw, model());
+    if (attempt instanceof Failure || !hasPermission(caller, "check.direct")) return false;
+    const subject = parseSubject(`${type}:${id}`, subjectTypes);
+    if (!subject.ok) return false;
+    const [held] = await permissions.check([{ ...attempt, subject: subject.value.name }], "minimize-latency", patience);
+    if (held instanceof Failure) throw held;
+    return held === true;
+  }
 }
 
 function plain({ type, id }: Evaluation["resource"], action: string): Asking {

@@ -45,6 +45,11 @@ export function required(parameters: ReadonlyMap<string, string>, name: string):
   return value;
 }
 
+/** RFC 6749 names no error for it; the status tells it from a server that cannot decide (RFC 6585 §4). */
+export function tooManyRequests(): OAuthError {
+  return new OAuthError(429, "temporarily_unavailable", "too many requests; ask again later");
+}
+
 export function invalidRequest(description: string): OAuthError {
   return new OAuthError(400, "invalid_request", description);
 }

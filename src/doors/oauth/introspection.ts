@@ -1,3 +1,4 @@
+import type { ServiceCaller } from "../../access/caller.js";
 import type { TokenSnapshot } from "../../store/token-store.js";
 import { scopeOf } from "../../token/scope.js";
 import { organizationOf } from "../../token/token.js";
@@ -29,17 +30,18 @@ export const inactive = { active: false } as const;
 export interface IntrospectionSettings {
   /** `iss`. */
   readonly issuer: string;
-  /** How long a caller may keep an answer, milliseconds. */
+  /** How long callers may keep an answer, milliseconds; one may have a shorter time of its own. */
   readonly maxCacheMs: number;
 }
 
 export function activeToken(
   { token }: TokenSnapshot,
   { issuer, maxCacheMs }: IntrospectionSettings,
+  caller: Pick<ServiceCaller, "maxCacheMs">,
   now: Date,
 ): ActiveToken {
   const { id, subject, kind, grant, expireTime, createTime, notBefore } = token;
-  const keptUntil = now.getTime() + maxCacheMs;
+  const keptUntil = now.getTime() + Math.min(maxCacheMs, caller.maxCacheMs ?? maxCacheMs);
   const organization = organizationOf(token);
   return {
     active: true,

@@ -1,38 +1,69 @@
+import type { Socket } from "node:net";
 import { bearerOf } from "../../access/bearer.js";
 import type { Permission, ServiceCaller } from "../../access/caller.js";
+import { clientNameOf } from "../../access/client-certificate.js";
+import type { RateLimiter } from "../../access/rate-limiter.js";
 import { hasPermission } from "../../access/rules.js";
-import type { ServiceKeys } from "../../access/service-keys.js";
-import type { RawHeaders } from "../raw-headers.js";
-import { invalidRequest, OAuthError } from "./form.js";
+import type { ServiceProofs } from "../../access/service-proof.js";
+import { isThere, type RawHeaders } from "../raw-headers.js";
+import { invalidRequest, OAuthError, tooManyRequests } from "./form.js";
+
+export interface OAuthCallerOptions extends ServiceProofs {
+  /** Of each caller. Absent: any number of requests. */
+  readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
+}
+
+/** What a request shows of its caller. */
+export interface OAuthRequest {
+  readonly headers: RawHeaders;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly socket: Socket;
+}
 
 /**
  * The service that calls, by one way alone (RFC 6749 §2.3): its key as the password of Basic or as `client_secret`, with its configured name as the
- * client id, or its key as a bearer. Throws an OAuthError.
+ * client id, its key as a bearer, or, where none of these is shown, its client certificate (RFC 8705 §2.1). Throws an OAuthError, also for one that
+ * may not or that calls too fast.
  */
-export function oauthCaller(
-  serviceKeys: Pick<ServiceKeys, "find">,
-  headers: RawHeaders,
-  parameters: ReadonlyMap<string, string>,
-  permission: Permission,
-): ServiceCaller {
+export function oauthCaller(options: OAuthCallerOptions, request: OAuthRequest, permission: Permission): ServiceCaller {
+  const caller = knownCaller(options, request);
+  // A public hint beside another way must not name somebody else.
+  const named = request.parameters.get("client_id");
+  if (!caller || (named !== undefined && named !== caller.name)) {
+    throw new OAuthError(401, "invalid_client", "the caller is not known");
+  }
+  if (!hasPermission(caller, permission)) {
+    throw new OAuthError(400, "unauthorized_client", `the caller lacks the permission ${permission}`);
+  }
+  if (options.limiter && options.limiter.waitMs(caller.name) > 0) throw tooManyRequests();
+  return caller;
+}
+
+/** Whether nothing is shown that would prove a caller: no key, no certificate of a service. A `client_id` alone proves nothing. */
+export function showsNobody(
+  { serviceCertificates }: ServiceProofs,
+  { headers, parameters, socket }: OAuthRequest,
+): boolean {
+  return (
+    !isThere(headers, "authorization") &&
+    !parameters.has("client_secret") &&
+    !serviceCertificates.find(clientNameOf(socket))
+  );
+}
+
+function knownCaller(
+  { serviceKeys, serviceCertificates }: ServiceProofs,
+  { headers, parameters, socket }: OAuthRequest,
+): ServiceCaller | undefined {
   const authorizations = headers.flatMap(([name, value]) => (name === "authorization" ? [value] : []));
   const [authorization] = authorizations;
   const posted = parameters.get("client_secret");
   if (authorizations.length > 1 || (authorization !== undefined && posted !== undefined))
     throw invalidRequest("one way of caller authentication is admitted in a request");
+  if (authorization === undefined && posted === undefined) return serviceCertificates.find(clientNameOf(socket));
   const shown = authorization === undefined ? fromBody(parameters) : fromHeader(authorization);
   const caller = shown && serviceKeys.find(shown.key);
-  if (!caller || (shown.name !== undefined && shown.name !== caller.name)) {
-    throw new OAuthError(401, "invalid_client", "the caller is not known");
-  }
-  // A public hint beside another way must not name somebody else.
-  const named = parameters.get("client_id");
-  if (named !== undefined && named !== caller.name)
-    throw new OAuthError(401, "invalid_client", "the caller is not known");
-  if (!hasPermission(caller, permission)) {
-    throw new OAuthError(400, "unauthorized_client", `the caller lacks the permission ${permission}`);
-  }
-  return caller;
+  return shown?.name === undefined || shown.name === caller?.name ? caller : undefined;
 }
 
 interface Shown {

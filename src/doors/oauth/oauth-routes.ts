@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceCaller } from "../../access/caller.js";
-import type { ServiceKeys } from "../../access/service-keys.js";
+import { keyOfAddress, type RateLimiter } from "../../access/rate-limiter.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import type { Clock } from "../../check/clock.js";
 import { Failure } from "../../failure/failure.js";
@@ -9,18 +9,21 @@ import { ExchangeRefused } from "../../manage/exchange-token.js";
 import { keySetMaxAgeMs } from "../../signing/key-schedule.js";
 import { rawHeadersOf } from "../raw-headers.js";
 import { exchangeAnswer, exchangeGrant, parseExchange, repeatedInExchange, type TokenExchange } from "./exchange.js";
-import { OAuthError, readForm, required } from "./form.js";
+import { OAuthError, readForm, required, tooManyRequests } from "./form.js";
 import { activeToken, type IntrospectionSettings, inactive } from "./introspection.js";
-import { oauthCaller } from "./oauth-caller.js";
+import { type OAuthCallerOptions, type OAuthRequest, oauthCaller, showsNobody } from "./oauth-caller.js";
 
-export interface OAuthOptions {
+export interface OAuthOptions extends OAuthCallerOptions {
   readonly authorizer: Pick<Authorizer, "introspect">;
-  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
-  readonly revoke: (secret: string, caller: ServiceCaller) => Promise<void>;
+  readonly revoke: Revoke;
+  /** By the address of who shows no credential of a caller. Absent: revocation needs one. */
+  readonly publicRevocations: Pick<RateLimiter, "waitMs"> | undefined;
   readonly settings: IntrospectionSettings;
   /** Absent: exchange is closed. */
   readonly exchange?: TokenExchange | undefined;
+  /** Whether the port asks its clients for certificates. */
+  readonly certificatesAsked: boolean;
   readonly clock: Clock;
   /** Told of each answer. Must not wait and not throw. */
   readonly onAnswer?: (endpoint: EndpointName, answer: string) => void;
@@ -29,6 +32,8 @@ export interface OAuthOptions {
 }
 
 type EndpointName = "introspect" | "revoke" | "token";
+/** Without a service it is the bearer, at this address, who ends the token: a secret that has been superseded then ends nothing. */
+export type Revoke = (secret: string, by: ServiceCaller | { readonly address: string }) => Promise<void>;
 
 const introspectPath = "/oauth2/introspect";
 const revokePath = "/oauth2/revoke";
@@ -44,7 +49,7 @@ const mayBeKept = `public, max-age=${keySetMaxAgeMs / 1000}`;
  */
 export function oauthRoutes(options: OAuthOptions): readonly Route[] {
   const { settings, exchange: open } = options;
-  const metadata = metadataOf(settings.issuer, open !== undefined);
+  const metadata = metadataOf(options);
   return [
     { method: "POST", path: introspectPath, handle: endpoint(options, "introspect", introspect) },
     { method: "POST", path: revokePath, handle: endpoint(options, "revoke", revoke) },
@@ -61,33 +66,44 @@ export function oauthRoutes(options: OAuthOptions): readonly Route[] {
 
 type Endpoint = (
   options: OAuthOptions,
-  headers: ReturnType<typeof rawHeadersOf>,
-  parameters: ReadonlyMap<string, string>,
+  request: OAuthRequest,
 ) => Promise<{ readonly answer: string; readonly body: object | undefined }>;
 
-const introspect: Endpoint = async ({ authorizer, serviceKeys, settings, clock }, headers, parameters) => {
-  oauthCaller(serviceKeys, headers, parameters, "introspect");
-  const introspection = await authorizer.introspect(required(parameters, "token"), undefined);
+const introspect: Endpoint = async (options, request) => {
+  const { authorizer, settings, clock } = options;
+  const caller = oauthCaller(options, request, "introspect");
+  const introspection = await authorizer.introspect(required(request.parameters, "token"), undefined);
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return { answer: "inactive", body: inactive };
-  return { answer: "active", body: activeToken(introspection.snapshot, settings, clock.now()) };
+  return { answer: "active", body: activeToken(introspection.snapshot, settings, caller, clock.now()) };
 };
 
-const revoke: Endpoint = async ({ serviceKeys, revoke: end, exchange: open }, headers, parameters) => {
-  const caller = oauthCaller(serviceKeys, headers, parameters, "tokens.revoke");
-  const token = required(parameters, "token");
+const revoke: Endpoint = async (options, request) => {
+  const { publicRevocations, revoke: end, exchange: open } = options;
+  const by =
+    publicRevocations && showsNobody(options, request)
+      ? publicRevoker(publicRevocations, request)
+      : oauthCaller(options, request, "tokens.revoke");
+  const token = required(request.parameters, "token");
   // It lives to its end, and to say that it was ended would be a lie (RFC 7009 §2.2.1).
   if (await open?.made(token)) throw new OAuthError(400, "unsupported_token_type", "a JWT of ours cannot be revoked");
-  await end(token, caller);
+  await end(token, by);
   // Also for what never was a token: there is nothing that a caller could do about it (RFC 7009 §2.2).
   return { answer: "revoked", body: undefined };
 };
 
+/** Throws an OAuthError for an address that calls too fast. */
+function publicRevoker(limiter: Pick<RateLimiter, "waitMs">, { socket }: OAuthRequest): { readonly address: string } {
+  const address = socket.remoteAddress ?? "";
+  if (limiter.waitMs(keyOfAddress(address)) > 0) throw tooManyRequests();
+  return { address };
+}
+
 function exchangeRoutes(options: OAuthOptions, { exchange, publishedKeys }: TokenExchange): readonly Route[] {
-  const token: Endpoint = async ({ serviceKeys }, headers, parameters) => {
-    const caller = oauthCaller(serviceKeys, headers, parameters, "tokens.exchange");
-    const request = parseExchange(parameters);
-    return { answer: "exchanged", body: exchangeAnswer(await exchange(caller, request), request) };
+  const token: Endpoint = async (_options, request) => {
+    const caller = oauthCaller(options, request, "tokens.exchange");
+    const wish = parseExchange(request.parameters);
+    return { answer: "exchanged", body: exchangeAnswer(await exchange(caller, wish), wish) };
   };
   const keys = async (response: ServerResponse): Promise<void> => {
     try {
@@ -110,13 +126,17 @@ function endpoint(
 ): Route["handle"] {
   const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
-      const { answer, body } = await serve(options, rawHeadersOf(request), await readForm(request, repeated));
+      const { answer, body } = await serve(options, {
+        headers: rawHeadersOf(request),
+        parameters: await readForm(request, repeated),
+        socket: request.socket,
+      });
       options.onAnswer?.(name, answer);
       if (body) sendJson(response, 200, body);
       else send(response, 200, "text/plain", "");
     } catch (error) {
       const problem = refusal(error) ?? undecided(options, error);
-      options.onAnswer?.(name, problem.error);
+      options.onAnswer?.(name, problem.status === 429 ? "limited" : problem.error);
       // Nobody reads what is left of a body that was refused.
       if (!request.complete) response.setHeader("connection", "close");
       sendError(response, problem);
@@ -127,7 +147,7 @@ function endpoint(
 
 function sendError(response: ServerResponse, { status, error, message }: OAuthError): void {
   if (status === 401) response.setHeader("www-authenticate", 'Basic realm="patwarden"');
-  if (status === 503) response.setHeader("retry-after", "1");
+  if (status === 503 || status === 429) response.setHeader("retry-after", "1");
   sendJson(response, status, { error, error_description: message });
 }
 
@@ -149,21 +169,21 @@ function metadataPath(issuer: string): string {
   return `/.well-known/oauth-authorization-server${pathname === "/" ? "" : pathname}`;
 }
 
-function metadataOf(issuer: string, exchangeIsOpen: boolean): object {
+function metadataOf({ settings: { issuer }, certificatesAsked, publicRevocations, exchange }: OAuthOptions): object {
   const at = (path: string): string => `${issuer.replace(/\/$/, "")}${path}`;
-  const methods = ["client_secret_basic", "client_secret_post"];
+  const methods = ["client_secret_basic", "client_secret_post", ...(certificatesAsked ? ["tls_client_auth"] : [])];
   return {
     issuer,
     introspection_endpoint: at(introspectPath),
     introspection_endpoint_auth_methods_supported: methods,
     revocation_endpoint: at(revokePath),
-    revocation_endpoint_auth_methods_supported: methods,
-    ...(exchangeIsOpen && {
+    revocation_endpoint_auth_methods_supported: publicRevocations ? [...methods, "none"] : methods,
+    ...(exchange && {
       token_endpoint: at(tokenPath),
       token_endpoint_auth_methods_supported: methods,
       jwks_uri: at(keysPath),
     }),
     response_types_supported: [],
-    grant_types_supported: exchangeIsOpen ? [exchangeGrant] : [],
+    grant_types_supported: exchange ? [exchangeGrant] : [],
   };
 }

@@ -1,0 +1,17 @@
+import type { RevocationReason } from "../token/token.js";
+import { type RevokeTokenOptions, revokeToken } from "./revoke-token.js";
+import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
+
+/**
+ * Ends the token of a secret at the word of whoever shows it, from this address: the token itself is the actor. Nothing happens for a text that is no
+ * secret of ours, for one that has been superseded, or for a token that has ended. Throws DATABASE_UNAVAILABLE.
+ */
+export async function revokeItself(
+  options: RevokeTokenOptions & TokenCallerOptions,
+  secret: string,
+  address: string,
+  reason: RevocationReason,
+): Promise<void> {
+  const caller = await tokenCaller(options, secret, address);
+  if (caller) await revokeToken(options, { ...caller, from: address }, caller.id, reason);
+}
