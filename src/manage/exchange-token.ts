@@ -67,7 +67,7 @@ export interface Exchanged {
   readonly expiresIn: number;
 }
 
-/** No JWT for this request, ever. The names are those of RFC 8693 §2.2.2 and RFC 6749 §5.2; the message is fixed ASCII. */
+/** No JWT for this request, as things are. The names are those of RFC 8693 §2.2.2 and RFC 6749 §5.2; the message is fixed ASCII. */
 export class ExchangeRefused extends Error {
   override readonly name = "ExchangeRefused";
   readonly error: "invalid_request" | "invalid_target" | "invalid_scope";
