@@ -20,6 +20,20 @@ export interface Limit {
   readonly intervalMs: number;
 }
 
+/**
+ * Counts a call of somebody for whom all of a limit will have come back at `restedAt`. `waitMs` is 0 when it is admitted, else after how long the next one
+ * is, in whole milliseconds, because nobody can wait for less; `restedAt` is what it is afterwards.
+ */
+export function spend(
+  { burst, intervalMs }: Limit,
+  restedAt: number,
+  now: number,
+): { readonly waitMs: number; readonly restedAt: number } {
+  const rested = Math.max(restedAt, now);
+  const waitMs = Math.max(Math.floor(rested - now - (burst - 1) * intervalMs), 0);
+  return { waitMs, restedAt: waitMs === 0 ? rested + intervalMs : restedAt };
+}
+
 /** Of one caller at one replica. A limit that is absent is off. */
 export type Limits = Readonly<Partial<Record<LimitName, Limit>>>;
 
@@ -118,13 +132,9 @@ export class CallerLimits {
     if (rule === "none" || !limit || !isLimited(caller)) return;
     const now = this.#options.now();
     const usage = this.#usageOf(actorOf(caller), now);
-    const restedAt = Math.max(usage.restedAt[rule], now);
-    // Whole milliseconds, because nobody can wait for less.
-    const waitMs = Math.floor(restedAt - now - (limit.burst - 1) * limit.intervalMs);
-    if (waitMs <= 0) {
-      usage.restedAt[rule] = restedAt + limit.intervalMs;
-      return;
-    }
+    const { waitMs, restedAt } = spend(limit, usage.restedAt[rule], now);
+    usage.restedAt[rule] = restedAt;
+    if (waitMs === 0) return;
     const first = now >= usage.toldAt + tellEveryMs;
     if (first) usage.toldAt = now;
     this.#options.onExcess({ limit: rule, caller, first }, method);

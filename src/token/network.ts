@@ -69,6 +69,12 @@ function isMapped(address: Address): address is ipaddr.IPv6 {
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
 }
 
+/** The range of so many bits that an address is in, canonical. */
+export function networkOf(address: Address, bits: number): string {
+  const parser = address.kind() === "ipv4" ? ipaddr.IPv4 : ipaddr.IPv6;
+  return `${parser.networkAddressFromCIDR(`${address.toString()}/${bits}`).toString()}/${bits}`;
+}
+
 /** Whether every address that `inner` allows is allowed by `outer` too; empty lists allow every one. */
 export function cidrsWithin(inner: readonly string[], outer: readonly string[]): boolean {
   if (outer.length === 0) return true;
