@@ -7,6 +7,7 @@ export default defineConfig({
     "./src/store/audit-schema.ts",
     "./src/store/revocation-schema.ts",
     "./src/store/usage-schema.ts",
+    "./src/store/leak-schema.ts",
   ],
   out: "./migrations",
 });

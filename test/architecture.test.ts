@@ -17,6 +17,7 @@ const ports = [
   "store/audit-store.ts",
   "store/usage-store.ts",
   "store/last-use-store.ts",
+  "store/leak-store.ts",
 ];
 
 /** What an event is and how events are chained: pure, so that use-cases and stores may know it. */
@@ -36,6 +37,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "store/usage-store.ts",
     "store/last-use-store.ts",
   ],
+  leaks: ["token", "audit/loop.ts", "observability/log.ts", "observability/redact.ts", "store/leak-store.ts"],
   revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
   access: ["failure", "identifier", "token"],
   check: ["failure", "identifier", "token", ...ports],
@@ -46,6 +48,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "access",
     "check/clock.ts",
     "check/token-resolver.ts",
+    "observability/redact.ts",
     ...auditFacts,
     ...ports,
   ],
@@ -71,7 +74,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
-const transportFree = ["failure", "identifier", "token", "audit", "usage", "revocation", "check", "manage"];
+const transportFree = ["failure", "identifier", "token", "audit", "usage", "leaks", "revocation", "check", "manage"];
 const transports =
   /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
 
