@@ -14,7 +14,7 @@ export interface Credentials {
 }
 
 export interface AuthenticationOptions {
-  readonly serviceKeys: ServiceKeys;
+  readonly serviceKeys: Pick<ServiceKeys, "find">;
   /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
   readonly users: Pick<OidcVerifier, "verify">;
   /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
@@ -50,6 +50,12 @@ export function createAuthenticator({ serviceKeys, users, tokens }: Authenticati
   async function orUser(credential: string, peer: string): Promise<Caller | undefined> {
     return (await tokens(credential, peer)) ?? (await user(credential));
   }
+}
+
+/** For a port on the internet: people and tokens prove themselves, a service key is a text like any other, and nobody passes on anybody's token. */
+export function createPublicAuthenticator(options: Omit<AuthenticationOptions, "serviceKeys">): Authenticator {
+  const { authenticate } = createAuthenticator({ ...options, serviceKeys: { find: () => undefined } });
+  return { authenticate: (credentials) => authenticate({ ...credentials, userAuthorization: undefined }) };
 }
 
 /** Everybody who can reach the ports, when caller authentication is turned off. */

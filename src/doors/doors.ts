@@ -11,6 +11,7 @@ import { extAuthz } from "./ext-authz.js";
 import { forwardAuthRoutes } from "./forward-auth.js";
 import { Gate, type GateAnswer } from "./gate.js";
 import { oauthRoutes } from "./oauth/oauth-routes.js";
+import { type LeaksConfig, openPublicDoors, type PublicDoorsOptions } from "./public-doors.js";
 import { type RouteRule, RouteTable } from "./route-table.js";
 
 /** Which doors are open, and how; what is absent is closed. */
@@ -20,9 +21,10 @@ export interface DoorsConfig {
   readonly extAuthz?: { readonly basic: boolean };
   readonly authZen?: { readonly identifier: string };
   readonly oauth?: { readonly issuer: string; readonly maxCacheMs: number };
+  readonly leaks?: LeaksConfig;
 }
 
-export interface DoorsOptions {
+export interface DoorsOptions extends PublicDoorsOptions {
   readonly config: DoorsConfig;
   readonly authorizer: Authorizer;
   readonly permissions: PermissionChecker;
@@ -33,16 +35,13 @@ export interface DoorsOptions {
   readonly clock: Clock;
   /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
   readonly revoke: (secret: string, caller: ServiceCaller) => Promise<void>;
-  /** Told of each answer of a door. Must not wait and not throw. */
-  readonly onAnswer: (door: string, answer: string) => void;
-  /** Told of what an operator should look at. Must not wait and not throw. */
-  readonly onProblem: (door: string, problem: string) => void;
-  readonly onDefect: (error: unknown) => void;
 }
 
 /** What is served besides the API. */
 export interface Doors {
   readonly routes: readonly Route[];
+  /** Those of them that are for anybody: they know nobody by a service key. */
+  readonly publicRoutes: readonly Route[];
   /** For the gRPC port. */
   readonly services: readonly Implementation[];
 }
@@ -62,12 +61,18 @@ export function openDoors(options: DoorsOptions): Doors {
   if (authZen) {
     opened.push(authZenRoutes({ ...options, ...authZen, routes, onAnswer: (answer) => onAnswer("authzen", answer) }));
   }
-  if (oauth) {
-    const told = (endpoint: string, answer: string): void => onAnswer(`oauth-${endpoint}`, answer);
-    opened.push(oauthRoutes({ ...options, settings: oauth, onAnswer: told }));
-  }
+  const forAnybody = openPublicDoors(options);
+  const ofOAuth = oauth
+    ? oauthRoutes({
+        ...options,
+        settings: oauth,
+        onAnswer: (endpoint, answer) => onAnswer(`oauth-${endpoint}`, answer),
+      })
+    : [];
   return {
-    routes: opened.flat(),
+    routes: [...opened.flat(), ...ofOAuth, ...forAnybody],
+    // What is posted to OAuth needs a caller, its documents do not.
+    publicRoutes: [...ofOAuth.filter(({ method }) => method === "GET"), ...forAnybody],
     services: envoy
       ? [extAuthz({ ...envoy, gate, routes, serviceKeys, onAnswer: (answer) => ofProxy("ext-authz", answer) })]
       : [],

@@ -309,13 +309,11 @@ describe("patwarden dev", () => {
     readonly service_key: string;
     readonly openfga: Readonly<Record<"grpc" | "http" | "api_key" | "store_id" | "model_id", string>>;
   }
+  const onFreePorts = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const startDev = async (directory: string, ...more: string[]) => {
     const readyFile = join(directory, `ready-${randomUUID()}.json`);
     const started = startPatwarden(
-      [
-        ...["dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", readyFile],
-        ...["--directory", "state", ...more],
-      ],
+      [...["dev", ...onFreePorts, "--ready-file", readyFile], ...["--directory", "state", ...more]],
       { cwd: directory },
     );
     await expect
@@ -382,7 +380,7 @@ describe("patwarden dev", () => {
       [["--model", join(directory, "missing.fga")], "missing.fga"],
       [["--tuples", tuples], "must be a JSON array of {user, relation, object, condition?}"],
     ] as const) {
-      const started = startPatwarden(["dev", "--ephemeral", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", ...args]);
+      const started = startPatwarden(["dev", "--ephemeral", ...onFreePorts, ...args]);
       expect(await started.exited).toBe(1);
       expect(started.log()).toContain(problem);
     }
