@@ -27,6 +27,7 @@ import type { Config, ListenerTls } from "./config/config.js";
 import { configHash } from "./config/config-hash.js";
 import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
+import { clientAddress } from "./doors/client-address.js";
 import { openDoors } from "./doors/doors.js";
 import { allowOrigins } from "./http/cors.js";
 import { startHttpListener } from "./http/http-listener.js";
@@ -386,6 +387,7 @@ export async function startPatwarden(
     logCall(log, call, error);
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
+  const trustedProxies = config.publicHttp?.trustedProxies ?? [];
   const leakStore = createLeakStore(database);
   const { leaks } = config.doors;
   const now = () => clock.now();
@@ -422,7 +424,7 @@ export async function startPatwarden(
       return ours;
     },
     selfLimit: config.limits.self,
-    trustedProxies: config.publicHttp?.trustedProxies ?? [],
+    trustedProxies,
     onAnswer: metrics.doorAnswered,
     onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
     onDefect,
@@ -449,7 +451,7 @@ export async function startPatwarden(
         servicesFor(createPublicAuthenticator(people)).filter(({ service }) =>
           publicServices.includes(service.typeName),
         ),
-        { onEnd, onDefect },
+        { onEnd, onDefect, addressOf: (request) => clientAddress(request, trustedProxies)?.toString() },
       ),
       cors: allowOrigins(config.publicHttp.origins),
       onDefect,

@@ -25,8 +25,8 @@ export function sendRefusal(
   { status, message, headers = [] }: Refusal,
 ): void {
   for (const [name, value] of headers) response.setHeader(name, value);
-  // Nobody reads what is left of a body that was refused.
-  if (!request.complete) response.setHeader("connection", "close");
+  // Nobody reads what is left of a body that was refused; HTTP/2 has no such header, and need not close for it.
+  if (!request.complete && request.httpVersionMajor === 1) response.setHeader("connection", "close");
   sendJson(response, status, { code: codes[status], message });
 }
 

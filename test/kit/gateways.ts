@@ -1,38 +1,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { track } from "./children.js";
 import { freePort } from "./postgres.js";
+import { findProgram, tools } from "./programs.js";
 import { textOf } from "./raw-http.js";
-
-const tools = fileURLToPath(new URL("../../.tools", import.meta.url));
 
 /** Real proxies, and how each is had. */
 export const gateways = {
-  nginx: { program: find("nginx", "/usr/sbin/nginx"), source: "Debian: apt-get install nginx-light" },
-  envoy: { program: find("envoy", join(tools, "envoy/bin/envoy")), source: "`make gateways` installs it" },
-  caddy: { program: find("caddy", join(tools, "bin/caddy")), source: "`make gateways` builds it" },
+  nginx: { program: findProgram("nginx", "/usr/sbin/nginx"), source: "Debian: apt-get install nginx-light" },
+  envoy: { program: findProgram("envoy", join(tools, "envoy/bin/envoy")), source: "`make gateways` installs it" },
+  caddy: { program: findProgram("caddy", join(tools, "bin/caddy")), source: "`make gateways` builds it" },
 } as const;
 
 export type GatewayName = keyof typeof gateways;
-
-function find(name: string, otherwise: string): string | undefined {
-  const candidates = [otherwise, ...(process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, name))];
-  return candidates.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** A request as it arrived at the service behind the proxy. */
 export interface Arrived {

@@ -267,6 +267,16 @@ describe("a report by a secret-scanning program", () => {
     expect(gitlab.fetches[0]).toBe(before);
   });
 
+  it("answers 503 while the provider's keys cannot be had, and goes on by itself", async () => {
+    const body = JSON.stringify([]);
+    const headers = gitlab.sign(body, { name: "Gitlab" });
+    gitlab.answer({ status: 500, text: "" });
+    const refused = await send(body, headers, other);
+    expect([refused.status, refused.headers["retry-after"]]).toEqual([503, "1"]);
+    gitlab.answer(undefined);
+    await expect.poll(async () => (await send(body, headers, other)).status, settled).toBe(200);
+  });
+
   it("answers GitLab, which signs in names of its own, with nothing more than that it has taken it", async () => {
     const leaked = await create();
     const body = JSON.stringify([{ type: "patwarden_token", token: leaked.secret, url: "https://gitlab.com/x" }]);

@@ -373,6 +373,15 @@ describe("the limit of speed of /v1/self", () => {
     // Handed on by another proxy of ours.
     expect(await from("192.0.2.1, 10.1.2.3")).toBe(429);
     expect(await from("192.0.2.2, 10.1.2.3")).toBe(200);
+    // The trail goes by it too.
+    const headers = { "x-forwarded-for": "192.0.2.3" };
+    const refused = await httpPort(server.publicHttp, "").call(listTokens, {}, { key: "garbage", headers });
+    expect(refused).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
+    const trail = async () => {
+      const reply = await server.ports[0]?.call(AuditService.method.listAuditEvents, { actor: "unknown" });
+      return reply?.ok && reply.value.events.map(({ clientIp }) => clientIp);
+    };
+    await expect.poll(trail, { timeout: 20_000 }).toContainEqual(expect.stringContaining("192.0.2.3"));
     // Everybody has a /64 of IPv6.
     expect(await from("2001:db8::1")).toBe(200);
     expect(await from("2001:db8::ffff:1")).toBe(429);
