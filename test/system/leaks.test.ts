@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
@@ -30,6 +31,7 @@ beforeAll(async () => {
   ]);
   const config = {
     public_http: { listen: "127.0.0.1:0" },
+    token_cache: { lease: "2s" },
     doors: {
       leaks: {
         report: true,
@@ -98,6 +100,9 @@ const scan = (entries: readonly object[], server = job.server): Promise<RawReply
   return send(body, github.sign(body), server);
 };
 
+const report = (body: string, type = "application/json", server = job.server) =>
+  sendRaw(server.publicHttp, { method: "POST", target: "/door/report-leak", headers: [["Content-Type", type]], body });
+
 describe("a report by a secret-scanning program", () => {
   it("S3 ends a token on every replica before it is answered, and tells of it once", async () => {
     const leaked = await create({ organization: "organization:acme", name: "leaked" });
@@ -142,6 +147,33 @@ describe("a report by a secret-scanning program", () => {
     expect(await eventsOf(leaked)).toHaveLength(1);
     expect(webhook.forged).toBe(0);
   });
+
+  it.each([
+    ["/door/secret-scanning", 200],
+    ["/door/report-leak", 202],
+  ])(
+    "S3 is answered at %s only when a replica that stands still can no longer go by what it knew",
+    async (door, status) => {
+      const leaked = await create();
+      await warm(leaked);
+      other.child.kill("SIGSTOP");
+      const sql = postgres(job.databaseUrl, { max: 1 });
+      try {
+        const reply = door.endsWith("scanning")
+          ? await scan([entry(leaked.secret)])
+          : await report(JSON.stringify({ credentials: [leaked.secret] }));
+        expect(reply.status).toBe(status);
+        const behind = await sql`select from replica_lease
+        where acked_epoch < (select epoch from revocation_epoch)
+        and renewed_at > clock_timestamp() - lease_ms * interval '1 ms'`;
+        expect(behind).toHaveLength(0);
+      } finally {
+        other.child.kill("SIGCONT");
+        await sql.end();
+      }
+      expect(await reasonAt(other, leaked)).toBe(Reason.TOKEN_REVOKED);
+    },
+  );
 
   it("S2 takes live, dead, foreign and garbage texts together, each as often as it comes", async () => {
     const [live, revoked, rotated, inGrace, expired] = await Promise.all([
@@ -313,13 +345,6 @@ describe("a report by a secret-scanning program", () => {
 });
 
 describe("a report by anybody", () => {
-  const report = (body: string, type = "application/json", server = job.server) =>
-    sendRaw(server.publicHttp, {
-      method: "POST",
-      target: "/door/report-leak",
-      headers: [["Content-Type", type]],
-      body,
-    });
   const credentials = (...texts: readonly string[]): string => JSON.stringify({ credentials: texts });
 
   it("S3 ends what is ours on every replica, tells of it once, and answers the same whatever it was", async () => {
