@@ -4,11 +4,11 @@ import { harmlessText } from "../identifier/text.js";
 import { redactText } from "../observability/redact.js";
 import type { LeakChange, LeakStore } from "../store/leak-store.js";
 import type { ResolvedToken, TokenStore } from "../store/token-store.js";
-import type { FoundText, Leak, LeakReporter } from "../token/leak.js";
+import type { FoundText, LeakReporter } from "../token/leak.js";
 import type { PepperRing } from "../token/pepper.js";
 import { hintOf, parseSecret } from "../token/secret.js";
 import { tokenState } from "../token/state.js";
-import { organizationOf, type TokenRecord } from "../token/token.js";
+import { organizationOf, type TokenId } from "../token/token.js";
 
 export interface ReportLeaksOptions {
   readonly store: Pick<TokenStore, "resolve">;
@@ -28,6 +28,8 @@ export interface Informant {
 
 const maxUrlLength = 2_000;
 const maxSourceLength = 100;
+/** In one transaction. */
+const reportedTogether = 100;
 
 /**
  * Ends the tokens of secrets that were found in the open, whoever's they are, and writes down where they were found, so that somebody is told of each token
@@ -54,10 +56,14 @@ export async function reportLeaks(
   if (ours.size > 0) {
     const secrets = [...ours.values()];
     const { tokens } = await store.resolve(secrets.map(({ digest }) => digest));
+    const live = new Map<TokenId, FoundText>();
     for (const [index, { first }] of secrets.entries()) {
       const token = tokens[index];
-      if (token && isLive(token, clock.now())) await reportOne(options, token, first, informant);
+      if (token && isLive(token, clock.now()) && !live.has(token.id)) live.set(token.id, first);
     }
+    const entries = [...live];
+    for (let start = 0; start < entries.length; start += reportedTogether)
+      await reportTogether(options, new Map(entries.slice(start, start + reportedTogether)), informant);
   }
   // Its tag tells that a secret was made here, also long after its token was deleted.
   return recognized.map((secret) => secret !== undefined);
@@ -67,48 +73,36 @@ function isLive({ standing, retireMs }: ResolvedToken, now: Date): boolean {
   return standing !== "REVOKED" && (retireMs === undefined || retireMs > now.getTime());
 }
 
-async function reportOne(
+async function reportTogether(
   { leaks, clock, notifyOnly }: ReportLeaksOptions,
-  { id }: ResolvedToken,
-  { text, url, source }: FoundText,
+  places: ReadonlyMap<TokenId, FoundText>,
   { reporter, from }: Informant,
 ): Promise<void> {
-  await leaks.report(id, (token, reportedBefore): LeakChange | undefined => {
-    const time = clock.now();
+  const time = clock.now();
+  const by = reporter === "anybody" ? "reporter" : `provider:${reporter}`;
+  const revocation = { by, reason: "LEAKED" as const, time };
+  await leaks.report([...places.keys()], revocation, (token, reportedBefore): LeakChange | undefined => {
+    const place = places.get(token.id);
     const state = tokenState(token, time);
-    if (state === "REVOKED" || state === "DENIED") return undefined;
-    const spared = notifyOnly.some((organization) => organization === organizationOf(token));
-    if (spared && reportedBefore) return undefined;
-    const leak: Leak = {
-      reporter,
-      // A link may hold what was found.
-      url: redactText(harmlessText(url, maxUrlLength)),
-      source: redactText(harmlessText(source, maxSourceLength)),
-      hint: hintOf(text),
+    if (!place || state === "REVOKED" || state === "DENIED") return undefined;
+    const revokes = !notifyOnly.some((organization) => organization === organizationOf(token));
+    if (!revokes && reportedBefore) return undefined;
+    // A link may hold what was found.
+    const url = redactText(harmlessText(place.url, maxUrlLength));
+    const source = redactText(harmlessText(place.source, maxSourceLength));
+    const event = newAuditEvent({
       time,
-    };
-    const by = reporter === "anybody" ? "reporter" : `provider:${reporter}`;
-    const revocation = spared ? undefined : { by, reason: "LEAKED" as const, time };
-    return { leak, revocation, event: leakEvent(token, leak, { by, from, revocation }) };
-  });
-}
-
-function leakEvent(
-  token: TokenRecord,
-  { url, source, time }: Leak,
-  { by, from, revocation }: { by: string; from: string | undefined; revocation: LeakChange["revocation"] },
-) {
-  return newAuditEvent({
-    time,
-    actor: by,
-    action: revocation ? "token.revoked" : "token.leaked",
-    subject: token.subject,
-    tokenId: token.id,
-    clientIp: from,
-    details: {
-      ...(revocation && changes({}, { revocation })),
-      ...(url !== "" && { url }),
-      ...(source !== "" && { source }),
-    },
+      actor: by,
+      action: revokes ? "token.revoked" : "token.leaked",
+      subject: token.subject,
+      tokenId: token.id,
+      clientIp: from,
+      details: {
+        ...(revokes && changes({}, { revocation })),
+        ...(url !== "" && { url }),
+        ...(source !== "" && { source }),
+      },
+    });
+    return { leak: { reporter, url, source, hint: hintOf(place.text), time }, event, revokes };
   });
 }

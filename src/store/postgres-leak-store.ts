@@ -1,39 +1,44 @@
-import { and, asc, eq, isNull, lte, sql } from "drizzle-orm";
-import { toUuid } from "../token/ids.js";
+import { and, asc, eq, inArray, isNull, lte, sql } from "drizzle-orm";
+import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import type { Database } from "./database.js";
 import { transact } from "./errors.js";
 import { leakedToken } from "./leak-schema.js";
-import type { LeakStore } from "./leak-store.js";
+import type { LeakChange, LeakStore } from "./leak-store.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
-import { revokeRows } from "./postgres-token-store.js";
-import { tokenRecord } from "./rows.js";
+import { markRevoked } from "./postgres-token-store.js";
+import { type TokenRow, tokenRecord } from "./rows.js";
 import { token } from "./schema.js";
 
 /** Leaks in PostgreSQL or PGlite. */
 export function createLeakStore(database: Database): LeakStore {
   return {
-    report: (id, decide) =>
+    report: (ids, revocation, decide) =>
       transact(database, async (transaction) => {
-        const tokenId = toUuid(id);
-        const [row] = await transaction.select().from(token).where(eq(token.id, tokenId)).for("update");
-        if (!row) return;
-        // Behind the row lock, so that of two reports one is the first.
-        const earlier = await transaction.select().from(leakedToken).where(eq(leakedToken.tokenId, tokenId));
-        const change = decide(tokenRecord(row), earlier.length > 0);
-        if (!change) return;
-        const { leak, event, revocation } = change;
-        if (earlier.length === 0) {
-          const { time, ...facts } = leak;
-          const waiting = { attempts: 0, reportedAt: time, nextAttemptAt: time };
-          await transaction.insert(leakedToken).values({ tokenId, ...facts, ...waiting });
-        }
-        if (!revocation) {
-          await appendAudit(transaction, event);
-          return;
-        }
-        await revokeRows(transaction, [row], revocation, () => event);
-        await recordChange(transaction, [{ kind: "token", key: id }]);
+        const uuids = ids.map(toUuid);
+        // In one order, so that two of these cannot wait for each other.
+        const rows = await transaction
+          .select()
+          .from(token)
+          .where(inArray(token.id, uuids))
+          .orderBy(token.id)
+          .for("update");
+        // Behind the row locks, so that of two reports one is the first.
+        const reported = await transaction.select().from(leakedToken).where(inArray(leakedToken.tokenId, uuids));
+        const earlier = new Set(reported.map(({ tokenId }) => tokenId));
+        const changes = rows.flatMap((row) => {
+          const change = decide(tokenRecord(row), earlier.has(row.id));
+          return change ? [{ row, ...change }] : [];
+        });
+        const firsts = changes.filter(({ row }) => !earlier.has(row.id));
+        if (firsts.length > 0) await transaction.insert(leakedToken).values(firsts.map(leakColumns));
+        const revoked = changes.flatMap(({ row, revokes }) => (revokes ? [row] : []));
+        if (revoked.length > 0) await markRevoked(transaction, revoked, revocation);
+        await appendAudit(transaction, ...changes.map(({ event }) => event));
+        await recordChange(
+          transaction,
+          revoked.map(({ id }) => ({ kind: "token", key: tokenIdFromUuid(id) })),
+        );
       }),
 
     claim: (now, retryTime) =>
@@ -69,4 +74,9 @@ export function createLeakStore(database: Database): LeakStore {
       );
     },
   };
+}
+
+function leakColumns({ row, leak }: { readonly row: TokenRow } & LeakChange): typeof leakedToken.$inferInsert {
+  const { time, ...facts } = leak;
+  return { tokenId: row.id, ...facts, reportedAt: time, attempts: 0, nextAttemptAt: time };
 }

@@ -10,6 +10,7 @@ import { createTokenStore } from "../../src/store/postgres-token-store.js";
 import { revocationEpoch } from "../../src/store/revocation-schema.js";
 import { tokenColumns } from "../../src/store/rows.js";
 import { token } from "../../src/store/schema.js";
+import { toUuid } from "../../src/token/ids.js";
 import type { TokenRecord } from "../../src/token/token.js";
 import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
 import { testEvent, testTime, tokenRecord } from "../kit/token.js";
@@ -73,8 +74,10 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
     const change = (record: TokenRecord, over: Partial<LeakChange["leak"]> = {}): LeakChange => ({
       leak: { reporter: "github", url: "https://example.com/1", source: "commit", hint: "h", time: testTime, ...over },
       event: testEvent(record),
-      revocation,
+      revokes: true,
     });
+    const report = (record: TokenRecord, decide: Parameters<LeakStore["report"]>[2]) =>
+      store.report([record.id], revocation, decide);
     const epoch = async () => (await database.orm.select().from(revocationEpoch))[0]?.epoch ?? 0;
     const retryTime = (attemptsBefore: number): Date => later(60 * (attemptsBefore + 1));
 
@@ -82,15 +85,15 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       const record = await insert();
       const other = await insert();
       await expect(
-        store.report(record.id, () => {
+        report(record, () => {
           throw new Error("second thoughts");
         }),
       ).rejects.toThrow("second thoughts");
-      await store.report(record.id, () => undefined);
+      await report(record, () => undefined);
       expect([await epoch(), await database.orm.select().from(leakedToken)]).toEqual([0, []]);
 
       const seen: unknown[] = [];
-      await store.report(record.id, (current, reportedBefore) => {
+      await report(record, (current, reportedBefore) => {
         seen.push(current, reportedBefore);
         return change(record);
       });
@@ -102,15 +105,32 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       expect(await database.orm.select().from(auditEvent)).toHaveLength(1);
     });
 
+    it("decides about each of many tokens, and raises one epoch for all", async () => {
+      const [revoked, spared, left] = [await insert(), await insert(), await insert()];
+      const records = [revoked, spared, left];
+      const ids = records.map(({ id }) => id);
+      await store.report([...ids, tokenRecord().id], revocation, (record) =>
+        record.id === left.id ? undefined : { ...change(record), revokes: record.id === revoked.id },
+      );
+      const tokens = createTokenStore(database);
+      const states = await Promise.all(ids.map(async (id) => (await tokens.get(id))?.token.revocation));
+      expect(states).toEqual([revocation, undefined, undefined]);
+      expect(await database.orm.select().from(leakedToken)).toHaveLength(2);
+      expect((await database.orm.select().from(auditEvent)).map(({ tokenId }) => tokenId).sort()).toEqual(
+        [revoked, spared].map(({ id }) => toUuid(id)).sort(),
+      );
+      expect(await epoch()).toBe(1);
+    });
+
     it("does nothing about a token that is not there", async () => {
-      await store.report(tokenRecord().id, () => {
+      await report(tokenRecord(), () => {
         throw new Error("must not be asked");
       });
     });
 
     it("leaves a token alive where nothing revokes it, and its etag as it was", async () => {
       const record = await insert();
-      await store.report(record.id, () => ({ ...change(record), revocation: undefined }));
+      await report(record, () => ({ ...change(record), revokes: false }));
       expect((await createTokenStore(database).get(record.id))?.token).toMatchObject(record);
       expect(await epoch()).toBe(0);
       expect(await store.claim(testTime, retryTime)).toMatchObject({ id: record.id, revoked: false });
@@ -121,7 +141,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       const before: boolean[] = [];
       await Promise.all(
         Array.from({ length: 5 }, (_, index) =>
-          store.report(record.id, (_current, reportedBefore) => {
+          report(record, (_current, reportedBefore) => {
             before.push(reportedBefore);
             return change(record, { url: `https://example.com/${before.length}`, source: `report ${index}` });
           }),
@@ -136,7 +156,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       const bound = { organization: "organization:acme" as NonNullable<TokenRecord["organization"]> };
       const records = [await insert(bound), await insert(), await insert()];
       for (const [index, record] of records.entries())
-        await store.report(record.id, () => change(record, { time: later(index) }));
+        await report(record, () => change(record, { time: later(index) }));
       expect(await store.claim(later(-1), retryTime)).toBeUndefined();
       const claimed = await Promise.all(Array.from({ length: 6 }, () => store.claim(later(5), retryTime)));
       const ids = claimed.flatMap((notice) => notice?.id ?? []);
@@ -164,7 +184,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
 
     it("has its turn again at the time that was said, until somebody was told", async () => {
       const record = await insert();
-      await store.report(record.id, () => change(record));
+      await report(record, () => change(record));
       const attempts: number[] = [];
       const claim = (now: Date) =>
         store.claim(now, (attemptsBefore) => {
@@ -180,13 +200,13 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       await store.notified(record.id, later(121));
       expect(await claim(later(10_000))).toBeUndefined();
       // Nor by another report.
-      await store.report(record.id, () => change(record));
+      await report(record, () => change(record));
       expect(await claim(later(10_000))).toBeUndefined();
     });
 
     it("goes with the token when that has been dead long enough", async () => {
       const record = await insert();
-      await store.report(record.id, () => change(record));
+      await report(record, () => change(record));
       expect(await deleteDeadTokens(database, later(1), 10)).toBe(1);
       expect(await database.orm.select().from(leakedToken)).toEqual([]);
       expect(await database.orm.select().from(token).where(eq(token.name, record.name))).toEqual([]);
