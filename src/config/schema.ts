@@ -81,8 +81,8 @@ export function fileSchema({ subjectTypes, authenticationDisabled }: FileContext
     /** Connect, gRPC-Web, JSON and `/livez`, `/readyz`. */
     http: listener(defaults.http.listen, { loopbackOnly: authenticationDisabled }).prefault({}),
     /**
-     * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService), `/v1/self`, reports of leaks and public
-     * documents. Service keys are worth nothing there. Absent: closed.
+     * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService), `/v1/self`, reports of
+     * leaks and public documents. Service keys are worth nothing there. Absent: closed.
      */
     public_http: publicListener(defaults.public_http.listen, { forbidden: authenticationDisabled }).optional(),
     /** Prometheus metrics at `/metrics`. They name no token, subject or resource. */

@@ -179,8 +179,9 @@ export function publicListener(defaultListen: string, { forbidden }: { readonly 
         .refine(({ length }) => length <= 100, "must have 0 to 100 entries")
         .default([]),
       /**
-       * Reverse proxies in front of it, CIDR ranges, up to 100: of what they hand on, the right-most entry of X-Forwarded-For that is none of them counts as
-       * where it came from, for limits of speed, the audit trail and tokens that are bound to networks. Empty: the peer's address does.
+       * Reverse proxies in front of it, CIDR ranges, up to 100: of what they hand on, the right-most entry of X-Forwarded-For that is none of
+       * them counts as where it came from, for limits of speed, the audit trail and tokens that are bound to networks. Empty: the peer's
+       * address does.
        */
       trusted_proxies: z
         .array(addressRange)

@@ -3,9 +3,9 @@ import { type Address, networkAllows, parseAddress } from "../token/network.js";
 import { rawHeadersOf } from "./raw-headers.js";
 
 /**
- * Where a request comes from: the peer, or, where that is one of the trusted proxies (CIDR ranges), what these say in `X-Forwarded-For`: the right-most entry that is
- * no trusted proxy itself. What stands left of it anybody can write. An entry that is no address, with a port for instance, ends the search at
- * the proxy that handed it on. Undefined: the peer has gone.
+ * Where a request comes from: the peer, or, where that is one of the trusted proxies (CIDR ranges), what these say in `X-Forwarded-For`: the
+ * right-most entry that is no trusted proxy itself. What stands left of it anybody can write. An entry that is no address, with a port for
+ * instance, ends the search at the proxy that handed it on. Undefined: the peer has gone.
  */
 export function clientAddress(
   request: Pick<IncomingMessage, "rawHeaders" | "socket">,
