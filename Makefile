@@ -1,5 +1,5 @@
 # Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
-.PHONY: help demo dev test test-clients bench soak build lint format generate api-baseline openfga gateways clean
+.PHONY: help demo dev test test-clients bench soak build lint format generate api-baseline openfga gateways gitleaks clean
 .DEFAULT_GOAL := help
 # tsc writes dist/main.js even when it finds faults; make must not take it for built.
 .DELETE_ON_ERROR:
@@ -47,6 +47,9 @@ openfga: ## finds OpenFGA on PATH or in .tools/bin, else builds it there
 
 gateways: ## Envoy and Caddy for the tests of the doors, into .tools/ (nginx, Apache: from the system)
 	@tools/gateways.sh
+
+gitleaks: ## gitleaks for the tests of examples/scanning, into .tools/
+	@tools/gitleaks.sh
 
 clean: ## removes what was built; .tools/ and .patwarden/ stay
 	@rm -rf dist third_party node_modules *.tsbuildinfo

@@ -8,6 +8,7 @@ export default defineConfig({
     "./src/store/revocation-schema.ts",
     "./src/store/signing-schema.ts",
     "./src/store/usage-schema.ts",
+    "./src/store/leak-schema.ts",
   ],
   out: "./migrations",
 });

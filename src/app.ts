@@ -5,7 +5,12 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
-import { createAuthenticator, noAuthentication } from "./access/authentication.js";
+import {
+  type Authenticator,
+  createAuthenticator,
+  createPublicAuthenticator,
+  noAuthentication,
+} from "./access/authentication.js";
 import { actorOf } from "./access/caller.js";
 import { CallerLimits, limitRules } from "./access/limits.js";
 import { createOidcVerifier } from "./access/oidc.js";
@@ -23,12 +28,17 @@ import type { Config, ListenerTls } from "./config/config.js";
 import { configHash } from "./config/config-hash.js";
 import { formatHostPort } from "./config/host-port.js";
 import { restartKeys } from "./config/restart-keys.js";
+import { clientAddress } from "./doors/client-address.js";
 import { type ExchangeConfig, openDoors } from "./doors/doors.js";
 import type { TokenExchange } from "./doors/oauth/exchange.js";
+import { allowOrigins } from "./http/cors.js";
 import { startHttpListener } from "./http/http-listener.js";
-import { probes } from "./http/probes.js";
+import { livez, probes } from "./http/probes.js";
+import { LeakNotifier, tellLog } from "./leaks/leak-notifier.js";
+import { createWebhook } from "./leaks/webhook.js";
 import { type ExchangeTokenOptions, exchangeToken } from "./manage/exchange-token.js";
 import { RefusalRecorder } from "./manage/refusals.js";
+import { reportLeaks } from "./manage/report-leaks.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { revokeBySecret } from "./manage/revoke-by-secret.js";
 import { revokeItself } from "./manage/revoke-itself.js";
@@ -69,6 +79,7 @@ import { deleteDeadTokens } from "./store/dead-tokens.js";
 import { schemaIsCurrent } from "./store/migrations.js";
 import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createLastUseStore } from "./store/postgres-last-use-store.js";
+import { createLeakStore } from "./store/postgres-leak-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
 import { createRevocationStore } from "./store/postgres-revocation-store.js";
 import { createSigningKeyStore } from "./store/postgres-signing-key-store.js";
@@ -90,6 +101,8 @@ export interface Running {
   /** `host:port` with the real ports. */
   readonly grpc: string;
   readonly http: string;
+  /** Undefined: closed. */
+  readonly publicHttp: string | undefined;
   readonly metrics: string;
   /**
    * Takes up the callers, issuers and model of another configuration, all or nothing: nothing when OpenFGA does not give the model. Says in the
@@ -113,6 +126,10 @@ const sweepIntervalMs = 60_000;
 const unusedIntervalMs = 600_000;
 /** How long a door waits for every replica: no HTTP caller says how long it waits itself. */
 const doorDeadlineMs = 10_000;
+/** The same for reports of leaks: their senders give up after half a minute. */
+const leakDeadlineMs = 20_000;
+/** What users may do by themselves, and tokens about themselves. */
+const publicServices: readonly string[] = [TokenService, PolicyService, UsageService].map(({ typeName }) => typeName);
 /** Changes that a replica may have missed and still drop one by one. */
 const epochsKept = 10_000;
 const maxClockOffsetMs = 1_000;
@@ -258,14 +275,10 @@ export async function startPatwarden(
     onRefusal: (reason, issuer) => log.debug({ reason, issuer }, "an access token was refused"),
     onFetchFailure: (issuer, error) => log.warn({ issuer, error }, "an issuer's keys could not be had"),
   });
+  const people = { users, tokens: (secret: string, peer: string) => tokenCaller({ tokens, clock }, secret, peer) };
   const authenticator = config.dangerouslyDisableCallerAuthentication
     ? noAuthentication
-    : createAuthenticator({
-        serviceKeys,
-        serviceCertificates,
-        users,
-        tokens: (secret, peer) => tokenCaller({ tokens, clock }, secret, peer),
-      });
+    : createAuthenticator({ serviceKeys, serviceCertificates, ...people });
   warnOfPowers(config, log);
   const onRefusal: OnRefusal = ({ reason }, caller, call) => refused.record(reason, caller, call.method, call.peer);
   const limits = new CallerLimits({
@@ -279,7 +292,7 @@ export async function startPatwarden(
     },
   });
   const management = { onRefusal, limits, confirm: revocation.confirm };
-  const services = [
+  const servicesFor = (authenticator: Authenticator) => [
     guard(
       AuthorizationService,
       accessRules.authorization,
@@ -365,7 +378,7 @@ export async function startPatwarden(
       { ...management, limitRules: limitRules.usage },
     ),
   ];
-  const described = [...services, health.implementation];
+  const described = [...servicesFor(authenticator), health.implementation];
   const implementations = config.reflection ? [...described, ...reflection(described)] : described;
 
   await Promise.all([openfga.start(), revocation.start()]);
@@ -382,9 +395,20 @@ export async function startPatwarden(
     logCall(log, call, error);
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
-  const { oauth } = config.doors;
+  const { oauth, leaks } = config.doors;
   const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
   await exchange?.keys.start();
+  const trustedProxies = config.publicHttp?.trustedProxies ?? [];
+  const leakStore = createLeakStore(database);
+  const now = () => clock.now();
+  const notifier =
+    leaks &&
+    new LeakNotifier({
+      store: leakStore,
+      tell: leaks.webhook ? createWebhook({ ...leaks.webhook, now }) : tellLog(log),
+      log,
+      now,
+    });
   const doors = openDoors({
     config: config.doors,
     authorizer,
@@ -402,6 +426,20 @@ export async function startPatwarden(
     },
     exchange: exchange?.door,
     certificatesAsked: config.http.tls?.clientCa !== undefined,
+    async reportFound(found, reporter, from) {
+      const { brand } = config.tokens;
+      const notifyOnly = leaks?.notifyOnly ?? [];
+      const reported = { store, leaks: leakStore, brand, peppers, clock, notifyOnly };
+      const deadline = performance.now() + leakDeadlineMs;
+      const ours = await reportLeaks(reported, found, { reporter, from: from?.toString() });
+      if (!ours.includes(true)) return ours;
+      notifier?.wake();
+      // Also when all of it had ended before: an earlier report may have been cut off before this.
+      await revocation.confirm(deadline);
+      return ours;
+    },
+    selfLimit: config.limits.self,
+    trustedProxies,
     onAnswer: metrics.doorAnswered,
     onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
     onDefect,
@@ -419,7 +457,22 @@ export async function startPatwarden(
     rpc: connect,
     onDefect,
   });
+  const publicHttp =
+    config.publicHttp &&
+    (await startHttpListener({
+      ...listener(config.publicHttp),
+      routes: [livez, ...doors.publicRoutes],
+      rpc: connectRoutes(
+        servicesFor(createPublicAuthenticator(people)).filter(({ service }) =>
+          publicServices.includes(service.typeName),
+        ),
+        { onEnd, onDefect, addressOf: (request) => clientAddress(request, trustedProxies)?.toString() },
+      ),
+      cors: allowOrigins(config.publicHttp.origins),
+      onDefect,
+    }));
   sealer.start();
+  notifier?.start();
   retention.start();
   usage.start();
   const unused = setInterval(() => void revokeUnusedTokens(), unusedIntervalMs).unref();
@@ -428,11 +481,12 @@ export async function startPatwarden(
   for (const name of managementServices) health.set(name, true);
   metrics.configured(configHash(config));
   const addresses = { grpc: grpc.address, http: http.address, metrics: metricsServer.address };
-  log.info(addresses, "listening");
+  log.info({ ...addresses, ...(publicHttp && { public_http: publicHttp.address }) }, "listening");
 
   let current = config;
   return {
     ...addresses,
+    publicHttp: publicHttp?.address,
     async reload(next) {
       const { modelId } = next.openfga;
       if (modelId !== openfga.modelId) {
@@ -466,11 +520,11 @@ export async function startPatwarden(
       clearInterval(unused);
       await sleep(config.drainDelayMs);
       health.close();
-      await Promise.all([grpc.drain(config.graceMs), http.drain(config.graceMs)]);
+      await Promise.all([grpc, http, publicHttp].map((port) => port?.drain(config.graceMs)));
       await usage.stop();
       openfga.close();
       client.close();
-      await Promise.all([sealer.stop(), retention.stop()]);
+      await Promise.all([sealer.stop(), retention.stop(), notifier?.stop()]);
       await revocation.stop();
       await metricsServer.close();
       log.info("stopped");

@@ -35,6 +35,7 @@ program
   .option("--directory <folder>", "where data and secrets are kept", ".patwarden")
   .option("--grpc <address>", "gRPC port; port 0 picks one", "127.0.0.1:9081")
   .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
+  .option("--public-http <address>", "HTTP port as for the internet; port 0 picks one", "127.0.0.1:9083")
   .option(
     "--model <file>",
     "authorization model in OpenFGA's language (.fga); default a model of documents and folders",

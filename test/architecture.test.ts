@@ -18,6 +18,7 @@ const ports = [
   "store/usage-store.ts",
   "store/last-use-store.ts",
   "store/signing-key-store.ts",
+  "store/leak-store.ts",
 ];
 
 /** What an event is and how events are chained: pure, so that use-cases and stores may know it. */
@@ -37,6 +38,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "store/usage-store.ts",
     "store/last-use-store.ts",
   ],
+  leaks: ["token", "audit/loop.ts", "observability/log.ts", "observability/redact.ts", "store/leak-store.ts"],
   revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
   signing: ["token", "store/signing-key-store.ts"],
   access: ["failure", "identifier", "token"],
@@ -48,6 +50,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "access",
     "check/clock.ts",
     "check/token-resolver.ts",
+    "observability/redact.ts",
     ...auditFacts,
     ...ports,
   ],
@@ -85,7 +88,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const wiring = ["main.ts", "app.ts", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
-const transportFree = ["failure", "identifier", "token", "audit", "usage", "revocation", "signing", "check", "manage"];
+const transportFree = [
+  "failure",
+  "identifier",
+  "token",
+  "audit",
+  "usage",
+  "leaks",
+  "revocation",
+  "signing",
+  "check",
+  "manage",
+];
 const transports =
   /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
 

@@ -8,7 +8,7 @@ import { startPatwarden } from "../../test/kit/server.js";
 export async function measureEmbeddedStart(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), "patwarden-bench-"));
   const readyFile = join(directory, "ready.json");
-  const ports = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+  const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const begin = performance.now();
   const dev = startPatwarden(["dev", "--ephemeral", ...ports, "--ready-file", readyFile], { cwd: directory });
   let ended = false;

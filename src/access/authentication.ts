@@ -53,6 +53,13 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   }
 }
 
+/** For a port on the internet: people and tokens prove themselves, a service's key or certificate is nothing, and nobody passes on anybody's token. */
+export function createPublicAuthenticator(options: Omit<AuthenticationOptions, keyof ServiceProofs>): Authenticator {
+  const nobody = { find: () => undefined };
+  const { authenticate } = createAuthenticator({ ...options, serviceKeys: nobody, serviceCertificates: nobody });
+  return { authenticate: (credentials) => authenticate({ ...credentials, userAuthorization: undefined }) };
+}
+
 /** Everybody who can reach the ports, when caller authentication is turned off. */
 const everybody: ServiceCaller = { kind: "service", name: "everybody", permissions: new Set(["admin"]) };
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parseAddress } from "../token/network.js";
 import { keyOfAddress, type Limit, RateLimiter } from "./rate-limiter.js";
 
 /** A limiter under a clock that is set. */
@@ -70,6 +71,11 @@ describe("a rate limiter", () => {
 });
 
 describe("the key of an address", () => {
+  const keyOf = (text: string | undefined): string => {
+    const parsed = text === undefined ? undefined : parseAddress(text);
+    return keyOfAddress(parsed?.ok ? parsed.value : undefined);
+  };
+
   it.each([
     ["192.0.2.1", "192.0.2.1", true],
     ["192.0.2.1", "192.0.2.2", false],
@@ -78,10 +84,10 @@ describe("the key of an address", () => {
     ["2001:db8::1", "2001:db8:0:1::1", false],
     ["::1", "127.0.0.1", false],
   ])("of %s and %s is one: %s", (one, other, same) => {
-    expect(keyOfAddress(one) === keyOfAddress(other)).toBe(same);
+    expect(keyOf(one) === keyOf(other)).toBe(same);
   });
 
-  it("of what is no address is the text", () => {
-    expect(keyOfAddress("fe80::1%eth0")).toBe("fe80::1%eth0");
+  it("that is not known is one like any other", () => {
+    expect([undefined, "192.0.2.1"].map(keyOf)).toEqual(["", "192.0.2.1"]);
   });
 });

@@ -1,4 +1,4 @@
-import { parseAddress } from "../token/network.js";
+import type { Address } from "../token/network.js";
 
 /** A token bucket: who is rested may make `burst` calls at once, and every `intervalMs` one comes back. Who calls no faster is never refused. */
 export interface Limit {
@@ -57,10 +57,8 @@ export class RateLimiter {
   }
 }
 
-/** Whoever has one address of IPv6 mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. */
-export function keyOfAddress(text: string): string {
-  const parsed = parseAddress(text);
-  if (!parsed.ok) return text;
-  const address = parsed.value;
+/** Whoever has one address of IPv6 mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. What comes from nowhere known is one as well. */
+export function keyOfAddress(address: Address | undefined): string {
+  if (!address) return "";
   return "parts" in address ? address.parts.slice(0, 4).join(":") : address.toString();
 }

@@ -16,6 +16,7 @@ export const auditActions = [
   "token.approved",
   "token.denied",
   "token.reused",
+  "token.leaked",
   "secret.revoked",
   "subject.disabled",
   "subject.enabled",
@@ -30,7 +31,10 @@ export type AuditAction = (typeof auditActions)[number];
 export interface AuditEvent {
   readonly id: AuditEventId;
   readonly time: Date;
-  /** Who: a user's name (`user:<id>`), `service:<name>`, `token:<id>`, or `system`. */
+  /**
+   * Who: a user's name (`user:<id>`), `service:<name>`, `token:<id>`, `system`, or of leaks `provider:<name>` of the secret-scanning program or
+   * `reporter` for anybody.
+   */
   readonly actor: string;
   readonly action: AuditAction;
   /** For whom: the subject of the token, or the subject that was changed. */

@@ -4,6 +4,8 @@ export class Loop {
   readonly #intervalMs: number;
   readonly #stopped = new AbortController();
   #running: Promise<void> | undefined;
+  #turning = false;
+  #woken = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** A turn must not reject; a long one should look at its signal. */
@@ -16,6 +18,14 @@ export class Loop {
     this.#timer ??= setTimeout(() => this.#run(), 0).unref();
   }
 
+  /** Takes a turn at once instead of after the pause; after the one that is under way, if there is one. */
+  wake(): void {
+    if (this.#stopped.signal.aborted) return;
+    clearTimeout(this.#timer);
+    if (this.#turning) this.#woken = true;
+    else this.#run();
+  }
+
   /** For good. Lets a turn that has begun end. */
   async stop(): Promise<void> {
     this.#stopped.abort();
@@ -24,8 +34,12 @@ export class Loop {
   }
 
   #run(): void {
+    this.#turning = true;
     this.#running = this.#turn(this.#stopped.signal).finally(() => {
-      if (!this.#stopped.signal.aborted) this.#timer = setTimeout(() => this.#run(), this.#intervalMs).unref();
+      this.#turning = false;
+      const pauseMs = this.#woken ? 0 : this.#intervalMs;
+      this.#woken = false;
+      if (!this.#stopped.signal.aborted) this.#timer = setTimeout(() => this.#run(), pauseMs).unref();
     });
   }
 }

@@ -17,6 +17,13 @@ export interface Listener {
   readonly tls?: ListenerTls;
 }
 
+export interface PublicListener extends Listener {
+  /** As browsers send them in `Origin`. */
+  readonly origins: readonly string[];
+  /** CIDR ranges. */
+  readonly trustedProxies: readonly string[];
+}
+
 /** PEM texts. */
 export interface ListenerTls {
   readonly cert: string;
@@ -55,6 +62,8 @@ export interface MigrationConfig {
 export interface Config extends MigrationConfig {
   readonly grpc: Listener;
   readonly http: Listener;
+  /** Undefined: closed. */
+  readonly publicHttp: PublicListener | undefined;
   readonly metrics: { readonly listen: HostPort };
   readonly openfga: OpenFgaConfig;
   readonly tokenCache: {
@@ -72,7 +81,8 @@ export interface Config extends MigrationConfig {
   readonly relations: Readonly<Record<"member" | "read" | "create" | "approve" | "revoke" | "policy", ActionName>>;
   readonly callers: readonly ConfiguredCaller[];
   readonly issuers: readonly IssuerConfig[];
-  readonly limits: Limits;
+  /** `self`: of `GET /v1/self` by one address. */
+  readonly limits: Limits & { readonly self?: Limit };
   readonly usage: { readonly flushIntervalMs: number; readonly lastUse: boolean };
   /** `retentionMs` is absent where everything is kept. */
   readonly audit: { readonly retentionMs?: number };
@@ -90,6 +100,7 @@ export function configOf(file: ConfigFile): Config {
     ...migrationConfigOf(file),
     grpc: listenerOf(file.grpc),
     http: listenerOf(file.http),
+    publicHttp: file.public_http && publicListenerOf(file.public_http),
     metrics: { listen: file.metrics.listen },
     openfga: {
       addresses: openfga.addresses,
@@ -139,6 +150,29 @@ function listenerOf({ listen, tls }: ConfigFile["grpc"]): Listener {
   return { listen, tls: { cert: tls.cert, key: tls.key, ...(tls.client_ca && { clientCa: tls.client_ca }) } };
 }
 
+function publicListenerOf(file: NonNullable<ConfigFile["public_http"]>): PublicListener {
+  return { ...listenerOf(file), origins: file.origins, trustedProxies: file.trusted_proxies };
+}
+
+function leaksOf(file: ConfigFile["doors"]["leaks"]): Pick<DoorsConfig, "leaks"> {
+  const { report, github, gitlab, notify_only, webhook } = file;
+  if (!report && !github.enabled && !gitlab.enabled) return {};
+  return {
+    leaks: {
+      report,
+      providers: {
+        ...(github.enabled && {
+          github: { keysUrl: github.keys_url, ...(github.token !== undefined && { token: github.token }) },
+        }),
+        // The schema demands the address where the door is open.
+        ...(gitlab.enabled && { gitlab: { keysUrl: gitlab.keys_url ?? "" } }),
+      },
+      notifyOnly: notify_only,
+      ...(webhook && { webhook }),
+    },
+  };
+}
+
 function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
   const caller: ServiceCaller = {
     kind: "service",
@@ -153,17 +187,18 @@ function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
   return { caller, keySha256: entry.key_sha256 ?? [], certificates: entry.certificates ?? [] };
 }
 
-function limitsOf(file: ConfigFile["limits"]): Limits {
-  const named = (name: keyof Limits, rate: number, periodMs: number, burst = rate): Limits =>
+function limitsOf(file: ConfigFile["limits"]): Config["limits"] {
+  const named = (name: keyof Config["limits"], rate: number, periodMs: number, burst = rate): Config["limits"] =>
     rate === 0 ? {} : { [name]: { burst, intervalMs: periodMs / rate } satisfies Limit };
   return {
     ...named("creations", file.creations_per_hour, 3_600_000),
     ...named("revocations", file.revocations_per_minute, 60_000, file.revocations_burst),
     ...named("lists", file.lists_per_second, 1_000),
+    ...named("self", file.self_per_minute, 60_000),
   };
 }
 
-function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth }: ConfigFile["doors"]): DoorsConfig {
+function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth, leaks }: ConfigFile["doors"]): DoorsConfig {
   const limitOf = ({ max_per_second: rate }: { readonly max_per_second: number }): { readonly limit?: Limit } =>
     rate === 0 ? {} : { limit: { burst: rate, intervalMs: 1_000 / rate } };
   const perMinute = oauth.public_revocations_per_minute;
@@ -182,6 +217,7 @@ function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth }: ConfigFile
       },
     }),
     ...(ext_authz.enabled && { extAuthz: { basic: ext_authz.basic, ...limitOf(ext_authz) } }),
+    ...leaksOf(leaks),
     ...(forward_auth.enabled && { forwardAuth: { basic: forward_auth.basic, ...limitOf(forward_auth) } }),
   };
 }

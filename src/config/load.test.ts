@@ -134,6 +134,7 @@ describe("the configuration file", () => {
         creations: { burst: 100, intervalMs: 36_000 },
         revocations: { burst: 20, intervalMs: 1_000 },
         lists: { burst: 10, intervalMs: 100 },
+        self: { burst: 60, intervalMs: 1_000 },
       },
       tokenCache: { maxBytes: 64 * 1024 * 1024, leaseMs: 5_000 },
       usage: { flushIntervalMs: 5_000, lastUse: true },
@@ -162,6 +163,27 @@ describe("the configuration file", () => {
       "http.tls",
       { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
       { http: { tls: { cert: certificate.cert, key: certificate.key, clientCa: certificate.cert } } },
+    ],
+    [
+      "public_http",
+      { listen: "0.0.0.0:9083", plaintext: true },
+      { publicHttp: { listen: { host: "0.0.0.0", port: 9083 }, origins: [], trustedProxies: [] } },
+    ],
+    [
+      "public_http",
+      {
+        tls: { cert: certificate.certFile, key: certificate.keyFile },
+        origins: ["https://app.example.com", "http://localhost:3000"],
+        trusted_proxies: ["10.0.0.0/8", "2001:DB8:0::/32"],
+      },
+      {
+        publicHttp: {
+          listen: { host: "127.0.0.1", port: 9083 },
+          tls: { cert: certificate.cert },
+          origins: ["https://app.example.com", "http://localhost:3000"],
+          trustedProxies: ["10.0.0.0/8", "2001:db8::/32"],
+        },
+      },
     ],
     ["metrics.listen", "localhost:1", { metrics: { listen: { host: "localhost", port: 1 } } }],
     ["metrics.plaintext", true, {}],
@@ -288,6 +310,7 @@ describe("the configuration file", () => {
     ["limits.revocations_per_minute", 6, { limits: { revocations: { burst: 20, intervalMs: 10_000 } } }],
     ["limits.revocations_burst", 1, { limits: { revocations: { burst: 1, intervalMs: 1_000 } } }],
     ["limits.lists_per_second", 1, { limits: { lists: { burst: 1, intervalMs: 1_000 } } }],
+    ["limits.self_per_minute", 1, { limits: { self: { burst: 1, intervalMs: 60_000 } } }],
     ["token_cache.max_bytes", "1GiB", { tokenCache: { maxBytes: 1_073_741_824 } }],
     ["token_cache.lease", "0s", { tokenCache: { leaseMs: 0 } }],
     ["usage.flush_interval", "1s", { usage: { flushIntervalMs: 1_000 } }],
@@ -361,6 +384,29 @@ describe("the configuration file", () => {
       { enabled: true, identifier: "https://pdp.example.com" },
       { doors: { authZen: { identifier: "https://pdp.example.com" } } },
     ],
+    [
+      "doors.leaks",
+      {
+        report: true,
+        github: { enabled: true, token: "t" },
+        gitlab: { enabled: true, keys_url: "http://127.0.0.1:8080/keys" },
+        notify_only: ["organization:acme"],
+        webhook: { url: "https://example.com/hook", key: "k".repeat(32) },
+      },
+      {
+        doors: {
+          leaks: {
+            report: true,
+            providers: {
+              github: { keysUrl: "https://api.github.com/meta/public_keys/secret_scanning", token: "t" },
+              gitlab: { keysUrl: "http://127.0.0.1:8080/keys" },
+            },
+            notifyOnly: ["organization:acme"],
+            webhook: { url: "https://example.com/hook", key: "k".repeat(32) },
+          },
+        },
+      },
+    ],
     ["audit.retention", "400d", { audit: { retentionMs: 34_560_000_000 } }],
     ["dangerously_disable_caller_authentication", true, { dangerouslyDisableCallerAuthentication: true }],
     ["reflection", false, { reflection: false }],
@@ -400,6 +446,41 @@ describe("the configuration file", () => {
   it("wants to know the issuer of an open OAuth door", () => {
     expect(problemsOf({ ...minimal, doors: { oauth: { enabled: true } } })).toEqual({
       "doors.oauth.issuer": "is required where the door is open",
+    });
+  });
+
+  it.each(["*", "app.example.com", "https://app.example.com/", "HTTPS://app.example.com", "https://a.example:443"])(
+    "admits no %s for an origin",
+    (origin) => {
+      expect(problemsOf({ ...minimal, public_http: { origins: [origin] } })).toEqual({
+        "public_http.origins[0]": expect.stringContaining("must be an origin such as"),
+      });
+    },
+  );
+
+  it("opens no port to the internet without a protection, nor while everybody is an administrator", () => {
+    expect(problemsOf({ ...minimal, public_http: { listen: "0.0.0.0:1" } })).toEqual({
+      "public_http.plaintext": "must be true to listen beyond loopback without tls",
+    });
+    expect(problemsOf({ ...minimal, public_http: {}, dangerously_disable_caller_authentication: true })).toEqual({
+      public_http: "must not be there while dangerously_disable_caller_authentication is true",
+    });
+  });
+
+  it("refuses faulty doors for leaks, saying what would be right", () => {
+    const leaks = {
+      gitlab: { enabled: true },
+      github: { keys_url: "http://keys.example.com" },
+      notify_only: ["user:alice"],
+      webhook: { url: "https://example.com/hook?key=1", key: "short" },
+    };
+    expect(problemsOf({ ...minimal, doors: { leaks }, public_http: { trusted_proxies: ["10.0.0.1"] } })).toEqual({
+      "doors.leaks.gitlab.keys_url": "is required where the door is open",
+      "doors.leaks.github.keys_url": expect.stringContaining("https:"),
+      "doors.leaks.notify_only[0]": "must be an organization, organization:…",
+      "doors.leaks.webhook.url": expect.stringContaining("https:"),
+      "doors.leaks.webhook.key": "must have at least 32 characters",
+      "public_http.trusted_proxies[0]": expect.stringContaining("must be a range"),
     });
   });
 
@@ -488,7 +569,7 @@ describe("the configuration file", () => {
   });
 
   it("turns a limit off at 0", () => {
-    const off = { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 };
+    const off = { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0, self_per_minute: 0 };
     expect(configOf(changed({ limits: off })).limits).toEqual({});
   });
 

@@ -15,8 +15,10 @@ import {
   hostPort,
   issuerUrl,
   listener,
+  organizationName,
   pepperKey,
   plainListener,
+  publicListener,
   size,
   spiffeId,
   subjectScope,
@@ -97,6 +99,11 @@ export function fileSchema({
     grpc: listener(defaults.grpc.listen, { loopbackOnly: authenticationDisabled }).prefault({}),
     /** Connect, gRPC-Web, JSON and `/livez`, `/readyz`. */
     http: listener(defaults.http.listen, { loopbackOnly: authenticationDisabled }).prefault({}),
+    /**
+     * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService), `/v1/self`, reports of
+     * leaks and public documents. Service keys are worth nothing there. Absent: closed.
+     */
+    public_http: publicListener(defaults.public_http.listen, { forbidden: authenticationDisabled }).optional(),
     /** Prometheus metrics at `/metrics`. They name no token, subject or resource. */
     metrics: plainListener(defaults.metrics.listen).prefault({}),
 
@@ -319,6 +326,8 @@ export function fileSchema({
         revocations_burst: rate.min(1).default(defaults.limits.revocations_burst),
         /** Pages of ListTokens, ListAuditEvents and QueryUsage: so many at once, and then evenly, 0 to 1,000,000. */
         lists_per_second: rate.default(defaults.limits.lists_per_second),
+        /** `GET /v1/self` of one address, or one /64 of IPv6: so many at once, and then evenly, 0 to 1,000,000. */
+        self_per_minute: rate.default(defaults.limits.self_per_minute),
       })
       .prefault({}),
 
@@ -428,6 +437,49 @@ export function fileSchema({
             /** As of `forward_auth`. */
             basic: z.boolean().default(defaults.doors.ext_authz.basic),
             max_per_second: maxPerSecond,
+          })
+          .prefault({}),
+        /** Reports of secrets that were found in the open, on both HTTP ports: tokens that are alive are revoked, and somebody is told once. */
+        leaks: z
+          .object({
+            /** `/door/report-leak` for anybody, 60 calls an hour of one address: who holds a secret may end its token. */
+            report: z.boolean().default(defaults.doors.leaks.report),
+            /** `/door/secret-scanning` for GitHub, once it knows the pattern of your tokens and that address. */
+            github: z
+              .object({
+                enabled: z.boolean().default(defaults.doors.leaks.github.enabled),
+                /** Where its keys are; https, or http on loopback. */
+                keys_url: issuerUrl.default(defaults.doors.leaks.github.keys_url),
+                /** A token of GitHub to fetch them with, which raises its limit of speed. Absent: without. */
+                token: text.meta({ secret: true }).optional(),
+              })
+              .prefault({}),
+            /** The same for GitLab. */
+            gitlab: z
+              .object({
+                enabled: z.boolean().default(defaults.doors.leaks.gitlab.enabled),
+                /** Where its keys are, as GitLab has told you; https, or http on loopback. Required where it is open. */
+                keys_url: issuerUrl.optional(),
+              })
+              .refine(({ enabled, keys_url }) => !enabled || keys_url !== undefined, {
+                error: "is required where the door is open",
+                path: ["keys_url"],
+              })
+              .prefault({}),
+            /** Organizations whose tokens, their own and those bound to them, are not revoked when they leak: somebody is only told. Up to 1,000. */
+            notify_only: z
+              .array(organizationName(subjectTypes))
+              .refine(...entries(0, 1000))
+              .default([]),
+            /** Who is told of each leaked token, signed as Standard Webhooks says. Absent: the log. */
+            webhook: z
+              .object({
+                /** https, or http on loopback, without query. */
+                url: issuerUrl,
+                /** Of the HMAC, 32 characters or more; libraries of Standard Webhooks take it as `whsec_` and its base64. */
+                key: text.min(32, "must have at least 32 characters").meta({ secret: true }),
+              })
+              .optional(),
           })
           .prefault({}),
         /**

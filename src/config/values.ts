@@ -4,8 +4,9 @@ import { isLoopbackHttp } from "../access/issuer-keys.js";
 import { parseSubjectTemplate } from "../access/subject-template.js";
 import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
 import { parseGrant } from "../token/grant.js";
+import { parseCidr } from "../token/network.js";
 import { durationMs } from "./duration.js";
-import { isLoopback, parseHostPort } from "./host-port.js";
+import { type HostPort, isLoopback, parseHostPort } from "./host-port.js";
 import { sizeBytes } from "./size.js";
 
 /*
@@ -112,6 +113,30 @@ export const spiffeId = text
 /** A `typ` in the one form that access-token.ts compares. */
 export const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
 
+/** CIDR ranges, `10.0.0.0/8`, each in its canonical text. */
+export const addressRange = text.transform((value, context) => {
+  const parsed = parseCidr(value);
+  if (parsed.ok) return parsed.value;
+  context.addIssue(parsed.problem);
+  return z.NEVER;
+});
+
+/** As browsers send it in `Origin` (RFC 6454 §6.2); they never send `*`. */
+export const origin = text.refine(
+  (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
+  { error: "must be an origin such as https://app.example.com: scheme, host, and port where it is not the usual one" },
+);
+
+export function organizationName(types: SubjectTypes) {
+  return text.refine(
+    (value) => {
+      const parsed = parseSubject(value, types);
+      return parsed.ok && parsed.value.kind === "organization";
+    },
+    { error: `must be an organization, ${types.organization}:…` },
+  );
+}
+
 const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file" }).meta({ file: true });
 
 const tls = z
@@ -134,6 +159,8 @@ const tls = z
     { error: "must be PEM files of which key fits cert" },
   );
 
+const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };
+
 /** A port without TLS of its own. */
 export function plainListener(defaultListen: string) {
   return z
@@ -142,22 +169,58 @@ export function plainListener(defaultListen: string) {
 }
 
 export function listener(defaultListen: string, { loopbackOnly }: { readonly loopbackOnly: boolean }) {
+  const listen = hostPort.refine((address) => !loopbackOnly || isLoopback(address), {
+    error: "must be loopback while dangerously_disable_caller_authentication is true",
+  });
   return z
-    .object({
-      listen: hostPort
-        .refine((listen) => !loopbackOnly || isLoopback(listen), {
-          error: "must be loopback while dangerously_disable_caller_authentication is true",
-        })
-        .prefault(defaultListen),
-      tls: tls.optional(),
-      /** Admits a port beyond loopback without TLS, for example behind a mesh that encrypts. */
-      plaintext: z.boolean().default(false),
-    })
-    .refine(({ listen, tls, plaintext }) => tls !== undefined || plaintext || isLoopback(listen), beyondLoopback)
-    .refine(({ tls, plaintext }) => tls === undefined || !plaintext, {
-      error: "must not be true beside tls",
-      path: ["plaintext"],
-    });
+    .object({ listen: listen.prefault(defaultListen), ...protection })
+    .refine(isProtected, beyondLoopback)
+    .refine(isProtectedOnce, twice);
 }
 
-const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };
+/** A port for people, pages and scanners of the whole internet. */
+export function publicListener(defaultListen: string, { forbidden }: { readonly forbidden: boolean }) {
+  return z
+    .object({
+      listen: hostPort.prefault(defaultListen),
+      ...protection,
+      /** Whose pages may call it (CORS), up to 100: exact origins. */
+      origins: z
+        .array(origin)
+        .refine(({ length }) => length <= 100, "must have 0 to 100 entries")
+        .default([]),
+      /**
+       * Reverse proxies in front of it, CIDR ranges, up to 100: of what they hand on, the right-most entry of X-Forwarded-For that is none of
+       * them counts as where it came from, for limits of speed, the audit trail and tokens that are bound to networks. Empty: the peer's
+       * address does.
+       */
+      trusted_proxies: z
+        .array(addressRange)
+        .refine(({ length }) => length <= 100, "must have 0 to 100 entries")
+        .default([]),
+    })
+    .refine(isProtected, beyondLoopback)
+    .refine(isProtectedOnce, twice)
+    .refine(() => !forbidden, "must not be there while dangerously_disable_caller_authentication is true");
+}
+
+const protection = {
+  tls: tls.optional(),
+  /** Admits a port beyond loopback without TLS, for example behind a mesh that encrypts. */
+  plaintext: z.boolean().default(false),
+};
+
+interface Protection {
+  readonly tls?: unknown;
+  readonly plaintext: boolean;
+}
+
+const twice = { error: "must not be true beside tls", path: ["plaintext"] };
+
+function isProtected({ listen, tls, plaintext }: Protection & { readonly listen: HostPort }): boolean {
+  return tls !== undefined || plaintext || isLoopback(listen);
+}
+
+function isProtectedOnce({ tls, plaintext }: Protection): boolean {
+  return tls === undefined || !plaintext;
+}

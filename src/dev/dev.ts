@@ -23,6 +23,7 @@ export interface DevOptions {
   readonly directory: string;
   readonly grpc: string;
   readonly http: string;
+  readonly publicHttp: string;
   readonly model?: string;
   readonly tuples?: string;
   readonly readyFile?: string;
@@ -35,6 +36,7 @@ const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", im
 export async function dev(options: DevOptions): Promise<void> {
   const grpc = loopback("--grpc", options.grpc);
   const http = loopback("--http", options.http);
+  const publicHttp = loopback("--public-http", options.publicHttp);
   const model = readFileSync(options.model ?? exampleModel, "utf8");
   const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);
   const binary = findOpenFga();
@@ -71,13 +73,14 @@ export async function dev(options: DevOptions): Promise<void> {
     const modelId = await admin.writeModel(storeId, model, options.model ?? exampleModel);
     await admin.writeTuples(storeId, tuples);
 
-    const running = await startPatwarden(configFor({ grpc, http, secrets, openfga, storeId, modelId }), {
+    const running = await startPatwarden(configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId }), {
       database,
       log,
     });
     const ready = {
       grpc: running.grpc,
       http: `http://${running.http}`,
+      public_http: `http://${running.publicHttp}`,
       service_key: secrets.serviceKey,
       openfga: {
         grpc: openfga.grpc,
@@ -111,13 +114,14 @@ function settled<T>(result: PromiseSettledResult<T>): T {
 interface DevParts {
   readonly grpc: HostPort;
   readonly http: HostPort;
+  readonly publicHttp: HostPort;
   readonly secrets: DevSecrets;
   readonly openfga: EmbeddedOpenFga;
   readonly storeId: string;
   readonly modelId: string;
 }
 
-function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts): Config {
+function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId }: DevParts): Config {
   const openfgaAddress = parseHostPort(openfga.grpc);
   const url = `http://${http.host}:${http.port}`;
   if (!openfgaAddress.ok) throw new Error(`OpenFGA listens on an odd address: ${openfgaAddress.problem}`);
@@ -125,6 +129,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
     log: { level: "warn" },
     grpc: { listen: grpc },
     http: { listen: http },
+    publicHttp: { listen: publicHttp, origins: [], trustedProxies: [] },
     metrics: { listen: { host: "127.0.0.1", port: 0 } },
     // PGlite is opened already.
     database: { url: "", maxConnections: 1, prepare: true },
@@ -169,6 +174,7 @@ function configFor({ grpc, http, secrets, openfga, storeId, modelId }: DevParts)
         exchange: { audiences: ["https://api.example"], lifetimeMs: 60_000, algorithm: "ES256" },
       },
       authZen: { identifier: url },
+      leaks: { report: true, providers: {}, notifyOnly: [] },
     },
     dangerouslyDisableCallerAuthentication: false,
     reflection: true,

@@ -13,6 +13,7 @@ import { forwardAuthRoutes } from "./forward-auth.js";
 import { Gate, type GateAnswer } from "./gate.js";
 import type { TokenExchange } from "./oauth/exchange.js";
 import { oauthRoutes, type Revoke } from "./oauth/oauth-routes.js";
+import { type LeaksConfig, openPublicDoors, type PublicDoorsOptions } from "./public-doors.js";
 import { type RouteRule, RouteTable } from "./route-table.js";
 
 /** Which doors are open, and how; what is absent is closed. */
@@ -28,6 +29,7 @@ export interface DoorsConfig {
     readonly publicRevocation?: Limit;
     readonly exchange?: ExchangeConfig;
   } & Limited;
+  readonly leaks?: LeaksConfig;
 }
 
 /** For what, how long and by which kind of key JWTs are made of tokens. */
@@ -43,7 +45,7 @@ interface Limited {
   readonly limit?: Limit;
 }
 
-export interface DoorsOptions extends ServiceProofs {
+export interface DoorsOptions extends ServiceProofs, PublicDoorsOptions {
   readonly config: DoorsConfig;
   readonly authorizer: Authorizer;
   readonly permissions: PermissionChecker;
@@ -57,16 +59,13 @@ export interface DoorsOptions extends ServiceProofs {
   readonly exchange: TokenExchange | undefined;
   /** Whether the HTTP port asks its clients for certificates. */
   readonly certificatesAsked: boolean;
-  /** Told of each answer of a door. Must not wait and not throw. */
-  readonly onAnswer: (door: string, answer: string) => void;
-  /** Told of what an operator should look at. Must not wait and not throw. */
-  readonly onProblem: (door: string, problem: string) => void;
-  readonly onDefect: (error: unknown) => void;
 }
 
 /** What is served besides the API. */
 export interface Doors {
   readonly routes: readonly Route[];
+  /** Those of them that are for anybody: they know nobody by a service key. */
+  readonly publicRoutes: readonly Route[];
   /** For the gRPC port. */
   readonly services: readonly Implementation[];
 }
@@ -97,13 +96,20 @@ export function openDoors(options: DoorsOptions): Doors {
     const told = (answer: string): void => onAnswer("authzen", answer);
     opened.push(authZenRoutes({ ...options, identifier, limiter: limiterOf(limit), routes, onAnswer: told }));
   }
-  if (oauth) {
-    const told = (endpoint: string, answer: string): void => onAnswer(`oauth-${endpoint}`, answer);
-    const limiters = { limiter: limiterOf(oauth.limit), publicRevocations: limiterOf(oauth.publicRevocation) };
-    opened.push(oauthRoutes({ ...options, ...limiters, settings: oauth, onAnswer: told }));
-  }
+  const forAnybody = openPublicDoors(options);
+  const ofOAuth = oauth
+    ? oauthRoutes({
+        ...options,
+        limiter: limiterOf(oauth.limit),
+        publicRevocations: limiterOf(oauth.publicRevocation),
+        settings: oauth,
+        onAnswer: (endpoint, answer) => onAnswer(`oauth-${endpoint}`, answer),
+      })
+    : [];
   return {
-    routes: opened.flat(),
+    routes: [...opened.flat(), ...ofOAuth, ...forAnybody],
+    // What is posted to OAuth needs a caller, its documents do not.
+    publicRoutes: [...ofOAuth.filter(({ method }) => method === "GET"), ...forAnybody],
     services: envoy ? [extAuthz({ ...ofProxies(envoy), onAnswer: (answer) => ofProxy("ext-authz", answer) })] : [],
   };
 }

@@ -12,6 +12,7 @@ import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.
 import { postJson } from "../../test/kit/ports.js";
 import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
 import { type Handlers, implement } from "../rpc/service.js";
+import { allowOrigins } from "./cors.js";
 import { type HttpListenerOptions, startHttpListener } from "./http-listener.js";
 
 const { check } = AuthorizationService.method;
@@ -276,6 +277,32 @@ describe("HTTP/2 over TLS", () => {
       for await (const { status } of createClient(Health, transport).watch({})) seen.push(status);
       expect(seen).toEqual([1]);
     }
+  });
+
+  it("lets pages of listed origins ask and read", async () => {
+    const { origin } = await start({ tls: keys, cors: allowOrigins(["https://app.example.com"]) });
+    const session = await connect(origin);
+    const answer = async (headers: http2.OutgoingHttpHeaders): Promise<http2.IncomingHttpHeaders> => {
+      const stream = session.request({ ":path": checkPath, origin: "https://app.example.com", ...headers });
+      stream.end(headers[":method"] === "POST" ? "{}" : undefined);
+      const [received] = await once(stream, "response");
+      stream.resume();
+      return received;
+    };
+    const preflight = await answer({ ":method": "OPTIONS", "access-control-request-method": "POST" });
+    expect(preflight).toMatchObject({ ":status": 204, "access-control-allow-origin": "https://app.example.com" });
+    const call = await answer({ ":method": "POST", "content-type": "application/json" });
+    expect(call).toMatchObject({ ":status": 200, "access-control-allow-origin": "https://app.example.com" });
+    const stranger = await answer({
+      ":method": "POST",
+      "content-type": "application/json",
+      origin: "https://x.example",
+    });
+    expect([stranger[":status"], stranger["access-control-allow-origin"], stranger.vary]).toEqual([
+      200,
+      undefined,
+      "Origin",
+    ]);
   });
 
   it("refuses two authorization headers", async () => {

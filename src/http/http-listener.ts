@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import type { ConnectRoutes } from "../rpc/connect.js";
 import type { Listener, TlsKeys } from "../rpc/grpc-listener.js";
 import { maxConcurrentStreams } from "../rpc/service.js";
+import type { Cors } from "./cors.js";
 import { type Route, sendJson } from "./route.js";
 
 /** Milliseconds. */
@@ -45,6 +46,8 @@ export interface HttpListenerOptions {
   /** Matched before the RPCs. */
   readonly routes: readonly Route[];
   readonly rpc: ConnectRoutes;
+  /** Absent: pages of other origins can read nothing. */
+  readonly cors?: Cors;
   readonly timeouts?: Partial<HttpTimeouts>;
   /** Told of what a route threw; the peer gets a plain 500. */
   readonly onDefect?: (error: unknown) => void;
@@ -98,13 +101,17 @@ class Connections {
   }
 }
 
-function requestHandler({ routes, rpc, onDefect }: HttpListenerOptions, connections: Connections): RequestListener {
+function requestHandler(
+  { routes, rpc, cors, onDefect }: HttpListenerOptions,
+  connections: Connections,
+): RequestListener {
   return (request, response) => {
     response.on("error", (error) => onDefect?.(error));
     response.once("close", () => {
       // A kept-alive connection would stay open for its whole idle time.
       if (connections.draining && request.httpVersionMajor === 1) request.socket.end();
     });
+    if (cors?.(request, response)) return;
     const path = request.url?.split("?", 1)[0];
     const here = routes.filter((route) => route.path === path);
     const method = request.method === "HEAD" ? "GET" : request.method;

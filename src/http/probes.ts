@@ -6,19 +6,19 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/**
- * `/livez`: 200 as long as the process serves at all; restart it when it does not. `/readyz`: 200 or 503 with the
- * reasons as JSON; send it no traffic on 503.
- */
+/** `/livez`: 200 as long as the process serves at all; restart it when it does not. */
+export const livez: Route = {
+  method: "GET",
+  path: "/livez",
+  handle(_request, response) {
+    send(response, 200, "text/plain", "ok");
+  },
+};
+
+/** `/livez`, and `/readyz`: 200 or 503 with the reasons as JSON; send it no traffic on 503. */
 export function probes(readiness: () => Readiness): readonly Route[] {
   return [
-    {
-      method: "GET",
-      path: "/livez",
-      handle(_request, response) {
-        send(response, 200, "text/plain", "ok");
-      },
-    },
+    livez,
     {
       method: "GET",
       path: "/readyz",

@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { checkLabels, checkText } from "./text.js";
+import { checkLabels, checkText, harmlessText } from "./text.js";
+
+describe("harmlessText", () => {
+  it.each([
+    ["leaves what is harmless", "Schlüssel \u{1f511}", "Schlüssel \u{1f511}"],
+    ["takes away what deceives", "a\0b\u202e\n\ud800\u200bc", "abc"],
+    ["cuts to code points", "\u{1f511}".repeat(30), "\u{1f511}".repeat(20)],
+    ["is quick with long texts", `${"\u200b".repeat(100)}a`, ""],
+  ])("%s", (_, text, expected) => {
+    expect(harmlessText(text, 20)).toBe(expected);
+  });
+});
 
 describe("checkText", () => {
   it.each([

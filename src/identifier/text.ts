@@ -25,6 +25,13 @@ export function checkText(text: string, { max, required = false, multiline = fal
   return undefined;
 }
 
+/** What may be kept and shown of a text by strangers: without characters that deceive, and cut to so many code points. */
+export function harmlessText(text: string, max: number): string {
+  // Cut twice, so that the work does not grow with the input: a code point takes at most two code units.
+  const clean = text.slice(0, 4 * max).replaceAll(new RegExp(deceptive, "gu"), "");
+  return [...clean].slice(0, max).join("");
+}
+
 const maxLabels = 32;
 const maxLabelBytes = 4096;
 const keyRule: TextRule = { max: 64, required: true };

@@ -22,6 +22,8 @@ export interface ConnectOptions {
   readonly onEnd?: OnCallEnd;
   /** Told of what went wrong outside any handler. */
   readonly onDefect?: (error: unknown) => void;
+  /** The address that a request comes from, where proxies stand in between. Absent, or undefined: the peer's. */
+  readonly addressOf?: (request: IncomingMessage) => string | undefined;
 }
 
 /** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
@@ -37,7 +39,7 @@ const maxTimeoutMs = 60_000;
 
 export function connectRoutes(
   implementations: readonly Implementation[],
-  { onEnd, onDefect }: ConnectOptions = {},
+  { onEnd, onDefect, addressOf }: ConnectOptions = {},
 ): ConnectRoutes {
   const shutdown = new AbortController();
   // One listener for each running call; connect removes it when the call ends.
@@ -55,7 +57,7 @@ export function connectRoutes(
     handle(request, response) {
       const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
       if (!handler) return false;
-      serve(handler, request, response).catch((error: unknown) => {
+      serve(handler, request, response, addressOf?.(request)).catch((error: unknown) => {
         response.destroy();
         // Aborted is how connect calls a peer that went away.
         if (ConnectError.from(error).code !== Code.Aborted) onDefect?.(error);
@@ -66,8 +68,13 @@ export function connectRoutes(
   };
 }
 
-async function serve(handler: UniversalHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const values = createContextValues().set(arrivalKey, arrivalOf(request));
+async function serve(
+  handler: UniversalHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  address: string | undefined,
+): Promise<void> {
+  const values = createContextValues().set(arrivalKey, arrivalOf(request, address));
   let universal: ReturnType<typeof universalRequestFromNodeRequest>;
   try {
     universal = universalRequestFromNodeRequest(request, response, undefined, values);
@@ -79,10 +86,9 @@ async function serve(handler: UniversalHandler, request: IncomingMessage, respon
   await universalResponseToNodeResponse(await handler(universal), response);
 }
 
-function arrivalOf({ rawHeaders, socket }: IncomingMessage): Arrival {
-  const { remoteAddress = "", remotePort = 0 } = socket;
+function arrivalOf({ rawHeaders, socket }: IncomingMessage, address = socket.remoteAddress ?? ""): Arrival {
   return {
-    peer: `${remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`,
+    peer: `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`,
     socket,
     // `headers` keeps only the first of several; names and values alternate here.
     authorizations: rawHeaders.filter(

@@ -20,7 +20,10 @@ export interface CallContext {
   readonly transport: "grpc" | "connect";
   /** The caller's `x-request-id` when it is 1 to 64 of `A-Z a-z 0-9 _ . -`, else a UUID, made when first read. */
   readonly requestId: string;
-  /** Address and port of the peer of the connection, `192.0.2.1:50000`; a proxy's when one stands in between. */
+  /**
+   * Address and port of the peer of the connection, `192.0.2.1:50000`; a proxy's when one stands in between, unless it is trusted to tell whose it
+   * is.
+   */
   readonly peer: string;
   /** What the client's verified certificate says it is, see access/client-certificate.ts; undefined: nothing. Read anew each time. */
   readonly clientName: string | undefined;

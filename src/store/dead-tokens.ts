@@ -1,6 +1,7 @@
 import { and, eq, gte, inArray, isNotNull, notExists, or, type SQL, sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import { transact } from "./errors.js";
+import { leakedToken } from "./leak-schema.js";
 import { request, token, tokenSecret } from "./schema.js";
 import { lastUse } from "./usage-schema.js";
 
@@ -24,6 +25,7 @@ export function deleteDeadTokens(database: Database, before: Date, limit: number
     const ids = dead.map(({ id }) => id);
     if (ids.length === 0) return 0;
     await transaction.delete(request).where(inArray(request.tokenId, ids));
+    await transaction.delete(leakedToken).where(inArray(leakedToken.tokenId, ids));
     const secrets = await transaction
       .delete(tokenSecret)
       .where(inArray(tokenSecret.tokenId, ids))

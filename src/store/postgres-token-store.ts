@@ -63,22 +63,27 @@ const revokedTogether = 1_000;
 export async function revokeRows(
   transaction: Transaction,
   rows: readonly TokenRow[],
-  { time, by, reason }: NonNullable<TokenRecord["revocation"]>,
+  revocation: NonNullable<TokenRecord["revocation"]>,
   eventOf: (token: TokenRecord) => AuditEvent,
 ): Promise<void> {
   for (let start = 0; start < rows.length; start += revokedTogether) {
     const batch = rows.slice(start, start + revokedTogether);
-    await transaction
-      .update(token)
-      .set({ revokedAt: time, revokedBy: by, revocationReason: reason, revision: sql`${token.revision} + 1` })
-      .where(
-        inArray(
-          token.id,
-          batch.map(({ id }) => id),
-        ),
-      );
+    await markRevoked(transaction, batch, revocation);
     await appendAudit(transaction, ...batch.map((row) => eventOf(tokenRecord(row))));
   }
+}
+
+/** The same without the events, which their transaction must write as well. */
+export async function markRevoked(
+  transaction: Transaction,
+  rows: readonly TokenRow[],
+  { time, by, reason }: NonNullable<TokenRecord["revocation"]>,
+): Promise<void> {
+  const ids = rows.map(({ id }) => id);
+  await transaction
+    .update(token)
+    .set({ revokedAt: time, revokedBy: by, revocationReason: reason, revision: sql`${token.revision} + 1` })
+    .where(inArray(token.id, ids));
 }
 
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;

@@ -6,13 +6,11 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { track } from "./children.js";
 import { freePort } from "./postgres.js";
-import { findProgram } from "./program.js";
+import { findProgram, tools } from "./program.js";
 import { textOf } from "./raw-http.js";
 
-const tools = fileURLToPath(new URL("../../.tools", import.meta.url));
 const openidc = "/usr/lib/apache2/modules/mod_auth_openidc.so";
 
 /** Real proxies: their configuration in examples/gateways, and how each is had. */

@@ -1,5 +1,9 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What `make` builds for the tests. */
+export const tools = fileURLToPath(new URL("../../.tools", import.meta.url));
 
 /** The first of these files, or else of this name on the PATH, that can be run. */
 export function findProgram(name: string, ...files: readonly string[]): string | undefined {

@@ -92,6 +92,8 @@ export interface Server extends Started {
   readonly grpc: string;
   /** `http://127.0.0.1:PORT`. */
   readonly http: string;
+  /** The same of `public_http`; empty where it is closed. */
+  readonly publicHttp: string;
   readonly metrics: string;
   readonly configFile: string;
   /** Keys by caller name. */
@@ -101,6 +103,7 @@ export interface Server extends Started {
 interface Listening {
   readonly grpc: string;
   readonly http: string;
+  readonly public_http?: string;
   readonly metrics: string;
 }
 
@@ -164,7 +167,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     throw new Error(`patwarden ended with ${code}:\n${started.log()}`);
   });
   ended.catch(() => undefined);
-  const { grpc, http: httpAddress, metrics } = await Promise.race([listening, ended]);
+  const { grpc, http: httpAddress, public_http, metrics } = await Promise.race([listening, ended]);
   const http = `http://${httpAddress}`;
   const ports = [grpcPort(grpc, keys.admin), httpPort(http, keys.admin)];
   return {
@@ -172,6 +175,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     ports,
     grpc,
     http,
+    publicHttp: public_http === undefined ? "" : `http://${public_http}`,
     metrics,
     configFile,
     keys,

@@ -328,16 +328,15 @@ describe("patwarden dev", () => {
   interface Ready {
     readonly grpc: string;
     readonly http: string;
+    readonly public_http: string;
     readonly service_key: string;
     readonly openfga: Readonly<Record<"grpc" | "http" | "api_key" | "store_id" | "model_id", string>>;
   }
+  const onFreePorts = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const startDev = async (directory: string, ...more: string[]) => {
     const readyFile = join(directory, `ready-${randomUUID()}.json`);
     const started = startPatwarden(
-      [
-        ...["dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", readyFile],
-        ...["--directory", "state", ...more],
-      ],
+      [...["dev", ...onFreePorts, "--ready-file", readyFile], ...["--directory", "state", ...more]],
       { cwd: directory },
     );
     await expect
@@ -371,6 +370,15 @@ describe("patwarden dev", () => {
     if (!created.ok) throw new Error(created.message);
     const asked = { token: created.value.secret, resource: "document:kept", action: "viewer" };
     expect(await port.call(check, asked)).toMatchObject({ ok: true, value: { reason: Reason.ALLOWED } });
+    // As from the internet: whose the token is, and anybody may end it.
+    const self = await fetch(`${first.ready.public_http}/v1/self`, { headers: { "x-api-key": created.value.secret } });
+    expect([self.status, await self.json()]).toMatchObject([200, { subject: "user:alice" }]);
+    const reported = await fetch(`${first.ready.public_http}/door/report-leak`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"credentials":[]}',
+    });
+    expect(reported.status).toBe(202);
     for (const file of ["service-key", "pepper"]) {
       expect(statSync(join(directory, "state", file)).mode & 0o777).toBe(0o600);
     }
@@ -404,7 +412,7 @@ describe("patwarden dev", () => {
       [["--model", join(directory, "missing.fga")], "missing.fga"],
       [["--tuples", tuples], "must be a JSON array of {user, relation, object, condition?}"],
     ] as const) {
-      const started = startPatwarden(["dev", "--ephemeral", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", ...args]);
+      const started = startPatwarden(["dev", "--ephemeral", ...onFreePorts, ...args]);
       expect(await started.exited).toBe(1);
       expect(started.log()).toContain(problem);
     }

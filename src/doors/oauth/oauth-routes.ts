@@ -7,6 +7,7 @@ import { Failure } from "../../failure/failure.js";
 import { type Route, send, sendJson } from "../../http/route.js";
 import { ExchangeRefused } from "../../manage/exchange-token.js";
 import { keySetMaxAgeMs } from "../../signing/key-schedule.js";
+import { parseAddress } from "../../token/network.js";
 import { rawHeadersOf } from "../raw-headers.js";
 import { exchangeAnswer, exchangeGrant, parseExchange, repeatedInExchange, type TokenExchange } from "./exchange.js";
 import { OAuthError, readForm, required, tooManyRequests } from "./form.js";
@@ -95,7 +96,8 @@ const revoke: Endpoint = async (options, request) => {
 /** Throws an OAuthError for an address that calls too fast. */
 function publicRevoker(limiter: Pick<RateLimiter, "waitMs">, { socket }: OAuthRequest): { readonly address: string } {
   const address = socket.remoteAddress ?? "";
-  if (limiter.waitMs(keyOfAddress(address)) > 0) throw tooManyRequests();
+  const parsed = parseAddress(address);
+  if (limiter.waitMs(keyOfAddress(parsed.ok ? parsed.value : undefined)) > 0) throw tooManyRequests();
   return { address };
 }
 

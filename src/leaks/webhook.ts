@@ -1,0 +1,64 @@
+import { createHmac } from "node:crypto";
+import { redactText } from "../observability/redact.js";
+import type { LeakNotice } from "../token/leak.js";
+import { organizationOf } from "../token/token.js";
+
+export interface WebhookConfig {
+  /** https, or http on loopback. */
+  readonly url: string;
+  /** What both sides know, 32 characters or more. */
+  readonly key: string;
+}
+
+export interface WebhookOptions extends WebhookConfig {
+  readonly now: () => Date;
+  /** Of one call, milliseconds. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Tells a webhook of a leak; throws unless it answers 2xx. Signed as Standard Webhooks 1.0 says: `webhook-signature` is `v1,` and the base64 of the
+ * HMAC-SHA-256 of `<webhook-id>.<webhook-timestamp>.<body>` under the bytes of the key. The id is the same in every repeat.
+ */
+export function createWebhook({ url, key, now, timeoutMs = 10_000 }: WebhookOptions) {
+  return async (notice: LeakNotice, stopped: AbortSignal): Promise<void> => {
+    const id = `leak-${notice.id}`;
+    const timestamp = String(Math.floor(now().getTime() / 1000));
+    // Somebody may have given the token its own secret for a name.
+    const body = redactText(JSON.stringify(eventOf(notice)));
+    const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
+    const response = await fetch(url, {
+      method: "POST",
+      redirect: "error",
+      signal: AbortSignal.any([stopped, AbortSignal.timeout(timeoutMs)]),
+      headers: {
+        "content-type": "application/json",
+        "webhook-id": id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": `v1,${signature}`,
+      },
+      body,
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
+  };
+}
+
+function eventOf(notice: LeakNotice): object {
+  const { id, subject, name, hint, createdBy, reporter, source, url, revoked, time } = notice;
+  const organization = organizationOf(notice);
+  return {
+    type: "token.leaked",
+    token_id: id,
+    subject,
+    ...(organization && { organization }),
+    name,
+    hint,
+    created_by: createdBy,
+    reporter,
+    source,
+    url,
+    revoked,
+    time: time.toISOString(),
+  };
+}
