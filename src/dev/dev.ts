@@ -8,6 +8,7 @@ import { untilSignalled } from "../cli/signals.js";
 import type { Config } from "../config/config.js";
 import { defaults } from "../config/defaults.js";
 import { type HostPort, isLoopback, parseHostPort } from "../config/host-port.js";
+import type { ActionName } from "../identifier/identifier.js";
 import { createLogger } from "../observability/log.js";
 import { createOpenFgaAdmin, type Tuple } from "../openfga/admin.js";
 import { findOpenFga } from "../openfga/binary.js";
@@ -165,7 +166,7 @@ function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId 
     usage: { flushIntervalMs: 1_000, lastUse: true },
     audit: {},
     doors: {
-      routes: [],
+      routes: devRoutes,
       forwardAuth: { basic: true },
       extAuthz: { basic: true },
       oauth: {
@@ -182,6 +183,11 @@ function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId 
     graceMs: 5_000,
   };
 }
+
+/** For the proxies of docs/, with the model of examples/direct. */
+const devRoutes: Config["doors"]["routes"] = [
+  { path: "/documents/{id}/**", resource: "document:{id}", action: "viewer" as ActionName, semicolons: false },
+];
 
 /** The defaults of the configuration. */
 const devRelations = Object.fromEntries(
