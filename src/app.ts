@@ -236,7 +236,7 @@ export async function startPatwarden(
     store,
     clock,
     onReuse({ id, subject, secretId }) {
-      log.warn({ token: id, secret: secretId, subject }, "a superseded secret was used");
+      log.warn({ tokenId: id, secretId, subject }, "a superseded secret was used");
       const facts = { time: clock.now(), actor: `token:${id}`, action: "token.reused" as const };
       const details = { secret: secretId };
       const event = newAuditEvent({ ...facts, subject, tokenId: id, outcome: "refused", details });

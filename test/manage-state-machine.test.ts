@@ -15,7 +15,7 @@ import { deleteSubject, disableSubject, enableSubject } from "../src/manage/subj
 import { resumeToken, suspendToken } from "../src/manage/suspend-token.js";
 import { updateToken } from "../src/manage/update-token.js";
 import type { AuthorizationModel, PermissionChecker } from "../src/openfga/permission-checker.js";
-import { type Database, openPglite, openPostgres } from "../src/store/database.js";
+import type { Database } from "../src/store/database.js";
 import { createPolicyStore } from "../src/store/postgres-policy-store.js";
 import { createSubjectStore } from "../src/store/postgres-subject-store.js";
 import { createTokenStore } from "../src/store/postgres-token-store.js";
@@ -25,7 +25,7 @@ import { PepperRing } from "../src/token/pepper.js";
 import { noPolicy } from "../src/token/policy.js";
 import { parseSecret } from "../src/token/secret.js";
 import { currentSecret } from "../src/token/token.js";
-import { createTestDatabase, havePostgres, noPostgres } from "./kit/postgres.js";
+import { engines, type Opened } from "./kit/engines.js";
 
 const service = (name: string, ...permissions: Permission[]): Caller => ({
   kind: "service",
@@ -145,34 +145,9 @@ function reasonOf(state: Model, secret: string): string {
   return state.subject === "DISABLED" ? "SUBJECT_DISABLED" : "FOR_OPENFGA";
 }
 
-const engines = [
-  {
-    name: "PostgreSQL",
-    available: havePostgres(),
-    async open(): Promise<{ database: Database; stop: () => Promise<void> }> {
-      const created = await createTestDatabase();
-      const database = openPostgres({ url: created.url, maxConnections: 10, prepare: true });
-      const stop = async () => {
-        await database.close();
-        await created.stop();
-      };
-      return { database, stop };
-    },
-  },
-  {
-    name: "PGlite",
-    available: true,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, stop: () => database.close() };
-    },
-  },
-];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-
 describe.each(engines)("the state machine on $name", ({ available, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Awaited<ReturnType<typeof open>>;
+    let opened: Opened;
     let world: ReturnType<typeof build>;
     let count = 0;
 
@@ -205,7 +180,7 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
         event: newAuditEvent({ time: world.clock.now(), actor: "service:test", action: "policy.changed" }),
       }));
     });
-    afterAll(() => opened.stop());
+    afterAll(() => opened.close());
 
     async function start() {
       const subject = `organization:state-${count++}` as SubjectName;

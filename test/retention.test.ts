@@ -9,7 +9,7 @@ import { verifyAuditTrail } from "../src/cli/audit.js";
 import { createLogger } from "../src/observability/log.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/store/audit-schema.js";
 import type { AuditStore } from "../src/store/audit-store.js";
-import { type Database, openPglite, openPostgres } from "../src/store/database.js";
+import type { Database } from "../src/store/database.js";
 import { deleteDeadTokens } from "../src/store/dead-tokens.js";
 import { createAuditStore } from "../src/store/postgres-audit-store.js";
 import { secretColumns, tokenColumns } from "../src/store/rows.js";
@@ -17,7 +17,7 @@ import { request, token, tokenSecret } from "../src/store/schema.js";
 import { lastUse } from "../src/store/usage-schema.js";
 import { toUuid } from "../src/token/ids.js";
 import type { TokenRecord } from "../src/token/token.js";
-import { createTestDatabase, havePostgres, noPostgres } from "./kit/postgres.js";
+import { engines, type Opened } from "./kit/engines.js";
 import { secretRecord, testTime, tokenRecord } from "./kit/token.js";
 
 /*
@@ -34,40 +34,9 @@ const ours = keyOf(7);
 const older = keyOf(8);
 const strange = keyOf(9);
 
-interface Engine {
-  readonly name: string;
-  readonly available: boolean;
-  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
-}
-
-const engines: readonly Engine[] = [
-  {
-    name: "PostgreSQL",
-    available: havePostgres(),
-    async open() {
-      const created = await createTestDatabase();
-      const database = openPostgres({ url: created.url, maxConnections: 5, prepare: true });
-      const close = async () => {
-        await database.close();
-        await created.stop();
-      };
-      return { database, close };
-    },
-  },
-  {
-    name: "PGlite",
-    available: true,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, close: () => database.close() };
-    },
-  },
-];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-
 describe.each(engines)("the retention on $name", ({ available, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let opened: Opened;
     let database: Database;
     let store: AuditStore;
     let now: Date;

@@ -77,6 +77,7 @@ describe("the log", () => {
       { config: { openfga: { auth: { preshared: canary } }, peppers: [{ key: canary }] } },
     ],
     ["bound field", { token: canary, subject_token: canary, serviceKey: canary, password: canary }],
+    ["JWT", { note: `got eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ${canary}.${canary}` }],
     ["password of a database URL", { msg: `connect postgres://patwarden:${canary}@db/x failed` }],
   ])("SE-3 never holds a secret in a %s", (_, fields, message) => {
     const { log, lines } = capture("trace");

@@ -19,6 +19,8 @@ const secretNames = new Set([
 
 // Looser than the parser of tokens, so that cut and mistyped ones are caught too, and two that touch.
 const secretShape = /([a-z][a-z0-9]{1,9}_(?:pat|oat|svc)_)[0-9A-Za-z_]{8,}/g;
+// Of users and of exchange; header and claims are JSON objects, and so begin alike.
+const jwtShape = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g;
 // postgres://user:password@host
 const passwordInUrl = /(:\/\/[^\s:/?#@"]{0,64}:)[^\s/?#@"]{1,256}@/g;
 
@@ -32,7 +34,7 @@ export function redactLine(line: string): string {
 
 /** The same by shape, for text that is no log line. */
 export function redactText(text: string): string {
-  return text.replace(secretShape, "$1***").replace(passwordInUrl, "$1***@");
+  return text.replace(secretShape, "$1***").replace(jwtShape, "eyJ***").replace(passwordInUrl, "$1***@");
 }
 
 function hideNamed(name: string, value: unknown): unknown {

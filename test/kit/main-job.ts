@@ -9,6 +9,7 @@ import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
 import type { Port } from "./ports.js";
 import { createTestDatabase } from "./postgres.js";
+import { type FaultProxy, startProxy, through } from "./proxy.js";
 import { type Server, startServer } from "./server.js";
 
 export interface IssuedToken {
@@ -31,6 +32,8 @@ export interface MainJob {
   readonly server: Server;
   readonly openfga: TestOpenFga;
   readonly databaseUrl: string;
+  /** Between the server and its parts. An embedded database has nothing between. */
+  readonly faults: { readonly database: FaultProxy; readonly openfga: FaultProxy };
   /** `user:alice`, full grant: editor of document:roadmap by examples/direct/tuples.json. */
   readonly alice: IssuedToken;
   createToken(request: MessageInitShape<typeof TokenService.method.createToken.input>): Promise<IssuedToken>;
@@ -69,11 +72,6 @@ export interface MainJobSettings {
   readonly callers?: readonly object[];
   /** Environment of the server, for keys of the configuration. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the server finds its parts, when something stands between. */
-  readonly settings?: (real: {
-    readonly databaseUrl: string;
-    readonly openfga: TestOpenFga;
-  }) => Promise<{ readonly databaseUrl: string; readonly openfgaAddress: string }>;
 }
 
 export async function startMainJob({
@@ -82,19 +80,19 @@ export async function startMainJob({
   env = {},
   prepare = true,
   engine = "PostgreSQL",
-  settings,
 }: MainJobSettings = {}): Promise<MainJob> {
   const database = engine === "PostgreSQL" ? await createTestDatabase() : undefined;
   const openfga = await startTestOpenFga(example("model.fga"), JSON.parse(example("tuples.json")));
-  const seen = (database && (await settings?.({ databaseUrl: database.url, openfga }))) ?? {
-    databaseUrl: database?.url,
-    openfgaAddress: openfga.grpc,
-  };
+  const nowhere = "127.0.0.1:1";
+  const [toDatabase, toOpenFga] = await Promise.all([
+    startProxy(database ? new URL(database.url).host : nowhere),
+    startProxy(openfga.grpc),
+  ]);
   const server = await startServer({
-    databaseUrl: seen.databaseUrl,
+    databaseUrl: database && through(database.url, toDatabase),
     prepare,
     openfga: {
-      addresses: [seen.openfgaAddress],
+      addresses: [toOpenFga.address],
       apiKey: openfga.apiKey,
       storeId: openfga.storeId,
       modelId: openfga.modelId,
@@ -111,6 +109,7 @@ export async function startMainJob({
     server,
     openfga,
     databaseUrl: database?.url ?? "",
+    faults: { database: toDatabase, openfga: toOpenFga },
     async createToken(request) {
       const reply = await port.call(TokenService.method.createToken, request);
       if (!reply.ok || !reply.value.token) throw new Error(`no token: ${JSON.stringify(reply)}`);
@@ -160,6 +159,7 @@ export async function startMainJob({
       await sql?.end();
       await server.stop();
       await openfga.stop();
+      await Promise.all([toDatabase.close(), toOpenFga.close()]);
       await database?.stop();
     },
   };

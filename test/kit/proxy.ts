@@ -27,6 +27,13 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+/** The same URL by way of a proxy. */
+export function through(url: string, { address }: Pick<FaultProxy, "address">): string {
+  const seen = new URL(url);
+  seen.host = address;
+  return seen.href;
+}
+
 /** `target` is `127.0.0.1:PORT`. */
 export async function startProxy(target: string): Promise<FaultProxy> {
   const [host, port] = target.split(":");

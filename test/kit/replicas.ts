@@ -1,7 +1,7 @@
 import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
 import type { Port } from "./ports.js";
 import { createTestDatabase } from "./postgres.js";
-import { type FaultProxy, startProxy } from "./proxy.js";
+import { type FaultProxy, startProxy, through } from "./proxy.js";
 import { type Server, startServer } from "./server.js";
 
 /** One of several processes over the same database, with its own ways to it. */
@@ -102,9 +102,3 @@ function grpcOf({ ports }: Server): Port {
 }
 
 const hostOf = (url: string): string => new URL(url).host;
-
-function through(url: string, proxy: FaultProxy): string {
-  const seen = new URL(url);
-  seen.host = proxy.address;
-  return seen.href;
-}

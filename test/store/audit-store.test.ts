@@ -10,61 +10,28 @@ import {
 } from "../../src/audit/event.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../../src/store/audit-schema.js";
 import type { AuditFilter, AuditStore, KeptCheckpoint } from "../../src/store/audit-store.js";
-import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import type { Database } from "../../src/store/database.js";
 import { transact } from "../../src/store/errors.js";
 import { appendAudit, createAuditStore } from "../../src/store/postgres-audit-store.js";
 import { newTokenId } from "../../src/token/ids.js";
-import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "../kit/postgres.js";
+import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
+import { havePostgres } from "../kit/postgres.js";
 import { testTime } from "../kit/token.js";
 
 const event = (over: Partial<AuditFacts> = {}): AuditEvent =>
   newAuditEvent({ time: testTime, actor: "service:shop", action: "token.created", ...over });
 const later = (seconds: number): Date => new Date(testTime.getTime() + seconds * 1000);
 
-interface Engine {
-  readonly name: string;
-  readonly available: boolean;
-  /** Whether transactions can run beside each other. */
-  readonly concurrent: boolean;
-  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
-}
-
-async function onPostgres(pooled: boolean): ReturnType<Engine["open"]> {
-  const created = await createTestDatabase();
-  const pooler = pooled ? await startPooler(created.url) : undefined;
-  const database = openPostgres({ url: pooler?.url ?? created.url, maxConnections: 5, prepare: !pooled });
-  const close = async () => {
-    await database.close();
-    await pooler?.stop();
-    await created.stop();
-  };
-  return { database, close };
-}
-
-const engines: readonly Engine[] = [
-  { name: "PostgreSQL", available: havePostgres(), concurrent: true, open: () => onPostgres(false) },
-  {
-    name: "PostgreSQL behind a transaction-mode pooler",
-    available: havePostgres() && havePooler(),
-    concurrent: true,
-    open: () => onPostgres(true),
-  },
-  {
-    name: "PGlite",
-    available: true,
-    concurrent: false,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, close: () => database.close() };
-    },
-  },
+/** `concurrent`: whether transactions can run beside each other. */
+const engines = [
+  { name: "PostgreSQL", available: havePostgres(), concurrent: true, open: () => onPostgres() },
+  { ...pooledPostgres, concurrent: true, open: () => onPostgres({ pooled: true }) },
+  { name: "PGlite", available: true, concurrent: false, open: onPglite },
 ];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-if (!havePooler()) process.stderr.write(`${noPooler}\n`);
 
 describe.each(engines)("the audit store on $name", ({ available, concurrent, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let opened: Opened;
     let database: Database;
     let store: AuditStore;
 

@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { auditEvent, auditPending } from "../../src/store/audit-schema.js";
-import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import type { Database } from "../../src/store/database.js";
 import { deleteDeadTokens } from "../../src/store/dead-tokens.js";
 import { leakedToken } from "../../src/store/leak-schema.js";
 import type { LeakChange, LeakStore } from "../../src/store/leak-store.js";
@@ -12,45 +12,14 @@ import { tokenColumns } from "../../src/store/rows.js";
 import { token } from "../../src/store/schema.js";
 import { toUuid } from "../../src/token/ids.js";
 import type { TokenRecord } from "../../src/token/token.js";
-import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+import { engines, type Opened } from "../kit/engines.js";
 import { testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 const later = (seconds: number): Date => new Date(testTime.getTime() + seconds * 1_000);
 
-interface Engine {
-  readonly name: string;
-  readonly available: boolean;
-  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
-}
-
-const engines: readonly Engine[] = [
-  {
-    name: "PostgreSQL",
-    available: havePostgres(),
-    async open() {
-      const created = await createTestDatabase();
-      const database = openPostgres({ url: created.url, maxConnections: 5, prepare: true });
-      const close = async () => {
-        await database.close();
-        await created.stop();
-      };
-      return { database, close };
-    },
-  },
-  {
-    name: "PGlite",
-    available: true,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, close: () => database.close() };
-    },
-  },
-];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-
 describe.each(engines)("the leak store on $name", ({ available, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let opened: Opened;
     let database: Database;
     let store: LeakStore;
     beforeAll(async () => {

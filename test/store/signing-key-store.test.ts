@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
 import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
 import type { SigningKeyStore, StoredSigningKey } from "../../src/store/signing-key-store.js";
 import { signingKey } from "../../src/store/signing-schema.js";
-import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+import { engines, type Opened } from "../kit/engines.js";
 import { testTime } from "../kit/token.js";
 
 const key = (kid: string, seconds: number): StoredSigningKey => ({
@@ -13,34 +12,9 @@ const key = (kid: string, seconds: number): StoredSigningKey => ({
   signsFrom: new Date(testTime.getTime() + seconds * 1000),
 });
 
-const engines = [
-  {
-    name: "PostgreSQL",
-    available: havePostgres(),
-    async open() {
-      const created = await createTestDatabase();
-      const database = openPostgres({ url: created.url, maxConnections: 5, prepare: true });
-      const close = async () => {
-        await database.close();
-        await created.stop();
-      };
-      return { database, close };
-    },
-  },
-  {
-    name: "PGlite",
-    available: true,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, close: () => database.close() };
-    },
-  },
-];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-
 describe.each(engines)("the store of signing keys on $name", ({ available, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: { readonly database: Database; close(): Promise<void> };
+    let opened: Opened;
     let store: SigningKeyStore;
     beforeAll(async () => {
       opened = await open();

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ActionName, ResourceName, SubjectName } from "../../src/identifier/identifier.js";
-import { type Database, databaseTime, openPglite, openPostgres } from "../../src/store/database.js";
+import { type Database, databaseTime } from "../../src/store/database.js";
 import { schemaIsCurrent } from "../../src/store/migrations.js";
 import { createTokenStore } from "../../src/store/postgres-token-store.js";
 import { tokenColumns } from "../../src/store/rows.js";
@@ -10,7 +10,8 @@ import { pepperCheck, token, tokenResidual, tokenSecret } from "../../src/store/
 import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/store/token-store.js";
 import { newTokenId, toUuid } from "../../src/token/ids.js";
 import type { TokenId, TokenRecord } from "../../src/token/token.js";
-import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "../kit/postgres.js";
+import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
+import { havePostgres } from "../kit/postgres.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 const now = testTime;
@@ -22,52 +23,16 @@ const record = (over: Partial<TokenRecord> = {}): TokenRecord =>
 
 const secret = (over: Partial<NewSecret> = {}): NewSecret => ({ ...secretRecord(), digest: randomBytes(32), ...over });
 
-interface Engine {
-  readonly name: string;
-  readonly available: boolean;
-  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
-}
-
-async function onPostgres(prepare: boolean, pooled = false): ReturnType<Engine["open"]> {
-  const created = await createTestDatabase();
-  const pooler = pooled ? await startPooler(created.url) : undefined;
-  const database = openPostgres({
-    url: pooler?.url ?? created.url,
-    maxConnections: 5,
-    prepare,
-    // Tests hold locks for as long as it takes.
-    silenceMs: 30_000,
-  });
-  const close = async () => {
-    await database.close();
-    await pooler?.stop();
-    await created.stop();
-  };
-  return { database, close };
-}
-
-const engines: readonly Engine[] = [
-  { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres(true) },
-  {
-    name: "PostgreSQL behind a transaction-mode pooler",
-    available: havePostgres() && havePooler(),
-    open: () => onPostgres(false, true),
-  },
-  {
-    name: "PGlite",
-    available: true,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, close: () => database.close() };
-    },
-  },
+const engines = [
+  // Tests hold locks for as long as it takes.
+  { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres({ silenceMs: 30_000 }) },
+  { ...pooledPostgres, open: () => onPostgres({ pooled: true, silenceMs: 30_000 }) },
+  { name: "PGlite", available: true, open: onPglite },
 ];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-if (!havePooler()) process.stderr.write(`${noPooler}\n`);
 
 describe.each(engines)("the token store on $name", ({ name, available, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let opened: Opened;
     let database: Database;
     let store: TokenStore & PepperStore;
 

@@ -4,7 +4,7 @@ import { newAuditEvent } from "../../src/audit/event.js";
 import type { SubjectName } from "../../src/identifier/identifier.js";
 import { revokeUnused } from "../../src/manage/revoke-unused.js";
 import { auditEvent, auditPending } from "../../src/store/audit-schema.js";
-import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import type { Database } from "../../src/store/database.js";
 import { createAuditStore } from "../../src/store/postgres-audit-store.js";
 import { createLastUseStore } from "../../src/store/postgres-last-use-store.js";
 import { createPolicyStore } from "../../src/store/postgres-policy-store.js";
@@ -13,7 +13,7 @@ import { policy, token, tokenSecret } from "../../src/store/schema.js";
 import { lastUse } from "../../src/store/usage-schema.js";
 import { noPolicy, type Policy } from "../../src/token/policy.js";
 import type { TokenRecord } from "../../src/token/token.js";
-import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+import { engines, type Opened } from "../kit/engines.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 const day = 86_400_000;
@@ -21,25 +21,17 @@ const day = 86_400_000;
 const now = testTime;
 const ago = (days: number): Date => new Date(now.getTime() - days * day);
 
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-
-describe.each(["PostgreSQL", "PGlite"] as const)("unused tokens on %s", (engine) => {
-  describe.skipIf(engine === "PostgreSQL" && !havePostgres())("", () => {
+describe.each(engines)("unused tokens on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Opened;
     let database: Database;
-    let close: () => Promise<void>;
 
     beforeAll(async () => {
-      const created = engine === "PostgreSQL" ? await createTestDatabase() : undefined;
-      database = created
-        ? openPostgres({ url: created.url, maxConnections: 5, prepare: true })
-        : await openPglite(undefined);
-      close = async () => {
-        await database.close();
-        await created?.stop();
-      };
+      opened = await open();
+      database = opened.database;
       await database.migrate();
     });
-    afterAll(() => close());
+    afterAll(() => opened.close());
     beforeEach(async () => {
       for (const table of [tokenSecret, token, lastUse, policy, auditEvent, auditPending]) {
         await database.orm.delete(table);

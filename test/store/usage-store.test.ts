@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ActionName, SubjectName } from "../../src/identifier/identifier.js";
-import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import { type Database, openPostgres } from "../../src/store/database.js";
 import type { LastUseStore, TokenUse } from "../../src/store/last-use-store.js";
 import { createLastUseStore, readLastUses } from "../../src/store/postgres-last-use-store.js";
 import { createUsageStore } from "../../src/store/postgres-usage-store.js";
@@ -17,7 +17,8 @@ import type {
   UsageStore,
 } from "../../src/store/usage-store.js";
 import { newSecretId, newTokenId, toUuid } from "../../src/token/ids.js";
-import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "../kit/postgres.js";
+import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
+import { havePostgres } from "../kit/postgres.js";
 
 const hourMs = 3_600_000;
 /** The hour that is open now, by the database's clock; a test that goes over its end would be wrong by one. */
@@ -40,55 +41,33 @@ const batch = (counts: readonly UsageCount[], over: Partial<UsageBatch> = {}): U
   ...over,
 });
 
-interface Engine {
-  readonly name: string;
-  readonly available: boolean;
-  /** How many transactions can run beside each other. */
-  readonly sessions: number;
-  open(): Promise<{ readonly database: Database; close(): Promise<void> }>;
-}
-
-async function onPostgres(pooled: boolean): ReturnType<Engine["open"]> {
-  const created = await createTestDatabase();
-  const pooler = pooled ? await startPooler(created.url) : undefined;
-  const database = openPostgres({ url: pooler?.url ?? created.url, maxConnections: 5, prepare: !pooled });
-  // Hours are those of UTC, whatever the session's time zone: this one is 45 minutes off.
-  const name = sql.identifier(new URL(created.url).pathname.slice(1));
-  await database.orm.execute(sql`alter database ${name} set timezone = 'Asia/Kathmandu'`);
-  await database.close();
-  const reopened = openPostgres({ url: pooler?.url ?? created.url, maxConnections: 5, prepare: !pooled });
-  const close = async () => {
-    await reopened.close();
-    await pooler?.stop();
-    await created.stop();
-  };
-  return { database: reopened, close };
-}
-
-const engines: readonly Engine[] = [
-  { name: "PostgreSQL", available: havePostgres(), sessions: 5, open: () => onPostgres(false) },
-  {
-    name: "PostgreSQL behind a transaction-mode pooler",
-    available: havePostgres() && havePooler(),
-    sessions: 3,
-    open: () => onPostgres(true),
-  },
-  {
-    name: "PGlite",
-    available: true,
-    sessions: 1,
-    async open() {
-      const database = await openPglite(undefined);
-      return { database, close: () => database.close() };
+/** Hours are those of UTC, whatever the session's time zone: this one is 45 minutes off. */
+async function inKathmandu(pooled: boolean): Promise<Opened> {
+  const opened = await onPostgres({ pooled });
+  const name = sql.identifier(new URL(opened.url).pathname.slice(1));
+  await opened.database.orm.execute(sql`alter database ${name} set timezone = 'Asia/Kathmandu'`);
+  await opened.database.close();
+  // It holds for sessions that come later.
+  const database = openPostgres({ url: opened.url, maxConnections: 5, prepare: !pooled });
+  return {
+    database,
+    async close() {
+      await database.close();
+      await opened.close();
     },
-  },
+  };
+}
+
+/** `sessions`: how many transactions can run beside each other. */
+const engines = [
+  { name: "PostgreSQL", available: havePostgres(), sessions: 5, open: () => inKathmandu(false) },
+  { ...pooledPostgres, sessions: 3, open: () => inKathmandu(true) },
+  { name: "PGlite", available: true, sessions: 1, open: onPglite },
 ];
-if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
-if (!havePooler()) process.stderr.write(`${noPooler}\n`);
 
 describe.each(engines)("on $name", ({ available, sessions, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Awaited<ReturnType<Engine["open"]>>;
+    let opened: Opened;
     let database: Database;
     let store: UsageStore;
     let lastUses: LastUseStore;

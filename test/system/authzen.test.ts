@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
-import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import type { FaultProxy } from "../kit/proxy.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 const identifier = "https://pdp.example.com";
@@ -13,17 +13,11 @@ describe("the AuthZEN door", () => {
   let job: MainJob;
   let openfga: FaultProxy;
   beforeAll(async () => {
-    let between: FaultProxy | undefined;
     job = await startMainJob({
       callers: [{ name: "pep", key_sha256: [hashOf(directKey)], permissions: ["check", "check.direct"] }],
       config: { doors: { routes, authzen: { enabled: true, identifier } } },
-      settings: async ({ databaseUrl, openfga: real }) => {
-        between = await startProxy(real.grpc);
-        return { databaseUrl, openfgaAddress: between.address };
-      },
     });
-    if (!between) throw new Error("no proxy");
-    openfga = between;
+    openfga = job.faults.openfga;
     // The fixture of the certification scenario, as far as a subject without a token may: alice reads and writes record-1, bob reads it.
     await job.openfga.admin.writeTuples(job.openfga.storeId, [
       { user: "user:alice", relation: "editor", object: "document:record-1" },
@@ -32,7 +26,6 @@ describe("the AuthZEN door", () => {
   });
   afterAll(async () => {
     await job.stop();
-    await openfga.close();
   });
 
   const post = async (path: string, body: unknown, { key = directKey, headers = {}, raw = false } = {}) => {

@@ -5,7 +5,7 @@ import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "#third-party/grpc/health/v1/health_pb.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import type { Port } from "../kit/ports.js";
-import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import type { FaultProxy } from "../kit/proxy.js";
 import { startServer } from "../kit/server.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
@@ -20,18 +20,11 @@ beforeAll(async () => {
     prepare: false,
     // Every Check reads the database, and so shows its faults.
     config: { token_cache: { lease: "0s" } },
-    settings: async ({ databaseUrl, openfga: real }) => {
-      const url = new URL(databaseUrl);
-      database = await startProxy(url.host);
-      url.host = database.address;
-      openfga = await startProxy(real.grpc);
-      return { databaseUrl: url.href, openfgaAddress: openfga.address };
-    },
   });
+  ({ database, openfga } = job.faults);
 });
 afterAll(async () => {
   await job.stop();
-  await Promise.all([openfga.close(), database.close()]);
 });
 
 const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });

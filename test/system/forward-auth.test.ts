@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
-import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { sendRaw, untilDecided } from "../kit/raw-http.js";
 
 const doors = ["forward-auth", "nginx"] as const;
@@ -173,16 +172,8 @@ describe("the doors of proxies", () => {
   });
 
   it("P3 answers 503, and never a yes or no, while OpenFGA is silent or gone", async () => {
-    let between: FaultProxy | undefined;
-    const own = await startMainJob({
-      config: { doors: { routes, forward_auth: { enabled: true } } },
-      settings: async ({ databaseUrl, openfga: real }) => {
-        between = await startProxy(real.grpc);
-        return { databaseUrl, openfgaAddress: between.address };
-      },
-    });
-    const openfga = between;
-    if (!openfga) throw new Error("no proxy");
+    const own = await startMainJob({ config: { doors: { routes, forward_auth: { enabled: true } } } });
+    const { openfga } = own.faults;
     const headers: [string, string][] = [
       ["X-Patwarden-Proxy-Key", own.server.keys.checker],
       bearer(own.alice.secret),
@@ -196,7 +187,6 @@ describe("the doors of proxies", () => {
     openfga.heal();
     await expect.poll(async () => (await ask("nginx", headers, own.server)).status, { timeout: 20_000 }).toBe(200);
     await own.stop();
-    await openfga.close();
   }, 120_000);
 
   it("is closed unless it is opened, and Basic unless it is admitted", async () => {

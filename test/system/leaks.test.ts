@@ -8,7 +8,7 @@ import { RevocationReason, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { PepperRing } from "../../src/token/pepper.js";
 import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
 import type { Port } from "../kit/ports.js";
-import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import type { FaultProxy } from "../kit/proxy.js";
 import { type RawReply, sendRaw } from "../kit/raw-http.js";
 import { makeScanningKey, startScanningProvider, type TestProvider } from "../kit/scanning-provider.js";
 import { type Server, startServer } from "../kit/server.js";
@@ -42,18 +42,8 @@ beforeAll(async () => {
       },
     },
   };
-  let between: FaultProxy | undefined;
-  job = await startMainJob({
-    config,
-    settings: async ({ databaseUrl, openfga }) => {
-      const url = new URL(databaseUrl);
-      between = await startProxy(url.host);
-      url.host = between.address;
-      return { databaseUrl: url.href, openfgaAddress: openfga.grpc };
-    },
-  });
-  if (!between) throw new Error("no proxy");
-  database = between;
+  job = await startMainJob({ config });
+  database = job.faults.database;
   const { grpc, apiKey, storeId, modelId, admin } = job.openfga;
   await admin.writeTuples(storeId, [{ user: "user:alice", relation: "member", object: "organization:globex" }]);
   other = await startServer({
@@ -65,7 +55,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await other.stop();
   await job.stop();
-  await Promise.all([database.close(), github.stop(), gitlab.stop(), webhook.stop()]);
+  await Promise.all([github.stop(), gitlab.stop(), webhook.stop()]);
 });
 
 const portOf = ({ ports }: Server): Port => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { haveLanguage, type Language, type Library, languages, startLibrary } from "../kit/libraries.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
-import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import type { FaultProxy } from "../kit/proxy.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -113,24 +113,15 @@ describe("libraries that know the standards and not Patwarden", () => {
   let signer: Signer;
 
   beforeAll(async () => {
-    let between: FaultProxy | undefined;
     job = await startMainJob({
       callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect", "tokens.exchange"] }],
       config: { doors: { oauth: { enabled: true, issuer, exchange: { audiences: [audience] } } } },
-      settings: async ({ databaseUrl, openfga }) => {
-        const url = new URL(databaseUrl);
-        between = await startProxy(url.host);
-        url.host = between.address;
-        return { databaseUrl: url.href, openfgaAddress: openfga.grpc };
-      },
     });
-    if (!between) throw new Error("no proxy");
-    database = between;
+    database = job.faults.database;
     signer = await startSigner();
   });
   afterAll(async () => {
     await job.stop();
-    await database.close();
     await signer.stop();
   });
 

@@ -8,7 +8,7 @@ import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
-import { type FaultProxy, startProxy } from "../kit/proxy.js";
+import type { FaultProxy } from "../kit/proxy.js";
 
 const { batchCheck, listResources } = AuthorizationService.method;
 
@@ -224,16 +224,12 @@ describe("an OpenFGA that", () => {
   beforeAll(async () => {
     job = await startMainJob({
       env: { PATWARDEN_OPENFGA_LIST_DEADLINE: `${listDeadlineMs}ms` },
-      settings: async ({ databaseUrl, openfga: real }) => {
-        openfga = await startProxy(real.grpc);
-        return { databaseUrl, openfgaAddress: openfga.address };
-      },
     });
+    openfga = job.faults.openfga;
   });
   afterEach(() => openfga.heal());
   afterAll(async () => {
     await job.stop();
-    await openfga.close();
   });
 
   const held = (): Promise<void> => expect.poll(() => openfga.holds(), { timeout: 10_000, interval: 10 }).toBe(true);

@@ -47,19 +47,8 @@ describe("the OAuth doors", () => {
   let database: FaultProxy;
   let unheard: FaultProxy;
   beforeAll(async () => {
-    let between: FaultProxy | undefined;
-    job = await startMainJob({
-      callers,
-      config: { doors },
-      settings: async ({ databaseUrl, openfga }) => {
-        const url = new URL(databaseUrl);
-        between = await startProxy(url.host);
-        url.host = between.address;
-        return { databaseUrl: url.href, openfgaAddress: openfga.grpc };
-      },
-    });
-    if (!between) throw new Error("no proxy");
-    database = between;
+    job = await startMainJob({ callers, config: { doors } });
+    database = job.faults.database;
     const { grpc, apiKey, storeId, modelId } = job.openfga;
     const listenUrl = new URL(job.databaseUrl);
     unheard = await startProxy(listenUrl.host);
@@ -80,7 +69,7 @@ describe("the OAuth doors", () => {
   afterAll(async () => {
     await other.stop();
     await job.stop();
-    await Promise.all([database.close(), unheard.close()]);
+    await unheard.close();
   });
 
   const asBasic = (name: string, key: string): [string, string] => [
