@@ -25,10 +25,10 @@ describe("the schedule of signing keys", () => {
     [0, "a", "abc"],
     [999.999, "a", "abc"],
     [1_000, "b", "abc"],
-    [1_629.999, "b", "abc"],
-    [1_630, "b", "bc"],
+    [1_609.999, "b", "abc"],
+    [1_610, "b", "bc"],
     [5_000, "c", "bc"],
-    [5_630, "c", "c"],
+    [5_610, "c", "c"],
     [9_999_999, "c", "c"],
   ])("after %s s: signs %s, published %s", (seconds, signs, published) => {
     expect(signingKeyAt(keys, at(seconds))?.name).toBe(signs);
@@ -41,7 +41,7 @@ describe("the schedule of signing keys", () => {
   });
 
   it("says until when a key is published, as soon as another is to follow", () => {
-    expect(publishedUntil(keys, first)).toEqual(at(1_630));
+    expect(publishedUntil(keys, first)).toEqual(at(1_610));
     expect(publishedUntil([first], first)).toBeUndefined();
   });
 
@@ -54,7 +54,7 @@ describe("the schedule of signing keys", () => {
 
   it("lets the first key sign at once and any other when every verifier has fetched it", () => {
     expect(nextSignsFrom([], at(7))).toEqual(at(7));
-    expect(nextSignsFrom([first], at(7))).toEqual(at(7 + 630));
+    expect(nextSignsFrom([first], at(7))).toEqual(at(7 + 610));
   });
 
   // Whole milliseconds since the start, so that a shrunk example can be read.

@@ -504,7 +504,7 @@ describe("token exchange", () => {
       const { body } = await sendRaw(server.http, { target: "/.well-known/jwks.json" });
       return JSON.parse(body).keys.map(({ kid }: { readonly kid: string }) => kid);
     };
-    /** A replica reads the keys again after half a minute. */
+    /** A replica reads the keys again after ten seconds. */
     const bothPublish = (kids: readonly string[]) =>
       expect.poll(() => Promise.all(replicas.map(kidsOf)), { timeout: 90_000, interval: 500 }).toEqual([kids, kids]);
 
