@@ -92,7 +92,8 @@ function connectTo({ host, port, path }: SocketTarget): Socket {
     connectTimeoutMs,
   );
   socket.once("connect", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
-  return socket.setKeepAlive(true, 1_000);
+  // Otherwise the second of two small writes waits for the acknowledgement of the first, which TCP delays by 40 ms.
+  return socket.setKeepAlive(true, 1_000).setNoDelay(true);
 }
 
 /** With the code by which store/errors.ts knows a lost connection. */

@@ -50,7 +50,8 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     track(client);
     if (mode === "cut") client.resetAndDestroy();
     if (mode !== "pass") return;
-    const upstream = track(connect(Number(port), host));
+    client.setNoDelay(true);
+    const upstream = track(connect(Number(port), host)).setNoDelay(true);
     const join = (from: Socket, to: Socket): void => {
       from.on("data", (chunk) => mode === "pass" && to.write(chunk));
       from.on("close", () => mode === "pass" && to.destroy());
