@@ -281,8 +281,9 @@ export async function startPatwarden(
     : createAuthenticator({ serviceKeys, serviceCertificates, ...people });
   warnOfPowers(config, log);
   const onRefusal: OnRefusal = ({ reason }, caller, call) => refused.record(reason, caller, call.method, call.peer);
+  const { self: selfLimit, ...callerLimits } = config.limits;
   const limits = new CallerLimits({
-    limits: config.limits,
+    limits: callerLimits,
     now: () => performance.now(),
     onExcess({ limit, caller, first }, method) {
       metrics.callLimited(limit);
@@ -438,7 +439,7 @@ export async function startPatwarden(
       await revocation.confirm(deadline);
       return ours;
     },
-    selfLimit: config.limits.self,
+    selfLimit,
     trustedProxies,
     onAnswer: metrics.doorAnswered,
     onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),

@@ -29,7 +29,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   failure: [],
   identifier: [],
   token: ["identifier"],
-  audit: ["token", "observability/log.ts", "observability/redact.ts", "store/audit-store.ts"],
+  background: [],
+  audit: ["token", "background", "observability/log.ts", "observability/redact.ts", "store/audit-store.ts"],
   usage: [
     "identifier",
     "token",
@@ -38,7 +39,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "store/usage-store.ts",
     "store/last-use-store.ts",
   ],
-  leaks: ["token", "audit/loop.ts", "observability/log.ts", "observability/redact.ts", "store/leak-store.ts"],
+  leaks: ["token", "background", "observability/log.ts", "observability/redact.ts", "store/leak-store.ts"],
   revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
   signing: ["token", "store/signing-key-store.ts"],
   access: ["failure", "identifier", "token"],

@@ -1,8 +1,8 @@
 import type { KeyObject } from "node:crypto";
+import { Loop } from "../background/loop.js";
 import type { Logger } from "../observability/log.js";
 import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
 import { type Checkpoint, type SealedEvent, signStatement, verifyChain, verifyStatement } from "./chain.js";
-import { Loop } from "./loop.js";
 
 export interface RetentionOptions {
   readonly store: Pick<

@@ -1,8 +1,8 @@
 import type { KeyObject } from "node:crypto";
+import { Loop } from "../background/loop.js";
 import type { Logger } from "../observability/log.js";
 import type { AuditStore } from "../store/audit-store.js";
 import { type Place, signCheckpoint } from "./chain.js";
-import { Loop } from "./loop.js";
 
 export interface SealerOptions {
   readonly store: Pick<AuditStore, "sealNext" | "lastSeal" | "keepCheckpoint">;

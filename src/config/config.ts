@@ -81,7 +81,7 @@ export interface Config extends MigrationConfig {
   readonly relations: Readonly<Record<"member" | "read" | "create" | "approve" | "revoke" | "policy", ActionName>>;
   readonly callers: readonly ConfiguredCaller[];
   readonly issuers: readonly IssuerConfig[];
-  /** `self`: of `GET /v1/self` by one address. */
+  /** Of callers, and `self`: of `GET /v1/self` by one address. */
   readonly limits: Limits & { readonly self?: Limit };
   readonly usage: { readonly flushIntervalMs: number; readonly lastUse: boolean };
   /** `retentionMs` is absent where everything is kept. */
@@ -187,38 +187,47 @@ function callerOf(entry: ConfigFile["callers"][number]): ConfiguredCaller {
   return { caller, keySha256: entry.key_sha256 ?? [], certificates: entry.certificates ?? [] };
 }
 
+/** So many calls in each period; undefined for none, which sets no limit. */
+function limitOf(calls: number, periodMs: number, burst = calls): Limit | undefined {
+  return calls === 0 ? undefined : { burst, intervalMs: periodMs / calls };
+}
+
 function limitsOf(file: ConfigFile["limits"]): Config["limits"] {
-  const named = (name: keyof Config["limits"], rate: number, periodMs: number, burst = rate): Config["limits"] =>
-    rate === 0 ? {} : { [name]: { burst, intervalMs: periodMs / rate } satisfies Limit };
+  const creations = limitOf(file.creations_per_hour, 3_600_000);
+  const revocations = limitOf(file.revocations_per_minute, 60_000, file.revocations_burst);
+  const lists = limitOf(file.lists_per_second, 1_000);
+  const self = limitOf(file.self_per_minute, 60_000);
   return {
-    ...named("creations", file.creations_per_hour, 3_600_000),
-    ...named("revocations", file.revocations_per_minute, 60_000, file.revocations_burst),
-    ...named("lists", file.lists_per_second, 1_000),
-    ...named("self", file.self_per_minute, 60_000),
+    ...(creations && { creations }),
+    ...(revocations && { revocations }),
+    ...(lists && { lists }),
+    ...(self && { self }),
   };
 }
 
 function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth, leaks }: ConfigFile["doors"]): DoorsConfig {
-  const limitOf = ({ max_per_second: rate }: { readonly max_per_second: number }): { readonly limit?: Limit } =>
-    rate === 0 ? {} : { limit: { burst: rate, intervalMs: 1_000 / rate } };
-  const perMinute = oauth.public_revocations_per_minute;
+  const limited = ({ max_per_second }: { readonly max_per_second: number }): { readonly limit?: Limit } => {
+    const limit = limitOf(max_per_second, 1_000);
+    return limit ? { limit } : {};
+  };
+  const publicRevocation = oauth.public_revocation && limitOf(oauth.public_revocations_per_minute, 60_000);
   const { audiences, lifetime, algorithm } = oauth.exchange;
   return {
     routes: routes.map(routeOf),
     // The schema demands identifier and issuer where their doors are open.
-    ...(authzen.enabled && { authZen: { identifier: authzen.identifier ?? "", ...limitOf(authzen) } }),
+    ...(authzen.enabled && { authZen: { identifier: authzen.identifier ?? "", ...limited(authzen) } }),
     ...(oauth.enabled && {
       oauth: {
         issuer: oauth.issuer ?? "",
         maxCacheMs: oauth.max_cache,
         ...(audiences.length > 0 && { exchange: { audiences, lifetimeMs: lifetime, algorithm } }),
-        ...(oauth.public_revocation && { publicRevocation: { burst: perMinute, intervalMs: 60_000 / perMinute } }),
-        ...limitOf(oauth),
+        ...(publicRevocation && { publicRevocation }),
+        ...limited(oauth),
       },
     }),
-    ...(ext_authz.enabled && { extAuthz: { basic: ext_authz.basic, ...limitOf(ext_authz) } }),
+    ...(ext_authz.enabled && { extAuthz: { basic: ext_authz.basic, ...limited(ext_authz) } }),
     ...leaksOf(leaks),
-    ...(forward_auth.enabled && { forwardAuth: { basic: forward_auth.basic, ...limitOf(forward_auth) } }),
+    ...(forward_auth.enabled && { forwardAuth: { basic: forward_auth.basic, ...limited(forward_auth) } }),
   };
 }
 

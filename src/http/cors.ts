@@ -1,24 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { cors } from "@connectrpc/connect";
 
 /** Answers whether it has answered the request by itself; else it has set what the answer needs besides. */
 export type Cors = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** What clients of Connect and gRPC-Web send, and what we read. */
-const requestHeaders = [
-  "authorization",
-  "content-type",
-  "connect-protocol-version",
-  "connect-timeout-ms",
-  "grpc-timeout",
-  "x-api-key",
-  "x-grpc-web",
-  "x-request-id",
-  "x-user-agent",
-].join(", ");
+/** What clients of Connect and gRPC-Web send, and what we read besides. */
+const requestHeaders = [...cors.allowedHeaders, "Authorization", "X-API-Key", "X-Request-Id"].join(", ");
 /** What a page may read besides the headers that every page may. */
-const responseHeaders = ["grpc-status", "grpc-message", "grpc-status-details-bin", "retry-after", "x-request-id"].join(
-  ", ",
-);
+const responseHeaders = [...cors.exposedHeaders, "Retry-After", "X-Request-Id"].join(", ");
+const methods = cors.allowedMethods.join(", ");
 /** Chrome keeps a preflight no longer. Seconds. */
 const maxAge = "7200";
 
@@ -36,7 +26,7 @@ export function allowOrigins(origins: readonly string[]): Cors {
     response.setHeader("access-control-allow-origin", origin);
     response.setHeader("access-control-expose-headers", responseHeaders);
     if (request.method !== "OPTIONS" || request.headers["access-control-request-method"] === undefined) return false;
-    response.setHeader("access-control-allow-methods", "GET, POST");
+    response.setHeader("access-control-allow-methods", methods);
     response.setHeader("access-control-allow-headers", requestHeaders);
     response.setHeader("access-control-max-age", maxAge);
     response.statusCode = 204;

@@ -1,4 +1,4 @@
-import { Loop } from "../audit/loop.js";
+import { Loop } from "../background/loop.js";
 import type { Logger } from "../observability/log.js";
 import type { LeakStore } from "../store/leak-store.js";
 import type { LeakNotice } from "../token/leak.js";

@@ -4,10 +4,11 @@ import type { TokenStore } from "../store/token-store.js";
 import type { PepperRing } from "../token/pepper.js";
 import { parseSecret } from "../token/secret.js";
 import type { RevocationReason } from "../token/token.js";
-import { type RevokeTokenOptions, revokeToken } from "./revoke-token.js";
+import type { ChangeTokenOptions } from "./change-token.js";
+import { revokeToken } from "./revoke-token.js";
 
-export interface RevokeBySecretOptions extends RevokeTokenOptions {
-  readonly store: RevokeTokenOptions["store"] & Pick<TokenStore, "findByDigest">;
+export interface RevokeBySecretOptions extends ChangeTokenOptions {
+  readonly store: ChangeTokenOptions["store"] & Pick<TokenStore, "findByDigest">;
   readonly brand: string;
   readonly peppers: PepperRing;
 }

@@ -1,5 +1,6 @@
 import type { RevocationReason } from "../token/token.js";
-import { type RevokeTokenOptions, revokeToken } from "./revoke-token.js";
+import type { ChangeTokenOptions } from "./change-token.js";
+import { revokeToken } from "./revoke-token.js";
 import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
 
 /**
@@ -7,7 +8,7 @@ import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
  * secret of ours, for one that has been superseded, or for a token that has ended. Throws DATABASE_UNAVAILABLE.
  */
 export async function revokeItself(
-  options: RevokeTokenOptions & TokenCallerOptions,
+  options: ChangeTokenOptions & TokenCallerOptions,
   secret: string,
   address: string,
   reason: RevocationReason,

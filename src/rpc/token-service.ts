@@ -22,7 +22,7 @@ import { type CreateTokenOptions, createToken } from "../manage/create-token.js"
 import { getToken } from "../manage/get-token.js";
 import { type ListTokensOptions, listTokens } from "../manage/list-tokens.js";
 import { revokeSecret } from "../manage/revoke-secret.js";
-import { revokeToken } from "../manage/revoke-token.js";
+import { residualUntil, revokeToken } from "../manage/revoke-token.js";
 import { revokeTokens } from "../manage/revoke-tokens.js";
 import { rotateToken } from "../manage/rotate-token.js";
 import { resumeToken, suspendToken } from "../manage/suspend-token.js";
@@ -82,10 +82,11 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
 
     async revokeToken(request, { caller }) {
       const { id, reason } = parseRevokeToken(request, caller);
-      const { snapshot, residualUntil } = await revokeToken(options, caller, id, reason);
+      const snapshot = await revokeToken(options, caller, id, reason);
+      const until = await residualUntil(options, id);
       return create(RevokeTokenResponseSchema, {
         token: render(snapshot),
-        ...(residualUntil && { residualUntil: timestampFromDate(residualUntil) }),
+        ...(until && { residualUntil: timestampFromDate(until) }),
       });
     },
 

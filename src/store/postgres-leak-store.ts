@@ -59,8 +59,17 @@ export function createLeakStore(database: Database): LeakStore {
           .where(eq(leakedToken.tokenId, tokenId));
         const { id, kind, subject, organization, name, createdBy, revocation } = tokenRecord(row.token);
         return {
-          ...{ id, kind, subject, organization, name, createdBy },
-          ...{ reporter, url, source, hint, time: reportedAt },
+          id,
+          kind,
+          subject,
+          organization,
+          name,
+          createdBy,
+          reporter,
+          url,
+          source,
+          hint,
+          time: reportedAt,
           revoked: revocation !== undefined,
         };
       }),

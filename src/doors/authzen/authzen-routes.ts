@@ -178,11 +178,10 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
     },
   };
 
-  // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
-
   async function decideToken(token: string, raw: RawAttempt): Promise<boolean> {
     const fields = { ...raw, token, usageUnits: undefined, usageId: "", consistency: "minimize-latency" } as const;
     const question = parseQuestion(fields, model());
+    // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
     if (question instanceof Failure) return false;
     const verdict = await authorizer.check(question, patience);
     if (verdict instanceof Failure) throw verdict;

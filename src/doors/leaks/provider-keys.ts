@@ -38,8 +38,11 @@ export function createProviderKeys(
     return fetched ? { byId: keysIn(fetched.document), etag: fetched.etag } : { ...(known ?? nothing) };
   };
   const keys = new PublishedKeys(fetchKeys, {
-    ...{ cacheMaxAgeMs, unknownKeyMs, monotonicMs, onFetchFailure },
+    cacheMaxAgeMs,
+    unknownKeyMs,
+    monotonicMs,
     random: Math.random,
+    onFetchFailure,
   });
   return {
     async find(id) {
