@@ -4,12 +4,12 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
 const requireAll = process.env.PATWARDEN_TEST_REQUIRE_ALL === "1";
 const folder = mkdtempSync(join(tmpdir(), "patwarden-results-"));
-const resultFile = join(folder, "vitest.json");
+const resultFile = join(folder, "tests.json");
 
 const checks = [
   ["style and API", "npm", ["run", "--silent", "lint"]],
@@ -30,29 +30,13 @@ function run(name, command, args) {
   return status === 0;
 }
 
-/** What vitest counted; undefined when it could not even write that. */
+/** What tools/test-reporter.mjs wrote; undefined when vitest did not get so far. */
 function vitestResult() {
   try {
     return JSON.parse(readFileSync(resultFile, "utf8"));
   } catch {
     return undefined;
   }
-}
-
-/** Where, which, and the first line of why. */
-function faultsOf({ testResults }) {
-  return testResults.flatMap(({ name: file, status, message, assertionResults }) => {
-    const where = relative(process.cwd(), file);
-    const bad = assertionResults.filter((test) => test.status === "failed" || (requireAll && test.status !== "passed"));
-    if (bad.length === 0 && status === "failed") return [`${where}: ${firstLine(message)}`];
-    return bad.map(({ fullName, status: how, failureMessages }) => {
-      return `${where}: ${fullName}: ${how === "failed" ? firstLine(failureMessages[0]) : "skipped"}`;
-    });
-  });
-}
-
-function firstLine(text = "") {
-  return text.split("\n", 1)[0].slice(0, 300);
 }
 
 /** Each language says what it skips for lack of its toolchain; where nothing may be missing, test/clients/run.ts counts that as failed. */
@@ -79,24 +63,25 @@ for (const [name, command, args] of checks) {
   }
 }
 
-const green = run("tests", "vitest", [
-  "run",
-  "--reporter=default",
-  "--reporter=json",
-  `--outputFile.json=${resultFile}`,
-]);
+process.env.PATWARDEN_TEST_RESULT = resultFile;
+const green = run("tests", "vitest", ["run", "--reporter=default", "--reporter=./tools/test-reporter.mjs"]);
 const result = vitestResult();
 rmSync(folder, { recursive: true });
-passed += result?.numPassedTests ?? 0;
-let failedTests = result?.numFailedTests ?? 0;
-const skipped = (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0);
-if (skipped > 0) console.log(`\n${skipped} tests were SKIPPED: see above what they lack.`);
-if (requireAll) failedTests += skipped;
-// A file that does not load, or an error outside of any test, fails the run without failing a test.
-if (!green && failedTests === 0) failedTests = 1;
-faults.push(...(result ? faultsOf(result) : ["tests: no result was written"]));
-if (failedTests > 0 && faults.length === 0) faults.push("tests: an error outside of any test, see above");
-failed += failedTests;
+passed += result?.passed ?? 0;
+let bad = result?.failures.length ?? 0;
+faults.push(...(result?.failures ?? []));
+if (result && result.skipped.length > 0) {
+  console.log(`\n${result.skipped.length} tests were SKIPPED: see above what they lack.`);
+  if (requireAll) {
+    bad += result.skipped.length;
+    faults.push(...result.skipped.map((test) => `${test}: skipped`));
+  }
+}
+if (!green && bad === 0) {
+  bad = 1;
+  faults.push(result ? "tests: vitest failed without a failure, see above" : "tests: no result was written");
+}
+failed += bad;
 
 const clients = await testClients();
 passed += clients.passed;
