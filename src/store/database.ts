@@ -15,7 +15,7 @@ import { migrationsFolder } from "./migrations.js";
 import { preparing } from "./prepared.js";
 import type { Listening } from "./revocation-store.js";
 import * as schema from "./schema.js";
-import { connectWatched, type SocketTarget } from "./watched-socket.js";
+import { type SocketTarget, WatchedSockets } from "./watched-socket.js";
 
 export type Orm = PgDatabase<PgQueryResultHKT, typeof schema>;
 
@@ -47,6 +47,10 @@ export interface PostgresOptions {
 }
 
 const connectTimeoutMs = 2_000;
+/** Before a lost connection is made again. The driver's default grows to 20 s, which its next statement waits out, however long the database has been well again. */
+const reconnectSeconds = 0.1;
+/** All statements have ended when a database is closed, but the driver waits for those that were lost with their connection (postgres 3.4.9, connection.js `end`). */
+const closeTimeoutSeconds = 1;
 const patientConnections = 2;
 const patientSilenceMs = 5 * 60_000;
 const migrationLock = 1_472_665_730; // any number that nobody else uses
@@ -54,8 +58,9 @@ const migrationLock = 1_472_665_730; // any number that nobody else uses
 /** Connects lazily: an unreachable server shows in the first statement. */
 export function openPostgres(options: PostgresOptions): Database {
   const { url, listenUrl = url, maxConnections, prepare, silenceMs = 2_000 } = options;
+  const sockets = new WatchedSockets();
   const open = (connections: number, silence: number) =>
-    postgres(url, { ...clientOptions(silence), max: connections, prepare });
+    postgres(url, { ...clientOptions(sockets, silence), max: connections, prepare });
   const client = open(maxConnections, silenceMs);
   const patient = open(patientConnections, patientSilenceMs);
   const urgent = open(1, silenceMs);
@@ -72,7 +77,8 @@ export function openPostgres(options: PostgresOptions): Database {
     urgent: (statement, parameters) => run(urgent, statement, parameters),
     listen: (channel, onNotification) =>
       listenTo(channel, onNotification, {
-        open: (hooks) => postgres(listenUrl, { ...clientOptions(silenceMs), ...hooks, max: 1, prepare: false }),
+        open: (hooks) =>
+          postgres(listenUrl, { ...clientOptions(sockets, silenceMs), ...hooks, max: 1, prepare: false }),
         notify: () => urgent`select pg_notify(${channel}, 'listening')`,
       }),
     async migrate() {
@@ -88,19 +94,24 @@ export function openPostgres(options: PostgresOptions): Database {
       }
     },
     async close() {
-      await Promise.all([client, patient, urgent].map((each) => each.end({ timeout: 5 })));
+      await Promise.all([client, patient, urgent].map((each) => each.end({ timeout: closeTimeoutSeconds })));
+      sockets.close();
     },
   };
 }
 
-function clientOptions(silenceMs: number): postgres.Options<Record<string, postgres.PostgresType>> {
+function clientOptions(
+  sockets: WatchedSockets,
+  silenceMs: number,
+): postgres.Options<Record<string, postgres.PostgresType>> {
   return {
     connect_timeout: connectTimeoutMs / 1000,
+    backoff: () => reconnectSeconds,
     connection: { application_name: "patwarden" },
     // Notices can hold data, and the default prints them to stdout.
     onnotice: () => undefined,
     // The declared options lack it (postgres 3.4.9, connection.js createSocket).
-    ...{ socket: (to: SocketTarget) => connectWatched(to, silenceMs) },
+    ...{ socket: (to: SocketTarget) => sockets.open(to, silenceMs) },
   };
 }
 

@@ -1,6 +1,8 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { followMessages } from "./watched-socket.js";
+import { followMessages, WatchedSockets } from "./watched-socket.js";
 
 const message = (type: string, body: string): Buffer => {
   const bytes = Buffer.alloc(5 + body.length);
@@ -45,5 +47,20 @@ describe("followMessages", () => {
     expect(told).toEqual([68]);
     follow(ready.subarray(-1));
     expect(told).toEqual([68, 90]);
+  });
+});
+
+describe("WatchedSockets", () => {
+  it("leaves no socket open when it closes, and none that is asked for later: they would keep the process", async () => {
+    const silent = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const target = { host: ["127.0.0.1"], port: [(silent.address() as AddressInfo).port] };
+    const sockets = new WatchedSockets();
+    const early = sockets.open(target, 60_000);
+    await once(early, "connect");
+    sockets.close();
+    await once(early, "close");
+    await once(sockets.open(target, 60_000), "close");
+    silent.close();
   });
 });

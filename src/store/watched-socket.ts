@@ -11,12 +11,36 @@ export interface SocketTarget {
 
 const connectTimeoutMs = 2_000;
 
+/** The sockets of one database. */
+export class WatchedSockets {
+  readonly #open = new Set<Socket>();
+  #closed = false;
+
+  open(target: SocketTarget, silenceMs: number): Socket {
+    const socket = connectWatched(target, silenceMs);
+    this.#open.add(socket);
+    socket.once("close", () => this.#open.delete(socket));
+    // Not at once: the driver has yet to listen for its end.
+    if (this.#closed) setImmediate(() => socket.destroy());
+    return socket;
+  }
+
+  /**
+   * For good. The driver makes a connection that was waiting to be made again even when its pool has ended, and would keep it, and with it the process
+   * (postgres 3.4.9, connection.js `reconnect`).
+   */
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#open) socket.destroy();
+  }
+}
+
 /**
  * The driver has no time-out for queries: on a half-open connection one would hang whatever statement_timeout says. So a socket that owes an
  * answer and says nothing for `silenceMs` is destroyed; its query fails and the next one reconnects. Idle connections stay. Under TLS the messages
  * cannot be seen, so there only TCP's own keep-alive watches.
  */
-export function connectWatched(target: SocketTarget, silenceMs: number): Socket {
+function connectWatched(target: SocketTarget, silenceMs: number): Socket {
   const socket = connectTo(target);
   if (target.ssl || silenceMs === 0) return socket;
   // Whatever was written owes an answer until as many ReadyForQuery have come as there were messages that end with one: the greeting, each
