@@ -17,9 +17,10 @@ export class WatchedSockets {
   #closed = false;
 
   open(target: SocketTarget, silenceMs: number): Socket {
+    // By no listener: the driver takes all of them off before it speaks TLS.
+    for (const socket of this.#open) if (socket.destroyed) this.#open.delete(socket);
     const socket = connectWatched(target, silenceMs);
     this.#open.add(socket);
-    socket.once("close", () => this.#open.delete(socket));
     // Not at once: the driver has yet to listen for its end.
     if (this.#closed) setImmediate(() => socket.destroy());
     return socket;
