@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 /*
  * Arrows point one way: rpc, http -> check, manage -> token, identifier, and check, manage -> ports that store and openfga implement.
- * main.ts and app.ts wire everything, dev/ does so for the embedded server; nothing else reaches across.
+ * main.ts and app.ts with compose/ wire everything, dev/ does so for the embedded server; nothing else reaches across.
  */
 
 /** Files that hold only an interface and its data; who needs the part behind it imports these. */
@@ -86,7 +86,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** May import everything. */
-const wiring = ["main.ts", "app.ts", "cli", "dev"];
+const wiring = ["main.ts", "app.ts", "compose", "cli", "dev"];
 
 /** No transport, database or generated message: the decision and the use-cases do not know how they are called and what they are kept in. */
 const transportFree = [

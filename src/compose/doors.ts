@@ -1,0 +1,147 @@
+import type { ServiceProofs } from "../access/service-proof.js";
+import type { Authorizer } from "../check/authorizer.js";
+import type { Clock } from "../check/clock.js";
+import type { TokenResolver } from "../check/token-resolver.js";
+import type { Config } from "../config/config.js";
+import { type Doors, type ExchangeConfig, openDoors } from "../doors/doors.js";
+import type { TokenExchange } from "../doors/oauth/exchange.js";
+import { LeakNotifier, tellLog } from "../leaks/leak-notifier.js";
+import { createWebhook } from "../leaks/webhook.js";
+import { type ExchangeTokenOptions, exchangeToken } from "../manage/exchange-token.js";
+import { reportLeaks } from "../manage/report-leaks.js";
+import type { ReuseDetector } from "../manage/reuse.js";
+import { revokeBySecret } from "../manage/revoke-by-secret.js";
+import { revokeItself } from "../manage/revoke-itself.js";
+import type { Rights } from "../manage/rights.js";
+import type { Logger } from "../observability/log.js";
+import type { Metrics } from "../observability/metrics.js";
+import type { AuthorizationModel, PermissionChecker } from "../openfga/permission-checker.js";
+import type { Revocation } from "../revocation/revocation.js";
+import { signingKeyLabel } from "../signing/signing-key.js";
+import { SigningKeys } from "../signing/signing-keys.js";
+import type { Database } from "../store/database.js";
+import { createLeakStore } from "../store/postgres-leak-store.js";
+import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
+import type { TokenStore } from "../store/token-store.js";
+import type { PepperRing } from "../token/pepper.js";
+import type { UsageRecorder } from "../usage/usage-recorder.js";
+
+/** How long a door waits for every replica: no HTTP caller says how long it waits itself. */
+const doorDeadlineMs = 10_000;
+/** The same for reports of leaks: their senders give up after half a minute. */
+const leakDeadlineMs = 20_000;
+
+export interface ComposeDoorsOptions extends ServiceProofs {
+  readonly config: Config;
+  readonly database: Database;
+  readonly store: TokenStore;
+  readonly tokens: TokenResolver;
+  readonly authorizer: Authorizer;
+  readonly permissions: PermissionChecker;
+  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
+  readonly model: () => AuthorizationModel;
+  readonly revocation: Revocation;
+  readonly rights: Rights;
+  readonly reuse: ReuseDetector;
+  readonly usage: UsageRecorder;
+  readonly peppers: PepperRing;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Told what went wrong in a route that must not. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+export interface ComposedDoors extends Doors {
+  /** Undefined: no JWTs are made. To be started before anybody is let in. */
+  readonly signingKeys: SigningKeys | undefined;
+  /** Undefined: leaks are not heard of. */
+  readonly leakNotifier: LeakNotifier | undefined;
+}
+
+/** The doors that the configuration opens, with what stands behind them. */
+export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
+  const { config, database, store, tokens, authorizer, permissions, model, revocation, rights } = options;
+  const { serviceKeys, serviceCertificates, reuse, usage, peppers, clock, metrics, log, onDefect } = options;
+  const { brand } = config.tokens;
+  const { oauth, leaks } = config.doors;
+  const now = () => clock.now();
+  const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
+  const leakStore = createLeakStore(database);
+  const leakNotifier =
+    leaks &&
+    new LeakNotifier({
+      store: leakStore,
+      tell: leaks.webhook ? createWebhook({ ...leaks.webhook, now }) : tellLog(log),
+      log,
+      now,
+    });
+  const doors = openDoors({
+    config: config.doors,
+    authorizer,
+    permissions,
+    model,
+    subjectTypes: config.subjects,
+    serviceKeys,
+    serviceCertificates,
+    clock,
+    async revoke(secret, by) {
+      const changing = { store, clock, rights };
+      if ("address" in by) await revokeItself({ ...changing, tokens }, secret, by.address, "REQUESTED");
+      else await revokeBySecret({ ...changing, brand, peppers }, by, secret, "REQUESTED");
+      await revocation.confirm(performance.now() + doorDeadlineMs);
+    },
+    exchange: exchange?.door,
+    certificatesAsked: config.http.tls?.clientCa !== undefined,
+    async reportFound(found, reporter, from) {
+      const notifyOnly = leaks?.notifyOnly ?? [];
+      const reported = { store, leaks: leakStore, brand, peppers, clock, notifyOnly };
+      const deadline = performance.now() + leakDeadlineMs;
+      const ours = await reportLeaks(reported, found, { reporter, from: from?.toString() });
+      if (!ours.includes(true)) return ours;
+      leakNotifier?.wake();
+      // Also when all of it had ended before: an earlier report may have been cut off before this.
+      await revocation.confirm(deadline);
+      return ours;
+    },
+    selfLimit: config.limits.self,
+    trustedProxies: config.publicHttp?.trustedProxies ?? [],
+    onAnswer: metrics.doorAnswered,
+    onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
+    onDefect,
+  });
+  return { ...doors, signingKeys: exchange?.keys, leakNotifier };
+
+  /** JWTs for tokens, and the keys that sign them. */
+  function composeExchange(issuer: string, settings: ExchangeConfig): { keys: SigningKeys; door: TokenExchange } {
+    const keys = new SigningKeys({
+      store: createSigningKeyStore(database),
+      sealKeys: peppers.deriveKeys(signingKeyLabel),
+      algorithm: settings.algorithm,
+      issuer,
+      clock,
+      monotonicMs: () => performance.now(),
+      onFailure: (error) => log.warn({ error }, "the signing keys could not be read"),
+    });
+    const exchanging: ExchangeTokenOptions = {
+      ...settings,
+      issuer,
+      tokens,
+      store,
+      permissions,
+      memberRelation: config.relations.member,
+      clock,
+      sign: (claims) => keys.sign(claims),
+      onUse: (token) => usage.used(token, undefined),
+      onSuperseded: (reused) => reuse.notice(reused),
+    };
+    return {
+      keys,
+      door: {
+        exchange: (caller, request) => exchangeToken(exchanging, caller, request),
+        publishedKeys: () => keys.published(),
+        made: (text) => keys.made(text),
+      },
+    };
+  }
+}
