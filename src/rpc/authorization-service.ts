@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   type AuthorizationService,
   type BatchCheckItem,
@@ -191,9 +191,18 @@ function decisionMessage({ reason, token }: Decision, claims: readonly string[])
     claims: {},
     organization: (token && organizationOf(token)) ?? "",
   };
-  if (token?.expireMs !== undefined) message.expireTime = timestampFromMs(token.expireMs);
+  if (token?.expireMs !== undefined) message.expireTime = timestamp(token.expireMs);
   if (token && message.tokenValid && claims.length > 0) message.claims = chosenClaims(token.claims, claims);
   return message;
+}
+
+/** Of a time since 1970, milliseconds. */
+function timestamp(ms: number): Timestamp {
+  return {
+    $typeName: "google.protobuf.Timestamp",
+    seconds: BigInt(Math.floor(ms / 1_000)),
+    nanos: (ms % 1_000) * 1_000_000,
+  };
 }
 
 function chosenClaims(held: Readonly<Record<string, string>>, asked: readonly string[]): Record<string, string> {
