@@ -47,8 +47,8 @@ export interface PostgresOptions {
 }
 
 const connectTimeoutMs = 2_000;
-/** Before a lost connection is made again. The driver's default grows to 20 s, which its next statement waits out, however long the database has been well again. */
-const reconnectSeconds = 0.1;
+/** Longest time before a lost connection is made again. The driver's grows to 20 s, which its next statement waits out, however long the database has been well again. */
+const longestReconnectSeconds = 0.1;
 /** All statements have ended when a database is closed, but the driver waits for those that were lost with their connection (postgres 3.4.9, connection.js `end`). */
 const closeTimeoutSeconds = 1;
 const patientConnections = 2;
@@ -106,7 +106,7 @@ function clientOptions(
 ): postgres.Options<Record<string, postgres.PostgresType>> {
   return {
     connect_timeout: connectTimeoutMs / 1000,
-    backoff: () => reconnectSeconds,
+    backoff: (failures) => Math.min(3 ** failures / 100, longestReconnectSeconds),
     connection: { application_name: "patwarden" },
     // Notices can hold data, and the default prints them to stdout.
     onnotice: () => undefined,
