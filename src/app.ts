@@ -10,9 +10,8 @@ import { newAuditEvent } from "./audit/event.js";
 import { Authorizer } from "./check/authorizer.js";
 import { systemClock } from "./check/clock.js";
 import { TokenResolver } from "./check/token-resolver.js";
-import { DatabaseWatch, verifySchema } from "./compose/database-watch.js";
 import { composeDoors } from "./compose/doors.js";
-import { createHousekeeping } from "./compose/housekeeping.js";
+import { composeHousekeeping } from "./compose/housekeeping.js";
 import { composeOpenFga } from "./compose/openfga.js";
 import { composeServices, managementServices, publicServices, type ServicesOptions } from "./compose/services.js";
 import type { Config, ListenerTls } from "./config/config.js";
@@ -41,6 +40,7 @@ import { reflection } from "./rpc/reflection.js";
 import type { CallContext } from "./rpc/service.js";
 import type { StatusError } from "./rpc/status.js";
 import type { Database } from "./store/database.js";
+import { DatabaseWatch, verifySchema } from "./store/database-watch.js";
 import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createLastUseStore } from "./store/postgres-last-use-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
@@ -222,7 +222,11 @@ export async function startPatwarden(
       "no notifications of the database are heard (a pooler, or database.listen_url does not answer?): a change takes up to a renewal",
     );
   }
-  const watch = new DatabaseWatch({ database, clock, report: (vital) => vitals.report("database", vital) });
+  const watch = new DatabaseWatch({
+    database,
+    now: () => clock.now(),
+    onLook: (problem) => vitals.report("database", problem === undefined ? { ok: true } : { ok: false, problem }),
+  });
   await watch.start();
   const onEnd = (call: CallContext, error: StatusError | undefined): void => {
     metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
@@ -278,7 +282,7 @@ export async function startPatwarden(
       cors: allowOrigins(config.publicHttp.origins),
       onDefect,
     }));
-  const housekeeping = createHousekeeping({
+  const housekeeping = composeHousekeeping({
     config,
     database,
     tokens: store,
@@ -337,7 +341,9 @@ export async function startPatwarden(
       await Promise.all([grpc, http, publicHttp].map((port) => port?.drain(config.graceMs)));
       await usage.stop();
       openfga.close();
-      await Promise.all([watched, housekeeping.stop(), doors.leakNotifier?.stop()]);
+      const jobs = Promise.all([watched, housekeeping.stop(), doors.leakNotifier?.stop()]);
+      // What has begun may end within the grace; a statement of minutes ends with its connection.
+      await Promise.race([jobs, sleep(config.graceMs, undefined, { ref: false })]);
       await revocation.stop();
       await metricsServer.close();
       log.info("stopped");

@@ -70,7 +70,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", ...ports],
   http: ["failure", "rpc"],
-  store: ["failure", "identifier", "token", "check/reason.ts", ...auditFacts],
+  store: ["failure", "identifier", "token", "background", "check/reason.ts", ...auditFacts],
   openfga: ["failure", "identifier", "wire"],
   config: [
     "failure",

@@ -2,20 +2,22 @@
 export class Loop {
   readonly #turn: (stopped: AbortSignal) => Promise<void>;
   readonly #intervalMs: number;
+  readonly #firstAfterMs: number;
   readonly #stopped = new AbortController();
   #running: Promise<void> | undefined;
   #turning = false;
   #woken = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** A turn must not reject; a long one should look at its signal. */
-  constructor(turn: (stopped: AbortSignal) => Promise<void>, intervalMs: number) {
+  /** A turn must not reject; a long one should look at its signal. The first is taken `firstAfterMs` after the start. */
+  constructor(turn: (stopped: AbortSignal) => Promise<void>, intervalMs: number, firstAfterMs = 0) {
     this.#turn = turn;
     this.#intervalMs = intervalMs;
+    this.#firstAfterMs = firstAfterMs;
   }
 
   start(): void {
-    this.#timer ??= setTimeout(() => this.#run(), 0).unref();
+    this.#timer ??= setTimeout(() => this.#run(), this.#firstAfterMs).unref();
   }
 
   /** Takes a turn at once instead of after the pause; after the one that is under way, if there is one. */

@@ -45,7 +45,7 @@ export interface Housekeeping {
   stop(): Promise<void>;
 }
 
-export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
+export function composeHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { config, database, tokens, policies, events, revocations, signingKeys, peppers, clock, log } = options;
   const signing = {
     store: events,
@@ -59,7 +59,7 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     retentionMs: config.audit.retentionMs,
     deleteDeadTokens: (before, limit) => deleteDeadTokens(database, before, limit),
   });
-  const jobs = [createSealer(signing), retention, new Loop(sweep, sweepIntervalMs)];
+  const jobs = [createSealer(signing), retention, new Loop(sweep, sweepIntervalMs, sweepIntervalMs)];
   // Every token would look unused where uses are not recorded.
   if (config.usage.lastUse) jobs.push(new Loop(endUnused, unusedIntervalMs));
   return {

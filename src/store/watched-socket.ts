@@ -27,8 +27,8 @@ export class WatchedSockets {
   }
 
   /**
-   * For good. The driver makes a connection that was waiting to be made again even when its pool has ended, and would keep it, and with it the process
-   * (postgres 3.4.9, connection.js `reconnect`).
+   * For good. A pool that has ended leaves connections whose peer does not answer, and makes one that was waiting to be made again (postgres 3.4.9,
+   * connection.js `terminate`, `reconnect`): either would keep the process.
    */
   close(): void {
     this.#closed = true;

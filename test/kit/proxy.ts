@@ -46,8 +46,9 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     sockets.add(socket);
     return socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
   };
-  const server = createServer((client) => {
-    track(client);
+  // Half-open, as a lost host leaves a connection: while it is stalled nobody answers that the client has ended it.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    track(client).on("end", () => mode === "pass" && client.end());
     if (mode === "cut") client.resetAndDestroy();
     if (mode !== "pass") return;
     client.setNoDelay(true);

@@ -1,22 +1,21 @@
 import { Loop } from "../background/loop.js";
-import type { Clock } from "../check/clock.js";
-import type { Vital } from "../observability/vitals.js";
-import { type Database, databaseTime } from "../store/database.js";
-import { schemaIsCurrent } from "../store/migrations.js";
+import { type Database, databaseTime } from "./database.js";
+import { schemaIsCurrent } from "./migrations.js";
 
 const intervalMs = 2_000;
 const maxClockOffsetMs = 1_000;
 
 export interface DatabaseWatchOptions {
   readonly database: Database;
-  readonly clock: Clock;
-  readonly report: (vital: Vital) => void;
+  readonly now: () => Date;
+  /** Told after each look, for an operator: undefined is well. */
+  readonly onLook: (problem: string | undefined) => void;
 }
 
 /** Looks again and again whether the database answers, is of this version and keeps our time. */
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
-  readonly #loop = new Loop((stopped) => this.#look(stopped), intervalMs);
+  readonly #loop = new Loop((stopped) => this.#look(stopped), intervalMs, intervalMs);
 
   constructor(options: DatabaseWatchOptions) {
     this.#options = options;
@@ -28,21 +27,21 @@ export class DatabaseWatch {
     this.#loop.start();
   }
 
-  /** Says no more from now on. Lets a look that has begun end. */
+  /** Tells no more from now on. Lets a look that has begun end. */
   stop(): Promise<void> {
     return this.#loop.stop();
   }
 
   async #look(stopped?: AbortSignal): Promise<void> {
-    const { database, clock, report } = this.#options;
-    let vital: Vital = { ok: true };
+    const { database, now, onLook } = this.#options;
+    let problem: string | undefined;
     try {
       await verifySchema(database);
-      await verifyClock(database, clock);
+      await verifyClock(database, now);
     } catch (error) {
-      vital = { ok: false, problem: error instanceof Error ? error.message : "failed" };
+      problem = error instanceof Error ? error.message : "failed";
     }
-    if (!stopped?.aborted) report(vital);
+    if (!stopped?.aborted) onLook(problem);
   }
 }
 
@@ -53,10 +52,10 @@ export async function verifySchema(database: Database): Promise<void> {
 }
 
 /** Expiry is judged by our clock, and replicas must agree about it. */
-async function verifyClock(database: Database, clock: Clock): Promise<void> {
-  const before = clock.now().getTime();
+async function verifyClock(database: Database, now: () => Date): Promise<void> {
+  const before = now().getTime();
   const theirs = (await databaseTime(database)).getTime();
-  const after = clock.now().getTime();
+  const after = now().getTime();
   if (theirs < before - maxClockOffsetMs || theirs > after + maxClockOffsetMs) {
     throw new Error("the clocks of this machine and the database's differ by more than a second; synchronize them");
   }
