@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { track } from "./children.js";
+import type { TestClock } from "./clock.js";
 
 /** A database of one's own on a real PostgreSQL. */
 export interface TestDatabase {
@@ -63,8 +64,11 @@ function unprivileged(): { uid?: number; gid?: number } {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-/** Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings. */
-export async function startPostgres(over: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+/** Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings, `clock` is its wall clock. */
+export async function startPostgres(
+  over: Readonly<Record<string, string>> = {},
+  { clock }: { readonly clock?: TestClock } = {},
+): Promise<TestPostgres> {
   const bin = findServer();
   if (!bin) throw new Error(noPostgres);
   const user = unprivileged();
@@ -90,7 +94,12 @@ export async function startPostgres(over: Readonly<Record<string, string>> = {})
   async function start(): Promise<void> {
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const started = track(
-      spawn(join(bin ?? "", "postgres"), ["-D", data, ...flags], { ...user, cwd: directory, stdio: "ignore" }),
+      spawn(join(bin ?? "", "postgres"), ["-D", data, ...flags], {
+        ...user,
+        cwd: directory,
+        stdio: "ignore",
+        env: { ...process.env, ...clock?.env },
+      }),
     );
     child = started;
     for (;;) {
