@@ -25,6 +25,9 @@ const uses = {
   authority: "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, digitalSignature",
 };
 
+/** Names of a server of 127.0.0.1. */
+export const loopback = { "IP.1": "127.0.0.1", "DNS.1": "localhost" };
+
 export function createAuthority(): Authority {
   const folder = mkdtempSync(join(tmpdir(), "patwarden-authority-"));
   let made = 0;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import type { Identity } from "./authority.js";
 import { track } from "./children.js";
 import type { TestClock } from "./clock.js";
 
@@ -64,10 +65,20 @@ function unprivileged(): { uid?: number; gid?: number } {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-/** Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings, `clock` is its wall clock. */
+/** The same URL over TLS. The driver verifies no certificate then; the authority of `verify-full` is that of NODE_EXTRA_CA_CERTS. */
+export function overTls(url: string, mode: "require" | "verify-full" = "require"): string {
+  const secured = new URL(url);
+  secured.searchParams.set("sslmode", mode);
+  return secured.href;
+}
+
+/**
+ * Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings, `clock` is its wall clock. With an
+ * `identity` it speaks TLS to clients that ask for it; see `overTls`.
+ */
 export async function startPostgres(
   over: Readonly<Record<string, string>> = {},
-  { clock }: { readonly clock?: TestClock } = {},
+  { clock, identity }: { readonly clock?: TestClock; readonly identity?: Pick<Identity, "cert" | "key"> } = {},
 ): Promise<TestPostgres> {
   const bin = findServer();
   if (!bin) throw new Error(noPostgres);
@@ -81,12 +92,24 @@ export async function startPostgres(
     stdio: "ignore",
   });
   const port = await freePort();
+  /** PostgreSQL refuses a key that others may read. */
+  const keep = (name: string, text: Buffer): string => {
+    const file = join(directory, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    if (user.uid !== undefined && user.gid !== undefined) chownSync(file, user.uid, user.gid);
+    return file;
+  };
   const settings = {
     port,
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
     fsync: "off",
     max_connections: 200,
+    ...(identity && {
+      ssl: "on",
+      ssl_cert_file: keep("server.crt", identity.cert),
+      ssl_key_file: keep("server.key", identity.key),
+    }),
     ...over,
   };
   let child: ChildProcess | undefined;

@@ -72,6 +72,8 @@ export interface ServerSettings {
     readonly apiKey: string;
     readonly storeId: string;
     readonly modelId: string;
+    /** Default false. A certificate of a test's own authority needs NODE_EXTRA_CA_CERTS in `env`. */
+    readonly tls?: boolean;
   };
   /** Merged over the configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -122,6 +124,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     database: { url: settings.databaseUrl ?? "postgres://none", max_connections: 5, prepare: settings.prepare ?? true },
     openfga: {
       addresses: openfga.addresses,
+      tls: openfga.tls ?? false,
       auth: { preshared: openfga.apiKey },
       store_id: openfga.storeId,
       model_id: openfga.modelId,

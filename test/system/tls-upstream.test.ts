@@ -1,0 +1,57 @@
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type Authority, createAuthority, loopback } from "../kit/authority.js";
+import { smallModel, startTestOpenFga, type TestOpenFga } from "../kit/openfga.js";
+import { havePostgres, noPostgres, overTls, startPostgres, type TestPostgres } from "../kit/postgres.js";
+import { type Server, startServer } from "../kit/server.js";
+
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+
+describe.skipIf(!havePostgres())("a database and an OpenFGA that speak TLS", () => {
+  let authority: Authority;
+  let database: TestPostgres;
+  let openfga: TestOpenFga;
+  let server: Server;
+  beforeAll(async () => {
+    authority = createAuthority();
+    const identity = authority.issue(loopback, "server");
+    const tuples = [{ user: "user:alice", relation: "viewer", object: "document:roadmap" }];
+    [database, openfga] = await Promise.all([
+      startPostgres({}, { identity }),
+      startTestOpenFga(smallModel, tuples, identity),
+    ]);
+    server = await startServer({
+      databaseUrl: overTls(database.url),
+      openfga: { ...openfga, addresses: [openfga.grpc], tls: true },
+      env: { NODE_EXTRA_CA_CERTS: authority.certFile },
+    });
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await Promise.all([openfga?.stop(), database?.stop()]);
+    authority.remove();
+  });
+
+  it("are what a Check asks", async () => {
+    const [port] = server.ports;
+    const created = await port?.call(TokenService.method.createToken, {
+      subject: "user:alice",
+      name: "n",
+      grant: { full: true },
+    });
+    if (!created?.ok) throw new Error(JSON.stringify(created));
+    const question = { token: created.value.secret, resource: "document:roadmap", action: "viewer" };
+    expect(await port?.call(AuthorizationService.method.check, question)).toMatchObject({
+      ok: true,
+      value: { reason: Reason.ALLOWED },
+    });
+    const sql = postgres(database.url, { max: 1 });
+    const sessions = await sql`
+      select distinct ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'patwarden'`;
+    await sql.end();
+    expect(sessions).toEqual([{ ssl: true }]);
+  });
+});
