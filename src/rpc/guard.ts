@@ -4,7 +4,7 @@ import type { ManagingCaller } from "../access/caller.js";
 import type { CallerLimits, LimitRule, LimitRules } from "../access/limits.js";
 import { type AccessRules, authorize } from "../access/rules.js";
 import { Failure } from "../failure/failure.js";
-import { type CallContext, type Handlers, type Implementation, implement } from "./service.js";
+import { addressOf, type CallContext, type Handlers, type Implementation, implement } from "./service.js";
 
 /** What a handler of our own API gets beside the request: a caller that is proven and may call this method. */
 export interface GuardedCall {
@@ -37,11 +37,6 @@ export interface Management<S extends DescService> {
 }
 
 const refusals: ReadonlySet<string> = new Set(["CALLER_UNAUTHENTICATED", "CALLER_FORBIDDEN"]);
-
-/** Without the port. */
-function addressOf(peer: string): string {
-  return peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-}
 
 /** Puts the proof of the caller and the rule of the method before each handler; there is no other way to mount one of ours. */
 export function guard<S extends DescService>(

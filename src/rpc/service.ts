@@ -45,6 +45,11 @@ export interface CallContext {
   setHeader(name: string, value: string): void;
 }
 
+/** The address of a peer, without its port. */
+export function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
+
 /** Told once how each call ended: undefined for success. Must not throw. */
 export type OnCallEnd = (call: CallContext, error: StatusError | undefined) => void;
 
