@@ -1,6 +1,7 @@
-import type { ManagingCaller } from "../access/caller.js";
+import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
+import { handsAfterRotation } from "../token/approval.js";
 import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import { networkAllows } from "../token/network.js";
 import type { PepperRing } from "../token/pepper.js";
@@ -56,9 +57,12 @@ export async function rotateToken(
         throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.impersonate" } });
       }
       const facts = { expireTime, ...(wider && approvalOfWidened(current.token, current)) };
+      // Who rotates a token with the token itself holds it already.
+      const replacesHolders = command.graceMs === 0 && caller.kind !== "token";
+      const hands = handsAfterRotation(current.token, namesOf(caller), replacesHolders);
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
-        facts,
+        facts: { ...facts, ...hands },
         newSecret: minted.secret,
         retire: retirements(current, command.graceMs, now),
         event: tokenEvent({ caller, time: now }, "token.rotated", current.token, facts, details),

@@ -1,7 +1,8 @@
-import type { ManagingCaller } from "../access/caller.js";
+import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import type { TokenFacts, TokenSnapshot } from "../store/token-store.js";
+import { type Hands, handsAfterUpdate } from "../token/approval.js";
 import { etagOf } from "../token/etag.js";
 import { longestLifetimeMs } from "../token/lifetime.js";
 import { currentSecret, type TokenId, type TokenRecord } from "../token/token.js";
@@ -13,7 +14,7 @@ import { checkGrantAgainstModel } from "./grant-in-model.js";
 import { approvalOfWidened, widens } from "./widening.js";
 
 /** What a caller may write. */
-export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation">>;
+export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation" | keyof Hands>>;
 
 export interface UpdateTokenOptions extends ChangeTokenOptions {
   readonly model: () => AuthorizationModel;
@@ -55,6 +56,8 @@ export function updateToken(
       requireWithinCeilings(caller, next, now);
     }
     const facts = { ...update, ...(wider && approvalOfWidened(token, current)) };
-    return { facts, event: tokenEvent({ caller, time: now }, "token.updated", token, facts) };
+    const event = tokenEvent({ caller, time: now }, "token.updated", token, facts);
+    const pending = token.approval?.state === "pending";
+    return { facts: { ...facts, ...handsAfterUpdate(token, namesOf(caller), { wider, pending }) }, event };
   });
 }

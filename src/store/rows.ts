@@ -34,6 +34,8 @@ export function tokenRecord(row: TokenRow): TokenRecord {
     expireTime: row.expiresAt ?? undefined,
     selfRotate: row.selfRotate,
     approval: readApproval(row),
+    contributors: row.contributors,
+    holders: row.holders,
     suspension: readSuspension(row),
     revocation:
       row.revokedAt && row.revokedBy !== null && row.revocationReason
@@ -85,6 +87,8 @@ type FactColumns = Pick<
   | "decidedBy"
   | "decidedAt"
   | "decisionComment"
+  | "contributors"
+  | "holders"
   | "suspendedAt"
   | "suspendedBy"
   | "suspensionRank"
@@ -111,6 +115,8 @@ export function factColumns(facts: TokenFacts): FactColumns {
     decidedBy: decision?.by ?? null,
     decidedAt: decision?.time ?? null,
     decisionComment: decision?.comment ?? null,
+    contributors: [...facts.contributors],
+    holders: [...facts.holders],
     suspendedAt: suspension?.time ?? null,
     suspendedBy: suspension?.by ?? null,
     suspensionRank: suspension?.rank ?? null,

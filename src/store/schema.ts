@@ -57,6 +57,9 @@ export const token = pgTable(
     decidedBy: text("decided_by"),
     decidedAt: instant("decided_at"),
     decisionComment: text("decision_comment"),
+    /** Whose work the next approval covers, and who was shown a secret that may still work: none of them approves. */
+    contributors: text("contributors").array().notNull().default([]),
+    holders: text("holders").array().notNull().default([]),
     suspendedAt: instant("suspended_at"),
     suspendedBy: text("suspended_by"),
     suspensionRank: text("suspension_rank").$type<Rank>(),

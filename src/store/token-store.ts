@@ -131,6 +131,8 @@ export type TokenFacts = Pick<
   | "approval"
   | "suspension"
   | "revocation"
+  | "contributors"
+  | "holders"
 >;
 
 export interface TokenChange {

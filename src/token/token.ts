@@ -1,4 +1,5 @@
 import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import type { Hands } from "./approval.js";
 
 /** `tok_` and 26 characters: a TypeID over a UUIDv7. Public; it looks up and revokes but never authenticates. */
 export type TokenId = string & { readonly __brand: "TokenId" };
@@ -58,7 +59,7 @@ export function organizationOf({
 }
 
 /** The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop working. */
-export interface TokenRecord {
+export interface TokenRecord extends Hands {
   readonly id: TokenId;
   readonly kind: TokenKind;
   readonly subject: SubjectName;

@@ -27,6 +27,8 @@ export function tokenRecord(over: Partial<TokenRecord> = {}): TokenRecord {
     createTime: testTime,
     createdBy: "service:test",
     createdVia: undefined,
+    contributors: [],
+    holders: [],
     notBefore: undefined,
     expireTime: undefined,
     selfRotate: false,
