@@ -145,6 +145,7 @@ function draftToken(
     ...handsOfMaker(namesOf(caller)),
     notBefore: command.notBefore,
     expireTime: expiry.expireTime,
+    expired: false,
     selfRotate: command.selfRotate,
     approval: policy.requireApproval ? { state: "pending" } : undefined,
     suspension: undefined,

@@ -2,6 +2,7 @@ import type { TokenCaller } from "../access/caller.js";
 import type { Clock } from "../check/clock.js";
 import type { TokenResolver } from "../check/token-resolver.js";
 import { parseAddress } from "../token/network.js";
+import { isSuperseded } from "../token/state.js";
 
 /** How a Patwarden token proves itself as a caller. It can then manage nothing but itself. */
 export interface TokenCallerOptions {
@@ -22,8 +23,7 @@ export async function tokenCaller(
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") return undefined;
   const { id, subject, secretId, standing, retireMs } = resolution.token;
-  const superseded = retireMs !== undefined && retireMs <= clock.now().getTime();
-  if (superseded || standing === "REVOKED") return undefined;
+  if (standing === "REVOKED" || isSuperseded({ standing, retireMs }, clock.now().getTime())) return undefined;
   const address = parseAddress(peer.replace(/^\[(.*)\]:\d+$|^([^:]*):\d+$/, "$1$2"));
   return {
     kind: "token",

@@ -82,6 +82,8 @@ export interface TokenRecord extends Hands {
   readonly notBefore: Date | undefined;
   /** Undefined: never expires. */
   readonly expireTime: Date | undefined;
+  /** A change has ended it at once: it is expired on every replica, whatever the clock of one says. Longer life takes the mark away. */
+  readonly expired: boolean;
   /** Whether its holder may rotate it with the token itself, where policy allows. */
   readonly selfRotate: boolean;
   readonly approval: Approval | undefined;
@@ -99,6 +101,8 @@ export interface SecretRecord {
   readonly pepperVersion: number;
   /** When it was or will be superseded; undefined while it is the current one. */
   readonly retireTime: Date | undefined;
+  /** Superseded at once and for good, on every replica, whatever the clock of one says. `retireTime` is then for display. */
+  readonly ended: boolean;
 }
 
 /** A token as the management plane shows it: with its secrets, newest first. */
