@@ -6,9 +6,9 @@ import { Code } from "#third-party/google/rpc/code_pb.js";
 import { file_google_rpc_error_details } from "#third-party/google/rpc/error_details_pb.js";
 import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "#third-party/grpc/reflection/v1alpha/reflection_pb.js";
-import { RateLimiter } from "../access/rate-limiter.js";
+import { keyOfAddress, RateLimiter } from "../access/rate-limiter.js";
 import { Failure } from "../failure/failure.js";
-import { addressOf, type CallContext, type Implementation, implement } from "./service.js";
+import { type CallContext, type Implementation, implement } from "./service.js";
 
 /** The request of v1 and v1alpha, which have the same fields. */
 interface ReflectionRequest {
@@ -64,7 +64,7 @@ export function reflection(
   const byProcess = new RateLimiter({ limit: reflectionBudget.process, now });
   let streams = 0;
 
-  async function* answers<R extends ReflectionRequest>(requests: AsyncIterable<R>, { peer }: CallContext) {
+  async function* answers<R extends ReflectionRequest>(requests: AsyncIterable<R>, { address }: CallContext) {
     if (streams >= maxReflectionStreams) throw new Failure("OVERLOADED");
     streams++;
     try {
@@ -73,7 +73,7 @@ export function reflection(
         await turn();
         const messageResponse = answer(request, index, names);
         const cost = answerCost + sizeOf(messageResponse);
-        const retryDelayMs = byAddress.waitMs(addressOf(peer), cost) || byProcess.waitMs("", cost);
+        const retryDelayMs = byAddress.waitMs(keyOfAddress(address), cost) || byProcess.waitMs("", cost);
         if (retryDelayMs > 0) throw new Failure("OVERLOADED", { retryDelayMs });
         yield { validHost: request.host, originalRequest: request, messageResponse };
       }
