@@ -10,6 +10,7 @@ import type { TokenFilter, TokenStore } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
 import { blockedBy, loosens, noPolicy, type Policy, stricter } from "../token/policy.js";
 import { currentSecret, type TokenId } from "../token/token.js";
+import { afterChange } from "./after-change.js";
 import { changeEvent } from "./audit.js";
 import type { Rights } from "./rights.js";
 
@@ -84,7 +85,8 @@ export async function updatePolicy(
       if (validateOnly) throw new Validated(next);
       return { policy: next, event: policyEvent(caller, current, next, clock.now()) };
     });
-    return { policy: view(changed), blockedTokens: await countBlocked(options, scope, before.policy, changed.policy) };
+    const blockedTokens = await afterChange(() => countBlocked(options, scope, before.policy, changed.policy));
+    return { policy: view(changed), blockedTokens };
   } catch (error) {
     if (!(error instanceof Validated)) throw error;
     const blockedTokens = await countBlocked(options, scope, before.policy, error.policy);

@@ -2,6 +2,7 @@ import { actorOf, type ManagingCaller } from "../access/caller.js";
 import type { Clock } from "../check/clock.js";
 import type { TokenSnapshot, TokenStore } from "../store/token-store.js";
 import type { RevocationReason, TokenId } from "../token/token.js";
+import { afterChange } from "./after-change.js";
 import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken } from "./change-token.js";
 
@@ -28,6 +29,6 @@ export async function residualUntil(
   { store, clock }: { readonly store: Pick<TokenStore, "residualOf">; readonly clock: Clock },
   id: TokenId,
 ): Promise<Date | undefined> {
-  const until = await store.residualOf(id);
+  const until = await afterChange(() => store.residualOf(id));
   return until && until > clock.now() ? until : undefined;
 }

@@ -5,6 +5,7 @@ import { Failure } from "../failure/failure.js";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { StoredSubject, SubjectChange, SubjectStore } from "../store/subject-store.js";
 import type { TokenRecord } from "../token/token.js";
+import { afterChange } from "./after-change.js";
 import { changeEvent, tokenEvent } from "./audit.js";
 
 export interface SubjectsOptions {
@@ -81,7 +82,7 @@ async function change(
     const event = changeEvent({ caller, time }, action, name, changes(before, { state, generation }));
     return { ...next, event };
   });
-  return view(options, changed);
+  return afterChange(() => view(options, changed));
 }
 
 async function view({ subjects, clock }: SubjectsOptions, subject: StoredSubject): Promise<SubjectView> {

@@ -15,6 +15,7 @@ import { migrationsFolder } from "./migrations.js";
 import { preparing } from "./prepared.js";
 import type { Listening } from "./revocation-store.js";
 import * as schema from "./schema.js";
+import { migrationSettings, settingChanges, within } from "./session.js";
 import { type SocketTarget, WatchedSockets } from "./watched-socket.js";
 
 export type Orm = PgDatabase<PgQueryResultHKT, typeof schema>;
@@ -64,6 +65,7 @@ export function openPostgres(options: PostgresOptions): Database {
   const client = open(maxConnections, silenceMs);
   const patient = open(patientConnections, patientSilenceMs);
   const urgent = open(1, silenceMs);
+  const changing = settingChanges(client, prepare);
   const run = async <Row>(by: postgres.Sql, statement: string, parameters: readonly unknown[]) => {
     const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare,
@@ -71,8 +73,8 @@ export function openPostgres(options: PostgresOptions): Database {
     return rows as readonly Row[]; // what the statement selects is its caller's to know
   };
   return {
-    orm: drizzlePostgres(prepare ? preparing(client) : client, { schema }),
-    patient: drizzlePostgres(patient, { schema }),
+    orm: drizzlePostgres(prepare ? preparing(changing) : changing, { schema }),
+    patient: drizzlePostgres(settingChanges(patient, prepare), { schema }),
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),
     listen: (channel, onNotification) =>
@@ -84,10 +86,11 @@ export function openPostgres(options: PostgresOptions): Database {
     async migrate() {
       const own = openWithoutWatch(url);
       try {
-        // The lock lives in a transaction of its own: behind a pooler, one of the session would stay with whoever comes next.
+        // One transaction: behind a pooler a lock of the session would stay with the session's next user, and that of a process that is lost would stay.
         await own.begin(async (held) => {
+          await held.unsafe(migrationSettings);
           await held`select pg_advisory_xact_lock(${migrationLock})`;
-          await migratePostgres(drizzlePostgres(own), { migrationsFolder });
+          await migratePostgres(drizzlePostgres(within(own, held)), { migrationsFolder });
         });
       } finally {
         await own.end({ timeout: 5 });

@@ -14,8 +14,8 @@ export async function guarded<T>(read: () => Promise<T>): Promise<T> {
 export type Transaction = Parameters<Parameters<Orm["transaction"]>[0]>[0];
 
 /**
- * Runs a change: all of it happens or none. DATABASE_UNAVAILABLE: it did not happen. OUTCOME_UNKNOWN: the connection was lost
- * during COMMIT.
+ * Runs a change: all of it happens or none. DATABASE_UNAVAILABLE: it did not happen. OUTCOME_UNKNOWN: it may have, since no clear answer to its COMMIT
+ * came.
  */
 export async function transact<T>(
   { orm }: Pick<Database, "orm">,
@@ -33,18 +33,30 @@ export async function transact<T>(
   }
 }
 
-/** The driver's own codes for a connection that is not there or went away. */
+/** Codes of the driver, of the system, of TLS and of its certificates for a connection that cannot be made or went away. */
 const lost =
-  /^(CONNECTION_(CLOSED|ENDED|DESTROYED|CONNECT_TIMEOUT)|CONNECT_TIMEOUT|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN|NOENT))$/;
-
-/** SQLSTATE 08 (connection) and 57P (shutdown, starting up). */
-const connectionEnded = /^(08|57P)/;
+  /^(CONNECT\w+|E(?!RR_)\w+|ERR_(SSL|TLS)_\w+|\w*(CERT|CRL)(_\w+)?|UNABLE_TO_VERIFY_\w+|SASL_SIGNATURE_MISMATCH)$/;
 
 /**
- * SQLSTATE 53 (resources), 57014 (cancelled), 40 (rolled back: dead-lock, serialization) and 25006 (a standby that cannot write): nothing was
- * done, also when it is the answer to COMMIT, and a repeat may go through.
+ * SQLSTATEs (PostgreSQL, appendix A) by which a statement was refused or undone for what passes, so that a repeat may go through. As the answer to COMMIT
+ * they say that nothing was done.
+ *
+ * - 25006 a standby, or sessions that only read; 25P02 the statement before failed; 25P03, 25P04 the transaction stood still or took too long
+ * - 26000, 42P05 a pooler hands another session the statements that were prepared in ours (`database.prepare`)
+ * - 28, 3D this role or database is not let in
+ * - 40 rolled back, by a dead-lock for example; 53 resources; 55P03 a lock that somebody holds; 57014 cancelled; 72 a snapshot too old
  */
-const passing = /^(53|57014|40|25006)/;
+const undone = /^(25006|25P0[234]|26000|42P05|28|3D|40(?!003)|53|55P03|57014|72)/;
+
+/**
+ * SQLSTATEs that say nothing of what became of a COMMIT: a server that is being shut down may end a session between it and the answer. 08 and 57P
+ * connection, shutdown, starting up; 40003 said so; 58 and F0 the server's system; XX its defects, and what some poolers say of themselves (PgBouncer takes
+ * 08P01).
+ */
+const unclear = /^(08|40003|57|58|F0|XX)/;
+
+/** 0A000 is a defect of ours but here: a migration went on beside us, and the driver's repeat does not reach into transactions. */
+const planChanged = "RevalidateCachedQuery";
 
 function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOME_UNKNOWN"): unknown {
   const failedQuery = error instanceof DrizzleQueryError;
@@ -56,10 +68,10 @@ function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOM
   const constraint = field(driverError, "constraint_name") ?? field(driverError, "constraint") ?? "";
   const cause = new Error(`database error ${code ?? "without code"} ${constraint}`.trim());
   if (code === undefined) return cause;
-  if (lost.test(code)) return new Failure(unavailable, { cause });
-  // A server that is being shut down may end a session between its COMMIT and the answer to it.
-  if (connectionEnded.test(code)) return new Failure(unavailable, { cause });
-  if (passing.test(code)) return new Failure("DATABASE_UNAVAILABLE", { cause });
+  if (undone.test(code) || field(driverError, "routine") === planChanged) {
+    return new Failure("DATABASE_UNAVAILABLE", { cause });
+  }
+  if (lost.test(code) || unclear.test(code)) return new Failure(unavailable, { cause });
   return cause;
 }
 

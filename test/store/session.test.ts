@@ -1,0 +1,231 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "drizzle-orm";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Database, openPostgres } from "../../src/store/database.js";
+import { guarded, type Transaction, transact } from "../../src/store/errors.js";
+import { schemaIsCurrent } from "../../src/store/migrations.js";
+import { recordChange } from "../../src/store/postgres-revocation-store.js";
+import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
+import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
+import { createTokenStore } from "../../src/store/postgres-token-store.js";
+import { createUsageStore } from "../../src/store/postgres-usage-store.js";
+import { toUuid } from "../../src/token/ids.js";
+import type { TokenRecord } from "../../src/token/token.js";
+import {
+  createTestDatabase,
+  havePooler,
+  havePostgres,
+  noPooler,
+  noPostgres,
+  startPooler,
+  startPostgres,
+  type TestDatabase,
+  type TestPostgres,
+} from "../kit/postgres.js";
+import { type FaultProxy, startProxy, through } from "../kit/proxy.js";
+import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
+
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+if (!havePooler()) process.stderr.write(`${noPooler}\n`);
+
+const create = (database: Database, record: TokenRecord) =>
+  createTokenStore(database).create(record, () => ({
+    token: record,
+    secret: { ...secretRecord(), digest: randomBytes(32) },
+    event: testEvent(record),
+  }));
+
+const revocation = { time: testTime, by: "service:test", reason: "REQUESTED" } as const;
+const revoke = (database: Database, { id }: TokenRecord) =>
+  createTokenStore(database).change(id, ({ token }) => ({ facts: { revocation }, event: testEvent(token) }));
+
+async function withClient<T>(url: string, use: (client: postgres.Sql) => Promise<T>): Promise<T> {
+  const client = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+describe.skipIf(!havePostgres())("A2 a change is durable whatever a database says of durability", () => {
+  it.each([
+    ["off", "on"],
+    ["local", "on"],
+    ["remote_write", "on"],
+    ["on", "on"],
+    ["remote_apply", "remote_apply"],
+  ])("%s is %s for a change, direct and behind a pooler", async (configured, inForce) => {
+    const created = await createTestDatabase();
+    let pooler: TestDatabase | undefined;
+    try {
+      await withClient(created.url, async (client) => {
+        await client.unsafe(
+          `alter database ${new URL(created.url).pathname.slice(1)} set synchronous_commit = ${configured}`,
+        );
+      });
+      pooler = havePooler() ? await startPooler(created.url) : undefined;
+      for (const url of [created.url, ...(pooler ? [pooler.url] : [])]) {
+        const database = openPostgres({ url, maxConnections: 1, prepare: false });
+        for (const orm of [database.orm, database.patient]) {
+          const inTransaction = await transact({ orm }, async (transaction) => {
+            // By a statement that does not wait for the first one: the settings hold from the begin.
+            const [row] = await transaction
+              .select({ value: sql<string>`current_setting('synchronous_commit')` })
+              .from(sql`(values (1)) as one`);
+            return row?.value;
+          });
+          expect(inTransaction).toBe(inForce);
+        }
+        // It ends with the transaction: sessions of a pooler are others' as well.
+        const [after] = await database.query<{ value: string }>(
+          `select current_setting('synchronous_commit') as value`,
+          [],
+        );
+        expect(after?.value).toBe(configured);
+        await database.close();
+      }
+    } finally {
+      await pooler?.stop();
+      await created.stop();
+    }
+  });
+
+  it("what was revoked stays revoked after a crash at once, of a token as of a subject", {
+    timeout: 60_000,
+  }, async () => {
+    // Nothing is written to the disk but by commits that wait for it.
+    const server: TestPostgres = await startPostgres({ synchronous_commit: "off", wal_writer_delay: "10s" });
+    const database = openPostgres({ url: server.url, maxConnections: 2, prepare: true });
+    try {
+      await database.migrate();
+      const [revoked, deleted] = [tokenRecord(), tokenRecord({ subject: "user:bob" as TokenRecord["subject"] })];
+      for (const record of [revoked, deleted]) await create(database, record);
+      // Writes down all that was before.
+      await withClient(server.url, (client) => client`checkpoint`);
+      await revoke(database, revoked);
+      await createSubjectStore(database).change(deleted.subject, testTime, ({ generation }) => ({
+        state: "DELETED",
+        generation,
+        event: testEvent(deleted),
+        revocation: { ...revocation, reason: "SUBJECT_DELETED", eventOf: testEvent },
+      }));
+      await server.kill();
+      await server.start();
+      const revoker = createTokenStore(database);
+      await expect
+        .poll(async () => (await revoker.get(revoked.id).catch(() => undefined))?.token.revocation?.by, {
+          timeout: 20_000,
+        })
+        .toBe("service:test");
+      expect((await revoker.get(deleted.id))?.token.revocation).toBeDefined();
+      expect((await createSubjectStore(database).get(deleted.subject)).state).toBe("DELETED");
+    } finally {
+      await database.close();
+      await server.stop();
+    }
+  });
+});
+
+describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
+  let created: TestDatabase;
+  let proxy: FaultProxy;
+  let well: Database;
+  beforeAll(async () => {
+    created = await createTestDatabase();
+    proxy = await startProxy(new URL(created.url).host);
+    well = openPostgres({ url: created.url, maxConnections: 5, prepare: true });
+    await well.migrate();
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await well.close();
+    await created.stop();
+  });
+
+  /** Does `work` in a transaction, and is lost before its COMMIT. Resolves when it is. */
+  async function lostAfter(
+    work: (transaction: Transaction) => Promise<unknown>,
+    patient: boolean,
+  ): Promise<() => Promise<void>> {
+    const dead = openPostgres({ url: through(created.url, proxy), maxConnections: 1, prepare: true, silenceMs: 0 });
+    await new Promise<void>((resolve, reject) => {
+      transact({ orm: patient ? dead.patient : dead.orm }, async (transaction) => {
+        await work(transaction);
+        resolve();
+        await new Promise(() => undefined);
+      }).catch(reject);
+    });
+    return () => dead.close();
+  }
+
+  it("are free within seconds when a migration is lost in the middle", { timeout: 60_000 }, async () => {
+    const empty = await createTestDatabase();
+    const [dead, next] = [through(empty.url, proxy), empty.url].map((url) =>
+      openPostgres({ url, maxConnections: 1, prepare: true }),
+    );
+    try {
+      proxy.hold('CREATE TABLE "token"');
+      const lost = dead?.migrate().catch(() => undefined);
+      await expect.poll(() => proxy.holds(), { timeout: 10_000 }).toBe(true);
+      await next?.migrate();
+      expect(next && (await schemaIsCurrent(next))).toBe(true);
+      proxy.heal();
+      await lost;
+    } finally {
+      await Promise.all([dead?.close(), next?.close()]);
+      await empty.stop();
+    }
+  });
+
+  it.each(["stands still", "is cut off"])(
+    "are free within seconds when a replica %s in the middle",
+    { timeout: 60_000 },
+    async (how) => {
+      const [mine, others] = [tokenRecord(), tokenRecord()];
+      for (const record of [mine, others]) await create(well, record);
+      await createUsageStore(well).sweep();
+      const signing = createSigningKeyStore(well);
+      /** What holds each lock, and what somebody else does that needs it. */
+      const locks: readonly [hold: (transaction: Transaction) => Promise<unknown>, want: () => Promise<unknown>][] = [
+        [(transaction) => recordChange(transaction, [{ kind: "token", key: mine.id }]), () => revoke(well, others)],
+        [
+          (transaction) => transaction.execute(sql`select 1 from token where id = ${toUuid(mine.id)} for update`),
+          () => revoke(well, mine),
+        ],
+        [
+          (transaction) => transaction.execute(sql`select pg_advisory_xact_lock(1472665733)`),
+          () => signing.change(() => undefined),
+        ],
+        [
+          (transaction) => transaction.execute(sql`select 1 from usage_watermark for share`),
+          () => guarded(async () => well.orm.execute(sql`update usage_watermark set open_from = open_from`)),
+        ],
+        [(transaction) => transaction.execute(sql`select pg_advisory_xact_lock(1472665730)`), () => well.migrate()],
+      ];
+      const closes = await Promise.all(locks.map(([hold], index) => lostAfter(hold, index === 1)));
+      if (how === "is cut off") proxy.stall();
+      try {
+        const waits = locks.map(async ([, want]) => {
+          const failures: unknown[] = [];
+          for (;;) {
+            const error: unknown = await want().then(
+              () => undefined,
+              (thrown: unknown) => thrown,
+            );
+            if (error === undefined) return failures;
+            failures.push(error);
+          }
+        });
+        // Whoever waits meanwhile is told that it may try again.
+        for (const failures of await Promise.all(waits)) {
+          for (const error of failures) expect(error).toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
+        }
+      } finally {
+        proxy.heal();
+        await Promise.all(closes.map((close) => close()));
+      }
+    },
+  );
+});
