@@ -167,8 +167,8 @@ function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId 
     audit: {},
     doors: {
       routes: devRoutes,
-      forwardAuth: { basic: true, trustedProxies: [] },
-      extAuthz: { basic: true, trustedProxies: [] },
+      forwardAuth: { basic: true },
+      extAuthz: { basic: true },
       oauth: {
         issuer: url,
         maxCacheMs: 60_000,

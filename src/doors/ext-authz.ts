@@ -12,8 +12,6 @@ import { type ServiceProofs, serviceOf } from "../access/service-proof.js";
 import { Failure } from "../failure/failure.js";
 import { parseAction, parseResource } from "../identifier/identifier.js";
 import { type CallContext, type Implementation, implement } from "../rpc/service.js";
-import { peerAddress } from "../token/network.js";
-import { addressBehind } from "./client-address.js";
 import { readCredential } from "./credential.js";
 import type { Gate, GateAnswer } from "./gate.js";
 import { type ProxyReply, replyOf } from "./proxy-reply.js";
@@ -26,8 +24,6 @@ export interface ExtAuthzOptions extends ServiceProofs {
   readonly routes: RouteTable;
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;
-  /** CIDR ranges of the proxies in front of Envoy. */
-  readonly trustedProxies: readonly string[];
   /** Told of each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: GateAnswer) => void;
 }
@@ -56,7 +52,7 @@ export function extAuthz(options: ExtAuthzOptions): Implementation {
 }
 
 async function ask(
-  { gate, routes, basic, trustedProxies }: ExtAuthzOptions,
+  { gate, routes, basic }: ExtAuthzOptions,
   proxy: ServiceCaller,
   request: CheckRequest,
   call: CallContext,
@@ -71,11 +67,7 @@ async function ask(
     proxy,
     credential: headers ? readCredential(headers, { basic }) : ({ kind: "ambiguous" } as const),
     mapping: mappingOf(attributes.contextExtensions, http, routes),
-    address: addressBehind(
-      peerAddress(attributes.source?.address?.socketAddress?.address),
-      () => headers ?? [],
-      trustedProxies,
-    ),
+    clientIp: attributes.source?.address?.socketAddress?.address ?? "",
   };
   return gate.ask(asked, {
     deadline,

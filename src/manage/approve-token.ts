@@ -1,7 +1,6 @@
-import { actorOf, type ManagingCaller, namesOf } from "../access/caller.js";
+import { actorOf, type ManagingCaller, viaOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenSnapshot } from "../store/token-store.js";
-import { handsAfterApproval, mayApprove } from "../token/approval.js";
 import { etagOf } from "../token/etag.js";
 import { type Approval, currentSecret, type TokenId } from "../token/token.js";
 import { tokenEvent } from "./audit.js";
@@ -26,8 +25,7 @@ export function approveToken(
     const secret = currentSecret(token);
     if (secret) requireCompliance(current, token, secret);
     const facts = { approval: decision("approved", caller, now, comment) };
-    const event = tokenEvent({ caller, time: now }, "token.approved", token, facts);
-    return { facts: { ...facts, ...handsAfterApproval(token) }, event };
+    return { facts, event: tokenEvent({ caller, time: now }, "token.approved", token, facts) };
   });
 }
 
@@ -49,11 +47,12 @@ export function denyToken(
   });
 }
 
-/** A service that stood between counts like the person. */
+/** Maker, subject and approver are three; ASVS 2.3.5. A service that stood between counts as a maker. */
 function requireThirdPerson(caller: ManagingCaller, { token }: TokenSnapshot): void {
-  if (mayApprove(token, namesOf(caller))) return;
-  const because = "is its subject, or made, changed or rotated it";
-  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "approve", because } });
+  const approvers = [actorOf(caller), viaOf(caller)];
+  if ([token.createdBy, token.createdVia, token.subject].some((one) => one !== undefined && approvers.includes(one))) {
+    throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "approve", because: "maker or subject" } });
+  }
 }
 
 function decision(state: "approved" | "denied", caller: ManagingCaller, time: Date, comment: string): Approval {

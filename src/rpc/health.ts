@@ -4,9 +4,6 @@ import { Failure } from "../failure/failure.js";
 import { type Implementation, implement } from "./service.js";
 import { shuttingDown } from "./status.js";
 
-/** Watches at a time: anybody may open one, it may stay as long as its connection, and each holds some 20 KiB. */
-export const maxWatches = 1_000;
-
 /**
  * `grpc.health.v1.Health`. The service `""` is the whole process. Every status is NOT_SERVING until set.
  * serving → draining → closed, one way.
@@ -27,7 +24,6 @@ export class HealthService {
   readonly #serving: Map<string, boolean>;
   /** One listener for each watching call: as many as callers please. */
   readonly #changes = new EventEmitter().setMaxListeners(0);
-  #watches = 0;
   #state: "serving" | "draining" | "closed" = "serving";
 
   /** `services`: full names, beside `""`. */
@@ -37,7 +33,7 @@ export class HealthService {
 
   /** Calls that watch now. */
   get watching(): number {
-    return this.#watches;
+    return this.#changes.listenerCount("change");
   }
 
   /** Watchers hear of it at once. Without effect on what is seen once the process drains. */
@@ -65,21 +61,15 @@ export class HealthService {
   }
 
   async *#watch(service: string, signal: AbortSignal): AsyncGenerator<{ readonly status: ServingStatus }> {
-    if (this.#watches >= maxWatches) throw new Failure("OVERLOADED");
     let sent: ServingStatus | undefined;
-    this.#watches++;
-    try {
-      while (this.#state !== "closed") {
-        const status = this.#statusOf(service);
-        if (status === sent) {
-          await once(this.#changes, "change", { signal });
-        } else {
-          sent = status;
-          yield { status };
-        }
+    while (this.#state !== "closed") {
+      const status = this.#statusOf(service);
+      if (status === sent) {
+        await once(this.#changes, "change", { signal });
+      } else {
+        sent = status;
+        yield { status };
       }
-    } finally {
-      this.#watches--;
     }
     throw shuttingDown();
   }

@@ -33,15 +33,15 @@ export interface Renewal extends News {
 /** News hold no more changes than this: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
-/** By so much two monotonic clocks may drift apart in a lease, milliseconds; whoever waits for a lease to end waits so much longer. */
+/** Between the clocks of a replica and the database, milliseconds; whoever waits for a lease to end waits so much longer. */
 export const leaseMarginMs = 100;
 
-export interface LeaseRow extends Registration {
+export interface LeaseRow {
+  readonly replicaId: string;
   readonly ackedEpoch: number;
-  /** As the replica itself counts it; another replica's may be configured otherwise. */
   readonly leaseMs: number;
-  /** Raised by each renewal: as long as it is the same, the lease has not been extended. */
-  readonly renewal: number;
+  /** By the database's clock its lease has run out; it may be a moment from being renewed. */
+  readonly stale: boolean;
 }
 
 /** Epoch and leases in the one writable database. Methods fail with Failure DATABASE_UNAVAILABLE. */
@@ -61,11 +61,8 @@ export interface RevocationStore {
   leave(registration: Registration): Promise<void>;
   /** The epoch as it is now, and every registration. */
   leases(): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
-  /**
-   * Deletes registrations whose lease has run out, as their reader has waited for it. One that was renewed since it was read stays; a renewal that is on its
-   * way finds no registration, and so gives no lease.
-   */
-  remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
+  /** Deletes the registrations whose lease must have run out; safe against renewals on their way, since each of them writes its row. */
+  removeStale(): Promise<void>;
   /** Forgets changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
   /** Calls back after each change of any replica, as well as it can: a hint, never data. Resolves when it listens. */

@@ -1,5 +1,17 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { createSecureContext, TLSSocket } from "node:tls";
+import type { Identity } from "./authority.js";
+import {
+  endsGroup,
+  type Fault,
+  type Followed,
+  type Following,
+  messagesOf,
+  Session,
+  type Strike,
+  sslRequest,
+} from "./transactions.js";
 
 /** A TCP proxy before a real server, for what happens to networks. */
 export interface FaultProxy {
@@ -22,6 +34,11 @@ export interface FaultProxy {
   holds(): boolean;
   /** Hands on what was kept back, and keeps back nothing more. */
   release(): void;
+  /**
+   * Follows the next transaction that sends `key` in the parameters of a statement, and strikes it. Several can be followed at once. Only where the
+   * proxy knows that it is before a PostgreSQL.
+   */
+  follow(key: string, strike?: Strike): Followed;
   /** All is well again; what was stalled is cut. */
   heal(): void;
   close(): Promise<void>;
@@ -34,45 +51,90 @@ export function through(url: string, { address }: Pick<FaultProxy, "address">): 
   return seen.href;
 }
 
-/** `target` is `127.0.0.1:PORT`. */
-export async function startProxy(target: string): Promise<FaultProxy> {
+export interface ProxySettings {
+  /** The server is a PostgreSQL. With an identity TLS ends here for clients that ask for it; what they say is seen all the same. */
+  readonly postgres?: { readonly identity?: Pick<Identity, "cert" | "key"> };
+}
+
+/** `target` is `127.0.0.1:PORT`, which is spoken to without TLS. */
+export async function startProxy(target: string, { postgres }: ProxySettings = {}): Promise<FaultProxy> {
   const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
   let mode: "pass" | "cut" | "stall" = "pass";
   let unheard = "";
   let held: { readonly text: string; readonly answers: Map<Socket, Buffer[]> } | undefined;
   let trap: { readonly text: string; readonly before: string; readonly sprungBy: Set<Socket> } | undefined;
+  const followings: Following[] = [];
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     return socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
   };
-  // Half-open, as a lost host leaves a connection: while it is stalled nobody answers that the client has ended it.
-  const server = createServer({ allowHalfOpen: true }, (client) => {
-    track(client).on("end", () => mode === "pass" && client.end());
-    if (mode === "cut") client.resetAndDestroy();
-    if (mode !== "pass") return;
+  function join(client: Socket): void {
     client.setNoDelay(true);
     const upstream = track(connect(Number(port), host)).setNoDelay(true);
-    const join = (from: Socket, to: Socket): void => {
-      from.on("data", (chunk) => mode === "pass" && to.write(chunk));
-      from.on("close", () => mode === "pass" && to.destroy());
+    let fault: Fault | undefined;
+    const session = postgres && new Session(followings, strike);
+    function strike(by: Fault, following: Following): void {
+      fault = by;
+      following.end = () => {
+        client.destroy();
+        upstream.destroy();
+      };
+      if (by === "cut") following.end();
+    }
+    const toUpstream = (bytes: Buffer): void => {
+      if (mode === "pass" && !fault) upstream.write(bytes);
     };
-    join(client, upstream);
-    upstream.on("data", (chunk) => {
+    const toClient = (bytes: Buffer): void => {
       const answers = held?.answers.get(client);
-      if (answers) answers.push(chunk);
-      else if (mode === "pass") client.write(chunk);
-    });
-    upstream.on("close", () => mode === "pass" && client.destroy());
+      if (answers) answers.push(bytes);
+      else if (mode === "pass" && (!fault || fault === "swallow")) client.write(bytes);
+    };
+    let group: Buffer[] = [];
+    const ask = session
+      ? messagesOf("client", (message) => {
+          if (fault || !session.fromClient(message)) return;
+          group.push(message);
+          if (!endsGroup(message)) return;
+          toUpstream(Buffer.concat(group));
+          group = [];
+        })
+      : toUpstream;
+    const answer = session
+      ? messagesOf("server", (message) => session.fromServer(message) && toClient(message))
+      : toClient;
     client.on("data", (chunk: Buffer) => {
       if (mode === "stall") unheard += chunk.toString("latin1");
       if (held && chunk.includes(held.text) && !held.answers.has(client)) held.answers.set(client, []);
       if (trap && chunk.includes(trap.before)) trap.sprungBy.add(client);
-      if (!trap?.sprungBy.has(client) || !chunk.includes(trap.text)) return;
+      const springs = trap?.sprungBy.has(client) && chunk.includes(trap.text);
+      ask(chunk);
+      if (!springs) return;
       trap = undefined;
       mode = "cut";
       // The other side still gets what was written; the client hears nothing any more.
       client.destroy();
+    });
+    client.on("end", () => mode === "pass" && !fault && client.end());
+    client.on("close", () => mode === "pass" && !fault && upstream.destroy());
+    upstream.on("data", answer);
+    upstream.on("close", () => mode === "pass" && fault !== "freeze" && client.destroy());
+  }
+  const context = postgres?.identity && createSecureContext(postgres.identity);
+  // Half-open, as a lost host leaves a connection: while it is stalled nobody answers that the client has ended it.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    track(client);
+    if (mode === "cut") client.resetAndDestroy();
+    if (mode !== "pass") return;
+    if (!postgres) return join(client);
+    client.once("data", (first: Buffer) => {
+      client.pause();
+      const asksForTls = first.equals(sslRequest);
+      if (!asksForTls) client.unshift(first);
+      else client.write(context ? "S" : "N");
+      if (asksForTls && context) join(track(new TLSSocket(client, { isServer: true, secureContext: context })));
+      else join(client);
+      client.resume();
     });
   });
   server.listen(0, "127.0.0.1");
@@ -105,8 +167,15 @@ export async function startProxy(target: string): Promise<FaultProxy> {
       for (const [client, answers] of held?.answers ?? []) client.write(Buffer.concat(answers));
       held = undefined;
     },
+    follow(key, strike) {
+      if (!postgres) throw new Error("the proxy follows transactions of a PostgreSQL alone");
+      const following: Following = { key, strike, statements: [], taken: false, struck: false, end: () => undefined };
+      followings.push(following);
+      return following;
+    },
     heal() {
       cutAll();
+      followings.length = 0;
       held = undefined;
       trap = undefined;
       mode = "pass";

@@ -27,11 +27,8 @@ export function tokenRecord(over: Partial<TokenRecord> = {}): TokenRecord {
     createTime: testTime,
     createdBy: "service:test",
     createdVia: undefined,
-    contributors: [],
-    holders: [],
     notBefore: undefined,
     expireTime: undefined,
-    expired: false,
     selfRotate: false,
     approval: undefined,
     suspension: undefined,
@@ -48,7 +45,6 @@ export function secretRecord(over: Partial<SecretRecord> = {}): SecretRecord {
     createTime: testTime,
     pepperVersion: 1,
     retireTime: undefined,
-    ended: false,
     ...over,
   };
 }
@@ -77,7 +73,7 @@ export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<
   const { id, kind, subject, organization, grant, allowedCidrs, claims } = token;
   return {
     ...{ id, kind, subject, organization, grant, allowedCidrs, claims, policy },
-    standing: standingOf(token, secret, subjects),
+    standing: standingOf(token, subjects),
     blocked: blockedBy(policy, token, secret).length > 0,
     notBeforeMs: token.notBefore?.getTime(),
     expireMs: token.expireTime?.getTime(),
