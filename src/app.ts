@@ -48,6 +48,7 @@ import { createRevocationStore } from "./store/postgres-revocation-store.js";
 import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
 import { createUsageStore } from "./store/postgres-usage-store.js";
+import type { Address } from "./token/network.js";
 import { PepperRing } from "./token/pepper.js";
 import { UsageRecorder } from "./usage/usage-recorder.js";
 
@@ -173,12 +174,16 @@ export async function startPatwarden(
     onRefusal: (reason, issuer) => log.debug({ reason, issuer }, "an access token was refused"),
     onFetchFailure: (issuer, error) => log.warn({ issuer, error }, "an issuer's keys could not be had"),
   });
-  const people = { users, tokens: (secret: string, peer: string) => tokenCaller({ tokens, clock }, secret, peer) };
+  const people = {
+    users,
+    tokens: (secret: string, address: Address | undefined) => tokenCaller({ tokens, clock }, secret, address),
+  };
   const authenticator = config.dangerouslyDisableCallerAuthentication
     ? noAuthentication
     : createAuthenticator({ serviceKeys, serviceCertificates, ...people });
   warnOfPowers(config, log);
-  const onRefusal: OnRefusal = ({ reason }, caller, call) => refused.record(reason, caller, call.method, call.peer);
+  const onRefusal: OnRefusal = ({ reason }, caller, call) =>
+    refused.record(reason, caller, call.method, call.address?.toString());
   const { self: _, ...callerLimits } = config.limits;
   const limits = new CallerLimits({
     limits: callerLimits,
@@ -187,7 +192,7 @@ export async function startPatwarden(
       metrics.callLimited(limit);
       if (!first) return;
       log.warn({ event: "excess_rate_limit_exceeded", actor: actorOf(caller), limit, method }, "calls too fast");
-      refused.record("OVERLOADED", caller, method, caller.from ?? "");
+      refused.record("OVERLOADED", caller, method, caller.from);
     },
   });
   const services: ServicesOptions = {
@@ -277,7 +282,7 @@ export async function startPatwarden(
         composeServices(services, createPublicAuthenticator(people)).filter(({ service }) =>
           publicServices.includes(service.typeName),
         ),
-        { onEnd, onDefect, addressOf: (request) => clientAddress(request, trustedProxies)?.toString() },
+        { onEnd, onDefect, addressOf: (request) => clientAddress(request, trustedProxies) },
       ),
       cors: allowOrigins(config.publicHttp.origins),
       onDefect,
@@ -399,7 +404,8 @@ const reading = /\/(Check|BatchCheck|Introspect|Get\w+|List\w+|Query\w+|Watch|Se
 function logCall(log: Logger, call: CallContext, error: StatusError | undefined): void {
   // Most calls are read calls that end well: nothing of them may cost.
   if (!error && reading.test(call.method)) return;
-  const facts = { method: call.method, peer: call.peer, transport: call.transport, requestId: call.requestId };
+  const { method, transport, requestId } = call;
+  const facts = { method, address: call.address?.toString(), transport, requestId };
   if (!error) {
     log.info(facts, "call");
     return;

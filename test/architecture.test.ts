@@ -75,6 +75,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   config: [
     "failure",
     "doors/route-table.ts",
+    "doors/request-path.ts",
     "doors/doors.ts",
     "identifier",
     "token",

@@ -1,3 +1,4 @@
+import type { Address } from "../token/network.js";
 import { bearerOf } from "./bearer.js";
 import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
 import type { OidcVerifier } from "./oidc.js";
@@ -11,15 +12,15 @@ export interface Credentials {
   readonly userAuthorization: string | undefined;
   /** Of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is asked for only without `authorization`. */
   readonly clientName: () => string | undefined;
-  /** Address and port of the peer of the connection. */
-  readonly peer: string;
+  /** Where the call comes from; undefined when that is not known. Reading it costs, so only a Patwarden token is asked for it. */
+  readonly address: () => Address | undefined;
 }
 
 export interface AuthenticationOptions extends ServiceProofs {
   /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
   readonly users: Pick<OidcVerifier, "verify">;
   /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
-  readonly tokens: (secret: string, peer: string) => Promise<TokenCaller | undefined>;
+  readonly tokens: (secret: string, address: Address | undefined) => Promise<TokenCaller | undefined>;
 }
 
 /** Proves who is calling. */
@@ -36,20 +37,20 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
     return identity && { kind: "user", subject: identity.subject, admin: identity.admin, ...(via && { via }) };
   };
   return {
-    authenticate({ authorization, userAuthorization, clientName, peer }) {
+    authenticate({ authorization, userAuthorization, clientName, address }) {
       const service = serviceOf(options, authorization, clientName);
       // The hot path: a service needs no promise.
       if (service && userAuthorization === undefined) return service;
-      if (!service) return userAuthorization === undefined ? orUser(bearerOf(authorization), peer) : undefined;
+      if (!service) return userAuthorization === undefined ? orUser(bearerOf(authorization), address) : undefined;
       // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
       const passedOn = bearerOf(userAuthorization);
       return hasPermission(service, "tokens.behalf") && passedOn !== undefined ? user(passedOn, service) : undefined;
     },
   };
 
-  async function orUser(credential: string | undefined, peer: string): Promise<Caller | undefined> {
+  async function orUser(credential: string | undefined, address: Credentials["address"]): Promise<Caller | undefined> {
     if (credential === undefined) return undefined;
-    return (await tokens(credential, peer)) ?? (await user(credential));
+    return (await tokens(credential, address())) ?? (await user(credential));
   }
 }
 

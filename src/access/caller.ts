@@ -89,6 +89,12 @@ export function viaOf(caller: Caller): string | undefined {
   return caller.kind === "user" && caller.via ? `service:${caller.via.name}` : undefined;
 }
 
+/** All that had a part in a call: the caller, and the service in between. */
+export function namesOf(caller: Caller): readonly string[] {
+  const via = viaOf(caller);
+  return via === undefined ? [actorOf(caller)] : [actorOf(caller), via];
+}
+
 /** The service whose ceilings hold: the caller itself or the one in between. */
 export function ceilingsOf(caller: Caller): Pick<ServiceCaller, "subjects" | "maxLifetimeMs" | "maxGrant"> {
   if (caller.kind === "service") return caller;

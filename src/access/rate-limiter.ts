@@ -35,8 +35,11 @@ export class RateLimiter {
     return this.#restedAt.size;
   }
 
-  /** Counts a call and answers 0, or answers after how many milliseconds the next one is admitted; such a call costs nothing. */
-  waitMs(key: string): number {
+  /**
+   * Counts a call and answers 0, or answers after how many milliseconds the next one is admitted; such a call costs nothing. A call that counts as
+   * several is admitted where one is: the next ones wait for it.
+   */
+  waitMs(key: string, count = 1): number {
     const { burst, intervalMs } = this.#limit;
     const now = this.#now();
     const known = this.#restedAt.get(key);
@@ -45,7 +48,7 @@ export class RateLimiter {
     // Whole milliseconds, because nobody can wait for less.
     const waitMs = Math.floor(restedAt - now - (burst - 1) * intervalMs);
     if (waitMs > 0) return waitMs;
-    this.#restedAt.set(key, restedAt + intervalMs);
+    this.#restedAt.set(key, restedAt + count * intervalMs);
     return 0;
   }
 

@@ -81,7 +81,7 @@ describe("service keys", () => {
       authorization: undefined,
       userAuthorization: undefined,
       clientName: () => undefined,
-      peer: "127.0.0.1:1",
+      address: () => undefined,
     };
     expect(noAuthentication.authenticate(credentials)).toMatchObject({ permissions: new Set(["admin"]) });
   });

@@ -3,7 +3,7 @@ import type { ServiceCaller } from "../access/caller.js";
 import type { Limits } from "../access/limits.js";
 import type { Limit } from "../access/rate-limiter.js";
 import type { ConfiguredCaller } from "../access/service-keys.js";
-import type { DoorsConfig } from "../doors/doors.js";
+import type { DoorsConfig, ProxyDoorConfig } from "../doors/doors.js";
 import type { RouteRule } from "../doors/route-table.js";
 import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
 import type { ConditionParameters } from "../openfga/condition-context.js";
@@ -206,34 +206,39 @@ function limitsOf(file: ConfigFile["limits"]): Config["limits"] {
 }
 
 function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth, leaks }: ConfigFile["doors"]): DoorsConfig {
-  const limited = ({ max_per_second }: { readonly max_per_second: number }): { readonly limit?: Limit } => {
-    const limit = limitOf(max_per_second, 1_000);
-    return limit ? { limit } : {};
-  };
   const publicRevocation = oauth.public_revocation && limitOf(oauth.public_revocations_per_minute, 60_000);
   const { audiences, lifetime, algorithm } = oauth.exchange;
   return {
     routes: routes.map(routeOf),
     // The schema demands identifier and issuer where their doors are open.
-    ...(authzen.enabled && { authZen: { identifier: authzen.identifier ?? "", ...limited(authzen) } }),
+    ...(authzen.enabled && { authZen: { identifier: authzen.identifier ?? "", ...perSecond(authzen) } }),
     ...(oauth.enabled && {
       oauth: {
         issuer: oauth.issuer ?? "",
         maxCacheMs: oauth.max_cache,
         ...(audiences.length > 0 && { exchange: { audiences, lifetimeMs: lifetime, algorithm } }),
         ...(publicRevocation && { publicRevocation }),
-        ...limited(oauth),
+        ...perSecond(oauth),
       },
     }),
-    ...(ext_authz.enabled && { extAuthz: { basic: ext_authz.basic, ...limited(ext_authz) } }),
+    ...(ext_authz.enabled && { extAuthz: proxyDoorOf(ext_authz) }),
     ...leaksOf(leaks),
-    ...(forward_auth.enabled && { forwardAuth: { basic: forward_auth.basic, ...limited(forward_auth) } }),
+    ...(forward_auth.enabled && { forwardAuth: proxyDoorOf(forward_auth) }),
   };
+}
+
+function perSecond({ max_per_second }: { readonly max_per_second: number }): { readonly limit?: Limit } {
+  const limit = limitOf(max_per_second, 1_000);
+  return limit ? { limit } : {};
+}
+
+function proxyDoorOf(door: ConfigFile["doors"]["forward_auth"]): ProxyDoorConfig {
+  return { basic: door.basic, trustedProxies: door.trusted_proxies, ...perSecond(door) };
 }
 
 function routeOf(entry: ConfigFile["doors"]["routes"][number]): RouteRule {
   return {
-    ...(entry.host !== undefined && { host: entry.host.toLowerCase() }),
+    ...(entry.host !== undefined && { host: entry.host }),
     ...(entry.method !== undefined && { method: entry.method }),
     path: entry.path,
     resource: entry.resource,

@@ -337,11 +337,11 @@ describe("the configuration file", () => {
         },
       },
     ],
-    ["doors.ext_authz", { enabled: true }, { doors: { extAuthz: { basic: false } } }],
+    ["doors.ext_authz", { enabled: true }, { doors: { extAuthz: { basic: false, trustedProxies: [] } } }],
     [
       "doors.forward_auth",
-      { enabled: true, basic: true, max_per_second: 200 },
-      { doors: { forwardAuth: { basic: true, limit: { burst: 200, intervalMs: 5 } } } },
+      { enabled: true, basic: true, trusted_proxies: ["10.0.0.0/8"], max_per_second: 200 },
+      { doors: { forwardAuth: { basic: true, trustedProxies: ["10.0.0.0/8"], limit: { burst: 200, intervalMs: 5 } } } },
     ],
     [
       "doors.oauth",
@@ -484,6 +484,17 @@ describe("the configuration file", () => {
     });
   });
 
+  it("S14 knows the host of a route by one spelling", () => {
+    const route = { path: "/docs/{id}", resource: "document:{id}", action: "viewer" };
+    const hostsOf = (...hosts: readonly string[]) => ({ doors: { routes: hosts.map((host) => ({ ...route, host })) } });
+    const { doors } = configOf(changed(hostsOf("API.example.com.", "b\u00fccher.example", "[::0:1]")));
+    expect(doors.routes.map(({ host }) => host)).toEqual(["api.example.com", "xn--bcher-kva.example", "[::1]"]);
+    const faulty = ["api.example.com:443", "api..example.com", "127.1", "*.example.com", "::1", "[::1]:80"];
+    expect(Object.keys(problemsOf({ ...minimal, ...hostsOf(...faulty) }))).toEqual(
+      faulty.map((_, index) => `doors.routes[${index}].host`),
+    );
+  });
+
   it("refuses a route that could not be matched, saying where", () => {
     const routes = [{ path: "/docs//{id}", resource: "document:{id}", action: "viewer", method: "get" }];
     expect(problemsOf({ ...minimal, doors: { routes } })).toMatchObject({
@@ -501,7 +512,7 @@ describe("the configuration file", () => {
       routes: [],
       authZen: { identifier: "https://pdp.example.com" },
       oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 60_000 },
-      extAuthz: { basic: false },
+      extAuthz: { basic: false, trustedProxies: [] },
     });
   });
 

@@ -12,6 +12,7 @@ import {
   audience,
   duration,
   grant,
+  hostName,
   hostPort,
   issuerUrl,
   listener,
@@ -25,6 +26,7 @@ import {
   subjectTemplate,
   text,
   tokenType,
+  trustedProxies,
   ulid,
 } from "./values.js";
 
@@ -355,8 +357,8 @@ export function fileSchema({
           .array(
             z
               .object({
-                /** `api.example.com`, without port. Absent: any. */
-                host: text.regex(/^[A-Za-z0-9._-]+$|^\[[0-9A-Fa-f:.]+\]$/, "must be a host without port").optional(),
+                /** `api.example.com`, without port; a dot at its end and its case do not matter. Absent: any. */
+                host: hostName.optional(),
                 /** `GET`. Absent: any. */
                 method: text.regex(/^[A-Z]{1,20}$/, "must be a method in capitals").optional(),
                 /** `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. */
@@ -436,6 +438,11 @@ export function fileSchema({
             enabled: z.boolean().default(defaults.doors.ext_authz.enabled),
             /** As of `forward_auth`. */
             basic: z.boolean().default(defaults.doors.ext_authz.basic),
+            /**
+             * Proxies between clients and Envoy: where `source.address` is one of them, the right-most entry of X-Forwarded-For that is none of them is the
+             * client's address. Envoy must then pass that header on. Empty: `source.address` is.
+             */
+            trusted_proxies: trustedProxies,
             max_per_second: maxPerSecond,
           })
           .prefault({}),
@@ -491,6 +498,11 @@ export function fileSchema({
             enabled: z.boolean().default(defaults.doors.forward_auth.enabled),
             /** Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. */
             basic: z.boolean().default(defaults.doors.forward_auth.basic),
+            /**
+             * Proxies between clients and the one that asks: the right-most entry of X-Forwarded-For that is none of them is the client's address. Empty: there
+             * are none, and X-Forwarded-For counts where it has one entry.
+             */
+            trusted_proxies: trustedProxies,
             max_per_second: maxPerSecond,
           })
           .prefault({}),

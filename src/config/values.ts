@@ -1,7 +1,9 @@
 import { createSecureContext } from "node:tls";
+import { domainToASCII } from "node:url";
 import { z } from "zod";
 import { isLoopbackHttp } from "../access/issuer-keys.js";
 import { parseSubjectTemplate } from "../access/subject-template.js";
+import { readHost } from "../doors/request-path.js";
 import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
 import { parseGrant } from "../token/grant.js";
 import { parseCidr } from "../token/network.js";
@@ -121,6 +123,25 @@ export const addressRange = text.transform((value, context) => {
   return z.NEVER;
 });
 
+/** Of requests, in the one spelling that the doors compare. Names beyond ASCII may be written as such. */
+export const hostName = text.transform((value, context) => {
+  const host = /:\d*$/.test(value) ? undefined : readHost(inAscii(value));
+  if (host !== undefined) return host;
+  context.addIssue("must be a host without port, such as api.example.com");
+  return z.NEVER;
+});
+
+/** ASCII stays what it is: `127.1` must not become an address. */
+function inAscii(name: string): string {
+  return /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
+}
+
+/** CIDR ranges of reverse proxies and of nothing else, up to 100: an address of theirs never counts as a client's. */
+export const trustedProxies = z
+  .array(addressRange)
+  .refine(({ length }) => length <= 100, "must have 0 to 100 entries")
+  .default([]);
+
 /** As browsers send it in `Origin` (RFC 6454 §6.2); they never send `*`. */
 export const origin = text.refine(
   (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
@@ -190,14 +211,10 @@ export function publicListener(defaultListen: string, { forbidden }: { readonly 
         .refine(({ length }) => length <= 100, "must have 0 to 100 entries")
         .default([]),
       /**
-       * Reverse proxies in front of it, CIDR ranges, up to 100: of what they hand on, the right-most entry of X-Forwarded-For that is none of
-       * them counts as where it came from, for limits of speed, the audit trail and tokens that are bound to networks. Empty: the peer's
-       * address does.
+       * Reverse proxies in front of it: of what they hand on, the right-most entry of X-Forwarded-For that is none of them counts as where it came
+       * from, for limits of speed, the audit trail and tokens that are bound to networks. Empty: the peer's address does.
        */
-      trusted_proxies: z
-        .array(addressRange)
-        .refine(({ length }) => length <= 100, "must have 0 to 100 entries")
-        .default([]),
+      trusted_proxies: trustedProxies,
     })
     .refine(isProtected, beyondLoopback)
     .refine(isProtectedOnce, twice)

@@ -167,8 +167,8 @@ function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId 
     audit: {},
     doors: {
       routes: devRoutes,
-      forwardAuth: { basic: true },
-      extAuthz: { basic: true },
+      forwardAuth: { basic: true, trustedProxies: [] },
+      extAuthz: { basic: true, trustedProxies: [] },
       oauth: {
         issuer: url,
         maxCacheMs: 60_000,

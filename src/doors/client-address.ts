@@ -1,31 +1,58 @@
 import type { IncomingMessage } from "node:http";
-import { type Address, networkAllows, parseAddress } from "../token/network.js";
-import { rawHeadersOf } from "./raw-headers.js";
+import { type Address, forwardedAddress, networkAllows, peerAddress } from "../token/network.js";
+import { type RawHeaders, rawHeadersOf } from "./raw-headers.js";
 
-/**
- * Where a request comes from: the peer, or, where that is one of the trusted proxies (CIDR ranges), what these say in `X-Forwarded-For`: the
- * right-most entry that is no trusted proxy itself. What stands left of it anybody can write. An entry that is no address, with a port for
- * instance, ends the search at the proxy that handed it on. Undefined: the peer has gone.
+/*
+ * Where a request comes from, read out of X-Forwarded-For. Each proxy adds to its right end what it has seen, so the right-most item that is no
+ * trusted proxy's is the client's, and what stands left of it anybody can write. Where an item tells no address the client's is not known: what
+ * stands right of it is a proxy's own, and a token that is bound to the proxies' network would be good from anywhere. RFC 7239's Forwarded is not read.
  */
+
+/** Of a request over a port of ours; undefined: not known. Without trusted proxies (CIDR ranges) it is the peer's, whatever that writes. */
 export function clientAddress(
   request: Pick<IncomingMessage, "rawHeaders" | "socket">,
   trustedProxies: readonly string[],
 ): Address | undefined {
-  let address = addressOf(request.socket.remoteAddress);
-  const forwarded = rawHeadersOf(request)
-    .flatMap(([name, value]) => (name === "x-forwarded-for" ? value.split(",") : []))
-    .reverse();
-  for (const entry of forwarded) {
-    // No ranges would allow any address.
-    if (!address || trustedProxies.length === 0 || !networkAllows(trustedProxies, address)) break;
-    const before = addressOf(entry.trim());
-    if (!before) break;
-    address = before;
-  }
-  return address;
+  const headers = () => rawHeadersOf(request);
+  return addressBehind(peerAddress(request.socket.remoteAddress), headers, trustedProxies);
 }
 
-function addressOf(text: string | undefined): Address | undefined {
-  const parsed = parseAddress(text ?? "");
-  return parsed.ok ? parsed.value : undefined;
+/** Of a request that came from this peer, ours or of a proxy that asks us. Undefined: not known. */
+export function addressBehind(
+  peer: Address | undefined,
+  headers: () => RawHeaders,
+  trustedProxies: readonly string[],
+): Address | undefined {
+  return isTrusted(peer, trustedProxies) ? rightMost(forwardedIn(headers()), trustedProxies) : peer;
+}
+
+/**
+ * Of a request that a proxy asks about, which has proven itself: the last item is what it has seen. Without trusted proxies only a single item counts, for
+ * of several the last is a proxy's.
+ */
+export function addressForwarded(headers: RawHeaders, trustedProxies: readonly string[]): Address | undefined {
+  const items = forwardedIn(headers);
+  if (trustedProxies.length > 0) return rightMost(items, trustedProxies);
+  const [only] = items;
+  return only !== undefined && items.length === 1 ? forwardedAddress(only) : undefined;
+}
+
+function rightMost(items: readonly string[], trustedProxies: readonly string[]): Address | undefined {
+  for (const item of items.toReversed()) {
+    const address = forwardedAddress(item);
+    if (!isTrusted(address, trustedProxies)) return address;
+  }
+  return undefined;
+}
+
+function isTrusted(address: Address | undefined, trustedProxies: readonly string[]): boolean {
+  // No ranges would allow any address.
+  return address !== undefined && trustedProxies.length > 0 && networkAllows(trustedProxies, address);
+}
+
+/** Of every such header, in their order (RFC 9110 §5.3). */
+function forwardedIn(headers: RawHeaders): readonly string[] {
+  return headers.flatMap(([name, value]) =>
+    name === "x-forwarded-for" ? value.split(",").map((item) => item.trim()) : [],
+  );
 }

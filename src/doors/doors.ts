@@ -19,8 +19,8 @@ import { type RouteRule, RouteTable } from "./route-table.js";
 /** Which doors are open, and how; what is absent is closed. */
 export interface DoorsConfig {
   readonly routes: readonly RouteRule[];
-  readonly forwardAuth?: { readonly basic: boolean } & Limited;
-  readonly extAuthz?: { readonly basic: boolean } & Limited;
+  readonly forwardAuth?: ProxyDoorConfig;
+  readonly extAuthz?: ProxyDoorConfig;
   readonly authZen?: { readonly identifier: string } & Limited;
   readonly oauth?: {
     readonly issuer: string;
@@ -38,6 +38,14 @@ export interface ExchangeConfig {
   readonly audiences: readonly string[];
   readonly lifetimeMs: number;
   readonly algorithm: SigningAlgorithm;
+}
+
+/** Of a door that proxies ask about each request. */
+export interface ProxyDoorConfig extends Limited {
+  /** Whether the password of Basic is a credential. */
+  readonly basic: boolean;
+  /** CIDR ranges of the proxies in front of the one that asks. */
+  readonly trustedProxies: readonly string[];
 }
 
 interface Limited {
@@ -76,9 +84,10 @@ export function openDoors(options: DoorsOptions): Doors {
   const routes = new RouteTable(config.routes);
   const limiterOf = (limit: Limit | undefined): RateLimiter | undefined =>
     limit && new RateLimiter({ limit, now: () => performance.now() });
-  const ofProxies = ({ limit, basic }: { readonly basic: boolean } & Limited) => ({
+  const ofProxies = ({ limit, basic, trustedProxies }: ProxyDoorConfig) => ({
     gate: new Gate({ authorizer, model, limiter: limiterOf(limit) }),
     basic,
+    trustedProxies,
     routes,
     serviceKeys,
     serviceCertificates,

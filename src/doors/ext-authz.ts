@@ -12,6 +12,8 @@ import { type ServiceProofs, serviceOf } from "../access/service-proof.js";
 import { Failure } from "../failure/failure.js";
 import { parseAction, parseResource } from "../identifier/identifier.js";
 import { type CallContext, type Implementation, implement } from "../rpc/service.js";
+import { peerAddress } from "../token/network.js";
+import { addressBehind } from "./client-address.js";
 import { readCredential } from "./credential.js";
 import type { Gate, GateAnswer } from "./gate.js";
 import { type ProxyReply, replyOf } from "./proxy-reply.js";
@@ -24,6 +26,8 @@ export interface ExtAuthzOptions extends ServiceProofs {
   readonly routes: RouteTable;
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;
+  /** CIDR ranges of the proxies in front of Envoy. */
+  readonly trustedProxies: readonly string[];
   /** Told of each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: GateAnswer) => void;
 }
@@ -52,7 +56,7 @@ export function extAuthz(options: ExtAuthzOptions): Implementation {
 }
 
 async function ask(
-  { gate, routes, basic }: ExtAuthzOptions,
+  { gate, routes, basic, trustedProxies }: ExtAuthzOptions,
   proxy: ServiceCaller,
   request: CheckRequest,
   call: CallContext,
@@ -67,7 +71,11 @@ async function ask(
     proxy,
     credential: headers ? readCredential(headers, { basic }) : ({ kind: "ambiguous" } as const),
     mapping: mappingOf(attributes.contextExtensions, http, routes),
-    clientIp: attributes.source?.address?.socketAddress?.address ?? "",
+    address: addressBehind(
+      peerAddress(attributes.source?.address?.socketAddress?.address),
+      () => headers ?? [],
+      trustedProxies,
+    ),
   };
   return gate.ask(asked, {
     deadline,

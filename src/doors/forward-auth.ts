@@ -5,7 +5,7 @@ import { clientNameOf } from "../access/client-certificate.js";
 import { hasPermission } from "../access/rules.js";
 import type { ServiceProofs } from "../access/service-proof.js";
 import { type Route, send } from "../http/route.js";
-import { parseAddress } from "../token/network.js";
+import { addressForwarded } from "./client-address.js";
 import { readCredential } from "./credential.js";
 import type { Gate, GateAnswer } from "./gate.js";
 import { replyOf } from "./proxy-reply.js";
@@ -19,6 +19,8 @@ export interface ForwardAuthOptions extends ServiceProofs {
   readonly routes: RouteTable;
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;
+  /** CIDR ranges of the proxies in front of the one that asks. */
+  readonly trustedProxies: readonly string[];
   /** Told of each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
   readonly onAnswer?: (door: ForwardAuthDoor, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }) => void;
 }
@@ -75,7 +77,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { gate, routes, basic, onAnswer } = options;
+  const { gate, routes, basic, trustedProxies, onAnswer } = options;
   const headers = rawHeadersOf(request);
   const proxy = proxyOf(options, headers, request.socket);
   if (!proxy || !hasPermission(proxy, "check")) {
@@ -98,7 +100,7 @@ async function answer(
     proxy,
     credential: readCredential(headers, { basic }),
     mapping: mappingOf(headers, dialects[door], routes),
-    clientIp: clientIpOf(headers),
+    address: addressForwarded(headers, trustedProxies),
   };
   const given = await gate.ask(asked, patience);
   onAnswer?.(door, given);
@@ -124,12 +126,6 @@ function mappingOf(headers: RawHeaders, { method, host, target, besides }: Diale
   if (asked === undefined || at === undefined || what === undefined) return undefined;
   if (besides.some((name) => theOnly(headers, name) === undefined)) return undefined;
   return routes.map({ method: asked, host: at, target: what });
-}
-
-/** Of `x-forwarded-for`, where it is one address that nobody else has added to. */
-function clientIpOf(headers: RawHeaders): string {
-  const text = theOnly(headers, "x-forwarded-for") ?? "";
-  return parseAddress(text).ok ? text : "";
 }
 
 /** For people; proxies go by the status. */

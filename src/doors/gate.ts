@@ -5,6 +5,7 @@ import { parseQuestion } from "../check/question.js";
 import { tokenIsValid } from "../check/reason.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel, Patience } from "../openfga/permission-checker.js";
+import type { Address } from "../token/network.js";
 import { organizationOf } from "../token/token.js";
 import type { ShownCredential } from "./credential.js";
 import type { Mapping } from "./route-table.js";
@@ -42,8 +43,8 @@ export interface GateRequest {
   readonly credential: ShownCredential;
   /** Undefined: the request has none. */
   readonly mapping: Mapping | undefined;
-  /** Of the bearer, as far as the proxy tells; empty: not known. */
-  readonly clientIp: string;
+  /** Of the bearer, as far as the proxy tells; undefined: not known. */
+  readonly address: Address | undefined;
 }
 
 export interface GateOptions {
@@ -62,7 +63,7 @@ export class Gate {
     this.#options = options;
   }
 
-  async ask({ proxy, credential, mapping, clientIp }: GateRequest, patience: Patience): Promise<GateAnswer> {
+  async ask({ proxy, credential, mapping, address }: GateRequest, patience: Patience): Promise<GateAnswer> {
     const { limiter } = this.#options;
     if (limiter && limiter.waitMs(proxy.name) > 0) return { kind: "limited" };
     if (credential.kind === "none") return { kind: "no-credential" };
@@ -70,6 +71,7 @@ export class Gate {
     if (!mapping) return { kind: "no-mapping" };
     try {
       const { resource, action } = mapping;
+      const clientIp = address?.toString() ?? "";
       const raw = { token: credential.text, resource, action, clientIp, consistency: "minimize-latency" } as const;
       const question = parseQuestion({ ...raw, usageUnits: undefined, usageId: "" }, this.#options.model());
       // The route table names what the model does not know: whoever set it up must learn of that, and nobody may pass.

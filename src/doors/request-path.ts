@@ -1,3 +1,5 @@
+import { domainToASCII } from "node:url";
+
 /**
  * A path whose meaning nobody in front of or behind us can read differently: proxies, frameworks and we each decode, normalize and cut in their own
  * way, and what is refused here is what two of them are known to take for two things.
@@ -36,14 +38,31 @@ function readSegment(raw: string): string | undefined {
     if (byte < 0x20 || tellingBytes.has(byte)) return undefined;
   }
   try {
-    return decodeURIComponent(raw);
+    const segment = decodeURIComponent(raw);
+    return /^[\x20-\x7e]*$/.test(segment) || isOneSpelling(segment) ? segment : undefined;
   } catch {
     return undefined; // no UTF-8
   }
 }
 
-/** Host of a `Host` header or an authority, lower case, without port. Undefined: it is none. */
+/** Services, databases and file systems compose characters (NFC), and some map those that look alike (NFKC): `．．／` then is a way up. */
+function isOneSpelling(segment: string): boolean {
+  const mapped = segment.normalize("NFKC");
+  if (segment !== segment.normalize("NFC") || mapped === "." || mapped === "..") return false;
+  return !/[/\\%\p{Cc}]/u.test(mapped) && mapped.includes(";") === segment.includes(";");
+}
+
+/**
+ * The one spelling of a host of a `Host` header or an authority: lower case, without port and without the dot at the end that an absolute name may have
+ * (RFC 1034 §3.1). Undefined: it is none, or proxies and services read it as different ones, such as the address `127.1`. Names beyond ASCII are known
+ * by their `xn--` form, which is how clients send them (RFC 5890 §2.3.2.1).
+ */
 export function readHost(authority: string): string | undefined {
-  const [, host] = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.exec(authority) ?? [];
-  return host?.toLowerCase();
+  const [, host] = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.exec(authority) ?? [];
+  if (host === undefined) return undefined;
+  if (host.startsWith("[")) return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined;
+  const name = host.toLowerCase().replace(/\.$/, "");
+  if (name.length > 253 || name.split(".").includes("")) return undefined;
+  // Empty for what is no name, and another for what is an address in disguise.
+  return domainToASCII(name) === name ? name : undefined;
 }

@@ -1,6 +1,7 @@
-import { actorOf, type ManagingCaller, viaOf } from "../access/caller.js";
+import { actorOf, type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenSnapshot } from "../store/token-store.js";
+import { handsAfterApproval, mayApprove } from "../token/approval.js";
 import { etagOf } from "../token/etag.js";
 import { type Approval, currentSecret, type TokenId } from "../token/token.js";
 import { tokenEvent } from "./audit.js";
@@ -25,7 +26,8 @@ export function approveToken(
     const secret = currentSecret(token);
     if (secret) requireCompliance(current, token, secret);
     const facts = { approval: decision("approved", caller, now, comment) };
-    return { facts, event: tokenEvent({ caller, time: now }, "token.approved", token, facts) };
+    const event = tokenEvent({ caller, time: now }, "token.approved", token, facts);
+    return { facts: { ...facts, ...handsAfterApproval(token) }, event };
   });
 }
 
@@ -47,12 +49,11 @@ export function denyToken(
   });
 }
 
-/** Maker, subject and approver are three; ASVS 2.3.5. A service that stood between counts as a maker. */
+/** A service that stood between counts like the person. */
 function requireThirdPerson(caller: ManagingCaller, { token }: TokenSnapshot): void {
-  const approvers = [actorOf(caller), viaOf(caller)];
-  if ([token.createdBy, token.createdVia, token.subject].some((one) => one !== undefined && approvers.includes(one))) {
-    throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "approve", because: "maker or subject" } });
-  }
+  if (mayApprove(token, namesOf(caller))) return;
+  const because = "is its subject, or made, changed or rotated it";
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "approve", because } });
 }
 
 function decision(state: "approved" | "denied", caller: ManagingCaller, time: Date, comment: string): Approval {

@@ -1,4 +1,4 @@
-import { actorOf, ceilingsOf, type ManagingCaller, viaOf } from "../access/caller.js";
+import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../access/caller.js";
 import { requirePermission } from "../access/rules.js";
 import { changes } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
@@ -6,6 +6,7 @@ import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName, Subject, SubjectName } from "../identifier/identifier.js";
 import type { AuthorizationModel, PermissionChecker } from "../openfga/permission-checker.js";
 import type { NewToken, RequestKey, TokenContext, TokenStore } from "../store/token-store.js";
+import { handsOfMaker } from "../token/approval.js";
 import { newTokenId } from "../token/ids.js";
 import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import type { PepperRing } from "../token/pepper.js";
@@ -141,8 +142,10 @@ function draftToken(
     createTime: now,
     createdBy: actorOf(caller),
     createdVia: viaOf(caller),
+    ...handsOfMaker(namesOf(caller)),
     notBefore: command.notBefore,
     expireTime: expiry.expireTime,
+    expired: false,
     selfRotate: command.selfRotate,
     approval: policy.requireApproval ? { state: "pending" } : undefined,
     suspension: undefined,

@@ -10,5 +10,8 @@ export function mintSecret(
   now: Date,
 ): { readonly secret: NewSecret; readonly text: string } {
   const { text, digest, pepperVersion, hint } = peppers.mint(kind);
-  return { text, secret: { id: newSecretId(), hint, createTime: now, pepperVersion, retireTime: undefined, digest } };
+  return {
+    text,
+    secret: { id: newSecretId(), hint, createTime: now, pepperVersion, retireTime: undefined, ended: false, digest },
+  };
 }

@@ -24,7 +24,7 @@ export class RefusalRecorder {
     this.#options = options;
   }
 
-  record(reason: string, caller: ManagingCaller | undefined, method: string, from: string): void {
+  record(reason: string, caller: ManagingCaller | undefined, method: string, from: string | undefined): void {
     const { store, clock, onFailure } = this.#options;
     const time = clock.now();
     if (!caller && !this.#admitsStranger(time)) return;

@@ -7,7 +7,7 @@ import type { ResolvedToken, TokenStore } from "../store/token-store.js";
 import type { FoundText, LeakReporter } from "../token/leak.js";
 import type { PepperRing } from "../token/pepper.js";
 import { hintOf, parseSecret } from "../token/secret.js";
-import { tokenState } from "../token/state.js";
+import { isSuperseded, tokenState } from "../token/state.js";
 import { organizationOf, type TokenId } from "../token/token.js";
 
 export interface ReportLeaksOptions {
@@ -69,8 +69,8 @@ export async function reportLeaks(
   return recognized.map((secret) => secret !== undefined);
 }
 
-function isLive({ standing, retireMs }: ResolvedToken, now: Date): boolean {
-  return standing !== "REVOKED" && (retireMs === undefined || retireMs > now.getTime());
+function isLive(token: ResolvedToken, now: Date): boolean {
+  return token.standing !== "REVOKED" && !isSuperseded(token, now.getTime());
 }
 
 async function reportTogether(

@@ -1,3 +1,4 @@
+import type { Address } from "../token/network.js";
 import type { RevocationReason } from "../token/token.js";
 import type { ChangeTokenOptions } from "./change-token.js";
 import { revokeToken } from "./revoke-token.js";
@@ -10,9 +11,10 @@ import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
 export async function revokeItself(
   options: ChangeTokenOptions & TokenCallerOptions,
   secret: string,
-  address: string,
+  address: Address | undefined,
   reason: RevocationReason,
 ): Promise<void> {
   const caller = await tokenCaller(options, secret, address);
-  if (caller) await revokeToken(options, { ...caller, from: address }, caller.id, reason);
+  if (caller)
+    await revokeToken(options, { ...caller, ...(address && { from: address.toString() }) }, caller.id, reason);
 }

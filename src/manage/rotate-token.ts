@@ -1,11 +1,12 @@
-import type { ManagingCaller } from "../access/caller.js";
+import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
-import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
+import { handsAfterRotation } from "../token/approval.js";
+import { earlier, type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import { networkAllows } from "../token/network.js";
 import type { PepperRing } from "../token/pepper.js";
 import { usability } from "../token/state.js";
-import type { SecretRecord, TokenId } from "../token/token.js";
+import type { TokenId } from "../token/token.js";
 import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 import { requireCompliance, requireWithinCeilings } from "./compliance.js";
@@ -47,7 +48,9 @@ export async function rotateToken(
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
       text = minted.text;
       const expireTime = newExpiry(current, command.lifetime, now);
-      const next = { ...current.token, expireTime };
+      // A new end is in the future.
+      const expired = command.lifetime.kind === "default" && current.token.expired;
+      const next = { ...current.token, expireTime, expired };
       requireCompliance(current, next, minted.secret);
       requireWithinCeilings(caller, next, now);
       const wider = widens(current.token, next);
@@ -55,10 +58,13 @@ export async function rotateToken(
       if (wider && caller.kind === "token") {
         throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.impersonate" } });
       }
-      const facts = { expireTime, ...(wider && approvalOfWidened(current.token, current)) };
+      const facts = { expireTime, expired, ...(wider && approvalOfWidened(current.token, current)) };
+      // Who rotates a token with the token itself holds it already.
+      const replacesHolders = command.graceMs === 0 && caller.kind !== "token";
+      const hands = handsAfterRotation(current.token, namesOf(caller), replacesHolders);
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
-        facts,
+        facts: { ...facts, ...hands },
         newSecret: minted.secret,
         retire: retirements(current, command.graceMs, now),
         event: tokenEvent({ caller, time: now }, "token.rotated", current.token, facts, details),
@@ -93,12 +99,11 @@ function newExpiry({ token }: TokenSnapshot, lifetime: Lifetime, now: Date): Dat
 
 function retirements({ token }: TokenSnapshot, graceMs: number, now: Date): NonNullable<TokenChange["retire"]> {
   const end = new Date(Math.min(now.getTime() + graceMs, token.expireTime?.getTime() ?? Number.POSITIVE_INFINITY));
-  const alive = ({ retireTime }: SecretRecord): boolean => !retireTime || retireTime > now;
+  // All that are not marked, also those whose time is over by our clock: by another replica's they may go on.
   return token.secrets
-    .filter(alive)
-    .map((secret, index) => ({ id: secret.id, time: index < liveSecrets - 1 ? earlier(secret.retireTime, end) : now }));
-}
-
-function earlier(a: Date | undefined, b: Date): Date {
-  return a && a < b ? a : b;
+    .filter(({ ended }) => !ended)
+    .map(({ id, retireTime }, index) => {
+      const time = earlier(retireTime, index < liveSecrets - 1 ? end : now);
+      return { id, time, ended: time <= now };
+    });
 }

@@ -1,9 +1,10 @@
-import type { ManagingCaller } from "../access/caller.js";
+import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import type { TokenFacts, TokenSnapshot } from "../store/token-store.js";
+import { type Hands, handsAfterUpdate } from "../token/approval.js";
 import { etagOf } from "../token/etag.js";
-import { longestLifetimeMs } from "../token/lifetime.js";
+import { earlier, longestLifetimeMs } from "../token/lifetime.js";
 import { currentSecret, type TokenId, type TokenRecord } from "../token/token.js";
 import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
@@ -13,25 +14,26 @@ import { checkGrantAgainstModel } from "./grant-in-model.js";
 import { approvalOfWidened, widens } from "./widening.js";
 
 /** What a caller may write. */
-export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation">>;
+export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation" | "expired" | keyof Hands>>;
 
 export interface UpdateTokenOptions extends ChangeTokenOptions {
   readonly model: () => AuthorizationModel;
 }
 
-/** Changes what `update` names. Widening an approved token, or one whose policy asks for approval, sends it to approval. */
+/** Changes what `wanted` names. Widening an approved token, or one whose policy asks for approval, sends it to approval. */
 export function updateToken(
   options: UpdateTokenOptions,
   caller: ManagingCaller,
   id: TokenId,
-  update: TokenUpdate,
+  wanted: TokenUpdate,
   etag: string,
 ): Promise<TokenSnapshot> {
-  if (update.claims) requireClaims(caller);
+  if (wanted.claims) requireClaims(caller);
   return changeToken(options, caller, id, "create", (current, now) => {
     const { token } = current;
     requireNotEnded(current, now);
     if (etag !== "" && etag !== etagOf(token)) throw new Failure("ETAG_MISMATCH");
+    const update = { ...wanted, ...("expireTime" in wanted && endOf(token, wanted.expireTime, now)) };
     const next: TokenRecord = { ...token, ...update };
     if (next.notBefore && next.expireTime && next.notBefore >= next.expireTime) {
       throw new Failure("INVALID_FIELD", {
@@ -55,6 +57,21 @@ export function updateToken(
       requireWithinCeilings(caller, next, now);
     }
     const facts = { ...update, ...(wider && approvalOfWidened(token, current)) };
-    return { facts, event: tokenEvent({ caller, time: now }, "token.updated", token, facts) };
+    const event = tokenEvent({ caller, time: now }, "token.updated", token, facts);
+    const pending = token.approval?.state === "pending";
+    return { facts: { ...facts, ...handsAfterUpdate(token, namesOf(caller), { wider, pending }) }, event };
   });
+}
+
+/**
+ * An end that is not in the future is now, unless the token has ended before, and marked: it takes the token away at once, on replicas whose clock is
+ * behind ours as well. One in the future is a time like any other, by each replica's own clock.
+ */
+function endOf(
+  token: Pick<TokenRecord, "expireTime">,
+  wanted: Date | undefined,
+  now: Date,
+): Pick<TokenFacts, "expireTime" | "expired"> {
+  if (!wanted || wanted > now) return { expireTime: wanted, expired: false };
+  return { expireTime: earlier(token.expireTime, now), expired: true };
 }

@@ -3,7 +3,7 @@ import { grantWithin } from "../token/grant.js";
 import { cidrsWithin } from "../token/network.js";
 import type { TokenRecord } from "../token/token.js";
 
-type Reach = Pick<TokenRecord, "grant" | "allowedCidrs" | "expireTime" | "notBefore" | "selfRotate">;
+type Reach = Pick<TokenRecord, "grant" | "allowedCidrs" | "expireTime" | "expired" | "notBefore" | "selfRotate">;
 
 /** Whether `next` could do something, somewhere or sometime, that `token` could not. */
 export function widens(token: Reach, next: Reach): boolean {
@@ -12,6 +12,7 @@ export function widens(token: Reach, next: Reach): boolean {
     !grantWithin(next.grant, token.grant) ||
     !cidrsWithin(next.allowedCidrs, token.allowedCidrs) ||
     (next.expireTime?.getTime() ?? never) > (token.expireTime?.getTime() ?? never) ||
+    (token.expired && !next.expired) ||
     (next.notBefore?.getTime() ?? -never) < (token.notBefore?.getTime() ?? -never) ||
     (next.selfRotate && !token.selfRotate)
   );

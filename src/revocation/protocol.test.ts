@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { leaseMarginMs, type Renewal, type RevocationChange } from "../store/revocation-store.js";
-import { Lease, type LeaseOptions, type Names } from "./lease.js";
+import { Lease, type LeaseOptions, type Names, type Now, type Progress } from "./lease.js";
 
 /*
  * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row versions, messages that take their
- * time, processes that stand still. Every promise is checked against what the database knew; each broken variant must break one.
+ * time, processes that stand still, clocks that are set. Every promise is checked against what the database knew; each broken variant must break one.
  */
 
 /** One step of the protocol done wrong. */
@@ -26,11 +26,25 @@ interface Broken {
   readonly hintAcknowledgesNewest?: true;
   /** On a hint, though no row was written. */
   readonly hintExtends?: true;
-  /** A registration that looks stale may be about to be renewed: it must be deleted, not ignored. */
+  /** S4: a registration is removed when it looks stale by the database's clock, as in 175ae3e. */
+  readonly staleByDatabaseClock?: true;
+  /** S4: the same one is not removed but ignored. */
   readonly staleIgnored?: true;
+  /** The revoker waits by a clock that can be set. */
+  readonly waitsByWallClock?: true;
+  /** Every lease is taken for as long as the revoker's own. */
+  readonly waitsOwnLease?: true;
+  /** What has been waited for is removed though it was renewed meanwhile. */
+  readonly removesRenewed?: true;
+  /** What is removed has been waited for since the commit, and not since its lease was read. */
+  readonly removesSinceCommit?: true;
+  /** A lease runs by a clock that can be set. */
+  readonly leaseByWallClock?: true;
 }
 
-const leaseMs = 1_000;
+/** Of each replica: they may be configured otherwise. */
+const leases = [1_000, 1_400, 700];
+const shortestMs = 700;
 const tokens = ["t0", "t1", "t2", "t3", "t4", "t5"];
 const namesOf = (tokenId: string): Names => ({ tokenId, subjects: [], scopes: [] });
 
@@ -81,6 +95,9 @@ class World {
 interface Row {
   incarnation: number;
   acked: number;
+  renewal: number;
+  readonly leaseMs: number;
+  /** By the database's clock. */
   renewedAt: number;
   /** A renewal is being committed: who wants to delete the row waits, and looks at it again. */
   locked?: boolean;
@@ -96,6 +113,17 @@ interface Database {
 
 /** A lease done wrong as `broken` says. */
 function brokenLease(broken: Broken, options: LeaseOptions): Lease {
+  if (broken.leaseByWallClock) {
+    const asWall = (now: Now): Now => ({ ...now, monotonicMs: now.wallMs });
+    return new (class extends Lease {
+      override isLive(now: Now): boolean {
+        return super.isLive(asWall(now));
+      }
+      override renewed(sentAt: number, renewal: Renewal, now: Now): Progress {
+        return super.renewed(sentAt + now.wallMs - now.monotonicMs, renewal, asWall(now));
+      }
+    })(options);
+  }
   if (broken.fillsUnchecked) {
     return new (class extends Lease {
       override mayKeep(): boolean {
@@ -132,10 +160,17 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
   /** Mostly quick, at times long. */
   const delay = (): number => (random() < 0.06 ? random() * 1_600 : random() * 6);
   let renewing = true;
+  /** How far the database's clock is ahead of real time, and a revoker's wall clock. */
+  let databaseAhead = 0;
+  let revokerAhead = 0;
 
-  const replicas = [0, 1, 2].map((id) => {
+  const replicas = leases.map((leaseMs, id) => {
     const cache = new Map<string, boolean>();
     let pausedUntil = 0;
+    let cutUntil = 0;
+    let ahead = 0;
+    /** To the database or back. */
+    const hop = (): number => Math.max(cutUntil - world.time, 0) + delay();
     const lease = brokenLease(broken, {
       leaseMs,
       maxRemembered: 4,
@@ -146,7 +181,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         }
       },
     });
-    const now = () => ({ monotonicMs: world.time, wallMs: world.time });
+    const now = () => ({ monotonicMs: world.time, wallMs: world.time + ahead });
     let incarnation = 0;
     let registered = false;
 
@@ -156,22 +191,25 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         if (!registered) {
           incarnation++;
           const mine = incarnation;
-          const insert = (): void => void database.rows.set(id, { incarnation: mine, acked: 0, renewedAt: world.time });
-          if (broken.leaseBeforeRegistration) world.at(delay() + 900, insert);
+          const insert = (): void => {
+            const renewedAt = world.time + databaseAhead;
+            database.rows.set(id, { incarnation: mine, acked: 0, renewal: 0, leaseMs, renewedAt });
+          };
+          if (broken.leaseBeforeRegistration) world.at(hop() + 900, insert);
           else {
-            yield delay();
+            yield hop();
             insert();
-            yield delay();
+            yield hop();
           }
           registered = true;
         }
         const sentAt = world.time;
         const seen = lease.seen;
-        yield delay(); // to the database
+        yield hop(); // to the database
         const row = database.rows.get(id);
         const gone = !broken.leaseBeforeRegistration && !broken.readOnlyRenewal && row?.incarnation !== incarnation;
         if (gone) {
-          yield delay();
+          yield hop();
           lease.lost();
           registered = false;
           continue;
@@ -179,7 +217,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         // The snapshot; the row is written when the statement commits, a little later.
         const epoch = database.epoch;
         const changes = database.changes.filter((change) => change.epoch > seen);
-        const databaseTimeMs = world.time;
+        const databaseTimeMs = world.time + databaseAhead;
         const commitDelay = delay();
         if (row && !broken.readOnlyRenewal) row.locked = true;
         const write = (): void => {
@@ -187,12 +225,13 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
           if (!current || broken.readOnlyRenewal) return;
           current.locked = false;
           current.renewedAt = databaseTimeMs;
+          current.renewal++;
           current.acked = Math.max(current.acked, broken.acknowledgeUnseen ? epoch : seen);
         };
         if (broken.readOnlyRenewal && row) row.acked = Math.max(row.acked, seen);
         yield commitDelay;
         write();
-        yield delay(); // the answer
+        yield hop(); // the answer
         const renewal: Renewal = { epoch, nonce: String(epoch), changes, databaseTimeMs };
         const from = broken.leaseFromAnswer ? world.time : sentAt;
         if (broken.extendBeforeDrop && epoch > seen && seen > 0) {
@@ -219,23 +258,23 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     function* hint(): Generator<number, void> {
       const sentAt = world.time;
       const { seen } = lease;
-      yield delay(); // to the database
+      yield hop(); // to the database
       const news: Renewal = {
         epoch: database.epoch,
         nonce: String(database.epoch),
         changes: database.changes.filter((change) => change.epoch > seen),
-        databaseTimeMs: world.time,
+        databaseTimeMs: world.time + databaseAhead,
       };
-      yield delay(); // the answer
+      yield hop(); // the answer
       const progress = broken.hintExtends ? lease.renewed(sentAt, news, now()) : lease.heard(news);
       if (progress !== "behind") return;
       const acknowledged = lease.seen;
-      yield delay(); // to the database
+      yield hop(); // to the database
       const row = database.rows.get(id);
       if (row?.incarnation === incarnation) {
         row.acked = Math.max(row.acked, broken.hintAcknowledgesNewest ? database.epoch : acknowledged);
       } else {
-        yield delay();
+        yield hop();
         lease.lost();
         registered = false;
       }
@@ -262,10 +301,10 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
             continue;
           }
         }
-        yield delay();
+        yield hop();
         const good = !database.revoked.has(token);
         const asOf = database.epoch;
-        yield delay();
+        yield hop();
         judge(good);
         if (lease.isLive(now()) && lease.mayKeep(namesOf(token), asOf)) cache.set(token, good);
       }
@@ -277,6 +316,12 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     return {
       stop(forMs: number) {
         pausedUntil = world.time + forMs;
+      },
+      cut(forMs: number) {
+        cutUntil = world.time + forMs;
+      },
+      step(ms: number) {
+        ahead += ms;
       },
     };
   });
@@ -328,18 +373,33 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
   }
 
   function* confirmed(committedBy: number, only: readonly number[] | undefined): Generator<number, void> {
+    const wallMs = (): number => world.time + revokerAhead;
+    const committedByWall = wallMs();
+    const read = (): ReadonlyMap<number, Readonly<Row>> =>
+      new Map([...database.rows].filter(([id]) => only?.includes(id) ?? true).map(([id, row]) => [id, { ...row }]));
     yield delay();
     const { epoch } = database;
-    for (;;) {
-      const waitedMs = world.time - committedBy;
-      const rows = [...database.rows].filter(([id]) => only === undefined || only.includes(id));
-      const stale = (row: Row): boolean => row.renewedAt < world.time - leaseMs - leaseMarginMs;
-      const behind = rows.filter(
-        ([, row]) => row.acked < epoch && waitedMs < leaseMs + leaseMarginMs && !(broken.staleIgnored && stale(row)),
-      );
-      if (behind.length === 0) return;
-      for (const [id, row] of behind) if (stale(row) && !row.locked) database.rows.delete(id);
+    const first = read();
+    yield delay();
+    const readAt = broken.removesSinceCommit ? committedBy : world.time;
+    for (let rows = first; ; ) {
+      const waitedMs = broken.waitsByWallClock ? wallMs() - committedByWall : world.time - readAt;
+      const stale = (row: Row): boolean => row.renewedAt < world.time + databaseAhead - row.leaseMs - leaseMarginMs;
+      const behind = [...rows].filter(([, row]) => row.acked < epoch && !(broken.staleIgnored && stale(row)));
+      const longest = ({ leaseMs }: Row): number => (broken.waitsOwnLease ? shortestMs : leaseMs) + leaseMarginMs;
+      const over = behind.every(([, row]) => waitedMs >= longest(row));
+      const dead = (broken.staleByDatabaseClock ? rows.size > 0 : over) ? behind : [];
+      if (dead.length > 0) yield delay();
+      for (const [id, { incarnation }] of dead) {
+        const row = database.rows.get(id);
+        if (!row || row.locked || row.incarnation !== incarnation) continue;
+        const waitedFor = broken.removesRenewed || first.get(id)?.renewal === row.renewal;
+        if (broken.staleByDatabaseClock ? stale(row) : waitedFor) database.rows.delete(id);
+      }
+      if (over) return;
       yield 5 + delay() / 4;
+      rows = read();
+      yield delay() / 4;
     }
   }
 
@@ -352,14 +412,33 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
       }
     })(),
   );
+  world.spawn(
+    (function* cutsAndSteps() {
+      const steps = [-3_600_000, -10_000, -800, 800, 10_000, 3_600_000];
+      const some = (): number => steps[Math.floor(random() * steps.length)] ?? 0;
+      for (;;) {
+        yield random() * 3_000;
+        // A replica that is cut off goes on with its lease while clocks step.
+        const replica = replicas[Math.floor(random() * replicas.length)];
+        if (random() < 0.5) replica?.cut(random() * 2_500);
+        yield random() * 100;
+        if (random() < 0.15) replica?.step(some());
+        if (random() < 0.3) revokerAhead += some();
+        // After one forward, replicas read the database for ten minutes: late, so that there is something to break before.
+        if (world.time > 12_000 && random() < 0.3) databaseAhead += some();
+      }
+    })(),
+  );
   world.run(20_000);
   renewing = false;
   return violations;
 }
 
 const runs = 300;
-const firstViolation = (broken: Broken): string | undefined => {
-  for (let seed = 1; seed <= runs; seed++) {
+/** A broken variant ends at its first violation. */
+const brokenRuns = 1_000;
+const firstViolation = (broken?: Broken): string | undefined => {
+  for (let seed = 1; seed <= (broken ? brokenRuns : runs); seed++) {
     const [violation] = simulate(seed, broken);
     if (violation) return violation;
   }
@@ -368,7 +447,7 @@ const firstViolation = (broken: Broken): string | undefined => {
 
 describe("the lease protocol, in a model", () => {
   it("keeps the promise whatever is delayed, paused or forgotten", () => {
-    expect(firstViolation({})).toBeUndefined();
+    expect(firstViolation()).toBeUndefined();
   });
 
   it.each<[string, Broken]>([
@@ -387,7 +466,16 @@ describe("the lease protocol, in a model", () => {
     ["acknowledging before the drop", { seenRaisedBeforeDrop: true }],
     ["a hint that acknowledges more than was read", { hintAcknowledgesNewest: true }],
     ["a hint that extends the lease", { hintExtends: true }],
-    ["registrations ignored because they look stale", { staleIgnored: true }],
+    ["S4 registrations removed because they look stale by the database's clock", { staleByDatabaseClock: true }],
+    ["S4 registrations ignored because they look stale by the database's clock", { staleIgnored: true }],
+    ["S4 a revoker that waits by a clock that can be set", { waitsByWallClock: true }],
+    ["S4 a revoker that takes every lease for as long as its own", { waitsOwnLease: true }],
+    ["S4 a registration removed that was renewed meanwhile", { removesRenewed: true }],
+    [
+      "S4 a registration removed that was waited for since the commit, not since it was read",
+      { removesSinceCommit: true },
+    ],
+    ["S4 a lease by a clock that can be set", { leaseByWallClock: true }],
   ])("breaks it with %s", (_name, broken) => {
     expect(firstViolation(broken)).toBeDefined();
   });

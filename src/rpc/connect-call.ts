@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { clientNameOf } from "../access/client-certificate.js";
+import type { Address } from "../token/network.js";
 import {
   type CallContext,
   methodName,
@@ -13,13 +14,13 @@ import { type StatusError, toStatusError } from "./status.js";
 
 /** What the connection knows and connect does not pass on. */
 export interface Arrival {
-  readonly peer: string;
+  readonly address: Address | undefined;
   readonly socket: Socket | undefined;
   /** Every `authorization` header as received. */
   readonly authorizations: readonly string[];
 }
 
-export const arrivalKey = createContextKey<Arrival>({ peer: "", socket: undefined, authorizations: [] });
+export const arrivalKey = createContextKey<Arrival>({ address: undefined, socket: undefined, authorizations: [] });
 
 /** running → ended, once. */
 export class ConnectCall implements CallContext {
@@ -45,8 +46,8 @@ export class ConnectCall implements CallContext {
     if (sentRequestId !== undefined) this.setHeader(requestIdHeader, this.requestId);
   }
 
-  get peer(): string {
-    return this.#arrival.peer;
+  get address(): Address | undefined {
+    return this.#arrival.address;
   }
 
   get clientName(): string | undefined {

@@ -12,6 +12,7 @@ import {
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { Failure } from "../failure/failure.js";
+import { type Address, peerAddress } from "../token/network.js";
 import { orAborted, untilAborted } from "./abort.js";
 import { type Arrival, arrivalKey, ConnectCall } from "./connect-call.js";
 import { strictJson } from "./connect-json.js";
@@ -22,8 +23,8 @@ export interface ConnectOptions {
   readonly onEnd?: OnCallEnd;
   /** Told of what went wrong outside any handler. */
   readonly onDefect?: (error: unknown) => void;
-  /** The address that a request comes from, where proxies stand in between. Absent, or undefined: the peer's. */
-  readonly addressOf?: (request: IncomingMessage) => string | undefined;
+  /** The address that a request comes from, where proxies stand in between. Default: the peer's. */
+  readonly addressOf?: (request: IncomingMessage) => Address | undefined;
 }
 
 /** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
@@ -39,7 +40,7 @@ const maxTimeoutMs = 60_000;
 
 export function connectRoutes(
   implementations: readonly Implementation[],
-  { onEnd, onDefect, addressOf }: ConnectOptions = {},
+  { onEnd, onDefect, addressOf = ({ socket }) => peerAddress(socket.remoteAddress) }: ConnectOptions = {},
 ): ConnectRoutes {
   const shutdown = new AbortController();
   // One listener for each running call; connect removes it when the call ends.
@@ -57,7 +58,7 @@ export function connectRoutes(
     handle(request, response) {
       const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
       if (!handler) return false;
-      serve(handler, request, response, addressOf?.(request)).catch((error: unknown) => {
+      serve(handler, request, response, addressOf(request)).catch((error: unknown) => {
         response.destroy();
         // Aborted is how connect calls a peer that went away.
         if (ConnectError.from(error).code !== Code.Aborted) onDefect?.(error);
@@ -72,7 +73,7 @@ async function serve(
   handler: UniversalHandler,
   request: IncomingMessage,
   response: ServerResponse,
-  address: string | undefined,
+  address: Address | undefined,
 ): Promise<void> {
   const values = createContextValues().set(arrivalKey, arrivalOf(request, address));
   let universal: ReturnType<typeof universalRequestFromNodeRequest>;
@@ -86,9 +87,9 @@ async function serve(
   await universalResponseToNodeResponse(await handler(universal), response);
 }
 
-function arrivalOf({ rawHeaders, socket }: IncomingMessage, address = socket.remoteAddress ?? ""): Arrival {
+function arrivalOf({ rawHeaders, socket }: IncomingMessage, address: Address | undefined): Arrival {
   return {
-    peer: `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`,
+    address,
     socket,
     // `headers` keeps only the first of several; names and values alternate here.
     authorizations: rawHeaders.filter(

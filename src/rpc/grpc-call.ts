@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events";
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream } from "@grpc/grpc-js";
 import { clientNameIn } from "../access/client-certificate.js";
 import { Failure } from "../failure/failure.js";
+import { type Address, peerAddress } from "../token/network.js";
 import { type CallContext, type OnCallEnd, refuseOddAuthorization, requestIdFrom, requestIdHeader } from "./service.js";
 import { cancelled, type StatusError, toStatusError } from "./status.js";
 
@@ -49,8 +50,10 @@ export class GrpcCall implements CallContext {
     return this.#requestId;
   }
 
-  get peer(): string {
-    return this.#surface.getPeer();
+  get address(): Address | undefined {
+    // grpc-js joins the socket's own address and port by a colon, IPv6 without brackets: the port is what follows the last one.
+    const peer = this.#surface.getPeer();
+    return peerAddress(peer.slice(0, Math.max(peer.lastIndexOf(":"), 0)));
   }
 
   get clientName(): string | undefined {

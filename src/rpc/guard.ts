@@ -1,9 +1,10 @@
 import type { DescMethodServerStreaming, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Authenticator } from "../access/authentication.js";
-import type { ManagingCaller } from "../access/caller.js";
+import type { Caller, ManagingCaller } from "../access/caller.js";
 import type { CallerLimits, LimitRule, LimitRules } from "../access/limits.js";
 import { type AccessRules, authorize } from "../access/rules.js";
 import { Failure } from "../failure/failure.js";
+import type { Address } from "../token/network.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "./service.js";
 
 /** What a handler of our own API gets beside the request: a caller that is proven and may call this method. */
@@ -38,11 +39,6 @@ export interface Management<S extends DescService> {
 
 const refusals: ReadonlySet<string> = new Set(["CALLER_UNAUTHENTICATED", "CALLER_FORBIDDEN"]);
 
-/** Without the port. */
-function addressOf(peer: string): string {
-  return peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-}
-
 /** Puts the proof of the caller and the rule of the method before each handler; there is no other way to mount one of ours. */
 export function guard<S extends DescService>(
   service: S,
@@ -55,7 +51,7 @@ export function guard<S extends DescService>(
     authenticator.authenticate({
       authorization: call.header("authorization"),
       userAuthorization: call.header("patwarden-user-authorization"),
-      peer: call.peer,
+      address: () => call.address,
       clientName: () => call.clientName,
     });
   const guarded = Object.fromEntries(
@@ -88,7 +84,7 @@ export function guard<S extends DescService>(
             return handle(request, { caller, call });
           }
           const { onRefusal, limits, limitRules, confirm } = management;
-          const managing = caller && { ...caller, from: addressOf(call.peer) };
+          const managing = caller && managingFrom(caller, call.address);
           try {
             if (!managing) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(managing, rule);
@@ -106,6 +102,10 @@ export function guard<S extends DescService>(
     }),
   );
   return implement(service, guarded as Handlers<S>); // one for each method, of the same types
+}
+
+function managingFrom(caller: Caller, address: Address | undefined): ManagingCaller {
+  return address ? { ...caller, from: address.toString() } : caller;
 }
 
 function limitOf(rule: LimitRule, request: unknown): Exclude<LimitRule, (request: never) => unknown> {

@@ -9,7 +9,8 @@ import {
 } from "#third-party/grpc/health/v1/health_pb.js";
 import { grpcPort, httpPort } from "../../test/kit/ports.js";
 import { type BothPorts, startBothPorts } from "../../test/kit/transport.js";
-import { HealthService } from "./health.js";
+import { HealthService, maxWatches } from "./health.js";
+import type { CallContext } from "./service.js";
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = ServingStatus;
 const { check, list } = Health.method;
@@ -107,6 +108,20 @@ describe("Watch", () => {
     expect(await staying.next()).toBe(SERVING);
     health.close();
     await expect(staying.next()).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+  });
+
+  it("S2 has so many at a time, of whomever, and room again when one leaves", async () => {
+    const open = (signal: AbortSignal) => {
+      const operation = health.implementation.operations.find(({ kind }) => kind === "server_streaming");
+      if (operation?.kind !== "server_streaming") throw new Error("no Watch");
+      const request = create(HealthCheckRequestSchema);
+      return operation.handle(request, { signal } as CallContext)[Symbol.asyncIterator](); // all that Watch reads
+    };
+    const opened = Array.from({ length: maxWatches }, () => open(new AbortController().signal));
+    for (const watching of opened) expect((await watching.next()).done).toBe(false);
+    await expect(open(new AbortController().signal).next()).rejects.toMatchObject({ reason: "OVERLOADED" });
+    await opened[0]?.return?.();
+    expect((await open(new AbortController().signal).next()).done).toBe(false);
   });
 
   it("ends at once, so that the port closes long before the grace", async () => {

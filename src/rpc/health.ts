@@ -4,6 +4,9 @@ import { Failure } from "../failure/failure.js";
 import { type Implementation, implement } from "./service.js";
 import { shuttingDown } from "./status.js";
 
+/** Watches at a time: anybody may open one, it may stay as long as its connection, and each holds some 20 KiB. */
+export const maxWatches = 1_000;
+
 /**
  * `grpc.health.v1.Health`. The service `""` is the whole process. Every status is NOT_SERVING until set.
  * serving → draining → closed, one way.
@@ -24,6 +27,7 @@ export class HealthService {
   readonly #serving: Map<string, boolean>;
   /** One listener for each watching call: as many as callers please. */
   readonly #changes = new EventEmitter().setMaxListeners(0);
+  #watches = 0;
   #state: "serving" | "draining" | "closed" = "serving";
 
   /** `services`: full names, beside `""`. */
@@ -33,7 +37,7 @@ export class HealthService {
 
   /** Calls that watch now. */
   get watching(): number {
-    return this.#changes.listenerCount("change");
+    return this.#watches;
   }
 
   /** Watchers hear of it at once. Without effect on what is seen once the process drains. */
@@ -61,15 +65,21 @@ export class HealthService {
   }
 
   async *#watch(service: string, signal: AbortSignal): AsyncGenerator<{ readonly status: ServingStatus }> {
+    if (this.#watches >= maxWatches) throw new Failure("OVERLOADED");
     let sent: ServingStatus | undefined;
-    while (this.#state !== "closed") {
-      const status = this.#statusOf(service);
-      if (status === sent) {
-        await once(this.#changes, "change", { signal });
-      } else {
-        sent = status;
-        yield { status };
+    this.#watches++;
+    try {
+      while (this.#state !== "closed") {
+        const status = this.#statusOf(service);
+        if (status === sent) {
+          await once(this.#changes, "change", { signal });
+        } else {
+          sent = status;
+          yield { status };
+        }
       }
+    } finally {
+      this.#watches--;
     }
     throw shuttingDown();
   }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   create,
   createFileRegistry,
@@ -8,27 +9,29 @@ import {
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "#third-party/grpc/reflection/v1/reflection_pb.js";
 import { type BothPorts, startBothPorts } from "../../test/kit/transport.js";
+import { peerAddress } from "../token/network.js";
 import { HealthService } from "./health.js";
-import { reflection } from "./reflection.js";
-import { implement } from "./service.js";
+import { maxReflectionStreams, reflection, reflectionBudget } from "./reflection.js";
+import { type CallContext, implement } from "./service.js";
+
+const authorization = implement(AuthorizationService, {
+  check: async () => ({}),
+  batchCheck: async () => ({}),
+  listResources: async function* () {},
+  introspect: async () => ({}),
+});
+const mounted = [authorization, new HealthService([]).implementation];
 
 let both: BothPorts;
 let client: grpc.Client;
 beforeAll(async () => {
-  const authorization = implement(AuthorizationService, {
-    check: async () => ({}),
-    batchCheck: async () => ({}),
-    listResources: async function* () {},
-    introspect: async () => ({}),
-  });
-  const mounted = [authorization, new HealthService([]).implementation];
   both = await startBothPorts([...mounted, ...reflection(mounted)]);
   client = new grpc.Client(both.grpc.address, grpc.credentials.createInsecure());
 });
@@ -122,5 +125,130 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     expect(
       answers.map(({ messageResponse: { case: kind, value } }) => (kind === "errorResponse" ? value.errorCode : kind)),
     ).toEqual([5, 5, 5, 5, 3, "allExtensionNumbersResponse"]);
+  });
+});
+
+describe("S2 strangers who ask reflection", () => {
+  const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+  const question = create(ServerReflectionRequestSchema, {
+    messageRequest: { case: "fileContainingSymbol", value: "patwarden.v1.AuthorizationService" },
+  });
+  const open = (from: grpc.Client) =>
+    from.makeBidiStreamRequest(
+      path,
+      (bytes: Buffer) => bytes,
+      (bytes) => fromBinary(ServerReflectionResponseSchema, bytes),
+    );
+  const connect = (address: string) => {
+    // A pool of its own, so that a closed client closes its connection.
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    return new grpc.Client(address, grpc.credentials.createInsecure(), options);
+  };
+
+  /** A clock that stands still unless it is moved, and what a handler answers to so many of the questions from an address. */
+  function standing() {
+    let ms = 0;
+    const [operation] = reflection(mounted, () => ms)[0]?.operations ?? [];
+    if (operation?.kind !== "bidi_streaming") throw new Error("no reflection");
+    type Reply = MessageShape<typeof ServerReflectionResponseSchema>;
+    return {
+      pass(moreMs: number) {
+        ms += moreMs;
+      },
+      ask: (count: number, from: string, asked = question) => {
+        const questions = (async function* () {
+          for (let n = 0; n < count; n++) yield asked;
+        })();
+        return operation.handle(questions, { address: peerAddress(from) } as CallContext) as AsyncIterable<Reply>; // of reflection v1
+      },
+    };
+  }
+  async function count(answers: AsyncIterable<unknown>): Promise<number | string> {
+    let answered = 0;
+    try {
+      for await (const _ of answers) answered++;
+    } catch (error) {
+      return `${answered > 0 ? "refused after some" : "refused"}: ${(error as Error).message}`;
+    }
+    return answered;
+  }
+  const overloaded = "overloaded; try again later";
+
+  it("S2 no answer serializes a descriptor: two hold the same bytes", async () => {
+    const seen: Uint8Array[][] = [];
+    for await (const { messageResponse } of standing().ask(2, "192.0.2.1")) {
+      if (messageResponse.case === "fileDescriptorResponse") seen.push(messageResponse.value.fileDescriptorProto);
+    }
+    expect(seen).toHaveLength(2);
+    expect(seen[0]?.[0]).toBe(seen[1]?.[0]);
+  });
+
+  it("S2 lets others have a turn between two of the questions that came at once", async () => {
+    let turns = 0;
+    let counting: NodeJS.Immediate | undefined;
+    const count = (): void => {
+      turns++;
+      counting = setImmediate(count);
+    };
+    count();
+    const stream = open(client);
+    for (let n = 0; n < 200; n++) stream.write(Buffer.from(toBinary(ServerReflectionRequestSchema, question)));
+    stream.end();
+    let answers = 0;
+    for await (const _ of stream) answers++;
+    clearImmediate(counting);
+    expect(answers).toBe(200);
+    expect(turns).toBeGreaterThanOrEqual(200);
+  });
+
+  it("S2 answers an address so many bytes at once, refuses more, and others still get theirs", async () => {
+    const { ask, pass } = standing();
+    expect(await count(ask(100_000, "192.0.2.1"))).toBe(`refused after some: ${overloaded}`);
+    expect(await count(ask(1, "192.0.2.1"))).toBe(`refused: ${overloaded}`);
+    // The honest twin: a tool that asks for every symbol of every service.
+    expect(await count(ask(200, "192.0.2.2"))).toBe(200);
+    pass(1_000);
+    expect(await count(ask(5, "192.0.2.1"))).toBe(5);
+  });
+
+  it("S2 holds a budget over all addresses together", async () => {
+    const { ask, pass } = standing();
+    let refusedAt: number | undefined;
+    for (let address = 0; address < 50 && refusedAt === undefined; address++) {
+      if ((await count(ask(250, `192.0.2.${address}`))) !== 250) refusedAt = address;
+    }
+    expect(refusedAt).toBeGreaterThan(1);
+    expect(await count(ask(1, "198.51.100.1"))).toBe(`refused: ${overloaded}`);
+    pass(reflectionBudget.process.burst * reflectionBudget.process.intervalMs);
+    expect(await count(ask(1, "198.51.100.1"))).toBe(1);
+  });
+
+  it("S2 repeats no long name", async () => {
+    const value = "x".repeat(513);
+    const long = create(ServerReflectionRequestSchema, { messageRequest: { case: "fileContainingSymbol", value } });
+    const { ask } = standing();
+    expect(await count(ask(1, "192.0.2.1", long))).toContain("not valid");
+    expect(
+      await count(ask(1, "192.0.2.1", create(ServerReflectionRequestSchema, { ...question, host: value }))),
+    ).toContain("not valid");
+  });
+
+  it("S2 keeps so many streams open, and forgets those whose clients have gone", async () => {
+    const crowd = connect(both.grpc.address);
+    const kept = Array.from({ length: maxReflectionStreams }, () => {
+      const stream = open(crowd);
+      stream.on("error", () => undefined);
+      stream.write(Buffer.from(toBinary(ServerReflectionRequestSchema, question)));
+      return stream;
+    });
+    await Promise.all(kept.map((stream) => once(stream, "data")));
+    await expect(count(open(client))).resolves.toContain("overloaded");
+    crowd.close();
+    for (const stream of kept) stream.cancel();
+    await vi.waitFor(async () => {
+      const stream = open(client);
+      stream.end();
+      expect(await count(stream)).toBe(0);
+    }, 20_000);
   });
 });

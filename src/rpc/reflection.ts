@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type DescFile, type DescMessage, toBinary } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
@@ -5,7 +6,9 @@ import { Code } from "#third-party/google/rpc/code_pb.js";
 import { file_google_rpc_error_details } from "#third-party/google/rpc/error_details_pb.js";
 import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "#third-party/grpc/reflection/v1alpha/reflection_pb.js";
-import { type Implementation, implement } from "./service.js";
+import { keyOfAddress, RateLimiter } from "../access/rate-limiter.js";
+import { Failure } from "../failure/failure.js";
+import { type CallContext, type Implementation, implement } from "./service.js";
 
 /** The request of v1 and v1alpha, which have the same fields. */
 interface ReflectionRequest {
@@ -22,11 +25,34 @@ interface ExtensionKey {
   readonly extensionNumber: number;
 }
 
+/** What one answer costs besides its bytes, in bytes: framing, flow control and the question's own decoding. */
+const answerCost = 1_024;
+
+/**
+ * Strangers ask, so the whole of it is bounded, in bytes of answers with `answerCost` for each. A tool that reads every service symbol by symbol
+ * asks for less than 3 MiB; the process spends at most a few thousandths of its time on more than that.
+ */
+export const reflectionBudget = {
+  /** For each address. */
+  address: { burst: 4 * 1_048_576, intervalMs: 1_000 / (128 * 1_024) },
+  /** For all addresses together. */
+  process: { burst: 16 * 1_048_576, intervalMs: 1_000 / (512 * 1_024) },
+} as const;
+
+/** Streams at a time, which may stay open as long as their connection: each holds some 20 KiB. */
+export const maxReflectionStreams = 100;
+
+/** The longest host or name that is answered, since an answer repeats it. Names of descriptors are far shorter. */
+const maxNameLength = 512;
+
 /**
  * Server reflection v1 and v1alpha for these services and for itself. It tells descriptors only, no data; mounting it
  * is the operator's choice.
  */
-export function reflection(implementations: readonly Implementation[]): readonly Implementation[] {
+export function reflection(
+  implementations: readonly Implementation[],
+  now: () => number = () => performance.now(),
+): readonly Implementation[] {
   const services = [...implementations.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
   const index = new DescriptorIndex([
     ...services.map(({ file }) => file),
@@ -34,10 +60,25 @@ export function reflection(implementations: readonly Implementation[]): readonly
     file_google_rpc_error_details,
   ]);
   const names = services.map(({ typeName }) => ({ name: typeName }));
+  const byAddress = new RateLimiter({ limit: reflectionBudget.address, now });
+  const byProcess = new RateLimiter({ limit: reflectionBudget.process, now });
+  let streams = 0;
 
-  async function* answers<R extends ReflectionRequest>(requests: AsyncIterable<R>) {
-    for await (const request of requests) {
-      yield { validHost: request.host, originalRequest: request, messageResponse: answer(request, index, names) };
+  async function* answers<R extends ReflectionRequest>(requests: AsyncIterable<R>, { address }: CallContext) {
+    if (streams >= maxReflectionStreams) throw new Failure("OVERLOADED");
+    streams++;
+    try {
+      for await (const request of requests) {
+        // A chunk brings thousands of questions, which are read without waiting: between two of them others have their turn.
+        await turn();
+        const messageResponse = answer(request, index, names);
+        const cost = answerCost + sizeOf(messageResponse);
+        const retryDelayMs = byAddress.waitMs(keyOfAddress(address), cost) || byProcess.waitMs("", cost);
+        if (retryDelayMs > 0) throw new Failure("OVERLOADED", { retryDelayMs });
+        yield { validHost: request.host, originalRequest: request, messageResponse };
+      }
+    } finally {
+      streams--;
     }
   }
   return [
@@ -46,7 +87,17 @@ export function reflection(implementations: readonly Implementation[]): readonly
   ];
 }
 
-function answer({ messageRequest }: ReflectionRequest, index: DescriptorIndex, service: { readonly name: string }[]) {
+function answer(
+  { host, messageRequest }: ReflectionRequest,
+  index: DescriptorIndex,
+  service: { readonly name: string }[],
+) {
+  const { value } = messageRequest;
+  const name = typeof value === "string" ? value : (value?.containingType ?? "");
+  if (Math.max(host.length, name.length) > maxNameLength) {
+    const description = `host and name must have at most ${maxNameLength} characters`;
+    throw new Failure("INVALID_FIELD", { violations: [{ field: "", description }] });
+  }
   switch (messageRequest.case) {
     case "listServices":
       return { case: "listServicesResponse" as const, value: { service } };
@@ -69,13 +120,17 @@ function answer({ messageRequest }: ReflectionRequest, index: DescriptorIndex, s
   }
 }
 
-/** The file first, then everything that it imports, so that the client need not ask again. */
-function fileAnswer(file: DescFile | undefined) {
+/** A file as it is sent: its own descriptor first, then everything that it imports, so that the client need not ask again. */
+type SentFile = readonly Uint8Array[];
+
+function fileAnswer(file: SentFile | undefined) {
   if (!file) return notFound();
-  const fileDescriptorProto = [...closure([file])]
-    .reverse()
-    .map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
-  return { case: "fileDescriptorResponse" as const, value: { fileDescriptorProto } };
+  return { case: "fileDescriptorResponse" as const, value: { fileDescriptorProto: [...file] } };
+}
+
+function sizeOf(response: ReturnType<typeof answer>): number {
+  if (response.case !== "fileDescriptorResponse") return 0;
+  return response.value.fileDescriptorProto.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Inside the stream: a client goes on asking after it. */
@@ -100,19 +155,24 @@ function closure(files: Iterable<DescFile>, found = new Set<DescFile>()): Set<De
 /** Where everything that has a full name is declared. */
 class DescriptorIndex {
   /** By path, `patwarden/v1/token.proto`. */
-  readonly files = new Map<string, DescFile>();
-  readonly symbols = new Map<string, DescFile>();
+  readonly files = new Map<string, SentFile>();
+  readonly symbols = new Map<string, SentFile>();
   readonly messages = new Set<string>();
   /** By extended message and number. */
-  readonly extensions = new Map<string, Map<number, DescFile>>();
+  readonly extensions = new Map<string, Map<number, SentFile>>();
 
   constructor(roots: readonly DescFile[]) {
-    for (const file of closure(roots)) this.#addFile(file);
+    // Serialized once, here: it takes milliseconds, and strangers may ask as often as they like.
+    const bytes = new Map([...closure(roots)].map((file) => [file, toBinary(FileDescriptorProtoSchema, file.proto)]));
+    for (const desc of bytes.keys()) {
+      const sent = [...closure([desc])].reverse().flatMap((file) => bytes.get(file) ?? []);
+      this.#addFile(desc, sent);
+    }
   }
 
-  #addFile(file: DescFile): void {
-    this.files.set(file.proto.name, file);
-    for (const type of nestedTypes(file)) {
+  #addFile(desc: DescFile, file: SentFile): void {
+    this.files.set(desc.proto.name, file);
+    for (const type of nestedTypes(desc)) {
       this.symbols.set(type.typeName, file);
       switch (type.kind) {
         case "message":
@@ -128,7 +188,7 @@ class DescriptorIndex {
           break;
         }
         case "extension": {
-          const numbers = this.extensions.get(type.extendee.typeName) ?? new Map<number, DescFile>();
+          const numbers = this.extensions.get(type.extendee.typeName) ?? new Map<number, SentFile>();
           this.extensions.set(type.extendee.typeName, numbers.set(type.number, file));
           break;
         }
@@ -136,7 +196,7 @@ class DescriptorIndex {
     }
   }
 
-  #addMembers(message: DescMessage, file: DescFile): void {
+  #addMembers(message: DescMessage, file: SentFile): void {
     this.messages.add(message.typeName);
     for (const { name } of [...message.fields, ...message.oneofs])
       this.symbols.set(`${message.typeName}.${name}`, file);

@@ -11,6 +11,7 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Failure } from "../failure/failure.js";
+import type { Address } from "../token/network.js";
 import type { StatusError } from "./status.js";
 
 /** All that a handler sees of the transport. */
@@ -21,10 +22,10 @@ export interface CallContext {
   /** The caller's `x-request-id` when it is 1 to 64 of `A-Z a-z 0-9 _ . -`, else a UUID, made when first read. */
   readonly requestId: string;
   /**
-   * Address and port of the peer of the connection, `192.0.2.1:50000`; a proxy's when one stands in between, unless it is trusted to tell whose it
-   * is.
+   * The peer of the connection, an unwrapped IPv4 or an IPv6 address; a proxy's when one stands in between, unless it is trusted to tell whose call
+   * it is. Undefined: not known, which no range of networks admits. Costs on each reading.
    */
-  readonly peer: string;
+  readonly address: Address | undefined;
   /** What the client's verified certificate says it is, see access/client-certificate.ts; undefined: nothing. Read anew each time. */
   readonly clientName: string | undefined;
   /** `performance.now()` when the request had been read. */

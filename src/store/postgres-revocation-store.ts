@@ -2,15 +2,15 @@ import { sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import type { Transaction } from "./errors.js";
 import { guarded } from "./errors.js";
-import { leaseMarginMs, maxChanges, type News, type RevocationStore, type Touched } from "./revocation-store.js";
+import { maxChanges, type News, type RevocationStore, type Touched } from "./revocation-store.js";
 
 export const revocationChannel = "patwarden_revocation";
 
 const registerStatement = `
-  insert into replica_lease (replica_id, incarnation, acked_epoch, renewed_at, lease_ms)
-  values ($1, $2, 0, clock_timestamp(), $3)
+  insert into replica_lease (replica_id, incarnation, acked_epoch, lease_ms)
+  values ($1, $2, 0, $3)
   on conflict (replica_id) do update
-    set incarnation = excluded.incarnation, acked_epoch = 0, renewed_at = excluded.renewed_at, lease_ms = excluded.lease_ms`;
+    set incarnation = excluded.incarnation, acked_epoch = 0, renewal = 0, lease_ms = excluded.lease_ms`;
 
 const newsAfter = (seen: string): string => `
     coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
@@ -24,7 +24,7 @@ const newsStatement = `select ${newsAfter("$1")}`;
 
 const renewStatement = `
   update replica_lease
-  set renewed_at = clock_timestamp(), acked_epoch = greatest(acked_epoch, $3::bigint)
+  set renewal = renewal + 1, acked_epoch = greatest(acked_epoch, $3::bigint)
   where replica_id = $1 and incarnation = $2
   returning (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseTimeMs", ${newsAfter("$3")}`;
 
@@ -41,13 +41,15 @@ const leasesStatement = `
     coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
     (select coalesce(json_agg(json_build_object(
       'replicaId', replica_id,
+      'incarnation', incarnation,
       'ackedEpoch', acked_epoch,
       'leaseMs', lease_ms,
-      'stale', renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${leaseMarginMs}) / 1000.0)
+      'renewal', renewal
     )), '[]') from replica_lease) as rows`;
 
-const removeStaleStatement = `
-  delete from replica_lease where renewed_at < clock_timestamp() - make_interval(secs => (lease_ms + ${leaseMarginMs}) / 1000.0)`;
+const removeStatement = `
+  delete from replica_lease using json_to_recordset($1::json) as over("replicaId" uuid, incarnation uuid, renewal bigint)
+  where replica_id = over."replicaId" and replica_lease.incarnation = over.incarnation and replica_lease.renewal = over.renewal`;
 
 /** Epoch, changes and leases in PostgreSQL or PGlite. */
 export function createRevocationStore(database: Database): RevocationStore {
@@ -81,8 +83,8 @@ export function createRevocationStore(database: Database): RevocationStore {
       const [row] = await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement);
       return row ?? { epoch: 0, rows: [] };
     },
-    async removeStale() {
-      await run(removeStaleStatement);
+    async remove(rows) {
+      await run(removeStatement, JSON.stringify(rows));
     },
     async trim(keep) {
       await run("delete from revocation_change where epoch <= (select epoch from revocation_epoch) - $1::bigint", keep);

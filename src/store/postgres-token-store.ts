@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, not, or, sql } from "drizzle-orm";
 import type { AuditEvent } from "../audit/event.js";
 import { Failure } from "../failure/failure.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
@@ -41,6 +41,7 @@ const shownSecret = {
   hint: tokenSecret.hint,
   createdAt: tokenSecret.createdAt,
   retiresAt: tokenSecret.retiresAt,
+  ended: tokenSecret.ended,
 };
 
 /** Two live secrets and the last five dead ones. */
@@ -98,6 +99,7 @@ const resolveStatement = `
       s.id::text as "secretId",
       ${ms("s.created_at")} as "secretCreatedMs",
       ${ms("s.retires_at")} as "retireMs",
+      s.ended,
       t.id::text as id,
       t.kind,
       t.subject,
@@ -108,6 +110,7 @@ const resolveStatement = `
       t.claims::text as claims,
       ${ms("t.not_before")} as "notBeforeMs",
       ${ms("t.expires_at")} as "expireMs",
+      t.expired,
       t.approval,
       t.suspended_at is not null as suspended,
       t.revoked_at is not null as revoked,
@@ -293,10 +296,10 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
           .update(token)
           .set({ ...columns, revision: current.token.revision + 1 })
           .where(eq(token.id, uuid));
-        for (const { id: secretId, time } of retire) {
+        for (const { id: secretId, time, ended } of retire) {
           await transaction
             .update(tokenSecret)
-            .set({ retiresAt: time })
+            .set({ retiresAt: time, ended })
             .where(eq(tokenSecret.id, toUuid(secretId)));
         }
         if (newSecret) await transaction.insert(tokenSecret).values(secretColumns(uuid, newSecret));
@@ -414,6 +417,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
           .innerJoin(token, eq(token.id, tokenSecret.tokenId))
           .where(
             and(
+              not(tokenSecret.ended),
               or(isNull(tokenSecret.retiresAt), gt(tokenSecret.retiresAt, now)),
               or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now))),
             ),

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, integer, pgTable, primaryKey, smallint, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { bigint, check, integer, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg-core";
 import { identifier } from "./schema.js";
 
 /** The counter that every change of what replicas may have cached raises, as one row. */
@@ -33,6 +33,7 @@ export const replicaLease = pgTable("replica_lease", {
   incarnation: uuid("incarnation").notNull(),
   /** The replica has dropped what the changes up to it touched. */
   ackedEpoch: bigint("acked_epoch", { mode: "number" }).notNull(),
-  renewedAt: timestamp("renewed_at", { withTimezone: true }).notNull(),
+  /** Counts the renewals: the same number means that the lease was not extended since. Not a time, since a database's clock can be set. */
+  renewal: bigint("renewal", { mode: "number" }).notNull().default(0),
   leaseMs: integer("lease_ms").notNull(),
 });

@@ -33,15 +33,15 @@ export interface Renewal extends News {
 /** News hold no more changes than this: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
-/** Between the clocks of a replica and the database, milliseconds; whoever waits for a lease to end waits so much longer. */
+/** By so much two monotonic clocks may drift apart in a lease, milliseconds; whoever waits for a lease to end waits so much longer. */
 export const leaseMarginMs = 100;
 
-export interface LeaseRow {
-  readonly replicaId: string;
+export interface LeaseRow extends Registration {
   readonly ackedEpoch: number;
+  /** As the replica itself counts it; another replica's may be configured otherwise. */
   readonly leaseMs: number;
-  /** By the database's clock its lease has run out; it may be a moment from being renewed. */
-  readonly stale: boolean;
+  /** Raised by each renewal: as long as it is the same, the lease has not been extended. */
+  readonly renewal: number;
 }
 
 /** Epoch and leases in the one writable database. Methods fail with Failure DATABASE_UNAVAILABLE. */
@@ -61,8 +61,11 @@ export interface RevocationStore {
   leave(registration: Registration): Promise<void>;
   /** The epoch as it is now, and every registration. */
   leases(): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
-  /** Deletes the registrations whose lease must have run out; safe against renewals on their way, since each of them writes its row. */
-  removeStale(): Promise<void>;
+  /**
+   * Deletes registrations whose lease has run out, as their reader has waited for it. One that was renewed since it was read stays; a renewal that is on its
+   * way finds no registration, and so gives no lease.
+   */
+  remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
   /** Forgets changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
   /** Calls back after each change of any replica, as well as it can: a hint, never data. Resolves when it listens. */

@@ -32,8 +32,11 @@ export function tokenRecord(row: TokenRow): TokenRecord {
     createdVia: row.createdVia ?? undefined,
     notBefore: row.notBefore ?? undefined,
     expireTime: row.expiresAt ?? undefined,
+    expired: row.expired,
     selfRotate: row.selfRotate,
     approval: readApproval(row),
+    contributors: row.contributors,
+    holders: row.holders,
     suspension: readSuspension(row),
     revocation:
       row.revokedAt && row.revokedBy !== null && row.revocationReason
@@ -80,11 +83,14 @@ type FactColumns = Pick<
   | "claims"
   | "notBefore"
   | "expiresAt"
+  | "expired"
   | "selfRotate"
   | "approval"
   | "decidedBy"
   | "decidedAt"
   | "decisionComment"
+  | "contributors"
+  | "holders"
   | "suspendedAt"
   | "suspendedBy"
   | "suspensionRank"
@@ -106,11 +112,14 @@ export function factColumns(facts: TokenFacts): FactColumns {
     claims: facts.claims,
     notBefore: facts.notBefore ?? null,
     expiresAt: facts.expireTime ?? null,
+    expired: facts.expired,
     selfRotate: facts.selfRotate,
     approval: approval?.state ?? null,
     decidedBy: decision?.by ?? null,
     decidedAt: decision?.time ?? null,
     decisionComment: decision?.comment ?? null,
+    contributors: [...facts.contributors],
+    holders: [...facts.holders],
     suspendedAt: suspension?.time ?? null,
     suspendedBy: suspension?.by ?? null,
     suspensionRank: suspension?.rank ?? null,
@@ -128,6 +137,7 @@ export function secretRecord(row: SecretRow): SecretRecord {
     createTime: row.createdAt,
     pepperVersion: row.pepperVersion,
     retireTime: row.retiresAt ?? undefined,
+    ended: row.ended,
   };
 }
 
@@ -179,6 +189,7 @@ export interface ResolvedRow {
   readonly secretId: string;
   readonly secretCreatedMs: number;
   readonly retireMs: number | null;
+  readonly ended: boolean;
   readonly id: string;
   readonly kind: "pat" | "oat";
   readonly subject: string;
@@ -189,6 +200,7 @@ export interface ResolvedRow {
   readonly claims: string;
   readonly notBeforeMs: number | null;
   readonly expireMs: number | null;
+  readonly expired: boolean;
   readonly approval: "pending" | "approved" | "denied" | null;
   readonly suspended: boolean;
   readonly revoked: boolean;
@@ -232,7 +244,9 @@ export function resolvedToken(row: ResolvedRow): ResolvedToken {
         approval: row.approval === null ? undefined : { state: row.approval },
         suspension: row.suspended || undefined,
         revocation: row.revoked || undefined,
+        expired: row.expired,
       },
+      row,
       {
         subject: facts(row.ownerState, row.ownerGeneration),
         organization: row.organization === null ? undefined : facts(row.organizationState, row.organizationGeneration),

@@ -51,12 +51,17 @@ export const token = pgTable(
     notBefore: instant("not_before"),
     /** Null: never expires. */
     expiresAt: instant("expires_at"),
+    /** Ended by a change at once: no replica's clock has to reach the time. */
+    expired: boolean("expired").notNull().default(false),
     selfRotate: boolean("self_rotate").notNull(),
     /** Null: no approval was asked for. */
     approval: text("approval").$type<"pending" | "approved" | "denied">(),
     decidedBy: text("decided_by"),
     decidedAt: instant("decided_at"),
     decisionComment: text("decision_comment"),
+    /** Whose work the next approval covers, and who was shown a secret that may still work: none of them approves. */
+    contributors: text("contributors").array().notNull().default([]),
+    holders: text("holders").array().notNull().default([]),
     suspendedAt: instant("suspended_at"),
     suspendedBy: text("suspended_by"),
     suspensionRank: text("suspension_rank").$type<Rank>(),
@@ -71,6 +76,7 @@ export const token = pgTable(
     index("token_organization").on(table.organization, table.id.desc()).where(sql`${table.organization} is not null`),
     index("token_created_by").on(table.createdBy, table.id.desc()),
     check("token_kind", sql`${table.kind} in ('pat', 'oat')`),
+    check("token_expired", sql`not ${table.expired} or ${table.expiresAt} is not null`),
     check("token_times", sql`${table.notBefore} < ${table.expiresAt}`),
     check(
       "token_revocation",
@@ -102,9 +108,12 @@ export const tokenSecret = pgTable(
     createdAt: instant("created_at").notNull(),
     /** When it was or will be superseded. */
     retiresAt: instant("retires_at"),
+    /** Superseded at once: no replica's clock has to reach the time. */
+    ended: boolean("ended").notNull().default(false),
   },
   (table) => [
     index("token_secret_token").on(table.tokenId),
+    check("token_secret_ended", sql`not ${table.ended} or ${table.retiresAt} is not null`),
     check("token_secret_digest_length", sql`octet_length(${table.digest}) = 32`),
   ],
 );

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNotNull, isNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { token } from "./schema.js";
 import type { StoredState, TokenFilter } from "./token-store.js";
@@ -50,8 +50,14 @@ export function inState(state: StoredState, now: Date): SQL | undefined {
     case "PENDING_APPROVAL":
       return and(notRevoked, notSuspended, eq(token.approval, "pending"));
     case "EXPIRED":
-      return and(notRevoked, notSuspended, decided, lte(token.expiresAt, now));
+      return and(notRevoked, notSuspended, decided, or(token.expired, lte(token.expiresAt, now)));
     case "ACTIVE":
-      return and(notRevoked, notSuspended, decided, or(isNull(token.expiresAt), gt(token.expiresAt, now)));
+      return and(
+        notRevoked,
+        notSuspended,
+        decided,
+        not(token.expired),
+        or(isNull(token.expiresAt), gt(token.expiresAt, now)),
+      );
   }
 }

@@ -127,18 +127,21 @@ export type TokenFacts = Pick<
   | "claims"
   | "notBefore"
   | "expireTime"
+  | "expired"
   | "selfRotate"
   | "approval"
   | "suspension"
   | "revocation"
+  | "contributors"
+  | "holders"
 >;
 
 export interface TokenChange {
   readonly event: AuditEvent;
   readonly facts?: Partial<TokenFacts>;
   readonly newSecret?: NewSecret;
-  /** Secrets that stop at a time, or stopped. */
-  readonly retire?: readonly { readonly id: SecretId; readonly time: Date }[];
+  /** Secrets that stop at a time, or, `ended`, have stopped. */
+  readonly retire?: readonly { readonly id: SecretId; readonly time: Date; readonly ended: boolean }[];
   readonly request?: NewRequest;
 }
 

@@ -80,3 +80,8 @@ function toMilliseconds({ seconds, nanos }: SecondsAndNanos): number | undefined
   if (!Number.isInteger(nanos) || nanos < 0 || nanos > 999_999_999) return undefined;
   return Number(seconds) * 1000 + Math.floor(nanos / 1_000_000);
 }
+
+/** The first of two times; undefined never comes. */
+export function earlier(a: Date | undefined, b: Date): Date {
+  return a && a < b ? a : b;
+}

@@ -1,7 +1,7 @@
 import { BlockList } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Address, networkAllows, parseAddress, parseCidr } from "./network.js";
+import { type Address, forwardedAddress, networkAllows, parseAddress, parseCidr, peerAddress } from "./network.js";
 
 const address = (text: string): Address => {
   const parsed = parseAddress(text);
@@ -50,6 +50,68 @@ describe("parseAddress", () => {
     "1".repeat(100_000),
   ])("refuses %.40j", (text) => {
     expect(parseAddress(text).ok).toBe(false);
+  });
+});
+
+describe("S10 the address of a peer", () => {
+  it.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::1", "::1"],
+    ["::1:5001", "::1:5001"],
+    ["fe80::1%eth0", "fe80::1"],
+    ["fe80::1%eth0.100", "fe80::1"],
+    ["fe80::1%", undefined],
+    ["192.0.2.1%eth0", undefined],
+    ["192.0.2.1:5001", undefined],
+    ["unknown", undefined],
+    ["", undefined],
+    [undefined, undefined],
+  ])("%s is %s", (text, expected) => {
+    expect(peerAddress(text)?.toString()).toBe(expected);
+  });
+});
+
+describe("A4 the address in an item of X-Forwarded-For", () => {
+  it.each([
+    ["198.51.100.9", "198.51.100.9"],
+    ["198.51.100.9:51234", "198.51.100.9"],
+    ["::ffff:198.51.100.9", "198.51.100.9"],
+    ["[::ffff:198.51.100.9]:51234", "198.51.100.9"],
+    ["2001:DB8::9", "2001:db8::9"],
+    ["[2001:db8::9]", "2001:db8::9"],
+    ["[2001:db8::9]:51234", "2001:db8::9"],
+    ["fe80::1%eth0", "fe80::1"],
+    ["[fe80::1%eth0]:51234", "fe80::1"],
+    // Without brackets all of it is the address: nobody can tell.
+    ["2001:db8::9:5123", "2001:db8::9:5123"],
+  ])("%s is %s", (item, expected) => {
+    expect(forwardedAddress(item)?.toString()).toBe(expected);
+  });
+
+  it.each([
+    "",
+    "unknown",
+    "_hidden",
+    "unknown:80",
+    "198.51.100.9:_port",
+    "198.51.100.9:",
+    "198.51.100.9:123456",
+    "198.51.100.9:1:2",
+    "198.51.100.9 ",
+    "198.51.100",
+    "0306.0.2.1",
+    "[198.51.100.9]x",
+    "[2001:db8::9",
+    "2001:db8::9]:80",
+    "[2001:db8::9]80",
+    "[[2001:db8::9]]",
+    '"[2001:db8::9]:80"',
+    "for=198.51.100.9",
+    "localhost",
+    "1".repeat(100_000),
+  ])("is none in %.40j", (item) => {
+    expect(forwardedAddress(item)).toBeUndefined();
   });
 });
 

@@ -18,6 +18,24 @@ export function parseAddress(text: string): Parsed<Address> {
 }
 
 /**
+ * The address of the other end of a socket, as Node tells it. Its zone (RFC 4007 §11) names a link of this machine, which no range does.
+ * Undefined: the peer has gone.
+ */
+export function peerAddress(remoteAddress: string | undefined): Address | undefined {
+  const parsed = parseAddress((remoteAddress ?? "").replace(/^([^%]*:[^%]*)%[\w.~-]+$/, "$1"));
+  return parsed.ok ? parsed.value : undefined;
+}
+
+/**
+ * The address in an item of `X-Forwarded-For`, which some proxies write with the port of the connection (RFC 7239 §6: IPv6 then stands in brackets).
+ * Undefined: it tells none, as `unknown`, `_hidden` or nothing at all do.
+ */
+export function forwardedAddress(item: string): Address | undefined {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([0-9.]+))(?::\d{1,5})?$/.exec(item) ?? [];
+  return peerAddress(bracketed ?? plain ?? item);
+}
+
+/**
  * An address range in canonical text (RFC 5952). IPv4 ranges must be written as such: addresses are unwrapped before
  * they are compared.
  */

@@ -12,13 +12,14 @@ const fine = {
   revocation: undefined,
   notBefore: undefined,
   expireTime: undefined,
+  expired: false,
 };
 const verdict = { by: "user:b", time: at(-1), comment: "" };
 const suspension = { ...verdict, rank: "holder" } as const;
 const pending = { state: "pending" } as const;
 const approved = { state: "approved", ...verdict } as const;
 const denied = { state: "denied", ...verdict } as const;
-const current = { retireTime: undefined };
+const current = { retireTime: undefined, ended: false };
 const subjects = { subject: unmentionedSubject, organization: undefined };
 
 describe("tokenState", () => {
@@ -38,6 +39,7 @@ describe("tokenState", () => {
     ["approved and over", { ...fine, approval: approved, expireTime: at(-1) }, "EXPIRED"],
     ["denied", { ...fine, approval: denied }, "DENIED"],
     ["denied, suspended and over", { ...fine, approval: denied, suspension, expireTime: at(-1) }, "DENIED"],
+    ["S3 ended, by a clock that is behind", { ...fine, expireTime: at(3_600), expired: true }, "EXPIRED"],
     ["denied and revoked", { ...fine, approval: denied, revocation }, "REVOKED"],
   ] as const)("of a token %s", (_what, token, expected) => {
     expect(tokenState(token, now)).toBe(expected);
@@ -67,8 +69,8 @@ describe("usability", () => {
     ],
     ["pending and not yet valid", { ...fine, approval: pending, notBefore: at(1) }, current, "TOKEN_PENDING_APPROVAL"],
     ["of an earlier life of the subject", { ...fine, generation: 2 }, current, "TOKEN_REVOKED"],
-    ["superseded and suspended", { ...fine, suspension }, { retireTime: now }, "TOKEN_SUPERSEDED"],
-    ["superseded and revoked", { ...fine, revocation }, { retireTime: now }, "TOKEN_REVOKED"],
+    ["superseded and suspended", { ...fine, suspension }, { ...current, retireTime: now }, "TOKEN_SUPERSEDED"],
+    ["superseded and revoked", { ...fine, revocation }, { ...current, retireTime: now }, "TOKEN_REVOKED"],
     ["the secret within its grace", fine, { ...current, retireTime: at(0.001) }, "ALLOWED"],
     ["the secret past its grace", fine, { ...current, retireTime: now }, "TOKEN_SUPERSEDED"],
     [
@@ -83,6 +85,21 @@ describe("usability", () => {
       current,
       "TOKEN_NOT_YET_VALID",
     ],
+    [
+      "S3 a secret that was ended, by a clock that is behind",
+      fine,
+      { retireTime: at(3_600), ended: true },
+      "TOKEN_SUPERSEDED",
+    ],
+    ["S3 the same, suspended", { ...fine, suspension }, { retireTime: at(1), ended: true }, "TOKEN_SUPERSEDED"],
+    ["S3 the same, revoked", { ...fine, revocation }, { retireTime: at(1), ended: true }, "TOKEN_REVOKED"],
+    [
+      "S3 a token that was ended, by a clock that is behind",
+      { ...fine, expireTime: at(3_600), expired: true },
+      current,
+      "TOKEN_EXPIRED",
+    ],
+    ["S3 the same, suspended", { ...fine, expireTime: at(1), expired: true, suspension }, current, "TOKEN_SUSPENDED"],
   ] as const)("when %s", (_what, token, secret, expected) => {
     expect(usability(token, secret, subjects, now)).toBe(expected);
   });

@@ -14,15 +14,18 @@ export type Usability =
   | "TOKEN_EXPIRED"
   | "SUBJECT_DISABLED";
 
-type StateFacts = Pick<TokenRecord, "revocation" | "approval" | "suspension" | "expireTime">;
+type StateFacts = Pick<TokenRecord, "revocation" | "approval" | "suspension" | "expireTime" | "expired">;
 
 /** As lists show it, ACTIVE also before `notBefore` and while the subject is disabled. Nothing leaves REVOKED and DENIED. */
-export function tokenState({ revocation, approval, suspension, expireTime }: StateFacts, now: Date): TokenState {
+export function tokenState(
+  { revocation, approval, suspension, expireTime, expired }: StateFacts,
+  now: Date,
+): TokenState {
   if (revocation) return "REVOKED";
   if (approval?.state === "denied") return "DENIED";
   if (suspension) return "SUSPENDED";
   if (approval?.state === "pending") return "PENDING_APPROVAL";
-  return expireTime && expireTime <= now ? "EXPIRED" : "ACTIVE";
+  return expired || (expireTime && expireTime <= now) ? "EXPIRED" : "ACTIVE";
 }
 
 /** The subjects that a token hangs on. */
@@ -33,23 +36,37 @@ export interface TokenSubjects {
 }
 
 /** What stored facts alone, without the time, say about a token; in this order, the first that applies. */
-export type Standing = "REVOKED" | "SUSPENDED" | "PENDING_APPROVAL" | "SUBJECT_DISABLED" | "GOOD";
+export type Standing =
+  | "REVOKED"
+  | "SUPERSEDED"
+  | "SUSPENDED"
+  | "PENDING_APPROVAL"
+  | "EXPIRED"
+  | "SUBJECT_DISABLED"
+  | "GOOD";
 
-/** The facts of a token and its subjects in one word. A denied token, and one of a deleted subject or of an earlier life of it, is revoked. */
+/**
+ * The facts of a token, a secret of it and its subjects in one word. A denied token, and one of a deleted subject or of an earlier life of it, is
+ * revoked. What has ended at once is told by marks: a time would end it only where a replica's clock has reached it.
+ */
 export function standingOf(
   token: {
     readonly generation: number;
     readonly approval: { readonly state: "pending" | "approved" | "denied" } | undefined;
     readonly suspension: unknown;
     readonly revocation: unknown;
+    readonly expired: boolean;
   },
+  secret: Pick<SecretRecord, "ended"> | undefined,
   { subject, organization }: TokenSubjects,
 ): Standing {
   const ended = token.revocation !== undefined || token.approval?.state === "denied";
   const orphaned = subject.state === "DELETED" || token.generation !== subject.generation;
   if (ended || orphaned || organization?.state === "DELETED") return "REVOKED";
+  if (secret?.ended) return "SUPERSEDED";
   if (token.suspension) return "SUSPENDED";
   if (token.approval?.state === "pending") return "PENDING_APPROVAL";
+  if (token.expired) return "EXPIRED";
   return subject.state === "DISABLED" || organization?.state === "DISABLED" ? "SUBJECT_DISABLED" : "GOOD";
 }
 
@@ -64,12 +81,20 @@ export interface UseTimes {
 /** Standing and time together; the first that fails decides. Valid while `notBefore <= now < expire`. */
 export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }: UseTimes, nowMs: number): Usability {
   if (standing === "REVOKED") return "TOKEN_REVOKED";
-  if (retireMs !== undefined && retireMs <= nowMs) return "TOKEN_SUPERSEDED";
+  if (isSuperseded({ standing, retireMs }, nowMs)) return "TOKEN_SUPERSEDED";
   if (standing === "SUSPENDED") return "TOKEN_SUSPENDED";
   if (standing === "PENDING_APPROVAL") return "TOKEN_PENDING_APPROVAL";
   if (notBeforeMs !== undefined && nowMs < notBeforeMs) return "TOKEN_NOT_YET_VALID";
-  if (expireMs !== undefined && expireMs <= nowMs) return "TOKEN_EXPIRED";
+  if (standing === "EXPIRED" || (expireMs !== undefined && expireMs <= nowMs)) return "TOKEN_EXPIRED";
   return standing === "SUBJECT_DISABLED" ? "SUBJECT_DISABLED" : "ALLOWED";
+}
+
+/** Whether the secret was superseded, by a mark or by its time. Not to be asked of a revoked token, whose secrets have no standing. */
+export function isSuperseded(
+  { standing, retireMs }: Pick<UseTimes, "retireMs"> & { readonly standing: Standing },
+  nowMs: number,
+): boolean {
+  return standing === "SUPERSEDED" || (retireMs !== undefined && retireMs <= nowMs);
 }
 
 /**
@@ -77,7 +102,7 @@ export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }
  */
 export function usability(
   token: StateFacts & Pick<TokenRecord, "notBefore" | "generation">,
-  secret: Pick<SecretRecord, "retireTime"> | undefined,
+  secret: Pick<SecretRecord, "retireTime" | "ended"> | undefined,
   subjects: TokenSubjects,
   now: Date,
 ): Usability {
@@ -86,5 +111,5 @@ export function usability(
     expireMs: token.expireTime?.getTime(),
     retireMs: secret?.retireTime?.getTime(),
   };
-  return usableAt(standingOf(token, subjects), times, now.getTime());
+  return usableAt(standingOf(token, secret, subjects), times, now.getTime());
 }

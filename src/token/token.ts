@@ -1,4 +1,5 @@
 import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import type { Hands } from "./approval.js";
 
 /** `tok_` and 26 characters: a TypeID over a UUIDv7. Public; it looks up and revokes but never authenticates. */
 export type TokenId = string & { readonly __brand: "TokenId" };
@@ -58,7 +59,7 @@ export function organizationOf({
 }
 
 /** The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop working. */
-export interface TokenRecord {
+export interface TokenRecord extends Hands {
   readonly id: TokenId;
   readonly kind: TokenKind;
   readonly subject: SubjectName;
@@ -81,6 +82,8 @@ export interface TokenRecord {
   readonly notBefore: Date | undefined;
   /** Undefined: never expires. */
   readonly expireTime: Date | undefined;
+  /** A change has ended it at once: it is expired on every replica, whatever the clock of one says. Longer life takes the mark away. */
+  readonly expired: boolean;
   /** Whether its holder may rotate it with the token itself, where policy allows. */
   readonly selfRotate: boolean;
   readonly approval: Approval | undefined;
@@ -98,6 +101,8 @@ export interface SecretRecord {
   readonly pepperVersion: number;
   /** When it was or will be superseded; undefined while it is the current one. */
   readonly retireTime: Date | undefined;
+  /** Superseded at once and for good, on every replica, whatever the clock of one says. `retireTime` is then for display. */
+  readonly ended: boolean;
 }
 
 /** A token as the management plane shows it: with its secrets, newest first. */

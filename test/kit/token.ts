@@ -27,8 +27,11 @@ export function tokenRecord(over: Partial<TokenRecord> = {}): TokenRecord {
     createTime: testTime,
     createdBy: "service:test",
     createdVia: undefined,
+    contributors: [],
+    holders: [],
     notBefore: undefined,
     expireTime: undefined,
+    expired: false,
     selfRotate: false,
     approval: undefined,
     suspension: undefined,
@@ -45,6 +48,7 @@ export function secretRecord(over: Partial<SecretRecord> = {}): SecretRecord {
     createTime: testTime,
     pepperVersion: 1,
     retireTime: undefined,
+    ended: false,
     ...over,
   };
 }
@@ -73,7 +77,7 @@ export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<
   const { id, kind, subject, organization, grant, allowedCidrs, claims } = token;
   return {
     ...{ id, kind, subject, organization, grant, allowedCidrs, claims, policy },
-    standing: standingOf(token, subjects),
+    standing: standingOf(token, secret, subjects),
     blocked: blockedBy(policy, token, secret).length > 0,
     notBeforeMs: token.notBefore?.getTime(),
     expireMs: token.expireTime?.getTime(),

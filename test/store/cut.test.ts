@@ -78,7 +78,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
       run: (through, record) =>
         createTokenStore(through).change(record.id, ({ token: current }) => ({
           newSecret: newSecret(),
-          retire: current.secrets.map(({ id }) => ({ id, time: testTime })),
+          retire: current.secrets.map(({ id }) => ({ id, time: testTime, ended: true })),
           event: testEvent(record),
         })),
     },

@@ -7,7 +7,7 @@ import { Failure } from "../../failure/failure.js";
 import { type Route, send, sendJson } from "../../http/route.js";
 import { ExchangeRefused } from "../../manage/exchange-token.js";
 import { keySetMaxAgeMs } from "../../signing/key-schedule.js";
-import { parseAddress } from "../../token/network.js";
+import { type Address, peerAddress } from "../../token/network.js";
 import { rawHeadersOf } from "../raw-headers.js";
 import { exchangeAnswer, exchangeGrant, parseExchange, repeatedInExchange, type TokenExchange } from "./exchange.js";
 import { OAuthError, readForm, required, tooManyRequests } from "./form.js";
@@ -34,7 +34,12 @@ export interface OAuthOptions extends OAuthCallerOptions {
 
 type EndpointName = "introspect" | "revoke" | "token";
 /** Without a service it is the bearer, at this address, who ends the token: a secret that has been superseded then ends nothing. */
-export type Revoke = (secret: string, by: ServiceCaller | { readonly address: string }) => Promise<void>;
+export type Revoke = (secret: string, by: ServiceCaller | Bearer) => Promise<void>;
+
+interface Bearer {
+  /** Undefined: it has gone. */
+  readonly address: Address | undefined;
+}
 
 const introspectPath = "/oauth2/introspect";
 const revokePath = "/oauth2/revoke";
@@ -94,10 +99,9 @@ const revoke: Endpoint = async (options, request) => {
 };
 
 /** Throws an OAuthError for an address that calls too fast. */
-function publicRevoker(limiter: Pick<RateLimiter, "waitMs">, { socket }: OAuthRequest): { readonly address: string } {
-  const address = socket.remoteAddress ?? "";
-  const parsed = parseAddress(address);
-  if (limiter.waitMs(keyOfAddress(parsed.ok ? parsed.value : undefined)) > 0) throw tooManyRequests();
+function publicRevoker(limiter: Pick<RateLimiter, "waitMs">, { socket }: OAuthRequest): Bearer {
+  const address = peerAddress(socket.remoteAddress);
+  if (limiter.waitMs(keyOfAddress(address)) > 0) throw tooManyRequests();
   return { address };
 }
 

@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Caller, Permission, ServiceCaller } from "../src/access/caller.js";
+import { newAuditEvent } from "../src/audit/event.js";
+import { Failure } from "../src/failure/failure.js";
+import type { ActionName, SubjectName } from "../src/identifier/identifier.js";
+import { approveToken } from "../src/manage/approve-token.js";
+import { createToken } from "../src/manage/create-token.js";
+import { Rights } from "../src/manage/rights.js";
+import { rotateToken } from "../src/manage/rotate-token.js";
+import { resumeToken, suspendToken } from "../src/manage/suspend-token.js";
+import { updateToken } from "../src/manage/update-token.js";
+import type { AuthorizationModel, PermissionChecker } from "../src/openfga/permission-checker.js";
+import type { Database } from "../src/store/database.js";
+import { createPolicyStore } from "../src/store/postgres-policy-store.js";
+import { createTokenStore } from "../src/store/postgres-token-store.js";
+import { etagOf } from "../src/token/etag.js";
+import { PepperRing } from "../src/token/pepper.js";
+import { noPolicy } from "../src/token/policy.js";
+import type { TokenId } from "../src/token/token.js";
+import { engines, type Opened } from "./kit/engines.js";
+import { type Act, type ActKind, actKinds, hands, involvedIn } from "./kit/four-eyes.js";
+
+const service = (name: string): ServiceCaller => ({
+  kind: "service",
+  name,
+  permissions: new Set<Permission>(["admin"]),
+});
+
+/** The caller of these names; the last of the three people administers the deployment. */
+function callerOf([name = "", via]: readonly string[]): Caller {
+  if (name.startsWith("service:")) return service(name.slice("service:".length));
+  const admin = name === "user:carol";
+  const between = via === undefined ? {} : { via: service(via.slice("service:".length)) };
+  return { kind: "user", subject: name as SubjectName, admin, ...between };
+}
+
+/** Everybody has every right on every organization: who may approve is for four eyes alone to say. */
+const everybody: PermissionChecker = { check: async (questions) => questions.map(() => true) };
+const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel; // a full grant asks no more of it
+
+const hourMs = 3_600_000;
+
+describe.each(engines)("four eyes on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Opened;
+    let world: ReturnType<typeof build>;
+    let count = 0;
+
+    function build(database: Database) {
+      const peppers = new PepperRing("pw", [{ version: 1, key: Buffer.alloc(32, 1), active: true }]);
+      return {
+        store: createTokenStore(database),
+        peppers,
+        clock: { now: () => new Date("2026-01-01T00:00:00Z") },
+        rights: new Rights({ permissions: everybody, relations: {} as never }),
+        model: () => model,
+        permissions: everybody,
+        requestKeys: peppers.deriveKeys("requests"),
+        defaultLifetimeMs: hourMs,
+        memberRelation: "member" as ActionName,
+      };
+    }
+
+    beforeAll(async () => {
+      opened = await open();
+      await opened.database.migrate();
+      world = build(opened.database);
+      const time = world.clock.now();
+      await createPolicyStore(opened.database).change("organization", time, () => ({
+        policy: { ...noPolicy, requireApproval: true },
+        event: newAuditEvent({ time, actor: "service:test", action: "policy.changed" }),
+      }));
+    });
+    afterAll(() => opened.close());
+
+    async function make(subject: SubjectName, names: readonly string[]): Promise<TokenId> {
+      const { snapshot } = await createToken(world, callerOf(names), {
+        subject: { name: subject, kind: "organization" },
+        organization: undefined,
+        name: "n",
+        description: "",
+        grant: { kind: "full" },
+        lifetime: { kind: "default" },
+        notBefore: undefined,
+        allowedCidrs: ["10.0.0.0/16"],
+        metadata: {},
+        claims: {},
+        selfRotate: false,
+        validateOnly: false,
+        request: undefined,
+      });
+      return snapshot.token.id;
+    }
+
+    /** Each act is another one each time: nothing is a repeat. */
+    async function act(id: TokenId, kind: Exclude<ActKind, "make">, names: readonly string[]): Promise<void> {
+      const caller = callerOf(names);
+      const found = await world.store.get(id);
+      if (!found) throw new Error("the token is gone");
+      const { token } = found;
+      const rotate = (graceMs: number, lifetime: Parameters<typeof rotateToken>[3]["lifetime"] = { kind: "default" }) =>
+        rotateToken(world, caller, id, { graceMs, lifetime, request: undefined });
+      const networks = (...allowedCidrs: string[]) => updateToken(world, caller, id, { allowedCidrs }, "");
+      count++;
+      switch (kind) {
+        case "widen":
+          return void (await networks(
+            ...token.allowedCidrs,
+            `10.${(count % 200) + 1}.0.0/16`,
+            `11.${count % 256}.0.0/16`,
+          ));
+        case "narrow":
+          return void (await updateToken(
+            world,
+            caller,
+            id,
+            { notBefore: new Date(Date.UTC(2020, 0, 1) + count * 1000) },
+            "",
+          ));
+        case "rename":
+          return void (await updateToken(world, caller, id, { name: `n${count}` }, ""));
+        case "rotate":
+          return void (await rotate(0));
+        case "rotateWithGrace":
+          return void (await rotate(60_000));
+        case "prolong": {
+          const time = new Date((token.expireTime?.getTime() ?? 0) + hourMs);
+          return void (await rotate(0, { kind: "date", time }));
+        }
+        case "suspend":
+          return void (await suspendToken(world, caller, id, ""));
+        case "resume":
+          return void (await resumeToken(world, caller, id, ""));
+        case "approve":
+          return void (await approveToken(world, caller, id, { etag: etagOf(token), comment: "" }));
+      }
+    }
+
+    const anyAct = fc.record({
+      kind: fc.constantFrom(...actKinds.filter((kind) => kind !== "make")),
+      names: fc.constantFrom(...hands),
+    });
+
+    it("S8 nobody approves what they had a hand in, and everybody else may, whatever was done in whatever order", async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...hands),
+          fc.array(anyAct, { minLength: 3, maxLength: 12 }),
+          async (maker, sequence) => {
+            const subject = `organization:eyes-${count++}` as SubjectName;
+            const id = await make(subject, maker);
+            const history: Act[] = [{ kind: "make", names: maker }];
+            let pending = true;
+            // Each ends with everybody's try.
+            const tries = hands.map((names) => ({ kind: "approve" as const, names }));
+            for (const { kind, names } of [...sequence, ...tries]) {
+              const involved = involvedIn(history, subject);
+              const isInvolved = names.some((name) => involved.has(name));
+              const reason = await act(id, kind, names).then(
+                () => undefined,
+                (error: unknown) => (error instanceof Failure ? error.reason : error),
+              );
+              const told = `${kind} by ${names} after ${JSON.stringify(history)}`;
+              if (kind === "resume") expect([undefined, "CALLER_FORBIDDEN"], told).toContain(reason);
+              else expect(reason, told).toBe(kind === "approve" && isInvolved ? "CALLER_FORBIDDEN" : undefined);
+              if (kind === "widen" || kind === "prolong") pending = true;
+              if (kind === "approve" && reason === undefined) {
+                if (!pending) continue;
+                pending = false;
+              }
+              if (reason === undefined) history.push({ kind, names });
+              const state = (await world.store.get(id))?.token.approval?.state;
+              expect(state, told).toBe(pending ? "pending" : "approved");
+            }
+          },
+        ),
+        { numRuns: available ? 8 : 0 },
+      );
+    }, 120_000);
+  });
+});
