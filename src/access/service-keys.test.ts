@@ -61,7 +61,7 @@ describe("service keys", () => {
     ["Basic", `Basic ${Buffer.from(`x:${key}`).toString("base64")}`],
     ["NUL", `Bearer ${key}\0`],
     ["a no-break space", `Bearer\u00a0${key}`],
-    ["more than 12 KiB", `Bearer ${key}${" ".repeat(12_288)}`],
+    ["more than 16 KiB", `Bearer ${key}${" ".repeat(16_384)}`],
   ])("%s: refused", (_, header) => {
     expect(nameOf(keys, header)).toBeUndefined();
   });

@@ -1,3 +1,4 @@
+import { maxCredentialHeader } from "../access/bearer.js";
 import type { RawHeaders } from "./raw-headers.js";
 
 /** What a request shows of its bearer: nothing, exactly one credential, or more than one, which two readers may read differently. */
@@ -10,9 +11,6 @@ export interface CredentialOptions {
   /** Also the password of Basic, with any user name: for hosts and libraries that can do no better. */
   readonly basic: boolean;
 }
-
-/** Room for an access token of an issuer; longer ones would only cost hashing. */
-const maxLength = 12_288;
 
 // RFC 6750 §2.1 and RFC 9110 §11.1: one token after the scheme, whose case does not matter.
 const scheme = /^[ \t]*(bearer|basic)[ \t]+([\x21-\x7e]+)[ \t]*$/i;
@@ -29,7 +27,7 @@ export function readCredential(headers: RawHeaders, { basic }: CredentialOptions
   for (const [name, value] of headers) {
     if (name !== "authorization" && name !== "x-api-key") continue;
     // Also when one of them is empty: which one counts would be for others to say.
-    if (seen.has(name) || value.length > maxLength) return { kind: "ambiguous" };
+    if (seen.has(name) || value.length > maxCredentialHeader) return { kind: "ambiguous" };
     seen.add(name);
     const read = name === "x-api-key" ? readKey(value) : readAuthorization(value, basic);
     if (read === "odd") odd = true;

@@ -20,13 +20,11 @@ const codes = {
 } as const;
 
 export function sendRefusal(
-  request: IncomingMessage,
+  _request: IncomingMessage,
   response: ServerResponse,
   { status, message, headers = [] }: Refusal,
 ): void {
   for (const [name, value] of headers) response.setHeader(name, value);
-  // Nobody reads what is left of a body that was refused; HTTP/2 has no such header, and need not close for it.
-  if (!request.complete && request.httpVersionMajor === 1) response.setHeader("connection", "close");
   sendJson(response, status, { code: codes[status], message });
 }
 

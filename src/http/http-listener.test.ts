@@ -1,11 +1,14 @@
 import { once } from "node:events";
+import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
 import net from "node:net";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import tls from "node:tls";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Health } from "#third-party/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.js";
@@ -112,12 +115,6 @@ describe("the HTTP listener", () => {
     });
     expect(await (await fetch(`${origin}/twice`)).text()).toBe("a");
     expect(both.defects).toMatchObject([{ code: "ERR_STREAM_WRITE_AFTER_END" }]);
-  });
-
-  it("answers 431 to headers over 16 KiB", async () => {
-    const { origin } = await start();
-    const headers = { "x-long": "x".repeat(17 * 1024) };
-    expect((await fetch(`${origin}/livez`, { headers })).status).toBe(431);
   });
 
   it("rejects when the port is taken", async () => {
@@ -472,5 +469,207 @@ describe("HTTP/2 over TLS", () => {
     await expect(get({})).rejects.toThrow();
     await expect(get({ cert: stranger.cert, key: stranger.key })).rejects.toThrow();
     expect(await get({ cert: keys.cert, key: keys.key })).toBe(200);
+  });
+});
+
+describe.each([
+  ["HTTP/1.1", undefined],
+  ["HTTP/2", keys],
+])("what strangers may hold over %s", (_name, tlsKeys) => {
+  interface Answer {
+    readonly status: number;
+    readonly body: string;
+  }
+  /** A request whose body is written by hand, and what is answered to it. */
+  interface Sent {
+    readonly write: (bytes: string | Buffer) => Promise<void>;
+    readonly end: () => void;
+    readonly answer: Promise<Answer>;
+  }
+  /** A connection for one request after the other (HTTP/1.1) or for many beside each other. */
+  type Open = (path: string, headers?: Readonly<Record<string, string>>) => Sent;
+
+  function sentBy(stream: Duplex): Sent {
+    const answer = new Promise<Answer>((resolve, reject) => {
+      stream.once("error", reject);
+      stream.once("response", (first: http.IncomingMessage | http2.IncomingHttpHeaders) => {
+        const body = "rawHeaders" in first ? (first as http.IncomingMessage) : stream;
+        const status = "statusCode" in first ? first.statusCode : (first as http2.IncomingHttpHeaders)[":status"];
+        let text = "";
+        body.on("data", (chunk) => {
+          text += chunk;
+        });
+        body.once("end", () => resolve({ status: Number(status), body: text }));
+        body.once("close", () => resolve({ status: Number(status), body: text }));
+      });
+    });
+    answer.catch(() => undefined);
+    const closed = once(stream, "close").then(() => Promise.reject(new Error("closed")));
+    closed.catch(() => undefined);
+    return {
+      write: (bytes) => {
+        const written = new Promise<void>((resolve) => void stream.write(bytes, () => resolve()));
+        return Promise.race([closed, written]);
+      },
+      end: () => stream.end(),
+      answer,
+    };
+  }
+
+  async function connect(port: number): Promise<Open> {
+    const json = { "content-type": "application/json" };
+    if (!tlsKeys) {
+      const agent = new http.Agent({ keepAlive: true });
+      ends.push(() => agent.destroy());
+      return (path, headers = {}) => {
+        const request = http.request({
+          port,
+          host: "127.0.0.1",
+          path,
+          method: "POST",
+          agent,
+          headers: { ...json, ...headers },
+        });
+        request.flushHeaders();
+        return sentBy(request as never); // a ClientRequest is all that is used of it
+      };
+    }
+    const session = http2.connect(`https://localhost:${port}`, { ca: keys.cert, maxSendHeaderBlockLength: 200_000 });
+    session.on("error", () => undefined);
+    await once(session, "connect");
+    ends.push(() => session.destroy());
+    return (path, headers = {}) => sentBy(session.request({ ":method": "POST", ":path": path, ...json, ...headers }));
+  }
+  const withTls = tlsKeys && { tls: tlsKeys };
+
+  it("S26 a body of 5 MB that is too large is answered, also to a client that reads only after it has sent all", async () => {
+    const { port } = await start(withTls);
+    const open = await connect(port);
+    const sent = open(checkPath);
+    const half = Buffer.alloc(2_500_000, "x");
+    const all = Promise.all([sent.write(half), sent.write(half)]);
+    // Over HTTP/2 the answer comes with the wish to hear no more.
+    if (!tlsKeys) await all;
+    all.catch(() => undefined);
+    sent.end();
+    expect(await sent.answer).toMatchObject({ status: 429, body: expect.stringContaining("resource_exhausted") });
+    // The honest twin: the next request, over the same connection where it was kept.
+    const next = (await connect(port))(checkPath);
+    await next.write("{}");
+    next.end();
+    expect((await next.answer).status).toBe(200);
+  });
+
+  it("S26 an endless body is read on for a while only", async () => {
+    const { port } = await start(withTls);
+    const sent = (await connect(port))("/livez");
+    const chunk = Buffer.alloc(1_048_576);
+    let written = 0;
+    await expect(
+      (async () => {
+        for (; written < 200; written++) await sent.write(chunk);
+      })(),
+    ).rejects.toThrow();
+    expect((await sent.answer).status).toBe(405);
+  });
+
+  it("B3 serves headers of 60 KiB, and says what is admitted to more than 64 KiB", async () => {
+    const { port } = await start(withTls);
+    const open = await connect(port);
+    const ask = async (length: number): Promise<Answer> => {
+      const sent = open(checkPath, { cookie: "x".repeat(length) });
+      await sent.write("{}");
+      sent.end();
+      return sent.answer;
+    };
+    expect((await ask(60 * 1_024)).status).toBe(200);
+    const refused = await ask(70 * 1_024);
+    expect(refused.status).toBe(431);
+    expect(JSON.parse(refused.body)).toEqual({
+      code: "resource_exhausted",
+      message: "the headers must have at most 65536 bytes together",
+    });
+  });
+
+  it("S12 gives up requests that never end, and lets one that is slow but ends in time have its answer", async () => {
+    const { port } = await start({
+      ...withTls,
+      timeouts: { headersMs: 2_000, requestMs: 2_000, checkMs: 50 },
+      limits: { requestMs: 2_000, lookMs: 50 },
+    });
+    const slow = (await connect(port))(checkPath);
+    await slow.write("{");
+    await sleep(200);
+    await slow.write("}");
+    slow.end();
+    expect((await slow.answer).status).toBe(200);
+    const endless = (await connect(port))(checkPath);
+    await endless.write("{");
+    expect(await endless.answer).toMatchObject({
+      status: 408,
+      body: expect.stringContaining("did not arrive in time"),
+    });
+  });
+
+  it("S12 waits for so many slow requests only, and quick ones are served beside them", async () => {
+    const { port } = await start({
+      ...withTls,
+      limits: { slow: 5, slowOfConnection: 3, lookMs: 50, requestMs: 60_000 },
+    });
+    const crowd: Sent[] = [];
+    for (let connection = 0; connection < (tlsKeys ? 3 : 8); connection++) {
+      const open = await connect(port);
+      for (let n = 0; n < (tlsKeys ? 4 : 1); n++) crowd.push(open(checkPath));
+    }
+    await Promise.all(crowd.map((sent) => sent.write("{")));
+    const wanted = crowd.length - 5;
+    let seen = 0;
+    for (const { answer } of crowd) {
+      answer.then(
+        ({ status }) => {
+          if (status === 429) seen++;
+        },
+        () => undefined,
+      );
+    }
+    await vi.waitFor(() => expect(seen).toBe(wanted), 20_000);
+    const quick = (await connect(port))(checkPath);
+    await quick.write("{}");
+    quick.end();
+    expect((await quick.answer).status).toBe(200);
+    await sleep(200);
+    expect(seen).toBe(wanted);
+  });
+
+  it("S12 closes connections of one address beyond its number, and counts those that have left no more", async () => {
+    const { port } = await start({ ...withTls, limits: { connectionsOfAddress: 3 } });
+    const dial = async (): Promise<net.Socket> => {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      ends.push(() => socket.destroy());
+      await once(socket, "connect");
+      return socket;
+    };
+    const kept = [await dial(), await dial(), await dial()];
+    await once(await dial(), "close");
+    expect(kept.every(({ closed }) => !closed)).toBe(true);
+    kept[0]?.destroy();
+    await vi.waitFor(async () => {
+      const sent = (await connect(port))(checkPath);
+      await sent.write("{}");
+      sent.end();
+      expect((await sent.answer).status).toBe(200);
+    }, 20_000);
+  });
+
+  it("S12 accepts so many connections in all", async () => {
+    const { port } = await start({ ...withTls, limits: { connections: 2 } });
+    const sockets = [0, 1, 2].map(() => net.connect(port, "127.0.0.1"));
+    for (const socket of sockets) {
+      socket.on("error", () => undefined);
+      ends.push(() => socket.destroy());
+    }
+    await Promise.any(sockets.map((socket) => once(socket, "close")));
+    expect(sockets.filter(({ closed }) => closed)).toHaveLength(1);
   });
 });

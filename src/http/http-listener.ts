@@ -1,9 +1,15 @@
 import { once } from "node:events";
-import http, { type RequestListener } from "node:http";
-import http2, { type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from "node:http2";
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import http2, {
+  constants,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
 import https from "node:https";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { type ArrivalLimits, Arrivals, defaultArrivalLimits, type Lateness, peerOf } from "../rpc/arrivals.js";
 import type { ConnectRoutes } from "../rpc/connect.js";
 import type { Listener, TlsKeys } from "../rpc/grpc-listener.js";
 import { maxConcurrentStreams } from "../rpc/service.js";
@@ -49,6 +55,7 @@ export interface HttpListenerOptions {
   /** Absent: pages of other origins can read nothing. */
   readonly cors?: Cors;
   readonly timeouts?: Partial<HttpTimeouts>;
+  readonly limits?: Partial<ArrivalLimits>;
   /** Told of what a route threw; the peer gets a plain 500. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -57,11 +64,19 @@ export interface HttpListenerOptions {
 export async function startHttpListener(options: HttpListenerOptions): Promise<Listener> {
   const timeouts = { ...defaultHttpTimeouts, ...options.timeouts };
   const connections = new Connections();
-  const handler = requestHandler(options, connections);
-  const server = options.tls
-    ? tlsServer(options.tls, timeouts, handler, connections)
-    : http.createServer(serverOptions(timeouts), handler);
+  // The handler and what watches the server need each other.
+  const server = options.tls ? tlsServer(options.tls, timeouts) : http.createServer(serverOptions(timeouts));
+  const arrivals = new Arrivals<ServerResponse>(server, {
+    limits: { ...defaultArrivalLimits, ...options.limits },
+    isWhole: ({ req }) => req.complete,
+    connectionOf: ({ req }) => req.socket,
+    refuse: refuseLate,
+  });
+  const handler = requestHandler(options, connections, arrivals);
+  server.on("request", handler);
+  if (options.tls) serveHttp2(server, timeouts, handler, connections, arrivals);
   server.on("connection", (socket: Socket) => connections.add(socket));
+  server.on("clientError", answerClientError);
   const { host, port } = splitHostPort(options.listen);
   server.listen(port, host);
   await once(server, "listening");
@@ -104,14 +119,26 @@ class Connections {
 function requestHandler(
   { routes, rpc, cors, onDefect }: HttpListenerOptions,
   connections: Connections,
+  arrivals: Arrivals<ServerResponse>,
 ): RequestListener {
   return (request, response) => {
     response.on("error", (error) => onDefect?.(error));
+    arrivals.add(response);
     response.once("close", () => {
+      arrivals.delete(response);
       // A kept-alive connection would stay open for its whole idle time.
       if (connections.draining && request.httpVersionMajor === 1) request.socket.end();
     });
+    response.once("finish", () => {
+      if (!request.complete) readOn(request);
+    });
+    // Who stops reading a body must not break the connection: the answer would be lost.
+    request[Symbol.asyncIterator] = iterateGently;
     if (cors?.(request, response)) return;
+    if (headerBytesOf(request) > maxHeaderBytes) {
+      sendJson(response, 431, headersTooLarge);
+      return;
+    }
     const path = request.url?.split("?", 1)[0];
     const here = routes.filter((route) => route.path === path);
     const method = request.method === "HEAD" ? "GET" : request.method;
@@ -133,37 +160,140 @@ function requestHandler(
   };
 }
 
+function iterateGently(this: IncomingMessage): NodeJS.AsyncIterator<unknown> {
+  return this.iterator({ destroyOnReturn: false }) as NodeJS.AsyncIterator<unknown>; // declared without its end
+}
+
+/**
+ * All headers of a request, names and values, bytes. nginx passes 32 KiB, Envoy 60 KiB by default: what they let in is answered here, not
+ * refused.
+ */
+export const maxHeaderBytes = 65_536;
+
+const headersTooLarge = {
+  code: "resource_exhausted",
+  message: `the headers must have at most ${maxHeaderBytes} bytes together`,
+} as const;
+
+/** Of HTTP/1.1 the parser counts by itself. */
+function headerBytesOf({ httpVersionMajor, rawHeaders }: IncomingMessage): number {
+  return httpVersionMajor === 1 ? 0 : rawHeaders.reduce((sum, { length }) => sum + length, 0);
+}
+
+/**
+ * What is read, and thrown away, of a request that was answered before its end. Most clients read the answer only when they have sent all, and a
+ * connection that is closed before loses it (RFC 9112 §9.6).
+ */
+const readOnLimits = { bytes: 16 * 1_048_576, ms: 5_000 } as const;
+
+function readOn(request: IncomingMessage): void {
+  if ("stream" in request) {
+    // HTTP/2 says by this that the answer stands and the rest is not wanted (RFC 9113 §8.1).
+    (request as unknown as Http2ServerRequest).stream.close(constants.NGHTTP2_NO_ERROR);
+    return;
+  }
+  const { socket } = request;
+  const stop = { ms: performance.now() + readOnLimits.ms, bytes: socket.bytesRead + readOnLimits.bytes };
+  // By looking: Node tells nothing of what it throws away.
+  const looking = setInterval(() => {
+    if (request.complete || socket.destroyed) clearInterval(looking);
+    else if (socket.bytesRead > stop.bytes || performance.now() > stop.ms) socket.destroy();
+  }, 50).unref();
+  request.resume();
+}
+
+const lateAnswers: Readonly<Record<Lateness, readonly [status: number, code: string, message: string]>> = {
+  late: [408, "deadline_exceeded", "the request did not arrive in time"],
+  crowded: [429, "resource_exhausted", "too many requests arrive too slowly; try again later"],
+};
+
+/** Who is late is not read on: the answer is all that it gets. */
+function refuseLate(response: ServerResponse, why: Lateness): void {
+  const { req } = response;
+  if (response.headersSent) {
+    req.destroy();
+    return;
+  }
+  const [status, code, message] = lateAnswers[why];
+  if (req.httpVersionMajor === 1) response.once("finish", () => req.destroy());
+  sendJson(response, status, { code, message });
+}
+
+/** For what is no request at all: the parser's error, by its code. Everything else is a request that is malformed. */
+const clientErrors: Readonly<Record<string, readonly [status: string, body: { code: string; message: string }]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", headersTooLarge],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [
+    "413 Payload Too Large",
+    { code: "resource_exhausted", message: "the chunk extensions are too long" },
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    "408 Request Timeout",
+    { code: "deadline_exceeded", message: "the request did not arrive in time" },
+  ],
+};
+const malformed = ["400 Bad Request", { code: "invalid_argument", message: "the request is no HTTP/1.1" }] as const;
+
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void {
+  // Called again for all that comes after.
+  if (!socket.writable || error.code === "ECONNRESET") return;
+  if (socket._httpMessage?.headersSent) {
+    socket.destroy();
+    return;
+  }
+  const [status, body] = clientErrors[error.code ?? ""] ?? malformed;
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+  );
+  const late = setTimeout(() => socket.destroy(), readOnLimits.ms).unref();
+  socket.once("close", () => clearTimeout(late));
+}
+
 function serverOptions(timeouts: HttpTimeouts): http.ServerOptions {
   return {
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.requestMs,
     connectionsCheckingInterval: timeouts.checkMs,
     keepAliveTimeout: timeouts.keepAliveMs,
+    maxHeaderSize: maxHeaderBytes,
   };
 }
 
+function tlsServer({ cert, key, clientCa }: TlsKeys, timeouts: HttpTimeouts): https.Server {
+  return https.createServer({
+    ...serverOptions(timeouts),
+    cert,
+    key,
+    ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+    ALPNProtocols: ["h2", "http/1.1"],
+    handshakeTimeout: timeouts.handshakeMs,
+  });
+}
+
 /**
- * An https server that hands connections which chose h2 to an http2 server that never listens.
+ * Hands connections which chose h2 to an http2 server that never listens.
  * `http2.createSecureServer({ allowHTTP1: true })` would be shorter, but on Node 20 and 22 it enforces no time-out at
  * all on HTTP/1.1.
  */
-function tlsServer(keys: TlsKeys, timeouts: HttpTimeouts, handler: RequestListener, connections: Connections): Server {
+function serveHttp2(
+  server: Server,
+  timeouts: HttpTimeouts,
+  handler: RequestListener,
+  connections: Connections,
+  arrivals: Arrivals<ServerResponse>,
+): void {
   // The compatibility API of http2 offers what we use of http's request and response.
   const handler2 = handler as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void;
-  const h2 = http2.createServer({ settings: { maxConcurrentStreams } }, handler2);
-  h2.on("session", (session) => connections.addSession(session, timeouts.http2IdleMs));
-  const { cert, key, clientCa } = keys;
-  const server = https.createServer(
-    {
-      ...serverOptions(timeouts),
-      cert,
-      key,
-      ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
-      ALPNProtocols: ["h2", "http/1.1"],
-      handshakeTimeout: timeouts.handshakeMs,
-    },
-    handler,
-  );
+  // Twice what is admitted: beyond this Node resets the stream without an answer.
+  const settings = { maxConcurrentStreams, maxHeaderListSize: 2 * maxHeaderBytes };
+  const h2 = http2.createServer({ settings }, handler2);
+  h2.on("session", (session) => {
+    connections.addSession(session, timeouts.http2IdleMs);
+    const peer = peerOf(session.socket);
+    arrivals.expect(peer, () => session.destroy());
+    session.once("remoteSettings", () => arrivals.heard(peer));
+    session.once("close", () => arrivals.heard(peer));
+  });
   const http1 = server.listeners("secureConnection");
   server.removeAllListeners("secureConnection");
   server.on("secureConnection", (socket: TLSSocket) => {
@@ -171,7 +301,6 @@ function tlsServer(keys: TlsKeys, timeouts: HttpTimeouts, handler: RequestListen
     if (socket.alpnProtocol === "h2") h2.emit("connection", socket);
     else for (const listener of http1) listener.call(server, socket);
   });
-  return server;
 }
 
 function splitHostPort(listen: string): { readonly host: string; readonly port: number } {

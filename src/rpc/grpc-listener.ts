@@ -1,6 +1,17 @@
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { type ArrivalLimits, Arrivals, defaultArrivalLimits, type Lateness, peerOf } from "./arrivals.js";
 import { mountOnGrpc } from "./grpc.js";
-import { type Implementation, maxConcurrentStreams, messageLimits, type OnCallEnd } from "./service.js";
+import { type Implementation, maxConcurrentStreams, messageLimits, methodName, type OnCallEnd } from "./service.js";
+import { codeOf, type StatusCode } from "./status.js";
 
 /** PEM texts. */
 export interface TlsKeys {
@@ -28,6 +39,7 @@ export interface GrpcListenerOptions {
   readonly tls?: TlsKeys;
   readonly implementations: readonly Implementation[];
   readonly onEnd?: OnCallEnd;
+  readonly limits?: Partial<ArrivalLimits>;
 }
 
 const serverOptions = {
@@ -47,10 +59,11 @@ const serverOptions = {
 
 /** Serves gRPC once it resolves. Rejects when the port cannot be bound. */
 export async function startGrpcListener(options: GrpcListenerOptions): Promise<Listener> {
-  const { listen, tls, implementations, onEnd } = options;
+  const { listen, tls, implementations, onEnd, limits } = options;
   const server = new Server(serverOptions);
   mountOnGrpc(server, implementations, onEnd);
   const port = await bind(server, listen, tls ? secure(tls) : ServerCredentials.createInsecure());
+  watchArrivals(http2ServerOf(server), { ...defaultArrivalLimits, ...limits }, endlessPaths(implementations));
   const address = listen.replace(/\d+$/, String(port));
   return { address, drain: (graceMs) => drain(server, address, graceMs) };
 }
@@ -61,6 +74,91 @@ function secure({ cert, key, clientCa }: TlsKeys): ServerCredentials {
     [{ cert_chain: cert, private_key: key }],
     clientCa !== undefined,
   );
+}
+
+/**
+ * The HTTP/2 server inside, from which alone raw headers and requests that never end can be seen. The field is private; a version of grpc-js
+ * without it fails here at the start.
+ */
+function http2ServerOf(server: Server): Http2Server {
+  const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
+  const [inner] = http2Servers?.keys() ?? [];
+  if (!inner) throw new Error("grpc-js no longer shows its HTTP/2 server");
+  return inner;
+}
+
+/** Methods whose requests have no end by their nature; their handlers bound them. */
+function endlessPaths(implementations: readonly Implementation[]): ReadonlySet<string> {
+  const operations = implementations.flatMap((implementation) => implementation.operations);
+  return new Set(operations.flatMap(({ kind, method }) => (kind === "bidi_streaming" ? `/${methodName(method)}` : [])));
+}
+
+function watchArrivals(server: Http2Server, limits: ArrivalLimits, endless: ReadonlySet<string>): void {
+  const arrivals = new Arrivals<ServerHttp2Stream>(server, {
+    limits,
+    isWhole: (stream) => stream.readableEnded || stream.closed,
+    connectionOf: ({ session }) => session,
+    refuse: refuseLate,
+  });
+  server.on("connection", (socket: Socket) => {
+    const peer = peerOf(socket);
+    arrivals.expect(peer, () => socket.destroy());
+    socket.once("close", () => arrivals.heard(peer));
+  });
+  server.on("session", (session: ServerHttp2Session) => {
+    const peer = peerOf(session.socket);
+    session.once("remoteSettings", () => arrivals.heard(peer));
+  });
+  /** One function for all streams: it is called for every Check. */
+  function over(this: ServerHttp2Stream): void {
+    arrivals.delete(this);
+  }
+  // Before grpc-js's own listener, which reads the headers.
+  server.prependListener(
+    "stream",
+    (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
+      showEveryAuthorization(headers, rawHeaders);
+      if (stream.endAfterHeaders || endless.has(headers[":path"] as string)) return;
+      arrivals.add(stream);
+      stream.once("close", over);
+    },
+  );
+}
+
+/** Node keeps the first of several `authorization` headers and drops the others, which are to be refused (RFC 9110 §5.3). */
+function showEveryAuthorization(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+  let values: string[] | undefined;
+  let first: string | undefined;
+  // Names and values alternate; HTTP/2 has names in lower case only.
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index] !== "authorization") continue;
+    const value = rawHeaders[index + 1] ?? "";
+    if (first === undefined) first = value;
+    else {
+      values ??= [first];
+      values.push(value);
+    }
+  }
+  // grpc-js makes metadata with several values of it.
+  if (values) (headers as Record<string, unknown>)["authorization"] = values;
+}
+
+const lateness: Readonly<Record<Lateness, { readonly code: StatusCode; readonly message: string }>> = {
+  late: { code: "DEADLINE_EXCEEDED", message: "the request did not arrive in time" },
+  crowded: { code: "RESOURCE_EXHAUSTED", message: "too many requests arrive too slowly" },
+};
+
+function refuseLate(stream: ServerHttp2Stream, why: Lateness): void {
+  if (!stream.headersSent) {
+    const headers: OutgoingHttpHeaders = {
+      ":status": 200,
+      "content-type": "application/grpc+proto",
+      "grpc-status": codeOf(lateness[why]),
+      "grpc-message": lateness[why].message,
+    };
+    stream.respond(headers, { endStream: true });
+  }
+  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {

@@ -1,9 +1,10 @@
 import { once } from "node:events";
+import http2 from "node:http2";
 import net from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { AuthorizationService, CheckRequestSchema, CheckResponseSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import type { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { BadRequestSchema, ErrorInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
@@ -12,7 +13,8 @@ import { Health, HealthCheckResponseSchema } from "#third-party/grpc/health/v1/h
 import { ServerReflection, ServerReflectionResponseSchema } from "#third-party/grpc/reflection/v1/reflection_pb.js";
 import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
 import { Failure } from "../failure/failure.js";
-import { startGrpcListener } from "./grpc-listener.js";
+import type { ArrivalLimits } from "./arrivals.js";
+import { startGrpcListener, type TlsKeys } from "./grpc-listener.js";
 import { type Handlers, implement } from "./service.js";
 
 const checkPath = "/patwarden.v1.AuthorizationService/Check";
@@ -143,31 +145,39 @@ describe("unary over gRPC", () => {
     expect((await end).error?.cause).toBeInstanceOf(Error);
   });
 
-  it("lets the first of two authorization headers decide, which is all that HTTP/2 shows in Node", async () => {
-    let see: (authorization: string | undefined) => void;
-    const seen = new Promise<string | undefined>((resolve) => {
-      see = resolve;
-    });
+  it("S30 refuses two authorization headers, of which HTTP/2 in Node shows one, and takes one", async () => {
+    const seen: (string | undefined)[] = [];
     const { both } = await start({
       check: async (_, call) => {
-        see(call.header("authorization"));
+        seen.push(call.header("authorization"));
         return {};
       },
     });
-    const [host, port] = both.grpc.address.split(":");
-    const socket = net.connect(Number(port), host);
-    ends.push(() => socket.destroy());
-    const headers = [
-      [":method", "POST"],
-      [":scheme", "http"],
-      [":authority", "localhost"],
-      [":path", checkPath],
-      ["content-type", "application/grpc"],
-      ["authorization", "Bearer one"],
-      ["authorization", "Bearer two"],
-    ] as const;
-    sendRawHttp2(socket, headers, Buffer.alloc(5));
-    expect(await seen).toBe("Bearer one");
+    for (const credentials of [["Bearer one", "Bearer two"], ["Bearer one", "Bearer one"], ["Bearer one"]]) {
+      const [host, port] = both.grpc.address.split(":");
+      const socket = net.connect(Number(port), host);
+      ends.push(() => socket.destroy());
+      const end = both.nextEnd();
+      sendRawHttp2(
+        socket,
+        [
+          [":method", "POST"],
+          [":scheme", "http"],
+          [":authority", "localhost"],
+          [":path", checkPath],
+          ["content-type", "application/grpc"],
+          ...credentials.map((value) => ["authorization", value] as const),
+        ],
+        Buffer.alloc(5),
+      );
+      const { error } = await end;
+      expect([error?.reason, error?.metadata["problem"]]).toEqual(
+        credentials.length === 1
+          ? [undefined, undefined]
+          : ["CALLER_UNAUTHENTICATED", "there is more than one authorization header"],
+      );
+    }
+    expect(seen).toEqual(["Bearer one"]);
   });
 
   it("sends headers that a handler sets", async () => {
@@ -421,5 +431,120 @@ describe("the gRPC listener", () => {
       client.close();
       await listener.drain(0);
     }
+  });
+});
+
+describe("what strangers may hold of the gRPC port", () => {
+  type Limits = Partial<ArrivalLimits>;
+
+  async function listen(limits: Limits, tls?: TlsKeys): Promise<{ address: string; port: number }> {
+    const implementations = implementationsOf({
+      info: async function* (requests) {
+        for await (const _ of requests) yield {};
+      },
+    });
+    const listener = await startGrpcListener({
+      listen: "127.0.0.1:0",
+      implementations,
+      limits: { lookMs: 50, ...limits },
+      ...(tls && { tls }),
+    });
+    ends.push(() => listener.drain(0));
+    return { address: listener.address, port: Number(listener.address.split(":")[1]) };
+  }
+  async function connect(address: string): Promise<http2.ClientHttp2Session> {
+    const session = http2.connect(`http://${address}`);
+    session.on("error", () => undefined);
+    await once(session, "connect");
+    ends.push(() => session.destroy());
+    return session;
+  }
+  /** A call of which only these bytes are sent. */
+  function begin(session: http2.ClientHttp2Session, bytes: Buffer, path = checkPath) {
+    const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
+    stream.on("error", () => undefined);
+    stream.write(bytes);
+    const status = once(stream, "response").then(([headers]) => Number(headers["grpc-status"] ?? 0));
+    status.catch(() => undefined);
+    return { stream, status };
+  }
+  const message = Buffer.concat([Buffer.alloc(5), Buffer.alloc(0)]);
+
+  it("S12 gives up calls whose request never ends, also one whose answer was given before, and no call that waits", async () => {
+    const { address } = await listen({ requestMs: 500 });
+    const session = await connect(address);
+    const half = begin(session, message.subarray(0, 3));
+    const whole = begin(session, message);
+    const tooLarge = begin(session, Buffer.from([0, 0x7f, 0, 0, 0, 1]));
+    const questions = begin(session, message, reflectionPath);
+    expect(await half.status).toBe(grpc.status.DEADLINE_EXCEEDED);
+    // A message without the end of its stream is no request yet either.
+    expect(await whole.status).toBe(grpc.status.DEADLINE_EXCEEDED);
+    expect(await tooLarge.status).toBe(grpc.status.RESOURCE_EXHAUSTED);
+    await Promise.all([half, tooLarge].map(({ stream }) => stream.closed || once(stream, "close")));
+    // The honest twins: a stream of questions is not one request, and a call that ends is answered.
+    expect(await questions.status).toBe(0);
+    expect(questions.stream.closed).toBe(false);
+    const quick = begin(session, message);
+    quick.stream.end();
+    expect(await quick.status).toBe(0);
+  });
+
+  it("S12 waits for so many slow calls of a connection and of all", async () => {
+    const { address } = await listen({ slow: 5, slowOfConnection: 3, requestMs: 60_000 });
+    const sessions = await Promise.all([connect(address), connect(address), connect(address)]);
+    const crowd = sessions.flatMap((session) =>
+      Array.from({ length: 4 }, () => begin(session, message.subarray(0, 3))),
+    );
+    const refused: number[] = [];
+    for (const { status } of crowd)
+      void status.then(
+        (code) => refused.push(code),
+        () => undefined,
+      );
+    await vi.waitFor(() => expect(refused).toEqual(Array(7).fill(grpc.status.RESOURCE_EXHAUSTED)), 20_000);
+    const [session] = sessions;
+    const quick = session && begin(session, message);
+    quick?.stream.end();
+    expect(await quick?.status).toBe(0);
+    expect(refused).toHaveLength(7);
+  });
+
+  it.each([
+    ["the preface", undefined],
+    ["its handshake", selfSigned()],
+  ])("S12 closes a connection that never sends %s, and none that rests after it", async (_what, tls) => {
+    const { address, port } = await listen({ helloMs: 200 }, tls);
+    const rests = tls ? undefined : await connect(address);
+    const silent = net.connect(port, "127.0.0.1");
+    silent.on("error", () => undefined).resume();
+    await once(silent, "close");
+    expect(rests?.closed ?? false).toBe(false);
+  });
+
+  it("S12 has so many connections of one address, and others after they have left", async () => {
+    const { address, port } = await listen({ connectionsOfAddress: 2 });
+    const [first] = [await connect(address), await connect(address)];
+    const third = net.connect(port, "127.0.0.1");
+    third.on("error", () => undefined).resume();
+    await once(third, "close");
+    first?.destroy();
+    await vi.waitFor(async () => {
+      const again = net.connect(port, "127.0.0.1");
+      again.on("error", () => undefined);
+      ends.push(() => again.destroy());
+      const events = ["data", "close"].map((event) => once(again, event).then(() => event));
+      // The server's settings.
+      expect(await Promise.race(events)).toBe("data");
+    }, 20_000);
+  });
+
+  it("B3 takes metadata of 60 KiB with an access token of 12.6 KiB", async () => {
+    const { both, client } = await start({});
+    const metadata = new grpc.Metadata();
+    metadata.set("authorization", `Bearer ${"t".repeat(12_900)}`);
+    for (let n = 0; n < 5; n++) metadata.set(`cookie-${n}`, "x".repeat(9_000));
+    expect((await unary(client, checkBytes("t"), metadata)).status).toBeUndefined();
+    expect((await both.nextEnd()).error).toBeUndefined();
   });
 });

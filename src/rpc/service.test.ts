@@ -119,9 +119,9 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
   });
 
   it.each([
-    ["12,288 characters pass", 12_288, true],
-    ["12,289 are refused unread", 12_289, false],
-  ])("an authorization header: %s", async (_what, length, passes) => {
+    ["16,384 characters pass", 16_384, true],
+    ["16,385 are refused unread, and it is said why", 16_385, false],
+  ])("B3 an authorization header: %s", async (_what, length, passes) => {
     let called = false;
     handler = async () => {
       called = true;
@@ -129,7 +129,9 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
     };
     const { reply } = await callOnce({}, { key: null, headers: { authorization: "a".repeat(length) } });
     expect(called).toBe(passes);
-    if (!passes) expect(reply).toMatchObject({ ok: false, code: "UNAUTHENTICATED", reason: "CALLER_UNAUTHENTICATED" });
+    const metadata = { problem: "the authorization header has more than 16384 characters" };
+    if (!passes)
+      expect(reply).toMatchObject({ ok: false, code: "UNAUTHENTICATED", reason: "CALLER_UNAUTHENTICATED", metadata });
   });
 
   it("refuses a message over 256 KiB, passes one below, and goes on", async () => {

@@ -10,6 +10,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import { maxCredentialHeader } from "../access/bearer.js";
 import { Failure } from "../failure/failure.js";
 import type { Address } from "../token/network.js";
 import type { StatusError } from "./status.js";
@@ -112,18 +113,17 @@ export function requestIdFrom(header: string | undefined): string {
 }
 
 /**
- * Longest `authorization` value that is looked at. Keys and tokens are far shorter, access tokens of issuers mostly;
- * longer ones would only cost hashing.
- */
-const maxAuthorizationLength = 12_288;
-
-/**
- * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one.
+ * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one. It says which: nothing of it
+ * tells whether a credential is known.
  */
 export function refuseOddAuthorization(values: readonly { readonly length: number }[]): void {
-  if (values.length > 1 || (values[0] !== undefined && values[0].length > maxAuthorizationLength)) {
-    throw new Failure("CALLER_UNAUTHENTICATED");
-  }
+  const [first] = values;
+  if (first === undefined || (values.length === 1 && first.length <= maxCredentialHeader)) return;
+  const problem =
+    values.length > 1
+      ? "there is more than one authorization header"
+      : `the authorization header has more than ${maxCredentialHeader} characters`;
+  throw new Failure("CALLER_UNAUTHENTICATED", { metadata: { problem } });
 }
 
 /**
