@@ -100,7 +100,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
       if (!found) throw new Error("the token is gone");
       const { token } = found;
       const rotate = (graceMs: number, lifetime: Parameters<typeof rotateToken>[3]["lifetime"] = { kind: "default" }) =>
-        rotateToken(world, caller, id, { graceMs, lifetime, request: undefined });
+        rotateToken(world, caller, id, { graceMs, lifetime, etag: "", request: undefined });
       const networks = (...allowedCidrs: string[]) => updateToken(world, caller, id, { allowedCidrs }, "");
       count++;
       switch (kind) {

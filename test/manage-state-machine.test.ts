@@ -208,7 +208,7 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
       const current = await world.store.get(id);
       if (!current) throw new Error("the token is gone");
       const rotate = (graceMs: number) =>
-        rotateToken(world, maker, id, { graceMs, lifetime: { kind: "default" }, request: undefined });
+        rotateToken(world, maker, id, { graceMs, lifetime: { kind: "default" }, etag: "", request: undefined });
       const old = current.token.secrets.filter(({ retireTime }) => retireTime && retireTime > world.clock.now()).at(-1);
       const steps: Record<Command, () => Promise<unknown>> = {
         rotate: () => rotate(0),
@@ -313,6 +313,22 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
         { numRuns: available ? 40 : 0 },
       );
     }, 120_000);
+
+    it("S17 of twenty rotations that begin at once one wins", async () => {
+      const { id } = await start();
+      const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          rotateToken(world, maker, id, rotation).then(
+            () => "rotated",
+            (error: unknown) => (error instanceof Failure ? error.reason : error),
+          ),
+        ),
+      );
+      expect(outcomes.sort()).toEqual([...Array.from({ length: 19 }, () => "STATE_CONFLICT"), "rotated"]);
+      expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
+      await rotateToken(world, maker, id, rotation);
+    });
 
     it("a token made while its subject is being deleted is either refused or revoked", async () => {
       for (let round = 0; round < 20; round++) {

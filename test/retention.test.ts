@@ -471,6 +471,16 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect((await count(lastUse)) > 0).toBe(!goes);
       });
 
+      it("S18 a token whose row tells of an end long ago stays while the trail tells of a younger change", async () => {
+        const tokenId = await insert({ expireTime: new Date(0) });
+        const changed = { time: at(5.1), actor: "user:alice", action: "token.updated", tokenId } as const;
+        await store.append(newAuditEvent(changed));
+        await lookAfter(5);
+        expect(await count(token)).toBe(1);
+        await lookAfter(6);
+        expect(await count(token)).toBe(0);
+      });
+
       it("go in batches, all of them, with what hangs on them, and are told", async () => {
         const id = await insert(revoked(1));
         for (let more = 0; more < 4; more++) await insert({ expireTime: at(2) });

@@ -42,8 +42,9 @@ export async function once(
       request: { ...key, sealedSecret: seal(options.requestKeys, purposeOf(key), secret), createTime: now },
     }));
   } catch (error) {
-    if (!(error instanceof RequestKnown)) throw error;
-    // A repeat that ran beside us was first.
+    // A repeat that ran beside us was first; a rotation may find the new secret before it finds the key.
+    const conflict = error instanceof Failure && ["STATE_CONFLICT", "ETAG_MISMATCH"].includes(error.reason);
+    if (!conflict && !(error instanceof RequestKnown)) throw error;
     const first = await repeat(options, key, now);
     if (first) return first;
     throw error;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ManagingCaller } from "../access/caller.js";
 import { hasPermission } from "../access/rules.js";
 import { type AuditEvent, changes } from "../audit/event.js";
@@ -83,6 +84,7 @@ export async function updatePolicy(
       if (etag !== "" && etag !== view(current).etag) throw new Failure("ETAG_MISMATCH");
       const next = { ...current.policy, ...update };
       if (validateOnly) throw new Validated(next);
+      if (isDeepStrictEqual(current.policy, next)) return undefined;
       return { policy: next, event: policyEvent(caller, current, next, clock.now()) };
     });
     const blockedTokens = await afterChange(() => countBlocked(options, scope, before.policy, changed.policy));

@@ -2,11 +2,12 @@ import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
 import { handsAfterRotation } from "../token/approval.js";
+import { etagOf } from "../token/etag.js";
 import { earlier, type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import { networkAllows } from "../token/network.js";
 import type { PepperRing } from "../token/pepper.js";
 import { usability } from "../token/state.js";
-import type { TokenId } from "../token/token.js";
+import { currentSecret, type SecretId, type TokenId } from "../token/token.js";
 import { tokenEvent } from "./audit.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
 import { requireCompliance, requireWithinCeilings } from "./compliance.js";
@@ -20,6 +21,8 @@ export interface RotateTokenCommand {
   readonly graceMs: number;
   /** `default`: the end stays as it is. */
   readonly lifetime: Lifetime;
+  /** Of the token as the caller saw it. Empty: however it is. */
+  readonly etag: string;
   readonly request: RequestKey | undefined;
 }
 
@@ -31,19 +34,52 @@ export interface RotateTokenOptions extends ChangeTokenOptions, IdempotencyOptio
 /** Two may live at a time: another rotation ends the older one at once. */
 const liveSecrets = 2;
 
-/** A new secret for the same token. The old one goes on until its grace ends, never past its old end. */
+/**
+ * Tokens with rotations under way in this process, and how often each was rotated since the first of them began. A call that had to wait for a
+ * connection reads the token when another has already rotated it, and could not tell by that alone that it is late.
+ */
+const underWay = new Map<TokenId, { calls: number; rotations: number }>();
+
+/**
+ * A new secret for the same token. The old one goes on until its grace ends, never past its old end. Of several that run at once one wins: the
+ * others would end the secret that it has just shown, and are refused.
+ */
 export async function rotateToken(
   options: RotateTokenOptions,
   caller: ManagingCaller,
   id: TokenId,
   command: RotateTokenCommand,
 ): Promise<Issued> {
+  const beside = underWay.get(id) ?? { calls: 0, rotations: 0 };
+  underWay.set(id, beside);
+  beside.calls++;
+  try {
+    return await rotateBeside(beside, options, caller, id, command);
+  } finally {
+    if (--beside.calls === 0) underWay.delete(id);
+  }
+}
+
+async function rotateBeside(
+  beside: { rotations: number },
+  options: RotateTokenOptions,
+  caller: ManagingCaller,
+  id: TokenId,
+  command: RotateTokenCommand,
+): Promise<Issued> {
+  const { rotations } = beside;
   const right: Right = caller.kind === "token" ? "revoke" : "create";
   // A repeat is told its secret only if it still has the right to it.
   const { snapshot } = await options.rights.require(options.store, caller, id, right);
+  // A token replaces the secret that it shows, and no other.
+  const replaced = caller.kind === "token" ? caller.secretId : currentSecret(snapshot.token)?.id;
   return once(options, command.request, options.clock.now(), async (requestFor) => {
     let text = "";
     const changed = await changeToken(options, caller, id, right, (current, now): TokenChange => {
+      requireNotEnded(current, now);
+      if (command.etag !== "" && command.etag !== etagOf(current.token)) throw new Failure("ETAG_MISMATCH");
+      if (beside.rotations !== rotations) throw rotatedMeanwhile();
+      requireCurrent(current, replaced);
       requireRotatable(caller, current, now);
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
       text = minted.text;
@@ -62,6 +98,7 @@ export async function rotateToken(
       // Who rotates a token with the token itself holds it already.
       const replacesHolders = command.graceMs === 0 && caller.kind !== "token";
       const hands = handsAfterRotation(current.token, namesOf(caller), replacesHolders);
+      beside.rotations++;
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
         facts: { ...facts, ...hands },
@@ -75,8 +112,16 @@ export async function rotateToken(
   });
 }
 
+function requireCurrent({ token }: TokenSnapshot, secret: SecretId | undefined): void {
+  if (currentSecret(token)?.id !== secret) throw rotatedMeanwhile();
+}
+
+/** No ABORTED: who repeats without a look would rotate what another has just been shown. */
+function rotatedMeanwhile(): Failure {
+  return new Failure("STATE_CONFLICT", { metadata: { state: "ROTATED" } });
+}
+
 function requireRotatable(caller: ManagingCaller, current: TokenSnapshot, now: Date): void {
-  requireNotEnded(current, now);
   if (caller.kind !== "token") return;
   // A shop plugin renews its key without a person, and can do no more with it.
   const { token, subjects, policy } = current;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
@@ -20,7 +21,7 @@ export interface UpdateTokenOptions extends ChangeTokenOptions {
   readonly model: () => AuthorizationModel;
 }
 
-/** Changes what `wanted` names. Widening an approved token, or one whose policy asks for approval, sends it to approval. */
+/** Changes what `wanted` names; what is so already is no change. Widening an approved token, or one whose policy asks for approval, sends it to approval. */
 export function updateToken(
   options: UpdateTokenOptions,
   caller: ManagingCaller,
@@ -33,7 +34,9 @@ export function updateToken(
     const { token } = current;
     requireNotEnded(current, now);
     if (etag !== "" && etag !== etagOf(token)) throw new Failure("ETAG_MISMATCH");
-    const update = { ...wanted, ...("expireTime" in wanted && endOf(token, wanted.expireTime, now)) };
+    const end = "expireTime" in wanted ? endOf(token, wanted.expireTime, now) : {};
+    const update = differencesOf(token, { ...wanted, ...end });
+    if (Object.keys(update).length === 0) return undefined;
     const next: TokenRecord = { ...token, ...update };
     if (next.notBefore && next.expireTime && next.notBefore >= next.expireTime) {
       throw new Failure("INVALID_FIELD", {
@@ -66,6 +69,7 @@ export function updateToken(
 /**
  * An end that is not in the future is now, unless the token has ended before, and marked: it takes the token away at once, on replicas whose clock is
  * behind ours as well. One in the future is a time like any other, by each replica's own clock.
+ * What is kept of ended tokens is deleted some time after their end, so a date that its holder writes must not make it older.
  */
 function endOf(
   token: Pick<TokenRecord, "expireTime">,
@@ -74,4 +78,10 @@ function endOf(
 ): Pick<TokenFacts, "expireTime" | "expired"> {
   if (!wanted || wanted > now) return { expireTime: wanted, expired: false };
   return { expireTime: earlier(token.expireTime, now), expired: true };
+}
+
+function differencesOf(token: TokenRecord, update: Partial<TokenFacts>): Partial<TokenFacts> {
+  const differs = ([name, value]: [string, unknown]): boolean =>
+    !isDeepStrictEqual(token[name as keyof TokenFacts], value); // a name of the update
+  return Object.fromEntries(Object.entries(update).filter(differs));
 }

@@ -84,7 +84,7 @@ export function parseRotateToken(
   const graceMs = takeGrace(violations, request.grace);
   const lifetime = takeLifetime(violations, request.lifetime);
   const key = takeRequestKey(violations, RotateTokenRequestSchema, request, caller);
-  return { ...violations.settle({ id, graceMs, lifetime }), request: key };
+  return { ...violations.settle({ id, graceMs, lifetime }), etag: request.etag, request: key };
 }
 
 export interface UpdateTokenCommand {

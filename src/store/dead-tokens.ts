@@ -1,4 +1,5 @@
 import { and, eq, gte, inArray, isNotNull, notExists, or, type SQL, sql } from "drizzle-orm";
+import { auditEvent } from "./audit-schema.js";
 import type { Database } from "./database.js";
 import { transact } from "./errors.js";
 import { leakedToken } from "./leak-schema.js";
@@ -7,7 +8,7 @@ import { lastUse } from "./usage-schema.js";
 
 /**
  * Deletes up to `limit` tokens that ended for good before a time (expired, revoked or denied, whichever was last) and all of whose secrets had
- * ended by then, and tells how many. Their secrets are unknown from then on. What they were used for stays: it is somebody's bill.
+ * ended by then, unless the trail tells of something later that was done to them, and tells how many. Their secrets are unknown from then on. What they were used for stays: it is somebody's bill.
  */
 export function deleteDeadTokens(database: Database, before: Date, limit: number): Promise<number> {
   // It may have to look at every token.
@@ -16,10 +17,15 @@ export function deleteDeadTokens(database: Database, before: Date, limit: number
       .select({ one: sql`1` })
       .from(tokenSecret)
       .where(and(eq(tokenSecret.tokenId, token.id), gte(tokenSecret.retiresAt, before)));
+    // By the server's own record, whatever dates the row holds: a found secret leads to its token as long as the trail tells of that.
+    const youngEvent = transaction
+      .select({ one: sql`1` })
+      .from(auditEvent)
+      .where(and(eq(auditEvent.tokenId, token.id), gte(auditEvent.at, before)));
     const dead = await transaction
       .select({ id: token.id })
       .from(token)
-      .where(and(endedBefore(before), notExists(livingSecret)))
+      .where(and(endedBefore(before), notExists(livingSecret), notExists(youngEvent)))
       .limit(limit)
       .for("update", { skipLocked: true });
     const ids = dead.map(({ id }) => id);

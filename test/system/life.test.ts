@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
@@ -140,6 +141,21 @@ describe.each(grid)("over %s on %s", (name, engine) => {
           Reason.ALLOWED,
         ]);
       }
+    });
+
+    it("S17 of many that saw the same token one wins; the others are a conflict and end nothing", async () => {
+      const { token, secret } = await make();
+      const settled = await Promise.all(
+        Array.from({ length: 20 }, () => port().call(tokens.rotateToken, { id: token.id, etag: token.etag })),
+      );
+      const won = settled.flatMap((reply) => (reply.ok ? [reply.value.secret] : []));
+      const lost = settled.flatMap((reply) => (reply.ok ? [] : [`${reply.code} ${reply.reason}`]));
+      expect(won).toHaveLength(1);
+      expect(new Set(lost)).toEqual(new Set(["ABORTED ETAG_MISMATCH"]));
+      expect(await reasonOf(won[0] ?? "")).toBe(Reason.ALLOWED);
+      expect(await reasonOf(secret)).toBe(Reason.TOKEN_SUPERSEDED);
+      // Who has seen the new secret may go on.
+      expect((await ask(tokens.rotateToken, { id: token.id })).token?.secrets).toHaveLength(3);
     });
 
     it("keeps at most two living secrets: a second rotation ends the oldest", async () => {
@@ -931,6 +947,17 @@ describe.each(grid)("over %s on %s", (name, engine) => {
             reason: "CALLER_FORBIDDEN",
           });
         }
+        // S17: what is in its grace has been replaced; another run of the same job must not end what the first has got.
+        const late = await refusal(tokens.rotateToken, {}, { key: secret });
+        expect(late).toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
+        const grace = { seconds: 60n };
+        const runs = await Promise.all(
+          Array.from({ length: 8 }, () => port().call(tokens.rotateToken, { grace }, { key: rotated.secret })),
+        );
+        const reasons = runs.map((reply) => (reply.ok ? "ok" : reply.reason)).sort();
+        expect(reasons).toEqual([...Array.from({ length: 7 }, () => "STATE_CONFLICT"), "ok"]);
+        for (const reply of runs) if (reply.ok) rotated.secret = reply.value.secret;
+        expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
         const plain = await make({ subject: scope });
         expect(await refusal(tokens.rotateToken, {}, { key: plain.secret })).toMatchObject({
           reason: "CALLER_FORBIDDEN",
@@ -956,6 +983,74 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     const longer = await ask(tokens.rotateToken, { id: token.id, lifetime: { case: "neverExpires", value: true } });
     expect(longer.token?.state).toBe(Token_State.PENDING_APPROVAL);
     expect(await reasonOf(longer.secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+  });
+
+  it("S18 an end before now is an end now, and one that is past stays", async () => {
+    const { token, secret } = await make();
+    const before = Date.now();
+    const end = async (seconds: bigint) =>
+      Number((await changeToken(token.id, { expireTime: { seconds } }, "expire_time")).token?.expireTime?.seconds);
+    const ended = await end(0n);
+    expect(ended).toBeGreaterThanOrEqual(Math.floor(before / 1000));
+    expect(ended).toBeLessThanOrEqual(Math.floor(Date.now() / 1000));
+    expect(await reasonOf(secret)).toBe(Reason.TOKEN_EXPIRED);
+    expect(await end(1n)).toBe(ended);
+  });
+
+  it("S28 what changes nothing is no event and leaves the etag", async () => {
+    const { subject, organization } = await member();
+    const notBefore = fromNow(-60n);
+    const expireTime = fromNow(3_600n);
+    const given = {
+      ...{ name: "n", description: "d", grant: viewDocuments, allowedCidrs: ["192.0.2.0/24"], notBefore, expireTime },
+      ...{ metadata: { a: "1" }, claims: { b: "2" }, selfRotate: false },
+    };
+    const lifetime = { case: "expireTime", value: expireTime } as const;
+    const id = (await make({ ...given, subject, organization, lifetime })).token.id;
+    const doomed = (await make({ subject, organization })).token.id;
+    const rotated = await ask(tokens.rotateToken, { id: doomed, grace: { seconds: 60n } });
+    const old = rotated.token?.secrets[1]?.id ?? "";
+    const all = ["name", "description", "grant", "allowed_cidrs", "metadata", "claims"];
+    const paths = [...all, "not_before", "expire_time", "self_rotate"];
+    const scope = organization;
+    const changes: readonly (() => Promise<unknown>)[] = [
+      () => ask(tokens.updateToken, { token: { id, ...given, name: "other" }, updateMask: { paths } }),
+      () => changeToken(id, { expireTime: { seconds: 0n } }, "expire_time"),
+      () => ask(tokens.suspendToken, { id }),
+      () => ask(tokens.resumeToken, { id }),
+      () => ask(tokens.revokeSecret, { tokenId: doomed, secretId: old }),
+      () => ask(tokens.revokeToken, { id: doomed }),
+      () =>
+        setPolicy(scope, { maxLifetime: { seconds: day }, allowedActions: ["viewer"] }, [
+          "max_lifetime",
+          "allowed_actions",
+        ]),
+      () => ask(policies.deletePolicy, { scope }),
+      () => ask(subjects.disableSubject, { subject }),
+      () => ask(subjects.enableSubject, { subject }),
+      () => ask(tokens.revokeTokens, { target: { case: "subject", value: subject } }),
+      () => ask(subjects.deleteSubject, { subject }),
+    ];
+    // The first of them changes the name alone: what is written again as it was is none of its event.
+    const state = async () => ({
+      etags: (await ask(tokens.listTokens, { subject })).tokens.map(({ etag }) => etag),
+      policy: (await ask(policies.getPolicy, { scope })).policy?.etag,
+      events: (await ask(AuditService.method.listAuditEvents, { pageSize: 1000 })).events
+        .filter((event) => event.subject === subject || event.details["scope"] === scope)
+        .map((event) => event.id),
+    });
+    for (const [index, change] of changes.entries()) {
+      const before = await state();
+      await change();
+      const changed = await state();
+      expect(changed.events.length, `change ${index}`).toBeGreaterThan(before.events.length);
+      await change();
+      expect(await state(), `change ${index}, again`).toEqual(changed);
+    }
+    const [update] = (await ask(AuditService.method.listAuditEvents, { tokenId: id, pageSize: 1000 })).events.filter(
+      ({ action, details }) => action === "token.updated" && "name.after" in details,
+    );
+    expect(Object.keys(update?.details ?? {}).sort()).toEqual(["name.after", "name.before"]);
   });
 
   it("an update gives no longer life than a creation: ten years", async () => {
