@@ -103,7 +103,7 @@ const transportFree = [
   "manage",
 ];
 const transports =
-  /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|postgres$)/;
+  /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|#?postgres$)/;
 
 /** Neither I/O nor a clock of their own. */
 const pure = [

@@ -11,19 +11,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
+import { writeDriver } from "./driver/build.mjs";
 
 function run(command, ...args) {
   const { status } = spawnSync(command, args, { stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-run("node", "tools/patch-postgres.mjs");
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
 if (!existsSync("third_party/gen")) {
   run("node", "tools/stage-protos.mjs");
   run("buf", "generate", "--template", "buf.gen.third-party.yaml");
 }
 rmSync("dist", { recursive: true, force: true });
+writeDriver("dist/driver");
 run("tsc", "-b", "tsconfig.build.json");
 chmodSync("dist/main.js", 0o755);
 copyFileSync(await emptyDatabase(), "dist/empty-database.tar.gz");

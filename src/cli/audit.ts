@@ -19,7 +19,7 @@ import type { Config, DatabaseConfig } from "../config/config.js";
 import { loadConfig, loadMigrationConfig } from "../config/load.js";
 import { Failure } from "../failure/failure.js";
 import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
-import { openPostgres } from "../store/database.js";
+import { openPostgres, patientStatementMs } from "../store/database.js";
 import { createAuditStore } from "../store/postgres-audit-store.js";
 import { PepperRing } from "../token/pepper.js";
 import { fail, failConfig, print, tell, writeOut } from "./fail.js";
@@ -37,7 +37,7 @@ export async function verifyAudit({ config: file, checkpoint: sources = [], json
   if (!loaded.ok) return failConfig(loaded.problems);
   const checkpoints = sources.length === 0 ? [] : await readCheckpoints(sources, configured(file).tokens);
   if (checkpoints.length === 0) tell("no --checkpoint: a chain that was cut at its end, or written anew, looks whole");
-  await withStore({ ...loaded.config.database, silenceMs: 0 }, async (store) => {
+  await withStore({ ...loaded.config.database, statementMs: patientStatementMs }, async (store) => {
     const keys = (): readonly KeyObject[] => checkpointKeys(configured(file).tokens);
     const verdict = await verifyAuditTrail({ store, checkpoints, keys, progress: tell });
     if (!verdict.ok) return fail(new Error(verdict.problem));
@@ -280,7 +280,7 @@ function exported({ position, previousHash, hash, event }: SealedEvent): unknown
 }
 
 async function withStore(
-  options: DatabaseConfig & { readonly silenceMs?: number },
+  options: DatabaseConfig & { readonly statementMs?: number },
   use: (store: AuditStore) => Promise<void>,
 ): Promise<void> {
   const database = openPostgres(options);

@@ -1,5 +1,5 @@
 import { loadMigrationConfig } from "../config/load.js";
-import { openPostgres } from "../store/database.js";
+import { openPostgres, patientStatementMs } from "../store/database.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
 import { failConfig, print } from "./fail.js";
 import type { Output } from "./keys.js";
@@ -8,7 +8,7 @@ import type { Output } from "./keys.js";
 export async function countPeppers({ config: file, json }: Output & { readonly config?: string }): Promise<void> {
   const loaded = loadMigrationConfig({ file, env: process.env });
   if (!loaded.ok) return failConfig(loaded.problems);
-  const database = openPostgres({ ...loaded.config.database, silenceMs: 0 });
+  const database = openPostgres({ ...loaded.config.database, statementMs: patientStatementMs });
   try {
     const counts = [...(await createTokenStore(database).countLiveSecrets(new Date()))].sort(([a], [b]) => a - b);
     const rows = counts.map(([version, secrets]) => ({ version, secrets }));

@@ -3,7 +3,7 @@ import { verifyPeppers } from "../manage/verify-peppers.js";
 import { keySetMaxAgeMs, reloadMs } from "../signing/key-schedule.js";
 import { rotateSigningKeys } from "../signing/rotation.js";
 import { signingKeyLabel } from "../signing/signing-key.js";
-import { databaseTime, openPostgres } from "../store/database.js";
+import { databaseTime, openPostgres, patientStatementMs } from "../store/database.js";
 import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
 import { PepperRing } from "../token/pepper.js";
@@ -22,7 +22,7 @@ export async function rotateSigning({ config: file, compromised, json }: RotateS
   const { database: settings, doors, tokens } = loaded.config;
   const exchange = doors.oauth?.exchange;
   if (!exchange) return fail(new Error("doors.oauth.exchange is closed: there is nothing to sign"));
-  const database = openPostgres({ ...settings, silenceMs: 0 });
+  const database = openPostgres({ ...settings, statementMs: patientStatementMs });
   try {
     const now = await databaseTime(database);
     const peppers = new PepperRing(tokens.brand, tokens.peppers);

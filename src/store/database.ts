@@ -6,19 +6,17 @@ import { sql } from "drizzle-orm";
 import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
 import { drizzle as drizzlePglite } from "drizzle-orm/pglite";
 import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
-import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
-import { migrate as migratePostgres } from "drizzle-orm/postgres-js/migrator";
-import postgres from "postgres";
+import type postgres from "#postgres";
+import { drizzlePostgres } from "./drizzle-postgres.js";
 import { guarded } from "./errors.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
+import { openPool, type Pool } from "./pool.js";
 import { preparing } from "./prepared.js";
 import type { Listening } from "./revocation-store.js";
-import * as schema from "./schema.js";
 import { migrationSettings, settingChanges, within } from "./session.js";
-import { type SocketTarget, WatchedSockets } from "./watched-socket.js";
 
-export type Orm = PgDatabase<PgQueryResultHKT, typeof schema>;
+export type Orm = PgDatabase<PgQueryResultHKT>;
 
 /** PostgreSQL or PGlite; nothing above this file knows which. */
 export interface Database {
@@ -43,84 +41,60 @@ export interface PostgresOptions {
   readonly maxConnections: number;
   /** False behind a transaction-mode pooler that does not know prepared statements. */
   readonly prepare: boolean;
-  /** A connection that owes an answer and says nothing for so long is given up, milliseconds. Default 2,000; 0 waits for ever. */
-  readonly silenceMs?: number;
+  /** Longest time for one statement, milliseconds, the wait for a connection included. Default 2,000. */
+  readonly statementMs?: number;
 }
 
-const connectTimeoutMs = 2_000;
-/** Longest time before a lost connection is made again. The driver's grows to 20 s, which its next statement waits out, however long the database has been well again. */
-const longestReconnectSeconds = 0.1;
-/** All statements have ended when a database is closed, but the driver waits for those that were lost with their connection (postgres 3.4.9, connection.js `end`). */
+/** All statements have ended when a database is closed, but one that has lost its answer is waited for. */
 const closeTimeoutSeconds = 1;
 const patientConnections = 2;
-const patientSilenceMs = 5 * 60_000;
+/** For statements over many rows. */
+export const patientStatementMs = 5 * 60_000;
+/** A migration may rewrite a large table, or wait for another process that does. */
+const migrationStatementMs = 24 * 3_600_000;
 const migrationLock = 1_472_665_730; // any number that nobody else uses
 
 /** Connects lazily: an unreachable server shows in the first statement. */
 export function openPostgres(options: PostgresOptions): Database {
-  const { url, listenUrl = url, maxConnections, prepare, silenceMs = 2_000 } = options;
-  const sockets = new WatchedSockets();
-  const open = (connections: number, silence: number) =>
-    postgres(url, { ...clientOptions(sockets, silence), max: connections, prepare });
-  const client = open(maxConnections, silenceMs);
-  const patient = open(patientConnections, patientSilenceMs);
-  const urgent = open(1, silenceMs);
-  const changing = settingChanges(client, prepare);
-  const run = async <Row>(by: postgres.Sql, statement: string, parameters: readonly unknown[]) => {
+  const { url, listenUrl = url, maxConnections, prepare, statementMs = 2_000 } = options;
+  const open = (connections: number, limitMs: number) => openPool(url, { max: connections, prepare }, limitMs);
+  const client = open(maxConnections, statementMs);
+  const patient = open(patientConnections, Math.max(statementMs, patientStatementMs));
+  const urgent = open(1, statementMs);
+  const changing = settingChanges(client.sql, prepare);
+  const run = async <Row>({ sql: by }: Pool, statement: string, parameters: readonly unknown[]) => {
     const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare,
     });
     return rows as readonly Row[]; // what the statement selects is its caller's to know
   };
   return {
-    orm: drizzlePostgres(prepare ? preparing(changing) : changing, { schema }),
-    patient: drizzlePostgres(settingChanges(patient, prepare), { schema }),
+    orm: drizzlePostgres(prepare ? preparing(changing) : changing).orm,
+    patient: drizzlePostgres(settingChanges(patient.sql, prepare)).orm,
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),
     listen: (channel, onNotification) =>
       listenTo(channel, onNotification, {
-        open: (hooks) =>
-          postgres(listenUrl, { ...clientOptions(sockets, silenceMs), ...hooks, max: 1, prepare: false }),
-        notify: () => urgent`select pg_notify(${channel}, 'listening')`,
+        open: (hooks) => openPool(listenUrl, { ...hooks, max: 1, prepare: false }, statementMs),
+        notify: () => urgent.sql`select pg_notify(${channel}, 'listening')`,
       }),
     async migrate() {
-      const own = openWithoutWatch(url);
+      const own = openPool(url, { max: 2, prepare: false }, migrationStatementMs);
       try {
         // One transaction: behind a pooler a lock of the session would stay with the session's next user, and that of a process that is lost would stay.
-        await own.begin(async (held) => {
+        await own.sql.begin(async (held) => {
           await held.unsafe(migrationSettings);
           await held`select pg_advisory_xact_lock(${migrationLock})`;
-          await migratePostgres(drizzlePostgres(within(own, held)), { migrationsFolder });
+          await drizzlePostgres(within(own.sql, held)).migrate(migrationsFolder);
         });
       } finally {
-        await own.end({ timeout: 5 });
+        await own.end(5);
       }
     },
     async close() {
-      await Promise.all([client, patient, urgent].map((each) => each.end({ timeout: closeTimeoutSeconds })));
-      sockets.close();
+      await Promise.all([client, patient, urgent].map((pool) => pool.end(closeTimeoutSeconds)));
     },
   };
-}
-
-function clientOptions(
-  sockets: WatchedSockets,
-  silenceMs: number,
-): postgres.Options<Record<string, postgres.PostgresType>> {
-  return {
-    connect_timeout: connectTimeoutMs / 1000,
-    backoff: (failures) => Math.min(3 ** failures / 100, longestReconnectSeconds),
-    connection: { application_name: "patwarden" },
-    // Notices can hold data, and the default prints them to stdout.
-    onnotice: () => undefined,
-    // The declared options lack it (postgres 3.4.9, connection.js createSocket).
-    ...{ socket: (to: SocketTarget) => sockets.open(to, silenceMs) },
-  };
-}
-
-/** A migration may take its time. */
-function openWithoutWatch(url: string): postgres.Sql {
-  return postgres(url, { max: 2, prepare: false, connect_timeout: connectTimeoutMs / 1000, onnotice: () => undefined });
 }
 
 /** Packed by the build. Without one PGlite makes the database itself, which takes several times as long. */
@@ -138,7 +112,7 @@ export async function openPglite(directory: string | undefined): Promise<Databas
     ...(dataDir !== undefined && { dataDir }),
     ...(isNew && existsSync(emptyDatabase) && { loadDataDir: gzipped(emptyDatabase) }),
   });
-  const orm = drizzlePglite(client, { schema });
+  const orm = drizzlePglite(client);
   let migrated: Promise<void> | undefined;
   const run = async <Row>(statement: string, parameters: readonly unknown[]) =>
     (await client.query<Row>(statement, [...parameters])).rows;

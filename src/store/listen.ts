@@ -1,4 +1,4 @@
-import type postgres from "postgres";
+import type { Pool } from "./pool.js";
 import type { Listening } from "./revocation-store.js";
 
 /** Of the driver's options: `onnotify` is not declared (postgres 3.4.9, connection.js NotificationResponse). */
@@ -10,7 +10,7 @@ export interface ListenHooks {
 
 export interface ListenParts {
   /** One connection of its own. */
-  readonly open: (hooks: ListenHooks) => postgres.Sql;
+  readonly open: (hooks: ListenHooks) => Pool;
   /** Sends a notification by another connection. */
   readonly notify: () => Promise<unknown>;
 }
@@ -36,7 +36,7 @@ export async function listenTo(
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  const connection = open({
+  const pool = open({
     onnotify(name) {
       if (name !== channel) return;
       hinted = true;
@@ -47,7 +47,7 @@ export async function listenTo(
     max_lifetime: null,
   });
   async function listen(): Promise<void> {
-    await connection.unsafe(`listen ${channel}`);
+    await pool.sql.unsafe(`listen ${channel}`);
     // What was sent before is missed; whether anything is heard from here on shows by this one, if it can be sent.
     onNotification();
     await notify().catch(() => undefined);
@@ -62,7 +62,7 @@ export async function listenTo(
   }
 
   // On a half-open connection only a question that is not answered tells.
-  const heartbeat = setInterval(() => void connection.unsafe("select 1").catch(again), heartbeatMs).unref();
+  const heartbeat = setInterval(() => void pool.sql.unsafe("select 1").catch(again), heartbeatMs).unref();
   const patience = setTimeout(() => settle?.(), hearsWithinMs);
   listen().catch(() => {
     again();
@@ -76,7 +76,7 @@ export async function listenTo(
       stopped = true;
       clearTimeout(retry);
       clearInterval(heartbeat);
-      await connection.end({ timeout: 1 });
+      await pool.end(1);
     },
   };
 }

@@ -106,7 +106,7 @@ const resolveStatement = `
       t.generation,
       t.organization,
       t.grant_rules::text as "grant",
-      t.allowed_cidrs as "allowedCidrs",
+      to_json(t.allowed_cidrs) as "allowedCidrs",
       t.claims::text as claims,
       ${ms("t.not_before")} as "notBeforeMs",
       ${ms("t.expires_at")} as "expireMs",

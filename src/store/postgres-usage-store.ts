@@ -77,7 +77,7 @@ export function createUsageStore(database: Database): UsageStore {
         const columns = keys.map(({ column }) => column);
         const rows = await database.patient
           .select({
-            key: sql<readonly string[]>`array[${sql.join(keys.map(textOf), sql`, `)}]::text[]`,
+            key: sql<readonly string[]>`json_build_array(${sql.join(keys.map(textOf), sql`, `)})`,
             count: sql<string>`sum(${usage.count})::text`,
             units: sql<string>`sum(${usage.units})::text`,
             // In the snapshot of the sums.

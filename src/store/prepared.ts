@@ -1,4 +1,4 @@
-import type postgres from "postgres";
+import type postgres from "#postgres";
 
 /**
  * Statements with more parameters are not kept: lists of every length are a statement each, and each is kept by every connection on both sides

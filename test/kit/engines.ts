@@ -12,13 +12,13 @@ export interface PostgresSettings {
   readonly pooled?: boolean;
   readonly maxConnections?: number;
   /** As of openPostgres. */
-  readonly silenceMs?: number;
+  readonly statementMs?: number;
 }
 
 export async function onPostgres({
   pooled = false,
   maxConnections = 5,
-  silenceMs,
+  statementMs,
 }: PostgresSettings = {}): Promise<Opened & { readonly url: string }> {
   const created = await createTestDatabase();
   const pooler = pooled ? await startPooler(created.url) : undefined;
@@ -27,7 +27,7 @@ export async function onPostgres({
     url,
     maxConnections,
     prepare: !pooled,
-    ...(silenceMs !== undefined && { silenceMs }),
+    ...(statementMs !== undefined && { statementMs }),
   });
   return {
     database,

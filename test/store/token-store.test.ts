@@ -25,8 +25,8 @@ const secret = (over: Partial<NewSecret> = {}): NewSecret => ({ ...secretRecord(
 
 const engines = [
   // Tests hold locks for as long as it takes.
-  { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres({ silenceMs: 30_000 }) },
-  { ...pooledPostgres, open: () => onPostgres({ pooled: true, silenceMs: 30_000 }) },
+  { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres({ statementMs: 30_000 }) },
+  { ...pooledPostgres, open: () => onPostgres({ pooled: true, statementMs: 30_000 }) },
   { name: "PGlite", available: true, open: onPglite },
 ];
 

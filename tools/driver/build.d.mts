@@ -1,0 +1,1 @@
+export declare function writeDriver(folder: string, options?: { readonly without?: readonly string[] }): void;

@@ -1,0 +1,1 @@
+export declare const mends: readonly { readonly name: string; readonly waitsFor: readonly string[] }[];
