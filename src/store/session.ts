@@ -1,4 +1,4 @@
-import type postgres from "postgres";
+import type postgres from "#postgres";
 
 /*
  * A role, a database, a server and a pooler may set much that a session of ours would go by. What shapes a change is set by the change itself, for

@@ -1,10 +1,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { databaseTime, openPostgres } from "../../src/store/database.js";
 import { DatabaseWatch } from "../../src/store/database-watch.js";
+import { guarded, transact } from "../../src/store/errors.js";
+import { createAuthority, loopback } from "../kit/authority.js";
 import { track } from "../kit/children.js";
-import { createTestDatabase, havePostgres, noPostgres, type TestDatabase } from "../kit/postgres.js";
+import {
+  createTestDatabase,
+  havePostgres,
+  noPostgres,
+  overTls,
+  startPostgres,
+  type TestDatabase,
+} from "../kit/postgres.js";
 import { type FaultProxy, startProxy, through } from "../kit/proxy.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
@@ -59,6 +69,52 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     expect(said).toBe("connected\ngiven up\n");
     proxy.heal();
   });
+
+  // Over TLS nothing of the protocol can be seen at the socket, and a socket's own time-out may be set for one use only.
+  it.each([
+    ["S7", false],
+    ["S6", true],
+  ])(
+    "%s is over within the limit of a statement when a database that has rested falls silent; over TLS: %s",
+    async (_, tls) => {
+      const authority = createAuthority();
+      const server = await startPostgres({}, { identity: authority.issue(loopback, "server") });
+      const silent = await startProxy(new URL(server.url).host);
+      const url = through(server.url, silent);
+      const database = openPostgres({
+        url: tls ? overTls(url) : url,
+        maxConnections: 2,
+        prepare: true,
+        statementMs: 400,
+      });
+      const uses = {
+        orm: () => databaseTime(database),
+        query: () => guarded(() => database.query("select 1", [])),
+        urgent: () => guarded(() => database.urgent("select 1", [])),
+        transaction: () => transact(database, (transaction) => transaction.execute("select 1")),
+      };
+      const all = () => Promise.allSettled(Object.values(uses).map((use) => use()));
+      const statuses = (results: readonly PromiseSettledResult<unknown>[]) => results.map(({ status }) => status);
+      try {
+        for (let round = 0; round < 2; round++) {
+          await expect.poll(async () => statuses(await all()), { timeout: 10_000 }).not.toContain("rejected");
+          await sleep(600);
+          silent.stall();
+          for (const result of await all())
+            expect(result).toMatchObject({ status: "rejected", reason: { reason: "DATABASE_UNAVAILABLE" } });
+          // A connection that is made meanwhile is not greeted, and more statements than connections wait.
+          for (const result of [...(await all()), ...(await all())])
+            expect(result).toMatchObject({ status: "rejected", reason: { reason: "DATABASE_UNAVAILABLE" } });
+          silent.heal();
+        }
+      } finally {
+        await database.close();
+        await silent.close();
+        await server.stop();
+        authority.remove();
+      }
+    },
+  );
 
   it("is told by the watch over the database, which says no more once it is stopped", async () => {
     const database = openPostgres({ url: through(created.url, proxy), maxConnections: 1, prepare: false });

@@ -184,7 +184,7 @@ export const mends = [
       [
         connection,
         "        query.resolve(results || result)\n      }\n    } else if (errorResponse) {\n      errored(errorResponse)\n    }\n",
-        "        whole && (result.command !== null || query.onlyDescribe || query.cursorFn)\n          ? query.resolve(results || result)\n          : giveUp(Errors.connection('ANSWER_LOST', options, socket))\n      }\n    } else if (errorResponse) {\n      errored(errorResponse)\n    } else if (greeted) {\n      giveUp(Errors.connection('ANSWER_LOST', options, socket))\n    }\n    whole = true\n    described = false\n",
+        "        whole && (result.command !== null || query.onlyDescribe || query.cursorFn)\n          ? query.resolve(results || result)\n          : giveUp(Errors.connection('CONNECTION_OUT_OF_STEP', options, socket))\n      }\n    } else if (errorResponse) {\n      errored(errorResponse)\n    } else if (greeted) {\n      giveUp(Errors.connection('CONNECTION_OUT_OF_STEP', options, socket))\n    }\n    whole = true\n    described = false\n",
       ],
       [
         connection,
@@ -204,7 +204,7 @@ export const mends = [
       [
         connection,
         "    let value\n\n    const row = query.isRaw",
-        "    let value\n\n    if (x.readUInt16BE(5) !== query.statement.columns.length)\n      return giveUp(Errors.connection('ANSWER_LOST', options, socket))\n\n    const row = query.isRaw",
+        "    let value\n\n    if (x.readUInt16BE(5) !== query.statement.columns.length)\n      return giveUp(Errors.connection('CONNECTION_OUT_OF_STEP', options, socket))\n\n    const row = query.isRaw",
       ],
       [
         connection,

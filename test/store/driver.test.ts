@@ -1,0 +1,91 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as plain from "postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as mended from "#postgres";
+import { requireMended } from "../../src/store/pool.js";
+import { writeDriver } from "../../tools/driver/build.mjs";
+import { mends } from "../../tools/driver/mends.mjs";
+import { type Authority, createAuthority } from "../kit/authority.js";
+import { createTestDatabase, havePostgres, noPostgres, startPostgres, type TestPostgres } from "../kit/postgres.js";
+
+if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
+
+const built = fileURLToPath(new URL("../../dist/driver", import.meta.url));
+const scenarios = fileURLToPath(new URL("../kit/driver-scenarios.mjs", import.meta.url));
+
+/** What comes of each scenario with the mended driver. */
+const right: Readonly<Record<string, unknown>> = {
+  "rows-end-with-their-answer": ["failed: 22012", "here"],
+  "first-statements-are-held": "failed: 57014",
+  "greeting-is-held": true,
+  "session-ends-whole": [true, "well"],
+  "nothing-before-the-greeting": true,
+  "transaction-stays-on-its-session": [true, "none"],
+  "begin-reserves": "inside",
+  "drain-opens-nothing": 2,
+  "faulty-statement-fails-alone": ["before", "failed: UNDEFINED_VALUE", "behind"],
+  "answers-are-whole": {
+    nothing: ["failed: CONNECTION_OUT_OF_STEP", "well", 2],
+    "too few": ["failed: CONNECTION_OUT_OF_STEP", "well", 2],
+    "no end": ["failed: CONNECTION_OUT_OF_STEP", "well", 2],
+    "other columns": ["failed: CONNECTION_OUT_OF_STEP", "well", 2],
+    unasked: ["well", "well", 2],
+  },
+  "failed-greeting-fails-its-statement": ["failed: CONNECTION_CLOSED", 1, "failed: ECONNREFUSED", "well"],
+  "parameters-stay-as-given": ["digest", "digest"],
+  "failures-leave-no-trace": 0,
+  "certificate-names-the-host": "well",
+  "small-writes-leave-at-once": true,
+  "end-is-final": ["failed: CONNECTION_DESTROYED", "failed: CONNECTION_DESTROYED"],
+  supervision: ["failed: LATE", "failed: LATE"],
+};
+
+describe.skipIf(!havePostgres())("the mended driver", () => {
+  const folder = mkdtempSync(join(tmpdir(), "patwarden-driver-"));
+  let authority: Authority;
+  let overTls: TestPostgres;
+  beforeAll(async () => {
+    authority = createAuthority();
+    overTls = await startPostgres({}, { identity: authority.issue({ "IP.1": "127.0.0.1" }, "server") });
+  });
+  afterAll(async () => {
+    await overTls?.stop();
+    authority.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** What the process printed, or how it ended. */
+  async function play(driver: string, name: string): Promise<unknown> {
+    const created = await createTestDatabase();
+    const url = name === "certificate-names-the-host" ? overTls.url : created.url;
+    try {
+      return await new Promise((resolve) => {
+        const env = { ...process.env, NODE_EXTRA_CA_CERTS: authority.certFile };
+        execFile(process.execPath, [scenarios, driver, name, url], { env, timeout: 10_000 }, (error, stdout) =>
+          resolve(error ? `the process ended with ${error.code ?? error.signal}` : JSON.parse(stdout)),
+        );
+      });
+    } finally {
+      await created.stop();
+    }
+  }
+
+  it("has a test for each mend", () => {
+    expect(Object.keys(right).sort()).toEqual(mends.map(({ name }) => name).sort());
+  });
+
+  it.concurrent.each(mends.map(({ name }) => name))("S1 S9 A3 %s: right with it, wrong without it", async (name) => {
+    expect(await play(built, name)).toEqual(right[name]);
+    writeDriver(join(folder, name), { without: [name] });
+    expect(await play(join(folder, name), name)).not.toEqual(right[name]);
+  });
+
+  it("S13 is told from the published one, with which nothing starts", () => {
+    expect(() => requireMended(mended)).not.toThrow();
+    expect(() => requireMended(plain)).toThrow(/driver is not the mended one/);
+  });
+});
