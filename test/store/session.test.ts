@@ -149,7 +149,12 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
     work: (transaction: Transaction) => Promise<unknown>,
     patient: boolean,
   ): Promise<() => Promise<void>> {
-    const dead = openPostgres({ url: through(created.url, proxy), maxConnections: 1, prepare: true, silenceMs: 0 });
+    const dead = openPostgres({
+      url: through(created.url, proxy),
+      maxConnections: 1,
+      prepare: true,
+      statementMs: 60_000,
+    });
     await new Promise<void>((resolve, reject) => {
       transact({ orm: patient ? dead.patient : dead.orm }, async (transaction) => {
         await work(transaction);
