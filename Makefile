@@ -25,7 +25,7 @@ test-clients: build openfga ## the clients in all five languages, against a real
 bench: build openfga ## side by side with OpenFGA itself, 8 minutes; BENCH=short: only whether it works; RECORD="...": keeps the result
 	@node --import tsx bench/bench.ts $(BENCH) $(if $(RECORD),--record "$(RECORD)")
 
-soak: build openfga ## three replicas under load and restarts, SOAK_MINUTES=10
+soak: build openfga ## three replicas under load, restarts and faults, over TLS, SOAK_MINUTES=10
 	@node --import tsx bench/soak.ts
 
 build: dist/main.js ## compiles to dist/

@@ -1,11 +1,14 @@
-// Three replicas over one PostgreSQL and one OpenFGA under mixed load, with rolling restarts. SOAK_MINUTES says how long they are watched, 10 by
-// default. Ends with 1 at any answer that is wrong, any failure that a caller may not repeat, and any growth. See README.md.
+// Three replicas over one PostgreSQL and one OpenFGA, both by TLS, under mixed load, with rolling restarts and faults of every kind. SOAK_MINUTES says
+// how long they are watched, 10 by default. Ends with 1 at any answer that is wrong, any failure that a caller may not repeat, and any growth. See README.md.
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { createAuthority, loopback } from "../test/kit/authority.js";
+import { createClock, haveClock, noClock } from "../test/kit/clock.js";
 import { grpcPort } from "../test/kit/ports.js";
 import { startPostgres } from "../test/kit/postgres.js";
 import { startOpenFga } from "./lib/openfga.js";
 import { useScratchFolder } from "./lib/scratch.js";
+import { faultsOf } from "./soak/faults.js";
 import { Worker } from "./soak/life.js";
 import { Replicas } from "./soak/replicas.js";
 import { Tally } from "./soak/tally.js";
@@ -19,7 +22,7 @@ const samples = 30;
 const outages = new Set([10, 20]);
 /** How long it is gone. */
 const outageMs = 1_000;
-/** Between restarts. */
+/** Between restarts, and between faults. */
 const settleMs = 2_000;
 
 const minutes = Number(process.env["SOAK_MINUTES"] ?? 10);
@@ -27,12 +30,22 @@ if (!(minutes > 0)) throw new Error("SOAK_MINUTES must be a number above 0");
 
 useScratchFolder();
 const begin = performance.now();
+let disturbances = 0;
 const tally = new Tally();
-const database = await startPostgres();
+const authority = createAuthority();
+const identity = authority.issue(loopback, "server");
+if (!haveClock()) say(noClock);
+const clock = haveClock() ? createClock() : undefined;
+const database = await startPostgres({}, { identity, ...(clock && { clock }) });
 const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
 await sql`create database openfga`;
-const openfga = await startOpenFga({ queryCache: false, databaseUrl: database.url.replace(/postgres$/, "openfga") });
-const replicas = new Replicas(database.url, openfga, tally);
+const openfga = await startOpenFga({
+  queryCache: false,
+  databaseUrl: database.url.replace(/postgres$/, "openfga"),
+  identity,
+});
+const replicas = new Replicas(database.url, openfga, authority.certFile, tally);
+const faults = faultsOf(replicas, clock);
 try {
   await replicas.start(replicaCount);
   say(`${replicaCount} replicas, ${workerCount} workers, ${minutes} minutes`);
@@ -58,6 +71,8 @@ try {
   await openfga.stop();
   await sql.end();
   await database.stop();
+  clock?.remove();
+  authority.remove();
 }
 if (tally.violationCount > 0) process.exitCode = 1;
 
@@ -79,8 +94,9 @@ async function restartAll(): Promise<void> {
 
 async function watch(): Promise<ReturnType<Watch["verdict"]>> {
   const watched = new Watch(replicas.servers, sql);
+  const begin = performance.now();
   for (let sample = 1; sample <= samples; sample++) {
-    await sleep((minutes * 60_000) / samples);
+    await disturbUntil(begin + (minutes * 60_000 * sample) / samples);
     await watched.look();
     if (!outages.has(sample)) continue;
     await openfga.stop();
@@ -89,6 +105,17 @@ async function watch(): Promise<ReturnType<Watch["verdict"]>> {
     say("OpenFGA was restarted");
   }
   return watched.verdict();
+}
+
+/** One fault after the other, each in its turn, and none when it is looked. */
+async function disturbUntil(end: number): Promise<void> {
+  while (performance.now() < end) {
+    const fault = faults[disturbances++ % faults.length];
+    if (!fault) throw new Error("no faults");
+    say(fault.name);
+    await fault.run();
+    await sleep(settleMs);
+  }
 }
 
 function failed(what: string): never {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createOpenFgaAdmin } from "../../src/openfga/admin.js";
 import { findOpenFga } from "../../src/openfga/binary.js";
+import type { Identity } from "../../test/kit/authority.js";
 import { track } from "../../test/kit/children.js";
 import { freePort } from "../../test/kit/postgres.js";
 import { model, tuples } from "./workload.js";
@@ -23,12 +24,14 @@ export interface OpenFgaSettings {
   readonly queryCache: boolean;
   /** Where it keeps its data. Default: memory. */
   readonly databaseUrl?: string;
+  /** Its gRPC port speaks TLS. Default: it does not. */
+  readonly identity?: Pick<Identity, "certFile" | "keyFile">;
 }
 
 const startLimitMs = 20_000;
 
 /** An OpenFGA without authentication that logs errors only, with the model and the tuples of the workload. */
-export async function startOpenFga({ queryCache, databaseUrl }: OpenFgaSettings): Promise<OpenFga> {
+export async function startOpenFga({ queryCache, databaseUrl, identity }: OpenFgaSettings): Promise<OpenFga> {
   const binary = openFgaBinary();
   const datastore =
     databaseUrl === undefined
@@ -39,6 +42,9 @@ export async function startOpenFga({ queryCache, databaseUrl }: OpenFgaSettings)
   const flags = [
     ...["run", "--grpc-addr", grpc, "--http-addr", http, "--log-level", "error"],
     ...["--metrics-enabled=false", "--playground-enabled=false"],
+    ...(identity
+      ? ["--grpc-tls-enabled", "--grpc-tls-cert", identity.certFile, "--grpc-tls-key", identity.keyFile]
+      : []),
     ...(queryCache ? ["--check-query-cache-enabled", "--check-query-cache-ttl", "60s"] : []),
     ...datastore,
   ];

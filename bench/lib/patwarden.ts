@@ -7,13 +7,15 @@ export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>
 
 export interface PatwardenSettings {
   readonly databaseUrl: string;
-  readonly openfga: OpenFga;
+  readonly openfga: Pick<OpenFga, "grpc" | "storeId" | "modelId">;
   /** The database's schema is not there yet. */
   readonly fresh?: boolean;
   /** Laid over the configuration, one level deep; whatever is not said is at its default. */
   readonly settings?: Settings;
   /** Where the process writes a CPU profile when it ends. */
   readonly profileFolder?: string | undefined;
+  /** Environment of the process, beside what the measurement needs. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The build under test does not know a setting. */
@@ -26,6 +28,7 @@ export async function startPatwarden({
   fresh = false,
   settings = {},
   profileFolder,
+  env = {},
 }: PatwardenSettings): Promise<Server> {
   const over = (key: string, values: object): Record<string, object> => ({ [key]: { ...values, ...settings[key] } });
   try {
@@ -45,6 +48,7 @@ export async function startPatwarden({
         }),
       },
       env: {
+        ...env,
         NODE_ENV: "production",
         NODE_OPTIONS: ["collect-garbage.mjs", ...(profileFolder === undefined ? [] : ["profile.mjs"])]
           .map((script) => `--import=${new URL(script, import.meta.url).href}`)

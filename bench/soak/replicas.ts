@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { createClock, haveClock, type TestClock } from "../../test/kit/clock.js";
 import { grpcPort, type Port, type Reply } from "../../test/kit/ports.js";
+import { overTls } from "../../test/kit/postgres.js";
+import { type FaultProxy, startProxy, through } from "../../test/kit/proxy.js";
 import type { Server } from "../../test/kit/server.js";
 import type { OpenFga } from "../lib/openfga.js";
 import { type Settings, startPatwarden, UnknownSetting } from "../lib/patwarden.js";
@@ -14,6 +17,14 @@ const retryLimitMs = 60_000;
 /** What bounds memory is set so low that it is reached long before the first look. */
 const tightBounds: Settings = { token_cache: { max_bytes: "1MiB" } };
 
+/** What a replica reaches its parts by, and its clock. They stay when another process takes its place. */
+export interface Surroundings {
+  readonly database: FaultProxy;
+  readonly openfga: FaultProxy;
+  /** Undefined where clocks cannot be stepped. */
+  readonly clock: TestClock | undefined;
+}
+
 interface Replica {
   readonly server: Server;
   /** Nobody calls it between its end and the start of the next. */
@@ -22,27 +33,59 @@ interface Replica {
   readonly port: Port;
 }
 
-/** Patwardens over one database and one OpenFGA, and the ways to call them. */
+/** Patwardens over one database and one OpenFGA, both by TLS, and the ways to call them. */
 export class Replicas {
   readonly #replicas: Replica[] = [];
-  readonly #start: (fresh?: boolean) => Promise<Replica>;
+  readonly #surroundings: Surroundings[] = [];
+  readonly #databaseUrl: string;
+  readonly #openfga: OpenFga;
+  readonly #authorityFile: string;
   readonly #tally: Tally;
 
-  constructor(databaseUrl: string, openfga: OpenFga, tally: Tally) {
+  /** `authorityFile`: who says that OpenFGA is OpenFGA. */
+  constructor(databaseUrl: string, openfga: OpenFga, authorityFile: string, tally: Tally) {
+    this.#databaseUrl = databaseUrl;
+    this.#openfga = openfga;
+    this.#authorityFile = authorityFile;
     this.#tally = tally;
-    this.#start = async (fresh = false) => {
-      const settings = { database: { max_connections: 5 } };
-      const parts = { databaseUrl, openfga, fresh };
-      const server = await startPatwarden({ ...parts, settings: { ...settings, ...tightBounds } }).catch((error) => {
-        if (!(error instanceof UnknownSetting)) throw error;
-        return startPatwarden({ ...parts, settings });
-      });
-      return { server, gone: false, port: grpcPort(server.grpc, server.keys.admin) };
-    };
   }
 
   async start(count: number): Promise<void> {
-    for (let replica = 0; replica < count; replica++) this.#replicas.push(await this.#start(replica === 0));
+    for (let replica = 0; replica < count; replica++) {
+      const surroundings = {
+        database: await startProxy(new URL(this.#databaseUrl).host),
+        openfga: await startProxy(this.#openfga.grpc),
+        clock: haveClock() ? createClock() : undefined,
+      };
+      this.#surroundings.push(surroundings);
+      this.#replicas.push(await this.#start(surroundings, replica === 0));
+    }
+  }
+
+  async #start({ database, openfga, clock }: Surroundings, fresh = false): Promise<Replica> {
+    const settings = { database: { max_connections: 5 }, openfga: { tls: true } };
+    const parts = {
+      databaseUrl: overTls(through(this.#databaseUrl, database)),
+      openfga: { ...this.#openfga, grpc: openfga.address },
+      fresh,
+      env: { ...clock?.env, NODE_EXTRA_CA_CERTS: this.#authorityFile },
+    };
+    const server = await startPatwarden({ ...parts, settings: { ...settings, ...tightBounds } }).catch((error) => {
+      if (!(error instanceof UnknownSetting)) throw error;
+      return startPatwarden({ ...parts, settings });
+    });
+    return { server, gone: false, port: grpcPort(server.grpc, server.keys.admin) };
+  }
+
+  get surroundings(): readonly Surroundings[] {
+    return this.#surroundings;
+  }
+
+  /** Its process stands still until what this gives is called. */
+  freeze(number: number): () => void {
+    const { child } = this.#at(number).server;
+    child.kill("SIGSTOP");
+    return () => child.kill("SIGCONT");
   }
 
   get servers(): readonly Server[] {
@@ -58,7 +101,9 @@ export class Replicas {
   async restart(number: number): Promise<void> {
     await this.stop(number);
     const { port } = this.#at(number);
-    this.#replicas[number] = await this.#start();
+    const surroundings = this.#surroundings[number];
+    if (!surroundings) throw new Error(`no replica ${number}`);
+    this.#replicas[number] = await this.#start(surroundings);
     port.close();
   }
 
@@ -74,6 +119,8 @@ export class Replicas {
   async stopAll(): Promise<void> {
     for (const { port } of this.#replicas) port.close();
     await Promise.all(this.#replicas.map(({ server }) => server.stop()));
+    await Promise.all(this.#surroundings.flatMap(({ database, openfga }) => [database.close(), openfga.close()]));
+    for (const { clock } of this.#surroundings) clock?.remove();
   }
 
   /** One attempt, at this replica or any. A failure that is none that callers may repeat is a violation. */
