@@ -8,7 +8,7 @@ import { ServiceCertificates } from "./access/service-certificates.js";
 import { ServiceKeys } from "./access/service-keys.js";
 import { newAuditEvent } from "./audit/event.js";
 import { Authorizer } from "./check/authorizer.js";
-import { systemClock } from "./check/clock.js";
+import { ComparedClock } from "./check/clock.js";
 import { TokenResolver } from "./check/token-resolver.js";
 import { composeDoors } from "./compose/doors.js";
 import { composeHousekeeping } from "./compose/housekeeping.js";
@@ -30,7 +30,7 @@ import { verifyPeppers } from "./manage/verify-peppers.js";
 import type { Logger } from "./observability/log.js";
 import { createMetrics } from "./observability/metrics.js";
 import { createMetricsServer } from "./observability/metrics-server.js";
-import { Vitals } from "./observability/vitals.js";
+import { type Vital, Vitals } from "./observability/vitals.js";
 import { createRevocation } from "./revocation/revocation.js";
 import { connectRoutes } from "./rpc/connect.js";
 import { startGrpcListener, type TlsKeys } from "./rpc/grpc-listener.js";
@@ -40,7 +40,7 @@ import { reflection } from "./rpc/reflection.js";
 import type { CallContext } from "./rpc/service.js";
 import type { StatusError } from "./rpc/status.js";
 import type { Database } from "./store/database.js";
-import { DatabaseWatch, verifySchema } from "./store/database-watch.js";
+import { type ClockDifference, DatabaseWatch, verifySchema } from "./store/database-watch.js";
 import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createLastUseStore } from "./store/postgres-last-use-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
@@ -76,7 +76,14 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-type VitalName = "database" | "token_cache" | "openfga" | "openfga_configuration" | "model_user" | "model_organization";
+type VitalName =
+  | "database"
+  | "clock"
+  | "token_cache"
+  | "openfga"
+  | "openfga_configuration"
+  | "model_user"
+  | "model_organization";
 
 /**
  * The composition root: the only place that knows every part. Resolves when both ports listen. Rejects when the database does not answer, is
@@ -87,7 +94,7 @@ export async function startPatwarden(
   { database, log, revocation: composeRevocation = createRevocation }: Parts,
 ): Promise<Running> {
   const metrics = createMetrics();
-  const clock = systemClock;
+  const clock = new ComparedClock();
   const peppers = new PepperRing(config.tokens.brand, config.tokens.peppers);
   const store = createTokenStore(database);
   await verifySchema(database);
@@ -95,7 +102,17 @@ export async function startPatwarden(
 
   const health = new HealthService([AuthorizationService.typeName, ...managementServices]);
   // OpenFGA is essential until it has been read once; a later outage shows in health of AuthorizationService only.
-  const vitals = new Vitals<VitalName>(["database", "openfga_configuration"], log);
+  const vitals = new Vitals<VitalName>(["database", "clock", "openfga_configuration"], log, showHealth);
+  let listening = false;
+  const watch = new DatabaseWatch({
+    database,
+    wallMs: Date.now,
+    onLook: (problem) => vitals.report("database", problem === undefined ? { ok: true } : { ok: false, problem }),
+    onClock(difference) {
+      clock.compared(difference === undefined);
+      vitals.report("clock", difference ? clocksDiffer(difference) : { ok: true });
+    },
+  });
   const openfga = composeOpenFga({
     config: config.openfga,
     metrics,
@@ -105,7 +122,6 @@ export async function startPatwarden(
       const problem = "problem" in state ? { problem: state.problem } : {};
       vitals.report("openfga", { ok: ready, ...problem });
       if (state.kind !== "unreachable") vitals.report("openfga_configuration", { ok: ready, ...problem });
-      health.set(AuthorizationService.typeName, ready);
       if (ready) reportSubjectTypes();
     },
   });
@@ -128,6 +144,10 @@ export async function startPatwarden(
     known: revocation.cache,
     onLookup: metrics.tokenLookedUp,
   });
+  /** What is judged by its times. Holders and possessors who end a token go past it: no time decides that. */
+  const judged: Pick<TokenResolver, "resolve"> = {
+    resolve: (text) => (clock.fault ? { kind: "failed", failure: clock.fault } : tokens.resolve(text)),
+  };
   const auditStore = createAuditStore(database);
   const notRecorded = (error: unknown): void => log.error({ error }, "an audit event could not be written");
   const refused = new RefusalRecorder({ store: auditStore, clock, onFailure: notRecorded });
@@ -149,12 +169,13 @@ export async function startPatwarden(
     lastUses: config.usage.lastUse ? createLastUseStore(database) : undefined,
     log,
     flushIntervalMs: config.usage.flushIntervalMs,
+    clocksAgree: () => watch.clocksAgree(),
     onLost: metrics.usageLost,
   });
   const policies = createPolicyStore(database);
   const rights = new Rights({ permissions, relations: config.relations });
   const authorizer = new Authorizer({
-    tokens,
+    tokens: judged,
     snapshots: store,
     permissions,
     clock,
@@ -170,7 +191,12 @@ export async function startPatwarden(
   const serviceCertificates = new ServiceCertificates(config.callers);
   const users = createOidcVerifier(config.issuers, {
     subjectTypes: config.subjects,
-    clock,
+    clock: {
+      now() {
+        if (clock.fault) throw clock.fault;
+        return clock.now();
+      },
+    },
     onRefusal: (reason, issuer) => log.debug({ reason, issuer }, "an access token was refused"),
     onFetchFailure: (issuer, error) => log.warn({ issuer, error }, "an issuer's keys could not be had"),
   });
@@ -199,7 +225,7 @@ export async function startPatwarden(
     config,
     authorizer,
     listing: {
-      tokens,
+      tokens: judged,
       permissions,
       resources: openfga.resources,
       clock,
@@ -221,17 +247,7 @@ export async function startPatwarden(
   const described = [...composeServices(services, authenticator), health.implementation];
   const implementations = config.reflection ? [...described, ...reflection(described)] : described;
 
-  await Promise.all([connection.start(), revocation.start()]);
-  if (config.tokenCache.leaseMs > 0 && !revocation.hinted()) {
-    log.warn(
-      "no notifications of the database are heard (a pooler, or database.listen_url does not answer?): a change takes up to a renewal",
-    );
-  }
-  const watch = new DatabaseWatch({
-    database,
-    now: () => clock.now(),
-    onLook: (problem) => vitals.report("database", problem === undefined ? { ok: true } : { ok: false, problem }),
-  });
+  await connection.start();
   await watch.start();
   const onEnd = (call: CallContext, error: StatusError | undefined): void => {
     metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
@@ -243,6 +259,7 @@ export async function startPatwarden(
     database,
     store,
     tokens,
+    judged,
     authorizer,
     permissions,
     model,
@@ -297,13 +314,21 @@ export async function startPatwarden(
     signingKeys: doors.signingKeys,
     peppers,
     clock,
+    clocksAgree: () => watch.clocksAgree(),
     log,
   });
+  // Last: a start that failed after it would leave a registration behind, which the next revocation waits for.
+  await revocation.start();
+  if (config.tokenCache.leaseMs > 0 && !revocation.hinted()) {
+    log.warn(
+      "no notifications of the database are heard (a pooler, or database.listen_url does not answer?): a change takes up to a renewal",
+    );
+  }
   housekeeping.start();
   doors.leakNotifier?.start();
   usage.start();
-  health.set("", true);
-  for (const name of managementServices) health.set(name, true);
+  listening = true;
+  showHealth();
   metrics.configured(configHash(config));
   const addresses = { grpc: grpc.address, http: http.address, metrics: metricsServer.address };
   log.info({ ...addresses, ...(publicHttp && { public_http: publicHttp.address }) }, "listening");
@@ -355,6 +380,13 @@ export async function startPatwarden(
     },
   };
 
+  /** gRPC health says what `/readyz` says, and of AuthorizationService besides whether OpenFGA answers. */
+  function showHealth(): void {
+    const ready = listening && vitals.ready;
+    for (const name of ["", ...managementServices]) health.set(name, ready);
+    health.set(AuthorizationService.typeName, ready && vitals.isWell("openfga"));
+  }
+
   /** Otherwise people would get a silent NOT_PERMITTED for ever. */
   function reportSubjectTypes(): void {
     for (const kind of ["user", "organization"] as const) {
@@ -373,6 +405,15 @@ const replicaProblems = {
   "history-lost":
     "the database lost changes, as after a fail-over to a standby that lagged; check what was revoked, then restart",
 } as const;
+
+function clocksDiffer({ here, database }: ClockDifference): Vital {
+  return {
+    ok: false,
+    problem:
+      "the clocks of this machine and the database's differ by more than a second; synchronize them. Until then no token is judged here",
+    facts: { here: here.toISOString(), database: database.toISOString() },
+  };
+}
 
 function listener({ listen, tls }: Config["grpc"]): { readonly listen: string; readonly tls?: TlsKeys } {
   return { listen: formatHostPort(listen), ...(tls && { tls: tlsKeys(tls) }) };

@@ -17,6 +17,8 @@ export interface RetentionOptions {
   readonly keys: readonly KeyObject[];
   readonly log: Logger;
   readonly now: () => Date;
+  /** Compares this machine's clock with the database's; nothing is deleted where they differ. Default: they agree. */
+  readonly clocksAgree?: () => Promise<boolean>;
   /** How long events are kept, and tokens after their end, milliseconds. Undefined: for ever; nothing is deleted. */
   readonly retentionMs: number | undefined;
   /** Between two looks, milliseconds. Default 3,600,000. */
@@ -41,12 +43,13 @@ export interface Retention {
  */
 export function createRetention(options: RetentionOptions): Retention {
   const { store, key, keys, log, now, retentionMs, deleteDeadTokens, intervalMs = 3_600_000, batch = 1_000 } = options;
+  const { clocksAgree = async () => true } = options;
   const never = new AbortController().signal;
 
   async function look(stopped = never): Promise<void> {
     try {
       await signAnew(stopped);
-      if (retentionMs === undefined) return;
+      if (retentionMs === undefined || !(await clocksAgree())) return;
       const before = new Date(now().getTime() - retentionMs);
       await cutTrail(before, stopped);
       const tokens = await inBatches(() => deleteDeadTokens(before, batch), stopped);

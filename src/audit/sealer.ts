@@ -10,6 +10,8 @@ export interface SealerOptions {
   /** Signs the checkpoints: `checkpointKey(peppers.deriveKey(checkpointKeyLabel))`. */
   readonly key: KeyObject;
   readonly now: () => Date;
+  /** Compares this machine's clock with the database's; nothing is attested where they differ, since cuts go by these times. Default: they agree. */
+  readonly clocksAgree?: () => Promise<boolean>;
   /** Between two looks for new events, milliseconds. Default 1,000. */
   readonly intervalMs?: number;
   /** Looks between two checkpoints. Default 60: a minute. */
@@ -33,6 +35,7 @@ export interface Sealer {
  */
 export function createSealer(options: SealerOptions): Sealer {
   const { store, log, key, now, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 500 } = options;
+  const { clocksAgree = async () => true } = options;
   let failing = false;
   let looks = 0;
   let attested: Place | undefined;
@@ -61,7 +64,7 @@ export function createSealer(options: SealerOptions): Sealer {
       log.error({ position: last?.position ?? 0, attested: before.position }, "THE AUDIT CHAIN HAS BEEN CUT");
       return;
     }
-    if (!last) return;
+    if (!last || !(await clocksAgree())) return;
     if (before?.position === last.position) {
       if (Buffer.compare(before.hash, last.hash) !== 0)
         log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN WRITTEN ANEW");

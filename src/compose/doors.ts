@@ -36,6 +36,8 @@ export interface ComposeDoorsOptions extends ServiceProofs {
   readonly database: Database;
   readonly store: TokenStore;
   readonly tokens: TokenResolver;
+  /** The same for what is judged by its times. */
+  readonly judged: Pick<TokenResolver, "resolve">;
   readonly authorizer: Authorizer;
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
@@ -61,7 +63,7 @@ export interface ComposedDoors extends Doors {
 
 /** The doors that the configuration opens, with what stands behind them. */
 export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
-  const { config, database, store, tokens, authorizer, permissions, model, revocation, rights } = options;
+  const { config, database, store, tokens, judged, authorizer, permissions, model, revocation, rights } = options;
   const { serviceKeys, serviceCertificates, reuse, usage, peppers, clock, metrics, log, onDefect } = options;
   const { brand } = config.tokens;
   const { oauth, leaks } = config.doors;
@@ -126,7 +128,7 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     const exchanging: ExchangeTokenOptions = {
       ...settings,
       issuer,
-      tokens,
+      tokens: judged,
       store,
       permissions,
       memberRelation: config.relations.member,

@@ -35,6 +35,8 @@ export interface HousekeepingOptions {
   readonly signingKeys: SigningKeys | undefined;
   readonly peppers: PepperRing;
   readonly clock: Clock;
+  /** Compares this machine's clock with the database's now. */
+  readonly clocksAgree: () => Promise<boolean>;
   readonly log: Logger;
 }
 
@@ -46,12 +48,14 @@ export interface Housekeeping {
 }
 
 export function composeHousekeeping(options: HousekeepingOptions): Housekeeping {
-  const { config, database, tokens, policies, events, revocations, signingKeys, peppers, clock, log } = options;
+  const { config, database, tokens, policies, events, revocations, signingKeys, peppers, clock, clocksAgree, log } =
+    options;
   const signing = {
     store: events,
     log,
     key: checkpointKey(peppers.deriveKey(checkpointKeyLabel)),
     now: () => clock.now(),
+    clocksAgree,
   };
   const retention = createRetention({
     ...signing,
@@ -72,6 +76,8 @@ export function composeHousekeeping(options: HousekeepingOptions): Housekeeping 
   };
 
   async function sweep(): Promise<void> {
+    // What a wrong clock takes for old would be gone for good.
+    if (!(await clocksAgree())) return;
     const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
     const done = async (what: string, job: Promise<unknown>): Promise<void> => {
       await job.catch((error: unknown) => log.warn({ error, what }, "could not be swept; trying again in a minute"));
@@ -82,6 +88,7 @@ export function composeHousekeeping(options: HousekeepingOptions): Housekeeping 
   }
 
   async function endUnused(): Promise<void> {
+    if (!(await clocksAgree())) return;
     await revokeUnused({ policies, store: tokens, clock }).catch((error: unknown) => {
       log.warn({ error }, "could not revoke unused tokens; trying again in ten minutes");
     });

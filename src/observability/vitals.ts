@@ -5,6 +5,8 @@ export interface Vital {
   readonly ok: boolean;
   /** Why not, for an operator; nothing secret, since `/readyz` shows it to everybody. */
   readonly problem?: string;
+  /** What it was seen by; the log has them as they were when the problem came up. Nothing secret either. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /** What is well and what is not, as last seen. Each change is logged once. */
@@ -12,27 +14,41 @@ export class Vitals<Name extends string> {
   readonly #vitals = new Map<Name, Vital>();
   readonly #essential: ReadonlySet<Name>;
   readonly #log: Logger;
+  readonly #onReport: () => void;
 
-  /** `essential`: those without which the process must get no traffic; until reported, they are not well. */
-  constructor(essential: readonly Name[], log: Logger) {
+  /** `essential`: those without which the process must get no traffic; until reported, they are not well. `onReport` is called after each report. */
+  constructor(essential: readonly Name[], log: Logger, onReport: () => void = () => undefined) {
     this.#essential = new Set(essential);
     for (const name of essential) this.#vitals.set(name, { ok: false, problem: "not looked at yet" });
     this.#log = log;
+    this.#onReport = onReport;
+  }
+
+  /** Whether the process can do its work: the one place that decides it, for `/readyz` and gRPC health alike. */
+  get ready(): boolean {
+    return [...this.#vitals].every(([name, { ok }]) => ok || !this.#essential.has(name));
+  }
+
+  isWell(name: Name): boolean {
+    return this.#vitals.get(name)?.ok ?? false;
   }
 
   report(name: Name, vital: Vital): void {
     const before = this.#vitals.get(name);
     this.#vitals.set(name, vital);
+    this.#onReport();
     if (before?.ok === vital.ok && before.problem === vital.problem) return;
     if (vital.ok) this.#log.info({ vital: name }, "is well");
-    else this.#log.warn({ vital: name, problem: vital.problem }, "is not well");
+    else this.#log.warn({ vital: name, problem: vital.problem, ...vital.facts }, "is not well");
   }
 
   snapshot(): {
     readonly ready: boolean;
     readonly checks: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   } {
-    const ready = [...this.#vitals].every(([name, { ok }]) => ok || !this.#essential.has(name));
-    return { ready, checks: Object.fromEntries([...this.#vitals].map(([name, vital]) => [name, { ...vital }])) };
+    return {
+      ready: this.ready,
+      checks: Object.fromEntries([...this.#vitals].map(([name, vital]) => [name, { ...vital }])),
+    };
   }
 }

@@ -3,13 +3,22 @@ import { type Database, databaseTime } from "./database.js";
 import { schemaIsCurrent } from "./migrations.js";
 
 const intervalMs = 2_000;
+/** What two clocks may differ by and both be right, milliseconds: a token may expire so much earlier on one replica than on another. */
 const maxClockOffsetMs = 1_000;
 
 export interface DatabaseWatchOptions {
   readonly database: Database;
-  readonly now: () => Date;
+  /** This machine's wall clock as it is, milliseconds since 1970. */
+  readonly wallMs: () => number;
   /** Told after each look, for an operator: undefined is well. */
   readonly onLook: (problem: string | undefined) => void;
+  /** Told after each comparison: what both clocks say when they differ by more than `maxClockOffsetMs`, undefined when they agree. */
+  readonly onClock: (difference: ClockDifference | undefined) => void;
+}
+
+export interface ClockDifference {
+  readonly here: Date;
+  readonly database: Date;
 }
 
 /** Looks again and again whether the database answers, is of this version and keeps our time. */
@@ -27,17 +36,29 @@ export class DatabaseWatch {
     this.#loop.start();
   }
 
+  /** Compares the clocks now, for what must not be done by a wrong one. Whether they agree; false when the database does not answer. */
+  async clocksAgree(): Promise<boolean> {
+    try {
+      const difference = await compareClocks(this.#options);
+      this.#options.onClock(difference);
+      return difference === undefined;
+    } catch {
+      return false;
+    }
+  }
+
   /** Tells no more from now on. Lets a look that has begun end. */
   stop(): Promise<void> {
     return this.#loop.stop();
   }
 
   async #look(stopped?: AbortSignal): Promise<void> {
-    const { database, now, onLook } = this.#options;
+    const { database, onLook, onClock } = this.#options;
     let problem: string | undefined;
     try {
       await verifySchema(database);
-      await verifyClock(database, now);
+      const difference = await compareClocks(this.#options);
+      if (!stopped?.aborted) onClock(difference);
     } catch (error) {
       problem = error instanceof Error ? error.message : "failed";
     }
@@ -51,12 +72,15 @@ export async function verifySchema(database: Database): Promise<void> {
   throw new Error("the database schema is not that of this version; run `patwarden migrate` first");
 }
 
-/** Expiry is judged by our clock, and replicas must agree about it. */
-async function verifyClock(database: Database, now: () => Date): Promise<void> {
-  const before = now().getTime();
-  const theirs = (await databaseTime(database)).getTime();
-  const after = now().getTime();
-  if (theirs < before - maxClockOffsetMs || theirs > after + maxClockOffsetMs) {
-    throw new Error("the clocks of this machine and the database's differ by more than a second; synchronize them");
-  }
+/** Expiry is judged by each replica's clock: all must agree about it, and the database's is what they have in common. */
+async function compareClocks({
+  database,
+  wallMs,
+}: Pick<DatabaseWatchOptions, "database" | "wallMs">): Promise<ClockDifference | undefined> {
+  const before = wallMs();
+  const theirs = await databaseTime(database);
+  const after = wallMs();
+  const agree =
+    theirs.getTime() >= before - maxClockOffsetMs && theirs.getTime() <= Math.max(before, after) + maxClockOffsetMs;
+  return agree ? undefined : { here: new Date(after), database: theirs };
 }

@@ -48,7 +48,7 @@ const leasesStatement = `
     )), '[]') from replica_lease) as rows`;
 
 const removeStatement = `
-  delete from replica_lease using json_to_recordset($1::json) as over("replicaId" uuid, incarnation uuid, renewal bigint)
+  delete from replica_lease using json_to_recordset(($1::text)::json) as over("replicaId" uuid, incarnation uuid, renewal bigint)
   where replica_id = over."replicaId" and replica_lease.incarnation = over.incarnation and replica_lease.renewal = over.renewal`;
 
 /** Epoch, changes and leases in PostgreSQL or PGlite. */

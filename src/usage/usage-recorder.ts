@@ -15,6 +15,8 @@ export interface UsageRecorderOptions {
   readonly log: Logger;
   /** Between two writes of counts, milliseconds: what a killed process loses at most. */
   readonly flushIntervalMs: number;
+  /** Compares the clocks: hours are closed and usage ids forgotten for good. Default: they agree. */
+  readonly clocksAgree?: () => Promise<boolean>;
   /** Told of each decision that could not be counted, since too much waits for the database. Must not wait and not throw. */
   readonly onLost?: () => void;
   /** Limits of the counts in memory. */
@@ -87,7 +89,12 @@ export class UsageRecorder {
     const every = (ms: number, job: () => unknown) => this.#timers.add(setInterval(job, ms).unref());
     every(this.#options.flushIntervalMs, () => void this.flush());
     every(this.#options.flushIntervalMs, () => void this.#writeDueUses());
-    every(sweepIntervalMs, () => void this.#sweeping.run(() => this.#options.store.sweep()));
+    every(sweepIntervalMs, () => void this.#sweeping.run(() => this.#sweep()));
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, clocksAgree } = this.#options;
+    if ((await clocksAgree?.()) !== false) await store.sweep();
   }
 
   /** Writes the counts, as the timer does. A failure is logged and not thrown: the next call sends the same again. */

@@ -154,8 +154,7 @@ describe("a report by a secret-scanning program", () => {
           : await report(JSON.stringify({ credentials: [leaked.secret] }));
         expect(reply.status).toBe(status);
         const behind = await sql`select from replica_lease
-        where acked_epoch < (select epoch from revocation_epoch)
-        and renewed_at > clock_timestamp() - lease_ms * interval '1 ms'`;
+        where acked_epoch < (select epoch from revocation_epoch)`;
         expect(behind).toHaveLength(0);
       } finally {
         other.child.kill("SIGCONT");

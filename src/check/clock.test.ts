@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { ComparedClock } from "./clock.js";
+
+describe("the clock that is compared", () => {
+  const setUp = () => {
+    const at = { wallMs: 1_800_000_000_000, monotonicMs: 500 };
+    const clock = new ComparedClock({ wallMs: () => at.wallMs, monotonicMs: () => at.monotonicMs });
+    clock.compared(true);
+    const pass = (ms: number): void => {
+      at.wallMs += ms;
+      at.monotonicMs += ms;
+    };
+    return { at, clock, pass, nowMs: () => clock.now().getTime() };
+  };
+
+  it("S27 does not follow a step back before it has been compared", () => {
+    const { at, clock, pass, nowMs } = setUp();
+    at.wallMs -= 3_600_000;
+    pass(1_000);
+    expect(nowMs()).toBe(1_800_000_001_000);
+    clock.compared(false);
+    expect(clock.fault).toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
+    pass(1_000);
+    expect(nowMs()).toBe(1_800_000_002_000);
+    clock.compared(true);
+    expect(clock.fault).toBeUndefined();
+    expect(nowMs()).toBe(at.wallMs);
+  });
+
+  it("follows a step forward at once: a machine that was suspended has one", () => {
+    const { at, nowMs } = setUp();
+    at.wallMs += 10_000;
+    expect(nowMs()).toBe(1_800_000_010_000);
+  });
+
+  it("is the machine's own until it is compared", () => {
+    expect(new ComparedClock({ wallMs: () => 5, monotonicMs: () => 7 }).now().getTime()).toBe(5);
+  });
+});

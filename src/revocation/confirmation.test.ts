@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { type LeaseRow, leaseMarginMs } from "../store/revocation-store.js";
+import { confirmRevocation } from "./confirmation.js";
+
+const row = (over: Partial<LeaseRow> = {}): LeaseRow => ({
+  replicaId: "replica",
+  incarnation: "first",
+  ackedEpoch: 6,
+  leaseMs: 5_000,
+  renewal: 1,
+  ...over,
+});
+
+/** A store that gives these rows one after the other, the last one again and again; each reading takes 100 ms of the monotonic clock. */
+function setUp(readings: readonly (readonly LeaseRow[])[]) {
+  let monotonicMs = 0;
+  let reading = 0;
+  const removed: string[] = [];
+  const options = {
+    monotonicMs: () => monotonicMs,
+    hint: () => undefined,
+    store: {
+      async leases() {
+        monotonicMs += 100;
+        const rows = readings[Math.min(reading++, readings.length - 1)] ?? [];
+        return { epoch: 7, rows };
+      },
+      async remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]) {
+        removed.push(...rows.map(({ replicaId }) => replicaId));
+      },
+    },
+  };
+  return { options, removed, nowMs: () => monotonicMs };
+}
+
+describe("confirming a revocation", () => {
+  it("returns at once when every replica has acknowledged", async () => {
+    const { options, removed, nowMs } = setUp([[row({ ackedEpoch: 7 })]]);
+    await confirmRevocation(options);
+    expect([removed, nowMs()]).toEqual([[], 100]);
+  });
+
+  it("S4 waits for as long as each replica's own lease, from when it was read, and removes what was not renewed", async () => {
+    const short = row({ replicaId: "short", leaseMs: 700 });
+    const { options, removed, nowMs } = setUp([[row({ leaseMs: 1_000 }), short]]);
+    await confirmRevocation(options);
+    expect(nowMs()).toBe(100 + 1_000 + leaseMarginMs);
+    expect(removed).toEqual(["replica", "short"]);
+  });
+
+  it("S4 removes nothing that was renewed or registered again while it waited", async () => {
+    for (const since of [{ renewal: 2 }, { incarnation: "second", renewal: 1 }]) {
+      const { options, removed } = setUp([[row({ leaseMs: 300 })], [row({ leaseMs: 300, ...since })]]);
+      await confirmRevocation(options);
+      expect(removed).toEqual([]);
+    }
+  });
+
+  it("is done although what is dead could not be removed", async () => {
+    const { options } = setUp([[row({ leaseMs: 300 })]]);
+    const remove = () => Promise.reject(new Error("no database"));
+    await confirmRevocation({ ...options, store: { ...options.store, remove } });
+  });
+
+  it.each([
+    ["30 ms before a deadline", 700, 30],
+    ["10 ms before a very short one, of which it leaves the half", 40, 10],
+  ])("S23 has given up %s, so that its caller is told", async (_what, leftMs, beforeMs) => {
+    const { options } = setUp([[row()]]);
+    const confirmed = confirmRevocation(
+      { ...options, monotonicMs: () => performance.now() },
+      performance.now() + leftMs,
+    );
+    // Timers of one process end in the order of their times, however busy it is.
+    let over = false;
+    const timer = setTimeout(() => {
+      over = true;
+    }, leftMs - beforeMs);
+    await expect(confirmed).rejects.toMatchObject({ reason: "REVOCATION_PENDING" });
+    expect(over).toBe(false);
+    clearTimeout(timer);
+  });
+
+  it("S23 gives up when the deadline is over", async () => {
+    const { options } = setUp([[row()]]);
+    await expect(confirmRevocation(options, -5)).rejects.toMatchObject({ reason: "REVOCATION_PENDING" });
+  });
+
+  it("S23 gives up also while the database does not answer", async () => {
+    const { options } = setUp([]);
+    const leases = () => new Promise<never>(() => undefined);
+    const confirmed = confirmRevocation({ ...options, store: { ...options.store, leases } }, 200);
+    await expect(confirmed).rejects.toMatchObject({ reason: "REVOCATION_PENDING" });
+  });
+
+  it("waits for a deadline of years as for none", async () => {
+    const { options } = setUp([[row({ leaseMs: 300 })]]);
+    await confirmRevocation(options, 1e12);
+  });
+
+  it("says that it is pending when the database fails", async () => {
+    const { options } = setUp([]);
+    const leases = () => Promise.reject(new Error("no database"));
+    await expect(confirmRevocation({ ...options, store: { ...options.store, leases } })).rejects.toMatchObject({
+      reason: "REVOCATION_PENDING",
+    });
+  });
+});

@@ -1,0 +1,66 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { confirmRevocation } from "../../src/revocation/confirmation.js";
+import type { Database } from "../../src/store/database.js";
+import { createRevocationStore, recordChange } from "../../src/store/postgres-revocation-store.js";
+import { replicaLease } from "../../src/store/revocation-schema.js";
+import { leaseMarginMs, type Registration, type RevocationStore } from "../../src/store/revocation-store.js";
+import { engines, type Opened } from "../kit/engines.js";
+
+describe.each(engines)("leases on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Opened;
+    let database: Database;
+    let store: RevocationStore;
+    beforeAll(async () => {
+      opened = await open();
+      database = opened.database;
+      await database.migrate();
+      store = createRevocationStore(database);
+      await database.orm.transaction((transaction) => recordChange(transaction, [{ kind: "token", key: "tok" }]));
+    });
+    afterAll(() => opened.close());
+    beforeEach(async () => {
+      await database.orm.delete(replicaLease);
+    });
+
+    async function register(leaseMs = 5_000): Promise<Registration> {
+      const registration = { replicaId: randomUUID(), incarnation: randomUUID() };
+      await store.register(registration, leaseMs);
+      return registration;
+    }
+    const rows = async () => (await store.leases()).rows;
+
+    it("S4 are removed only as they were read: one that was renewed since, or registered again, stays", async () => {
+      const [dead, renewed, again] = [await register(), await register(), await register()];
+      const read = await rows();
+      expect(read).toHaveLength(3);
+      await store.renew(renewed, 0);
+      await store.register({ ...again, incarnation: randomUUID() }, 5_000);
+      await store.remove(read);
+      expect((await rows()).map(({ replicaId }) => replicaId).sort()).toEqual(
+        [renewed.replicaId, again.replicaId].sort(),
+      );
+      expect(await store.renew(dead, 0)).toBeUndefined();
+    });
+
+    it("are not extended by an acknowledgement", async () => {
+      const registration = await register();
+      const [before] = await rows();
+      await store.acknowledge(registration, 1);
+      expect(await rows()).toEqual([{ ...before, ackedEpoch: 1 }]);
+    });
+
+    it("S4 of a dead replica are waited for once, by the revoker's own clock, and then removed", async () => {
+      await register(1_000);
+      let monotonicMs = 0;
+      const tick = () => (monotonicMs += 50);
+      await confirmRevocation({ store, monotonicMs: tick, hint: () => undefined });
+      expect(monotonicMs).toBeGreaterThanOrEqual(1_000 + leaseMarginMs);
+      expect(await rows()).toEqual([]);
+      const before = monotonicMs;
+      await confirmRevocation({ store, monotonicMs: tick, hint: () => undefined });
+      expect(monotonicMs - before).toBeLessThan(1_000);
+    });
+  });
+});
