@@ -1,6 +1,7 @@
+import type { TestClock } from "./clock.js";
 import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
 import type { Port } from "./ports.js";
-import { createTestDatabase } from "./postgres.js";
+import { createTestDatabase, type TestDatabase } from "./postgres.js";
 import { type FaultProxy, startProxy, through } from "./proxy.js";
 import { type Server, startServer } from "./server.js";
 
@@ -36,15 +37,23 @@ type document
     define viewer: [user, user:*, organization]
 `;
 
+export interface ReplicaSettings {
+  /** Instead of one on the server of all tests. Ended with the replicas. */
+  readonly database?: TestDatabase;
+  /** Wall clocks of the replicas, in order. Default: the machine's. */
+  readonly clocks?: readonly TestClock[];
+}
+
 /** One replica for each lease. Everybody may view document:open. `broken` leaves a step of the protocol out; see broken-server.mjs. */
 export async function startReplicas(
   leases: readonly string[],
   broken?: "no-wait" | "fills-unchecked",
+  settings: ReplicaSettings = {},
 ): Promise<Replicas> {
-  const database = await createTestDatabase();
+  const database = settings.database ?? (await createTestDatabase());
   const openfga = await startTestOpenFga(model, [{ user: "user:*", relation: "viewer", object: "document:open" }]);
   const all: Replica[] = [];
-  for (const lease of leases) {
+  for (const [index, lease] of leases.entries()) {
     const [main, listen] = await Promise.all([startProxy(hostOf(database.url)), startProxy(hostOf(database.url))]);
     const start = () =>
       startServer({
@@ -60,10 +69,8 @@ export async function startReplicas(
           },
           token_cache: { lease },
         },
-        ...(broken && {
-          script: new URL("./broken-server.mjs", import.meta.url).pathname,
-          env: { PATWARDEN_TEST_BROKEN: broken },
-        }),
+        env: { ...settings.clocks?.[index]?.env, ...(broken && { PATWARDEN_TEST_BROKEN: broken }) },
+        ...(broken && { script: new URL("./broken-server.mjs", import.meta.url).pathname }),
       });
     let server = await start();
     all.push({
