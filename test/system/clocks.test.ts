@@ -14,6 +14,7 @@ import { createClock, haveClock, noClock, type TestClock } from "../kit/clock.js
 import type { Port } from "../kit/ports.js";
 import { havePostgres, noPostgres, startPostgres, type TestPostgres } from "../kit/postgres.js";
 import { type Replica, type Replicas, startReplicas } from "../kit/replicas.js";
+import { startServer } from "../kit/server.js";
 
 if (!haveClock()) process.stderr.write(`${noClock}\n`);
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
@@ -323,13 +324,26 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     },
   );
 
-  it("leaves no registration of what is gone", async () => {
+  it("leaves no registration of what is gone, or has failed to start", async () => {
     const sql = postgres(database.url, { max: 1 });
+    const { openfga } = replicas;
+    const registered = () => sql`select replica_id from replica_lease order by replica_id`;
+    const before = await registered();
+    await expect(
+      startServer({
+        databaseUrl: database.url,
+        migrated: true,
+        openfga: { ...openfga, addresses: [openfga.grpc] },
+        config: { http: { listen: new URL(one.server().http).host } },
+      }),
+    ).rejects.toThrow("EADDRINUSE");
+    expect(await registered()).toEqual(before);
     const count = async (): Promise<number> => {
       const token = await issue(one.port());
       await one.port().call(revokeToken, { id: token.id });
-      return (await sql`select from replica_lease`).length;
+      return (await registered()).length;
     };
+    // Two that serve, and those that were killed until somebody has waited for their leases.
     await expect.poll(count, { ...settled, interval: leaseMs / 4 }).toBe(2);
     await sql.end();
   });

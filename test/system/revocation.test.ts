@@ -195,6 +195,21 @@ describe("revoked means revoked, on every replica", () => {
     other.database.heal();
   });
 
+  it("S23 a deadline that is over before a lease is answered with REVOCATION_PENDING", async () => {
+    const [one, other] = replicas.all as [Replica, Replica];
+    const token = await issue(one.port());
+    await warm(other, token);
+    const http = one.server().ports.find(({ name }) => name === "HTTP");
+    if (!http) throw new Error("no HTTP port");
+    other.server().child.kill("SIGSTOP");
+    // Over HTTP, where the server alone knows the deadline: a busy client's own would end the call first.
+    const early = await http.call(revokeToken, { id: token.id }, { timeoutMs: 1_200 });
+    other.server().child.kill("SIGCONT");
+    expect(early).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "REVOCATION_PENDING" });
+    expect(await http.call(revokeToken, { id: token.id })).toMatchObject({ ok: true });
+    expect(usable(await ask(other.port(), token.secret))).toBe(false);
+  });
+
   it("an outage of the database is ridden out for a lease and no longer", { timeout: 60_000 }, async () => {
     const [one] = replicas.all as [Replica];
     const token = await issue(one.port());
