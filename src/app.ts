@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { tokenRefusals } from "./access/access-token.js";
 import { createAuthenticator, createPublicAuthenticator, noAuthentication } from "./access/authentication.js";
 import { actorOf } from "./access/caller.js";
 import { CallerLimits } from "./access/limits.js";
 import { createOidcVerifier } from "./access/oidc.js";
+import { RateLimiter } from "./access/rate-limiter.js";
 import { ServiceCertificates } from "./access/service-certificates.js";
 import { ServiceKeys } from "./access/service-keys.js";
 import { newAuditEvent } from "./audit/event.js";
@@ -189,6 +191,7 @@ export async function startPatwarden(
 
   const serviceKeys = new ServiceKeys(config.callers);
   const serviceCertificates = new ServiceCertificates(config.callers);
+  const refusalLines = new RateLimiter({ limit: { burst: 1, intervalMs: 60_000 }, now: () => performance.now() });
   const users = createOidcVerifier(config.issuers, {
     subjectTypes: config.subjects,
     clock: {
@@ -197,7 +200,12 @@ export async function startPatwarden(
         return clock.now();
       },
     },
-    onRefusal: (reason, issuer) => log.debug({ reason, issuer }, "an access token was refused"),
+    onRefusal(reason, issuer) {
+      metrics.accessTokenRefused(issuer, reason);
+      // Strangers must not be able to fill the log: of each issuer and reason one line a minute.
+      if (refusalLines.waitMs(`${issuer} ${reason}`) > 0) return;
+      log.info({ reason, issuer, meaning: tokenRefusals[reason] }, "an access token was refused");
+    },
     onFetchFailure: (issuer, error) => log.warn({ issuer, error }, "an issuer's keys could not be had"),
   });
   const people = {
@@ -451,7 +459,9 @@ function logCall(log: Logger, call: CallContext, error: StatusError | undefined)
     log.info(facts, "call");
     return;
   }
-  const level = error.code === "INTERNAL" ? "error" : error.code === "UNAVAILABLE" ? "warn" : "debug";
+  // Of an issuer each failed fetch is in the log; a line for each made-up name of a key would let strangers fill it.
+  const warned = error.code === "UNAVAILABLE" && error.reason !== "ISSUER_UNAVAILABLE";
+  const level = error.code === "INTERNAL" ? "error" : warned ? "warn" : "debug";
   log[level](
     { ...facts, code: error.code, reason: error.reason, ...(error.cause !== undefined && { error: error.cause }) },
     "call failed",

@@ -101,7 +101,7 @@ describe("an access token", () => {
     const others = (["RS256", "PS256", "ES256", "EdDSA"] as const).filter((allowed) => allowed !== alg);
     const strict = verifierOf([other.config({ algorithms: others })]);
     expect(await outcomeOf(strict, token)).toBe("refused");
-    expect(strict.refusals).toEqual(["algorithm not allowed"]);
+    expect(strict.refusals).toEqual(["algorithm_not_allowed"]);
   });
 
   /** Good ones that look unusual. */
@@ -129,42 +129,34 @@ describe("an access token", () => {
   };
 
   it.each<[string, () => Promise<string> | string, TokenRefusal]>([
-    ["no token", () => "", "not a signed JWT; an access token that was asked for without an audience is opaque"],
-    ["garbage", () => "garbage", "not a signed JWT; an access token that was asked for without an audience is opaque"],
-    [
-      "three parts of garbage",
-      () => "a.b.c",
-      "not a signed JWT; an access token that was asked for without an audience is opaque",
-    ],
-    [
-      "an encrypted token",
-      () => `${encoded({ alg: "dir", enc: "A256GCM" })}..a.b.c`,
-      "not a signed JWT; an access token that was asked for without an audience is opaque",
-    ],
+    ["no token", () => "", "not_a_signed_jwt"],
+    ["garbage", () => "garbage", "not_a_signed_jwt"],
+    ["three parts of garbage", () => "a.b.c", "not_a_signed_jwt"],
+    ["an encrypted token", () => `${encoded({ alg: "dir", enc: "A256GCM" })}..a.b.c`, "not_a_signed_jwt"],
     [
       "a list for claims",
       async () => `${(await segments())[0]}.${encoded([])}.${(await segments())[2]}`,
-      "not a signed JWT; an access token that was asked for without an audience is opaque",
+      "not_a_signed_jwt",
     ],
-    ["more than 16 KiB", claimed({ padding: "a".repeat(16_384) }), "too long"],
+    ["more than 16 KiB", claimed({ padding: "a".repeat(16_384) }), "too_long"],
 
-    ["no issuer", claimed({ iss: undefined }), "unknown issuer"],
-    ["another issuer", claimed({ iss: "https://login.example.com/" }), "unknown issuer"],
-    ["an issuer without its slash", () => issuer.sign({ iss: issuer.url.slice(0, -1) }), "unknown issuer"],
-    ["a list of issuers", () => issuer.sign({ iss: [issuer.url] }), "unknown issuer"],
-    ["an issuer like a method of every object", claimed({ iss: "constructor" }), "unknown issuer"],
+    ["no issuer", claimed({ iss: undefined }), "unknown_issuer"],
+    ["another issuer", claimed({ iss: "https://login.example.com/" }), "unknown_issuer"],
+    ["an issuer without its slash", () => issuer.sign({ iss: issuer.url.slice(0, -1) }), "unknown_issuer"],
+    ["a list of issuers", () => issuer.sign({ iss: [issuer.url] }), "unknown_issuer"],
+    ["an issuer like a method of every object", claimed({ iss: "constructor" }), "unknown_issuer"],
 
     [
       "algorithm none",
       async () => `${encoded({ alg: "none", typ: "at+jwt" })}.${(await segments())[1]}.`,
-      "algorithm not allowed",
+      "algorithm_not_allowed",
     ],
     [
       "algorithm none in capitals",
       async () => `${encoded({ alg: "NONE", typ: "at+jwt" })}.${(await segments())[1]}.`,
-      "algorithm not allowed",
+      "algorithm_not_allowed",
     ],
-    ["no algorithm", async () => `${encoded({ typ: "at+jwt" })}.${(await segments())[1]}.`, "algorithm not allowed"],
+    ["no algorithm", async () => `${encoded({ typ: "at+jwt" })}.${(await segments())[1]}.`, "algorithm_not_allowed"],
     [
       "an HMAC with the public key",
       async () => {
@@ -174,64 +166,64 @@ describe("an access token", () => {
           .setProtectedHeader({ alg: "HS256", typ: "at+jwt", kid: "first" })
           .sign(Buffer.from(await exportSPKI(publicKey)));
       },
-      "algorithm not allowed",
+      "algorithm_not_allowed",
     ],
 
-    ["no type", claimed({}, { typ: undefined }), "type not allowed"],
-    ["the type of any JWT", claimed({}, { typ: "JWT" }), "type not allowed"],
-    ["the type of a logout token", claimed({}, { typ: "logout+jwt" }), "type not allowed"],
-    ["a type of another family", claimed({}, { typ: "text/at+jwt" }), "type not allowed"],
+    ["no type", claimed({}, { typ: undefined }), "type_not_allowed"],
+    ["the type of any JWT", claimed({}, { typ: "JWT" }), "type_not_allowed"],
+    ["the type of a logout token", claimed({}, { typ: "logout+jwt" }), "type_not_allowed"],
+    ["a type of another family", claimed({}, { typ: "text/at+jwt" }), "type_not_allowed"],
 
-    ["no audience", claimed({ aud: undefined }), "other audience"],
-    ["another audience", claimed({ aud: "https://api.example.com" }), "other audience"],
-    ["other audiences", claimed({ aud: ["https://api.example.com", "cli"] }), "other audience"],
-    ["an audience that ours begins", claimed({ aud: "https://patwarden.example.com/" }), "other audience"],
-    ["an audience that is no text", claimed({ aud: { 0: "https://patwarden.example.com" } }), "other audience"],
+    ["no audience", claimed({ aud: undefined }), "other_audience"],
+    ["another audience", claimed({ aud: "https://api.example.com" }), "other_audience"],
+    ["other audiences", claimed({ aud: ["https://api.example.com", "cli"] }), "other_audience"],
+    ["an audience that ours begins", claimed({ aud: "https://patwarden.example.com/" }), "other_audience"],
+    ["an audience that is no text", claimed({ aud: { 0: "https://patwarden.example.com" } }), "other_audience"],
 
-    ["no expiry", claimed({ exp: undefined }), "no expiry, issue time or subject, or not of the right kind"],
-    ["no issue time", claimed({ iat: undefined }), "no expiry, issue time or subject, or not of the right kind"],
-    ["an expiry in words", claimed({ exp: "tomorrow" }), "no expiry, issue time or subject, or not of the right kind"],
-    ["a beginning in words", claimed({ nbf: "now" }), "no expiry, issue time or subject, or not of the right kind"],
+    ["no expiry", claimed({ exp: undefined }), "claims_missing"],
+    ["no issue time", claimed({ iat: undefined }), "claims_missing"],
+    ["an expiry in words", claimed({ exp: "tomorrow" }), "claims_missing"],
+    ["a beginning in words", claimed({ nbf: "now" }), "claims_missing"],
     ["an end", claimed({ iat: seconds - 3600, exp: seconds - 60 }), "expired"],
-    ["a beginning to come", claimed({ nbf: seconds + 61 }), "not yet valid"],
-    ["an issue time to come", claimed({ iat: seconds + 61 }), "not yet valid"],
-    ["an issue time of tomorrow", claimed({ iat: seconds + 86_400, exp: seconds + 90_000 }), "not yet valid"],
-    ["a hundred years to live", claimed({ exp: seconds + 3_155_760_000 }), "lives too long"],
-    ["a second too long to live", claimed({ exp: seconds + 86_401 }), "lives too long"],
-    ["an issue time before all times", claimed({ iat: -1e300 }), "lives too long"],
+    ["a beginning to come", claimed({ nbf: seconds + 61 }), "not_yet_valid"],
+    ["an issue time to come", claimed({ iat: seconds + 61 }), "not_yet_valid"],
+    ["an issue time of tomorrow", claimed({ iat: seconds + 86_400, exp: seconds + 90_000 }), "not_yet_valid"],
+    ["a hundred years to live", claimed({ exp: seconds + 3_155_760_000 }), "lives_too_long"],
+    ["a second too long to live", claimed({ exp: seconds + 86_401 }), "lives_too_long"],
+    ["an issue time before all times", claimed({ iat: -1e300 }), "lives_too_long"],
 
-    ["no subject", claimed({ sub: undefined }), "no expiry, issue time or subject, or not of the right kind"],
-    ["an empty subject", claimed({ sub: "" }), "no expiry, issue time or subject, or not of the right kind"],
-    ["a number for its subject", claimed({ sub: 7 }), "no expiry, issue time or subject, or not of the right kind"],
-    ["a list of subjects", claimed({ sub: ["alice"] }), "no expiry, issue time or subject, or not of the right kind"],
-    ["a userset for its subject", claimed({ sub: "acme#member" }), "no usable subject"],
-    ["everybody for its subject", claimed({ sub: "*" }), "no usable subject"],
-    ["a typed subject", claimed({ sub: "organization:acme" }), "no usable subject"],
-    ["a blank in its subject", claimed({ sub: "alice smith" }), "no usable subject"],
-    ["a line end after its subject", claimed({ sub: "alice\n" }), "no usable subject"],
-    ["a letter like another in its subject", claimed({ sub: "\u0430lice" }), "no usable subject"],
-    ["a subject too long", claimed({ sub: "a".repeat(201) }), "no usable subject"],
+    ["no subject", claimed({ sub: undefined }), "claims_missing"],
+    ["an empty subject", claimed({ sub: "" }), "claims_missing"],
+    ["a number for its subject", claimed({ sub: 7 }), "claims_missing"],
+    ["a list of subjects", claimed({ sub: ["alice"] }), "claims_missing"],
+    ["a userset for its subject", claimed({ sub: "acme#member" }), "no_usable_subject"],
+    ["everybody for its subject", claimed({ sub: "*" }), "no_usable_subject"],
+    ["a typed subject", claimed({ sub: "organization:acme" }), "no_usable_subject"],
+    ["a blank in its subject", claimed({ sub: "alice smith" }), "no_usable_subject"],
+    ["a line end after its subject", claimed({ sub: "alice\n" }), "no_usable_subject"],
+    ["a letter like another in its subject", claimed({ sub: "\u0430lice" }), "no_usable_subject"],
+    ["a subject too long", claimed({ sub: "a".repeat(201) }), "no_usable_subject"],
 
-    ["a proof that it does not bring", claimed({ cnf: { jkt: "x" } }), "bound to a key of its client"],
-    ["the client for its subject", claimed({ sub: "cli" }), "a machine's"],
-    ["the party for its subject", claimed({ azp: "alice", client_id: undefined }), "a machine's"],
-    ["the client of Okta for its subject", claimed({ cid: "alice", client_id: undefined }), "a machine's"],
-    ["a grant of client credentials", claimed({ gty: "client-credentials" }), "a machine's"],
-    ["a list of grants", claimed({ gty: ["client_credentials"] }), "a machine's"],
-    ["a subject of a client of Auth0", claimed({ sub: "x@clients" }), "a machine's"],
-    ["the mark of an application", claimed({ idtyp: "app" }), "a machine's"],
-    ["the name of a service account", claimed({ preferred_username: "service-account-shop" }), "a machine's"],
+    ["a proof that it does not bring", claimed({ cnf: { jkt: "x" } }), "bound_to_a_key"],
+    ["the client for its subject", claimed({ sub: "cli" }), "of_a_machine"],
+    ["the party for its subject", claimed({ azp: "alice", client_id: undefined }), "of_a_machine"],
+    ["the client of Okta for its subject", claimed({ cid: "alice", client_id: undefined }), "of_a_machine"],
+    ["a grant of client credentials", claimed({ gty: "client-credentials" }), "of_a_machine"],
+    ["a list of grants", claimed({ gty: ["client_credentials"] }), "of_a_machine"],
+    ["a subject of a client of Auth0", claimed({ sub: "x@clients" }), "of_a_machine"],
+    ["the mark of an application", claimed({ idtyp: "app" }), "of_a_machine"],
+    ["the name of a service account", claimed({ preferred_username: "service-account-shop" }), "of_a_machine"],
 
-    ["an unknown key", () => issuer.signWith(attackersKey), "unknown key"],
-    ["another key of the same name", () => issuer.signWith(attackersKey, {}, { kid: "first" }), "bad signature"],
-    ["a known key's name of another's", () => issuer.signWith(key, {}, { kid: "second" }), "bad signature"],
-    ["a name of a key that is no text", () => issuer.signWith(key, {}, { kid: 7 as unknown as string }), "unknown key"],
+    ["an unknown key", () => issuer.signWith(attackersKey), "unknown_key"],
+    ["another key of the same name", () => issuer.signWith(attackersKey, {}, { kid: "first" }), "bad_signature"],
+    ["a known key's name of another's", () => issuer.signWith(key, {}, { kid: "second" }), "bad_signature"],
+    ["a name of a key that is no text", () => issuer.signWith(key, {}, { kid: 7 as unknown as string }), "unknown_key"],
     [
       "an unknown key in its own header",
       () => issuer.signWith(attackersKey, {}, { kid: "first", jwk: attackersKey.publicJwk }),
-      "bad signature",
+      "bad_signature",
     ],
-    ["an unknown key of no name", () => issuer.signWith(attackersKey, {}, { kid: undefined }), "unknown key"],
+    ["an unknown key of no name", () => issuer.signWith(attackersKey, {}, { kid: undefined }), "unknown_key"],
     [
       "claims of another token",
       async () => {
@@ -239,10 +231,10 @@ describe("an access token", () => {
         const claims = (await issuer.sign({ sub: "mallory" })).split(".")[1];
         return `${header}.${claims}.${signature}`;
       },
-      "bad signature",
+      "bad_signature",
     ],
-    ["no signature", async () => `${(await segments()).slice(0, 2).join(".")}.`, "bad signature"],
-    ["a header that demands what nobody knows", claimed({}, { crit: ["x"], x: 1 }), "bad signature"],
+    ["no signature", async () => `${(await segments()).slice(0, 2).join(".")}.`, "bad_signature"],
+    ["a header that demands what nobody knows", claimed({}, { crit: ["x"], x: 1 }), "bad_signature"],
   ])("with %s is refused", async (_, make, reason) => {
     const verifier = verifierOf([issuer.config()]);
     expect(await verifier.verify(await make())).toBeUndefined();
@@ -257,7 +249,7 @@ describe("an access token", () => {
       const header = { kid: "attackers", [parameter]: `${attacker.url}keys` };
       expect(await outcomeOf(verifier, await issuer.signWith(attackersKey, {}, header))).toBe("refused");
     }
-    expect(verifier.refusals).toEqual(["unknown key", "unknown key"]);
+    expect(verifier.refusals).toEqual(["unknown_key", "unknown_key"]);
     expect(attacker.keyFetches).toBe(0);
   });
 
@@ -267,7 +259,7 @@ describe("an access token", () => {
     other.publish({ ...key, publicJwk: { kty: "RSA", n, e: "AQAB", kid: "first", alg: "RS256" } });
     const verifier = verifierOf([other.config()]);
     expect(await outcomeOf(verifier, await other.sign())).toBe("refused");
-    expect(verifier.refusals).toEqual(["unusable key"]);
+    expect(verifier.refusals).toEqual(["unusable_key"]);
   });
 });
 
@@ -276,13 +268,13 @@ describe("where the type says no more than JWT", () => {
     ["an access token", {}, undefined],
     ["an access token of Keycloak", { typ: "Bearer" }, undefined],
     ["an access token of Cognito", { token_use: "access" }, undefined],
-    ["an ID token", { nonce: "n" }, "not an access token"],
-    ["an ID token with the hash of its access token", { at_hash: "h" }, "not an access token"],
-    ["an ID token with the hash of its code", { c_hash: "h" }, "not an access token"],
-    ["an ID token of Keycloak", { typ: "ID" }, "not an access token"],
-    ["a refresh token of Keycloak", { typ: "Refresh" }, "not an access token"],
-    ["an ID token of Cognito", { token_use: "id" }, "not an access token"],
-    ["a logout token", { events: {} }, "not an access token"],
+    ["an ID token", { nonce: "n" }, "not_an_access_token"],
+    ["an ID token with the hash of its access token", { at_hash: "h" }, "not_an_access_token"],
+    ["an ID token with the hash of its code", { c_hash: "h" }, "not_an_access_token"],
+    ["an ID token of Keycloak", { typ: "ID" }, "not_an_access_token"],
+    ["a refresh token of Keycloak", { typ: "Refresh" }, "not_an_access_token"],
+    ["an ID token of Cognito", { token_use: "id" }, "not_an_access_token"],
+    ["a logout token", { events: {} }, "not_an_access_token"],
   ])("%s is known by its claims", async (_, claims, reason) => {
     const verifier = verifierOf([issuer.config({ types: ["jwt"] })]);
     await verifier.verify(await issuer.sign(claims, { typ: "JWT" }));
@@ -295,19 +287,19 @@ describe("the configuration of an issuer", () => {
 
   it.each<[Partial<IssuerConfig>, Record<string, unknown>, TokenRefusal | typeof good]>([
     [{ audiences: ["a", "b"] }, { aud: "b" }, good],
-    [{ audiences: ["a", "b"] }, { aud: "c" }, "other audience"],
+    [{ audiences: ["a", "b"] }, { aud: "c" }, "other_audience"],
     [{ requiredScopes: ["tokens"] }, { scope: "openid tokens" }, good],
     [{ requiredScopes: ["tokens"] }, { scp: ["openid", "tokens"] }, good],
-    [{ requiredScopes: ["tokens", "more"] }, { scope: "openid tokens" }, "scope missing"],
-    [{ requiredScopes: ["tokens"] }, { scope: "tokens.read" }, "scope missing"],
-    [{ requiredScopes: ["tokens"] }, {}, "scope missing"],
+    [{ requiredScopes: ["tokens", "more"] }, { scope: "openid tokens" }, "scope_missing"],
+    [{ requiredScopes: ["tokens"] }, { scope: "tokens.read" }, "scope_missing"],
+    [{ requiredScopes: ["tokens"] }, {}, "scope_missing"],
     [{ clients: ["cli", "web"] }, { client_id: "web" }, good],
     [{ clients: ["cli"] }, { client_id: undefined, azp: "cli" }, good],
-    [{ clients: ["cli"] }, { client_id: "shop" }, "client not allowed"],
-    [{ clients: ["cli"] }, { client_id: "cli", azp: "shop" }, "client not allowed"],
-    [{ clients: ["cli"] }, { client_id: undefined }, "client not allowed"],
+    [{ clients: ["cli"] }, { client_id: "shop" }, "client_not_allowed"],
+    [{ clients: ["cli"] }, { client_id: "cli", azp: "shop" }, "client_not_allowed"],
+    [{ clients: ["cli"] }, { client_id: undefined }, "client_not_allowed"],
     [{ maxLifetimeMs: minute }, { exp: seconds + 60 }, good],
-    [{ maxLifetimeMs: minute }, { exp: seconds + 61 }, "lives too long"],
+    [{ maxLifetimeMs: minute }, { exp: seconds + 61 }, "lives_too_long"],
   ])("%j: a token with %j: %s", async (over, claims, expected) => {
     const verifier = verifierOf([issuer.config(over)]);
     await verifier.verify(await issuer.sign(claims));
@@ -449,30 +441,68 @@ describe("keys of an issuer", () => {
     expect(await outcomeOf(verifier, token)).toBe("refused");
   });
 
-  it("that have come since are found at once, and asked for every 30 seconds at most", async () => {
+  it("B2 that an issuer signs with as soon as it has published them are found at once", async () => {
     await arrange();
-    const old = await own.sign();
-    await outcomeOf(verifier, old);
-    verifier.pass(29_999);
-    own.publish(await makeSigningKey());
-    const token = await own.sign();
-    expect(await repeated(20, token)).toEqual(new Set(["refused"]));
-    expect(own.keyFetches).toBe(1);
-    verifier.pass(1);
-    expect(await repeated(20, token)).toEqual(new Set(["user:alice"]));
-    expect(own.keyFetches).toBe(2);
+    await outcomeOf(verifier, await own.sign());
+    for (let change = 1; change <= 3; change += 1) {
+      own.publish(await makeSigningKey());
+      expect(await repeated(20, await own.sign())).toEqual(new Set(["user:alice"]));
+      expect(own.keyFetches).toBe(1 + change);
+    }
+    expect(verifier.refusals).toEqual([]);
   });
 
-  it("that nobody has are no way to make the issuer busy", async () => {
+  it("B2 that have no name are found at once, too", async () => {
     await arrange();
+    own.publish(await makeSigningKey("RS256", null));
+    await outcomeOf(verifier, await own.sign());
+    own.publish(await makeSigningKey("RS256", null));
+    expect(await repeated(20, await own.sign())).toEqual(new Set(["user:alice"]));
+    expect(verifier.refusals).toEqual([]);
+  });
+
+  it("B2 that nobody has make the issuer no more busy than a fetch in 30 seconds, and refuse nobody who has a new one", async () => {
+    await arrange();
+    const old = await own.sign();
     const made = await Promise.all(
       Array.from({ length: 20 }, (_, index) => own.signWith(attackersKey, {}, { kid: `made-up-${index}` })),
     );
+    const all = async () => {
+      const outcomes: string[] = [];
+      for (const token of made) outcomes.push(await outcomeOf(verifier, token));
+      return outcomes;
+    };
+    const first = [...Array<string>(4).fill("refused"), ...Array<string>(16).fill("unavailable")];
+    expect(await all()).toEqual(first);
+    expect(own.keyFetches).toBe(4);
+    // Those that were looked for are known not to be there: for them the answer stays.
+    expect(await all()).toEqual(first);
+    own.publish(await makeSigningKey());
+    expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
+    expect(await outcomeOf(verifier, old)).toBe("user:alice");
+    expect(own.keyFetches).toBe(4);
+    const failure = await verifier.verify(await own.sign()).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ reason: "ISSUER_UNAVAILABLE", retryDelayMs: 30_000 });
+    verifier.pass(30_000);
+    expect(await repeated(20, await own.sign())).toEqual(new Set(["user:alice"]));
+    expect(own.keyFetches).toBe(5);
     for (let round = 1; round <= 3; round += 1) {
-      for (const token of made) expect(await outcomeOf(verifier, token)).toBe("refused");
-      expect(own.keyFetches).toBe(round);
       verifier.pass(30_000);
+      await all();
+      expect(own.keyFetches).toBe(5 + round);
     }
+  });
+
+  it("B2 that was published late is looked for again", async () => {
+    await arrange();
+    const late = await makeSigningKey();
+    const token = await own.signWith(late);
+    expect(await outcomeOf(verifier, token)).toBe("refused");
+    own.publish(late);
+    verifier.pass(29_999);
+    expect(await outcomeOf(verifier, token)).toBe("refused");
+    verifier.pass(1);
+    expect(await outcomeOf(verifier, token)).toBe("user:alice");
   });
 
   it("without a name are found among four", async () => {
@@ -482,7 +512,7 @@ describe("keys of an issuer", () => {
     const outcomes: string[] = [];
     for (const one of keys) outcomes.push(await outcomeOf(verifier, await own.signWith(one)));
     expect(outcomes).toEqual([...Array<string>(4).fill("user:alice"), "refused"]);
-    expect(verifier.refusals).toEqual(["unknown key"]);
+    expect(verifier.refusals).toEqual(["unknown_key"]);
   });
 
   it("of other kinds and for other uses are passed over", async () => {

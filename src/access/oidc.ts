@@ -100,22 +100,22 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
   }
 
   async function verify(token: string): Promise<UserIdentity | undefined> {
-    if (token.length > maxTokenLength) return refused("too long");
+    if (token.length > maxTokenLength) return refused("too_long");
     const decoded = decode(token);
-    if (!decoded) return refused("not a signed JWT; an access token that was asked for without an audience is opaque");
+    if (!decoded) return refused("not_a_signed_jwt");
     const issuer = typeof decoded.claims.iss === "string" ? issuers.get(decoded.claims.iss) : undefined;
-    if (!issuer) return refused("unknown issuer");
+    if (!issuer) return refused("unknown_issuer");
     const { config } = issuer;
     const now = clock.now();
     // Before the signature: what is no good even by its own account costs no fetch, and is refused while the issuer is down.
     const refusal = headerRefusal(decoded.header, config) ?? claimsRefusal(decoded.claims, config, now);
     if (refusal) return refused(refusal, config.issuer);
-    if (!subjectOf(decoded.claims, issuer)) return refused("no usable subject", config.issuer);
+    if (!subjectOf(decoded.claims, issuer)) return refused("no_usable_subject", config.issuer);
 
-    const verified = await verifySignature(token, issuer, now);
+    const verified = await verifySignature(token, decoded.header.kid, issuer, now);
     if (typeof verified === "string") return refused(verified, config.issuer);
     const subject = subjectOf(verified, issuer);
-    if (!subject) return refused("no usable subject", config.issuer);
+    if (!subject) return refused("no_usable_subject", config.issuer);
     return {
       subject,
       issuer: config.issuer,
@@ -144,21 +144,22 @@ function decode(token: string): { readonly header: JWTHeaderParameters; readonly
   }
 }
 
-type Verified = JWTPayload | "unknown key" | "unusable key" | "bad signature";
+type Verified = JWTPayload | "unknown_key" | "unusable_key" | "bad_signature";
 
-async function verifySignature(token: string, { config, keys }: Issuer, now: Date): Promise<Verified> {
-  const known = await keys.current();
-  const verified = await verifyWith(known, token, config, now);
-  if (verified !== "unknown key") return verified;
-  const newer = await keys.newerThan(known);
-  return newer ? verifyWith(newer, token, config, now) : verified;
+async function verifySignature(token: string, kid: unknown, { config, keys }: Issuer, now: Date): Promise<Verified> {
+  // A key without a name may have taken the place of another.
+  const unknown = kid === undefined ? ["unknown_key", "bad_signature"] : ["unknown_key"];
+  const verified = await keys.find(typeof kid === "string" ? kid : "", async (set) => {
+    const one = await verifyWith(set, token, config, now);
+    return typeof one === "string" && unknown.includes(one) ? undefined : one;
+  });
+  return verified ?? "unknown_key";
 }
 
 async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now: Date): Promise<Verified> {
   const verify = async (getKey: JWTVerifyGetKey): Promise<JWTPayload> => {
     const options = {
       issuer: config.issuer,
-      audience: [...config.audiences],
       algorithms: [...config.algorithms],
       requiredClaims: ["exp", "iat", "sub"],
       clockTolerance: maxSkewMs / 1000,
@@ -171,10 +172,10 @@ async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now
   try {
     return await verify(keys);
   } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) return "unknown key";
+    if (error instanceof errors.JWKSNoMatchingKey) return "unknown_key";
     // What does not come from jose comes from the runtime, which will not take this key: too short, or malformed.
-    if (!(error instanceof errors.JOSEError)) return "unusable key";
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return "bad signature";
+    if (!(error instanceof errors.JOSEError)) return "unusable_key";
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return "bad_signature";
     let tried = 0;
     for await (const key of error) {
       const payload = await verify(() => Promise.resolve(key)).catch(() => undefined);
@@ -183,6 +184,6 @@ async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now
       if (tried === maxTriedKeys) break;
     }
     // The right key has no name either, and may have come since.
-    return "unknown key";
+    return "unknown_key";
   }
 }

@@ -1,9 +1,13 @@
 import { Failure } from "../failure/failure.js";
+import { RateLimiter } from "./rate-limiter.js";
 
 export interface PublishedKeysOptions {
   /** How long fetched keys count as current, milliseconds. A key that was taken back is trusted for as long. */
   readonly cacheMaxAgeMs: number;
-  /** Between two fetches that unknown keys ask for, milliseconds: made-up names of keys must not become a flood of fetches. */
+  /**
+   * Names of keys that are not among the known ones may cause three fetches at once, and then one in so many milliseconds: made-up names must not become
+   * a flood of fetches.
+   */
   readonly unknownKeyMs: number;
   /** Any clock that never jumps, milliseconds. */
   readonly monotonicMs: () => number;
@@ -15,6 +19,8 @@ export interface PublishedKeysOptions {
 
 /** After their age is over, known keys still serve for this long while no others can be had. */
 const staleIfErrorMs = 3_600_000;
+const unknownKeyFetches = 3;
+const maxAskedNames = 100;
 const firstBackOffMs = 1_000;
 const maxBackOffMs = 60_000;
 
@@ -22,6 +28,8 @@ const maxBackOffMs = 60_000;
 interface Published<Keys> {
   readonly keys: Keys;
   readonly fetchTime: number;
+  /** Of the fetch, counted from 1. */
+  readonly serial: number;
 }
 
 /**
@@ -33,14 +41,21 @@ export class PublishedKeys<Keys extends object> {
   readonly #options: PublishedKeysOptions;
   #published: Published<Keys> | undefined;
   #fetching: Promise<void> | undefined;
+  /** Fetches begun so far. */
+  #begun = 0;
   #failures = 0;
   #retryTime = Number.NEGATIVE_INFINITY;
   #lastError: unknown;
+  readonly #fetchesForUnknown: RateLimiter;
+  /** Names that were asked for before the keys as known now were fetched: they are not published, or were not then. */
+  readonly #asked = new Set<string>();
 
   /** `fetchKeys` gets the keys as known before; what it gives back must be another object, also when nothing has changed. */
   constructor(fetchKeys: (known: Keys | undefined) => Promise<Keys>, options: PublishedKeysOptions) {
     this.#fetchKeys = fetchKeys;
     this.#options = options;
+    const limit = { burst: unknownKeyFetches, intervalMs: options.unknownKeyMs };
+    this.#fetchesForUnknown = new RateLimiter({ limit, now: options.monotonicMs });
   }
 
   /** The keys as known now. Throws ISSUER_UNAVAILABLE when there are none that may still be trusted. */
@@ -52,16 +67,44 @@ export class PublishedKeys<Keys extends object> {
   }
 
   /**
-   * The keys as published since `known` was, for a key that is not among those; undefined when there has been no reason to look again.
-   * Throws ISSUER_UNAVAILABLE when they could not be had.
+   * What is found by the key of this name, in the keys as known now or, where it is not among those, as published since. Undefined: it is not published.
+   * Throws ISSUER_UNAVAILABLE where nobody can tell yet: an issuer may sign with a new key as soon as it is published, and a refusal would be for good.
+   * Made-up names get that answer as well once they have used up the fetches; they cost nothing then, and known keys go on.
    */
-  async newerThan(known: Keys): Promise<Keys | undefined> {
-    if (this.#published?.keys === known && !this.#isYoungerThan(this.#options.unknownKeyMs)) {
-      await this.#refresh();
-      // It may well have been published by now: that is no reason to refuse it for good.
-      if (this.#published.keys === known) throw this.#unavailable();
+  async find<T>(name: string, find: (keys: Keys) => Promise<T | undefined> | T | undefined): Promise<T | undefined> {
+    const begun = this.#begun;
+    let keys: Keys | undefined = await this.current();
+    while (keys) {
+      const found = await find(keys);
+      if (found !== undefined) return found;
+      keys = await this.#newerThan(keys, name, begun);
     }
-    return this.#published?.keys === known ? undefined : this.#published?.keys;
+    return undefined;
+  }
+
+  /** Undefined: the known keys were fetched after this name was asked for. */
+  async #newerThan(known: Keys, name: string, begun: number): Promise<Keys | undefined> {
+    const { monotonicMs, unknownKeyMs } = this.#options;
+    if (this.#published?.keys !== known) return this.#published?.keys;
+    if (this.#published.serial > begun) {
+      this.#remember(name);
+      return undefined;
+    }
+    // Not for ever: it may have been published late.
+    if (this.#asked.has(name) && this.#isYoungerThan(unknownKeyMs)) return undefined;
+    if (!this.#fetching && monotonicMs() >= this.#retryTime) {
+      const retryDelayMs = this.#fetchesForUnknown.waitMs("");
+      if (retryDelayMs > 0) throw this.#unavailable(retryDelayMs);
+    }
+    await this.#refresh();
+    if (this.#published.keys === known) throw this.#unavailable();
+    return this.#published.keys;
+  }
+
+  #remember(name: string): void {
+    const [oldest] = this.#asked;
+    if (this.#asked.size >= maxAskedNames && oldest !== undefined) this.#asked.delete(oldest);
+    this.#asked.add(name);
   }
 
   #isYoungerThan(ageMs: number): boolean {
@@ -80,8 +123,9 @@ export class PublishedKeys<Keys extends object> {
   async #fetch(): Promise<void> {
     // Counted from before: what came later may not be in the answer.
     const fetchTime = this.#options.monotonicMs();
+    const serial = ++this.#begun;
     try {
-      this.#published = { keys: await this.#fetchKeys(this.#published?.keys), fetchTime };
+      this.#published = { keys: await this.#fetchKeys(this.#published?.keys), fetchTime, serial };
       this.#failures = 0;
       this.#lastError = undefined;
     } catch (error) {
@@ -93,7 +137,8 @@ export class PublishedKeys<Keys extends object> {
     }
   }
 
-  #unavailable(): Failure {
-    return new Failure("ISSUER_UNAVAILABLE", { cause: this.#lastError });
+  #unavailable(retryDelayMs?: number): Failure {
+    const cause = this.#lastError;
+    return new Failure("ISSUER_UNAVAILABLE", { cause, ...(retryDelayMs !== undefined && { retryDelayMs }) });
   }
 }

@@ -251,6 +251,9 @@ function issuerOf(entry: ConfigFile["issuers"][number]): IssuerConfig {
   return {
     issuer: entry.issuer,
     audiences: entry.audiences,
+    audienceClaim: entry.audience_claim,
+    requiredClaims: entry.required_claims,
+    allowNonce: entry.allow_nonce,
     subject: entry.subject,
     algorithms: entry.algorithms,
     requiredScopes: entry.required_scopes,

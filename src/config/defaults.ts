@@ -14,6 +14,8 @@ export const defaults = {
     subject: "{sub}",
     algorithms: ["RS256"],
     types: ["at+jwt"],
+    audience_claim: "aud",
+    allow_nonce: false,
     shared_subjects: false,
     max_lifetime: "1d",
     cache_max_age: "10m",

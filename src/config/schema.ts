@@ -45,6 +45,9 @@ export interface FileContext {
 
 export type ConfigFile = z.output<ReturnType<typeof fileSchema>>;
 
+/** As JSON has it; a dot is part of the name. */
+const claimName = text.max(100, "must have at most 100 characters");
+
 const lifetime = duration("1s", "10y");
 
 const cacheTime = duration("1s", "1h");
@@ -268,43 +271,63 @@ export function fileSchema({
     /** OpenID providers whose access tokens let users call. */
     issuers: z
       .array(
-        z.object({
-          /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. */
-          issuer: issuerUrl.refine((value) => value !== ownIssuer, {
-            error: "must not be doors.oauth.issuer: JWTs that are made of tokens manage nothing",
+        z
+          .object({
+            /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. */
+            issuer: issuerUrl.refine((value) => value !== ownIssuer, {
+              error: "must not be doors.oauth.issuer: JWTs that are made of tokens manage nothing",
+            }),
+            /** `aud` of tokens that are meant for Patwarden, 1 to 10: each must name one of them. */
+            audiences: z.array(text).refine(...entries(1, 10)),
+            /**
+             * The claim that must hold one of `audiences`, for issuers whose access tokens have no `aud`: `client_id` with Cognito, `azp` with Clerk. A token
+             * that has an `aud` all the same must name one of them there, too.
+             */
+            audience_claim: claimName.default(defaults.issuers.audience_claim),
+            /**
+             * Claims that access tokens have and other tokens of the issuer lack, with the value that each must be or hold, `*` for any; up to 10. Needed where
+             * neither `typ` nor the audience tells them apart.
+             */
+            required_claims: z
+              .record(claimName, text)
+              .refine((claims) => Object.keys(claims).length <= 10, "must have 0 to 10 entries")
+              .default({}),
+            /** Whether access tokens may have a `nonce`, as those of Keycloak before 25, Casdoor and authentik do. Needs `required_claims`. */
+            allow_nonce: z.boolean().default(defaults.issuers.allow_nonce),
+            /** The user's id by claims that never change hands, in braces: `{sub}`, `{tid}/{oid}`. */
+            subject: subjectTemplate.default(defaults.issuers.subject),
+            algorithms: z
+              .array(z.enum(oidcAlgorithms))
+              .refine(...entries(1, oidcAlgorithms.length))
+              .default([...defaults.issuers.algorithms]),
+            /** Scopes that a token must all have, up to 50. */
+            required_scopes: z
+              .array(text.regex(/^\S+$/, "must be one scope"))
+              .refine(...entries(0, 50))
+              .default([]),
+            /** The only clients (`client_id`, `azp`, `cid`, `appid`) whose tokens are taken, up to 100. Empty: any. */
+            clients: z
+              .array(text)
+              .refine(...entries(0, 100))
+              .default([]),
+            /** `typ` of its access tokens, 1 to 4. Some issuers say no more than `JWT`, which stands for a token without `typ`, too. */
+            types: z
+              .array(tokenType)
+              .refine(...entries(1, 4))
+              .prefault([...defaults.issuers.types]),
+            /** Users whose claim is this value, or a list with it, administer the deployment. Absent: no user does. */
+            admin: z.object({ claim: text, value: text }).optional(),
+            /** Admits another issuer that gives the same ids, to the same people. */
+            shared_subjects: z.boolean().default(defaults.issuers.shared_subjects),
+            /** Longest lifetime of a token, 1m to 30d. */
+            max_lifetime: duration("1m", "30d").prefault(defaults.issuers.max_lifetime),
+            /** How long fetched keys are trusted before they are fetched again, 10s to 1h; for an hour more while the issuer is down. */
+            cache_max_age: duration("10s", "1h").prefault(defaults.issuers.cache_max_age),
+          })
+          .refine(({ allow_nonce, required_claims }) => !allow_nonce || Object.keys(required_claims).length > 0, {
+            error: "needs required_claims, or ID tokens would pass",
+            path: ["allow_nonce"],
           }),
-          /** `aud` of tokens that are meant for Patwarden, 1 to 10: each must name one of them. */
-          audiences: z.array(text).refine(...entries(1, 10)),
-          /** The user's id by claims that never change hands, in braces: `{sub}`, `{tid}/{oid}`. */
-          subject: subjectTemplate.default(defaults.issuers.subject),
-          algorithms: z
-            .array(z.enum(oidcAlgorithms))
-            .refine(...entries(1, oidcAlgorithms.length))
-            .default([...defaults.issuers.algorithms]),
-          /** Scopes that a token must all have, up to 50. */
-          required_scopes: z
-            .array(text.regex(/^\S+$/, "must be one scope"))
-            .refine(...entries(0, 50))
-            .default([]),
-          /** The only clients (`client_id`, `azp`) whose tokens are taken, up to 100. Empty: any. */
-          clients: z
-            .array(text)
-            .refine(...entries(0, 100))
-            .default([]),
-          /** `typ` of its access tokens, 1 to 4. Some issuers, such as Auth0 with its own profile, say no more than `JWT`. */
-          types: z
-            .array(tokenType)
-            .refine(...entries(1, 4))
-            .prefault([...defaults.issuers.types]),
-          /** Users whose claim is this value, or a list with it, administer the deployment. Absent: no user does. */
-          admin: z.object({ claim: text, value: text }).optional(),
-          /** Admits another issuer that gives the same ids, to the same people. */
-          shared_subjects: z.boolean().default(defaults.issuers.shared_subjects),
-          /** Longest lifetime of a token, 1m to 30d. */
-          max_lifetime: duration("1m", "30d").prefault(defaults.issuers.max_lifetime),
-          /** How long fetched keys are trusted before they are fetched again, 10s to 1h; for an hour more while the issuer is down. */
-          cache_max_age: duration("10s", "1h").prefault(defaults.issuers.cache_max_age),
-        }),
       )
       .refine(...entries(0, 50))
       .refine(...allDifferent("issuer"))

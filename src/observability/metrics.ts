@@ -24,6 +24,8 @@ export interface Metrics {
   usageLost(): void;
   /** A door was answered; both labels are names of small sets. */
   doorAnswered(door: string, answer: string): void;
+  /** An access token was refused for this reason; the issuer is one of the configuration, or none. */
+  accessTokenRefused(issuer: string | undefined, reason: string): void;
   /** A kept answer answered a question. */
   answerKept(): void;
   /** A question joined an identical one that had not been sent yet. */
@@ -104,6 +106,12 @@ export function createMetrics(): Metrics {
     labelNames: ["door", "answer"],
     registers,
   });
+  const accessTokensRefused = new Counter({
+    name: "patwarden_access_tokens_refused_total",
+    help: "Access tokens that proved nobody, by configured issuer (empty: none of them) and reason",
+    labelNames: ["issuer", "reason"],
+    registers,
+  });
   const lostDecisions = new Counter({
     name: "patwarden_usage_lost_decisions_total",
     help: "Decisions that were made and not counted in the usage, in the customer's favour",
@@ -124,6 +132,7 @@ export function createMetrics(): Metrics {
     rpcEnded: (method, code, durationMs) =>
       rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
     doorAnswered: (door, answer) => doorAnswers.inc({ door, answer }),
+    accessTokenRefused: (issuer = "", reason) => accessTokensRefused.inc({ issuer, reason }),
     decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
     observeTokenCache({ cache, leaseMs, hinted }) {
       const observe = (name: string, help: string, read: () => number): void => {

@@ -142,6 +142,9 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
     config: (over = {}) => ({
       issuer: url,
       audiences: [audience],
+      audienceClaim: "aud",
+      requiredClaims: {},
+      allowNonce: false,
       subject: "{sub}",
       algorithms: ["RS256"],
       requiredScopes: [],

@@ -27,7 +27,7 @@ const cacheMaxAgeMs = 3_600_000;
 const unknownKeyMs = 60_000;
 const fetchTimeoutMs = 5_000;
 
-/** Kept for an hour; an unknown name makes them fetched again, once a minute at most whatever the names are. */
+/** Kept for an hour; an unknown name makes them fetched again, a few times and then once a minute whatever the names are. */
 export function createProviderKeys(
   { keysUrl, token }: ProviderConfig,
   { onFetchFailure, monotonicMs = () => performance.now() }: ProviderKeysOptions,
@@ -45,10 +45,7 @@ export function createProviderKeys(
     onFetchFailure,
   });
   return {
-    async find(id) {
-      const known = await keys.current();
-      return known.byId.get(id) ?? (await keys.newerThan(known))?.byId.get(id);
-    },
+    find: (id) => keys.find(id, ({ byId }) => byId.get(id)),
   };
 }
 
