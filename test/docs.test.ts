@@ -66,6 +66,7 @@ describe("configuration of Patwarden in the guides", () => {
       model_id: "01JYX4M8C6D2F4G6H8J0K2M4N6",
     },
     tokens: { peppers: [{ version: 1, key: testPepper, active: true }] },
+    callers: [{ name: "backend", key_sha256: ["1".repeat(64)], permissions: ["check"] }],
   };
   const marked = blocks.filter(({ text }) => text.startsWith("# patwarden.yaml\n"));
 
