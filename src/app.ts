@@ -74,8 +74,11 @@ export interface Running {
    * log what it did and what needs a restart. To be awaited before it is called again.
    */
   reload(next: Config): Promise<void>;
-  /** Tells balancers and watchers, lets calls finish, closes the ports and connections. The database stays its opener's. */
-  stop(): Promise<void>;
+  /**
+   * Tells balancers and watchers, lets calls finish, closes the ports and connections. The database stays its opener's. `drainDelayMs`: how long it
+   * goes on serving first, by default that of the configuration.
+   */
+  stop(options?: { readonly drainDelayMs: number }): Promise<void>;
 }
 
 type VitalName =
@@ -369,12 +372,12 @@ export async function startPatwarden(
       log.info(facts, "took up callers, issuers and model of the configuration");
       if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
     },
-    async stop() {
+    async stop({ drainDelayMs } = config) {
       log.info("draining");
       health.drain();
       const watched = watch.stop();
       vitals.report("database", { ok: false, problem: "shutting down" });
-      await sleep(config.drainDelayMs);
+      await sleep(drainDelayMs);
       health.close();
       await Promise.all([grpc, http, publicHttp].map((port) => port?.drain(config.graceMs)));
       await usage.stop();

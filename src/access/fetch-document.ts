@@ -36,12 +36,21 @@ async function documentOf(response: Response): Promise<FetchedDocument> {
     await response.body?.cancel();
     throw new Error(`the server answered ${response.status}`);
   }
-  const document: unknown = JSON.parse(await limitedText(response));
+  const document = parsed(await limitedText(response));
   if (typeof document !== "object" || document === null || Array.isArray(document)) {
     throw new Error("the document is no JSON object");
   }
   // Just tested.
   return { document: document as FetchedDocument["document"], etag: response.headers.get("etag") ?? undefined };
+}
+
+/** Undefined for what is no JSON: the parser's error would quote it. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function limitedText(response: Response): Promise<string> {

@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
 import { createLocalJWKSet, type JSONWebKeySet } from "jose";
+import { isConfidential } from "../token/network.js";
 import { fetchDocument } from "./fetch-document.js";
 import { PublishedKeys, type PublishedKeysOptions } from "./published-keys.js";
 
@@ -33,15 +33,8 @@ async function fetchKeys(issuer: string, timeoutMs: number): Promise<KeySet> {
   return createLocalJWKSet((await fetchDocument(address, signal)) as unknown as JSONWebKeySet);
 }
 
+/** Only an issuer on this machine, as tests and demos have it, may name an address without TLS. */
 function mayServeKeys(address: URL, issuer: string): boolean {
-  return address.protocol === "https:" || (isLoopbackHttp(address) && isLoopbackHttp(new URL(issuer)));
-}
-
-/** Where tests and demos run their issuer. */
-export function isLoopbackHttp({ protocol, hostname }: URL): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/, "$1");
-  // URL has made every way to write an IPv4 address into this one.
-  return (
-    protocol === "http:" && (host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127.")))
-  );
+  const plain = (url: URL): boolean => url.protocol === "http:";
+  return isConfidential(address) && (!plain(address) || plain(new URL(issuer)));
 }

@@ -22,7 +22,9 @@ import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
 import { openPostgres, patientStatementMs } from "../store/database.js";
 import { createAuditStore } from "../store/postgres-audit-store.js";
 import { PepperRing } from "../token/pepper.js";
-import { fail, failConfig, print, tell, writeOut } from "./fail.js";
+import { fail, failConfig } from "./fail.js";
+import { print, tell, writeOut } from "./output.js";
+import { endWithin, takeSignals } from "./signals.js";
 
 export interface VerifyAuditOptions {
   readonly config?: string;
@@ -51,7 +53,7 @@ export async function verifyAudit({ config: file, checkpoint: sources = [], json
     };
     const end = verdict.last ? `; the last position is ${position}, its hash ${last.hash}` : ", and empty";
     const begin = cut ? `; the retention has deleted what stood up to position ${cut.position}` : "";
-    print(json, last, `the audit chain is whole, ${checkpoints.length} checkpoint(s) fit${end}${begin}`);
+    await print(json, last, `the audit chain is whole, ${checkpoints.length} checkpoint(s) fit${end}${begin}`);
   });
 }
 
@@ -185,24 +187,25 @@ export interface ExportAuditOptions {
 }
 
 const pauseMs = 1_000;
+/** For the page that is under way at a signal. */
+const stopGraceMs = 2_000;
 
 /** Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow` it goes on until SIGTERM or SIGINT. */
 export async function exportAudit({ config: file, follow, from }: ExportAuditOptions): Promise<void> {
   if (!/^[1-9][0-9]{0,14}$/.test(from)) return fail(new Error("--from must be a position, 1 or more"));
   const loaded = loadMigrationConfig({ file, env: process.env });
   if (!loaded.ok) return failConfig(loaded.problems);
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
-  // Each write has its own callback; without a listener a reader that has gone would end us as a defect.
-  process.stdout.on("error", () => stop.abort());
+  const stopped = takeSignals();
+  // A reader that reads no more, or a database that does not answer, would hold it up.
+  endWithin(stopGraceMs);
   await withStore(loaded.config.database, (store) =>
     exportAuditTrail({
       store,
       from: Number(from),
       follow,
-      signal: stop.signal,
+      signal: stopped,
       write: writeOut,
-      pause: () => sleep(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined),
+      pause: () => sleep(pauseMs, undefined, { signal: stopped }).catch(() => undefined),
       onProblem: tell,
     }),
   );

@@ -1,8 +1,9 @@
 import { loadMigrationConfig } from "../config/load.js";
 import { openPostgres, patientStatementMs } from "../store/database.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
-import { failConfig, print } from "./fail.js";
+import { failConfig } from "./fail.js";
 import type { Output } from "./keys.js";
+import { print } from "./output.js";
 
 /** Prints how many living secrets each pepper version has. */
 export async function countPeppers({ config: file, json }: Output & { readonly config?: string }): Promise<void> {
@@ -13,7 +14,7 @@ export async function countPeppers({ config: file, json }: Output & { readonly c
     const counts = [...(await createTokenStore(database).countLiveSecrets(new Date()))].sort(([a], [b]) => a - b);
     const rows = counts.map(([version, secrets]) => ({ version, secrets }));
     const lines = rows.map(({ version, secrets }) => `${String(version).padStart(7)}  ${String(secrets).padStart(12)}`);
-    print(json, rows, ["version  live secrets", ...lines].join("\n"));
+    await print(json, rows, ["version  live secrets", ...lines].join("\n"));
   } finally {
     await database.close();
   }

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import ms from "ms";
 import { type Policy, PolicySchema, PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { type Connection, connect } from "./client.js";
-import { jsonOf, print } from "./fail.js";
+import { jsonOf, print, writeNow } from "./output.js";
 import { facts } from "./table.js";
 import { parseDuration, withConnection } from "./token.js";
 
@@ -12,9 +12,9 @@ type Options = Connection & { readonly json: boolean };
 
 /** `patwarden policy …`. */
 export function policyCommand(): Command {
-  const command = new Command("policy").description(
-    "show and write what a deployment and its organizations allow of tokens",
-  );
+  const command = new Command("policy")
+    .configureOutput({ writeOut: writeNow })
+    .description("show and write what a deployment and its organizations allow of tokens");
   const scope = "user, organization (both the deployment's), or organization:acme";
   withConnection(command.command("show"))
     .argument("<scope>", scope)
@@ -23,7 +23,7 @@ export function policyCommand(): Command {
       const { policy, effective } = await connect(PolicyService, options).getPolicy({ scope: name });
       if (!policy || !effective) return;
       const json = { policy: jsonOf(PolicySchema, policy), effective: jsonOf(PolicySchema, effective) };
-      print(options.json, json, `${describe(policy)}\n\nin effect\n${describe(effective)}`);
+      await print(options.json, json, `${describe(policy)}\n\nin effect\n${describe(effective)}`);
     });
   withConnection(command.command("set"))
     .argument("<scope>", scope)
@@ -41,14 +41,14 @@ export function policyCommand(): Command {
       if (!response.policy) return;
       const blocked = `${response.blockedTokens} living tokens ${validateOnly ? "would be" : "are"} blocked by the change`;
       const json = { policy: jsonOf(PolicySchema, response.policy), blockedTokens: response.blockedTokens };
-      print(options.json, json, `${describe(response.policy)}\n${blocked}`);
+      await print(options.json, json, `${describe(response.policy)}\n${blocked}`);
     });
   withConnection(command.command("delete"))
     .argument("<scope>", scope)
     .description("take all limits of a scope away")
     .action(async (name: string, options: Options) => {
       await connect(PolicyService, options).deletePolicy({ scope: name });
-      print(options.json, {}, `${name} sets no limit any more`);
+      await print(options.json, {}, `${name} sets no limit any more`);
     });
   return command;
 }

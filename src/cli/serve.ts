@@ -3,19 +3,25 @@ import { loadConfig, loadMigrationConfig } from "../config/load.js";
 import { createLogger } from "../observability/log.js";
 import { openPostgres } from "../store/database.js";
 import { failConfig } from "./fail.js";
-import { untilSignalled } from "./signals.js";
+import { tell } from "./output.js";
+import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";
 
 interface ConfigFile {
   readonly config?: string;
 }
 
-/** Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again and takes up its callers, issuers and model, all or nothing. */
+/** How long a start may go on after it was asked to stop, so that it takes back what it has registered. */
+const startGraceMs = 2_000;
+
+/** Runs until SIGTERM or SIGINT, also during the start; SIGHUP reads the configuration again and takes up its callers, issuers and model, all or nothing. */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
   const source = { file, env: process.env };
   const loaded = loadConfig(source);
   if (!loaded.ok) return failConfig(loaded.problems);
   const { config } = loaded;
   const log = createLogger({ level: config.log.level });
+  const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
+  const lift = endWithin(startGraceMs);
   const database = openPostgres(config.database);
   let running: Running;
   try {
@@ -24,6 +30,13 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
     await database.close();
     throw error;
   }
+  if (stopped.aborted) {
+    // Nobody was told that it is there.
+    await running.stop({ drainDelayMs: 0 });
+    await database.close();
+    process.exit(exitCodeOf(stopped.reason));
+  }
+  lift();
   const reload = async (): Promise<void> => {
     const next = loadConfig(source);
     if (next.ok) await running.reload(next.config);
@@ -31,10 +44,10 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   };
   // One after the other: what was read last is what holds.
   let reloading = Promise.resolve();
-  process.on("SIGHUP", () => {
+  takeHangups(() => {
     reloading = reloading.then(reload).catch((error: unknown) => log.error({ error }, "the reload failed"));
   });
-  await untilSignalled(log);
+  await aborted(stopped);
   await running.stop();
   await database.close();
 }
@@ -45,9 +58,9 @@ export async function migrate({ config: file }: ConfigFile): Promise<void> {
   if (!loaded.ok) return failConfig(loaded.problems);
   const database = openPostgres(loaded.config.database);
   try {
-    process.stderr.write("migrating the database\n");
+    tell("migrating the database");
     await database.migrate();
-    process.stderr.write("the database schema is up to date\n");
+    tell("the database schema is up to date");
   } finally {
     await database.close();
   }

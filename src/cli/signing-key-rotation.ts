@@ -7,8 +7,9 @@ import { databaseTime, openPostgres, patientStatementMs } from "../store/databas
 import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
 import { PepperRing } from "../token/pepper.js";
-import { fail, failConfig, print } from "./fail.js";
+import { fail, failConfig } from "./fail.js";
 import type { Output } from "./keys.js";
+import { print } from "./output.js";
 
 export interface RotateSigningOptions extends Output {
   readonly config?: string;
@@ -45,7 +46,8 @@ export async function rotateSigning({ config: file, compromised, json }: RotateS
         : []),
     ];
     const keys = previous.map((old) => ({ kid: old.kid, published_until: old.publishedUntil }));
-    print(json, { kid, algorithm, signs_from: signsFrom, previous: keys }, lines.join("\n"));
+    const result = { kid, algorithm, signs_from: signsFrom, previous: keys };
+    await print(json, result, lines.join("\n"), `the keys were rotated: do not repeat it. The next key is ${kid}`);
   } finally {
     await database.close();
   }

@@ -2,7 +2,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Command } from "commander";
 import { type Subject, Subject_State, SubjectSchema, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { type Connection, connect } from "./client.js";
-import { jsonOf, print } from "./fail.js";
+import { jsonOf, print, writeNow } from "./output.js";
 import { facts } from "./table.js";
 import { withConnection } from "./token.js";
 
@@ -10,9 +10,9 @@ type Options = Connection & { readonly json: boolean };
 
 /** `patwarden subject …`. */
 export function subjectCommand(): Command {
-  const command = new Command("subject").description(
-    "disable, enable and delete the users and organizations that tokens act as",
-  );
+  const command = new Command("subject")
+    .configureOutput({ writeOut: writeNow })
+    .description("disable, enable and delete the users and organizations that tokens act as");
   const one = (name: string, description: string) =>
     withConnection(command.command(`${name} <subject>`)).description(description);
   one("show", "show a subject, and how many tokens its removal would stop").action(
@@ -32,7 +32,7 @@ export function subjectCommand(): Command {
   return command;
 }
 
-function shown({ json }: Options, subject: Subject | undefined): void {
+async function shown({ json }: Options, subject: Subject | undefined): Promise<void> {
   if (!subject) return;
   const state = Object.entries(Subject_State)
     .find(([, value]) => value === subject.state)?.[0]
@@ -44,5 +44,5 @@ function shown({ json }: Options, subject: Subject | undefined): void {
     ["live tokens", String(subject.liveTokens)],
     ["generation", String(subject.generation)],
   ]);
-  print(json, jsonOf(SubjectSchema, subject), text);
+  await print(json, jsonOf(SubjectSchema, subject), text);
 }

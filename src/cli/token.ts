@@ -15,7 +15,7 @@ import {
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
 import { type Connection, connect } from "./client.js";
-import { jsonOf, print, tell } from "./fail.js";
+import { jsonOf, print, tell, writeNow, writeOut } from "./output.js";
 import { facts, table } from "./table.js";
 
 interface Common extends Connection {
@@ -83,7 +83,9 @@ interface CreateOptions extends Common {
 
 /** `patwarden token …`. */
 export function tokenCommand(): Command {
-  const token = new Command("token").description("manage tokens of a running Patwarden");
+  const token = new Command("token")
+    .configureOutput({ writeOut: writeNow })
+    .description("manage tokens of a running Patwarden");
   withConnection(token.command("create"))
     .description("make a token and print its secret, the only time it is shown")
     .requiredOption("--subject <subject>", "who it acts as, user:alice or organization:acme")
@@ -105,7 +107,7 @@ export function tokenCommand(): Command {
     .option("--validate-only", "only say what would be made", false)
     .action(async (options: CreateOptions) => {
       const response = await connect(TokenService, options).createToken(createRequest(options));
-      issued(options.json, response.token, response.secret);
+      await issued(options.json, response.token, response.secret, "the token exists");
     });
 
   withConnection(token.command("list"))
@@ -121,7 +123,7 @@ export function tokenCommand(): Command {
       const tokens = await listAll(options);
       const rows = tokens.map((one) => [one.id, one.subject, one.name, stateOf(one), ends(one)]);
       const json = jsonOf(ListTokensResponseSchema, create(ListTokensResponseSchema, { tokens }));
-      print(options.json, json, table(["ID", "SUBJECT", "NAME", "STATE", "ENDS"], rows));
+      await print(options.json, json, table(["ID", "SUBJECT", "NAME", "STATE", "ENDS"], rows));
     });
 
   withConnection(token.command("show <id>"))
@@ -139,7 +141,7 @@ export function tokenCommand(): Command {
     )
     .action(async (id: string, options: Common & { readonly grace: number }) => {
       const response = await connect(TokenService, options).rotateToken({ id, grace: durationFromMs(options.grace) });
-      issued(options.json, response.token, response.secret);
+      await issued(options.json, response.token, response.secret, "the token has a new secret");
     });
 
   withConnection(token.command("revoke <id>"))
@@ -155,7 +157,7 @@ export function tokenCommand(): Command {
       };
       const client = connect(TokenService, options);
       const { token: revoked, residualUntil } = await client.revokeToken({ id, reason: reason[options.reason] });
-      shown(options, revoked);
+      await shown(options, revoked);
       if (residualUntil) tell(`JWTs that were made of it live until ${timestampDate(residualUntil).toISOString()}`);
     });
 
@@ -173,7 +175,7 @@ export function tokenCommand(): Command {
     .requiredOption("--etag <etag>", "of the token as you saw it, see `token show`")
     .action(async (id: string, options: Commented & { readonly etag: string }) => {
       const { comment, etag } = options;
-      shown(options, (await connect(TokenService, options).approveToken({ id, comment, etag })).token);
+      await shown(options, (await connect(TokenService, options).approveToken({ id, comment, etag })).token);
     });
   commented("deny", "end a pending token for good").action(async (id: string, options: Commented) =>
     shown(options, (await connect(TokenService, options).denyToken({ id, comment: options.comment })).token),
@@ -235,27 +237,29 @@ async function listAll(options: Common & ListOptions): Promise<Token[]> {
     });
     tokens.push(...page.tokens);
     pageToken = page.nextPageToken;
-    if (pageToken !== "") process.stderr.write(`${tokens.length} tokens so far\n`);
+    if (pageToken !== "") tell(`${tokens.length} tokens so far`);
   } while (pageToken !== "");
   return tokens;
 }
 
-/** The secret alone on stdout, so that a script can keep it; everything else on stderr. */
-function issued(json: boolean, token: Token | undefined, secret: string): void {
+/** The secret alone on stdout, so that a script can keep it; everything else on stderr. `change`: what has happened by now. */
+async function issued(json: boolean, token: Token | undefined, secret: string, change: string): Promise<void> {
+  const id = token?.id ?? "";
+  const loss =
+    secret === ""
+      ? undefined
+      : `${change}, ${id}, but its secret is lost: make another by \`patwarden token rotate ${id}\`, or end it by \`patwarden token revoke ${id}\``;
   if (json) {
-    print(
-      true,
-      jsonOf(RotateTokenResponseSchema, create(RotateTokenResponseSchema, { ...(token && { token }), secret })),
-      "",
-    );
+    const response = create(RotateTokenResponseSchema, { ...(token && { token }), secret });
+    await print(true, jsonOf(RotateTokenResponseSchema, response), "", loss);
     return;
   }
-  if (token) process.stderr.write(`${describe(token)}\n`);
-  if (secret !== "") process.stdout.write(`${secret}\n`);
+  if (token) tell(describe(token));
+  if (secret !== "") await writeOut(`${secret}\n`, loss);
 }
 
-function shown({ json }: Common, token: Token | undefined): void {
-  if (token) print(json, jsonOf(TokenSchema, token), describe(token));
+async function shown({ json }: Common, token: Token | undefined): Promise<void> {
+  if (token) await print(json, jsonOf(TokenSchema, token), describe(token));
 }
 
 function describe(token: Token): string {

@@ -11,7 +11,7 @@ import {
   UsageService,
 } from "#gen/patwarden/v1/usage_pb.js";
 import { type Connection, connect } from "./client.js";
-import { jsonOf, print, tell, writeOut } from "./fail.js";
+import { jsonOf, print, tell, writeNow, writeOut } from "./output.js";
 import { table } from "./table.js";
 import { parseDate, withConnection } from "./token.js";
 
@@ -41,7 +41,9 @@ const dimensions = ["organization", "subject", "token", "action", "reason"] as c
 
 /** `patwarden usage …`. */
 export function usageCommand(): Command {
-  const command = new Command("usage").description("show how much tokens are used, and export it to be billed");
+  const command = new Command("usage")
+    .configureOutput({ writeOut: writeNow })
+    .description("show how much tokens are used, and export it to be billed");
   withRange(withConnection(command.command("query")))
     .description("sum decisions and units")
     .option("--token <id>", "of this token", "")
@@ -55,7 +57,7 @@ export function usageCommand(): Command {
       const rows: UsageRow[] = [];
       for await (const page of pagesOf(options, queryRequest(options))) rows.push(...page);
       const json = jsonOf(QueryUsageResponseSchema, create(QueryUsageResponseSchema, { rows }));
-      print(options.json, json, describe(options, rows));
+      await print(options.json, json, describe(options, rows));
     });
   withRange(withConnection(command.command("export")))
     .description(
@@ -128,16 +130,10 @@ function cellOf(row: UsageRow, dimension: (typeof dimensions)[number]): string {
 async function exportUsage(options: ExportOptions): Promise<void> {
   const request = { granularity: Granularity.HOUR, groupBy: dimensions.map(dimensionOf) };
   let events = 0;
-  let gone = false;
-  // Each write has its own callback; without a listener a reader that has gone would end us as a defect.
-  process.stdout.on("error", () => {
-    gone = true;
-  });
   for await (const rows of pagesOf(options, request)) {
     const open = rows.findIndex(({ closed }) => !closed);
     const closed = open < 0 ? rows : rows.slice(0, open);
     await writeOut(closed.map((row) => `${JSON.stringify(usageEvent(options.source, row))}\n`).join(""));
-    if (gone) return;
     events += closed.length;
     if (open >= 0) {
       tell(`${events} events; ${timeOf(rows[open]?.startTime)} is still open`);

@@ -3,6 +3,7 @@ import { parseDocument } from "yaml";
 import { childOf, type KeyTree, namesIn, withoutFile } from "./key-tree.js";
 import { nearest } from "./nearest.js";
 import { keyOf, type Problem } from "./problem.js";
+import { withoutLineEnd } from "./secret.js";
 
 /** What YAML and JSON can say. */
 export type Value = string | number | boolean | null | undefined | readonly Value[] | Document;
@@ -62,7 +63,8 @@ export function resolveDocument(
       const child = childOf(type, key);
       const secret = withoutFile(key);
       if (child) {
-        resolved[key] = resolve(value, child, [...path, key]);
+        const found = resolve(value, child, [...path, key]);
+        resolved[key] = child.secret && typeof found === "string" ? withoutLineEnd(found) : found;
       } else if (secret === undefined || !childOf(type, secret)?.secret) {
         problems.push({ key: keyOf([...path, key]), problem: unknownKey(key, type) });
       } else if (mapping[secret] != null) {
@@ -77,7 +79,7 @@ export function resolveDocument(
   const contentOf = (file: Value, path: readonly PropertyKey[]): string | undefined => {
     const content =
       typeof file === "string" ? readText(file) : { ok: false as const, problem: "must be the name of a file" };
-    if (content.ok) return content.text;
+    if (content.ok) return withoutLineEnd(content.text);
     problems.push({ key: keyOf(path), problem: content.problem });
     return undefined;
   };
@@ -98,8 +100,7 @@ type Text = { readonly ok: true; readonly text: string } | { readonly ok: false;
 
 function readText(file: string): Text {
   try {
-    // Editors and shells end a file with a line feed, which is no part of a secret.
-    return { ok: true, text: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
+    return { ok: true, text: readFileSync(file, "utf8") };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     return { ok: false, problem: `cannot be read: ${code}` };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { formatHostPort, isLoopback, parseHostPort } from "./host-port.js";
+import { isLoopback } from "../token/network.js";
+import { formatHostPort, parseHostPort } from "./host-port.js";
 
 describe("host and port", () => {
   it.each([
@@ -18,7 +19,7 @@ describe("host and port", () => {
     const parsed = parseHostPort(text);
     expect(parsed).toEqual({ ok: true, value: { host, port } });
     expect(formatHostPort({ host, port })).toBe(text);
-    expect(isLoopback({ host, port })).toBe(loopback);
+    expect(isLoopback(host)).toBe(loopback);
   });
 
   it.each([

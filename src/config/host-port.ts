@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import ipaddr from "ipaddr.js";
 import type { Parsed } from "../identifier/identifier.js";
 
 /** Where a port listens, or where a peer is reached. */
@@ -23,10 +22,4 @@ export function parseHostPort(text: string): Parsed<HostPort> {
 
 export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** Whether only this machine can reach it. Names other than `localhost` may mean anything. */
-export function isLoopback({ host }: HostPort): boolean {
-  if (host === "localhost") return true;
-  return isIP(host) !== 0 && ipaddr.process(host).range() === "loopback";
 }

@@ -7,10 +7,12 @@ export interface Problem {
   readonly problem: string;
 }
 
+/** Names the place of a value. What cannot be the name of a key is left out: a lost colon or blank makes a key of a secret. */
 export function keyOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>((key, part) => {
     if (typeof part === "number") return `${key}[${part}]`;
-    return key === "" ? String(part) : `${key}.${String(part)}`;
+    const name = /^[a-z][a-z0-9_-]{0,31}$/.test(String(part)) ? String(part) : "…";
+    return key === "" ? name : `${key}.${name}`;
   }, "");
 }
 

@@ -12,6 +12,7 @@ import {
   audience,
   duration,
   grant,
+  headerSecret,
   hostName,
   hostPort,
   issuerUrl,
@@ -138,7 +139,7 @@ export function fileSchema({
       /** Whether OpenFGA is spoken to by TLS, checked against the system's authorities. */
       tls: z.boolean().default(defaults.openfga.tls),
       /** Absent: OpenFGA asks for no credential. */
-      auth: z.object({ preshared: text.meta({ secret: true }) }).optional(),
+      auth: z.object({ preshared: headerSecret.meta({ secret: true }) }).optional(),
       store_id: ulid,
       /** The model that every question is asked of; a new model is taken up by changing this. */
       model_id: ulid,
@@ -481,7 +482,7 @@ export function fileSchema({
                 /** Where its keys are; https, or http on loopback. */
                 keys_url: issuerUrl.default(defaults.doors.leaks.github.keys_url),
                 /** A token of GitHub to fetch them with, which raises its limit of speed. Absent: without. */
-                token: text.meta({ secret: true }).optional(),
+                token: headerSecret.meta({ secret: true }).optional(),
               })
               .prefault({}),
             /** The same for GitLab. */
@@ -507,7 +508,7 @@ export function fileSchema({
                 /** https, or http on loopback, without query. */
                 url: issuerUrl,
                 /** Of the HMAC, 32 characters or more; libraries of Standard Webhooks take it as `whsec_` and its base64. */
-                key: text.min(32, "must have at least 32 characters").meta({ secret: true }),
+                key: headerSecret.min(32, "must have at least 32 characters").meta({ secret: true }),
               })
               .optional(),
           })

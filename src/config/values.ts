@@ -1,14 +1,14 @@
 import { createSecureContext } from "node:tls";
 import { domainToASCII } from "node:url";
 import { z } from "zod";
-import { isLoopbackHttp } from "../access/issuer-keys.js";
 import { parseSubjectTemplate } from "../access/subject-template.js";
 import { readHost } from "../doors/request-path.js";
 import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
 import { parseGrant } from "../token/grant.js";
-import { parseCidr } from "../token/network.js";
+import { isConfidential, isLoopback, parseCidr } from "../token/network.js";
 import { durationMs } from "./duration.js";
-import { type HostPort, isLoopback, parseHostPort } from "./host-port.js";
+import { type HostPort, parseHostPort } from "./host-port.js";
+import { headerProblem } from "./secret.js";
 import { sizeBytes } from "./size.js";
 
 /*
@@ -17,6 +17,12 @@ import { sizeBytes } from "./size.js";
  */
 
 export const text = z.string().min(1, "must not be empty");
+
+/** A secret that is sent in a header, or known to somebody who does so. */
+export const headerSecret = z.string().superRefine((secret, context) => {
+  const problem = headerProblem(secret);
+  if (problem !== undefined) context.addIssue(problem);
+});
 
 export const hostPort = text.transform((value, context) => {
   const parsed = parseHostPort(value);
@@ -90,8 +96,7 @@ export const issuerUrl = text.refine(
   (value) => {
     // A blank, a query or a part left empty would still be a URL, but no issuer of OpenID Connect Discovery §3.
     if (!/^https?:\/\/[^\s?#@]+$/.test(value) || !URL.canParse(value)) return false;
-    const url = new URL(value);
-    return url.protocol === "https:" || isLoopbackHttp(url);
+    return isConfidential(new URL(value));
   },
   { error: "must be an https: URL without query, or http: on loopback" },
 );
@@ -186,11 +191,11 @@ const beyondLoopback = { error: "must be true to listen beyond loopback without 
 export function plainListener(defaultListen: string) {
   return z
     .object({ listen: hostPort.prefault(defaultListen), plaintext: z.boolean().default(false) })
-    .refine(({ listen, plaintext }) => plaintext || isLoopback(listen), beyondLoopback);
+    .refine(({ listen, plaintext }) => plaintext || isLoopback(listen.host), beyondLoopback);
 }
 
 export function listener(defaultListen: string, { loopbackOnly }: { readonly loopbackOnly: boolean }) {
-  const listen = hostPort.refine((address) => !loopbackOnly || isLoopback(address), {
+  const listen = hostPort.refine((address) => !loopbackOnly || isLoopback(address.host), {
     error: "must be loopback while dangerously_disable_caller_authentication is true",
   });
   return z
@@ -235,7 +240,7 @@ interface Protection {
 const twice = { error: "must not be true beside tls", path: ["plaintext"] };
 
 function isProtected({ listen, tls, plaintext }: Protection & { readonly listen: HostPort }): boolean {
-  return tls !== undefined || plaintext || isLoopback(listen);
+  return tls !== undefined || plaintext || isLoopback(listen.host);
 }
 
 function isProtectedOnce({ tls, plaintext }: Protection): boolean {

@@ -4,17 +4,19 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startPatwarden } from "../app.js";
-import { untilSignalled } from "../cli/signals.js";
+import { tell, writeOut } from "../cli/output.js";
+import { aborted, takeSignals } from "../cli/signals.js";
 import type { Config } from "../config/config.js";
 import { defaults } from "../config/defaults.js";
-import { type HostPort, isLoopback, parseHostPort } from "../config/host-port.js";
+import { type HostPort, parseHostPort } from "../config/host-port.js";
 import type { ActionName } from "../identifier/identifier.js";
 import { createLogger } from "../observability/log.js";
 import { createOpenFgaAdmin, type Tuple } from "../openfga/admin.js";
 import { findOpenFga } from "../openfga/binary.js";
-import { type EmbeddedOpenFga, startOpenFga } from "../openfga/child-process.js";
+import { type EmbeddedOpenFga, type Exit, startOpenFga } from "../openfga/child-process.js";
 import { openPglite } from "../store/database.js";
 import { lockFolder } from "../store/folder-lock.js";
+import { isLoopback } from "../token/network.js";
 import { type DevSecrets, freshSecrets, keptSecrets, makePrivateDirectory } from "./state-directory.js";
 import { tryOutLines } from "./try-out-lines.js";
 
@@ -33,7 +35,10 @@ export interface DevOptions {
 const storeName = "patwarden-dev";
 const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", import.meta.url));
 
-/** The whole service in one process on loopback, with an OpenFGA of its own, until SIGTERM or SIGINT. */
+/**
+ * The whole service in one process on loopback, with an OpenFGA of its own, until a signal. One that comes during the start ends the process at
+ * once: the lock and OpenFGA end with it.
+ */
 export async function dev(options: DevOptions): Promise<void> {
   const grpc = loopback("--grpc", options.grpc);
   const http = loopback("--http", options.http);
@@ -47,8 +52,9 @@ export async function dev(options: DevOptions): Promise<void> {
   // Absolute: OpenFGA runs in a folder below it.
   const directory = options.ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : resolve(options.directory);
   makePrivateDirectory(directory);
-  const unlock = options.ephemeral ? () => undefined : lockFolder(directory);
-  progress("opening the database and starting OpenFGA");
+  if (options.ephemeral) process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  else await lockFolder(directory);
+  tell("opening the database and starting OpenFGA");
   const openfgaDirectory = join(directory, "openfga");
   makePrivateDirectory(openfgaDirectory);
   const starting = startOpenFga({
@@ -91,19 +97,21 @@ export async function dev(options: DevOptions): Promise<void> {
         model_id: modelId,
       },
     };
-    if (options.readyFile !== undefined) writeAtOnce(options.readyFile, `${JSON.stringify(ready)}\n`);
-    process.stdout.write(tryOutLines(ready, options.ephemeral ? undefined : join(directory, "service-key")));
-
-    const ended = await Promise.race([untilSignalled(log), openfga.exited]);
-    progress("stopping");
-    await running.stop();
-    if (options.readyFile !== undefined) rmSync(options.readyFile, { force: true });
+    const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
+    let ended: Exit | undefined;
+    try {
+      if (options.readyFile !== undefined) writeAtOnce(options.readyFile, `${JSON.stringify(ready)}\n`);
+      await writeOut(tryOutLines(ready, options.ephemeral ? undefined : join(directory, "service-key")));
+      ended = (await Promise.race([aborted(stopped), openfga.exited])) ?? undefined;
+      tell("stopping");
+    } finally {
+      await running.stop();
+      if (options.readyFile !== undefined) rmSync(options.readyFile, { force: true });
+    }
     if (ended) throw new Error(`OpenFGA ended by itself with ${ended.code ?? ended.signal}`);
   } finally {
     if (started.status === "fulfilled") await started.value.stop();
     if (opened.status === "fulfilled") await opened.value.close();
-    unlock();
-    if (options.ephemeral) rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -200,12 +208,12 @@ const devRelations = Object.fromEntries(
 function loopback(option: string, text: string): HostPort {
   const parsed = parseHostPort(text);
   if (!parsed.ok) throw new Error(`${option} ${parsed.problem}`);
-  if (!isLoopback(parsed.value)) throw new Error(`${option} must be a loopback address: dev serves without TLS`);
+  if (!isLoopback(parsed.value.host)) throw new Error(`${option} must be a loopback address: dev serves without TLS`);
   return parsed.value;
 }
 
 function readTuples(file: string): readonly Tuple[] {
-  const read: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const read = parsed(readFileSync(file, "utf8"));
   const isTuple = (entry: unknown): entry is Tuple =>
     ["user", "relation", "object"].every((key) => typeof Object(entry)[key] === "string");
   if (!Array.isArray(read) || !read.every(isTuple)) {
@@ -214,13 +222,23 @@ function readTuples(file: string): readonly Tuple[] {
   return read;
 }
 
+/** Undefined for what is no JSON: the parser's error would quote it, and the file may be the wrong one. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whoever waits for the file finds it whole. */
 function writeAtOnce(file: string, text: string): void {
   const unfinished = `${file}.${process.pid}`;
-  writeFileSync(unfinished, text, { mode: 0o600 });
-  renameSync(unfinished, file);
-}
-
-function progress(what: string): void {
-  process.stderr.write(`${what}\n`);
+  try {
+    writeFileSync(unfinished, text, { mode: 0o600 });
+    renameSync(unfinished, file);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeSecret } from "../token/secret.js";
 
@@ -33,6 +33,10 @@ export function keptSecrets(directory: string, brand: string): DevSecrets {
 }
 
 function keep(file: string, fresh: string): string {
-  if (!existsSync(file)) writeFileSync(file, `${fresh}\n`, { mode: 0o600, flag: "wx" });
+  if (!existsSync(file)) {
+    // At once: a process that is killed in between would leave an empty secret.
+    writeFileSync(`${file}.new`, `${fresh}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
   return readFileSync(file, "utf8").trim();
 }

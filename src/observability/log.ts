@@ -14,7 +14,7 @@ export interface LogOptions {
  * One JSON object a line: `time`, `level`, `msg`, and an error under `error`. Pass errors as `log.error(error, "what failed")` or
  * `{ error }`; secrets are taken out of the finished line.
  */
-export function createLogger({ level = "info", destination = pino.destination(2) }: LogOptions = {}): Logger {
+export function createLogger({ level = "info", destination = standardError() }: LogOptions = {}): Logger {
   return pino(
     {
       level,
@@ -27,6 +27,23 @@ export function createLogger({ level = "info", destination = pino.destination(2)
     },
     destination,
   );
+}
+
+/** What waits for a disk that is full; more is dropped. */
+const maxWaitingBytes = 1_048_576;
+
+/** A log that cannot be written loses lines. Without the listener it would end the process. */
+function standardError(): pino.DestinationStream {
+  const stream = pino.destination({ dest: 2, maxLength: maxWaitingBytes });
+  const flushSync = stream.flushSync.bind(stream);
+  stream.on("error", () => {
+    // At the end of the process it would repeat a write without end that can only fail (sonic-boom 4.2.1, flushSync).
+    stream.flushSync = () => undefined;
+  });
+  stream.on("drain", () => {
+    stream.flushSync = flushSync;
+  });
+  return stream;
 }
 
 /** Message and stack, causes included. Other properties of an error are left out: drivers hang queries and parameters on theirs. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
@@ -107,11 +107,16 @@ function gzipped(file: string): Blob {
 /** The embedded database: in a folder that this process has locked, or in memory when there is none. */
 export async function openPglite(directory: string | undefined): Promise<Database> {
   const dataDir = directory === undefined ? undefined : join(directory, "data");
+  // There while the database is being made: what a process leaves that is killed meanwhile is no database.
+  const unfinished = dataDir && `${dataDir}.unfinished`;
+  if (dataDir && unfinished && existsSync(unfinished)) rmSync(dataDir, { recursive: true, force: true });
   const isNew = dataDir === undefined || !existsSync(join(dataDir, "PG_VERSION"));
+  if (isNew && unfinished) writeFileSync(unfinished, "", { mode: 0o600 });
   const client = await PGlite.create({
     ...(dataDir !== undefined && { dataDir }),
     ...(isNew && existsSync(emptyDatabase) && { loadDataDir: gzipped(emptyDatabase) }),
   });
+  if (unfinished) rmSync(unfinished, { force: true });
   const orm = drizzlePglite(client);
   let migrated: Promise<void> | undefined;
   const run = async <Row>(statement: string, parameters: readonly unknown[]) =>

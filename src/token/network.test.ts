@@ -1,7 +1,16 @@
 import { BlockList } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Address, forwardedAddress, networkAllows, parseAddress, parseCidr, peerAddress } from "./network.js";
+import {
+  type Address,
+  forwardedAddress,
+  isConfidential,
+  isLoopback,
+  networkAllows,
+  parseAddress,
+  parseCidr,
+  peerAddress,
+} from "./network.js";
 
 const address = (text: string): Address => {
   const parsed = parseAddress(text);
@@ -207,4 +216,60 @@ describe("networkAllows", () => {
     // Otherwise the comparison would say little.
     expect(Math.min(seen.true, seen.false)).toBeGreaterThan(20);
   });
+});
+
+describe("A6 a URL", () => {
+  it.each([
+    "https://example.com",
+    "HTTPS://Example.com:8443/x",
+    "http://localhost",
+    "HTTP://LOCALHOST:1",
+    "http:\\\\localhost",
+    "http://127.0.0.1",
+    "http://127.255.255.254",
+    "http://127.1",
+    "http://2130706433",
+    "http://0x7f000001",
+    "http://0177.0.0.1",
+    "http://[::1]:80",
+    "http://[0:0:0:0:0:0:0:1]",
+    "http://[::ffff:127.0.0.1]",
+    "http://127.0.0.1\u3002",
+  ])("%s is read by nobody on the way", (text) => {
+    expect(isConfidential(new URL(text))).toBe(true);
+  });
+
+  it.each([
+    "http://example.com",
+    "HTTP://192.0.2.1",
+    "http:\\\\192.0.2.1",
+    "http:192.0.2.1",
+    "http://127.0.0.1.nip.io",
+    "http://127.0.0.1@example.com",
+    "http://localhost@example.com",
+    "http://localhost.example.com",
+    "http://localhost.",
+    "http://xlocalhost",
+    "http://0.0.0.0",
+    "http://[::]",
+    "http://3221225985",
+    "http://128.0.0.1",
+    "http://[::ffff:192.0.2.1]",
+    "http://[::127.0.0.1]",
+    "http://[2001:db8::1]",
+    "http://[fe80::1]",
+    "ws://localhost",
+    "ftp://127.0.0.1",
+    "file:///etc/passwd",
+    "unix://localhost",
+  ])("%s may be read on the way", (text) => {
+    expect(isConfidential(new URL(text))).toBe(false);
+  });
+
+  it.each(["", "127.1", "2130706433", "127.0.0.1:80", "127.0.0.1.", "::1%lo", "[::1", "lo"])(
+    "%j names no loopback",
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
 });

@@ -17,6 +17,21 @@ export function parseAddress(text: string): Parsed<Address> {
   return { ok: true, value: isMapped(address) ? address.toIPv4Address() : address };
 }
 
+/** Whether a host is this machine. Names other than `localhost` may lead anywhere. IPv6 with or without brackets. */
+export function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === "localhost") return true;
+  const parsed = parseAddress(host.replace(/^\[(.*)\]$/, "$1"));
+  return parsed.ok && parsed.value.range() === "loopback";
+}
+
+/**
+ * Whether nobody on the way reads what is sent there: https, or http to this machine. It takes a URL and no text, since `HTTP://`, `http:\\` and
+ * `http://2130706433` mean what only the parser knows.
+ */
+export function isConfidential({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
+}
+
 /**
  * The address of the other end of a socket, as Node tells it. Its zone (RFC 4007 §11) names a link of this machine, which no range does.
  * Undefined: the peer has gone.

@@ -1,13 +1,15 @@
 // `patwarden serve --config FILE` with one step of the lease protocol left out, composed of the product's parts: what the tests of the promise must catch.
 // PATWARDEN_TEST_BROKEN is `no-wait` or `fills-unchecked`.
 import { startPatwarden } from "../../dist/app.js";
-import { untilSignalled } from "../../dist/cli/signals.js";
+import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";
 import { createLogger } from "../../dist/observability/log.js";
 import { Lease } from "../../dist/revocation/lease.js";
 import { createRevocation } from "../../dist/revocation/revocation.js";
 import { openPostgres } from "../../dist/store/database.js";
 
+listenForSignals();
+const stopped = takeSignals();
 class UncheckedLease extends Lease {
   mayKeep() {
     return true;
@@ -25,6 +27,6 @@ if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const log = createLogger({ level: loaded.config.log.level });
 const database = openPostgres(loaded.config.database);
 const running = await startPatwarden(loaded.config, { database, log, revocation: broken });
-await untilSignalled(log);
+await aborted(stopped);
 await running.stop();
 await database.close();

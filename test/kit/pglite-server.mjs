@@ -1,16 +1,18 @@
 // `patwarden serve --config FILE`, but over an embedded database in memory: the same composition root, another part.
 import { startPatwarden } from "../../dist/app.js";
-import { untilSignalled } from "../../dist/cli/signals.js";
+import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";
 import { createLogger } from "../../dist/observability/log.js";
 import { openPglite } from "../../dist/store/database.js";
 
+listenForSignals();
+const stopped = takeSignals();
 const loaded = loadConfig({ file: process.argv[2], env: {} });
 if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const log = createLogger({ level: loaded.config.log.level });
 const database = await openPglite(undefined);
 await database.migrate();
 const running = await startPatwarden(loaded.config, { database, log });
-await untilSignalled(log);
+await aborted(stopped);
 await running.stop();
 await database.close();

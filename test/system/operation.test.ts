@@ -382,7 +382,7 @@ describe("patwarden dev", () => {
     for (const file of ["service-key", "pepper"]) {
       expect(statSync(join(directory, "state", file)).mode & 0o777).toBe(0o600);
     }
-    await expect(startDev(directory)).rejects.toThrow(/is in use by process \d+/);
+    await expect(startDev(directory)).rejects.toThrow("is in use by another process");
     expect(await first.started.stop()).toBe(0);
     await goneFrom(`${first.ready.openfga.http}/healthz`);
 

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { track } from "../kit/children.js";
+
+const folderLock = new URL("../../dist/store/folder-lock.js", import.meta.url).href;
+const root = mkdtempSync(join(tmpdir(), "patwarden-lock-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Says `ready`, waits for a line, locks the folder of its argument, says how that went, and stays. */
+const script = `
+  import { lockFolder } from ${JSON.stringify(folderLock)};
+  console.log("ready");
+  process.stdin.once("data", async () => {
+    try {
+      await lockFolder(process.argv[1]);
+      console.log("locked");
+    } catch (error) {
+      console.log(error.message);
+    }
+    setInterval(() => undefined, 1_000);
+  });`;
+const node = [process.execPath, "--input-type=module", "-e", script, "--"];
+
+interface Contender {
+  readonly child: ChildProcess;
+  /** Locks, and resolves to how that went. */
+  lock(): Promise<string>;
+  kill(): Promise<void>;
+}
+
+async function contender(folder: string, wrapper: readonly string[] = []): Promise<Contender> {
+  const [program = "", ...args] = [...wrapper, ...node, folder];
+  const child = track(spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] }));
+  const said = async () => String((await once(child.stdout, "data"))[0]).trim();
+  expect(await said()).toBe("ready");
+  return {
+    child,
+    lock() {
+      const answer = said();
+      child.stdin.write("go\n");
+      return answer;
+    },
+    async kill() {
+      const ended = once(child, "close");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** The first process of a PID namespace, as in a container, where the machine lets us make one. */
+const asFirst = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
+const mayUnshare = spawnSync(asFirst[0] ?? "", [...asFirst.slice(1), "true"]).status === 0;
+if (!mayUnshare)
+  console.warn("SKIPPED: no PID namespaces here, so nothing runs as process 1 (needs Linux and unshare)");
+
+describe("the lock of a folder", () => {
+  it.runIf(mayUnshare)(
+    "B8 dies with process 1 of a container, for the next process 1",
+    async () => {
+      const folder = join(root, "container");
+      for (let round = 0; round < 3; round++) {
+        const first = await contender(folder, asFirst);
+        expect(await first.lock()).toBe("locked");
+        // One that runs beside it, in a container of its own or outside, is kept out although its number is no other or not to be seen.
+        for (const wrapper of [asFirst, []]) {
+          const second = await contender(folder, wrapper);
+          expect(await second.lock()).toContain("is in use by another process");
+          await second.kill();
+        }
+        await first.kill();
+      }
+    },
+    60_000,
+  );
+
+  it("B8 is no matter of numbers: a process that has the number of a dead holder does not keep it", async () => {
+    const folder = join(root, "numbers");
+    const holder = await contender(folder);
+    expect(await holder.lock()).toBe("locked");
+    holder.child.kill("SIGSTOP");
+    const other = await contender(folder);
+    // One that stands still holds it.
+    expect(await other.lock()).toContain("is in use");
+    await holder.kill();
+    const next = await contender(folder);
+    expect(await next.lock()).toBe("locked");
+    await Promise.all([other.kill(), next.kill()]);
+  }, 60_000);
+
+  it("S25 goes to one of many that come at once beside a dead lock, round after round", async () => {
+    const folder = join(root, "race");
+    for (let round = 0; round < 12; round++) {
+      const contenders = await Promise.all(Array.from({ length: 6 }, () => contender(folder)));
+      const outcomes = await Promise.all(contenders.map((each) => each.lock()));
+      expect(outcomes.filter((outcome) => outcome === "locked")).toHaveLength(1);
+      expect(outcomes.filter((outcome) => outcome.includes("is in use"))).toHaveLength(5);
+      // The dead lock of the next round.
+      await Promise.all(contenders.map((each) => each.kill()));
+      expect(readdirSync(folder).length).toBeLessThan(8);
+    }
+  }, 120_000);
+
+  it("says what is wrong with a folder whose path no socket can have", async () => {
+    const folder = join(root, "x".repeat(120));
+    const one = await contender(folder);
+    expect(await one.lock()).toContain("has too long a path");
+    await one.kill();
+  });
+});
