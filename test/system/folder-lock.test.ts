@@ -94,7 +94,7 @@ describe("the lock of a folder", () => {
 
   it("S25 goes to one of many that come at once beside a dead lock, round after round", async () => {
     const folder = join(root, "race");
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
       const contenders = await Promise.all(Array.from({ length: 6 }, () => contender(folder)));
       const outcomes = await Promise.all(contenders.map((each) => each.lock()));
       expect(outcomes.filter((outcome) => outcome === "locked")).toHaveLength(1);
