@@ -56,7 +56,7 @@ async function contender(folder: string, wrapper: readonly string[] = []): Promi
 const asFirst = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
 const mayUnshare = spawnSync(asFirst[0] ?? "", [...asFirst.slice(1), "true"]).status === 0;
 if (!mayUnshare)
-  console.warn("SKIPPED: no PID namespaces here, so nothing runs as process 1 (needs Linux and unshare)");
+  process.stderr.write("SKIPPED: no PID namespaces here, so nothing runs as process 1 (needs Linux and unshare)\n");
 
 describe("the lock of a folder", () => {
   it.runIf(mayUnshare)(
