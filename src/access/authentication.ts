@@ -34,7 +34,11 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   const { users, tokens } = options;
   const user = async (token: string, via?: ServiceCaller): Promise<UserCaller | undefined> => {
     const identity = await users.verify(token);
-    return identity && { kind: "user", subject: identity.subject, admin: identity.admin, ...(via && { via }) };
+    if (!identity) return undefined;
+    const { subject } = identity;
+    // A page that acts for all users would otherwise hold the whole deployment as soon as one administrator opens it.
+    const admin = identity.admin && (via === undefined || hasPermission(via, "admin"));
+    return { kind: "user", subject, admin, ...(via && { via }) };
   };
   return {
     authenticate({ authorization, userAuthorization, clientName, address }) {

@@ -4,7 +4,8 @@ import type { Grant, SecretId, TokenId } from "../token/token.js";
 
 /**
  * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate` creates and changes tokens
- * of any subject without a proof that the subject wants it; `tokens.behalf` does what the user may whose own access token comes with the call; `tokens.claims` writes facts that backends trust;
+ * of any subject without a proof that the subject wants it; `tokens.behalf` does what the user may whose own access token comes with the call, but nothing
+ * as an administrator of the deployment; `tokens.claims` writes facts that backends trust;
  * `tokens.exchange` gets JWTs for tokens that it has; `admin` is all of them.
  */
 export const permissions = [
@@ -39,7 +40,10 @@ export interface ServiceCaller {
   /** Unique, `[a-z0-9][a-z0-9-]{0,62}`. */
   readonly name: string;
   readonly permissions: ReadonlySet<Permission>;
-  /** The only subjects whose tokens it may create, see and revoke: names, or prefixes that end in `:`. Absent: all. */
+  /**
+   * The only subjects that it has to do with: names, or prefixes that end in `:`. Absent: all. A Check is answered for every token that is shown,
+   * and what is shown may be revoked.
+   */
   readonly subjects?: readonly string[];
   /** The longest lifetime of a token that it creates, milliseconds. Absent: the general limit. */
   readonly maxLifetimeMs?: number;
@@ -55,7 +59,7 @@ export interface ServiceCaller {
 export interface UserCaller {
   readonly kind: "user";
   readonly subject: SubjectName;
-  /** Whether the issuer says that this user administers the deployment. */
+  /** Whether this user administers the deployment: the issuer says so, and a service in between does so too. */
   readonly admin: boolean;
   /** The service that passed the user's token on; its ceilings hold as well. */
   readonly via?: ServiceCaller;
@@ -108,4 +112,9 @@ export function admitsSubject({ subjects }: Pick<ServiceCaller, "subjects">, sub
     // Only a prefix that ends in the colon of its type matches more than itself: organization:acme must not hold organization:acme2.
     subjects.some((scope) => (scope.endsWith(":") ? subject.startsWith(scope) : subject === scope))
   );
+}
+
+/** Whether these ceilings admit what holds for subjects as a whole. */
+export function admitsAll({ subjects }: Pick<ServiceCaller, "subjects">): boolean {
+  return subjects === undefined;
 }

@@ -88,7 +88,7 @@ export function authorize(caller: Caller, rule: Access): void {
   throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: rule.permission } });
 }
 
-/** Whether the caller was given a permission; administrators of the deployment have all, as far as the service in between has them. */
+/** Whether the caller was given a permission; administrators of the deployment have all. */
 export function hasPermission(caller: Caller, permission: Permission): boolean {
   switch (caller.kind) {
     case "service":

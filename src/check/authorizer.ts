@@ -1,5 +1,5 @@
 import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName } from "../identifier/identifier.js";
+import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
 import type { Patience, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
 import type { ResolvedToken, TokenSnapshot, TokenStore } from "../store/token-store.js";
 import type { Address } from "../token/network.js";
@@ -91,11 +91,19 @@ export class Authorizer {
     });
   }
 
-  /** Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. */
-  async introspect(text: string, clientAddress: Address | undefined): Promise<Introspection> {
+  /**
+   * Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. A token whose subject is not admitted is unknown, as RFC 7662 §2.2
+   * says of tokens that the caller may not look into.
+   */
+  async introspect(
+    text: string,
+    clientAddress: Address | undefined,
+    admits: (subject: SubjectName) => boolean = () => true,
+  ): Promise<Introspection> {
     const resolution = await this.#options.tokens.resolve(text);
     if (resolution.kind !== "known") return introspectionOf(unrecognized(resolution));
-    const { id, secretId } = resolution.token;
+    const { id, secretId, subject } = resolution.token;
+    if (!admits(subject)) return { reason: "TOKEN_UNKNOWN" };
     const now = this.#options.clock.now();
     const refusal = judgeToken(resolution.token, clientAddress, now.getTime());
     if (refusal) return introspectionOf({ reason: refusal });

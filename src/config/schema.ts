@@ -21,6 +21,7 @@ import {
   pepperKey,
   plainListener,
   publicListener,
+  serviceKeyHash,
   size,
   spiffeId,
   subjectScope,
@@ -60,12 +61,19 @@ const maxPerSecond = rate.default(defaults.doors.max_per_second);
 
 const typeName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model");
 
+/** What else may act, in audit events and `created_by`, and what AuthZEN takes for a token: a subject of such a type could pass for one of them. */
+const otherActors = ["service", "token", "provider", "reporter", "system", "unknown", "access_token", "identity"];
+
+const subjectType = typeName.refine((type) => !otherActors.includes(type.toLowerCase()), {
+  error: `must be none of ${otherActors.join(", ")}: what is called so is not a subject`,
+});
+
 const relationName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,49}$/, "must be a relation of the authorization model");
 
 export const subjectsSchema = z
   .object({
-    user_type: typeName.default(defaults.subjects.user_type),
-    organization_type: typeName.default(defaults.subjects.organization_type),
+    user_type: subjectType.default(defaults.subjects.user_type),
+    organization_type: subjectType.default(defaults.subjects.organization_type),
     /** Relation on an organization that its members hold; asked for user tokens that are bound to one. */
     member_relation: relationName.default(defaults.subjects.member_relation),
     /** Relations on an organization that allow people to see, make, approve and end its tokens, and to write its policy. */
@@ -217,7 +225,7 @@ export function fileSchema({
             name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, no dash first"),
             /** Lower-case hex SHA-256 of its key; two while a key is being changed. Required where there are no `certificates`. */
             key_sha256: z
-              .array(text.regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"))
+              .array(serviceKeyHash)
               .refine(...entries(1, 2))
               .optional(),
             /**
@@ -233,7 +241,11 @@ export function fileSchema({
               })
               .optional(),
             permissions: z.array(z.enum(permissions)).refine(...entries(1, permissions.length)),
-            /** The only subjects whose tokens it may create, see and revoke: `user:*`, `organization:acme`, up to 1,000. Absent: all. */
+            /**
+             * The only subjects that it has to do with, `user:*`, `organization:acme`, up to 1,000. Absent: all. Of any other it creates, sees, changes and
+             * exchanges no token, reads and writes no policy, usage or event, and asks nothing without a token; the deployment's policies are not its
+             * business. A Check is answered for every token that is shown to it, and what is shown it may revoke.
+             */
             subjects: z
               .array(subjectScope(subjectTypes))
               .refine(...entries(1, 1000))

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { domainToASCII } from "node:url";
 import { z } from "zod";
@@ -64,6 +65,31 @@ export const pepperKey = text.transform((base64, context) => {
   context.addIssue("must be base64 of at least 32 bytes");
   return z.NEVER;
 });
+
+/** What people write where they mean to put a key later. The empty one is what a variable that is not set hashes to. */
+const guessed = new Set(
+  [
+    "",
+    "\n",
+    "changeme",
+    "secret",
+    "password",
+    "admin",
+    "test",
+    "key",
+    "token",
+    "patwarden",
+    "pw_svc_…",
+    "pw_svc_...",
+  ].map((weak) => createHash("sha256").update(weak).digest("hex")),
+);
+
+/** SHA-256 of a service key. */
+export const serviceKeyHash = text
+  .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits")
+  .refine((hash) => !guessed.has(hash), {
+    error: "must be of a key that nobody guesses: this is the hash of an empty or a well-known text",
+  });
 
 /** As CreateToken takes it. */
 export const grant = z

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { ServiceCaller } from "../access/caller.js";
+import { admitsSubject, type ServiceCaller } from "../access/caller.js";
 import type { Clock } from "../check/clock.js";
 import type { TokenResolver } from "../check/token-resolver.js";
 import { Failure } from "../failure/failure.js";
@@ -94,6 +94,7 @@ export async function exchangeToken(
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") throw invalidToken();
   const { token } = resolution;
+  if (!admitsSubject(caller, token.subject)) throw invalidToken();
   const usable = usableAt(token.standing, token, clock.now().getTime());
   if (usable === "TOKEN_SUPERSEDED") onSuperseded?.(token);
   // What is no good by itself is no question to OpenFGA, and locks nothing.

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ManagingCaller } from "../access/caller.js";
+import { admitsAll, admitsSubject, ceilingsOf, type ManagingCaller } from "../access/caller.js";
 import { hasPermission } from "../access/rules.js";
 import { type AuditEvent, changes } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
@@ -152,9 +152,11 @@ export function tokensUnder(scope: string): Pick<TokenFilter, "kind" | "organiza
   return { organization: scope as SubjectName }; // any other scope is the name of an organization
 }
 
-/** Deployment policies by permission; an organization's also by what OpenFGA says of its people. */
+/** Deployment policies by permission; an organization's also by what OpenFGA says of its people. Who is narrowed to some subjects has their policies alone. */
 async function requireRight(rights: Rights, caller: ManagingCaller, scope: PolicyScope): Promise<void> {
-  if (hasPermission(caller, "policies")) return;
+  const ceilings = ceilingsOf(caller);
+  const admitted = scope.kind === "organization" ? admitsSubject(ceilings, scope.scope) : admitsAll(ceilings);
+  if (admitted && hasPermission(caller, "policies")) return;
   if (
     scope.kind === "organization" &&
     caller.kind === "user" &&

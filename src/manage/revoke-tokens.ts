@@ -1,4 +1,4 @@
-import { actorOf, admitsSubject, ceilingsOf, type ManagingCaller } from "../access/caller.js";
+import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../access/caller.js";
 import { hasPermission } from "../access/rules.js";
 import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
@@ -72,7 +72,7 @@ async function requireRight(
       if (await rights.onOrganization(caller, target.organization, "revoke")) return;
       break;
     case "everything":
-      if (hasPermission(caller, "tokens.revoke") && admitsSubject(ceilingsOf(caller), "" as SubjectName)) return;
+      if (hasPermission(caller, "tokens.revoke") && admitsAll(ceilingsOf(caller))) return;
   }
   throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "revoke" } });
 }

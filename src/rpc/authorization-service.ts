@@ -16,6 +16,7 @@ import {
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { bearerOf } from "../access/bearer.js";
+import { admitsSubject, ceilingsOf } from "../access/caller.js";
 import type { Authorizer, Decision, Verdict } from "../check/authorizer.js";
 import type { Clock } from "../check/clock.js";
 import { type ListResourcesOptions, listResources } from "../check/list-resources.js";
@@ -129,7 +130,9 @@ export function authorizationService({
       const seen = caller.kind === "token" ? caller.address : undefined;
       const address = clientIp === "" ? seen : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
-      const introspection = await authorizer.introspect(token, address);
+      const introspection = await authorizer.introspect(token, address, (subject) =>
+        admitsSubject(ceilingsOf(caller), subject),
+      );
       if (introspection instanceof Failure) throw introspection;
       return create(IntrospectResponseSchema, {
         active: introspection.reason === "ALLOWED",

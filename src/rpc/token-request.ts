@@ -18,7 +18,7 @@ import {
   Token_State,
   type UpdateTokenRequest,
 } from "#gen/patwarden/v1/token_pb.js";
-import { actorOf, type Caller } from "../access/caller.js";
+import { actorOf, type Caller, viaOf } from "../access/caller.js";
 import { parseSubject, type Subject, type SubjectName, type SubjectTypes } from "../identifier/identifier.js";
 import { checkLabels, checkText } from "../identifier/text.js";
 import type { CreateTokenCommand } from "../manage/create-token.js";
@@ -321,7 +321,8 @@ function takeRequestKey<D extends DescMessage>(
   }
   const rest = toJson(schema, { ...request, requestId: "" });
   const fingerprint = createHash("sha256")
-    .update(canonicalJson([schema.typeName, rest]))
+    // The same of a user through another service is another request: its answer would show that one the secret.
+    .update(canonicalJson([schema.typeName, rest, viaOf(caller) ?? ""]))
     .digest();
   return { caller: actorOf(caller), requestId: requestId.toLowerCase(), fingerprint };
 }

@@ -98,6 +98,18 @@ describe("the usage meter", () => {
     expect(writeAll()[0]?.counts.map(({ count, units }) => [count, units])).toEqual([expected]);
   });
 
+  it("S29 a usage id is one request: the first of it is billed, and others count, whatever action and units they name", () => {
+    const { record, writeAll } = setUp();
+    record(alice, { usageId: "r1", usageUnits: 3 });
+    record(alice, { usageId: "r1", usageUnits: 500, action: "editor" as ActionName });
+    const [batch] = writeAll();
+    expect(batch?.identified.map(({ usageId, units }) => [usageId, units])).toEqual([["r1", 3]]);
+    expect(batch?.counts.map(({ action, count, units }) => [action, count, units])).toEqual([
+      ["viewer", 1, 0],
+      ["editor", 1, 0],
+    ]);
+  });
+
   it("bills under a usage id once for a subject, by the first that was allowed", () => {
     const { record, writeAll } = setUp();
     record(alice, { usageId: "r1", usageUnits: 9 }, "NOT_GRANTED");

@@ -186,15 +186,19 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
         await store.add(randomUUID(), 1, under(["a", "b"]));
         await store.add(randomUUID(), 1, under(["b", "ü 🛡️\0\ud800", ""]));
         expect(await total()).toEqual([10, 12]);
+        // S29: the same request, whatever it names now.
+        const editor = count({ action: "editor" as ActionName, units: 0 });
+        await store.add(randomUUID(), 1, batch([editor], { identified: [{ usageId: "a", units: 500, of: editor }] }));
+        expect(await total({ subject: alice.subject })).toEqual([11, 12]);
         await store.add(randomUUID(), 1, under(["a"], bob));
         expect(await total({ subject: bob.subject })).toEqual([1, 3]);
         await database.orm.update(usageId).set({ billedAt: sql`now() - interval '23 hours 59 minutes'` });
         await store.add(randomUUID(), 1, under(["a"]));
-        expect(await total({ subject: alice.subject })).toEqual([15, 12]);
+        expect(await total({ subject: alice.subject })).toEqual([16, 12]);
         await database.orm.update(usageId).set({ billedAt: sql`now() - interval '24 hours'` });
         await store.add(randomUUID(), 1, under(["a"]));
         await store.add(randomUUID(), 1, under(["a"]));
-        expect(await total({ subject: alice.subject })).toEqual([25, 15]);
+        expect(await total({ subject: alice.subject })).toEqual([26, 15]);
       });
 
       it("forgets usage ids after more than a day, and processes long after they ended", async () => {

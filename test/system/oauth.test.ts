@@ -26,14 +26,16 @@ function post(
 
 describe("the OAuth doors", () => {
   const gatewayKey = newKey();
+  const enderKey = newKey();
   const patience = { hasty: { key: newKey(), max_cache: "10s" }, patient: { key: newKey(), max_cache: "1h" } };
   const callers = [
     {
       name: "gateway",
       key_sha256: [hashOf(gatewayKey)],
       permissions: ["introspect", "tokens.revoke"],
-      subjects: ["user:carol"],
     },
+    // Possession is enough to destroy: what it is shown it ends, whoever's it is.
+    { name: "ender", key_sha256: [hashOf(enderKey)], permissions: ["tokens.revoke"], subjects: ["user:carol"] },
     ...Object.entries(patience).map(([name, { key, max_cache }]) => ({
       name,
       key_sha256: [hashOf(key)],
@@ -80,7 +82,7 @@ describe("the OAuth doors", () => {
   const introspect = (token: string, server = job.server) =>
     post(server, "/oauth2/introspect", form({ token, token_type_hint: "whatever" }), [gateway()]);
   const revoke = (token: string, server = job.server) =>
-    post(server, "/oauth2/revoke", form({ token, token_type_hint: "refresh_token" }), [gateway()]);
+    post(server, "/oauth2/revoke", form({ token, token_type_hint: "refresh_token" }), [asBasic("ender", enderKey)]);
   const parsed = ({ status, body }: RawReply): unknown => ({ status, body: JSON.parse(body) });
   const call = async (method: (typeof TokenService.method)[keyof typeof TokenService.method], message: object) => {
     const [port] = job.server.ports;

@@ -366,6 +366,35 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     expect(listed.ok && listed.value.tokens.map(({ name: one }) => one)).toEqual(["by shop", "mine"]);
   });
 
+  it("S31 an administrator of the deployment is a user like any other through a service that is none", async () => {
+    const sub = `root-${randomUUID()}`;
+    const key = await issuer.sign({ sub, roles: ["patwarden-admin"] });
+    const through = (service: string) => ({
+      key: service,
+      headers: { "patwarden-user-authorization": `Bearer ${key}` },
+    });
+    const tried = async (settings: CallSettings) => {
+      const foreign = await port().call(TokenService.method.getToken, { id: job.alice.token.id }, settings);
+      const subject = await port().call(SubjectService.method.getSubject, { subject: "user:alice" }, settings);
+      const policy = await port().call(PolicyService.method.getPolicy, { scope: "user" }, settings);
+      const mine = await port().call(TokenService.method.createToken, { name: "n" }, settings);
+      return [foreign, subject, policy, mine].map((reply) => (reply.ok ? "ok" : reply.reason));
+    };
+    expect(await tried({ key })).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(await tried(through(job.server.keys.admin))).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(await tried(through(keys.behalf))).toEqual(["NOT_FOUND", "CALLER_FORBIDDEN", "CALLER_FORBIDDEN", "ok"]);
+  });
+
+  it("S8 a request is not repeated through another service, which would be shown the secret", async () => {
+    const key = await issuer.sign({ sub: `user-${randomUUID()}` });
+    const request = { name: "n", requestId: randomUUID() };
+    expect(await port().call(TokenService.method.createToken, request, { key })).toMatchObject({ ok: true });
+    const through = { key: keys.behalf, headers: { "patwarden-user-authorization": `Bearer ${key}` } };
+    expect(await port().call(TokenService.method.createToken, request, through)).toMatchObject({
+      reason: "REQUEST_ID_REUSED",
+    });
+  });
+
   /** An organization of one test, with an administrator and members who sign in. It may view document:roadmap, as they all may. */
   const organizationOf = async (...members: readonly string[]) => {
     const organization = `organization:${randomUUID()}`;

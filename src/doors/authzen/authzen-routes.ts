@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServiceCaller } from "../../access/caller.js";
+import { admitsSubject, type ServiceCaller } from "../../access/caller.js";
 import { clientNameOf } from "../../access/client-certificate.js";
 import type { RateLimiter } from "../../access/rate-limiter.js";
 import { hasPermission } from "../../access/rules.js";
@@ -192,7 +192,7 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
     const attempt = parseAttempt(raw, model());
     if (attempt instanceof Failure || !hasPermission(caller, "check.direct")) return false;
     const subject = parseSubject(`${type}:${id}`, subjectTypes);
-    if (!subject.ok) return false;
+    if (!subject.ok || !admitsSubject(caller, subject.value.name)) return false;
     const [held] = await permissions.check([{ ...attempt, subject: subject.value.name }], "minimize-latency", patience);
     if (held instanceof Failure) throw held;
     return held === true;

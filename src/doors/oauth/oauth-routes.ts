@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServiceCaller } from "../../access/caller.js";
+import { admitsSubject, type ServiceCaller } from "../../access/caller.js";
 import { keyOfAddress, type RateLimiter } from "../../access/rate-limiter.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import type { Clock } from "../../check/clock.js";
@@ -78,7 +78,8 @@ type Endpoint = (
 const introspect: Endpoint = async (options, request) => {
   const { authorizer, settings, clock } = options;
   const caller = oauthCaller(options, request, "introspect");
-  const introspection = await authorizer.introspect(required(request.parameters, "token"), undefined);
+  const token = required(request.parameters, "token");
+  const introspection = await authorizer.introspect(token, undefined, (subject) => admitsSubject(caller, subject));
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return { answer: "inactive", body: inactive };
   return { answer: "active", body: activeToken(introspection.snapshot, settings, caller, clock.now()) };

@@ -1,0 +1,259 @@
+import type { DescMethodUnary } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
+import { permissions } from "../../src/access/caller.js";
+import { accessRules } from "../../src/access/rules.js";
+import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
+import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import type { CallSettings } from "../kit/ports.js";
+import { sendRaw } from "../kit/raw-http.js";
+import { hashOf, newKey } from "../kit/server.js";
+
+/*
+ * What a service that is narrowed to some subjects learns of all others and can do to them: nothing, by any method. Carol and her organization are
+ * the subjects of the service; alice, acme and the deployment as a whole are not.
+ */
+
+const services = {
+  authorization: AuthorizationService,
+  tokens: TokenService,
+  subjects: SubjectService,
+  policies: PolicyService,
+  usage: UsageService,
+  audit: AuditService,
+} as const;
+
+const keys = { listed: newKey(), admin: newKey() };
+const api = "https://api.example.com";
+let issuer: TestIssuer;
+let job: MainJob;
+let foreign: Readonly<Record<"alice's" | "acme's" | "alice's for acme", IssuedToken>>;
+let own: IssuedToken;
+
+beforeAll(async () => {
+  issuer = await startTestIssuer();
+  const subjects = ["user:carol", "organization:carols"];
+  job = await startMainJob({
+    callers: [
+      {
+        name: "listed",
+        key_sha256: [hashOf(keys.listed)],
+        permissions: permissions.filter((permission) => permission !== "admin"),
+        subjects,
+      },
+      { name: "narrowed-admin", key_sha256: [hashOf(keys.admin)], permissions: ["admin"], subjects },
+    ],
+    config: {
+      issuers: [
+        {
+          issuer: issuer.url,
+          audiences: [issuer.audience],
+          subject: "{sub}",
+          admin: { claim: "roles", value: "patwarden-admin" },
+        },
+      ],
+      doors: {
+        oauth: { enabled: true, issuer: "https://patwarden.example.com", exchange: { audiences: [api] } },
+        authzen: { enabled: true, identifier: "https://patwarden.example.com" },
+      },
+    },
+  });
+  await job.openfga.admin.writeTuples(job.openfga.storeId, [
+    { user: "user:carol", relation: "viewer", object: "document:roadmap" },
+  ]);
+  const make = (subject: string, more: object = {}) =>
+    job.createToken({ subject, name: "n", grant: { full: true }, ...more });
+  foreign = {
+    "alice's": await make("user:alice"),
+    "acme's": await make("organization:acme"),
+    "alice's for acme": await make("user:alice", { organization: "organization:acme" }),
+  };
+  own = await make("user:carol");
+});
+afterAll(async () => {
+  await job.stop();
+  await issuer.stop();
+});
+
+const port = () => {
+  const [grpc] = job.server.ports;
+  if (!grpc) throw new Error("no port");
+  return grpc;
+};
+const anyMethod = (service: keyof typeof services, method: string): DescMethodUnary => {
+  const found = services[service].methods.find(({ localName }) => localName === method);
+  if (found?.methodKind !== "unary") throw new Error(`${service}.${method} is no unary method`);
+  return found as DescMethodUnary;
+};
+
+const narrowed: Readonly<Record<string, () => Promise<CallSettings>>> = {
+  "a service with all other permissions": async () => ({ key: keys.listed }),
+  "a service with admin": async () => ({ key: keys.admin }),
+  "an administrator through a service with admin": async () => ({
+    key: keys.admin,
+    headers: {
+      "patwarden-user-authorization": `Bearer ${await issuer.sign({ sub: "root", roles: ["patwarden-admin"] })}`,
+    },
+  }),
+};
+
+type Tried = readonly Readonly<Record<string, unknown>>[];
+const ids = (): readonly string[] => Object.values(foreign).map(({ token }) => token.id);
+const each = (of: (id: string) => Tried[number]): Tried => ids().map(of);
+const subjects = ["user:alice", "organization:acme"];
+const scopes = ["user", "organization", "organization:acme"];
+const paths = (...names: string[]) => ({ updateMask: { paths: names } });
+
+/** Calls that must be refused. A method of ours that is in no list makes the test fail. */
+const refused: Readonly<Record<string, () => Tried>> = {
+  "tokens.createToken": () => subjects.map((subject) => ({ subject, name: "n" })),
+  "tokens.getToken": () => each((id) => ({ id })),
+  "tokens.updateToken": () => each((id) => ({ token: { id, name: "mine" }, ...paths("name") })),
+  "tokens.rotateToken": () => each((id) => ({ id })),
+  "tokens.revokeToken": () => each((id) => ({ id })),
+  "tokens.revokeSecret": () =>
+    Object.values(foreign).map(({ token }) => ({ tokenId: token.id, secretId: token.secrets[0]?.id })),
+  "tokens.suspendToken": () => each((id) => ({ id })),
+  "tokens.resumeToken": () => each((id) => ({ id })),
+  "tokens.approveToken": () => each((id) => ({ id, etag: "x" })),
+  "tokens.denyToken": () => each((id) => ({ id })),
+  "tokens.revokeTokens": () => [
+    ...subjects.map((value) => ({ target: { case: "subject", value } })),
+    { target: { case: "organization", value: "organization:acme" } },
+    { target: { case: "everything", value: true }, validateOnly: true },
+    { target: { case: "everything", value: true }, expectedCount: 1 },
+  ],
+  "subjects.getSubject": () => subjects.map((subject) => ({ subject })),
+  "subjects.disableSubject": () => subjects.map((subject) => ({ subject })),
+  "subjects.enableSubject": () => subjects.map((subject) => ({ subject })),
+  "subjects.deleteSubject": () => subjects.map((subject) => ({ subject })),
+  "policies.getPolicy": () => scopes.map((scope) => ({ scope })),
+  "policies.updatePolicy": () => scopes.map((scope) => ({ policy: { scope, blockAll: true }, ...paths("block_all") })),
+  "policies.deletePolicy": () => scopes.map((scope) => ({ scope })),
+};
+/** Calls whose answer must name nothing foreign. */
+const silent: Readonly<Record<string, () => Tried>> = {
+  "tokens.listTokens": () => [{}, ...subjects.map((subject) => ({ subject })), { organization: "organization:acme" }],
+  "usage.queryUsage": () => [
+    {},
+    { groupBy: [1, 2, 3] },
+    ...each((tokenId) => ({ tokenId })),
+    ...subjects.map((subject) => ({ subject })),
+    { organization: "organization:acme" },
+  ],
+  "audit.listAuditEvents": () => [
+    {},
+    ...each((tokenId) => ({ tokenId })),
+    ...subjects.map((subject) => ({ subject })),
+    ...Object.values(foreign).map(({ secret }) => ({ secretSha256: hashOf(secret) })),
+  ],
+  "authorization.introspect": () => Object.values(foreign).map(({ secret }) => ({ token: secret })),
+};
+/** They answer for every token that is shown. */
+const answered = ["authorization.check", "authorization.batchCheck", "authorization.listResources"];
+
+describe("S22 a service that is narrowed to some subjects", () => {
+  it("has a row here for every method", () => {
+    const methods = Object.entries(accessRules).flatMap(([service, rules]) =>
+      Object.keys(rules).map((method) => `${service}.${method}`),
+    );
+    expect([...Object.keys(refused), ...Object.keys(silent), ...answered].sort()).toEqual(methods.sort());
+  });
+
+  it("can do all of this to its own subjects, or a refusal would say nothing", async () => {
+    const settings = { key: keys.listed };
+    const call = (service: keyof typeof services, method: string, request: Tried[number]) =>
+      port().call(anyMethod(service, method), request, settings);
+    for (const [service, method, request] of [
+      ["tokens", "createToken", { subject: "user:carol", name: "n" }],
+      ["tokens", "getToken", { id: own.token.id }],
+      ["tokens", "updateToken", { token: { id: own.token.id, name: "mine" }, ...paths("name") }],
+      ["subjects", "getSubject", { subject: "organization:carols" }],
+      ["policies", "getPolicy", { scope: "organization:carols" }],
+      ["policies", "updatePolicy", { policy: { scope: "organization:carols", blockAll: true }, ...paths("block_all") }],
+      ["policies", "deletePolicy", { scope: "organization:carols" }],
+      ["tokens", "revokeTokens", { target: { case: "organization", value: "organization:carols" } }],
+    ] as const) {
+      expect(await call(service, method, request), `${service}.${method}`).toMatchObject({ ok: true });
+    }
+    expect(await call("authorization", "introspect", { token: own.secret })).toMatchObject({ value: { active: true } });
+    expect(await call("audit", "listAuditEvents", { tokenId: own.token.id })).toMatchObject({ ok: true });
+  });
+
+  describe.each(Object.keys(narrowed))("%s", (who) => {
+    it.each(Object.keys(refused))("%s is refused", async (name) => {
+      const [service = "", method = ""] = name.split(".");
+      const settings = await narrowed[who]?.();
+      for (const request of refused[name]?.() ?? []) {
+        const reply = await port().call(anyMethod(service as keyof typeof services, method), request, settings);
+        const told = `${name} ${JSON.stringify(request)}`;
+        expect(reply, told).toMatchObject({ ok: false });
+        if (!reply.ok) expect(["CALLER_FORBIDDEN", "NOT_FOUND"], told).toContain(reply.reason);
+      }
+    });
+
+    it.each(Object.keys(silent))("%s tells nothing", async (name) => {
+      const [service = "", method = ""] = name.split(".");
+      const settings = await narrowed[who]?.();
+      // So that there is something to tell.
+      const question = { token: foreign["alice's"].secret, resource: "document:roadmap", action: "viewer" };
+      expect(await port().call(AuthorizationService.method.check, question)).toMatchObject({ ok: true });
+      for (const request of silent[name]?.() ?? []) {
+        const reply = await port().call(anyMethod(service as keyof typeof services, method), request, settings);
+        if (!reply.ok) throw new Error(`${name}: ${reply.reason}`);
+        const told = JSON.stringify(reply.value, (_key, value) => (typeof value === "bigint" ? String(value) : value));
+        for (const word of ["user:alice", "organization:acme", ...ids()]) expect(told, name).not.toContain(word);
+        if (method === "introspect") expect(reply.value).toMatchObject({ active: false });
+      }
+    });
+  });
+
+  it("gets no JWT for a foreign token, and no OAuth introspection of it", async () => {
+    const ask = async (target: string, parameters: Readonly<Record<string, string>>) => {
+      const authorization = `Basic ${Buffer.from(`listed:${keys.listed}`).toString("base64")}`;
+      const headers = [
+        ["Authorization", authorization],
+        ["Content-Type", "application/x-www-form-urlencoded"],
+      ] as const;
+      const body = new URLSearchParams(parameters).toString();
+      const reply = await sendRaw(job.server.http, { method: "POST", target, body, headers });
+      return { status: reply.status, body: JSON.parse(reply.body) };
+    };
+    const exchange = (secret: string) =>
+      ask("/oauth2/token", {
+        grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+        subject_token: secret,
+        subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
+        audience: api,
+      });
+    await expect.poll(() => exchange(own.secret), { timeout: 20_000 }).toMatchObject({ status: 200 });
+    expect(await ask("/oauth2/introspect", { token: own.secret })).toMatchObject({ body: { active: true } });
+    for (const { secret } of Object.values(foreign)) {
+      expect(await exchange(secret)).toMatchObject({ status: 400, body: { error: "invalid_request" } });
+      expect(await ask("/oauth2/introspect", { token: secret })).toMatchObject({ body: { active: false } });
+    }
+  });
+
+  it("asks about no foreign subject over AuthZEN", async () => {
+    const decided = async (type: string, id: string, key = keys.listed) => {
+      const response = await fetch(`${job.server.http}/access/v1/evaluation`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+        body: JSON.stringify({
+          subject: { type, id },
+          action: { name: "viewer" },
+          resource: { type: "document", id: "roadmap" },
+        }),
+      });
+      return response.json();
+    };
+    expect(await decided("user", "carol")).toEqual({ decision: true });
+    expect(await decided("user", "alice", job.server.keys.admin)).toEqual({ decision: true });
+    expect(await decided("user", "alice")).toEqual({ decision: false });
+  });
+});
