@@ -244,6 +244,7 @@ function routeOf(entry: ConfigFile["doors"]["routes"][number]): RouteRule {
     resource: entry.resource,
     action: entry.action as ActionName, // the schema admits nothing but names of relations
     semicolons: entry.semicolons,
+    preflights: entry.preflights,
   };
 }
 

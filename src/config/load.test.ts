@@ -327,13 +327,14 @@ describe("the configuration file", () => {
           resource: "document:{id}",
           action: "editor",
           semicolons: true,
+          preflights: true,
         },
       ],
       {
         doors: {
           routes: [
-            { path: "/docs/{id}", resource: "document:{id}", action: "viewer", semicolons: false },
-            { host: "api.example.com", method: "PUT", path: "/docs/{id}/**", action: "editor", semicolons: true },
+            { path: "/docs/{id}", resource: "document:{id}", action: "viewer", semicolons: false, preflights: false },
+            { host: "api.example.com", method: "PUT", path: "/docs/{id}/**", semicolons: true, preflights: true },
           ],
         },
       },

@@ -395,9 +395,11 @@ export function fileSchema({
               .object({
                 /** `api.example.com`, without port; a dot at its end and its case do not matter. Absent: any. */
                 host: hostName.optional(),
-                /** `GET`. Absent: any. */
+                /** `GET`, which stands for HEAD, too, where no rule for HEAD fits. Absent: any. */
                 method: text.regex(/^[A-Z]{1,20}$/, "must be a method in capitals").optional(),
-                /** `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. */
+                /**
+                 * `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. One that ends in `/` fits just paths that do.
+                 */
                 path: text,
                 /** `document:{id}` with names of the path. */
                 resource: text,
@@ -405,6 +407,8 @@ export function fileSchema({
                 action: relationName,
                 /** Whether segments may hold `;`, which some servers cut at. */
                 semicolons: z.boolean().default(false),
+                /** Whether preflights of browsers pass to the service, without a credential and as nobody. */
+                preflights: z.boolean().default(false),
               })
               .superRefine((route, context) => {
                 const problem = problemOf(route);

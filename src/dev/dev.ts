@@ -194,7 +194,13 @@ function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId 
 
 /** For the proxies of docs/, with the model of examples/direct. */
 const devRoutes: Config["doors"]["routes"] = [
-  { path: "/documents/{id}/**", resource: "document:{id}", action: "viewer" as ActionName, semicolons: false },
+  {
+    path: "/documents/{id}/**",
+    resource: "document:{id}",
+    action: "viewer" as ActionName,
+    semicolons: false,
+    preflights: false,
+  },
 ];
 
 /** The defaults of the configuration. */

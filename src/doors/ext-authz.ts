@@ -16,6 +16,7 @@ import { peerAddress } from "../token/network.js";
 import { addressBehind } from "./client-address.js";
 import { readCredential } from "./credential.js";
 import type { Gate, GateAnswer } from "./gate.js";
+import { preflightFor } from "./preflight.js";
 import { type ProxyReply, replyOf } from "./proxy-reply.js";
 import type { RawHeaders } from "./raw-headers.js";
 import { readPath } from "./request-path.js";
@@ -71,6 +72,7 @@ async function ask(
     proxy,
     credential: headers ? readCredential(headers, { basic }) : ({ kind: "ambiguous" } as const),
     mapping: mappingOf(attributes.contextExtensions, http, routes),
+    preflight: isAdmittedPreflight(attributes.contextExtensions, http, headers ?? [], routes),
     address: addressBehind(
       peerAddress(attributes.source?.address?.socketAddress?.address),
       () => headers ?? [],
@@ -103,20 +105,36 @@ function mappingOf(
   routes: RouteTable,
 ): Mapping | undefined {
   const { resource, resource_type: type, action } = extensions;
-  if (resource === undefined && type === undefined && action === undefined) {
-    return routes.map({ method, host, target: path });
-  }
+  if (!saysItself(extensions)) return routes.map({ method, host, target: path });
   const plain = readPath(path);
-  const last = plain && !plain.hasSemicolon ? plain.segments.at(-1) : undefined;
+  const last = plain && !plain.hasSemicolon && !plain.endsInSlash ? plain.segments.at(-1) : undefined;
   const name = parseResource(resource ?? (last === undefined ? "" : `${type}:${last}`));
   const named = parseAction(action ?? "");
   // Also where the resource is fixed: a path that is read in two ways is no request of this route.
   return plain && name.ok && named.ok ? { resource: name.value, action: named.value } : undefined;
 }
 
+/** Whether the route says itself what it needs. */
+function saysItself({ resource, resource_type: type, action }: Readonly<Record<string, string>>): boolean {
+  return resource !== undefined || type !== undefined || action !== undefined;
+}
+
+/** By the route's own setting `preflights: "true"` where it has settings; else by the table. */
+function isAdmittedPreflight(
+  extensions: Readonly<Record<string, string>>,
+  { method, host, path }: HttpRequest,
+  headers: RawHeaders,
+  routes: RouteTable,
+): boolean {
+  const wanted = preflightFor(method, headers);
+  if (wanted === undefined) return false;
+  if (saysItself(extensions)) return extensions["preflights"] === "true" && readPath(path) !== undefined;
+  return routes.admitsPreflight({ method: wanted, host, target: path });
+}
+
 function responseOf(answer: GateAnswer): CheckResponse {
   const { status, headers } = replyOf(answer);
-  if (answer.kind === "allow") return allow(headers);
+  if (answer.kind === "allow" || answer.kind === "preflight") return allow(headers);
   return answer.kind === "undecided" ? fail(status, headers) : deny(status, headers);
 }
 

@@ -7,7 +7,8 @@ import type { ServiceProofs } from "../access/service-proof.js";
 import { type Route, send } from "../http/route.js";
 import { addressForwarded } from "./client-address.js";
 import { readCredential } from "./credential.js";
-import type { Gate, GateAnswer } from "./gate.js";
+import type { Gate, GateAnswer, GateRequest } from "./gate.js";
+import { preflightFor } from "./preflight.js";
 import { replyOf } from "./proxy-reply.js";
 import { isThere, type RawHeaders, rawHeadersOf, theOnly } from "./raw-headers.js";
 import type { RouteTable } from "./route-table.js";
@@ -99,7 +100,7 @@ async function answer(
   const asked = {
     proxy,
     credential: readCredential(headers, { basic }),
-    mapping: mappingOf(headers, dialects[door], routes),
+    ...requirementOf(headers, dialects[door], routes),
     address: addressForwarded(headers, trustedProxies),
   };
   const given = await gate.ask(asked, patience);
@@ -121,16 +122,26 @@ function proxyOf(
   return key === undefined ? undefined : serviceKeys.find(key);
 }
 
-function mappingOf(headers: RawHeaders, { method, host, target, besides }: Dialect, routes: RouteTable) {
+function requirementOf(
+  headers: RawHeaders,
+  { method, host, target, besides }: Dialect,
+  routes: RouteTable,
+): Pick<GateRequest, "mapping" | "preflight"> {
   const [asked, at, what] = [method, host, target].map((name) => theOnly(headers, name));
-  if (asked === undefined || at === undefined || what === undefined) return undefined;
-  if (besides.some((name) => theOnly(headers, name) === undefined)) return undefined;
-  return routes.map({ method: asked, host: at, target: what });
+  const nothing = { mapping: undefined, preflight: false };
+  if (asked === undefined || at === undefined || what === undefined) return nothing;
+  if (besides.some((name) => theOnly(headers, name) === undefined)) return nothing;
+  const wanted = preflightFor(asked, headers);
+  return {
+    mapping: routes.map({ method: asked, host: at, target: what }),
+    preflight: wanted !== undefined && routes.admitsPreflight({ method: wanted, host: at, target: what }),
+  };
 }
 
 /** For people; proxies go by the status. */
 const bodies: Readonly<Record<GateAnswer["kind"], string>> = {
   allow: "",
+  preflight: "",
   "no-credential": "unauthorized",
   ambiguous: "more than one credential",
   "invalid-token": "unauthorized",

@@ -19,9 +19,11 @@ export interface Identity {
   readonly organization: string;
 }
 
-/** What a proxy is told of a request. Only `allow` lets it pass. */
+/** What a proxy is told of a request. Only `allow` and `preflight` let it pass. */
 export type GateAnswer =
   | { readonly kind: "allow"; readonly identity: Identity }
+  /** A browser's preflight, where these pass: nobody shows anything, and nobody is who it acts as. */
+  | { readonly kind: "preflight" }
   /** Nobody showed anything. */
   | { readonly kind: "no-credential" }
   /** More than one credential, or one that can be read in two ways. */
@@ -43,6 +45,8 @@ export interface GateRequest {
   readonly credential: ShownCredential;
   /** Undefined: the request has none. */
   readonly mapping: Mapping | undefined;
+  /** Whether it is a preflight that passes without a credential. */
+  readonly preflight: boolean;
   /** Of the bearer, as far as the proxy tells; undefined: not known. */
   readonly address: Address | undefined;
 }
@@ -63,10 +67,10 @@ export class Gate {
     this.#options = options;
   }
 
-  async ask({ proxy, credential, mapping, address }: GateRequest, patience: Patience): Promise<GateAnswer> {
+  async ask({ proxy, credential, mapping, preflight, address }: GateRequest, patience: Patience): Promise<GateAnswer> {
     const { limiter } = this.#options;
     if (limiter && limiter.waitMs(proxy.name) > 0) return { kind: "limited" };
-    if (credential.kind === "none") return { kind: "no-credential" };
+    if (credential.kind === "none") return { kind: preflight ? "preflight" : "no-credential" };
     if (credential.kind === "ambiguous") return { kind: "ambiguous" };
     if (!mapping) return { kind: "no-mapping" };
     try {

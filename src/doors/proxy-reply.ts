@@ -14,6 +14,8 @@ export function replyOf(answer: GateAnswer): ProxyReply {
   switch (answer.kind) {
     case "allow":
       return { status: 200, headers: identityHeaders(answer.identity) };
+    case "preflight":
+      return { status: 200, headers: identityHeaders({ subject: "", tokenId: "", organization: "" }) };
     case "no-credential":
       return { status: 401, headers: [["www-authenticate", realm]] };
     case "ambiguous":

@@ -25,7 +25,8 @@ describe("a path that everybody reads alike", () => {
     ["a relative path", "docs/1"],
     ["an empty segment", "/docs//1"],
     ["an empty segment in front", "//docs/1"],
-    ["an empty segment at the end", "/docs/"],
+    ["an empty segment at the end", "/docs//"],
+    ["nothing but slashes", "//"],
     [".", "/docs/./1"],
     ["..", "/open/../docs/1"],
     ["an escaped .", "/docs/%2e/1"],
@@ -57,6 +58,13 @@ describe("a path that everybody reads alike", () => {
     expect(readPath(target)).toBeUndefined();
   });
 
+  it("B4 tells of a slash at the end", () => {
+    expect(readPath("/docs/")).toEqual({ segments: ["docs"], endsInSlash: true, hasSemicolon: false });
+    expect(readPath("/docs/?x=/")?.endsInSlash).toBe(true);
+    expect(readPath("/docs?x=/")?.endsInSlash).toBe(false);
+    expect(readPath("/")?.endsInSlash).toBe(false);
+  });
+
   it("tells of a semicolon, escaped or not", () => {
     expect(readPath("/docs/1;v=2")?.hasSemicolon).toBe(true);
     expect(readPath("/docs/1%3Bv=2")?.hasSemicolon).toBe(true);
@@ -77,7 +85,7 @@ describe("a path that everybody reads alike", () => {
         expect(posix.normalize(path)).toBe(path);
         // Characters that a URL escapes by itself stay what they are.
         expect(decodeURIComponent(new URL(`http://app.test${path}`).pathname)).toBe(decodeURIComponent(path));
-        expect(`/${read.segments.join("/")}`).toBe(decodeURIComponent(path));
+        expect(`/${read.segments.join("/")}${read.endsInSlash ? "/" : ""}`).toBe(decodeURIComponent(path));
         expect(posix.normalize(decodeURIComponent(path))).toBe(decodeURIComponent(path));
         for (const segment of read.segments) expect(segment).not.toMatch(/[/\\%\p{Cc}]/u);
       }),

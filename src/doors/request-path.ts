@@ -7,6 +7,8 @@ import { domainToASCII } from "node:url";
 export interface PlainPath {
   /** Decoded once; none of them empty. `/` has none. */
   readonly segments: readonly string[];
+  /** A `/` behind the last segment: to some services another path, to others the same. */
+  readonly endsInSlash: boolean;
   /** A `;`, which some servers take for the begin of parameters. */
   readonly hasSemicolon: boolean;
 }
@@ -21,14 +23,15 @@ const tellingBytes = new Set([0x2f, 0x5c, 0x2e, 0x25, 0x7f]);
 export function readPath(target: string): PlainPath | undefined {
   const path = target.split("?", 1)[0] ?? "";
   if (!path.startsWith("/") || !plainCharacters.test(path)) return undefined;
-  if (path === "/") return { segments: [], hasSemicolon: false };
+  if (path === "/") return { segments: [], endsInSlash: false, hasSemicolon: false };
+  const endsInSlash = path.endsWith("/");
   const segments: string[] = [];
-  for (const raw of path.slice(1).split("/")) {
+  for (const raw of path.slice(1, endsInSlash ? -1 : undefined).split("/")) {
     const segment = readSegment(raw);
     if (segment === undefined) return undefined;
     segments.push(segment);
   }
-  return { segments, hasSemicolon: path.includes(";") || /%3b/i.test(path) };
+  return { segments, endsInSlash, hasSemicolon: path.includes(";") || /%3b/i.test(path) };
 }
 
 function readSegment(raw: string): string | undefined {

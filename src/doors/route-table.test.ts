@@ -9,6 +9,7 @@ const rule = (over: Partial<RouteRule>): RouteRule => ({
   resource: "document:{id}",
   action: viewer,
   semicolons: false,
+  preflights: false,
   ...over,
 });
 const map = (rules: readonly RouteRule[], target: string, method = "GET", host = "app.test") =>
@@ -55,6 +56,42 @@ describe("the route table", () => {
 
   it("admits a semicolon where the rule does", () => {
     expect(map([rule({ path: "/docs/{id}/**", semicolons: true })], "/docs/1/a;v=2")?.resource).toBe("document:1");
+  });
+
+  it("B4 fits a path that ends in a slash by a rule that does, and by no other", () => {
+    const rules = [
+      rule({ path: "/docs/{id}/" }),
+      rule({ path: "/docs/{id}/pages/**/" }),
+      rule({ path: "/**", resource: "document:any" }),
+    ];
+    expect(map(rules, "/docs/1/")?.resource).toBe("document:1");
+    expect(map(rules, "/docs/1")?.resource).toBe("document:any");
+    expect(map(rules, "/docs/1/pages/")?.resource).toBe("document:1");
+    expect(map(rules, "/docs/1/pages/2/")?.resource).toBe("document:1");
+    expect(map(rules, "/docs/1/pages/2")?.resource).toBe("document:any");
+    expect(map(rules, "/docs/")).toBeUndefined();
+    expect(map(rules, "/docs/1//")).toBeUndefined();
+    expect(map(rules, "/")?.resource).toBe("document:any");
+    expect(map([rule({ path: "/**/", resource: "document:any" })], "/docs/")?.resource).toBe("document:any");
+  });
+
+  it("B4 fits HEAD where GET is, unless a rule names HEAD", () => {
+    const get = rule({ method: "GET" });
+    const rest = rule({ path: "/**", resource: "document:any", action: editor });
+    expect(map([get], "/docs/1", "HEAD")?.action).toBe("viewer");
+    expect(map([rest, get], "/docs/1", "HEAD")?.resource).toBe("document:any");
+    expect(map([get, rest], "/docs/1", "HEAD")?.resource).toBe("document:1");
+    expect(map([get, rule({ method: "HEAD", action: editor })], "/docs/1", "HEAD")?.action).toBe("editor");
+    expect(map([get, rule({ method: "HEAD", path: "/other/{id}" })], "/docs/1", "HEAD")?.action).toBe("viewer");
+    expect(map([rule({ method: "HEAD" })], "/docs/1", "GET")).toBeUndefined();
+    expect(map([rule({ method: "PUT" })], "/docs/1", "HEAD")).toBeUndefined();
+  });
+
+  it("B4 admits preflights for requests whose rule does", () => {
+    const table = new RouteTable([rule({ method: "GET", preflights: true }), rule({ method: "PUT" })]);
+    const admits = (method: string, target: string) => table.admitsPreflight({ method, host: "app.test", target });
+    expect([admits("GET", "/docs/1"), admits("HEAD", "/docs/1")]).toEqual([true, true]);
+    expect([admits("PUT", "/docs/1"), admits("DELETE", "/docs/1"), admits("GET", "/x")]).toEqual([false, false, false]);
   });
 
   it.each([

@@ -1,19 +1,24 @@
 import { type ActionName, parseAction, parseResource, type ResourceName } from "../identifier/identifier.js";
-import { readHost, readPath } from "./request-path.js";
+import { type PlainPath, readHost, readPath } from "./request-path.js";
 
 /** A line of the table, as configured. */
 export interface RouteRule {
   /** Lower case, without port. Absent: any. */
   readonly host?: string;
-  /** Upper case. Absent: any. */
+  /** Upper case. Absent: any. What fits GET fits HEAD, unless a rule for HEAD does. */
   readonly method?: string;
-  /** `/documents/{id}`: literal segments and `{name}`, each one whole segment; `/**` at the end: that path and everything below it. */
+  /**
+   * `/documents/{id}`: literal segments and `{name}`, each one whole segment; `/**` at the end: that path and everything below it. With a `/` behind all
+   * that it fits just paths that end in one, and without it just others: services differ in whether both are one path.
+   */
   readonly path: string;
   /** `document:{id}`, with the names of the path. */
   readonly resource: string;
   readonly action: ActionName;
   /** Whether segments may hold `;`. */
   readonly semicolons: boolean;
+  /** Whether a browser's preflight for such a request passes, which never carries a credential (Fetch, section 4.8). */
+  readonly preflights: boolean;
 }
 
 /** A request that is asked about, as its proxy saw it. */
@@ -35,6 +40,12 @@ type Part = { readonly literal: string } | { readonly name: string };
 interface CompiledRule extends RouteRule {
   readonly parts: readonly Part[];
   readonly open: boolean;
+  readonly endsInSlash: boolean;
+}
+
+interface Found {
+  readonly rule: CompiledRule;
+  readonly values: ReadonlyMap<string, string>;
 }
 
 const everythingBelow = "/**";
@@ -50,16 +61,34 @@ export class RouteTable {
     this.#rules = rules.map(compile);
   }
 
-  map({ method, host, target }: ProxiedRequest): Mapping | undefined {
+  map(request: ProxiedRequest): Mapping | undefined {
+    const found = this.#find(request);
+    return found && mapped(found.rule, found.values);
+  }
+
+  /** Whether a preflight for this request passes. */
+  admitsPreflight(request: ProxiedRequest): boolean {
+    return this.#find(request)?.rule.preflights === true;
+  }
+
+  #find({ method, host, target }: ProxiedRequest): Found | undefined {
     const path = readPath(target);
     const name = readHost(host);
     if (!path || name === undefined) return undefined;
+    if (method !== "HEAD") return this.#first(path, name, (rule) => rule === undefined || rule === method);
+    // RFC 9110 §9.3.2: it is GET without the content.
+    const asked = this.#first(path, name, (rule) => rule === "HEAD") ? "HEAD" : "GET";
+    return this.#first(path, name, (rule) => rule === undefined || rule === asked);
+  }
+
+  #first(path: PlainPath, host: string, isMethod: (rule: string | undefined) => boolean): Found | undefined {
     for (const rule of this.#rules) {
-      if (rule.host !== undefined && rule.host !== name) continue;
-      if (rule.method !== undefined && rule.method !== method) continue;
+      if (rule.host !== undefined && rule.host !== host) continue;
+      if (!isMethod(rule.method)) continue;
       if (path.hasSemicolon && !rule.semicolons) continue;
+      if (path.endsInSlash !== rule.endsInSlash) continue;
       const values = match(rule, path.segments);
-      if (values) return mapped(rule, values);
+      if (values) return { rule, values };
     }
     return undefined;
   }
@@ -67,8 +96,8 @@ export class RouteTable {
 
 /** What is wrong with a path or resource of a rule, in words for whoever configures it. */
 export function problemOf({ path, resource }: Pick<RouteRule, "path" | "resource">): string | undefined {
-  const literal = path.endsWith(everythingBelow) ? path.slice(0, -everythingBelow.length) || "/" : path;
-  const plain = readPath(literal);
+  const { literal } = partsOf(path);
+  const plain = readPath(literal === "" ? "/" : literal);
   if (!plain) return "must be a path such as /documents/{id}, without empty, . or .. segments";
   const names = plain.segments.flatMap((segment) => placeholder.exec(segment)?.[1] ?? []);
   if (plain.segments.some((segment) => /[{}*]/.test(segment) && !placeholder.test(segment)))
@@ -83,12 +112,18 @@ export function problemOf({ path, resource }: Pick<RouteRule, "path" | "resource
   return undefined;
 }
 
+function partsOf(path: string): { readonly literal: string } & Pick<CompiledRule, "open" | "endsInSlash"> {
+  const endsInSlash = path !== "/" && path.endsWith("/");
+  const whole = endsInSlash ? path.slice(0, -1) : path;
+  const open = whole.endsWith(everythingBelow);
+  return { literal: open ? whole.slice(0, -everythingBelow.length) : whole, open, endsInSlash };
+}
+
 function compile(rule: RouteRule): CompiledRule {
   const problem = problemOf(rule);
   if (problem !== undefined) throw new Error(`route ${rule.path} ${problem}`);
-  const open = rule.path.endsWith(everythingBelow);
-  const path = open ? rule.path.slice(0, -everythingBelow.length) : rule.path;
-  const parts = path
+  const { literal, open, endsInSlash } = partsOf(rule.path);
+  const parts = literal
     .split("/")
     .slice(1)
     .filter((segment) => segment !== "")
@@ -96,7 +131,7 @@ function compile(rule: RouteRule): CompiledRule {
       const [, name] = placeholder.exec(segment) ?? [];
       return name === undefined ? { literal: decodeURIComponent(segment) } : { name };
     });
-  return { ...rule, parts, open };
+  return { ...rule, parts, open, endsInSlash };
 }
 
 function match({ parts, open }: CompiledRule, segments: readonly string[]): ReadonlyMap<string, string> | undefined {

@@ -58,7 +58,8 @@ export interface Upstream {
 /** The service behind the proxy: it answers `hello <subject>` by the identity that it was told. */
 export async function startUpstream(): Promise<Upstream> {
   const arrived: Arrived[] = [];
-  const server = createServer(async (incoming, response) => {
+  // Room for many cookies: proxies take more than the default.
+  const server = createServer({ maxHeaderSize: 65_536 }, async (incoming, response) => {
     const { method = "", url = "", rawHeaders } = incoming;
     arrived.push({ method, url, rawHeaders, body: await textOf(incoming) });
     response.statusCode = upstream.status;

@@ -12,7 +12,8 @@ import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { type RawReply, type RawRequest, sendRaw, untilDecided } from "../kit/raw-http.js";
 
 const routes = [
-  { method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer" },
+  { method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer", preflights: true },
+  { method: "GET", path: "/docs/{id}/", resource: "document:{id}", action: "viewer" },
   { method: "POST", path: "/docs/{id}", resource: "document:{id}", action: "editor" },
 ];
 
@@ -197,6 +198,42 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
         // A proxy may clean a path up first; what the service then gets must be what was decided about.
         if (arrived) expect([target, upstream.arrived.at(-1)?.url]).toEqual([target, "/docs/roadmap"]);
         else expect([400, 403, 404, 307, 301], target).toContain(answer.status);
+      }
+    });
+
+    it("B5 decides by the headers that count, whatever cookies come with them", async () => {
+      const cookies = ["a", "b", "c"].map((name): [string, string] => ["Cookie", `${name}=${"x".repeat(5_800)}`]);
+      const { answer, arrived } = await ask({ headers: [bearer(), ...cookies] });
+      expect([answer.status, answer.body]).toEqual([200, "hello user:alice"]);
+      expect((arrived?.get("cookie") ?? []).join("").length).toBeGreaterThan(17_000);
+    });
+
+    it("B4 lets HEAD through where GET is, and a path that ends in a slash by its own rule", async () => {
+      expect((await ask({ method: "HEAD", headers: [bearer()] })).answer.status).toBe(200);
+      expect((await ask({ target: "/docs/roadmap/", headers: [bearer()] })).answer.status).toBe(200);
+      expect((await ask({ method: "POST", target: "/docs/roadmap/", headers: [bearer()], body: "x" })).arrived).toBe(
+        undefined,
+      );
+    });
+
+    it("B4 lets a preflight through as nobody where its route does, and nothing else without a credential", async () => {
+      const preflight = (method: string): [string, string][] => [
+        ["Origin", "https://app.example.com"],
+        ["Access-Control-Request-Method", method],
+        ["X-Patwarden-Subject", "user:root"],
+      ];
+      const passed = await ask({ method: "OPTIONS", headers: preflight("GET") });
+      expect(passed.answer.status).toBe(200);
+      expect((passed.arrived?.get("x-patwarden-subject") ?? []).join("")).toBe("");
+      for (const asking of [
+        { method: "OPTIONS", headers: preflight("POST") },
+        { method: "OPTIONS", headers: preflight("GET"), target: "/docs/roadmap/" },
+        { method: "OPTIONS", headers: preflight("GET").slice(1) },
+        { method: "OPTIONS", headers: preflight("GET").toSpliced(1, 1) },
+        { method: "GET", headers: preflight("GET") },
+      ]) {
+        const { answer, arrived } = await ask(asking);
+        expect([answer.status, arrived]).toEqual([401, undefined]);
       }
     });
 
