@@ -28,7 +28,7 @@ describe("B7 a database that fails after the change is stored", () => {
         updatePolicy(
           {
             policies: { get: async () => policy, change: async () => policy, listWithUnusedLimit: async () => [] },
-            store: { list: fails },
+            store: { countBlocked: fails },
             rights: {} as unknown as Rights, // asked for nothing: the caller has the permission
             clock,
             model: () => ({}) as unknown as AuthorizationModel, // asked for nothing: no action is named

@@ -5,6 +5,7 @@ import type { SubjectName } from "../identifier/identifier.js";
 import type { AuditEntry, AuditFilter, AuditStore } from "../store/audit-store.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import type { TokenId } from "../token/token.js";
+import { fullPage } from "./full-page.js";
 import { openPageToken, sealPageToken } from "./page-token.js";
 
 export interface ListAuditEventsQuery {
@@ -61,7 +62,11 @@ export async function listAuditEvents(
   const filter = secretSha256 ? ofToken(narrowed, await findTokenBySecretSha256(secretSha256)) : narrowed;
   if (!filter) return { entries: [], nextPageToken: "" };
   const after = position && auditEventIdFromUuid(toUuid(position));
-  const { entries, more } = await events.list(filter, { size: pageSize, ...(after && { after }) });
+  const { rows: entries, more } = await fullPage<AuditEntry>(pageSize, async (size, last) => {
+    const from = last ? last.event.id : after;
+    const page = await events.list(filter, { size, ...(from && { after: from }) });
+    return { rows: page.entries, more: page.more };
+  });
   const last = entries.at(-1);
   return {
     entries,

@@ -3,6 +3,7 @@ import type { Clock } from "../check/clock.js";
 import { Failure } from "../failure/failure.js";
 import { type SubjectTypes, typeOf } from "../identifier/identifier.js";
 import type { TokenFilter, TokenSnapshot, TokenStore } from "../store/token-store.js";
+import { fullPage } from "./full-page.js";
 import { openPageToken, sealPageToken } from "./page-token.js";
 import type { Rights } from "./rights.js";
 
@@ -44,7 +45,12 @@ export async function listTokens(
       violations: [{ field: "page_token", description: "must be next_page_token of a request with the same filters" }],
     });
   }
-  const { tokens, more } = await store.list(filter, { size: pageSize, ...(after && { after }) }, clock.now());
+  const now = clock.now();
+  const { rows: tokens, more } = await fullPage<TokenSnapshot>(pageSize, async (size, last) => {
+    const from = last ? last.token.id : after;
+    const page = await store.list(filter, { size, ...(from && { after: from }) }, now);
+    return { rows: page.tokens, more: page.more };
+  });
   const last = tokens.at(-1);
   return { tokens, nextPageToken: more && last ? sealPageToken(pageTokenKeys, scope, last.token.id) : "" };
 }

@@ -9,8 +9,7 @@ import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import type { PolicyStore, StoredPolicyRecord } from "../store/policy-store.js";
 import type { TokenFilter, TokenStore } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
-import { blockedBy, loosens, noPolicy, type Policy, stricter } from "../token/policy.js";
-import { currentSecret, type TokenId } from "../token/token.js";
+import { loosens, noPolicy, type Policy, stricter } from "../token/policy.js";
 import { afterChange } from "./after-change.js";
 import { changeEvent } from "./audit.js";
 import type { Rights } from "./rights.js";
@@ -22,7 +21,7 @@ export type PolicyScope =
 
 export interface PoliciesOptions {
   readonly policies: PolicyStore;
-  readonly store: Pick<TokenStore, "list">;
+  readonly store: Pick<TokenStore, "countBlocked">;
   readonly rights: Rights;
   readonly clock: Clock;
   readonly model: () => AuthorizationModel;
@@ -121,28 +120,15 @@ function policyEvent(
   return changeEvent({ caller, time }, action, undefined, { scope, ...changes(policy, next) });
 }
 
-const page = 1000;
-
-/** Walks the living tokens of the scope: the rules are pure functions, and this is asked by people, now and then. */
-async function countBlocked(
+/** Counts the living tokens of the scope that the change blocks. The database does it: a scope may have any number of them. */
+function countBlocked(
   { store, clock }: PoliciesOptions,
-  scope: PolicyScope,
+  { scope }: PolicyScope,
   before: Policy,
   after: Policy,
 ): Promise<number> {
-  const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope.scope) };
-  let blocked = 0;
-  let last: TokenId | undefined;
-  for (;;) {
-    const { tokens, more } = await store.list(filter, { size: page, ...(last && { after: last }) }, clock.now());
-    for (const { token } of tokens) {
-      const secret = currentSecret(token);
-      if (secret && blockedBy(after, token, secret).length > 0 && blockedBy(before, token, secret).length === 0)
-        blocked++;
-    }
-    last = tokens.at(-1)?.token.id;
-    if (!more || !last) return blocked;
-  }
+  const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope) };
+  return store.countBlocked(filter, { before, after }, clock.now());
 }
 
 /** The tokens that the policy of a scope holds for. */

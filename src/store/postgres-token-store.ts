@@ -22,7 +22,7 @@ import {
   tokenRecord,
 } from "./rows.js";
 import { pepperCheck, policy, request, subject, token, tokenResidual, tokenSecret } from "./schema.js";
-import { inState, matching } from "./token-conditions.js";
+import { blockedByPolicy, inState, matching } from "./token-conditions.js";
 import {
   type NewRequest,
   type PepperStore,
@@ -278,6 +278,18 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     async count(filter, now) {
       const [row] = await guarded(() =>
         database.patient.select({ count: count() }).from(token).where(matching(filter, now)),
+      );
+      return row?.count ?? 0;
+    },
+
+    async countBlocked(filter, { before, after }, now) {
+      const earlier = blockedByPolicy(before);
+      const [row] = await guarded(() =>
+        database.patient
+          .select({ count: count() })
+          .from(token)
+          .innerJoin(tokenSecret, and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt)))
+          .where(and(matching(filter, now), blockedByPolicy(after), earlier && not(earlier))),
       );
       return row?.count ?? 0;
     },

@@ -1,6 +1,7 @@
 import { and, eq, gt, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
-import { token } from "./schema.js";
+import type { Policy } from "../token/policy.js";
+import { token, tokenSecret } from "./schema.js";
 import type { StoredState, TokenFilter } from "./token-store.js";
 import { lastUse } from "./usage-schema.js";
 
@@ -60,4 +61,17 @@ export function inState(state: StoredState, now: Date): SQL | undefined {
         or(isNull(token.expiresAt), gt(token.expiresAt, now)),
       );
   }
+}
+
+/** The same rules as the pure `blockedBy` of token/policy.ts, over a token and its current secret. */
+export function blockedByPolicy(policy: Policy): SQL | undefined {
+  const { blockAll, requireExpiry, maxLifetimeMs, forbidFull, requireOrganization } = policy;
+  const longest = sql`${tokenSecret.createdAt} + ${maxLifetimeMs}::float8 * interval '1 millisecond'`;
+  return or(
+    blockAll ? sql`true` : sql`false`,
+    requireExpiry ? isNull(token.expiresAt) : undefined,
+    maxLifetimeMs === undefined ? undefined : or(isNull(token.expiresAt), sql`${token.expiresAt} > ${longest}`),
+    forbidFull ? sql`${token.grant} @> '{"full": true}'` : undefined,
+    requireOrganization ? and(eq(token.kind, "pat"), isNull(token.organization)) : undefined,
+  );
 }

@@ -200,6 +200,12 @@ export interface TokenStore {
   ): Promise<{ readonly count: number; readonly done: boolean }>;
   /** How many match. */
   count(filter: TokenFilter, now: Date): Promise<number>;
+  /** How many match, and have a current secret, which `after` blocks as a whole and `before` does not. One statement, however many there are. */
+  countBlocked(
+    filter: TokenFilter,
+    policies: { readonly before: Policy; readonly after: Policy },
+    now: Date,
+  ): Promise<number>;
   /** The token that one of the digests belongs to, ended or not. */
   findByDigest(digests: readonly Uint8Array[]): Promise<TokenId | undefined>;
   findRequest(key: Pick<RequestKey, "caller" | "requestId">): Promise<RememberedRequest | undefined>;

@@ -31,12 +31,14 @@ export function startPatwarden(
     readonly cwd?: string;
     /** Instead of the built command line. */
     readonly script?: string;
+    /** Instead of Node with a script. */
+    readonly program?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly onLine?: (line: string) => void;
   } = {},
 ): Started {
   const child = track(
-    spawn(process.execPath, [settings.script ?? main, ...args], {
+    spawn(settings.program ?? process.execPath, [...(settings.program ? [] : [settings.script ?? main]), ...args], {
       cwd: settings.cwd ?? tmpdir(),
       env: { PATH: process.env["PATH"] ?? "", ...settings.env },
       stdio: ["ignore", "pipe", "pipe"],

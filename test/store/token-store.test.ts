@@ -9,6 +9,7 @@ import { tokenColumns } from "../../src/store/rows.js";
 import { pepperCheck, token, tokenResidual, tokenSecret } from "../../src/store/schema.js";
 import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/store/token-store.js";
 import { newTokenId, toUuid } from "../../src/token/ids.js";
+import { blockedBy, noPolicy, type Policy } from "../../src/token/policy.js";
 import type { TokenId, TokenRecord } from "../../src/token/token.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
@@ -67,6 +68,47 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       store.change(id, (current) =>
         current.token.revocation ? undefined : { facts: { revocation }, event: testEvent(current.token) },
       );
+
+    it("S16 counts what a policy blocks by one statement, as the pure rules say", async () => {
+      const day = 86_400_000;
+      const lives = [undefined, later(1), later(86_400), new Date(later(86_400).getTime() + 1)];
+      const written: { readonly token: TokenRecord; readonly secret: NewSecret }[] = [];
+      for (const kind of ["pat", "oat"] as const)
+        for (const grant of [{ kind: "full" }, { kind: "rules", rules: [] }] as const)
+          for (const organization of [undefined, "organization:acme" as SubjectName])
+            for (const expireTime of lives) {
+              const made = { token: record({ kind, grant, organization, expireTime }), secret: secret() };
+              await insert(made.token, made.secret);
+              written.push(made);
+            }
+      let statements = 0;
+      const counting = new Proxy(database.patient, {
+        get(patient, name, receiver) {
+          if (name === "select") statements++;
+          return Reflect.get(patient, name, receiver);
+        },
+      });
+      // Nothing but the patient connections is asked.
+      const { countBlocked } = createTokenStore({ ...database, orm: {} as typeof database.orm, patient: counting });
+      const policies: readonly Policy[] = [
+        noPolicy,
+        { ...noPolicy, blockAll: true },
+        { ...noPolicy, requireExpiry: true },
+        { ...noPolicy, maxLifetimeMs: day },
+        { ...noPolicy, maxLifetimeMs: 1_000, forbidFull: true },
+        { ...noPolicy, forbidFull: true },
+        { ...noPolicy, requireOrganization: true },
+      ];
+      for (const before of policies)
+        for (const after of policies) {
+          const blocked = (policy: Policy, each: (typeof written)[number]) =>
+            blockedBy(policy, each.token, each.secret).length > 0;
+          const right = written.filter((each) => blocked(after, each) && !blocked(before, each)).length;
+          statements = 0;
+          expect(await countBlocked({}, { before, after }, now)).toBe(right);
+          expect(statements).toBe(1);
+        }
+    });
 
     it("tells its time", async () => {
       const before = Date.now();

@@ -1,0 +1,112 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { startProxy } from "../kit/proxy.js";
+import { type Started, startPatwarden } from "../kit/server.js";
+
+const main = new URL("../../dist/main.js", import.meta.url).pathname;
+/** Runs a program as the first process of a PID namespace, as in a container: the kernel drops what such a process does not listen to. */
+const asFirst = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
+const mayUnshare = spawnSync("unshare", [...asFirst, "true"]).status === 0;
+if (!mayUnshare)
+  process.stderr.write("SKIPPED: no PID namespaces here, so nothing runs as process 1 (needs Linux and unshare)\n");
+
+let job: MainJob;
+let directory: string;
+/** Takes connections and never answers: what a start waits for. */
+let silent: Server;
+let silentUrl: string;
+beforeAll(async () => {
+  job = await startMainJob();
+  directory = mkdtempSync(join(tmpdir(), "patwarden-signals-"));
+  silent = createServer((socket) => socket.on("error", () => undefined).resume()).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  silentUrl = `postgres://127.0.0.1:${typeof address === "object" ? address?.port : ""}/d`;
+});
+afterAll(async () => {
+  silent.close();
+  rmSync(directory, { recursive: true });
+  await job.stop();
+});
+
+/** The process that `unshare` has made, by its number out here. */
+function firstProcess({ child }: Started): number {
+  return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim());
+}
+
+const waiting = { timeout: 30_000, interval: 20 };
+
+describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
+  it.each([
+    ["serve", "SIGTERM", 143],
+    ["serve", "SIGINT", 130],
+    ["migrate", "SIGTERM", 143],
+    ["migrate", "SIGINT", 130],
+    ["keys peppers", "SIGTERM", 143],
+    ["audit verify", "SIGTERM", 143],
+    ["audit export --follow", "SIGTERM", 143],
+  ] as const)("%s ends at once by %s while it waits for the database", async (command, signal, code) => {
+    const connected = once(silent, "connection");
+    const args = [...command.split(" "), "--config", job.server.configFile];
+    const started = startPatwarden([...asFirst, process.execPath, main, ...args], {
+      program: "unshare",
+      env: { PATWARDEN_DATABASE_URL: silentUrl },
+    });
+    await connected;
+    process.kill(firstProcess(started), signal);
+    expect(await started.exited).toBe(code);
+  });
+
+  it("dev ends at once while it starts, and leaves nothing behind", async () => {
+    const temporary = join(directory, "tmp");
+    mkdirSync(temporary);
+    const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
+    const started = startPatwarden([...asFirst, process.execPath, main, "dev", "--ephemeral", ...ports], {
+      program: "unshare",
+      env: { TMPDIR: temporary },
+    });
+    await expect.poll(() => started.log(), waiting).toContain("opening the database");
+    process.kill(firstProcess(started), "SIGTERM");
+    expect(await started.exited).toBe(143);
+    expect(readdirSync(temporary).filter((name) => name.startsWith("patwarden-"))).toEqual([]);
+  });
+});
+
+describe("B9 a signal during the start", () => {
+  it("SIGHUP is remembered: the configuration is taken up again after the start", async () => {
+    const proxy = await startProxy(new URL(job.databaseUrl).host);
+    proxy.hold("patwarden");
+    const url = new URL(job.databaseUrl);
+    url.host = proxy.address;
+    const started = startPatwarden(["serve", "--config", job.server.configFile], {
+      env: { PATWARDEN_DATABASE_URL: url.href },
+    });
+    await expect.poll(() => proxy.holds(), waiting).toBe(true);
+    started.child.kill("SIGHUP");
+    proxy.release();
+    await expect.poll(() => started.log(), waiting).toContain("took up callers, issuers and model");
+    expect(await started.stop()).toBe(0);
+    await proxy.close();
+  });
+
+  it("SIGTERM is heeded when the start is done: it takes back what it registered, without draining", async () => {
+    const proxy = await startProxy(new URL(job.databaseUrl).host);
+    proxy.hold("patwarden");
+    const url = new URL(job.databaseUrl);
+    url.host = proxy.address;
+    const started = startPatwarden(["serve", "--config", job.server.configFile], {
+      env: { PATWARDEN_DATABASE_URL: url.href, PATWARDEN_DRAIN_DELAY: "5m" },
+    });
+    await expect.poll(() => proxy.holds(), waiting).toBe(true);
+    started.child.kill("SIGTERM");
+    proxy.release();
+    expect(await started.exited).toBe(143);
+    await proxy.close();
+  });
+});
