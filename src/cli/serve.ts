@@ -28,6 +28,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
     running = await startPatwarden(config, { database, log });
   } catch (error) {
     await database.close();
+    if (stopped.aborted) process.exit(exitCodeOf(stopped.reason));
     throw error;
   }
   if (stopped.aborted) {
