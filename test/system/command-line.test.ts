@@ -5,6 +5,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { track } from "../kit/children.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { startServer } from "../kit/server.js";
@@ -183,6 +184,29 @@ describe("the server's URL on the command line", () => {
     },
   );
 });
+
+it("S15 a list of tokens that are as large as they may be goes on page by page, each below the longest message", async () => {
+  const resources = Array.from({ length: 100 }, (_, index) => `document:${String(index).padStart(150, "x")}`);
+  const subject = "user:large";
+  const large = { subject, name: "large", grant: { rules: [{ actions: ["viewer"], resources }] } };
+  for (let made = 0; made < 300; made += 10) {
+    await Promise.all(Array.from({ length: 10 }, () => job.createToken(large)));
+  }
+  for (const port of job.server.ports) {
+    const ids = new Set<string>();
+    for (let pageToken = ""; ; ) {
+      const page = await port.call(TokenService.method.listTokens, { subject, pageSize: 1_000, pageToken });
+      if (!page.ok) throw new Error(page.message);
+      expect(page.value.tokens.length).toBeGreaterThan(0);
+      for (const { id } of page.value.tokens) ids.add(id);
+      pageToken = page.value.nextPageToken;
+      if (pageToken === "") break;
+    }
+    expect(ids.size).toBe(300);
+  }
+  const listed = await shell(`patwarden token list --subject ${subject} --json`);
+  expect([listed.code, JSON.parse(listed.stdout).tokens.length]).toEqual([0, 300]);
+}, 60_000);
 
 describe("results that cannot be written", () => {
   const tokens = async () => {
