@@ -133,6 +133,22 @@ const scenarios = {
     return [said.startsWith("failed"), await outcome(sql`select i from kept`)];
   },
 
+  async "transaction-is-idle-between-messages"(postgres) {
+    const { hostname, port } = new URL(url);
+    const sent = [];
+    const recorded = () => {
+      const socket = connect(Number(port), hostname);
+      const write = socket.write.bind(socket);
+      socket.write = (chunk, ...rest) => sent.push(Buffer.from(chunk)) && write(chunk, ...rest);
+      return socket;
+    };
+    const sql = postgres(url, { ...ofOne, socket: recorded });
+    const said = await outcome(sql.begin((held) => held`select ${"inside"}::text as x`));
+    const faulty = await outcome(sql.begin((held) => held`select ${1}::nothing_of_this_name`));
+    const flush = Buffer.from([72, 0, 0, 0, 4]);
+    return [said, faulty, await outcome(sql`select 'behind'`), Buffer.concat(sent).includes(flush)];
+  },
+
   async "begin-reserves"(postgres) {
     const sql = postgres(url, ofOne);
     await sql`select 1`;

@@ -331,6 +331,35 @@ export const mends = [
       ],
     ],
   },
+  {
+    name: "transaction-is-idle-between-messages",
+    why:
+      "A statement is described first, and until the driver asks for more PostgreSQL takes it for running: none of its time-outs ends a client that " +
+      "stands still there with locks held. In a transaction the description is a round of its own, after which idle_in_transaction_session_timeout counts.",
+    waitsFor: [],
+    changes: [
+      [
+        connection,
+        "        ? Buffer.concat([describe(q), Flush])\n",
+        "        ? Buffer.concat([describe(q), (q.describing = !!connection.reserved && !q.onlyDescribe) ? Sync : Flush])\n",
+      ],
+      [
+        connection,
+        "  function ReadyForQuery(x) {\n",
+        "  function ReadyForQuery(x) {\n    if (query && query.describing) {\n      query.describing = false\n      if (!errorResponse)\n        return\n    }\n\n",
+      ],
+      [
+        connection,
+        "      (query.cursorFn || query.describeFirst) && write(Sync)\n",
+        "      (query.cursorFn || query.describeFirst) && !query.describing && write(Sync)\n",
+      ],
+      [
+        connection,
+        "        query && (query.cursorFn || query.describeFirst) && write(Sync)\n",
+        "        query && (query.cursorFn || query.describeFirst) && !query.describing && write(Sync)\n",
+      ],
+    ],
+  },
 ];
 
 /** What several mends use: `greeted` is true while a session answers. Harmless by itself. */
