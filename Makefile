@@ -1,10 +1,10 @@
 # Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
-.PHONY: help demo dev test test-clients bench soak build lint format generate api-baseline openfga gateways gitleaks clean
+.PHONY: help demo dev test test-clients bench soak endure build lint format generate api-baseline openfga gateways gitleaks clean
 .DEFAULT_GOAL := help
 # tsc writes dist/main.js even when it finds faults; make must not take it for built.
 .DELETE_ON_ERROR:
 
-sources := $(shell find src gen -name '*.ts' ! -name '*.test.ts') $(wildcard tsconfig*.json) tools/build.mjs
+sources := $(shell find src gen -name '*.ts' ! -name '*.test.ts') $(wildcard tsconfig*.json) tools/build.mjs $(wildcard tools/driver/*)
 example := examples/direct
 
 help: ## this list
@@ -27,6 +27,9 @@ bench: build openfga ## side by side with OpenFGA itself, 8 minutes; BENCH=short
 
 soak: build openfga ## three replicas under load, restarts and faults, over TLS, SOAK_MINUTES=10
 	@node --import tsx bench/soak.ts
+
+endure: build openfga ## the suites of revocation, outages, lost replicas and states, again and again, MINUTES=60
+	@node tools/endure.mjs
 
 build: dist/main.js ## compiles to dist/
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Caller, Permission } from "../src/access/caller.js";
@@ -15,17 +16,21 @@ import { deleteSubject, disableSubject, enableSubject } from "../src/manage/subj
 import { resumeToken, suspendToken } from "../src/manage/suspend-token.js";
 import { updateToken } from "../src/manage/update-token.js";
 import type { AuthorizationModel, PermissionChecker } from "../src/openfga/permission-checker.js";
-import type { Database } from "../src/store/database.js";
+import { type Database, openPostgres } from "../src/store/database.js";
 import { createPolicyStore } from "../src/store/postgres-policy-store.js";
 import { createSubjectStore } from "../src/store/postgres-subject-store.js";
 import { createTokenStore } from "../src/store/postgres-token-store.js";
 import type { TokenSnapshot } from "../src/store/token-store.js";
 import { etagOf } from "../src/token/etag.js";
+import { toUuid } from "../src/token/ids.js";
 import { PepperRing } from "../src/token/pepper.js";
 import { noPolicy } from "../src/token/policy.js";
 import { parseSecret } from "../src/token/secret.js";
 import { currentSecret } from "../src/token/token.js";
 import { engines, type Opened } from "./kit/engines.js";
+import { createTestDatabase, havePostgres } from "./kit/postgres.js";
+import { startProxy, through } from "./kit/proxy.js";
+import type { Followed, Strike } from "./kit/transactions.js";
 
 const service = (name: string, ...permissions: Permission[]): Caller => ({
   kind: "service",
@@ -94,6 +99,13 @@ function predict(state: Model, command: Command): string | undefined {
   }
 }
 
+/** Beyond the statements of its transaction it does not strike. */
+const strikes: fc.Arbitrary<Strike> = fc.record({
+  statement: fc.nat({ max: 11 }),
+  when: fc.constantFrom("asked", "answered"),
+  fault: fc.constant("cut"),
+});
+
 function apply(state: Model, command: Command, secret: string | undefined): void {
   switch (command) {
     case "rotate":
@@ -145,9 +157,39 @@ function reasonOf(state: Model, secret: string): string {
   return state.subject === "DISABLED" ? "SUBJECT_DISABLED" : "FOR_OPENFGA";
 }
 
-describe.each(engines)("the state machine on $name", ({ available, open }) => {
+interface Engine {
+  readonly name: string;
+  readonly available: boolean;
+  /** `lose`: the next transactions with these in their parameters are struck, and none that were to be struck before. */
+  open(): Promise<Opened & { readonly lose?: (keys: readonly string[], strike?: Strike) => void }>;
+}
+
+const lossy: Engine = {
+  name: "PostgreSQL whose connections are cut between the statements of a change",
+  available: havePostgres(),
+  async open() {
+    const created = await createTestDatabase();
+    const proxy = await startProxy(new URL(created.url).host, { postgres: {} });
+    const database = openPostgres({ url: through(created.url, proxy), maxConnections: 5, prepare: true });
+    let followed: readonly Followed[] = [];
+    return {
+      database,
+      lose(keys, strike) {
+        for (const earlier of followed) earlier.end();
+        followed = keys.map((key) => proxy.follow(key, strike));
+      },
+      async close() {
+        await database.close();
+        await proxy.close();
+        await created.stop();
+      },
+    };
+  },
+};
+
+describe.each([...engines, lossy])("the state machine on $name", ({ available, open }) => {
   describe.skipIf(!available)("", () => {
-    let opened: Opened;
+    let opened: Awaited<ReturnType<Engine["open"]>>;
     let world: ReturnType<typeof build>;
     let count = 0;
 
@@ -203,12 +245,13 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
     }
     type Started = Awaited<ReturnType<typeof start>>;
 
-    /** Runs a command for real: the new secret if there is one, or the reason of its refusal. */
+    /** Runs a command for real, again when its connection was lost: the new secret if there is one, or the reason of its refusal. */
     async function run({ id, subject }: Started, command: Command): Promise<{ secret?: string; refused?: string }> {
       const current = await world.store.get(id);
       if (!current) throw new Error("the token is gone");
       const rotate = (graceMs: number) =>
-        rotateToken(world, maker, id, { graceMs, lifetime: { kind: "default" }, etag: "", request: undefined });
+        rotateToken(world, maker, id, { graceMs, lifetime: { kind: "default" }, etag: "", request });
+      const request = { caller: "service:maker", requestId: randomUUID(), fingerprint: Buffer.alloc(32) };
       const old = current.token.secrets.filter(({ retireTime }) => retireTime && retireTime > world.clock.now()).at(-1);
       const steps: Record<Command, () => Promise<unknown>> = {
         rotate: () => rotate(0),
@@ -230,13 +273,16 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
         enable: () => enableSubject(world, admin, subject),
         delete: () => deleteSubject(world, admin, subject),
       };
-      try {
-        const result = await steps[command]();
-        const secret = result && typeof result === "object" && "secret" in result ? String(result.secret) : undefined;
-        return secret ? { secret } : {};
-      } catch (error) {
-        if (error instanceof Failure) return { refused: error.reason };
-        throw error;
+      for (;;) {
+        try {
+          const result = await steps[command]();
+          const secret = result && typeof result === "object" && "secret" in result ? String(result.secret) : undefined;
+          return secret ? { secret } : {};
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          const lost = error.reason === "DATABASE_UNAVAILABLE" || error.reason === "OUTCOME_UNKNOWN";
+          if (!opened.lose || !lost) return { refused: error.reason };
+        }
       }
     }
 
@@ -257,8 +303,9 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
 
     it("does what the model says, whatever comes in whatever order", async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.constantFrom(...commands), { maxLength: 14 }), async (sequence) => {
+        fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...commands), strikes), { maxLength: 14 }), async (acts) => {
           const started = await start();
+          const sequence = acts.map(([command]) => command);
           const state: Model = {
             revoked: false,
             approval: "pending",
@@ -267,9 +314,11 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
             live: [started.secret],
             dead: [],
           };
-          for (const command of sequence) {
+          for (const [command, strike] of acts) {
             const expected = predict(state, command);
+            opened.lose?.([toUuid(started.id), started.subject], strike);
             const { secret, refused } = await run(started, command);
+            opened.lose?.([]);
             expect(refused, command).toBe(expected);
             if (expected === undefined) apply(state, command, secret);
             for (const text of [...state.live, ...state.dead]) {
@@ -279,7 +328,7 @@ describe.each(engines)("the state machine on $name", ({ available, open }) => {
             for (const text of state.dead) expect(await judged(text, -3_600_000), command).not.toBe("FOR_OPENFGA");
           }
         }),
-        { numRuns: available ? 60 : 0 },
+        { numRuns: opened.lose ? 20 : 60 },
       );
     }, 120_000);
 

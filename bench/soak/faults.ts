@@ -2,7 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TestClock } from "../../test/kit/clock.js";
 import { anyOf, type Replicas, type Surroundings } from "./replicas.js";
 
-/** What happens while the load goes on, and is over when it resolves. No call need fail for longer than it lasts and some seconds. */
+/**
+ * What happens while the load goes on, and is over when it resolves. No call need fail for longer than it lasts and
+ * some seconds.
+ */
 export interface Fault {
   readonly name: string;
   run(): Promise<void>;
@@ -11,7 +14,10 @@ export interface Fault {
 /** Seconds that are ridden out, and seconds that are not. */
 const shortestMs = 100;
 const longestMs = 4_000;
-/** An hour is stepped on the database alone: graces and repeats of requests end by a replica's clock, within ten minutes. */
+/**
+ * An hour is stepped on the database alone: graces and repeats of requests end by a replica's clock, within ten
+ * minutes.
+ */
 const steps = { ofReplica: [800, 10_000], ofDatabase: [800, 10_000, 3_600_000] };
 
 const someTime = (): Promise<void> => sleep(shortestMs + Math.random() * (longestMs - shortestMs));

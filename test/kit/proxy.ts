@@ -76,7 +76,9 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
     const session = postgres && new Session(followings, strike);
     function strike(by: Fault, following: Following): void {
       fault = by;
+      const forget = following.end;
       following.end = () => {
+        forget();
         client.destroy();
         upstream.destroy();
       };
@@ -169,7 +171,10 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
     },
     follow(key, strike) {
       if (!postgres) throw new Error("the proxy follows transactions of a PostgreSQL alone");
-      const following: Following = { key, strike, statements: [], taken: false, struck: false, end: () => undefined };
+      const forget = (): void => {
+        followings.splice(0, followings.length, ...followings.filter((other) => other !== following));
+      };
+      const following: Following = { key, strike, statements: [], taken: false, struck: false, end: forget };
       followings.push(following);
       return following;
     },

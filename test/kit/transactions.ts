@@ -1,4 +1,5 @@
-// Follows the messages of PostgreSQL's protocol 3.0 on one connection, so that a proxy can strike between any two statements of a transaction.
+// Follows the messages of PostgreSQL's protocol 3.0 on one connection, so that a proxy can strike between any two
+// statements of a transaction.
 
 /** What happens to a connection. */
 export type Fault =
@@ -26,7 +27,7 @@ export interface Followed {
   readonly statements: readonly string[];
   /** Whether the fault has struck. */
   readonly struck: boolean;
-  /** Ends what the fault has left open. */
+  /** Ends what the fault has left open, and strikes no more. */
   end(): void;
 }
 
@@ -58,7 +59,10 @@ export function messagesOf(from: "client" | "server", hear: (message: Buffer) =>
   };
 }
 
-/** Whether it is acted upon at once: the server keeps what it answers to the others until one of these comes, and clients send them together. */
+/**
+ * Whether it is acted upon at once: the server keeps what it answers to the others until one of these comes, and
+ * clients send them together.
+ */
 export const endsGroup = (message: Buffer): boolean => !"PBDEC".includes(String.fromCharCode(message[0] ?? 0));
 
 /** The first message of a client that asks for TLS: its length and the code of SSLRequest. */
@@ -113,7 +117,10 @@ export class Session {
     }
   }
 
-  /** Called before the statement's round has been counted. The driver sends BEGIN as a simple query and COMMIT as any other statement. */
+  /**
+   * Called before the statement's round has been counted. The driver sends BEGIN as a simple query and COMMIT as
+   * any other statement.
+   */
   #execute(text: string, message: Buffer): boolean {
     if (/^\s*begin\b/i.test(text)) this.#inTransaction = true;
     if (!this.#inTransaction) return true;

@@ -1,0 +1,34 @@
+// Repeats the suites of the promises that hold whatever happens, each time with seeds of its own, for MINUTES.
+// Prints what failed, and with which
+// seed; ends with 1 when anything did.
+import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+
+const suites = [
+  "test/system/revocation.test.ts",
+  "test/system/lost-in-the-middle.test.ts",
+  "test/store/outage.test.ts",
+  "test/manage-state-machine.test.ts",
+];
+
+const minutes = Number(process.env.MINUTES ?? 60);
+if (!(minutes > 0)) throw new Error("MINUTES must be a number above 0");
+const end = performance.now() + minutes * 60_000;
+let rounds = 0;
+let failures = 0;
+while (performance.now() < end) {
+  for (const suite of suites) {
+    const seed = String(randomInt(2 ** 31));
+    const { status, stdout, stderr } = spawnSync("npx", ["--no-install", "vitest", "run", suite], {
+      env: { ...process.env, PATWARDEN_TEST_SEED: seed },
+      encoding: "utf8",
+      maxBuffer: 2 ** 28,
+    });
+    if (status === 0) continue;
+    failures++;
+    console.log(`FAILED ${suite}, PATWARDEN_TEST_SEED=${seed}\n${stdout}${stderr}`);
+  }
+  rounds++;
+  console.log(`${rounds} rounds of ${suites.length} suites, ${failures} failures`);
+}
+if (failures > 0) process.exitCode = 1;
