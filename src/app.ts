@@ -42,6 +42,7 @@ import { reflection } from "./rpc/reflection.js";
 import type { CallContext } from "./rpc/service.js";
 import type { StatusError } from "./rpc/status.js";
 import type { Database } from "./store/database.js";
+import { verifySettings } from "./store/database-settings.js";
 import { type ClockDifference, DatabaseWatch, verifySchema } from "./store/database-watch.js";
 import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createLastUseStore } from "./store/postgres-last-use-store.js";
@@ -102,6 +103,7 @@ export async function startPatwarden(
   const clock = new ComparedClock();
   const peppers = new PepperRing(config.tokens.brand, config.tokens.peppers);
   const store = createTokenStore(database);
+  for (const warning of await verifySettings(database)) log.warn(warning);
   await verifySchema(database);
   await verifyPeppers(store, peppers, clock.now());
 

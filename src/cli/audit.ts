@@ -20,6 +20,7 @@ import { loadConfig, loadMigrationConfig } from "../config/load.js";
 import { Failure } from "../failure/failure.js";
 import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
 import { openPostgres, patientStatementMs } from "../store/database.js";
+import { verifySettings } from "../store/database-settings.js";
 import { createAuditStore } from "../store/postgres-audit-store.js";
 import { PepperRing } from "../token/pepper.js";
 import { fail, failConfig } from "./fail.js";
@@ -288,6 +289,7 @@ async function withStore(
 ): Promise<void> {
   const database = openPostgres(options);
   try {
+    await verifySettings(database);
     await use(createAuditStore(database));
   } finally {
     await database.close();

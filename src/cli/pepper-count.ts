@@ -1,5 +1,6 @@
 import { loadMigrationConfig } from "../config/load.js";
 import { openPostgres, patientStatementMs } from "../store/database.js";
+import { verifySettings } from "../store/database-settings.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
 import { failConfig } from "./fail.js";
 import type { Output } from "./keys.js";
@@ -11,6 +12,7 @@ export async function countPeppers({ config: file, json }: Output & { readonly c
   if (!loaded.ok) return failConfig(loaded.problems);
   const database = openPostgres({ ...loaded.config.database, statementMs: patientStatementMs });
   try {
+    await verifySettings(database);
     const counts = [...(await createTokenStore(database).countLiveSecrets(new Date()))].sort(([a], [b]) => a - b);
     const rows = counts.map(([version, secrets]) => ({ version, secrets }));
     const lines = rows.map(({ version, secrets }) => `${String(version).padStart(7)}  ${String(secrets).padStart(12)}`);

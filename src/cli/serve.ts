@@ -2,6 +2,7 @@ import { type Running, startPatwarden } from "../app.js";
 import { loadConfig, loadMigrationConfig } from "../config/load.js";
 import { createLogger } from "../observability/log.js";
 import { openPostgres } from "../store/database.js";
+import { verifySettings } from "../store/database-settings.js";
 import { failConfig } from "./fail.js";
 import { tell } from "./output.js";
 import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";
@@ -60,6 +61,7 @@ export async function migrate({ config: file }: ConfigFile): Promise<void> {
   const database = openPostgres(loaded.config.database);
   try {
     tell("migrating the database");
+    await verifySettings(database);
     await database.migrate();
     tell("the database schema is up to date");
   } finally {

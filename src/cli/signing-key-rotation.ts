@@ -4,6 +4,7 @@ import { keySetMaxAgeMs, reloadMs } from "../signing/key-schedule.js";
 import { rotateSigningKeys } from "../signing/rotation.js";
 import { signingKeyLabel } from "../signing/signing-key.js";
 import { databaseTime, openPostgres, patientStatementMs } from "../store/database.js";
+import { verifySettings } from "../store/database-settings.js";
 import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
 import { PepperRing } from "../token/pepper.js";
@@ -25,6 +26,7 @@ export async function rotateSigning({ config: file, compromised, json }: RotateS
   if (!exchange) return fail(new Error("doors.oauth.exchange is closed: there is nothing to sign"));
   const database = openPostgres({ ...settings, statementMs: patientStatementMs });
   try {
+    await verifySettings(database);
     const now = await databaseTime(database);
     const peppers = new PepperRing(tokens.brand, tokens.peppers);
     // A key that was sealed under another pepper than the replicas' would stop them.

@@ -1,5 +1,6 @@
 import { Loop } from "../background/loop.js";
 import { type Database, databaseTime } from "./database.js";
+import { verifySettings } from "./database-settings.js";
 import { schemaIsCurrent } from "./migrations.js";
 
 const intervalMs = 2_000;
@@ -21,7 +22,7 @@ export interface ClockDifference {
   readonly database: Date;
 }
 
-/** Looks again and again whether the database answers, is of this version and keeps our time. */
+/** Looks again and again whether the database answers, has the settings and the schema of this version, and keeps our time. */
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
   readonly #loop = new Loop((stopped) => this.#look(stopped), intervalMs, intervalMs);
@@ -56,6 +57,7 @@ export class DatabaseWatch {
     const { database, onLook, onClock } = this.#options;
     let problem: string | undefined;
     try {
+      await verifySettings(database);
       await verifySchema(database);
       const difference = await compareClocks(this.#options);
       if (!stopped?.aborted) onClock(difference);

@@ -1,4 +1,5 @@
 import postgres, * as driver from "#postgres";
+import { sessionParameters, sessionTypes } from "./session.js";
 import { supervise } from "./supervision.js";
 
 const connectTimeoutMs = 2_000;
@@ -29,7 +30,8 @@ export function openPool(
     connect_timeout: connectTimeoutMs / 1000,
     keep_alive: 1,
     backoff: (failures) => Math.min(3 ** failures / 100, longestReconnectSeconds),
-    connection: { application_name: "patwarden" },
+    connection: { application_name: "patwarden", ...sessionParameters },
+    types: sessionTypes,
     // It is asked for before the first statement of each connection; drizzle reads and writes arrays itself.
     fetch_types: false,
     // Notices can hold data, and the default prints them to stdout.

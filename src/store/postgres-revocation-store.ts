@@ -3,17 +3,20 @@ import type { Database } from "./database.js";
 import type { Transaction } from "./errors.js";
 import { guarded } from "./errors.js";
 import { maxChanges, type News, type RevocationStore, type Touched } from "./revocation-store.js";
+import { durably } from "./session.js";
 
 export const revocationChannel = "patwarden_revocation";
 
+// Durable, this and renewals: a revoker would not wait for a replica whose registration a crash took back, and would take one for silent that it has
+// seen at the same renewal.
 const registerStatement = `
   insert into replica_lease (replica_id, incarnation, acked_epoch, lease_ms)
-  values ($1, $2, 0, $3)
+  select $1::uuid, $2::uuid, 0, $3::integer from ${durably}
   on conflict (replica_id) do update
     set incarnation = excluded.incarnation, acked_epoch = 0, renewal = 0, lease_ms = excluded.lease_ms`;
 
 const newsAfter = (seen: string): string => `
-    coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
+    coalesce((select epoch from revocation_epoch), 0)::int8 as epoch,
     coalesce((select nonce from revocation_epoch)::text, '') as nonce,
     (select coalesce(json_agg(changed order by changed.epoch), '[]') from (
       select epoch, kind, key from revocation_change where epoch > ${seen}::bigint order by epoch limit ${maxChanges + 1}
@@ -25,8 +28,9 @@ const newsStatement = `select ${newsAfter("$1")}`;
 const renewStatement = `
   update replica_lease
   set renewal = renewal + 1, acked_epoch = greatest(acked_epoch, $3::bigint)
+  from ${durably}
   where replica_id = $1 and incarnation = $2
-  returning (extract(epoch from clock_timestamp()) * 1000)::float8 as "databaseTimeMs", ${newsAfter("$3")}`;
+  returning (extract(epoch from clock_timestamp()) * 1000)::int8 as "databaseTimeMs", ${newsAfter("$3")}`;
 
 // Its commit does not wait for the disk: what the replica has dropped stays dropped, also when the database forgets that it said so.
 const acknowledgeStatement = `
@@ -38,7 +42,7 @@ const acknowledgeStatement = `
 
 const leasesStatement = `
   select
-    coalesce((select epoch from revocation_epoch), 0)::float8 as epoch,
+    coalesce((select epoch from revocation_epoch), 0)::int8 as epoch,
     (select coalesce(json_agg(json_build_object(
       'replicaId', replica_id,
       'incarnation', incarnation,

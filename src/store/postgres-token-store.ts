@@ -87,12 +87,12 @@ export async function markRevoked(
     .where(inArray(token.id, ids));
 }
 
-const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
+const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::int8`;
 
 /** All that a decision needs, out of one snapshot, with the epoch that it is of; one row at least. */
 const resolveStatement = `
   select now.epoch, now.standby, found.*
-  from (select coalesce((select epoch from revocation_epoch), 0)::float8 as epoch, pg_is_in_recovery() as standby) now
+  from (select coalesce((select epoch from revocation_epoch), 0)::int8 as epoch, pg_is_in_recovery() as standby) now
   left join (
     select
       encode(s.digest, 'hex') as digest,

@@ -222,7 +222,7 @@ function textOf({ column, type }: Key): SQL {
 
 /** Since 1970. */
 function milliseconds(time: SQL): SQL {
-  return sql`(extract(epoch from ${time}) * 1000)::float8`;
+  return sql`(extract(epoch from ${time}) * 1000)::int8`;
 }
 
 function isAfter(keys: readonly Key[], position: readonly string[]): SQL {

@@ -10,11 +10,11 @@ import {
   primaryKey,
   smallint,
   text,
-  timestamp,
   uuid,
 } from "drizzle-orm/pg-core";
 import type { SubjectState } from "../token/subject-state.js";
 import type { Rank, RevocationReason } from "../token/token.js";
+import { readInstant } from "./session.js";
 
 export const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });
 
@@ -22,7 +22,11 @@ export const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ 
 export const identifier = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
 
 /** Milliseconds, because a JavaScript Date holds no more: what is read back equals what was written. */
-export const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
+export const instant = customType<{ data: Date; driverData: string }>({
+  dataType: () => "timestamp (3) with time zone",
+  toDriver: (time) => time.toISOString(),
+  fromDriver: readInstant,
+});
 
 /** As stored: explicit, so that a missing value can never read as "everything". */
 export type StoredGrant =

@@ -1,9 +1,66 @@
 import type postgres from "#postgres";
 
 /*
- * A role, a database, a server and a pooler may set much that a session of ours would go by. What shapes a change is set by the change itself, for
- * its transaction alone: a pooler gives each transaction another session, and refuses most parameters at connect.
+ * A role, a database, a server and a pooler may set much that a session of ours would go by. So
+ *
+ * - what shapes a change is set by the change itself, for its transaction alone: a pooler gives each transaction another session, and refuses most
+ *   parameters at connect;
+ * - what is read is asked for in forms that no setting touches: times and counts as whole numbers, bytes in either of their forms, times of columns in
+ *   ISO with any offset;
+ * - of the rest database-settings.ts demands what we need.
  */
+
+/** Sent at connect. PgBouncer and its like hand it on, since every JDBC driver sends it. */
+export const sessionParameters = { DateStyle: "ISO" } as const;
+
+/** How the driver reads and writes what PostgreSQL has more than one text for. */
+export const sessionTypes = {
+  // Whole numbers of ours are exact in a double. Asked for as float8 they would be rounded as extra_float_digits says.
+  int8: { to: 20, from: [20], serialize: String, parse: Number },
+  bytea: { to: 17, from: [17], serialize: (bytes: Uint8Array) => `\\x${hex(bytes)}`, parse: readBytes },
+};
+
+/** Bytes as PostgreSQL tells them, whichever `bytea_output` says (PostgreSQL, 8.4.1 and 8.4.2). */
+export function readBytes(text: string): Buffer {
+  if (text.startsWith("\\x")) return Buffer.from(text.slice(2), "hex");
+  // A backslash is doubled, and what is not printable is one with three octal digits.
+  const bytes = text.replace(/\\(\\|[0-7]{3})/g, (_, escaped: string) =>
+    escaped === "\\" ? escaped : String.fromCharCode(Number.parseInt(escaped, 8)),
+  );
+  return Buffer.from(bytes, "latin1");
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+/** A time as PostgreSQL tells it in ISO, whatever the session's time zone: offsets may have seconds, as those of local times before 1972 do. */
+export function readInstant(text: string): Date {
+  const parts = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?$/.exec(
+    text,
+  );
+  if (!parts)
+    throw new Error("the database told a time in another form than ISO: DateStyle must be ISO for its sessions");
+  const [, year, month, day, hours, minutes, seconds, fraction = "", sign, offHours, offMinutes = 0, offSeconds = 0] =
+    parts;
+  const local = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hours),
+    Number(minutes),
+    Number(seconds),
+    Number(fraction.padEnd(3, "0")),
+  );
+  const offsetMs = ((Number(offHours) * 60 + Number(offMinutes)) * 60 + Number(offSeconds)) * 1000;
+  return new Date(sign === "-" ? local + offsetMs : local - offsetMs);
+}
+
+/** Never less than was set. */
+const durable = `set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true)`;
+
+/** To be a part of the FROM of a statement that commits by itself and must not be forgotten by a crash. */
+export const durably = `(select ${durable}) durably`;
 
 /**
  * Set at the begin of each change.
@@ -18,7 +75,7 @@ import type postgres from "#postgres";
  */
 const settings = (lockTimeout: string, statementTimeout: string): string => `
   select
-    set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true),
+    ${durable},
     set_config('idle_in_transaction_session_timeout', '5s', true),
     set_config('tcp_user_timeout', '5s', true),
     set_config('lock_timeout', '${lockTimeout}', true),

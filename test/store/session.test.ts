@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { sql } from "drizzle-orm";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Database, openPostgres } from "../../src/store/database.js";
 import { guarded, type Transaction, transact } from "../../src/store/errors.js";
 import { schemaIsCurrent } from "../../src/store/migrations.js";
-import { recordChange } from "../../src/store/postgres-revocation-store.js";
+import { createRevocationStore, recordChange } from "../../src/store/postgres-revocation-store.js";
 import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
 import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
 import { createTokenStore } from "../../src/store/postgres-token-store.js";

@@ -1,0 +1,79 @@
+import { inArray, sql } from "drizzle-orm";
+import type { Database } from "./database.js";
+import { guarded } from "./errors.js";
+
+/** A setting that our sessions cannot do with whatever value it has, and that no statement of ours can change for itself. */
+interface Need {
+  readonly name: string;
+  /** For people. */
+  readonly value: string;
+  readonly admits: (value: string) => boolean;
+}
+
+const exactly = (name: string, value: string): Need => ({ name, value, admits: (found) => found === value });
+
+/** In pg_settings these are milliseconds. */
+const noTimeoutUnder = (name: string, seconds: number): Need => ({
+  name,
+  value: `0 or at least ${seconds}s`,
+  admits: (found) => Number(found) === 0 || Number(found) >= seconds * 1000,
+});
+
+const needs: readonly Need[] = [
+  // What we read and write.
+  { name: "DateStyle", value: "ISO", admits: (found) => /^ISO\b/.test(found) },
+  exactly("client_encoding", "UTF8"),
+  exactly("server_encoding", "UTF8"),
+  // Where our tables are looked for. Not its text, which may name schemas that are not there.
+  {
+    name: "search_path",
+    value: "one of which public is the first schema that exists",
+    admits: (found) => found === "public",
+  },
+  // Statements that commit by themselves go by these.
+  exactly("default_transaction_read_only", "off"),
+  exactly("default_transaction_isolation", "read committed"),
+  // Otherwise foreign keys hold nothing and cascade nothing.
+  exactly("session_replication_role", "origin"),
+  // A damaged page would read as one without rows: a revocation that is not there.
+  exactly("zero_damaged_pages", "off"),
+  exactly("ignore_checksum_failure", "off"),
+  // Look-ups and changes that are ended before they can answer, and connections that are ended between two heartbeats.
+  noTimeoutUnder("statement_timeout", 1),
+  noTimeoutUnder("transaction_timeout", 1),
+  noTimeoutUnder("idle_in_transaction_session_timeout", 1),
+  noTimeoutUnder("idle_session_timeout", 30),
+];
+
+/**
+ * Throws, naming each setting, its value and what it must be, when a role, a database, a server or a pooler gives our sessions what they cannot work with.
+ * Resolves with what an operator should know all the same.
+ */
+export async function verifySettings({ orm }: Pick<Database, "orm">): Promise<readonly string[]> {
+  const names = [...needs.map(({ name }) => name), "fsync"];
+  const rows = await guarded(() =>
+    orm
+      .select({ name: sql<string>`name`, value: sql<string>`value` })
+      .from(
+        sql`(
+          select name, case name when 'search_path' then coalesce((current_schemas(false))[1], '') else setting end
+          from pg_settings
+        ) as found(name, value)`,
+      )
+      .where(inArray(sql`name`, names)),
+  );
+  const found = new Map(rows.map(({ name, value }) => [name, value]));
+  const wrong = needs.flatMap(({ name, value, admits }) => {
+    // PostgreSQL 17 brought this one.
+    const inForce = found.get(name) ?? (name === "transaction_timeout" ? "0" : "");
+    return admits(inForce) ? [] : [`${name} is ${inForce || "empty"} and must be ${value}`];
+  });
+  if (wrong.length > 0) {
+    throw new Error(
+      `settings of PostgreSQL do not fit: ${wrong.join("; ")}. Set them for the role or database (ALTER ROLE … SET), or where the pooler does`,
+    );
+  }
+  return found.get("fsync") === "off"
+    ? ["fsync of PostgreSQL is off: a crash of its machine may take back what was revoked"]
+    : [];
+}
