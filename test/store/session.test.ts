@@ -111,6 +111,11 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
         event: testEvent(deleted),
         revocation: { ...revocation, reason: "SUBJECT_DELETED", eventOf: testEvent },
       }));
+      // Nobody would wait for a replica whose registration is forgotten.
+      const registration = { replicaId: randomUUID(), incarnation: randomUUID() };
+      const revocations = createRevocationStore(database);
+      await revocations.register(registration, 5_000);
+      await revocations.renew(registration, 1);
       await server.kill();
       await server.start();
       const revoker = createTokenStore(database);
@@ -119,6 +124,7 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
           timeout: 20_000,
         })
         .toBe("service:test");
+      expect((await revocations.leases()).rows).toMatchObject([{ ...registration, renewal: 1 }]);
       expect((await revoker.get(deleted.id))?.token.revocation).toBeDefined();
       expect((await createSubjectStore(database).get(deleted.subject)).state).toBe("DELETED");
     } finally {
