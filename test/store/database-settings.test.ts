@@ -31,6 +31,8 @@ import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js"
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 if (!havePooler()) process.stderr.write(`${noPooler}\n`);
 
+let versions = 0;
+
 /** What is kept and read back: every kind of column, and times of before anybody's time zone was whole. */
 async function expectAsEver(database: Database): Promise<void> {
   const store = createTokenStore(database);
@@ -72,7 +74,7 @@ async function expectAsEver(database: Database): Promise<void> {
   expect((await store.get(record.id))?.token.revocation?.time).toEqual(testTime);
 
   const check = bytes(32);
-  const version = Math.floor(Math.random() * 30_000);
+  const version = ++versions;
   await store.recordCheckValue(version, check);
   expect((await store.checkValues()).get(version)).toEqual(check);
 
@@ -260,7 +262,12 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
   it("is told by the watch, with its name and the value that is needed", async () => {
     const database = openPostgres({ url: created.url, maxConnections: 1, prepare: true });
     const told: (string | undefined)[] = [];
-    const watch = new DatabaseWatch({ database, now: () => new Date(), onLook: (problem) => told.push(problem) });
+    const watch = new DatabaseWatch({
+      database,
+      wallMs: Date.now,
+      onLook: (problem) => told.push(problem),
+      onClock: () => undefined,
+    });
     await watch.start();
     expect(told).toEqual([undefined]);
     await set("default_transaction_read_only", "on");
