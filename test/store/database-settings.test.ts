@@ -133,9 +133,9 @@ const odd: Readonly<Record<string, readonly string[]>> = {
   lc_numeric: ["C.UTF-8"],
   lc_time: ["C.UTF-8"],
   search_path: ["evil, public", "''", "nowhere, public"],
-  statement_timeout: ["20ms", "2s"],
+  statement_timeout: ["900ms", "2s"],
   lock_timeout: ["1ms"],
-  idle_in_transaction_session_timeout: ["20ms", "1h"],
+  idle_in_transaction_session_timeout: ["900ms", "1h"],
   idle_session_timeout: ["1s", "10min"],
   deadlock_timeout: ["1ms", "1h"],
   tcp_user_timeout: ["1h"],
@@ -143,16 +143,16 @@ const odd: Readonly<Record<string, readonly string[]>> = {
   tcp_keepalives_interval: ["1"],
   tcp_keepalives_count: ["1"],
   client_connection_check_interval: ["1ms"],
-  transaction_timeout: ["20ms", "2s"],
+  transaction_timeout: ["900ms", "2s"],
 };
 
 /** Values that start and watch refuse. */
 const refused: Readonly<Record<string, readonly string[]>> = {
   search_path: ["evil, public", "''"],
-  statement_timeout: ["20ms"],
-  idle_in_transaction_session_timeout: ["20ms"],
+  statement_timeout: ["900ms"],
+  idle_in_transaction_session_timeout: ["900ms"],
   idle_session_timeout: ["1s"],
-  transaction_timeout: ["20ms"],
+  transaction_timeout: ["900ms"],
   default_transaction_read_only: ["on"],
   default_transaction_isolation: ["serializable", "repeatable read", "read uncommitted"],
   session_replication_role: ["replica", "local"],
