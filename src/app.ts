@@ -29,6 +29,7 @@ import { ReuseDetector } from "./manage/reuse.js";
 import { Rights } from "./manage/rights.js";
 import { tokenCaller } from "./manage/token-caller.js";
 import { verifyPeppers } from "./manage/verify-peppers.js";
+import { LineBudget } from "./observability/line-budget.js";
 import type { Logger } from "./observability/log.js";
 import { createMetrics } from "./observability/metrics.js";
 import { createMetricsServer } from "./observability/metrics-server.js";
@@ -262,9 +263,10 @@ export async function startPatwarden(
 
   await connection.start();
   await watch.start();
+  const lines = new LineBudget(() => performance.now());
   const onEnd = (call: CallContext, error: StatusError | undefined): void => {
     metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
-    logCall(log, call, error);
+    logCall(log, lines, call, error);
   };
   const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
   const doors = composeDoors({
@@ -384,7 +386,7 @@ export async function startPatwarden(
       await Promise.all([grpc, http, publicHttp].map((port) => port?.drain(config.graceMs)));
       await usage.stop();
       openfga.close();
-      const jobs = Promise.all([watched, housekeeping.stop(), doors.leakNotifier?.stop()]);
+      const jobs = Promise.all([watched, housekeeping.stop(), doors.leakNotifier?.stop(), refused.stop()]);
       // What has begun may end within the grace; a statement of minutes ends with its connection.
       await Promise.race([jobs, sleep(config.graceMs, undefined, { ref: false })]);
       await revocation.stop();
@@ -455,7 +457,7 @@ function warnOfPowers({ callers, dangerouslyDisableCallerAuthentication }: Confi
 const reading = /\/(Check|BatchCheck|Introspect|Get\w+|List\w+|Query\w+|Watch|ServerReflectionInfo)$/;
 
 /** Failed and changing calls; answered questions are counted, not logged. */
-function logCall(log: Logger, call: CallContext, error: StatusError | undefined): void {
+function logCall(log: Logger, lines: LineBudget, call: CallContext, error: StatusError | undefined): void {
   // Most calls are read calls that end well: nothing of them may cost.
   if (!error && reading.test(call.method)) return;
   const { method, transport, requestId } = call;
@@ -466,9 +468,21 @@ function logCall(log: Logger, call: CallContext, error: StatusError | undefined)
   }
   // Of an issuer each failed fetch is in the log; a line for each made-up name of a key would let strangers fill it.
   const warned = error.code === "UNAVAILABLE" && error.reason !== "ISSUER_UNAVAILABLE";
-  const level = error.code === "INTERNAL" ? "error" : warned ? "warn" : "debug";
+  // A caller who is refused for how it calls cannot see why by itself where a proxy stands in between.
+  const problem = error.metadata["problem"];
+  const quiet = problem === undefined ? "debug" : "info";
+  const level = error.code === "INTERNAL" ? "error" : warned ? "warn" : quiet;
+  const omitted = level === "debug" ? 0 : lines.admit(`${call.method} ${error.code}`);
+  if (omitted === undefined) return;
   log[level](
-    { ...facts, code: error.code, reason: error.reason, ...(error.cause !== undefined && { error: error.cause }) },
+    {
+      ...facts,
+      code: error.code,
+      reason: error.reason,
+      ...(problem !== undefined && { problem }),
+      ...(error.cause !== undefined && { error: error.cause }),
+      ...(omitted > 0 && { omitted }),
+    },
     "call failed",
   );
 }

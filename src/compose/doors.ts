@@ -13,6 +13,7 @@ import type { ReuseDetector } from "../manage/reuse.js";
 import { revokeBySecret } from "../manage/revoke-by-secret.js";
 import { revokeItself } from "../manage/revoke-itself.js";
 import type { Rights } from "../manage/rights.js";
+import { LineBudget } from "../observability/line-budget.js";
 import type { Logger } from "../observability/log.js";
 import type { Metrics } from "../observability/metrics.js";
 import type { AuthorizationModel, PermissionChecker } from "../openfga/permission-checker.js";
@@ -68,6 +69,7 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
   const { brand } = config.tokens;
   const { oauth, leaks } = config.doors;
   const now = () => clock.now();
+  const lines = new LineBudget(() => performance.now());
   const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
   const leakStore = createLeakStore(database);
   const leakNotifier =
@@ -109,7 +111,11 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     selfLimit: config.limits.self,
     trustedProxies: config.publicHttp?.trustedProxies ?? [],
     onAnswer: metrics.doorAnswered,
-    onProblem: (door, problem) => log.warn({ door, problem }, "a door could not answer"),
+    onProblem(door, problem) {
+      const omitted = lines.admit(door);
+      if (omitted !== undefined)
+        log.warn({ door, problem, ...(omitted > 0 && { omitted }) }, "a door could not answer");
+    },
     onDefect,
   });
   return { ...doors, signingKeys: exchange?.keys, leakNotifier };

@@ -1,5 +1,5 @@
-import type { ManagingCaller } from "../access/caller.js";
-import { newAuditEvent } from "../audit/event.js";
+import { actorOf, type ManagingCaller } from "../access/caller.js";
+import { type AuditFacts, newAuditEvent } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
 import type { AuditStore } from "../store/audit-store.js";
 import { whoAndWhence } from "./audit.js";
@@ -7,43 +7,76 @@ import { whoAndWhence } from "./audit.js";
 export interface RefusalRecorderOptions {
   readonly store: Pick<AuditStore, "append">;
   readonly clock: Clock;
-  /** Told of what could not be recorded, or was not because there were too many. */
+  /** Called with what could not be recorded. */
   readonly onFailure: (error: unknown) => void;
+  /** How long refusals are counted together, milliseconds. Default a minute. */
+  readonly windowMs?: number;
 }
 
-/** Strangers must not be able to fill the trail: of calls without a caller so many a minute are recorded. */
-const strangersPerMinute = 60;
+/**
+ * Nobody must be able to fill the trail: of each caller, and of all strangers together, so many refusals a minute are events of their own. The
+ * others are counted, and one event at the end of the minute tells how many there were.
+ */
+export const refusalLimits = {
+  ofCaller: 20,
+  ofStrangers: 60,
+  /** Callers that are counted apart; those beyond are counted with the strangers. */
+  callers: 100,
+} as const;
+
+interface Window {
+  readonly timer: NodeJS.Timeout;
+  readonly who: Pick<AuditFacts, "actor" | "clientIp">;
+  recorded: number;
+  more: number;
+}
 
 /** Records refused calls of the management plane, off the request path. */
 export class RefusalRecorder {
   readonly #options: RefusalRecorderOptions;
-  #minute = 0;
-  #strangers = 0;
+  /** By actor; strangers have the empty one. */
+  readonly #windows = new Map<string, Window>();
 
   constructor(options: RefusalRecorderOptions) {
     this.#options = options;
   }
 
   record(reason: string, caller: ManagingCaller | undefined, method: string, from: string | undefined): void {
-    const { store, clock, onFailure } = this.#options;
-    const time = clock.now();
-    if (!caller && !this.#admitsStranger(time)) return;
-    const event = newAuditEvent({
-      ...(caller ? whoAndWhence(caller) : { actor: "unknown", clientIp: from }),
-      time,
-      action: "access.refused",
-      outcome: "refused",
-      details: { method, reason },
-    });
-    void store.append(event).catch(onFailure);
+    const who = caller ? whoAndWhence(caller) : { actor: "unknown", clientIp: from };
+    const actor = caller ? actorOf(caller) : "";
+    const known = this.#windows.has(actor) || this.#windows.size < refusalLimits.callers;
+    const key = known ? actor : "";
+    const window = this.#windows.get(key) ?? this.#open(key, who);
+    if (window.recorded >= (key === "" ? refusalLimits.ofStrangers : refusalLimits.ofCaller)) window.more++;
+    else {
+      window.recorded++;
+      void this.#append({ ...who, details: { method, reason } });
+    }
   }
 
-  #admitsStranger(time: Date): boolean {
-    const minute = Math.floor(time.getTime() / 60_000);
-    if (minute !== this.#minute) {
-      this.#minute = minute;
-      this.#strangers = 0;
-    }
-    return ++this.#strangers <= strangersPerMinute;
+  /** Tells the counts that are not told yet. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#windows.keys()].map((key) => this.#close(key)));
+  }
+
+  #open(key: string, { actor }: Window["who"]): Window {
+    const timer = setTimeout(() => void this.#close(key), this.#options.windowMs ?? 60_000).unref();
+    const who = { actor: key === "" ? "unknown" : actor };
+    const window = { timer, who, recorded: 0, more: 0 };
+    this.#windows.set(key, window);
+    return window;
+  }
+
+  async #close(key: string): Promise<void> {
+    const window = this.#windows.get(key);
+    this.#windows.delete(key);
+    clearTimeout(window?.timer);
+    if (window && window.more > 0) await this.#append({ ...window.who, details: { more: String(window.more) } });
+  }
+
+  #append(facts: Pick<AuditFacts, "actor" | "clientIp" | "details">): Promise<void> {
+    const { store, clock, onFailure } = this.#options;
+    const event = newAuditEvent({ ...facts, time: clock.now(), action: "access.refused", outcome: "refused" });
+    return store.append(event).catch(onFailure);
   }
 }
