@@ -68,7 +68,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...ports,
   ],
   wire: [],
-  rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", ...ports],
+  rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", "config/nearest.ts", ...ports],
   http: ["failure", "rpc"],
   store: ["failure", "identifier", "token", "background", "check/reason.ts", ...auditFacts],
   openfga: ["failure", "identifier", "wire"],

@@ -4,8 +4,22 @@ import { cors } from "@connectrpc/connect";
 /** Answers whether it has answered the request by itself; else it has set what the answer needs besides. */
 export type Cors = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** What clients of Connect and gRPC-Web send, and what we read besides. */
-const requestHeaders = [...cors.allowedHeaders, "Authorization", "X-API-Key", "X-Request-Id"].join(", ");
+/** What the tracing of instrumented pages adds to every request: a preflight that does not admit it breaks the page (supabase-js#2603). */
+const tracingHeaders = [
+  // W3C Trace Context and Baggage, as OpenTelemetry sends them
+  ...["traceparent", "tracestate", "baggage"],
+  // Zipkin's
+  ...["b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"],
+  ...["sentry-trace", "uber-trace-id", "newrelic", "elastic-apm-traceparent", "X-Cloud-Trace-Context"],
+  ...["X-Datadog-Trace-Id", "X-Datadog-Parent-Id", "X-Datadog-Origin", "X-Datadog-Sampling-Priority"],
+  ...["X-Datadog-Tags", "X-Correlation-Id", "Request-Id", "Request-Context"],
+];
+/** What clients of Connect and gRPC-Web send, what we read besides, and what is not ours but harmless. */
+const requestHeaders = [
+  ...cors.allowedHeaders,
+  ...["Authorization", "X-API-Key", "X-Request-Id", "Accept"],
+  ...tracingHeaders,
+].join(", ");
 /** What a page may read besides the headers that every page may. */
 const responseHeaders = [...cors.exposedHeaders, "Retry-After", "X-Request-Id"].join(", ");
 const methods = cors.allowedMethods.join(", ");

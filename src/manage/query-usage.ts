@@ -52,10 +52,12 @@ export async function queryUsage(
 }
 
 const hourMs = 3_600_000;
+/** The last hour of the years that times may be of: the next one has no text that a database or JSON takes. */
+const lastHourMs = Date.UTC(9999, 11, 31, 23);
 
 /** The hours that begin within these times are those that begin within whole hours. */
 function inWholeHours({ start, end, ...filter }: QueryUsageQuery["filter"]): QueryUsageQuery["filter"] {
-  const up = (time: Date): Date => new Date(Math.ceil(time.getTime() / hourMs) * hourMs);
+  const up = (time: Date): Date => new Date(Math.min(lastHourMs, Math.ceil(time.getTime() / hourMs) * hourMs));
   return { ...filter, ...(start && { start: up(start) }), ...(end && { end: up(end) }) };
 }
 

@@ -75,18 +75,18 @@ async function raw(origin: string, text: string): Promise<string> {
 }
 
 describe("JSON over HTTP", () => {
-  it.each<[string, string | Uint8Array<ArrayBuffer>]>([
+  it.each<[string, string | Uint8Array<ArrayBuffer>, string?]>([
     ["nothing", ""],
     ["half an object", `{"subject":"ECHO`],
     ["another type than an object", `"ECHO"`],
-    ["a misspelt field, which would otherwise mint an unrestricted token", `{"allowedCidr":["ECHO"]}`],
+    ["a misspelt field, which would otherwise mint an unrestricted token", `{"allowedCidr":["ECHO"]}`, "allowed_cidrs"],
     ["an unknown field named like a secret", `{"ECHO_pw_pat_secret":1}`],
-    ["a wrong type", `{"subject":["ECHO"]}`],
+    ["a wrong type", `{"subject":["ECHO"]}`, "subject"],
     ["an unknown enum name", `{"states":["ECHO"]}`],
-    ["a lone surrogate", `{"name":"ECHO\\ud800"}`],
+    ["a lone surrogate", `{"name":"ECHO\\ud800"}`, "name"],
     ["invalid UTF-8", new Uint8Array([...Buffer.from(`{"name":"ECHO`), 0xc3, 0x28, ...Buffer.from(`"}`)])],
-    ["a timestamp that is none", `{"expireTime":"ECHO"}`],
-  ])("refuses %s with one fixed text and never repeats it", async (_what, body) => {
+    ["a timestamp that is none", `{"expireTime":"ECHO"}`, "expire_time"],
+  ])("refuses %s, names the field that is wrong, and never repeats it", async (_what, body, field = "") => {
     const { origin } = await start();
     const reply = await postJson(origin, createToken, body, {});
     expect(reply).toMatchObject({
@@ -94,7 +94,7 @@ describe("JSON over HTTP", () => {
       code: "INVALID_ARGUMENT",
       message: "the request is not valid; see the field violations",
       reason: "INVALID_FIELD",
-      fields: [""],
+      fields: [field],
     });
     expect(JSON.stringify(reply)).not.toContain("ECHO");
   });
@@ -190,10 +190,42 @@ describe("Connect over HTTP", () => {
     expect(await postJson(origin, check, "{}", {})).toMatchObject({ ok: true });
   });
 
-  it("answers UNSUPPORTED_MEDIA_TYPE to what is no RPC", async () => {
+  it.each([
+    [
+      "another content type",
+      { method: "POST", headers: { "content-type": "text/plain" }, body: "{}" },
+      415,
+      "must be application/json",
+    ],
+    ["none", { method: "POST" }, 415, "must be application/json"],
+    ["another method", { method: "PUT", headers: json, body: "{}" }, 405, "must be POST"],
+    ["Connect's GET", {}, 405, "must be POST"],
+  ] as const)(
+    "B11 answers %s with a body in Connect's shape that says what would be right",
+    async (_what, init, status, right) => {
+      const { origin } = await start();
+      const response = await fetch(origin + checkPath, init);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toEqual({ code: expect.any(String), message: expect.stringContaining(right) });
+    },
+  );
+
+  it.each([
+    ["a misspelt field", '{"tokn":"t"}', "token"],
+    ["no JSON", '{"token":', ""],
+    ["a key that is there twice", '{"token":"a","token":"b"}', ""],
+    ["bytes that are no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), ""],
+  ])("B11 refuses %s and names the field", async (_what, body, field) => {
     const { origin } = await start();
-    const response = await fetch(origin + checkPath, { method: "POST", headers: { "content-type": "text/plain" } });
-    expect(response.status).toBe(415);
+    const response = await fetch(origin + checkPath, { method: "POST", headers: json, body });
+    expect(response.status).toBe(400);
+    const { code, details } = (await response.json()) as {
+      code: string;
+      details: readonly { debug?: { fieldViolations?: readonly unknown[] } }[];
+    };
+    expect(code).toBe("invalid_argument");
+    const violations = details.flatMap(({ debug }) => debug?.fieldViolations ?? []);
+    expect(violations).toMatchObject(field === "" ? [{ description: expect.stringMatching(/./) }] : [{ field }]);
   });
 
   it("refuses bidirectional streams over HTTP/1.1 at once", async () => {

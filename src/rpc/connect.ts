@@ -81,10 +81,30 @@ async function serve(
     universal = universalRequestFromNodeRequest(request, response, undefined, values);
   } catch {
     // It makes a URL of the Host header, which may be absent (HTTP/1.0) or no host at all.
-    response.writeHead(400).end();
+    refuse(response, 400);
     return;
   }
-  await universalResponseToNodeResponse(await handler(universal), response);
+  const answer = await handler(universal);
+  if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
+  else refuse(response, answer.status, answer.header);
+}
+
+/** What connect answers with nothing in it. */
+const refusals: Readonly<Record<number, { readonly code: string; readonly message: string }>> = {
+  400: { code: "invalid_argument", message: "the Host header must name a host" },
+  405: { code: "unimplemented", message: "the method must be POST" },
+  415: {
+    code: "invalid_argument",
+    message:
+      "the content type must be application/json or application/proto; of streams application/connect+json or application/connect+proto; of gRPC-Web application/grpc-web+proto; of gRPC, over HTTP/2, application/grpc",
+  },
+  505: { code: "unimplemented", message: "this method needs HTTP/2" },
+};
+
+/** In the shape of Connect's errors: no answer is empty. */
+function refuse(response: ServerResponse, status: number, header = new Headers()): void {
+  const body = JSON.stringify(refusals[status] ?? { code: "unknown", message: "the request cannot be served" });
+  response.writeHead(status, { ...Object.fromEntries(header), "content-type": "application/json" }).end(body);
 }
 
 function arrivalOf({ rawHeaders, socket }: IncomingMessage, address: Address | undefined): Arrival {

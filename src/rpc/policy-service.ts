@@ -126,7 +126,7 @@ function takeDuration(
 ): number | undefined {
   if (!duration) return undefined;
   const { seconds, nanos } = duration;
-  if (seconds >= min.seconds && seconds <= maxDurationSeconds && nanos >= 0) {
+  if (seconds >= min.seconds && seconds <= maxDurationSeconds && nanos >= 0 && nanos <= 999_999_999) {
     return Number(seconds) * 1000 + Math.floor(nanos / 1_000_000);
   }
   violations.add(field, `must be ${min.name} to 10 years (3652 days)`);

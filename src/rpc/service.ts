@@ -15,6 +15,10 @@ import { Failure } from "../failure/failure.js";
 import type { Address } from "../token/network.js";
 import type { StatusError } from "./status.js";
 
+// Maps of messages are plain objects, so a label named `__proto__` would be lost without a word. Without the accessor, which nothing needs
+// (`node --disable-proto=delete`), it is a key like any other.
+Reflect.deleteProperty(Object.prototype, "__proto__");
+
 /** All that a handler sees of the transport. */
 export interface CallContext {
   /** Full name, `patwarden.v1.AuthorizationService/Check`. */

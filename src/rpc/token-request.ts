@@ -29,7 +29,7 @@ import type { TokenUpdate } from "../manage/update-token.js";
 import type { RequestKey, StoredState } from "../store/token-store.js";
 import { parseGrant } from "../token/grant.js";
 import { parseSecretId, parseTokenId } from "../token/ids.js";
-import { type Lifetime, parseTimestamp } from "../token/lifetime.js";
+import { type Lifetime, parseTimestamp, parseTtl } from "../token/lifetime.js";
 import { parseCidr } from "../token/network.js";
 import type { Grant, RevocationReason as RequestedReason, SecretId, TokenId } from "../token/token.js";
 import { Violations } from "./violations.js";
@@ -301,7 +301,7 @@ const maxGraceMs = 7 * 86_400_000;
 function takeGrace(violations: Violations, grace: Duration | undefined): number | undefined {
   if (!grace) return 0;
   const ms = Number(grace.seconds) * 1000 + Math.floor(grace.nanos / 1_000_000);
-  if (ms >= 0 && ms <= maxGraceMs && grace.nanos >= 0) return ms;
+  if (ms >= 0 && ms <= maxGraceMs && grace.nanos >= 0 && grace.nanos <= 999_999_999) return ms;
   violations.add("grace", "must be 0 to 7 days");
   return undefined;
 }
@@ -319,6 +319,8 @@ function takeRequestKey<D extends DescMessage>(
     violations.add("request_id", "must be a UUID");
     return undefined;
   }
+  // JSON cannot hold every time that a request can.
+  if (!violations.isEmpty) return undefined;
   const rest = toJson(schema, { ...request, requestId: "" });
   const fingerprint = createHash("sha256")
     // The same of a user through another service is another request: its answer would show that one the secret.
@@ -355,6 +357,7 @@ function takeLifetime(
     case undefined:
       return { kind: "default" };
     case "ttl":
+      violations.take("ttl", parseTtl(seconds(lifetime.value)));
       return { kind: "ttl", ...seconds(lifetime.value) };
     case "expireTime": {
       const time = takeTime(violations, "expire_time", lifetime.value);

@@ -5,6 +5,10 @@ import type { Parsed } from "../identifier/identifier.js";
 export class Violations {
   readonly #found: FieldViolation[] = [];
 
+  get isEmpty(): boolean {
+    return this.#found.length === 0;
+  }
+
   add(field: string, description: string): void {
     this.#found.push({ field, description });
   }

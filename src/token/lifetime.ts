@@ -39,11 +39,9 @@ export function resolveExpiry({ lifetime, now, defaultLifetimeMs, notBefore }: E
     case "default":
       return startingBefore(notBefore, new Date(now.getTime() + defaultLifetimeMs));
     case "ttl": {
-      const ms = toMilliseconds(lifetime);
-      if (ms === undefined || ms < 1000 || ms > longestLifetimeMs) {
-        return { ok: false, field: "ttl", description: "must be 1 second to 10 years (3652 days)" };
-      }
-      return startingBefore(notBefore, new Date(now.getTime() + ms));
+      const ttl = parseTtl(lifetime);
+      if (!ttl.ok) return { ok: false, field: "ttl", description: ttl.problem };
+      return startingBefore(notBefore, new Date(now.getTime() + ttl.value));
     }
     case "date": {
       const ms = lifetime.time.getTime() - now.getTime();
@@ -60,6 +58,14 @@ function startingBefore(notBefore: Date | undefined, expireTime: Date): Expiry {
   return notBefore && notBefore >= expireTime
     ? { ok: false, field: "not_before", description: "must be before the token expires" }
     : { ok: true, expireTime };
+}
+
+/** Milliseconds that a token may live. */
+export function parseTtl(ttl: SecondsAndNanos): Parsed<number> {
+  const ms = toMilliseconds(ttl);
+  return ms === undefined || ms < 1000 || ms > longestLifetimeMs
+    ? { ok: false, problem: "must be 1 second to 10 years (3652 days)" }
+    : { ok: true, value: ms };
 }
 
 // 0001-01-01T00:00:00Z and the last second of 9999, the range of google.protobuf.Timestamp.

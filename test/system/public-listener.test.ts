@@ -178,6 +178,18 @@ describe("pages of other origins (CORS)", () => {
     expect(allowed?.toLowerCase().split(", ")).toEqual(expect.arrayContaining(needed));
   });
 
+  it("B10 may send what their tracing adds to every request", async () => {
+    const allowed = (await preflight(page)).headers.get("access-control-allow-headers")?.toLowerCase().split(", ");
+    const tracing = [
+      ...["traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "sentry-trace"],
+      ...["x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority"],
+      ...["x-request-id", "x-grpc-web", "grpc-timeout"],
+    ];
+    expect(allowed).toEqual(expect.arrayContaining(tracing));
+    // What is named must be a name (RFC 9110 §5.1), or browsers take none of the list.
+    expect(allowed?.filter((name) => !/^[a-z0-9-]+$/.test(name))).toEqual([]);
+  });
+
   it.each([
     "https://evil.example.com",
     "https://app.example.com:8443",
