@@ -169,7 +169,7 @@ describe("extreme values", () => {
         }
       };
       await Promise.all([worker(), worker(), worker(), worker()]);
-      expect(requests.length).toBeGreaterThan(5);
+      expect(requests.length).toBeGreaterThan(2);
       expect(defects).toEqual([]);
     },
   );
