@@ -733,7 +733,7 @@ describe("the configuration file", () => {
     [{ callers: [] }, { callers: "must have an entry, or nobody can call" }],
     [{ callers: [caller, { ...caller, key_sha256: [otherHash] }] }, { callers: "must not have the same name twice" }],
     [{ callers: [caller, { ...caller, name: "b" }] }, { callers: "must not have the same key_sha256 twice" }],
-    // S31
+    // S31: neither a key that is guessed nor a subject that passes for another actor.
     ...["", "\n", "changeme", "secret"].map((weak): [Tree, Tree] => [
       { callers: [{ ...caller, key_sha256: [createHash("sha256").update(weak).digest("hex")] }] },
       {

@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import { expect, it } from "vitest";
+import { migrationsFolder } from "../../src/store/migrations.js";
+
+const run = (database: PGlite, name: string) =>
+  database.exec(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"));
+
+it("S8 of tokens from before, whoever the trail names made, changed or rotated them has a hand in them", async () => {
+  const database = await PGlite.create();
+  try {
+    await run(database, "0000_tokens");
+    await run(database, "0001_doors");
+    const [waiting, approved, silent] = [1, 2, 3].map((n) => `00000000-0000-7000-8000-00000000000${n}`);
+    for (const [id, approval, decided] of [
+      [waiting, "pending", null],
+      [approved, "approved", "user:carol"],
+      [silent, null, null],
+    ]) {
+      const decidedAt = decided && new Date();
+      await database.query(
+        `insert into token (id, kind, subject, generation, name, description, grant_rules, allowed_cidrs, metadata, claims, created_at, created_by,
+           self_rotate, revision, approval, decided_by, decided_at, decision_comment)
+         values ($1, 'pat', 'user:x', 1, 'n', '', '{"full":true}', '{}', '{}', '{}', now(), 'user:alice', false, 1, $2, $3, $4, $5)`,
+        [id, approval, decided, decidedAt, decided && ""],
+      );
+    }
+    let event = 0;
+    for (const id of [waiting, approved]) {
+      for (const [actor, action, details] of [
+        ["user:alice", "token.created", { via: "service:web" }],
+        ["user:bob", "token.updated", {}],
+        ["user:bob", "token.rotated", {}],
+        ["user:dave", "token.suspended", {}],
+      ]) {
+        await database.query(
+          `insert into audit_event (id, at, actor, action, token_id, outcome, details) values ($1, now(), $2, $3, $4, 'ok', $5)`,
+          [`00000000-0000-7000-9000-00000000000${event++}`, actor, action, id, JSON.stringify(details)],
+        );
+      }
+    }
+    await run(database, "0002_who_had_a_hand");
+    const { rows } = await database.query("select contributors, holders from token order by id");
+    const names = ["service:web", "user:alice", "user:bob"];
+    expect(rows).toEqual([
+      { contributors: names, holders: names },
+      { contributors: [], holders: names },
+      { contributors: [], holders: [] },
+    ]);
+  } finally {
+    await database.close();
+  }
+});
