@@ -3,6 +3,7 @@ import { loadConfig, loadMigrationConfig } from "../config/load.js";
 import { createLogger } from "../observability/log.js";
 import { openPostgres } from "../store/database.js";
 import { verifySettings } from "../store/database-settings.js";
+import { holdDriverRejections } from "../store/driver-rejections.js";
 import { failConfig } from "./fail.js";
 import { tell } from "./output.js";
 import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";
@@ -23,6 +24,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   const log = createLogger({ level: config.log.level });
   const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
   const lift = endWithin(startGraceMs);
+  holdDriverRejections((error) => log.error({ error }, "the database driver failed in work of its own"));
   const database = openPostgres(config.database);
   let running: Running;
   try {

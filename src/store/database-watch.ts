@@ -6,6 +6,8 @@ import { schemaIsCurrent } from "./migrations.js";
 const intervalMs = 2_000;
 /** What two clocks may differ by and both be right, milliseconds: a token may expire so much earlier on one replica than on another. */
 const maxClockOffsetMs = 1_000;
+/** Longest time for one look. More than one statement may take, whose failure says more. */
+const lookMs = 5_000;
 
 export interface DatabaseWatchOptions {
   readonly database: Database;
@@ -56,16 +58,26 @@ export class DatabaseWatch {
   async #look(stopped?: AbortSignal): Promise<void> {
     const { database, onLook, onClock } = this.#options;
     let problem: string | undefined;
+    let limit: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      limit = setTimeout(() => reject(new Error("the database did not answer for five seconds")), lookMs);
+    });
     try {
-      await verifySettings(database);
-      await verifySchema(database);
-      const difference = await compareClocks(this.#options);
+      const difference = await Promise.race([verify(this.#options), silence]);
       if (!stopped?.aborted) onClock(difference);
     } catch (error) {
       problem = error instanceof Error ? error.message : "failed";
+    } finally {
+      clearTimeout(limit);
     }
     if (!stopped?.aborted) onLook(problem);
   }
+}
+
+async function verify(options: DatabaseWatchOptions): Promise<ClockDifference | undefined> {
+  await verifySettings(options.database);
+  await verifySchema(options.database);
+  return compareClocks(options);
 }
 
 /** Throws with what to do next. */

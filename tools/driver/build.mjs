@@ -26,7 +26,7 @@ export function writeDriver(folder, { without = [] } = {}) {
   const names = JSON.stringify(applied.map(({ name }) => name));
   writeFileSync(
     `${folder}/driver.js`,
-    `export { clock, default } from "./index.js";\nexport const mends = ${names};\n`,
+    `export { clock, default } from "./index.js";\nexport const mends = ${names};\nexport const home = new URL(".", import.meta.url).href;\n`,
   );
   cpSync(fileURLToPath(new URL("driver.d.ts", import.meta.url)), `${folder}/driver.d.ts`);
 }

@@ -6,6 +6,8 @@ export interface Supervised {
 
 /** The tick that statements are stamped with when they are handed over. */
 export declare const clock: { tick: number };
+/** URL of the folder that it is in. */
+export declare const home: string;
 /** Names of the faults that are mended. */
 export declare const mends: readonly string[] | undefined;
 export { default } from "postgres";
