@@ -43,7 +43,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
   signing: ["token", "store/signing-key-store.ts"],
   access: ["failure", "identifier", "token"],
-  check: ["failure", "identifier", "token", ...ports],
+  check: ["failure", "identifier", "token", "background/deadlines.ts", ...ports],
   manage: [
     "failure",
     "identifier",
@@ -71,7 +71,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", "config/nearest.ts", ...ports],
   http: ["failure", "rpc"],
   store: ["failure", "identifier", "token", "background", "check/reason.ts", ...auditFacts],
-  openfga: ["failure", "identifier", "wire"],
+  openfga: ["failure", "identifier", "wire", "background/deadlines.ts"],
   config: [
     "failure",
     "doors/route-table.ts",

@@ -1,3 +1,4 @@
+import { byDeadline } from "../background/deadlines.js";
 import { Failure } from "../failure/failure.js";
 import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
 import type { Patience, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
@@ -57,7 +58,7 @@ export class Authorizer {
   }
 
   async check(question: CheckQuestion, patience: Patience): Promise<Verdict> {
-    const resolution = this.#options.tokens.resolve(question.token);
+    const resolution = this.#options.tokens.resolve(question.token, patience.deadline);
     const judged = this.#judge(question, resolution instanceof Promise ? await resolution : resolution);
     if (!("questions" in judged)) return this.#decided(judged, question);
     const permissions = await this.#options.permissions.check(judged.questions, question.consistency, patience);
@@ -68,7 +69,7 @@ export class Authorizer {
   async batchCheck(questions: readonly CheckQuestion[], patience: Patience): Promise<readonly Verdict[]> {
     const resolutions = new Map<string, Resolution | Promise<Resolution>>();
     for (const { token } of questions)
-      if (!resolutions.has(token)) resolutions.set(token, this.#options.tokens.resolve(token));
+      if (!resolutions.has(token)) resolutions.set(token, this.#options.tokens.resolve(token, patience.deadline));
     for (const [token, resolution] of resolutions) {
       if (resolution instanceof Promise) resolutions.set(token, await resolution);
     }
@@ -93,14 +94,15 @@ export class Authorizer {
 
   /**
    * Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. A token whose subject is not admitted is unknown, as RFC 7662 §2.2
-   * says of tokens that the caller may not look into.
+   * says of tokens that the caller may not look into. `deadline` is an instant of `performance.now()`.
    */
   async introspect(
     text: string,
     clientAddress: Address | undefined,
     admits: (subject: SubjectName) => boolean = () => true,
+    deadline?: number,
   ): Promise<Introspection> {
-    const resolution = await this.#options.tokens.resolve(text);
+    const resolution = await this.#options.tokens.resolve(text, deadline);
     if (resolution.kind !== "known") return introspectionOf(unrecognized(resolution));
     const { id, secretId, subject } = resolution.token;
     if (!admits(subject)) return { reason: "TOKEN_UNKNOWN" };
@@ -109,7 +111,9 @@ export class Authorizer {
     if (refusal) return introspectionOf({ reason: refusal });
     try {
       // What is shown beside the answer is more than is known of a token without a read, and the answer must fit it.
-      const snapshot = await this.#options.snapshots.get(id);
+      const snapshot = await byDeadline(this.#options.snapshots.get(id), deadline, () =>
+        Promise.reject(new Failure("DEADLINE_EXCEEDED")),
+      );
       const secret = snapshot?.token.secrets.find((each) => each.id === secretId);
       if (!snapshot || !secret) return { reason: "TOKEN_UNKNOWN" };
       const usable = usability(snapshot.token, secret, snapshot.subjects, now);

@@ -60,7 +60,7 @@ export async function listResources(
   patience: Patience & { readonly signal?: AbortSignal },
 ): Promise<Listing | Failure> {
   const { action, type, clientAddress, consistency } = question;
-  const resolution = await options.tokens.resolve(question.token);
+  const resolution = await options.tokens.resolve(question.token, patience.deadline);
   if (resolution.kind !== "known") {
     const verdict = unrecognized(resolution);
     return verdict instanceof Failure ? verdict : nothing(verdict.reason);

@@ -76,6 +76,34 @@ describe("TokenResolver", () => {
     expect(kinds.filter((kind) => kind === "unknown")).toHaveLength(10_000);
   });
 
+  it("S6 lets nobody wait beyond their deadline, while others do, and keeps what comes later", async () => {
+    const secret = peppers.mint("pat");
+    const token = resolvedToken();
+    let release: () => void = () => undefined;
+    const silence = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const kept: string[] = [];
+    const resolver = new TokenResolver({
+      brand: "pw",
+      peppers,
+      store: {
+        async resolve() {
+          await silence;
+          return { tokens: [token], asOf: 7 };
+        },
+      },
+      known: { get: () => undefined, keep: (sha256) => kept.push(sha256), seen: 0 },
+    });
+    const patient = resolver.resolve(secret.text);
+    const hurried = await resolver.resolve(secret.text, performance.now() + 20);
+    expect(hurried).toMatchObject({ kind: "failed", failure: { reason: "DEADLINE_EXCEEDED" } });
+    expect(kept).toEqual([]);
+    release();
+    expect(await patient).toEqual({ kind: "known", token });
+    expect(kept).toContain(sha256Of(secret.text));
+  });
+
   it("serves what is known at once, and offers what it read with the epoch that it is of", async () => {
     const [kept, fresh] = [peppers.mint("pat"), peppers.mint("pat")];
     const [one, two] = [resolvedToken(), resolvedToken()];

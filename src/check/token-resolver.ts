@@ -1,3 +1,4 @@
+import { byDeadline } from "../background/deadlines.js";
 import { Failure } from "../failure/failure.js";
 import type { ResolvedToken, TokenStore } from "../store/token-store.js";
 import type { PepperRing } from "../token/pepper.js";
@@ -33,6 +34,7 @@ export interface TokenResolverOptions {
 
 const malformed: Resolution = { kind: "malformed" };
 const unknown: Resolution = { kind: "unknown" };
+const late = (): Resolution => ({ kind: "failed", failure: new Failure("DEADLINE_EXCEEDED") });
 
 /**
  * From secret texts to token records. Malformed text and secrets whose tag fits no pepper are refused without a read, so that a flood of
@@ -47,18 +49,21 @@ export class TokenResolver {
     this.#lookups = new TokenLookups({ store: options.store, onLookup: options.onLookup });
   }
 
-  /** At once when no read is needed, otherwise a promise that never rejects. */
-  resolve(text: string): Resolution | Promise<Resolution> {
+  /**
+   * At once when no read is needed, otherwise a promise that never rejects. `deadline`, an instant of `performance.now()`: who waits longer is told
+   * DEADLINE_EXCEEDED, and what is found later is kept all the same.
+   */
+  resolve(text: string, deadline?: number): Resolution | Promise<Resolution> {
     const secret = parseSecret(text, this.#options.brand);
     if (!secret) return malformed;
     const sha256 = sha256Of(text);
     const token = this.#options.known?.get(sha256);
-    return token ? { kind: "known", token } : this.#read(secret, sha256);
+    return token ? { kind: "known", token } : this.#read(secret, sha256, deadline);
   }
 
-  #read(secret: SecretText, sha256: string): Resolution | Promise<Resolution> {
+  #read(secret: SecretText, sha256: string, deadline: number | undefined): Resolution | Promise<Resolution> {
     const recognized = this.#options.peppers.recognize(secret);
-    return recognized ? this.#find(recognized.digest, sha256) : unknown;
+    return recognized ? byDeadline(this.#find(recognized.digest, sha256), deadline, late) : unknown;
   }
 
   async #find(digest: Uint8Array, sha256: string): Promise<Resolution> {

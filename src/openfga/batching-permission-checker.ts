@@ -1,6 +1,6 @@
+import { Deadlines } from "../background/deadlines.js";
 import { Failure } from "../failure/failure.js";
 import type { ContextOf, QuestionInContext } from "./condition-context.js";
-import { Deadlines } from "./deadlines.js";
 import type { GrpcPermissionChecker } from "./grpc-permission-checker.js";
 import { Asker, type Inquiry, InquiryQueue } from "./inquiry.js";
 import { KeptAnswers } from "./kept-answers.js";

@@ -23,7 +23,7 @@ import { type ListResourcesOptions, listResources } from "../check/list-resource
 import { type CheckQuestion, parseQuestion } from "../check/question.js";
 import { tokenIsValid } from "../check/reason.js";
 import { Failure } from "../failure/failure.js";
-import { type ActionName, parseAction } from "../identifier/identifier.js";
+import { type ActionName, parseAction, type SubjectName } from "../identifier/identifier.js";
 import type { AuthorizationModel, Consistency as Freshness } from "../openfga/permission-checker.js";
 import { parseAddress } from "../token/network.js";
 import { organizationOf } from "../token/token.js";
@@ -130,9 +130,8 @@ export function authorizationService({
       const seen = caller.kind === "token" ? caller.address : undefined;
       const address = clientIp === "" ? seen : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
-      const introspection = await authorizer.introspect(token, address, (subject) =>
-        admitsSubject(ceilingsOf(caller), subject),
-      );
+      const admits = (subject: SubjectName) => admitsSubject(ceilingsOf(caller), subject);
+      const introspection = await authorizer.introspect(token, address, admits, call.deadline);
       if (introspection instanceof Failure) throw introspection;
       return create(IntrospectResponseSchema, {
         active: introspection.reason === "ALLOWED",

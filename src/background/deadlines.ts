@@ -1,4 +1,4 @@
-/** What waits, but not for ever. */
+/** What waits, until its deadline at most. */
 export interface Waiting {
   /** Instant of `performance.now()`. */
   readonly deadline: number;
@@ -50,4 +50,26 @@ export class Deadlines<T extends Waiting> {
     }
     if (next + coarsenessMs < this.#wakeAt) this.#wake(next);
   }
+}
+
+const impatient = new Deadlines<Waiting & { readonly giveUp: () => void }>((late) => late.giveUp());
+
+/** Settles as `work` does, or with `late()` once `deadline` has passed, an instant of `performance.now()`. The work goes on, for others. */
+export function byDeadline<T>(work: Promise<T>, deadline: number | undefined, late: () => T | Promise<T>): Promise<T> {
+  if (deadline === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const waiting = { deadline, giveUp: () => resolve(late()) };
+    impatient.add(waiting);
+    const settled = () => impatient.delete(waiting);
+    work.then(
+      (value) => {
+        settled();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settled();
+        reject(error);
+      },
+    );
+  });
 }
