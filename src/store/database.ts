@@ -8,7 +8,7 @@ import { drizzle as drizzlePglite } from "drizzle-orm/pglite";
 import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
 import type postgres from "#postgres";
 import { drizzlePostgres } from "./drizzle-postgres.js";
-import { guarded } from "./errors.js";
+import { guarded, soleRow } from "./errors.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
 import { openPool, type Pool } from "./pool.js";
@@ -138,8 +138,8 @@ export async function openPglite(directory: string | undefined): Promise<Databas
 
 /** The database's clock. Throws when it does not answer. */
 export async function databaseTime({ orm }: Database): Promise<Date> {
-  const [row] = await guarded(() =>
+  const rows = await guarded(() =>
     orm.select({ ms: sql<string>`extract(epoch from clock_timestamp()) * 1000` }).from(sql`(values (1)) as one`),
   );
-  return new Date(Number(row?.ms));
+  return new Date(Number(soleRow(rows).ms));
 }

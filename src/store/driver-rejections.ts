@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import * as driver from "#postgres";
 
 /**
@@ -12,9 +13,10 @@ export function holdDriverRejections(onRejection: (error: Error) => void): void 
   });
 }
 
-/** Whether the error was made in the driver's own code. */
+/** Whether the driver made the error, or failed a statement with it: then it names the statement's parameters on it. drizzle wraps those of its own. */
 export function isOfDriver(reason: unknown): reason is Error {
   if (!(reason instanceof Error)) return false;
+  if (Object.hasOwn(reason, "parameters")) return true;
   const [innermost] = (reason.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return innermost?.includes(driver.home) ?? false;
+  return [driver.home, fileURLToPath(driver.home)].some((folder) => innermost?.includes(folder));
 }

@@ -11,6 +11,17 @@ export async function guarded<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * The row of a statement that always has one. Its absence is no answer, and must not read as "nothing there". Statements that may have none rely on the
+ * driver for it: an answer counts only when its end has come and counts as many rows (tools/driver/mends.mjs, "answers-are-whole").
+ */
+export function soleRow<Row>([row]: readonly Row[]): Row {
+  if (row !== undefined) return row;
+  throw new Failure("DATABASE_UNAVAILABLE", {
+    cause: new Error("the database answered without the row that is always there"),
+  });
+}
+
 export type Transaction = Parameters<Parameters<Orm["transaction"]>[0]>[0];
 
 /**

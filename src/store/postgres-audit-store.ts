@@ -5,7 +5,7 @@ import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "./audit-schema.js";
 import type { AuditFilter, AuditStore } from "./audit-store.js";
 import type { Database } from "./database.js";
-import { guarded, type Transaction, transact } from "./errors.js";
+import { guarded, soleRow, type Transaction, transact } from "./errors.js";
 import { subjectMatches } from "./token-conditions.js";
 
 const sealLock = 1_472_665_731; // beside the one of the migrations
@@ -221,10 +221,10 @@ export function createAuditStore(database: Database): AuditStore {
 
 /** For the rest of the transaction, unless another process has it. */
 async function tryLock(transaction: Transaction, lock: number): Promise<boolean> {
-  const [row] = await transaction
+  const rows = await transaction
     .select({ mine: sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)` })
     .from(sql`(values (1)) as one`);
-  return row?.mine ?? false;
+  return soleRow(rows).mine;
 }
 
 async function endOf(reader: Pick<Transaction, "select">): Promise<{ position: number; hash: Uint8Array } | undefined> {

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import type { Transaction } from "./errors.js";
-import { guarded } from "./errors.js";
+import { guarded, soleRow } from "./errors.js";
 import { maxChanges, type News, type RevocationStore, type Touched } from "./revocation-store.js";
 import { durably } from "./session.js";
 
@@ -74,8 +74,7 @@ export function createRevocationStore(database: Database): RevocationStore {
       return row;
     },
     async news(seen) {
-      const [row] = await run<News>(newsStatement, seen);
-      return row ?? { epoch: 0, nonce: "", changes: [] };
+      return soleRow(await run<News>(newsStatement, seen));
     },
     async acknowledge({ replicaId, incarnation }, seen) {
       return (await run(acknowledgeStatement, replicaId, incarnation, seen)).length > 0;
@@ -84,8 +83,7 @@ export function createRevocationStore(database: Database): RevocationStore {
       await run("delete from replica_lease where replica_id = $1 and incarnation = $2", replicaId, incarnation);
     },
     async leases() {
-      const [row] = await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement);
-      return row ?? { epoch: 0, rows: [] };
+      return soleRow(await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement));
     },
     async remove(rows) {
       await run(removeStatement, JSON.stringify(rows));

@@ -1,7 +1,7 @@
 import { and, count, eq, isNull, or } from "drizzle-orm";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { Database } from "./database.js";
-import { guarded, transact } from "./errors.js";
+import { guarded, soleRow, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
 import { revokeRows } from "./postgres-token-store.js";
@@ -49,13 +49,13 @@ export function createSubjectStore(database: Database): SubjectStore {
 
     async countLiveTokens(name, now) {
       const living = or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now)));
-      const [row] = await guarded(() =>
+      const rows = await guarded(() =>
         orm
           .select({ live: count() })
           .from(token)
           .where(and(hangsOn(name), living)),
       );
-      return row?.live ?? 0;
+      return soleRow(rows).live;
     },
   };
 }

@@ -5,7 +5,7 @@ import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import { stricter } from "../token/policy.js";
 import type { TokenRecord, TokenWithSecrets } from "../token/token.js";
 import type { Database } from "./database.js";
-import { guarded, type Transaction, transact } from "./errors.js";
+import { guarded, soleRow, type Transaction, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { readLastUses } from "./postgres-last-use-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
@@ -276,10 +276,10 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     },
 
     async count(filter, now) {
-      const [row] = await guarded(() =>
+      const rows = await guarded(() =>
         database.patient.select({ count: count() }).from(token).where(matching(filter, now)),
       );
-      return row?.count ?? 0;
+      return soleRow(rows).count;
     },
 
     async countBlocked(filter, { before, after }, now) {

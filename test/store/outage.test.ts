@@ -116,6 +116,24 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     },
   );
 
+  it("S6 is told by the watch over the database also where a statement may take minutes", {
+    timeout: 60_000,
+  }, async () => {
+    const url = through(created.url, proxy);
+    const database = openPostgres({ url, maxConnections: 1, prepare: false, statementMs: 600_000 });
+    await database.migrate();
+    const told: (string | undefined)[] = [];
+    const watch = new DatabaseWatch({ database, now: () => new Date(), onLook: (problem) => told.push(problem) });
+    await watch.start();
+    expect(told).toEqual([undefined]);
+    proxy.stall();
+    await expect.poll(() => told.at(-1), { timeout: 20_000 }).toMatch(/did not answer for five seconds/);
+    proxy.heal();
+    await expect.poll(() => told.at(-1), { timeout: 20_000 }).toBeUndefined();
+    await watch.stop();
+    await database.close();
+  });
+
   it("is told by the watch over the database, which says no more once it is stopped", async () => {
     const database = openPostgres({ url: through(created.url, proxy), maxConnections: 1, prepare: false });
     await database.migrate();
