@@ -56,7 +56,7 @@ export class DatabaseWatch {
   }
 
   async #look(stopped?: AbortSignal): Promise<void> {
-    const { database, onLook, onClock } = this.#options;
+    const { onLook, onClock } = this.#options;
     let problem: string | undefined;
     let limit: NodeJS.Timeout | undefined;
     const silence = new Promise<never>((_, reject) => {

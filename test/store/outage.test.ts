@@ -123,7 +123,8 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     const database = openPostgres({ url, maxConnections: 1, prepare: false, statementMs: 600_000 });
     await database.migrate();
     const told: (string | undefined)[] = [];
-    const watch = new DatabaseWatch({ database, now: () => new Date(), onLook: (problem) => told.push(problem) });
+    const onLook = (problem: string | undefined): unknown => told.push(problem);
+    const watch = new DatabaseWatch({ database, wallMs: Date.now, onLook, onClock: () => undefined });
     await watch.start();
     expect(told).toEqual([undefined]);
     proxy.stall();
