@@ -179,7 +179,8 @@ type RequestContext struct {
 	// What the request is billed when it is allowed, 0 to 1,000,000; 0: it is not billed. Absent: 1.
 	UsageUnits *int32 `protobuf:"varint,3,opt,name=usage_units,json=usageUnits,proto3,oneof" json:"usage_units,omitempty"`
 	// An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-	// first of 24 hours is billed; all are counted. Empty: each is billed.
+	// first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+	// and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
 	UsageId       string `protobuf:"bytes,4,opt,name=usage_id,json=usageId,proto3" json:"usage_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

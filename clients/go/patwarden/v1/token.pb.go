@@ -1529,7 +1529,9 @@ type RotateTokenRequest struct {
 	//	*RotateTokenRequest_NeverExpires
 	Lifetime isRotateTokenRequest_Lifetime `protobuf_oneof:"lifetime"`
 	// As in CreateTokenRequest.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1615,6 +1617,13 @@ func (x *RotateTokenRequest) GetNeverExpires() bool {
 func (x *RotateTokenRequest) GetRequestId() string {
 	if x != nil {
 		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RotateTokenRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
 	}
 	return ""
 }
@@ -2543,7 +2552,7 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"@\n" +
 	"\x13UpdateTokenResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\x95\x02\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\xa9\x02\n" +
 	"\x12RotateTokenRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12=\n" +
@@ -2552,7 +2561,8 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x03ttl\x18\x05 \x01(\v2\x19.google.protobuf.DurationH\x00R\x03ttl\x12%\n" +
 	"\rnever_expires\x18\x06 \x01(\bH\x00R\fneverExpires\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestIdB\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12\x12\n" +
+	"\x04etag\x18\a \x01(\tR\x04etagB\n" +
 	"\n" +
 	"\blifetime\"]\n" +
 	"\x13RotateTokenResponse\x12)\n" +

@@ -57,7 +57,8 @@ type TokenServiceClient interface {
 	// later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
 	UpdateToken(ctx context.Context, in *UpdateTokenRequest, opts ...grpc.CallOption) (*UpdateTokenResponse, error)
 	// RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-	// end. Needs `tokens.impersonate`.
+	// end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+	// with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
 	RotateToken(ctx context.Context, in *RotateTokenRequest, opts ...grpc.CallOption) (*RotateTokenResponse, error)
 	// RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
 	RevokeSecret(ctx context.Context, in *RevokeSecretRequest, opts ...grpc.CallOption) (*RevokeSecretResponse, error)
@@ -223,7 +224,8 @@ type TokenServiceServer interface {
 	// later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
 	UpdateToken(context.Context, *UpdateTokenRequest) (*UpdateTokenResponse, error)
 	// RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-	// end. Needs `tokens.impersonate`.
+	// end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+	// with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
 	RotateToken(context.Context, *RotateTokenRequest) (*RotateTokenResponse, error)
 	// RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
 	RevokeSecret(context.Context, *RevokeSecretRequest) (*RevokeSecretResponse, error)

@@ -678,6 +678,9 @@ pub struct RotateTokenRequest {
     /// As in CreateTokenRequest.
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
+    /// When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+    #[prost(string, tag = "7")]
+    pub etag: ::prost::alloc::string::String,
     /// When the token ends from now on. Default: unchanged.
     #[prost(oneof = "rotate_token_request::Lifetime", tags = "3, 5, 6")]
     pub lifetime: ::core::option::Option<rotate_token_request::Lifetime>,
@@ -1099,7 +1102,8 @@ pub mod token_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-        /// end. Needs `tokens.impersonate`.
+        /// end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+        /// with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
         pub async fn rotate_token(
             &mut self,
             request: impl tonic::IntoRequest<super::RotateTokenRequest>,
@@ -1311,7 +1315,8 @@ pub struct RequestContext {
     #[prost(int32, optional, tag = "3")]
     pub usage_units: ::core::option::Option<i32>,
     /// An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-    /// first of 24 hours is billed; all are counted. Empty: each is billed.
+    /// first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+    /// and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
     #[prost(string, tag = "4")]
     pub usage_id: ::prost::alloc::string::String,
 }

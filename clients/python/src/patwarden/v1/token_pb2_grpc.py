@@ -143,7 +143,8 @@ class TokenServiceServicer(object):
 
     def RotateToken(self, request, context):
         """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-        end. Needs `tokens.impersonate`.
+        end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+        with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

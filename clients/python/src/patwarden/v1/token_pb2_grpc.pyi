@@ -53,7 +53,8 @@ class TokenServiceStub:
     """
     RotateToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.RotateTokenRequest, _token_pb2.RotateTokenResponse]
     """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-    end. Needs `tokens.impersonate`.
+    end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+    with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
     """
     RevokeSecret: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeSecretRequest, _token_pb2.RevokeSecretResponse]
     """RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`."""
@@ -93,7 +94,8 @@ class TokenServiceAsyncStub(TokenServiceStub):
     """
     RotateToken: _aio.UnaryUnaryMultiCallable[_token_pb2.RotateTokenRequest, _token_pb2.RotateTokenResponse]  # type: ignore[assignment]
     """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-    end. Needs `tokens.impersonate`.
+    end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+    with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
     """
     RevokeSecret: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeSecretRequest, _token_pb2.RevokeSecretResponse]  # type: ignore[assignment]
     """RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`."""
@@ -166,7 +168,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.RotateTokenResponse, _abc.Awaitable[_token_pb2.RotateTokenResponse]]:
         """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-        end. Needs `tokens.impersonate`.
+        end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+        with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
         """
 
     @_abc_1.abstractmethod

@@ -101,7 +101,8 @@ export type RequestContext = Message<"patwarden.v1.RequestContext"> & {
 
   /**
    * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-   * first of 24 hours is billed; all are counted. Empty: each is billed.
+   * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+   * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
    *
    * @generated from field: string usage_id = 4;
    */

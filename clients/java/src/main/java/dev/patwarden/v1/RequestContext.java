@@ -128,7 +128,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-   * first of 24 hours is billed; all are counted. Empty: each is billed.
+   * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+   * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
    * </pre>
    *
    * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -150,7 +151,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-   * first of 24 hours is billed; all are counted. Empty: each is billed.
+   * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+   * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
    * </pre>
    *
    * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -713,7 +715,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-     * first of 24 hours is billed; all are counted. Empty: each is billed.
+     * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+     * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
      * </pre>
      *
      * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -734,7 +737,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-     * first of 24 hours is billed; all are counted. Empty: each is billed.
+     * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+     * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
      * </pre>
      *
      * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -756,7 +760,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-     * first of 24 hours is billed; all are counted. Empty: each is billed.
+     * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+     * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
      * </pre>
      *
      * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -774,7 +779,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-     * first of 24 hours is billed; all are counted. Empty: each is billed.
+     * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+     * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
      * </pre>
      *
      * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -789,7 +795,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-     * first of 24 hours is billed; all are counted. Empty: each is billed.
+     * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+     * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
      * </pre>
      *
      * <code>string usage_id = 4 [json_name = "usageId"];</code>

@@ -52,7 +52,8 @@ public interface RequestContextOrBuilder extends
   /**
    * <pre>
    * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-   * first of 24 hours is billed; all are counted. Empty: each is billed.
+   * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+   * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
    * </pre>
    *
    * <code>string usage_id = 4 [json_name = "usageId"];</code>
@@ -62,7 +63,8 @@ public interface RequestContextOrBuilder extends
   /**
    * <pre>
    * An id of the request that is billed, up to 128 visible ASCII characters. Of all allowed decisions for a subject under the same id only the
-   * first of 24 hours is billed; all are counted. Empty: each is billed.
+   * first of 24 hours is billed, with its units; later ones are the same request, whatever action, resource or units they name, and are counted
+   * and not billed. Make it yourself: a client that chooses it pays once a day. Empty: each is billed.
    * </pre>
    *
    * <code>string usage_id = 4 [json_name = "usageId"];</code>

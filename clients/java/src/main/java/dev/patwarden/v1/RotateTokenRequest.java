@@ -23,6 +23,7 @@ private static final long serialVersionUID = 0L;
   private RotateTokenRequest() {
     id_ = "";
     requestId_ = "";
+    etag_ = "";
   }
 
   @java.lang.Override
@@ -337,6 +338,53 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int ETAG_FIELD_NUMBER = 7;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object etag_ = "";
+  /**
+   * <pre>
+   * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+   * </pre>
+   *
+   * <code>string etag = 7 [json_name = "etag"];</code>
+   * @return The etag.
+   */
+  @java.lang.Override
+  public java.lang.String getEtag() {
+    java.lang.Object ref = etag_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      etag_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+   * </pre>
+   *
+   * <code>string etag = 7 [json_name = "etag"];</code>
+   * @return The bytes for etag.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getEtagBytes() {
+    java.lang.Object ref = etag_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      etag_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -370,6 +418,9 @@ private static final long serialVersionUID = 0L;
       output.writeBool(
           6, (boolean)((java.lang.Boolean) lifetime_));
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 7, etag_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -402,6 +453,9 @@ private static final long serialVersionUID = 0L;
         .computeBoolSize(
             6, (boolean)((java.lang.Boolean) lifetime_));
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(7, etag_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -426,6 +480,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getRequestId()
         .equals(other.getRequestId())) return false;
+    if (!getEtag()
+        .equals(other.getEtag())) return false;
     if (!getLifetimeCase().equals(other.getLifetimeCase())) return false;
     switch (lifetimeCase_) {
       case 3:
@@ -462,6 +518,8 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + REQUEST_ID_FIELD_NUMBER;
     hash = (53 * hash) + getRequestId().hashCode();
+    hash = (37 * hash) + ETAG_FIELD_NUMBER;
+    hash = (53 * hash) + getEtag().hashCode();
     switch (lifetimeCase_) {
       case 3:
         hash = (37 * hash) + EXPIRE_TIME_FIELD_NUMBER;
@@ -633,6 +691,7 @@ private static final long serialVersionUID = 0L;
         ttlBuilder_.clear();
       }
       requestId_ = "";
+      etag_ = "";
       lifetimeCase_ = 0;
       lifetime_ = null;
       return this;
@@ -681,6 +740,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000020) != 0)) {
         result.requestId_ = requestId_;
+      }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.etag_ = etag_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -753,6 +815,11 @@ private static final long serialVersionUID = 0L;
       if (!other.getRequestId().isEmpty()) {
         requestId_ = other.requestId_;
         bitField0_ |= 0x00000020;
+        onChanged();
+      }
+      if (!other.getEtag().isEmpty()) {
+        etag_ = other.etag_;
+        bitField0_ |= 0x00000040;
         onChanged();
       }
       switch (other.getLifetimeCase()) {
@@ -834,6 +901,11 @@ private static final long serialVersionUID = 0L;
               lifetimeCase_ = 6;
               break;
             } // case 48
+            case 58: {
+              etag_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 58
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1617,6 +1689,98 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       requestId_ = value;
       bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object etag_ = "";
+    /**
+     * <pre>
+     * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+     * </pre>
+     *
+     * <code>string etag = 7 [json_name = "etag"];</code>
+     * @return The etag.
+     */
+    public java.lang.String getEtag() {
+      java.lang.Object ref = etag_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        etag_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+     * </pre>
+     *
+     * <code>string etag = 7 [json_name = "etag"];</code>
+     * @return The bytes for etag.
+     */
+    public com.google.protobuf.ByteString
+        getEtagBytes() {
+      java.lang.Object ref = etag_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        etag_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+     * </pre>
+     *
+     * <code>string etag = 7 [json_name = "etag"];</code>
+     * @param value The etag to set.
+     * @return This builder for chaining.
+     */
+    public Builder setEtag(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      etag_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+     * </pre>
+     *
+     * <code>string etag = 7 [json_name = "etag"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearEtag() {
+      etag_ = getDefaultInstance().getEtag();
+      bitField0_ = (bitField0_ & ~0x00000040);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+     * </pre>
+     *
+     * <code>string etag = 7 [json_name = "etag"];</code>
+     * @param value The bytes for etag to set.
+     * @return This builder for chaining.
+     */
+    public Builder setEtagBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      etag_ = value;
+      bitField0_ |= 0x00000040;
       onChanged();
       return this;
     }

@@ -148,5 +148,25 @@ public interface RotateTokenRequestOrBuilder extends
   com.google.protobuf.ByteString
       getRequestIdBytes();
 
+  /**
+   * <pre>
+   * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+   * </pre>
+   *
+   * <code>string etag = 7 [json_name = "etag"];</code>
+   * @return The etag.
+   */
+  java.lang.String getEtag();
+  /**
+   * <pre>
+   * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+   * </pre>
+   *
+   * <code>string etag = 7 [json_name = "etag"];</code>
+   * @return The bytes for etag.
+   */
+  com.google.protobuf.ByteString
+      getEtagBytes();
+
   dev.patwarden.v1.RotateTokenRequest.LifetimeCase getLifetimeCase();
 }

@@ -297,78 +297,79 @@ public final class TokenProto {
       "TokenR\005token\022;\n\013update_mask\030\002 \001(\0132\032.goog" +
       "le.protobuf.FieldMaskR\nupdateMask\"@\n\023Upd" +
       "ateTokenResponse\022)\n\005token\030\001 \001(\0132\023.patwar" +
-      "den.v1.TokenR\005token\"\225\002\n\022RotateTokenReque" +
+      "den.v1.TokenR\005token\"\251\002\n\022RotateTokenReque" +
       "st\022\016\n\002id\030\001 \001(\tR\002id\022/\n\005grace\030\002 \001(\0132\031.goog" +
       "le.protobuf.DurationR\005grace\022=\n\013expire_ti" +
       "me\030\003 \001(\0132\032.google.protobuf.TimestampH\000R\n" +
       "expireTime\022-\n\003ttl\030\005 \001(\0132\031.google.protobu" +
       "f.DurationH\000R\003ttl\022%\n\rnever_expires\030\006 \001(\010" +
       "H\000R\014neverExpires\022\035\n\nrequest_id\030\004 \001(\tR\tre" +
-      "questIdB\n\n\010lifetime\"]\n\023RotateTokenRespon" +
-      "se\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.TokenR\005" +
-      "token\022\033\n\006secret\030\002 \001(\tB\003\200\001\001R\006secret\"M\n\023Re" +
-      "vokeSecretRequest\022\031\n\010token_id\030\001 \001(\tR\007tok" +
-      "enId\022\033\n\tsecret_id\030\002 \001(\tR\010secretId\"A\n\024Rev" +
-      "okeSecretResponse\022)\n\005token\030\001 \001(\0132\023.patwa" +
-      "rden.v1.TokenR\005token\"\312\002\n\023RevokeTokensReq" +
-      "uest\022\032\n\007subject\030\001 \001(\tH\000R\007subject\022$\n\014orga" +
-      "nization\030\005 \001(\tH\000R\014organization\022 \n\neveryt" +
-      "hing\030\006 \001(\010H\000R\neverything\022A\n\016created_befo" +
-      "re\030\002 \001(\0132\032.google.protobuf.TimestampR\rcr" +
-      "eatedBefore\0226\n\006reason\030\003 \001(\0162\036.patwarden." +
-      "v1.RevocationReasonR\006reason\022#\n\rvalidate_" +
-      "only\030\004 \001(\010R\014validateOnly\022%\n\016expected_cou" +
-      "nt\030\007 \001(\005R\rexpectedCountB\010\n\006target\",\n\024Rev" +
-      "okeTokensResponse\022\024\n\005count\030\001 \001(\005R\005count\"" +
-      "?\n\023SuspendTokenRequest\022\016\n\002id\030\001 \001(\tR\002id\022\030" +
-      "\n\007comment\030\002 \001(\tR\007comment\"A\n\024SuspendToken" +
-      "Response\022)\n\005token\030\001 \001(\0132\023.patwarden.v1.T" +
-      "okenR\005token\">\n\022ResumeTokenRequest\022\016\n\002id\030" +
-      "\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007comment\"@\n\023R" +
-      "esumeTokenResponse\022)\n\005token\030\001 \001(\0132\023.patw" +
-      "arden.v1.TokenR\005token\"S\n\023ApproveTokenReq" +
-      "uest\022\016\n\002id\030\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007c" +
-      "omment\022\022\n\004etag\030\003 \001(\tR\004etag\"A\n\024ApproveTok" +
-      "enResponse\022)\n\005token\030\001 \001(\0132\023.patwarden.v1" +
-      ".TokenR\005token\"<\n\020DenyTokenRequest\022\016\n\002id\030" +
-      "\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007comment\">\n\021D" +
-      "enyTokenResponse\022)\n\005token\030\001 \001(\0132\023.patwar" +
-      "den.v1.TokenR\005token*\205\002\n\020RevocationReason" +
-      "\022!\n\035REVOCATION_REASON_UNSPECIFIED\020\000\022\037\n\033R" +
-      "EVOCATION_REASON_REQUESTED\020\001\022\034\n\030REVOCATI" +
-      "ON_REASON_LEAKED\020\002\022%\n!REVOCATION_REASON_" +
-      "SUBJECT_DELETED\020\003\022$\n REVOCATION_REASON_R" +
-      "EUSE_DETECTED\020\004\022\034\n\030REVOCATION_REASON_UNU" +
-      "SED\020\005\022$\n REVOCATION_REASON_ADMINISTRATIV" +
-      "E\020\0062\370\007\n\014TokenService\022R\n\013CreateToken\022 .pa" +
-      "twarden.v1.CreateTokenRequest\032!.patwarde" +
-      "n.v1.CreateTokenResponse\022I\n\010GetToken\022\035.p" +
-      "atwarden.v1.GetTokenRequest\032\036.patwarden." +
-      "v1.GetTokenResponse\022O\n\nListTokens\022\037.patw" +
-      "arden.v1.ListTokensRequest\032 .patwarden.v" +
-      "1.ListTokensResponse\022R\n\013RevokeToken\022 .pa" +
-      "twarden.v1.RevokeTokenRequest\032!.patwarde" +
-      "n.v1.RevokeTokenResponse\022R\n\013UpdateToken\022" +
-      " .patwarden.v1.UpdateTokenRequest\032!.patw" +
-      "arden.v1.UpdateTokenResponse\022R\n\013RotateTo" +
-      "ken\022 .patwarden.v1.RotateTokenRequest\032!." +
-      "patwarden.v1.RotateTokenResponse\022U\n\014Revo" +
-      "keSecret\022!.patwarden.v1.RevokeSecretRequ" +
-      "est\032\".patwarden.v1.RevokeSecretResponse\022" +
-      "U\n\014RevokeTokens\022!.patwarden.v1.RevokeTok" +
-      "ensRequest\032\".patwarden.v1.RevokeTokensRe" +
-      "sponse\022U\n\014SuspendToken\022!.patwarden.v1.Su" +
-      "spendTokenRequest\032\".patwarden.v1.Suspend" +
-      "TokenResponse\022R\n\013ResumeToken\022 .patwarden" +
-      ".v1.ResumeTokenRequest\032!.patwarden.v1.Re" +
-      "sumeTokenResponse\022U\n\014ApproveToken\022!.patw" +
-      "arden.v1.ApproveTokenRequest\032\".patwarden" +
-      ".v1.ApproveTokenResponse\022L\n\tDenyToken\022\036." +
-      "patwarden.v1.DenyTokenRequest\032\037.patwarde" +
-      "n.v1.DenyTokenResponseBo\n\020dev.patwarden." +
-      "v1B\nTokenProtoP\001\242\002\003PXX\252\002\014Patwarden.V1\312\002\014" +
-      "Patwarden\\V1\342\002\030Patwarden\\V1\\GPBMetadata\352" +
-      "\002\rPatwarden::V1b\006proto3"
+      "questId\022\022\n\004etag\030\007 \001(\tR\004etagB\n\n\010lifetime\"" +
+      "]\n\023RotateTokenResponse\022)\n\005token\030\001 \001(\0132\023." +
+      "patwarden.v1.TokenR\005token\022\033\n\006secret\030\002 \001(" +
+      "\tB\003\200\001\001R\006secret\"M\n\023RevokeSecretRequest\022\031\n" +
+      "\010token_id\030\001 \001(\tR\007tokenId\022\033\n\tsecret_id\030\002 " +
+      "\001(\tR\010secretId\"A\n\024RevokeSecretResponse\022)\n" +
+      "\005token\030\001 \001(\0132\023.patwarden.v1.TokenR\005token" +
+      "\"\312\002\n\023RevokeTokensRequest\022\032\n\007subject\030\001 \001(" +
+      "\tH\000R\007subject\022$\n\014organization\030\005 \001(\tH\000R\014or" +
+      "ganization\022 \n\neverything\030\006 \001(\010H\000R\neveryt" +
+      "hing\022A\n\016created_before\030\002 \001(\0132\032.google.pr" +
+      "otobuf.TimestampR\rcreatedBefore\0226\n\006reaso" +
+      "n\030\003 \001(\0162\036.patwarden.v1.RevocationReasonR" +
+      "\006reason\022#\n\rvalidate_only\030\004 \001(\010R\014validate" +
+      "Only\022%\n\016expected_count\030\007 \001(\005R\rexpectedCo" +
+      "untB\010\n\006target\",\n\024RevokeTokensResponse\022\024\n" +
+      "\005count\030\001 \001(\005R\005count\"?\n\023SuspendTokenReque" +
+      "st\022\016\n\002id\030\001 \001(\tR\002id\022\030\n\007comment\030\002 \001(\tR\007com" +
+      "ment\"A\n\024SuspendTokenResponse\022)\n\005token\030\001 " +
+      "\001(\0132\023.patwarden.v1.TokenR\005token\">\n\022Resum" +
+      "eTokenRequest\022\016\n\002id\030\001 \001(\tR\002id\022\030\n\007comment" +
+      "\030\002 \001(\tR\007comment\"@\n\023ResumeTokenResponse\022)" +
+      "\n\005token\030\001 \001(\0132\023.patwarden.v1.TokenR\005toke" +
+      "n\"S\n\023ApproveTokenRequest\022\016\n\002id\030\001 \001(\tR\002id" +
+      "\022\030\n\007comment\030\002 \001(\tR\007comment\022\022\n\004etag\030\003 \001(\t" +
+      "R\004etag\"A\n\024ApproveTokenResponse\022)\n\005token\030" +
+      "\001 \001(\0132\023.patwarden.v1.TokenR\005token\"<\n\020Den" +
+      "yTokenRequest\022\016\n\002id\030\001 \001(\tR\002id\022\030\n\007comment" +
+      "\030\002 \001(\tR\007comment\">\n\021DenyTokenResponse\022)\n\005" +
+      "token\030\001 \001(\0132\023.patwarden.v1.TokenR\005token*" +
+      "\205\002\n\020RevocationReason\022!\n\035REVOCATION_REASO" +
+      "N_UNSPECIFIED\020\000\022\037\n\033REVOCATION_REASON_REQ" +
+      "UESTED\020\001\022\034\n\030REVOCATION_REASON_LEAKED\020\002\022%" +
+      "\n!REVOCATION_REASON_SUBJECT_DELETED\020\003\022$\n" +
+      " REVOCATION_REASON_REUSE_DETECTED\020\004\022\034\n\030R" +
+      "EVOCATION_REASON_UNUSED\020\005\022$\n REVOCATION_" +
+      "REASON_ADMINISTRATIVE\020\0062\370\007\n\014TokenService" +
+      "\022R\n\013CreateToken\022 .patwarden.v1.CreateTok" +
+      "enRequest\032!.patwarden.v1.CreateTokenResp" +
+      "onse\022I\n\010GetToken\022\035.patwarden.v1.GetToken" +
+      "Request\032\036.patwarden.v1.GetTokenResponse\022" +
+      "O\n\nListTokens\022\037.patwarden.v1.ListTokensR" +
+      "equest\032 .patwarden.v1.ListTokensResponse" +
+      "\022R\n\013RevokeToken\022 .patwarden.v1.RevokeTok" +
+      "enRequest\032!.patwarden.v1.RevokeTokenResp" +
+      "onse\022R\n\013UpdateToken\022 .patwarden.v1.Updat" +
+      "eTokenRequest\032!.patwarden.v1.UpdateToken" +
+      "Response\022R\n\013RotateToken\022 .patwarden.v1.R" +
+      "otateTokenRequest\032!.patwarden.v1.RotateT" +
+      "okenResponse\022U\n\014RevokeSecret\022!.patwarden" +
+      ".v1.RevokeSecretRequest\032\".patwarden.v1.R" +
+      "evokeSecretResponse\022U\n\014RevokeTokens\022!.pa" +
+      "twarden.v1.RevokeTokensRequest\032\".patward" +
+      "en.v1.RevokeTokensResponse\022U\n\014SuspendTok" +
+      "en\022!.patwarden.v1.SuspendTokenRequest\032\"." +
+      "patwarden.v1.SuspendTokenResponse\022R\n\013Res" +
+      "umeToken\022 .patwarden.v1.ResumeTokenReque" +
+      "st\032!.patwarden.v1.ResumeTokenResponse\022U\n" +
+      "\014ApproveToken\022!.patwarden.v1.ApproveToke" +
+      "nRequest\032\".patwarden.v1.ApproveTokenResp" +
+      "onse\022L\n\tDenyToken\022\036.patwarden.v1.DenyTok" +
+      "enRequest\032\037.patwarden.v1.DenyTokenRespon" +
+      "seBo\n\020dev.patwarden.v1B\nTokenProtoP\001\242\002\003P" +
+      "XX\252\002\014Patwarden.V1\312\002\014Patwarden\\V1\342\002\030Patwa" +
+      "rden\\V1\\GPBMetadata\352\002\rPatwarden::V1b\006pro" +
+      "to3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -503,7 +504,7 @@ public final class TokenProto {
     internal_static_patwarden_v1_RotateTokenRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_patwarden_v1_RotateTokenRequest_descriptor,
-        new java.lang.String[] { "Id", "Grace", "ExpireTime", "Ttl", "NeverExpires", "RequestId", "Lifetime", });
+        new java.lang.String[] { "Id", "Grace", "ExpireTime", "Ttl", "NeverExpires", "RequestId", "Etag", "Lifetime", });
     internal_static_patwarden_v1_RotateTokenResponse_descriptor =
       getDescriptor().getMessageTypes().get(17);
     internal_static_patwarden_v1_RotateTokenResponse_fieldAccessorTable = new

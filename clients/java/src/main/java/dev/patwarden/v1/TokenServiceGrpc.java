@@ -511,7 +511,8 @@ public final class TokenServiceGrpc {
     /**
      * <pre>
      * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-     * end. Needs `tokens.impersonate`.
+     * end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+     * with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
      * </pre>
      */
     default void rotateToken(dev.patwarden.v1.RotateTokenRequest request,
@@ -676,7 +677,8 @@ public final class TokenServiceGrpc {
     /**
      * <pre>
      * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-     * end. Needs `tokens.impersonate`.
+     * end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+     * with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
      * </pre>
      */
     public void rotateToken(dev.patwarden.v1.RotateTokenRequest request,
@@ -829,7 +831,8 @@ public final class TokenServiceGrpc {
     /**
      * <pre>
      * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-     * end. Needs `tokens.impersonate`.
+     * end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+     * with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
      * </pre>
      */
     public dev.patwarden.v1.RotateTokenResponse rotateToken(dev.patwarden.v1.RotateTokenRequest request) throws io.grpc.StatusException {
@@ -975,7 +978,8 @@ public final class TokenServiceGrpc {
     /**
      * <pre>
      * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-     * end. Needs `tokens.impersonate`.
+     * end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+     * with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
      * </pre>
      */
     public dev.patwarden.v1.RotateTokenResponse rotateToken(dev.patwarden.v1.RotateTokenRequest request) {
@@ -1126,7 +1130,8 @@ public final class TokenServiceGrpc {
     /**
      * <pre>
      * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-     * end. Needs `tokens.impersonate`.
+     * end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
+     * with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.patwarden.v1.RotateTokenResponse> rotateToken(
