@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, check, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import type { AuditAction, AuditEvent } from "../audit/event.js";
-import { bytea, identifier, instant } from "./schema.js";
+import { bytea, identifier, instant, readable } from "./schema.js";
 
 /** What happened. The server only ever inserts and selects, and deletes nothing but what is older than `audit.retention`. */
 export const auditEvent = pgTable(
@@ -20,6 +20,7 @@ export const auditEvent = pgTable(
     details: jsonb("details").$type<Readonly<Record<string, string>>>().notNull(),
   },
   (table) => [
+    ...readable("time", table.at),
     index("audit_event_token").on(table.tokenId, table.id.desc()).where(sql`${table.tokenId} is not null`),
     index("audit_event_subject").on(table.subject, table.id.desc()).where(sql`${table.subject} is not null`),
     index("audit_event_actor").on(table.actor, table.id.desc()),
@@ -41,6 +42,7 @@ export const auditSeal = pgTable(
     hash: bytea("hash").notNull(),
   },
   (table) => [
+    ...readable("number", table.position),
     check("audit_seal_position", sql`${table.position} > 0`),
     check("audit_seal_lengths", sql`octet_length(${table.previousHash}) = 32 and octet_length(${table.hash}) = 32`),
   ],
@@ -64,5 +66,9 @@ export const auditCheckpoint = pgTable(
     /** A checkpoint; of the first row, once something was cut away, a cut. */
     statement: text("statement").notNull(),
   },
-  (table) => [index("audit_checkpoint_at").on(table.at)],
+  (table) => [
+    ...readable("number", table.position),
+    ...readable("time", table.at),
+    index("audit_checkpoint_at").on(table.at),
+  ],
 );

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { index, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import type { LeakReporter } from "../token/leak.js";
-import { instant, token } from "./schema.js";
+import { instant, readable, token } from "./schema.js";
 
 /** Tokens that were reported as leaked, by the first report. */
 export const leakedToken = pgTable(
@@ -21,5 +21,8 @@ export const leakedToken = pgTable(
     /** Null: nobody knows of it yet. */
     notifiedAt: instant("notified_at"),
   },
-  (table) => [index("leaked_token_waiting").on(table.nextAttemptAt).where(sql`${table.notifiedAt} is null`)],
+  (table) => [
+    ...readable("time", table.reportedAt, table.nextAttemptAt, table.notifiedAt),
+    index("leaked_token_waiting").on(table.nextAttemptAt).where(sql`${table.notifiedAt} is null`),
+  ],
 );

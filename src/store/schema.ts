@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { getTableName, sql } from "drizzle-orm";
 import {
   boolean,
   check,
@@ -6,6 +6,7 @@ import {
   index,
   integer,
   jsonb,
+  type PgColumn,
   pgTable,
   primaryKey,
   smallint,
@@ -27,6 +28,20 @@ export const instant = customType<{ data: Date; driverData: string }>({
   toDriver: (time) => time.toISOString(),
   fromDriver: readInstant,
 });
+
+const ranges = {
+  /** What an API time can say. Infinity is outside. */
+  time: sql.raw("'0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999+00'"),
+  /** Whole numbers that a double tells from their neighbours. */
+  number: sql.raw(`${-Number.MAX_SAFE_INTEGER} and ${Number.MAX_SAFE_INTEGER}`),
+};
+
+/** Keeps out of a column what we could not read again: by whatever means it got there, one such row would fail every list that it is in. */
+export function readable(range: keyof typeof ranges, ...columns: readonly PgColumn[]) {
+  return columns.map((column) =>
+    check(`${getTableName(column.table)}_${column.name}_range`, sql`${column} between ${ranges[range]}`),
+  );
+}
 
 /** As stored: explicit, so that a missing value can never read as "everything". */
 export type StoredGrant =
@@ -76,6 +91,15 @@ export const token = pgTable(
     revision: integer("revision").notNull(),
   },
   (table) => [
+    ...readable(
+      "time",
+      table.createdAt,
+      table.notBefore,
+      table.expiresAt,
+      table.decidedAt,
+      table.suspendedAt,
+      table.revokedAt,
+    ),
     index("token_subject").on(table.subject, table.id.desc()),
     index("token_organization").on(table.organization, table.id.desc()).where(sql`${table.organization} is not null`),
     index("token_created_by").on(table.createdBy, table.id.desc()),
@@ -116,6 +140,7 @@ export const tokenSecret = pgTable(
     ended: boolean("ended").notNull().default(false),
   },
   (table) => [
+    ...readable("time", table.createdAt, table.retiresAt),
     index("token_secret_token").on(table.tokenId),
     check("token_secret_ended", sql`not ${table.ended} or ${table.retiresAt} is not null`),
     check("token_secret_digest_length", sql`octet_length(${table.digest}) = 32`),
@@ -123,12 +148,16 @@ export const tokenSecret = pgTable(
 );
 
 /** Until when JWTs live that were handed out for a token: ending the token does not end them. */
-export const tokenResidual = pgTable("token_residual", {
-  tokenId: uuid("token_id")
-    .primaryKey()
-    .references(() => token.id, { onDelete: "cascade" }),
-  until: instant("until").notNull(),
-});
+export const tokenResidual = pgTable(
+  "token_residual",
+  {
+    tokenId: uuid("token_id")
+      .primaryKey()
+      .references(() => token.id, { onDelete: "cascade" }),
+    until: instant("until").notNull(),
+  },
+  (table) => readable("time", table.until),
+);
 
 /** Written at first use of a pepper: a key that does not fit its version stops the start. */
 export const pepperCheck = pgTable("pepper_check", {
@@ -137,12 +166,16 @@ export const pepperCheck = pgTable("pepper_check", {
 });
 
 /** Subjects that were mentioned: whoever has or had a token, and whoever was disabled or deleted. */
-export const subject = pgTable("subject", {
-  name: identifier("name").primaryKey(),
-  state: text("state").$type<SubjectState>().notNull(),
-  generation: integer("generation").notNull(),
-  updatedAt: instant("updated_at").notNull(),
-});
+export const subject = pgTable(
+  "subject",
+  {
+    name: identifier("name").primaryKey(),
+    state: text("state").$type<SubjectState>().notNull(),
+    generation: integer("generation").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => readable("time", table.updatedAt),
+);
 
 /** A policy as stored: what is absent sets no limit. */
 export interface StoredPolicy {
@@ -161,12 +194,16 @@ export interface StoredPolicy {
 }
 
 /** `user` and `organization` are the deployment's; any other scope is the name of an organization. */
-export const policy = pgTable("policy", {
-  scope: identifier("scope").primaryKey(),
-  fields: jsonb("fields").$type<StoredPolicy>().notNull(),
-  revision: integer("revision").notNull(),
-  updatedAt: instant("updated_at").notNull(),
-});
+export const policy = pgTable(
+  "policy",
+  {
+    scope: identifier("scope").primaryKey(),
+    fields: jsonb("fields").$type<StoredPolicy>().notNull(),
+    revision: integer("revision").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => readable("time", table.updatedAt),
+);
 
 /** What a caller's `request_id` led to, so that a repeat finds it. */
 export const request = pgTable(
@@ -183,5 +220,9 @@ export const request = pgTable(
     sealedSecret: bytea("sealed_secret"),
     createdAt: instant("created_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.caller, table.requestId] }), index("request_age").on(table.createdAt)],
+  (table) => [
+    ...readable("time", table.createdAt),
+    primaryKey({ columns: [table.caller, table.requestId] }),
+    index("request_age").on(table.createdAt),
+  ],
 );

@@ -34,24 +34,23 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
-/** A time as PostgreSQL tells it in ISO, whatever the session's time zone: offsets may have seconds, as those of local times before 1972 do. */
+/**
+ * A time of the years 1 to 9999 as PostgreSQL tells it in ISO, whatever the session's time zone: offsets may have
+ * seconds, as those of local times before 1972 do, and the local year may be 10000 or 1 BC.
+ */
 export function readInstant(text: string): Date {
-  const parts = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?$/.exec(
-    text,
-  );
+  const parts =
+    /^(\d{4,5})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?([+-])(\d{2,3})(?::(\d\d))?(?::(\d\d))?( BC)?$/.exec(
+      text,
+    );
   if (!parts)
     throw new Error("the database told a time in another form than ISO: DateStyle must be ISO for its sessions");
-  const [, year, month, day, hours, minutes, seconds, fraction = "", sign, offHours, offMinutes = 0, offSeconds = 0] =
-    parts;
-  const local = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hours),
-    Number(minutes),
-    Number(seconds),
-    Number(fraction.padEnd(3, "0")),
-  );
+  const [, year, month, day, hours, minutes, seconds, fraction = "", sign, ...rest] = parts;
+  const [offHours, offMinutes = 0, offSeconds = 0, bc] = rest;
+  // Date.UTC takes the years before 100 for those after 1900. There is no year 0.
+  const date = new Date(0).setUTCFullYear(bc ? 1 - Number(year) : Number(year), Number(month) - 1, Number(day));
+  const time = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+  const local = date + time * 1000 + Number(fraction.padEnd(3, "0"));
   const offsetMs = ((Number(offHours) * 60 + Number(offMinutes)) * 60 + Number(offSeconds)) * 1000;
   return new Date(sign === "-" ? local + offsetMs : local - offsetMs);
 }

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, check, index, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg-core";
 import type { Reason } from "../check/reason.js";
-import { bytea, identifier, instant } from "./schema.js";
+import { bytea, identifier, instant, readable } from "./schema.js";
 
 /** Decisions of an hour. Only added to, and only while the hour is open. */
 export const usage = pgTable(
@@ -16,10 +16,12 @@ export const usage = pgTable(
     subject: identifier("subject").notNull(),
     /** That the token is bound to or is; empty when there is none. */
     organization: identifier("organization").notNull(),
-    count: bigint("count", { mode: "number" }).notNull(),
-    units: bigint("units", { mode: "number" }).notNull(),
+    /** Read as sums alone, which may be beyond what a double holds. */
+    count: bigint("count", { mode: "bigint" }).notNull(),
+    units: bigint("units", { mode: "bigint" }).notNull(),
   },
   (table) => [
+    ...readable("time", table.hour),
     primaryKey({ columns: [table.hour, table.tokenId, table.action, table.reason] }),
     index("usage_token").on(table.tokenId, table.hour),
     index("usage_subject").on(table.subject, table.hour),
@@ -38,15 +40,19 @@ export const usageWatermark = pgTable(
     /** The first moment of the first open hour. */
     openFrom: instant("open_from").notNull(),
   },
-  (table) => [check("usage_watermark_one", sql`${table.one} = 1`)],
+  (table) => [...readable("time", table.openFrom), check("usage_watermark_one", sql`${table.one} = 1`)],
 );
 
 /** The last batch of each process that was added: a repeat after a lost COMMIT finds its number here. */
-export const usageBatch = pgTable("usage_batch", {
-  replicaId: uuid("replica_id").primaryKey(),
-  sequence: bigint("sequence", { mode: "number" }).notNull(),
-  addedAt: instant("added_at").notNull(),
-});
+export const usageBatch = pgTable(
+  "usage_batch",
+  {
+    replicaId: uuid("replica_id").primaryKey(),
+    sequence: bigint("sequence", { mode: "number" }).notNull(),
+    addedAt: instant("added_at").notNull(),
+  },
+  (table) => [...readable("number", table.sequence), ...readable("time", table.addedAt)],
+);
 
 /** Usage ids of the last day. */
 export const usageId = pgTable(
@@ -56,14 +62,18 @@ export const usageId = pgTable(
     digest: bytea("digest").primaryKey(),
     billedAt: instant("billed_at").notNull(),
   },
-  (table) => [index("usage_id_billed_at").on(table.billedAt)],
+  (table) => [...readable("time", table.billedAt), index("usage_id_billed_at").on(table.billedAt)],
 );
 
 /** When a token or one of its secrets was last used. Apart from their own rows, so that nothing ever waits for it. */
-export const lastUse = pgTable("last_use", {
-  /** Of a token or of a secret: both are UUIDv7, which no two things share. */
-  id: uuid("id").primaryKey(),
-  usedAt: instant("used_at").notNull(),
-  /** Null: not told. */
-  address: text("address"),
-});
+export const lastUse = pgTable(
+  "last_use",
+  {
+    /** Of a token or of a secret: both are UUIDv7, which no two things share. */
+    id: uuid("id").primaryKey(),
+    usedAt: instant("used_at").notNull(),
+    /** Null: not told. */
+    address: text("address"),
+  },
+  (table) => readable("time", table.usedAt),
+);

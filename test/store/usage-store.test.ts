@@ -314,9 +314,15 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
           [50, count({ tokenId: tokens.laptop, subject: "user:alice2" as SubjectName, count: 32, units: 32 })],
         ];
         beforeEach(async () => {
-          await database.orm
-            .insert(usage)
-            .values(facts.map(([hour, row]) => ({ ...row, hour: at(hour), tokenId: toUuid(row.tokenId) })));
+          await database.orm.insert(usage).values(
+            facts.map(([hour, row]) => ({
+              ...row,
+              hour: at(hour),
+              tokenId: toUuid(row.tokenId),
+              count: BigInt(row.count),
+              units: BigInt(row.units),
+            })),
+          );
           await moveWatermark(at(25));
         });
 
