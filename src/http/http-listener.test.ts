@@ -17,6 +17,7 @@ import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../
 import { type Handlers, implement } from "../rpc/service.js";
 import { allowOrigins } from "./cors.js";
 import { type HttpListenerOptions, startHttpListener } from "./http-listener.js";
+import { type Route, sendJson } from "./route.js";
 
 const { check } = AuthorizationService.method;
 const checkPath = "/patwarden.v1.AuthorizationService/Check";
@@ -560,6 +561,38 @@ describe.each([
     expect((await next.answer).status).toBe(200);
   });
 
+  // What a socket does not take is kept by its peer: more than the buffers of both ends hold.
+  if (!tlsKeys) {
+    it("S26 a client that reads nothing before it has sent all is not cut off", async () => {
+      const { port } = await start();
+      const socket = net.connect(port, "127.0.0.1").pause();
+      ends.push(() => socket.destroy());
+      const length = 15 * 1_048_576;
+      socket.write(
+        `POST ${checkPath} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
+      );
+      const failed = once(socket, "error").then(([error]) => Promise.reject(error));
+      failed.catch(() => undefined);
+      for (const chunk of Array(15).fill(Buffer.alloc(1_048_576, "x")))
+        await Promise.race([failed, new Promise<void>((resolve) => void socket.write(chunk, () => resolve()))]);
+      const text = received(socket);
+      socket.resume();
+      expect(await text).toMatch(/^HTTP\/1.1 429 .*resource_exhausted/s);
+    });
+  }
+
+  it("S26 a route that stops reading a body answers all the same", async () => {
+    const handle = async (request: http.IncomingMessage, response: http.ServerResponse): Promise<void> => {
+      for await (const _ of request) break;
+      sendJson(response, 413, {});
+    };
+    const route: Route = { method: "POST", path: "/some", handle: (...both) => void handle(...both) };
+    const { port } = await start({ ...withTls, routes: [route] });
+    const sent = (await connect(port))("/some");
+    await sent.write("some");
+    expect((await sent.answer).status).toBe(413);
+  });
+
   it("S26 an endless body is read on for a while only", async () => {
     const { port } = await start(withTls);
     const sent = (await connect(port))("/livez");
@@ -640,6 +673,24 @@ describe.each([
     await sleep(200);
     expect(seen).toBe(wanted);
   });
+
+  if (tlsKeys) {
+    it("S12 waits for so many slow requests of one connection only, and for those of others", async () => {
+      const { port } = await start({ ...withTls, limits: { slowOfConnection: 3, lookMs: 50, requestMs: 60_000 } });
+      const [crowded, other] = [await connect(port), await connect(port)];
+      const crowd = Array.from({ length: 5 }, () => crowded(checkPath));
+      const others = Array.from({ length: 3 }, () => other(checkPath));
+      const all = [...crowd, ...others];
+      await Promise.all(all.map((sent) => sent.write("{")));
+      const refused = (sent: readonly Sent[]) => Promise.any(sent.map(({ answer }) => answer));
+      expect((await refused(crowd)).status).toBe(429);
+      for (const sent of all) void sent.write("}").then(sent.end, () => undefined);
+      const statuses = async (sent: readonly Sent[]) =>
+        (await Promise.all(sent.map(({ answer }) => answer))).map(({ status }) => status).sort();
+      expect(await statuses(crowd)).toEqual([200, 200, 200, 429, 429]);
+      expect(await statuses(others)).toEqual([200, 200, 200]);
+    });
+  }
 
   it("S12 closes connections of one address beyond its number, and counts those that have left no more", async () => {
     const { port } = await start({ ...withTls, limits: { connectionsOfAddress: 3 } });

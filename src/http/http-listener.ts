@@ -69,7 +69,7 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
   const arrivals = new Arrivals<ServerResponse>(server, {
     limits: { ...defaultArrivalLimits, ...options.limits },
     isWhole: ({ req }) => req.complete,
-    connectionOf: ({ req }) => req.socket,
+    connectionOf: ({ req }) => http2Stream(req)?.session ?? req.socket,
     refuse: refuseLate,
   });
   const handler = requestHandler(options, connections, arrivals);
@@ -129,7 +129,8 @@ function requestHandler(
       // A kept-alive connection would stay open for its whole idle time.
       if (connections.draining && request.httpVersionMajor === 1) request.socket.end();
     });
-    response.once("finish", () => {
+    // Before Node's own listener, which closes the connection where there is to be no other request.
+    response.prependOnceListener("finish", () => {
       if (!request.complete) readOn(request);
     });
     // Who stops reading a body must not break the connection: the answer would be lost.
@@ -187,19 +188,29 @@ function headerBytesOf({ httpVersionMajor, rawHeaders }: IncomingMessage): numbe
 const readOnLimits = { bytes: 16 * 1_048_576, ms: 5_000 } as const;
 
 function readOn(request: IncomingMessage): void {
-  if ("stream" in request) {
+  const stream = http2Stream(request);
+  if (stream) {
     // HTTP/2 says by this that the answer stands and the rest is not wanted (RFC 9113 §8.1).
-    (request as unknown as Http2ServerRequest).stream.close(constants.NGHTTP2_NO_ERROR);
+    stream.close(constants.NGHTTP2_NO_ERROR);
     return;
   }
   const { socket } = request;
+  // Node calls this where no other request is to come. Only our half is closed, until the client has closed its own or the limits below.
+  socket.destroySoon = () => socket.end();
   const stop = { ms: performance.now() + readOnLimits.ms, bytes: socket.bytesRead + readOnLimits.bytes };
   // By looking: Node tells nothing of what it throws away.
   const looking = setInterval(() => {
-    if (request.complete || socket.destroyed) clearInterval(looking);
-    else if (socket.bytesRead > stop.bytes || performance.now() > stop.ms) socket.destroy();
+    if (socket.destroyed || (request.complete && socket.writable)) {
+      clearInterval(looking);
+      Reflect.deleteProperty(socket, "destroySoon");
+    } else if (socket.bytesRead > stop.bytes || performance.now() > stop.ms) socket.destroy();
   }, 50).unref();
   request.resume();
+}
+
+/** Undefined over HTTP/1.1. Over HTTP/2 each request has a `socket` of its own, which is none. */
+function http2Stream(request: IncomingMessage): Http2ServerRequest["stream"] | undefined {
+  return "stream" in request ? (request as unknown as Http2ServerRequest).stream : undefined; // has it over HTTP/2 alone
 }
 
 const lateAnswers: Readonly<Record<Lateness, readonly [status: number, code: string, message: string]>> = {

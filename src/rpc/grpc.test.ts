@@ -510,6 +510,18 @@ describe("what strangers may hold of the gRPC port", () => {
     expect(refused).toHaveLength(7);
   });
 
+  it("S12 waits for so many slow calls of one connection only, and for those of others", async () => {
+    const { address } = await listen({ slowOfConnection: 3, requestMs: 60_000 });
+    const [crowded, other] = [await connect(address), await connect(address)];
+    const crowd = Array.from({ length: 5 }, () => begin(crowded, message.subarray(0, 3)));
+    const others = Array.from({ length: 3 }, () => begin(other, message.subarray(0, 3)));
+    expect(await Promise.any(crowd.map(({ status }) => status))).toBe(grpc.status.RESOURCE_EXHAUSTED);
+    for (const { stream } of [...crowd, ...others]) if (!stream.closed) stream.end(message.subarray(3));
+    const statuses = async (calls: typeof crowd) => (await Promise.all(calls.map(({ status }) => status))).sort();
+    expect(await statuses(crowd)).toEqual([0, 0, 0, grpc.status.RESOURCE_EXHAUSTED, grpc.status.RESOURCE_EXHAUSTED]);
+    expect(await statuses(others)).toEqual([0, 0, 0]);
+  });
+
   it.each([
     ["the preface", undefined],
     ["its handshake", selfSigned()],

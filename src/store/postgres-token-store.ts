@@ -284,14 +284,14 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
 
     async countBlocked(filter, { before, after }, now) {
       const earlier = blockedByPolicy(before);
-      const [row] = await guarded(() =>
+      const rows = await guarded(() =>
         database.patient
           .select({ count: count() })
           .from(token)
           .innerJoin(tokenSecret, and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt)))
           .where(and(matching(filter, now), blockedByPolicy(after), earlier && not(earlier))),
       );
-      return row?.count ?? 0;
+      return soleRow(rows).count;
     },
 
     change: (id, decide) =>

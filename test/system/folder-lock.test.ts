@@ -25,16 +25,33 @@ const script = `
   });`;
 const node = [process.execPath, "--input-type=module", "-e", script, "--"];
 
+/** Says `binds` before it makes its lock, and waits for a line. */
+const slowly = `
+  import { Server } from "node:net";
+  const { listen } = Server.prototype;
+  Server.prototype.listen = function (...args) {
+    Server.prototype.listen = listen;
+    process.stdin.once("data", () => this.listen(...args));
+    console.log("binds");
+    return this;
+  };`;
+const preload = `--import=data:text/javascript,${encodeURIComponent(slowly)}`;
+
 interface Contender {
   readonly child: ChildProcess;
-  /** Locks, and resolves to how that went. */
+  /** Lets it go on, and resolves to what it says next: how that went. */
   lock(): Promise<string>;
   kill(): Promise<void>;
 }
 
-async function contender(folder: string, wrapper: readonly string[] = []): Promise<Contender> {
+async function contender(
+  folder: string,
+  wrapper: readonly string[] = [],
+  nodeOptions: string | undefined = undefined,
+): Promise<Contender> {
   const [program = "", ...args] = [...wrapper, ...node, folder];
-  const child = track(spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] }));
+  const env = { ...process.env, ...(nodeOptions && { NODE_OPTIONS: nodeOptions }) };
+  const child = track(spawn(program, args, { stdio: ["pipe", "pipe", "inherit"], env }));
   const said = async () => String((await once(child.stdout, "data"))[0]).trim();
   expect(await said()).toBe("ready");
   return {
@@ -104,6 +121,25 @@ describe("the lock of a folder", () => {
       expect(readdirSync(folder).length).toBeLessThan(8);
     }
   }, 120_000);
+
+  it("S25 goes to nobody who was about to take a dead lock when others came and went", async () => {
+    const folder = join(root, "late");
+    const [dead, late, second, third] = [
+      await contender(folder),
+      await contender(folder, [], preload),
+      await contender(folder),
+      await contender(folder),
+    ];
+    expect(await dead.lock()).toBe("locked");
+    await dead.kill();
+    expect(await late.lock()).toBe("binds");
+    expect(await second.lock()).toBe("locked");
+    await second.kill();
+    // It removes the lock of the second, whose name is the one that the late one is about to take.
+    expect(await third.lock()).toBe("locked");
+    expect(await late.lock()).toContain("is in use");
+    await Promise.all([late.kill(), third.kill()]);
+  }, 60_000);
 
   it("says what is wrong with a folder whose path no socket can have", async () => {
     const folder = join(root, "x".repeat(120));
