@@ -228,6 +228,27 @@ describe("Connect over HTTP", () => {
     expect(violations).toMatchObject(field === "" ? [{ description: expect.stringMatching(/./) }] : [{ field }]);
   });
 
+  it("B11 refuses times that do not exist, which the decoder takes for others, and takes those that do", async () => {
+    const { origin } = await start();
+    const create = (members: string) =>
+      fetch(`${origin}/patwarden.v1.TokenService/CreateToken`, { method: "POST", headers: json, body: `{${members}}` });
+    for (const [members, field] of [
+      ['"expireTime":"2030-06-31T12:00:00Z"', "expire_time"],
+      ['"notBefore":"2030-02-29T12:00:00Z"', "not_before"],
+      ['"ttl":"1h"', "ttl"],
+    ]) {
+      const response = await create(members ?? "");
+      const { details } = (await response.json()) as { details: readonly { debug?: unknown }[] };
+      expect([members, response.status, details.map(({ debug }) => debug)]).toMatchObject([
+        members,
+        400,
+        expect.arrayContaining([expect.objectContaining({ fieldViolations: [expect.objectContaining({ field })] })]),
+      ]);
+    }
+    const right = '"notBefore":"2028-02-29T12:00:00Z","expireTime":"2030-06-30T12:00:00Z"';
+    expect((await create(right)).status).toBe(200);
+  });
+
   it("refuses bidirectional streams over HTTP/1.1 at once", async () => {
     const { origin } = await start();
     const headers = { "content-type": "application/connect+json" };
