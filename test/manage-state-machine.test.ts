@@ -379,6 +379,41 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       await rotateToken(world, maker, id, rotation);
     });
 
+    it("S17 of rotations that begin at once on two replicas one wins", async () => {
+      // Another instance of the module, which knows nothing of what is under way here.
+      const other: { readonly rotateToken: typeof rotateToken } = await import(
+        // @ts-expect-error a query makes the instance, and types know none
+        "../src/manage/rotate-token.js?another-replica"
+      );
+      expect(other.rotateToken).not.toBe(rotateToken);
+      const { id } = await start();
+      const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
+      const store: typeof world.store = {
+        ...world.store,
+        async change(...change) {
+          // This one has seen the token. The other one is through before it writes.
+          await other.rotateToken(world, maker, id, rotation);
+          return world.store.change(...change);
+        },
+      };
+      await expect(rotateToken({ ...world, store }, maker, id, rotation)).rejects.toMatchObject({
+        reason: "STATE_CONFLICT",
+        metadata: { state: "ROTATED" },
+      });
+      expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
+    });
+
+    it("S17 a rotation that reads the token only when one beside it is through is late", async () => {
+      const { id } = await start();
+      const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
+      const first = rotateToken(world, maker, id, rotation);
+      const get: typeof world.store.get = (...asked) => first.then(() => world.store.get(...asked));
+      const late = rotateToken({ ...world, store: { ...world.store, get } }, maker, id, rotation);
+      await expect(late).rejects.toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
+      expect((await first).snapshot.token.secrets).toHaveLength(2);
+      expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
+    });
+
     it("a token made while its subject is being deleted is either refused or revoked", async () => {
       for (let round = 0; round < 20; round++) {
         const { subject } = await start();
