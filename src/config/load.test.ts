@@ -1195,5 +1195,5 @@ describe("A5 secrets", () => {
       expect(JSON.stringify(loaded), yaml).not.toContain("CANARY");
       expect(loaded.ok).toBe(false);
     }
-  });
+  }, 180_000);
 });
