@@ -49,7 +49,6 @@ import { createAuditStore } from "./store/postgres-audit-store.js";
 import { createLastUseStore } from "./store/postgres-last-use-store.js";
 import { createPolicyStore } from "./store/postgres-policy-store.js";
 import { createRevocationStore } from "./store/postgres-revocation-store.js";
-import { createSubjectStore } from "./store/postgres-subject-store.js";
 import { createTokenStore } from "./store/postgres-token-store.js";
 import { createUsageStore } from "./store/postgres-usage-store.js";
 import type { Address } from "./token/network.js";
@@ -154,7 +153,8 @@ export async function startPatwarden(
   });
   /** What is judged by its times. Holders and possessors who end a token go past it: no time decides that. */
   const judged: Pick<TokenResolver, "resolve"> = {
-    resolve: (text) => (clock.fault ? { kind: "failed", failure: clock.fault } : tokens.resolve(text)),
+    resolve: (text, deadline) =>
+      clock.fault ? { kind: "failed", failure: clock.fault } : tokens.resolve(text, deadline),
   };
   const auditStore = createAuditStore(database);
   const notRecorded = (error: unknown): void => log.error({ error }, "an audit event could not be written");
@@ -216,7 +216,8 @@ export async function startPatwarden(
   });
   const people = {
     users,
-    tokens: (secret: string, address: Address | undefined) => tokenCaller({ tokens, clock }, secret, address),
+    tokens: (secret: string, address: Address | undefined, deadline: number | undefined) =>
+      tokenCaller({ tokens, clock }, secret, address, deadline),
   };
   const authenticator = config.dangerouslyDisableCallerAuthentication
     ? noAuthentication
@@ -248,11 +249,7 @@ export async function startPatwarden(
       onSuperseded: (reused) => reuse.notice(reused),
     },
     model,
-    store,
-    subjects: createSubjectStore(database),
-    policies,
-    events: auditStore,
-    usage: usageStore,
+    database,
     rights,
     peppers,
     clock,
@@ -272,7 +269,6 @@ export async function startPatwarden(
   const doors = composeDoors({
     config,
     database,
-    store,
     tokens,
     judged,
     authorizer,

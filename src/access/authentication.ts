@@ -14,13 +14,19 @@ export interface Credentials {
   readonly clientName: () => string | undefined;
   /** Where the call comes from; undefined when that is not known. Reading it costs, so only a Patwarden token is asked for it. */
   readonly address: () => Address | undefined;
+  /** Instant of `performance.now()` after which nobody waits for the proof. Undefined: no limit. */
+  readonly deadline: number | undefined;
 }
 
 export interface AuthenticationOptions extends ServiceProofs {
   /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
   readonly users: Pick<OidcVerifier, "verify">;
   /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
-  readonly tokens: (secret: string, address: Address | undefined) => Promise<TokenCaller | undefined>;
+  readonly tokens: (
+    secret: string,
+    address: Address | undefined,
+    deadline: number | undefined,
+  ) => Promise<TokenCaller | undefined>;
 }
 
 /** Proves who is calling. */
@@ -41,20 +47,25 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
     return { kind: "user", subject, admin, ...(via && { via }) };
   };
   return {
-    authenticate({ authorization, userAuthorization, clientName, address }) {
+    authenticate({ authorization, userAuthorization, clientName, address, deadline }) {
       const service = serviceOf(options, authorization, clientName);
       // The hot path: a service needs no promise.
       if (service && userAuthorization === undefined) return service;
-      if (!service) return userAuthorization === undefined ? orUser(bearerOf(authorization), address) : undefined;
+      if (!service)
+        return userAuthorization === undefined ? orUser(bearerOf(authorization), address, deadline) : undefined;
       // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
       const passedOn = bearerOf(userAuthorization);
       return hasPermission(service, "tokens.behalf") && passedOn !== undefined ? user(passedOn, service) : undefined;
     },
   };
 
-  async function orUser(credential: string | undefined, address: Credentials["address"]): Promise<Caller | undefined> {
+  async function orUser(
+    credential: string | undefined,
+    address: Credentials["address"],
+    deadline: number | undefined,
+  ): Promise<Caller | undefined> {
     if (credential === undefined) return undefined;
-    return (await tokens(credential, address())) ?? (await user(credential));
+    return (await tokens(credential, address(), deadline)) ?? (await user(credential));
   }
 }
 

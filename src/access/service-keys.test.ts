@@ -82,6 +82,7 @@ describe("service keys", () => {
       userAuthorization: undefined,
       clientName: () => undefined,
       address: () => undefined,
+      deadline: undefined,
     };
     expect(noAuthentication.authenticate(credentials)).toMatchObject({ permissions: new Set(["admin"]) });
   });

@@ -1,10 +1,12 @@
 import type { ServiceProofs } from "../access/service-proof.js";
+import { byDeadline } from "../background/deadlines.js";
 import type { Authorizer } from "../check/authorizer.js";
 import type { Clock } from "../check/clock.js";
 import type { TokenResolver } from "../check/token-resolver.js";
 import type { Config } from "../config/config.js";
 import { type Doors, type ExchangeConfig, openDoors } from "../doors/doors.js";
 import type { TokenExchange } from "../doors/oauth/exchange.js";
+import { Failure } from "../failure/failure.js";
 import { LeakNotifier, tellLog } from "../leaks/leak-notifier.js";
 import { createWebhook } from "../leaks/webhook.js";
 import { type ExchangeTokenOptions, exchangeToken } from "../manage/exchange-token.js";
@@ -23,11 +25,11 @@ import { SigningKeys } from "../signing/signing-keys.js";
 import type { Database } from "../store/database.js";
 import { createLeakStore } from "../store/postgres-leak-store.js";
 import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
-import type { TokenStore } from "../store/token-store.js";
+import { createTokenStore } from "../store/postgres-token-store.js";
 import type { PepperRing } from "../token/pepper.js";
 import type { UsageRecorder } from "../usage/usage-recorder.js";
 
-/** How long a door waits for every replica: no HTTP caller says how long it waits itself. */
+/** When a door that changes something answers at the latest, milliseconds: no HTTP caller says how long it waits. */
 const doorDeadlineMs = 10_000;
 /** The same for reports of leaks: their senders give up after half a minute. */
 const leakDeadlineMs = 20_000;
@@ -35,7 +37,6 @@ const leakDeadlineMs = 20_000;
 export interface ComposeDoorsOptions extends ServiceProofs {
   readonly config: Config;
   readonly database: Database;
-  readonly store: TokenStore;
   readonly tokens: TokenResolver;
   /** The same for what is judged by its times. */
   readonly judged: Pick<TokenResolver, "resolve">;
@@ -64,18 +65,17 @@ export interface ComposedDoors extends Doors {
 
 /** The doors that the configuration opens, with what stands behind them. */
 export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
-  const { config, database, store, tokens, judged, authorizer, permissions, model, revocation, rights } = options;
+  const { config, database, tokens, judged, authorizer, permissions, model, revocation, rights } = options;
   const { serviceKeys, serviceCertificates, reuse, usage, peppers, clock, metrics, log, onDefect } = options;
   const { brand } = config.tokens;
   const { oauth, leaks } = config.doors;
   const now = () => clock.now();
   const lines = new LineBudget(() => performance.now());
   const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
-  const leakStore = createLeakStore(database);
   const leakNotifier =
     leaks &&
     new LeakNotifier({
-      store: leakStore,
+      store: createLeakStore(database),
       tell: leaks.webhook ? createWebhook({ ...leaks.webhook, now }) : tellLog(log),
       log,
       now,
@@ -89,25 +89,27 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     serviceKeys,
     serviceCertificates,
     clock,
-    async revoke(secret, by) {
-      const changing = { store, clock, rights };
-      if ("address" in by) await revokeItself({ ...changing, tokens }, secret, by.address, "REQUESTED");
-      else await revokeBySecret({ ...changing, brand, peppers }, by, secret, "REQUESTED");
-      await revocation.confirm(performance.now() + doorDeadlineMs);
-    },
+    revoke: (secret, by) =>
+      within(doorDeadlineMs, async (own, deadline) => {
+        const changing = { store: createTokenStore(own), clock, rights };
+        if ("address" in by) await revokeItself({ ...changing, tokens }, secret, by.address, "REQUESTED", deadline);
+        else await revokeBySecret({ ...changing, brand, peppers }, by, secret, "REQUESTED");
+        await revocation.confirm(deadline);
+      }),
     exchange: exchange?.door,
     certificatesAsked: config.http.tls?.clientCa !== undefined,
-    async reportFound(found, reporter, from) {
-      const notifyOnly = leaks?.notifyOnly ?? [];
-      const reported = { store, leaks: leakStore, brand, peppers, clock, notifyOnly };
-      const deadline = performance.now() + leakDeadlineMs;
-      const ours = await reportLeaks(reported, found, { reporter, from: from?.toString() });
-      if (!ours.includes(true)) return ours;
-      leakNotifier?.wake();
-      // Also when all of it had ended before: an earlier report may have been cut off before this.
-      await revocation.confirm(deadline);
-      return ours;
-    },
+    reportFound: (found, reporter, from) =>
+      within(leakDeadlineMs, async (own, deadline) => {
+        const notifyOnly = leaks?.notifyOnly ?? [];
+        const stores = { store: createTokenStore(own), leaks: createLeakStore(own) };
+        const reported = { ...stores, brand, peppers, clock, notifyOnly };
+        const ours = await reportLeaks(reported, found, { reporter, from: from?.toString() });
+        if (!ours.includes(true)) return ours;
+        leakNotifier?.wake();
+        // Also when all of it had ended before: an earlier report may have been cut off before this.
+        await revocation.confirm(deadline);
+        return ours;
+      }),
     selfLimit: config.limits.self,
     trustedProxies: config.publicHttp?.trustedProxies ?? [],
     onAnswer: metrics.doorAnswered,
@@ -120,6 +122,13 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
   });
   return { ...doors, signingKeys: exchange?.keys, leakNotifier };
 
+  /** Throws DEADLINE_EXCEEDED once the time is over, whatever is waited for; nothing begins in the database after it. */
+  function within<T>(limitMs: number, work: (own: Database, deadline: number) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + limitMs;
+    const own = database.forCaller(() => performance.now() >= deadline);
+    return byDeadline(work(own, deadline), deadline, () => Promise.reject(new Failure("DEADLINE_EXCEEDED")));
+  }
+
   /** JWTs for tokens, and the keys that sign them. */
   function composeExchange(issuer: string, settings: ExchangeConfig): { keys: SigningKeys; door: TokenExchange } {
     const keys = new SigningKeys({
@@ -131,11 +140,10 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
       monotonicMs: () => performance.now(),
       onFailure: (error) => log.warn({ error }, "the signing keys could not be read"),
     });
-    const exchanging: ExchangeTokenOptions = {
+    const exchanging: Omit<ExchangeTokenOptions, "store"> = {
       ...settings,
       issuer,
       tokens: judged,
-      store,
       permissions,
       memberRelation: config.relations.member,
       clock,
@@ -146,9 +154,12 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     return {
       keys,
       door: {
-        exchange: (caller, request) => exchangeToken(exchanging, caller, request),
-        publishedKeys: () => keys.published(),
-        made: (text) => keys.made(text),
+        exchange: (caller, request) =>
+          within(doorDeadlineMs, (own) =>
+            exchangeToken({ ...exchanging, store: createTokenStore(own) }, caller, request),
+          ),
+        publishedKeys: () => within(doorDeadlineMs, () => keys.published()),
+        made: (text) => within(doorDeadlineMs, () => keys.made(text)),
       },
     };
   }

@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
@@ -15,17 +16,18 @@ import type { Rights } from "../manage/rights.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import { auditService } from "../rpc/audit-service.js";
 import { authorizationService } from "../rpc/authorization-service.js";
-import { guard, type Management } from "../rpc/guard.js";
+import { type GuardedCall, type GuardedHandlers, guard, type Management } from "../rpc/guard.js";
 import { policyService } from "../rpc/policy-service.js";
-import type { Implementation } from "../rpc/service.js";
+import type { CallContext, Implementation } from "../rpc/service.js";
 import { subjectService } from "../rpc/subject-service.js";
 import { tokenService } from "../rpc/token-service.js";
 import { usageService } from "../rpc/usage-service.js";
-import type { AuditStore } from "../store/audit-store.js";
-import type { PolicyStore } from "../store/policy-store.js";
-import type { SubjectStore } from "../store/subject-store.js";
-import type { TokenStore } from "../store/token-store.js";
-import type { UsageStore } from "../store/usage-store.js";
+import type { Database } from "../store/database.js";
+import { createAuditStore } from "../store/postgres-audit-store.js";
+import { createPolicyStore } from "../store/postgres-policy-store.js";
+import { createSubjectStore } from "../store/postgres-subject-store.js";
+import { createTokenStore } from "../store/postgres-token-store.js";
+import { createUsageStore } from "../store/postgres-usage-store.js";
 import type { PepperRing } from "../token/pepper.js";
 
 /** They work while OpenFGA is down, as far as they need not ask it. */
@@ -48,11 +50,7 @@ export interface ServicesOptions {
   readonly listing: ListResourcesOptions;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
-  readonly store: TokenStore;
-  readonly subjects: SubjectStore;
-  readonly policies: PolicyStore;
-  readonly events: AuditStore;
-  readonly usage: UsageStore;
+  readonly database: Database;
   readonly rights: Rights;
   readonly peppers: PepperRing;
   readonly clock: Clock;
@@ -61,9 +59,10 @@ export interface ServicesOptions {
 
 /** The API for the callers that `authenticator` finds. */
 export function composeServices(options: ServicesOptions, authenticator: Authenticator): readonly Implementation[] {
-  const { config, authorizer, listing, model, store, policies, rights, peppers, clock, management } = options;
+  const { config, authorizer, listing, model, rights, peppers, clock, management } = options;
   const subjectTypes = config.subjects;
   const pageTokenKeys = peppers.deriveKeys("patwarden page token");
+  const requestKeys = peppers.deriveKeys("patwarden request");
   return [
     guard(
       AuthorizationService,
@@ -75,53 +74,97 @@ export function composeServices(options: ServicesOptions, authenticator: Authent
       TokenService,
       accessRules.tokens,
       authenticator,
-      tokenService({
-        store,
-        peppers,
-        clock,
-        model,
-        rights,
-        permissions: listing.permissions,
-        memberRelation: config.relations.member,
-        defaultLifetimeMs: config.tokens.defaultLifetimeMs,
-        pageTokenKeys,
-        requestKeys: peppers.deriveKeys("patwarden request"),
-        subjectTypes,
-      }),
+      forEachCall(TokenService, options, (database) =>
+        tokenService({
+          store: createTokenStore(database),
+          peppers,
+          clock,
+          model,
+          rights,
+          permissions: listing.permissions,
+          memberRelation: config.relations.member,
+          defaultLifetimeMs: config.tokens.defaultLifetimeMs,
+          pageTokenKeys,
+          requestKeys,
+          subjectTypes,
+        }),
+      ),
       { ...management, limitRules: limitRules.tokens },
     ),
     guard(
       SubjectService,
       accessRules.subjects,
       authenticator,
-      subjectService({ subjects: options.subjects, clock, subjectTypes }),
+      forEachCall(SubjectService, options, (database) =>
+        subjectService({ subjects: createSubjectStore(database), clock, subjectTypes }),
+      ),
       { ...management, limitRules: limitRules.subjects },
     ),
     guard(
       AuditService,
       accessRules.audit,
       authenticator,
-      auditService({
-        events: options.events,
-        findTokenBySecretSha256: (sha256) => store.findByDigest(peppers.digestsOfSha256(sha256)),
-        pageTokenKeys,
-        subjectTypes,
-      }),
+      forEachCall(AuditService, options, (database) =>
+        auditService({
+          events: createAuditStore(database),
+          findTokenBySecretSha256: (sha256) => createTokenStore(database).findByDigest(peppers.digestsOfSha256(sha256)),
+          pageTokenKeys,
+          subjectTypes,
+        }),
+      ),
       { ...management, limitRules: limitRules.audit },
     ),
     guard(
       PolicyService,
       accessRules.policies,
       authenticator,
-      policyService({ policies, store, rights, clock, model, subjectTypes }),
+      forEachCall(PolicyService, options, (database) =>
+        policyService({
+          policies: createPolicyStore(database),
+          store: createTokenStore(database),
+          rights,
+          clock,
+          model,
+          subjectTypes,
+        }),
+      ),
       { ...management, limitRules: limitRules.policies },
     ),
     guard(
       UsageService,
       accessRules.usage,
       authenticator,
-      usageService({ usage: options.usage, store, rights, pageTokenKeys, subjectTypes }),
+      forEachCall(UsageService, options, (database) =>
+        usageService({
+          usage: createUsageStore(database),
+          store: createTokenStore(database),
+          rights,
+          pageTokenKeys,
+          subjectTypes,
+        }),
+      ),
       { ...management, limitRules: limitRules.usage },
     ),
   ];
+}
+
+/** Handlers that work for each call on a database of its own, which begins nothing once the caller waits no longer. */
+function forEachCall<S extends DescService>(
+  service: S,
+  { database }: Pick<ServicesOptions, "database">,
+  handlersOn: (database: Database) => GuardedHandlers<S>,
+): GuardedHandlers<S> {
+  const handlers = service.methods.map(({ localName }) => {
+    const name = localName as keyof S["method"]; // one of this service's own methods
+    const handle = (request: never, guarded: GuardedCall) => {
+      const own = handlersOn(database.forCaller(() => isOver(guarded.call)));
+      return own[name](request, guarded);
+    };
+    return [localName, handle];
+  });
+  return Object.fromEntries(handlers); // one for each method, of the same types
+}
+
+function isOver({ deadline, cancelled }: CallContext): boolean {
+  return cancelled || (deadline !== undefined && performance.now() >= deadline);
 }

@@ -8,7 +8,6 @@ import type { Address } from "../token/network.js";
 import { scopeOf } from "../token/scope.js";
 import { organizationOf, type SecretRecord } from "../token/token.js";
 import { readCredential } from "./credential.js";
-
 import { replyOf } from "./proxy-reply.js";
 import { rawHeadersOf } from "./raw-headers.js";
 import { type Refusal, sendRefusal, tooFast, undecided } from "./refusal.js";
@@ -22,6 +21,9 @@ export interface SelfOptions {
   readonly onAnswer: (answer: string) => void;
   readonly onDefect: (error: unknown) => void;
 }
+
+/** As long as the doors that decide, milliseconds. */
+const deadlineMs = 5_000;
 
 const messages = {
   "no-credential": "a token is required",
@@ -56,7 +58,12 @@ async function ask({ authorizer }: SelfOptions, request: IncomingMessage): Promi
   const credential = readCredential(rawHeadersOf(request), { basic: false });
   if (credential.kind === "none") return refused("no-credential");
   if (credential.kind === "ambiguous") return refused("ambiguous");
-  const introspection = await authorizer.introspect(credential.text, undefined);
+  const introspection = await authorizer.introspect(
+    credential.text,
+    undefined,
+    undefined,
+    performance.now() + deadlineMs,
+  );
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return refused("invalid-token");
   return describe(introspection.snapshot, introspection.secret);

@@ -6,15 +6,17 @@ import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
 
 /**
  * Ends the token of a secret at the word of whoever shows it, from this address: the token itself is the actor. Nothing happens for a text that is no
- * secret of ours, for one that has been superseded, or for a token that has ended. Throws DATABASE_UNAVAILABLE.
+ * secret of ours, for one that has been superseded, or for a token that has ended. Throws DATABASE_UNAVAILABLE or
+ * DEADLINE_EXCEEDED.
  */
 export async function revokeItself(
   options: ChangeTokenOptions & TokenCallerOptions,
   secret: string,
   address: Address | undefined,
   reason: RevocationReason,
+  deadline: number,
 ): Promise<void> {
-  const caller = await tokenCaller(options, secret, address);
+  const caller = await tokenCaller(options, secret, address, deadline);
   if (caller)
     await revokeToken(options, { ...caller, ...(address && { from: address.toString() }) }, caller.id, reason);
 }

@@ -16,6 +16,6 @@ const options = { clock: systemClock, tokens: { resolve: async () => ({ kind: "k
 describe("a token as a caller", () => {
   it.each(["192.0.2.1", undefined])("comes from where the transport says: %s", async (text) => {
     const address = text === undefined ? undefined : peerAddress(text);
-    expect((await tokenCaller(options, "secret", address))?.address).toBe(address);
+    expect((await tokenCaller(options, "secret", address, undefined))?.address).toBe(address);
   });
 });

@@ -12,14 +12,16 @@ export interface TokenCallerOptions {
 
 /**
  * The holder of a secret, or undefined for what is none of ours, superseded, or of a token that has ended. A suspended, pending or expired token may
- * still look at itself and end itself: possession is enough to destroy. `address` is where it calls from. Throws DATABASE_UNAVAILABLE.
+ * still look at itself and end itself: possession is enough to destroy. `address` is where it calls from,
+ * `deadline` an instant of `performance.now()`. Throws DATABASE_UNAVAILABLE or DEADLINE_EXCEEDED.
  */
 export async function tokenCaller(
   { tokens, clock }: TokenCallerOptions,
   secret: string,
   address: Address | undefined,
+  deadline: number | undefined,
 ): Promise<TokenCaller | undefined> {
-  const resolution = await tokens.resolve(secret);
+  const resolution = await tokens.resolve(secret, deadline);
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") return undefined;
   const { id, subject, secretId, standing, retireMs } = resolution.token;

@@ -53,6 +53,7 @@ export function guard<S extends DescService>(
       userAuthorization: call.header("patwarden-user-authorization"),
       address: () => call.address,
       clientName: () => call.clientName,
+      deadline: call.deadline,
     });
   const guarded = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => {

@@ -9,6 +9,7 @@ import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
 import type postgres from "#postgres";
 import { drizzlePostgres } from "./drizzle-postgres.js";
 import { guarded, soleRow } from "./errors.js";
+import { forCaller, ormForCaller } from "./for-caller.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
 import { openPool, type Pool } from "./pool.js";
@@ -27,6 +28,8 @@ export interface Database {
   query<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
   /** The same by a connection of its own, which nothing else keeps waiting. */
   urgent<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
+  /** The same database for one caller, who waits no longer once `isOver`: what has not been sent by then is not sent, and no change begins. */
+  forCaller(isOver: () => boolean): Database;
   /** Calls back for every notification, and after each reconnection, since some may have been missed. */
   listen(channel: string, onNotification: () => void): Promise<Listening>;
   /** Brings the schema up to date. Safe when several processes do it at once. */
@@ -61,16 +64,25 @@ export function openPostgres(options: PostgresOptions): Database {
   const client = open(maxConnections, statementMs);
   const patient = open(patientConnections, Math.max(statementMs, patientStatementMs));
   const urgent = open(1, statementMs);
-  const changing = settingChanges(client.sql, prepare);
+  const ormOf = (by: postgres.Sql) => {
+    const changing = settingChanges(by, prepare);
+    return drizzlePostgres(prepare ? preparing(changing) : changing).orm;
+  };
+  const patientOrmOf = (by: postgres.Sql) => drizzlePostgres(settingChanges(by, prepare)).orm;
   const run = async <Row>({ sql: by }: Pool, statement: string, parameters: readonly unknown[]) => {
     const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare,
     });
     return rows as readonly Row[]; // what the statement selects is its caller's to know
   };
-  return {
-    orm: drizzlePostgres(prepare ? preparing(changing) : changing).orm,
-    patient: drizzlePostgres(settingChanges(patient.sql, prepare)).orm,
+  const database: Database = {
+    orm: ormOf(client.sql),
+    patient: patientOrmOf(patient.sql),
+    forCaller: (isOver) => ({
+      ...database,
+      orm: ormOf(forCaller(client.sql, isOver)),
+      patient: patientOrmOf(forCaller(patient.sql, isOver)),
+    }),
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),
     listen: (channel, onNotification) =>
@@ -95,6 +107,7 @@ export function openPostgres(options: PostgresOptions): Database {
       await Promise.all([client, patient, urgent].map((pool) => pool.end(closeTimeoutSeconds)));
     },
   };
+  return database;
 }
 
 /** Packed by the build. Without one PGlite makes the database itself, which takes several times as long. */
@@ -121,9 +134,13 @@ export async function openPglite(directory: string | undefined): Promise<Databas
   let migrated: Promise<void> | undefined;
   const run = async <Row>(statement: string, parameters: readonly unknown[]) =>
     (await client.query<Row>(statement, [...parameters])).rows;
-  return {
+  const database: Database = {
     orm,
     patient: orm,
+    forCaller(isOver) {
+      const own = ormForCaller(orm, isOver);
+      return { ...database, orm: own, patient: own };
+    },
     query: run,
     urgent: run,
     async listen(channel, onNotification) {
@@ -134,6 +151,7 @@ export async function openPglite(directory: string | undefined): Promise<Databas
     migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
     close: () => client.close(),
   };
+  return database;
 }
 
 /** The database's clock. Throws when it does not answer. */

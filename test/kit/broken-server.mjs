@@ -1,5 +1,5 @@
 // `patwarden serve --config FILE` with one step of the lease protocol left out, composed of the product's parts: what the tests of the promise must catch.
-// PATWARDEN_TEST_BROKEN is `no-wait` or `fills-unchecked`.
+// PATWARDEN_TEST_BROKEN is `no-wait` or `fills-unchecked`; or `endless-statements`, with which no statement has a limit that a test would live to see.
 import { startPatwarden } from "../../dist/app.js";
 import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";
@@ -18,6 +18,7 @@ class UncheckedLease extends Lease {
 
 const broken = {
   "no-wait": (options) => ({ ...createRevocation(options), confirm: async () => undefined }),
+  "endless-statements": createRevocation,
   "fills-unchecked": (options) => createRevocation({ ...options, createLease: (lease) => new UncheckedLease(lease) }),
 }[process.env.PATWARDEN_TEST_BROKEN];
 if (!broken) throw new Error("PATWARDEN_TEST_BROKEN names no step");
@@ -25,7 +26,8 @@ if (!broken) throw new Error("PATWARDEN_TEST_BROKEN names no step");
 const loaded = loadConfig({ file: process.argv[2], env: {} });
 if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const log = createLogger({ level: loaded.config.log.level });
-const database = openPostgres(loaded.config.database);
+const endless = process.env.PATWARDEN_TEST_BROKEN === "endless-statements" && { statementMs: 600_000 };
+const database = openPostgres({ ...loaded.config.database, ...endless });
 const running = await startPatwarden(loaded.config, { database, log, revocation: broken });
 await aborted(stopped);
 await running.stop();

@@ -313,7 +313,11 @@ export const mends = [
         "    !this.executed && (this.executed = true) &&",
         "    !this.executed && (this.executed = true, this.since = clock.tick, true) &&",
       ],
-      ["queue.js", "    push: (x) =>", "    first: () => xs[index],\n    push: (x) =>"],
+      [
+        "queue.js",
+        "    push: (x) =>",
+        "    first: () => xs[index],\n    keep: (test) => (xs = xs.slice(index).filter(test), index = 0),\n    push: (x) =>",
+      ],
       [connection, "import { Query, CLOSE } from './query.js'\n", "import { Query, CLOSE, clock } from './query.js'\n"],
       [
         connection,
@@ -324,10 +328,12 @@ export const mends = [
       [pool, "import { Query, CLOSE } from './query.js'\n", "import { Query, CLOSE, clock } from './query.js'\n"],
       [pool, "export default Postgres\n", "export { clock }\nexport default Postgres\n"],
       [pool, "    options,\n    reserve,\n", "    options,\n    giveUp,\n    reserve,\n"],
+      [pool, "  async function begin(options, fn) {\n", "  async function begin(options, fn, waiting) {\n"],
+      [pool, "[], { onexecute }).execute()", "[], { ...waiting, onexecute }).execute()"],
       [
         pool,
         "  async function close() {\n",
-        "  // Fails what was handed over before the tick `since`; a connection that owes it is destroyed.\n  function giveUp(since, failure) {\n    while (queries.length && queries.first().since < since)\n      queries.shift().reject(failure())\n    connections.forEach(c => c.owedSince() < since && c.giveUp(failure()))\n  }\n\n  async function close() {\n",
+        "  // Fails what was handed over before the tick `since`; a connection that owes it is destroyed. What waits here for nobody is failed, too.\n  function giveUp(since, failure) {\n    while (queries.length && queries.first().since < since)\n      queries.shift().reject(failure())\n    queries.length && queries.keep(q => !(q.options && q.options.isOver && q.options.isOver()) || void q.reject(failure()))\n    connections.forEach(c => c.owedSince() < since && c.giveUp(failure()))\n  }\n\n  async function close() {\n",
       ],
     ],
   },

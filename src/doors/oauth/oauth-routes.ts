@@ -41,6 +41,9 @@ interface Bearer {
   readonly address: Address | undefined;
 }
 
+/** Of introspection, milliseconds. Revocation and exchange have a longer one (compose/doors.ts). */
+const deadlineMs = 5_000;
+
 const introspectPath = "/oauth2/introspect";
 const revokePath = "/oauth2/revoke";
 const tokenPath = "/oauth2/token";
@@ -79,7 +82,12 @@ const introspect: Endpoint = async (options, request) => {
   const { authorizer, settings, clock } = options;
   const caller = oauthCaller(options, request, "introspect");
   const token = required(request.parameters, "token");
-  const introspection = await authorizer.introspect(token, undefined, (subject) => admitsSubject(caller, subject));
+  const introspection = await authorizer.introspect(
+    token,
+    undefined,
+    (subject) => admitsSubject(caller, subject),
+    performance.now() + deadlineMs,
+  );
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return { answer: "inactive", body: inactive };
   return { answer: "active", body: activeToken(introspection.snapshot, settings, caller, clock.now()) };

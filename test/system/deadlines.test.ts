@@ -1,0 +1,136 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { havePostgres } from "../kit/postgres.js";
+import { type FaultProxy, startProxy, through } from "../kit/proxy.js";
+import { sendRaw } from "../kit/raw-http.js";
+import { type Server, startServer } from "../kit/server.js";
+
+const { createToken, listTokens } = TokenService.method;
+
+const accessToken = "urn:ietf:params:oauth:token-type:access_token";
+
+describe.skipIf(!havePostgres())("a database that no statement of which ends by itself", () => {
+  let job: MainJob;
+  let database: FaultProxy;
+  let server: Server;
+  beforeAll(async () => {
+    job = await startMainJob();
+    database = await startProxy(new URL(job.databaseUrl).host);
+    const { grpc, apiKey, storeId, modelId } = job.openfga;
+    const url = through(job.databaseUrl, database);
+    server = await startServer({
+      databaseUrl: url,
+      migrated: true,
+      openfga: { addresses: [grpc], apiKey, storeId, modelId },
+      config: {
+        database: { url, max_connections: 1, prepare: false },
+        // Every look-up reads.
+        token_cache: { lease: "0s" },
+        doors: {
+          routes: [{ path: "/docs/{id}", resource: "document:{id}", action: "viewer" }],
+          forward_auth: { enabled: true },
+          authzen: { enabled: true, identifier: "https://pat.test" },
+          oauth: {
+            enabled: true,
+            issuer: "https://pat.test",
+            public_revocation: true,
+            exchange: { audiences: ["shop"] },
+          },
+          leaks: { report: true },
+        },
+      },
+      env: { PATWARDEN_TEST_BROKEN: "endless-statements" },
+      script: new URL("../kit/broken-server.mjs", import.meta.url).pathname,
+    });
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await job?.stop();
+    await database?.close();
+  });
+  afterEach(() => database.heal());
+
+  it("S6 answers at every door by the door's own deadline", { timeout: 120_000 }, async () => {
+    const token = job.alice.secret;
+    const ask = async (
+      method: string,
+      target: string,
+      headers: readonly (readonly [string, string])[],
+      body: string | object = "",
+    ) => {
+      const json = typeof body === "object";
+      const type = json ? "application/json" : "application/x-www-form-urlencoded";
+      const reply = await sendRaw(server.http, {
+        method,
+        target,
+        headers: [...(body === "" ? [] : [["Content-Type", type] as const]), ...headers],
+        body: json ? JSON.stringify(body) : body,
+      });
+      return [target, reply.status];
+    };
+    const bearer = ["Authorization", `Bearer ${token}`] as const;
+    const admin = ["Authorization", `Bearer ${server.keys.admin}`] as const;
+    const proxyKey = ["X-Patwarden-Proxy-Key", server.keys.checker] as const;
+    const form = (fields: Readonly<Record<string, string>>): string => new URLSearchParams(fields).toString();
+    const told = (names: readonly string[]) =>
+      ["GET", "app.test", "/docs/roadmap", "http"].flatMap((value, index) => {
+        const name = names[index];
+        return name === undefined ? [] : [[name, value] as const];
+      });
+    const forwarded = ["X-Forwarded-Method", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Proto"];
+    const ofNginx = ["X-Original-Method", "X-Original-Host", "X-Original-URI"];
+    const exchange = {
+      grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+      subject_token: token,
+      subject_token_type: accessToken,
+      audience: "shop",
+    };
+    const evaluation = {
+      subject: { type: "access_token", id: token },
+      action: { name: "viewer" },
+      resource: { type: "document", id: "roadmap" },
+    };
+    const asked = () =>
+      Promise.all([
+        ask("GET", "/door/forward-auth", [proxyKey, bearer, ...told(forwarded)]),
+        ask("GET", "/door/nginx", [proxyKey, bearer, ...told(ofNginx)]),
+        ask("POST", "/access/v1/evaluation", [admin], evaluation),
+        ask("GET", "/v1/self", [bearer]),
+        ask("POST", "/oauth2/introspect", [admin], form({ token })),
+        ask("POST", "/oauth2/token", [admin], form(exchange)),
+      ]);
+    const ending = () =>
+      Promise.all([
+        ask("POST", "/oauth2/revoke", [], form({ token })),
+        ask("POST", "/oauth2/revoke", [admin], form({ token })),
+        ask("POST", "/door/report-leak", [], { credentials: [token] }),
+      ]);
+    for (const [target, status] of await asked()) expect([target, status]).toEqual([target, 200]);
+    database.stall();
+    for (const [target, status] of [...(await Promise.all([asked(), ending()]))].flat())
+      expect([target, status]).toEqual([target, 503]);
+    // Nothing was ended, now or once the database is there again.
+    database.heal();
+    await expect.poll(async () => (await ask("GET", "/v1/self", [bearer]))[1], { timeout: 20_000 }).toBe(200);
+  });
+
+  it.each([0, 1])("S6 makes nothing for a caller who was told that time is over, port %i", async (index) => {
+    const port = server.ports[index];
+    if (!port) throw new Error("no port");
+    const subject = `user:late-${index}`;
+    const make = (name: string, timeoutMs = 60_000) => port.call(createToken, { subject, name }, { timeoutMs });
+    database.hold('insert into "token_secret"');
+    const first = make("first");
+    await expect.poll(() => database.holds(), { timeout: 20_000 }).toBe(true);
+    expect(await make("late", 300)).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
+    database.release();
+    await first;
+    // There is one connection, and what waits for it has its turn in order.
+    expect(await make("after")).toMatchObject({ ok: true });
+    const reply = await port.call(listTokens, { subject });
+    const names = reply.ok ? reply.value.tokens.map(({ name }) => name) : [];
+    expect(names).toContain("after");
+    expect(names).not.toContain("late");
+  });
+});
