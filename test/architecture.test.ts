@@ -81,6 +81,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "token",
     "access",
     "openfga/condition-context.ts",
+    "store/database-address.ts",
     "store/signing-key-store.ts",
   ],
   observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],

@@ -28,7 +28,7 @@ import { noPolicy } from "../src/token/policy.js";
 import { parseSecret } from "../src/token/secret.js";
 import { currentSecret } from "../src/token/token.js";
 import { engines, type Opened } from "./kit/engines.js";
-import { createTestDatabase, havePostgres } from "./kit/postgres.js";
+import { addressOf, createTestDatabase, havePostgres } from "./kit/postgres.js";
 import { startProxy, through } from "./kit/proxy.js";
 import type { Followed, Strike } from "./kit/transactions.js";
 
@@ -170,7 +170,11 @@ const lossy: Engine = {
   async open() {
     const created = await createTestDatabase();
     const proxy = await startProxy(new URL(created.url).host, { postgres: {} });
-    const database = openPostgres({ url: through(created.url, proxy), maxConnections: 5, prepare: true });
+    const database = openPostgres({
+      address: addressOf(through(created.url, proxy)),
+      maxConnections: 5,
+      prepare: true,
+    });
     let followed: readonly Followed[] = [];
     return {
       database,

@@ -7,6 +7,7 @@ import type { DoorsConfig, ProxyDoorConfig } from "../doors/doors.js";
 import type { RouteRule } from "../doors/route-table.js";
 import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
 import type { ConditionParameters } from "../openfga/condition-context.js";
+import type { DatabaseAddress } from "../store/database-address.js";
 import type { Pepper } from "../token/pepper.js";
 import type { HostPort } from "./host-port.js";
 import type { ConfigFile, logLevels } from "./schema.js";
@@ -33,8 +34,8 @@ export interface ListenerTls {
 }
 
 export interface DatabaseConfig {
-  readonly url: string;
-  readonly listenUrl?: string;
+  readonly address: DatabaseAddress;
+  readonly listenAddress?: DatabaseAddress;
   readonly maxConnections: number;
   readonly prepare: boolean;
 }
@@ -137,8 +138,8 @@ export function migrationConfigOf({ log, database }: Pick<ConfigFile, "log" | "d
   return {
     log,
     database: {
-      url: database.url,
-      ...(database.listen_url !== undefined && { listenUrl: database.listen_url }),
+      address: database.url,
+      ...(database.listen_url !== undefined && { listenAddress: database.listen_url }),
       maxConnections: database.max_connections,
       prepare: database.prepare,
     },

@@ -97,7 +97,16 @@ describe("the configuration file", () => {
       grpc: { listen: { host: "127.0.0.1", port: 9081 } },
       http: { listen: { host: "127.0.0.1", port: 9080 } },
       metrics: { listen: { host: "127.0.0.1", port: 9082 } },
-      database: { url: "postgres://db/patwarden", maxConnections: 10, prepare: true },
+      database: {
+        address: {
+          hosts: [{ host: "db", port: 5432 }],
+          database: "patwarden",
+          tls: { mode: "disable" },
+          parameters: {},
+        },
+        maxConnections: 10,
+        prepare: true,
+      },
       openfga: {
         addresses: [{ host: "openfga", port: 8081 }],
         tls: false,
@@ -188,9 +197,17 @@ describe("the configuration file", () => {
     ],
     ["metrics.listen", "localhost:1", { metrics: { listen: { host: "localhost", port: 1 } } }],
     ["metrics.plaintext", true, {}],
-    ["database.url", "postgresql://a:b@c/d", { database: { url: "postgresql://a:b@c/d" } }],
+    [
+      "database.url",
+      "postgresql://a:b@c/d",
+      { database: { address: { hosts: [{ host: "c" }], user: "a", password: "b", database: "d" } } },
+    ],
     ["database.max_connections", 3, { database: { maxConnections: 3 } }],
-    ["database.listen_url", "postgres://direct/p", { database: { listenUrl: "postgres://direct/p" } }],
+    [
+      "database.listen_url",
+      "postgres://direct/p",
+      { database: { listenAddress: { hosts: [{ host: "direct" }], database: "p" } } },
+    ],
     ["database.prepare", false, { database: { prepare: false } }],
     ["openfga.addresses", ["[::2]:1", "[::1]:2"], { openfga: { addresses: [{ host: "::2" }, { host: "::1" }] } }],
     ["openfga.tls", true, { openfga: { tls: true } }],
@@ -904,7 +921,7 @@ describe("secrets in files", () => {
       "tokens.peppers": [{ version: 1, key_file: fileOf(`${key}\r\n`), active: true }],
     });
     expect(configOf(content)).toMatchObject({
-      database: { url: "postgres://u:p@db/x" },
+      database: { address: { hosts: [{ host: "db" }], user: "u", password: "p", database: "x" } },
       openfga: { auth: { preshared: "key" } },
       tokens: { peppers: [{ key: Buffer.alloc(32, 7) }] },
     });
@@ -952,7 +969,7 @@ describe("PATWARDEN_ variables", () => {
       PATWARDEN_DRAIN_DELAY: "1s",
     };
     expect(configOf(minimal, env)).toMatchObject({
-      database: { url: "postgres://env/x", maxConnections: 7, prepare: false },
+      database: { address: { hosts: [{ host: "env" }], database: "x" }, maxConnections: 7, prepare: false },
       openfga: {
         addresses: [
           { host: "10.0.0.1", port: 1 },
@@ -967,9 +984,11 @@ describe("PATWARDEN_ variables", () => {
 
   it("can name a file of a secret, and replace one that the file names", () => {
     const content = changed({ database: { url_file: fileOf("postgres://file/x") } });
-    expect(configOf(content, { PATWARDEN_DATABASE_URL: "postgres://env/x" }).database.url).toBe("postgres://env/x");
+    expect(configOf(content, { PATWARDEN_DATABASE_URL: "postgres://env/x" }).database.address.hosts[0]?.host).toBe(
+      "env",
+    );
     const env = { PATWARDEN_DATABASE_URL_FILE: fileOf("postgres://env-file/x") };
-    expect(configOf(minimal, env).database.url).toBe("postgres://env-file/x");
+    expect(configOf(minimal, env).database.address.hosts[0]?.host).toBe("env-file");
   });
 
   it("are told by key and without value when wrong, by name when unknown", () => {
@@ -1002,7 +1021,7 @@ describe("PATWARDEN_ variables", () => {
   });
 
   it("count as absent when empty", () => {
-    expect(configOf(minimal, { PATWARDEN_DATABASE_URL: "" }).database.url).toBe("postgres://db/patwarden");
+    expect(configOf(minimal, { PATWARDEN_DATABASE_URL: "" }).database.address.hosts[0]?.host).toBe("db");
   });
 
   it("do not paper over a section that is no mapping", () => {
@@ -1022,7 +1041,16 @@ describe("the configuration of migrate", () => {
       ok: true,
       config: {
         log: { level: "info" },
-        database: { url: "postgres://db/patwarden", maxConnections: 10, prepare: true },
+        database: {
+          address: {
+            hosts: [{ host: "db", port: 5432 }],
+            database: "patwarden",
+            tls: { mode: "disable" },
+            parameters: {},
+          },
+          maxConnections: 10,
+          prepare: true,
+        },
       },
     });
   });

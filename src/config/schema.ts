@@ -10,6 +10,7 @@ import { signingAlgorithms } from "../store/signing-key-store.js";
 import { defaults } from "./defaults.js";
 import {
   audience,
+  databaseUrl,
   duration,
   grant,
   headerSecret,
@@ -92,8 +93,6 @@ export const subjectsSchema = z
     path: ["organization_type"],
   });
 
-const databaseUrl = text.regex(/^postgres(?:ql)?:\/\/./, "must start with postgres://").meta({ secret: true });
-
 /**
  * The configuration file, in its own words. A value marked `secret` may also be given as the name of a file, under the key with `_file`
  * behind it; one marked `file` is always the name of a file. Both hold the file's content when they come here.
@@ -122,10 +121,10 @@ export function fileSchema({
     metrics: plainListener(defaults.metrics.listen).prefault({}),
 
     database: z.object({
-      /** `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`. */
-      url: databaseUrl,
+      /** `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…`, as database-url.ts reads it. */
+      url: databaseUrl.meta({ secret: true }),
       /** The same database without a pooler in between, for LISTEN. Absent: `url`. */
-      listen_url: databaseUrl.optional(),
+      listen_url: databaseUrl.meta({ secret: true }).optional(),
       /** Of one process, 1 to 1,000. */
       max_connections: z.int().min(1).max(1000).default(defaults.database.max_connections),
       /** Named prepared statements: faster, but a pooler in transaction mode needs `false`. */

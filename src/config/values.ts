@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { domainToASCII } from "node:url";
 import { z } from "zod";
@@ -7,6 +8,7 @@ import { readHost } from "../doors/request-path.js";
 import { parseSubject, type SubjectTypes } from "../identifier/identifier.js";
 import { parseGrant } from "../token/grant.js";
 import { isConfidential, isLoopback, parseCidr } from "../token/network.js";
+import { parseDatabaseUrl } from "./database-url.js";
 import { durationMs } from "./duration.js";
 import { type HostPort, parseHostPort } from "./host-port.js";
 import { headerProblem } from "./secret.js";
@@ -30,6 +32,22 @@ export const hostPort = text.transform((value, context) => {
   if (parsed.ok) return parsed.value;
   context.addIssue(parsed.problem);
   return z.NEVER;
+});
+
+/** Where PostgreSQL is. The files that the URL names are read. */
+export const databaseUrl = text.transform((url, context) => {
+  const parsed = parseDatabaseUrl(url, (name) => readFileSync(name, "utf8"));
+  if (!parsed.ok) {
+    context.addIssue(parsed.problem);
+    return z.NEVER;
+  }
+  const { ca, cert, key } = parsed.value.tls;
+  try {
+    if (ca !== undefined || cert !== undefined) createSecureContext({ ca, cert, key });
+  } catch {
+    context.addIssue("must name PEM files by sslrootcert, sslcert and sslkey, of which sslkey fits sslcert");
+  }
+  return parsed.value;
 });
 
 export const ulid = text.regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID: 26 upper-case letters and digits");

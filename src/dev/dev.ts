@@ -141,7 +141,7 @@ function configFor({ grpc, http, publicHttp, secrets, openfga, storeId, modelId 
     publicHttp: { listen: publicHttp, origins: [], trustedProxies: [] },
     metrics: { listen: { host: "127.0.0.1", port: 0 } },
     // PGlite is opened already.
-    database: { url: "", maxConnections: 1, prepare: true },
+    database: { address: { hosts: [], tls: { mode: "disable" }, parameters: {} }, maxConnections: 1, prepare: true },
     openfga: {
       addresses: [openfgaAddress.value],
       tls: false,

@@ -7,6 +7,7 @@ import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
 import { drizzle as drizzlePglite } from "drizzle-orm/pglite";
 import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
 import type postgres from "#postgres";
+import type { DatabaseAddress } from "./database-address.js";
 import { drizzlePostgres } from "./drizzle-postgres.js";
 import { guarded, soleRow } from "./errors.js";
 import { forCaller, ormForCaller } from "./for-caller.js";
@@ -38,9 +39,9 @@ export interface Database {
 }
 
 export interface PostgresOptions {
-  readonly url: string;
-  /** Where to listen for notifications: not through a pooler. Default `url`. */
-  readonly listenUrl?: string;
+  readonly address: DatabaseAddress;
+  /** Where to listen for notifications: not through a pooler. Default `address`. */
+  readonly listenAddress?: DatabaseAddress;
   readonly maxConnections: number;
   /** False behind a transaction-mode pooler that does not know prepared statements. */
   readonly prepare: boolean;
@@ -59,8 +60,8 @@ const migrationLock = 1_472_665_730; // any number that nobody else uses
 
 /** Connects lazily: an unreachable server shows in the first statement. */
 export function openPostgres(options: PostgresOptions): Database {
-  const { url, listenUrl = url, maxConnections, prepare, statementMs = 2_000 } = options;
-  const open = (connections: number, limitMs: number) => openPool(url, { max: connections, prepare }, limitMs);
+  const { address, listenAddress = address, maxConnections, prepare, statementMs = 2_000 } = options;
+  const open = (connections: number, limitMs: number) => openPool(address, { max: connections, prepare }, limitMs);
   const client = open(maxConnections, statementMs);
   const patient = open(patientConnections, Math.max(statementMs, patientStatementMs));
   const urgent = open(1, statementMs);
@@ -87,11 +88,11 @@ export function openPostgres(options: PostgresOptions): Database {
     urgent: (statement, parameters) => run(urgent, statement, parameters),
     listen: (channel, onNotification) =>
       listenTo(channel, onNotification, {
-        open: (hooks) => openPool(listenUrl, { ...hooks, max: 1, prepare: false }, statementMs),
+        open: (hooks) => openPool(listenAddress, { ...hooks, max: 1, prepare: false }, statementMs),
         notify: () => urgent.sql`select pg_notify(${channel}, 'listening')`,
       }),
     async migrate() {
-      const own = openPool(url, { max: 2, prepare: false }, migrationStatementMs);
+      const own = openPool(address, { max: 2, prepare: false }, migrationStatementMs);
       try {
         // One transaction: behind a pooler a lock of the session would stay with the session's next user, and that of a process that is lost would stay.
         await own.sql.begin(async (held) => {

@@ -1,10 +1,16 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { openPostgres } from "./database.js";
+import type { DatabaseAddress } from "./database-address.js";
 import { isOfDriver } from "./driver-rejections.js";
 import { openPool } from "./pool.js";
 
-const nowhere = "postgres://nobody@127.0.0.1:1/none";
+const nowhere: DatabaseAddress = {
+  hosts: [{ host: "127.0.0.1", port: 1 }],
+  user: "nobody",
+  tls: { mode: "disable" },
+  parameters: {},
+};
 
 describe("S1 what ends no server", () => {
   it("is an error that the driver made, or with which it failed a statement", async () => {
@@ -15,7 +21,7 @@ describe("S1 what ends no server", () => {
   });
 
   it("is neither a defect of ours, nor a statement of drizzle that nobody holds", async () => {
-    const database = openPostgres({ url: nowhere, maxConnections: 1, prepare: false });
+    const database = openPostgres({ address: nowhere, maxConnections: 1, prepare: false });
     const wrapped = await database.orm.execute(sql`select 1`).catch((error: unknown) => error);
     await database.close();
     expect(wrapped).toBeInstanceOf(Error);

@@ -1,5 +1,13 @@
 import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
-import { createTestDatabase, havePooler, havePostgres, noPooler, noPostgres, startPooler } from "./postgres.js";
+import {
+  addressOf,
+  createTestDatabase,
+  havePooler,
+  havePostgres,
+  noPooler,
+  noPostgres,
+  startPooler,
+} from "./postgres.js";
 
 /** A database of a test's own. */
 export interface Opened {
@@ -24,7 +32,7 @@ export async function onPostgres({
   const pooler = pooled ? await startPooler(created.url) : undefined;
   const url = pooler?.url ?? created.url;
   const database = openPostgres({
-    url,
+    address: addressOf(url),
     maxConnections,
     prepare: !pooled,
     ...(statementMs !== undefined && { statementMs }),

@@ -4,14 +4,17 @@
  */
 const [module, url] = process.argv.slice(2);
 const { openPostgres } = await import(module);
+const { parseDatabaseUrl } = await import(new URL("../config/database-url.js", module).href);
 const { guarded, transact } = await import(new URL("errors.js", module).href);
 
-const open = (over = {}) => openPostgres({ url, maxConnections: 4, prepare: true, statementMs: 1_000, ...over });
+const addressOf = (text) => parseDatabaseUrl(text).value;
+const open = (over = {}) =>
+  openPostgres({ address: addressOf(url), maxConnections: 4, prepare: true, statementMs: 1_000, ...over });
 const database = open();
 const admin = open({ maxConnections: 1 });
 const limited = new URL(url);
-limited.searchParams.set("statement_timeout", "1");
-const hurried = open({ url: limited.href });
+limited.searchParams.set("options", "-c statement_timeout=1");
+const hurried = open({ address: addressOf(limited.href) });
 
 await guarded(() => database.query("create table if not exists counted (i int)", []));
 const seen = { right: 0, unavailable: 0, wrong: [], kills: 0 };

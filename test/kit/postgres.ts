@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { parseDatabaseUrl } from "../../src/config/database-url.js";
+import type { DatabaseAddress } from "../../src/store/database-address.js";
 import type { Identity } from "./authority.js";
 import { track } from "./children.js";
 import type { TestClock } from "./clock.js";
@@ -63,6 +65,13 @@ function unprivileged(): { uid?: number; gid?: number } {
   if (!user) throw new Error("no user to run PostgreSQL as");
   const id = (flag: string): number => Number(execFileSync("id", [flag, user], { encoding: "utf8" }));
   return { uid: id("-u"), gid: id("-g") };
+}
+
+/** What openPostgres takes for a URL that names no files. */
+export function addressOf(url: string): DatabaseAddress {
+  const parsed = parseDatabaseUrl(url, () => "");
+  if (!parsed.ok) throw new Error(parsed.problem);
+  return parsed.value;
 }
 
 /** The same URL over TLS. The driver verifies no certificate then; the authority of `verify-full` is that of NODE_EXTRA_CA_CERTS. */

@@ -8,7 +8,7 @@ import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
 import { createTokenStore } from "../../src/store/postgres-token-store.js";
 import { subject, token, tokenSecret } from "../../src/store/schema.js";
 import type { TokenRecord } from "../../src/token/token.js";
-import { createTestDatabase, havePostgres, noPostgres, type TestDatabase } from "../kit/postgres.js";
+import { addressOf, createTestDatabase, havePostgres, noPostgres, type TestDatabase } from "../kit/postgres.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
@@ -21,7 +21,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
   let proxy: FaultProxy;
   beforeAll(async () => {
     created = await createTestDatabase();
-    direct = openPostgres({ url: created.url, maxConnections: 2, prepare: true });
+    direct = openPostgres({ address: addressOf(created.url), maxConnections: 2, prepare: true });
     await direct.migrate();
     proxy = await startProxy(new URL(created.url).host);
   });
@@ -104,7 +104,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
       const before = await dump();
       const url = new URL(created.url);
       url.host = proxy.address;
-      const through = openPostgres({ url: url.href, maxConnections: 1, prepare: true });
+      const through = openPostgres({ address: addressOf(url.href), maxConnections: 1, prepare: true });
       try {
         // The whole text of a statement: the first of each change names a setting that has the word in it.
         proxy.cutAfter(statement === "commit" ? "\0commit\0" : statement);

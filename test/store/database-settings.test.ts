@@ -17,6 +17,7 @@ import { createSigningKeyStore } from "../../src/store/postgres-signing-key-stor
 import { createTokenStore } from "../../src/store/postgres-token-store.js";
 import { createUsageStore } from "../../src/store/postgres-usage-store.js";
 import {
+  addressOf,
   createTestDatabase,
   havePooler,
   havePostgres,
@@ -172,7 +173,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
     created = await createTestDatabase();
     name = new URL(created.url).pathname.slice(1);
     client = postgres(created.url, { max: 1, onnotice: () => undefined });
-    const database = openPostgres({ url: created.url, maxConnections: 1, prepare: true });
+    const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
     await database.migrate();
     await database.close();
     // Tables of the same names, for whoever looks there first.
@@ -208,7 +209,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
       if (values.length === 0) undecided.push(setting);
       for (const value of values) {
         await set(setting, value);
-        const database = openPostgres({ url: created.url, maxConnections: 1, prepare: true });
+        const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
         const refusal = await verifySettings(database).then(
           () => undefined,
           (error: unknown) => error,
@@ -247,7 +248,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
       };
       for (const [setting, value] of Object.entries(odds)) await set(setting, value);
       const pooler = await startPooler(created.url);
-      const database = openPostgres({ url: pooler.url, maxConnections: 3, prepare: false });
+      const database = openPostgres({ address: addressOf(pooler.url), maxConnections: 3, prepare: false });
       try {
         await verifySettings(database);
         await expectAsEver(database);
@@ -260,7 +261,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
   );
 
   it("is told by the watch, with its name and the value that is needed", async () => {
-    const database = openPostgres({ url: created.url, maxConnections: 1, prepare: true });
+    const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
     const told: (string | undefined)[] = [];
     const watch = new DatabaseWatch({
       database,
@@ -294,7 +295,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
   });
 
   it("is told once where it makes a crash costly", async () => {
-    const database = openPostgres({ url: created.url, maxConnections: 1, prepare: true });
+    const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
     const [row] = await database.orm
       .select({ fsync: sql<string>`current_setting('fsync')` })
       .from(sql`(values (1)) as one`);

@@ -8,6 +8,7 @@ import { guarded, transact } from "../../src/store/errors.js";
 import { createAuthority, loopback } from "../kit/authority.js";
 import { track } from "../kit/children.js";
 import {
+  addressOf,
   createTestDatabase,
   havePostgres,
   noPostgres,
@@ -33,7 +34,11 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
 
   // A pause that grows with every failure takes 20 s each soon.
   it("is over for the first statement after it, however many have failed", async () => {
-    const database = openPostgres({ url: through(created.url, proxy), maxConnections: 1, prepare: true });
+    const database = openPostgres({
+      address: addressOf(through(created.url, proxy)),
+      maxConnections: 1,
+      prepare: true,
+    });
     await databaseTime(database);
     proxy.cut();
     for (let failures = 0; failures < 15; failures++) {
@@ -47,7 +52,9 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
   it("does not keep a process that closes the database in the middle of a statement that may take minutes", async () => {
     const script = `
       const { openPostgres } = await import(process.argv[1]);
-      const database = openPostgres({ url: process.argv[2], maxConnections: 1, prepare: true });
+      const { parseDatabaseUrl } = await import(new URL("../config/database-url.js", process.argv[1]).href);
+      const address = parseDatabaseUrl(process.argv[2]).value;
+      const database = openPostgres({ address, maxConnections: 1, prepare: true });
       await database.patient.execute("select 1");
       console.log("connected");
       process.stdin.once("data", async () => {
@@ -82,7 +89,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
       const silent = await startProxy(new URL(server.url).host);
       const url = through(server.url, silent);
       const database = openPostgres({
-        url: tls ? overTls(url) : url,
+        address: addressOf(tls ? overTls(url) : url),
         maxConnections: 2,
         prepare: true,
         statementMs: 400,
@@ -120,7 +127,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     timeout: 60_000,
   }, async () => {
     const url = through(created.url, proxy);
-    const database = openPostgres({ url, maxConnections: 1, prepare: false, statementMs: 600_000 });
+    const database = openPostgres({ address: addressOf(url), maxConnections: 1, prepare: false, statementMs: 600_000 });
     await database.migrate();
     const told: (string | undefined)[] = [];
     const onLook = (problem: string | undefined): unknown => told.push(problem);
@@ -136,7 +143,11 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
   });
 
   it("is told by the watch over the database, which says no more once it is stopped", async () => {
-    const database = openPostgres({ url: through(created.url, proxy), maxConnections: 1, prepare: false });
+    const database = openPostgres({
+      address: addressOf(through(created.url, proxy)),
+      maxConnections: 1,
+      prepare: false,
+    });
     await database.migrate();
     const told: (string | undefined)[] = [];
     const onLook = (problem: string | undefined): unknown => told.push(problem);

@@ -2,7 +2,7 @@ import { inArray } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { openPostgres } from "../../src/store/database.js";
 import { subject } from "../../src/store/schema.js";
-import { createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
+import { addressOf, createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
@@ -10,7 +10,7 @@ describe.skipIf(!havePostgres())("statements of drizzle", () => {
   /** How many of their statements PostgreSQL holds after lists of these lengths were asked for, twice each, also in a transaction. */
   async function heldAfter(prepare: boolean, ...lengths: readonly number[]): Promise<number> {
     const created = await createTestDatabase();
-    const database = openPostgres({ url: created.url, maxConnections: 1, prepare });
+    const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare });
     try {
       await database.migrate();
       const ask = (length: number, reader: Pick<typeof database.orm, "select">) =>

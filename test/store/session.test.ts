@@ -13,6 +13,7 @@ import { createUsageStore } from "../../src/store/postgres-usage-store.js";
 import { toUuid } from "../../src/token/ids.js";
 import type { TokenRecord } from "../../src/token/token.js";
 import {
+  addressOf,
   createTestDatabase,
   havePooler,
   havePostgres,
@@ -67,7 +68,7 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
       });
       pooler = havePooler() ? await startPooler(created.url) : undefined;
       for (const url of [created.url, ...(pooler ? [pooler.url] : [])]) {
-        const database = openPostgres({ url, maxConnections: 1, prepare: false });
+        const database = openPostgres({ address: addressOf(url), maxConnections: 1, prepare: false });
         for (const orm of [database.orm, database.patient]) {
           const inTransaction = await transact({ orm }, async (transaction) => {
             // By a statement that does not wait for the first one: the settings hold from the begin.
@@ -97,7 +98,7 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
   }, async () => {
     // Nothing is written to the disk but by commits that wait for it.
     const server: TestPostgres = await startPostgres({ synchronous_commit: "off", wal_writer_delay: "10s" });
-    const database = openPostgres({ url: server.url, maxConnections: 2, prepare: true });
+    const database = openPostgres({ address: addressOf(server.url), maxConnections: 2, prepare: true });
     try {
       await database.migrate();
       const [revoked, deleted] = [tokenRecord(), tokenRecord({ subject: "user:bob" as TokenRecord["subject"] })];
@@ -141,7 +142,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
   beforeAll(async () => {
     created = await createTestDatabase();
     proxy = await startProxy(new URL(created.url).host);
-    well = openPostgres({ url: created.url, maxConnections: 5, prepare: true });
+    well = openPostgres({ address: addressOf(created.url), maxConnections: 5, prepare: true });
     await well.migrate();
   });
   afterAll(async () => {
@@ -156,7 +157,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
     patient: boolean,
   ): Promise<() => Promise<void>> {
     const dead = openPostgres({
-      url: through(created.url, proxy),
+      address: addressOf(through(created.url, proxy)),
       maxConnections: 1,
       prepare: true,
       statementMs: 60_000,
@@ -174,7 +175,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
   it("are free within seconds when a migration is lost in the middle", { timeout: 60_000 }, async () => {
     const empty = await createTestDatabase();
     const [dead, next] = [through(empty.url, proxy), empty.url].map((url) =>
-      openPostgres({ url, maxConnections: 1, prepare: true }),
+      openPostgres({ address: addressOf(url), maxConnections: 1, prepare: true }),
     );
     try {
       proxy.hold('CREATE TABLE "token"');

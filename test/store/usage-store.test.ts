@@ -18,7 +18,7 @@ import type {
 } from "../../src/store/usage-store.js";
 import { newSecretId, newTokenId, toUuid } from "../../src/token/ids.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
-import { havePostgres } from "../kit/postgres.js";
+import { addressOf, havePostgres } from "../kit/postgres.js";
 
 const hourMs = 3_600_000;
 /** The hour that is open now, by the database's clock; a test that goes over its end would be wrong by one. */
@@ -48,7 +48,7 @@ async function inKathmandu(pooled: boolean): Promise<Opened> {
   await opened.database.orm.execute(sql`alter database ${name} set timezone = 'Asia/Kathmandu'`);
   await opened.database.close();
   // It holds for sessions that come later.
-  const database = openPostgres({ url: opened.url, maxConnections: 5, prepare: !pooled });
+  const database = openPostgres({ address: addressOf(opened.url), maxConnections: 5, prepare: !pooled });
   return {
     database,
     async close() {
