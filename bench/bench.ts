@@ -19,6 +19,7 @@ import { markdown, type Run } from "./lib/report.js";
 import { measureRevocation } from "./lib/revocation.js";
 import { type Bench, type Pace, type Scenario, scenarios } from "./lib/scenarios.js";
 import { useScratchFolder } from "./lib/scratch.js";
+import { measureStrangers } from "./lib/strangers.js";
 
 interface Size {
   readonly rounds: number;
@@ -27,6 +28,8 @@ interface Size {
   readonly revocations: number;
   readonly memory: MemoryLoad;
   readonly embeddedStarts: number;
+  /** For how long each kind of call of strangers is made, milliseconds. */
+  readonly strangersMs: number;
   /** Whether its times mean anything. */
   readonly judged: boolean;
 }
@@ -39,6 +42,7 @@ const sizes: Readonly<Record<string, Size>> = {
     revocations: 300,
     memory: { tokens: 40_000, warmUpCalls: 20_000, settleMs: 7_000 },
     embeddedStarts: 3,
+    strangersMs: 1_000,
     judged: true,
   },
   /** Shows that everything works and answers right; its times say nothing. `make demo` starts the embedded server. */
@@ -49,6 +53,7 @@ const sizes: Readonly<Record<string, Size>> = {
     revocations: 10,
     memory: { tokens: 1_000, warmUpCalls: 1_000, settleMs: 0 },
     embeddedStarts: 0,
+    strangersMs: 50,
     judged: false,
   },
 };
@@ -67,7 +72,9 @@ const sizeName = positionals[0] ?? "full";
 const size = sizes[sizeName];
 if (!size) throw new Error(`no size ${sizeName}; there are: ${Object.keys(sizes).join(", ")}`);
 
-const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [] };
+const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [], strangers: [] };
+/** Those of the measurements that are no scenario. */
+const strangers = "strangers";
 
 useScratchFolder();
 const database = await startPostgres({ fsync: "on", shared_buffers: "512MB", max_wal_size: "4GB" });
@@ -84,7 +91,10 @@ try {
     new URL("results/latest.json", import.meta.url),
     `${JSON.stringify({ ...run, rounds: Object.fromEntries(run.rounds) }, null, 2)}\n`,
   );
-  const faults = [...run.rounds.values()].flat().reduce((sum, measurement) => sum + measurement.faults, 0);
+  const faults = [
+    ...[...run.rounds.values()].flat().map((measurement) => measurement.faults),
+    ...run.facts.strangers.map(({ wrong }) => wrong),
+  ].reduce((sum, count) => sum + count, 0);
   if (faults > 0) throw new Error(`${faults} wrong or missing answers: the table is worth nothing`);
   if (options.record !== undefined) record(run, text);
 } finally {
@@ -118,7 +128,12 @@ async function measureAll(server: TestPostgres, size: Size): Promise<Run> {
       }
     }
   }
-  const facts = options.only === undefined ? await measureFacts(bench, size) : nothing;
+  const facts = {
+    ...(options.only === undefined ? await measureFacts(bench, size) : nothing),
+    ...(new RegExp(options.only ?? "").test(strangers) && {
+      strangers: await measureStrangers(bench, size.strangersMs),
+    }),
+  };
   return {
     label: options.record ?? sizeName,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
@@ -138,7 +153,7 @@ async function measureFacts(bench: Bench, size: Size): Promise<Facts> {
   say("embedded starts");
   const embeddedStartMs: number[] = [];
   for (let start = 0; start < size.embeddedStarts; start++) embeddedStartMs.push(await measureEmbeddedStart());
-  return { revocation, memory, embeddedStartMs };
+  return { ...nothing, revocation, memory, embeddedStartMs };
 }
 
 async function postgresVersion({ url }: TestPostgres): Promise<string> {

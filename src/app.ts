@@ -265,7 +265,10 @@ export async function startPatwarden(
     metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
     logCall(log, lines, call, error);
   };
-  const onDefect = (error: unknown): void => log.error({ error }, "a route failed");
+  const onDefect = (error: unknown): void => {
+    const omitted = lines.admit("route");
+    if (omitted !== undefined) log.error({ error, ...(omitted > 0 && { omitted }) }, "a route failed");
+  };
   const doors = composeDoors({
     config,
     database,
@@ -293,12 +296,14 @@ export async function startPatwarden(
     ...listener(config.grpc),
     implementations: [...implementations, ...doors.services],
     onEnd,
+    events: metrics.arrivalsAt("grpc"),
   });
   const http = await startHttpListener({
     ...listener(config.http),
     routes: [...probes(() => vitals.snapshot()), ...doors.routes],
     rpc: connect,
     onDefect,
+    events: metrics.arrivalsAt("http"),
   });
   const trustedProxies = config.publicHttp?.trustedProxies ?? [];
   const publicHttp =
@@ -314,6 +319,7 @@ export async function startPatwarden(
       ),
       cors: allowOrigins(config.publicHttp.origins),
       onDefect,
+      events: metrics.arrivalsAt("public_http"),
     }));
   const housekeeping = composeHousekeeping({
     config,

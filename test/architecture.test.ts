@@ -84,7 +84,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "store/database-address.ts",
     "store/signing-key-store.ts",
   ],
-  observability: ["failure", "access/limits.ts", "check/reason.ts", "config"],
+  observability: ["failure", "access/limits.ts", "check/reason.ts", "rpc/arrivals.ts", "config"],
 };
 
 /** May import everything. */

@@ -14,7 +14,7 @@ const measurement = (totalCpuUs: number, aloneMs?: number): Measurement => ({
   otherPercent: 0,
   faults: 0,
 });
-const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [] };
+const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [], strangers: [] };
 
 describe("the goals", () => {
   it("compare within each round and take the median of that", () => {

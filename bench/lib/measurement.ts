@@ -25,6 +25,23 @@ export interface Facts {
   readonly memory: TokenMemory | undefined;
   /** From the command to ready, milliseconds, of each start. */
   readonly embeddedStartMs: readonly number[];
+  readonly strangers: readonly StrangerCost[];
+}
+
+/** What a kind of call that anybody can make costs the server. */
+export interface StrangerCost {
+  readonly name: string;
+  readonly calls: number;
+  /** CPU time of the server for each, microseconds. */
+  readonly cpuUs: number;
+  /** Bytes that came back for each, with all that the protocols add. */
+  readonly bytes: number;
+  /** CPU time as a multiple of that of a no-op call. */
+  readonly timesNoop: number;
+  /** What that must not exceed. Undefined: it is what the others are compared with. */
+  readonly limit: number | undefined;
+  /** Answers that were not the expected ones. */
+  readonly wrong: number;
 }
 
 /** RevokeToken with three replicas, in turn with inserts of one row, each a commit. */

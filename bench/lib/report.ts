@@ -1,5 +1,5 @@
 import { cpuRatio, type Goal, isMet, type Rounds } from "./goals.js";
-import { type Facts, type Measurement, median, type Program } from "./measurement.js";
+import { type Facts, type Measurement, median, type Program, type StrangerCost } from "./measurement.js";
 import { type Row, rows } from "./scenarios.js";
 
 export interface Run {
@@ -36,6 +36,7 @@ export function markdown(run: Run): string {
       }),
     ),
     ...(run.goals.length > 0 ? [goalTable(run.goals)] : []),
+    ...(run.facts.strangers.length > 0 ? [strangerTable(run.facts.strangers)] : []),
     factLines(run.facts)
       .concat(run.notes)
       .map((line) => `- ${line}`)
@@ -53,6 +54,22 @@ function goalTable(goals: readonly Goal[]): string {
       amount(goal, goal.value),
       amount(goal, goal.limit),
       { true: "yes", false: "**no**", undefined: "–" }[String(isMet(goal))] ?? "",
+    ]),
+  );
+}
+
+function strangerTable(costs: readonly StrangerCost[]): string {
+  return table(
+    ["what anybody may send", "server µs", "× no-op", "at most", "met", "bytes back", "calls", "wrong"],
+    costs.map(({ name, calls, cpuUs, timesNoop, limit, bytes, wrong }) => [
+      name,
+      cpuUs.toFixed(0),
+      timesNoop.toFixed(2),
+      limit === undefined ? "–" : `${limit} ×`,
+      limit === undefined ? "–" : timesNoop <= limit ? "yes" : "**no**",
+      bytes.toFixed(0),
+      String(calls),
+      String(wrong),
     ]),
   );
 }

@@ -1,5 +1,6 @@
+import { Failure } from "../failure/failure.js";
 import type { Address } from "../token/network.js";
-import { bearerOf } from "./bearer.js";
+import { bearerOf, maxCredentialHeader } from "./bearer.js";
 import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
 import type { OidcVerifier } from "./oidc.js";
 import { hasPermission } from "./rules.js";
@@ -35,6 +36,11 @@ export interface Authenticator {
   authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
 }
 
+function overlong(): Failure {
+  const problem = `the patwarden-user-authorization header has more than ${maxCredentialHeader} characters`;
+  return new Failure("CALLER_UNAUTHENTICATED", { metadata: { problem } });
+}
+
 /** A service by its key or client certificate, a user's access token, or a Patwarden token, told apart by what they are. */
 export function createAuthenticator(options: AuthenticationOptions): Authenticator {
   const { users, tokens } = options;
@@ -50,9 +56,9 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
     authenticate({ authorization, userAuthorization, clientName, address, deadline }) {
       const service = serviceOf(options, authorization, clientName);
       // The hot path: a service needs no promise.
-      if (service && userAuthorization === undefined) return service;
-      if (!service)
-        return userAuthorization === undefined ? orUser(bearerOf(authorization), address, deadline) : undefined;
+      if (userAuthorization === undefined) return service ?? orUser(bearerOf(authorization), address, deadline);
+      if (!service) return undefined;
+      if (userAuthorization.length > maxCredentialHeader) throw overlong();
       // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
       const passedOn = bearerOf(userAuthorization);
       return hasPermission(service, "tokens.behalf") && passedOn !== undefined ? user(passedOn, service) : undefined;

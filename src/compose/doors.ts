@@ -27,6 +27,7 @@ import { createLeakStore } from "../store/postgres-leak-store.js";
 import { createSigningKeyStore } from "../store/postgres-signing-key-store.js";
 import { createTokenStore } from "../store/postgres-token-store.js";
 import type { PepperRing } from "../token/pepper.js";
+import { parseSecret } from "../token/secret.js";
 import type { UsageRecorder } from "../usage/usage-recorder.js";
 
 /** When a door that changes something answers at the latest, milliseconds: no HTTP caller says how long it waits. */
@@ -91,6 +92,9 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     clock,
     revoke: (secret, by) =>
       within(doorDeadlineMs, async (own, deadline) => {
+        const parsed = parseSecret(secret, brand);
+        // A guess of a stranger costs no read; there is nothing that replicas could go by.
+        if (!parsed || !peppers.recognize(parsed)) return;
         const changing = { store: createTokenStore(own), clock, rights };
         if ("address" in by) await revokeItself({ ...changing, tokens }, secret, by.address, "REQUESTED", deadline);
         else await revokeBySecret({ ...changing, brand, peppers }, by, secret, "REQUESTED");

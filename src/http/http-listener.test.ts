@@ -14,6 +14,7 @@ import { Health } from "#third-party/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.js";
 import { postJson } from "../../test/kit/ports.js";
 import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
+import type { ArrivalEvents } from "../rpc/arrivals.js";
 import { type Handlers, implement } from "../rpc/service.js";
 import { allowOrigins } from "./cors.js";
 import { type HttpListenerOptions, startHttpListener } from "./http-listener.js";
@@ -71,6 +72,13 @@ async function received(socket: net.Socket): Promise<string> {
   socket.on("error", () => undefined);
   await once(socket, "close");
   return text;
+}
+
+/** Writes down what a listener closes and gives up. */
+function listening(): { readonly told: string[]; readonly events: ArrivalEvents } {
+  const told: string[] = [];
+  const tell = (what: string) => void told.push(what);
+  return { told, events: { closed: tell, gaveUp: tell } };
 }
 
 describe("the HTTP listener", () => {
@@ -345,9 +353,29 @@ describe("HTTP/2 over TLS", () => {
   });
 
   it("closes a connection whose handshake never ends", async () => {
-    const { port } = await start({ tls: keys, timeouts: { handshakeMs: 50 } });
+    const { told, events } = listening();
+    const { port } = await start({ tls: keys, timeouts: { handshakeMs: 50 }, events });
     const socket = net.connect(port, "127.0.0.1");
     expect(await received(socket)).toBe("");
+    expect(told).toEqual(["hello"]);
+  });
+
+  it("S12 closes a connection that never sends the preface of HTTP/2, and none that rests after it", async () => {
+    const { told, events } = listening();
+    const { port, origin } = await start({ tls: keys, limits: { helloMs: 500, lookMs: 50 }, events });
+    const rests = await connect(origin);
+    const silent = tls.connect({
+      port,
+      host: "127.0.0.1",
+      ca: keys.cert,
+      servername: "localhost",
+      ALPNProtocols: ["h2"],
+    });
+    silent.on("error", () => undefined).resume();
+    await once(silent, "secureConnect");
+    await once(silent, "close");
+    expect(told).toEqual(["hello"]);
+    expect(rests.closed).toBe(false);
   });
 
   it("drains at once when only resting connections are open", async () => {
@@ -625,8 +653,10 @@ describe.each([
   });
 
   it("S12 gives up requests that never end, and lets one that is slow but ends in time have its answer", async () => {
+    const { told, events } = listening();
     const { port } = await start({
       ...withTls,
+      events,
       timeouts: { headersMs: 2_000, requestMs: 2_000, checkMs: 50 },
       limits: { requestMs: 2_000, lookMs: 50 },
     });
@@ -642,11 +672,15 @@ describe.each([
       status: 408,
       body: expect.stringContaining("did not arrive in time"),
     });
+    // Of HTTP/1.1 Node may have looked first.
+    expect(told).toEqual([expect.stringMatching(tlsKeys ? /^late$/ : /^(late|headers)$/)]);
   });
 
   it("S12 waits for so many slow requests only, and quick ones are served beside them", async () => {
+    const { told, events } = listening();
     const { port } = await start({
       ...withTls,
+      events,
       limits: { slow: 5, slowOfConnection: 3, lookMs: 50, requestMs: 60_000 },
     });
     const crowd: Sent[] = [];
@@ -672,6 +706,7 @@ describe.each([
     expect((await quick.answer).status).toBe(200);
     await sleep(200);
     expect(seen).toBe(wanted);
+    expect(told).toEqual(Array(wanted).fill("crowded"));
   });
 
   if (tlsKeys) {
@@ -693,7 +728,8 @@ describe.each([
   }
 
   it("S12 closes connections of one address beyond its number, and counts those that have left no more", async () => {
-    const { port } = await start({ ...withTls, limits: { connectionsOfAddress: 3 } });
+    const { told, events } = listening();
+    const { port } = await start({ ...withTls, limits: { connectionsOfAddress: 3 }, events });
     const dial = async (): Promise<net.Socket> => {
       const socket = net.connect(port, "127.0.0.1");
       socket.on("error", () => undefined);
@@ -703,6 +739,7 @@ describe.each([
     };
     const kept = [await dial(), await dial(), await dial()];
     await once(await dial(), "close");
+    expect(told).toEqual(["address"]);
     expect(kept.every(({ closed }) => !closed)).toBe(true);
     kept[0]?.destroy();
     await vi.waitFor(async () => {
@@ -714,7 +751,8 @@ describe.each([
   });
 
   it("S12 accepts so many connections in all", async () => {
-    const { port } = await start({ ...withTls, limits: { connections: 2 } });
+    const { told, events } = listening();
+    const { port } = await start({ ...withTls, limits: { connections: 2 }, events });
     const sockets = [0, 1, 2].map(() => net.connect(port, "127.0.0.1"));
     for (const socket of sockets) {
       socket.on("error", () => undefined);
@@ -722,5 +760,6 @@ describe.each([
     }
     await Promise.any(sockets.map((socket) => once(socket, "close")));
     expect(sockets.filter(({ closed }) => closed)).toHaveLength(1);
+    expect(told).toEqual(["full"]);
   });
 });

@@ -9,7 +9,14 @@ import http2, {
 import https from "node:https";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { type ArrivalLimits, Arrivals, defaultArrivalLimits, type Lateness, peerOf } from "../rpc/arrivals.js";
+import {
+  type ArrivalEvents,
+  type ArrivalLimits,
+  Arrivals,
+  defaultArrivalLimits,
+  type Lateness,
+  peerOf,
+} from "../rpc/arrivals.js";
 import type { ConnectRoutes } from "../rpc/connect.js";
 import type { Listener, TlsKeys } from "../rpc/grpc-listener.js";
 import { maxConcurrentStreams } from "../rpc/service.js";
@@ -56,6 +63,7 @@ export interface HttpListenerOptions {
   readonly cors?: Cors;
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly limits?: Partial<ArrivalLimits>;
+  readonly events?: ArrivalEvents;
   /** Told of what a route threw; the peer gets a plain 500. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -71,12 +79,14 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
     isWhole: ({ req }) => req.complete,
     connectionOf: ({ req }) => http2Stream(req)?.session ?? req.socket,
     refuse: refuseLate,
+    events: options.events,
   });
   const handler = requestHandler(options, connections, arrivals);
   server.on("request", handler);
   if (options.tls) serveHttp2(server, timeouts, handler, connections, arrivals);
   server.on("connection", (socket: Socket) => connections.add(socket));
-  server.on("clientError", answerClientError);
+  // The event's type is wider than what it is emitted with: connections of this server.
+  server.on("clientError", (error, socket) => answerClientError(error, socket as Socket, options.events));
   const { host, port } = splitHostPort(options.listen);
   server.listen(port, host);
   await once(server, "listening");
@@ -117,7 +127,7 @@ class Connections {
 }
 
 function requestHandler(
-  { routes, rpc, cors, onDefect }: HttpListenerOptions,
+  { routes, rpc, cors, onDefect, events }: HttpListenerOptions,
   connections: Connections,
   arrivals: Arrivals<ServerResponse>,
 ): RequestListener {
@@ -131,7 +141,7 @@ function requestHandler(
     });
     // Before Node's own listener, which closes the connection where there is to be no other request.
     response.prependOnceListener("finish", () => {
-      if (!request.complete) readOn(request);
+      if (!request.complete) readOn(request, events);
     });
     // Who stops reading a body must not break the connection: the answer would be lost.
     request[Symbol.asyncIterator] = iterateGently;
@@ -187,7 +197,7 @@ function headerBytesOf({ httpVersionMajor, rawHeaders }: IncomingMessage): numbe
  */
 const readOnLimits = { bytes: 16 * 1_048_576, ms: 5_000 } as const;
 
-function readOn(request: IncomingMessage): void {
+function readOn(request: IncomingMessage, events: ArrivalEvents | undefined): void {
   const stream = http2Stream(request);
   if (stream) {
     // HTTP/2 says by this that the answer stands and the rest is not wanted (RFC 9113 §8.1).
@@ -203,7 +213,10 @@ function readOn(request: IncomingMessage): void {
     if (socket.destroyed || (request.complete && socket.writable)) {
       clearInterval(looking);
       Reflect.deleteProperty(socket, "destroySoon");
-    } else if (socket.bytesRead > stop.bytes || performance.now() > stop.ms) socket.destroy();
+    } else if (socket.bytesRead > stop.bytes || performance.now() > stop.ms) {
+      events?.closed("unread");
+      socket.destroy();
+    }
   }, 50).unref();
   request.resume();
 }
@@ -244,9 +257,20 @@ const clientErrors: Readonly<Record<string, readonly [status: string, body: { co
 };
 const malformed = ["400 Bad Request", { code: "invalid_argument", message: "the request is no HTTP/1.1" }] as const;
 
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void {
+function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket & { _httpMessage?: ServerResponse },
+  events: ArrivalEvents | undefined,
+): void {
   // Called again for all that comes after.
   if (!socket.writable || error.code === "ECONNRESET") return;
+  if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") {
+    // Nothing can be answered before a handshake.
+    events?.closed("hello");
+    socket.destroy();
+    return;
+  }
+  events?.closed(error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "headers" : "malformed");
   if (socket._httpMessage?.headersSent) {
     socket.destroy();
     return;

@@ -52,6 +52,22 @@ describe("metrics", () => {
     ]);
   });
 
+  it("S12 count what a port closed and gave up, every cause from 0", async () => {
+    const metrics = createMetrics();
+    const arrivals = metrics.arrivalsAt("http");
+    arrivals.closed("hello");
+    arrivals.gaveUp("crowded");
+    expect(await linesOf(metrics, "patwarden_connections_closed_total")).toEqual(
+      ["full", "address", "hello", "headers", "malformed", "unread"].map(
+        (cause) => `patwarden_connections_closed_total{port="http",cause="${cause}"} ${cause === "hello" ? 1 : 0}`,
+      ),
+    );
+    expect(await linesOf(metrics, "patwarden_requests_given_up_total")).toEqual([
+      'patwarden_requests_given_up_total{port="http",cause="late"} 0',
+      'patwarden_requests_given_up_total{port="http",cause="crowded"} 1',
+    ]);
+  });
+
   it("show the configuration in use and no earlier one", async () => {
     const metrics = createMetrics();
     metrics.configured("a1");

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type LimitName, limitNames } from "../access/limits.js";
 import { type Reason, reasons } from "../check/reason.js";
+import { type ArrivalEvents, closings, latenesses } from "../rpc/arrivals.js";
 
 /**
  * What is counted. Labels are of small closed sets, never a token, subject or resource: those would make the metrics endless and tell its
@@ -26,6 +27,8 @@ export interface Metrics {
   doorAnswered(door: string, answer: string): void;
   /** An access token was refused for this reason; the issuer is one of the configuration, or none. */
   accessTokenRefused(issuer: string | undefined, reason: string): void;
+  /** Counts what a port closed and gave up by itself. */
+  arrivalsAt(port: PortName): ArrivalEvents;
   /** A kept answer answered a question. */
   answerKept(): void;
   /** A question joined an identical one that had not been sent yet. */
@@ -33,6 +36,8 @@ export interface Metrics {
   /** This configuration is now in use. */
   configured(hash: string): void;
 }
+
+export type PortName = "grpc" | "http" | "public_http";
 
 /** What there is to see of the token cache and its lease. */
 export interface ObservedTokenCache {
@@ -112,6 +117,18 @@ export function createMetrics(): Metrics {
     labelNames: ["issuer", "reason"],
     registers,
   });
+  const connectionsClosed = new Counter({
+    name: "patwarden_connections_closed_total",
+    help: "Connections that a port closed by itself, by cause",
+    labelNames: ["port", "cause"],
+    registers,
+  });
+  const requestsGivenUp = new Counter({
+    name: "patwarden_requests_given_up_total",
+    help: "Requests that a port did not wait for any longer, by cause",
+    labelNames: ["port", "cause"],
+    registers,
+  });
   const lostDecisions = new Counter({
     name: "patwarden_usage_lost_decisions_total",
     help: "Decisions that were made and not counted in the usage, in the customer's favour",
@@ -166,6 +183,14 @@ export function createMetrics(): Metrics {
     openfgaCallEnded: (method, outcome, questions) => openfgaCalls.inc({ method, outcome }, questions),
     callLimited: (limit) => callsLimited.inc({ limit }),
     usageLost: () => lostDecisions.inc(),
+    arrivalsAt(port) {
+      for (const cause of closings) connectionsClosed.inc({ port, cause }, 0);
+      for (const cause of latenesses) requestsGivenUp.inc({ port, cause }, 0);
+      return {
+        closed: (cause) => connectionsClosed.inc({ port, cause }),
+        gaveUp: (cause) => requestsGivenUp.inc({ port, cause }),
+      };
+    },
     answerKept: () => kept.inc(),
     questionJoined: () => joined.inc(),
     configured: (hash) => {

@@ -29,7 +29,22 @@ export const defaultArrivalLimits: ArrivalLimits = {
 };
 
 /** Why a request is not waited for any longer: its time is over, or too many arrive as slowly. */
-export type Lateness = "late" | "crowded";
+export const latenesses = ["late", "crowded"] as const;
+export type Lateness = (typeof latenesses)[number];
+
+/**
+ * Why a connection was closed by us: `full`, all there may be are open; `address`, its address has too many; `hello`, no TLS handshake or HTTP/2
+ * preface came in time; `headers`, no whole headers of a request did; `malformed`, it speaks no HTTP; `unread`, it went on sending a body that had
+ * been answered.
+ */
+export const closings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
+export type Closing = (typeof closings)[number];
+
+/** Told of what was given up. Must not wait and not throw. */
+export interface ArrivalEvents {
+  closed(closing: Closing): void;
+  gaveUp(lateness: Lateness): void;
+}
 
 export interface ArrivalsOptions<T> {
   readonly limits: ArrivalLimits;
@@ -38,6 +53,7 @@ export interface ArrivalsOptions<T> {
   readonly connectionOf: (request: T) => unknown;
   /** Answers the request and stops reading it. */
   readonly refuse: (request: T, lateness: Lateness) => void;
+  readonly events?: ArrivalEvents | undefined;
 }
 
 /**
@@ -57,6 +73,7 @@ export class Arrivals<T extends object> {
     this.#options = options;
     server.maxConnections = options.limits.connections;
     server.on("connection", (socket: Socket) => this.#count(socket));
+    server.on("drop", () => options.events?.closed("full"));
     const looking = setInterval(() => this.#lookForLate(), options.limits.lookMs).unref();
     server.once("close", () => clearInterval(looking));
   }
@@ -93,16 +110,19 @@ export class Arrivals<T extends object> {
       if (rest > 0) this.#connections.set(address, rest);
       else this.#connections.delete(address);
     });
-    if (count > this.#options.limits.connectionsOfAddress) socket.destroy();
+    if (count <= this.#options.limits.connectionsOfAddress) return;
+    this.#options.events?.closed("address");
+    socket.destroy();
   }
 
   #lookForLate(): void {
-    const { limits, isWhole, connectionOf } = this.#options;
+    const { limits, isWhole, connectionOf, events } = this.#options;
     const { helloMs, requestMs, lookMs, slow, slowOfConnection } = limits;
     const look = this.#look++;
     for (const [peer, opening] of this.#opening) {
       if ((look - opening.look) * lookMs < helloMs) continue;
       this.#opening.delete(peer);
+      events?.closed("hello");
       opening.destroy();
     }
     const arriving: T[] = [];
@@ -124,6 +144,7 @@ export class Arrivals<T extends object> {
 
   #refuse(request: T, lateness: Lateness): void {
     this.#requests.delete(request);
+    this.#options.events?.gaveUp(lateness);
     this.#options.refuse(request, lateness);
   }
 }

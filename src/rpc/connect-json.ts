@@ -7,6 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Failure, type FieldViolation } from "../failure/failure.js";
 import { holdsTimes, jsonProblems } from "./json-problems.js";
+import { refuseManyJsonParts } from "./message-parts.js";
 import { toConnectError, toStatusError } from "./status.js";
 
 type JsonOptions = Partial<JsonReadOptions & JsonWriteOptions>;
@@ -27,6 +28,11 @@ export function strictJson(input: DescMessage): JsonOptions {
   const withTimes = holdsTimes(input);
   const textDecoder = {
     decode(bytes: Uint8Array): string {
+      try {
+        refuseManyJsonParts(bytes);
+      } catch (error) {
+        throw toConnectError(toStatusError(error, ""));
+      }
       let text: string;
       try {
         text = utf8.decode(bytes);

@@ -9,15 +9,16 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { Failure } from "../failure/failure.js";
 import { type Address, peerAddress } from "../token/network.js";
 import { orAborted, untilAborted } from "./abort.js";
 import { type Arrival, arrivalKey, ConnectCall } from "./connect-call.js";
 import { strictJson } from "./connect-json.js";
+import { lookedOver } from "./message-parts.js";
 import { type Implementation, messageLimits, type OnCallEnd, type Operation, type Outgoing } from "./service.js";
-import { cancelled, shuttingDown, toConnectError } from "./status.js";
+import { cancelled, shuttingDown, toConnectError, toStatusError } from "./status.js";
 
 export interface ConnectOptions {
   readonly onEnd?: OnCallEnd;
@@ -84,9 +85,27 @@ async function serve(
     refuse(response, 400);
     return;
   }
-  const answer = await handler(universal);
+  const answer = await handler({ ...universal, body: boundedBody(universal, handler) });
   if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
   else refuse(response, answer.status, answer.header);
+}
+
+/** JSON is looked over by its own decoder. */
+function boundedBody({ body, header }: UniversalServerRequest, { method }: UniversalHandler): typeof body {
+  const type = header.get("content-type") ?? "";
+  if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body) || type.includes("json"))
+    return body;
+  const enveloped = !type.startsWith("application/proto");
+  const bounded = lookedOver(body, { desc: method.input, enveloped, maxBytes: messageLimits.receive });
+  return refusedAs(bounded);
+}
+
+async function* refusedAs<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw error instanceof Failure ? toConnectError(toStatusError(error, "")) : error;
+  }
 }
 
 /** What connect answers with nothing in it. */

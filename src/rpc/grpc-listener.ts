@@ -8,7 +8,14 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { type ArrivalLimits, Arrivals, defaultArrivalLimits, type Lateness, peerOf } from "./arrivals.js";
+import {
+  type ArrivalEvents,
+  type ArrivalLimits,
+  Arrivals,
+  defaultArrivalLimits,
+  type Lateness,
+  peerOf,
+} from "./arrivals.js";
 import { mountOnGrpc } from "./grpc.js";
 import { type Implementation, maxConcurrentStreams, messageLimits, methodName, type OnCallEnd } from "./service.js";
 import { codeOf, type StatusCode } from "./status.js";
@@ -40,6 +47,7 @@ export interface GrpcListenerOptions {
   readonly implementations: readonly Implementation[];
   readonly onEnd?: OnCallEnd;
   readonly limits?: Partial<ArrivalLimits>;
+  readonly events?: ArrivalEvents;
 }
 
 const serverOptions = {
@@ -59,11 +67,11 @@ const serverOptions = {
 
 /** Serves gRPC once it resolves. Rejects when the port cannot be bound. */
 export async function startGrpcListener(options: GrpcListenerOptions): Promise<Listener> {
-  const { listen, tls, implementations, onEnd, limits } = options;
+  const { listen, tls, implementations, onEnd, limits, events } = options;
   const server = new Server(serverOptions);
   mountOnGrpc(server, implementations, onEnd);
   const port = await bind(server, listen, tls ? secure(tls) : ServerCredentials.createInsecure());
-  watchArrivals(http2ServerOf(server), { ...defaultArrivalLimits, ...limits }, endlessPaths(implementations));
+  watchArrivals(http2ServerOf(server), { ...defaultArrivalLimits, ...limits }, endlessPaths(implementations), events);
   const address = listen.replace(/\d+$/, String(port));
   return { address, drain: (graceMs) => drain(server, address, graceMs) };
 }
@@ -93,12 +101,18 @@ function endlessPaths(implementations: readonly Implementation[]): ReadonlySet<s
   return new Set(operations.flatMap(({ kind, method }) => (kind === "bidi_streaming" ? `/${methodName(method)}` : [])));
 }
 
-function watchArrivals(server: Http2Server, limits: ArrivalLimits, endless: ReadonlySet<string>): void {
+function watchArrivals(
+  server: Http2Server,
+  limits: ArrivalLimits,
+  endless: ReadonlySet<string>,
+  events: ArrivalEvents | undefined,
+): void {
   const arrivals = new Arrivals<ServerHttp2Stream>(server, {
     limits,
     isWhole: (stream) => stream.readableEnded || stream.closed,
     connectionOf: ({ session }) => session,
     refuse: refuseLate,
+    events,
   });
   server.on("connection", (socket: Socket) => {
     const peer = peerOf(socket);

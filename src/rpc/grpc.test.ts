@@ -4,7 +4,7 @@ import net from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AuthorizationService, CheckRequestSchema, CheckResponseSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import type { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { BadRequestSchema, ErrorInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
@@ -437,7 +437,14 @@ describe("the gRPC listener", () => {
 describe("what strangers may hold of the gRPC port", () => {
   type Limits = Partial<ArrivalLimits>;
 
+  /** What the listener closed and gave up. */
+  let told: string[];
+  beforeEach(() => {
+    told = [];
+  });
+
   async function listen(limits: Limits, tls?: TlsKeys): Promise<{ address: string; port: number }> {
+    const tell = (what: string) => void told.push(what);
     const implementations = implementationsOf({
       info: async function* (requests) {
         for await (const _ of requests) yield {};
@@ -447,6 +454,7 @@ describe("what strangers may hold of the gRPC port", () => {
       listen: "127.0.0.1:0",
       implementations,
       limits: { lookMs: 50, ...limits },
+      events: { closed: tell, gaveUp: tell },
       ...(tls && { tls }),
     });
     ends.push(() => listener.drain(0));
@@ -482,6 +490,7 @@ describe("what strangers may hold of the gRPC port", () => {
     expect(await whole.status).toBe(grpc.status.DEADLINE_EXCEEDED);
     expect(await tooLarge.status).toBe(grpc.status.RESOURCE_EXHAUSTED);
     await Promise.all([half, tooLarge].map(({ stream }) => stream.closed || once(stream, "close")));
+    expect(told).toEqual(["late", "late", "late"]);
     // The honest twins: a stream of questions is not one request, and a call that ends is answered.
     expect(await questions.status).toBe(0);
     expect(questions.stream.closed).toBe(false);
@@ -508,6 +517,7 @@ describe("what strangers may hold of the gRPC port", () => {
     quick?.stream.end();
     expect(await quick?.status).toBe(0);
     expect(refused).toHaveLength(7);
+    expect(told).toEqual(Array(7).fill("crowded"));
   });
 
   it("S12 waits for so many slow calls of one connection only, and for those of others", async () => {
@@ -531,6 +541,7 @@ describe("what strangers may hold of the gRPC port", () => {
     const silent = net.connect(port, "127.0.0.1");
     silent.on("error", () => undefined).resume();
     await once(silent, "close");
+    expect(told).toEqual(["hello"]);
     expect(rests?.closed ?? false).toBe(false);
   });
 
@@ -540,6 +551,7 @@ describe("what strangers may hold of the gRPC port", () => {
     const third = net.connect(port, "127.0.0.1");
     third.on("error", () => undefined).resume();
     await once(third, "close");
+    expect(told).toEqual(["address"]);
     first?.destroy();
     await vi.waitFor(async () => {
       const again = net.connect(port, "127.0.0.1");

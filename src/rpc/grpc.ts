@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { handleUnaryCall, Server, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import { GrpcCall } from "./grpc-call.js";
+import { refuseManyParts } from "./message-parts.js";
 import { plainCodecOf } from "./plain-messages.js";
 import {
   type Implementation,
@@ -103,6 +104,7 @@ async function* decodeEach(desc: DescMessage, stream: ServerDuplexStream<Buffer,
 }
 
 function decode(desc: DescMessage, bytes: Uint8Array): Message {
+  refuseManyParts(desc, bytes);
   try {
     return fromBinary(desc, bytes);
   } catch {

@@ -69,6 +69,13 @@ describe("B11 what is wrong with a JSON body", () => {
     }
   });
 
+  it("S2 looks for twenty problems, and compares no long name", () => {
+    const misspelt = Object.fromEntries(Array.from({ length: 30_000 }, (_, index) => [`subjekt${index}`, 1]));
+    for (const json of [misspelt, { allowedCidrs: Array(60_000).fill(1) }, { grant: { rules: Array(60_000).fill(1) } }])
+      expect(jsonProblems(CreateTokenRequestSchema, json)).toHaveLength(20);
+    expect(jsonProblems(CreateTokenRequestSchema, { ["subject".padEnd(70, "t")]: 1 })).toMatchObject([{ field: "" }]);
+  });
+
   it("B11 finds nothing in what can be decoded", () => {
     const text = `{"subject":"user:a","grant":{"rules":[{"actions":["read"],"resources":["document:*"]}]},"expire_time":"2028-02-29T23:59:59.5+02:00",
       "metadata":{"a":"b"},"allowedCidrs":["10.0.0.0/8"],"notBefore":null}`;

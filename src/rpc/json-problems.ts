@@ -17,22 +17,36 @@ import type { FieldViolation } from "../failure/failure.js";
 const duration = "google.protobuf.Duration";
 const timestamp = "google.protobuf.Timestamp";
 
-/** Every problem of the value as a message of this type, with proto paths. Empty: it is one. */
-export function jsonProblems(desc: DescMessage, json: JsonValue, path = ""): readonly FieldViolation[] {
-  if (!isObject(json)) return [{ field: path, description: "must be a JSON object" }];
+/** Problems that are looked for: a body has room for a hundred thousand, and each takes its time. */
+const maxProblems = 20;
+
+/** The first problems of the value as a message of this type, with proto paths. Empty: it is one. */
+export function jsonProblems(desc: DescMessage, json: JsonValue): readonly FieldViolation[] {
+  const found: FieldViolation[] = [];
+  for (const problem of problemsIn(desc, json, "")) if (found.push(problem) === maxProblems) break;
+  return found;
+}
+
+function* problemsIn(desc: DescMessage, json: JsonValue, path: string): Generator<FieldViolation> {
+  if (!isObject(json)) {
+    yield { field: path, description: "must be a JSON object" };
+    return;
+  }
   const seen = new Map<string, DescField>();
-  return Object.entries(json).flatMap(([key, value]) => {
+  for (const [key, value] of Object.entries(json)) {
     const field = desc.fields.find(({ name, jsonName }) => key === name || key === jsonName);
-    if (!field) return [misspelt(desc, key, path)];
+    if (!field) {
+      yield misspelt(desc, key, path);
+      continue;
+    }
     const at = join(path, field.name);
     const earlier = seen.get(field.oneof?.name ?? field.name);
     if (value !== null) seen.set(field.oneof?.name ?? field.name, field);
     if (earlier && value !== null) {
       const description = earlier === field ? "is there twice" : `must not be set beside ${earlier.name}`;
-      return [{ field: at, description }];
-    }
-    return fieldProblems(desc, field, value, at);
-  });
+      yield { field: at, description };
+    } else yield* fieldProblems(desc, field, value, at);
+  }
 }
 
 /** Whether times may be anywhere in messages of this type: the decoder takes some that do not exist. */
@@ -42,33 +56,34 @@ export function holdsTimes(desc: DescMessage, above: ReadonlySet<DescMessage> = 
   return desc.fields.some(({ message }) => message && holdsTimes(message, new Set([...above, desc])));
 }
 
+/** No name of a field is half as long. */
+const maxNameLength = 64;
+
 function misspelt(desc: DescMessage, key: string, path: string): FieldViolation {
-  const meant = nearest(
-    key,
-    desc.fields.map(({ jsonName }) => jsonName),
-  );
+  const names = desc.fields.map(({ jsonName }) => jsonName);
+  // To compare takes as long as the key.
+  const meant = key.length > maxNameLength ? undefined : nearest(key, names);
   const field = desc.fields.find(({ jsonName }) => jsonName === meant);
   if (field) return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"` };
-  const known = desc.fields.map(({ jsonName }) => jsonName).join(", ");
+  const known = names.join(", ");
   return { field: path, description: `has a field that does not exist; there are: ${known || "none"}` };
 }
 
-function fieldProblems(desc: DescMessage, field: DescField, value: JsonValue, at: string): readonly FieldViolation[] {
-  if (value === null) return [];
+function* fieldProblems(desc: DescMessage, field: DescField, value: JsonValue, at: string): Generator<FieldViolation> {
+  if (value === null) return;
   const { message } = field;
-  if (message && !isWellKnown(message)) {
-    if (field.fieldKind === "message") return jsonProblems(message, value, at);
-    if (field.fieldKind === "list" && Array.isArray(value)) {
-      return value.flatMap((item, index) => jsonProblems(message, item, `${at}[${index}]`));
+  const inner = message && !isWellKnown(message) ? message : undefined;
+  if (inner && field.fieldKind === "message") yield* problemsIn(inner, value, at);
+  else if (field.fieldKind === "list" && Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      if (inner) yield* problemsIn(inner, item, `${at}[${index}]`);
+      else if (item === null || !decodes(desc, field, [item]))
+        yield { field: `${at}[${index}]`, description: itemForm(field) };
     }
+  } else {
+    const right = decodes(desc, field, value) && (field.fieldKind !== "message" || timeExists(message, value));
+    if (!right) yield { field: at, description: formOf(field) };
   }
-  if (field.fieldKind === "list" && Array.isArray(value)) {
-    return value.flatMap((item, index) =>
-      item !== null && decodes(desc, field, [item]) ? [] : [{ field: `${at}[${index}]`, description: itemForm(field) }],
-    );
-  }
-  const right = decodes(desc, field, value) && (field.fieldKind !== "message" || timeExists(message, value));
-  return right ? [] : [{ field: at, description: formOf(field) }];
 }
 
 /** The decoder's own word for one field. */

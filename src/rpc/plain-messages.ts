@@ -13,6 +13,7 @@ import {
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { PlainReader } from "../wire/plain-reader.js";
 import { bytesOf, field, isAscii, number } from "../wire/plain-writer.js";
+import { maxParts } from "./message-parts.js";
 
 /*
  * Check and BatchCheck, written and read by hand where their messages are plain: by reflection, as protobuf-es does it, they cost more than the
@@ -84,8 +85,8 @@ function readBatchCheckRequest(reader: PlainReader): BatchCheckRequest | undefin
         break;
       case 0x22: {
         const item = readBatchCheckItem(reader.message());
-        if (!item) return undefined;
-        items.push(item);
+        // Of too many it is said what is wrong where all other messages are decoded.
+        if (!item || items.push(item) > maxParts) return undefined;
         break;
       }
       default:
