@@ -13,7 +13,7 @@ const open = (over = {}) =>
 const database = open();
 const admin = open({ maxConnections: 1 });
 const limited = new URL(url);
-limited.searchParams.set("options", "-c statement_timeout=1");
+limited.searchParams.set("options", "-cstatement_timeout=1");
 const hurried = open({ address: addressOf(limited.href) });
 
 await guarded(() => database.query("create table if not exists counted (i int)", []));
