@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ManagingCaller } from "../access/caller.js";
 import type { AuditEvent } from "../audit/event.js";
@@ -10,7 +11,7 @@ const token = (n: number): ManagingCaller =>
 function recorder(windowMs = 3_600_000) {
   const events: AuditEvent[] = [];
   const refused = new RefusalRecorder({
-    store: { append: async (event) => void events.push(event) },
+    store: { append: async (...written) => void events.push(...written) },
     clock: { now: () => new Date() },
     onFailure: (error) => {
       throw error;
@@ -27,7 +28,7 @@ describe("S11 refused calls cannot fill the trail", () => {
     for (let n = 0; n < 5_000; n++) refused.record("CALLER_FORBIDDEN", token(1), create, undefined);
     // The honest twin: another caller's refusal is an event of its own.
     refused.record("CALLER_FORBIDDEN", token(2), create, undefined);
-    expect(events).toHaveLength(refusalLimits.ofCaller + 1);
+    await expect.poll(() => events.length).toBe(refusalLimits.ofCaller + 1);
     await refused.stop();
     expect(events).toHaveLength(refusalLimits.ofCaller + 2);
     const more = events.filter(({ details }) => details["more"] !== undefined);
@@ -49,6 +50,28 @@ describe("S11 refused calls cannot fill the trail", () => {
     for (let n = 0; n < 30; n++) refused.record("CALLER_FORBIDDEN", token(1), create, undefined);
     await expect.poll(() => events.map(({ details }) => details["more"]).filter(Boolean)).toEqual(["10"]);
     refused.record("CALLER_FORBIDDEN", token(1), create, undefined);
-    expect(events).toHaveLength(refusalLimits.ofCaller + 2);
+    await expect.poll(() => events.length).toBe(refusalLimits.ofCaller + 2);
+  });
+
+  it("S11 a burst is written by one transaction at a time, so that it keeps nobody waiting for a connection", async () => {
+    let writing = 0;
+    let most = 0;
+    let written = 0;
+    const append = async (...events: readonly AuditEvent[]): Promise<void> => {
+      most = Math.max(most, ++writing);
+      await turn();
+      writing--;
+      written += events.length;
+    };
+    const refused = new RefusalRecorder({
+      store: { append },
+      clock: { now: () => new Date() },
+      onFailure: () => undefined,
+    });
+    for (let n = 0; n < refusalLimits.ofStrangers; n++) {
+      refused.record("CALLER_UNAUTHENTICATED", undefined, create, "192.0.2.9");
+    }
+    await expect.poll(() => written).toBe(refusalLimits.ofStrangers);
+    expect(most).toBe(1);
   });
 });

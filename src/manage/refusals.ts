@@ -1,5 +1,5 @@
 import { actorOf, type ManagingCaller } from "../access/caller.js";
-import { type AuditFacts, newAuditEvent } from "../audit/event.js";
+import { type AuditEvent, type AuditFacts, newAuditEvent } from "../audit/event.js";
 import type { Clock } from "../check/clock.js";
 import type { AuditStore } from "../store/audit-store.js";
 import { whoAndWhence } from "./audit.js";
@@ -36,6 +36,8 @@ export class RefusalRecorder {
   readonly #options: RefusalRecorderOptions;
   /** By actor; strangers have the empty one. */
   readonly #windows = new Map<string, Window>();
+  #waiting: AuditEvent[] = [];
+  #writing: Promise<void> | undefined;
 
   constructor(options: RefusalRecorderOptions) {
     this.#options = options;
@@ -75,8 +77,20 @@ export class RefusalRecorder {
   }
 
   #append(facts: Pick<AuditFacts, "actor" | "clientIp" | "details">): Promise<void> {
-    const { store, clock, onFailure } = this.#options;
-    const event = newAuditEvent({ ...facts, time: clock.now(), action: "access.refused", outcome: "refused" });
-    return store.append(event).catch(onFailure);
+    const time = this.#options.clock.now();
+    this.#waiting.push(newAuditEvent({ ...facts, time, action: "access.refused", outcome: "refused" }));
+    this.#writing ??= this.#write();
+    return this.#writing;
+  }
+
+  /** By one transaction at a time: a burst of refused calls must not keep look-ups waiting for a connection. */
+  async #write(): Promise<void> {
+    const { store, onFailure } = this.#options;
+    while (this.#waiting.length > 0) {
+      const events = this.#waiting;
+      this.#waiting = [];
+      await store.append(...events).catch(onFailure);
+    }
+    this.#writing = undefined;
   }
 }

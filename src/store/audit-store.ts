@@ -44,8 +44,8 @@ export interface KeptCheckpoint {
 
 /** Events and their chain. Events of a change are written in its transaction, by `appendAudit`. */
 export interface AuditStore {
-  /** Writes an event that belongs to no change, such as a refused call. */
-  append(event: AuditEvent): Promise<void>;
+  /** Writes events that belong to no change, such as refused calls: all of them or none. */
+  append(...events: readonly AuditEvent[]): Promise<void>;
   /** Ordered by id, newest first, starting after `after`. */
   list(filter: AuditFilter, page: { readonly size: number; readonly after?: AuditEventId }): Promise<AuditPage>;
   /**

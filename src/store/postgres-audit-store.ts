@@ -47,7 +47,7 @@ export async function appendAudit(transaction: Transaction, ...events: readonly 
 export function createAuditStore(database: Database): AuditStore {
   const { orm } = database;
   return {
-    append: (event) => transact(database, (transaction) => appendAudit(transaction, event)),
+    append: (...events) => transact(database, (transaction) => appendAudit(transaction, ...events)),
 
     list: (filter, { size, after }) =>
       guarded(async () => {
