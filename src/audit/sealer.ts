@@ -16,7 +16,7 @@ export interface SealerOptions {
   readonly intervalMs?: number;
   /** Looks between two checkpoints. Default 60: a minute. */
   readonly looksPerCheckpoint?: number;
-  /** Events of one transaction. Default 500. */
+  /** Events of one transaction. Default 100: other calls have their turn in between. */
   readonly batch?: number;
 }
 
@@ -34,7 +34,7 @@ export interface Sealer {
  * a place where it may be cut one day.
  */
 export function createSealer(options: SealerOptions): Sealer {
-  const { store, log, key, now, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 500 } = options;
+  const { store, log, key, now, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 100 } = options;
   const { clocksAgree = async () => true } = options;
   let failing = false;
   let looks = 0;

@@ -27,14 +27,18 @@ describe("B7 a database that fails after the change is stored", () => {
       () =>
         updatePolicy(
           {
-            policies: { get: async () => policy, change: async () => policy, listWithUnusedLimit: async () => [] },
+            policies: {
+              get: async () => policy,
+              change: async (_scope, _now, decide) => ({ ...policy, policy: decide(policy)?.policy ?? noPolicy }),
+              listWithUnusedLimit: async () => [],
+            },
             store: { countBlocked: fails },
             rights: {} as unknown as Rights, // asked for nothing: the caller has the permission
             clock,
             model: () => ({}) as unknown as AuthorizationModel, // asked for nothing: no action is named
           },
           admin,
-          { scope: { kind: "deployment", scope: "user" }, update: {}, etag: "", validateOnly: false },
+          { scope: { kind: "deployment", scope: "user" }, update: { blockAll: true }, etag: "", validateOnly: false },
         ),
     ],
   ])("%s does not say that it was not done", async (_method, call) => {

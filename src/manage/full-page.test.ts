@@ -19,8 +19,8 @@ describe("S15 a page", () => {
     const { page } = list(Array.from({ length: 300 }, () => 24_000));
     const { rows, more } = await page(1_000);
     expect(more).toBe(true);
-    expect(rows.length).toBeGreaterThan(50);
-    expect(JSON.stringify(rows).length).toBeLessThan(2_000_000);
+    expect(rows.length).toBeGreaterThan(5);
+    expect(JSON.stringify(rows).length).toBeLessThan(300_000);
     expect(rows.map(({ index }) => index)).toEqual(rows.map((_, index) => index));
   });
 

@@ -1,8 +1,8 @@
 /** Rows of one read. Between two reads, other calls have their turn. */
 const rowsPerRead = 100;
 
-/** Of a page, roughly: with room for other ways to write the same, well below the longest message (4 MiB). */
-const maxPageBytes = 1_572_864;
+/** Of a page, roughly. Its message is written in one stretch, in which no Check has its turn; and it is well below the longest message (4 MiB). */
+const maxPageBytes = 262_144;
 
 export interface Page<T> {
   readonly rows: readonly T[];

@@ -54,9 +54,11 @@ export interface UpdatePolicyCommand {
 
 /** Undoes the transaction of a change that was only to be looked at. */
 class Validated extends Error {
+  readonly before: StoredPolicyRecord;
   readonly policy: Policy;
-  constructor(policy: Policy) {
+  constructor(before: StoredPolicyRecord, policy: Policy) {
     super("validated only");
+    this.before = before;
     this.policy = policy;
   }
 }
@@ -77,21 +79,22 @@ export async function updatePolicy(
       ],
     });
   }
-  const before = await policies.get(scope.scope);
+  let before: Policy | undefined;
   try {
     const changed = await policies.change(scope.scope, clock.now(), (current) => {
       if (etag !== "" && etag !== view(current).etag) throw new Failure("ETAG_MISMATCH");
+      before = current.policy;
       const next = { ...current.policy, ...update };
-      if (validateOnly) throw new Validated(next);
+      if (validateOnly) throw new Validated(current, next);
       if (isDeepStrictEqual(current.policy, next)) return undefined;
       return { policy: next, event: policyEvent(caller, current, next, clock.now()) };
     });
-    const blockedTokens = await afterChange(() => countBlocked(options, scope, before.policy, changed.policy));
+    const blockedTokens = await afterChange(() => countBlocked(options, scope, before, changed.policy));
     return { policy: view(changed), blockedTokens };
   } catch (error) {
     if (!(error instanceof Validated)) throw error;
-    const blockedTokens = await countBlocked(options, scope, before.policy, error.policy);
-    return { policy: { ...view(before), policy: error.policy }, blockedTokens };
+    const blockedTokens = await countBlocked(options, scope, error.before.policy, error.policy);
+    return { policy: { ...view(error.before), policy: error.policy }, blockedTokens };
   }
 }
 
@@ -121,12 +124,14 @@ function policyEvent(
 }
 
 /** Counts the living tokens of the scope that the change blocks. The database does it: a scope may have any number of them. */
-function countBlocked(
+async function countBlocked(
   { store, clock }: PoliciesOptions,
   { scope }: PolicyScope,
-  before: Policy,
+  before: Policy | undefined,
   after: Policy,
 ): Promise<number> {
+  // A change of nothing blocks nothing: repeating it costs no count.
+  if (!before || isDeepStrictEqual(before, after)) return 0;
   const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope) };
   return store.countBlocked(filter, { before, after }, clock.now());
 }

@@ -23,8 +23,10 @@ export type Orm = PgDatabase<PgQueryResultHKT>;
 /** PostgreSQL or PGlite; nothing above this file knows which. */
 export interface Database {
   readonly orm: Orm;
-  /** For statements over many rows: the same database, by connections that may be silent for minutes. */
+  /** For changes of many rows: the same database, by connections that may be silent for minutes. */
   readonly patient: Orm;
+  /** For reads of many rows: the same, by two other connections. So two of them run at a time, and no number of them keeps a revocation waiting. */
+  readonly scanning: Orm;
   /** One statement with `$1`-style parameters, prepared once for each connection where that is admitted: for the look-ups of every Check. */
   query<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
   /** The same by a connection of its own, which nothing else keeps waiting. */
@@ -51,6 +53,7 @@ export interface PostgresOptions {
 
 /** All statements have ended when a database is closed, but one that has lost its answer is waited for. */
 const closeTimeoutSeconds = 1;
+/** Of each of the two pools. */
 const patientConnections = 2;
 /** For statements over many rows. */
 export const patientStatementMs = 5 * 60_000;
@@ -64,6 +67,7 @@ export function openPostgres(options: PostgresOptions): Database {
   const open = (connections: number, limitMs: number) => openPool(address, { max: connections, prepare }, limitMs);
   const client = open(maxConnections, statementMs);
   const patient = open(patientConnections, Math.max(statementMs, patientStatementMs));
+  const scanning = open(patientConnections, Math.max(statementMs, patientStatementMs));
   const urgent = open(1, statementMs);
   const ormOf = (by: postgres.Sql) => {
     const changing = settingChanges(by, prepare);
@@ -79,10 +83,12 @@ export function openPostgres(options: PostgresOptions): Database {
   const database: Database = {
     orm: ormOf(client.sql),
     patient: patientOrmOf(patient.sql),
+    scanning: patientOrmOf(scanning.sql),
     forCaller: (isOver) => ({
       ...database,
       orm: ormOf(forCaller(client.sql, isOver)),
       patient: patientOrmOf(forCaller(patient.sql, isOver)),
+      scanning: patientOrmOf(forCaller(scanning.sql, isOver)),
     }),
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),
@@ -105,7 +111,7 @@ export function openPostgres(options: PostgresOptions): Database {
       }
     },
     async close() {
-      await Promise.all([client, patient, urgent].map((pool) => pool.end(closeTimeoutSeconds)));
+      await Promise.all([client, patient, scanning, urgent].map((pool) => pool.end(closeTimeoutSeconds)));
     },
   };
   return database;
@@ -138,9 +144,10 @@ export async function openPglite(directory: string | undefined): Promise<Databas
   const database: Database = {
     orm,
     patient: orm,
+    scanning: orm,
     forCaller(isOver) {
       const own = ormForCaller(orm, isOver);
-      return { ...database, orm: own, patient: own };
+      return { ...database, orm: own, patient: own, scanning: own };
     },
     query: run,
     urgent: run,

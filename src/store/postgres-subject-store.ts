@@ -1,10 +1,10 @@
-import { and, count, eq, isNull, or } from "drizzle-orm";
+import { and, count, eq, or } from "drizzle-orm";
 import type { SubjectName } from "../identifier/identifier.js";
 import type { Database } from "./database.js";
 import { guarded, soleRow, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
-import { revokeRows } from "./postgres-token-store.js";
+import { lockLiving, revokeLocked } from "./postgres-token-store.js";
 import { subjectFacts } from "./rows.js";
 import { subject, token } from "./schema.js";
 import type { StoredSubject, SubjectStore } from "./subject-store.js";
@@ -38,9 +38,7 @@ export function createSubjectStore(database: Database): SubjectStore {
         await transaction.update(subject).set({ state, generation, updatedAt: now }).where(eq(subject.name, name));
         await appendAudit(transaction, change.event);
         if (revocation) {
-          const living = and(hangsOn(name), isNull(token.revokedAt));
-          const rows = await transaction.select().from(token).where(living).orderBy(token.id).for("update");
-          await revokeRows(transaction, rows, revocation, revocation.eventOf);
+          await revokeLocked(transaction, await lockLiving(transaction, hangsOn(name)), revocation, revocation.eventOf);
         }
         // It names the tokens too: whatever hangs on the subject is dropped.
         await recordChange(transaction, [{ kind: "subject", key: name }]);
@@ -50,7 +48,7 @@ export function createSubjectStore(database: Database): SubjectStore {
     async countLiveTokens(name, now) {
       const living = or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now)));
       const rows = await guarded(() =>
-        orm
+        database.scanning
           .select({ live: count() })
           .from(token)
           .where(and(hangsOn(name), living)),

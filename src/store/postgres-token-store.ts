@@ -1,9 +1,9 @@
-import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, not, or, sql } from "drizzle-orm";
+import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, not, or, type SQL, sql } from "drizzle-orm";
 import type { AuditEvent } from "../audit/event.js";
 import { Failure } from "../failure/failure.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import { stricter } from "../token/policy.js";
-import type { TokenRecord, TokenWithSecrets } from "../token/token.js";
+import type { SecretRecord, TokenRecord, TokenWithSecrets } from "../token/token.js";
 import type { Database } from "./database.js";
 import { guarded, soleRow, type Transaction, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
@@ -58,23 +58,40 @@ function scopesOf({ kind, subject: owner, organization }: Owner): {
   return kind === "pat" ? { deployment: "user", own: organization ?? "" } : { deployment: "organization", own: owner };
 }
 
-const revokedTogether = 1_000;
+/** Rows that are read and revoked at once. Between two batches other calls have their turn, and only ids are in memory of the others. */
+const revokedTogether = 100;
+
+/** Locks those that match and are not revoked yet, the oldest ones up to `limit`: their ids. In one order, so that two of these cannot wait for each other. */
+export async function lockLiving(
+  transaction: Transaction,
+  condition: SQL | undefined,
+  limit?: number,
+): Promise<readonly string[]> {
+  const locked = transaction
+    .select({ id: token.id })
+    .from(token)
+    .where(and(condition, isNull(token.revokedAt)))
+    .orderBy(token.id)
+    .for("update");
+  return (await (limit === undefined ? locked : locked.limit(limit))).map(({ id }) => id);
+}
 
 /** Revokes locked rows, each with an event of its own, so that the history of every token is complete. */
-export async function revokeRows(
+export async function revokeLocked(
   transaction: Transaction,
-  rows: readonly TokenRow[],
+  ids: readonly string[],
   revocation: NonNullable<TokenRecord["revocation"]>,
   eventOf: (token: TokenRecord) => AuditEvent,
 ): Promise<void> {
-  for (let start = 0; start < rows.length; start += revokedTogether) {
-    const batch = rows.slice(start, start + revokedTogether);
-    await markRevoked(transaction, batch, revocation);
-    await appendAudit(transaction, ...batch.map((row) => eventOf(tokenRecord(row))));
+  for (let start = 0; start < ids.length; start += revokedTogether) {
+    const batch = ids.slice(start, start + revokedTogether);
+    const rows = await transaction.select().from(token).where(inArray(token.id, batch)).orderBy(token.id);
+    await markRevoked(transaction, rows, revocation);
+    await appendAudit(transaction, ...rows.map((row) => eventOf(tokenRecord(row))));
   }
 }
 
-/** The same without the events, which their transaction must write as well. */
+/** Revokes locked rows. Their transaction must write the events. */
 export async function markRevoked(
   transaction: Transaction,
   rows: readonly TokenRow[],
@@ -149,11 +166,13 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         .from(policy)
         .where(inArray(policy.scope, [...scopes])),
     ]);
-    const factsOf = (name: string) => subjectFacts(subjects.find((row) => row.name === name));
-    const policyOf = (scope: string) => readPolicy(policies.find((row) => row.scope === scope));
+    const subjectsByName = new Map(subjects.map((row) => [row.name, row]));
+    const policiesByScope = new Map(policies.map((row) => [row.scope, row]));
+    const factsOf = (name: string) => subjectFacts(subjectsByName.get(name));
+    const policyOf = (scope: string) => readPolicy(policiesByScope.get(scope));
     return (owner) => {
       const { deployment, own } = scopesOf(owner);
-      const ownRow = policies.find((row) => row.scope === own);
+      const ownRow = policiesByScope.get(own);
       const held = [
         { scope: deployment, policy: policyOf(deployment) },
         ...(ownRow ? [{ scope: own, policy: readPolicy(ownRow) }] : []),
@@ -179,13 +198,10 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       .from(tokenSecret)
       .where(inArray(tokenSecret.tokenId, ids))
       .as("ranked");
-    const secrets = await reader.select().from(ranked).where(lte(ranked.place, secretsShown)).orderBy(desc(ranked.id));
-    const records = rows.map(
-      (row): TokenWithSecrets => ({
-        ...tokenRecord(row),
-        secrets: secrets.filter(({ tokenId }) => tokenId === row.id).map(secretRecord),
-      }),
-    );
+    const found = await reader.select().from(ranked).where(lte(ranked.place, secretsShown)).orderBy(desc(ranked.id));
+    const secrets = new Map<string, SecretRecord[]>(ids.map((id) => [id, []]));
+    for (const secret of found) secrets.get(secret.tokenId)?.push(secretRecord(secret));
+    const records = rows.map((row): TokenWithSecrets => ({ ...tokenRecord(row), secrets: secrets.get(row.id) ?? [] }));
     const shown = records.flatMap((record) => [record.id, ...record.secrets.map((secret) => secret.id)]);
     const [contextOf, lastUses] = await Promise.all([contextsOf(reader, records), readLastUses(reader, shown)]);
     return records.map((record) => ({ token: record, lastUses, ...contextOf(record) }));
@@ -277,7 +293,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
 
     async count(filter, now) {
       const rows = await guarded(() =>
-        database.patient.select({ count: count() }).from(token).where(matching(filter, now)),
+        database.scanning.select({ count: count() }).from(token).where(matching(filter, now)),
       );
       return soleRow(rows).count;
     },
@@ -285,7 +301,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     async countBlocked(filter, { before, after }, now) {
       const earlier = blockedByPolicy(before);
       const rows = await guarded(() =>
-        database.patient
+        database.scanning
           .select({ count: count() })
           .from(token)
           .innerJoin(tokenSecret, and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt)))
@@ -354,23 +370,16 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       return row?.until;
     },
 
-    revokeAll: (filter, { time, by, reason }, { expected, limit }, now, eventOf) =>
+    revokeAll: (filter, revocation, { expected, limit }, now, eventOf) =>
       transact({ orm: database.patient }, async (transaction) => {
-        // Locked in one order, so that two of these cannot wait for each other.
-        const locked = transaction
-          .select()
-          .from(token)
-          .where(and(matching(filter, now), isNull(token.revokedAt)))
-          .orderBy(token.id)
-          .for("update");
-        const rows = await (limit === undefined ? locked : locked.limit(limit));
-        if (expected !== undefined && rows.length !== expected) return { count: rows.length, done: false };
-        await revokeRows(transaction, rows, { time, by, reason }, eventOf);
+        const ids = await lockLiving(transaction, matching(filter, now), limit);
+        if (expected !== undefined && ids.length !== expected) return { count: ids.length, done: false };
+        await revokeLocked(transaction, ids, revocation, eventOf);
         await recordChange(
           transaction,
-          rows.map((row) => ({ kind: "token", key: tokenIdFromUuid(row.id) })),
+          ids.map((id) => ({ kind: "token", key: tokenIdFromUuid(id) })),
         );
-        return { count: rows.length, done: true };
+        return { count: ids.length, done: true };
       }),
 
     async findByDigest(digests) {
@@ -423,7 +432,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
 
     async countLiveSecrets(now) {
       const rows = await guarded(() =>
-        database.patient
+        database.scanning
           .select({ version: tokenSecret.pepperVersion, count: sql<number>`count(*)::int` })
           .from(tokenSecret)
           .innerJoin(token, eq(token.id, tokenSecret.tokenId))

@@ -75,7 +75,7 @@ export function createUsageStore(database: Database): UsageStore {
       guarded(async () => {
         const keys = keysOf(query);
         const columns = keys.map(({ column }) => column);
-        const rows = await database.patient
+        const rows = await database.scanning
           .select({
             key: sql<readonly string[]>`json_build_array(${sql.join(keys.map(textOf), sql`, `)})`,
             count: sql<string>`sum(${usage.count})::text`,

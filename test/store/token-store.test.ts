@@ -82,14 +82,14 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
               written.push(made);
             }
       let statements = 0;
-      const counting = new Proxy(database.patient, {
-        get(patient, name, receiver) {
+      const counting = new Proxy(database.scanning, {
+        get(scanning, name, receiver) {
           if (name === "select") statements++;
-          return Reflect.get(patient, name, receiver);
+          return Reflect.get(scanning, name, receiver);
         },
       });
-      // Nothing but the patient connections is asked.
-      const { countBlocked } = createTokenStore({ ...database, orm: {} as typeof database.orm, patient: counting });
+      // Nothing but the connections for reads of many rows is asked.
+      const { countBlocked } = createTokenStore({ ...database, orm: {} as typeof database.orm, scanning: counting });
       const policies: readonly Policy[] = [
         noPolicy,
         { ...noPolicy, blockAll: true },

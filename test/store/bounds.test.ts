@@ -1,0 +1,188 @@
+import { randomBytes } from "node:crypto";
+import { count, isNull, sql } from "drizzle-orm";
+import postgres from "postgres";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { SubjectName } from "../../src/identifier/identifier.js";
+import { updatePolicy } from "../../src/manage/policies.js";
+import { auditEvent, auditPending } from "../../src/store/audit-schema.js";
+import type { Database, Orm } from "../../src/store/database.js";
+import { soleRow, type Transaction } from "../../src/store/errors.js";
+import { createPolicyStore } from "../../src/store/postgres-policy-store.js";
+import { createRevocationStore } from "../../src/store/postgres-revocation-store.js";
+import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
+import { createTokenStore } from "../../src/store/postgres-token-store.js";
+import { secretColumns, tokenColumns } from "../../src/store/rows.js";
+import { policy, subject, token, tokenSecret } from "../../src/store/schema.js";
+import type { TokenRecord } from "../../src/token/token.js";
+import { engines, type Opened, onPostgres } from "../kit/engines.js";
+import { havePostgres } from "../kit/postgres.js";
+import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
+
+const now = testTime;
+const acme = "organization:acme" as SubjectName;
+const revocation = { time: now, by: "service:test", reason: "ADMINISTRATIVE" } as const;
+const many = 150;
+
+/** The same, but its users are told before each use of one of these methods. */
+function watched<T extends object>(target: T, names: readonly string[], onUse: () => void): T {
+  return new Proxy(target, {
+    get(inner, name, receiver) {
+      if (names.includes(String(name))) onUse();
+      return Reflect.get(inner, name, receiver);
+    },
+  });
+}
+
+describe.each(engines)("work without a bound on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Opened;
+    let database: Database;
+
+    beforeAll(async () => {
+      opened = await open();
+      database = opened.database;
+      await database.migrate();
+    });
+    afterAll(() => opened.close());
+    beforeEach(async () => {
+      for (const table of [tokenSecret, token, auditEvent, auditPending, subject, policy]) {
+        await database.orm.delete(table);
+      }
+      const records = Array.from({ length: many }, () => tokenRecord({ organization: acme }));
+      await database.orm.insert(token).values(records.map(tokenColumns));
+      const secrets = records.map(({ id }) =>
+        secretColumns(tokenColumns(tokenRecord({ id })).id, { ...secretRecord(), digest: randomBytes(32) }),
+      );
+      await database.orm.insert(tokenSecret).values(secrets);
+    });
+
+    const epoch = async () => (await createRevocationStore(database).news(0)).epoch;
+    const events = async () => soleRow(await database.orm.select({ count: count() }).from(auditEvent)).count;
+    const living = async () =>
+      soleRow(await database.orm.select({ count: count() }).from(token).where(isNull(token.revokedAt))).count;
+
+    /** How many events are made between two statements, at most: each is work that keeps every other call waiting. */
+    function batches() {
+      let longest = 0;
+      let current = 0;
+      const next = () => {
+        current = 0;
+      };
+      const patient: Orm = new Proxy(database.patient, {
+        get(orm, name, receiver) {
+          if (name !== "transaction") return Reflect.get(orm, name, receiver);
+          return (work: (transaction: Transaction) => Promise<unknown>) =>
+            orm.transaction((transaction) => work(watched(transaction, ["select", "update", "execute"], next)));
+        },
+      });
+      return {
+        database: { ...database, patient },
+        longest: () => longest,
+        eventOf: (record: TokenRecord) => {
+          longest = Math.max(longest, ++current);
+          return testEvent(record);
+        },
+      };
+    }
+
+    it("S16 revokes any number of tokens in batches, in one transaction and one epoch", async () => {
+      const { database: counted, eventOf, longest } = batches();
+      const store = createTokenStore(counted);
+      const before = await epoch();
+      const refused = await store.revokeAll({ organization: acme }, revocation, { expected: many - 1 }, now, eventOf);
+      expect(refused).toEqual({ count: many, done: false });
+      expect([await living(), await events(), await epoch()]).toEqual([many, 0, before]);
+      const done = await store.revokeAll({ organization: acme }, revocation, { expected: many }, now, eventOf);
+      expect(done).toEqual({ count: many, done: true });
+      expect(longest()).toBe(100);
+      expect([await living(), await events(), await epoch()]).toEqual([0, many, before + 1]);
+    });
+
+    it("S16 revokes the tokens of a deleted subject in batches", async () => {
+      const { database: counted, eventOf, longest } = batches();
+      const before = await epoch();
+      await createSubjectStore(counted).change(acme, now, () => ({
+        state: "DELETED",
+        generation: 1,
+        event: testEvent(tokenRecord()),
+        revocation: { ...revocation, eventOf },
+      }));
+      expect(longest()).toBe(100);
+      expect([await living(), await events(), await epoch()]).toEqual([0, many + 1, before + 1]);
+    });
+
+    it("S16 undoes all batches when a later one fails", async () => {
+      const before = await epoch();
+      let made = 0;
+      const failing = (record: TokenRecord) => {
+        if (++made > 120) throw new Error("no event");
+        return testEvent(record);
+      };
+      const revoking = createTokenStore(database).revokeAll({}, revocation, {}, now, failing);
+      await expect(revoking).rejects.toThrow("no event");
+      expect([await living(), await events(), await epoch()]).toEqual([many, 0, before]);
+    });
+
+    it("S16 counts nothing for a policy that does not change", async () => {
+      let begun = 0;
+      const scanning = watched(database.scanning, ["select"], () => {
+        begun++;
+      });
+      const options = {
+        policies: createPolicyStore(database),
+        store: createTokenStore({ ...database, scanning }),
+        // Who may do everything is not looked up.
+        rights: {} as Parameters<typeof updatePolicy>[0]["rights"],
+        clock: { now: () => now },
+        model: () => {
+          throw new Error("no action is named");
+        },
+      };
+      const caller = { kind: "service", name: "test", permissions: new Set(["policies"] as const) } as const;
+      const update = (maxLifetimeMs: number, validateOnly = false) =>
+        updatePolicy(options, caller, {
+          scope: { kind: "organization", scope: acme },
+          update: { maxLifetimeMs },
+          etag: "",
+          validateOnly,
+        });
+      // Tokens that never expire have no lifetime: the first limit blocks them all.
+      expect((await update(1_000_000, true)).blockedTokens).toBe(many);
+      expect((await update(1_000_000)).blockedTokens).toBe(many);
+      expect(begun).toBe(2);
+      expect((await update(1_000_000)).blockedTokens).toBe(0);
+      expect((await update(1_000_000, true)).blockedTokens).toBe(0);
+      expect(begun).toBe(2);
+    });
+  });
+});
+
+describe.skipIf(!havePostgres())("reads of many rows", () => {
+  it("S16 take no connection from revocations, however many there are", async () => {
+    const { database, url, close } = await onPostgres({ statementMs: 60_000 });
+    const holder = postgres(url, { max: 1 });
+    try {
+      await database.migrate();
+      await database.orm.insert(token).values(tokenColumns(tokenRecord()));
+      await holder`select pg_advisory_lock(16)`;
+      // A statement of drizzle is sent when it is waited for.
+      const reads = Array.from({ length: 20 }, async () => {
+        await database.scanning.execute(sql`select pg_advisory_xact_lock_shared(16)`);
+      });
+      const waiting = sql`datname = current_database() and wait_event_type = 'Lock'`;
+      const reading = async () =>
+        soleRow(await database.orm.select({ count: count() }).from(sql`pg_stat_activity`).where(waiting)).count;
+      await expect.poll(reading, { timeout: 30_000 }).toBe(2);
+      expect(await createTokenStore(database).revokeAll({}, revocation, {}, now, testEvent)).toEqual({
+        count: 1,
+        done: true,
+      });
+      expect(await reading()).toBe(2);
+      await holder`select pg_advisory_unlock(16)`;
+      await Promise.all(reads);
+    } finally {
+      await holder.end();
+      await close();
+    }
+  });
+});
