@@ -468,7 +468,7 @@ function logCall(log: Logger, lines: LineBudget, call: CallContext, error: Statu
     log.info(facts, "call");
     return;
   }
-  // Of an issuer each failed fetch is in the log; a line for each made-up name of a key would let strangers fill it.
+  // Each failed fetch is in the log; a line for each made-up name of a key would let strangers fill it.
   const warned = error.code === "UNAVAILABLE" && error.reason !== "ISSUER_UNAVAILABLE";
   // A caller who is refused for how it calls cannot see why by itself where a proxy stands in between.
   const problem = error.metadata["problem"];

@@ -28,7 +28,7 @@ const maxBackOffMs = 60_000;
 interface Published<Keys> {
   readonly keys: Keys;
   readonly fetchTime: number;
-  /** Of the fetch, counted from 1. */
+  /** Number of the fetch, counted from 1. */
   readonly serial: number;
 }
 
@@ -82,7 +82,7 @@ export class PublishedKeys<Keys extends object> {
     return undefined;
   }
 
-  /** Undefined: the known keys were fetched after this name was asked for. */
+  /** Returns newer keys, or undefined when the known ones were fetched after this name was asked for. */
   async #newerThan(known: Keys, name: string, begun: number): Promise<Keys | undefined> {
     const { monotonicMs, unknownKeyMs } = this.#options;
     if (this.#published?.keys !== known) return this.#published?.keys;
@@ -90,7 +90,7 @@ export class PublishedKeys<Keys extends object> {
       this.#remember(name);
       return undefined;
     }
-    // Not for ever: it may have been published late.
+    // Only for a while: it may have been published late.
     if (this.#asked.has(name) && this.#isYoungerThan(unknownKeyMs)) return undefined;
     if (!this.#fetching && monotonicMs() >= this.#retryTime) {
       const retryDelayMs = this.#fetchesForUnknown.waitMs("");

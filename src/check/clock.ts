@@ -37,7 +37,7 @@ export class ComparedClock implements Clock {
     return this.#fault;
   }
 
-  /** Told of each comparison. */
+  /** Called after each comparison. */
   compared(isRight: boolean): void {
     if (isRight) this.#offsetMs = this.#wallMs() - this.#monotonicMs();
     this.#fault = isRight ? undefined : new Failure("DATABASE_UNAVAILABLE", { cause: new Error("the clock is wrong") });

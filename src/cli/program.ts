@@ -45,7 +45,7 @@ program
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
   .action(async (options) => (await import("../dev/dev.js")).dev(options));
 
-const keys = program.command("keys").description("make and change keys, and count what hangs on them");
+const keys = program.command("keys").description("make and change keys, and count the secrets under each pepper");
 
 keys
   .command("pepper")

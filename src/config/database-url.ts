@@ -207,7 +207,7 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
     const [name = "", ...value] = pair.split("=");
     const text = decode(value.join("="));
     if (taken.includes(name)) found.set(name, text);
-    // Of JDBC, which libpq knows too.
+    // JDBC's form, which libpq knows too.
     else if (name === "ssl" && text === "true") found.set("sslmode", "require");
     else if (Object.hasOwn(harmless, name) && harmless[name]?.includes(text)) continue;
     else if (Object.hasOwn(others, name)) refuse(`has a parameter that does not fit, ${name}: ${others[name]}`);

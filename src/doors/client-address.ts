@@ -8,7 +8,7 @@ import { type RawHeaders, rawHeadersOf } from "./raw-headers.js";
  * stands right of it is a proxy's own, and a token that is bound to the proxies' network would be good from anywhere. RFC 7239's Forwarded is not read.
  */
 
-/** Of a request over a port of ours; undefined: not known. Without trusted proxies (CIDR ranges) it is the peer's, whatever that writes. */
+/** The address of a request over a port of ours; undefined when it is not known. Without trusted proxies (CIDR ranges) it is the peer's, whatever that writes. */
 export function clientAddress(
   request: Pick<IncomingMessage, "rawHeaders" | "socket">,
   trustedProxies: readonly string[],
@@ -17,7 +17,7 @@ export function clientAddress(
   return addressBehind(peerAddress(request.socket.remoteAddress), headers, trustedProxies);
 }
 
-/** Of a request that came from this peer, ours or of a proxy that asks us. Undefined: not known. */
+/** The address of a request that came from this peer, to us or to a proxy that asks us. Undefined when it is not known. */
 export function addressBehind(
   peer: Address | undefined,
   headers: () => RawHeaders,
@@ -27,7 +27,7 @@ export function addressBehind(
 }
 
 /**
- * Of a request that a proxy asks about, which has proven itself: the last item is what it has seen. Without trusted proxies only a single item counts, for
+ * The address of a request that a proxy asks about, which has proven itself: the last item is what it has seen. Without trusted proxies only a single item counts, for
  * of several the last is a proxy's.
  */
 export function addressForwarded(headers: RawHeaders, trustedProxies: readonly string[]): Address | undefined {
@@ -50,7 +50,7 @@ function isTrusted(address: Address | undefined, trustedProxies: readonly string
   return address !== undefined && trustedProxies.length > 0 && networkAllows(trustedProxies, address);
 }
 
-/** Of every such header, in their order (RFC 9110 §5.3). */
+/** The items of every such header, in their order (RFC 9110 §5.3). */
 function forwardedIn(headers: RawHeaders): readonly string[] {
   return headers.flatMap(([name, value]) =>
     name === "x-forwarded-for" ? value.split(",").map((item) => item.trim()) : [],

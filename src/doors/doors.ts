@@ -40,7 +40,7 @@ export interface ExchangeConfig {
   readonly algorithm: SigningAlgorithm;
 }
 
-/** Of a door that proxies ask about each request. */
+/** Settings of a door that proxies ask about each request. */
 export interface ProxyDoorConfig extends Limited {
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;

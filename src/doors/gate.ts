@@ -47,7 +47,7 @@ export interface GateRequest {
   readonly mapping: Mapping | undefined;
   /** Whether it is a preflight that passes without a credential. */
   readonly preflight: boolean;
-  /** Of the bearer, as far as the proxy tells; undefined: not known. */
+  /** The bearer's address as the proxy tells it; undefined when it is not known. */
   readonly address: Address | undefined;
 }
 

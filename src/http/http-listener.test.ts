@@ -672,7 +672,7 @@ describe.each([
       status: 408,
       body: expect.stringContaining("did not arrive in time"),
     });
-    // Of HTTP/1.1 Node may have looked first.
+    // Over HTTP/1.1 Node may have looked first.
     expect(told).toEqual([expect.stringMatching(tlsKeys ? /^late$/ : /^(late|headers)$/)]);
   });
 

@@ -186,7 +186,7 @@ const headersTooLarge = {
   message: `the headers must have at most ${maxHeaderBytes} bytes together`,
 } as const;
 
-/** Of HTTP/1.1 the parser counts by itself. */
+/** For HTTP/2 only: HTTP/1.1's parser counts by itself. */
 function headerBytesOf({ httpVersionMajor, rawHeaders }: IncomingMessage): number {
   return httpVersionMajor === 1 ? 0 : rawHeaders.reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,7 +1,7 @@
 /** Rows of one read. Between two reads, other calls have their turn. */
 const rowsPerRead = 100;
 
-/** Of a page, roughly. Its message is written in one stretch, in which no Check has its turn; and it is well below the longest message (4 MiB). */
+/** The size of a page, roughly. Its message is written in one stretch, in which no Check has its turn; and it is well below the longest message (4 MiB). */
 const maxPageBytes = 262_144;
 
 export interface Page<T> {

@@ -21,7 +21,7 @@ export interface RotateTokenCommand {
   readonly graceMs: number;
   /** `default`: the end stays as it is. */
   readonly lifetime: Lifetime;
-  /** Of the token as the caller saw it. Empty: however it is. */
+  /** The etag of the token as the caller saw it. Empty when any will do. */
   readonly etag: string;
   readonly request: RequestKey | undefined;
 }

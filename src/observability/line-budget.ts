@@ -17,7 +17,7 @@ export class LineBudget {
     this.#now = now;
   }
 
-  /** Undefined: leave the line out. Else how many were left out since the last one. `kind` must be one of few: it is remembered. */
+  /** Returns how many lines were left out since the last one, or undefined when this one is to be left out. `kind` must be one of few: it is remembered. */
   admit(kind: string): number | undefined {
     const now = this.#now();
     let minute = this.#minutes.get(kind);

@@ -31,7 +31,7 @@ export async function confirmRevocation(
   try {
     const confirmed = everyReplica(options, over.signal);
     if (leftMs === Number.POSITIVE_INFINITY) return await confirmed;
-    // Of a very short time the half is left for the answer.
+    // Half of a very short time is left for the answer.
     const waitMs = Math.min(Math.max(leftMs / 2, leftMs - answerMs), longestTimerMs);
     await Promise.race([confirmed, sleep(waitMs, undefined, { signal: over.signal }).then(() => pending())]);
   } catch (error) {

@@ -42,7 +42,7 @@ interface Broken {
   readonly leaseByWallClock?: true;
 }
 
-/** Of each replica: they may be configured otherwise. */
+/** For each replica: they may be configured otherwise. */
 const leases = [1_000, 1_400, 700];
 const shortestMs = 700;
 const tokens = ["t0", "t1", "t2", "t3", "t4", "t5"];

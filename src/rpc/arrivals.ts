@@ -40,7 +40,7 @@ export type Lateness = (typeof latenesses)[number];
 export const closings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
 export type Closing = (typeof closings)[number];
 
-/** Told of what was given up. Must not wait and not throw. */
+/** Called with what was given up. Must not wait and not throw. */
 export interface ArrivalEvents {
   closed(closing: Closing): void;
   gaveUp(lateness: Lateness): void;

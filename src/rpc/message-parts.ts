@@ -57,7 +57,7 @@ export async function* lookedOver(
   const prefix = enveloped ? 5 : 0;
   let chunks: Uint8Array[] = [];
   let length = 0;
-  /** Of the message with its prefix, once that is here. */
+  /** The length of the message with its prefix, once that is here. */
   let wanted = enveloped ? undefined : Number.POSITIVE_INFINITY;
   for await (const chunk of body) {
     chunks.push(chunk);

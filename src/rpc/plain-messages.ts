@@ -85,7 +85,7 @@ function readBatchCheckRequest(reader: PlainReader): BatchCheckRequest | undefin
         break;
       case 0x22: {
         const item = readBatchCheckItem(reader.message());
-        // Of too many it is said what is wrong where all other messages are decoded.
+        // Too many are refused where all other messages are decoded.
         if (!item || items.push(item) > maxParts) return undefined;
         break;
       }

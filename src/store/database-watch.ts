@@ -15,7 +15,7 @@ export interface DatabaseWatchOptions {
   readonly wallMs: () => number;
   /** Told after each look, for an operator: undefined is well. */
   readonly onLook: (problem: string | undefined) => void;
-  /** Told after each comparison: what both clocks say when they differ by more than `maxClockOffsetMs`, undefined when they agree. */
+  /** Called after each comparison with what both clocks say, or undefined when they differ by no more than `maxClockOffsetMs`. */
   readonly onClock: (difference: ClockDifference | undefined) => void;
 }
 

@@ -53,7 +53,7 @@ export interface PostgresOptions {
 
 /** All statements have ended when a database is closed, but one that has lost its answer is waited for. */
 const closeTimeoutSeconds = 1;
-/** Of each of the two pools. */
+/** Connections of each of the two pools. */
 const patientConnections = 2;
 /** For statements over many rows. */
 export const patientStatementMs = 5 * 60_000;

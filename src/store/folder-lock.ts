@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join, relative } from "node:path";
 
-/** Of the path of a Unix-domain socket, on macOS; Linux takes a few more. */
+/** The longest path of a Unix-domain socket on macOS; Linux takes a few more. */
 const maxPathBytes = 103;
 
 const lockName = /^lock\.([1-9]\d{0,8})$/;

@@ -33,7 +33,7 @@ export interface Renewal extends News {
 /** News hold no more changes than this: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
-/** By so much two monotonic clocks may drift apart in a lease, milliseconds; whoever waits for a lease to end waits so much longer. */
+/** How far two monotonic clocks may drift apart in a lease, milliseconds. A wait for the end of a lease is so much longer. */
 export const leaseMarginMs = 100;
 
 export interface LeaseRow extends Registration {

@@ -69,7 +69,7 @@ export const usageId = pgTable(
 export const lastUse = pgTable(
   "last_use",
   {
-    /** Of a token or of a secret: both are UUIDv7, which no two things share. */
+    /** The id of a token or of a secret: both are UUIDv7, which no two things share. */
     id: uuid("id").primaryKey(),
     usedAt: instant("used_at").notNull(),
     /** Null: not told. */

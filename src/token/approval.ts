@@ -37,7 +37,7 @@ export function handsAfterApproval({ holders }: Hands): Hands {
   return { contributors: [], holders };
 }
 
-/** Whether a call of these names may approve. Its maker and subject never may, whoever has changed it since. */
+/** Whether a call of these names may approve. Its maker and subject never may, even after others have changed it. */
 export function mayApprove(
   token: Hands & { readonly subject: string; readonly createdBy: string; readonly createdVia: string | undefined },
   names: readonly string[],

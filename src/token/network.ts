@@ -34,7 +34,7 @@ export function isConfidential({ protocol, hostname }: URL): boolean {
 
 /**
  * The address of the other end of a socket, as Node tells it. Its zone (RFC 4007 §11) names a link of this machine, which no range does.
- * Undefined: the peer has gone.
+ * Undefined when the peer has gone.
  */
 export function peerAddress(remoteAddress: string | undefined): Address | undefined {
   const parsed = parseAddress((remoteAddress ?? "").replace(/^([^%]*:[^%]*)%[\w.~-]+$/, "$1"));
@@ -43,7 +43,7 @@ export function peerAddress(remoteAddress: string | undefined): Address | undefi
 
 /**
  * The address in an item of `X-Forwarded-For`, which some proxies write with the port of the connection (RFC 7239 §6: IPv6 then stands in brackets).
- * Undefined: it tells none, as `unknown`, `_hidden` or nothing at all do.
+ * Undefined when it tells none, as `unknown`, `_hidden` or nothing at all do.
  */
 export function forwardedAddress(item: string): Address | undefined {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([0-9.]+))(?::\d{1,5})?$/.exec(item) ?? [];

@@ -161,7 +161,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
   ignore_checksum_failure: ["on"],
 };
 
-/** Of the same categories, but what they do is no text, wait or order of ours. */
+/** Settings of the same categories that shape no text, wait or order of ours. */
 const unshaping =
   /^(transaction_(isolation|read_only|deferrable)|vacuum_.*|gin_.*|.*_libraries|.*tablespaces?|default_(text_search_config|table_access_method)|dynamic_library_path|restrict_nonsystem_relation_kind|commit_(delay|siblings)|wal_.*|password_encryption|extension_.*|createrole_self_grant|icu_validation_level|event_triggers|file_copy_method|.*_buffers)$/;
 
@@ -176,7 +176,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
     const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
     await database.migrate();
     await database.close();
-    // Tables of the same names, for whoever looks there first.
+    // Tables of the same names, for a session that looks there first.
     await client.unsafe(
       "create schema evil; create table evil.token (id int); create table evil.token_secret (id int)",
     );

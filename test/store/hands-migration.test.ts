@@ -7,7 +7,7 @@ import { migrationsFolder } from "../../src/store/migrations.js";
 const run = (database: PGlite, name: string) =>
   database.exec(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"));
 
-it("S8 of tokens from before, whoever the trail names made, changed or rotated them has a hand in them", async () => {
+it("S8 tokens from before get the names that the trail has of those who made, changed or rotated them", async () => {
   const database = await PGlite.create();
   try {
     await run(database, "0000_tokens");

@@ -27,7 +27,7 @@ interface Guarded {
   readonly place: string;
   readonly name: string;
   readonly type: keyof typeof outside;
-  /** Of its check; null: it has none. */
+  /** The text of its check; null when it has none. */
   readonly condition: string | null;
 }
 

@@ -44,7 +44,7 @@ const keys = { approver: newKey(), edge: newKey() };
 
 interface Outcome {
   readonly ok: boolean;
-  /** Of the failure: a reason, else a code or a status. */
+  /** The reason of the failure, else its code or status. */
   readonly why: string;
 }
 

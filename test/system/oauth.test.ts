@@ -34,7 +34,7 @@ describe("the OAuth doors", () => {
       key_sha256: [hashOf(gatewayKey)],
       permissions: ["introspect", "tokens.revoke"],
     },
-    // Possession is enough to destroy: what it is shown it ends, whoever's it is.
+    // Possession is enough to destroy: what it is shown it ends.
     { name: "ender", key_sha256: [hashOf(enderKey)], permissions: ["tokens.revoke"], subjects: ["user:carol"] },
     ...Object.entries(patience).map(([name, { key, max_cache }]) => ({
       name,

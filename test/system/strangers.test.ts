@@ -186,7 +186,7 @@ describe("S11 refused calls of one caller", () => {
     await expect.poll(written, settled).toBeGreaterThan(0);
     const count = await refusals(caller);
     expect(count).toBeGreaterThan(0);
-    // A machine that takes a minute for them begins to count anew; all of them would be 300.
+    // A machine that takes a minute for them begins to count again; all of them would be 300.
     expect(count).toBeLessThan(100);
   });
 });

@@ -37,11 +37,11 @@ type EndpointName = "introspect" | "revoke" | "token";
 export type Revoke = (secret: string, by: ServiceCaller | Bearer) => Promise<void>;
 
 interface Bearer {
-  /** Undefined: it has gone. */
+  /** Undefined when it has gone. */
   readonly address: Address | undefined;
 }
 
-/** Of introspection, milliseconds. Revocation and exchange have a longer one (compose/doors.ts). */
+/** The longest time for an introspection, milliseconds. Revocation and exchange have more (compose/doors.ts). */
 const deadlineMs = 5_000;
 
 const introspectPath = "/oauth2/introspect";
