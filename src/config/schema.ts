@@ -125,7 +125,7 @@ export function fileSchema({
       url: databaseUrl.meta({ secret: true }),
       /** The same database without a pooler in between, for LISTEN. Absent: `url`. */
       listen_url: databaseUrl.meta({ secret: true }).optional(),
-      /** Of one process, 1 to 1,000. */
+      /** Connections of one process, 1 to 1,000, beside six for leases, notifications and work on many rows. */
       max_connections: z.int().min(1).max(1000).default(defaults.database.max_connections),
       /** Named prepared statements: faster, but a pooler in transaction mode needs `false`. */
       prepare: z.boolean().default(defaults.database.prepare),
