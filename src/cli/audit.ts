@@ -25,7 +25,7 @@ import { createAuditStore } from "../store/postgres-audit-store.js";
 import { PepperRing } from "../token/pepper.js";
 import { fail, failConfig } from "./fail.js";
 import { print, tell, writeOut } from "./output.js";
-import { endWithin, takeSignals } from "./signals.js";
+import { endWithin, exitCodeOf, takeSignals } from "./signals.js";
 
 export interface VerifyAuditOptions {
   readonly config?: string;
@@ -199,17 +199,23 @@ export async function exportAudit({ config: file, follow, from }: ExportAuditOpt
   const stopped = takeSignals();
   // A reader that reads no more, or a database that does not answer, would hold it up.
   endWithin(stopGraceMs);
-  await withStore(loaded.config.database, (store) =>
-    exportAuditTrail({
-      store,
-      from: Number(from),
-      follow,
-      signal: stopped,
-      write: writeOut,
-      pause: () => sleep(pauseMs, undefined, { signal: stopped }).catch(() => undefined),
-      onProblem: tell,
-    }),
-  );
+  try {
+    await withStore(loaded.config.database, (store) =>
+      exportAuditTrail({
+        store,
+        from: Number(from),
+        follow,
+        signal: stopped,
+        write: writeOut,
+        pause: () => sleep(pauseMs, undefined, { signal: stopped }).catch(() => undefined),
+        onProblem: tell,
+      }),
+    );
+  } catch (error) {
+    // What fails after a signal is no reason to end otherwise than by it.
+    if (stopped.aborted) process.exit(exitCodeOf(stopped.reason));
+    throw error;
+  }
 }
 
 export interface ExportParts {
