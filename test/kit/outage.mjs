@@ -68,7 +68,7 @@ const killing = (async () => {
   while (Date.now() < stop) {
     await admin
       .query(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'patwarden' and pid <> pg_backend_pid()",
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'patwarden' and datname = current_database() and pid <> pg_backend_pid()",
         [],
       )
       .then(() => seen.kills++)
