@@ -14,6 +14,7 @@ import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
 import { mintSecret } from "./mint-secret.js";
 import type { Right } from "./rights.js";
+import type { RunningRotations } from "./running-rotations.js";
 import { approvalOfWidened, widens } from "./widening.js";
 
 export interface RotateTokenCommand {
@@ -29,45 +30,33 @@ export interface RotateTokenCommand {
 export interface RotateTokenOptions extends ChangeTokenOptions, IdempotencyOptions {
   readonly store: ChangeTokenOptions["store"] & IdempotencyOptions["store"];
   readonly peppers: PepperRing;
+  readonly rotations: RunningRotations;
 }
 
 /** Two may live at a time: another rotation ends the older one at once. */
 const liveSecrets = 2;
 
 /**
- * Tokens with rotations under way in this process, and how often each was rotated since the first of them began. A call that had to wait for a
- * connection reads the token when another has already rotated it, and could not tell by that alone that it is late.
- */
-const underWay = new Map<TokenId, { calls: number; rotations: number }>();
-
-/**
  * A new secret for the same token. The old one goes on until its grace ends, never past its old end. Of several that run at once one wins: the
  * others would end the secret that it has just shown, and are refused.
  */
-export async function rotateToken(
+export function rotateToken(
   options: RotateTokenOptions,
   caller: ManagingCaller,
   id: TokenId,
   command: RotateTokenCommand,
 ): Promise<Issued> {
-  const beside = underWay.get(id) ?? { calls: 0, rotations: 0 };
-  underWay.set(id, beside);
-  beside.calls++;
-  try {
-    return await rotateBeside(beside, options, caller, id, command);
-  } finally {
-    if (--beside.calls === 0) underWay.delete(id);
-  }
+  return options.rotations.run(id, (count) => rotateCounted(count, options, caller, id, command));
 }
 
-async function rotateBeside(
-  beside: { rotations: number },
+async function rotateCounted(
+  count: { rotations: number },
   options: RotateTokenOptions,
   caller: ManagingCaller,
   id: TokenId,
   command: RotateTokenCommand,
 ): Promise<Issued> {
-  const { rotations } = beside;
+  const { rotations } = count;
   const right: Right = caller.kind === "token" ? "revoke" : "create";
   // A repeat is told its secret only if it still has the right to it.
   const { snapshot } = await options.rights.require(options.store, caller, id, right);
@@ -78,7 +67,7 @@ async function rotateBeside(
     const changed = await changeToken(options, caller, id, right, (current, now): TokenChange => {
       requireNotEnded(current, now);
       if (command.etag !== "" && command.etag !== etagOf(current.token)) throw new Failure("ETAG_MISMATCH");
-      if (beside.rotations !== rotations) throw rotatedMeanwhile();
+      if (count.rotations !== rotations) throw rotatedMeanwhile();
       requireCurrent(current, replaced);
       requireRotatable(caller, current, now);
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
@@ -98,7 +87,7 @@ async function rotateBeside(
       // Who rotates a token with the token itself holds it already.
       const replacesHolders = command.graceMs === 0 && caller.kind !== "token";
       const hands = handsAfterRotation(current.token, namesOf(caller), replacesHolders);
-      beside.rotations++;
+      count.rotations++;
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
         facts: { ...facts, ...hands },
