@@ -221,7 +221,8 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
       try {
         const waits = locks.map(async ([, want]) => {
           const failures: unknown[] = [];
-          for (;;) {
+          // Each waits for a lock for 1.5 s: the dead have 5.
+          while (failures.length < 10) {
             const error: unknown = await want().then(
               () => undefined,
               (thrown: unknown) => thrown,
@@ -229,6 +230,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
             if (error === undefined) return failures;
             failures.push(error);
           }
+          throw new Error("the lock of a dead replica is still held");
         });
         // Whoever waits meanwhile is told that it may try again.
         for (const failures of await Promise.all(waits)) {
