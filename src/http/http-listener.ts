@@ -76,7 +76,7 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
   const server = options.tls ? tlsServer(options.tls, timeouts) : http.createServer(serverOptions(timeouts));
   const arrivals = new Arrivals<ServerResponse>(server, {
     limits: { ...defaultArrivalLimits, ...options.limits },
-    isWhole: ({ req }) => req.complete,
+    isWhole: ({ req }) => req.complete || req.destroyed,
     connectionOf: ({ req }) => http2Stream(req)?.session ?? req.socket,
     refuse: refuseLate,
     events: options.events,
@@ -135,7 +135,6 @@ function requestHandler(
     response.on("error", (error) => onDefect?.(error));
     arrivals.add(response);
     response.once("close", () => {
-      arrivals.delete(response);
       // A kept-alive connection would stay open for its whole idle time.
       if (connections.draining && request.httpVersionMajor === 1) request.socket.end();
     });

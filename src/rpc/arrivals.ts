@@ -48,7 +48,7 @@ export interface ArrivalEvents {
 
 export interface ArrivalsOptions<T> {
   readonly limits: ArrivalLimits;
-  /** Whether all of the request is here. */
+  /** Whether all of the request is here, or nothing more of it will come. */
   readonly isWhole: (request: T) => boolean;
   readonly connectionOf: (request: T) => unknown;
   /** Answers the request and stops reading it. */
@@ -57,12 +57,14 @@ export interface ArrivalsOptions<T> {
 }
 
 /**
- * Looks after what arrives at a port: connections that say nothing and requests that never end. Requests that end at once cost an entry in a map:
- * there is no timer for each, but one look at all of them.
+ * Looks after what arrives at a port: connections that say nothing and requests that never end. A request that is whole at the end of the turn of the
+ * event loop in which it began, as most are, costs an entry in a list: there is no timer and no listener for each.
  */
 export class Arrivals<T extends object> {
   readonly #options: ArrivalsOptions<T>;
-  /** Requests that may still be arriving, oldest first, with the look before which they began. */
+  /** Requests that began in this turn of the event loop. */
+  #begun: T[] = [];
+  /** Requests that were not whole at the end of their first turn, oldest first, with the look before which they began. */
   readonly #requests = new Map<T, number>();
   /** What has not said hello yet, by the peer's address and port. */
   readonly #opening = new Map<string, { readonly look: number; readonly destroy: () => void }>();
@@ -78,18 +80,8 @@ export class Arrivals<T extends object> {
     server.once("close", () => clearInterval(looking));
   }
 
-  /** Requests that are watched now. */
-  get size(): number {
-    return this.#requests.size;
-  }
-
   add(request: T): void {
-    this.#requests.set(request, this.#look);
-  }
-
-  /** To be called when the request is over. */
-  delete(request: T): void {
-    this.#requests.delete(request);
+    if (this.#begun.push(request) === 1) setImmediate(() => this.#keepUnfinished());
   }
 
   /** Expects that `heard` is called for this peer soon; else destroys it. */
@@ -113,6 +105,11 @@ export class Arrivals<T extends object> {
     if (count <= this.#options.limits.connectionsOfAddress) return;
     this.#options.events?.closed("address");
     socket.destroy();
+  }
+
+  #keepUnfinished(): void {
+    for (const request of this.#begun) if (!this.#options.isWhole(request)) this.#requests.set(request, this.#look);
+    this.#begun = [];
   }
 
   #lookForLate(): void {

@@ -109,7 +109,7 @@ function watchArrivals(
 ): void {
   const arrivals = new Arrivals<ServerHttp2Stream>(server, {
     limits,
-    isWhole: (stream) => stream.readableEnded || stream.closed,
+    isWhole: (stream) => stream.readableEnded || stream.closed || stream.endAfterHeaders,
     connectionOf: ({ session }) => session,
     refuse: refuseLate,
     events,
@@ -123,18 +123,12 @@ function watchArrivals(
     const peer = peerOf(session.socket);
     session.once("remoteSettings", () => arrivals.heard(peer));
   });
-  /** One function for all streams: it is called for every Check. */
-  function over(this: ServerHttp2Stream): void {
-    arrivals.delete(this);
-  }
   // Before grpc-js's own listener, which reads the headers.
   server.prependListener(
     "stream",
     (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
       showEveryAuthorization(headers, rawHeaders);
-      if (stream.endAfterHeaders || endless.has(headers[":path"] as string)) return;
-      arrivals.add(stream);
-      stream.once("close", over);
+      if (!endless.has(headers[":path"] as string)) arrivals.add(stream);
     },
   );
 }
