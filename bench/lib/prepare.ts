@@ -61,7 +61,7 @@ export async function prepare(server: TestPostgres, tokens: number): Promise<Pre
   };
 }
 
-async function newDatabase({ url }: TestPostgres, name: string): Promise<string> {
+export async function newDatabase({ url }: TestPostgres, name: string): Promise<string> {
   const sql = postgres(url, { max: 1 });
   await sql.unsafe(`create database ${name}`);
   await sql.end();
