@@ -1,5 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { Problem } from "../config/problem.js";
+import { Failure } from "../failure/failure.js";
 import { redactText } from "../observability/redact.js";
 import { describeApiError } from "./client.js";
 import { OutputError } from "./output.js";
@@ -21,7 +22,7 @@ export function fail(error: unknown): never {
     tellFault(text);
     process.exit(exitCode);
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
   tellFault(text + cause);
   process.exit(1);
@@ -37,6 +38,13 @@ export function failConfig(problems: readonly Problem[]): never {
 export function crash(error: unknown): never {
   tellFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exit(1);
+}
+
+function textOf(error: unknown): string {
+  // A command that ends with this one has met the database of its own configuration; "try again" is for callers.
+  if (error instanceof Failure && error.reason === "DATABASE_UNAVAILABLE")
+    return "the database of database.url cannot be used";
+  return error instanceof Error ? error.message : String(error);
 }
 
 function tellFault(text: string): void {

@@ -14,6 +14,7 @@ import {
   TokenSchema,
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
+import { isInCalendar } from "../token/calendar.js";
 import { type Connection, connect } from "./client.js";
 import { jsonOf, print, tell, writeNow, writeOut } from "./output.js";
 import { facts, table } from "./table.js";
@@ -43,8 +44,8 @@ export function parseDuration(text: string): number {
 
 export function parseDate(text: string): Date {
   const date = new Date(text);
-  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(date.getTime())) {
-    throw new InvalidArgumentError("must be a time with its zone, such as 2027-01-31T00:00:00Z");
+  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(date.getTime()) || !isInCalendar(text)) {
+    throw new InvalidArgumentError("must be a time that exists, with its zone, such as 2027-01-31T00:00:00Z");
   }
   return date;
 }

@@ -15,6 +15,12 @@ describe("B11 what is wrong with a JSON body", () => {
 
   it.each([
     ["a misspelt field", { subjekt: "user:a" }, "subject", 'is misspelt: its name is "subject"'],
+    [
+      "a field beside the one that it looks like",
+      { name: "n", nmae: "n" },
+      "",
+      expect.stringMatching(/^has a field that does not exist; there are: /),
+    ],
     ["a misspelt field inside", { grant: { rulez: [] } }, "grant.rules", 'is misspelt: its name is "rules"'],
     [
       "a field that nobody has",

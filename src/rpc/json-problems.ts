@@ -8,6 +8,7 @@ import {
 } from "@bufbuild/protobuf";
 import { nearest } from "../config/nearest.js";
 import type { FieldViolation } from "../failure/failure.js";
+import { isInCalendar } from "../token/calendar.js";
 
 /*
  * Says what is wrong with a JSON body that cannot be decoded, and where. The decoder's own messages repeat input, and so perhaps a secret; these hold
@@ -36,7 +37,7 @@ function* problemsIn(desc: DescMessage, json: JsonValue, path: string): Generato
   for (const [key, value] of Object.entries(json)) {
     const field = desc.fields.find(({ name, jsonName }) => key === name || key === jsonName);
     if (!field) {
-      yield misspelt(desc, key, path);
+      yield misspelt(desc, json, key, path);
       continue;
     }
     const at = join(path, field.name);
@@ -59,10 +60,11 @@ export function holdsTimes(desc: DescMessage, above: ReadonlySet<DescMessage> = 
 /** No name of a field is half as long. */
 const maxNameLength = 64;
 
-function misspelt(desc: DescMessage, key: string, path: string): FieldViolation {
+function misspelt(desc: DescMessage, json: object, key: string, path: string): FieldViolation {
   const names = desc.fields.map(({ jsonName }) => jsonName);
+  const missing = names.filter((name) => !Object.hasOwn(json, name));
   // To compare takes as long as the key.
-  const meant = key.length > maxNameLength ? undefined : nearest(key, names);
+  const meant = key.length > maxNameLength ? undefined : nearest(key, missing);
   const field = desc.fields.find(({ jsonName }) => jsonName === meant);
   if (field) return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"` };
   const known = names.join(", ");
@@ -99,10 +101,7 @@ function decodes(desc: DescMessage, { jsonName }: DescField, value: JsonValue): 
 function timeExists(message: DescMessage | undefined, value: JsonValue): boolean {
   if (typeof value !== "string") return true;
   if (message?.typeName === duration) return /^-?\d{1,12}(\.\d{1,9})?s$/.test(value);
-  if (message?.typeName !== timestamp) return true;
-  const [year = 0, month = 0, day = 0, hour = 0] = value.split(/[-T:]/, 4).map(Number);
-  // The calendar repeats after 400 years; day 0 is the last one of the month before.
-  return day <= new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate() && hour <= 23;
+  return message?.typeName !== timestamp || isInCalendar(value);
 }
 
 function isWellKnown({ typeName }: DescMessage): boolean {

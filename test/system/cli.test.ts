@@ -133,6 +133,14 @@ describe("the command line over the API", () => {
     const usage = await patwarden("token", "create", "--subject", "user:a", "--name", "n", "--ttl", "soon");
     expect(usage.code).toBe(1);
     expect(usage.stderr).toContain("must be a duration such as 90d");
+    for (const args of [
+      ["token", "create", "--subject", "user:a", "--name", "n", "--expires"],
+      ["usage", "query", "--from"],
+    ]) {
+      const absent = await patwarden(...args, "2030-06-31T00:00:00Z");
+      expect([args, absent.code, absent.stdout]).toEqual([args, 1, ""]);
+      expect(absent.stderr).toContain("must be a time that exists, with its zone");
+    }
     expect((await run(["token", "list"])).stderr).toContain("no service key");
     const wrong = await run(["token", "list"], { PATWARDEN_CLIENT_KEY: "pw_svc_wrong" });
     expect(wrong.stderr).toContain("CALLER_UNAUTHENTICATED");
