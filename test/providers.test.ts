@@ -201,7 +201,7 @@ const providers: readonly Provider[] = [
     access: { header: jwt, claims: auth0Access },
     subject: "user:auth0|5f7c8ec7c33c6c004bbafe82",
     others: [
-      { what: "its ID token", header: jwt, claims: auth0Id, refusal: "not_an_access_token" },
+      { what: "its ID token", header: jwt, claims: auth0Id, refusal: "has_a_nonce" },
       {
         what: "its ID token without a nonce",
         header: jwt,
@@ -617,7 +617,7 @@ it("B1 a nonce is no matter of course: without allow_nonce it is an ID token's",
   expect(withNonce.map(({ name }) => name)).toEqual(["Keycloak before 25", "Casdoor", "authentik"]);
   for (const provider of withNonce) {
     expect(await verified(provider, provider.access, { allowNonce: false })).toMatchObject({
-      refusals: ["not_an_access_token"],
+      refusals: ["has_a_nonce"],
     });
   }
 });
@@ -681,6 +681,6 @@ describe("B1 over a server", () => {
     expect(told(undefined, "not_a_signed_jwt")).toMatchObject([{ level: "info", meaning: expect.any(String) }]);
     const metrics = await job.metrics();
     expect(metrics).toContain('patwarden_access_tokens_refused_total{issuer="",reason="not_a_signed_jwt"} 20');
-    expect(metrics).toContain(`{issuer="${issuerOf(first).url}",reason="not_an_access_token"} 1`);
+    expect(metrics).toContain(`{issuer="${issuerOf(first).url}",reason="has_a_nonce"} 1`);
   });
 });

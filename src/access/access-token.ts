@@ -41,11 +41,12 @@ export interface IssuerConfig {
 export const tokenRefusals = {
   too_long: "it is longer than is looked at",
   not_a_signed_jwt:
-    "it is no signed JWT; an access token that was asked for without an audience is opaque with some issuers",
+    "it is no signed JWT: a service key or Patwarden token that is not known here, or an opaque access token, as some issuers give without an audience",
   unknown_issuer: "its iss is to the letter none of the issuers; mind the slash at the end",
   algorithm_not_allowed: "its alg is none of the issuer's algorithms",
   type_not_allowed: "its header's typ is none of the issuer's types; JWT stands for one without typ, too",
   not_an_access_token: "it is an ID token or another of the issuer's tokens, or lacks one of required_claims",
+  has_a_nonce: "it has a nonce, as ID tokens do; where the issuer's access tokens have one too, set allow_nonce",
   bound_to_a_key: "it is bound to a key of its client (cnf)",
   other_audience: "its audience_claim names none of the issuer's audiences",
   claims_missing: "it has no exp, iat or sub, or not of the right kind",
@@ -77,6 +78,7 @@ export function headerRefusal({ alg, typ }: JWTHeaderParameters, issuer: IssuerC
 /** What is wrong with the claims of a token of this issuer, at this time. */
 export function claimsRefusal(claims: JWTPayload, issuer: IssuerConfig, now: Date): TokenRefusal | undefined {
   if (!isAccessToken(claims, issuer)) return "not_an_access_token";
+  if (claims["nonce"] !== undefined && !issuer.allowNonce) return "has_a_nonce";
   // RFC 9449 §6, RFC 8705 §3: without the proof that goes with it, this is what a thief would send.
   if (claims["cnf"] !== undefined) return "bound_to_a_key";
   if (!isForUs(claims, issuer)) return "other_audience";
@@ -123,9 +125,8 @@ function isForUs(claims: JWTPayload, { audiences, audienceClaim }: IssuerConfig)
 }
 
 /** Where `typ` of the header says no more than JWT, an ID or logout token is known by what only it has, or by the issuer's own marks. */
-function isAccessToken(claims: JWTPayload, { requiredClaims, allowNonce }: IssuerConfig): boolean {
+function isAccessToken(claims: JWTPayload, { requiredClaims }: IssuerConfig): boolean {
   if (["at_hash", "c_hash", "s_hash", "events"].some((claim) => claims[claim] !== undefined)) return false;
-  if (claims["nonce"] !== undefined && !allowNonce) return false;
   const { typ, token_use: use, tokenType: type } = claims; // Keycloak, Cognito, Casdoor
   const marked =
     (typ === undefined || typ === "Bearer") &&

@@ -36,8 +36,12 @@ export interface Authenticator {
   authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
 }
 
-function overlong(): Failure {
-  const problem = `the patwarden-user-authorization header has more than ${maxCredentialHeader} characters`;
+/** Says what is wrong with a header by its form alone, which tells nothing of any credential. */
+function unreadable(header: string, value: string): Failure {
+  const problem =
+    value.length > maxCredentialHeader
+      ? `the ${header} header has more than ${maxCredentialHeader} characters`
+      : `the ${header} header must be "Bearer", a blank and one credential`;
   return new Failure("CALLER_UNAUTHENTICATED", { metadata: { problem } });
 }
 
@@ -56,21 +60,26 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
     authenticate({ authorization, userAuthorization, clientName, address, deadline }) {
       const service = serviceOf(options, authorization, clientName);
       // The hot path: a service needs no promise.
-      if (userAuthorization === undefined) return service ?? orUser(bearerOf(authorization), address, deadline);
+      if (userAuthorization === undefined) return service ?? orUser(authorization, address, deadline);
       if (!service) return undefined;
-      if (userAuthorization.length > maxCredentialHeader) throw overlong();
       // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
+      if (!hasPermission(service, "tokens.behalf")) {
+        throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.behalf" } });
+      }
       const passedOn = bearerOf(userAuthorization);
-      return hasPermission(service, "tokens.behalf") && passedOn !== undefined ? user(passedOn, service) : undefined;
+      if (passedOn === undefined) throw unreadable("patwarden-user-authorization", userAuthorization);
+      return user(passedOn, service);
     },
   };
 
   async function orUser(
-    credential: string | undefined,
+    authorization: string | undefined,
     address: Credentials["address"],
     deadline: number | undefined,
   ): Promise<Caller | undefined> {
-    if (credential === undefined) return undefined;
+    if (authorization === undefined) return undefined;
+    const credential = bearerOf(authorization);
+    if (credential === undefined) throw unreadable("authorization", authorization);
     return (await tokens(credential, address(), deadline)) ?? (await user(credential));
   }
 }

@@ -268,7 +268,7 @@ describe("where the type says no more than JWT", () => {
     ["an access token", {}, undefined],
     ["an access token of Keycloak", { typ: "Bearer" }, undefined],
     ["an access token of Cognito", { token_use: "access" }, undefined],
-    ["an ID token", { nonce: "n" }, "not_an_access_token"],
+    ["an ID token", { nonce: "n" }, "has_a_nonce"],
     ["an ID token with the hash of its access token", { at_hash: "h" }, "not_an_access_token"],
     ["an ID token with the hash of its code", { c_hash: "h" }, "not_an_access_token"],
     ["an ID token of Keycloak", { typ: "ID" }, "not_an_access_token"],

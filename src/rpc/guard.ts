@@ -76,17 +76,19 @@ export function guard<S extends DescService>(
       return [
         localName,
         async (request: unknown, call: CallContext) => {
-          const proven = authenticate(call);
-          // A service key needs no turn of the event loop.
-          const caller = proven instanceof Promise ? await proven : proven;
           if (!management) {
+            const proven = authenticate(call);
+            // A service key needs no turn of the event loop.
+            const caller = proven instanceof Promise ? await proven : proven;
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(caller, rule);
             return handle(request, { caller, call });
           }
           const { onRefusal, limits, limitRules, confirm } = management;
-          const managing = caller && managingFrom(caller, call.address);
+          let managing: ManagingCaller | undefined;
           try {
+            const caller = await authenticate(call);
+            managing = caller && managingFrom(caller, call.address);
             if (!managing) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(managing, rule);
             limits.require(managing, limitOf(limitRules[name], request), call.method);

@@ -692,19 +692,21 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
   it("passing on a user's token takes the permission, the header, and a token that is good", async () => {
     const good = await issuer.sign({ sub: "alice" });
-    for (const [key, header] of [
-      [keys.behalf, "Bearer nonsense"],
-      [keys.behalf, good],
-      [keys.behalf, `Bearer ${await issuer.sign({ sub: "alice", aud: "https://other.example" })}`],
-      [keys.idle, `Bearer ${good}`],
-      ["pw_svc_unknown", `Bearer ${good}`],
+    const unauthenticated = { reason: "CALLER_UNAUTHENTICATED", metadata: {} };
+    const problem = 'the patwarden-user-authorization header must be "Bearer", a blank and one credential';
+    for (const [key, header, refusal] of [
+      [keys.behalf, "Bearer nonsense", unauthenticated],
+      [keys.behalf, good, { ...unauthenticated, metadata: { problem } }],
+      [keys.behalf, `Bearer ${await issuer.sign({ sub: "alice", aud: "https://other.example" })}`, unauthenticated],
+      [keys.idle, `Bearer ${good}`, { reason: "CALLER_FORBIDDEN", metadata: { permission: "tokens.behalf" } }],
+      ["pw_svc_unknown", `Bearer ${good}`, unauthenticated],
     ] as const) {
       const reply = await port().call(
         TokenService.method.listTokens,
         {},
         { key, headers: { "patwarden-user-authorization": header } },
       );
-      expect(reply).toMatchObject({ ok: false, reason: "CALLER_UNAUTHENTICATED" });
+      expect(reply).toMatchObject({ ok: false, ...refusal });
     }
     // Without the header the service is itself, and may nothing.
     expect(await port().call(TokenService.method.listTokens, {}, { key: keys.behalf })).toMatchObject({
