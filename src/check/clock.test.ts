@@ -19,7 +19,10 @@ describe("the clock that is compared", () => {
     pass(1_000);
     expect(nowMs()).toBe(1_800_000_001_000);
     clock.compared(false);
-    expect(clock.fault).toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
+    expect(clock.fault).toMatchObject({
+      reason: "DATABASE_UNAVAILABLE",
+      metadata: { problem: "the clocks of this replica and of the database differ by more than a second" },
+    });
     pass(1_000);
     expect(nowMs()).toBe(1_800_000_002_000);
     clock.compared(true);

@@ -1,5 +1,10 @@
 import { Failure } from "../failure/failure.js";
 
+function clocksDiffer(): Failure {
+  const problem = "the clocks of this replica and of the database differ by more than a second";
+  return new Failure("DATABASE_UNAVAILABLE", { metadata: { problem }, cause: new Error(problem) });
+}
+
 /** The wall clock, injected so that time is data in tests. */
 export interface Clock {
   now(): Date;
@@ -40,6 +45,6 @@ export class ComparedClock implements Clock {
   /** Called after each comparison. */
   compared(isRight: boolean): void {
     if (isRight) this.#offsetMs = this.#wallMs() - this.#monotonicMs();
-    this.#fault = isRight ? undefined : new Failure("DATABASE_UNAVAILABLE", { cause: new Error("the clock is wrong") });
+    this.#fault = isRight ? undefined : clocksDiffer();
   }
 }

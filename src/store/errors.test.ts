@@ -118,6 +118,8 @@ describe("B7 an error of the database", () => {
   it("tells its code to the log, and nothing of the statement or its values", async () => {
     const error: unknown = await guarded(() => Promise.reject(failed("55P03"))).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ cause: { message: "database error 55P03" } });
+    const late: unknown = await guarded(() => Promise.reject(failed("28P01"))).catch((thrown: unknown) => thrown);
+    expect(late).toMatchObject({ cause: { message: "database error 28P01: the password is wrong" } });
     const of = await guarded(() => Promise.reject(failed("23505", { constraint_name: "token_pkey" }))).catch(
       (thrown: unknown) => thrown,
     );

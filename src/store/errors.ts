@@ -69,6 +69,27 @@ const unclear = /^(08|40003|57|58|F0|XX)/;
 /** 0A000 is a defect of ours but here: a migration went on beside us, and the driver's repeat does not reach into transactions. */
 const planChanged = "RevalidateCachedQuery";
 
+/** What operators can do something about, mostly at the first start. */
+const meanings: Readonly<Record<string, string>> = {
+  "28P01": "the password is wrong",
+  "28000": "pg_hba.conf admits this user not from here, or not without TLS",
+  "3D000": "there is no database of this name; create it",
+  "42501": "the role lacks a right",
+  "53300": "the server has no connection left",
+  "57P03": "the server is starting up or shutting down",
+  ECONNREFUSED: "nothing listens at this host and port",
+  ECONNRESET: "the server closed the connection, as one without TLS does where sslmode demands it",
+  ENOTFOUND: "there is no host of this name",
+  EAI_AGAIN: "the name of the host cannot be looked up now",
+  CONNECT_TIMEOUT: "the host did not answer",
+  ETIMEDOUT: "the host did not answer",
+  CERT_HAS_EXPIRED: "the server's certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "nobody trusts the server's certificate; name its authority by sslrootcert",
+  SELF_SIGNED_CERT_IN_CHAIN: "nobody trusts the server's certificate; name its authority by sslrootcert",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "nobody trusts the server's certificate; name its authority by sslrootcert",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host",
+};
+
 function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOME_UNKNOWN"): unknown {
   const failedQuery = error instanceof DrizzleQueryError;
   // Drizzle's own message holds the statement and every parameter.
@@ -77,7 +98,9 @@ function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOM
   // What a change threw to undo itself, and defects of ours.
   if (error instanceof Failure || (!failedQuery && code === undefined)) return error;
   const constraint = field(driverError, "constraint_name") ?? field(driverError, "constraint") ?? "";
-  const cause = new Error(`database error ${code ?? "without code"} ${constraint}`.trim());
+  const what = [code ?? "without code", constraint].join(" ").trim();
+  const meaning = meanings[code ?? ""];
+  const cause = new Error(`database error ${what}${meaning === undefined ? "" : `: ${meaning}`}`);
   if (code === undefined) return cause;
   if (undone.test(code) || field(driverError, "routine") === planChanged) {
     return new Failure("DATABASE_UNAVAILABLE", { cause });

@@ -74,10 +74,17 @@ describe("patwarden serve", () => {
     const unmigrated = startPatwarden(["serve", "--config", file]);
     expect(await unmigrated.exited).toBe(1);
     expect(unmigrated.log()).toContain("run `patwarden migrate` first");
-    writeFileSync(file, stringify({ ...config, database: { url: "postgres://patwarden@127.0.0.1:1/none" } }));
-    const unreachable = startPatwarden(["serve", "--config", file]);
-    expect(await unreachable.exited).toBe(1);
-    expect(unreachable.log()).toContain("the database did not answer");
+    const absent = new URL(job.databaseUrl);
+    absent.pathname = "/absent";
+    for (const [url, meaning] of [
+      ["postgres://patwarden@127.0.0.1:1/none", "ECONNREFUSED: nothing listens at this host and port"],
+      [absent.href, "3D000: there is no database of this name; create it"],
+    ] as const) {
+      writeFileSync(file, stringify({ ...config, database: { url } }));
+      const refused = startPatwarden(["serve", "--config", file]);
+      expect(await refused.exited).toBe(1);
+      expect(refused.log()).toContain(`the database of database.url cannot be used (database error ${meaning})`);
+    }
     rmSync(directory, { recursive: true });
   }, 120_000);
 
