@@ -91,7 +91,7 @@ function readingOf(text: string): Reading {
     at = text.indexOf("@", at + 1);
     if (at === -1) {
       return refuse(
-        `must have the form ${form}?NAME=VALUE; percent-encode what is special, such as / (%2F) in the name of the database`,
+        `must have the form ${form}?NAME=VALUE: IPv6 as in [::1]:5432, a comma between two hosts, and what is special percent-encoded, such as / (%2F) in the name of the database`,
       );
     }
   }

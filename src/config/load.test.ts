@@ -26,7 +26,8 @@ const key = Buffer.alloc(32, 7).toString("base64");
 const caller = { name: "orders", key_sha256: [hash], permissions: ["check"] };
 const issuer = { issuer: "https://login.example.com/", audiences: ["https://patwarden.example.com"] };
 const otherIssuer = { ...issuer, issuer: "https://other.example.com" };
-const collision = "must not be able to give two people the same subject, unless both have shared_subjects: true";
+const collision =
+  'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", or set shared_subjects: true for both';
 const minimal = {
   database: { url: "postgres://db/patwarden" },
   openfga: {

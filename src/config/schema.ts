@@ -344,7 +344,8 @@ export function fileSchema({
       .refine(...entries(0, 50))
       .refine(...allDifferent("issuer"))
       .refine(apart, {
-        error: "must not be able to give two people the same subject, unless both have shared_subjects: true",
+        error:
+          'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", or set shared_subjects: true for both',
         when: isList,
       })
       .prefault([]),
