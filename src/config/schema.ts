@@ -399,13 +399,14 @@ export function fileSchema({
                 method: text.regex(/^[A-Z]{1,20}$/, "must be a method in capitals").optional(),
                 /**
                  * `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. One that ends in `/` fits just paths that do.
+                 * A path for which the first rule is right but for the last slash is left to the rule with the other ending, and to no other.
                  */
                 path: text,
                 /** `document:{id}` with names of the path. */
                 resource: text,
                 /** A relation of the resource's type. */
                 action: relationName,
-                /** Whether segments may hold `;`, which some servers cut at. */
+                /** Whether segments may hold `;`, which some servers cut at. Where not, no later rule decides for such a path. */
                 semicolons: z.boolean().default(false),
                 /** Whether preflights of browsers pass to the service, without a credential and as nobody. */
                 preflights: z.boolean().default(false),

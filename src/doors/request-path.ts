@@ -35,23 +35,34 @@ export function readPath(target: string): PlainPath | undefined {
 }
 
 function readSegment(raw: string): string | undefined {
-  if (raw === "" || raw === "." || raw === "..") return undefined;
   for (const [escaped] of raw.matchAll(escapes)) {
     const byte = escaped.length === 3 ? Number.parseInt(escaped.slice(1), 16) : 0;
     if (byte < 0x20 || tellingBytes.has(byte)) return undefined;
   }
   try {
     const segment = decodeURIComponent(raw);
+    // Tomcat and others cut `..;x` at the `;`, and then take it for the way up.
+    if (isWay(withoutParameters(segment))) return undefined;
     return /^[\x20-\x7e]*$/.test(segment) || isOneSpelling(segment) ? segment : undefined;
   } catch {
     return undefined; // no UTF-8
   }
 }
 
+/** A segment as servers have it that take what stands behind a `;` for parameters (RFC 3986 §3.3). */
+export function withoutParameters(segment: string): string {
+  return segment.split(";", 1)[0] ?? "";
+}
+
+/** Nothing, `.` and `..`: normalizing takes them away. */
+function isWay(segment: string): boolean {
+  return segment === "" || segment === "." || segment === "..";
+}
+
 /** Services, databases and file systems compose characters (NFC), and some map those that look alike (NFKC): `．．／` then is a way up. */
 function isOneSpelling(segment: string): boolean {
   const mapped = segment.normalize("NFKC");
-  if (segment !== segment.normalize("NFC") || mapped === "." || mapped === "..") return false;
+  if (segment !== segment.normalize("NFC") || isWay(withoutParameters(mapped))) return false;
   return !/[/\\%\p{Cc}]/u.test(mapped) && mapped.includes(";") === segment.includes(";");
 }
 

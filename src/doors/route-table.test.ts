@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ActionName } from "../identifier/identifier.js";
 import { problemOf, type RouteRule, RouteTable } from "./route-table.js";
@@ -62,17 +63,87 @@ describe("the route table", () => {
     const rules = [
       rule({ path: "/docs/{id}/" }),
       rule({ path: "/docs/{id}/pages/**/" }),
+      rule({ path: "/docs/{id}/pages/**", resource: "document:page" }),
       rule({ path: "/**", resource: "document:any" }),
     ];
     expect(map(rules, "/docs/1/")?.resource).toBe("document:1");
-    expect(map(rules, "/docs/1")?.resource).toBe("document:any");
+    expect(map(rules, "/docs/1")).toBeUndefined();
     expect(map(rules, "/docs/1/pages/")?.resource).toBe("document:1");
     expect(map(rules, "/docs/1/pages/2/")?.resource).toBe("document:1");
-    expect(map(rules, "/docs/1/pages/2")?.resource).toBe("document:any");
+    expect(map(rules, "/docs/1/pages/2")?.resource).toBe("document:page");
     expect(map(rules, "/docs/")).toBeUndefined();
     expect(map(rules, "/docs/1//")).toBeUndefined();
     expect(map(rules, "/")?.resource).toBe("document:any");
     expect(map([rule({ path: "/**/", resource: "document:any" })], "/docs/")?.resource).toBe("document:any");
+  });
+
+  it("S14 leaves a path that a rule fits but for a semicolon or a last slash to no other rule", () => {
+    const rules = [
+      rule({ path: "/admin/**", resource: "system:root", action: editor }),
+      rule({ path: "/**", resource: "system:root", semicolons: true }),
+      rule({ path: "/**/", resource: "system:root", semicolons: true }),
+    ];
+    expect(map(rules, "/admin/users")?.action).toBe("editor");
+    expect(map(rules, "/open/users;x=1/")?.action).toBe("viewer");
+    for (const target of [
+      "/admin/users;x=1",
+      "/admin;x/users",
+      "/admin%3Bx/users",
+      "/admin;",
+      "/admin/users/",
+      "/admin/",
+    ])
+      expect(map(rules, target), target).toBeUndefined();
+    // Also where the strict rule itself admits semicolons, but not in its own words.
+    const [strict, ...lax] = rules;
+    expect(map([{ ...strict, semicolons: true } as RouteRule, ...lax], "/admin;x/users")).toBeUndefined();
+  });
+
+  it("S14 B4 no semicolon and no last slash changes which rules decide", () => {
+    const segment = fc.constantFrom("a", "b");
+    const pattern = fc
+      .tuple(fc.array(fc.constantFrom("/a", "/b", "/{x}"), { maxLength: 3 }), fc.boolean())
+      .filter(([parts]) => parts.filter((part) => part === "/{x}").length < 2)
+      .map(([parts, open]) => `${parts.join("")}${open ? "/**" : ""}` || "/");
+    const kind = fc.record({
+      path: pattern,
+      host: fc.constantFrom(undefined, "app.test"),
+      method: fc.constantFrom(undefined, "GET", "HEAD"),
+    });
+    const table = fc.array(
+      fc
+        .record({ kind, slash: fc.boolean(), semicolons: fc.boolean() })
+        .map(({ kind: { path, host, method }, ...rest }) => ({
+          ...rule({
+            path: rest.slash && path !== "/" ? `${path}/` : path,
+            semicolons: rest.semicolons,
+            resource: "document:x",
+          }),
+          ...(host !== undefined && { host }),
+          ...(method !== undefined && { method }),
+          // The rules of one host, method and path ask for one thing, with the slash and without, and no others do.
+          action: [host ?? "any", method ?? "any", path.replace(/\W/g, (sign) => `x${sign.charCodeAt(0)}`)]
+            .join("_")
+            .replace(".", "_") as ActionName,
+        })),
+      { maxLength: 6 },
+    );
+    const path = fc.array(fc.tuple(segment, fc.constantFrom(";", ";a", "%3Ba")), { minLength: 1, maxLength: 3 });
+    let decided = 0;
+    fc.assert(
+      fc.property(table, path, fc.constantFrom("GET", "HEAD", "PUT"), (rules, segments, method) => {
+        const routes = new RouteTable(rules);
+        const forms = Array.from({ length: 2 ** (segments.length + 1) }, (_, bits) => {
+          const written = segments.map(([name, rest], index) => `/${name}${bits & (2 << index) ? rest : ""}`);
+          return `${written.join("")}${bits & 1 ? "/" : ""}`;
+        });
+        const actions = forms.flatMap((target) => routes.map({ method, host: "app.test", target })?.action ?? []);
+        if (actions.length > 1) decided++;
+        expect(new Set(actions).size, forms.join(" ")).toBeLessThan(2);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(decided).toBeGreaterThan(50);
   });
 
   it("B4 fits HEAD where GET is, unless a rule names HEAD", () => {

@@ -1,5 +1,5 @@
 import { type ActionName, parseAction, parseResource, type ResourceName } from "../identifier/identifier.js";
-import { type PlainPath, readHost, readPath } from "./request-path.js";
+import { type PlainPath, readHost, readPath, withoutParameters } from "./request-path.js";
 
 /** A line of the table, as configured. */
 export interface RouteRule {
@@ -15,7 +15,7 @@ export interface RouteRule {
   /** `document:{id}`, with the names of the path. */
   readonly resource: string;
   readonly action: ActionName;
-  /** Whether segments may hold `;`. */
+  /** Whether segments may hold `;`. Where not, a path that fits but for what stands behind a `;` is left to no other rule. */
   readonly semicolons: boolean;
   /** Whether a browser's preflight for such a request passes, which never carries a credential (Fetch, section 4.8). */
   readonly preflights: boolean;
@@ -43,16 +43,15 @@ interface CompiledRule extends RouteRule {
   readonly endsInSlash: boolean;
 }
 
-interface Found {
-  readonly rule: CompiledRule;
-  readonly values: ReadonlyMap<string, string>;
-}
-
 const everythingBelow = "/**";
 const placeholder = /^\{([a-z][a-z0-9_]*)\}$/;
 const placeholders = /\{([a-z][a-z0-9_]*)\}/g;
 
-/** From host, method and path of a request to resource and action. The first rule that fits decides; without one nothing is mapped, and so nothing allowed. */
+/**
+ * From host, method and path of a request to resource and action. The first rule that fits decides; without one nothing is mapped, and so nothing
+ * allowed. Which one is first does not depend on a `;` or on a last slash: to a service that ignores them `/admin/users;x` and `/admin/users/` are
+ * `/admin/users`, and a laxer rule further down must not decide for it.
+ */
 export class RouteTable {
   readonly #rules: readonly CompiledRule[];
 
@@ -62,35 +61,31 @@ export class RouteTable {
   }
 
   map(request: ProxiedRequest): Mapping | undefined {
-    const found = this.#find(request);
-    return found && mapped(found.rule, found.values);
+    const path = readPath(request.target);
+    const rule = path && this.#find(request, path);
+    return rule && mapped(rule, path.segments);
   }
 
   /** Whether a preflight for this request passes. */
   admitsPreflight(request: ProxiedRequest): boolean {
-    return this.#find(request)?.rule.preflights === true;
+    const path = readPath(request.target);
+    return path !== undefined && this.#find(request, path)?.preflights === true;
   }
 
-  #find({ method, host, target }: ProxiedRequest): Found | undefined {
-    const path = readPath(target);
+  #find({ method, host }: ProxiedRequest, path: PlainPath): CompiledRule | undefined {
     const name = readHost(host);
-    if (!path || name === undefined) return undefined;
-    if (method !== "HEAD") return this.#first(path, name, (rule) => rule === undefined || rule === method);
-    // RFC 9110 §9.3.2: it is GET without the content.
-    const asked = this.#first(path, name, (rule) => rule === "HEAD") ? "HEAD" : "GET";
-    return this.#first(path, name, (rule) => rule === undefined || rule === asked);
-  }
-
-  #first(path: PlainPath, host: string, isMethod: (rule: string | undefined) => boolean): Found | undefined {
-    for (const rule of this.#rules) {
-      if (rule.host !== undefined && rule.host !== host) continue;
-      if (!isMethod(rule.method)) continue;
-      if (path.hasSemicolon && !rule.semicolons) continue;
-      if (path.endsInSlash !== rule.endsInSlash) continue;
-      const values = match(rule, path.segments);
-      if (values) return { rule, values };
-    }
-    return undefined;
+    if (name === undefined) return undefined;
+    const { segments, endsInSlash, hasSemicolon } = path;
+    const cut = hasSemicolon ? segments.map(withoutParameters) : segments;
+    const nearlyFits = (rule: CompiledRule) =>
+      (rule.host === undefined || rule.host === name) && (fits(rule, cut) || (hasSemicolon && fits(rule, segments)));
+    // RFC 9110 §9.3.2: HEAD is GET without the content.
+    const isGet = method === "HEAD" && !this.#rules.some((rule) => rule.method === "HEAD" && nearlyFits(rule));
+    const asked = isGet ? "GET" : method;
+    const first = this.#rules.find((rule) => (rule.method === undefined || rule.method === asked) && nearlyFits(rule));
+    if (!first) return undefined;
+    const rule = first.endsInSlash === endsInSlash ? first : this.#rules.find((other) => differInSlash(first, other));
+    return rule && (rule.semicolons || !hasSemicolon) && fits(rule, segments) ? rule : undefined;
   }
 }
 
@@ -134,20 +129,21 @@ function compile(rule: RouteRule): CompiledRule {
   return { ...rule, parts, open, endsInSlash };
 }
 
-function match({ parts, open }: CompiledRule, segments: readonly string[]): ReadonlyMap<string, string> | undefined {
-  if (open ? segments.length < parts.length : segments.length !== parts.length) return undefined;
-  const values = new Map<string, string>();
-  for (const [index, part] of parts.entries()) {
-    const segment = segments[index] ?? "";
-    if ("name" in part) values.set(part.name, segment);
-    else if (part.literal !== segment) return undefined;
-  }
-  return values;
+function fits({ parts, open }: CompiledRule, segments: readonly string[]): boolean {
+  if (open ? segments.length < parts.length : segments.length !== parts.length) return false;
+  return parts.every((part, index) => "name" in part || part.literal === segments[index]);
+}
+
+/** Whether these are the two rules for one path, with the slash and without. */
+function differInSlash(one: CompiledRule, other: CompiledRule): boolean {
+  const [shorter, longer] = one.endsInSlash ? [other, one] : [one, other];
+  return longer.path === `${shorter.path}/` && one.host === other.host && one.method === other.method;
 }
 
 /** Undefined also for values that no resource name may hold. */
-function mapped({ resource, action }: CompiledRule, values: ReadonlyMap<string, string>): Mapping | undefined {
-  const name = parseResource(resource.replace(placeholders, (_, key: string) => values.get(key) ?? ""));
+function mapped({ resource, action, parts }: CompiledRule, segments: readonly string[]): Mapping | undefined {
+  const value = (key: string) => segments[parts.findIndex((part) => "name" in part && part.name === key)] ?? "";
+  const name = parseResource(resource.replace(placeholders, (_, key: string) => value(key)));
   const named = parseAction(action);
   return name.ok && named.ok ? { resource: name.value, action: named.value } : undefined;
 }
