@@ -27,7 +27,6 @@ import { livez, probes } from "./http/probes.js";
 import { RefusalRecorder } from "./manage/refusals.js";
 import { ReuseDetector } from "./manage/reuse.js";
 import { Rights } from "./manage/rights.js";
-import { RunningRotations } from "./manage/running-rotations.js";
 import { tokenCaller } from "./manage/token-caller.js";
 import { verifyPeppers } from "./manage/verify-peppers.js";
 import { LineBudget } from "./observability/line-budget.js";
@@ -252,7 +251,6 @@ export async function startPatwarden(
     model,
     database,
     rights,
-    rotations: new RunningRotations(),
     peppers,
     clock,
     management: { onRefusal, limits, confirm: revocation.confirm },

@@ -8,7 +8,6 @@ import { approveToken } from "../src/manage/approve-token.js";
 import { createToken } from "../src/manage/create-token.js";
 import { Rights } from "../src/manage/rights.js";
 import { rotateToken } from "../src/manage/rotate-token.js";
-import { RunningRotations } from "../src/manage/running-rotations.js";
 import { resumeToken, suspendToken } from "../src/manage/suspend-token.js";
 import { updateToken } from "../src/manage/update-token.js";
 import type { AuthorizationModel, PermissionChecker } from "../src/openfga/permission-checker.js";
@@ -55,7 +54,6 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
         peppers,
         clock: { now: () => new Date("2026-01-01T00:00:00Z") },
         rights: new Rights({ permissions: everybody, relations: {} as never }),
-        rotations: new RunningRotations(),
         model: () => model,
         permissions: everybody,
         requestKeys: peppers.deriveKeys("requests"),

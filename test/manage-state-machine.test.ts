@@ -12,7 +12,6 @@ import { revokeSecret } from "../src/manage/revoke-secret.js";
 import { revokeToken } from "../src/manage/revoke-token.js";
 import { Rights } from "../src/manage/rights.js";
 import { rotateToken } from "../src/manage/rotate-token.js";
-import { RunningRotations } from "../src/manage/running-rotations.js";
 import { deleteSubject, disableSubject, enableSubject } from "../src/manage/subjects.js";
 import { resumeToken, suspendToken } from "../src/manage/suspend-token.js";
 import { updateToken } from "../src/manage/update-token.js";
@@ -208,7 +207,6 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
         peppers,
         clock,
         rights,
-        rotations: new RunningRotations(),
         model: () => model,
         permissions: nobody,
         requestKeys: peppers.deriveKeys("requests"),
@@ -386,14 +384,13 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
     });
 
     it("S17 of rotations that begin at once on two replicas one wins", async () => {
-      const otherReplica = { ...world, rotations: new RunningRotations() };
       const { id } = await start();
       const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
       const store: typeof world.store = {
         ...world.store,
         async change(...change) {
           // This one has seen the token. The other one is through before it writes.
-          await rotateToken(otherReplica, maker, id, rotation);
+          await rotateToken(world, maker, id, rotation);
           return world.store.change(...change);
         },
       };
@@ -412,6 +409,21 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       const late = rotateToken({ ...world, store: { ...world.store, get } }, maker, id, rotation);
       await expect(late).rejects.toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
       expect((await first).snapshot.token.secrets).toHaveLength(2);
+      expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
+      // One that begins when it has returned is not.
+      await rotateToken(world, maker, id, rotation);
+      expect((await world.store.get(id))?.token.secrets).toHaveLength(3);
+    });
+
+    it("S17 a clock of the database that was set back shuts out no rotation", async () => {
+      const { id } = await start();
+      const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
+      const store: typeof world.store = {
+        ...world.store,
+        change: (token, decide) =>
+          world.store.change(token, (current) => decide({ ...current, secretStoredMs: performance.now() + 3_600_000 })),
+      };
+      await rotateToken({ ...world, store }, maker, id, rotation);
       expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
     });
 

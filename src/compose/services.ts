@@ -13,7 +13,6 @@ import type { Clock } from "../check/clock.js";
 import type { ListResourcesOptions } from "../check/list-resources.js";
 import type { Config } from "../config/config.js";
 import type { Rights } from "../manage/rights.js";
-import type { RunningRotations } from "../manage/running-rotations.js";
 import type { AuthorizationModel } from "../openfga/permission-checker.js";
 import { auditService } from "../rpc/audit-service.js";
 import { authorizationService } from "../rpc/authorization-service.js";
@@ -53,7 +52,6 @@ export interface ServicesOptions {
   readonly model: () => AuthorizationModel;
   readonly database: Database;
   readonly rights: Rights;
-  readonly rotations: RunningRotations;
   readonly peppers: PepperRing;
   readonly clock: Clock;
   readonly management: Omit<Management<typeof TokenService>, "limitRules">;
@@ -61,7 +59,7 @@ export interface ServicesOptions {
 
 /** The API for the callers that `authenticator` finds. */
 export function composeServices(options: ServicesOptions, authenticator: Authenticator): readonly Implementation[] {
-  const { config, authorizer, listing, model, rights, rotations, peppers, clock, management } = options;
+  const { config, authorizer, listing, model, rights, peppers, clock, management } = options;
   const subjectTypes = config.subjects;
   const pageTokenKeys = peppers.deriveKeys("patwarden page token");
   const requestKeys = peppers.deriveKeys("patwarden request");
@@ -88,7 +86,6 @@ export function composeServices(options: ServicesOptions, authenticator: Authent
           defaultLifetimeMs: config.tokens.defaultLifetimeMs,
           pageTokenKeys,
           requestKeys,
-          rotations,
           subjectTypes,
         }),
       ),

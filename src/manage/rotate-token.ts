@@ -14,7 +14,6 @@ import { requireCompliance, requireWithinCeilings } from "./compliance.js";
 import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
 import { mintSecret } from "./mint-secret.js";
 import type { Right } from "./rights.js";
-import type { RunningRotations } from "./running-rotations.js";
 import { approvalOfWidened, widens } from "./widening.js";
 
 export interface RotateTokenCommand {
@@ -30,7 +29,6 @@ export interface RotateTokenCommand {
 export interface RotateTokenOptions extends ChangeTokenOptions, IdempotencyOptions {
   readonly store: ChangeTokenOptions["store"] & IdempotencyOptions["store"];
   readonly peppers: PepperRing;
-  readonly rotations: RunningRotations;
 }
 
 /** Two may live at a time: another rotation ends the older one at once. */
@@ -40,23 +38,13 @@ const liveSecrets = 2;
  * A new secret for the same token. The old one goes on until its grace ends, never past its old end. Of several that run at once one wins: the
  * others would end the secret that it has just shown, and are refused.
  */
-export function rotateToken(
+export async function rotateToken(
   options: RotateTokenOptions,
   caller: ManagingCaller,
   id: TokenId,
   command: RotateTokenCommand,
 ): Promise<Issued> {
-  return options.rotations.run(id, (count) => rotateCounted(count, options, caller, id, command));
-}
-
-async function rotateCounted(
-  count: { rotations: number },
-  options: RotateTokenOptions,
-  caller: ManagingCaller,
-  id: TokenId,
-  command: RotateTokenCommand,
-): Promise<Issued> {
-  const { rotations } = count;
+  const begin = performance.now();
   const right: Right = caller.kind === "token" ? "revoke" : "create";
   // A repeat is told its secret only if it still has the right to it.
   const { snapshot } = await options.rights.require(options.store, caller, id, right);
@@ -67,8 +55,8 @@ async function rotateCounted(
     const changed = await changeToken(options, caller, id, right, (current, now): TokenChange => {
       requireNotEnded(current, now);
       if (command.etag !== "" && command.etag !== etagOf(current.token)) throw new Failure("ETAG_MISMATCH");
-      if (count.rotations !== rotations) throw rotatedMeanwhile();
       requireCurrent(current, replaced);
+      requireNotRotatedSince(begin, current);
       requireRotatable(caller, current, now);
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
       text = minted.text;
@@ -87,7 +75,6 @@ async function rotateCounted(
       // Who rotates a token with the token itself holds it already.
       const replacesHolders = command.graceMs === 0 && caller.kind !== "token";
       const hands = handsAfterRotation(current.token, namesOf(caller), replacesHolders);
-      count.rotations++;
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
       return {
         facts: { ...facts, ...hands },
@@ -103,6 +90,16 @@ async function rotateCounted(
 
 function requireCurrent({ token }: TokenSnapshot, secret: SecretId | undefined): void {
   if (currentSecret(token)?.id !== secret) throw rotatedMeanwhile();
+}
+
+/**
+ * A call that had to wait, for a connection or for the row, may read the token only after a call beside it has rotated it, here or on another replica. No
+ * two clocks are compared: the database tells for how long it has had the secret. If its clock was set back, that is no time at all.
+ */
+function requireNotRotatedSince(begin: number, { secretStoredMs }: TokenSnapshot): void {
+  if (secretStoredMs !== undefined && secretStoredMs > begin && secretStoredMs <= performance.now()) {
+    throw rotatedMeanwhile();
+  }
 }
 
 /** No ABORTED: who repeats without a look would rotate what another has just been shown. */

@@ -25,7 +25,6 @@ import { revokeSecret } from "../manage/revoke-secret.js";
 import { residualUntil, revokeToken } from "../manage/revoke-token.js";
 import { revokeTokens } from "../manage/revoke-tokens.js";
 import { rotateToken } from "../manage/rotate-token.js";
-import type { RunningRotations } from "../manage/running-rotations.js";
 import { resumeToken, suspendToken } from "../manage/suspend-token.js";
 import { updateToken } from "../manage/update-token.js";
 import type { TokenSnapshot, TokenStore } from "../store/token-store.js";
@@ -47,7 +46,6 @@ import {
 export interface TokenServiceOptions extends Omit<CreateTokenOptions, "store">, Omit<ListTokensOptions, "store"> {
   readonly store: TokenStore;
   readonly subjectTypes: SubjectTypes;
-  readonly rotations: RunningRotations;
 }
 
 /** Handlers of TokenService: validate, run the use-case, render. */

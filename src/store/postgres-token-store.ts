@@ -192,19 +192,25 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
   async function snapshots(reader: Reader, rows: readonly TokenRow[]): Promise<TokenSnapshot[]> {
     if (rows.length === 0) return [];
     const place = sql<number>`row_number() over (partition by ${tokenSecret.tokenId} order by ${tokenSecret.id} desc)`;
+    const ageMs = sql`extract(epoch from clock_timestamp() - ${tokenSecret.storedAt}) * 1000`.mapWith(Number);
     const ids = rows.map(({ id }) => id);
     const ranked = reader
-      .select({ ...shownSecret, place: place.as("place") })
+      .select({ ...shownSecret, ageMs: ageMs.as("age_ms"), place: place.as("place") })
       .from(tokenSecret)
       .where(inArray(tokenSecret.tokenId, ids))
       .as("ranked");
+    const askedMs = performance.now();
     const found = await reader.select().from(ranked).where(lte(ranked.place, secretsShown)).orderBy(desc(ranked.id));
     const secrets = new Map<string, SecretRecord[]>(ids.map((id) => [id, []]));
     for (const secret of found) secrets.get(secret.tokenId)?.push(secretRecord(secret));
+    const stored = new Map(found.flatMap((each) => (each.retiresAt ? [] : [[each.tokenId, askedMs - each.ageMs]])));
     const records = rows.map((row): TokenWithSecrets => ({ ...tokenRecord(row), secrets: secrets.get(row.id) ?? [] }));
     const shown = records.flatMap((record) => [record.id, ...record.secrets.map((secret) => secret.id)]);
     const [contextOf, lastUses] = await Promise.all([contextsOf(reader, records), readLastUses(reader, shown)]);
-    return records.map((record) => ({ token: record, lastUses, ...contextOf(record) }));
+    return records.map((record, index) => {
+      const secretStoredMs = stored.get(ids[index] ?? "");
+      return { token: record, lastUses, ...(secretStoredMs !== undefined && { secretStoredMs }), ...contextOf(record) };
+    });
   }
 
   async function readAgain(transaction: Transaction, uuid: string): Promise<TokenSnapshot | undefined> {
@@ -330,7 +336,11 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
             .set({ retiresAt: time, ended })
             .where(eq(tokenSecret.id, toUuid(secretId)));
         }
-        if (newSecret) await transaction.insert(tokenSecret).values(secretColumns(uuid, newSecret));
+        if (newSecret) {
+          // The default is the begin of the transaction.
+          const storedAt = sql`clock_timestamp()`;
+          await transaction.insert(tokenSecret).values({ ...secretColumns(uuid, newSecret), storedAt });
+        }
         await remember(transaction, uuid, change.request);
         await appendAudit(transaction, change.event);
         const changed = newSecret || retire.length > 0 ? await readAgain(transaction, uuid) : withFacts(current, facts);

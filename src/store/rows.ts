@@ -12,7 +12,7 @@ import type { NewSecret, ResolvedToken, TokenFacts } from "./token-store.js";
  */
 
 export type TokenRow = typeof token.$inferSelect;
-export type SecretRow = Omit<typeof tokenSecret.$inferSelect, "digest">;
+export type SecretRow = Omit<typeof tokenSecret.$inferSelect, "digest" | "storedAt">;
 
 export function tokenRecord(row: TokenRow): TokenRecord {
   return {

@@ -134,13 +134,15 @@ export const tokenSecret = pgTable(
     pepperVersion: smallint("pepper_version").notNull(),
     hint: text("hint").notNull(),
     createdAt: instant("created_at").notNull(),
+    /** When its row was written, by the database's clock. */
+    storedAt: instant("stored_at").notNull().default(sql`now()`),
     /** When it was or will be superseded. */
     retiresAt: instant("retires_at"),
     /** Superseded at once: no replica's clock has to reach the time. */
     ended: boolean("ended").notNull().default(false),
   },
   (table) => [
-    ...readable("time", table.createdAt, table.retiresAt),
+    ...readable("time", table.createdAt, table.storedAt, table.retiresAt),
     index("token_secret_token").on(table.tokenId),
     check("token_secret_ended", sql`not ${table.ended} or ${table.retiresAt} is not null`),
     check("token_secret_digest_length", sql`octet_length(${table.digest}) = 32`),

@@ -58,6 +58,11 @@ export interface TokenSnapshot extends TokenContext {
   readonly token: TokenWithSecrets;
   /** Of the token and of the secrets that are shown. */
   readonly lastUses: LastUses;
+  /**
+   * When the current secret was stored, as an instant of `performance.now()`, or up to the time that a statement takes earlier. Absent where no row was
+   * read.
+   */
+  readonly secretStoredMs?: number;
 }
 
 export type StoredState = "ACTIVE" | "PENDING_APPROVAL" | "SUSPENDED" | "EXPIRED" | "REVOKED" | "DENIED";

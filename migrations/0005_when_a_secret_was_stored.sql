@@ -1,0 +1,2 @@
+ALTER TABLE "token_secret" ADD COLUMN "stored_at" timestamp (3) with time zone DEFAULT now() NOT NULL;--> statement-breakpoint
+ALTER TABLE "token_secret" ADD CONSTRAINT "token_secret_stored_at_range" CHECK ("token_secret"."stored_at" between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999+00');
