@@ -151,7 +151,9 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
     };
     const { reply, end } = await callOnce({}, { timeoutMs: 50 });
     expect(reply).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
-    expect(end.error).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_EXCEEDED" });
+    // A gRPC client cancels at its own deadline, and may be heard before the server's timer.
+    const codes = name === "HTTP" ? ["DEADLINE_EXCEEDED"] : ["DEADLINE_EXCEEDED", "CANCELLED"];
+    expect(codes).toContain(end.error?.code);
     expect(signal?.aborted).toBe(true);
     // grpc-js answers by itself, without details.
     if (name === "HTTP") expect(reply).toMatchObject({ reason: "DEADLINE_EXCEEDED" });
