@@ -75,6 +75,12 @@ describe("the doors of proxies", () => {
       });
     });
 
+    it("B5 decides by the headers that count, with 17 KiB of cookies beside them", async () => {
+      const cookies = ["a", "b", "c"].map((name): [string, string] => ["Cookie", `${name}=${"x".repeat(5_800)}`]);
+      const reply = await ask(door, [key(), bearer(), ...cookies, ...told(door)]);
+      expect([reply.status, reply.headers["x-patwarden-subject"]]).toEqual([200, "user:alice"]);
+    });
+
     it.each<[string, () => [string, string]]>([
       ["X-API-Key", () => ["X-API-Key", job.alice.secret]],
       [
