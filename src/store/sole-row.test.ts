@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import type { SubjectName } from "../identifier/identifier.js";
+import { noPolicy } from "../token/policy.js";
+import { type Database, databaseTime } from "./database.js";
+import { schemaIsCurrent } from "./migrations.js";
+import { createAuditStore } from "./postgres-audit-store.js";
+import { createRevocationStore } from "./postgres-revocation-store.js";
+import { createSubjectStore } from "./postgres-subject-store.js";
+import { createTokenStore } from "./postgres-token-store.js";
+
+/** Answers its statements with these rows, one answer after the other, and then without a row. */
+function answering(...answers: readonly (readonly unknown[])[]): Database {
+  const left = [...answers];
+  const statement: object = new Proxy(
+    {},
+    {
+      get: (_, name) =>
+        name === "then" ? (answer: (rows: readonly unknown[]) => void) => answer(left.shift() ?? []) : () => statement,
+    },
+  );
+  const orm = { select: () => statement, transaction: (work: (transaction: unknown) => unknown) => work(orm) };
+  return { orm, scanning: orm, urgent: async () => left.shift() ?? [] } as unknown as Database; // has what is used here
+}
+
+const rowless = answering();
+const now = new Date("2026-03-01T12:00:00Z");
+
+describe("S9 a statement that always has a row", () => {
+  it.each<[string, () => Promise<unknown>]>([
+    ["the leases that a revocation waits for", () => createRevocationStore(rowless).leases()],
+    ["what changed", () => createRevocationStore(rowless).news(7)],
+    ["the database's clock", () => databaseTime(rowless)],
+    ["whether migrations have been run", () => schemaIsCurrent(rowless)],
+    ["the last migration that has been run", () => schemaIsCurrent(answering([{ there: true }]))],
+    ["whether another process seals the trail", () => createAuditStore(rowless).sealNext(9)],
+    ["whether another process cuts the trail", () => createAuditStore(rowless).deleteBefore(7, 9)],
+    [
+      "how many tokens live of a subject",
+      () => createSubjectStore(rowless).countLiveTokens("user:a" as SubjectName, now),
+    ],
+    ["how many tokens there are", () => createTokenStore(rowless).count({}, now)],
+    [
+      "how many tokens a policy blocks",
+      () =>
+        createTokenStore(rowless).countBlocked({}, { before: noPolicy, after: { ...noPolicy, blockAll: true } }, now),
+    ],
+  ])("is no answer without it: %s", async (_, ask) => {
+    await expect(ask()).rejects.toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
+  });
+});
