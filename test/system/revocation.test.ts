@@ -201,20 +201,25 @@ describe("revoked means revoked, on every replica", () => {
     other.database.heal();
   });
 
-  it("S23 a deadline that is over before a lease is answered with REVOCATION_PENDING", async () => {
+  it("S23 deadlines that are over before a lease are answered with REVOCATION_PENDING", async () => {
     const [one, other] = replicas.all as [Replica, Replica];
     await leased(other);
-    const token = await issue(one.port());
-    await warm(other, token);
+    // With the fault the answer to one of them is a race between two timers.
+    const tokens = await Promise.all(Array.from({ length: 12 }, () => issue(one.port())));
+    await Promise.all(tokens.map((token) => warm(other, token)));
     const http = one.server().ports.find(({ name }) => name === "HTTP");
     if (!http) throw new Error("no HTTP port");
+    const revoke = ({ id }: Issued, timeoutMs = 60_000) => http.call(revokeToken, { id }, { timeoutMs });
     other.server().child.kill("SIGSTOP");
     // Over HTTP, where the server alone knows the deadline: a busy client's own would end the call first.
-    const early = await http.call(revokeToken, { id: token.id }, { timeoutMs: 1_200 });
+    const early = await Promise.all(tokens.map((token, index) => revoke(token, 1_100 + 13 * index)));
     other.server().child.kill("SIGCONT");
-    expect(early).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "REVOCATION_PENDING" });
-    expect(await http.call(revokeToken, { id: token.id })).toMatchObject({ ok: true });
-    expect(usable(await ask(other.port(), token.secret))).toBe(false);
+    const told = early.map((reply) => (reply.ok ? "OK" : reply.reason));
+    expect(told).toEqual(tokens.map(() => "REVOCATION_PENDING"));
+    for (const token of tokens) {
+      expect(await revoke(token)).toMatchObject({ ok: true });
+      expect(usable(await ask(other.port(), token.secret))).toBe(false);
+    }
   });
 
   it("an outage of the database is ridden out for a lease and no longer", { timeout: 60_000 }, async () => {
