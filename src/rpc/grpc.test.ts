@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
@@ -24,6 +25,9 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
+  // A test that fails as it hears an answer is still within Node's reading of the frame: a session that is destroyed
+  // there corrupts memory (Node 20).
+  await turn();
   for (const end of ends.splice(0).reverse()) await end();
 });
 
