@@ -30,8 +30,10 @@ export function createSubjectStore(database: Database): SubjectStore {
           .insert(subject)
           .values({ name, state: "ACTIVE", generation: 1, updatedAt: never })
           .onConflictDoNothing();
-        const [row] = await transaction.select().from(subject).where(eq(subject.name, name)).for("update");
-        const current = stored(name, row);
+        const current = stored(
+          name,
+          soleRow(await transaction.select().from(subject).where(eq(subject.name, name)).for("update")),
+        );
         const change = decide(current);
         if (!change) return current;
         const { state, generation, revocation } = change;

@@ -18,8 +18,9 @@ function answering(...answers: readonly (readonly unknown[])[]): Database {
         name === "then" ? (answer: (rows: readonly unknown[]) => void) => answer(left.shift() ?? []) : () => statement,
     },
   );
-  const orm = { select: () => statement, transaction: (work: (transaction: unknown) => unknown) => work(orm) };
-  return { orm, scanning: orm, urgent: async () => left.shift() ?? [] } as unknown as Database; // has what is used here
+  const written = () => statement;
+  const orm = { select: written, insert: written, transaction: (work: (transaction: unknown) => unknown) => work(orm) };
+  return { orm, patient: orm, scanning: orm, urgent: async () => left.shift() ?? [] } as unknown as Database; // has what is used here
 }
 
 const rowless = answering();
@@ -37,6 +38,10 @@ describe("S9 a statement that always has a row", () => {
     [
       "how many tokens live of a subject",
       () => createSubjectStore(rowless).countLiveTokens("user:a" as SubjectName, now),
+    ],
+    [
+      "a subject that is changed",
+      () => createSubjectStore(answering([])).change("user:a" as SubjectName, now, () => undefined),
     ],
     ["how many tokens there are", () => createTokenStore(rowless).count({}, now)],
     [
