@@ -19,7 +19,7 @@ import { PepperRing } from "../src/token/pepper.js";
 import { noPolicy } from "../src/token/policy.js";
 import type { TokenId } from "../src/token/token.js";
 import { engines, type Opened } from "./kit/engines.js";
-import { type Act, type ActKind, actKinds, hands, involvedIn } from "./kit/four-eyes.js";
+import { type Act, type ActKind, actKinds, approversIn, hands, involvedIn, isRotation } from "./kit/four-eyes.js";
 
 const service = (name: string): ServiceCaller => ({
   kind: "service",
@@ -66,13 +66,17 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
       opened = await open();
       await opened.database.migrate();
       world = build(opened.database);
-      const time = world.clock.now();
-      await createPolicyStore(opened.database).change("organization", time, () => ({
-        policy: { ...noPolicy, requireApproval: true },
-        event: newAuditEvent({ time, actor: "service:test", action: "policy.changed" }),
-      }));
+      await setPolicy(true);
     });
     afterAll(() => opened.close());
+
+    async function setPolicy(requireApproval: boolean): Promise<void> {
+      const time = world.clock.now();
+      await createPolicyStore(opened.database).change("organization", time, () => ({
+        policy: { ...noPolicy, requireApproval },
+        event: newAuditEvent({ time, actor: "service:test", action: "policy.changed" }),
+      }));
+    }
 
     async function make(subject: SubjectName, names: readonly string[]): Promise<TokenId> {
       const { snapshot } = await createToken(world, callerOf(names), {
@@ -142,7 +146,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
       names: fc.constantFrom(...hands),
     });
 
-    it("S8 nobody approves what they had a hand in, and everybody else may, whatever was done in whatever order", async () => {
+    it("S8 nobody approves what they had a hand in or rotates what they approved, and everybody else may, whatever was done in whatever order", async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.constantFrom(...hands),
@@ -156,15 +160,18 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
             const tries = hands.map((names) => ({ kind: "approve" as const, names }));
             for (const { kind, names } of [...sequence, ...tries]) {
               const involved = involvedIn(history, subject);
-              const isInvolved = names.some((name) => involved.has(name));
+              const approvers = approversIn(history);
+              const isRefused =
+                (kind === "approve" && names.some((name) => involved.has(name))) ||
+                (isRotation(kind) && names.some((name) => approvers.has(name)));
               const reason = await act(id, kind, names).then(
                 () => undefined,
                 (error: unknown) => (error instanceof Failure ? error.reason : error),
               );
               const told = `${kind} by ${names} after ${JSON.stringify(history)}`;
               if (kind === "resume") expect([undefined, "CALLER_FORBIDDEN"], told).toContain(reason);
-              else expect(reason, told).toBe(kind === "approve" && isInvolved ? "CALLER_FORBIDDEN" : undefined);
-              if (kind === "widen" || kind === "prolong") pending = true;
+              else expect(reason, told).toBe(isRefused ? "CALLER_FORBIDDEN" : undefined);
+              if (reason === undefined && (kind === "widen" || kind === "prolong")) pending = true;
               if (kind === "approve" && reason === undefined) {
                 if (!pending) continue;
                 pending = false;
@@ -178,5 +185,46 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
         { numRuns: available ? 8 : 0 },
       );
     }, 120_000);
+
+    const rotations = ["rotate", "rotateWithGrace", "prolong"] as const;
+    const attempts = rotations.flatMap((kind) => hands.map((names) => ({ kind, names })));
+
+    it("S8 rotate after approve: two are behind every secret that works, whoever approves and whoever rotates", async () => {
+      const refusals: string[] = [];
+      for (const approver of hands) {
+        const id = await make(`organization:eyes-${count++}` as SubjectName, ["user:dave"]);
+        await act(id, "approve", approver);
+        for (const { kind, names } of attempts) {
+          if (!names.some((name) => approver.includes(name))) continue;
+          const told = `${kind} by ${names} after ${approver}`;
+          const before = await world.store.get(id);
+          await expect(act(id, kind, names), told).rejects.toMatchObject({
+            reason: "CALLER_FORBIDDEN",
+            metadata: { permission: "rotate", because: "approved it, and may not be shown a secret of it" },
+          });
+          expect((await world.store.get(id))?.token, told).toEqual(before?.token);
+          refusals.push(told);
+        }
+        // Its maker may, and then the approval stands.
+        await act(id, "rotateWithGrace", ["user:dave"]);
+        expect((await world.store.get(id))?.token).toMatchObject({ approval: { state: "approved", by: approver[0] } });
+      }
+      // Pairs of callers that have a name in common.
+      expect(refusals.length).toBe(rotations.length * 22);
+    });
+
+    it("S8 who approved may rotate once the policy asks for no approval, or the token waits for another one", async () => {
+      const [bob, carol] = [["user:bob"], ["user:carol"]];
+      const waiting = await make(`organization:eyes-${count++}` as SubjectName, ["user:dave"]);
+      await act(waiting, "approve", bob);
+      await act(waiting, "widen", carol);
+      await act(waiting, "rotate", bob);
+      await expect(act(waiting, "approve", bob)).rejects.toMatchObject({ reason: "CALLER_FORBIDDEN" });
+      const free = await make(`organization:eyes-${count++}` as SubjectName, ["user:dave"]);
+      await act(free, "approve", bob);
+      await setPolicy(false);
+      await act(free, "rotate", bob);
+      await setPolicy(true);
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { actorOf, type ManagingCaller, namesOf } from "../access/caller.js";
+import { actorOf, type ManagingCaller, namesOf, viaOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { TokenSnapshot } from "../store/token-store.js";
 import { handsAfterApproval, mayApprove } from "../token/approval.js";
@@ -57,5 +57,6 @@ function requireThirdPerson(caller: ManagingCaller, { token }: TokenSnapshot): v
 }
 
 function decision(state: "approved" | "denied", caller: ManagingCaller, time: Date, comment: string): Approval {
-  return { state, by: actorOf(caller), time, comment };
+  const via = viaOf(caller);
+  return { state, by: actorOf(caller), time, comment, ...(via !== undefined && { via }) };
 }

@@ -1,7 +1,7 @@
 import { type ManagingCaller, namesOf } from "../access/caller.js";
 import { Failure } from "../failure/failure.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
-import { handsAfterRotation } from "../token/approval.js";
+import { handsAfterRotation, mayRotate } from "../token/approval.js";
 import { etagOf } from "../token/etag.js";
 import { earlier, type Lifetime, resolveExpiry } from "../token/lifetime.js";
 import { networkAllows } from "../token/network.js";
@@ -58,6 +58,7 @@ export async function rotateToken(
       requireCurrent(current, replaced);
       requireNotRotatedSince(begin, current);
       requireRotatable(caller, current, now);
+      requireNotApprover(caller, current);
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
       text = minted.text;
       const expireTime = newExpiry(current, command.lifetime, now);
@@ -119,6 +120,12 @@ function requireRotatable(caller: ManagingCaller, current: TokenSnapshot, now: D
   if (!usable || !token.selfRotate || !policy.allowSelfRotation) {
     throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "self_rotate" } });
   }
+}
+
+function requireNotApprover(caller: ManagingCaller, { token, policy }: TokenSnapshot): void {
+  if (!policy.requireApproval || mayRotate(token.approval, namesOf(caller))) return;
+  const because = "approved it, and may not be shown a secret of it";
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "rotate", because } });
 }
 
 function newExpiry({ token }: TokenSnapshot, lifetime: Lifetime, now: Date): Date | undefined {

@@ -46,11 +46,12 @@ export function tokenRecord(row: TokenRow): TokenRecord {
   };
 }
 
-function readApproval({ approval, decidedBy, decidedAt, decisionComment }: TokenRow): Approval | undefined {
+function readApproval({ approval, decidedBy, decidedVia, decidedAt, decisionComment }: TokenRow): Approval | undefined {
   if (approval === null) return undefined;
   // The table has a constraint that a decision is complete; one that is not is none.
   if (approval === "pending" || decidedBy === null || !decidedAt) return { state: "pending" };
-  return { state: approval, by: decidedBy, time: decidedAt, comment: decisionComment ?? "" };
+  const decision = { by: decidedBy, time: decidedAt, comment: decisionComment ?? "" };
+  return { state: approval, ...decision, ...(decidedVia !== null && { via: decidedVia }) };
 }
 
 function readSuspension(row: TokenRow): Suspension | undefined {
@@ -87,6 +88,7 @@ type FactColumns = Pick<
   | "selfRotate"
   | "approval"
   | "decidedBy"
+  | "decidedVia"
   | "decidedAt"
   | "decisionComment"
   | "contributors"
@@ -116,6 +118,7 @@ export function factColumns(facts: TokenFacts): FactColumns {
     selfRotate: facts.selfRotate,
     approval: approval?.state ?? null,
     decidedBy: decision?.by ?? null,
+    decidedVia: decision?.via ?? null,
     decidedAt: decision?.time ?? null,
     decisionComment: decision?.comment ?? null,
     contributors: [...facts.contributors],

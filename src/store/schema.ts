@@ -76,6 +76,8 @@ export const token = pgTable(
     /** Null: no approval was asked for. */
     approval: text("approval").$type<"pending" | "approved" | "denied">(),
     decidedBy: text("decided_by"),
+    /** The service that the decision came through. */
+    decidedVia: text("decided_via"),
     decidedAt: instant("decided_at"),
     decisionComment: text("decision_comment"),
     /** Whose work the next approval covers, and who was shown a secret that may still work: none of them approves. */

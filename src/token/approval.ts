@@ -1,5 +1,7 @@
+import type { Approval } from "./token.js";
+
 /*
- * Who may approve a token: somebody who had no hand in what is approved, and who gains nothing by it (ASVS 2.3.5). Names are those of audit
+ * Who may approve a token: somebody who had no hand in what is approved, and who gains nothing by it (ASVS 2.3.5), neither then nor later. Names are those of audit
  * events: `user:<id>`, `service:<name>`, `token:<id>`. A call has several when a service stood between.
  */
 
@@ -45,6 +47,14 @@ export function mayApprove(
   const { subject, createdBy, createdVia, contributors, holders } = token;
   const involved = new Set([subject, createdBy, createdVia, ...contributors, ...holders]);
   return !names.some((name) => involved.has(name));
+}
+
+/**
+ * Whether a call of these names may be shown a new secret of a token whose policy asks for approval. Who approved it may not, as long as the approval
+ * stands: two must be behind a secret that works, in whatever order they act.
+ */
+export function mayRotate(approval: Approval | undefined, names: readonly string[]): boolean {
+  return approval?.state !== "approved" || !names.some((name) => name === approval.by || name === approval.via);
 }
 
 function union(names: readonly string[], more: readonly string[]): readonly string[] {

@@ -42,7 +42,12 @@ export const ranks = ["holder", "organization", "deployment"] as const;
 export type Rank = (typeof ranks)[number];
 
 /** `pending` until a third person has decided; absent where no approval was asked for. */
-export type Approval = { readonly state: "pending" } | ({ readonly state: "approved" | "denied" } & Verdict);
+export type Approval = { readonly state: "pending" } | ({ readonly state: "approved" | "denied" } & Decision);
+
+/** A verdict, with the service that it came through, if any. */
+export interface Decision extends Verdict {
+  readonly via?: string;
+}
 
 /** Suspended by somebody of this rank. */
 export interface Suspension extends Verdict {

@@ -1,5 +1,5 @@
 /*
- * Who may approve, by the simplest reading of the whole history of a token: the oracle of the tests of four eyes. Its policy asks for approval.
+ * Who may approve, and who may rotate, by the simplest reading of the whole history of a token: the oracle of the tests of four eyes. Its policy asks for approval.
  */
 
 export const actKinds = [
@@ -42,6 +42,16 @@ export function involvedIn(history: readonly Act[], subject: string): ReadonlySe
     .filter(({ kind }) => showsSecret.has(kind));
   const makers = history.filter(({ kind }) => kind === "make");
   return new Set([subject, ...[...brought, ...holders, ...makers].flatMap(({ names }) => names)]);
+}
+
+/** Everybody who gave the approval that stands. */
+export function approversIn(history: readonly Act[]): ReadonlySet<string> {
+  const last = history.findLast(({ kind }) => kind === "approve" || widening.has(kind));
+  return new Set(last?.kind === "approve" ? last.names : []);
+}
+
+export function isRotation(kind: ActKind): boolean {
+  return kind !== "make" && showsSecret.has(kind);
 }
 
 /** Three people, by themselves and through services, and two services by themselves. */

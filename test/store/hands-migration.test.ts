@@ -52,3 +52,36 @@ it("S8 tokens from before get the names that the trail has of those who made, ch
     await database.close();
   }
 });
+
+it("S8 approvals from before get the service that the trail has of them", async () => {
+  const database = await PGlite.create();
+  try {
+    const names = ["0000_tokens", "0001_doors", "0002_who_had_a_hand", "0003_final_marks"];
+    for (const name of names) await run(database, name);
+    const [through, direct] = [1, 2].map((n) => `00000000-0000-7000-8000-00000000000${n}`);
+    const [first, last] = [new Date("2026-01-01T00:00:00Z"), new Date("2026-01-02T00:00:00Z")];
+    for (const id of [through, direct]) {
+      await database.query(
+        `insert into token (id, kind, subject, generation, name, description, grant_rules, allowed_cidrs, metadata, claims, created_at, created_by,
+           self_rotate, revision, approval, decided_by, decided_at, decision_comment)
+         values ($1, 'pat', 'user:x', 1, 'n', '', '{"full":true}', '{}', '{}', '{}', now(), 'user:alice', false, 1, 'approved', 'user:bob', $2, '')`,
+        [id, last],
+      );
+    }
+    for (const [event, [id, at, details]] of [
+      [through, first, { via: "service:old" }] as const,
+      [through, last, { via: "service:web" }] as const,
+      [direct, last, {}] as const,
+    ].entries()) {
+      await database.query(
+        `insert into audit_event (id, at, actor, action, token_id, outcome, details) values ($1, $2, 'user:bob', 'token.approved', $3, 'ok', $4)`,
+        [`00000000-0000-7000-9000-00000000000${event}`, at, id, JSON.stringify(details)],
+      );
+    }
+    await run(database, "0006_who_approved_through");
+    const { rows } = await database.query("select decided_via from token order by id");
+    expect(rows).toEqual([{ decided_via: "service:web" }, { decided_via: null }]);
+  } finally {
+    await database.close();
+  }
+});
