@@ -2,7 +2,7 @@ import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, not, or,
 import type { AuditEvent } from "../audit/event.js";
 import { Failure } from "../failure/failure.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
-import { stricter } from "../token/policy.js";
+import { noPolicy } from "../token/policy.js";
 import type { SecretRecord, TokenRecord, TokenWithSecrets } from "../token/token.js";
 import type { Database } from "./database.js";
 import { guarded, soleRow, type Transaction, transact } from "./errors.js";
@@ -10,9 +10,10 @@ import { appendAudit } from "./postgres-audit-store.js";
 import { readLastUses } from "./postgres-last-use-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
 import {
+  effectivePolicy,
   factColumns,
+  policyOfText,
   type ResolvedRow,
-  readPolicy,
   resolvedToken,
   secretColumns,
   secretRecord,
@@ -162,28 +163,29 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         .from(subject)
         .where(inArray(subject.name, [...names])),
       reader
-        .select()
+        .select({ scope: policy.scope, fields: sql<string>`${policy.fields}::text` })
         .from(policy)
         .where(inArray(policy.scope, [...scopes])),
     ]);
     const subjectsByName = new Map(subjects.map((row) => [row.name, row]));
-    const policiesByScope = new Map(policies.map((row) => [row.scope, row]));
+    const policiesByScope = new Map(
+      policies.map(({ scope, fields }) => [scope, { fields, policy: policyOfText(fields) }]),
+    );
     const factsOf = (name: string) => subjectFacts(subjectsByName.get(name));
-    const policyOf = (scope: string) => readPolicy(policiesByScope.get(scope));
     return (owner) => {
       const { deployment, own } = scopesOf(owner);
-      const ownRow = policiesByScope.get(own);
-      const held = [
-        { scope: deployment, policy: policyOf(deployment) },
-        ...(ownRow ? [{ scope: own, policy: readPolicy(ownRow) }] : []),
-      ];
+      const [deploymentRow, ownRow] = [policiesByScope.get(deployment), policiesByScope.get(own)];
       return {
         subjects: {
           subject: factsOf(owner.subject),
           organization: owner.organization && factsOf(owner.organization),
         },
-        policies: held,
-        policy: held.map((entry) => entry.policy).reduce(stricter),
+        policies: [
+          { scope: deployment, policy: deploymentRow?.policy ?? noPolicy },
+          ...(ownRow ? [{ scope: own, policy: ownRow.policy }] : []),
+        ],
+        // One computation for each pair of policies, and not for each token: two long lists of ranges are dear to compare.
+        policy: effectivePolicy(deploymentRow?.fields ?? null, ownRow?.fields ?? null),
       };
     };
   }

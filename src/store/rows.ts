@@ -266,17 +266,21 @@ export function resolvedToken(row: ResolvedRow): ResolvedToken {
   };
 }
 
+/** Returns the policy whose fields are given as JSON; null: nobody has set it. */
+export function policyOfText(fields: string | null): Policy {
+  return readPolicy(fields === null ? undefined : { fields: JSON.parse(fields) });
+}
+
 /** By the texts of both policies; policies are few, and every cached token under the same ones shares one object. */
 const effectivePolicies = new Map<string, Policy>();
 const mostPolicies = 10_000;
 
-function effectivePolicy(deployment: string | null, own: string | null): Policy {
+/** Returns the stricter of both, computed once for each pair; `policyOfText` says of which texts. */
+export function effectivePolicy(deployment: string | null, own: string | null): Policy {
   const key = `${deployment ?? ""}\n${own ?? ""}`;
   const known = effectivePolicies.get(key);
   if (known) return known;
-  const read = (fields: string | null): Policy =>
-    readPolicy(fields === null ? undefined : { fields: JSON.parse(fields) });
-  const policy = own === null ? read(deployment) : stricter(read(deployment), read(own));
+  const policy = own === null ? policyOfText(deployment) : stricter(policyOfText(deployment), policyOfText(own));
   if (effectivePolicies.size >= mostPolicies) effectivePolicies.clear();
   effectivePolicies.set(key, policy);
   return policy;

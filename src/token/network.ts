@@ -105,12 +105,18 @@ function isMapped(address: Address): address is ipaddr.IPv6 {
 /** Whether every address that `inner` allows is allowed by `outer` too; empty lists allow every one. */
 export function cidrsWithin(inner: readonly string[], outer: readonly string[]): boolean {
   if (outer.length === 0) return true;
-  return inner.length > 0 && inner.every((range) => outer.some((wider) => cidrWithin(range, wider)));
+  const wider = rangesOf(outer);
+  return inner.length > 0 && rangesOf(inner).every((range) => wider.some((each) => rangeWithin(range, each)));
 }
 
-/** Whether one range lies within another; both canonical. */
-export function cidrWithin(inner: string, outer: string): boolean {
-  const [address, bits] = ipaddr.parseCIDR(inner);
-  const [network, outerBits] = ipaddr.parseCIDR(outer);
-  return address.kind() === network.kind() && bits >= outerBits && address.match(network, outerBits);
+/** What both lists hold, canonical as they are. Two ranges are apart or one holds the other: what they have in common is the smaller one. */
+export function commonCidrs(left: readonly string[], right: readonly string[]): readonly string[] {
+  const [leftRanges, rightRanges] = [rangesOf(left), rangesOf(right)];
+  const inside = (cidrs: readonly string[], ranges: readonly Range[], others: readonly Range[]) =>
+    cidrs.filter((_, n) => others.some((other) => rangeWithin(ranges[n] as Range, other))); // one range for each of cidrs
+  return [...new Set([...inside(left, leftRanges, rightRanges), ...inside(right, rightRanges, leftRanges)])];
+}
+
+function rangeWithin([address, bits]: Range, [network, outerBits]: Range): boolean {
+  return bits >= outerBits && address.kind() === network.kind() && address.match(network, outerBits);
 }

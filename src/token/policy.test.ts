@@ -1,7 +1,8 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import ipaddr from "ipaddr.js";
+import { describe, expect, it, vi } from "vitest";
 import type { ActionName, SubjectName } from "../identifier/identifier.js";
-import { networkAllows, parseAddress } from "./network.js";
+import { cidrsWithin, networkAllows, parseAddress } from "./network.js";
 import {
   blockedBy,
   grantUnder,
@@ -132,6 +133,19 @@ describe("stricter", () => {
         }
       }),
     );
+  });
+
+  it("S16 parses each range once, however many it is compared with", () => {
+    const ranges = (network: number) => Array.from({ length: 100 }, (_, n) => `10.${network}.${n}.0/24`);
+    const parsed = vi.spyOn(ipaddr, "parseCIDR");
+    try {
+      stricter({ ...noPolicy, allowedCidrs: ranges(1) }, { ...noPolicy, allowedCidrs: ranges(2) });
+      expect(parsed).toHaveBeenCalledTimes(200);
+      expect(cidrsWithin(ranges(1), ranges(1).reverse())).toBe(true);
+      expect(parsed).toHaveBeenCalledTimes(400);
+    } finally {
+      parsed.mockRestore();
+    }
   });
 
   it("is the same whichever comes first, changes nothing when repeated, and noPolicy tightens only self-rotation", () => {

@@ -1,5 +1,5 @@
 import type { ActionName } from "../identifier/identifier.js";
-import { cidrWithin } from "./network.js";
+import { commonCidrs } from "./network.js";
 import type { Grant, SecretRecord, TokenRecord } from "./token.js";
 
 /** What a deployment or an organization allows of tokens. Read at use: a stricter policy blocks older tokens and revokes none. */
@@ -57,7 +57,7 @@ export function stricter(a: Policy, b: Policy): Policy {
   const allowedActions = bothLists(a.allowedActions, b.allowedActions, (left, right) =>
     left.filter((action) => right.includes(action)),
   );
-  const allowedCidrs = bothLists(a.allowedCidrs, b.allowedCidrs, commonRanges);
+  const allowedCidrs = bothLists(a.allowedCidrs, b.allowedCidrs, commonCidrs);
   return {
     maxLifetimeMs: smaller(a.maxLifetimeMs, b.maxLifetimeMs),
     defaultLifetimeMs: smaller(a.defaultLifetimeMs, b.defaultLifetimeMs),
@@ -152,10 +152,4 @@ function bothLists<T>(
   common: (a: readonly T[], b: readonly T[]) => readonly T[],
 ): readonly T[] | undefined {
   return a === undefined || b === undefined ? (a ?? b) : common(a, b);
-}
-
-/** Two ranges are apart or one holds the other: what they have in common is the smaller one. */
-function commonRanges(left: readonly string[], right: readonly string[]): readonly string[] {
-  const common = left.flatMap((a) => right.flatMap((b) => (cidrWithin(a, b) ? [a] : cidrWithin(b, a) ? [b] : [])));
-  return [...new Set(common)];
 }

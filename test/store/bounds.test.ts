@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { count, isNull, sql } from "drizzle-orm";
+import ipaddr from "ipaddr.js";
 import postgres from "postgres";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SubjectName } from "../../src/identifier/identifier.js";
 import { updatePolicy } from "../../src/manage/policies.js";
 import { auditEvent, auditPending } from "../../src/store/audit-schema.js";
@@ -13,7 +14,8 @@ import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
 import { createTokenStore } from "../../src/store/postgres-token-store.js";
 import { secretColumns, tokenColumns } from "../../src/store/rows.js";
 import { policy, subject, token, tokenSecret } from "../../src/store/schema.js";
-import type { TokenRecord } from "../../src/token/token.js";
+import { noPolicy } from "../../src/token/policy.js";
+import type { TokenId, TokenRecord } from "../../src/token/token.js";
 import { engines, type Opened, onPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
@@ -22,6 +24,7 @@ const now = testTime;
 const acme = "organization:acme" as SubjectName;
 const revocation = { time: now, by: "service:test", reason: "ADMINISTRATIVE" } as const;
 const many = 150;
+let networks = 0;
 
 /** The same, but its users are told before each use of one of these methods. */
 function watched<T extends object>(target: T, names: readonly string[], onUse: () => void): T {
@@ -121,6 +124,31 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
       const revoking = createTokenStore(database).revokeAll({}, revocation, {}, now, failing);
       await expect(revoking).rejects.toThrow("no event");
       expect([await living(), await events(), await epoch()]).toEqual([many, 0, before]);
+    });
+
+    it("S16 lists tokens under two long policies by one comparison of these", async () => {
+      const ranges = (network: number) => Array.from({ length: 100 }, (_, n) => `10.${network}.${n}.0/24`);
+      const write = (scope: string, allowedCidrs: readonly string[]) =>
+        createPolicyStore(database).change(scope, now, () => ({
+          policy: { ...noPolicy, allowedCidrs },
+          event: testEvent(tokenRecord()),
+        }));
+      // Other ones for each engine: what was compared once is kept.
+      const [deployment, own] = [++networks, ++networks];
+      const both = [`10.${deployment}.7.0/25`];
+      await write("user", ranges(deployment));
+      await write(acme, [...ranges(own), ...both]);
+      const store = createTokenStore(database);
+      const parsed = vi.spyOn(ipaddr, "parseCIDR");
+      try {
+        const { tokens } = await store.list({ organization: acme }, { size: 30 }, now);
+        expect(tokens.map(({ policy: { allowedCidrs } }) => allowedCidrs)).toEqual(Array(30).fill(both));
+        expect(parsed).toHaveBeenCalledTimes(201);
+        await store.get(tokens[0]?.token.id as TokenId); // 30 were listed
+        expect(parsed).toHaveBeenCalledTimes(201);
+      } finally {
+        parsed.mockRestore();
+      }
     });
 
     it("S16 counts nothing for a policy that does not change", async () => {
