@@ -35,7 +35,10 @@ describe("B6 a database URL", () => {
         sessions: "read-write",
       },
     ],
-    ["postgres://u:p@/d?host=a,b&port=1", { ...usual, hosts: ["a", "b"].map((host) => ({ host, port: 1 })) }],
+    [
+      "postgres://u:p@/d?host=a,b&port=1&target_session_attrs=primary",
+      { ...usual, hosts: ["a", "b"].map((host) => ({ host, port: 1 })), sessions: "primary" },
+    ],
     ["postgres://u:p@db/d?target_session_attrs=any", usual],
     ["postgres://u:p@/d?host=/run/postgresql", { ...usual, hosts: at("/run/postgresql") }],
     ["postgres://u:p@%2Frun%2Fpostgresql:5433/d", { ...usual, hosts: [{ host: "/run/postgresql", port: 5433 }] }],
@@ -117,6 +120,17 @@ describe("B6 a database URL", () => {
   ])("%s is refused with what would be right, and without a part of it", (url, problem) => {
     const parsed = parse(url);
     expect(parsed).toMatchObject({ ok: false, problem: expect.stringContaining(problem) });
+    expect(JSON.stringify(parsed)).not.toContain(canary);
+  });
+
+  it.each([
+    "postgres://u:hunter2@a,b/d",
+    "postgres://u:hunter2@a:1,a:2/d",
+    "postgres://u:hunter2@/d?host=a,b",
+    "postgres://u:hunter2@a,b/d?target_session_attrs=any",
+  ])("S9 %s is refused: the host that answers first may be a standby", (url) => {
+    const parsed = parse(url);
+    expect(parsed).toMatchObject({ ok: false, problem: expect.stringContaining("target_session_attrs=read-write") });
     expect(JSON.stringify(parsed)).not.toContain(canary);
   });
 

@@ -40,6 +40,11 @@ function addressOf(text: string, readFile: (name: string) => string): DatabaseAd
   const socket = all.some(({ host }) => host.startsWith("/"));
   if (socket && all.length > 1) return refuse("names the directory of a socket, which must be the only host");
   const sessions = sessionsOf(given.get("target_session_attrs"));
+  if (all.length > 1 && !sessions) {
+    return refuse(
+      "names several hosts and must say that only the one that writes is taken: target_session_attrs=read-write or primary. A standby among them may lag behind",
+    );
+  }
   const seconds = given.get("connect_timeout");
   if (seconds !== undefined && !/^[1-9]\d?$/.test(seconds)) return refuse("connect_timeout must be 1 to 99 seconds");
   const tls = tlsOf(given, readFile);

@@ -8,7 +8,11 @@ interface Need {
   /** For people. */
   readonly value: string;
   readonly admits: (value: string) => boolean;
+  /** What to do about another value. Absent: `usualCure`. */
+  readonly cure?: string;
 }
+
+const usualCure = "Set them for the role or database (ALTER ROLE … SET), or where the pooler does";
 
 const exactly = (name: string, value: string): Need => ({ name, value, admits: (found) => found === value });
 
@@ -20,6 +24,11 @@ const noTimeoutUnder = (name: string, seconds: number): Need => ({
 });
 
 const needs: readonly Need[] = [
+  // A standby may lag behind: what it lacks would read as not there, a token that is to be revoked among it.
+  {
+    ...exactly("in_hot_standby", "off"),
+    cure: "The server is a standby: name the primary, or all hosts with target_session_attrs=read-write, in the URL of the database",
+  },
   // What we read and write.
   { name: "DateStyle", value: "ISO", admits: (found) => /^ISO\b/.test(found) },
   exactly("client_encoding", "UTF8"),
@@ -63,15 +72,15 @@ export async function verifySettings({ orm }: Pick<Database, "orm">): Promise<re
       .where(inArray(sql`name`, names)),
   );
   const found = new Map(rows.map(({ name, value }) => [name, value]));
-  const wrong = needs.flatMap(({ name, value, admits }) => {
+  const wrong = needs.flatMap(({ name, value, admits, cure = usualCure }) => {
     // PostgreSQL 17 brought this one.
     const inForce = found.get(name) ?? (name === "transaction_timeout" ? "0" : "");
-    return admits(inForce) ? [] : [`${name} is ${inForce || "empty"} and must be ${value}`];
+    return admits(inForce) ? [] : [{ fault: `${name} is ${inForce || "empty"} and must be ${value}`, cure }];
   });
   if (wrong.length > 0) {
-    throw new Error(
-      `settings of PostgreSQL do not fit: ${wrong.join("; ")}. Set them for the role or database (ALTER ROLE … SET), or where the pooler does`,
-    );
+    const faults = wrong.map(({ fault }) => fault).join("; ");
+    const cures = [...new Set(wrong.map(({ cure }) => cure))].join(". ");
+    throw new Error(`settings of PostgreSQL do not fit: ${faults}. ${cures}`);
   }
   return found.get("fsync") === "off"
     ? ["fsync of PostgreSQL is off: a crash of its machine may take back what was revoked"]

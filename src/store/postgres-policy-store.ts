@@ -5,6 +5,7 @@ import { guarded, transact } from "./errors.js";
 import type { PolicyStore, StoredPolicyRecord } from "./policy-store.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
+import { answering, rowsOfPrimary, standby } from "./primary.js";
 import { readPolicy, storedPolicy } from "./rows.js";
 import { policy } from "./schema.js";
 
@@ -12,8 +13,10 @@ export function createPolicyStore(database: Database): PolicyStore {
   const { orm } = database;
   return {
     async get(scope) {
-      const [row] = await guarded(() => orm.select().from(policy).where(eq(policy.scope, scope)));
-      return stored(scope, row);
+      const rows = await guarded(() =>
+        orm.select({ standby, row: policy }).from(answering).leftJoin(policy, eq(policy.scope, scope)),
+      );
+      return stored(scope, rowsOfPrimary(rows)[0]?.row);
     },
 
     async listWithUnusedLimit() {
@@ -52,6 +55,6 @@ export function createPolicyStore(database: Database): PolicyStore {
   };
 }
 
-function stored(scope: string, row: typeof policy.$inferSelect | undefined): StoredPolicyRecord {
+function stored(scope: string, row: typeof policy.$inferSelect | null | undefined): StoredPolicyRecord {
   return { scope, policy: readPolicy(row), revision: row?.revision ?? 0 };
 }

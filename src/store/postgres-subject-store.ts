@@ -5,6 +5,7 @@ import { guarded, soleRow, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
 import { lockLiving, revokeLocked } from "./postgres-token-store.js";
+import { answering, rowsOfPrimary, standby } from "./primary.js";
 import { subjectFacts } from "./rows.js";
 import { subject, token } from "./schema.js";
 import type { StoredSubject, SubjectStore } from "./subject-store.js";
@@ -19,8 +20,10 @@ export function createSubjectStore(database: Database): SubjectStore {
 
   return {
     async get(name) {
-      const [row] = await guarded(() => orm.select().from(subject).where(eq(subject.name, name)));
-      return stored(name, row);
+      const rows = await guarded(() =>
+        orm.select({ standby, row: subject }).from(answering).leftJoin(subject, eq(subject.name, name)),
+      );
+      return stored(name, rowsOfPrimary(rows)[0]?.row);
     },
 
     change: (name, now, decide) =>
@@ -60,7 +63,7 @@ export function createSubjectStore(database: Database): SubjectStore {
   };
 }
 
-function stored(name: SubjectName, row: typeof subject.$inferSelect | undefined): StoredSubject {
+function stored(name: SubjectName, row: typeof subject.$inferSelect | null | undefined): StoredSubject {
   const updateTime = row && row.updatedAt.getTime() !== never.getTime() ? row.updatedAt : undefined;
   return { name, ...subjectFacts(row), updateTime };
 }

@@ -1,6 +1,5 @@
 import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, not, or, type SQL, sql } from "drizzle-orm";
 import type { AuditEvent } from "../audit/event.js";
-import { Failure } from "../failure/failure.js";
 import { tokenIdFromUuid, toUuid } from "../token/ids.js";
 import { noPolicy } from "../token/policy.js";
 import type { SecretRecord, TokenRecord, TokenWithSecrets } from "../token/token.js";
@@ -9,6 +8,7 @@ import { guarded, soleRow, type Transaction, transact } from "./errors.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { readLastUses } from "./postgres-last-use-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
+import { answering, rowsOfPrimary, standby } from "./primary.js";
 import {
   effectivePolicy,
   factColumns,
@@ -259,18 +259,14 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     async resolve(digests) {
       // One parameter whatever the count, so that there is one prepared statement.
       const wanted = `{${digests.map((digest) => `"\\\\x${hex(digest)}"`).join(",")}}`;
-      const rows = await guarded(() => database.query<ResolvedRow>(resolveStatement, [wanted]));
-      const [first] = rows;
-      if (!first || first.standby) {
-        throw new Failure("DATABASE_UNAVAILABLE", { cause: new Error("the database is a standby") });
-      }
+      const rows = rowsOfPrimary(await guarded(() => database.query<ResolvedRow>(resolveStatement, [wanted])));
       const found = new Map(rows.map((row) => [row.digest, row]));
       return {
         tokens: digests.map((digest) => {
           const row = found.get(hex(digest));
           return row && resolvedToken(row);
         }),
-        asOf: first.epoch,
+        asOf: soleRow(rows).epoch,
       };
     },
 
@@ -278,10 +274,12 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       const [found] = await guarded(async () =>
         snapshots(
           orm,
-          await orm
-            .select()
-            .from(token)
-            .where(eq(token.id, toUuid(id))),
+          rowsOfPrimary(
+            await orm
+              .select({ standby, row: token })
+              .from(answering)
+              .leftJoin(token, eq(token.id, toUuid(id))),
+          ).flatMap(({ row }) => row ?? []),
         ),
       );
       return found;
@@ -395,13 +393,14 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       }),
 
     async findByDigest(digests) {
-      const [row] = await guarded(() =>
+      const rows = await guarded(() =>
         orm
-          .select({ id: tokenSecret.tokenId })
-          .from(tokenSecret)
-          .where(inArray(tokenSecret.digest, [...digests])),
+          .select({ standby, id: tokenSecret.tokenId })
+          .from(answering)
+          .leftJoin(tokenSecret, inArray(tokenSecret.digest, [...digests])),
       );
-      return row && tokenIdFromUuid(row.id);
+      const id = rowsOfPrimary(rows)[0]?.id;
+      return id ? tokenIdFromUuid(id) : undefined;
     },
 
     async findRequest({ caller, requestId }) {

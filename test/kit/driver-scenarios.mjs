@@ -246,6 +246,12 @@ const scenarios = {
     return kept;
   },
 
+  // `url` is that of a standby and its primary.
+  async "writers-are-no-standbys"(postgres) {
+    const writer = postgres(url, { ...ofOne, target_session_attrs: "read-write" });
+    return outcome(writer`select pg_is_in_recovery()`);
+  },
+
   // `url` is that of a server whose certificate names its address, and not localhost.
   async "certificate-names-the-host"(postgres) {
     return outcome(postgres(url, { ...ofOne, ssl: "verify-full" })`select 'well'`);

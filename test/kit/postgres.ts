@@ -43,7 +43,7 @@ function findServer(): string | undefined {
         .map((version) => join(root, version, "bin"))
     : [];
   return [...packaged, ...(process.env["PATH"] ?? "").split(delimiter)].find((folder) =>
-    ["initdb", "postgres", "pg_isready"].every((program) => existsSync(join(folder, program))),
+    ["initdb", "pg_basebackup", "postgres", "pg_isready"].every((program) => existsSync(join(folder, program))),
   );
 }
 
@@ -87,7 +87,16 @@ export function overTls(url: string, mode: "require" | "verify-full" = "require"
  */
 export async function startPostgres(
   over: Readonly<Record<string, string>> = {},
-  { clock, identity }: { readonly clock?: TestClock; readonly identity?: Pick<Identity, "cert" | "key"> } = {},
+  {
+    clock,
+    identity,
+    standbyOf,
+  }: {
+    readonly clock?: TestClock;
+    readonly identity?: Pick<Identity, "cert" | "key">;
+    /** The URL of a server whose hot standby this is. */
+    readonly standbyOf?: string;
+  } = {},
 ): Promise<TestPostgres> {
   const bin = findServer();
   if (!bin) throw new Error(noPostgres);
@@ -95,11 +104,11 @@ export async function startPostgres(
   const directory = mkdtempSync(join(tmpdir(), "patwarden-postgres-"));
   if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
   const data = join(directory, "data");
-  execFileSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "-N"], {
-    ...user,
-    cwd: directory,
-    stdio: "ignore",
-  });
+  const [making, ...flags] =
+    standbyOf === undefined
+      ? ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "-N"]
+      : ["pg_basebackup", "-d", standbyOf, "-D", data, "-R", "-c", "fast", "-X", "stream", "-N"];
+  execFileSync(join(bin, making), flags, { ...user, cwd: directory, stdio: "ignore" });
   const port = await freePort();
   /** PostgreSQL refuses a key that others may read. */
   const keep = (name: string, text: Buffer): string => {
@@ -164,6 +173,12 @@ export async function startPostgres(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** A URL of both hosts, as of the first one. */
+export function standbyFirst(standby: string, primary: string): string {
+  const { host } = new URL(standby);
+  return standby.replace(host, `${host},${new URL(primary).host}`);
 }
 
 const pooler = "/usr/sbin/pgbouncer";

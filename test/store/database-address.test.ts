@@ -62,7 +62,7 @@ describe.skipIf(!havePostgres())("B6 PostgreSQL is reached", () => {
 
   it("at the second host when the first is dead", async () => {
     const dead = await freePort();
-    const url = `postgres://postgres@127.0.0.1:${dead},127.0.0.1:${port}/postgres`;
+    const url = `postgres://postgres@127.0.0.1:${dead},127.0.0.1:${port}/postgres?target_session_attrs=primary`;
     for (let i = 0; i < 5; i++) expect(await ask(url)).toEqual({ who: "postgres", port });
   });
 

@@ -10,7 +10,14 @@ import { requireMended } from "../../src/store/pool.js";
 import { writeDriver } from "../../tools/driver/build.mjs";
 import { mends } from "../../tools/driver/mends.mjs";
 import { type Authority, createAuthority } from "../kit/authority.js";
-import { createTestDatabase, havePostgres, noPostgres, startPostgres, type TestPostgres } from "../kit/postgres.js";
+import {
+  createTestDatabase,
+  havePostgres,
+  noPostgres,
+  standbyFirst,
+  startPostgres,
+  type TestPostgres,
+} from "../kit/postgres.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
@@ -37,6 +44,7 @@ const right: Readonly<Record<string, unknown>> = {
     unasked: ["well", "well", 2],
   },
   "failed-greeting-fails-its-statement": ["failed: CONNECTION_CLOSED", 1, "failed: ECONNREFUSED", "well"],
+  "writers-are-no-standbys": false,
   "parameters-stay-as-given": ["digest", "digest"],
   "failures-leave-no-trace": 0,
   "certificate-names-the-host": "well",
@@ -71,6 +79,7 @@ const wrong: Readonly<Record<string, unknown>> = {
     unasked: ["well", "well", 1],
   },
   "failed-greeting-fails-its-statement": ["nothing", "again and again", "nothing", "well"],
+  "writers-are-no-standbys": true,
   "parameters-stay-as-given": ["digest", String.raw`\\x646967657374`],
   "failures-leave-no-trace": 5,
   "certificate-names-the-host": "failed: ERR_TLS_CERT_ALTNAME_INVALID",
@@ -85,11 +94,14 @@ describe.skipIf(!havePostgres())("the mended driver", () => {
   const folder = mkdtempSync(join(tmpdir(), "patwarden-driver-"));
   let authority: Authority;
   let overTls: TestPostgres;
+  let standby: TestPostgres;
   beforeAll(async () => {
     authority = createAuthority();
     overTls = await startPostgres({}, { identity: authority.issue({ "IP.1": "127.0.0.1" }, "server") });
+    standby = await startPostgres({}, { standbyOf: overTls.url });
   });
   afterAll(async () => {
+    await standby?.stop();
     await overTls?.stop();
     authority.remove();
     rmSync(folder, { recursive: true });
@@ -98,7 +110,11 @@ describe.skipIf(!havePostgres())("the mended driver", () => {
   /** What the process printed, or how it ended. */
   async function play(driver: string, name: string): Promise<unknown> {
     const created = await createTestDatabase();
-    const url = name === "certificate-names-the-host" ? overTls.url : created.url;
+    const urls: Readonly<Record<string, string>> = {
+      "certificate-names-the-host": overTls.url,
+      "writers-are-no-standbys": standbyFirst(standby.url, overTls.url),
+    };
+    const url = urls[name] ?? created.url;
     try {
       return await new Promise((resolve) => {
         const env = { ...process.env, NODE_EXTRA_CA_CERTS: authority.certFile };

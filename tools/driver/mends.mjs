@@ -238,6 +238,20 @@ export const mends = [
     ],
   },
   {
+    name: "writers-are-no-standbys",
+    why:
+      "A standby reports that its sessions do not read only by default, so target_session_attrs=read-write takes it for a server that writes. " +
+      "libpq asks for both (PostgreSQL, 34.1.2).",
+    waitsFor: [],
+    changes: [
+      [
+        connection,
+        "(x === 'read-write' && xs.default_transaction_read_only === 'on') ||",
+        "(x === 'read-write' && (xs.default_transaction_read_only === 'on' || xs.in_hot_standby === 'on')) ||",
+      ],
+    ],
+  },
+  {
     name: "parameters-stay-as-given",
     why: "A prepared statement that is asked again binds values that were made into text already: other bytes are looked up or written.",
     waitsFor: ["porsager/postgres#1197, merged after 3.4.9"],
