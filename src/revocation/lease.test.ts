@@ -19,7 +19,7 @@ function setUp(maxRemembered?: number) {
     ...(maxRemembered !== undefined && { maxRemembered }),
   });
   const renew = (epoch: number, changes: readonly RevocationChange[] = [], sentAt = 0, over: Partial<Renewal> = {}) =>
-    lease.renewed(sentAt, { epoch, nonce: `nonce ${epoch}`, changes, databaseTimeMs: sentAt, ...over }, at(sentAt));
+    lease.renewed(at(sentAt), { epoch, nonce: `nonce ${epoch}`, changes, databaseTimeMs: sentAt, ...over }, at(sentAt));
   return { lease, dropped, renew };
 }
 
@@ -40,7 +40,7 @@ describe("Lease", () => {
   it("counts from the moment the renewal was sent, and never shortens", () => {
     const { lease, renew } = setUp();
     renew(1, [], 1_000);
-    lease.renewed(500, { epoch: 1, nonce: "nonce 1", changes: [], databaseTimeMs: 1_100 }, at(4_000));
+    lease.renewed(at(500), { epoch: 1, nonce: "nonce 1", changes: [], databaseTimeMs: 1_100 }, at(4_000));
     expect(lease.isLive(at(5_999))).toBe(true);
     expect(lease.isLive(at(6_000))).toBe(false);
   });
@@ -59,7 +59,7 @@ describe("Lease", () => {
 
   it("is none at all with a lease of 0", () => {
     const lease = new Lease({ leaseMs: 0, drop: () => undefined });
-    lease.renewed(0, { epoch: 1, nonce: "", changes: [], databaseTimeMs: 0 }, at(0));
+    lease.renewed(at(0), { epoch: 1, nonce: "", changes: [], databaseTimeMs: 0 }, at(0));
     expect(lease.isLive(at(0))).toBe(false);
   });
 
@@ -144,7 +144,7 @@ describe("Lease", () => {
     renew(3, [], 1_000);
     // Sent at 2,000, executed at 3,500, answered at 3,600.
     const slow = { epoch: 3, nonce: "nonce 3", changes: [], databaseTimeMs: 3_500 };
-    expect(lease.renewed(2_000, slow, at(3_600))).toBe("current");
+    expect(lease.renewed(at(2_000), slow, at(3_600))).toBe("current");
   });
 
   it("drops the lease when wall clock and monotonic clock no longer agree", () => {
@@ -155,5 +155,31 @@ describe("Lease", () => {
     expect(lease.isLive(at(1_101))).toBe(false);
     renew(3, [], 1_200);
     expect(lease.isLive(at(1_201))).toBe(true);
+  });
+
+  it.each<[string, number | undefined]>([
+    ["the first one", undefined],
+    ["one with a lease before it", 900],
+  ])("S4 has no lease of a renewal that was on its way while the machine was suspended: %s", (_what, before) => {
+    const { lease, renew } = setUp();
+    if (before !== undefined) renew(3, [], before);
+    const sent = at(1_000);
+    // The database answers at once; the monotonic clock does not count the minute that the machine sleeps.
+    const answer = { epoch: 3, nonce: "nonce 3", changes: [], databaseTimeMs: 1_001 };
+    const awake = at(1_002, 61_002);
+    lease.renewed(sent, answer, awake);
+    expect([lease.remainingMs(awake), lease.isLive(awake)]).toEqual([0, false]);
+    // The next one is sent by an awake machine.
+    const next = at(1_003, 61_003);
+    lease.renewed(next, { ...answer, databaseTimeMs: 1_004 }, next);
+    expect(lease.remainingMs(next)).toBe(leaseMs);
+  });
+
+  it("S4 bears clocks that drift a little while a renewal is on its way", () => {
+    const { lease } = setUp();
+    const answer = { epoch: 3, nonce: "nonce 3", changes: [], databaseTimeMs: 1_001 };
+    lease.renewed(at(1_000), answer, at(1_100, 1_350));
+    expect(lease.isLive(at(1_100, 1_350))).toBe(true);
+    expect(lease.isLive(at(1_101, 1_352))).toBe(false);
   });
 });

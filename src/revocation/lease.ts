@@ -48,7 +48,7 @@ export class Lease {
   #seen: number | undefined;
   #nonce = "";
   #leaseUntil = Number.NEGATIVE_INFINITY;
-  /** Wall clock minus monotonic clock at the last renewal. */
+  /** Wall clock minus monotonic clock before the last renewal was sent. */
   #wallOffset = 0;
   /** Epoch of the last change of each thing, oldest first. */
   readonly #remembered = new Map<string, number>();
@@ -104,13 +104,13 @@ export class Lease {
     return behind ? "behind" : "current";
   }
 
-  /** Takes up what a renewal brought, and the lease. `sentAt`: the monotonic clock before it was sent. */
-  renewed(sentAt: number, renewal: Renewal, now: Now): Progress {
+  /** Takes up what a renewal brought, and the lease. `sent`: the clocks before it was sent. */
+  renewed(sent: Now, renewal: Renewal, now: Now): Progress {
     const progress = this.heard(renewal);
     if (progress === "history-lost") return progress;
     const { epoch, databaseTimeMs } = renewal;
     const last = this.#last;
-    this.#last = { sentAt, databaseTimeMs };
+    this.#last = { sentAt: sent.monotonicMs, databaseTimeMs };
     // The database cannot have seen more time go by than we did from before the last statement until after this one, unless we stood still.
     if (last && databaseTimeMs - last.databaseTimeMs > now.monotonicMs - last.sentAt + leaseMarginMs) {
       this.#distrustedUntil = now.monotonicMs + distrustMs;
@@ -119,8 +119,9 @@ export class Lease {
       return "clock-stopped";
     }
     if (now.monotonicMs >= this.#distrustedUntil) {
-      this.#leaseUntil = Math.max(this.#leaseUntil, sentAt + this.#leaseMs);
-      this.#wallOffset = now.wallMs - now.monotonicMs;
+      this.#leaseUntil = Math.max(this.#leaseUntil, sent.monotonicMs + this.#leaseMs);
+      // Not that of now: the machine may have been suspended with the answer on its way, and this lease then is over.
+      this.#wallOffset = sent.wallMs - sent.monotonicMs;
     }
     return progress;
   }

@@ -40,6 +40,8 @@ interface Broken {
   readonly removesSinceCommit?: true;
   /** A lease runs by a clock that can be set. */
   readonly leaseByWallClock?: true;
+  /** What the machine slept with a renewal on its way goes unseen. */
+  readonly offsetFromAnswer?: true;
 }
 
 /** For each replica: they may be configured otherwise. */
@@ -119,8 +121,15 @@ function brokenLease(broken: Broken, options: LeaseOptions): Lease {
       override isLive(now: Now): boolean {
         return super.isLive(asWall(now));
       }
-      override renewed(sentAt: number, renewal: Renewal, now: Now): Progress {
-        return super.renewed(sentAt + now.wallMs - now.monotonicMs, renewal, asWall(now));
+      override renewed(sent: Now, renewal: Renewal, now: Now): Progress {
+        return super.renewed(asWall(sent), renewal, asWall(now));
+      }
+    })(options);
+  }
+  if (broken.offsetFromAnswer) {
+    return new (class extends Lease {
+      override renewed({ monotonicMs }: Now, renewal: Renewal, now: Now): Progress {
+        return super.renewed({ monotonicMs, wallMs: monotonicMs + now.wallMs - now.monotonicMs }, renewal, now);
       }
     })(options);
   }
@@ -169,6 +178,8 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     let pausedUntil = 0;
     let cutUntil = 0;
     let ahead = 0;
+    /** How long its machine was suspended in all, which its monotonic clock does not count. */
+    let asleep = 0;
     /** To the database or back. */
     const hop = (): number => Math.max(cutUntil - world.time, 0) + delay();
     const lease = brokenLease(broken, {
@@ -181,7 +192,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         }
       },
     });
-    const now = () => ({ monotonicMs: world.time, wallMs: world.time + ahead });
+    const now = () => ({ monotonicMs: world.time - asleep, wallMs: world.time + ahead });
     let incarnation = 0;
     let registered = false;
 
@@ -203,7 +214,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
           }
           registered = true;
         }
-        const sentAt = world.time;
+        const sent = now();
         const seen = lease.seen;
         yield hop(); // to the database
         const row = database.rows.get(id);
@@ -233,7 +244,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         write();
         yield hop(); // the answer
         const renewal: Renewal = { epoch, nonce: String(epoch), changes, databaseTimeMs };
-        const from = broken.leaseFromAnswer ? world.time : sentAt;
+        const from = broken.leaseFromAnswer ? now() : sent;
         if (broken.extendBeforeDrop && epoch > seen && seen > 0) {
           // The old epoch once more extends the lease; what changed is fetched afterwards.
           lease.renewed(from, { ...renewal, epoch: seen, nonce: String(seen), changes: [] }, now());
@@ -256,7 +267,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     }
 
     function* hint(): Generator<number, void> {
-      const sentAt = world.time;
+      const sent = now();
       const { seen } = lease;
       yield hop(); // to the database
       const news: Renewal = {
@@ -266,7 +277,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         databaseTimeMs: world.time + databaseAhead,
       };
       yield hop(); // the answer
-      const progress = broken.hintExtends ? lease.renewed(sentAt, news, now()) : lease.heard(news);
+      const progress = broken.hintExtends ? lease.renewed(sent, news, now()) : lease.heard(news);
       if (progress !== "behind") return;
       const acknowledged = lease.seen;
       yield hop(); // to the database
@@ -316,6 +327,10 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     return {
       stop(forMs: number) {
         pausedUntil = world.time + forMs;
+      },
+      suspend(forMs: number) {
+        pausedUntil = Math.max(pausedUntil, world.time + forMs);
+        asleep += forMs;
       },
       cut(forMs: number) {
         cutUntil = world.time + forMs;
@@ -413,6 +428,17 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     })(),
   );
   world.spawn(
+    (function* suspensions() {
+      // Late, like steps of the database's clock and for the same reason.
+      yield 12_000;
+      for (;;) {
+        yield random() * 2_000;
+        // Longer than clocks may drift apart in a lease.
+        replicas[Math.floor(random() * replicas.length)]?.suspend(300 + random() * 2_500);
+      }
+    })(),
+  );
+  world.spawn(
     (function* cutsAndSteps() {
       const steps = [-3_600_000, -10_000, -800, 800, 10_000, 3_600_000];
       const some = (): number => steps[Math.floor(random() * steps.length)] ?? 0;
@@ -476,6 +502,7 @@ describe("the lease protocol, in a model", () => {
       { removesSinceCommit: true },
     ],
     ["S4 a lease by a clock that can be set", { leaseByWallClock: true }],
+    ["S4 a lease that looks at the clocks only when the answer arrives", { offsetFromAnswer: true }],
   ])("breaks it with %s", (_name, broken) => {
     expect(firstViolation(broken)).toBeDefined();
   });

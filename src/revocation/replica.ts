@@ -108,7 +108,7 @@ export class Replica {
           await store.register(registration, leaseMs);
           this.#registration = registration;
         }
-        const sentAt = now().monotonicMs;
+        const sent = now();
         const renewal = await store.renew(this.#registration, lease.seen);
         if (!renewal) {
           lease.lost();
@@ -116,7 +116,7 @@ export class Replica {
           // Taken up again at once; should that fail too, not before the next renewal.
           continue;
         }
-        const progress = lease.renewed(sentAt, renewal, now());
+        const progress = lease.renewed(sent, renewal, now());
         if (progress === "behind") continue;
         onProblem(progress === "current" ? undefined : { kind: progress });
         return;

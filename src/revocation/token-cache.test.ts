@@ -13,7 +13,7 @@ function setUp(maxBytes = 1_000_000) {
     if (touched.length > 0) epoch++;
     const changes = touched.map((each) => ({ ...each, epoch }));
     const now = { monotonicMs, wallMs: monotonicMs };
-    cache.lease.renewed(monotonicMs, { epoch, nonce: String(epoch), changes, databaseTimeMs: monotonicMs }, now);
+    cache.lease.renewed(now, { epoch, nonce: String(epoch), changes, databaseTimeMs: monotonicMs }, now);
   };
   change();
   return {
