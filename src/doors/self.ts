@@ -4,6 +4,7 @@ import type { Authorizer } from "../check/authorizer.js";
 import { Failure } from "../failure/failure.js";
 import { type Route, sendJson } from "../http/route.js";
 import type { TokenSnapshot } from "../store/token-store.js";
+import { endOf } from "../token/lifetime.js";
 import type { Address } from "../token/network.js";
 import { scopeOf } from "../token/scope.js";
 import { organizationOf, type SecretRecord } from "../token/token.js";
@@ -87,12 +88,13 @@ interface SelfDescription {
   readonly scope: string;
   /** RFC 3339. */
   readonly create_time: string;
-  /** Absent: never. */
+  /** When the token ends, or what was shown of it does, whichever is first. Absent: never. */
   readonly expire_time?: string;
 }
 
-function describe({ token }: TokenSnapshot, { hint }: SecretRecord): SelfDescription {
-  const { id, kind, subject, name, grant, createTime, expireTime } = token;
+function describe({ token }: TokenSnapshot, secret: SecretRecord): SelfDescription {
+  const { id, kind, subject, name, grant, createTime } = token;
+  const expireTime = endOf(token, secret);
   const organization = organizationOf(token);
   return {
     active: true,
@@ -101,7 +103,7 @@ function describe({ token }: TokenSnapshot, { hint }: SecretRecord): SelfDescrip
     subject_type: kind === "oat" ? "organization" : "user",
     ...(organization && { organization }),
     name,
-    hint,
+    hint: secret.hint,
     scope: scopeOf(grant),
     create_time: createTime.toISOString(),
     ...(expireTime && { expire_time: expireTime.toISOString() }),

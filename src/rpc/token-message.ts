@@ -14,6 +14,7 @@ import {
 import type { LastUse } from "../store/last-use-store.js";
 import type { TokenSnapshot } from "../store/token-store.js";
 import { etagOf } from "../token/etag.js";
+import { endOf } from "../token/lifetime.js";
 import { blockedBy } from "../token/policy.js";
 import { tokenState, usability } from "../token/state.js";
 import { currentSecret, type Grant, type SecretRecord, type Verdict } from "../token/token.js";
@@ -79,7 +80,7 @@ function secretMessage(
   tokenExpireTime: Date | undefined,
   lastUse: LastUse | undefined,
 ): MessageInitShape<typeof SecretSchema> {
-  const expireTime = secret.retireTime ?? tokenExpireTime;
+  const expireTime = endOf({ expireTime: tokenExpireTime }, secret);
   return {
     id: secret.id,
     hint: secret.hint,

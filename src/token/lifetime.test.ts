@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { type Lifetime, parseTimestamp, resolveExpiry } from "./lifetime.js";
+import { endOf, type Lifetime, parseTimestamp, resolveExpiry } from "./lifetime.js";
 
 const now = new Date("2026-03-01T12:00:00.123Z");
 const day = 86_400_000;
@@ -108,5 +108,19 @@ describe("parseTimestamp", () => {
     ["the greatest number there is", 2n ** 63n - 1n, 0],
   ])("refuses %s", (_what, seconds, nanos) => {
     expect(parseTimestamp({ seconds, nanos }).ok).toBe(false);
+  });
+});
+
+describe("the end of a secret", () => {
+  const [soon, late] = [new Date(1_000), new Date(2_000)];
+  it.each<[Date | undefined, Date | undefined, Date | undefined]>([
+    [undefined, undefined, undefined],
+    [soon, undefined, soon],
+    [undefined, soon, soon],
+    [late, soon, soon],
+    // The token was given an earlier end after the rotation.
+    [soon, late, soon],
+  ])("S3 of a token that ends at %o, itself retired at %o, is %o", (expireTime, retireTime, end) => {
+    expect(endOf({ expireTime }, { retireTime })).toEqual(end);
   });
 });

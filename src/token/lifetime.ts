@@ -91,3 +91,11 @@ function toMilliseconds({ seconds, nanos }: SecondsAndNanos): number | undefined
 export function earlier(a: Date | undefined, b: Date): Date {
   return a && a < b ? a : b;
 }
+
+/** When a secret of a token ends: at its own end or at the token's, whichever is first. Undefined: never. */
+export function endOf(
+  { expireTime }: { readonly expireTime: Date | undefined },
+  { retireTime }: { readonly retireTime: Date | undefined },
+): Date | undefined {
+  return retireTime ? earlier(expireTime, retireTime) : expireTime;
+}

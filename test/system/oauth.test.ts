@@ -139,6 +139,21 @@ describe("the OAuth doors", () => {
     expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + seconds);
   });
 
+  it("S3 lets an answer about a secret that was rotated out be kept no longer than that secret lives", async () => {
+    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
+    const rotated = await job.server.ports[0]?.call(TokenService.method.rotateToken, {
+      id: token.id,
+      grace: { seconds: 30n, nanos: 0 },
+    });
+    if (!rotated?.ok) throw new Error(JSON.stringify(rotated));
+    const ends = Number(rotated.value.token?.secrets.find(({ current }) => !current)?.expireTime?.seconds);
+    expect(JSON.parse((await introspect(secret)).body).exp).toBe(ends);
+    expect(JSON.parse((await introspect(rotated.value.secret)).body).exp).toBeGreaterThan(ends);
+    const self = { method: "GET", target: "/v1/self", headers: [["Authorization", `Bearer ${secret}`]] } as const;
+    const { expire_time } = JSON.parse((await sendRaw(job.server.http, self)).body);
+    expect(Math.floor(Date.parse(expire_time) / 1000)).toBe(ends);
+  });
+
   it("O1 answers alike whatever is wrong with a token", async () => {
     const token = async (over: object = {}) =>
       job.createToken({ subject: "user:alice", name: "to be refused", grant: { full: true }, ...over });

@@ -1,7 +1,8 @@
 import type { ServiceCaller } from "../../access/caller.js";
 import type { TokenSnapshot } from "../../store/token-store.js";
+import { earlier, endOf } from "../../token/lifetime.js";
 import { scopeOf } from "../../token/scope.js";
-import { organizationOf } from "../../token/token.js";
+import { organizationOf, type SecretRecord } from "../../token/token.js";
 
 /** The answer of RFC 7662 §2.2 about an active token. Times are whole seconds since 1970. */
 export interface ActiveToken {
@@ -14,7 +15,7 @@ export interface ActiveToken {
   readonly client_id: string;
   readonly token_type: "Bearer";
   readonly token_use: "access_token";
-  /** When the answer must be asked for again, or the token ends, whichever is first. */
+  /** When the answer must be asked for again, the secret that was shown ends, or the token does, whichever is first. */
   readonly exp: number;
   readonly iat: number;
   readonly nbf?: number;
@@ -35,13 +36,14 @@ export interface IntrospectionSettings {
 }
 
 export function activeToken(
-  { token }: TokenSnapshot,
+  { token }: Pick<TokenSnapshot, "token">,
+  secret: SecretRecord,
   { issuer, maxCacheMs }: IntrospectionSettings,
   caller: Pick<ServiceCaller, "maxCacheMs">,
   now: Date,
 ): ActiveToken {
-  const { id, subject, kind, grant, expireTime, createTime, notBefore } = token;
-  const keptUntil = now.getTime() + Math.min(maxCacheMs, caller.maxCacheMs ?? maxCacheMs);
+  const { id, subject, kind, grant, createTime, notBefore } = token;
+  const keptUntil = new Date(now.getTime() + Math.min(maxCacheMs, caller.maxCacheMs ?? maxCacheMs));
   const organization = organizationOf(token);
   return {
     active: true,
@@ -51,7 +53,7 @@ export function activeToken(
     token_type: "Bearer",
     token_use: "access_token",
     // Rounded down: never later than what it stands for.
-    exp: seconds(Math.min(expireTime?.getTime() ?? keptUntil, keptUntil)),
+    exp: seconds(earlier(endOf(token, secret), keptUntil).getTime()),
     iat: seconds(createTime.getTime()),
     ...(notBefore && { nbf: seconds(notBefore.getTime()) }),
     iss: issuer,

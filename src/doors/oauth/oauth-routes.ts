@@ -90,7 +90,8 @@ const introspect: Endpoint = async (options, request) => {
   );
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return { answer: "inactive", body: inactive };
-  return { answer: "active", body: activeToken(introspection.snapshot, settings, caller, clock.now()) };
+  const { snapshot, secret } = introspection;
+  return { answer: "active", body: activeToken(snapshot, secret, settings, caller, clock.now()) };
 };
 
 const revoke: Endpoint = async (options, request) => {
