@@ -290,7 +290,7 @@ export async function startPatwarden(
     onDefect,
   });
   await doors.signingKeys?.start();
-  const connect = connectRoutes(implementations, { onEnd, onDefect });
+  const connect = connectRoutes(implementations, { onEnd });
   const metricsServer = await createMetricsServer(config.metrics, metrics.registry);
   const grpc = await startGrpcListener({
     ...listener(config.grpc),
@@ -315,7 +315,7 @@ export async function startPatwarden(
         composeServices(services, createPublicAuthenticator(people)).filter(({ service }) =>
           publicServices.includes(service.typeName),
         ),
-        { onEnd, onDefect, addressOf: (request) => clientAddress(request, trustedProxies) },
+        { onEnd, addressOf: (request) => clientAddress(request, trustedProxies) },
       ),
       cors: allowOrigins(config.publicHttp.origins),
       onDefect,

@@ -68,7 +68,7 @@ export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[]
   return (["forward-auth", "nginx"] as const).map((door) => ({
     method: "*",
     path: `/door/${door}`,
-    handle: (request, response) => void answer(options, door, request, response),
+    handle: (request, response) => answer(options, door, request, response),
   }));
 }
 

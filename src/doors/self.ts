@@ -38,17 +38,16 @@ const messages = {
  * counts nothing, so that asking leaves no trace on the token.
  */
 export function selfRoute(options: SelfOptions): Route {
-  return { method: "GET", path: "/v1/self", handle: (request, response) => void answer(options, request, response) };
+  return { method: "GET", path: "/v1/self", handle: (request, response) => answer(options, request, response) };
 }
 
 async function answer(options: SelfOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { limiter, addressOf, onAnswer, onDefect } = options;
   const waitMs = limiter?.waitMs(keyOfAddress(addressOf(request))) ?? 0;
-  const given =
-    waitMs > 0 ? tooFast(waitMs) : await ask(options, request).catch((error) => undecided(request, error, onDefect));
+  const given = waitMs > 0 ? tooFast(waitMs) : await ask(options, request).catch((error) => undecided(error, onDefect));
   if ("status" in given) {
     onAnswer(String(given.status));
-    sendRefusal(request, response, given);
+    sendRefusal(response, given);
     return;
   }
   onAnswer("active");

@@ -128,12 +128,12 @@ describe("the HTTP listener", () => {
 
   it("rejects when the port is taken", async () => {
     const { both } = await start();
-    const rpc = { handle: () => false, abort: () => undefined };
+    const rpc = { handle: () => undefined, abort: () => undefined };
     await expect(startHttpListener({ listen: both.http.address, routes: [], rpc })).rejects.toThrow("EADDRINUSE");
   });
 
   it("listens on IPv6", async () => {
-    const rpc = { handle: () => false, abort: () => undefined };
+    const rpc = { handle: () => undefined, abort: () => undefined };
     const listener = await startHttpListener({ listen: "[::1]:0", routes: [], rpc }).catch(
       (e: { code: string }) => e.code,
     );
@@ -626,7 +626,7 @@ describe.each([
       for await (const _ of request) break;
       sendJson(response, 413, {});
     };
-    const route: Route = { method: "POST", path: "/some", handle: (...both) => void handle(...both) };
+    const route: Route = { method: "POST", path: "/some", handle };
     const { port } = await start({ ...withTls, routes: [route] });
     const sent = (await connect(port))("/some");
     await sent.write("some");

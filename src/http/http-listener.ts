@@ -21,7 +21,7 @@ import type { ConnectRoutes } from "../rpc/connect.js";
 import type { Listener, TlsKeys } from "../rpc/grpc-listener.js";
 import { maxConcurrentStreams } from "../rpc/service.js";
 import type { Cors } from "./cors.js";
-import { type Route, sendJson } from "./route.js";
+import { RequestCutOff, type Route, sendJson } from "./route.js";
 
 /** Milliseconds. */
 export interface HttpTimeouts {
@@ -131,6 +131,13 @@ function requestHandler(
   connections: Connections,
   arrivals: Arrivals<ServerResponse>,
 ): RequestListener {
+  const fail = (response: ServerResponse, error: unknown): void => {
+    // A handler does not know that its request was given up: it may fail by answering once more.
+    if (error instanceof RequestCutOff || givenUp.has(response)) return;
+    onDefect?.(error);
+    if (!response.headersSent) sendJson(response, 500, { code: "internal", message: "internal error" });
+    else response.destroy();
+  };
   return (request, response) => {
     response.on("error", (error) => onDefect?.(error));
     arrivals.add(response);
@@ -154,18 +161,20 @@ function requestHandler(
     const method = request.method === "HEAD" ? "GET" : request.method;
     const route = here.find((candidate) => candidate.method === method || candidate.method === "*");
     try {
-      if (route) route.handle(request, response);
-      else if (here.length > 0) {
+      if (route) {
+        const running = route.handle(request, response);
+        if (running instanceof Promise) running.catch((error) => fail(response, error));
+      } else if (here.length > 0) {
         response.setHeader("allow", here.map((candidate) => candidate.method).join(", "));
         sendJson(response, 405, { code: "unimplemented", message: "the path does not have this method" });
-      } else if (!rpc.handle(request, response)) {
+      } else {
+        const running = rpc.handle(request, response);
+        if (running) running.catch((error) => fail(response, error));
         // In the shape of Connect's errors, so that its clients show it.
-        sendJson(response, 404, { code: "unimplemented", message: "no such path" });
+        else sendJson(response, 404, { code: "unimplemented", message: "no such path" });
       }
     } catch (error) {
-      onDefect?.(error);
-      if (!response.headersSent) sendJson(response, 500, { code: "internal", message: "internal error" });
-      else response.destroy();
+      fail(response, error);
     }
   };
 }
@@ -230,16 +239,20 @@ const lateAnswers: Readonly<Record<Lateness, readonly [status: number, code: str
   crowded: [429, "resource_exhausted", "too many requests arrive too slowly; try again later"],
 };
 
+/** Whose handlers may run on: what they throw afterwards means nothing. */
+const givenUp = new WeakSet<ServerResponse>();
+
 /** Who is late is not read on: the answer is all that it gets. */
 function refuseLate(response: ServerResponse, why: Lateness): void {
-  const { req } = response;
-  if (response.headersSent) {
-    req.destroy();
-    return;
-  }
+  const { req, headersSent } = response;
+  givenUp.add(response);
   const [status, code, message] = lateAnswers[why];
-  if (req.httpVersionMajor === 1) response.once("finish", () => req.destroy());
-  sendJson(response, status, { code, message });
+  if (!headersSent) sendJson(response, status, { code, message });
+  const stream = http2Stream(req);
+  // Once the answer is sent. Else Node keeps a stream open whose body is read and has no end.
+  if (stream) stream.close(constants.NGHTTP2_NO_ERROR);
+  else if (headersSent) req.destroy();
+  else response.once("finish", () => req.destroy());
 }
 
 /** For what is no request at all: the parser's error, by its code. Everything else is a request that is malformed. */

@@ -6,7 +6,13 @@ export interface Route {
   readonly method: "GET" | "POST" | "*";
   /** Exact path without query, `/livez`. */
   readonly path: string;
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** What it throws, or rejects with, is answered by a plain 500. */
+  handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>;
+}
+
+/** The body of a request ends before its end: its client has left, or was too slow and has had its answer. There is nothing to answer. */
+export class RequestCutOff extends Error {
+  override readonly name = "RequestCutOff";
 }
 
 /** Answers in full; nothing may cache it unless `cacheControl` says so. */

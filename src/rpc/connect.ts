@@ -22,16 +22,14 @@ import { cancelled, shuttingDown, toConnectError, toStatusError } from "./status
 
 export interface ConnectOptions {
   readonly onEnd?: OnCallEnd;
-  /** Told of what went wrong outside any handler. */
-  readonly onDefect?: (error: unknown) => void;
   /** The address that a request comes from, where proxies stand in between. Default: the peer's. */
   readonly addressOf?: (request: IncomingMessage) => Address | undefined;
 }
 
 /** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
 export interface ConnectRoutes {
-  /** False: the path is no method's, nothing was done. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Undefined: the path is no method's, nothing was done. Rejects with what went wrong outside any handler. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
   /** Ends every running call with UNAVAILABLE. */
   abort(): void;
 }
@@ -41,7 +39,7 @@ const maxTimeoutMs = 60_000;
 
 export function connectRoutes(
   implementations: readonly Implementation[],
-  { onEnd, onDefect, addressOf = ({ socket }) => peerAddress(socket.remoteAddress) }: ConnectOptions = {},
+  { onEnd, addressOf = ({ socket }) => peerAddress(socket.remoteAddress) }: ConnectOptions = {},
 ): ConnectRoutes {
   const shutdown = new AbortController();
   // One listener for each running call; connect removes it when the call ends.
@@ -58,13 +56,7 @@ export function connectRoutes(
   return {
     handle(request, response) {
       const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
-      if (!handler) return false;
-      serve(handler, request, response, addressOf(request)).catch((error: unknown) => {
-        response.destroy();
-        // Aborted is how connect calls a peer that went away.
-        if (ConnectError.from(error).code !== Code.Aborted) onDefect?.(error);
-      });
-      return true;
+      return handler && serve(handler, request, response, addressOf(request));
     },
     abort: () => shutdown.abort(toConnectError(shuttingDown())),
   };
@@ -85,9 +77,15 @@ async function serve(
     refuse(response, 400);
     return;
   }
-  const answer = await handler({ ...universal, body: boundedBody(universal, handler) });
-  if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
-  else refuse(response, answer.status, answer.header);
+  try {
+    const answer = await handler({ ...universal, body: boundedBody(universal, handler) });
+    if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
+    else refuse(response, answer.status, answer.header);
+  } catch (error) {
+    // Aborted is how connect calls a peer that went away.
+    if (ConnectError.from(error).code !== Code.Aborted) throw error;
+    if (!response.writableEnded) response.destroy();
+  }
 }
 
 /** JSON is looked over by its own decoder. */

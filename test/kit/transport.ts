@@ -43,7 +43,7 @@ export async function startBothPorts(
   const http = await startHttpListener({
     listen: "127.0.0.1:0",
     routes: probes(() => ({ ready: true, checks: {} })),
-    rpc: connectRoutes(implementations, { onEnd, onDefect }),
+    rpc: connectRoutes(implementations, { onEnd }),
     onDefect,
     ...options,
   });

@@ -7,7 +7,7 @@ import { type ServiceProofs, serviceOf } from "../../access/service-proof.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
 import { Failure } from "../../failure/failure.js";
-import { type Route, send, sendJson } from "../../http/route.js";
+import { RequestCutOff, type Route, send, sendJson } from "../../http/route.js";
 import { parseSubject, type SubjectTypes } from "../../identifier/identifier.js";
 import type { AuthorizationModel, PermissionChecker } from "../../openfga/permission-checker.js";
 import { mediaTypeOf, readBody } from "../body.js";
@@ -127,6 +127,7 @@ function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] 
       onAnswer?.("answered");
       sendJson(response, 200, answer);
     } catch (error) {
+      if (error instanceof RequestCutOff) throw error;
       if (error instanceof BadRequest) {
         if (!request.complete) response.setHeader("connection", "close");
         refuse(response, 400, error.message);
@@ -139,7 +140,7 @@ function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] 
       onAnswer?.("undecided");
     }
   };
-  return (request, response) => void run(request, response);
+  return run;
 }
 
 function callerOf(proofs: ServiceProofs, request: IncomingMessage): ServiceCaller | undefined {

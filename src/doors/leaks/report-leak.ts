@@ -28,12 +28,12 @@ export function reportLeakRoute(options: ReportLeakOptions): Route {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const waitMs = limiter?.waitMs(keyOfAddress(addressOf(request))) ?? 0;
     const refusal =
-      waitMs > 0 ? tooFast(waitMs) : await take(options, request).catch((error) => undecided(request, error, onDefect));
+      waitMs > 0 ? tooFast(waitMs) : await take(options, request).catch((error) => undecided(error, onDefect));
     onAnswer(String(refusal?.status ?? 202));
-    if (refusal) sendRefusal(request, response, refusal);
+    if (refusal) sendRefusal(response, refusal);
     else sendJson(response, 202, {});
   };
-  return { method: "POST", path: "/door/report-leak", handle: (...asked) => void handle(...asked) };
+  return { method: "POST", path: "/door/report-leak", handle };
 }
 
 async function take({ report, addressOf }: ReportLeakOptions, request: IncomingMessage): Promise<Refusal | undefined> {

@@ -22,17 +22,17 @@ export interface SecretScanningOptions {
 /** `POST /door/secret-scanning`: the partner protocol of GitHub, which GitLab speaks too under names of its own. */
 export function secretScanningRoute(options: SecretScanningOptions): Route {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const given = await answer(options, request).catch((error) => undecided(request, error, options.onDefect));
+    const given = await answer(options, request).catch((error) => undecided(error, options.onDefect));
     if ("status" in given) {
       options.onAnswer(String(given.status));
-      sendRefusal(request, response, given);
+      sendRefusal(response, given);
       return;
     }
     options.onAnswer(given.provider);
     if (given.provider === "github") sendJson(response, 200, given.labels);
     else send(response, 200, "text/plain", "");
   };
-  return { method: "POST", path: "/door/secret-scanning", handle: (...asked) => void handle(...asked) };
+  return { method: "POST", path: "/door/secret-scanning", handle };
 }
 
 interface Accepted {

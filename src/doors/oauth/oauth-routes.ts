@@ -4,7 +4,7 @@ import { keyOfAddress, type RateLimiter } from "../../access/rate-limiter.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import type { Clock } from "../../check/clock.js";
 import { Failure } from "../../failure/failure.js";
-import { type Route, send, sendJson } from "../../http/route.js";
+import { RequestCutOff, type Route, send, sendJson } from "../../http/route.js";
 import { ExchangeRefused } from "../../manage/exchange-token.js";
 import { keySetMaxAgeMs } from "../../signing/key-schedule.js";
 import { type Address, peerAddress } from "../../token/network.js";
@@ -130,7 +130,7 @@ function exchangeRoutes(options: OAuthOptions, { exchange, publishedKeys }: Toke
   };
   return [
     { method: "POST", path: tokenPath, handle: endpoint(options, "token", token, repeatedInExchange) },
-    { method: "GET", path: keysPath, handle: (_request, response) => void keys(response) },
+    { method: "GET", path: keysPath, handle: (_request, response) => keys(response) },
   ];
 }
 
@@ -158,7 +158,7 @@ function endpoint(
       sendError(response, problem);
     }
   };
-  return (request, response) => void run(request, response);
+  return run;
 }
 
 function sendError(response: ServerResponse, { status, error, message }: OAuthError): void {
@@ -174,8 +174,8 @@ function refusal(error: unknown): OAuthError | undefined {
 
 /** Neither active nor inactive, neither revoked nor not: to be asked again. */
 function undecided({ onDefect }: OAuthOptions, error: unknown): OAuthError {
-  const expected = error instanceof Failure && error.reason !== "INTERNAL";
-  if (!expected) onDefect?.(error);
+  if (error instanceof RequestCutOff) throw error;
+  if (!(error instanceof Failure) || error.reason === "INTERNAL") onDefect?.(error);
   return new OAuthError(503, "temporarily_unavailable", "no answer could be given; ask again");
 }
 
