@@ -1,7 +1,7 @@
 import type { AuditEvent } from "../audit/event.js";
 import type { Policy } from "../token/policy.js";
 
-/** A policy with the count of its changes; 0: nobody has set it. */
+/** A policy with the count of its changes, which never comes back; 0: nobody has set it, or it was deleted. */
 export interface StoredPolicyRecord {
   readonly scope: string;
   readonly policy: Policy;

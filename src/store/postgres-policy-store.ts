@@ -1,7 +1,7 @@
 import { eq, isNotNull, sql } from "drizzle-orm";
 import { noPolicy } from "../token/policy.js";
 import type { Database } from "./database.js";
-import { guarded, transact } from "./errors.js";
+import { guarded, soleRow, transact } from "./errors.js";
 import type { PolicyStore, StoredPolicyRecord } from "./policy-store.js";
 import { appendAudit } from "./postgres-audit-store.js";
 import { recordChange } from "./postgres-revocation-store.js";
@@ -27,34 +27,34 @@ export function createPolicyStore(database: Database): PolicyStore {
 
     change: (scope, now, decide) =>
       transact(database, async (transaction) => {
-        // A row to lock, also for a scope that nobody has set; revision 0 says so.
+        // A row to lock, also for a scope that nobody has ever set; revision 0 says so.
         await transaction
           .insert(policy)
-          .values({ scope, fields: {}, revision: 0, updatedAt: now })
+          .values({ scope, fields: null, revision: 0, updatedAt: now })
           .onConflictDoNothing();
-        const [row] = await transaction.select().from(policy).where(eq(policy.scope, scope)).for("update");
+        const row = soleRow(await transaction.select().from(policy).where(eq(policy.scope, scope)).for("update"));
         const current = stored(scope, row);
         const change = decide(current);
-        const next = change?.policy;
-        if (change) await appendAudit(transaction, change.event);
-        if (!change && current.revision > 0) return current;
-        const touched = [{ kind: "policy" as const, key: scope }];
-        if (!next) {
-          await transaction.delete(policy).where(eq(policy.scope, scope));
-          if (change) await recordChange(transaction, touched);
-          return { scope, policy: noPolicy, revision: 0 };
+        if (!change) {
+          if (row.revision === 0) await transaction.delete(policy).where(eq(policy.scope, scope));
+          return current;
         }
-        const revision = current.revision + 1;
-        await transaction
-          .update(policy)
-          .set({ fields: storedPolicy(next), revision, updatedAt: now })
-          .where(eq(policy.scope, scope));
-        await recordChange(transaction, touched);
-        return { scope, policy: next, revision };
+        const changed = {
+          fields: change.policy ? storedPolicy(change.policy) : null,
+          revision: row.revision + 1,
+          updatedAt: now,
+        };
+        await transaction.update(policy).set(changed).where(eq(policy.scope, scope));
+        await appendAudit(transaction, change.event);
+        await recordChange(transaction, [{ kind: "policy", key: scope }]);
+        return { ...stored(scope, changed), policy: change.policy ?? noPolicy };
       }),
   };
 }
 
-function stored(scope: string, row: typeof policy.$inferSelect | null | undefined): StoredPolicyRecord {
-  return { scope, policy: readPolicy(row), revision: row?.revision ?? 0 };
+function stored(
+  scope: string,
+  row: Pick<typeof policy.$inferSelect, "fields" | "revision"> | null | undefined,
+): StoredPolicyRecord {
+  return { scope, policy: readPolicy(row), revision: row?.fields ? row.revision : 0 };
 }

@@ -165,7 +165,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       reader
         .select({ scope: policy.scope, fields: sql<string>`${policy.fields}::text` })
         .from(policy)
-        .where(inArray(policy.scope, [...scopes])),
+        .where(and(inArray(policy.scope, [...scopes]), isNotNull(policy.fields))),
     ]);
     const subjectsByName = new Map(subjects.map((row) => [row.name, row]));
     const policiesByScope = new Map(

@@ -162,7 +162,7 @@ export function subjectFacts(
 }
 
 export function readPolicy(row: Pick<typeof policy.$inferSelect, "fields"> | null | undefined): Policy {
-  if (!row) return noPolicy;
+  if (!row?.fields) return noPolicy;
   const { allowedActions, ...fields } = row.fields;
   return { ...noPolicy, ...fields, allowedActions: allowedActions as readonly ActionName[] | undefined };
 }

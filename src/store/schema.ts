@@ -202,7 +202,8 @@ export const policy = pgTable(
   "policy",
   {
     scope: identifier("scope").primaryKey(),
-    fields: jsonb("fields").$type<StoredPolicy>().notNull(),
+    /** Null: it was deleted. The row stays, so that no revision comes back, and with it the etag that somebody read before. */
+    fields: jsonb("fields").$type<StoredPolicy>(),
     revision: integer("revision").notNull(),
     updatedAt: instant("updated_at").notNull(),
   },

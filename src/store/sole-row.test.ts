@@ -4,6 +4,7 @@ import { noPolicy } from "../token/policy.js";
 import { type Database, databaseTime } from "./database.js";
 import { schemaIsCurrent } from "./migrations.js";
 import { createAuditStore } from "./postgres-audit-store.js";
+import { createPolicyStore } from "./postgres-policy-store.js";
 import { createRevocationStore } from "./postgres-revocation-store.js";
 import { createSubjectStore } from "./postgres-subject-store.js";
 import { createTokenStore } from "./postgres-token-store.js";
@@ -43,6 +44,7 @@ describe("S9 a statement that always has a row", () => {
       "a subject that is changed",
       () => createSubjectStore(answering([])).change("user:a" as SubjectName, now, () => undefined),
     ],
+    ["a policy that is changed", () => createPolicyStore(answering([])).change("user", now, () => undefined)],
     ["how many tokens there are", () => createTokenStore(rowless).count({}, now)],
     [
       "how many tokens a policy blocks",

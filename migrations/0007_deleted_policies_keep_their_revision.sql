@@ -1,0 +1,1 @@
+ALTER TABLE "policy" ALTER COLUMN "fields" DROP NOT NULL;
