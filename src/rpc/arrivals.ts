@@ -1,10 +1,12 @@
 import type { Server, Socket } from "node:net";
+import { keyOfAddress } from "../access/rate-limiter.js";
+import { peerAddress } from "../token/network.js";
 
 /** What anybody may hold of a port without having shown a credential. Each number is far above what honest callers need. */
 export interface ArrivalLimits {
   /** Connections. An idle one holds some 20 KiB in the clear, 50 KiB with TLS. */
   readonly connections: number;
-  /** Connections of one address: balancers and proxies count as one. */
+  /** Connections of one address, or of one /64 of IPv6: balancers and proxies count as one. */
   readonly connectionsOfAddress: number;
   /** To finish the TLS handshake and to send the HTTP/2 preface with its settings, milliseconds. */
   readonly helloMs: number;
@@ -94,7 +96,7 @@ export class Arrivals<T extends object> {
   }
 
   #count(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
+    const address = keyOfAddress(peerAddress(socket.remoteAddress));
     const count = (this.#connections.get(address) ?? 0) + 1;
     this.#connections.set(address, count);
     socket.once("close", () => {
