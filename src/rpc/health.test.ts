@@ -9,7 +9,8 @@ import {
 } from "#third-party/grpc/health/v1/health_pb.js";
 import { grpcPort, httpPort } from "../../test/kit/ports.js";
 import { type BothPorts, startBothPorts } from "../../test/kit/transport.js";
-import { HealthService, maxWatches } from "./health.js";
+import { peerAddress } from "../token/network.js";
+import { HealthService, watchLimits } from "./health.js";
 import type { CallContext } from "./service.js";
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = ServingStatus;
@@ -110,18 +111,25 @@ describe("Watch", () => {
     await expect(staying.next()).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
   });
 
-  it("S2 has so many at a time, of whomever, and room again when one leaves", async () => {
-    const open = (signal: AbortSignal) => {
+  it("S2 has so many at a time, so many of them of one address, and room again when one leaves", async () => {
+    const open = (from: string) => {
       const operation = health.implementation.operations.find(({ kind }) => kind === "server_streaming");
       if (operation?.kind !== "server_streaming") throw new Error("no Watch");
       const request = create(HealthCheckRequestSchema);
-      return operation.handle(request, { signal } as CallContext)[Symbol.asyncIterator](); // all that Watch reads
+      const { signal } = new AbortController();
+      return operation.handle(request, { signal, address: peerAddress(from) } as CallContext)[Symbol.asyncIterator](); // all that Watch reads
     };
-    const opened = Array.from({ length: maxWatches }, () => open(new AbortController().signal));
-    for (const watching of opened) expect((await watching.next()).done).toBe(false);
-    await expect(open(new AbortController().signal).next()).rejects.toMatchObject({ reason: "OVERLOADED" });
-    await opened[0]?.return?.();
-    expect((await open(new AbortController().signal).next()).done).toBe(false);
+    const opened = (from: string) => Array.from({ length: watchLimits.ofAddress }, () => open(from));
+    // Each a /64 of its own.
+    const others = Array.from({ length: watchLimits.total / watchLimits.ofAddress }, (_, net) => `2001:db8:0:${net}`);
+    const [mine = "", ...rest] = others;
+    const own = opened(`${mine}::1`);
+    for (const watching of own) expect((await watching.next()).done).toBe(false);
+    await expect(open(`${mine}::2`).next()).rejects.toMatchObject({ reason: "OVERLOADED" });
+    for (const watching of rest.flatMap((net) => opened(`${net}::1`))) expect((await watching.next()).done).toBe(false);
+    await expect(open("192.0.2.1").next()).rejects.toMatchObject({ reason: "OVERLOADED" });
+    await own[0]?.return?.();
+    expect((await open("192.0.2.1").next()).done).toBe(false);
   });
 
   it("ends at once, so that the port closes long before the grace", async () => {

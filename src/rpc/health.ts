@@ -1,11 +1,12 @@
 import { EventEmitter, once } from "node:events";
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "#third-party/grpc/health/v1/health_pb.js";
 import { Failure } from "../failure/failure.js";
-import { type Implementation, implement } from "./service.js";
+import { Places } from "./places.js";
+import { type CallContext, type Implementation, implement } from "./service.js";
 import { shuttingDown } from "./status.js";
 
-/** Watches at a time: anybody may open one, it may stay as long as its connection, and each holds some 20 KiB. */
-export const maxWatches = 1_000;
+/** Watches at a time: anybody may open one, and each holds some 20 KiB. */
+export const watchLimits = { total: 1_000, ofAddress: 100 } as const;
 
 /**
  * `grpc.health.v1.Health`. The service `""` is the whole process. Every status is NOT_SERVING until set.
@@ -21,13 +22,13 @@ export class HealthService {
     list: async () => ({
       statuses: Object.fromEntries([...this.#serving.keys()].map((name) => [name, { status: this.#statusOf(name) }])),
     }),
-    watch: ({ service }, { signal }) => this.#watch(service, signal),
+    watch: ({ service }, call) => this.#watch(service, call),
   });
 
   readonly #serving: Map<string, boolean>;
   /** One listener for each watching call: as many as callers please. */
   readonly #changes = new EventEmitter().setMaxListeners(0);
-  #watches = 0;
+  readonly #places = new Places(watchLimits);
   #state: "serving" | "draining" | "closed" = "serving";
 
   /** `services`: full names, beside `""`. */
@@ -37,7 +38,7 @@ export class HealthService {
 
   /** Calls that watch now. */
   get watching(): number {
-    return this.#watches;
+    return this.#places.taken;
   }
 
   /** Watchers hear of it at once. Without effect on what is seen once the process drains. */
@@ -64,10 +65,10 @@ export class HealthService {
     return serving && this.#state === "serving" ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   }
 
-  async *#watch(service: string, signal: AbortSignal): AsyncGenerator<{ readonly status: ServingStatus }> {
-    if (this.#watches >= maxWatches) throw new Failure("OVERLOADED");
+  async *#watch(service: string, { signal, address }: CallContext): AsyncGenerator<{ readonly status: ServingStatus }> {
+    const leave = this.#places.take(address);
+    if (!leave) throw new Failure("OVERLOADED");
     let sent: ServingStatus | undefined;
-    this.#watches++;
     try {
       while (this.#state !== "closed") {
         const status = this.#statusOf(service);
@@ -79,7 +80,7 @@ export class HealthService {
         }
       }
     } finally {
-      this.#watches--;
+      leave();
     }
     throw shuttingDown();
   }

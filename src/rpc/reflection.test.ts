@@ -18,7 +18,7 @@ import {
 import { type BothPorts, startBothPorts } from "../../test/kit/transport.js";
 import { peerAddress } from "../token/network.js";
 import { HealthService } from "./health.js";
-import { maxReflectionStreams, reflection, reflectionBudget } from "./reflection.js";
+import { reflection, reflectionBudget, reflectionLimits } from "./reflection.js";
 import { type CallContext, implement } from "./service.js";
 
 const authorization = implement(AuthorizationService, {
@@ -233,9 +233,9 @@ describe("S2 strangers who ask reflection", () => {
     ).toContain("not valid");
   });
 
-  it("S2 keeps so many streams open, and forgets those whose clients have gone", async () => {
+  it("S2 keeps so many streams of one address open, and forgets those whose clients have gone", async () => {
     const crowd = connect(both.grpc.address);
-    const kept = Array.from({ length: maxReflectionStreams }, () => {
+    const kept = Array.from({ length: reflectionLimits.ofAddress }, () => {
       const stream = open(crowd);
       stream.on("error", () => undefined);
       stream.write(Buffer.from(toBinary(ServerReflectionRequestSchema, question)));
@@ -250,5 +250,16 @@ describe("S2 strangers who ask reflection", () => {
       stream.end();
       expect(await count(stream)).toBe(0);
     }, 20_000);
+  });
+
+  it("S2 has so many streams at a time, and no address can take the places of the others", async () => {
+    const { ask } = standing();
+    const kept = (from: string, length: number) => Array.from({ length }, () => ask(2, from)[Symbol.asyncIterator]());
+    const { total, ofAddress } = reflectionLimits;
+    for (let net = 0; net < total / ofAddress; net++) {
+      for (const stream of kept(`2001:db8:0:${net}::1`, ofAddress)) expect((await stream.next()).done).toBe(false);
+      if (net === 0) expect(await count(ask(1, `2001:db8:0:${net}::2`))).toBe(`refused: ${overloaded}`);
+    }
+    expect(await count(ask(1, "192.0.2.1"))).toBe(`refused: ${overloaded}`);
   });
 });

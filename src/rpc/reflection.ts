@@ -8,6 +8,7 @@ import { ServerReflection } from "#third-party/grpc/reflection/v1/reflection_pb.
 import { ServerReflection as ServerReflectionAlpha } from "#third-party/grpc/reflection/v1alpha/reflection_pb.js";
 import { keyOfAddress, RateLimiter } from "../access/rate-limiter.js";
 import { Failure } from "../failure/failure.js";
+import { Places } from "./places.js";
 import { type CallContext, type Implementation, implement } from "./service.js";
 
 /** The request of v1 and v1alpha, which have the same fields. */
@@ -39,8 +40,8 @@ export const reflectionBudget = {
   process: { burst: 16 * 1_048_576, intervalMs: 1_000 / (512 * 1_024) },
 } as const;
 
-/** Streams at a time, which may stay open as long as their connection: each holds some 20 KiB. */
-export const maxReflectionStreams = 100;
+/** Streams at a time: each holds some 20 KiB. A tool opens one. */
+export const reflectionLimits = { total: 100, ofAddress: 10 } as const;
 
 /** The longest host or name that is answered, since an answer repeats it. Names of descriptors are far shorter. */
 const maxNameLength = 512;
@@ -62,11 +63,11 @@ export function reflection(
   const names = services.map(({ typeName }) => ({ name: typeName }));
   const byAddress = new RateLimiter({ limit: reflectionBudget.address, now });
   const byProcess = new RateLimiter({ limit: reflectionBudget.process, now });
-  let streams = 0;
+  const places = new Places(reflectionLimits);
 
   async function* answers<R extends ReflectionRequest>(requests: AsyncIterable<R>, { address }: CallContext) {
-    if (streams >= maxReflectionStreams) throw new Failure("OVERLOADED");
-    streams++;
+    const leave = places.take(address);
+    if (!leave) throw new Failure("OVERLOADED");
     try {
       for await (const request of requests) {
         // A chunk brings thousands of questions, which are read without waiting: between two of them others have their turn.
@@ -78,7 +79,7 @@ export function reflection(
         yield { validHost: request.host, originalRequest: request, messageResponse };
       }
     } finally {
-      streams--;
+      leave();
     }
   }
   return [
