@@ -182,4 +182,10 @@ describe("Lease", () => {
     expect(lease.isLive(at(1_100, 1_350))).toBe(true);
     expect(lease.isLive(at(1_101, 1_352))).toBe(false);
   });
+
+  it("S4 notices each suspension that is longer than a revoker's margin", () => {
+    const { lease, renew } = setUp();
+    renew(3, [], 1_000);
+    expect(lease.isLive(at(1_001, 1_001 + leaseMarginMs))).toBe(false);
+  });
 });

@@ -28,7 +28,10 @@ export interface LeaseOptions {
 /** How news or a renewal were taken: `behind` brought something, which is to be acknowledged at once. */
 export type Progress = "current" | "behind" | "history-lost" | "clock-stopped";
 
-/** The wall clock may drift from the monotonic one by so much in one lease, milliseconds; more means that a clock was set or stood still. */
+/**
+ * The wall clock may drift from the monotonic one by so much in one lease, milliseconds; more means that a clock was set or stood still. Below `leaseMarginMs`,
+ * which covers what is not noticed.
+ */
 const maxDriftMs = 250;
 /** How long a replica whose machine stood still reads the database, milliseconds. */
 const distrustMs = 10 * 60_000;

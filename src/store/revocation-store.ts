@@ -34,7 +34,7 @@ export interface Renewal extends News {
 export const maxChanges = 1_000;
 
 /** How far two monotonic clocks may drift apart in a lease, milliseconds. A wait for the end of a lease is so much longer. */
-export const leaseMarginMs = 100;
+export const leaseMarginMs = 300;
 
 export interface LeaseRow extends Registration {
   readonly ackedEpoch: number;
