@@ -267,7 +267,11 @@ describe("a service that is known by its certificate", () => {
       ok: true,
       value: { token: { subject: "user:alice", createdBy: "user:alice", createdVia: "service:web" } },
     });
-    expect(await create("orders")).toMatchObject({ ok: false, reason: "CALLER_UNAUTHENTICATED" });
+    expect(await create("orders")).toMatchObject({
+      ok: false,
+      reason: "CALLER_FORBIDDEN",
+      metadata: { permission: "tokens.behalf" },
+    });
   });
 
   const form = (parameters: Record<string, string> = {}, headers: Sent["headers"] = {}): Sent => ({
