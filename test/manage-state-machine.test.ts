@@ -22,10 +22,10 @@ import { createSubjectStore } from "../src/store/postgres-subject-store.js";
 import { createTokenStore } from "../src/store/postgres-token-store.js";
 import type { TokenSnapshot } from "../src/store/token-store.js";
 import { etagOf } from "../src/token/etag.js";
-import { toUuid } from "../src/token/ids.js";
+import { secretIdFromUuid, toUuid } from "../src/token/ids.js";
 import { PepperRing } from "../src/token/pepper.js";
 import { noPolicy } from "../src/token/policy.js";
-import { parseSecret } from "../src/token/secret.js";
+import { hintOf, parseSecret } from "../src/token/secret.js";
 import { currentSecret } from "../src/token/token.js";
 import { engines, type Opened } from "./kit/engines.js";
 import { addressOf, createTestDatabase, havePostgres } from "./kit/postgres.js";
@@ -413,6 +413,29 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       // One that begins when it has returned is not.
       await rotateToken(world, maker, id, rotation);
       expect((await world.store.get(id))?.token.secrets).toHaveLength(3);
+    });
+
+    it("S3 of two secrets the one that was made last stays, whatever time its maker's clock said", async () => {
+      const { id, secret: first } = await start();
+      let made = 0;
+      /** Replicas whose clocks are far behind, each one more than the one before: the time that begins an id is theirs. */
+      const store: typeof world.store = {
+        ...world.store,
+        change: (token, decide) =>
+          world.store.change(token, (current) => {
+            const change = decide(current);
+            if (!change?.newSecret) return change;
+            const uuid = `018${9 - made++}${randomUUID().slice(4, 14)}7${randomUUID().slice(15)}`;
+            return { ...change, newSecret: { ...change.newSecret, id: secretIdFromUuid(uuid) } };
+          }),
+      };
+      const rotation = { graceMs: 600_000, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
+      const { secret: second } = await rotateToken({ ...world, store }, maker, id, rotation);
+      const { secret: third, snapshot } = await rotateToken({ ...world, store }, maker, id, rotation);
+      expect(snapshot.token.secrets[0]).toEqual(currentSecret(snapshot.token));
+      const living = snapshot.token.secrets.filter(({ ended }) => !ended).map(({ hint }) => hint);
+      expect(living).toEqual([third, second].map(hintOf));
+      expect(living).not.toContain(hintOf(first));
     });
 
     it("S17 a clock of the database that was set back shuts out no rotation", async () => {

@@ -193,7 +193,9 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
   /** With secrets and context, in the order given. */
   async function snapshots(reader: Reader, rows: readonly TokenRow[]): Promise<TokenSnapshot[]> {
     if (rows.length === 0) return [];
-    const place = sql<number>`row_number() over (partition by ${tokenSecret.tokenId} order by ${tokenSecret.id} desc)`;
+    // Ids begin with a time of the replica that made them, so they do not tell which secret is newer.
+    const place = sql<number>`row_number() over (
+      partition by ${tokenSecret.tokenId} order by ${tokenSecret.retiresAt} desc nulls first, ${tokenSecret.id} desc)`;
     const ageMs = sql`extract(epoch from clock_timestamp() - ${tokenSecret.storedAt}) * 1000`.mapWith(Number);
     const ids = rows.map(({ id }) => id);
     const ranked = reader
@@ -202,7 +204,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
       .where(inArray(tokenSecret.tokenId, ids))
       .as("ranked");
     const askedMs = performance.now();
-    const found = await reader.select().from(ranked).where(lte(ranked.place, secretsShown)).orderBy(desc(ranked.id));
+    const found = await reader.select().from(ranked).where(lte(ranked.place, secretsShown)).orderBy(ranked.place);
     const secrets = new Map<string, SecretRecord[]>(ids.map((id) => [id, []]));
     for (const secret of found) secrets.get(secret.tokenId)?.push(secretRecord(secret));
     const stored = new Map(found.flatMap((each) => (each.retiresAt ? [] : [[each.tokenId, askedMs - each.ageMs]])));
