@@ -73,7 +73,11 @@ export class Authorizer {
     for (const [token, resolution] of resolutions) {
       if (resolution instanceof Promise) resolutions.set(token, await resolution);
     }
-    const judged = questions.map((question) => this.#judge(question, resolutions.get(question.token) as Resolution));
+    // One time for all: reading the clocks for each takes as long as a good part of its decision.
+    const now = this.#options.clock.now();
+    const judged = questions.map((question) =>
+      this.#judge(question, resolutions.get(question.token) as Resolution, now),
+    );
     // Consistency is a property of the whole call to OpenFGA: questions of different consistency never travel together.
     const [latency, higher] = await Promise.all(
       (["minimize-latency", "higher"] as const).map(async (consistency) => {
@@ -125,10 +129,10 @@ export class Authorizer {
     }
   }
 
-  #judge(question: CheckQuestion, resolution: Resolution): Verdict | OpenQuestion {
+  #judge(question: CheckQuestion, resolution: Resolution, now?: Date): Verdict | OpenQuestion {
     if (resolution.kind !== "known") return unrecognized(resolution);
     const { token } = resolution;
-    const reason = judge(token, question, this.#options.clock.now().getTime());
+    const reason = judge(token, question, (now ?? this.#options.clock.now()).getTime());
     if (!reason) return { token, questions: this.#questionsOf(token, question) };
     if (reason === "TOKEN_SUPERSEDED") this.#options.onSuperseded?.(token);
     return { reason, token };
