@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -110,7 +111,16 @@ async function ask(replica: Replica, { secret }: Issued): Promise<Reason | strin
   return reply.ok ? reply.value.reason : (reply.reason ?? reply.code);
 }
 
-const graceful = (port: Port, { id }: Issued) => port.call(rotateToken, { id, grace: durationFromMs(3_600_000) });
+/** After a step back of the database's clock a rotation may be taken for one that ran beside the last (ARCHITECTURE, Clocks): it is refused, and repeated. */
+async function rotate(port: Port, { id }: Issued, graceMs = 0) {
+  for (let attempt = 1; ; attempt++) {
+    const reply = await port.call(rotateToken, { id, grace: durationFromMs(graceMs) });
+    if (reply.ok || reply.metadata["state"] !== "ROTATED" || attempt === 20) return reply;
+    await sleep(100);
+  }
+}
+
+const graceful = (port: Port, token: Issued) => rotate(port, token, 3_600_000);
 
 /** Every way to take something away at once; `prepare` comes before the clock is stepped. */
 const takings: Readonly<
@@ -125,7 +135,7 @@ const takings: Readonly<
 > = {
   revoke: { take: (port, { id }) => port.call(revokeToken, { id }), says: Reason.TOKEN_REVOKED },
   suspend: { take: (port, { id }) => port.call(suspendToken, { id }), says: Reason.TOKEN_SUSPENDED },
-  rotate: { take: (port, { id }) => port.call(rotateToken, { id }), says: Reason.TOKEN_SUPERSEDED },
+  rotate: { take: (port, token) => rotate(port, token), says: Reason.TOKEN_SUPERSEDED },
   "rotate the second time within a grace": {
     prepare: graceful,
     take: graceful,
