@@ -189,7 +189,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
     const rotations = ["rotate", "rotateWithGrace", "prolong"] as const;
     const attempts = rotations.flatMap((kind) => hands.map((names) => ({ kind, names })));
 
-    it("S8 rotate after approve: two are behind every secret that works, whoever approves and whoever rotates", async () => {
+    it("S8 rotate after approve: two are behind every secret that works", async () => {
       const refusals: string[] = [];
       for (const approver of hands) {
         const id = await make(`organization:eyes-${count++}` as SubjectName, ["user:dave"]);
