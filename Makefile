@@ -39,7 +39,7 @@ lint: node_modules/.installed ## biome, and buf on the API: style, format, break
 format: node_modules/.installed ## formats everything
 	@npm run --silent format
 
-generate: node_modules/.installed ## gen/ and the stubs of all clients from proto/; commit the result
+generate: node_modules/.installed ## gen/ and the stubs of all clients from the protos; commit the result
 	@npm run --silent generate
 
 api-baseline: node_modules/.installed ## at a release: the API that later changes must not break
@@ -55,7 +55,7 @@ gitleaks: ## gitleaks for the tests of examples/scanning, into .tools/
 	@tools/gitleaks.sh
 
 clean: ## removes what was built; .tools/ and .patwarden/ stay
-	@rm -rf dist third_party node_modules *.tsbuildinfo
+	@rm -rf dist node_modules *.tsbuildinfo
 
 node_modules/.installed: package-lock.json package.json
 	@tools/require.sh node

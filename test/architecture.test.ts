@@ -103,8 +103,7 @@ const transportFree = [
   "check",
   "manage",
 ];
-const transports =
-  /^(?:#gen\/|#third-party\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|#?postgres$)/;
+const transports = /^(?:#gen\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|#?postgres$)/;
 
 /** Neither I/O nor a clock of their own. */
 const pure = [

@@ -1,4 +1,4 @@
-// npm run build: third-party code from their protos, then everything to dist/. dist/main.js is the command line.
+// npm run build: everything to dist/. dist/main.js is the command line.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -19,10 +19,6 @@ function run(command, ...args) {
 }
 
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
-if (!existsSync("third_party/gen")) {
-  run("node", "tools/stage-protos.mjs");
-  run("buf", "generate", "--template", "buf.gen.third-party.yaml");
-}
 rmSync("dist", { recursive: true, force: true });
 writeDriver("dist/driver");
 run("tsc", "-b", "tsconfig.build.json");

@@ -1,4 +1,4 @@
-// What is generated from proto/ and committed, target by target: the server's own code and the stubs of each client. Nothing of the checkout
+// What is generated from proto/ and third_party/proto/ and committed, target by target: the server's own code and the stubs of each client. Nothing of the checkout
 // changes before all is generated, because everything is rendered into a folder beside it first.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,21 +16,16 @@ const platform = `${system}-${architecture}`;
  * target needs besides npm's packages: `toolchain` makes the folder `made` by the steps `setUp`, again when one of the files `from` changes.
  */
 export const targets = [
-  {
-    name: "server",
-    templates: ["buf.gen.yaml", "buf.gen.openfga.yaml", "buf.gen.envoy.yaml"],
-    folder: "gen",
-    file: /_pb\.ts$/,
-  },
+  { name: "server", template: "buf.gen.yaml", folder: "gen", file: /_pb\.ts$/ },
   {
     name: "typescript",
-    templates: ["tools/typescript/buf.gen.yaml"],
-    folder: "clients/typescript/src/gen/patwarden",
+    template: "tools/typescript/buf.gen.yaml",
+    folder: "clients/typescript/src/gen",
     file: /_pb\.ts$/,
   },
   {
     name: "go",
-    templates: ["tools/go/buf.gen.yaml"],
+    template: "tools/go/buf.gen.yaml",
     folder: "clients/go/patwarden",
     file: /\.pb\.go$/,
     generators: {
@@ -42,7 +37,7 @@ export const targets = [
   },
   {
     name: "python",
-    templates: ["tools/python/buf.gen.yaml"],
+    template: "tools/python/buf.gen.yaml",
     folder: "clients/python/src/patwarden/v1",
     file: /_pb2(?:_grpc)?\.pyi?$/,
     generators: {
@@ -63,7 +58,7 @@ export const targets = [
   },
   {
     name: "java",
-    templates: ["tools/java/buf.gen.yaml"],
+    template: "tools/java/buf.gen.yaml",
     folder: "clients/java/src/main/java/dev/patwarden/v1",
     file: /^(?!package-info\.).+\.java$/,
     generators: {
@@ -84,7 +79,7 @@ export const targets = [
   },
   {
     name: "rust",
-    templates: ["tools/rust/buf.gen.yaml"],
+    template: "tools/rust/buf.gen.yaml",
     folder: "clients/rust/src/pb",
     file: /^patwarden\..+\.rs$/,
     generators: {
@@ -113,7 +108,7 @@ export function withRendered(targets, use) {
   try {
     for (const target of targets) {
       if (target.generators) setUp(target);
-      for (const template of target.templates) run("buf", "generate", "--template", template, "-o", folder);
+      run("buf", "generate", "--template", target.template, "-o", folder);
       const strange = filesOf(join(folder, target.folder)).find((path) => !target.file.test(basename(path)));
       if (strange)
         throw new Error(`${target.folder}/${strange} is generated, but tools/targets.mjs takes it for written by hand`);
@@ -136,7 +131,7 @@ export function differences({ folder, file }, rendered) {
     .sort();
 }
 
-export function run(command, ...args) {
+function run(command, ...args) {
   const { status, error } = spawnSync(command, args, { stdio: ["ignore", 2, 2], env: environment });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed`);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, Code, type ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { BadRequestSchema, ErrorInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { headerProblem, withoutLineEnd } from "../config/secret.js";
 import { isConfidential } from "../token/network.js";
 

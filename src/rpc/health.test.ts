@@ -6,7 +6,7 @@ import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
-} from "#third-party/grpc/health/v1/health_pb.js";
+} from "#gen/grpc/health/v1/health_pb.js";
 import { grpcPort, httpPort } from "../../test/kit/ports.js";
 import { type BothPorts, startBothPorts } from "../../test/kit/transport.js";
 import { peerAddress } from "../token/network.js";

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from "node:events";
-import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "#third-party/grpc/health/v1/health_pb.js";
+import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from "#gen/grpc/health/v1/health_pb.js";
 import { Failure } from "../failure/failure.js";
 import { Places } from "./places.js";
 import { type CallContext, type Implementation, implement } from "./service.js";

@@ -10,11 +10,11 @@ import {
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
-} from "#third-party/grpc/reflection/v1/reflection_pb.js";
+} from "#gen/grpc/reflection/v1/reflection_pb.js";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { type BothPorts, startBothPorts } from "../../test/kit/transport.js";
 import { peerAddress } from "../token/network.js";
 import { HealthService } from "./health.js";

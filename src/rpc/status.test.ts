@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
-import { StatusSchema } from "#third-party/google/rpc/status_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Failure, type FailureReason, failures } from "../failure/failure.js";
 import { codeOf, type StatusError, shuttingDown, toConnectError, toGrpcStatus, toStatusError } from "./status.js";
 

@@ -2,9 +2,9 @@ import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { Metadata } from "@grpc/grpc-js";
-import { Code } from "#third-party/google/rpc/code_pb.js";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
-import { StatusSchema } from "#third-party/google/rpc/status_pb.js";
+import { Code } from "#gen/google/rpc/code_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Failure, type FailureReason, type FieldViolation } from "../failure/failure.js";
 import { requestIdHeader } from "./service.js";
 

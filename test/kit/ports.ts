@@ -14,8 +14,8 @@ import {
 } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#third-party/google/rpc/error_details_pb.js";
-import { StatusSchema } from "#third-party/google/rpc/status_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 
 /** What came back, in one shape for both ports, so that one table of cases runs over each. */
 export type Reply<T> =

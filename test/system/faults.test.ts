@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "#gen/grpc/health/v1/health_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { Health, HealthCheckResponse_ServingStatus as Status } from "#third-party/grpc/health/v1/health_pb.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import type { Port } from "../kit/ports.js";
 import type { FaultProxy } from "../kit/proxy.js";
