@@ -3,12 +3,12 @@ import { defineConfig } from "drizzle-kit";
 export default defineConfig({
   dialect: "postgresql",
   schema: [
-    "./src/store/schema.ts",
-    "./src/store/audit-schema.ts",
-    "./src/store/revocation-schema.ts",
-    "./src/store/signing-schema.ts",
-    "./src/store/usage-schema.ts",
-    "./src/store/leak-schema.ts",
+    "./src/database/schema.ts",
+    "./src/database/audit-table.ts",
+    "./src/database/revocation-table.ts",
+    "./src/database/signing-table.ts",
+    "./src/database/usage-table.ts",
+    "./src/database/leak-table.ts",
   ],
   out: "./migrations",
 });

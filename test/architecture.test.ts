@@ -10,19 +10,19 @@ import { describe, expect, it } from "vitest";
 
 /** Files that hold only an interface and its data; who needs the part behind it imports these. */
 const ports = [
-  "openfga/permission-checker.ts",
-  "store/token-store.ts",
-  "store/subject-store.ts",
-  "store/policy-store.ts",
-  "store/audit-store.ts",
-  "store/usage-store.ts",
-  "store/last-use-store.ts",
-  "store/signing-key-store.ts",
-  "store/leak-store.ts",
+  "domain/permission-checker.ts",
+  "domain/token-store.ts",
+  "domain/subject-store.ts",
+  "domain/policy-store.ts",
+  "audit/audit-store.ts",
+  "usage/usage-store.ts",
+  "domain/last-use-store.ts",
+  "exchange/signing-key-store.ts",
+  "leaks/leak-store.ts",
 ];
 
 /** What an event is and how events are chained: pure, so that use-cases and stores may know it. */
-const auditFacts = ["audit/event.ts", "audit/chain.ts"];
+const auditFacts = ["domain/audit-event.ts", "audit/chain.ts"];
 
 /** For each folder of src the folders or files that it may import, besides itself. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
@@ -30,28 +30,28 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   identifier: [],
   token: ["identifier"],
   background: [],
-  audit: ["token", "background", "observability/log.ts", "observability/redact.ts", "store/audit-store.ts"],
+  audit: ["token", "background", "telemetry/log.ts", "domain/redact.ts", "audit/audit-store.ts"],
   usage: [
     "identifier",
     "token",
-    "check/reason.ts",
-    "observability/log.ts",
-    "store/usage-store.ts",
-    "store/last-use-store.ts",
+    "domain/reason.ts",
+    "telemetry/log.ts",
+    "usage/usage-store.ts",
+    "domain/last-use-store.ts",
   ],
-  leaks: ["token", "background", "observability/log.ts", "observability/redact.ts", "store/leak-store.ts"],
-  revocation: ["failure", "token", "store/token-store.ts", "store/revocation-store.ts"],
-  signing: ["token", "store/signing-key-store.ts"],
+  leaks: ["token", "background", "telemetry/log.ts", "domain/redact.ts", "leaks/leak-store.ts"],
+  revocation: ["failure", "token", "domain/token-store.ts", "revocation/revocation-store.ts"],
+  signing: ["token", "exchange/signing-key-store.ts"],
   access: ["failure", "identifier", "token"],
-  check: ["failure", "identifier", "token", "background/deadlines.ts", ...ports],
+  check: ["failure", "identifier", "token", "async/deadlines.ts", ...ports],
   manage: [
     "failure",
     "identifier",
     "token",
     "access",
-    "check/clock.ts",
+    "domain/clock.ts",
     "check/token-resolver.ts",
-    "observability/redact.ts",
+    "domain/redact.ts",
     ...auditFacts,
     ...ports,
   ],
@@ -61,30 +61,30 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "token",
     "access",
     "check",
-    "manage/exchange-token.ts",
-    "signing/key-schedule.ts",
-    "http/route.ts",
-    "rpc/service.ts",
+    "exchange/exchange-token.ts",
+    "exchange/key-schedule.ts",
+    "transport/route.ts",
+    "transport/service.ts",
     ...ports,
   ],
   wire: [],
-  rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", "config/nearest.ts", ...ports],
+  rpc: ["failure", "identifier", "token", "access", "check", "manage", "wire", "domain/nearest.ts", ...ports],
   http: ["failure", "rpc"],
-  store: ["failure", "identifier", "token", "background", "check/reason.ts", ...auditFacts],
-  openfga: ["failure", "identifier", "wire", "background/deadlines.ts"],
+  store: ["failure", "identifier", "token", "background", "domain/reason.ts", ...auditFacts],
+  openfga: ["failure", "identifier", "wire", "async/deadlines.ts"],
   config: [
     "failure",
-    "doors/route-table.ts",
-    "doors/request-path.ts",
-    "doors/doors.ts",
+    "integrations/shared/route-table.ts",
+    "integrations/shared/request-path.ts",
+    "integrations/integrations.ts",
     "identifier",
     "token",
     "access",
     "openfga/condition-context.ts",
-    "store/database-address.ts",
-    "store/signing-key-store.ts",
+    "config/database-address.ts",
+    "exchange/signing-key-store.ts",
   ],
-  observability: ["failure", "access/limits.ts", "check/reason.ts", "rpc/arrivals.ts", "config"],
+  observability: ["failure", "callers/limits.ts", "domain/reason.ts", "transport/arrivals.ts", "config"],
 };
 
 /** May import everything. */
@@ -112,7 +112,7 @@ const pure = [
   "token",
   "revocation/lease.ts",
   "revocation/token-cache.ts",
-  "signing/key-schedule.ts",
+  "exchange/key-schedule.ts",
   ...auditFacts,
 ];
 const input =
@@ -183,27 +183,27 @@ describe("the arrows between the parts", () => {
   it.each<[string, string, string]>([
     ["a transport in the decision", "check/judge.ts", 'import { x } from "../rpc/service.js";'],
     ["a store behind its port", "manage/create-token.ts", 'import { x } from "../store/postgres-token-store.js";'],
-    ["a type only", "token/grant.ts", 'import type { Failure } from "../failure/failure.js";'],
-    ["an import of several lines", "store/schema.ts", 'import {\n  type A,\n  b,\n} from "../check/judge.js";'],
+    ["a type only", "domain/grant.ts", 'import type { Failure } from "../failure/failure.js";'],
+    ["an import of several lines", "database/schema.ts", 'import {\n  type A,\n  b,\n} from "../check/judge.js";'],
     ["a re-export", "openfga/model.ts", 'export { x } from "../manage/get-token.js";'],
-    ["an import for effect", "http/route.ts", 'import "../store/database.js";'],
-    ["an import at run time", "rpc/grpc.ts", 'const x = await import("../openfga/client.js");'],
-    ["a way out of src", "rpc/grpc.ts", 'import { x } from "../../test/kit/ports.js";'],
+    ["an import for effect", "transport/route.ts", 'import "../store/database.js";'],
+    ["an import at run time", "transport/grpc.ts", 'const x = await import("../openfga/client.js");'],
+    ["a way out of src", "transport/grpc.ts", 'import { x } from "../../test/kit/ports.js";'],
     ["the composition root", "check/judge.ts", 'import { x } from "../app.js";'],
     ["a folder that nobody placed", "surprise/x.ts", ""],
     ["a message in a use-case", "manage/get-token.ts", 'import type { Token } from "#gen/patwarden/v1/token_pb.js";'],
     ["a driver in the decision", "check/judge.ts", 'import postgres from "postgres";'],
-    ["a file in a pure folder", "token/pepper.ts", 'import { readFileSync } from "node:fs";'],
-    ["a clock in a pure folder", "token/state.ts", "const now = Date.now();"],
+    ["a file in a pure folder", "domain/pepper.ts", 'import { readFileSync } from "node:fs";'],
+    ["a clock in a pure folder", "domain/state.ts", "const now = Date.now();"],
   ])("%s is caught", (_, file, text) => {
     expect(violationsOf({ file, text })).toHaveLength(1);
   });
 
   it.each<[string, string, string]>([
-    ["a neighbour", "token/grant.ts", 'import { x } from "./state.js";'],
+    ["a neighbour", "domain/grant.ts", 'import { x } from "./state.js";'],
     ["a port", "check/judge.ts", 'import type { TokenStore } from "../store/token-store.js";'],
     ["a package", "config/schema.ts", 'import { z } from "zod";'],
-    ["a word in a comment", "token/state.ts", "/** Takes the time instead of Date.now(). */"],
+    ["a word in a comment", "domain/state.ts", "/** Takes the time instead of Date.now(). */"],
     ["everything in the composition root", "app.ts", 'import { x } from "./store/database.js";'],
   ])("%s is let through", (_, file, text) => {
     expect(violationsOf({ file, text })).toEqual([]);

@@ -7,7 +7,8 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ListAuditEventsRequestSchema } from "#gen/patwarden/v1/audit_pb.js";
-import type { ServiceCaller } from "../src/access/caller.js";
+import { auditService } from "../src/api/audit.js";
+import type { AuditStore } from "../src/audit/audit-store.js";
 import {
   type Checkpoint,
   checkpointKey,
@@ -15,17 +16,16 @@ import {
   signCheckpoint,
   signStatement,
 } from "../src/audit/chain.js";
-import { type AuditFacts, auditEventUuid, newAuditEvent } from "../src/audit/event.js";
+import type { ServiceCaller } from "../src/callers/caller.js";
 import { type ExportParts, exportAuditTrail, readCheckpoints, verifyAuditTrail } from "../src/cli/audit.js";
-import { Failure } from "../src/failure/failure.js";
-import { auditService } from "../src/rpc/audit-service.js";
-import type { CallContext } from "../src/rpc/service.js";
-import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/store/audit-schema.js";
-import type { AuditStore } from "../src/store/audit-store.js";
-import { type Database, openPglite } from "../src/store/database.js";
-import { createAuditStore } from "../src/store/postgres-audit-store.js";
-import { newTokenId } from "../src/token/ids.js";
-import { PepperRing } from "../src/token/pepper.js";
+import { createAuditStore } from "../src/database/audit.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/database/audit-table.js";
+import { type Database, openPglite } from "../src/database/database.js";
+import { type AuditFacts, auditEventUuid, newAuditEvent } from "../src/domain/audit-event.js";
+import { Failure } from "../src/domain/errors.js";
+import { newTokenId } from "../src/domain/ids.js";
+import { PepperRing } from "../src/domain/pepper.js";
+import type { CallContext } from "../src/transport/service.js";
 import { testTime } from "./kit/token.js";
 
 let database: Database;

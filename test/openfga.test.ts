@@ -5,15 +5,15 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ActionName, ResourceName, SubjectName } from "../src/identifier/identifier.js";
+import type { ActionName, ResourceName, SubjectName } from "../src/domain/identifier.js";
+import type { Permission, PermissionChecker, Question } from "../src/domain/permission-checker.js";
+import { findOpenFga } from "../src/openfga/admin/binary.js";
+import { startOpenFga } from "../src/openfga/admin/child-process.js";
 import { BatchingPermissionChecker } from "../src/openfga/batching-permission-checker.js";
-import { findOpenFga } from "../src/openfga/binary.js";
-import { startOpenFga } from "../src/openfga/child-process.js";
 import { OpenFgaClient } from "../src/openfga/client.js";
 import { createContextOf } from "../src/openfga/condition-context.js";
 import { type ConnectionState, OpenFgaConnection } from "../src/openfga/connection.js";
 import { createGrpcPermissionChecker } from "../src/openfga/grpc-permission-checker.js";
-import type { Permission, PermissionChecker, Question } from "../src/openfga/permission-checker.js";
 import { startTestOpenFga, type TestOpenFga } from "./kit/openfga.js";
 
 const model = `model
@@ -436,7 +436,7 @@ describe("the embedded OpenFGA", () => {
     if (binary === undefined) throw new Error("no OpenFGA");
     const directory = mkdtempSync(join(tmpdir(), "patwarden 100%?#"));
     const first = await startOpenFga({ binary, directory, engine: "sqlite" });
-    const { createOpenFgaAdmin } = await import("../src/openfga/admin.js");
+    const { createOpenFgaAdmin } = await import("../src/openfga/admin/admin.js");
     const storeId = await createOpenFgaAdmin(first).createStore("kept");
     await first.stop();
     const second = await startOpenFga({ binary, directory, engine: "sqlite" });
@@ -451,7 +451,7 @@ describe("the embedded OpenFGA", () => {
     if (binary === undefined) throw new Error("no OpenFGA");
     const directory = mkdtempSync(join(tmpdir(), "patwarden-orphan-"));
     const script = `
-      import { startOpenFga } from ${JSON.stringify(new URL("../dist/openfga/child-process.js", import.meta.url).href)};
+      import { startOpenFga } from ${JSON.stringify(new URL("../dist/openfga/admin/child-process.js", import.meta.url).href)};
       const { http } = await startOpenFga(${JSON.stringify({ binary, directory, engine: "memory" })});
       console.log(http);
       setInterval(() => undefined, 1000);`;

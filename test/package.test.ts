@@ -40,7 +40,7 @@ describe.skipIf(!havePostgres())("the installed package", () => {
   async function rideOut(of: string): Promise<unknown> {
     const created = await createTestDatabase();
     try {
-      const module = pathToFileURL(join(of, "dist/store/database.js")).href;
+      const module = pathToFileURL(join(of, "dist/database/database.js")).href;
       const { stdout } = await promisify(execFile)(process.execPath, [outage, module, created.url], {
         timeout: 25_000,
       });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import type { IssuerConfig, OidcAlgorithm, TokenRefusal } from "../src/access/access-token.js";
-import { createOidcVerifier } from "../src/access/oidc.js";
+import type { IssuerConfig, OidcAlgorithm, TokenRefusal } from "../src/callers/oidc/access-token.js";
+import { createOidcVerifier } from "../src/callers/oidc/oidc.js";
 import { makeSigningKey, type SigningKey, startTestIssuer, type TestIssuer } from "./kit/issuer.js";
 import { type MainJob, startMainJob } from "./kit/main-job.js";
 import { httpPort } from "./kit/ports.js";

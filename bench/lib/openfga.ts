@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createOpenFgaAdmin } from "../../src/openfga/admin.js";
-import { findOpenFga } from "../../src/openfga/binary.js";
+import { createOpenFgaAdmin } from "../../src/openfga/admin/admin.js";
+import { findOpenFga } from "../../src/openfga/admin/binary.js";
 import type { Identity } from "../../test/kit/authority.js";
 import { track } from "../../test/kit/children.js";
 import { freePort } from "../../test/kit/postgres.js";

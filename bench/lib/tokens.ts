@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import postgres from "postgres";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { tokenIdFromUuid } from "../../src/token/ids.js";
-import { PepperRing } from "../../src/token/pepper.js";
+import { tokenIdFromUuid } from "../../src/domain/ids.js";
+import { PepperRing } from "../../src/domain/pepper.js";
 import type { Port } from "../../test/kit/ports.js";
 import { testPepper } from "../../test/kit/server.js";
 import { subjectOf, userCount } from "./workload.js";

@@ -1,4 +1,4 @@
-import type { Tuple } from "../../src/openfga/admin.js";
+import type { Tuple } from "../../src/openfga/admin/admin.js";
 
 /*
  * What every measured program works on: 1,000 users with a document each to edit, 20 organizations of 50 users, 50 folders that an

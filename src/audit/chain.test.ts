@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type AuditEvent, type AuditEventId, newAuditEvent } from "../domain/audit-event.js";
 import {
   type Checkpoint,
   chainStart,
@@ -16,7 +17,6 @@ import {
   verifyCheckpoint,
   verifyStatement,
 } from "./chain.js";
-import { type AuditEvent, type AuditEventId, newAuditEvent } from "./event.js";
 
 const time = new Date("2026-03-01T12:00:00.123Z");
 

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, type KeyObject, sign, verify } from "node:crypto";
-import type { AuditEvent } from "./event.js";
+import type { AuditEvent } from "../domain/audit-event.js";
 
 /*
  * Events are chained in the order in which they were sealed, which is not that of their ids: a slow transaction shows its event late, and

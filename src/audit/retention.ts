@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
-import { Loop } from "../background/loop.js";
-import type { Logger } from "../observability/log.js";
-import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
+import { Loop } from "../async/loop.js";
+import type { Logger } from "../telemetry/log.js";
+import type { AuditStore, KeptCheckpoint } from "./audit-store.js";
 import { type Checkpoint, type SealedEvent, signStatement, verifyChain, verifyStatement } from "./chain.js";
 
 export interface RetentionOptions {

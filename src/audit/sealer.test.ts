@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createLogger } from "../observability/log.js";
-import type { KeptCheckpoint } from "../store/audit-store.js";
+import { createLogger } from "../telemetry/log.js";
+import type { KeptCheckpoint } from "./audit-store.js";
 import { checkpointKey, type Place, verifyCheckpoint } from "./chain.js";
 import { createSealer, type SealerOptions } from "./sealer.js";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { resolvedToken, secretRecord, type TestContext, testTime, tokenRecord } from "../../test/kit/token.js";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
-import type { Consistency, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
-import { noPolicy } from "../token/policy.js";
-import { unmentionedSubject } from "../token/subject-state.js";
-import type { TokenRecord } from "../token/token.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
+import type { Consistency, Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
+import { noPolicy } from "../domain/policy.js";
+import { unmentionedSubject } from "../domain/subject-state.js";
+import type { TokenRecord } from "../domain/token.js";
 import { Authorizer, type Verdict } from "./authorizer.js";
 import type { CheckQuestion } from "./question.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";

@@ -1,15 +1,15 @@
-import { byDeadline } from "../background/deadlines.js";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
-import type { Patience, Permission, PermissionChecker, Question } from "../openfga/permission-checker.js";
-import type { ResolvedToken, TokenSnapshot, TokenStore } from "../store/token-store.js";
-import type { Address } from "../token/network.js";
-import { usability } from "../token/state.js";
-import type { SecretRecord } from "../token/token.js";
-import type { Clock } from "./clock.js";
+import { byDeadline } from "../async/deadlines.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
+import type { Address } from "../domain/network.js";
+import type { Patience, Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
+import type { Reason } from "../domain/reason.js";
+import { usability } from "../domain/state.js";
+import type { SecretRecord } from "../domain/token.js";
+import type { ResolvedToken, TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { inNetwork, judge, judgeToken } from "./judge.js";
 import type { CheckQuestion } from "./question.js";
-import type { Reason } from "./reason.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";
 
 /** Allowed or not, with the reason. `token` is there whenever it was recognized. */

@@ -1,10 +1,10 @@
-import type { ActionName, ResourceName } from "../identifier/identifier.js";
-import type { ResolvedToken } from "../store/token-store.js";
-import { grantCovers } from "../token/grant.js";
-import { type Address, networkAllows } from "../token/network.js";
-import { type Policy, policyAllows } from "../token/policy.js";
-import { usableAt } from "../token/state.js";
-import type { Reason } from "./reason.js";
+import { grantCovers } from "../domain/grant.js";
+import type { ActionName, ResourceName } from "../domain/identifier.js";
+import { type Address, networkAllows } from "../domain/network.js";
+import { type Policy, policyAllows } from "../domain/policy.js";
+import type { Reason } from "../domain/reason.js";
+import { usableAt } from "../domain/state.js";
+import type { ResolvedToken } from "../domain/token-store.js";
 
 /** What the bearer attempts. */
 export interface Attempt {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { resolvedToken, testTime } from "../../test/kit/token.js";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
-import type { Permission, Question, ResourcePage, ResourceQuery } from "../openfga/permission-checker.js";
-import { type Address, parseAddress } from "../token/network.js";
-import { noPolicy } from "../token/policy.js";
-import type { Grant } from "../token/token.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
+import { type Address, parseAddress } from "../domain/network.js";
+import type { Permission, Question, ResourcePage, ResourceQuery } from "../domain/permission-checker.js";
+import { noPolicy } from "../domain/policy.js";
+import type { Grant } from "../domain/token.js";
 import { type Listing, type ListQuestion, listResources } from "./list-resources.js";
 import type { Resolution } from "./token-resolver.js";
 

@@ -1,5 +1,8 @@
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName } from "../identifier/identifier.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import { grantCovers, grantedResources } from "../domain/grant.js";
+import type { ActionName, ResourceName } from "../domain/identifier.js";
+import type { Address } from "../domain/network.js";
 import type {
   Consistency,
   Patience,
@@ -7,14 +10,11 @@ import type {
   Question,
   ResourceLister,
   ResourcePage,
-} from "../openfga/permission-checker.js";
-import type { ResolvedToken } from "../store/token-store.js";
-import { grantCovers, grantedResources } from "../token/grant.js";
-import type { Address } from "../token/network.js";
+} from "../domain/permission-checker.js";
+import type { Reason } from "../domain/reason.js";
+import type { ResolvedToken } from "../domain/token-store.js";
 import { membershipQuestion, unrecognized } from "./authorizer.js";
-import type { Clock } from "./clock.js";
 import { complies, judgeToken } from "./judge.js";
-import type { Reason } from "./reason.js";
 import type { TokenResolver } from "./token-resolver.js";
 
 /** Which resources of a type a token may act on; type and action are known to the model. */

@@ -1,7 +1,7 @@
-import { Failure, type FieldViolation } from "../failure/failure.js";
-import { type Parsed, parseAction, parseResource, typeOf } from "../identifier/identifier.js";
-import type { AuthorizationModel, Consistency } from "../openfga/permission-checker.js";
-import { parseAddress } from "../token/network.js";
+import { Failure, type FieldViolation } from "../domain/errors.js";
+import { type Parsed, parseAction, parseResource, typeOf } from "../domain/identifier.js";
+import { parseAddress } from "../domain/network.js";
+import type { AuthorizationModel, Consistency } from "../domain/permission-checker.js";
 import type { Attempt } from "./judge.js";
 
 /** A well-formed question whose type and action the model knows. */

@@ -1,5 +1,5 @@
-import { Failure } from "../failure/failure.js";
-import type { ResolvedToken, TokenStore } from "../store/token-store.js";
+import { Failure } from "../domain/errors.js";
+import type { ResolvedToken, TokenStore } from "../domain/token-store.js";
 
 export interface TokenLookupsOptions {
   readonly store: Pick<TokenStore, "resolve">;

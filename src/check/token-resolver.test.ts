@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { resolvedToken } from "../../test/kit/token.js";
-import { Failure } from "../failure/failure.js";
-import type { ResolvedToken } from "../store/token-store.js";
-import { PepperRing } from "../token/pepper.js";
-import { encodeSecret, sha256Of } from "../token/secret.js";
+import { Failure } from "../domain/errors.js";
+import { PepperRing } from "../domain/pepper.js";
+import { encodeSecret, sha256Of } from "../domain/secret.js";
+import type { ResolvedToken } from "../domain/token-store.js";
 import { type KnownTokens, TokenResolver } from "./token-resolver.js";
 
 const peppers = new PepperRing("pw", [{ version: 1, key: Buffer.alloc(32, 1), active: true }]);

@@ -1,8 +1,8 @@
-import { byDeadline } from "../background/deadlines.js";
-import { Failure } from "../failure/failure.js";
-import type { ResolvedToken, TokenStore } from "../store/token-store.js";
-import type { PepperRing } from "../token/pepper.js";
-import { parseSecret, type SecretText, sha256Of } from "../token/secret.js";
+import { byDeadline } from "../async/deadlines.js";
+import { Failure } from "../domain/errors.js";
+import type { PepperRing } from "../domain/pepper.js";
+import { parseSecret, type SecretText, sha256Of } from "../domain/secret.js";
+import type { ResolvedToken, TokenStore } from "../domain/token-store.js";
 import { TokenLookups } from "./token-lookups.js";
 
 /** What a text leads to. Only `known` and a failure may cost a read. */

@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { AuditStore, KeptCheckpoint } from "../audit/audit-store.js";
 import {
   type Checkpoint,
   checkpointKey,
@@ -14,15 +15,14 @@ import {
   verifyCheckpoint,
   verifyStatement,
 } from "../audit/chain.js";
-import type { AuditEventId } from "../audit/event.js";
 import type { Config, DatabaseConfig } from "../config/config.js";
 import { loadConfig, loadMigrationConfig } from "../config/load.js";
-import { Failure } from "../failure/failure.js";
-import type { AuditStore, KeptCheckpoint } from "../store/audit-store.js";
-import { openPostgres, patientStatementMs } from "../store/database.js";
-import { verifySettings } from "../store/database-settings.js";
-import { createAuditStore } from "../store/postgres-audit-store.js";
-import { PepperRing } from "../token/pepper.js";
+import { createAuditStore } from "../database/audit.js";
+import { openPostgres, patientStatementMs } from "../database/database.js";
+import { verifySettings } from "../database/settings.js";
+import type { AuditEventId } from "../domain/audit-event.js";
+import { Failure } from "../domain/errors.js";
+import { PepperRing } from "../domain/pepper.js";
 import { fail, failConfig } from "./fail.js";
 import { print, tell, writeOut } from "./output.js";
 import { endWithin, exitCodeOf, takeSignals } from "./signals.js";

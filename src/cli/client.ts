@@ -4,7 +4,7 @@ import { type Client, Code, type ConnectError, createClient } from "@connectrpc/
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { headerProblem, withoutLineEnd } from "../config/secret.js";
-import { isConfidential } from "../token/network.js";
+import { isConfidential } from "../domain/network.js";
 
 /** How the commands that manage tokens reach a running Patwarden. */
 export interface Connection {

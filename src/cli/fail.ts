@@ -1,7 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { Problem } from "../config/problem.js";
-import { Failure } from "../failure/failure.js";
-import { redactText } from "../observability/redact.js";
+import { Failure } from "../domain/errors.js";
+import { redactText } from "../domain/redact.js";
 import { describeApiError } from "./client.js";
 import { OutputError } from "./output.js";
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { encodeSecret } from "../token/secret.js";
+import { encodeSecret } from "../domain/secret.js";
 import { print } from "./output.js";
 
 export interface Output {

@@ -1,7 +1,7 @@
 import { loadMigrationConfig } from "../config/load.js";
-import { openPostgres, patientStatementMs } from "../store/database.js";
-import { verifySettings } from "../store/database-settings.js";
-import { createTokenStore } from "../store/postgres-token-store.js";
+import { openPostgres, patientStatementMs } from "../database/database.js";
+import { verifySettings } from "../database/settings.js";
+import { createTokenStore } from "../database/token.js";
 import { failConfig } from "./fail.js";
 import type { Output } from "./keys.js";
 import { print } from "./output.js";

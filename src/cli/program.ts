@@ -43,7 +43,7 @@ program
   )
   .option("--tuples <file>", "relationships, a JSON array of {user, relation, object, condition?}")
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
-  .action(async (options) => (await import("../dev/dev.js")).dev(options));
+  .action(async (options) => (await import("./dev.js")).dev(options));
 
 const keys = program.command("keys").description("make and change keys, and count the secrets under each pepper");
 

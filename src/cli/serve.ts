@@ -1,9 +1,9 @@
-import { type Running, startPatwarden } from "../app.js";
 import { loadConfig, loadMigrationConfig } from "../config/load.js";
-import { createLogger } from "../observability/log.js";
-import { openPostgres } from "../store/database.js";
-import { verifySettings } from "../store/database-settings.js";
-import { holdDriverRejections } from "../store/driver-rejections.js";
+import { openPostgres } from "../database/database.js";
+import { holdDriverRejections } from "../database/driver-rejections.js";
+import { verifySettings } from "../database/settings.js";
+import { type Running, startPatwarden } from "../server/server.js";
+import { createLogger } from "../telemetry/log.js";
 import { failConfig } from "./fail.js";
 import { tell } from "./output.js";
 import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";

@@ -14,7 +14,7 @@ import {
   TokenSchema,
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
-import { isInCalendar } from "../token/calendar.js";
+import { isInCalendar } from "../domain/calendar.js";
 import { type Connection, connect } from "./client.js";
 import { jsonOf, print, tell, writeNow, writeOut } from "./output.js";
 import { facts, table } from "./table.js";

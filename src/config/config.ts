@@ -1,15 +1,15 @@
-import type { IssuerConfig } from "../access/access-token.js";
-import type { ServiceCaller } from "../access/caller.js";
-import type { Limits } from "../access/limits.js";
-import type { Limit } from "../access/rate-limiter.js";
-import type { ConfiguredCaller } from "../access/service-keys.js";
-import type { DoorsConfig, ProxyDoorConfig } from "../doors/doors.js";
-import type { RouteRule } from "../doors/route-table.js";
-import type { ActionName, SubjectTypes } from "../identifier/identifier.js";
+import type { ServiceCaller } from "../callers/caller.js";
+import type { Limits } from "../callers/limits.js";
+import type { IssuerConfig } from "../callers/oidc/access-token.js";
+import type { ConfiguredCaller } from "../callers/service-keys.js";
+import type { HostPort } from "../domain/host-port.js";
+import type { ActionName, SubjectTypes } from "../domain/identifier.js";
+import type { Pepper } from "../domain/pepper.js";
+import type { Limit } from "../domain/rate-limiter.js";
+import type { DoorsConfig, ProxyDoorConfig } from "../integrations/integrations.js";
+import type { RouteRule } from "../integrations/shared/route-table.js";
 import type { ConditionParameters } from "../openfga/condition-context.js";
-import type { DatabaseAddress } from "../store/database-address.js";
-import type { Pepper } from "../token/pepper.js";
-import type { HostPort } from "./host-port.js";
+import type { DatabaseAddress } from "./database-address.js";
 import type { ConfigFile, logLevels } from "./schema.js";
 
 /** A port to open. Without TLS it is plaintext on purpose, or loopback. */

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import type { Parsed } from "../identifier/identifier.js";
-import type { DatabaseAddress, DatabaseTls } from "../store/database-address.js";
-import { nearest } from "./nearest.js";
+import type { Parsed } from "../domain/identifier.js";
+import { nearest } from "../domain/nearest.js";
+import type { DatabaseAddress, DatabaseTls } from "./database-address.js";
 
 /*
  * URLs as libpq reads them (PostgreSQL, 34.1.1.2 and 34.1.2), and besides passwords as they are, without percent-encoding.

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
+import { nearest } from "../domain/nearest.js";
 import { childOf, type KeyTree, namesIn, withoutFile } from "./key-tree.js";
-import { nearest } from "./nearest.js";
 import { keyOf, type Problem } from "./problem.js";
 import { withoutLineEnd } from "./secret.js";
 

@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { oidcAlgorithms } from "../access/access-token.js";
-import { permissions } from "../access/caller.js";
-import { mayCollide, parseSubjectTemplate } from "../access/subject-template.js";
-import { problemOf } from "../doors/route-table.js";
-import type { SubjectTypes } from "../identifier/identifier.js";
+import { permissions } from "../callers/caller.js";
+import { oidcAlgorithms } from "../callers/oidc/access-token.js";
+import { mayCollide, parseSubjectTemplate } from "../callers/oidc/subject-template.js";
+import type { SubjectTypes } from "../domain/identifier.js";
+import { signingAlgorithms } from "../exchange/signing-key-store.js";
+import { problemOf } from "../integrations/shared/route-table.js";
 import { contextSources } from "../openfga/condition-context.js";
-import { signingAlgorithms } from "../store/signing-key-store.js";
 import { defaults } from "./defaults.js";
 import {
   audience,

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { testTime, tokenRecord } from "../../test/kit/token.js";
-import { createLogger } from "../observability/log.js";
-import type { LeakStore } from "../store/leak-store.js";
-import type { LeakNotice } from "../token/leak.js";
+import { createLogger } from "../telemetry/log.js";
+import type { LeakNotice } from "./leak.js";
 import { LeakNotifier, type LeakNotifierOptions, tellLog } from "./leak-notifier.js";
+import type { LeakStore } from "./leak-store.js";
 
 const longMs = 1_000_000;
 

@@ -1,7 +1,7 @@
-import { Loop } from "../background/loop.js";
-import type { Logger } from "../observability/log.js";
-import type { LeakStore } from "../store/leak-store.js";
-import type { LeakNotice } from "../token/leak.js";
+import { Loop } from "../async/loop.js";
+import type { Logger } from "../telemetry/log.js";
+import type { LeakNotice } from "./leak.js";
+import type { LeakStore } from "./leak-store.js";
 
 export interface LeakNotifierOptions {
   readonly store: Pick<LeakStore, "claim" | "notified">;

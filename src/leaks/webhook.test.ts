@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { testTime, tokenRecord } from "../../test/kit/token.js";
 import { startWebhookReceiver, type WebhookReceiver } from "../../test/kit/webhook-receiver.js";
-import type { LeakNotice } from "../token/leak.js";
+import type { LeakNotice } from "./leak.js";
 import { createWebhook } from "./webhook.js";
 
 let receiver: WebhookReceiver;

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import { redactText } from "../observability/redact.js";
-import type { LeakNotice } from "../token/leak.js";
-import { organizationOf } from "../token/token.js";
+import { redactText } from "../domain/redact.js";
+import { organizationOf } from "../domain/token.js";
+import type { LeakNotice } from "./leak.js";
 
 export interface WebhookConfig {
   /** https, or http on loopback. */

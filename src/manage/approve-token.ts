@@ -1,12 +1,12 @@
-import { actorOf, type ManagingCaller, namesOf, viaOf } from "../access/caller.js";
-import { Failure } from "../failure/failure.js";
-import type { TokenSnapshot } from "../store/token-store.js";
-import { handsAfterApproval, mayApprove } from "../token/approval.js";
-import { etagOf } from "../token/etag.js";
-import { type Approval, currentSecret, type TokenId } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
-import { requireCompliance } from "./compliance.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { actorOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
+import { handsAfterApproval, mayApprove } from "../domain/approval.js";
+import { Failure } from "../domain/errors.js";
+import { etagOf } from "../domain/etag.js";
+import { type Approval, currentSecret, type TokenId } from "../domain/token.js";
+import type { TokenSnapshot } from "../domain/token-store.js";
+import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
+import { requireCompliance } from "./rules/compliance.js";
 
 /** Lets a pending token work. Approved is what was seen: the etag must be that of the token as it is. Repeating it changes nothing. */
 export function approveToken(

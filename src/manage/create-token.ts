@@ -1,22 +1,22 @@
-import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../access/caller.js";
-import { requirePermission } from "../access/rules.js";
-import { changes } from "../audit/event.js";
-import type { Clock } from "../check/clock.js";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName, Subject, SubjectName } from "../identifier/identifier.js";
-import type { AuthorizationModel, PermissionChecker } from "../openfga/permission-checker.js";
-import type { NewToken, RequestKey, TokenContext, TokenStore } from "../store/token-store.js";
-import { handsOfMaker } from "../token/approval.js";
-import { newTokenId } from "../token/ids.js";
-import { type Lifetime, resolveExpiry } from "../token/lifetime.js";
-import type { PepperRing } from "../token/pepper.js";
-import type { Grant, TokenKind } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import { requireCompliance, requireWithinCeilings } from "./compliance.js";
-import { checkGrantAgainstModel } from "./grant-in-model.js";
-import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
-import { mintSecret } from "./mint-secret.js";
-import type { Rights } from "./rights.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
+import type { Rights } from "../callers/rights.js";
+import { requirePermission } from "../callers/rules.js";
+import { handsOfMaker } from "../domain/approval.js";
+import { changes } from "../domain/audit-event.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, ResourceName, Subject, SubjectName } from "../domain/identifier.js";
+import { newTokenId } from "../domain/ids.js";
+import { type Lifetime, resolveExpiry } from "../domain/lifetime.js";
+import type { PepperRing } from "../domain/pepper.js";
+import type { AuthorizationModel, PermissionChecker } from "../domain/permission-checker.js";
+import type { Grant, TokenKind } from "../domain/token.js";
+import type { NewToken, RequestKey, TokenContext, TokenStore } from "../domain/token-store.js";
+import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js";
+import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
+import { type IdempotencyOptions, type Issued, once } from "./rules/idempotency.js";
+import { mintSecret } from "./rules/mint-secret.js";
 
 /** A well-formed wish for a token; every field has been parsed. */
 export interface CreateTokenCommand {

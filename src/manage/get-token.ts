@@ -1,7 +1,7 @@
-import type { Caller } from "../access/caller.js";
-import type { TokenSnapshot, TokenStore } from "../store/token-store.js";
-import type { TokenId } from "../token/token.js";
-import type { Rights } from "./rights.js";
+import type { Caller } from "../callers/caller.js";
+import type { Rights } from "../callers/rights.js";
+import type { TokenId } from "../domain/token.js";
+import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
 
 export interface GetTokenOptions {
   readonly store: Pick<TokenStore, "get">;

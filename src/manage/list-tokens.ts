@@ -1,11 +1,11 @@
-import { actorOf, type Caller, ceilingsOf } from "../access/caller.js";
-import type { Clock } from "../check/clock.js";
-import { Failure } from "../failure/failure.js";
-import { type SubjectTypes, typeOf } from "../identifier/identifier.js";
-import type { TokenFilter, TokenSnapshot, TokenStore } from "../store/token-store.js";
-import { fullPage } from "./full-page.js";
-import { openPageToken, sealPageToken } from "./page-token.js";
-import type { Rights } from "./rights.js";
+import { actorOf, type Caller, ceilingsOf } from "../callers/caller.js";
+import type { Rights } from "../callers/rights.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import { fullPage } from "../domain/full-page.js";
+import { type SubjectTypes, typeOf } from "../domain/identifier.js";
+import { openPageToken, sealPageToken } from "../domain/page-token.js";
+import type { TokenFilter, TokenSnapshot, TokenStore } from "../domain/token-store.js";
 
 export interface ListTokensQuery {
   readonly filter: Omit<TokenFilter, "subjects">;

@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
-import { admitsAll, admitsSubject, ceilingsOf, type ManagingCaller } from "../access/caller.js";
-import { hasPermission } from "../access/rules.js";
-import { type AuditEvent, changes } from "../audit/event.js";
-import type { Clock } from "../check/clock.js";
-import { Failure } from "../failure/failure.js";
-import type { SubjectName } from "../identifier/identifier.js";
-import type { AuthorizationModel } from "../openfga/permission-checker.js";
-import type { PolicyStore, StoredPolicyRecord } from "../store/policy-store.js";
-import type { TokenFilter, TokenStore } from "../store/token-store.js";
-import { etagOf } from "../token/etag.js";
-import { loosens, noPolicy, type Policy, stricter } from "../token/policy.js";
-import { afterChange } from "./after-change.js";
-import { changeEvent } from "./audit.js";
-import type { Rights } from "./rights.js";
+import { changeEvent } from "../audit/change-event.js";
+import { admitsAll, admitsSubject, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
+import type { Rights } from "../callers/rights.js";
+import { hasPermission } from "../callers/rules.js";
+import { type AuditEvent, changes } from "../domain/audit-event.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import { etagOf } from "../domain/etag.js";
+import type { SubjectName } from "../domain/identifier.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
+import { loosens, noPolicy, type Policy, stricter } from "../domain/policy.js";
+import type { PolicyStore, StoredPolicyRecord } from "../domain/policy-store.js";
+import type { TokenFilter, TokenStore } from "../domain/token-store.js";
+import { afterChange } from "./rules/after-change.js";
 
 /** The deployment's for a kind of subject, or an organization's. */
 export type PolicyScope =

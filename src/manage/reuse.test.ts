@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { resolvedToken, type TestContext, testTime, tokenRecord } from "../../test/kit/token.js";
-import type { TokenChange, TokenSnapshot } from "../store/token-store.js";
-import { noPolicy } from "../token/policy.js";
-import { unmentionedSubject } from "../token/subject-state.js";
-import type { TokenRecord } from "../token/token.js";
+import { noPolicy } from "../domain/policy.js";
+import { unmentionedSubject } from "../domain/subject-state.js";
+import type { TokenRecord } from "../domain/token.js";
+import type { TokenChange, TokenSnapshot } from "../domain/token-store.js";
 import { ReuseDetector } from "./reuse.js";
 
 const strict = { ...noPolicy, revokeOnReuse: true };

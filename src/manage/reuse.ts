@@ -1,7 +1,7 @@
-import { changes, newAuditEvent } from "../audit/event.js";
-import type { Clock } from "../check/clock.js";
-import type { ResolvedToken, TokenChange, TokenStore } from "../store/token-store.js";
-import type { SecretId, TokenRecord } from "../token/token.js";
+import { changes, newAuditEvent } from "../domain/audit-event.js";
+import type { Clock } from "../domain/clock.js";
+import type { SecretId, TokenRecord } from "../domain/token.js";
+import type { ResolvedToken, TokenChange, TokenStore } from "../domain/token-store.js";
 
 export interface ReuseDetectorOptions {
   readonly store: Pick<TokenStore, "change">;

@@ -1,11 +1,11 @@
-import type { ServiceCaller } from "../access/caller.js";
-import { Failure } from "../failure/failure.js";
-import type { TokenStore } from "../store/token-store.js";
-import type { PepperRing } from "../token/pepper.js";
-import { parseSecret } from "../token/secret.js";
-import type { RevocationReason } from "../token/token.js";
-import type { ChangeTokenOptions } from "./change-token.js";
+import type { ServiceCaller } from "../callers/caller.js";
+import { Failure } from "../domain/errors.js";
+import type { PepperRing } from "../domain/pepper.js";
+import { parseSecret } from "../domain/secret.js";
+import type { RevocationReason } from "../domain/token.js";
+import type { TokenStore } from "../domain/token-store.js";
 import { revokeToken } from "./revoke-token.js";
+import type { ChangeTokenOptions } from "./rules/change-token.js";
 
 export interface RevokeBySecretOptions extends ChangeTokenOptions {
   readonly store: ChangeTokenOptions["store"] & Pick<TokenStore, "findByDigest">;

@@ -1,7 +1,7 @@
-import type { Address } from "../token/network.js";
-import type { RevocationReason } from "../token/token.js";
-import type { ChangeTokenOptions } from "./change-token.js";
+import type { Address } from "../domain/network.js";
+import type { RevocationReason } from "../domain/token.js";
 import { revokeToken } from "./revoke-token.js";
+import type { ChangeTokenOptions } from "./rules/change-token.js";
 import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
 
 /**

@@ -1,10 +1,10 @@
-import type { ManagingCaller } from "../access/caller.js";
-import { Failure } from "../failure/failure.js";
-import type { TokenSnapshot } from "../store/token-store.js";
-import { earlier } from "../token/lifetime.js";
-import type { SecretId, TokenId } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import { type ChangeTokenOptions, changeToken } from "./change-token.js";
+import { tokenEvent } from "../audit/change-event.js";
+import type { ManagingCaller } from "../callers/caller.js";
+import { Failure } from "../domain/errors.js";
+import { earlier } from "../domain/lifetime.js";
+import type { SecretId, TokenId } from "../domain/token.js";
+import type { TokenSnapshot } from "../domain/token-store.js";
+import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
 /** Ends the grace of a superseded secret now. The current secret is not ended so: revoke or rotate the token. */
 export function revokeSecret(

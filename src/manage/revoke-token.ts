@@ -1,10 +1,10 @@
-import { actorOf, type ManagingCaller } from "../access/caller.js";
-import type { Clock } from "../check/clock.js";
-import type { TokenSnapshot, TokenStore } from "../store/token-store.js";
-import type { RevocationReason, TokenId } from "../token/token.js";
-import { afterChange } from "./after-change.js";
-import { tokenEvent } from "./audit.js";
-import { type ChangeTokenOptions, changeToken } from "./change-token.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { actorOf, type ManagingCaller } from "../callers/caller.js";
+import type { Clock } from "../domain/clock.js";
+import type { RevocationReason, TokenId } from "../domain/token.js";
+import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
+import { afterChange } from "./rules/after-change.js";
+import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
 /**
  * Ends a token for good; repeating it keeps the first revocation. By a holder, the token itself or a service it never asks OpenFGA, so that it

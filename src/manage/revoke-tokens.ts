@@ -1,12 +1,12 @@
-import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../access/caller.js";
-import { hasPermission } from "../access/rules.js";
-import type { Clock } from "../check/clock.js";
-import { Failure } from "../failure/failure.js";
-import type { SubjectName } from "../identifier/identifier.js";
-import type { TokenFilter, TokenStore } from "../store/token-store.js";
-import type { RevocationReason, TokenKind, TokenRecord } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import type { Rights } from "./rights.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
+import type { Rights } from "../callers/rights.js";
+import { hasPermission } from "../callers/rules.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import type { SubjectName } from "../domain/identifier.js";
+import type { RevocationReason, TokenKind, TokenRecord } from "../domain/token.js";
+import type { TokenFilter, TokenStore } from "../domain/token-store.js";
 
 export interface RevokeTokensCommand {
   readonly target:

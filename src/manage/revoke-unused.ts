@@ -1,8 +1,8 @@
-import { changes, newAuditEvent } from "../audit/event.js";
-import type { Clock } from "../check/clock.js";
-import type { PolicyStore } from "../store/policy-store.js";
-import type { TokenStore } from "../store/token-store.js";
-import type { TokenRecord } from "../token/token.js";
+import { changes, newAuditEvent } from "../domain/audit-event.js";
+import type { Clock } from "../domain/clock.js";
+import type { PolicyStore } from "../domain/policy-store.js";
+import type { TokenRecord } from "../domain/token.js";
+import type { TokenStore } from "../domain/token-store.js";
 import { tokensUnder } from "./policies.js";
 
 export interface RevokeUnusedOptions {

@@ -1,20 +1,20 @@
-import { type ManagingCaller, namesOf } from "../access/caller.js";
-import { Failure } from "../failure/failure.js";
-import type { RequestKey, TokenChange, TokenSnapshot } from "../store/token-store.js";
-import { handsAfterRotation, mayRotate } from "../token/approval.js";
-import { etagOf } from "../token/etag.js";
-import { earlier, type Lifetime, resolveExpiry } from "../token/lifetime.js";
-import { networkAllows } from "../token/network.js";
-import type { PepperRing } from "../token/pepper.js";
-import { usability } from "../token/state.js";
-import { currentSecret, type SecretId, type TokenId } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
-import { requireCompliance, requireWithinCeilings } from "./compliance.js";
-import { type IdempotencyOptions, type Issued, once } from "./idempotency.js";
-import { mintSecret } from "./mint-secret.js";
-import type { Right } from "./rights.js";
-import { approvalOfWidened, widens } from "./widening.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { type ManagingCaller, namesOf } from "../callers/caller.js";
+import type { Right } from "../callers/rights.js";
+import { handsAfterRotation, mayRotate } from "../domain/approval.js";
+import { Failure } from "../domain/errors.js";
+import { etagOf } from "../domain/etag.js";
+import { earlier, type Lifetime, resolveExpiry } from "../domain/lifetime.js";
+import { networkAllows } from "../domain/network.js";
+import type { PepperRing } from "../domain/pepper.js";
+import { usability } from "../domain/state.js";
+import { currentSecret, type SecretId, type TokenId } from "../domain/token.js";
+import type { RequestKey, TokenChange, TokenSnapshot } from "../domain/token-store.js";
+import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
+import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js";
+import { type IdempotencyOptions, type Issued, once } from "./rules/idempotency.js";
+import { mintSecret } from "./rules/mint-secret.js";
+import { approvalOfWidened, widens } from "./rules/widening.js";
 
 export interface RotateTokenCommand {
   /** How long the old secret goes on, milliseconds. */

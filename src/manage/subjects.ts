@@ -1,12 +1,12 @@
-import { actorOf, admitsSubject, ceilingsOf, type ManagingCaller } from "../access/caller.js";
-import { type AuditAction, changes } from "../audit/event.js";
-import type { Clock } from "../check/clock.js";
-import { Failure } from "../failure/failure.js";
-import type { SubjectName } from "../identifier/identifier.js";
-import type { StoredSubject, SubjectChange, SubjectStore } from "../store/subject-store.js";
-import type { TokenRecord } from "../token/token.js";
-import { afterChange } from "./after-change.js";
-import { changeEvent, tokenEvent } from "./audit.js";
+import { changeEvent, tokenEvent } from "../audit/change-event.js";
+import { actorOf, admitsSubject, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
+import { type AuditAction, changes } from "../domain/audit-event.js";
+import type { Clock } from "../domain/clock.js";
+import { Failure } from "../domain/errors.js";
+import type { SubjectName } from "../domain/identifier.js";
+import type { StoredSubject, SubjectChange, SubjectStore } from "../domain/subject-store.js";
+import type { TokenRecord } from "../domain/token.js";
+import { afterChange } from "./rules/after-change.js";
 
 export interface SubjectsOptions {
   readonly subjects: SubjectStore;

@@ -1,9 +1,9 @@
-import { actorOf, type ManagingCaller } from "../access/caller.js";
-import { Failure } from "../failure/failure.js";
-import type { TokenSnapshot } from "../store/token-store.js";
-import { type Rank, ranks, type TokenId } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { actorOf, type ManagingCaller } from "../callers/caller.js";
+import { Failure } from "../domain/errors.js";
+import { type Rank, ranks, type TokenId } from "../domain/token.js";
+import type { TokenSnapshot } from "../domain/token-store.js";
+import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
 
 /** Stops a token until it is resumed. A repeat changes nothing, but somebody of a higher rank takes the suspension over. */
 export function suspendToken(

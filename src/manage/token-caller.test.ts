@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../check/clock.js";
-import type { ResolvedToken } from "../store/token-store.js";
-import { peerAddress } from "../token/network.js";
+import { systemClock } from "../domain/clock.js";
+import { peerAddress } from "../domain/network.js";
+import type { ResolvedToken } from "../domain/token-store.js";
 import { tokenCaller } from "./token-caller.js";
 
 /** As far as it is looked at. */

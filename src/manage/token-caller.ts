@@ -1,8 +1,8 @@
-import type { TokenCaller } from "../access/caller.js";
-import type { Clock } from "../check/clock.js";
+import type { TokenCaller } from "../callers/caller.js";
 import type { TokenResolver } from "../check/token-resolver.js";
-import type { Address } from "../token/network.js";
-import { isSuperseded } from "../token/state.js";
+import type { Clock } from "../domain/clock.js";
+import type { Address } from "../domain/network.js";
+import { isSuperseded } from "../domain/state.js";
 
 /** How a Patwarden token proves itself as a caller. It can then manage nothing but itself. */
 export interface TokenCallerOptions {

@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
-import { type ManagingCaller, namesOf } from "../access/caller.js";
-import { Failure } from "../failure/failure.js";
-import type { AuthorizationModel } from "../openfga/permission-checker.js";
-import type { TokenFacts, TokenSnapshot } from "../store/token-store.js";
-import { type Hands, handsAfterUpdate } from "../token/approval.js";
-import { etagOf } from "../token/etag.js";
-import { earlier, longestLifetimeMs } from "../token/lifetime.js";
-import { currentSecret, type TokenId, type TokenRecord } from "../token/token.js";
-import { tokenEvent } from "./audit.js";
-import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./change-token.js";
-import { requireCompliance, requireWithinCeilings } from "./compliance.js";
+import { tokenEvent } from "../audit/change-event.js";
+import { type ManagingCaller, namesOf } from "../callers/caller.js";
+import { type Hands, handsAfterUpdate } from "../domain/approval.js";
+import { Failure } from "../domain/errors.js";
+import { etagOf } from "../domain/etag.js";
+import { earlier, longestLifetimeMs } from "../domain/lifetime.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
+import { currentSecret, type TokenId, type TokenRecord } from "../domain/token.js";
+import type { TokenFacts, TokenSnapshot } from "../domain/token-store.js";
 import { requireClaims } from "./create-token.js";
-import { checkGrantAgainstModel } from "./grant-in-model.js";
-import { approvalOfWidened, widens } from "./widening.js";
+import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
+import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js";
+import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
+import { approvalOfWidened, widens } from "./rules/widening.js";
 
 /** What a caller may write. */
 export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation" | "expired" | keyof Hands>>;

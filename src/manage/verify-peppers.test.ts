@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { PepperStore } from "../store/token-store.js";
-import { PepperRing } from "../token/pepper.js";
+import { PepperRing } from "../domain/pepper.js";
+import type { PepperStore } from "../domain/token-store.js";
 import { verifyPeppers } from "./verify-peppers.js";
 
 const now = new Date("2026-01-01T00:00:00Z");

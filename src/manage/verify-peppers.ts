@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
-import type { PepperStore } from "../store/token-store.js";
-import type { PepperRing } from "../token/pepper.js";
+import type { PepperRing } from "../domain/pepper.js";
+import type { PepperStore } from "../domain/token-store.js";
 
 /**
  * Proves that the loaded peppers are those that the stored digests were made with; a new version is put on record. Throws when a key does not fit

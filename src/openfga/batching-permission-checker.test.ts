@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
+import type { Consistency, Permission, Question } from "../domain/permission-checker.js";
 import { type BatchingOptions, BatchingPermissionChecker } from "./batching-permission-checker.js";
 import { createContextOf, type QuestionInContext } from "./condition-context.js";
-import type { Consistency, Permission, Question } from "./permission-checker.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,10 +1,10 @@
-import { Deadlines } from "../background/deadlines.js";
-import { Failure } from "../failure/failure.js";
+import { Deadlines } from "../async/deadlines.js";
+import { Failure } from "../domain/errors.js";
+import type { Consistency, Patience, Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
 import type { ContextOf, QuestionInContext } from "./condition-context.js";
 import type { GrpcPermissionChecker } from "./grpc-permission-checker.js";
 import { Asker, type Inquiry, InquiryQueue } from "./inquiry.js";
 import { KeptAnswers } from "./kept-answers.js";
-import type { Consistency, Patience, Permission, PermissionChecker, Question } from "./permission-checker.js";
 
 export interface BatchingOptions {
   readonly checker: GrpcPermissionChecker;

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { BatchCheckRequestSchema, CheckRequestSchema } from "#gen/openfga/v1/openfga_service_pb.js";
-import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
 import { encodeBatchCheck, encodeCheck } from "./check-request.js";
 import type { QuestionInContext } from "./condition-context.js";
 

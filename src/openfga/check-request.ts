@@ -1,7 +1,7 @@
 import { ConsistencyPreference } from "#gen/openfga/v1/openfga_service_pb.js";
+import type { Consistency } from "../domain/permission-checker.js";
 import { bytesOf, field, number } from "../wire/plain-writer.js";
 import type { ConditionContext, QuestionInContext } from "./condition-context.js";
-import type { Consistency } from "./permission-checker.js";
 
 /* Requests of Check and BatchCheck by hand. The tests hold the bytes equal to those of protobuf-es over the same .proto. */
 

@@ -1,4 +1,4 @@
-import type { Question } from "./permission-checker.js";
+import type { Question } from "../domain/permission-checker.js";
 
 /** What the server tells conditions of a model: `now` the time, RFC 3339 in whole seconds, rounded down; `client_ip` the bearer's address. */
 export const contextSources = ["now", "client_ip"] as const;

@@ -1,9 +1,9 @@
 import { OpenFGAService } from "#gen/openfga/v1/openfga_service_pb.js";
-import { Failure } from "../failure/failure.js";
+import { Failure } from "../domain/errors.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { OpenFgaClient, Reply } from "./client.js";
 import { authorizationModel } from "./model.js";
 import { type Outcome, readRefusal } from "./outcome.js";
-import type { AuthorizationModel } from "./permission-checker.js";
 
 const { getStore, readAuthorizationModel, check, batchCheck } = OpenFGAService.method;
 

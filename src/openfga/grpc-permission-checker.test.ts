@@ -6,13 +6,13 @@ import {
   CheckRequestSchema,
   CheckResponseSchema,
 } from "#gen/openfga/v1/openfga_service_pb.js";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, ResourceName, SubjectName } from "../identifier/identifier.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
+import type { Permission } from "../domain/permission-checker.js";
 import type { OpenFgaClient, Reply } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { createGrpcPermissionChecker } from "./grpc-permission-checker.js";
 import type { Outcome } from "./outcome.js";
-import type { Permission } from "./permission-checker.js";
 
 type CheckReply = Reply<MessageShape<typeof CheckResponseSchema>>;
 type BatchReply = Reply<MessageShape<typeof BatchCheckResponseSchema>>;

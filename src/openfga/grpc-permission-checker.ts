@@ -4,12 +4,12 @@ import {
   type CheckResponse,
   OpenFGAService,
 } from "#gen/openfga/v1/openfga_service_pb.js";
+import type { Consistency, Patience, Permission } from "../domain/permission-checker.js";
 import { consistencyPreferences, encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
 import { decodeBatchCheck, decodeCheck } from "./check-response.js";
 import type { OpenFgaClient, Reply } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { type Outcome, readRefusal, type Trouble, unanswered } from "./outcome.js";
-import type { Consistency, Patience, Permission } from "./permission-checker.js";
 
 const { check, batchCheck } = OpenFGAService.method;
 

@@ -4,13 +4,13 @@ import {
   type StreamedListObjectsRequestSchema,
   StreamedListObjectsResponseSchema,
 } from "#gen/openfga/v1/openfga_service_pb.js";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, SubjectName } from "../identifier/identifier.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, SubjectName } from "../domain/identifier.js";
+import type { ResourcePage } from "../domain/permission-checker.js";
 import type { OpenFgaClient, Refused, StreamOptions } from "./client.js";
 import { createContextOf } from "./condition-context.js";
 import { createGrpcResourceLister } from "./grpc-resource-lister.js";
 import type { Outcome } from "./outcome.js";
-import type { ResourcePage } from "./permission-checker.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,10 +1,10 @@
 import { OpenFGAService } from "#gen/openfga/v1/openfga_service_pb.js";
-import { parseResource, type ResourceName } from "../identifier/identifier.js";
+import { parseResource, type ResourceName } from "../domain/identifier.js";
+import type { ResourceLister, ResourcePage } from "../domain/permission-checker.js";
 import { consistencyPreferences, type Pinned } from "./check-request.js";
 import type { OpenFgaClient } from "./client.js";
 import type { ContextOf } from "./condition-context.js";
 import { type Outcome, readRefusal } from "./outcome.js";
-import type { ResourceLister, ResourcePage } from "./permission-checker.js";
 
 export interface GrpcResourceListerOptions extends Pinned {
   readonly client: Pick<OpenFgaClient, "stream">;

@@ -1,6 +1,6 @@
-import { Failure } from "../failure/failure.js";
+import { Failure } from "../domain/errors.js";
+import type { Consistency, Patience, Permission } from "../domain/permission-checker.js";
 import type { QuestionInContext } from "./condition-context.js";
-import type { Consistency, Patience, Permission } from "./permission-checker.js";
 
 /** Somebody who waits for the answers to some questions. waiting → answered, when all are there or it is given up. */
 export class Asker {

@@ -3,7 +3,7 @@ import type {
   RelationReference,
   Userset,
 } from "#gen/openfga/v1/openfga_service_pb.js";
-import type { AuthorizationModel } from "./permission-checker.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
 
 interface Relation {
   readonly rewrite: Userset | undefined;

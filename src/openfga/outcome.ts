@@ -1,4 +1,4 @@
-import { Failure, type FailureReason } from "../failure/failure.js";
+import { Failure, type FailureReason } from "../domain/errors.js";
 
 /** What became of a question to OpenFGA, for metrics and health. */
 export type Outcome =

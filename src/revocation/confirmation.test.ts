@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type LeaseRow, leaseMarginMs } from "../store/revocation-store.js";
 import { confirmRevocation } from "./confirmation.js";
+import { type LeaseRow, leaseMarginMs } from "./revocation-store.js";
 
 const row = (over: Partial<LeaseRow> = {}): LeaseRow => ({
   replicaId: "replica",

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Failure } from "../failure/failure.js";
-import { type LeaseRow, leaseMarginMs, type RevocationStore } from "../store/revocation-store.js";
+import { Failure } from "../domain/errors.js";
+import { type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation-store.js";
 
 export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "remove">;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { leaseMarginMs, type Renewal, type RevocationChange, type Touched } from "../store/revocation-store.js";
 import { Lease } from "./lease.js";
+import { leaseMarginMs, type Renewal, type RevocationChange, type Touched } from "./revocation-store.js";
 
 const leaseMs = 5_000;
 const at = (monotonicMs: number, wallMs = monotonicMs) => ({ monotonicMs, wallMs });

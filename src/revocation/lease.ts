@@ -1,5 +1,5 @@
-import type { News, Renewal, RevocationChange, Touched } from "../store/revocation-store.js";
-import { leaseMarginMs, maxChanges } from "../store/revocation-store.js";
+import type { News, Renewal, RevocationChange, Touched } from "./revocation-store.js";
+import { leaseMarginMs, maxChanges } from "./revocation-store.js";
 
 /** What a replica reads before it goes on: its monotonic clock and the wall clock, milliseconds. */
 export interface Now {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { leaseMarginMs, type Renewal, type RevocationChange } from "../store/revocation-store.js";
 import { Lease, type LeaseOptions, type Names, type Now, type Progress } from "./lease.js";
+import { leaseMarginMs, type Renewal, type RevocationChange } from "./revocation-store.js";
 
 /*
  * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row versions, messages that take their

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Listening, Registration, RevocationStore } from "../store/revocation-store.js";
 import type { Lease, Now, Progress } from "./lease.js";
+import type { Listening, Registration, RevocationStore } from "./revocation-store.js";
 
 export interface ReplicaOptions {
   readonly store: RevocationStore;

@@ -1,7 +1,7 @@
-import type { RevocationStore } from "../store/revocation-store.js";
 import { confirmRevocation } from "./confirmation.js";
 import type { Lease, LeaseOptions, Now } from "./lease.js";
 import { Replica, type ReplicaProblem } from "./replica.js";
+import type { RevocationStore } from "./revocation-store.js";
 import { TokenCache } from "./token-cache.js";
 
 export interface RevocationOptions {

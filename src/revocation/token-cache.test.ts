@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { resolvedToken } from "../../test/kit/token.js";
-import type { SubjectName } from "../identifier/identifier.js";
-import type { Touched } from "../store/revocation-store.js";
-import type { ResolvedToken } from "../store/token-store.js";
+import type { SubjectName } from "../domain/identifier.js";
+import type { ResolvedToken } from "../domain/token-store.js";
+import type { Touched } from "./revocation-store.js";
 import { TokenCache } from "./token-cache.js";
 
 function setUp(maxBytes = 1_000_000) {

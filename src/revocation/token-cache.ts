@@ -1,7 +1,7 @@
-import type { Touched } from "../store/revocation-store.js";
-import type { ResolvedToken } from "../store/token-store.js";
-import type { TokenId } from "../token/token.js";
+import type { TokenId } from "../domain/token.js";
+import type { ResolvedToken } from "../domain/token-store.js";
 import { Lease, type Names, type Now } from "./lease.js";
+import type { Touched } from "./revocation-store.js";
 
 export interface TokenCacheOptions {
   /** Estimated bytes of all entries; beyond it those not used lately are given up. */

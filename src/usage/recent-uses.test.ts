@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { TokenUse } from "../store/last-use-store.js";
-import { newSecretId, newTokenId } from "../token/ids.js";
-import { type Address, parseAddress } from "../token/network.js";
+import { newSecretId, newTokenId } from "../domain/ids.js";
+import type { TokenUse } from "../domain/last-use-store.js";
+import { type Address, parseAddress } from "../domain/network.js";
 import { RecentUses, type UsedToken } from "./recent-uses.js";
 
 const start = Date.UTC(2026, 2, 1, 12);

@@ -1,6 +1,6 @@
-import type { TokenUse } from "../store/last-use-store.js";
-import type { Address } from "../token/network.js";
-import type { SecretId, TokenId } from "../token/token.js";
+import type { TokenUse } from "../domain/last-use-store.js";
+import type { Address } from "../domain/network.js";
+import type { SecretId, TokenId } from "../domain/token.js";
 
 /** The token and the secret that were used. */
 export interface UsedToken {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Reason } from "../check/reason.js";
-import type { ActionName, SubjectName } from "../identifier/identifier.js";
-import type { UsageCount } from "../store/usage-store.js";
-import { newTokenId } from "../token/ids.js";
+import type { ActionName, SubjectName } from "../domain/identifier.js";
+import { newTokenId } from "../domain/ids.js";
+import type { Reason } from "../domain/reason.js";
 import { type MeteredQuestion, type MeteredToken, UsageMeter, type UsageMeterOptions } from "./usage-meter.js";
+import type { UsageCount } from "./usage-store.js";
 
 const start = Date.UTC(2026, 2, 1, 12);
 const hour = 3_600_000;

@@ -1,7 +1,7 @@
-import type { Reason } from "../check/reason.js";
-import type { ActionName, SubjectName } from "../identifier/identifier.js";
-import type { IdentifiedUnits, UsageBatch, UsageCount } from "../store/usage-store.js";
-import { organizationOf, type TokenId, type TokenKind } from "../token/token.js";
+import type { ActionName, SubjectName } from "../domain/identifier.js";
+import type { Reason } from "../domain/reason.js";
+import { organizationOf, type TokenId, type TokenKind } from "../domain/token.js";
+import type { IdentifiedUnits, UsageBatch, UsageCount } from "./usage-store.js";
 
 /** The token that a decision was about. */
 export interface MeteredToken {

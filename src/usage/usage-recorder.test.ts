@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { Failure } from "../failure/failure.js";
-import type { ActionName, SubjectName } from "../identifier/identifier.js";
-import { createLogger } from "../observability/log.js";
-import type { LastUseStore, TokenUse } from "../store/last-use-store.js";
-import type { UsageBatch } from "../store/usage-store.js";
-import { newSecretId, newTokenId } from "../token/ids.js";
+import { Failure } from "../domain/errors.js";
+import type { ActionName, SubjectName } from "../domain/identifier.js";
+import { newSecretId, newTokenId } from "../domain/ids.js";
+import type { LastUseStore, TokenUse } from "../domain/last-use-store.js";
+import { createLogger } from "../telemetry/log.js";
 import { UsageRecorder, type UsageRecorderOptions } from "./usage-recorder.js";
+import type { UsageBatch } from "./usage-store.js";
 
 type Outcome = "stored" | "refused" | "stored, and the answer is lost" | "lost before it was stored";
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Reason } from "../check/reason.js";
-import type { Logger } from "../observability/log.js";
-import type { LastUseStore, TokenUse } from "../store/last-use-store.js";
-import type { UsageStore } from "../store/usage-store.js";
-import type { Address } from "../token/network.js";
+import type { LastUseStore, TokenUse } from "../domain/last-use-store.js";
+import type { Address } from "../domain/network.js";
+import type { Reason } from "../domain/reason.js";
+import type { Logger } from "../telemetry/log.js";
 import { RecentUses, type UsedToken } from "./recent-uses.js";
 import { type MeteredQuestion, type MeteredToken, UsageMeter, type UsageMeterOptions } from "./usage-meter.js";
+import type { UsageStore } from "./usage-store.js";
 
 export interface UsageRecorderOptions {
   readonly store: Pick<UsageStore, "add" | "sweep">;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Tuple } from "../../src/openfga/admin.js";
+import type { Tuple } from "../../src/openfga/admin/admin.js";
 
 const example = (file: string): string =>
   readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");

@@ -17,7 +17,7 @@ import { type Reason, ReasonSchema } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
-import { hintOf, parseSecret } from "../../src/token/secret.js";
+import { hintOf, parseSecret } from "../../src/domain/secret.js";
 import { grpcPort, type Port, type Reply } from "../kit/ports.js";
 import { havePostgres, noPostgres } from "../kit/postgres.js";
 import { type Description, type Environment, startEnvironment } from "./environment.js";

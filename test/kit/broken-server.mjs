@@ -1,12 +1,13 @@
 // `patwarden serve --config FILE` with one step of the lease protocol left out, composed of the product's parts: what the tests of the promise must catch.
 // PATWARDEN_TEST_BROKEN is `no-wait` or `fills-unchecked`; or `endless-statements`, with which no statement has a limit that a test would live to see.
-import { startPatwarden } from "../../dist/app.js";
+
 import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";
-import { createLogger } from "../../dist/observability/log.js";
+import { openPostgres } from "../../dist/database/database.js";
 import { Lease } from "../../dist/revocation/lease.js";
 import { createRevocation } from "../../dist/revocation/revocation.js";
-import { openPostgres } from "../../dist/store/database.js";
+import { startPatwarden } from "../../dist/server/server.js";
+import { createLogger } from "../../dist/telemetry/log.js";
 
 listenForSignals();
 const stopped = takeSignals();

@@ -1,4 +1,4 @@
-import { type Database, openPglite, openPostgres } from "../../src/store/database.js";
+import { type Database, openPglite, openPostgres } from "../../src/database/database.js";
 import {
   addressOf,
   createTestDatabase,

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
-import type { IssuerConfig, OidcAlgorithm } from "../../src/access/access-token.js";
+import type { IssuerConfig, OidcAlgorithm } from "../../src/callers/oidc/access-token.js";
 
 /** A key pair of the issuer, or of somebody else. */
 export interface SigningKey {

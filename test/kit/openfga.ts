@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createOpenFgaAdmin, type OpenFgaAdmin, type Tuple } from "../../src/openfga/admin.js";
-import { findOpenFga } from "../../src/openfga/binary.js";
-import { type EmbeddedOpenFga, startOpenFga } from "../../src/openfga/child-process.js";
+import { createOpenFgaAdmin, type OpenFgaAdmin, type Tuple } from "../../src/openfga/admin/admin.js";
+import { findOpenFga } from "../../src/openfga/admin/binary.js";
+import { type EmbeddedOpenFga, startOpenFga } from "../../src/openfga/admin/child-process.js";
 import type { Identity } from "./authority.js";
 
 /** A real OpenFGA in memory, with a store, a model and tuples. */

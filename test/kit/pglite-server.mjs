@@ -1,9 +1,10 @@
 // `patwarden serve --config FILE`, but over an embedded database in memory: the same composition root, another part.
-import { startPatwarden } from "../../dist/app.js";
+
 import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";
-import { createLogger } from "../../dist/observability/log.js";
-import { openPglite } from "../../dist/store/database.js";
+import { openPglite } from "../../dist/database/database.js";
+import { startPatwarden } from "../../dist/server/server.js";
+import { createLogger } from "../../dist/telemetry/log.js";
 
 listenForSignals();
 const stopped = takeSignals();

@@ -1,11 +1,11 @@
-import { type AuditEvent, newAuditEvent } from "../../src/audit/event.js";
-import type { SubjectName } from "../../src/identifier/identifier.js";
-import type { ResolvedToken } from "../../src/store/token-store.js";
-import { newSecretId, newTokenId } from "../../src/token/ids.js";
-import { blockedBy, noPolicy, type Policy } from "../../src/token/policy.js";
-import { standingOf, type TokenSubjects } from "../../src/token/state.js";
-import { unmentionedSubject } from "../../src/token/subject-state.js";
-import type { SecretRecord, TokenRecord } from "../../src/token/token.js";
+import { type AuditEvent, newAuditEvent } from "../../src/domain/audit-event.js";
+import type { SubjectName } from "../../src/domain/identifier.js";
+import { newSecretId, newTokenId } from "../../src/domain/ids.js";
+import { blockedBy, noPolicy, type Policy } from "../../src/domain/policy.js";
+import { standingOf, type TokenSubjects } from "../../src/domain/state.js";
+import { unmentionedSubject } from "../../src/domain/subject-state.js";
+import type { SecretRecord, TokenRecord } from "../../src/domain/token.js";
+import type { ResolvedToken } from "../../src/domain/token-store.js";
 
 /** The hour of all facts below. */
 export const testTime = new Date("2026-03-01T12:00:00.123Z");

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type HttpListenerOptions, startHttpListener } from "../../src/http/http-listener.js";
-import { probes } from "../../src/http/probes.js";
-import { connectRoutes } from "../../src/rpc/connect.js";
-import { type Listener, startGrpcListener, type TlsKeys } from "../../src/rpc/grpc-listener.js";
-import type { CallContext, Implementation } from "../../src/rpc/service.js";
-import type { StatusError } from "../../src/rpc/status.js";
+import { connectRoutes } from "../../src/transport/connect.js";
+import { type Listener, startGrpcListener, type TlsKeys } from "../../src/transport/grpc-listener.js";
+import { type HttpListenerOptions, startHttpListener } from "../../src/transport/http-listener.js";
+import { probes } from "../../src/transport/probes.js";
+import type { CallContext, Implementation } from "../../src/transport/service.js";
+import type { StatusError } from "../../src/transport/status.js";
 
 export interface EndedCall {
   readonly call: CallContext;

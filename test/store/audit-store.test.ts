@@ -1,19 +1,19 @@
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { AuditFilter, AuditStore, KeptCheckpoint } from "../../src/audit/audit-store.js";
 import { chainStart, verifyChain } from "../../src/audit/chain.js";
+import { appendAudit, createAuditStore } from "../../src/database/audit.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../../src/database/audit-table.js";
+import type { Database } from "../../src/database/database.js";
+import { transact } from "../../src/database/errors.js";
 import {
   type AuditEvent,
   type AuditEventId,
   type AuditFacts,
   auditEventUuid,
   newAuditEvent,
-} from "../../src/audit/event.js";
-import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../../src/store/audit-schema.js";
-import type { AuditFilter, AuditStore, KeptCheckpoint } from "../../src/store/audit-store.js";
-import type { Database } from "../../src/store/database.js";
-import { transact } from "../../src/store/errors.js";
-import { appendAudit, createAuditStore } from "../../src/store/postgres-audit-store.js";
-import { newTokenId } from "../../src/token/ids.js";
+} from "../../src/domain/audit-event.js";
+import { newTokenId } from "../../src/domain/ids.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
 import { testTime } from "../kit/token.js";

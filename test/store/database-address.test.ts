@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Database, openPostgres } from "../../src/store/database.js";
-import { guarded } from "../../src/store/errors.js";
+import { type Database, openPostgres } from "../../src/database/database.js";
+import { guarded } from "../../src/database/errors.js";
 import { createAuthority, loopback } from "../kit/authority.js";
 import { addressOf, freePort, havePostgres, noPostgres, startPostgres, type TestPostgres } from "../kit/postgres.js";
 

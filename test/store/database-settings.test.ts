@@ -6,16 +6,16 @@ import { sql } from "drizzle-orm";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { seal } from "../../src/audit/chain.js";
-import type { SubjectName } from "../../src/identifier/identifier.js";
-import { type Database, databaseTime, openPostgres } from "../../src/store/database.js";
-import { verifySettings } from "../../src/store/database-settings.js";
-import { DatabaseWatch } from "../../src/store/database-watch.js";
-import { createAuditStore } from "../../src/store/postgres-audit-store.js";
-import { createLastUseStore } from "../../src/store/postgres-last-use-store.js";
-import { createRevocationStore } from "../../src/store/postgres-revocation-store.js";
-import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
-import { createTokenStore } from "../../src/store/postgres-token-store.js";
-import { createUsageStore } from "../../src/store/postgres-usage-store.js";
+import { createAuditStore } from "../../src/database/audit.js";
+import { type Database, databaseTime, openPostgres } from "../../src/database/database.js";
+import { createLastUseStore } from "../../src/database/last-use.js";
+import { createRevocationStore } from "../../src/database/revocation.js";
+import { verifySettings } from "../../src/database/settings.js";
+import { createSigningKeyStore } from "../../src/database/signing-key.js";
+import { createTokenStore } from "../../src/database/token.js";
+import { createUsageStore } from "../../src/database/usage.js";
+import { DatabaseWatch } from "../../src/database/watch.js";
+import type { SubjectName } from "../../src/domain/identifier.js";
 import {
   addressOf,
   createTestDatabase,

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import * as plain from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as mended from "#postgres";
-import { requireMended } from "../../src/store/pool.js";
+import { requireMended } from "../../src/database/pool.js";
 import { writeDriver } from "../../tools/driver/build.mjs";
 import { mends } from "../../tools/driver/mends.mjs";
 import { type Authority, createAuthority } from "../kit/authority.js";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { expect, it } from "vitest";
-import { migrationsFolder } from "../../src/store/migrations.js";
+import { migrationsFolder } from "../../src/database/migrations.js";
 
 const run = (database: PGlite, name: string) =>
   database.exec(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"));

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { databaseTime, openPostgres } from "../../src/store/database.js";
-import { DatabaseWatch } from "../../src/store/database-watch.js";
-import { guarded, transact } from "../../src/store/errors.js";
+import { databaseTime, openPostgres } from "../../src/database/database.js";
+import { guarded, transact } from "../../src/database/errors.js";
+import { DatabaseWatch } from "../../src/database/watch.js";
 import { createAuthority, loopback } from "../kit/authority.js";
 import { track } from "../kit/children.js";
 import {
@@ -62,7 +62,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
         setTimeout(() => database.close(), 100);
       });
       process.stdin.unref();`;
-    const built = new URL("../../dist/store/database.js", import.meta.url).href;
+    const built = new URL("../../dist/database/database.js", import.meta.url).href;
     const args = ["--input-type=module", "-e", script, built, through(created.url, proxy)];
     const child = track(spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] }));
     let said = "";

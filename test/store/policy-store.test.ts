@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { SubjectName } from "../../src/identifier/identifier.js";
+import type { Rights } from "../../src/callers/rights.js";
+import { createPolicyStore } from "../../src/database/policy.js";
+import { policy } from "../../src/database/schema.js";
+import { createTokenStore } from "../../src/database/token.js";
+import type { SubjectName } from "../../src/domain/identifier.js";
+import type { Policy } from "../../src/domain/policy.js";
 import { deletePolicy, getPolicy, type PolicyScope, updatePolicy } from "../../src/manage/policies.js";
-import type { Rights } from "../../src/manage/rights.js";
-import { createPolicyStore } from "../../src/store/postgres-policy-store.js";
-import { createTokenStore } from "../../src/store/postgres-token-store.js";
-import { policy } from "../../src/store/schema.js";
-import type { Policy } from "../../src/token/policy.js";
 import { engines, type Opened } from "../kit/engines.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 

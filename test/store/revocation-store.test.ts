@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Database } from "../../src/database/database.js";
+import { createRevocationStore, recordChange } from "../../src/database/revocation.js";
+import { replicaLease } from "../../src/database/revocation-table.js";
 import { confirmRevocation } from "../../src/revocation/confirmation.js";
-import type { Database } from "../../src/store/database.js";
-import { createRevocationStore, recordChange } from "../../src/store/postgres-revocation-store.js";
-import { replicaLease } from "../../src/store/revocation-schema.js";
-import { leaseMarginMs, type Registration, type RevocationStore } from "../../src/store/revocation-store.js";
+import { leaseMarginMs, type Registration, type RevocationStore } from "../../src/revocation/revocation-store.js";
 import { engines, type Opened } from "../kit/engines.js";
 
 describe.each(engines)("leases on $name", ({ available, open }) => {

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Database } from "../../src/store/database.js";
-import { migrationsFolder } from "../../src/store/migrations.js";
-import { createTokenStore } from "../../src/store/postgres-token-store.js";
-import { subject, token } from "../../src/store/schema.js";
-import { readInstant } from "../../src/store/session.js";
+import type { Database } from "../../src/database/database.js";
+import { migrationsFolder } from "../../src/database/migrations.js";
+import { subject, token } from "../../src/database/schema.js";
+import { readInstant } from "../../src/database/session.js";
+import { createTokenStore } from "../../src/database/token.js";
 import { engines, type Opened } from "../kit/engines.js";
 import { secretRecord, testEvent, tokenRecord } from "../kit/token.js";
 

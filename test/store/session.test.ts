@@ -2,16 +2,16 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { sql } from "drizzle-orm";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Database, openPostgres } from "../../src/store/database.js";
-import { guarded, type Transaction, transact } from "../../src/store/errors.js";
-import { schemaIsCurrent } from "../../src/store/migrations.js";
-import { createRevocationStore, recordChange } from "../../src/store/postgres-revocation-store.js";
-import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
-import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
-import { createTokenStore } from "../../src/store/postgres-token-store.js";
-import { createUsageStore } from "../../src/store/postgres-usage-store.js";
-import { toUuid } from "../../src/token/ids.js";
-import type { TokenRecord } from "../../src/token/token.js";
+import { type Database, openPostgres } from "../../src/database/database.js";
+import { guarded, type Transaction, transact } from "../../src/database/errors.js";
+import { schemaIsCurrent } from "../../src/database/migrations.js";
+import { createRevocationStore, recordChange } from "../../src/database/revocation.js";
+import { createSigningKeyStore } from "../../src/database/signing-key.js";
+import { createSubjectStore } from "../../src/database/subject.js";
+import { createTokenStore } from "../../src/database/token.js";
+import { createUsageStore } from "../../src/database/usage.js";
+import { toUuid } from "../../src/domain/ids.js";
+import type { TokenRecord } from "../../src/domain/token.js";
 import {
   addressOf,
   createTestDatabase,

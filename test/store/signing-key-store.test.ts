@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createSigningKeyStore } from "../../src/store/postgres-signing-key-store.js";
-import type { SigningKeyStore, StoredSigningKey } from "../../src/store/signing-key-store.js";
-import { signingKey } from "../../src/store/signing-schema.js";
+import { createSigningKeyStore } from "../../src/database/signing-key.js";
+import { signingKey } from "../../src/database/signing-table.js";
+import type { SigningKeyStore, StoredSigningKey } from "../../src/exchange/signing-key-store.js";
 import { engines, type Opened } from "../kit/engines.js";
 import { testTime } from "../kit/token.js";
 

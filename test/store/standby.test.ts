@@ -3,14 +3,14 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { SubjectName } from "../../src/identifier/identifier.js";
-import { type Database, openPostgres } from "../../src/store/database.js";
-import { verifySettings } from "../../src/store/database-settings.js";
-import { DatabaseWatch } from "../../src/store/database-watch.js";
-import { createPolicyStore } from "../../src/store/postgres-policy-store.js";
-import { createSubjectStore } from "../../src/store/postgres-subject-store.js";
-import { createTokenStore } from "../../src/store/postgres-token-store.js";
-import { noPolicy } from "../../src/token/policy.js";
+import { type Database, openPostgres } from "../../src/database/database.js";
+import { createPolicyStore } from "../../src/database/policy.js";
+import { verifySettings } from "../../src/database/settings.js";
+import { createSubjectStore } from "../../src/database/subject.js";
+import { createTokenStore } from "../../src/database/token.js";
+import { DatabaseWatch } from "../../src/database/watch.js";
+import type { SubjectName } from "../../src/domain/identifier.js";
+import { noPolicy } from "../../src/domain/policy.js";
 import {
   addressOf,
   havePostgres,

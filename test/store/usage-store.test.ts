@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ActionName, SubjectName } from "../../src/identifier/identifier.js";
-import { type Database, openPostgres } from "../../src/store/database.js";
-import type { LastUseStore, TokenUse } from "../../src/store/last-use-store.js";
-import { createLastUseStore, readLastUses } from "../../src/store/postgres-last-use-store.js";
-import { createUsageStore } from "../../src/store/postgres-usage-store.js";
-import { lastUse, usage, usageBatch, usageId, usageWatermark } from "../../src/store/usage-schema.js";
+import { type Database, openPostgres } from "../../src/database/database.js";
+import { createLastUseStore, readLastUses } from "../../src/database/last-use.js";
+import { createUsageStore } from "../../src/database/usage.js";
+import { lastUse, usage, usageBatch, usageId, usageWatermark } from "../../src/database/usage-table.js";
+import type { ActionName, SubjectName } from "../../src/domain/identifier.js";
+import { newSecretId, newTokenId, toUuid } from "../../src/domain/ids.js";
+import type { LastUseStore, TokenUse } from "../../src/domain/last-use-store.js";
 import type {
   UsageBatch,
   UsageCount,
@@ -15,8 +16,7 @@ import type {
   UsageQuery,
   UsageRow,
   UsageStore,
-} from "../../src/store/usage-store.js";
-import { newSecretId, newTokenId, toUuid } from "../../src/token/ids.js";
+} from "../../src/usage/usage-store.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
 import { addressOf, havePostgres } from "../kit/postgres.js";
 

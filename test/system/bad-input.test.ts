@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService, CheckRequestSchema, type Consistency } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { type RevocationReason, type Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { encodeSecret } from "../../src/token/secret.js";
+import { encodeSecret } from "../../src/domain/secret.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { type Port, postJson } from "../kit/ports.js";
 

@@ -294,7 +294,7 @@ describe("results that cannot be written", () => {
 
   it("A7 a log that cannot be written takes lines, never the service", async () => {
     const script = `
-      import { createLogger } from ${JSON.stringify(new URL("../../dist/observability/log.js", import.meta.url).href)};
+      import { createLogger } from ${JSON.stringify(new URL("../../dist/telemetry/log.js", import.meta.url).href)};
       const log = createLogger();
       for (let line = 0; line < 5_000; line++) log.info({ filler: "x".repeat(1_000) }, "lost");
       setTimeout(() => console.log("alive"), 100);`;

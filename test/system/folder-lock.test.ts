@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { track } from "../kit/children.js";
 
-const folderLock = new URL("../../dist/store/folder-lock.js", import.meta.url).href;
+const folderLock = new URL("../../dist/server/dev/folder-lock.js", import.meta.url).href;
 const root = mkdtempSync(join(tmpdir(), "patwarden-lock-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 

@@ -5,7 +5,7 @@ import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { RevocationReason, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { PepperRing } from "../../src/token/pepper.js";
+import { PepperRing } from "../../src/domain/pepper.js";
 import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
 import type { Port } from "../kit/ports.js";
 import type { FaultProxy } from "../kit/proxy.js";

@@ -7,7 +7,7 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Subject_State, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevocationReason, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { encodeSecret } from "../../src/token/secret.js";
+import { encodeSecret } from "../../src/domain/secret.js";
 import { exceptUse, type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
 import type { CallSettings, Port } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";

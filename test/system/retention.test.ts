@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { checkpointKey, checkpointKeyLabel, signCheckpoint } from "../../src/audit/chain.js";
-import { PepperRing } from "../../src/token/pepper.js";
+import { PepperRing } from "../../src/domain/pepper.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 import { type Server, startServer, testPepper } from "../kit/server.js";
 

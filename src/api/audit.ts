@@ -1,0 +1,94 @@
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  type AuditEvent,
+  AuditEventSchema,
+  type AuditService,
+  type ListAuditEventsRequest,
+  ListAuditEventsResponseSchema,
+} from "#gen/patwarden/v1/audit_pb.js";
+import type { AuditEntry } from "../audit/audit-store.js";
+import { type ListAuditEventsOptions, type ListAuditEventsQuery, listAuditEvents } from "../audit/list-audit-events.js";
+import { parseSubject, type SubjectTypes } from "../domain/identifier.js";
+import { parseTokenId } from "../domain/ids.js";
+import { parseTimestamp } from "../domain/lifetime.js";
+import { checkText } from "../domain/text.js";
+import type { GuardedHandlers } from "./guard.js";
+import { Violations } from "./violations.js";
+
+const defaultPageSize = 50;
+const maxPageSize = 1000;
+
+export interface AuditServiceOptions extends ListAuditEventsOptions {
+  readonly subjectTypes: SubjectTypes;
+}
+
+/** Handlers of AuditService. */
+export function auditService(options: AuditServiceOptions): GuardedHandlers<typeof AuditService> {
+  return {
+    async listAuditEvents(request, { caller }) {
+      const query = parseListAuditEvents(request, options.subjectTypes);
+      const { entries, nextPageToken } = await listAuditEvents(options, caller, query);
+      return create(ListAuditEventsResponseSchema, { events: entries.map(render), nextPageToken });
+    },
+  };
+}
+
+function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: SubjectTypes): ListAuditEventsQuery {
+  const violations = new Violations();
+  const tokenId = request.tokenId === "" ? undefined : violations.take("token_id", parseTokenId(request.tokenId));
+  const subject =
+    request.subject === "" ? undefined : violations.take("subject", parseSubject(request.subject, subjectTypes));
+  violations.check("actor", checkText(request.actor, { max: 256 }));
+  const secretSha256 = takeSha256(violations, request.secretSha256);
+  const start = takeTime(violations, "start_time", request.startTime);
+  const end = takeTime(violations, "end_time", request.endTime);
+  if (start && end && end <= start) violations.add("end_time", "must be after start_time");
+  if (request.pageSize < 0 || request.pageSize > maxPageSize) {
+    violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
+  }
+  violations.settle({});
+  return {
+    filter: {
+      ...(tokenId && { tokenId }),
+      ...(subject && { subject: subject.name }),
+      ...(request.actor !== "" && { actor: request.actor }),
+      ...(start && { start }),
+      ...(end && { end }),
+    },
+    secretSha256,
+    pageSize: request.pageSize || defaultPageSize,
+    pageToken: request.pageToken,
+  };
+}
+
+function takeSha256(violations: Violations, text: string): Uint8Array | undefined {
+  if (text === "") return undefined;
+  if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, "hex");
+  violations.add("secret_sha256", "must be the SHA-256 of the secret, 64 hexadecimal digits");
+  return undefined;
+}
+
+function takeTime(violations: Violations, field: string, message: Timestamp | undefined): Date | undefined {
+  return message && violations.take(field, parseTimestamp({ seconds: message.seconds, nanos: message.nanos }));
+}
+
+function render({ event, seal }: AuditEntry): AuditEvent {
+  return create(AuditEventSchema, {
+    id: event.id,
+    time: timestampFromDate(event.time),
+    actor: event.actor,
+    action: event.action,
+    subject: event.subject ?? "",
+    tokenId: event.tokenId ?? "",
+    clientIp: event.clientIp ?? "",
+    outcome: event.outcome,
+    details: { ...event.details },
+    previousHash: seal ? hex(seal.previousHash) : "",
+    hash: seal ? hex(seal.hash) : "",
+  });
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,98 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import {
+  type ApprovalSchema,
+  type GrantSchema,
+  RevocationReason,
+  type SecretSchema,
+  type SuspensionSchema,
+  type Token,
+  Token_State,
+  TokenSchema,
+} from "#gen/patwarden/v1/token_pb.js";
+import { etagOf } from "../domain/etag.js";
+import type { LastUse } from "../domain/last-use-store.js";
+import { endOf } from "../domain/lifetime.js";
+import { blockedBy } from "../domain/policy.js";
+import { tokenState, usability } from "../domain/state.js";
+import { currentSecret, type Grant, type SecretRecord, type Verdict } from "../domain/token.js";
+import type { TokenSnapshot } from "../domain/token-store.js";
+
+/** A token as its management plane sees it. */
+export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapshot, now: Date): Token {
+  const current = currentSecret(token);
+  const usable = usability(token, current, subjects, now);
+  // What would be minted now is judged when there is no secret yet.
+  const blocked = usable === "ALLOWED" ? blockedBy(policy, token, current ?? { createTime: now }) : [];
+  const lastUse = lastUses.get(token.id);
+  return create(TokenSchema, {
+    id: token.id,
+    subject: token.subject,
+    organization: token.organization ?? "",
+    name: token.name,
+    description: token.description,
+    state: Token_State[tokenState(token, now)],
+    grant: grantMessage(token.grant),
+    allowedCidrs: [...token.allowedCidrs],
+    metadata: { ...token.metadata },
+    createTime: timestampFromDate(token.createTime),
+    ...(token.notBefore && { notBefore: timestampFromDate(token.notBefore) }),
+    ...(token.expireTime && { expireTime: timestampFromDate(token.expireTime) }),
+    ...(lastUse && { lastUseTime: timestampFromDate(lastUse.time), lastUseIp: lastUse.address ?? "" }),
+    ...(token.revocation && {
+      revokeTime: timestampFromDate(token.revocation.time),
+      revocationReason: RevocationReason[token.revocation.reason],
+    }),
+    createdBy: token.createdBy,
+    createdVia: token.createdVia ?? "",
+    secrets: token.secrets.map((secret) =>
+      secretMessage(secret, secret === current, token.expireTime, lastUses.get(secret.id)),
+    ),
+    etag: etagOf(token),
+    claims: { ...token.claims },
+    neverExpires: token.expireTime === undefined,
+    usable: Reason[blocked.length > 0 ? "POLICY" : usable],
+    blockedBy: [...blocked],
+    selfRotate: token.selfRotate,
+    ...(token.approval && token.approval.state !== "pending" && { approval: decisionMessage(token.approval) }),
+    ...(token.suspension && { suspension: suspensionMessage(token.suspension) }),
+  });
+}
+
+/** A token as Introspect shows it to a backend: without the holder's notes and without its other secrets. */
+export function introspectedMessage(snapshot: TokenSnapshot, secret: SecretRecord, now: Date): Token {
+  const message = tokenMessage({ ...snapshot, token: { ...snapshot.token, metadata: {}, secrets: [secret] } }, now);
+  return { ...message, etag: "" };
+}
+
+function decisionMessage({ by, time, comment }: Verdict): MessageInitShape<typeof ApprovalSchema> {
+  return { decidedBy: by, time: timestampFromDate(time), comment };
+}
+
+function suspensionMessage({ by, time, comment }: Verdict): MessageInitShape<typeof SuspensionSchema> {
+  return { by, time: timestampFromDate(time), comment };
+}
+
+function secretMessage(
+  secret: SecretRecord,
+  current: boolean,
+  tokenExpireTime: Date | undefined,
+  lastUse: LastUse | undefined,
+): MessageInitShape<typeof SecretSchema> {
+  const expireTime = endOf({ expireTime: tokenExpireTime }, secret);
+  return {
+    id: secret.id,
+    hint: secret.hint,
+    createTime: timestampFromDate(secret.createTime),
+    ...(expireTime && { expireTime: timestampFromDate(expireTime) }),
+    current,
+    ...(lastUse && { lastUseTime: timestampFromDate(lastUse.time) }),
+  };
+}
+
+function grantMessage(grant: Grant): MessageInitShape<typeof GrantSchema> {
+  return grant.kind === "full"
+    ? { full: true }
+    : { rules: grant.rules.map((rule) => ({ actions: [...rule.actions], resources: [...rule.resources] })) };
+}

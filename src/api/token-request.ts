@@ -1,0 +1,420 @@
+import { createHash } from "node:crypto";
+import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import {
+  type ApproveTokenRequest,
+  type CreateTokenRequest,
+  CreateTokenRequestSchema,
+  type GetTokenRequest,
+  type Grant as GrantMessage,
+  type ListTokensRequest,
+  RevocationReason,
+  type RevokeSecretRequest,
+  type RevokeTokenRequest,
+  type RevokeTokensRequest,
+  type RotateTokenRequest,
+  RotateTokenRequestSchema,
+  type Token,
+  Token_State,
+  type UpdateTokenRequest,
+} from "#gen/patwarden/v1/token_pb.js";
+import { actorOf, type Caller, viaOf } from "../callers/caller.js";
+import { parseGrant } from "../domain/grant.js";
+import { parseSubject, type Subject, type SubjectName, type SubjectTypes } from "../domain/identifier.js";
+import { parseSecretId, parseTokenId } from "../domain/ids.js";
+import { type Lifetime, parseTimestamp, parseTtl } from "../domain/lifetime.js";
+import { parseCidr } from "../domain/network.js";
+import { checkLabels, checkText } from "../domain/text.js";
+import type { Grant, RevocationReason as RequestedReason, SecretId, TokenId } from "../domain/token.js";
+import type { RequestKey, StoredState } from "../domain/token-store.js";
+import type { CreateTokenCommand } from "../manage/create-token.js";
+import type { ListTokensQuery } from "../manage/list-tokens.js";
+import type { RevokeTokensCommand } from "../manage/revoke-tokens.js";
+import type { RotateTokenCommand } from "../manage/rotate-token.js";
+import type { TokenUpdate } from "../manage/update-token.js";
+import { Violations } from "./violations.js";
+
+const maxName = 100;
+const maxDescription = 500;
+const maxCidrs = 32;
+const defaultPageSize = 50;
+const maxPageSize = 1000;
+
+/** Each function turns a request into what the use-case takes, or throws INVALID_FIELD with every violation. */
+export function parseCreateToken(
+  request: CreateTokenRequest,
+  caller: Caller,
+  subjectTypes: SubjectTypes,
+): CreateTokenCommand {
+  const violations = new Violations();
+  const subject = takeSubject(violations, "subject", request.subject, subjectTypes);
+  const organization = takeOrganization(violations, request.organization, subjectTypes);
+  violations.check("name", checkText(request.name, { max: maxName, required: true }));
+  violations.check("description", checkText(request.description, { max: maxDescription, multiline: true }));
+  const grant = takeGrant(violations, request.grant);
+  const lifetime = takeLifetime(violations, request.lifetime);
+  const notBefore = takeTime(violations, "not_before", request.notBefore);
+  const allowedCidrs = takeCidrs(violations, request.allowedCidrs);
+  for (const field of ["metadata", "claims"] as const) {
+    checkLabelsOf(violations, field, request[field]);
+  }
+  const key = takeRequestKey(violations, CreateTokenRequestSchema, request, caller);
+  return {
+    ...violations.settle({ grant, lifetime }),
+    subject,
+    organization,
+    name: request.name,
+    description: request.description,
+    notBefore,
+    allowedCidrs,
+    metadata: request.metadata,
+    claims: request.claims,
+    selfRotate: request.selfRotate,
+    validateOnly: request.validateOnly,
+    request: request.validateOnly ? undefined : key,
+  };
+}
+
+export function parseRotateToken(
+  request: RotateTokenRequest,
+  caller: Caller,
+): RotateTokenCommand & { readonly id: TokenId } {
+  const violations = new Violations();
+  const id = takeOwnOr(violations, "id", request.id, caller);
+  const graceMs = takeGrace(violations, request.grace);
+  const lifetime = takeLifetime(violations, request.lifetime);
+  const key = takeRequestKey(violations, RotateTokenRequestSchema, request, caller);
+  return { ...violations.settle({ id, graceMs, lifetime }), etag: request.etag, request: key };
+}
+
+export interface UpdateTokenCommand {
+  readonly id: TokenId;
+  readonly etag: string;
+  readonly update: TokenUpdate;
+}
+
+export function parseUpdateToken({ token, updateMask }: UpdateTokenRequest): UpdateTokenCommand {
+  const violations = new Violations();
+  const id = violations.take("token.id", parseTokenId(token?.id ?? ""));
+  const paths = new Set(updateMask?.paths ?? []);
+  if (paths.size === 0) violations.add("update_mask", "must name at least one field");
+  for (const [index, path] of [...paths].entries()) {
+    if (!Object.hasOwn(updatable, path)) {
+      violations.add(`update_mask.paths[${index}]`, `must be one of ${Object.keys(updatable).join(", ")}`);
+    }
+  }
+  if (paths.has("expire_time") && paths.has("never_expires")) {
+    violations.add("update_mask", "must name expire_time or never_expires, not both");
+  }
+  const update: TokenUpdate = {};
+  if (token) {
+    for (const path of paths) {
+      if (Object.hasOwn(updatable, path))
+        Object.assign(update, updatable[path as keyof typeof updatable](token, violations));
+    }
+  }
+  return { ...violations.settle({ id }), etag: token?.etag ?? "", update };
+}
+
+/** For each path that a mask may name, what it changes. */
+const updatable = {
+  name({ name }: Token, violations: Violations) {
+    violations.check("token.name", checkText(name, { max: maxName, required: true }));
+    return { name };
+  },
+  description({ description }: Token, violations: Violations) {
+    violations.check("token.description", checkText(description, { max: maxDescription, multiline: true }));
+    return { description };
+  },
+  grant({ grant }: Token, violations: Violations) {
+    const parsed = takeGrant(violations, grant, "token.grant");
+    return parsed ? { grant: parsed } : {};
+  },
+  allowed_cidrs: ({ allowedCidrs }: Token, violations: Violations) => ({
+    allowedCidrs: takeCidrs(violations, allowedCidrs, "token.allowed_cidrs"),
+  }),
+  metadata({ metadata }: Token, violations: Violations) {
+    checkLabelsOf(violations, "token.metadata", metadata);
+    return { metadata };
+  },
+  claims({ claims }: Token, violations: Violations) {
+    checkLabelsOf(violations, "token.claims", claims);
+    return { claims };
+  },
+  not_before: ({ notBefore }: Token, violations: Violations) => ({
+    notBefore: takeTime(violations, "token.not_before", notBefore),
+  }),
+  expire_time({ expireTime }: Token, violations: Violations) {
+    if (!expireTime) violations.add("token.expire_time", "is required; a token that never ends says never_expires");
+    return { expireTime: takeTime(violations, "token.expire_time", expireTime) };
+  },
+  never_expires({ neverExpires }: Token, violations: Violations) {
+    if (!neverExpires) violations.add("token.never_expires", "must be true; to set an end, name expire_time");
+    return { expireTime: undefined };
+  },
+  self_rotate: ({ selfRotate }: Token) => ({ selfRotate }),
+} as const satisfies Record<string, (token: Token, violations: Violations) => TokenUpdate>;
+
+export function parseIdAndComment(request: { readonly id: string; readonly comment: string }): {
+  readonly id: TokenId;
+  readonly comment: string;
+} {
+  const violations = new Violations();
+  const id = violations.take("id", parseTokenId(request.id));
+  violations.check("comment", checkText(request.comment, { max: maxDescription, multiline: true }));
+  return { ...violations.settle({ id }), comment: request.comment };
+}
+
+export function parseApproveToken(request: ApproveTokenRequest): {
+  readonly id: TokenId;
+  readonly comment: string;
+  readonly etag: string;
+} {
+  const violations = new Violations();
+  const id = violations.take("id", parseTokenId(request.id));
+  violations.check("comment", checkText(request.comment, { max: maxDescription, multiline: true }));
+  if (request.etag === "") violations.add("etag", "is required: approved is what was seen");
+  return { ...violations.settle({ id }), comment: request.comment, etag: request.etag };
+}
+
+export function parseRevokeSecret(request: RevokeSecretRequest): { readonly id: TokenId; readonly secretId: SecretId } {
+  const violations = new Violations();
+  const id = violations.take("token_id", parseTokenId(request.tokenId));
+  const secretId = violations.take("secret_id", parseSecretId(request.secretId));
+  return violations.settle({ id, secretId });
+}
+
+export function parseRevokeTokens(request: RevokeTokensRequest, subjectTypes: SubjectTypes): RevokeTokensCommand {
+  const violations = new Violations();
+  const target = takeTarget(violations, request.target, subjectTypes);
+  const createdBefore = takeTime(violations, "created_before", request.createdBefore);
+  const reason = requestedReason(request.reason);
+  if (!reason) violations.add("reason", "must be REQUESTED, LEAKED or ADMINISTRATIVE");
+  if (request.expectedCount < 0) violations.add("expected_count", "must not be negative");
+  const { expectedCount, validateOnly } = request;
+  if (target?.kind === "everything" && expectedCount === 0 && !validateOnly) {
+    violations.add("expected_count", "is required for everything; validate_only tells it");
+  }
+  return {
+    ...violations.settle({ target, reason }),
+    createdBefore,
+    validateOnly,
+    expectedCount: expectedCount === 0 ? undefined : expectedCount,
+  };
+}
+
+export function parseGetToken(request: GetTokenRequest): { readonly id: TokenId } {
+  const violations = new Violations();
+  return violations.settle({ id: violations.take("id", parseTokenId(request.id)) });
+}
+
+export function parseListTokens(request: ListTokensRequest, subjectTypes: SubjectTypes): ListTokensQuery {
+  const violations = new Violations();
+  const subject =
+    request.subject === "" ? undefined : violations.take("subject", parseSubject(request.subject, subjectTypes));
+  const states: StoredState[] = [];
+  for (const [index, state] of request.states.entries()) {
+    const known = storedState(state);
+    if (known) states.push(known);
+    else violations.add(`states[${index}]`, "must be one of the states but STATE_UNSPECIFIED");
+  }
+  if (request.pageSize < 0 || request.pageSize > maxPageSize) {
+    violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
+  }
+  violations.check("created_by", checkText(request.createdBy, { max: 256 }));
+  const expireBefore = takeTime(violations, "expire_before", request.expireBefore);
+  const unusedSince = takeTime(violations, "last_used_before", request.lastUsedBefore);
+  const organization = takeOrganization(violations, request.organization, subjectTypes);
+  violations.settle({});
+  return {
+    filter: {
+      ...(subject && { subject: subject.name }),
+      ...(states.length > 0 && { states }),
+      ...(request.createdBy !== "" && { createdBy: request.createdBy }),
+      ...(expireBefore && { expireBefore }),
+      ...(unusedSince && { unusedSince }),
+      ...(organization && { organization }),
+    },
+    pageSize: request.pageSize || defaultPageSize,
+    pageToken: request.pageToken,
+  };
+}
+
+export function parseRevokeToken(
+  request: RevokeTokenRequest,
+  caller: Caller,
+): { readonly id: TokenId; readonly reason: RequestedReason } {
+  const violations = new Violations();
+  const id = takeOwnOr(violations, "id", request.id, caller);
+  const reason = requestedReason(request.reason);
+  if (!reason) violations.add("reason", "must be REQUESTED, LEAKED or ADMINISTRATIVE");
+  return violations.settle({ id, reason });
+}
+
+/** With a Patwarden token as caller an empty id means that token. */
+function takeOwnOr(violations: Violations, field: string, id: string, caller: Caller): TokenId | undefined {
+  return caller.kind === "token" && id === "" ? caller.id : violations.take(field, parseTokenId(id));
+}
+
+function takeSubject(violations: Violations, field: string, text: string, types: SubjectTypes): Subject | undefined {
+  return text === "" ? undefined : violations.take(field, parseSubject(text, types));
+}
+
+function takeOrganization(violations: Violations, text: string, types: SubjectTypes): SubjectName | undefined {
+  const subject = takeSubject(violations, "organization", text, types);
+  if (subject && subject.kind !== "organization")
+    violations.add("organization", `must be of type ${types.organization}`);
+  return subject?.name;
+}
+
+function checkLabelsOf(violations: Violations, field: string, labels: Readonly<Record<string, string>>): void {
+  for (const { problem } of checkLabels(labels)) violations.add(field, problem);
+}
+
+function takeTarget(
+  violations: Violations,
+  target: RevokeTokensRequest["target"],
+  types: SubjectTypes,
+): RevokeTokensCommand["target"] | undefined {
+  switch (target.case) {
+    case "subject": {
+      const subject = violations.take("subject", parseSubject(target.value, types));
+      return subject && { kind: "subject", subject: subject.name, tokenKind: subject.kind === "user" ? "pat" : "oat" };
+    }
+    case "organization": {
+      if (target.value === "") violations.add("organization", "must not be empty");
+      const organization = takeOrganization(violations, target.value, types);
+      return organization && { kind: "organization", organization };
+    }
+    case "everything":
+      if (target.value) return { kind: "everything" };
+      violations.add("everything", "must be true when set");
+      return undefined;
+    case undefined:
+      violations.add("target", "is required: subject, organization or everything");
+      return undefined;
+  }
+}
+
+const maxGraceMs = 7 * 86_400_000;
+
+function takeGrace(violations: Violations, grace: Duration | undefined): number | undefined {
+  if (!grace) return 0;
+  const ms = Number(grace.seconds) * 1000 + Math.floor(grace.nanos / 1_000_000);
+  if (ms >= 0 && ms <= maxGraceMs && grace.nanos >= 0 && grace.nanos <= 999_999_999) return ms;
+  violations.add("grace", "must be 0 to 7 days");
+  return undefined;
+}
+
+/** The caller's own key for this request, with a fingerprint of all the rest of it. */
+function takeRequestKey<D extends DescMessage>(
+  violations: Violations,
+  schema: D,
+  request: MessageShape<D> & { readonly requestId: string },
+  caller: Caller,
+): RequestKey | undefined {
+  const { requestId } = request;
+  if (requestId === "") return undefined;
+  if (!uuid.test(requestId)) {
+    violations.add("request_id", "must be a UUID");
+    return undefined;
+  }
+  // JSON cannot hold every time that a request can.
+  if (!violations.isEmpty) return undefined;
+  const rest = toJson(schema, { ...request, requestId: "" });
+  const fingerprint = createHash("sha256")
+    // The same of a user through another service is another request: its answer would show that one the secret.
+    .update(canonicalJson([schema.typeName, rest, viaOf(caller) ?? ""]))
+    .digest();
+  return { caller: actorOf(caller), requestId: requestId.toLowerCase(), fingerprint };
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Maps arrive in any order; the same request must have the same text. */
+function canonicalJson(value: JsonValue): string {
+  return JSON.stringify(value, (_key, node: JsonValue) =>
+    node !== null && typeof node === "object" && !Array.isArray(node)
+      ? Object.fromEntries(Object.entries(node).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : node,
+  );
+}
+
+function takeGrant(violations: Violations, message: GrantMessage | undefined, path = "grant"): Grant | undefined {
+  const parsed = parseGrant({ full: message?.full ?? false, rules: message?.rules ?? [] });
+  if (parsed.ok) return parsed.grant;
+  for (const { field, description } of parsed.violations) {
+    violations.add(field === "" ? path : `${path}.${field}`, description);
+  }
+  return undefined;
+}
+
+function takeLifetime(
+  violations: Violations,
+  lifetime: CreateTokenRequest["lifetime"] | RotateTokenRequest["lifetime"],
+): Lifetime | undefined {
+  switch (lifetime.case) {
+    case undefined:
+      return { kind: "default" };
+    case "ttl":
+      violations.take("ttl", parseTtl(seconds(lifetime.value)));
+      return { kind: "ttl", ...seconds(lifetime.value) };
+    case "expireTime": {
+      const time = takeTime(violations, "expire_time", lifetime.value);
+      return time && { kind: "date", time };
+    }
+    case "neverExpires":
+      if (lifetime.value) return { kind: "never" };
+      violations.add("never_expires", "must be true when set; leave it out to have the default lifetime");
+      return undefined;
+  }
+}
+
+function takeTime(violations: Violations, field: string, message: Timestamp | undefined): Date | undefined {
+  return message && violations.take(field, parseTimestamp(seconds(message)));
+}
+
+function seconds(message: Duration | Timestamp): { readonly seconds: bigint; readonly nanos: number } {
+  return { seconds: message.seconds, nanos: message.nanos };
+}
+
+function takeCidrs(violations: Violations, texts: readonly string[], path = "allowed_cidrs"): readonly string[] {
+  if (texts.length > maxCidrs) {
+    violations.add(path, `must have at most ${maxCidrs} entries`);
+    return [];
+  }
+  return texts.flatMap((text, index) => violations.take(`${path}[${index}]`, parseCidr(text)) ?? []);
+}
+
+function storedState(state: Token_State): StoredState | undefined {
+  switch (state) {
+    case Token_State.ACTIVE:
+      return "ACTIVE";
+    case Token_State.EXPIRED:
+      return "EXPIRED";
+    case Token_State.REVOKED:
+      return "REVOKED";
+    case Token_State.PENDING_APPROVAL:
+      return "PENDING_APPROVAL";
+    case Token_State.SUSPENDED:
+      return "SUSPENDED";
+    case Token_State.DENIED:
+      return "DENIED";
+    default:
+      return undefined;
+  }
+}
+
+function requestedReason(reason: RevocationReason): RequestedReason | undefined {
+  switch (reason) {
+    case RevocationReason.UNSPECIFIED:
+    case RevocationReason.REQUESTED:
+      return "REQUESTED";
+    case RevocationReason.LEAKED:
+      return "LEAKED";
+    case RevocationReason.ADMINISTRATIVE:
+      return "ADMINISTRATIVE";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,124 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  ApproveTokenResponseSchema,
+  CreateTokenResponseSchema,
+  DenyTokenResponseSchema,
+  GetTokenResponseSchema,
+  ListTokensResponseSchema,
+  ResumeTokenResponseSchema,
+  RevokeSecretResponseSchema,
+  RevokeTokenResponseSchema,
+  RevokeTokensResponseSchema,
+  RotateTokenResponseSchema,
+  SuspendTokenResponseSchema,
+  type Token,
+  type TokenService,
+  UpdateTokenResponseSchema,
+} from "#gen/patwarden/v1/token_pb.js";
+import type { SubjectTypes } from "../domain/identifier.js";
+import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
+import { approveToken, denyToken } from "../manage/approve-token.js";
+import { type CreateTokenOptions, createToken } from "../manage/create-token.js";
+import { getToken } from "../manage/get-token.js";
+import { type ListTokensOptions, listTokens } from "../manage/list-tokens.js";
+import { revokeSecret } from "../manage/revoke-secret.js";
+import { residualUntil, revokeToken } from "../manage/revoke-token.js";
+import { revokeTokens } from "../manage/revoke-tokens.js";
+import { rotateToken } from "../manage/rotate-token.js";
+import { resumeToken, suspendToken } from "../manage/suspend-token.js";
+import { updateToken } from "../manage/update-token.js";
+import type { GuardedHandlers } from "./guard.js";
+import { tokenMessage } from "./token-message.js";
+import {
+  parseApproveToken,
+  parseCreateToken,
+  parseGetToken,
+  parseIdAndComment,
+  parseListTokens,
+  parseRevokeSecret,
+  parseRevokeToken,
+  parseRevokeTokens,
+  parseRotateToken,
+  parseUpdateToken,
+} from "./token-request.js";
+
+export interface TokenServiceOptions extends Omit<CreateTokenOptions, "store">, Omit<ListTokensOptions, "store"> {
+  readonly store: TokenStore;
+  readonly subjectTypes: SubjectTypes;
+}
+
+/** Handlers of TokenService: validate, run the use-case, render. */
+export function tokenService(options: TokenServiceOptions): GuardedHandlers<typeof TokenService> {
+  const { clock, subjectTypes } = options;
+  const render = (snapshot: TokenSnapshot): Token => tokenMessage(snapshot, clock.now());
+  return {
+    async createToken(request, { caller }) {
+      const command = parseCreateToken(request, caller, subjectTypes);
+      const { snapshot, secret } = await createToken(options, caller, command);
+      return create(CreateTokenResponseSchema, { token: render(snapshot), secret });
+    },
+
+    async getToken(request, { caller }) {
+      const { id } = parseGetToken(request);
+      return create(GetTokenResponseSchema, { token: render(await getToken(options, caller, id)) });
+    },
+
+    async listTokens(request, { caller }) {
+      const { tokens, nextPageToken } = await listTokens(options, caller, parseListTokens(request, subjectTypes));
+      return create(ListTokensResponseSchema, { tokens: tokens.map(render), nextPageToken });
+    },
+
+    async updateToken(request, { caller }) {
+      const { id, etag, update } = parseUpdateToken(request);
+      return create(UpdateTokenResponseSchema, { token: render(await updateToken(options, caller, id, update, etag)) });
+    },
+
+    async rotateToken(request, { caller }) {
+      const { id, ...command } = parseRotateToken(request, caller);
+      const { snapshot, secret } = await rotateToken(options, caller, id, command);
+      return create(RotateTokenResponseSchema, { token: render(snapshot), secret });
+    },
+
+    async revokeToken(request, { caller }) {
+      const { id, reason } = parseRevokeToken(request, caller);
+      const snapshot = await revokeToken(options, caller, id, reason);
+      const until = await residualUntil(options, id);
+      return create(RevokeTokenResponseSchema, {
+        token: render(snapshot),
+        ...(until && { residualUntil: timestampFromDate(until) }),
+      });
+    },
+
+    async revokeSecret(request, { caller }) {
+      const { id, secretId } = parseRevokeSecret(request);
+      return create(RevokeSecretResponseSchema, { token: render(await revokeSecret(options, caller, id, secretId)) });
+    },
+
+    async revokeTokens(request, { caller }) {
+      const count = await revokeTokens(options, caller, parseRevokeTokens(request, subjectTypes));
+      return create(RevokeTokensResponseSchema, { count });
+    },
+
+    async suspendToken(request, { caller }) {
+      const { id, comment } = parseIdAndComment(request);
+      return create(SuspendTokenResponseSchema, { token: render(await suspendToken(options, caller, id, comment)) });
+    },
+
+    async resumeToken(request, { caller }) {
+      const { id, comment } = parseIdAndComment(request);
+      return create(ResumeTokenResponseSchema, { token: render(await resumeToken(options, caller, id, comment)) });
+    },
+
+    async approveToken(request, { caller }) {
+      const { id, comment, etag } = parseApproveToken(request);
+      const approved = await approveToken(options, caller, id, { etag, comment });
+      return create(ApproveTokenResponseSchema, { token: render(approved) });
+    },
+
+    async denyToken(request, { caller }) {
+      const { id, comment } = parseIdAndComment(request);
+      return create(DenyTokenResponseSchema, { token: render(await denyToken(options, caller, id, comment)) });
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import {
+  Dimension,
+  Granularity,
+  type QueryUsageRequest,
+  QueryUsageResponseSchema,
+  type UsageRow as UsageRowMessage,
+  UsageRowSchema,
+  type UsageService,
+} from "#gen/patwarden/v1/usage_pb.js";
+import { parseSubject } from "../domain/identifier.js";
+import { parseTokenId } from "../domain/ids.js";
+import { parseTimestamp } from "../domain/lifetime.js";
+import { type QueryUsageOptions, type QueryUsageQuery, queryUsage } from "../usage/query-usage.js";
+import type { UsageDimension, UsageRow } from "../usage/usage-store.js";
+import type { GuardedHandlers } from "./guard.js";
+import { Violations } from "./violations.js";
+
+const defaultPageSize = 50;
+const maxPageSize = 1000;
+
+/** Handlers of UsageService. */
+export function usageService(options: QueryUsageOptions): GuardedHandlers<typeof UsageService> {
+  return {
+    async queryUsage(request, { caller }) {
+      const { rows, nextPageToken } = await queryUsage(options, caller, parseQueryUsage(request, options));
+      return create(QueryUsageResponseSchema, { rows: rows.map(render), nextPageToken });
+    },
+  };
+}
+
+function parseQueryUsage(
+  request: QueryUsageRequest,
+  { subjectTypes }: Pick<QueryUsageOptions, "subjectTypes">,
+): QueryUsageQuery {
+  const violations = new Violations();
+  const takeSubject = (field: string, text: string) =>
+    text === "" ? undefined : violations.take(field, parseSubject(text, subjectTypes));
+  const tokenId = request.tokenId === "" ? undefined : violations.take("token_id", parseTokenId(request.tokenId));
+  const subject = takeSubject("subject", request.subject);
+  const organization = takeSubject("organization", request.organization);
+  if (organization && organization.kind !== "organization") {
+    violations.add("organization", `must be of type ${subjectTypes.organization}`);
+  }
+  const start = takeTime(violations, "start_time", request.startTime);
+  const end = takeTime(violations, "end_time", request.endTime);
+  if (start && end && end <= start) violations.add("end_time", "must be after start_time");
+  const granularity = granularityOf(request.granularity);
+  if (!granularity) violations.add("granularity", "is not a known value");
+  const groupBy = new Set<UsageDimension>();
+  for (const [index, value] of request.groupBy.entries()) {
+    const dimension = dimensionOf(value);
+    if (!dimension) violations.add(`group_by[${index}]`, "must be one of the dimensions but DIMENSION_UNSPECIFIED");
+    else if (groupBy.has(dimension)) violations.add(`group_by[${index}]`, "must not be there twice");
+    else groupBy.add(dimension);
+  }
+  if (request.pageSize < 0 || request.pageSize > maxPageSize) {
+    violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
+  }
+  return {
+    ...violations.settle({ granularity }),
+    filter: {
+      ...(tokenId && { tokenId }),
+      ...(subject && { subject: subject.name }),
+      ...(organization && { organization: organization.name }),
+      ...(start && { start }),
+      ...(end && { end }),
+    },
+    groupBy,
+    pageSize: request.pageSize || defaultPageSize,
+    pageToken: request.pageToken,
+  };
+}
+
+function takeTime(violations: Violations, field: string, message: Timestamp | undefined): Date | undefined {
+  return message && violations.take(field, parseTimestamp({ seconds: message.seconds, nanos: message.nanos }));
+}
+
+function granularityOf(granularity: Granularity): QueryUsageQuery["granularity"] | undefined {
+  switch (granularity) {
+    case Granularity.UNSPECIFIED:
+    case Granularity.TOTAL:
+      return "TOTAL";
+    case Granularity.DAY:
+      return "DAY";
+    case Granularity.HOUR:
+      return "HOUR";
+    default:
+      return undefined;
+  }
+}
+
+function dimensionOf(dimension: Dimension): UsageDimension | undefined {
+  switch (dimension) {
+    case Dimension.TOKEN:
+      return "token";
+    case Dimension.SUBJECT:
+      return "subject";
+    case Dimension.ACTION:
+      return "action";
+    case Dimension.REASON:
+      return "reason";
+    case Dimension.ORGANIZATION:
+      return "organization";
+    default:
+      return undefined;
+  }
+}
+
+function render({ reason, start, end, ...row }: UsageRow): UsageRowMessage {
+  return create(UsageRowSchema, {
+    ...row,
+    ...(reason && { reason: Reason[reason] }),
+    ...(start && { startTime: timestampFromDate(start) }),
+    ...(end && { endTime: timestampFromDate(end) }),
+  });
+}

@@ -1,0 +1,234 @@
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
+import {
+  RevocationReason,
+  RevokeTokenRequestSchema,
+  RevokeTokensRequestSchema,
+  TokenService,
+} from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
+import { Failure } from "../domain/errors.js";
+import type { SubjectName } from "../domain/identifier.js";
+import type { SecretId, TokenId } from "../domain/token.js";
+import type { Caller, Permission } from "./caller.js";
+import { CallerLimits, type CallerLimitsOptions, type Excess, type LimitRules, limitRules } from "./limits.js";
+
+const user = (name: string, over: object = {}): Caller => ({
+  kind: "user",
+  subject: `user:${name}` as SubjectName,
+  admin: false,
+  ...over,
+});
+const service = (...permissions: Permission[]) =>
+  ({ kind: "service", name: "shop", permissions: new Set(permissions) }) as const;
+const token = (id: string): Caller => ({
+  kind: "token",
+  id: id as TokenId,
+  subject: "user:alice" as SubjectName,
+  secretId: "sec_x" as SecretId,
+  address: undefined,
+});
+
+/** Limits under a clock that is set; the defaults of the configuration, but for what is said otherwise. */
+function setUp(over: Partial<CallerLimitsOptions> = {}) {
+  const time = { now: 5_000 };
+  const told: (Excess & { readonly method: string })[] = [];
+  const limits = new CallerLimits({
+    limits: {
+      creations: { burst: 100, intervalMs: 36_000 },
+      revocations: { burst: 20, intervalMs: 1_000 },
+      lists: { burst: 10, intervalMs: 100 },
+    },
+    now: () => time.now,
+    onExcess: (excess, method) => told.push({ ...excess, method }),
+    ...over,
+  });
+  /** Milliseconds to wait; 0 when admitted. */
+  const wait = (caller: Caller, rule: Parameters<CallerLimits["require"]>[1]): number => {
+    try {
+      limits.require(caller, rule, "patwarden.v1.TokenService/X");
+      return 0;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      expect(error).toMatchObject({ reason: "OVERLOADED", metadata: { limit: rule } });
+      return error.retryDelayMs ?? Number.NaN;
+    }
+  };
+  /** How many of so many calls at once are admitted. */
+  const admitted = (count: number, ...call: Parameters<typeof wait>): number =>
+    Array.from({ length: count }, () => wait(...call)).filter((ms) => ms === 0).length;
+  return { time, told, limits, wait, admitted };
+}
+
+const alice = user("alice");
+
+describe("the table of limits", () => {
+  it("has exactly the methods of the management plane, and does not compile with one missing", () => {
+    const services = {
+      tokens: TokenService,
+      subjects: SubjectService,
+      policies: PolicyService,
+      usage: UsageService,
+      audit: AuditService,
+    };
+    for (const [name, { method }] of Object.entries(services)) {
+      expect(Object.keys(limitRules[name as keyof typeof services]).sort()).toEqual(Object.keys(method).sort());
+    }
+    const { createToken: _, ...others } = limitRules.tokens;
+    // @ts-expect-error createToken is missing
+    const incomplete: LimitRules<typeof TokenService> = others;
+    expect(incomplete).toBeDefined();
+  });
+
+  it("lets nobody wait who revokes what has leaked", () => {
+    for (const reason of [
+      RevocationReason.UNSPECIFIED,
+      RevocationReason.REQUESTED,
+      RevocationReason.ADMINISTRATIVE,
+      RevocationReason.LEAKED,
+    ]) {
+      const expected = reason === RevocationReason.LEAKED ? "none" : "revocations";
+      expect(limitRules.tokens.revokeToken(create(RevokeTokenRequestSchema, { reason }))).toBe(expected);
+      expect(limitRules.tokens.revokeTokens(create(RevokeTokensRequestSchema, { reason }))).toBe(expected);
+    }
+  });
+});
+
+describe("limits of callers", () => {
+  it.each([
+    ["creations", 100, 36_000],
+    ["revocations", 20, 1_000],
+    ["lists", 10, 100],
+  ] as const)("%s: %i at once, then one every %i ms, and the refusal says when", (limit, burst, intervalMs) => {
+    const { time, wait, admitted } = setUp();
+    expect(admitted(burst + 5, alice, limit)).toBe(burst);
+    expect(wait(alice, limit)).toBe(intervalMs);
+    time.now += intervalMs - 1;
+    expect(wait(alice, limit)).toBe(1);
+    time.now += 1;
+    expect(admitted(2, alice, limit)).toBe(1);
+    time.now += 3 * intervalMs;
+    expect(admitted(5, alice, limit)).toBe(3);
+    time.now += 2 * burst * intervalMs;
+    expect(admitted(burst + 5, alice, limit)).toBe(burst);
+  });
+
+  const rates = { burst: fc.integer({ min: 1, max: 20 }), perMinute: fc.integer({ min: 1, max: 1_000 }) };
+
+  it("RL-5 never refuse who keeps to the rate", () => {
+    fc.assert(
+      fc.property(fc.record(rates), fc.array(fc.nat(100), { maxLength: 200 }), ({ burst, perMinute }, idle) => {
+        const intervalMs = 60_000 / perMinute;
+        const { time, wait } = setUp({ limits: { lists: { burst, intervalMs } } });
+        for (const more of idle) {
+          expect(wait(alice, "lists")).toBe(0);
+          time.now += intervalMs + more;
+        }
+      }),
+    );
+  });
+
+  it("admit no more than the burst and the rate in any stretch of time, and everybody who waits as told", () => {
+    const steps = fc.array(fc.oneof(fc.constant("as told" as const), fc.nat(5_000)), { maxLength: 200 });
+    fc.assert(
+      fc.property(fc.record(rates), steps, ({ burst, perMinute }, pauses) => {
+        const intervalMs = 60_000 / perMinute;
+        const { time, wait } = setUp({ limits: { lists: { burst, intervalMs } } });
+        const times: number[] = [];
+        let told = 0;
+        for (const pause of pauses) {
+          time.now += pause === "as told" ? told : pause;
+          const waited = pause === "as told" && told > 0;
+          told = wait(alice, "lists");
+          if (waited) expect(told).toBe(0);
+          if (told === 0) times.push(time.now);
+        }
+        for (const [first, from] of times.entries()) {
+          for (const [last, to] of times.entries()) {
+            // One millisecond is nobody's to wait for.
+            if (last >= first)
+              expect(last - first + 1).toBeLessThanOrEqual(burst + (to - from + 1) / intervalMs + 1e-6);
+          }
+        }
+      }),
+    );
+  });
+
+  it("T23 are of one caller: nobody uses up what is another's, nor a token what is its user's", () => {
+    const { wait, admitted } = setUp();
+    const callers = [alice, user("alicea"), user("bob"), token("tok_1"), token("tok_2")];
+    for (const caller of callers) expect(admitted(101, caller, "creations")).toBe(100);
+    expect(wait(user("carol"), "creations")).toBe(0);
+  });
+
+  it("are of the user, by whichever service the call comes", () => {
+    const { admitted } = setUp();
+    expect(admitted(60, alice, "creations")).toBe(60);
+    expect(admitted(60, user("alice", { via: service("tokens.behalf") }), "creations")).toBe(40);
+  });
+
+  it("are apart from each other", () => {
+    const { admitted } = setUp();
+    for (const [limit, burst] of [
+      ["creations", 100],
+      ["revocations", 20],
+      ["lists", 10],
+    ] as const)
+      expect(admitted(200, alice, limit)).toBe(burst);
+    expect(admitted(200, alice, "none")).toBe(200);
+  });
+
+  it.each<[string, Caller]>([
+    ["a service", service("tokens.impersonate")],
+    ["a service that may less", service("tokens.revoke")],
+    ["an administrator of the deployment", user("root", { admin: true })],
+  ])("are none for %s", (_, caller) => {
+    const { admitted, told } = setUp();
+    expect(admitted(500, caller, "creations")).toBe(500);
+    expect(told).toEqual([]);
+  });
+
+  it("can be turned off one by one", () => {
+    const { admitted } = setUp({ limits: { lists: { burst: 1, intervalMs: 1_000 } } });
+    expect(admitted(500, alice, "creations")).toBe(500);
+    expect(admitted(500, alice, "lists")).toBe(1);
+  });
+
+  it("tell of every refused call, and which is a caller's first in a minute", () => {
+    const { time, told, admitted } = setUp();
+    admitted(13, alice, "lists");
+    admitted(22, alice, "revocations");
+    admitted(11, user("bob"), "lists");
+    const seen = () =>
+      told.splice(0).map(({ limit, caller, first }) => [caller.kind === "user" && caller.subject, limit, first]);
+    expect(seen()).toEqual([
+      ["user:alice", "lists", true],
+      ["user:alice", "lists", false],
+      ["user:alice", "lists", false],
+      ["user:alice", "revocations", false],
+      ["user:alice", "revocations", false],
+      ["user:bob", "lists", true],
+    ]);
+    time.now += 60_000;
+    admitted(12, alice, "lists");
+    expect(seen()).toEqual([
+      ["user:alice", "lists", true],
+      ["user:alice", "lists", false],
+    ]);
+  });
+
+  it("T21 remember so many callers and no more; who has used up a limit stays refused while others come and go", () => {
+    const { time, wait, admitted } = setUp({ maxCallers: 100 });
+    expect(admitted(101, alice, "creations")).toBe(100);
+    for (let stranger = 0; stranger < 10_000; stranger++) {
+      wait(user(`stranger-${stranger}`), stranger % 2 === 0 ? "creations" : "lists");
+      time.now += 1;
+      if (stranger % 100 === 0) expect(wait(alice, "creations")).toBeGreaterThan(0);
+    }
+    expect(wait(alice, "creations")).toBe(36_000 - 10_000);
+  });
+});

@@ -1,0 +1,40 @@
+import { createLocalJWKSet, type JSONWebKeySet } from "jose";
+import { isConfidential } from "../../domain/network.js";
+import { fetchDocument } from "./fetch-document.js";
+import { PublishedKeys, type PublishedKeysOptions } from "./published-keys.js";
+
+/** Finds the public key for the header of a token; what jose's verification takes. */
+export type KeySet = ReturnType<typeof createLocalJWKSet>;
+
+export interface IssuerKeysOptions extends Omit<PublishedKeysOptions, "unknownKeyMs"> {
+  /** Of discovery and keys together, milliseconds. */
+  readonly fetchTimeoutMs: number;
+}
+
+const unknownKeyMs = 30_000;
+
+/** The public keys of one issuer. */
+export class IssuerKeys extends PublishedKeys<KeySet> {
+  constructor(issuer: string, options: IssuerKeysOptions) {
+    super(() => fetchKeys(issuer, options.fetchTimeoutMs), { ...options, unknownKeyMs });
+  }
+}
+
+/** OpenID Connect Discovery §4: the issuer's document names the keys' address, and must repeat the issuer to the letter. */
+async function fetchKeys(issuer: string, timeoutMs: number): Promise<KeySet> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const document = await fetchDocument(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);
+  if (document["issuer"] !== issuer) throw new Error("the discovery document names another issuer");
+  const address = document["jwks_uri"];
+  if (typeof address !== "string" || !URL.canParse(address) || !mayServeKeys(new URL(address), issuer)) {
+    throw new Error("the discovery document names no address of keys that may be used");
+  }
+  // jose looks at its shape before it takes anything out of it.
+  return createLocalJWKSet((await fetchDocument(address, signal)) as unknown as JSONWebKeySet);
+}
+
+/** Only an issuer on this machine, as tests and demos have it, may name an address without TLS. */
+function mayServeKeys(address: URL, issuer: string): boolean {
+  const plain = (url: URL): boolean => url.protocol === "http:";
+  return isConfidential(address) && (!plain(address) || plain(new URL(issuer)));
+}

@@ -1,0 +1,77 @@
+import { and, eq, gt, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
+import type { Policy } from "../domain/policy.js";
+import type { StoredState, TokenFilter } from "../domain/token-store.js";
+import { token, tokenSecret } from "./schema.js";
+import { lastUse } from "./usage-table.js";
+
+/** All that a filter asks for; undefined asks for nothing. */
+export function matching(filter: TokenFilter, now: Date): SQL | undefined {
+  return and(
+    filter.kind && eq(token.kind, filter.kind),
+    filter.subject && eq(token.subject, filter.subject),
+    filter.subjects && or(...filter.subjects.map((entry) => subjectMatches(token.subject, entry)), sql`false`),
+    filter.organization && or(eq(token.organization, filter.organization), eq(token.subject, filter.organization)),
+    filter.states && or(...filter.states.map((state) => inState(state, now)), sql`false`),
+    filter.createdBy === undefined ? undefined : eq(token.createdBy, filter.createdBy),
+    filter.createdBefore && lt(token.createdAt, filter.createdBefore),
+    filter.expireBefore && lt(token.expiresAt, filter.expireBefore),
+    filter.unusedSince && isUnusedSince(filter.unusedSince),
+  );
+}
+
+/** An entry that ends in `:` stands for all subjects of a type, any other for itself: `organization:acme` is not `organization:acme2`. */
+export function subjectMatches(subject: PgColumn, entry: string): SQL {
+  // starts_with, not LIKE: identifiers may hold `_`, which LIKE would take as any character.
+  return entry.endsWith(":") ? sql`starts_with(${subject}, ${entry})` : eq(subject, entry);
+}
+
+/** One that was never used counts from when it first could be. */
+function isUnusedSince(time: Date): SQL {
+  const since = sql`${time.toISOString()}::timestamptz`;
+  const usableFrom = sql`greatest(${token.createdAt}, ${token.notBefore}, ${token.decidedAt})`; // leaves out nulls
+  const used = sql`exists (select from ${lastUse} where ${lastUse.id} = ${token.id} and ${lastUse.usedAt} >= ${since})`;
+  return sql`(${usableFrom} < ${since} and not ${used})`;
+}
+
+const notDenied = or(isNull(token.approval), ne(token.approval, "denied"));
+const decided = or(isNull(token.approval), eq(token.approval, "approved"));
+const notRevoked = isNull(token.revokedAt);
+const notSuspended = isNull(token.suspendedAt);
+
+/** The same order as the pure domain/state.ts: the first that holds names the state. */
+export function inState(state: StoredState, now: Date): SQL | undefined {
+  switch (state) {
+    case "REVOKED":
+      return isNotNull(token.revokedAt);
+    case "DENIED":
+      return and(notRevoked, eq(token.approval, "denied"));
+    case "SUSPENDED":
+      return and(notRevoked, notDenied, isNotNull(token.suspendedAt));
+    case "PENDING_APPROVAL":
+      return and(notRevoked, notSuspended, eq(token.approval, "pending"));
+    case "EXPIRED":
+      return and(notRevoked, notSuspended, decided, or(token.expired, lte(token.expiresAt, now)));
+    case "ACTIVE":
+      return and(
+        notRevoked,
+        notSuspended,
+        decided,
+        not(token.expired),
+        or(isNull(token.expiresAt), gt(token.expiresAt, now)),
+      );
+  }
+}
+
+/** The same rules as the pure `blockedBy` of domain/policy.ts, over a token and its current secret. */
+export function blockedByPolicy(policy: Policy): SQL | undefined {
+  const { blockAll, requireExpiry, maxLifetimeMs, forbidFull, requireOrganization } = policy;
+  const longest = sql`${tokenSecret.createdAt} + ${maxLifetimeMs}::float8 * interval '1 millisecond'`;
+  return or(
+    blockAll ? sql`true` : sql`false`,
+    requireExpiry ? isNull(token.expiresAt) : undefined,
+    maxLifetimeMs === undefined ? undefined : or(isNull(token.expiresAt), sql`${token.expiresAt} > ${longest}`),
+    forbidFull ? sql`${token.grant} @> '{"full": true}'` : undefined,
+    requireOrganization ? and(eq(token.kind, "pat"), isNull(token.organization)) : undefined,
+  );
+}

@@ -1,0 +1,155 @@
+import type { ActionName } from "./identifier.js";
+import { commonCidrs } from "./network.js";
+import type { Grant, SecretRecord, TokenRecord } from "./token.js";
+
+/** What a deployment or an organization allows of tokens. Read at use: a stricter policy blocks older tokens and revokes none. */
+export interface Policy {
+  /** Longest time from a secret's creation to the token's end, milliseconds. Undefined: no limit. */
+  readonly maxLifetimeMs: number | undefined;
+  /** Lifetime of a token for which none is asked, milliseconds. Undefined: the deployment's configuration. */
+  readonly defaultLifetimeMs: number | undefined;
+  readonly requireExpiry: boolean;
+  /** Undefined: no limit. `*` and full in a grant mean "of these". */
+  readonly allowedActions: readonly ActionName[] | undefined;
+  /** Undefined: no limit. */
+  readonly allowedCidrs: readonly string[] | undefined;
+  /** For tokens made or widened from then on. */
+  readonly requireApproval: boolean;
+  /** Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined: none. */
+  readonly revokeUnusedAfterMs: number | undefined;
+  readonly revokeOnReuse: boolean;
+  readonly forbidFull: boolean;
+  readonly blockAll: boolean;
+  readonly allowSelfRotation: boolean;
+  /** User tokens must be bound to an organization. */
+  readonly requireOrganization: boolean;
+}
+
+/** Of a scope that nobody has set. */
+export const noPolicy: Policy = {
+  maxLifetimeMs: undefined,
+  defaultLifetimeMs: undefined,
+  requireExpiry: false,
+  allowedActions: undefined,
+  allowedCidrs: undefined,
+  requireApproval: false,
+  revokeUnusedAfterMs: undefined,
+  revokeOnReuse: false,
+  forbidFull: false,
+  blockAll: false,
+  allowSelfRotation: false,
+  requireOrganization: false,
+};
+
+/** Fields as the API names them. */
+export type PolicyField =
+  | "max_lifetime"
+  | "require_expiry"
+  | "allowed_actions"
+  | "allowed_cidrs"
+  | "forbid_full"
+  | "block_all"
+  | "require_organization"
+  | "allow_self_rotation";
+
+/** Both hold: field by field the stricter one, so that an organization can tighten and never loosen. */
+export function stricter(a: Policy, b: Policy): Policy {
+  const allowedActions = bothLists(a.allowedActions, b.allowedActions, (left, right) =>
+    left.filter((action) => right.includes(action)),
+  );
+  const allowedCidrs = bothLists(a.allowedCidrs, b.allowedCidrs, commonCidrs);
+  return {
+    maxLifetimeMs: smaller(a.maxLifetimeMs, b.maxLifetimeMs),
+    defaultLifetimeMs: smaller(a.defaultLifetimeMs, b.defaultLifetimeMs),
+    requireExpiry: a.requireExpiry || b.requireExpiry,
+    allowedActions,
+    allowedCidrs,
+    requireApproval: a.requireApproval || b.requireApproval,
+    revokeUnusedAfterMs: smaller(a.revokeUnusedAfterMs, b.revokeUnusedAfterMs),
+    revokeOnReuse: a.revokeOnReuse || b.revokeOnReuse,
+    forbidFull: a.forbidFull || b.forbidFull,
+    // Limits that have nothing in common allow nothing; an empty list would read as no limit.
+    blockAll: a.blockAll || b.blockAll || allowedActions?.length === 0 || allowedCidrs?.length === 0,
+    allowSelfRotation: a.allowSelfRotation && b.allowSelfRotation,
+    requireOrganization: a.requireOrganization || b.requireOrganization,
+  };
+}
+
+/** The part of a token that a policy judges. */
+export type JudgedToken = Pick<TokenRecord, "kind" | "organization" | "grant" | "expireTime">;
+
+/** The fields that block the whole token now, whatever is asked of it. Empty: none. */
+export function blockedBy(
+  policy: Policy,
+  token: JudgedToken,
+  { createTime }: Pick<SecretRecord, "createTime">,
+): readonly PolicyField[] {
+  const { expireTime } = token;
+  const blocked: PolicyField[] = [];
+  if (policy.blockAll) blocked.push("block_all");
+  if (policy.requireExpiry && !expireTime) blocked.push("require_expiry");
+  if (policy.maxLifetimeMs !== undefined) {
+    const lifetimeMs = (expireTime?.getTime() ?? Number.POSITIVE_INFINITY) - createTime.getTime();
+    if (lifetimeMs > policy.maxLifetimeMs) blocked.push("max_lifetime");
+  }
+  if (policy.forbidFull && token.grant.kind === "full") blocked.push("forbid_full");
+  if (policy.requireOrganization && token.kind === "pat" && !token.organization) blocked.push("require_organization");
+  return blocked;
+}
+
+/** Whether the policy allows the action at all. */
+export function policyAllows({ allowedActions }: Policy, action: ActionName): boolean {
+  return allowedActions?.includes(action) ?? true;
+}
+
+/** What is left of a grant under the policy: `*` and full mean "of these" where it names actions. */
+export function grantUnder({ allowedActions }: Policy, grant: Grant): Grant {
+  if (!allowedActions) return grant;
+  if (grant.kind === "full") return { kind: "rules", rules: [{ actions: allowedActions, resources: ["*"] }] };
+  const rules = grant.rules.map(({ actions, resources }) => ({
+    actions: actions.includes("*") ? allowedActions : allowedActions.filter((action) => actions.includes(action)),
+    resources,
+  }));
+  return { kind: "rules", rules: rules.filter(({ actions }) => actions.length > 0) };
+}
+
+/** The fields that a token which is to be made or changed would break: what would block it, and actions it names in vain. */
+export function policyViolations(
+  policy: Policy,
+  token: JudgedToken & Pick<TokenRecord, "selfRotate">,
+  secret: Pick<SecretRecord, "createTime">,
+): readonly PolicyField[] {
+  const broken = [...blockedBy(policy, token, secret)];
+  if (policy.allowedActions && namesOtherActions(token.grant, policy.allowedActions)) broken.push("allowed_actions");
+  if (token.selfRotate && !policy.allowSelfRotation) broken.push("allow_self_rotation");
+  return broken;
+}
+
+/** Whether `after` takes something away that `before` allowed. */
+export function tightens(before: Policy, after: Policy): boolean {
+  return JSON.stringify(stricter(before, after)) !== JSON.stringify(before);
+}
+
+/** Whether `after` allows something that `before` did not. */
+export function loosens(before: Policy, after: Policy): boolean {
+  return tightens(after, before);
+}
+
+function namesOtherActions(grant: Grant, allowed: readonly ActionName[]): boolean {
+  return (
+    grant.kind === "rules" &&
+    grant.rules.some(({ actions }) => actions.some((action) => action !== "*" && !allowed.includes(action)))
+  );
+}
+
+function smaller(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+function bothLists<T>(
+  a: readonly T[] | undefined,
+  b: readonly T[] | undefined,
+  common: (a: readonly T[], b: readonly T[]) => readonly T[],
+): readonly T[] | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : common(a, b);
+}

@@ -1,0 +1,221 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { admitsSubject, type ServiceCaller } from "../../callers/caller.js";
+import { hasPermission } from "../../callers/rules.js";
+import { type ServiceProofs, serviceOf } from "../../callers/service-proof.js";
+import type { Authorizer } from "../../check/authorizer.js";
+import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
+import { Failure } from "../../domain/errors.js";
+import { parseSubject, type SubjectTypes } from "../../domain/identifier.js";
+import type { AuthorizationModel, PermissionChecker } from "../../domain/permission-checker.js";
+import type { RateLimiter } from "../../domain/rate-limiter.js";
+import { clientNameOf } from "../../transport/client-certificate.js";
+import { RequestCutOff, type Route, send, sendJson } from "../../transport/route.js";
+import { mediaTypeOf, readBody } from "../shared/body.js";
+import { isThere, rawHeadersOf, theOnly } from "../shared/raw-headers.js";
+import type { Mapping, RouteTable } from "../shared/route-table.js";
+import {
+  BadRequest,
+  type Evaluation,
+  type Evaluations,
+  endsWith,
+  parseEvaluation,
+  parseEvaluations,
+} from "./evaluation.js";
+import { parseUniqueJson } from "./unique-json.js";
+
+export interface AuthZenOptions extends ServiceProofs {
+  readonly authorizer: Pick<Authorizer, "check">;
+  readonly permissions: PermissionChecker;
+  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
+  readonly model: () => AuthorizationModel;
+  readonly subjectTypes: SubjectTypes;
+  readonly routes: RouteTable;
+  /** Under which https URL the door is reached. */
+  readonly identifier: string;
+  /** Of each caller. Absent: any number of requests. */
+  readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
+  /** Told of each answer. Must not wait and not throw. */
+  readonly onAnswer?: (answer: string) => void;
+  /** Told of what was not expected. */
+  readonly onDefect?: (error: unknown) => void;
+}
+
+const evaluationPath = "/access/v1/evaluation";
+const evaluationsPath = "/access/v1/evaluations";
+const maxBytes = 256 * 1024;
+const deadlineMs = 5_000;
+/** Subjects whose id is a token; the second is what the profile for API gateways calls it. */
+const tokenSubjects = ["access_token", "identity"];
+
+/** The AuthZEN Authorization API 1.0: a policy decision point whose subjects are tokens. A denial is an answer; what cannot be decided is none. */
+export function authZenRoutes(options: AuthZenOptions): readonly Route[] {
+  const at = (path: string): string => `${options.identifier.replace(/\/$/, "")}${path}`;
+  const configuration = JSON.stringify({
+    policy_decision_point: options.identifier,
+    access_evaluation_endpoint: at(evaluationPath),
+    access_evaluations_endpoint: at(evaluationsPath),
+  });
+  return [
+    { method: "POST", path: evaluationPath, handle: endpoint(options, evaluateOne) },
+    { method: "POST", path: evaluationsPath, handle: endpoint(options, evaluateMany) },
+    {
+      method: "GET",
+      path: "/.well-known/authzen-configuration",
+      handle: (_request, response) => send(response, 200, "application/json", configuration, "public, max-age=300"),
+    },
+  ];
+}
+
+interface Decision {
+  readonly decision: boolean;
+}
+
+type Evaluate = (asked: Asked, body: unknown) => Promise<Decision | { readonly evaluations: readonly Decision[] }>;
+
+/** An evaluation's way through the core, for one caller until one deadline. */
+interface Asked {
+  decide(evaluation: Evaluation): Promise<boolean>;
+}
+
+const evaluateOne: Evaluate = async (asked, body) => ({ decision: await asked.decide(parseEvaluation(body)) });
+
+const evaluateMany: Evaluate = async (asked, body) => {
+  const evaluations = parseEvaluations(body);
+  return evaluations ? { evaluations: await decideEach(asked, evaluations) } : evaluateOne(asked, body);
+};
+
+/** All at once where all count, so that they travel together; else one after the other, up to the one that decides. */
+async function decideEach(asked: Asked, { items, semantic }: Evaluations): Promise<readonly Decision[]> {
+  const decide = async (item: Evaluation | undefined): Promise<Decision> => ({
+    decision: item !== undefined && (await asked.decide(item)),
+  });
+  if (semantic === "execute_all") return Promise.all(items.map(decide));
+  const decisions: Decision[] = [];
+  for (const item of items) {
+    const decided = await decide(item);
+    decisions.push(decided);
+    if (endsWith(semantic, decided.decision)) break;
+  }
+  return decisions;
+}
+
+function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] {
+  const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { limiter, onAnswer, onDefect } = options;
+    const requestId = request.headers["x-request-id"];
+    if (typeof requestId === "string") response.setHeader("x-request-id", requestId);
+    try {
+      const caller = callerOf(options, request);
+      if (caller === undefined) {
+        response.setHeader("www-authenticate", 'Bearer realm="patwarden"');
+        refuse(response, 401, "a service key or client certificate is required");
+        onAnswer?.("unauthenticated");
+        return;
+      }
+      if (!hasPermission(caller, "check")) {
+        refuse(response, 403, "the caller lacks the permission check");
+        onAnswer?.("forbidden");
+        return;
+      }
+      if (limiter && limiter.waitMs(caller.name) > 0) {
+        response.setHeader("retry-after", "1");
+        refuse(response, 429, "too many requests");
+        onAnswer?.("limited");
+        return;
+      }
+      const answer = await evaluate(askedBy(options, caller, response), await readJson(request));
+      onAnswer?.("answered");
+      sendJson(response, 200, answer);
+    } catch (error) {
+      if (error instanceof RequestCutOff) throw error;
+      if (error instanceof BadRequest) {
+        if (!request.complete) response.setHeader("connection", "close");
+        refuse(response, 400, error.message);
+        onAnswer?.("bad-request");
+        return;
+      }
+      if (!(error instanceof Failure) || error.reason === "INTERNAL") onDefect?.(error);
+      response.setHeader("retry-after", "1");
+      refuse(response, 503, "no decision could be made");
+      onAnswer?.("undecided");
+    }
+  };
+  return run;
+}
+
+function callerOf(proofs: ServiceProofs, request: IncomingMessage): ServiceCaller | undefined {
+  const headers = rawHeadersOf(request);
+  const authorization = isThere(headers, "authorization") ? (theOnly(headers, "authorization") ?? "") : undefined;
+  return serviceOf(proofs, authorization, () => clientNameOf(request.socket));
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  // 400 and not 415 (AuthZEN 1.0 §10.1.5).
+  if (mediaTypeOf(request) !== "application/json") throw new BadRequest("the body must be application/json");
+  const text = await readBody(request, maxBytes);
+  if (text === undefined) throw new BadRequest("the body must have at most 256 KiB");
+  try {
+    return parseUniqueJson(text);
+  } catch {
+    throw new BadRequest("the body must be JSON without a key twice in one object");
+  }
+}
+
+function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: ServerResponse): Asked {
+  const { authorizer, permissions, model, subjectTypes, routes } = options;
+  const patience = {
+    deadline: performance.now() + deadlineMs,
+    get cancelled() {
+      return response.destroyed;
+    },
+  };
+  return {
+    async decide({ subject, action, resource, context }) {
+      const asked = resource.type === "route" ? routed(routes, resource, action.name) : plain(resource, action.name);
+      if (!asked) return false;
+      const clientIp = typeof context["client_ip"] === "string" ? context["client_ip"] : "";
+      const raw = { resource: asked.resource, action: asked.action, clientIp };
+      return tokenSubjects.includes(subject.type) ? decideToken(subject.id, raw) : decideDirect(subject, raw);
+    },
+  };
+
+  async function decideToken(token: string, raw: RawAttempt): Promise<boolean> {
+    const fields = { ...raw, token, usageUnits: undefined, usageId: "", consistency: "minimize-latency" } as const;
+    const question = parseQuestion(fields, model());
+    // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
+    if (question instanceof Failure) return false;
+    const verdict = await authorizer.check(question, patience);
+    if (verdict instanceof Failure) throw verdict;
+    return verdict.reason === "ALLOWED";
+  }
+
+  async function decideDirect({ type, id }: Evaluation["subject"], raw: RawAttempt): Promise<boolean> {
+    const attempt = parseAttempt(raw, model());
+    if (attempt instanceof Failure || !hasPermission(caller, "check.direct")) return false;
+    const subject = parseSubject(`${type}:${id}`, subjectTypes);
+    if (!subject.ok || !admitsSubject(caller, subject.value.name)) return false;
+    const [held] = await permissions.check([{ ...attempt, subject: subject.value.name }], "minimize-latency", patience);
+    if (held instanceof Failure) throw held;
+    return held === true;
+  }
+}
+
+function plain({ type, id }: Evaluation["resource"], action: string): Asking {
+  return { resource: `${type}:${id}`, action };
+}
+
+interface Asking {
+  readonly resource: string;
+  readonly action: string;
+}
+
+/** As gateways ask: by method and path, mapped as for proxies. The path that was asked for stands in `properties`; without one the id is the path. */
+function routed(routes: RouteTable, { id, properties }: Evaluation["resource"], method: string): Mapping | undefined {
+  const { path = id, host = "none" } = properties;
+  return typeof path === "string" && typeof host === "string" ? routes.map({ method, host, target: path }) : undefined;
+}
+
+/** Errors are strings (AuthZEN 1.0 §10.1.4). */
+function refuse(response: ServerResponse, status: number, message: string): void {
+  send(response, status, "text/plain", message);
+}

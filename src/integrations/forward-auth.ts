@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { ServiceCaller } from "../callers/caller.js";
+import { hasPermission } from "../callers/rules.js";
+import type { ServiceProofs } from "../callers/service-proof.js";
+import { clientNameOf } from "../transport/client-certificate.js";
+import { type Route, send } from "../transport/route.js";
+import { addressForwarded } from "./shared/client-address.js";
+import { readCredential } from "./shared/credential.js";
+import type { Gate, GateAnswer, GateRequest } from "./shared/gate.js";
+import { preflightFor } from "./shared/preflight.js";
+import { replyOf } from "./shared/proxy-reply.js";
+import { isThere, type RawHeaders, rawHeadersOf, theOnly } from "./shared/raw-headers.js";
+import type { RouteTable } from "./shared/route-table.js";
+
+export type ForwardAuthDoor = "forward-auth" | "nginx";
+
+export interface ForwardAuthOptions extends ServiceProofs {
+  readonly gate: Pick<Gate, "ask">;
+  readonly routes: RouteTable;
+  /** Whether the password of Basic is a credential. */
+  readonly basic: boolean;
+  /** CIDR ranges of the proxies in front of the one that asks. */
+  readonly trustedProxies: readonly string[];
+  /** Told of each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
+  readonly onAnswer?: (door: ForwardAuthDoor, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }) => void;
+}
+
+/** Proxies give up soon after, and would then answer for themselves, milliseconds. */
+const deadlineMs = 400;
+
+/** How a proxy tells of the request that it asks about; each once, or the request is refused. */
+interface Dialect {
+  readonly method: string;
+  readonly host: string;
+  readonly target: string;
+  /** What else must be there. */
+  readonly besides: readonly string[];
+  /** Where statuses must be others: nginx hands on 401 and 403 alone, and its door answers no others but 200, 500 and 503. */
+  readonly statuses: Readonly<Partial<Record<GateAnswer["kind"], number>>>;
+}
+
+const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
+  /** Traefik and Caddy. */
+  "forward-auth": {
+    method: "x-forwarded-method",
+    host: "x-forwarded-host",
+    target: "x-forwarded-uri",
+    besides: ["x-forwarded-proto"],
+    statuses: {},
+  },
+  nginx: {
+    method: "x-original-method",
+    host: "x-original-host",
+    target: "x-original-uri",
+    besides: [],
+    statuses: { ambiguous: 401, limited: 503 },
+  },
+};
+
+const proxyKeyHeader = "x-patwarden-proxy-key";
+
+/**
+ * The doors of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
+ * service key or client certificate (permission `check`) first, and answer 500 without it: the proxy would hand on a 401 as if the bearer were to blame.
+ */
+export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[] {
+  return (["forward-auth", "nginx"] as const).map((door) => ({
+    method: "*",
+    path: `/door/${door}`,
+    handle: (request, response) => answer(options, door, request, response),
+  }));
+}
+
+async function answer(
+  options: ForwardAuthOptions,
+  door: ForwardAuthDoor,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { gate, routes, basic, trustedProxies, onAnswer } = options;
+  const headers = rawHeadersOf(request);
+  const proxy = proxyOf(options, headers, request.socket);
+  if (!proxy || !hasPermission(proxy, "check")) {
+    onAnswer?.(door, { kind: "proxy-unauthenticated" });
+    send(
+      response,
+      500,
+      "text/plain",
+      "the proxy is not known: its X-Patwarden-Proxy-Key, or else its client certificate, must be of a service with the permission check",
+    );
+    return;
+  }
+  const patience = {
+    deadline: performance.now() + deadlineMs,
+    get cancelled() {
+      return response.destroyed;
+    },
+  };
+  const asked = {
+    proxy,
+    credential: readCredential(headers, { basic }),
+    ...requirementOf(headers, dialects[door], routes),
+    address: addressForwarded(headers, trustedProxies),
+  };
+  const given = await gate.ask(asked, patience);
+  onAnswer?.(door, given);
+  if (response.destroyed) return;
+  const { status, headers: added } = replyOf(given);
+  for (const [name, value] of added) response.setHeader(name, value);
+  send(response, dialects[door].statuses[given.kind] ?? status, "text/plain", bodies[given.kind]);
+}
+
+/** By the key where there is such a header, whatever the certificate says. */
+function proxyOf(
+  { serviceKeys, serviceCertificates }: ServiceProofs,
+  headers: RawHeaders,
+  socket: Socket,
+): ServiceCaller | undefined {
+  if (!isThere(headers, proxyKeyHeader)) return serviceCertificates.find(clientNameOf(socket));
+  const key = theOnly(headers, proxyKeyHeader);
+  return key === undefined ? undefined : serviceKeys.find(key);
+}
+
+function requirementOf(
+  headers: RawHeaders,
+  { method, host, target, besides }: Dialect,
+  routes: RouteTable,
+): Pick<GateRequest, "mapping" | "preflight"> {
+  const [asked, at, what] = [method, host, target].map((name) => theOnly(headers, name));
+  const nothing = { mapping: undefined, preflight: false };
+  if (asked === undefined || at === undefined || what === undefined) return nothing;
+  if (besides.some((name) => theOnly(headers, name) === undefined)) return nothing;
+  const wanted = preflightFor(asked, headers);
+  return {
+    mapping: routes.map({ method: asked, host: at, target: what }),
+    preflight: wanted !== undefined && routes.admitsPreflight({ method: wanted, host: at, target: what }),
+  };
+}
+
+/** For people; proxies go by the status. */
+const bodies: Readonly<Record<GateAnswer["kind"], string>> = {
+  allow: "",
+  preflight: "",
+  "no-credential": "unauthorized",
+  ambiguous: "more than one credential",
+  "invalid-token": "unauthorized",
+  "not-permitted": "forbidden",
+  "no-mapping": "forbidden",
+  limited: "too many requests",
+  undecided: "no decision could be made",
+};

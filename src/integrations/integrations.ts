@@ -1,0 +1,124 @@
+import type { ServiceProofs } from "../callers/service-proof.js";
+import type { Authorizer } from "../check/authorizer.js";
+import type { Clock } from "../domain/clock.js";
+import type { SubjectTypes } from "../domain/identifier.js";
+import type { AuthorizationModel, PermissionChecker } from "../domain/permission-checker.js";
+import { type Limit, RateLimiter } from "../domain/rate-limiter.js";
+import type { SigningAlgorithm } from "../exchange/signing-key-store.js";
+import type { Route } from "../transport/route.js";
+import type { Implementation } from "../transport/service.js";
+import { authZenRoutes } from "./authzen/authzen-routes.js";
+import { extAuthz } from "./envoy/ext-authz.js";
+import { forwardAuthRoutes } from "./forward-auth.js";
+import type { TokenExchange } from "./oauth/exchange.js";
+import { oauthRoutes, type Revoke } from "./oauth/oauth-routes.js";
+import { type LeaksConfig, openPublicDoors, type PublicDoorsOptions } from "./public.js";
+import { Gate, type GateAnswer } from "./shared/gate.js";
+import { type RouteRule, RouteTable } from "./shared/route-table.js";
+
+/** Which doors are open, and how; what is absent is closed. */
+export interface DoorsConfig {
+  readonly routes: readonly RouteRule[];
+  readonly forwardAuth?: ProxyDoorConfig;
+  readonly extAuthz?: ProxyDoorConfig;
+  readonly authZen?: { readonly identifier: string } & Limited;
+  readonly oauth?: {
+    readonly issuer: string;
+    readonly maxCacheMs: number;
+    /** How fast one address may revoke without a caller's credential. Absent: not at all. */
+    readonly publicRevocation?: Limit;
+    readonly exchange?: ExchangeConfig;
+  } & Limited;
+  readonly leaks?: LeaksConfig;
+}
+
+/** For what, how long and by which kind of key JWTs are made of tokens. */
+export interface ExchangeConfig {
+  /** 1 to 20. */
+  readonly audiences: readonly string[];
+  readonly lifetimeMs: number;
+  readonly algorithm: SigningAlgorithm;
+}
+
+/** Settings of a door that proxies ask about each request. */
+export interface ProxyDoorConfig extends Limited {
+  /** Whether the password of Basic is a credential. */
+  readonly basic: boolean;
+  /** CIDR ranges of the proxies in front of the one that asks. */
+  readonly trustedProxies: readonly string[];
+}
+
+interface Limited {
+  /** How fast one caller may ask. Absent: as fast as it can. */
+  readonly limit?: Limit;
+}
+
+export interface DoorsOptions extends ServiceProofs, PublicDoorsOptions {
+  readonly config: DoorsConfig;
+  readonly authorizer: Authorizer;
+  readonly permissions: PermissionChecker;
+  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
+  readonly model: () => AuthorizationModel;
+  readonly subjectTypes: SubjectTypes;
+  readonly clock: Clock;
+  /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
+  readonly revoke: Revoke;
+  /** Absent: exchange is closed. */
+  readonly exchange: TokenExchange | undefined;
+  /** Whether the HTTP port asks its clients for certificates. */
+  readonly certificatesAsked: boolean;
+}
+
+/** What is served besides the API. */
+export interface Doors {
+  readonly routes: readonly Route[];
+  /** Those of them that are for anybody: they know nobody by a service key. */
+  readonly publicRoutes: readonly Route[];
+  /** For the gRPC port. */
+  readonly services: readonly Implementation[];
+}
+
+export function openDoors(options: DoorsOptions): Doors {
+  const { config, authorizer, model, serviceKeys, serviceCertificates, onAnswer, onProblem } = options;
+  const { forwardAuth, extAuthz: envoy, authZen, oauth } = config;
+  const routes = new RouteTable(config.routes);
+  const limiterOf = (limit: Limit | undefined): RateLimiter | undefined =>
+    limit && new RateLimiter({ limit, now: () => performance.now() });
+  const ofProxies = ({ limit, basic, trustedProxies }: ProxyDoorConfig) => ({
+    gate: new Gate({ authorizer, model, limiter: limiterOf(limit) }),
+    basic,
+    trustedProxies,
+    routes,
+    serviceKeys,
+    serviceCertificates,
+  });
+  const ofProxy = (door: string, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }): void => {
+    onAnswer(door, answer.kind);
+    if (answer.kind === "undecided") onProblem(door, answer.failure.reason);
+    if (answer.kind === "proxy-unauthenticated")
+      onProblem(door, "it was asked without a service key or client certificate");
+  };
+  const opened: (readonly Route[])[] = [];
+  if (forwardAuth) opened.push(forwardAuthRoutes({ ...ofProxies(forwardAuth), onAnswer: ofProxy }));
+  if (authZen) {
+    const { identifier, limit } = authZen;
+    const told = (answer: string): void => onAnswer("authzen", answer);
+    opened.push(authZenRoutes({ ...options, identifier, limiter: limiterOf(limit), routes, onAnswer: told }));
+  }
+  const forAnybody = openPublicDoors(options);
+  const ofOAuth = oauth
+    ? oauthRoutes({
+        ...options,
+        limiter: limiterOf(oauth.limit),
+        publicRevocations: limiterOf(oauth.publicRevocation),
+        settings: oauth,
+        onAnswer: (endpoint, answer) => onAnswer(`oauth-${endpoint}`, answer),
+      })
+    : [];
+  return {
+    routes: [...opened.flat(), ...ofOAuth, ...forAnybody],
+    // What is posted to OAuth needs a caller, its documents do not.
+    publicRoutes: [...ofOAuth.filter(({ method }) => method === "GET"), ...forAnybody],
+    services: envoy ? [extAuthz({ ...ofProxies(envoy), onAnswer: (answer) => ofProxy("ext-authz", answer) })] : [],
+  };
+}

@@ -1,0 +1,79 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { fetchIfChanged } from "../../callers/oidc/fetch-document.js";
+import { PublishedKeys } from "../../callers/oidc/published-keys.js";
+
+export interface ProviderConfig {
+  /** Where the provider publishes its keys; https, or http on loopback. */
+  readonly keysUrl: string;
+  /** Sent as a bearer to that address. Absent: none is needed. */
+  readonly token?: string;
+}
+
+/** The keys that a provider signs its reports with. */
+export interface ProviderKeys {
+  /** Undefined: it has no key of this name. Throws ISSUER_UNAVAILABLE when they cannot be had. */
+  find(id: string): Promise<KeyObject | undefined>;
+}
+
+interface KeySet {
+  readonly byId: ReadonlyMap<string, KeyObject>;
+  readonly etag: string | undefined;
+}
+
+const nothing: KeySet = { byId: new Map(), etag: undefined };
+
+/** How long a key that was taken back is trusted, milliseconds. */
+const cacheMaxAgeMs = 3_600_000;
+const unknownKeyMs = 60_000;
+const fetchTimeoutMs = 5_000;
+
+/** Kept for an hour; an unknown name makes them fetched again, a few times and then once a minute whatever the names are. */
+export function createProviderKeys(
+  { keysUrl, token }: ProviderConfig,
+  { onFetchFailure, monotonicMs = () => performance.now() }: ProviderKeysOptions,
+): ProviderKeys {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const fetchKeys = async (known: KeySet | undefined): Promise<KeySet> => {
+    const fetched = await fetchIfChanged(keysUrl, AbortSignal.timeout(fetchTimeoutMs), known?.etag, headers);
+    return fetched ? { byId: keysIn(fetched.document), etag: fetched.etag } : { ...(known ?? nothing) };
+  };
+  const keys = new PublishedKeys(fetchKeys, {
+    cacheMaxAgeMs,
+    unknownKeyMs,
+    monotonicMs,
+    random: Math.random,
+    onFetchFailure,
+  });
+  return {
+    find: (id) => keys.find(id, ({ byId }) => byId.get(id)),
+  };
+}
+
+export interface ProviderKeysOptions {
+  /** Told of every fetch of keys that failed. */
+  readonly onFetchFailure: (error: unknown) => void;
+  /** A clock that never jumps, milliseconds. Default: the process's. */
+  readonly monotonicMs?: () => number;
+}
+
+/** `public_keys` of both providers; what is no P-256 key is passed over, so that a new kind of key does not end the trust in the others. */
+function keysIn(document: Readonly<Record<string, unknown>>): ReadonlyMap<string, KeyObject> {
+  const entries = document["public_keys"];
+  if (!Array.isArray(entries)) throw new Error("the document has no list of public keys");
+  return new Map(
+    entries.flatMap((entry) => {
+      const { key_identifier: id, key: pem } = Object(entry);
+      const key = typeof pem === "string" ? readKey(pem) : undefined;
+      return typeof id === "string" && key ? [[id, key] as const] : [];
+    }),
+  );
+}
+
+function readKey(pem: string): KeyObject | undefined {
+  try {
+    const key = createPublicKey(pem);
+    return key.asymmetricKeyDetails?.namedCurve === "prime256v1" ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}

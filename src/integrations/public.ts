@@ -1,0 +1,76 @@
+import type { IncomingMessage } from "node:http";
+import type { Authorizer } from "../check/authorizer.js";
+import { type Limit, RateLimiter } from "../domain/rate-limiter.js";
+import { type ScanningProvider, scanningProviders } from "../leaks/leak.js";
+import type { Route } from "../transport/route.js";
+import { createProviderKeys, type ProviderConfig, type ProviderKeys } from "./leaks/provider-keys.js";
+import type { ReportFound } from "./leaks/report.js";
+import { reportLeakRoute } from "./leaks/report-leak.js";
+import { secretScanningRoute } from "./leaks/secret-scanning.js";
+import { selfRoute } from "./self.js";
+import { clientAddress } from "./shared/client-address.js";
+
+export interface LeaksConfig {
+  /** Whether anybody may report. */
+  readonly report: boolean;
+  /** Providers that may, by their signature. */
+  readonly providers: Readonly<Partial<Record<ScanningProvider, ProviderConfig>>>;
+  /** Organizations whose tokens are not revoked for it. */
+  readonly notifyOnly: readonly string[];
+  /** Who is told. Absent: the log. */
+  readonly webhook?: { readonly url: string; readonly key: string };
+}
+
+export interface PublicDoorsOptions {
+  readonly config: { readonly leaks?: LeaksConfig };
+  readonly authorizer: Pick<Authorizer, "introspect">;
+  /** Ends what is ours of what somebody found, on every replica. */
+  readonly reportFound: ReportFound;
+  /** Of `GET /v1/self` by one address. Undefined: none. */
+  readonly selfLimit: Limit | undefined;
+  /** CIDR ranges of the reverse proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Told of each answer of a door. Must not wait and not throw. */
+  readonly onAnswer: (door: string, answer: string) => void;
+  /** Told of what an operator should look at. Must not wait and not throw. */
+  readonly onProblem: (door: string, problem: string) => void;
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Of reports by anybody, from one address. */
+const reportLimit: Limit = { burst: 60, intervalMs: 60_000 };
+
+/** The doors that know nobody by a service key: for holders of tokens, and for finders. */
+export function openPublicDoors(options: PublicDoorsOptions): readonly Route[] {
+  const { config, authorizer, reportFound: report, selfLimit, trustedProxies, onDefect } = options;
+  const limiterOf = (limit: Limit) => new RateLimiter({ limit, now: () => performance.now() });
+  const of = (door: string) => ({
+    addressOf: (request: IncomingMessage) => clientAddress(request, trustedProxies),
+    onAnswer: (answer: string) => options.onAnswer(door, answer),
+    onDefect,
+  });
+  const { leaks } = config;
+  const routes = [selfRoute({ ...of("self"), authorizer, limiter: selfLimit && limiterOf(selfLimit) })];
+  if (leaks?.report) routes.push(reportLeakRoute({ ...of("report-leak"), report, limiter: limiterOf(reportLimit) }));
+  const providers = leaks ? providerKeys(leaks, options) : {};
+  if (Object.keys(providers).length > 0) {
+    routes.push(secretScanningRoute({ ...of("secret-scanning"), report, providers }));
+  }
+  return routes;
+}
+
+type Providers = Readonly<Partial<Record<ScanningProvider, ProviderKeys>>>;
+
+function providerKeys({ providers }: LeaksConfig, { onProblem }: Pick<PublicDoorsOptions, "onProblem">): Providers {
+  const told = (provider: ScanningProvider, error: unknown): void => {
+    const problem = error instanceof Error ? error.message : "failed";
+    onProblem("secret-scanning", `the keys of ${provider} could not be had: ${problem}`);
+  };
+  return Object.fromEntries(
+    scanningProviders.flatMap((provider) => {
+      const config = providers[provider];
+      if (!config) return [];
+      return [[provider, createProviderKeys(config, { onFetchFailure: (error) => told(provider, error) })]];
+    }),
+  );
+}

@@ -1,0 +1,53 @@
+import { Failure, type FieldViolation } from "../../domain/errors.js";
+import { mentions } from "../../domain/grant.js";
+import { type Subject, typeOf } from "../../domain/identifier.js";
+import type { AuthorizationModel } from "../../domain/permission-checker.js";
+import type { Grant, Rule } from "../../domain/token.js";
+
+/**
+ * Refuses a grant that names what the model does not know, and one that could never be used by this kind of subject: a typo that was dropped, or
+ * an organization that no relation admits, would be a silent NOT_PERMITTED for ever. An empty grant passes: such a token identifies itself.
+ */
+export function checkGrantAgainstModel(
+  model: AuthorizationModel,
+  subject: Subject,
+  grant: Grant,
+  grantPath = "grant",
+): void {
+  const unknownTypes: FieldViolation[] = [];
+  const unknownActions: FieldViolation[] = [];
+  for (const { field, type, action } of mentions(grant)) {
+    const path = `${grantPath}.${field}`;
+    if (action === undefined) {
+      if (type !== undefined && !model.hasType(type)) {
+        unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });
+      }
+    } else if (type === undefined) {
+      if (!model.hasActionAnywhere(action)) {
+        unknownActions.push({ field: path, description: `${action} is not a relation in the authorization model` });
+      }
+    } else if (model.hasType(type) && !model.hasAction(type, action)) {
+      unknownActions.push({ field: path, description: `${action} is not a relation of type ${type} in the model` });
+    }
+  }
+  if (unknownTypes.length > 0) throw new Failure("UNKNOWN_TYPE", { violations: [...unknownTypes, ...unknownActions] });
+  if (unknownActions.length > 0) throw new Failure("UNKNOWN_ACTION", { violations: unknownActions });
+  if (!couldEverAllow(model, typeOf(subject.name), grant)) {
+    throw new Failure("SUBJECT_TYPE_NOT_IN_MODEL", { metadata: { type: typeOf(subject.name) } });
+  }
+}
+
+function couldEverAllow(model: AuthorizationModel, subjectType: string, grant: Grant): boolean {
+  if (grant.kind === "full") return model.admits(subjectType);
+  return grant.rules.length === 0 || grant.rules.some((rule) => ruleCouldAllow(model, subjectType, rule));
+}
+
+function ruleCouldAllow(model: AuthorizationModel, subjectType: string, rule: Rule): boolean {
+  return rule.resources.some((resource) => {
+    const types = resource === "*" ? [...model.types] : [resource.slice(0, resource.indexOf(":"))];
+    return types.some((type) => {
+      const actions = rule.actions.includes("*") ? [...model.actionsOf(type)] : rule.actions;
+      return actions.some((action) => model.hasAction(type, action) && model.canHold(subjectType, type, action));
+    });
+  });
+}

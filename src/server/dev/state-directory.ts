@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { encodeSecret } from "../../domain/secret.js";
+
+/** What a development server keeps between runs. */
+export interface DevSecrets {
+  /** 32 random bytes. */
+  readonly pepper: Uint8Array;
+  /** Key of the one administrator, `pw_svc_…`. */
+  readonly serviceKey: string;
+}
+
+/** Secrets of a server that keeps nothing. */
+export function freshSecrets(brand: string): DevSecrets {
+  return { pepper: randomBytes(32), serviceKey: encodeSecret(brand, "svc", randomBytes(32)) };
+}
+
+/** Makes the folder, readable by its owner only, also when it was there already with wider rights. */
+export function makePrivateDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  chmodSync(directory, 0o700);
+}
+
+/** The secrets of this folder, made at first use. Each is a file of mode 0600. Call only under the folder's lock. */
+export function keptSecrets(directory: string, brand: string): DevSecrets {
+  const fresh = freshSecrets(brand);
+  const pepper = keep(join(directory, "pepper"), Buffer.from(fresh.pepper).toString("base64"));
+  return {
+    pepper: Buffer.from(pepper, "base64"),
+    serviceKey: keep(join(directory, "service-key"), fresh.serviceKey),
+  };
+}
+
+function keep(file: string, fresh: string): string {
+  if (!existsSync(file)) {
+    // At once: a process that is killed in between would leave an empty secret.
+    writeFileSync(`${file}.new`, `${fresh}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+  return readFileSync(file, "utf8").trim();
+}

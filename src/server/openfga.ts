@@ -1,0 +1,78 @@
+import type { Config } from "../config/config.js";
+import { formatHostPort } from "../domain/host-port.js";
+import type { PermissionChecker, ResourceLister } from "../domain/permission-checker.js";
+import { BatchingPermissionChecker } from "../openfga/batching-permission-checker.js";
+import { OpenFgaClient } from "../openfga/client.js";
+import { createContextOf } from "../openfga/condition-context.js";
+import { type ConnectionState, OpenFgaConnection } from "../openfga/connection.js";
+import { createGrpcPermissionChecker } from "../openfga/grpc-permission-checker.js";
+import { createGrpcResourceLister } from "../openfga/grpc-resource-lister.js";
+import type { Outcome } from "../openfga/outcome.js";
+import type { Metrics } from "../telemetry/metrics.js";
+
+export interface OpenFgaOptions {
+  readonly config: Config["openfga"];
+  readonly metrics: Pick<Metrics, "openfgaCallEnded" | "answerKept" | "questionJoined">;
+  readonly now: () => Date;
+  /** Told each change of state. */
+  readonly onChange: (state: ConnectionState) => void;
+}
+
+export interface OpenFga {
+  readonly connection: OpenFgaConnection;
+  readonly permissions: PermissionChecker;
+  readonly resources: ResourceLister;
+  close(): void;
+}
+
+/** Everything that asks OpenFGA, by the model that is pinned at the time. */
+export function composeOpenFga({ config, metrics, now, onChange }: OpenFgaOptions): OpenFga {
+  const client = new OpenFgaClient({
+    addresses: config.addresses.map(formatHostPort),
+    tls: config.tls,
+    apiKey: config.auth?.preshared,
+    timeoutMs: config.timeoutMs,
+  });
+  const pinned = { client, storeId: config.storeId, modelId: config.modelId };
+  const connection = new OpenFgaConnection({ ...pinned, maxBatch: config.maxBatch, onChange });
+  const contextOf = createContextOf(config.context, now);
+  const onOutcome = (method: string, outcome: Outcome, questions: number): void => {
+    metrics.openfgaCallEnded(method, outcome, questions);
+    connection.noticed(outcome);
+  };
+  // One for each model: what waits to be asked, and answers that are kept, are of the model that was pinned then.
+  const checker = currentFor(
+    () => connection.modelId,
+    (modelId) =>
+      new BatchingPermissionChecker({
+        ...config,
+        checker: createGrpcPermissionChecker({ ...pinned, modelId, onOutcome }),
+        contextOf,
+        onKept: metrics.answerKept,
+        onJoined: metrics.questionJoined,
+      }),
+  );
+  const lister = currentFor(
+    () => connection.modelId,
+    (modelId) => createGrpcResourceLister({ ...pinned, ...config, modelId, contextOf, onOutcome }),
+  );
+  return {
+    connection,
+    permissions: { check: (...asked) => checker().check(...asked) },
+    resources: { list: (...asked) => lister().list(...asked) },
+    close() {
+      connection.close();
+      client.close();
+    },
+  };
+}
+
+/** What was made for the key as it is now; made anew when that has changed. */
+function currentFor<T>(key: () => string, make: (key: string) => T): () => T {
+  let made: { readonly key: string; readonly value: T } | undefined;
+  return () => {
+    const now = key();
+    if (made?.key !== now) made = { key: now, value: make(now) };
+    return made.value;
+  };
+}

@@ -1,0 +1,201 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type LimitName, limitNames } from "../callers/limits.js";
+import { type Reason, reasons } from "../domain/reason.js";
+import { type ArrivalEvents, closings, latenesses } from "../transport/arrivals.js";
+
+/**
+ * What is counted. Labels are of small closed sets, never a token, subject or resource: those would make the metrics endless and tell its
+ * reader who does what.
+ */
+export interface Metrics {
+  readonly registry: Registry;
+  /** A call ended: `method` as `patwarden.v1.AuthorizationService/Check`, `code` the canonical name of its status. */
+  rpcEnded(method: string, code: string, durationMs: number): void;
+  /** A decision was made. */
+  decided(reason: Reason): void;
+  /** A read asked the database for the secrets of these digests. */
+  tokenLookedUp(digests: number): void;
+  /** Questions to OpenFGA ended: `method` of the call as `Check`, `outcome` what became of them. */
+  openfgaCallEnded(method: string, outcome: string, questions: number): void;
+  /** A call of the management plane was refused because its caller makes such calls too fast. */
+  callLimited(limit: LimitName): void;
+  /** Shows cache and lease whenever the metrics are read. */
+  observeTokenCache(observed: ObservedTokenCache): void;
+  /** A decision could not be counted for QueryUsage: too much waits for the database. */
+  usageLost(): void;
+  /** A door was answered; both labels are names of small sets. */
+  doorAnswered(door: string, answer: string): void;
+  /** An access token was refused for this reason; the issuer is one of the configuration, or none. */
+  accessTokenRefused(issuer: string | undefined, reason: string): void;
+  /** Counts what a port closed and gave up by itself. */
+  arrivalsAt(port: PortName): ArrivalEvents;
+  /** A kept answer answered a question. */
+  answerKept(): void;
+  /** A question joined an identical one that had not been sent yet. */
+  questionJoined(): void;
+  /** This configuration is now in use. */
+  configured(hash: string): void;
+}
+
+export type PortName = "grpc" | "http" | "public_http";
+
+/** What there is to see of the token cache and its lease. */
+export interface ObservedTokenCache {
+  readonly cache: {
+    readonly size: number;
+    readonly bytes: number;
+    readonly hits: number;
+    readonly seen: number;
+  };
+  leaseMs(): number;
+  hinted(): boolean;
+}
+
+// Seconds. A Check takes a millisecond or two, so most of the buckets are there; the last ones are deadlines.
+const buckets = [0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2.5, 10];
+
+/** Metrics in a registry of their own, with those of the process: CPU, memory, garbage collection, event-loop delay. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const rpcDuration = new Histogram({
+    name: "rpc_server_call_duration_seconds",
+    help: "Duration of calls to the API",
+    labelNames: ["rpc_method", "rpc_response_status_code"],
+    buckets,
+    registers,
+  });
+  const decided = new Map<Reason, number>();
+  const decisions = new Counter({
+    name: "patwarden_decisions_total",
+    help: "Decisions by reason",
+    labelNames: ["reason"],
+    registers,
+    // Finding the labels again takes longer than all else that is counted of a Check.
+    collect() {
+      for (const [reason, count] of decided) this.inc({ reason }, count);
+      decided.clear();
+    },
+  });
+  const lookups = new Counter({
+    name: "patwarden_token_lookups_total",
+    help: "Secrets that the database was asked for",
+    registers,
+  });
+  const openfgaCalls = new Counter({
+    name: "patwarden_openfga_calls_total",
+    help: "Calls to OpenFGA by outcome",
+    labelNames: ["method", "outcome"],
+    registers,
+  });
+  const callsLimited = new Counter({
+    name: "patwarden_calls_limited_total",
+    help: "Management calls of users that were refused for their speed, by limit",
+    labelNames: ["limit"],
+    registers,
+  });
+  const kept = new Counter({
+    name: "patwarden_openfga_kept_answers_total",
+    help: "Questions that an answer within max_staleness answered",
+    registers,
+  });
+  const joined = new Counter({
+    name: "patwarden_openfga_joined_questions_total",
+    help: "Questions that were asked of OpenFGA together with an identical one",
+    registers,
+  });
+  const doorAnswers = new Counter({
+    name: "patwarden_door_answers_total",
+    help: "Answers of the standard doors",
+    labelNames: ["door", "answer"],
+    registers,
+  });
+  const accessTokensRefused = new Counter({
+    name: "patwarden_access_tokens_refused_total",
+    help: "Access tokens that proved nobody, by configured issuer (empty: none of them) and reason",
+    labelNames: ["issuer", "reason"],
+    registers,
+  });
+  const connectionsClosed = new Counter({
+    name: "patwarden_connections_closed_total",
+    help: "Connections that a port closed by itself, by cause",
+    labelNames: ["port", "cause"],
+    registers,
+  });
+  const requestsGivenUp = new Counter({
+    name: "patwarden_requests_given_up_total",
+    help: "Requests that a port did not wait for any longer, by cause",
+    labelNames: ["port", "cause"],
+    registers,
+  });
+  const lostDecisions = new Counter({
+    name: "patwarden_usage_lost_decisions_total",
+    help: "Decisions that were made and not counted in the usage, in the customer's favour",
+    registers,
+  });
+  const configInfo = new Gauge({
+    name: "patwarden_config_info",
+    help: "1 for the hash of the configuration in use; replicas with the same configuration have the same hash",
+    labelNames: ["hash"],
+    registers,
+  });
+  // A rate over a counter that appears with its first event misses that event.
+  for (const reason of Object.keys(reasons)) decisions.inc({ reason }, 0);
+  for (const limit of limitNames) callsLimited.inc({ limit }, 0);
+
+  return {
+    registry,
+    rpcEnded: (method, code, durationMs) =>
+      rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
+    doorAnswered: (door, answer) => doorAnswers.inc({ door, answer }),
+    accessTokenRefused: (issuer = "", reason) => accessTokensRefused.inc({ issuer, reason }),
+    decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
+    observeTokenCache({ cache, leaseMs, hinted }) {
+      const observe = (name: string, help: string, read: () => number): void => {
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read());
+          },
+        });
+      };
+      observe("patwarden_token_cache_entries", "Token records in memory", () => cache.size);
+      observe("patwarden_token_cache_bytes", "Estimated size of the token records in memory", () => cache.bytes);
+      observe("patwarden_token_cache_hits", "Tokens served from memory since the start", () => cache.hits);
+      observe(
+        "patwarden_lease_seconds",
+        "Left of the lease under which token records are served",
+        () => leaseMs() / 1000,
+      );
+      observe(
+        "patwarden_revocation_epoch",
+        "Newest change that this replica goes by; compare replicas",
+        () => cache.seen,
+      );
+      observe("patwarden_revocation_hints", "1 when changes of other replicas are heard of at once", () =>
+        Number(hinted()),
+      );
+    },
+    tokenLookedUp: (digests) => lookups.inc(digests),
+    openfgaCallEnded: (method, outcome, questions) => openfgaCalls.inc({ method, outcome }, questions),
+    callLimited: (limit) => callsLimited.inc({ limit }),
+    usageLost: () => lostDecisions.inc(),
+    arrivalsAt(port) {
+      for (const cause of closings) connectionsClosed.inc({ port, cause }, 0);
+      for (const cause of latenesses) requestsGivenUp.inc({ port, cause }, 0);
+      return {
+        closed: (cause) => connectionsClosed.inc({ port, cause }),
+        gaveUp: (cause) => requestsGivenUp.inc({ port, cause }),
+      };
+    },
+    answerKept: () => kept.inc(),
+    questionJoined: () => joined.inc(),
+    configured: (hash) => {
+      configInfo.reset();
+      configInfo.set({ hash }, 1);
+    },
+  };
+}

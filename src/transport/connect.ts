@@ -1,0 +1,207 @@
+import { setMaxListeners } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  createConnectRouter,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { Failure } from "../domain/errors.js";
+import { type Address, peerAddress } from "../domain/network.js";
+import { orAborted, untilAborted } from "./abort.js";
+import { type Arrival, arrivalKey, ConnectCall } from "./connect-call.js";
+import { strictJson } from "./connect-json.js";
+import { lookedOver } from "./message-parts.js";
+import { type Implementation, messageLimits, type OnCallEnd, type Operation, type Outgoing } from "./service.js";
+import { cancelled, shuttingDown, toConnectError, toStatusError } from "./status.js";
+
+export interface ConnectOptions {
+  readonly onEnd?: OnCallEnd;
+  /** The address that a request comes from, where proxies stand in between. Default: the peer's. */
+  readonly addressOf?: (request: IncomingMessage) => Address | undefined;
+}
+
+/** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
+export interface ConnectRoutes {
+  /** Returns undefined, and does nothing, where the path is no method's. Rejects with what went wrong outside any handler. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
+  /** Ends every running call with UNAVAILABLE. */
+  abort(): void;
+}
+
+/** Callers that would wait longer are refused with INVALID_ARGUMENT. */
+const maxTimeoutMs = 60_000;
+
+export function connectRoutes(
+  implementations: readonly Implementation[],
+  { onEnd, addressOf = ({ socket }) => peerAddress(socket.remoteAddress) }: ConnectOptions = {},
+): ConnectRoutes {
+  const shutdown = new AbortController();
+  // One listener for each running call; connect removes it when the call ends.
+  setMaxListeners(0, shutdown.signal);
+  const router = createConnectRouter({
+    readMaxBytes: messageLimits.receive,
+    writeMaxBytes: messageLimits.send,
+    maxTimeoutMs,
+    acceptCompression: [],
+    shutdownSignal: shutdown.signal,
+  });
+  for (const operation of implementations.flatMap(({ operations }) => operations)) mount(router, operation, onEnd);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    handle(request, response) {
+      const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
+      return handler && serve(handler, request, response, addressOf(request));
+    },
+    abort: () => shutdown.abort(toConnectError(shuttingDown())),
+  };
+}
+
+async function serve(
+  handler: UniversalHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  address: Address | undefined,
+): Promise<void> {
+  const values = createContextValues().set(arrivalKey, arrivalOf(request, address));
+  let universal: ReturnType<typeof universalRequestFromNodeRequest>;
+  try {
+    universal = universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    // It makes a URL of the Host header, which may be absent (HTTP/1.0) or no host at all.
+    refuse(response, 400);
+    return;
+  }
+  try {
+    const answer = await handler({ ...universal, body: boundedBody(universal, handler) });
+    if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
+    else refuse(response, answer.status, answer.header);
+  } catch (error) {
+    // Aborted is how connect calls a peer that went away.
+    if (ConnectError.from(error).code !== Code.Aborted) throw error;
+    if (!response.writableEnded) response.destroy();
+  }
+}
+
+/** JSON is looked over by its own decoder. */
+function boundedBody({ body, header }: UniversalServerRequest, { method }: UniversalHandler): typeof body {
+  const type = header.get("content-type") ?? "";
+  if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body) || type.includes("json"))
+    return body;
+  const enveloped = !type.startsWith("application/proto");
+  const bounded = lookedOver(body, { desc: method.input, enveloped, maxBytes: messageLimits.receive });
+  return refusedAs(bounded);
+}
+
+async function* refusedAs<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw error instanceof Failure ? toConnectError(toStatusError(error, "")) : error;
+  }
+}
+
+/** What connect answers with nothing in it. */
+const refusals: Readonly<Record<number, { readonly code: string; readonly message: string }>> = {
+  400: { code: "invalid_argument", message: "the Host header must name a host" },
+  405: { code: "unimplemented", message: "the method must be POST" },
+  415: {
+    code: "invalid_argument",
+    message:
+      "the content type must be application/json or application/proto; of streams application/connect+json or application/connect+proto; of gRPC-Web application/grpc-web+proto; of gRPC, over HTTP/2, application/grpc",
+  },
+  505: { code: "unimplemented", message: "this method needs HTTP/2" },
+};
+
+/** In the shape of Connect's errors: no answer is empty. */
+function refuse(response: ServerResponse, status: number, header = new Headers()): void {
+  const body = JSON.stringify(refusals[status] ?? { code: "unknown", message: "the request cannot be served" });
+  response.writeHead(status, { ...Object.fromEntries(header), "content-type": "application/json" }).end(body);
+}
+
+function arrivalOf({ rawHeaders, socket }: IncomingMessage, address: Address | undefined): Arrival {
+  return {
+    address,
+    socket,
+    // `headers` keeps only the first of several; names and values alternate here.
+    authorizations: rawHeaders.filter(
+      (_, index) => rawHeaders[index - 1]?.toLowerCase() === "authorization" && index % 2 === 1,
+    ),
+  };
+}
+
+function mount(router: ConnectRouter, operation: Operation, onEnd: OnCallEnd | undefined): void {
+  const options: ConnectRouterOptions = { jsonOptions: strictJson(operation.method.input) };
+  switch (operation.kind) {
+    case "unary": {
+      const { method, handle } = operation;
+      router.rpc(method, (request, context) => answer(context, onEnd, (call) => handle(request, call)), options);
+      break;
+    }
+    case "server_streaming": {
+      const { method, handle } = operation;
+      router.rpc(method, (request, context) => stream(context, onEnd, (call) => handle(request, call)), options);
+      break;
+    }
+    case "bidi_streaming": {
+      const { method, handle } = operation;
+      router.rpc(method, (requests, context) => stream(context, onEnd, (call) => handle(requests, call)), options);
+      break;
+    }
+  }
+}
+
+/** Connect only signals a deadline and then waits for the handler (connect-es#591), hence the race. */
+async function answer(
+  context: HandlerContext,
+  onEnd: OnCallEnd | undefined,
+  run: (call: ConnectCall) => Promise<Outgoing>,
+): Promise<Outgoing> {
+  const call = new ConnectCall(context, onEnd);
+  try {
+    call.admit();
+    const response = await orAborted(run(call), context.signal);
+    call.end(undefined);
+    return response;
+  } catch (thrown) {
+    throw toConnectError(call.fail(wasInterrupted(context, thrown) ? interruption(thrown) : thrown));
+  }
+}
+
+async function* stream(
+  context: HandlerContext,
+  onEnd: OnCallEnd | undefined,
+  run: (call: ConnectCall) => AsyncIterable<Outgoing>,
+): AsyncGenerator<Outgoing> {
+  const call = new ConnectCall(context, onEnd);
+  // Once its peer is gone connect may never resume us: it waits for the connection to drain.
+  context.signal.addEventListener("abort", () => call.fail(interruption(context.signal.reason)), { once: true });
+  try {
+    call.admit();
+    yield* untilAborted(run(call), context.signal);
+    call.end(undefined);
+  } catch (thrown) {
+    throw toConnectError(call.fail(wasInterrupted(context, thrown) ? interruption(thrown) : thrown));
+  }
+}
+
+function wasInterrupted({ signal }: HandlerContext, thrown: unknown): boolean {
+  return signal.aborted && thrown === signal.reason;
+}
+
+/** What the reason of an aborted signal means. */
+function interruption(reason: unknown): Error {
+  switch (ConnectError.from(reason).code) {
+    case Code.DeadlineExceeded:
+      return new Failure("DEADLINE_EXCEEDED");
+    case Code.Unavailable:
+      return shuttingDown();
+    default:
+      return cancelled();
+  }
+}

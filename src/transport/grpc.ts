@@ -1,0 +1,119 @@
+import { once } from "node:events";
+import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import type { handleUnaryCall, Server, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
+import { plainCodecOf } from "../api/plain-messages.js";
+import { GrpcCall } from "./grpc-call.js";
+import { refuseManyParts } from "./message-parts.js";
+import {
+  type Implementation,
+  methodName,
+  type OnCallEnd,
+  type Operation,
+  type Outgoing,
+  undecodable,
+} from "./service.js";
+import { toGrpcStatus } from "./status.js";
+
+type UnaryOperation = Extract<Operation, { kind: "unary" }>;
+type StreamOperation = Exclude<Operation, UnaryOperation>;
+type GrpcStream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/**
+ * grpc-js hands over bytes, so that what cannot be decoded or encoded becomes an error of ours and not its INTERNAL
+ * without details.
+ */
+const asBytes = (bytes: Buffer): Buffer => bytes;
+
+const grpcTypes = { unary: "unary", server_streaming: "serverStream", bidi_streaming: "bidi" } as const;
+
+/** Registers every method with a grpc-js server. */
+export function mountOnGrpc(server: Server, implementations: readonly Implementation[], onEnd?: OnCallEnd): void {
+  for (const operation of implementations.flatMap(({ operations }) => operations)) {
+    const path = `/${methodName(operation.method)}`;
+    const handler = operation.kind === "unary" ? unaryHandler(operation, onEnd) : streamHandler(operation, onEnd);
+    if (!server.register(path, handler, asBytes, asBytes, grpcTypes[operation.kind])) {
+      throw new Error(`${path} is mounted twice`);
+    }
+  }
+}
+
+function unaryHandler(
+  { method, handle }: UnaryOperation,
+  onEnd: OnCallEnd | undefined,
+): handleUnaryCall<Buffer, Buffer> {
+  const name = methodName(method);
+  const plain = plainCodecOf(method);
+  return async (surface, respond) => {
+    const call = new GrpcCall(name, surface, onEnd);
+    try {
+      call.admit();
+      const request = plain?.decode(surface.request) ?? decode(method.input, surface.request);
+      const response = create(method.output, await handle(request, call));
+      const bytes = plain?.encode(response) ?? encode(method.output, response);
+      if (!call.succeed()) return;
+      call.sendHeaders();
+      respond(null, bytes);
+    } catch (thrown) {
+      const error = call.fail(thrown);
+      if (error) respond(toGrpcStatus(error, call.requestId));
+    }
+  };
+}
+
+function streamHandler(
+  operation: StreamOperation,
+  onEnd: OnCallEnd | undefined,
+): (stream: GrpcStream) => Promise<void> {
+  const name = methodName(operation.method);
+  return async (stream) => {
+    const call = new GrpcCall(name, stream, onEnd);
+    let headersSent = false;
+    try {
+      call.admit();
+      for await (const message of messagesOf(operation, stream, call)) {
+        if (!headersSent) call.sendHeaders();
+        headersSent = true;
+        if (!stream.write(encode(operation.method.output, message))) {
+          // Also where a call ends whose caller has gone: nothing more is written then.
+          await once(stream, "drain", { signal: call.signal });
+        }
+      }
+      if (!call.succeed()) return;
+      if (!headersSent) call.sendHeaders();
+      stream.end();
+    } catch (thrown) {
+      const error = call.fail(thrown);
+      if (error) stream.emit("error", toGrpcStatus(error, call.requestId));
+    }
+  };
+}
+
+function messagesOf(operation: StreamOperation, stream: GrpcStream, call: GrpcCall): AsyncIterable<Outgoing> {
+  const { input } = operation.method;
+  if ("request" in stream) {
+    if (operation.kind === "server_streaming") return operation.handle(decode(input, stream.request), call);
+  } else if (operation.kind === "bidi_streaming") {
+    return operation.handle(decodeEach(input, stream), call);
+  }
+  throw new Error(`grpc-js called ${call.method} as another kind of method`);
+}
+
+async function* decodeEach(desc: DescMessage, stream: ServerDuplexStream<Buffer, Buffer>): AsyncGenerator<Message> {
+  // The default iterator destroys the stream of a handler that stops reading early, and its caller would wait for ever.
+  for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield decode(desc, bytes);
+}
+
+function decode(desc: DescMessage, bytes: Uint8Array): Message {
+  refuseManyParts(desc, bytes);
+  try {
+    return fromBinary(desc, bytes);
+  } catch {
+    throw undecodable();
+  }
+}
+
+function encode(desc: DescMessage, message: Outgoing): Buffer {
+  const bytes = toBinary(desc, create(desc, message));
+  // grpc-js needs Buffer's copy(); a view costs nothing.
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

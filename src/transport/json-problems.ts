@@ -1,0 +1,172 @@
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonValue,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import { isInCalendar } from "../domain/calendar.js";
+import type { FieldViolation } from "../domain/errors.js";
+import { nearest } from "../domain/nearest.js";
+
+/*
+ * Says what is wrong with a JSON body that cannot be decoded, and where. The decoder's own messages repeat input, and so perhaps a secret; these hold
+ * names and forms of the API only.
+ */
+
+const duration = "google.protobuf.Duration";
+const timestamp = "google.protobuf.Timestamp";
+
+/** Problems that are looked for: a body has room for a hundred thousand, and each takes its time. */
+const maxProblems = 20;
+
+/** The first problems of the value as a message of this type, with proto paths. Empty: it is one. */
+export function jsonProblems(desc: DescMessage, json: JsonValue): readonly FieldViolation[] {
+  const found: FieldViolation[] = [];
+  for (const problem of problemsIn(desc, json, "")) if (found.push(problem) === maxProblems) break;
+  return found;
+}
+
+function* problemsIn(desc: DescMessage, json: JsonValue, path: string): Generator<FieldViolation> {
+  if (!isObject(json)) {
+    yield { field: path, description: "must be a JSON object" };
+    return;
+  }
+  const seen = new Map<string, DescField>();
+  for (const [key, value] of Object.entries(json)) {
+    const field = desc.fields.find(({ name, jsonName }) => key === name || key === jsonName);
+    if (!field) {
+      yield misspelt(desc, json, key, path);
+      continue;
+    }
+    const at = join(path, field.name);
+    const earlier = seen.get(field.oneof?.name ?? field.name);
+    if (value !== null) seen.set(field.oneof?.name ?? field.name, field);
+    if (earlier && value !== null) {
+      const description = earlier === field ? "is there twice" : `must not be set beside ${earlier.name}`;
+      yield { field: at, description };
+    } else yield* fieldProblems(desc, field, value, at);
+  }
+}
+
+/** Whether times may be anywhere in messages of this type: the decoder takes some that do not exist. */
+export function holdsTimes(desc: DescMessage, above: ReadonlySet<DescMessage> = new Set()): boolean {
+  if (desc.typeName === duration || desc.typeName === timestamp) return true;
+  if (above.has(desc)) return false;
+  return desc.fields.some(({ message }) => message && holdsTimes(message, new Set([...above, desc])));
+}
+
+/** No name of a field is half as long. */
+const maxNameLength = 64;
+
+function misspelt(desc: DescMessage, json: object, key: string, path: string): FieldViolation {
+  const names = desc.fields.map(({ jsonName }) => jsonName);
+  const missing = names.filter((name) => !Object.hasOwn(json, name));
+  // To compare takes as long as the key.
+  const meant = key.length > maxNameLength ? undefined : nearest(key, missing);
+  const field = desc.fields.find(({ jsonName }) => jsonName === meant);
+  if (field) return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"` };
+  const known = names.join(", ");
+  return { field: path, description: `has a field that does not exist; there are: ${known || "none"}` };
+}
+
+function* fieldProblems(desc: DescMessage, field: DescField, value: JsonValue, at: string): Generator<FieldViolation> {
+  if (value === null) return;
+  const { message } = field;
+  const inner = message && !isWellKnown(message) ? message : undefined;
+  if (inner && field.fieldKind === "message") yield* problemsIn(inner, value, at);
+  else if (field.fieldKind === "list" && Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      if (inner) yield* problemsIn(inner, item, `${at}[${index}]`);
+      else if (item === null || !decodes(desc, field, [item]))
+        yield { field: `${at}[${index}]`, description: itemForm(field) };
+    }
+  } else {
+    const right = decodes(desc, field, value) && (field.fieldKind !== "message" || timeExists(message, value));
+    if (!right) yield { field: at, description: formOf(field) };
+  }
+}
+
+/** The decoder's own word for one field. */
+function decodes(desc: DescMessage, { jsonName }: DescField, value: JsonValue): boolean {
+  try {
+    fromJson(desc, { [jsonName]: value });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function timeExists(message: DescMessage | undefined, value: JsonValue): boolean {
+  if (typeof value !== "string") return true;
+  if (message?.typeName === duration) return /^-?\d{1,12}(\.\d{1,9})?s$/.test(value);
+  return message?.typeName !== timestamp || isInCalendar(value);
+}
+
+function isWellKnown({ typeName }: DescMessage): boolean {
+  return typeName.startsWith("google.protobuf.");
+}
+
+function formOf(field: DescField): string {
+  switch (field.fieldKind) {
+    case "list":
+      return "must be a list";
+    case "map":
+      return "must be an object of texts";
+    case "enum":
+      return enumForm(field.enum);
+    case "scalar":
+      return scalarForm(field.scalar);
+    case "message":
+      return messageForm(field.message);
+  }
+}
+
+function itemForm(field: DescField): string {
+  if (field.fieldKind !== "list") return formOf(field);
+  if (field.listKind === "enum") return enumForm(field.enum);
+  return field.listKind === "scalar" ? scalarForm(field.scalar) : messageForm(field.message);
+}
+
+function enumForm({ values }: DescEnum): string {
+  return `must be one of ${values.map(({ name }) => name).join(", ")}`;
+}
+
+function messageForm({ typeName }: DescMessage): string {
+  switch (typeName) {
+    case duration:
+      return 'must be seconds with an s after them, such as "3600s"';
+    case timestamp:
+      return 'must be a time of RFC 3339 that exists, such as "2030-06-30T12:00:00Z"';
+    case "google.protobuf.FieldMask":
+      return 'must be names of fields with commas between them, such as "name,allowedCidrs"';
+    default:
+      return "must be a JSON object";
+  }
+}
+
+function scalarForm(scalar: ScalarType): string {
+  switch (scalar) {
+    case ScalarType.STRING:
+      return "must be a text in quotes";
+    case ScalarType.BOOL:
+      return "must be true or false";
+    case ScalarType.INT32:
+      return "must be a whole number from -2147483648 to 2147483647";
+    case ScalarType.UINT32:
+      return "must be a whole number from 0 to 4294967295";
+    case ScalarType.BYTES:
+      return "must be base64 in quotes";
+    default:
+      return "must be a whole number of 64 bits, in quotes where it is large";
+  }
+}
+
+function isObject(json: JsonValue): json is { [key: string]: JsonValue } {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}

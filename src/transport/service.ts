@@ -1,0 +1,147 @@
+import { randomUUID } from "node:crypto";
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { maxCredentialHeader } from "../domain/bearer.js";
+import { Failure } from "../domain/errors.js";
+import type { Address } from "../domain/network.js";
+import type { StatusError } from "./status.js";
+
+// Maps of messages are plain objects, so a label named `__proto__` would be lost without a word. Without the accessor, which nothing needs
+// (`node --disable-proto=delete`), it is a key like any other.
+Reflect.deleteProperty(Object.prototype, "__proto__");
+
+/** All that a handler sees of the transport. */
+export interface CallContext {
+  /** Full name, `patwarden.v1.AuthorizationService/Check`. */
+  readonly method: string;
+  readonly transport: "grpc" | "connect";
+  /** The caller's `x-request-id` when it is 1 to 64 of `A-Z a-z 0-9 _ . -`, else a UUID, made when first read. */
+  readonly requestId: string;
+  /**
+   * The peer of the connection, an unwrapped IPv4 or an IPv6 address; a proxy's when one stands in between, unless it is trusted to tell whose call
+   * it is. Undefined: not known, which no range of networks admits. Costs on each reading.
+   */
+  readonly address: Address | undefined;
+  /** What the client's verified certificate says it is, see transport/client-certificate.ts; undefined: nothing. Read anew each time. */
+  readonly clientName: string | undefined;
+  /** `performance.now()` when the request had been read. */
+  readonly startTime: number;
+  /** Instant of `performance.now()` after which the caller no longer waits. Absent: the caller set none. */
+  readonly deadline?: number;
+  /**
+   * Aborted when the caller has gone, its time is over or the server closes. Handlers that wait must watch it, or they
+   * outlive their call. Made on first access: most calls never need one. Do not look at it after the handler has
+   * returned.
+   */
+  readonly signal: AbortSignal;
+  /** Whether the call is over: answered, or `signal` is aborted. Costs nothing; for who looks now and then instead of waiting. */
+  readonly cancelled: boolean;
+  /** A request header by lower-case name. Repeated ones: the first over gRPC, all joined by commas over HTTP. */
+  header(name: string): string | undefined;
+  /** Sets a response header; streams must do so before their first message. */
+  setHeader(name: string, value: string): void;
+}
+
+/** Told once how each call ended: undefined for success. Must not throw. */
+export type OnCallEnd = (call: CallContext, error: StatusError | undefined) => void;
+
+/** What implements a method: it answers, or throws a `Failure`; anything else that it throws leaves as INTERNAL. */
+export type Handler<M extends DescMethod> =
+  M extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>
+    : M extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, call: CallContext) => AsyncIterable<MessageInitShape<O>>
+      : M extends DescMethodBiDiStreaming<infer I, infer O>
+        ? (requests: AsyncIterable<MessageShape<I>>, call: CallContext) => AsyncIterable<MessageInitShape<O>>
+        : never;
+
+/** A handler for every method of a service. Client streaming is not supported: no service of ours has it. */
+export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]]: Handler<S["method"][K]> };
+
+/** A method with its handler, stripped of its message types: what the transports mount. */
+export type Operation =
+  | { readonly kind: "unary"; readonly method: DescMethodUnary; readonly handle: UnaryHandler }
+  | {
+      readonly kind: "server_streaming";
+      readonly method: DescMethodServerStreaming;
+      readonly handle: ServerStreamHandler;
+    }
+  | { readonly kind: "bidi_streaming"; readonly method: DescMethodBiDiStreaming; readonly handle: BidiStreamHandler };
+
+/** A message, or what `create` makes one of. */
+export type Outgoing = MessageInitShape<DescMessage>;
+
+type UnaryHandler = (request: Message, call: CallContext) => Promise<Outgoing>;
+type ServerStreamHandler = (request: Message, call: CallContext) => AsyncIterable<Outgoing>;
+type BidiStreamHandler = (requests: AsyncIterable<Message>, call: CallContext) => AsyncIterable<Outgoing>;
+
+/** A service that can be mounted on any transport. */
+export interface Implementation {
+  readonly service: DescService;
+  readonly operations: readonly Operation[];
+}
+
+export function implement<S extends DescService>(service: S, handlers: Handlers<S>): Implementation {
+  return { service, operations: service.methods.map((method) => operationOf(method, handlers)) };
+}
+
+function operationOf(method: DescMethod, handlers: object): Operation {
+  // Handlers<S> has one entry for each method, typed by the same descriptor that is read here.
+  const handle: unknown = (handlers as Readonly<Record<string, unknown>>)[method.localName];
+  if (typeof handle !== "function" || method.methodKind === "client_streaming") {
+    throw new Error(`${methodName(method)} has no handler`);
+  }
+  return { kind: method.methodKind, method, handle } as Operation; // kind and method agree: both are of this descriptor
+}
+
+/** `package.Service/Method`. */
+export function methodName(method: DescMethod): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
+
+/** Response and request header that names a call in logs. */
+export const requestIdHeader = "x-request-id";
+
+/** The id that a caller sent, when it can be logged as it is; else a new one. */
+export function requestIdFrom(header: string | undefined): string {
+  return header !== undefined && /^[A-Za-z0-9_.-]{1,64}$/.test(header) ? header : randomUUID();
+}
+
+/**
+ * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one. It says which: nothing of it
+ * tells whether a credential is known.
+ */
+export function refuseOddAuthorization(values: readonly { readonly length: number }[]): void {
+  const [first] = values;
+  if (first === undefined || (values.length === 1 && first.length <= maxCredentialHeader)) return;
+  const problem =
+    values.length > 1
+      ? "there is more than one authorization header"
+      : `the authorization header has more than ${maxCredentialHeader} characters`;
+  throw new Failure("CALLER_UNAUTHENTICATED", { metadata: { problem } });
+}
+
+/**
+ * The whole request could not be decoded. One fixed text and no cause: a decoder's message may repeat input, and so a
+ * secret.
+ */
+export function undecodable(): Failure {
+  return new Failure("INVALID_FIELD", {
+    violations: [{ field: "", description: "the message cannot be decoded as its type" }],
+  });
+}
+
+/** Sizes of one message, bytes: a full BatchCheck and the longest list fit. */
+export const messageLimits = { receive: 256 * 1024, send: 4 * 1024 * 1024 } as const;
+
+/** Streams that one connection may have open at a time. */
+export const maxConcurrentStreams = 250;

@@ -1,0 +1,139 @@
+import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { ConnectError } from "@connectrpc/connect";
+import { Metadata } from "@grpc/grpc-js";
+import { Code } from "#gen/google/rpc/code_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
+import { Failure, type FailureReason, type FieldViolation } from "../domain/errors.js";
+import { requestIdHeader } from "./service.js";
+
+/** Name of a canonical gRPC code other than OK. */
+export type StatusCode = Exclude<keyof typeof Code, "OK">;
+
+/** The number of a code, the same in gRPC, Connect and `google.rpc.Code`. */
+export function codeOf({ code }: { readonly code: StatusCode }): number {
+  return Code[code];
+}
+
+/** Domain of every `google.rpc.ErrorInfo` of ours. */
+export const errorDomain = "patwarden.v1";
+
+interface StatusInit {
+  readonly code: StatusCode;
+  readonly message: string;
+  readonly reason?: FailureReason;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  readonly retryDelayMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** An error as callers see it, before it is encoded for a transport. `cause` is for the log only. */
+export class StatusError extends Error {
+  override readonly name = "StatusError";
+  readonly code: StatusCode;
+  /** Undefined: raised by the transport, for which there is no `ErrorInfo`. */
+  readonly reason: FailureReason | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
+  readonly retryDelayMs: number | undefined;
+
+  constructor({ code, message, reason, metadata = {}, violations = [], retryDelayMs, cause }: StatusInit) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.reason = reason;
+    this.metadata = metadata;
+    this.violations = violations;
+    this.retryDelayMs = retryDelayMs;
+  }
+}
+
+/** Nobody waits for the answer any more. */
+export function cancelled(): StatusError {
+  return new StatusError({ code: "CANCELLED", message: "the call was cancelled" });
+}
+
+/** For calls that a closing server ends: another replica may take them. */
+export function shuttingDown(): StatusError {
+  return new StatusError({ code: "UNAVAILABLE", message: "the server is shutting down" });
+}
+
+/**
+ * The only mapping of what a handler throws: a Failure keeps its reason, anything else is a defect and becomes
+ * INTERNAL.
+ */
+export function toStatusError(error: unknown, requestId: string): StatusError {
+  if (error instanceof StatusError) return error;
+  const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
+  const { code, message, reason, metadata, violations, retryDelayMs, cause } = failure;
+  return new StatusError({
+    code,
+    message,
+    reason,
+    metadata: code === "INTERNAL" ? { ...metadata, requestId } : metadata,
+    violations,
+    retryDelayMs,
+    cause,
+  });
+}
+
+export interface GrpcStatus {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+/**
+ * Encodes for grpc-js: details travel as a `google.rpc.Status` in `grpc-status-details-bin`, the request's id beside them. An error has no headers
+ * before it: clients repeat by their service config only what is answered by trailers alone (gRFC A6).
+ */
+export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus {
+  const code = codeOf(error);
+  const metadata = new Metadata();
+  metadata.set(requestIdHeader, requestId);
+  const details = detailsOf(error).map(({ desc, value }) => anyPack(desc, value));
+  if (details.length > 0) {
+    const status = create(StatusSchema, { code, message: error.message, details });
+    metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)));
+  }
+  return { code, details: error.message, metadata };
+}
+
+/** Encodes for connect, which carries the same details over each of its protocols. */
+export function toConnectError(error: StatusError): ConnectError {
+  return new ConnectError(error.message, codeOf(error), undefined, detailsOf(error));
+}
+
+interface Detail<D extends DescMessage = DescMessage> {
+  readonly desc: D;
+  readonly value: MessageShape<D>;
+}
+
+/** Where a call may be repeated and nobody knows when. */
+const defaultRetryDelayMs = 1_000;
+
+/** Details travel in a header, and a grant can be wrong in thousands of places: clients refuse headers of more than 8 or 16 KiB. */
+const maxViolations = 20;
+
+/** Each type at most once, as AIP-193 asks. */
+function detailsOf({ code, reason, metadata, violations, retryDelayMs = defaultRetryDelayMs }: StatusError): Detail[] {
+  if (reason === undefined) return [];
+  const info = create(ErrorInfoSchema, { reason, domain: errorDomain, metadata: { ...metadata } });
+  const details: Detail[] = [{ desc: ErrorInfoSchema, value: info }];
+  if (violations.length > 0) {
+    const fieldViolations = violations
+      .slice(0, maxViolations)
+      .map(({ field, description }) => ({ field, description }));
+    const rest = violations.length - fieldViolations.length;
+    if (rest > 0) fieldViolations.push({ field: "", description: `and ${rest} more` });
+    details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
+  }
+  if (code === "UNAVAILABLE" || code === "RESOURCE_EXHAUSTED") {
+    details.push({
+      desc: RetryInfoSchema,
+      value: create(RetryInfoSchema, { retryDelay: durationFromMs(retryDelayMs) }),
+    });
+  }
+  return details;
+}

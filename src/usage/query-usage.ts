@@ -1,0 +1,85 @@
+import { actorOf, type Caller, ceilingsOf } from "../callers/caller.js";
+import type { Rights } from "../callers/rights.js";
+import { Failure } from "../domain/errors.js";
+import { type SubjectTypes, typeOf } from "../domain/identifier.js";
+import { openPosition, sealPosition } from "../domain/page-token.js";
+import type { TokenStore } from "../domain/token-store.js";
+import type { UsageFilter, UsagePosition, UsageQuery, UsageRow, UsageStore } from "./usage-store.js";
+
+export interface QueryUsageQuery extends Omit<UsageQuery, "filter"> {
+  /** Only hours that begin at or after `start` and before `end`. */
+  readonly filter: Omit<UsageFilter, "subjects">;
+  /** 1 to 1000. */
+  readonly pageSize: number;
+  /** Empty: the first page. */
+  readonly pageToken: string;
+}
+
+export interface QueriedUsage {
+  readonly rows: readonly UsageRow[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
+}
+
+export interface QueryUsageOptions {
+  readonly usage: Pick<UsageStore, "query">;
+  readonly store: Pick<TokenStore, "get">;
+  readonly rights: Rights;
+  readonly subjectTypes: SubjectTypes;
+  /** Keys that page tokens are authenticated with; the first seals, all open. */
+  readonly pageTokenKeys: readonly Uint8Array[];
+}
+
+/** By time and then by the dimensions. A page token is good only for the caller and the query that it was made for; page sizes may differ. */
+export async function queryUsage(
+  options: QueryUsageOptions,
+  caller: Caller,
+  { pageSize, pageToken, ...asked }: QueryUsageQuery,
+): Promise<QueriedUsage> {
+  const { usage, pageTokenKeys } = options;
+  const filter = await visible(options, caller, inWholeHours(asked.filter));
+  const query: UsageQuery = { ...asked, filter };
+  const scope = JSON.stringify(["usage", actorOf(caller), filter, query.granularity, [...query.groupBy].sort()]);
+  const after = pageToken === "" ? undefined : openPosition(pageTokenKeys, scope, pageToken);
+  if (pageToken !== "" && after === undefined) {
+    throw new Failure("PAGE_TOKEN_INVALID", {
+      violations: [{ field: "page_token", description: "must be next_page_token of the same request" }],
+    });
+  }
+  const position = after && (JSON.parse(Buffer.from(after).toString()) as UsagePosition); // sealed by ourselves
+  const { rows, next } = await usage.query(query, { size: pageSize, ...(position && { after: position }) });
+  return { rows, nextPageToken: next ? sealPosition(pageTokenKeys, scope, Buffer.from(JSON.stringify(next))) : "" };
+}
+
+const hourMs = 3_600_000;
+/** The last hour of the years that times may be of: the next one has no text that a database or JSON takes. */
+const lastHourMs = Date.UTC(9999, 11, 31, 23);
+
+/** The hours that begin within these times are those that begin within whole hours. */
+function inWholeHours({ start, end, ...filter }: QueryUsageQuery["filter"]): QueryUsageQuery["filter"] {
+  const up = (time: Date): Date => new Date(Math.min(lastHourMs, Math.ceil(time.getTime() / hourMs) * hourMs));
+  return { ...filter, ...(start && { start: up(start) }), ...(end && { end: up(end) }) };
+}
+
+/** Cuts the filter to what the caller may see. What a user may not look into answers like something that is not there. */
+async function visible(
+  { rights, store, subjectTypes }: QueryUsageOptions,
+  caller: Caller,
+  filter: QueryUsageQuery["filter"],
+): Promise<UsageFilter> {
+  const { subjects } = ceilingsOf(caller);
+  const cut: UsageFilter = { ...filter, ...(subjects && { subjects }) };
+  if (caller.kind !== "user" || caller.admin) return cut;
+  const { tokenId, subject, organization } = filter;
+  if (tokenId) {
+    await rights.require(store, caller, tokenId, "read");
+    return cut;
+  }
+  const owner = organization ?? (subject && typeOf(subject) === subjectTypes.organization ? subject : undefined);
+  if (owner) {
+    if (await rights.onOrganization(caller, owner, "read")) return cut;
+    throw new Failure("NOT_FOUND");
+  }
+  if (subject !== undefined && subject !== caller.subject) throw new Failure("NOT_FOUND");
+  return { ...cut, subject: caller.subject };
+}
