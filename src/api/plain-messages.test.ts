@@ -10,10 +10,10 @@ import {
   CheckRequestSchema,
   CheckResponseSchema,
 } from "#gen/patwarden/v1/authorization_pb.js";
-import { plainCodecOf } from "./plain-messages.js";
+import { plainCodecs } from "./plain-messages.js";
 
 const codecOf = (name: "check" | "batchCheck") => {
-  const codec = plainCodecOf(AuthorizationService.method[name]);
+  const codec = plainCodecs.get(AuthorizationService.method[name]);
   if (!codec) throw new Error("it is on the hot path");
   return codec;
 };

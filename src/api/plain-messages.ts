@@ -1,4 +1,4 @@
-import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   AuthorizationService,
@@ -12,21 +12,17 @@ import {
   type RequestContext,
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { maxParts } from "../transport/message-parts.js";
+import type { MessageCodec } from "../transport/service.js";
 import { PlainReader } from "../wire/plain-reader.js";
 import { bytesOf, field, isAscii, number } from "../wire/plain-writer.js";
 
 /*
- * Check and BatchCheck, written and read by hand where their messages are plain: by reflection, as protobuf-es does it, they cost more than the
- * decision (measured). The tests hold both ways equal.
+ * Reads and writes Check and BatchCheck by hand where their messages are plain. Reflection, as protobuf-es does it, costs more than
+ * the decision (measured). The tests hold both ways equal.
  */
 
-/** Undefined: the message is not plain, or no message at all; protobuf-es knows. */
-export interface PlainCodec {
-  readonly decode: (request: Buffer) => Message | undefined;
-  readonly encode: (response: Message) => Buffer | undefined;
-}
-
-const codecs: ReadonlyMap<DescMethodUnary, PlainCodec> = new Map<DescMethodUnary, PlainCodec>([
+/** Codecs of the methods that every request of a customer passes. */
+export const plainCodecs: ReadonlyMap<DescMethod, MessageCodec> = new Map<DescMethod, MessageCodec>([
   [
     AuthorizationService.method.check,
     {
@@ -42,11 +38,6 @@ const codecs: ReadonlyMap<DescMethodUnary, PlainCodec> = new Map<DescMethodUnary
     },
   ],
 ]);
-
-/** Of the methods that every request of a customer passes. */
-export function plainCodecOf(method: DescMethodUnary): PlainCodec | undefined {
-  return codecs.get(method);
-}
 
 function optionalBytes(text: string | undefined): Buffer | undefined {
   return text === undefined ? undefined : bytesOf(text);

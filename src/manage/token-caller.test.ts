@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../domain/clock.js";
 import { peerAddress } from "../domain/network.js";
 import type { ResolvedToken } from "../domain/token-store.js";
 import { tokenCaller } from "./token-caller.js";
@@ -11,7 +10,10 @@ const token = {
   secretId: "sec_1",
   standing: "SUSPENDED",
 } as unknown as ResolvedToken;
-const options = { clock: systemClock, tokens: { resolve: async () => ({ kind: "known", token }) as const } };
+const options = {
+  clock: { now: () => new Date() },
+  tokens: { resolve: async () => ({ kind: "known", token }) as const },
+};
 
 describe("a token as a caller", () => {
   it.each(["192.0.2.1", undefined])("comes from where the transport says: %s", async (text) => {

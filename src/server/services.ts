@@ -8,6 +8,7 @@ import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { auditService } from "../api/audit.js";
 import { authorizationService } from "../api/authorization.js";
 import { type GuardedCall, type GuardedHandlers, guard, type Management } from "../api/guard.js";
+import { plainCodecs } from "../api/plain-messages.js";
 import { policyService } from "../api/policy.js";
 import { subjectService } from "../api/subject.js";
 import { tokenService } from "../api/token.js";
@@ -28,7 +29,7 @@ import { createUsageStore } from "../database/usage.js";
 import type { Clock } from "../domain/clock.js";
 import type { PepperRing } from "../domain/pepper.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
-import type { CallContext, Implementation } from "../transport/service.js";
+import { type CallContext, type Implementation, withCodecs } from "../transport/service.js";
 
 /** They work while OpenFGA is down, as far as they need not ask it. */
 export const managementServices: readonly string[] = [
@@ -64,11 +65,14 @@ export function composeServices(options: ServicesOptions, authenticator: Authent
   const pageTokenKeys = peppers.deriveKeys("patwarden page token");
   const requestKeys = peppers.deriveKeys("patwarden request");
   return [
-    guard(
-      AuthorizationService,
-      accessRules.authorization,
-      authenticator,
-      authorizationService({ authorizer, resources: listing, model, clock }),
+    withCodecs(
+      guard(
+        AuthorizationService,
+        accessRules.authorization,
+        authenticator,
+        authorizationService({ authorizer, resources: listing, model, clock }),
+      ),
+      plainCodecs,
     ),
     guard(
       TokenService,

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { handleUnaryCall, Server, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
-import { plainCodecOf } from "../api/plain-messages.js";
 import { GrpcCall } from "./grpc-call.js";
 import { refuseManyParts } from "./message-parts.js";
 import {
@@ -38,18 +37,17 @@ export function mountOnGrpc(server: Server, implementations: readonly Implementa
 }
 
 function unaryHandler(
-  { method, handle }: UnaryOperation,
+  { method, handle, codec }: UnaryOperation,
   onEnd: OnCallEnd | undefined,
 ): handleUnaryCall<Buffer, Buffer> {
   const name = methodName(method);
-  const plain = plainCodecOf(method);
   return async (surface, respond) => {
     const call = new GrpcCall(name, surface, onEnd);
     try {
       call.admit();
-      const request = plain?.decode(surface.request) ?? decode(method.input, surface.request);
+      const request = codec?.decode(surface.request) ?? decode(method.input, surface.request);
       const response = create(method.output, await handle(request, call));
-      const bytes = plain?.encode(response) ?? encode(method.output, response);
+      const bytes = codec?.encode(response) ?? encode(method.output, response);
       if (!call.succeed()) return;
       call.sendHeaders();
       respond(null, bytes);

@@ -69,13 +69,25 @@ export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]
 
 /** A method with its handler, stripped of its message types: what the transports mount. */
 export type Operation =
-  | { readonly kind: "unary"; readonly method: DescMethodUnary; readonly handle: UnaryHandler }
+  | {
+      readonly kind: "unary";
+      readonly method: DescMethodUnary;
+      readonly handle: UnaryHandler;
+      /** Faster than protobuf-es for most messages of this method. */
+      readonly codec?: MessageCodec;
+    }
   | {
       readonly kind: "server_streaming";
       readonly method: DescMethodServerStreaming;
       readonly handle: ServerStreamHandler;
     }
   | { readonly kind: "bidi_streaming"; readonly method: DescMethodBiDiStreaming; readonly handle: BidiStreamHandler };
+
+/** Reads requests and writes responses of one method; returns undefined for a message that it leaves to protobuf-es. */
+export interface MessageCodec {
+  readonly decode: (request: Buffer) => Message | undefined;
+  readonly encode: (response: Message) => Buffer | undefined;
+}
 
 /** A message, or what `create` makes one of. */
 export type Outgoing = MessageInitShape<DescMessage>;
@@ -92,6 +104,20 @@ export interface Implementation {
 
 export function implement<S extends DescService>(service: S, handlers: Handlers<S>): Implementation {
   return { service, operations: service.methods.map((method) => operationOf(method, handlers)) };
+}
+
+/** The same service, with these codecs for its unary methods. */
+export function withCodecs(
+  { service, operations }: Implementation,
+  codecs: ReadonlyMap<DescMethod, MessageCodec>,
+): Implementation {
+  return {
+    service,
+    operations: operations.map((operation) => {
+      const codec = codecs.get(operation.method);
+      return codec && operation.kind === "unary" ? { ...operation, codec } : operation;
+    }),
+  };
 }
 
 function operationOf(method: DescMethod, handlers: object): Operation {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ComparedClock } from "./clock.js";
+import { ComparedClock } from "./compared-clock.js";
 
 describe("the clock that is compared", () => {
   const setUp = () => {
