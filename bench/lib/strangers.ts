@@ -3,7 +3,7 @@ import { Agent, request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ServerReflectionRequestSchema, ServerReflectionRequestSchema } from "#gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflectionRequestSchema } from "#gen/grpc/reflection/v1/reflection_pb.js";
 import { BatchCheckRequestSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import { PepperRing } from "../../src/domain/pepper.js";
 import { newKey, type Server } from "../../test/kit/server.js";

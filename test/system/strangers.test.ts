@@ -3,7 +3,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ServerReflectionRequestSchema, ServerReflectionRequestSchema } from "#gen/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflectionRequestSchema } from "#gen/grpc/reflection/v1/reflection_pb.js";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService, BatchCheckRequestSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
