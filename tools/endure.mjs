@@ -6,9 +6,9 @@ import { randomInt } from "node:crypto";
 
 const suites = [
   "test/system/revocation.test.ts",
-  "test/system/lost-in-the-middle.test.ts",
+  "test/system/interrupted-changes.test.ts",
   "test/store/outage.test.ts",
-  "test/manage-state-machine.test.ts",
+  "test/token-state-machine.test.ts",
 ];
 
 const minutes = Number(process.env.MINUTES ?? 60);

@@ -27,7 +27,7 @@ interface Candidate extends Hands {
 
 const waiting: Approval = { state: "pending" };
 
-/** What the use-cases make of the rule; test/four-eyes.test.ts does the same with them and a database. */
+/** What the use-cases make of the rule; test/approval.test.ts does the same with them and a database. */
 function after(token: Candidate, { kind, names }: Act): Candidate {
   const pending = token.approval.state === "pending";
   switch (kind) {
