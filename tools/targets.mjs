@@ -1,15 +1,10 @@
-// What is generated from proto/ and third_party/proto/ and committed, target by target: the server's own code and the stubs of each client. Nothing of the checkout
-// changes before all is generated, because everything is rendered into a folder beside it first.
+// What is generated from proto/ and third_party/proto/ and committed, target by target: the server's code and the stubs of the clients (not
+// those of Java, which Maven makes). Everything is rendered into a folder beside the checkout first, so that a failure changes nothing.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-
-const system = { linux: "linux", darwin: "osx" }[process.platform];
-const architecture = { x64: "x86_64", arm64: "aarch_64" }[process.arch];
-/** In the words of Maven's packages: linux-x86_64, osx-aarch_64. */
-const platform = `${system}-${architecture}`;
 
 /**
  * `folder` and `file` tell generated files, by their folder and base name, from those written by hand beside them. `generators` is what a
@@ -53,27 +48,6 @@ export const targets = [
       setUp: [
         ["python3", "-m", "venv", "--clear", "tools/python/.venv"],
         ["tools/python/.venv/bin/python", "-m", "pip", "install", "-q", "-r", "tools/python/requirements.txt"],
-      ],
-    },
-  },
-  {
-    name: "java",
-    template: "tools/java/buf.gen.yaml",
-    folder: "clients/java/src/main/java/dev/patwarden/v1",
-    file: /^(?!package-info\.).+\.java$/,
-    generators: {
-      toolchain: {
-        name: "Maven",
-        version: ["mvn", "--version"],
-        atLeast: "3.6.3",
-        source: "https://maven.apache.org/download.cgi (Debian: maven), with a JDK",
-      },
-      made: "tools/java/bin",
-      from: ["tools/java/pom.xml"],
-      setUp: [
-        ["mvn", "-q", "-B", "-f", "tools/java/pom.xml", "dependency:copy", `-Dplatform=${platform}`],
-        // Maven copies without the permission to execute.
-        ["chmod", "+x", "tools/java/bin/protoc", "tools/java/bin/protoc-gen-grpc-java"],
       ],
     },
   },
@@ -142,7 +116,14 @@ const environment = { ...process.env, PATH: `${resolve("node_modules/.bin")}:${p
 function setUp({ name, generators: { toolchain, made, from, setUp } }) {
   const wanted = createHash("sha256");
   // A virtual environment knows its own place and its Python.
-  for (const part of [process.cwd(), platform, toolchainVersion(toolchain), ...setUp.flat(), ...from.map(contentOf)])
+  for (const part of [
+    process.cwd(),
+    process.platform,
+    process.arch,
+    toolchainVersion(toolchain),
+    ...setUp.flat(),
+    ...from.map(contentOf),
+  ])
     wanted.update(`${part}\0`);
   const stamp = wanted.digest("hex");
   const stampFile = join(made, ".made-from");
@@ -152,15 +133,9 @@ function setUp({ name, generators: { toolchain, made, from, setUp } }) {
   writeFileSync(stampFile, stamp);
 }
 
-/** Asked once a run: Maven takes half a second for it. */
-const versions = new Map();
-
-function toolchainVersion({ name, version: [command, ...args] }) {
-  if (!versions.has(name)) {
-    const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
-    versions.set(name, status === 0 ? /\d+(?:\.\d+)+/.exec(stdout)?.[0] : undefined);
-  }
-  return versions.get(name);
+function toolchainVersion({ version: [command, ...args] }) {
+  const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
+  return status === 0 ? /\d+(?:\.\d+)+/.exec(stdout)?.[0] : undefined;
 }
 
 function compareVersions(a, b) {

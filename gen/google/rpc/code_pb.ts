@@ -28,8 +28,8 @@ export const file_google_rpc_code: GenFile = /*@__PURE__*/
 
 /**
  * The canonical error codes for gRPC APIs.
- * 
- * 
+ *
+ *
  * Sometimes multiple error codes may apply.  Services should return
  * the most specific error code that applies.  For example, prefer
  * `OUT_OF_RANGE` over `FAILED_PRECONDITION` if both codes apply.
@@ -40,7 +40,7 @@ export const file_google_rpc_code: GenFile = /*@__PURE__*/
 export const Code = {
   /**
    * Not an error; returned on success
-   * 
+   *
    * HTTP Mapping: 200 OK
    *
    * @generated from enum value: OK = 0;
@@ -49,7 +49,7 @@ export const Code = {
 
   /**
    * The operation was cancelled, typically by the caller.
-   * 
+   *
    * HTTP Mapping: 499 Client Closed Request
    *
    * @generated from enum value: CANCELLED = 1;
@@ -62,7 +62,7 @@ export const Code = {
    * an error space that is not known in this address space.  Also
    * errors raised by APIs that do not return enough error information
    * may be converted to this error.
-   * 
+   *
    * HTTP Mapping: 500 Internal Server Error
    *
    * @generated from enum value: UNKNOWN = 2;
@@ -74,7 +74,7 @@ export const Code = {
    * from `FAILED_PRECONDITION`.  `INVALID_ARGUMENT` indicates arguments
    * that are problematic regardless of the state of the system
    * (e.g., a malformed file name).
-   * 
+   *
    * HTTP Mapping: 400 Bad Request
    *
    * @generated from enum value: INVALID_ARGUMENT = 3;
@@ -87,7 +87,7 @@ export const Code = {
    * even if the operation has completed successfully.  For example, a
    * successful response from a server could have been delayed long
    * enough for the deadline to expire.
-   * 
+   *
    * HTTP Mapping: 504 Gateway Timeout
    *
    * @generated from enum value: DEADLINE_EXCEEDED = 4;
@@ -96,13 +96,13 @@ export const Code = {
 
   /**
    * Some requested entity (e.g., file or directory) was not found.
-   * 
+   *
    * Note to server developers: if a request is denied for an entire class
    * of users, such as gradual feature rollout or undocumented whitelist,
    * `NOT_FOUND` may be used. If a request is denied for some users within
    * a class of users, such as user-based access control, `PERMISSION_DENIED`
    * must be used.
-   * 
+   *
    * HTTP Mapping: 404 Not Found
    *
    * @generated from enum value: NOT_FOUND = 5;
@@ -112,7 +112,7 @@ export const Code = {
   /**
    * The entity that a client attempted to create (e.g., file or directory)
    * already exists.
-   * 
+   *
    * HTTP Mapping: 409 Conflict
    *
    * @generated from enum value: ALREADY_EXISTS = 6;
@@ -128,7 +128,7 @@ export const Code = {
    * instead for those errors). This error code does not imply the
    * request is valid or the requested entity exists or satisfies
    * other pre-conditions.
-   * 
+   *
    * HTTP Mapping: 403 Forbidden
    *
    * @generated from enum value: PERMISSION_DENIED = 7;
@@ -138,7 +138,7 @@ export const Code = {
   /**
    * The request does not have valid authentication credentials for the
    * operation.
-   * 
+   *
    * HTTP Mapping: 401 Unauthorized
    *
    * @generated from enum value: UNAUTHENTICATED = 16;
@@ -148,7 +148,7 @@ export const Code = {
   /**
    * Some resource has been exhausted, perhaps a per-user quota, or
    * perhaps the entire file system is out of space.
-   * 
+   *
    * HTTP Mapping: 429 Too Many Requests
    *
    * @generated from enum value: RESOURCE_EXHAUSTED = 8;
@@ -160,7 +160,7 @@ export const Code = {
    * required for the operation's execution.  For example, the directory
    * to be deleted is non-empty, an rmdir operation is applied to
    * a non-directory, etc.
-   * 
+   *
    * Service implementors can use the following guidelines to decide
    * between `FAILED_PRECONDITION`, `ABORTED`, and `UNAVAILABLE`:
    *  (a) Use `UNAVAILABLE` if the client can retry just the failing call.
@@ -172,7 +172,7 @@ export const Code = {
    *      fails because the directory is non-empty, `FAILED_PRECONDITION`
    *      should be returned since the client should not retry unless
    *      the files are deleted from the directory.
-   * 
+   *
    * HTTP Mapping: 400 Bad Request
    *
    * @generated from enum value: FAILED_PRECONDITION = 9;
@@ -182,10 +182,10 @@ export const Code = {
   /**
    * The operation was aborted, typically due to a concurrency issue such as
    * a sequencer check failure or transaction abort.
-   * 
+   *
    * See the guidelines above for deciding between `FAILED_PRECONDITION`,
    * `ABORTED`, and `UNAVAILABLE`.
-   * 
+   *
    * HTTP Mapping: 409 Conflict
    *
    * @generated from enum value: ABORTED = 10;
@@ -195,20 +195,20 @@ export const Code = {
   /**
    * The operation was attempted past the valid range.  E.g., seeking or
    * reading past end-of-file.
-   * 
+   *
    * Unlike `INVALID_ARGUMENT`, this error indicates a problem that may
    * be fixed if the system state changes. For example, a 32-bit file
    * system will generate `INVALID_ARGUMENT` if asked to read at an
    * offset that is not in the range [0,2^32-1], but it will generate
    * `OUT_OF_RANGE` if asked to read from an offset past the current
    * file size.
-   * 
+   *
    * There is a fair bit of overlap between `FAILED_PRECONDITION` and
    * `OUT_OF_RANGE`.  We recommend using `OUT_OF_RANGE` (the more specific
    * error) when it applies so that callers who are iterating through
    * a space can easily look for an `OUT_OF_RANGE` error to detect when
    * they are done.
-   * 
+   *
    * HTTP Mapping: 400 Bad Request
    *
    * @generated from enum value: OUT_OF_RANGE = 11;
@@ -218,7 +218,7 @@ export const Code = {
   /**
    * The operation is not implemented or is not supported/enabled in this
    * service.
-   * 
+   *
    * HTTP Mapping: 501 Not Implemented
    *
    * @generated from enum value: UNIMPLEMENTED = 12;
@@ -229,7 +229,7 @@ export const Code = {
    * Internal errors.  This means that some invariants expected by the
    * underlying system have been broken.  This error code is reserved
    * for serious errors.
-   * 
+   *
    * HTTP Mapping: 500 Internal Server Error
    *
    * @generated from enum value: INTERNAL = 13;
@@ -241,10 +241,10 @@ export const Code = {
    * transient condition, which can be corrected by retrying with
    * a backoff. Note that it is not always safe to retry
    * non-idempotent operations.
-   * 
+   *
    * See the guidelines above for deciding between `FAILED_PRECONDITION`,
    * `ABORTED`, and `UNAVAILABLE`.
-   * 
+   *
    * HTTP Mapping: 503 Service Unavailable
    *
    * @generated from enum value: UNAVAILABLE = 14;
@@ -253,7 +253,7 @@ export const Code = {
 
   /**
    * Unrecoverable data loss or corruption.
-   * 
+   *
    * HTTP Mapping: 500 Internal Server Error
    *
    * @generated from enum value: DATA_LOSS = 15;
@@ -263,8 +263,8 @@ export const Code = {
 
 /**
  * The canonical error codes for gRPC APIs.
- * 
- * 
+ *
+ *
  * Sometimes multiple error codes may apply.  Services should return
  * the most specific error code that applies.  For example, prefer
  * `OUT_OF_RANGE` over `FAILED_PRECONDITION` if both codes apply.

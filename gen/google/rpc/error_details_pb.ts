@@ -32,10 +32,10 @@ export const file_google_rpc_error_details: GenFile = /*@__PURE__*/
  * Describes when the clients can retry a failed request. Clients could ignore
  * the recommendation here or retry when this information is missing from error
  * responses.
- * 
+ *
  * It's always recommended that clients should use exponential backoff when
  * retrying.
- * 
+ *
  * Clients should wait until `retry_delay` amount of time has passed since
  * receiving the error response before retrying.  If retrying requests also
  * fail, clients should use an exponential backoff scheme to gradually increase
@@ -91,14 +91,14 @@ export const DebugInfoSchema: GenMessage<DebugInfo> = /*@__PURE__*/
 
 /**
  * Describes how a quota check failed.
- * 
+ *
  * For example if a daily limit was exceeded for the calling project,
  * a service could respond with a QuotaFailure detail containing the project
  * id and the description of the quota limit that was exceeded.  If the
  * calling project hasn't enabled the service in the developer console, then
  * a service could respond with the project id and set `service_disabled`
  * to true.
- * 
+ *
  * Also see RetryInfo and Help types for other details about handling a
  * quota failure.
  *
@@ -141,7 +141,7 @@ export type QuotaFailure_Violation = Message<"google.rpc.QuotaFailure.Violation"
    * description to find more about the quota configuration in the service's
    * public documentation, or find the relevant quota limit to adjust through
    * developer console.
-   * 
+   *
    * For example: "Service disabled" or "Daily Limit for read operations
    * exceeded".
    *
@@ -159,7 +159,7 @@ export const QuotaFailure_ViolationSchema: GenMessage<QuotaFailure_Violation> = 
 
 /**
  * Describes the cause of the error with structured details.
- * 
+ *
  * Example of an error when contacting the "pubsub.googleapis.com" API when it
  * is not enabled:
  *     { "reason": "API_DISABLED"
@@ -170,7 +170,7 @@ export const QuotaFailure_ViolationSchema: GenMessage<QuotaFailure_Violation> = 
  *       }
  *     }
  * This response indicates that the pubsub.googleapis.com API is not enabled.
- * 
+ *
  * Example of an error that is returned when attempting to create a Spanner
  * instance in a region that is out of stock:
  *     { "reason": "STOCKOUT"
@@ -179,7 +179,7 @@ export const QuotaFailure_ViolationSchema: GenMessage<QuotaFailure_Violation> = 
  *         "availableRegions": "us-central1,us-east2"
  *       }
  *     }
- * 
+ *
  *
  * @generated from message google.rpc.ErrorInfo
  */
@@ -207,7 +207,7 @@ export type ErrorInfo = Message<"google.rpc.ErrorInfo"> & {
 
   /**
    * Additional structured details about this error.
-   * 
+   *
    * Keys should match /[a-zA-Z0-9-_]/ and be limited to 64 characters in
    * length. When identifying the current value of an exceeded limit, the units
    * should be contained in the key, not the value.  For example, rather than
@@ -229,7 +229,7 @@ export const ErrorInfoSchema: GenMessage<ErrorInfo> = /*@__PURE__*/
 
 /**
  * Describes what preconditions have failed.
- * 
+ *
  * For example, if an RPC failed because it required the Terms of Service to be
  * acknowledged, it could list the terms of service violation in the
  * PreconditionFailure message.
@@ -279,7 +279,7 @@ export type PreconditionFailure_Violation = Message<"google.rpc.PreconditionFail
   /**
    * A description of how the precondition failed. Developers can use this
    * description to understand how to fix the failure.
-   * 
+   *
    * For example: "Terms of service not accepted".
    *
    * @generated from field: string description = 3;
@@ -429,7 +429,7 @@ export const ResourceInfoSchema: GenMessage<ResourceInfo> = /*@__PURE__*/
 
 /**
  * Provides links to documentation or for performing an out of band action.
- * 
+ *
  * For example, if a quota check failed with an error indicating the calling
  * project hasn't enabled the accessed service, this can contain a URL pointing
  * directly to the right place in the developer console to flip the bit.

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19patwarden/v1/reason.proto\x12\x0cpatwarden.v1*\xb5\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_ALLOWED\x10\x01\x12\x1a\n\x16REASON_TOKEN_MALFORMED\x10\n\x12\x18\n\x14REASON_TOKEN_UNKNOWN\x10\x0b\x12\x18\n\x14REASON_TOKEN_EXPIRED\x10\x0c\x12\x1e\n\x1aREASON_TOKEN_NOT_YET_VALID\x10\r\x12\x18\n\x14REASON_TOKEN_REVOKED\x10\x0e\x12\x1a\n\x16REASON_TOKEN_SUSPENDED\x10\x0f\x12!\n\x1dREASON_TOKEN_PENDING_APPROVAL\x10\x10\x12\x1b\n\x17REASON_TOKEN_SUPERSEDED\x10\x11\x12\x1b\n\x17REASON_SUBJECT_DISABLED\x10\x12\x12\x1e\n\x1aREASON_NETWORK_NOT_ALLOWED\x10\x13\x12\x16\n\x12REASON_NOT_GRANTED\x10\x1e\x12\x11\n\rREASON_POLICY\x10\x1f\x12\x18\n\x14REASON_NOT_PERMITTED\x10 \x12\x17\n\x13REASON_NOT_A_MEMBER\x10!b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19patwarden/v1/reason.proto\x12\x0cpatwarden.v1*\xb5\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n\x0eREASON_ALLOWED\x10\x01\x12\x1a\n\x16REASON_TOKEN_MALFORMED\x10\n\x12\x18\n\x14REASON_TOKEN_UNKNOWN\x10\x0b\x12\x18\n\x14REASON_TOKEN_EXPIRED\x10\x0c\x12\x1e\n\x1aREASON_TOKEN_NOT_YET_VALID\x10\r\x12\x18\n\x14REASON_TOKEN_REVOKED\x10\x0e\x12\x1a\n\x16REASON_TOKEN_SUSPENDED\x10\x0f\x12!\n\x1dREASON_TOKEN_PENDING_APPROVAL\x10\x10\x12\x1b\n\x17REASON_TOKEN_SUPERSEDED\x10\x11\x12\x1b\n\x17REASON_SUBJECT_DISABLED\x10\x12\x12\x1e\n\x1aREASON_NETWORK_NOT_ALLOWED\x10\x13\x12\x16\n\x12REASON_NOT_GRANTED\x10\x1e\x12\x11\n\rREASON_POLICY\x10\x1f\x12\x18\n\x14REASON_NOT_PERMITTED\x10 \x12\x17\n\x13REASON_NOT_A_MEMBER\x10!B!\n\x10\x64\x65v.patwarden.v1B\x0bReasonProtoP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'patwarden.v1.reason_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\020dev.patwarden.v1B\013ReasonProtoP\001'
   _globals['_REASON']._serialized_start=44
   _globals['_REASON']._serialized_end=481
 # @@protoc_insertion_point(module_scope)
