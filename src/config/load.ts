@@ -26,6 +26,11 @@ export function loadConfig(source: ConfigSource): Loaded<Config> {
   return checked(read, (document) => fileSchema(contextOf(document)), configOf);
 }
 
+/** The configuration that a document says, as a file that holds it would. The environment is left out. */
+export function configFromDocument(document: Document): Loaded<Config> {
+  return checked(resolveDocument(document, keyTree), (resolved) => fileSchema(contextOf(resolved)), configOf);
+}
+
 /** For `migrate`: all keys must exist, but only these are looked into, so that the other secrets need not be there. */
 export function loadMigrationConfig(source: ConfigSource): Loaded<MigrationConfig> {
   const read = readKeys(source, (key) => key === "log" || key === "database" || !childOf(keyTree, key));

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import type { Config } from "../../config/config.js";
+import { configFromDocument } from "../../config/load.js";
+import { formatHostPort, type HostPort } from "../../domain/host-port.js";
+import type { Embedded } from "./embedded.js";
+import type { DevSecrets } from "./state-directory.js";
+
+export interface DevAddresses {
+  readonly grpc: HostPort;
+  readonly http: HostPort;
+  readonly publicHttp: HostPort;
+}
+
+/**
+ * The configuration of `patwarden dev`: what differs from the defaults of patwarden.yaml, in its words and through its checks. All integrations
+ * are open, for the guides of docs/ and the model of examples/direct.
+ */
+export function devConfig(
+  { grpc, http, publicHttp }: DevAddresses,
+  { openfga, storeId, modelId }: Pick<Embedded, "openfga" | "storeId" | "modelId">,
+  { pepper, serviceKey }: DevSecrets,
+): Config {
+  const url = `http://${formatHostPort(http)}`;
+  const loaded = configFromDocument({
+    log: { level: "warn" },
+    grpc: { listen: formatHostPort(grpc) },
+    http: { listen: formatHostPort(http) },
+    public_http: { listen: formatHostPort(publicHttp) },
+    metrics: { listen: "127.0.0.1:0" },
+    // Required, and not used: PGlite is open already.
+    database: { url: "postgres://embedded" },
+    openfga: {
+      addresses: [openfga.grpc],
+      auth: { preshared: openfga.apiKey },
+      store_id: storeId,
+      model_id: modelId,
+      timeout: "2s",
+    },
+    tokens: { peppers: [{ version: 1, key: Buffer.from(pepper).toString("base64"), active: true }] },
+    callers: [
+      { name: "dev", key_sha256: [createHash("sha256").update(serviceKey).digest("hex")], permissions: ["admin"] },
+    ],
+    limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0, self_per_minute: 0 },
+    usage: { flush_interval: "1s" },
+    doors: {
+      routes: [{ path: "/documents/{id}/**", resource: "document:{id}", action: "viewer" }],
+      forward_auth: { enabled: true, basic: true },
+      ext_authz: { enabled: true, basic: true },
+      oauth: { enabled: true, issuer: url, exchange: { audiences: ["https://api.example"] } },
+      authzen: { enabled: true, identifier: url },
+      leaks: { report: true },
+    },
+    drain_delay: "0s",
+    grace: "5s",
+  });
+  if (loaded.ok) return loaded.config;
+  // A defect: what the user can choose has been checked before.
+  const problems = loaded.problems.map(({ key, problem }) => `${key} ${problem}`);
+  throw new Error(`the configuration of patwarden dev is faulty: ${problems.join("; ")}`);
+}
