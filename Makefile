@@ -48,7 +48,7 @@ api-baseline: node_modules/.installed ## at a release: the API that later change
 openfga: ## finds OpenFGA on PATH or in .tools/bin, else builds it there
 	@tools/openfga.sh
 
-gateways: ## Envoy and Caddy for the tests of the doors, into .tools/ (nginx, Apache: from the system)
+gateways: ## Envoy and Caddy for the tests of the integrations, into .tools/ (nginx, Apache: from the system)
 	@tools/gateways.sh
 
 gitleaks: ## gitleaks for the tests of examples/scanning, into .tools/

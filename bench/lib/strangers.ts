@@ -263,7 +263,7 @@ const kinds: readonly Kind[] = [
   http("JSON of 87,000 parts", 400, 30, posted("/patwarden.v1.AuthorizationService/BatchCheck", nobody, manyJsonParts)),
   http("introspect without a caller", 401, 4, { path: "/oauth2/introspect", headers: () => form, body: "token=x" }),
   http("revoke without a caller", 401, 4, { path: "/oauth2/revoke", headers: () => form, body: "token=x" }),
-  http("forward-auth without a caller", 500, 4, read("/door/forward-auth")),
+  http("forward-auth without a caller", 500, 4, read("/forward-auth")),
   http(
     "/v1/self, garbage",
     401,
@@ -278,20 +278,8 @@ const kinds: readonly Kind[] = [
     { method: "OPTIONS", path: list, headers: () => ({ origin, "access-control-request-method": "POST" }) },
     "publicHttp",
   ),
-  http(
-    "leak report, garbage",
-    202,
-    4,
-    posted("/door/report-leak", fromAnywhere, '{"credentials":["x"]}'),
-    "publicHttp",
-  ),
-  http(
-    "leak report, 1,000 guesses",
-    202,
-    60,
-    posted("/door/report-leak", fromAnywhere, credentials(1_000)),
-    "publicHttp",
-  ),
+  http("leak report, garbage", 202, 4, posted("/report-leak", fromAnywhere, '{"credentials":["x"]}'), "publicHttp"),
+  http("leak report, 1,000 guesses", 202, 60, posted("/report-leak", fromAnywhere, credentials(1_000)), "publicHttp"),
 ];
 
 /** Once each, one after the other. */
@@ -336,7 +324,7 @@ export async function measureStrangers({ databaseUrls }: Bench, durationMs: numb
 const settings = {
   public_http: { listen: "127.0.0.1:0", origins: [origin], trusted_proxies: ["127.0.0.0/8"] },
   limits: { self_per_minute: 0 },
-  doors: {
+  integrations: {
     oauth: { enabled: true, issuer, exchange: { audiences: ["api"] } },
     authzen: { enabled: true, identifier: issuer },
     forward_auth: { enabled: true },

@@ -51,7 +51,7 @@ export interface ServiceCaller {
   readonly maxGrant?: Grant;
   /** The only audiences for which it may get JWTs, as far as they are configured at all. Absent: all of those. */
   readonly exchangeAudiences?: readonly string[];
-  /** How long it may keep an answer of introspection, milliseconds. Absent: as long as the door lets everybody. */
+  /** How long it may keep an answer of introspection, milliseconds. Absent: as long as the integration lets everybody. */
   readonly maxCacheMs?: number;
 }
 

@@ -21,9 +21,9 @@ export interface RotateSigningOptions extends Output {
 export async function rotateSigning({ config: file, compromised, json }: RotateSigningOptions): Promise<void> {
   const loaded = loadConfig({ file, env: process.env });
   if (!loaded.ok) return failConfig(loaded.problems);
-  const { database: settings, doors, tokens } = loaded.config;
-  const exchange = doors.oauth?.exchange;
-  if (!exchange) return fail(new Error("doors.oauth.exchange is closed: there is nothing to sign"));
+  const { database: settings, integrations, tokens } = loaded.config;
+  const exchange = integrations.oauth?.exchange;
+  if (!exchange) return fail(new Error("integrations.oauth.exchange is closed: there is nothing to sign"));
   const database = openPostgres({ ...settings, statementMs: patientStatementMs });
   try {
     await verifySettings(database);

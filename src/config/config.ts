@@ -6,7 +6,7 @@ import type { HostPort } from "../domain/host-port.js";
 import type { ActionName, SubjectTypes } from "../domain/identifier.js";
 import type { Pepper } from "../domain/pepper.js";
 import type { Limit } from "../domain/rate-limiter.js";
-import type { DoorsConfig, ProxyDoorConfig } from "../integrations/integrations.js";
+import type { IntegrationsConfig, ProxyConfig } from "../integrations/integrations.js";
 import type { RouteRule } from "../integrations/shared/route-table.js";
 import type { ConditionParameters } from "../openfga/condition-context.js";
 import type { DatabaseAddress } from "./database-address.js";
@@ -87,7 +87,7 @@ export interface Config extends MigrationConfig {
   readonly usage: { readonly flushIntervalMs: number; readonly lastUse: boolean };
   /** `retentionMs` is absent where everything is kept. */
   readonly audit: { readonly retentionMs?: number };
-  readonly doors: DoorsConfig;
+  readonly integrations: IntegrationsConfig;
   readonly dangerouslyDisableCallerAuthentication: boolean;
   readonly reflection: boolean;
   readonly drainDelayMs: number;
@@ -126,7 +126,7 @@ export function configOf(file: ConfigFile): Config {
     limits: limitsOf(file.limits),
     usage: { flushIntervalMs: file.usage.flush_interval, lastUse: file.usage.last_use },
     audit: file.audit.retention === undefined ? {} : { retentionMs: file.audit.retention },
-    doors: doorsOf(file.doors),
+    integrations: integrationsOf(file.integrations),
     dangerouslyDisableCallerAuthentication: file.dangerously_disable_caller_authentication,
     reflection: file.reflection,
     drainDelayMs: file.drain_delay,
@@ -155,7 +155,7 @@ function publicListenerOf(file: NonNullable<ConfigFile["public_http"]>): PublicL
   return { ...listenerOf(file), origins: file.origins, trustedProxies: file.trusted_proxies };
 }
 
-function leaksOf(file: ConfigFile["doors"]["leaks"]): Pick<DoorsConfig, "leaks"> {
+function leaksOf(file: ConfigFile["integrations"]["leaks"]): Pick<IntegrationsConfig, "leaks"> {
   const { report, github, gitlab, notify_only, webhook } = file;
   if (!report && !github.enabled && !gitlab.enabled) return {};
   return {
@@ -165,7 +165,7 @@ function leaksOf(file: ConfigFile["doors"]["leaks"]): Pick<DoorsConfig, "leaks">
         ...(github.enabled && {
           github: { keysUrl: github.keys_url, ...(github.token !== undefined && { token: github.token }) },
         }),
-        // The schema demands the address where the door is open.
+        // The schema demands the address where it is enabled.
         ...(gitlab.enabled && { gitlab: { keysUrl: gitlab.keys_url ?? "" } }),
       },
       notifyOnly: notify_only,
@@ -206,12 +206,19 @@ function limitsOf(file: ConfigFile["limits"]): Config["limits"] {
   };
 }
 
-function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth, leaks }: ConfigFile["doors"]): DoorsConfig {
+function integrationsOf({
+  routes,
+  authzen,
+  oauth,
+  ext_authz,
+  forward_auth,
+  leaks,
+}: ConfigFile["integrations"]): IntegrationsConfig {
   const publicRevocation = oauth.public_revocation && limitOf(oauth.public_revocations_per_minute, 60_000);
   const { audiences, lifetime, algorithm } = oauth.exchange;
   return {
     routes: routes.map(routeOf),
-    // The schema demands identifier and issuer where their doors are open.
+    // The schema demands identifier and issuer where their integrations are open.
     ...(authzen.enabled && { authZen: { identifier: authzen.identifier ?? "", ...perSecond(authzen) } }),
     ...(oauth.enabled && {
       oauth: {
@@ -222,9 +229,9 @@ function doorsOf({ routes, authzen, oauth, ext_authz, forward_auth, leaks }: Con
         ...perSecond(oauth),
       },
     }),
-    ...(ext_authz.enabled && { extAuthz: proxyDoorOf(ext_authz) }),
+    ...(ext_authz.enabled && { extAuthz: proxyIntegrationOf(ext_authz) }),
     ...leaksOf(leaks),
-    ...(forward_auth.enabled && { forwardAuth: proxyDoorOf(forward_auth) }),
+    ...(forward_auth.enabled && { forwardAuth: proxyIntegrationOf(forward_auth) }),
   };
 }
 
@@ -233,11 +240,11 @@ function perSecond({ max_per_second }: { readonly max_per_second: number }): { r
   return limit ? { limit } : {};
 }
 
-function proxyDoorOf(door: ConfigFile["doors"]["forward_auth"]): ProxyDoorConfig {
-  return { basic: door.basic, trustedProxies: door.trusted_proxies, ...perSecond(door) };
+function proxyIntegrationOf(integration: ConfigFile["integrations"]["forward_auth"]): ProxyConfig {
+  return { basic: integration.basic, trustedProxies: integration.trusted_proxies, ...perSecond(integration) };
 }
 
-function routeOf(entry: ConfigFile["doors"]["routes"][number]): RouteRule {
+function routeOf(entry: ConfigFile["integrations"]["routes"][number]): RouteRule {
   return {
     ...(entry.host !== undefined && { host: entry.host }),
     ...(entry.method !== undefined && { method: entry.method }),

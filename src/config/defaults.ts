@@ -28,7 +28,7 @@ export const defaults = {
     self_per_minute: 60,
   },
   usage: { flush_interval: "5s", last_use: true },
-  doors: {
+  integrations: {
     forward_auth: { enabled: false, basic: false },
     ext_authz: { enabled: false, basic: false },
     oauth: {

@@ -149,7 +149,7 @@ describe("the configuration file", () => {
       },
       tokenCache: { maxBytes: 64 * 1024 * 1024, leaseMs: 5_000 },
       usage: { flushIntervalMs: 5_000, lastUse: true },
-      doors: { routes: [] },
+      integrations: { routes: [] },
       audit: {},
       dangerouslyDisableCallerAuthentication: false,
       reflection: true,
@@ -335,7 +335,7 @@ describe("the configuration file", () => {
     ["usage.flush_interval", "1s", { usage: { flushIntervalMs: 1_000 } }],
     ["usage.last_use", false, { usage: { lastUse: false } }],
     [
-      "doors.routes",
+      "integrations.routes",
       [
         { path: "/docs/{id}", resource: "document:{id}", action: "viewer" },
         {
@@ -349,7 +349,7 @@ describe("the configuration file", () => {
         },
       ],
       {
-        doors: {
+        integrations: {
           routes: [
             { path: "/docs/{id}", resource: "document:{id}", action: "viewer", semicolons: false, preflights: false },
             { host: "api.example.com", method: "PUT", path: "/docs/{id}/**", semicolons: true, preflights: true },
@@ -357,14 +357,18 @@ describe("the configuration file", () => {
         },
       },
     ],
-    ["doors.ext_authz", { enabled: true }, { doors: { extAuthz: { basic: false, trustedProxies: [] } } }],
+    ["integrations.ext_authz", { enabled: true }, { integrations: { extAuthz: { basic: false, trustedProxies: [] } } }],
     [
-      "doors.forward_auth",
+      "integrations.forward_auth",
       { enabled: true, basic: true, trusted_proxies: ["10.0.0.0/8"], max_per_second: 200 },
-      { doors: { forwardAuth: { basic: true, trustedProxies: ["10.0.0.0/8"], limit: { burst: 200, intervalMs: 5 } } } },
+      {
+        integrations: {
+          forwardAuth: { basic: true, trustedProxies: ["10.0.0.0/8"], limit: { burst: 200, intervalMs: 5 } },
+        },
+      },
     ],
     [
-      "doors.oauth",
+      "integrations.oauth",
       {
         enabled: true,
         issuer: "https://patwarden.example.com",
@@ -374,7 +378,7 @@ describe("the configuration file", () => {
         max_per_second: 1,
       },
       {
-        doors: {
+        integrations: {
           oauth: {
             issuer: "https://patwarden.example.com",
             maxCacheMs: 30_000,
@@ -385,14 +389,14 @@ describe("the configuration file", () => {
       },
     ],
     [
-      "doors.oauth",
+      "integrations.oauth",
       {
         enabled: true,
         issuer: "https://patwarden.example.com",
         exchange: { audiences: ["https://api.example.com", "shop"], lifetime: "5m", algorithm: "RS256" },
       },
       {
-        doors: {
+        integrations: {
           oauth: {
             exchange: { audiences: ["https://api.example.com", "shop"], lifetimeMs: 300_000, algorithm: "RS256" },
           },
@@ -400,12 +404,12 @@ describe("the configuration file", () => {
       },
     ],
     [
-      "doors.authzen",
+      "integrations.authzen",
       { enabled: true, identifier: "https://pdp.example.com" },
-      { doors: { authZen: { identifier: "https://pdp.example.com" } } },
+      { integrations: { authZen: { identifier: "https://pdp.example.com" } } },
     ],
     [
-      "doors.leaks",
+      "integrations.leaks",
       {
         report: true,
         github: { enabled: true, token: "t" },
@@ -414,7 +418,7 @@ describe("the configuration file", () => {
         webhook: { url: "https://example.com/hook", key: "k".repeat(32) },
       },
       {
-        doors: {
+        integrations: {
           leaks: {
             report: true,
             providers: {
@@ -443,29 +447,35 @@ describe("the configuration file", () => {
     const oauth = (exchange: object) => ({ oauth: { enabled: true, issuer: url, exchange } });
     const callers = (...audiences: string[]) => [{ ...caller, exchange_audiences: audiences }];
     const both = oauth({ audiences: ["a", "b"] });
-    const config = configOf({ ...minimal, doors: both, callers: callers("b") });
-    expect(config.doors.oauth?.exchange).toEqual({ audiences: ["a", "b"], lifetimeMs: 60_000, algorithm: "ES256" });
+    const config = configOf({ ...minimal, integrations: both, callers: callers("b") });
+    expect(config.integrations.oauth?.exchange).toEqual({
+      audiences: ["a", "b"],
+      lifetimeMs: 60_000,
+      algorithm: "ES256",
+    });
     expect(config.callers[0]?.caller.exchangeAudiences).toEqual(["b"]);
-    expect(configOf({ ...minimal, doors: oauth({ audiences: [] }) }).doors.oauth).not.toHaveProperty("exchange");
+    expect(configOf({ ...minimal, integrations: oauth({ audiences: [] }) }).integrations.oauth).not.toHaveProperty(
+      "exchange",
+    );
     expect(
-      problemsOf({ ...minimal, doors: both, callers: callers("b", "c"), issuers: [{ ...issuer, issuer: url }] }),
+      problemsOf({ ...minimal, integrations: both, callers: callers("b", "c"), issuers: [{ ...issuer, issuer: url }] }),
     ).toEqual({
-      "callers[0].exchange_audiences[1]": "must be one of doors.oauth.exchange.audiences",
-      "issuers[0].issuer": "must not be doors.oauth.issuer: JWTs that are made of tokens manage nothing",
+      "callers[0].exchange_audiences[1]": "must be one of integrations.oauth.exchange.audiences",
+      "issuers[0].issuer": "must not be integrations.oauth.issuer: JWTs that are made of tokens manage nothing",
     });
     const faulty = { audiences: ["a b", ...Array(20).fill("a")], lifetime: "301s", algorithm: "HS256" };
-    expect(problemsOf({ ...minimal, doors: oauth(faulty), callers: callers() })).toMatchObject({
-      "doors.oauth.exchange.audiences": "must have 0 to 20 entries",
-      "doors.oauth.exchange.audiences[0]": "must be 1 to 255 visible ASCII characters",
-      "doors.oauth.exchange.lifetime": expect.stringContaining("1s to 5m"),
-      "doors.oauth.exchange.algorithm": expect.stringContaining("ES256"),
+    expect(problemsOf({ ...minimal, integrations: oauth(faulty), callers: callers() })).toMatchObject({
+      "integrations.oauth.exchange.audiences": "must have 0 to 20 entries",
+      "integrations.oauth.exchange.audiences[0]": "must be 1 to 255 visible ASCII characters",
+      "integrations.oauth.exchange.lifetime": expect.stringContaining("1s to 5m"),
+      "integrations.oauth.exchange.algorithm": expect.stringContaining("ES256"),
       "callers[0].exchange_audiences": "must have 1 to 20 entries",
     });
   });
 
-  it("wants to know the issuer of an open OAuth door", () => {
-    expect(problemsOf({ ...minimal, doors: { oauth: { enabled: true } } })).toEqual({
-      "doors.oauth.issuer": "is required where the door is open",
+  it("wants to know the issuer of an open OAuth integration", () => {
+    expect(problemsOf({ ...minimal, integrations: { oauth: { enabled: true } } })).toEqual({
+      "integrations.oauth.issuer": "is required where it is enabled",
     });
   });
 
@@ -487,48 +497,52 @@ describe("the configuration file", () => {
     });
   });
 
-  it("refuses faulty doors for leaks, saying what would be right", () => {
+  it("refuses faulty integrations for leaks, saying what would be right", () => {
     const leaks = {
       gitlab: { enabled: true },
       github: { keys_url: "http://keys.example.com" },
       notify_only: ["user:alice"],
       webhook: { url: "https://example.com/hook?key=1", key: "short" },
     };
-    expect(problemsOf({ ...minimal, doors: { leaks }, public_http: { trusted_proxies: ["10.0.0.1"] } })).toEqual({
-      "doors.leaks.gitlab.keys_url": "is required where the door is open",
-      "doors.leaks.github.keys_url": expect.stringContaining("https:"),
-      "doors.leaks.notify_only[0]": "must be an organization, organization:…",
-      "doors.leaks.webhook.url": expect.stringContaining("https:"),
-      "doors.leaks.webhook.key": "must have at least 32 characters",
-      "public_http.trusted_proxies[0]": expect.stringContaining("must be a range"),
-    });
+    expect(problemsOf({ ...minimal, integrations: { leaks }, public_http: { trusted_proxies: ["10.0.0.1"] } })).toEqual(
+      {
+        "integrations.leaks.gitlab.keys_url": "is required where it is enabled",
+        "integrations.leaks.github.keys_url": expect.stringContaining("https:"),
+        "integrations.leaks.notify_only[0]": "must be an organization, organization:…",
+        "integrations.leaks.webhook.url": expect.stringContaining("https:"),
+        "integrations.leaks.webhook.key": "must have at least 32 characters",
+        "public_http.trusted_proxies[0]": expect.stringContaining("must be a range"),
+      },
+    );
   });
 
   it("S14 knows the host of a route by one spelling", () => {
     const route = { path: "/docs/{id}", resource: "document:{id}", action: "viewer" };
-    const hostsOf = (...hosts: readonly string[]) => ({ doors: { routes: hosts.map((host) => ({ ...route, host })) } });
-    const { doors } = configOf(changed(hostsOf("API.example.com.", "b\u00fccher.example", "[::0:1]")));
-    expect(doors.routes.map(({ host }) => host)).toEqual(["api.example.com", "xn--bcher-kva.example", "[::1]"]);
+    const hostsOf = (...hosts: readonly string[]) => ({
+      integrations: { routes: hosts.map((host) => ({ ...route, host })) },
+    });
+    const { integrations } = configOf(changed(hostsOf("API.example.com.", "b\u00fccher.example", "[::0:1]")));
+    expect(integrations.routes.map(({ host }) => host)).toEqual(["api.example.com", "xn--bcher-kva.example", "[::1]"]);
     const faulty = ["api.example.com:443", "api..example.com", "127.1", "*.example.com", "::1", "[::1]:80"];
     expect(Object.keys(problemsOf({ ...minimal, ...hostsOf(...faulty) }))).toEqual(
-      faulty.map((_, index) => `doors.routes[${index}].host`),
+      faulty.map((_, index) => `integrations.routes[${index}].host`),
     );
   });
 
   it("refuses a route that could not be matched, saying where", () => {
     const routes = [{ path: "/docs//{id}", resource: "document:{id}", action: "viewer", method: "get" }];
-    expect(problemsOf({ ...minimal, doors: { routes } })).toMatchObject({
-      "doors.routes[0].method": expect.stringContaining("capitals"),
+    expect(problemsOf({ ...minimal, integrations: { routes } })).toMatchObject({
+      "integrations.routes[0].method": expect.stringContaining("capitals"),
     });
-    expect(problemsOf({ ...minimal, doors: { routes: [{ ...routes[0], method: "GET" }] } })).toMatchObject({
-      "doors.routes[0]": expect.stringContaining("must be a path"),
+    expect(problemsOf({ ...minimal, integrations: { routes: [{ ...routes[0], method: "GET" }] } })).toMatchObject({
+      "integrations.routes[0]": expect.stringContaining("must be a path"),
     });
   });
 
-  it("limits no door and admits no public revocation unless told to", () => {
+  it("limits no integration and admits no public revocation unless told to", () => {
     const authzen = { enabled: true, identifier: "https://pdp.example.com", max_per_second: 0 };
     const oauth = { enabled: true, issuer: "https://patwarden.example.com", public_revocations_per_minute: 6 };
-    expect(configOf(changed({ doors: { authzen, oauth, ext_authz: { enabled: true } } })).doors).toEqual({
+    expect(configOf(changed({ integrations: { authzen, oauth, ext_authz: { enabled: true } } })).integrations).toEqual({
       routes: [],
       authZen: { identifier: "https://pdp.example.com" },
       oauth: { issuer: "https://patwarden.example.com", maxCacheMs: 60_000 },
@@ -1115,18 +1129,23 @@ describe("a change of configuration", () => {
 describe("A5 secrets", () => {
   const canary = "qxCANARYqx";
   const secret = `${canary}${canary}${canary}${canary}`;
-  const paths = ["openfga.auth.preshared", "doors.leaks.github.token", "doors.leaks.webhook.key"];
+  const paths = ["openfga.auth.preshared", "integrations.leaks.github.token", "integrations.leaks.webhook.key"];
   const variableOf = (path: string) => `PATWARDEN_${path.replaceAll(".", "_").toUpperCase()}`;
-  const withWebhook = (changes: Tree) => changed({ "doors.leaks.webhook.url": "https://hooks.example", ...changes });
+  const withWebhook = (changes: Tree) =>
+    changed({ "integrations.leaks.webhook.url": "https://hooks.example", ...changes });
 
   it.each(paths)("%s may end in blanks and line ends, in a file, a variable and the document", (path) => {
     const found = (config: Tree, env: NodeJS.ProcessEnv = {}): unknown => {
-      const { openfga, doors } = configOf({ ...config }, env);
-      return [openfga.auth?.preshared, doors.leaks?.providers.github?.token, doors.leaks?.webhook?.key][
+      const { openfga, integrations } = configOf({ ...config }, env);
+      return [openfga.auth?.preshared, integrations.leaks?.providers.github?.token, integrations.leaks?.webhook?.key][
         paths.indexOf(path)
       ];
     };
-    const base = { "doors.leaks.report": true, "doors.leaks.github.enabled": true, "doors.leaks.webhook.key": secret };
+    const base = {
+      "integrations.leaks.report": true,
+      "integrations.leaks.github.enabled": true,
+      "integrations.leaks.webhook.key": secret,
+    };
     for (const end of ["", "\n", "\r\n", " \t\n\n", "\u00a0"]) {
       expect(found(withWebhook({ ...base, [path]: `${secret}${end}` }))).toBe(secret);
       expect(found(withWebhook(base), { [variableOf(path)]: `${secret}${end}` })).toBe(secret);
@@ -1151,14 +1170,16 @@ describe("A5 secrets", () => {
       "\ufeff",
     ]) {
       for (const value of [`${secret}${bad}${secret}`, `${bad}${secret}`]) {
-        expect(problemsOf(withWebhook({ "doors.leaks.webhook.key": secret, [path]: value }))).toEqual({ [path]: rule });
+        expect(problemsOf(withWebhook({ "integrations.leaks.webhook.key": secret, [path]: value }))).toEqual({
+          [path]: rule,
+        });
         const file = fileOf(value);
         // A file that begins with a mark of its byte order is read without it.
         if (bad === "\ufeff") continue;
         expect(problemsOf(withWebhook({}), { [`${variableOf(path)}_FILE`]: file })).toHaveProperty([path], rule);
       }
     }
-    expect(problemsOf(withWebhook({ "doors.leaks.webhook.key": secret, [path]: " \n" }))).toHaveProperty([path]);
+    expect(problemsOf(withWebhook({ "integrations.leaks.webhook.key": secret, [path]: " \n" }))).toHaveProperty([path]);
   });
 
   /** All keys that a value can stand under, lists at their first entry. */

@@ -72,7 +72,7 @@ function checked<F, C>(
 /** What the schema has to know beforehand. Where that is faulty itself, which the schema will tell, defaults will do. */
 function contextOf(document: Document): FileContext {
   const types = subjectsSchema.safeParse(document["subjects"] ?? {}).data ?? subjectsSchema.parse({});
-  const { issuer, exchange } = Object(Object(document["doors"]).oauth);
+  const { issuer, exchange } = Object(Object(document["integrations"]).oauth);
   const { audiences } = Object(exchange);
   return {
     subjectTypes: { user: types.user_type, organization: types.organization_type },

@@ -38,7 +38,7 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as
 /** What some checks depend on elsewhere in the file. */
 export interface FileContext {
   readonly subjectTypes: SubjectTypes;
-  /** `doors.oauth.issuer` and `doors.oauth.exchange.audiences`, as far as they are texts. */
+  /** `integrations.oauth.issuer` and `integrations.oauth.exchange.audiences`, as far as they are texts. */
   readonly ownIssuer: string | undefined;
   readonly exchangeAudiences: readonly string[];
   readonly authenticationDisabled: boolean;
@@ -58,7 +58,7 @@ const cacheTime = duration("1s", "1h");
 const rate = z.int().min(0).max(1_000_000);
 
 /** Requests that one caller may make in a second at one replica, all at once or spread, 0 to 1,000,000; 0: any number. */
-const maxPerSecond = rate.default(defaults.doors.max_per_second);
+const maxPerSecond = rate.default(defaults.integrations.max_per_second);
 
 const typeName = text.regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model");
 
@@ -253,13 +253,13 @@ export function fileSchema({
             max_lifetime: lifetime.optional(),
             /** What a token that it creates may do at most, written as in CreateToken. */
             max_grant: grant.optional(),
-            /** How long it may keep an answer of introspection, 1s to 1h, if that is less than `doors.oauth.max_cache`. Absent: as long as that. */
+            /** How long it may keep an answer of introspection, 1s to 1h, if that is less than `integrations.oauth.max_cache`. Absent: as long as that. */
             max_cache: cacheTime.optional(),
-            /** The only ones of `doors.oauth.exchange.audiences` for which it may get JWTs, 1 to 20. Absent: all. */
+            /** The only ones of `integrations.oauth.exchange.audiences` for which it may get JWTs, 1 to 20. Absent: all. */
             exchange_audiences: z
               .array(
                 audience.refine((value) => exchangeAudiences.includes(value), {
-                  error: "must be one of doors.oauth.exchange.audiences",
+                  error: "must be one of integrations.oauth.exchange.audiences",
                 }),
               )
               .refine(...entries(1, 20))
@@ -287,7 +287,7 @@ export function fileSchema({
           .object({
             /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. */
             issuer: issuerUrl.refine((value) => value !== ownIssuer, {
-              error: "must not be doors.oauth.issuer: JWTs that are made of tokens manage nothing",
+              error: "must not be integrations.oauth.issuer: JWTs that are made of tokens manage nothing",
             }),
             /** `aud` of tokens that are meant for Patwarden, 1 to 10: each must name one of them. */
             audiences: z.array(text).refine(...entries(1, 10)),
@@ -382,8 +382,8 @@ export function fileSchema({
       })
       .prefault({}),
 
-    /** Standard doors beside the API, on the HTTP port. */
-    doors: z
+    /** Standard integrations beside the API, on the HTTP port. */
+    integrations: z
       .object({
         /**
          * What requests of proxies need, up to 10,000 rules of which the first that fits decides; a request that none fits is refused. A rule that names what
@@ -421,31 +421,33 @@ export function fileSchema({
         /** `/access/v1/evaluation` and `/access/v1/evaluations` (AuthZEN 1.0), for services with the permission `check`. */
         authzen: z
           .object({
-            enabled: z.boolean().default(defaults.doors.authzen.enabled),
+            enabled: z.boolean().default(defaults.integrations.authzen.enabled),
             /** `policy_decision_point`: under which URL they are reached. Required where they are open. */
             identifier: issuerUrl.optional(),
             max_per_second: maxPerSecond,
           })
           .refine(({ enabled, identifier }) => !enabled || identifier !== undefined, {
-            error: "is required where the door is open",
+            error: "is required where it is enabled",
             path: ["identifier"],
           })
           .prefault({}),
         /** `/oauth2/introspect` (RFC 7662) and `/oauth2/revoke` (RFC 7009), for services with the permission `introspect` or `tokens.revoke`. */
         oauth: z
           .object({
-            enabled: z.boolean().default(defaults.doors.oauth.enabled),
+            enabled: z.boolean().default(defaults.integrations.oauth.enabled),
             /** Under which URL they are reached, and `iss` of their answers. Required where they are open. */
             issuer: issuerUrl.optional(),
             /** How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. */
-            max_cache: cacheTime.prefault(defaults.doors.oauth.max_cache),
+            max_cache: cacheTime.prefault(defaults.integrations.oauth.max_cache),
             /** Whether a token may also be revoked without any caller's credential: whoever has it may destroy it. */
-            public_revocation: z.boolean().default(defaults.doors.oauth.public_revocation),
+            public_revocation: z.boolean().default(defaults.integrations.oauth.public_revocation),
             /**
              * From one address (of IPv6: one /64) at one replica: so many at once, and then evenly, 1 to 1,000,000. It is the peer's address: who comes through a
              * proxy shares the proxy's.
              */
-            public_revocations_per_minute: rate.min(1).default(defaults.doors.oauth.public_revocations_per_minute),
+            public_revocations_per_minute: rate
+              .min(1)
+              .default(defaults.integrations.oauth.public_revocations_per_minute),
             max_per_second: maxPerSecond,
             /**
              * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for tokens, for services that verify JWTs and do not ask; for services with the
@@ -459,14 +461,14 @@ export function fileSchema({
                   .refine(...entries(0, 20))
                   .default([]),
                 /** Longest life of a JWT, 1s to 5m: the longest that a revoked token lives on in one. */
-                lifetime: duration("1s", "5m").prefault(defaults.doors.oauth.exchange.lifetime),
+                lifetime: duration("1s", "5m").prefault(defaults.integrations.oauth.exchange.lifetime),
                 /** Of keys that are made from then on: the first one, and the next at `patwarden keys rotate-signing`. */
-                algorithm: z.enum(signingAlgorithms).default(defaults.doors.oauth.exchange.algorithm),
+                algorithm: z.enum(signingAlgorithms).default(defaults.integrations.oauth.exchange.algorithm),
               })
               .prefault({}),
           })
           .refine(({ enabled, issuer }) => !enabled || issuer !== undefined, {
-            error: "is required where the door is open",
+            error: "is required where it is enabled",
             path: ["issuer"],
           })
           .prefault({}),
@@ -476,9 +478,9 @@ export function fileSchema({
          */
         ext_authz: z
           .object({
-            enabled: z.boolean().default(defaults.doors.ext_authz.enabled),
+            enabled: z.boolean().default(defaults.integrations.ext_authz.enabled),
             /** As of `forward_auth`. */
-            basic: z.boolean().default(defaults.doors.ext_authz.basic),
+            basic: z.boolean().default(defaults.integrations.ext_authz.basic),
             /**
              * Proxies between clients and Envoy: where `source.address` is one of them, the right-most entry of X-Forwarded-For that is none of them is the
              * client's address. Envoy must then pass that header on. Empty: `source.address` is.
@@ -490,14 +492,14 @@ export function fileSchema({
         /** Reports of secrets that were found in the open, on both HTTP ports: tokens that are alive are revoked, and somebody is told once. */
         leaks: z
           .object({
-            /** `/door/report-leak` for anybody, 60 calls an hour of one address: who holds a secret may end its token. */
-            report: z.boolean().default(defaults.doors.leaks.report),
-            /** `/door/secret-scanning` for GitHub, once it knows the pattern of your tokens and that address. */
+            /** `/report-leak` for anybody, 60 calls an hour of one address: who holds a secret may end its token. */
+            report: z.boolean().default(defaults.integrations.leaks.report),
+            /** `/secret-scanning` for GitHub, once it knows the pattern of your tokens and that address. */
             github: z
               .object({
-                enabled: z.boolean().default(defaults.doors.leaks.github.enabled),
+                enabled: z.boolean().default(defaults.integrations.leaks.github.enabled),
                 /** Where its keys are; https, or http on loopback. */
-                keys_url: issuerUrl.default(defaults.doors.leaks.github.keys_url),
+                keys_url: issuerUrl.default(defaults.integrations.leaks.github.keys_url),
                 /** A token of GitHub to fetch them with, which raises its limit of speed. Absent: without. */
                 token: headerSecret.meta({ secret: true }).optional(),
               })
@@ -505,12 +507,12 @@ export function fileSchema({
             /** The same for GitLab. */
             gitlab: z
               .object({
-                enabled: z.boolean().default(defaults.doors.leaks.gitlab.enabled),
+                enabled: z.boolean().default(defaults.integrations.leaks.gitlab.enabled),
                 /** Where its keys are, as GitLab has told you; https, or http on loopback. Required where it is open. */
                 keys_url: issuerUrl.optional(),
               })
               .refine(({ enabled, keys_url }) => !enabled || keys_url !== undefined, {
-                error: "is required where the door is open",
+                error: "is required where it is enabled",
                 path: ["keys_url"],
               })
               .prefault({}),
@@ -531,14 +533,14 @@ export function fileSchema({
           })
           .prefault({}),
         /**
-         * `/door/forward-auth` for Traefik and Caddy, `/door/nginx`; asked with a service key that has the permission `check`, or with the client certificate
+         * `/forward-auth` for Traefik and Caddy, `/nginx-auth`; asked with a service key that has the permission `check`, or with the client certificate
          * of such a service.
          */
         forward_auth: z
           .object({
-            enabled: z.boolean().default(defaults.doors.forward_auth.enabled),
+            enabled: z.boolean().default(defaults.integrations.forward_auth.enabled),
             /** Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. */
-            basic: z.boolean().default(defaults.doors.forward_auth.basic),
+            basic: z.boolean().default(defaults.integrations.forward_auth.basic),
             /**
              * Proxies between clients and the one that asks: the right-most entry of X-Forwarded-For that is none of them is the client's address. Empty: there
              * are none, and X-Forwarded-For counts where it has one entry.

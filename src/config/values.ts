@@ -172,7 +172,7 @@ export const addressRange = text.transform((value, context) => {
   return z.NEVER;
 });
 
-/** A host of requests, in the one spelling that the doors compare. Names beyond ASCII may be written as such. */
+/** A host of requests, in the one spelling that the integrations compare. Names beyond ASCII may be written as such. */
 export const hostName = text.transform((value, context) => {
   const host = /:\d*$/.test(value) ? undefined : readHost(inAscii(value));
   if (host !== undefined) return host;

@@ -13,7 +13,7 @@ import { replyOf } from "./shared/proxy-reply.js";
 import { isThere, type RawHeaders, rawHeadersOf, theOnly } from "./shared/raw-headers.js";
 import type { RouteTable } from "./shared/route-table.js";
 
-export type ForwardAuthDoor = "forward-auth" | "nginx";
+export type ForwardAuthIntegration = "forward-auth" | "nginx";
 
 export interface ForwardAuthOptions extends ServiceProofs {
   readonly gate: Pick<Gate, "ask">;
@@ -23,7 +23,10 @@ export interface ForwardAuthOptions extends ServiceProofs {
   /** CIDR ranges of the proxies in front of the one that asks. */
   readonly trustedProxies: readonly string[];
   /** Told of each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
-  readonly onAnswer?: (door: ForwardAuthDoor, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }) => void;
+  readonly onAnswer?: (
+    integration: ForwardAuthIntegration,
+    answer: GateAnswer | { readonly kind: "proxy-unauthenticated" },
+  ) => void;
 }
 
 /** Proxies give up soon after, and would then answer for themselves, milliseconds. */
@@ -36,11 +39,11 @@ interface Dialect {
   readonly target: string;
   /** What else must be there. */
   readonly besides: readonly string[];
-  /** Where statuses must be others: nginx hands on 401 and 403 alone, and its door answers no others but 200, 500 and 503. */
+  /** Where statuses must be others: nginx hands on 401 and 403 alone, and its integration answers no others but 200, 500 and 503. */
   readonly statuses: Readonly<Partial<Record<GateAnswer["kind"], number>>>;
 }
 
-const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
+const dialects: Readonly<Record<ForwardAuthIntegration, Dialect>> = {
   /** Traefik and Caddy. */
   "forward-auth": {
     method: "x-forwarded-method",
@@ -61,20 +64,20 @@ const dialects: Readonly<Record<ForwardAuthDoor, Dialect>> = {
 const proxyKeyHeader = "x-patwarden-proxy-key";
 
 /**
- * The doors of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
+ * The integrations of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
  * service key or client certificate (permission `check`) first, and answer 500 without it: the proxy would hand on a 401 as if the bearer were to blame.
  */
 export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[] {
-  return (["forward-auth", "nginx"] as const).map((door) => ({
+  return (["forward-auth", "nginx"] as const).map((integration) => ({
     method: "*",
-    path: `/door/${door}`,
-    handle: (request, response) => answer(options, door, request, response),
+    path: integration === "nginx" ? "/nginx-auth" : "/forward-auth",
+    handle: (request, response) => answer(options, integration, request, response),
   }));
 }
 
 async function answer(
   options: ForwardAuthOptions,
-  door: ForwardAuthDoor,
+  integration: ForwardAuthIntegration,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -82,7 +85,7 @@ async function answer(
   const headers = rawHeadersOf(request);
   const proxy = proxyOf(options, headers, request.socket);
   if (!proxy || !hasPermission(proxy, "check")) {
-    onAnswer?.(door, { kind: "proxy-unauthenticated" });
+    onAnswer?.(integration, { kind: "proxy-unauthenticated" });
     send(
       response,
       500,
@@ -100,15 +103,15 @@ async function answer(
   const asked = {
     proxy,
     credential: readCredential(headers, { basic }),
-    ...requirementOf(headers, dialects[door], routes),
+    ...requirementOf(headers, dialects[integration], routes),
     address: addressForwarded(headers, trustedProxies),
   };
   const given = await gate.ask(asked, patience);
-  onAnswer?.(door, given);
+  onAnswer?.(integration, given);
   if (response.destroyed) return;
   const { status, headers: added } = replyOf(given);
   for (const [name, value] of added) response.setHeader(name, value);
-  send(response, dialects[door].statuses[given.kind] ?? status, "text/plain", bodies[given.kind]);
+  send(response, dialects[integration].statuses[given.kind] ?? status, "text/plain", bodies[given.kind]);
 }
 
 /** By the key where there is such a header, whatever the certificate says. */

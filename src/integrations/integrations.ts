@@ -12,15 +12,15 @@ import { extAuthz } from "./envoy/ext-authz.js";
 import { forwardAuthRoutes } from "./forward-auth.js";
 import type { TokenExchange } from "./oauth/exchange.js";
 import { oauthRoutes, type Revoke } from "./oauth/oauth-routes.js";
-import { type LeaksConfig, openPublicDoors, type PublicDoorsOptions } from "./public.js";
+import { type LeaksConfig, type PublicIntegrationsOptions, publicIntegrations } from "./public.js";
 import { Gate, type GateAnswer } from "./shared/gate.js";
 import { type RouteRule, RouteTable } from "./shared/route-table.js";
 
-/** Which doors are open, and how; what is absent is closed. */
-export interface DoorsConfig {
+/** Which integrations are open, and how; what is absent is closed. */
+export interface IntegrationsConfig {
   readonly routes: readonly RouteRule[];
-  readonly forwardAuth?: ProxyDoorConfig;
-  readonly extAuthz?: ProxyDoorConfig;
+  readonly forwardAuth?: ProxyConfig;
+  readonly extAuthz?: ProxyConfig;
   readonly authZen?: { readonly identifier: string } & Limited;
   readonly oauth?: {
     readonly issuer: string;
@@ -40,8 +40,8 @@ export interface ExchangeConfig {
   readonly algorithm: SigningAlgorithm;
 }
 
-/** Settings of a door that proxies ask about each request. */
-export interface ProxyDoorConfig extends Limited {
+/** Settings of an integration that proxies ask about each request. */
+export interface ProxyConfig extends Limited {
   /** Whether the password of Basic is a credential. */
   readonly basic: boolean;
   /** CIDR ranges of the proxies in front of the one that asks. */
@@ -53,8 +53,8 @@ interface Limited {
   readonly limit?: Limit;
 }
 
-export interface DoorsOptions extends ServiceProofs, PublicDoorsOptions {
-  readonly config: DoorsConfig;
+export interface IntegrationsOptions extends ServiceProofs, PublicIntegrationsOptions {
+  readonly config: IntegrationsConfig;
   readonly authorizer: Authorizer;
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
@@ -70,7 +70,7 @@ export interface DoorsOptions extends ServiceProofs, PublicDoorsOptions {
 }
 
 /** What is served besides the API. */
-export interface Doors {
+export interface Integrations {
   readonly routes: readonly Route[];
   /** Those of them that are for anybody: they know nobody by a service key. */
   readonly publicRoutes: readonly Route[];
@@ -78,13 +78,13 @@ export interface Doors {
   readonly services: readonly Implementation[];
 }
 
-export function openDoors(options: DoorsOptions): Doors {
+export function createIntegrations(options: IntegrationsOptions): Integrations {
   const { config, authorizer, model, serviceKeys, serviceCertificates, onAnswer, onProblem } = options;
   const { forwardAuth, extAuthz: envoy, authZen, oauth } = config;
   const routes = new RouteTable(config.routes);
   const limiterOf = (limit: Limit | undefined): RateLimiter | undefined =>
     limit && new RateLimiter({ limit, now: () => performance.now() });
-  const ofProxies = ({ limit, basic, trustedProxies }: ProxyDoorConfig) => ({
+  const ofProxies = ({ limit, basic, trustedProxies }: ProxyConfig) => ({
     gate: new Gate({ authorizer, model, limiter: limiterOf(limit) }),
     basic,
     trustedProxies,
@@ -92,11 +92,11 @@ export function openDoors(options: DoorsOptions): Doors {
     serviceKeys,
     serviceCertificates,
   });
-  const ofProxy = (door: string, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }): void => {
-    onAnswer(door, answer.kind);
-    if (answer.kind === "undecided") onProblem(door, answer.failure.reason);
+  const ofProxy = (integration: string, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }): void => {
+    onAnswer(integration, answer.kind);
+    if (answer.kind === "undecided") onProblem(integration, answer.failure.reason);
     if (answer.kind === "proxy-unauthenticated")
-      onProblem(door, "it was asked without a service key or client certificate");
+      onProblem(integration, "it was asked without a service key or client certificate");
   };
   const opened: (readonly Route[])[] = [];
   if (forwardAuth) opened.push(forwardAuthRoutes({ ...ofProxies(forwardAuth), onAnswer: ofProxy }));
@@ -105,7 +105,7 @@ export function openDoors(options: DoorsOptions): Doors {
     const told = (answer: string): void => onAnswer("authzen", answer);
     opened.push(authZenRoutes({ ...options, identifier, limiter: limiterOf(limit), routes, onAnswer: told }));
   }
-  const forAnybody = openPublicDoors(options);
+  const forAnybody = publicIntegrations(options);
   const ofOAuth = oauth
     ? oauthRoutes({
         ...options,

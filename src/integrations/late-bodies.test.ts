@@ -25,8 +25,8 @@ const json = { "content-type": "application/json" };
 const form = { "content-type": "application/x-www-form-urlencoded" };
 const signed = { "github-public-key-identifier": "k", "github-public-key-signature": "AAAA" };
 const asked: readonly (readonly [path: string, headers: Readonly<Record<string, string>>])[] = [
-  ["/door/report-leak", json],
-  ["/door/secret-scanning", signed],
+  ["/report-leak", json],
+  ["/secret-scanning", signed],
   ["/access/v1/evaluation", { ...json, authorization: "Bearer key" }],
   ["/access/v1/evaluations", { ...json, authorization: "Bearer key" }],
   ["/oauth2/introspect", form],
@@ -38,19 +38,24 @@ const asked: readonly (readonly [path: string, headers: Readonly<Record<string, 
   ["/deaf", json],
 ];
 
-/** Every door that reads a body, in front of nothing: none comes further than the body. */
+/** Every integration that reads a body, in front of nothing: none comes further than the body. */
 async function start(limits: { readonly requestMs: number; readonly slow: number }, tls: typeof keys | undefined) {
   const told: unknown[] = [];
   const tell = (what: unknown): void => void told.push(what);
   const never = async (): Promise<never> => expect.unreachable();
-  const door = { onAnswer: tell, onDefect: tell, report: never, addressOf: () => undefined };
+  const integration = { onAnswer: tell, onDefect: tell, report: never, addressOf: () => undefined };
   const key = { find: never } as unknown as ProviderKeys; // all that is used of it
   key.find = async () => ({}) as never; // the signature is looked at after the body
   const caller = { kind: "service", name: "s", permissions: new Set(["check"]) } as unknown as ServiceCaller; // all that is read of it
   const service = { serviceKeys: { find: () => caller }, serviceCertificates: { find: () => undefined } };
   const identifier = "https://patwarden.example.com";
-  const authZen = { ...door, ...service, identifier, routes: new RouteTable([]), limiter: undefined };
-  const oauth = { ...door, settings: { issuer: identifier, maxCacheMs: 0 }, exchange: {}, certificatesAsked: false };
+  const authZen = { ...integration, ...service, identifier, routes: new RouteTable([]), limiter: undefined };
+  const oauth = {
+    ...integration,
+    settings: { issuer: identifier, maxCacheMs: 0 },
+    exchange: {},
+    certificatesAsked: false,
+  };
   const deaf: { answer?: () => void } = {};
   const heard = new Promise<void>((resolve) => {
     deaf.answer = resolve;
@@ -73,8 +78,8 @@ async function start(limits: { readonly requestMs: number; readonly slow: number
     listen: "127.0.0.1:0",
     ...(tls && { tls }),
     routes: [
-      reportLeakRoute({ ...door, limiter: undefined }),
-      secretScanningRoute({ ...door, providers: { github: key } }),
+      reportLeakRoute({ ...integration, limiter: undefined }),
+      secretScanningRoute({ ...integration, providers: { github: key } }),
       ...authZenRoutes(authZen as unknown as AuthZenOptions), // the rest is used after the body
       ...oauthRoutes(oauth as unknown as OAuthOptions), // the rest is used after the body
       {
@@ -135,17 +140,20 @@ describe.each([
   it.each([
     ["late", 408, { requestMs: 100, slow: 100 }],
     ["crowded", 429, { requestMs: 60_000, slow: 0 }],
-  ])("S12 is answered once at every door where it is %s, and nothing else happens", async (_why, status, limits) => {
-    const rejections = vi.fn();
-    process.on("unhandledRejection", rejections);
-    ends.push(() => process.off("unhandledRejection", rejections));
-    const { told, address, answerDeaf } = await start(limits, tls);
-    const ask = await client(address, tls);
-    const statuses = await Promise.all(asked.map(async ([path, headers]) => [path, await ask(path, headers)]));
-    expect(statuses).toEqual(asked.map(([path]) => [path, status]));
-    answerDeaf();
-    // It lives.
-    const livez = await ask("/nope", {});
-    expect([livez, told, rejections.mock.calls]).toEqual([404, [], []]);
-  });
+  ])(
+    "S12 is answered once at every integration where it is %s, and nothing else happens",
+    async (_why, status, limits) => {
+      const rejections = vi.fn();
+      process.on("unhandledRejection", rejections);
+      ends.push(() => process.off("unhandledRejection", rejections));
+      const { told, address, answerDeaf } = await start(limits, tls);
+      const ask = await client(address, tls);
+      const statuses = await Promise.all(asked.map(async ([path, headers]) => [path, await ask(path, headers)]));
+      expect(statuses).toEqual(asked.map(([path]) => [path, status]));
+      answerDeaf();
+      // It lives.
+      const livez = await ask("/nope", {});
+      expect([livez, told, rejections.mock.calls]).toEqual([404, [], []]);
+    },
+  );
 });

@@ -21,7 +21,7 @@ export interface LeaksConfig {
   readonly webhook?: { readonly url: string; readonly key: string };
 }
 
-export interface PublicDoorsOptions {
+export interface PublicIntegrationsOptions {
   readonly config: { readonly leaks?: LeaksConfig };
   readonly authorizer: Pick<Authorizer, "introspect">;
   /** Ends what is ours of what somebody found, on every replica. */
@@ -30,23 +30,23 @@ export interface PublicDoorsOptions {
   readonly selfLimit: Limit | undefined;
   /** CIDR ranges of the reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
-  /** Told of each answer of a door. Must not wait and not throw. */
-  readonly onAnswer: (door: string, answer: string) => void;
+  /** Told of each answer of an integration. Must not wait and not throw. */
+  readonly onAnswer: (integration: string, answer: string) => void;
   /** Told of what an operator should look at. Must not wait and not throw. */
-  readonly onProblem: (door: string, problem: string) => void;
+  readonly onProblem: (integration: string, problem: string) => void;
   readonly onDefect: (error: unknown) => void;
 }
 
 /** Of reports by anybody, from one address. */
 const reportLimit: Limit = { burst: 60, intervalMs: 60_000 };
 
-/** The doors that know nobody by a service key: for holders of tokens, and for finders. */
-export function openPublicDoors(options: PublicDoorsOptions): readonly Route[] {
+/** The integrations that know nobody by a service key: for holders of tokens, and for finders. */
+export function publicIntegrations(options: PublicIntegrationsOptions): readonly Route[] {
   const { config, authorizer, reportFound: report, selfLimit, trustedProxies, onDefect } = options;
   const limiterOf = (limit: Limit) => new RateLimiter({ limit, now: () => performance.now() });
-  const of = (door: string) => ({
+  const of = (integration: string) => ({
     addressOf: (request: IncomingMessage) => clientAddress(request, trustedProxies),
-    onAnswer: (answer: string) => options.onAnswer(door, answer),
+    onAnswer: (answer: string) => options.onAnswer(integration, answer),
     onDefect,
   });
   const { leaks } = config;
@@ -61,7 +61,10 @@ export function openPublicDoors(options: PublicDoorsOptions): readonly Route[] {
 
 type Providers = Readonly<Partial<Record<ScanningProvider, ProviderKeys>>>;
 
-function providerKeys({ providers }: LeaksConfig, { onProblem }: Pick<PublicDoorsOptions, "onProblem">): Providers {
+function providerKeys(
+  { providers }: LeaksConfig,
+  { onProblem }: Pick<PublicIntegrationsOptions, "onProblem">,
+): Providers {
   const told = (provider: ScanningProvider, error: unknown): void => {
     const problem = error instanceof Error ? error.message : "failed";
     onProblem("secret-scanning", `the keys of ${provider} could not be had: ${problem}`);

@@ -23,7 +23,7 @@ export interface SelfOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** As long as the doors that decide, milliseconds. */
+/** As long as the integrations that decide, milliseconds. */
 const deadlineMs = 5_000;
 
 const messages = {

@@ -16,7 +16,7 @@ import { parseSecret } from "../domain/secret.js";
 import { type ExchangeTokenOptions, exchangeToken } from "../exchange/exchange-token.js";
 import { signingKeyLabel } from "../exchange/signing-key.js";
 import { SigningKeys } from "../exchange/signing-keys.js";
-import { type Doors, type ExchangeConfig, openDoors } from "../integrations/integrations.js";
+import { createIntegrations, type ExchangeConfig, type Integrations } from "../integrations/integrations.js";
 import type { TokenExchange } from "../integrations/oauth/exchange.js";
 import { LeakNotifier, tellLog } from "../leaks/leak-notifier.js";
 import { reportLeaks } from "../leaks/report-leaks.js";
@@ -30,12 +30,12 @@ import type { Logger } from "../telemetry/log.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import type { UsageRecorder } from "../usage/usage-recorder.js";
 
-/** When a door that changes something answers at the latest, milliseconds: no HTTP caller says how long it waits. */
-const doorDeadlineMs = 10_000;
+/** When an integration that changes something answers at the latest, milliseconds: no HTTP caller says how long it waits. */
+const integrationDeadlineMs = 10_000;
 /** The same for reports of leaks: their senders give up after half a minute. */
 const leakDeadlineMs = 20_000;
 
-export interface ComposeDoorsOptions extends ServiceProofs {
+export interface ComposeIntegrationsOptions extends ServiceProofs {
   readonly config: Config;
   readonly database: Database;
   readonly tokens: TokenResolver;
@@ -57,19 +57,19 @@ export interface ComposeDoorsOptions extends ServiceProofs {
   readonly onDefect: (error: unknown) => void;
 }
 
-export interface ComposedDoors extends Doors {
+export interface ComposedIntegrations extends Integrations {
   /** Undefined: no JWTs are made. To be started before anybody is let in. */
   readonly signingKeys: SigningKeys | undefined;
   /** Undefined: leaks are not heard of. */
   readonly leakNotifier: LeakNotifier | undefined;
 }
 
-/** The doors that the configuration opens, with what stands behind them. */
-export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
+/** The integrations that the configuration opens, with what stands behind them. */
+export function composeIntegrations(options: ComposeIntegrationsOptions): ComposedIntegrations {
   const { config, database, tokens, judged, authorizer, permissions, model, revocation, rights } = options;
   const { serviceKeys, serviceCertificates, reuse, usage, peppers, clock, metrics, log, onDefect } = options;
   const { brand } = config.tokens;
-  const { oauth, leaks } = config.doors;
+  const { oauth, leaks } = config.integrations;
   const now = () => clock.now();
   const lines = new LineBudget(() => performance.now());
   const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
@@ -81,8 +81,8 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
       log,
       now,
     });
-  const doors = openDoors({
-    config: config.doors,
+  const integrations = createIntegrations({
+    config: config.integrations,
     authorizer,
     permissions,
     model,
@@ -91,7 +91,7 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     serviceCertificates,
     clock,
     revoke: (secret, by) =>
-      within(doorDeadlineMs, async (own, deadline) => {
+      within(integrationDeadlineMs, async (own, deadline) => {
         const parsed = parseSecret(secret, brand);
         // A guess of a stranger costs no read; there is nothing that replicas could go by.
         if (!parsed || !peppers.recognize(parsed)) return;
@@ -100,7 +100,7 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
         else await revokeBySecret({ ...changing, brand, peppers }, by, secret, "REQUESTED");
         await revocation.confirm(deadline);
       }),
-    exchange: exchange?.door,
+    exchange: exchange?.integration,
     certificatesAsked: config.http.tls?.clientCa !== undefined,
     reportFound: (found, reporter, from) =>
       within(leakDeadlineMs, async (own, deadline) => {
@@ -116,15 +116,15 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
       }),
     selfLimit: config.limits.self,
     trustedProxies: config.publicHttp?.trustedProxies ?? [],
-    onAnswer: metrics.doorAnswered,
-    onProblem(door, problem) {
-      const omitted = lines.admit(door);
+    onAnswer: metrics.integrationAnswered,
+    onProblem(integration, problem) {
+      const omitted = lines.admit(integration);
       if (omitted !== undefined)
-        log.warn({ door, problem, ...(omitted > 0 && { omitted }) }, "a door could not answer");
+        log.warn({ integration, problem, ...(omitted > 0 && { omitted }) }, "an integration could not answer");
     },
     onDefect,
   });
-  return { ...doors, signingKeys: exchange?.keys, leakNotifier };
+  return { ...integrations, signingKeys: exchange?.keys, leakNotifier };
 
   /** Throws DEADLINE_EXCEEDED once the time is over, whatever is waited for; nothing begins in the database after it. */
   function within<T>(limitMs: number, work: (own: Database, deadline: number) => Promise<T>): Promise<T> {
@@ -134,7 +134,10 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
   }
 
   /** JWTs for tokens, and the keys that sign them. */
-  function composeExchange(issuer: string, settings: ExchangeConfig): { keys: SigningKeys; door: TokenExchange } {
+  function composeExchange(
+    issuer: string,
+    settings: ExchangeConfig,
+  ): { keys: SigningKeys; integration: TokenExchange } {
     const keys = new SigningKeys({
       store: createSigningKeyStore(database),
       sealKeys: peppers.deriveKeys(signingKeyLabel),
@@ -157,13 +160,13 @@ export function composeDoors(options: ComposeDoorsOptions): ComposedDoors {
     };
     return {
       keys,
-      door: {
+      integration: {
         exchange: (caller, request) =>
-          within(doorDeadlineMs, (own) =>
+          within(integrationDeadlineMs, (own) =>
             exchangeToken({ ...exchanging, store: createTokenStore(own) }, caller, request),
           ),
-        publishedKeys: () => within(doorDeadlineMs, () => keys.published()),
-        made: (text) => within(doorDeadlineMs, () => keys.made(text)),
+        publishedKeys: () => within(integrationDeadlineMs, () => keys.published()),
+        made: (text) => within(integrationDeadlineMs, () => keys.made(text)),
       },
     };
   }

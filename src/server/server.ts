@@ -50,7 +50,7 @@ import type { CallContext } from "../transport/service.js";
 import type { StatusError } from "../transport/status.js";
 import { UsageRecorder } from "../usage/usage-recorder.js";
 import { ComparedClock } from "./compared-clock.js";
-import { composeDoors } from "./integrations.js";
+import { composeIntegrations } from "./integrations.js";
 import { composeHousekeeping } from "./jobs.js";
 import { composeOpenFga } from "./openfga.js";
 import { composeServices, managementServices, publicServices, type ServicesOptions } from "./services.js";
@@ -269,7 +269,7 @@ export async function startPatwarden(
     const omitted = lines.admit("route");
     if (omitted !== undefined) log.error({ error, ...(omitted > 0 && { omitted }) }, "a route failed");
   };
-  const doors = composeDoors({
+  const integrations = composeIntegrations({
     config,
     database,
     tokens,
@@ -289,18 +289,18 @@ export async function startPatwarden(
     log,
     onDefect,
   });
-  await doors.signingKeys?.start();
+  await integrations.signingKeys?.start();
   const connect = connectRoutes(implementations, { onEnd });
   const metricsServer = await createMetricsServer(config.metrics, metrics.registry);
   const grpc = await startGrpcListener({
     ...listener(config.grpc),
-    implementations: [...implementations, ...doors.services],
+    implementations: [...implementations, ...integrations.services],
     onEnd,
     events: metrics.arrivalsAt("grpc"),
   });
   const http = await startHttpListener({
     ...listener(config.http),
-    routes: [...probes(() => vitals.snapshot()), ...doors.routes],
+    routes: [...probes(() => vitals.snapshot()), ...integrations.routes],
     rpc: connect,
     onDefect,
     events: metrics.arrivalsAt("http"),
@@ -310,7 +310,7 @@ export async function startPatwarden(
     config.publicHttp &&
     (await startHttpListener({
       ...listener(config.publicHttp),
-      routes: [livez, ...doors.publicRoutes],
+      routes: [livez, ...integrations.publicRoutes],
       rpc: connectRoutes(
         composeServices(services, createPublicAuthenticator(people)).filter(({ service }) =>
           publicServices.includes(service.typeName),
@@ -328,7 +328,7 @@ export async function startPatwarden(
     policies,
     events: auditStore,
     revocations: revocationStore,
-    signingKeys: doors.signingKeys,
+    signingKeys: integrations.signingKeys,
     peppers,
     clock,
     clocksAgree: () => watch.clocksAgree(),
@@ -342,7 +342,7 @@ export async function startPatwarden(
     );
   }
   housekeeping.start();
-  doors.leakNotifier?.start();
+  integrations.leakNotifier?.start();
   usage.start();
   listening = true;
   showHealth();
@@ -388,7 +388,7 @@ export async function startPatwarden(
       await Promise.all([grpc, http, publicHttp].map((port) => port?.drain(config.graceMs)));
       await usage.stop();
       openfga.close();
-      const jobs = Promise.all([watched, housekeeping.stop(), doors.leakNotifier?.stop(), refused.stop()]);
+      const jobs = Promise.all([watched, housekeeping.stop(), integrations.leakNotifier?.stop(), refused.stop()]);
       // What has begun may end within the grace; a statement of minutes ends with its connection.
       await Promise.race([jobs, sleep(config.graceMs, undefined, { ref: false })]);
       await revocation.stop();

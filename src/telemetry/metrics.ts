@@ -23,8 +23,8 @@ export interface Metrics {
   observeTokenCache(observed: ObservedTokenCache): void;
   /** A decision could not be counted for QueryUsage: too much waits for the database. */
   usageLost(): void;
-  /** A door was answered; both labels are names of small sets. */
-  doorAnswered(door: string, answer: string): void;
+  /** An integration was answered; both labels are names of small sets. */
+  integrationAnswered(integration: string, answer: string): void;
   /** An access token was refused for this reason; the issuer is one of the configuration, or none. */
   accessTokenRefused(issuer: string | undefined, reason: string): void;
   /** Counts what a port closed and gave up by itself. */
@@ -105,10 +105,10 @@ export function createMetrics(): Metrics {
     help: "Questions that were asked of OpenFGA together with an identical one",
     registers,
   });
-  const doorAnswers = new Counter({
-    name: "patwarden_door_answers_total",
-    help: "Answers of the standard doors",
-    labelNames: ["door", "answer"],
+  const integrationAnswers = new Counter({
+    name: "patwarden_integration_answers_total",
+    help: "Answers of the standard integrations",
+    labelNames: ["integration", "answer"],
     registers,
   });
   const accessTokensRefused = new Counter({
@@ -148,7 +148,7 @@ export function createMetrics(): Metrics {
     registry,
     rpcEnded: (method, code, durationMs) =>
       rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
-    doorAnswered: (door, answer) => doorAnswers.inc({ door, answer }),
+    integrationAnswered: (integration, answer) => integrationAnswers.inc({ integration, answer }),
     accessTokenRefused: (issuer = "", reason) => accessTokensRefused.inc({ issuer, reason }),
     decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
     observeTokenCache({ cache, leaseMs, hinted }) {

@@ -8,14 +8,14 @@ const one = "/access/v1/evaluation";
 const many = "/access/v1/evaluations";
 const routes = [{ method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer" }];
 
-describe("the AuthZEN door", () => {
+describe("the AuthZEN integration", () => {
   const directKey = newKey();
   let job: MainJob;
   let openfga: FaultProxy;
   beforeAll(async () => {
     job = await startMainJob({
       callers: [{ name: "pep", key_sha256: [hashOf(directKey)], permissions: ["check", "check.direct"] }],
-      config: { doors: { routes, authzen: { enabled: true, identifier } } },
+      config: { integrations: { routes, authzen: { enabled: true, identifier } } },
     });
     openfga = job.faults.openfga;
     // The fixture of the certification scenario, as far as a subject without a token may: alice reads and writes record-1, bob reads it.

@@ -29,7 +29,9 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
       callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect"] }],
       config: {
         http: { listen: "127.0.0.1:0", tls: { cert, key } },
-        doors: { oauth: { enabled: true, issuer: "https://patwarden.example.com", max_cache: `${maxCacheMs}ms` } },
+        integrations: {
+          oauth: { enabled: true, issuer: "https://patwarden.example.com", max_cache: `${maxCacheMs}ms` },
+        },
       },
     });
     upstream = await startUpstream();
@@ -56,7 +58,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
     });
   const introspections = async (answer: string): Promise<number> => {
     const [, count] =
-      new RegExp(`^patwarden_door_answers_total\\{.*oauth-introspect.*"${answer}".*\\} (\\d+)$`, "m").exec(
+      new RegExp(`^patwarden_integration_answers_total\\{.*oauth-introspect.*"${answer}".*\\} (\\d+)$`, "m").exec(
         await job.metrics(),
       ) ?? [];
     return Number(count ?? 0);

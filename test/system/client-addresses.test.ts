@@ -34,7 +34,7 @@ describe("where a call comes from", () => {
         grpc: { listen: any, plaintext: true },
         public_http: { listen: "127.0.0.1:0", trusted_proxies: ["127.0.0.0/8", "10.0.0.0/8"] },
         limits: { creations_per_hour: 0 },
-        doors: {
+        integrations: {
           routes,
           forward_auth: { enabled: true, trusted_proxies: ["10.0.0.0/8"] },
           ext_authz: { enabled: true, trusted_proxies: ["10.0.0.0/8"] },
@@ -178,9 +178,9 @@ describe("where a call comes from", () => {
     [["198.51.100.9, unknown, 10.0.0.3"], false],
     [["10.0.0.3"], false],
     [[], false],
-  ])("A4 the doors of proxies go by the client's address in %j: %s", async (forwarded, expected) => {
+  ])("A4 the integrations of proxies go by the client's address in %j: %s", async (forwarded, expected) => {
     const { secret } = await boundTo("198.51.100.0/24");
-    for (const [door, told] of [
+    for (const [integration, told] of [
       ["forward-auth", ["X-Forwarded-Method", "X-Forwarded-Host", "X-Forwarded-Uri"]],
       ["nginx", ["X-Original-Method", "X-Original-Host", "X-Original-URI"]],
     ] as const) {
@@ -192,10 +192,10 @@ describe("where a call comes from", () => {
         ...forwarded.map((value): [string, string] => ["X-Forwarded-For", value]),
       ];
       const { status } = await untilDecided(
-        () => sendRaw(job.server.http, { target: `/door/${door}`, headers }),
+        () => sendRaw(job.server.http, { target: integration === "nginx" ? "/nginx-auth" : "/forward-auth", headers }),
         (reply) => reply.status,
       );
-      expect([door, isNetwork(status)]).toEqual([door, expected]);
+      expect([integration, isNetwork(status)]).toEqual([integration, expected]);
     }
   });
 
@@ -247,7 +247,7 @@ describe("where a call comes from", () => {
       ["X-Original-URI", "/docs/roadmap"],
     ];
     const { status } = await untilDecided(
-      () => sendRaw(job.server.http, { target: "/door/nginx", headers }),
+      () => sendRaw(job.server.http, { target: "/nginx-auth", headers }),
       (reply) => reply.status,
     );
     expect(status).toBe(expected);

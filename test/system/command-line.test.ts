@@ -75,8 +75,8 @@ describe("secrets in settings", () => {
   const canary = "qxCANARYqx";
   const secrets = [
     "PATWARDEN_OPENFGA_AUTH_PRESHARED",
-    "PATWARDEN_DOORS_LEAKS_GITHUB_TOKEN",
-    "PATWARDEN_DOORS_LEAKS_WEBHOOK_KEY",
+    "PATWARDEN_INTEGRATIONS_LEAKS_GITHUB_TOKEN",
+    "PATWARDEN_INTEGRATIONS_LEAKS_WEBHOOK_KEY",
   ];
   const bad = [`${canary}\n${canary}${canary}${canary}`, `é${canary}${canary}${canary}${canary}`];
 

@@ -27,7 +27,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
         database: { url, max_connections: 1, prepare: false },
         // Every look-up reads.
         token_cache: { lease: "0s" },
-        doors: {
+        integrations: {
           routes: [{ path: "/docs/{id}", resource: "document:{id}", action: "viewer" }],
           forward_auth: { enabled: true },
           authzen: { enabled: true, identifier: "https://pat.test" },
@@ -51,7 +51,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
   });
   afterEach(() => database.heal());
 
-  it("S6 answers at every door by the door's own deadline", { timeout: 120_000 }, async () => {
+  it("S6 answers at every integration by the integration's own deadline", { timeout: 120_000 }, async () => {
     const token = job.alice.secret;
     const ask = async (
       method: string,
@@ -93,8 +93,8 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
     };
     const asked = () =>
       Promise.all([
-        ask("GET", "/door/forward-auth", [proxyKey, bearer, ...told(forwarded)]),
-        ask("GET", "/door/nginx", [proxyKey, bearer, ...told(ofNginx)]),
+        ask("GET", "/forward-auth", [proxyKey, bearer, ...told(forwarded)]),
+        ask("GET", "/nginx-auth", [proxyKey, bearer, ...told(ofNginx)]),
         ask("POST", "/access/v1/evaluation", [admin], evaluation),
         ask("GET", "/v1/self", [bearer]),
         ask("POST", "/oauth2/introspect", [admin], form({ token })),
@@ -104,7 +104,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
       Promise.all([
         ask("POST", "/oauth2/revoke", [], form({ token })),
         ask("POST", "/oauth2/revoke", [admin], form({ token })),
-        ask("POST", "/door/report-leak", [], { credentials: [token] }),
+        ask("POST", "/report-leak", [], { credentials: [token] }),
       ]);
     for (const [target, status] of await asked()) expect([target, status]).toEqual([target, 200]);
     database.stall();

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
 import { sendRaw, untilDecided } from "../kit/raw-http.js";
 
-const doors = ["forward-auth", "nginx"] as const;
-type Door = (typeof doors)[number];
+const integrations = ["forward-auth", "nginx"] as const;
+type Integration = (typeof integrations)[number];
 
 const routes = [
   { host: "app.test", method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer" },
@@ -11,9 +11,12 @@ const routes = [
   { path: "/wrong/{id}", resource: "nowhere:{id}", action: "viewer" },
 ];
 
-/** As the proxy of each door tells of a request. */
-function told(door: Door, { method = "GET", host = "app.test", target = "/docs/roadmap" } = {}): [string, string][] {
-  return door === "nginx"
+/** As the proxy of each integration tells of a request. */
+function told(
+  integration: Integration,
+  { method = "GET", host = "app.test", target = "/docs/roadmap" } = {},
+): [string, string][] {
+  return integration === "nginx"
     ? [
         ["X-Original-Method", method],
         ["X-Original-Host", host],
@@ -27,12 +30,12 @@ function told(door: Door, { method = "GET", host = "app.test", target = "/docs/r
       ];
 }
 
-describe("the doors of proxies", () => {
+describe("the integrations of proxies", () => {
   let job: MainJob;
   let narrow: IssuedToken;
   let acme: IssuedToken;
   beforeAll(async () => {
-    job = await startMainJob({ config: { doors: { routes, forward_auth: { enabled: true, basic: true } } } });
+    job = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true, basic: true } } } });
     narrow = await job.createToken({
       subject: "user:alice",
       name: "on one network",
@@ -43,8 +46,17 @@ describe("the doors of proxies", () => {
   });
   afterAll(() => job.stop());
 
-  const askOnce = (door: Door, headers: readonly [string, string][], server = job.server, method = "GET") =>
-    sendRaw(server.http, { method, target: `/door/${door}?token=ignored`, headers });
+  const askOnce = (
+    integration: Integration,
+    headers: readonly [string, string][],
+    server = job.server,
+    method = "GET",
+  ) =>
+    sendRaw(server.http, {
+      method,
+      target: `${integration === "nginx" ? "/nginx-auth" : "/forward-auth"}?token=ignored`,
+      headers,
+    });
   const ask: typeof askOnce = (...asked) =>
     untilDecided(
       () => askOnce(...asked),
@@ -54,10 +66,10 @@ describe("the doors of proxies", () => {
   const bearer = (text = job.alice.secret): [string, string] => ["Authorization", `Bearer ${text}`];
   const realm = 'Bearer realm="patwarden"';
 
-  describe.each(doors)("/door/%s", (door) => {
+  describe.each(integrations)("/%s", (integration) => {
     it("P1 lets a permitted request pass, with all that it is known by, overwriting", async () => {
       const forged: [string, string] = ["X-Patwarden-Subject", "user:root"];
-      const reply = await ask(door, [key(), bearer(), forged, ...told(door)]);
+      const reply = await ask(integration, [key(), bearer(), forged, ...told(integration)]);
       expect(reply).toMatchObject({
         status: 200,
         body: "",
@@ -68,7 +80,11 @@ describe("the doors of proxies", () => {
           "cache-control": "no-store",
         },
       });
-      const own = await ask(door, [key(), bearer(acme.secret), ...told(door, { target: "/docs/price-list" })]);
+      const own = await ask(integration, [
+        key(),
+        bearer(acme.secret),
+        ...told(integration, { target: "/docs/price-list" }),
+      ]);
       expect(own.headers).toMatchObject({
         "x-patwarden-subject": "organization:acme",
         "x-patwarden-organization": "organization:acme",
@@ -77,7 +93,7 @@ describe("the doors of proxies", () => {
 
     it("B5 decides by the headers that count, with 17 KiB of cookies beside them", async () => {
       const cookies = ["a", "b", "c"].map((name): [string, string] => ["Cookie", `${name}=${"x".repeat(5_800)}`]);
-      const reply = await ask(door, [key(), bearer(), ...cookies, ...told(door)]);
+      const reply = await ask(integration, [key(), bearer(), ...cookies, ...told(integration)]);
       expect([reply.status, reply.headers["x-patwarden-subject"]]).toEqual([200, "user:alice"]);
     });
 
@@ -88,17 +104,17 @@ describe("the doors of proxies", () => {
         () => ["Authorization", `Basic ${Buffer.from(`x:${job.alice.secret}`).toString("base64")}`],
       ],
     ])("takes the token as %s", async (_, credential) => {
-      expect((await ask(door, [key(), credential(), ...told(door)])).status).toBe(200);
+      expect((await ask(integration, [key(), credential(), ...told(integration)])).status).toBe(200);
     });
 
     it("P1 refuses: 401 bare, 401 with a code, 403", async () => {
-      const bare = await ask(door, [key(), ...told(door)]);
+      const bare = await ask(integration, [key(), ...told(integration)]);
       expect([bare.status, bare.headers["www-authenticate"]]).toEqual([401, realm]);
       for (const text of ["garbage", job.alice.secret.slice(0, -1), `${job.alice.secret}x`]) {
-        const invalid = await ask(door, [key(), bearer(text), ...told(door)]);
+        const invalid = await ask(integration, [key(), bearer(text), ...told(integration)]);
         expect([invalid.status, invalid.headers["www-authenticate"]]).toEqual([401, `${realm}, error="invalid_token"`]);
       }
-      const forbidden = await ask(door, [key(), bearer(), ...told(door, { target: "/docs/payroll" })]);
+      const forbidden = await ask(integration, [key(), bearer(), ...told(integration, { target: "/docs/payroll" })]);
       expect([forbidden.status, forbidden.headers["www-authenticate"]]).toEqual([
         403,
         `${realm}, error="insufficient_scope"`,
@@ -118,23 +134,23 @@ describe("the doors of proxies", () => {
         { method: "DELETE" },
       ];
       for (const over of refused) {
-        const reply = await ask(door, [key(), bearer(), ...told(door, over)]);
+        const reply = await ask(integration, [key(), bearer(), ...told(integration, over)]);
         expect([reply.status, reply.headers["www-authenticate"]], JSON.stringify(over)).toEqual([403, undefined]);
       }
     });
 
     it("P4 refuses a request of which a part is missing or told twice", async () => {
-      for (const [index, header] of told(door).entries()) {
-        const without = told(door).toSpliced(index, 1);
-        expect((await ask(door, [key(), bearer(), ...without])).status, header[0]).toBe(403);
-        expect((await ask(door, [key(), bearer(), ...told(door), header])).status, header[0]).toBe(403);
+      for (const [index, header] of told(integration).entries()) {
+        const without = told(integration).toSpliced(index, 1);
+        expect((await ask(integration, [key(), bearer(), ...without])).status, header[0]).toBe(403);
+        expect((await ask(integration, [key(), bearer(), ...told(integration), header])).status, header[0]).toBe(403);
       }
     });
 
     it("P5 takes no side between two credentials", async () => {
-      const status = door === "nginx" ? 401 : 400;
+      const status = integration === "nginx" ? 401 : 400;
       for (const second of [bearer(), ["X-API-Key", job.alice.secret]] satisfies [string, string][]) {
-        const reply = await ask(door, [key(), bearer(), second, ...told(door)]);
+        const reply = await ask(integration, [key(), bearer(), second, ...told(integration)]);
         expect([reply.status, reply.headers["www-authenticate"]]).toEqual([
           status,
           `${realm}, error="invalid_request"`,
@@ -150,7 +166,7 @@ describe("the doors of proxies", () => {
         [key(), key()],
       ];
       for (const stranger of strangers) {
-        const reply = await ask(door, [...stranger, bearer(), ...told(door)]);
+        const reply = await ask(integration, [...stranger, bearer(), ...told(integration)]);
         expect(reply.status).toBe(500);
         expect(reply.headers).not.toHaveProperty("x-patwarden-subject");
       }
@@ -159,26 +175,26 @@ describe("the doors of proxies", () => {
 
     it("P5 ignores its own method and query", async () => {
       for (const method of ["POST", "PUT", "HEAD"])
-        expect((await ask(door, [key(), bearer(), ...told(door)], job.server, method)).status).toBe(200);
+        expect((await ask(integration, [key(), bearer(), ...told(integration)], job.server, method)).status).toBe(200);
     });
 
     it("knows the bearer's address where one proxy tells it alone", async () => {
       const from = (address: string) =>
-        ask(door, [key(), bearer(narrow.secret), ["X-Forwarded-For", address], ...told(door)]);
+        ask(integration, [key(), bearer(narrow.secret), ["X-Forwarded-For", address], ...told(integration)]);
       expect((await from("192.0.2.7")).status).toBe(200);
       expect((await from("198.51.100.7")).status).toBe(401);
       expect((await from("192.0.2.7, 10.0.0.1")).status).toBe(401);
-      expect((await ask(door, [key(), bearer(narrow.secret), ...told(door)])).status).toBe(401);
+      expect((await ask(integration, [key(), bearer(narrow.secret), ...told(integration)])).status).toBe(401);
     });
 
     it("answers 503 where nothing can be decided, as for a route that the model does not know", async () => {
-      const reply = await askOnce(door, [key(), bearer(), ...told(door, { target: "/wrong/1" })]);
+      const reply = await askOnce(integration, [key(), bearer(), ...told(integration, { target: "/wrong/1" })]);
       expect([reply.status, reply.headers["retry-after"]]).toEqual([503, "1"]);
     });
   });
 
   it("P3 answers 503, and never a yes or no, while OpenFGA is silent or gone", async () => {
-    const own = await startMainJob({ config: { doors: { routes, forward_auth: { enabled: true } } } });
+    const own = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true } } } });
     const { openfga } = own.faults;
     const headers: [string, string][] = [
       ["X-Patwarden-Proxy-Key", own.server.keys.checker],
@@ -196,11 +212,11 @@ describe("the doors of proxies", () => {
   }, 120_000);
 
   it("is closed unless it is opened, and Basic unless it is admitted", async () => {
-    const closed = await startMainJob({ config: { doors: { routes } } });
+    const closed = await startMainJob({ config: { integrations: { routes } } });
     const own: [string, string] = ["X-Patwarden-Proxy-Key", closed.server.keys.checker];
     expect((await ask("nginx", [own, ...told("nginx")], closed.server)).status).toBe(404);
     await closed.stop();
-    const open = await startMainJob({ config: { doors: { routes, forward_auth: { enabled: true } } } });
+    const open = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true } } } });
     const basic = Buffer.from(`x:${open.alice.secret}`).toString("base64");
     const headers: [string, string][] = [
       ["X-Patwarden-Proxy-Key", open.server.keys.checker],
@@ -212,7 +228,9 @@ describe("the doors of proxies", () => {
   }, 120_000);
 
   it("counts its answers, and tells nobody a token", async () => {
-    expect(await job.metrics()).toMatch(/patwarden_door_answers_total\{door="nginx",answer="allow"\} [1-9]/);
+    expect(await job.metrics()).toMatch(
+      /patwarden_integration_answers_total\{integration="nginx",answer="allow"\} [1-9]/,
+    );
     expect(job.server.log()).not.toContain(job.alice.secret.slice(10, 30));
   });
 });

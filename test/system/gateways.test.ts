@@ -50,7 +50,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
 
     beforeAll(async () => {
       job = await startMainJob({
-        config: { doors: { routes, forward_auth: { enabled: true }, ext_authz: { enabled: true } } },
+        config: { integrations: { routes, forward_auth: { enabled: true }, ext_authz: { enabled: true } } },
       });
       upstream = await startUpstream();
       way = await startProxy(kind === "envoy" ? job.server.grpc : new URL(job.server.http).host);

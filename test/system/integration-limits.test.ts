@@ -6,7 +6,7 @@ import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 const max = { max_per_second: 1 };
-const doors = {
+const integrations = {
   routes: [{ path: "/docs/{id}", resource: "document:{id}", action: "viewer" }],
   forward_auth: { enabled: true, ...max },
   ext_authz: { enabled: true, ...max },
@@ -14,9 +14,11 @@ const doors = {
   oauth: { enabled: true, issuer: "https://patwarden.example.com", ...max },
 };
 const names = ["forward-auth", "nginx", "authzen", "oauth-introspect", "oauth-revoke", "ext-authz"] as const;
-type Door = (typeof names)[number];
-/** Two callers for each door, since some doors have one limit together. */
-const keys = new Map(names.flatMap((door) => [door, `${door}-calm`]).map((name) => [name, newKey()]));
+type Integration = (typeof names)[number];
+/** Two callers for each integration, since some integrations have one limit together. */
+const keys = new Map(
+  names.flatMap((integration) => [integration, `${integration}-calm`]).map((name) => [name, newKey()]),
+);
 
 let job: MainJob;
 beforeAll(async () => {
@@ -26,12 +28,12 @@ beforeAll(async () => {
       key_sha256: [hashOf(key)],
       permissions: ["check", "introspect", "tokens.revoke"],
     })),
-    config: { doors },
+    config: { integrations },
   });
 });
 afterAll(() => job.stop());
 
-/** What came back, in the door's own words. */
+/** What came back, in the integration's own words. */
 type Answer = Readonly<Record<string, unknown>>;
 
 const overHttp = async (...sent: Parameters<typeof sendRaw>): Promise<Answer> => {
@@ -39,9 +41,9 @@ const overHttp = async (...sent: Parameters<typeof sendRaw>): Promise<Answer> =>
   return { status, body, "retry-after": headers["retry-after"] };
 };
 
-const proxied = (door: string, told: readonly [string, string][]) => (caller: string) =>
+const proxied = (integration: string, told: readonly [string, string][]) => (caller: string) =>
   overHttp(job.server.http, {
-    target: `/door/${door}`,
+    target: integration === "nginx" ? "/nginx-auth" : "/forward-auth",
     headers: [
       ["X-Patwarden-Proxy-Key", keys.get(caller) ?? ""],
       ["Authorization", `Bearer ${job.alice.secret}`],
@@ -70,14 +72,14 @@ const inOAuth = {
 
 interface Case {
   /** As in the metric. */
-  readonly door: Door;
+  readonly integration: Integration;
   readonly ask: (caller: string) => Promise<Answer>;
   readonly limited: Answer;
 }
 
 const cases: readonly Case[] = [
   {
-    door: "forward-auth",
+    integration: "forward-auth",
     ask: proxied("forward-auth", [
       ["X-Forwarded-Method", "GET"],
       ["X-Forwarded-Proto", "http"],
@@ -87,7 +89,7 @@ const cases: readonly Case[] = [
     limited: { ...slower, body: "too many requests" },
   },
   {
-    door: "nginx",
+    integration: "nginx",
     ask: proxied("nginx", [
       ["X-Original-Method", "GET"],
       ["X-Original-Host", "app.test"],
@@ -97,7 +99,7 @@ const cases: readonly Case[] = [
     limited: { ...slower, status: 503, body: "too many requests" },
   },
   {
-    door: "authzen",
+    integration: "authzen",
     ask: posted("/access/v1/evaluation", "application/json", () =>
       JSON.stringify({
         subject: { type: "access_token", id: job.alice.secret },
@@ -108,13 +110,13 @@ const cases: readonly Case[] = [
     limited: { ...slower, body: "too many requests" },
   },
   {
-    door: "oauth-introspect",
+    integration: "oauth-introspect",
     ask: posted("/oauth2/introspect", form, () => `token=${job.alice.secret}`),
     limited: inOAuth,
   },
-  { door: "oauth-revoke", ask: posted("/oauth2/revoke", form, () => "token=garbage"), limited: inOAuth },
+  { integration: "oauth-revoke", ask: posted("/oauth2/revoke", form, () => "token=garbage"), limited: inOAuth },
   {
-    door: "ext-authz",
+    integration: "ext-authz",
     async ask(caller) {
       const http = { method: "GET", host: "app.test", path: "/docs/roadmap" };
       const headers = { authorization: `Bearer ${job.alice.secret}` };
@@ -132,13 +134,13 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe.each(cases)("the door $door", ({ door, ask, limited }) => {
+describe.each(cases)("the integration $integration", ({ integration, ask, limited }) => {
   it("refuses what one caller asks beyond its limit, and no other caller", async () => {
-    const answers = await Promise.all(Array.from({ length: 40 }, () => ask(door)));
+    const answers = await Promise.all(Array.from({ length: 40 }, () => ask(integration)));
     const refused = answers.filter((answer) => isDeepStrictEqual(answer, limited));
     expect(refused.length).toBeGreaterThan(0);
     expect(refused.length).toBeLessThan(answers.length);
-    expect(await ask(`${door}-calm`)).not.toEqual(limited);
-    expect(await job.metrics()).toMatch(new RegExp(`door="${door}",answer="limited"\\} [1-9]`));
+    expect(await ask(`${integration}-calm`)).not.toEqual(limited);
+    expect(await job.metrics()).toMatch(new RegExp(`integration="${integration}",answer="limited"\\} [1-9]`));
   });
 });

@@ -76,8 +76,8 @@ function rpc<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** The doors leave it to their callers how long they wait. */
-function door(
+/** The integrations leave it to their callers how long they wait. */
+function integration(
   target: string,
   headers: readonly (readonly [string, string])[],
   body: string,
@@ -196,7 +196,7 @@ const changes: Readonly<Record<string, (other: Server) => Promise<Planned>>> = {
   "a leak reported": toToken((_token, secret) => {
     // 60 an hour are taken of one address.
     const from = ["X-Forwarded-For", `203.0.${randomInt(256)}.${randomInt(256)}`] as const;
-    return door("/door/report-leak", [json, from], JSON.stringify({ credentials: [secret] }), "publicHttp");
+    return integration("/report-leak", [json, from], JSON.stringify({ credentials: [secret] }), "publicHttp");
   }),
   "an exchange": toToken((_token, secret) => {
     const basic = ["Authorization", `Basic ${Buffer.from(`edge:${keys.edge}`).toString("base64")}`] as const;
@@ -206,7 +206,7 @@ const changes: Readonly<Record<string, (other: Server) => Promise<Planned>>> = {
       subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
       audience: "api",
     });
-    return door("/oauth2/token", [form, basic], asked.toString(), "http");
+    return integration("/oauth2/token", [form, basic], asked.toString(), "http");
   }),
 };
 const names = Object.keys(changes);
@@ -263,7 +263,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
           database: { url, listen_url: database.url, max_connections: 8, prepare: false },
           token_cache: { lease: `${leaseMs}ms` },
           public_http: { listen: "127.0.0.1:0", trusted_proxies: ["127.0.0.0/8"] },
-          doors: { oauth: { enabled: true, issuer, exchange: { audiences: ["api"] } }, leaks: { report: true } },
+          integrations: { oauth: { enabled: true, issuer, exchange: { audiences: ["api"] } }, leaks: { report: true } },
         },
       });
     other = await startOne(database.url, false);

@@ -32,7 +32,7 @@ beforeAll(async () => {
   const config = {
     public_http: { listen: "127.0.0.1:0" },
     token_cache: { lease: "2s" },
-    doors: {
+    integrations: {
       leaks: {
         report: true,
         github: { enabled: true, keys_url: github.url, token: "ghp_canary" },
@@ -84,14 +84,14 @@ const told = ({ token: { id } }: IssuedToken) => webhook.received.filter(({ even
 
 const entry = (token: string, over: object = {}) => ({ type: "patwarden_token", token, url: "", source: "", ...over });
 const send = (body: string, headers: readonly (readonly [string, string])[], server = job.server) =>
-  sendRaw(server.publicHttp, { method: "POST", target: "/door/secret-scanning", headers, body });
+  sendRaw(server.publicHttp, { method: "POST", target: "/secret-scanning", headers, body });
 const scan = (entries: readonly object[], server = job.server): Promise<RawReply> => {
   const body = JSON.stringify(entries);
   return send(body, github.sign(body), server);
 };
 
 const report = (body: string, type = "application/json", server = job.server) =>
-  sendRaw(server.publicHttp, { method: "POST", target: "/door/report-leak", headers: [["Content-Type", type]], body });
+  sendRaw(server.publicHttp, { method: "POST", target: "/report-leak", headers: [["Content-Type", type]], body });
 
 describe("a report by a secret-scanning program", () => {
   it("S3 ends a token on every replica before it is answered, and tells of it once", async () => {
@@ -139,17 +139,17 @@ describe("a report by a secret-scanning program", () => {
   });
 
   it.each([
-    ["/door/secret-scanning", 200],
-    ["/door/report-leak", 202],
+    ["/secret-scanning", 200],
+    ["/report-leak", 202],
   ])(
     "S3 is answered at %s only when a replica that stands still can no longer go by what it knew",
-    async (door, status) => {
+    async (integration, status) => {
       const leaked = await create();
       await warm(leaked);
       other.child.kill("SIGSTOP");
       const sql = postgres(job.databaseUrl, { max: 1 });
       try {
-        const reply = door.endsWith("scanning")
+        const reply = integration.endsWith("scanning")
           ? await scan([entry(leaked.secret)])
           : await report(JSON.stringify({ credentials: [leaked.secret] }));
         expect(reply.status).toBe(status);

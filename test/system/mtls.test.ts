@@ -30,7 +30,7 @@ const callers = [
     permissions: ["introspect", "tokens.revoke"],
   },
 ];
-const doors = {
+const integrations = {
   routes: [{ method: "GET", path: "/docs/{id}", resource: "document:{id}", action: "viewer" }],
   forward_auth: { enabled: true },
   ext_authz: { enabled: true },
@@ -68,7 +68,7 @@ beforeAll(async () => {
     config: {
       grpc: listener,
       http: listener,
-      doors,
+      integrations,
       issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
     },
   });
@@ -296,7 +296,7 @@ describe("a service that is known by its certificate", () => {
     ],
     ["of a service that may not", "orders", () => form(), { error: "unauthorized_client" }],
     ["of nobody", "payments", () => form(), { error: "invalid_client" }],
-  ])("calls the OAuth doors by its certificate %s", async (_, name, sent, answer) => {
+  ])("calls the OAuth integrations by its certificate %s", async (_, name, sent, answer) => {
     expect(JSON.parse((await send(workload(name), sent())).body)).toMatchObject(answer);
   });
 
@@ -351,10 +351,14 @@ describe("a service that is known by its certificate", () => {
     nginx: { "x-original-method": "GET", "x-original-host": "app.test", "x-original-uri": "/docs/roadmap" },
   };
 
-  it.each(Object.entries(told))("asks /door/%s by its certificate instead of a key", async (door, request) => {
+  it.each(Object.entries(told))("asks /%s by its certificate instead of a key", async (integration, request) => {
     const ask = (name: string, headers: Sent["headers"] = {}) => {
       const bearer = { authorization: `Bearer ${job.alice.secret}` };
-      const sent = { method: "GET", path: `/door/${door}`, headers: { ...request, ...bearer, ...headers } };
+      const sent = {
+        method: "GET",
+        path: integration === "nginx" ? "/nginx-auth" : "/forward-auth",
+        headers: { ...request, ...bearer, ...headers },
+      };
       return untilDecided(
         () => send(workload(name), sent),
         ({ status }) => status,

@@ -115,7 +115,7 @@ describe("libraries that know the standards and not Patwarden", () => {
   beforeAll(async () => {
     job = await startMainJob({
       callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect", "tokens.exchange"] }],
-      config: { doors: { oauth: { enabled: true, issuer, exchange: { audiences: [audience] } } } },
+      config: { integrations: { oauth: { enabled: true, issuer, exchange: { audiences: [audience] } } } },
     });
     database = job.faults.database;
     signer = await startSigner();

@@ -9,7 +9,7 @@ import { type RawReply, sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
 
 const issuer = "https://patwarden.example.com/tenant";
-const doors = { oauth: { enabled: true, issuer, max_cache: "60s" } };
+const integrations = { oauth: { enabled: true, issuer, max_cache: "60s" } };
 const form = (parameters: Record<string, string>): string => new URLSearchParams(parameters).toString();
 
 function post(
@@ -24,7 +24,7 @@ function post(
   return sendRaw(server.http, { method, target, body, headers: typed ? headers : [type, ...headers] });
 }
 
-describe("the OAuth doors", () => {
+describe("the OAuth integrations", () => {
   const gatewayKey = newKey();
   const enderKey = newKey();
   const patience = { hasty: { key: newKey(), max_cache: "10s" }, patient: { key: newKey(), max_cache: "1h" } };
@@ -49,7 +49,7 @@ describe("the OAuth doors", () => {
   let database: FaultProxy;
   let unheard: FaultProxy;
   beforeAll(async () => {
-    job = await startMainJob({ callers, config: { doors } });
+    job = await startMainJob({ callers, config: { integrations } });
     database = job.faults.database;
     const { grpc, apiKey, storeId, modelId } = job.openfga;
     const listenUrl = new URL(job.databaseUrl);
@@ -60,7 +60,7 @@ describe("the OAuth doors", () => {
       databaseUrl: job.databaseUrl,
       openfga: { addresses: [grpc], apiKey, storeId, modelId },
       config: {
-        doors: { oauth: { ...doors.oauth, public_revocation: true } },
+        integrations: { oauth: { ...integrations.oauth, public_revocation: true } },
         database: { url: job.databaseUrl, listen_url: listenUrl.href },
         // Renewed every two seconds.
         token_cache: { lease: "10s" },
@@ -382,7 +382,7 @@ describe("the OAuth doors", () => {
       }
       expect((await revoke("garbage", other)).status).toBe(200);
       const metrics = await (await fetch(`http://${other.metrics}/metrics`)).text();
-      expect(metrics).toContain(`door="oauth-revoke",answer="limited"} ${limited.length}`);
+      expect(metrics).toContain(`integration="oauth-revoke",answer="limited"} ${limited.length}`);
     });
   });
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
       public_http: { listen: "127.0.0.1:0", origins: [page, "http://localhost:3000"] },
       issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
       limits: { self_per_minute: 0 },
-      doors: {
+      integrations: {
         oauth: { enabled: true, issuer: oauthIssuer },
         authzen: { enabled: true, identifier: oauthIssuer },
         forward_auth: { enabled: true },
@@ -119,10 +119,10 @@ describe("the public port", () => {
       ["POST", "/oauth2/revoke"],
       ["POST", "/access/v1/evaluation"],
       ["GET", "/.well-known/authzen-configuration"],
-      ["GET", "/door/forward-auth"],
-      ["GET", "/door/nginx"],
+      ["GET", "/forward-auth"],
+      ["GET", "/nginx-auth"],
       // Not opened.
-      ["POST", "/door/secret-scanning"],
+      ["POST", "/secret-scanning"],
     ] as const) {
       expect([path, (await at(path, { method })).status]).toEqual([path, 404]);
       // They are somewhere, so that the line above says something.

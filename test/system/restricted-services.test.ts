@@ -57,7 +57,7 @@ beforeAll(async () => {
           admin: { claim: "roles", value: "patwarden-admin" },
         },
       ],
-      doors: {
+      integrations: {
         oauth: { enabled: true, issuer: "https://patwarden.example.com", exchange: { audiences: [api] } },
         authzen: { enabled: true, identifier: "https://patwarden.example.com" },
       },

@@ -380,7 +380,7 @@ describe("patwarden dev", () => {
     // As from the internet: whose the token is, and anybody may end it.
     const self = await fetch(`${first.ready.public_http}/v1/self`, { headers: { "x-api-key": created.value.secret } });
     expect([self.status, await self.json()]).toMatchObject([200, { subject: "user:alice" }]);
-    const reported = await fetch(`${first.ready.public_http}/door/report-leak`, {
+    const reported = await fetch(`${first.ready.public_http}/report-leak`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: '{"credentials":[]}',

@@ -15,7 +15,7 @@ import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
 const issuer = "https://patwarden.example.com/tenant";
 const api = "https://api.example.com";
-const doors = {
+const integrations = {
   oauth: { enabled: true, issuer, exchange: { audiences: [api, "shop"], lifetime: "5m" } },
   forward_auth: { enabled: true },
   authzen: { enabled: true, identifier: "https://patwarden.example.com" },
@@ -47,7 +47,7 @@ describe("token exchange", () => {
   let replicas: readonly Server[];
   let narrow: IssuedToken;
   beforeAll(async () => {
-    job = await startMainJob({ callers, config: { doors } });
+    job = await startMainJob({ callers, config: { integrations } });
     const url = new URL(job.databaseUrl);
     [database, openfga] = await Promise.all([startProxy(url.host), startProxy(job.openfga.grpc)]);
     url.host = database.address;
@@ -56,7 +56,7 @@ describe("token exchange", () => {
       databaseUrl: url.href,
       migrated: true,
       openfga: { addresses: [openfga.address], apiKey, storeId, modelId },
-      config: { doors },
+      config: { integrations },
       callers,
     });
     replicas = [job.server, other];
@@ -386,7 +386,7 @@ describe("token exchange", () => {
     expect(residualUntil && timestampDate(residualUntil)).toEqual(new Date(last * 1000));
   });
 
-  it("makes nothing that opens a door of ours", async () => {
+  it("makes nothing that opens an integration of ours", async () => {
     const jwt = await jwtOf(job.alice.secret);
     const bearer = ["Authorization", `Bearer ${jwt}`] as const;
     const introspected = await send(
@@ -413,7 +413,7 @@ describe("token exchange", () => {
       }
     }
     const proxied = await sendRaw(job.server.http, {
-      target: "/door/forward-auth",
+      target: "/forward-auth",
       headers: [
         ["X-Patwarden-Proxy-Key", keys.gateway],
         bearer,
@@ -482,7 +482,9 @@ describe("token exchange", () => {
   it("counts its answers and the token's use", async () => {
     const { token, secret } = await job.createToken({ subject: "user:alice", name: "used", grant: { full: true } });
     await jwtOf(secret);
-    expect(await job.metrics()).toMatch(/patwarden_door_answers_total\{door="oauth-token",answer="exchanged"\} [1-9]/);
+    expect(await job.metrics()).toMatch(
+      /patwarden_integration_answers_total\{integration="oauth-token",answer="exchanged"\} [1-9]/,
+    );
     const lastUse = async () => {
       const [port] = job.server.ports;
       const reply = await port?.call(TokenService.method.getToken, { id: token.id });
@@ -558,7 +560,7 @@ describe("token exchange", () => {
 
 describe("where exchange is not open", () => {
   it("has no endpoint, no keys and nothing to rotate", async () => {
-    const job = await startMainJob({ config: { doors: { oauth: { enabled: true, issuer } } } });
+    const job = await startMainJob({ config: { integrations: { oauth: { enabled: true, issuer } } } });
     try {
       for (const [method, target] of [
         ["POST", "/oauth2/token"],

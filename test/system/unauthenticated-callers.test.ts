@@ -30,7 +30,7 @@ beforeAll(async () => {
       // The flood goes on while the server drains.
       grace: "1s",
       limits: { self_per_minute: 0 },
-      doors: {
+      integrations: {
         oauth: { enabled: true, issuer, public_revocation: true },
         authzen: { enabled: true, identifier: issuer },
         forward_auth: { enabled: true },
@@ -92,13 +92,13 @@ describe("S2 what strangers may ask", () => {
     ["a call with a JWT", 401, () => raw(list, posted("{}", "application/json", bearer(forged)))],
     ["introspection without a caller", 401, () => raw("/oauth2/introspect", form(`token=${guess()}`))],
     ["revocation of a guess", 200, () => raw("/oauth2/revoke", form(`token=${guess()}`))],
-    ["forward-auth without a caller", 500, () => raw("/door/forward-auth")],
+    ["forward-auth without a caller", 500, () => raw("/forward-auth")],
     ["AuthZEN without a caller", 401, () => raw("/access/v1/evaluation", posted("{}"))],
-    ["a leak of garbage", 202, () => raw("/door/report-leak", posted('{"credentials":["x"]}'))],
+    ["a leak of garbage", 202, () => raw("/report-leak", posted('{"credentials":["x"]}'))],
     [
       "a leak of a thousand guesses",
       202,
-      () => raw("/door/report-leak", posted(JSON.stringify({ credentials: Array.from({ length: 1_000 }, guess) }))),
+      () => raw("/report-leak", posted(JSON.stringify({ credentials: Array.from({ length: 1_000 }, guess) }))),
     ],
   ];
 

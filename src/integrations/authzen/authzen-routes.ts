@@ -30,7 +30,7 @@ export interface AuthZenOptions extends ServiceProofs {
   readonly model: () => AuthorizationModel;
   readonly subjectTypes: SubjectTypes;
   readonly routes: RouteTable;
-  /** Under which https URL the door is reached. */
+  /** Under which https URL the integration is reached. */
   readonly identifier: string;
   /** Of each caller. Absent: any number of requests. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;

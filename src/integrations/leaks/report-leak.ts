@@ -20,7 +20,7 @@ const malformed: Refusal = { status: 422, message: 'the body must be JSON, {"cre
 const tooBig: Refusal = { status: 413, message: "the body must have at most 1 MiB and 1,000 credentials" };
 
 /**
- * `POST /door/report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every replica goes by the end
+ * `POST /report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every replica goes by the end
  * of what was ours, so that it tells nobody what is alive.
  */
 export function reportLeakRoute(options: ReportLeakOptions): Route {
@@ -33,7 +33,7 @@ export function reportLeakRoute(options: ReportLeakOptions): Route {
     if (refusal) sendRefusal(response, refusal);
     else sendJson(response, 202, {});
   };
-  return { method: "POST", path: "/door/report-leak", handle };
+  return { method: "POST", path: "/report-leak", handle };
 }
 
 async function take({ report, addressOf }: ReportLeakOptions, request: IncomingMessage): Promise<Refusal | undefined> {

@@ -19,7 +19,7 @@ export interface SecretScanningOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** `POST /door/secret-scanning`: the partner protocol of GitHub, which GitLab speaks too under names of its own. */
+/** `POST /secret-scanning`: the partner protocol of GitHub, which GitLab speaks too under names of its own. */
 export function secretScanningRoute(options: SecretScanningOptions): Route {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const given = await answer(options, request).catch((error) => undecided(error, options.onDefect));
@@ -32,7 +32,7 @@ export function secretScanningRoute(options: SecretScanningOptions): Route {
     if (given.provider === "github") sendJson(response, 200, given.labels);
     else send(response, 200, "text/plain", "");
   };
-  return { method: "POST", path: "/door/secret-scanning", handle };
+  return { method: "POST", path: "/secret-scanning", handle };
 }
 
 interface Accepted {

@@ -73,7 +73,7 @@ describe("the one credential of a request", () => {
     expect(readCredential(headers, { basic: true })).toEqual(expected);
   });
 
-  it("is not read from Basic where the door does not admit it", () => {
+  it("is not read from Basic where the integration does not admit it", () => {
     expect(readCredential(authorization(basic("anybody:pw_pat_x")), { basic: false })).toEqual(none);
   });
 

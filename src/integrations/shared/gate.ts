@@ -59,7 +59,7 @@ export interface GateOptions {
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
 
-/** The one way from a proxied request to an answer, for every door of proxies. It never rejects. */
+/** The one way from a proxied request to an answer, for every integration of proxies. It never rejects. */
 export class Gate {
   readonly #options: GateOptions;
 

@@ -26,6 +26,6 @@ describe("the configuration of patwarden dev", () => {
       tokens: { brand: "pw", peppers: [{ version: 1, key: Buffer.alloc(32, 7), active: true }] },
       limits: {},
     });
-    expect([config.doors.oauth?.issuer, config.doors.authZen?.identifier]).toEqual([url, url]);
+    expect([config.integrations.oauth?.issuer, config.integrations.authZen?.identifier]).toEqual([url, url]);
   });
 });

@@ -42,7 +42,7 @@ export function devConfig(
     ],
     limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0, self_per_minute: 0 },
     usage: { flush_interval: "1s" },
-    doors: {
+    integrations: {
       routes: [{ path: "/documents/{id}/**", resource: "document:{id}", action: "viewer" }],
       forward_auth: { enabled: true, basic: true },
       ext_authz: { enabled: true, basic: true },
