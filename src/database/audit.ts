@@ -4,8 +4,9 @@ import { chainStart, type SealedEvent, seal } from "../audit/chain.js";
 import { type AuditEvent, auditEventIdFromUuid, auditEventUuid } from "../domain/audit-event.js";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "./audit-table.js";
+import { type Transaction, transact, transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow, type Transaction, transact } from "./errors.js";
+import { guarded, soleRow } from "./errors.js";
 import { subjectMatches } from "./token-conditions.js";
 
 const sealLock = 1_472_665_731; // beside the one of the migrations
@@ -20,36 +21,11 @@ const keptCheckpoint = {
   statement: auditCheckpoint.statement,
 };
 
-/** Writes events in the transaction of the change that they tell of: all happen or none. */
-export async function appendAudit(transaction: Transaction, ...events: readonly AuditEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  const rows = events.map((event) => ({
-    id: auditEventUuid(event.id),
-    at: event.time,
-    actor: event.actor,
-    action: event.action,
-    subject: event.subject,
-    token_id: event.tokenId && toUuid(event.tokenId),
-    client_ip: event.clientIp,
-    outcome: event.outcome,
-    details: event.details,
-  }));
-  // One parameter, however many: a statement of thousands takes drizzle as long as all the rest of a revocation.
-  await transaction.execute(sql`
-    with written as (
-      insert into ${auditEvent} (id, at, actor, action, subject, token_id, client_ip, outcome, details)
-      select * from json_to_recordset(${JSON.stringify(rows)}::text::json) as event
-        (id uuid, at timestamptz, actor text, action text, subject text, token_id uuid, client_ip text, outcome text, details jsonb)
-      returning id
-    )
-    insert into ${auditPending} (event_id) select id from written`);
-}
-
 /** Audit events in PostgreSQL or PGlite. */
 export function createAuditStore(database: Database): AuditStore {
   const { orm } = database;
   return {
-    append: (...events) => transact(database, (transaction) => appendAudit(transaction, ...events)),
+    append: (...events) => transactChange(database, async () => ({ result: undefined, events, touched: [] })),
 
     list: (filter, { size, after }) =>
       guarded(async () => {

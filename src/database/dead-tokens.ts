@@ -1,7 +1,7 @@
 import { and, eq, gte, inArray, isNotNull, notExists, or, type SQL, sql } from "drizzle-orm";
 import { auditEvent } from "./audit-table.js";
+import { transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { transact } from "./errors.js";
 import { leakedToken } from "./leak-table.js";
 import { request, token, tokenSecret } from "./schema.js";
 import { lastUse } from "./usage-table.js";
@@ -12,7 +12,7 @@ import { lastUse } from "./usage-table.js";
  */
 export function deleteDeadTokens(database: Database, before: Date, limit: number): Promise<number> {
   // It may have to look at every token.
-  return transact({ orm: database.patient }, async (transaction) => {
+  return transactChange({ orm: database.patient }, async (transaction) => {
     const livingSecret = transaction
       .select({ one: sql`1` })
       .from(tokenSecret)
@@ -29,7 +29,9 @@ export function deleteDeadTokens(database: Database, before: Date, limit: number
       .limit(limit)
       .for("update", { skipLocked: true });
     const ids = dead.map(({ id }) => id);
-    if (ids.length === 0) return 0;
+    // Every replica refuses them already, whether it has them cached or not.
+    const deleted = { result: ids.length, events: [], touched: [] };
+    if (ids.length === 0) return deleted;
     await transaction.delete(request).where(inArray(request.tokenId, ids));
     await transaction.delete(leakedToken).where(inArray(leakedToken.tokenId, ids));
     const secrets = await transaction
@@ -38,7 +40,7 @@ export function deleteDeadTokens(database: Database, before: Date, limit: number
       .returning({ id: tokenSecret.id });
     await transaction.delete(lastUse).where(inArray(lastUse.id, [...ids, ...secrets.map(({ id }) => id)]));
     await transaction.delete(token).where(inArray(token.id, ids));
-    return ids.length;
+    return deleted;
   });
 }
 

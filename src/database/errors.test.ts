@@ -1,7 +1,8 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../domain/errors.js";
-import { guarded, transact } from "./errors.js";
+import { transact } from "./change.js";
+import { guarded } from "./errors.js";
 
 /** As the driver tells it, by way of drizzle. */
 const failed = (code: string, over: object = {}): Error =>

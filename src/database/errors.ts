@@ -1,6 +1,5 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { Failure } from "../domain/errors.js";
-import type { Database, Orm } from "./database.js";
 
 /** Runs a read. A database that does not answer is DATABASE_UNAVAILABLE; a defect stays one, without the values of the statement. */
 export async function guarded<T>(read: () => Promise<T>): Promise<T> {
@@ -20,28 +19,6 @@ export function soleRow<Row>([row]: readonly Row[]): Row {
   throw new Failure("DATABASE_UNAVAILABLE", {
     cause: new Error("the database answered without the row that is always there"),
   });
-}
-
-export type Transaction = Parameters<Parameters<Orm["transaction"]>[0]>[0];
-
-/**
- * Runs a change: all of it happens or none. DATABASE_UNAVAILABLE: it did not happen. OUTCOME_UNKNOWN: it may have, since no clear answer to its COMMIT
- * came.
- */
-export async function transact<T>(
-  { orm }: Pick<Database, "orm">,
-  change: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  let committing = false;
-  try {
-    return await orm.transaction(async (transaction) => {
-      const result = await change(transaction);
-      committing = true;
-      return result;
-    });
-  } catch (error) {
-    throw translate(error, committing ? "OUTCOME_UNKNOWN" : "DATABASE_UNAVAILABLE");
-  }
 }
 
 /** Codes of the driver, of the system, of TLS and of its certificates for a connection that cannot be made or went away. */
@@ -90,7 +67,8 @@ const meanings: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is for another host",
 };
 
-function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOME_UNKNOWN"): unknown {
+/** Returns the Failure that an error of the database means, or the error itself when it is a defect of ours. */
+export function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | "OUTCOME_UNKNOWN"): unknown {
   const failedQuery = error instanceof DrizzleQueryError;
   // Drizzle's own message holds the statement and every parameter.
   const driverError = failedQuery ? error.cause : error;

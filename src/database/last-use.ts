@@ -2,8 +2,9 @@ import { inArray } from "drizzle-orm";
 import { toUuid } from "../domain/ids.js";
 import type { LastUse, LastUseStore, TokenUse } from "../domain/last-use-store.js";
 import type { SecretId, TokenId } from "../domain/token.js";
+import type { Transaction } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, type Transaction } from "./errors.js";
+import { guarded } from "./errors.js";
 import { lastUse } from "./usage-table.js";
 
 /**

@@ -1,11 +1,9 @@
 import { and, asc, eq, inArray, isNull, lte, sql } from "drizzle-orm";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import type { LeakChange, LeakStore } from "../leaks/leak-store.js";
-import { appendAudit } from "./audit.js";
+import { transact, transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { transact } from "./errors.js";
 import { leakedToken } from "./leak-table.js";
-import { recordChange } from "./revocation.js";
 import { type TokenRow, tokenRecord } from "./rows.js";
 import { token } from "./schema.js";
 import { markRevoked } from "./token.js";
@@ -14,7 +12,7 @@ import { markRevoked } from "./token.js";
 export function createLeakStore(database: Database): LeakStore {
   return {
     report: (ids, revocation, decide) =>
-      transact(database, async (transaction) => {
+      transactChange(database, async (transaction) => {
         const uuids = ids.map(toUuid);
         // In one order, so that two of these cannot wait for each other.
         const rows = await transaction
@@ -34,11 +32,11 @@ export function createLeakStore(database: Database): LeakStore {
         if (firsts.length > 0) await transaction.insert(leakedToken).values(firsts.map(leakColumns));
         const revoked = changes.flatMap(({ row, revokes }) => (revokes ? [row] : []));
         if (revoked.length > 0) await markRevoked(transaction, revoked, revocation);
-        await appendAudit(transaction, ...changes.map(({ event }) => event));
-        await recordChange(
-          transaction,
-          revoked.map(({ id }) => ({ kind: "token", key: tokenIdFromUuid(id) })),
-        );
+        return {
+          result: undefined,
+          events: changes.map(({ event }) => event),
+          touched: revoked.map(({ id }) => ({ kind: "token", key: tokenIdFromUuid(id) })),
+        };
       }),
 
     claim: (now, retryTime) =>

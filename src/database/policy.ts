@@ -1,11 +1,10 @@
 import { eq, isNotNull, sql } from "drizzle-orm";
 import { noPolicy } from "../domain/policy.js";
 import type { PolicyStore, StoredPolicyRecord } from "../domain/policy-store.js";
-import { appendAudit } from "./audit.js";
+import { transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow, transact } from "./errors.js";
+import { guarded, soleRow } from "./errors.js";
 import { answering, rowsOfPrimary, standby } from "./primary.js";
-import { recordChange } from "./revocation.js";
 import { readPolicy, storedPolicy } from "./rows.js";
 import { policy } from "./schema.js";
 
@@ -26,7 +25,7 @@ export function createPolicyStore(database: Database): PolicyStore {
     },
 
     change: (scope, now, decide) =>
-      transact(database, async (transaction) => {
+      transactChange(database, async (transaction) => {
         // A row to lock, also for a scope that nobody has ever set; revision 0 says so.
         await transaction
           .insert(policy)
@@ -37,7 +36,7 @@ export function createPolicyStore(database: Database): PolicyStore {
         const change = decide(current);
         if (!change) {
           if (row.revision === 0) await transaction.delete(policy).where(eq(policy.scope, scope));
-          return current;
+          return { result: current, events: [], touched: [] };
         }
         const changed = {
           fields: change.policy ? storedPolicy(change.policy) : null,
@@ -45,9 +44,11 @@ export function createPolicyStore(database: Database): PolicyStore {
           updatedAt: now,
         };
         await transaction.update(policy).set(changed).where(eq(policy.scope, scope));
-        await appendAudit(transaction, change.event);
-        await recordChange(transaction, [{ kind: "policy", key: scope }]);
-        return { ...stored(scope, changed), policy: change.policy ?? noPolicy };
+        return {
+          result: { ...stored(scope, changed), policy: change.policy ?? noPolicy },
+          events: [change.event],
+          touched: [{ kind: "policy", key: scope }],
+        };
       }),
   };
 }

@@ -1,7 +1,5 @@
-import { sql } from "drizzle-orm";
-import { maxChanges, type News, type RevocationStore, type Touched } from "../revocation/revocation-store.js";
+import { maxChanges, type News, type RevocationStore } from "../revocation/revocation-store.js";
 import type { Database } from "./database.js";
-import type { Transaction } from "./errors.js";
 import { guarded, soleRow } from "./errors.js";
 import { durably } from "./session.js";
 
@@ -93,28 +91,4 @@ export function createRevocationStore(database: Database): RevocationStore {
     },
     listen: (onChange) => database.listen(revocationChannel, onChange),
   };
-}
-
-/** Names beyond this number are told as everything. */
-const mostNamed = 500;
-
-/**
- * To be the last statement of every transaction that changes what replicas may have cached: raises the epoch, which orders such commits, records
- * what was touched, and notifies.
- */
-export async function recordChange(transaction: Transaction, touched: readonly Touched[]): Promise<void> {
-  if (touched.length === 0) return;
-  const named: readonly Touched[] = touched.length > mostNamed ? [{ kind: "everything", key: "" }] : touched;
-  await transaction.execute(sql`
-    with raised as (
-      insert into revocation_epoch as now (one, epoch, nonce) values (1, 1, gen_random_uuid())
-      on conflict (one) do update set epoch = now.epoch + 1, nonce = excluded.nonce
-      returning epoch
-    ), recorded as (
-      insert into revocation_change (epoch, kind, key)
-      select raised.epoch, named.kind, named.key
-      from raised, json_to_recordset(${JSON.stringify(named)}::json) as named(kind text, key text)
-      on conflict do nothing
-    )
-    select pg_notify(${revocationChannel}, raised.epoch::text) from raised`);
 }

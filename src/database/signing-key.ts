@@ -1,7 +1,8 @@
 import { inArray, sql } from "drizzle-orm";
 import type { SigningKeyStore } from "../exchange/signing-key-store.js";
+import { type Transaction, transact } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, type Transaction, transact } from "./errors.js";
+import { guarded } from "./errors.js";
 import { signingKey } from "./signing-table.js";
 
 const changeLock = 1_472_665_733; // beside those of the audit trail

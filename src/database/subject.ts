@@ -1,11 +1,10 @@
 import { and, count, eq, or } from "drizzle-orm";
 import type { SubjectName } from "../domain/identifier.js";
 import type { StoredSubject, SubjectStore } from "../domain/subject-store.js";
-import { appendAudit } from "./audit.js";
+import { transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow, transact } from "./errors.js";
+import { guarded, soleRow } from "./errors.js";
 import { answering, rowsOfPrimary, standby } from "./primary.js";
-import { recordChange } from "./revocation.js";
 import { subjectFacts } from "./rows.js";
 import { subject, token } from "./schema.js";
 import { lockLiving, revokeLocked } from "./token.js";
@@ -28,7 +27,7 @@ export function createSubjectStore(database: Database): SubjectStore {
 
     change: (name, now, decide) =>
       // A deletion may touch many tokens.
-      transact({ orm: database.patient }, async (transaction) => {
+      transactChange({ orm: database.patient }, async (transaction) => {
         await transaction
           .insert(subject)
           .values({ name, state: "ACTIVE", generation: 1, updatedAt: never })
@@ -38,16 +37,25 @@ export function createSubjectStore(database: Database): SubjectStore {
           soleRow(await transaction.select().from(subject).where(eq(subject.name, name)).for("update")),
         );
         const change = decide(current);
-        if (!change) return current;
-        const { state, generation, revocation } = change;
+        if (!change) return { result: current, events: [], touched: [] };
+        const { state, generation, event, revocation } = change;
         await transaction.update(subject).set({ state, generation, updatedAt: now }).where(eq(subject.name, name));
-        await appendAudit(transaction, change.event);
-        if (revocation) {
-          await revokeLocked(transaction, await lockLiving(transaction, hangsOn(name)), revocation, revocation.eventOf);
+        async function* events() {
+          yield [event];
+          if (!revocation) return;
+          yield* revokeLocked(
+            transaction,
+            await lockLiving(transaction, hangsOn(name)),
+            revocation,
+            revocation.eventOf,
+          );
         }
-        // It names the tokens too: whatever hangs on the subject is dropped.
-        await recordChange(transaction, [{ kind: "subject", key: name }]);
-        return { name, state, generation, updateTime: now };
+        return {
+          result: { name, state, generation, updateTime: now },
+          events: events(),
+          // It stands for the tokens too: replicas drop every token that depends on the subject.
+          touched: [{ kind: "subject", key: name }],
+        };
       }),
 
     async countLiveTokens(name, now) {

@@ -12,12 +12,11 @@ import {
   type TokenSnapshot,
   type TokenStore,
 } from "../domain/token-store.js";
-import { appendAudit } from "./audit.js";
+import { type Transaction, transact, transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow, type Transaction, transact } from "./errors.js";
+import { guarded, soleRow } from "./errors.js";
 import { readLastUses } from "./last-use.js";
 import { answering, rowsOfPrimary, standby } from "./primary.js";
-import { recordChange } from "./revocation.js";
 import {
   effectivePolicy,
   factColumns,
@@ -78,17 +77,17 @@ export async function lockLiving(
 }
 
 /** Revokes locked rows, each with an event of its own, so that the history of every token is complete. */
-export async function revokeLocked(
+export async function* revokeLocked(
   transaction: Transaction,
   ids: readonly string[],
   revocation: NonNullable<TokenRecord["revocation"]>,
   eventOf: (token: TokenRecord) => AuditEvent,
-): Promise<void> {
+): AsyncGenerator<readonly AuditEvent[]> {
   for (let start = 0; start < ids.length; start += revokedTogether) {
     const batch = ids.slice(start, start + revokedTogether);
     const rows = await transaction.select().from(token).where(inArray(token.id, batch)).orderBy(token.id);
     await markRevoked(transaction, rows, revocation);
-    await appendAudit(transaction, ...rows.map((row) => eventOf(tokenRecord(row))));
+    yield rows.map((row) => eventOf(tokenRecord(row)));
   }
 }
 
@@ -235,7 +234,7 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
 
   return {
     create: (owner, draft) =>
-      transact(database, async (transaction) => {
+      transactChange(database, async (transaction) => {
         // A subject that is being deleted is waited for, and one that is not known yet cannot be deleted beside us.
         const names = [owner.subject, ...(owner.organization ? [owner.organization] : [])].sort();
         const mentioned = names.map((name) => ({
@@ -253,9 +252,13 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
         await transaction.insert(token).values(tokenColumns(made.token));
         await transaction.insert(tokenSecret).values(secretColumns(id, made.secret));
         await remember(transaction, id, made.request);
-        await appendAudit(transaction, made.event);
         const { digest: _digest, ...secret } = made.secret;
-        return { token: { ...made.token, secrets: [secret] }, lastUses: new Map(), ...context };
+        return {
+          result: { token: { ...made.token, secrets: [secret] }, lastUses: new Map(), ...context },
+          events: [made.event],
+          // No replica has cached a token that was not there.
+          touched: [],
+        };
       }),
 
     async resolve(digests) {
@@ -319,13 +322,12 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     },
 
     change: (id, decide) =>
-      transact(database, async (transaction) => {
+      transactChange(database, async (transaction) => {
         const uuid = toUuid(id);
         const rows = await transaction.select().from(token).where(eq(token.id, uuid)).for("update");
         const [current] = await snapshots(transaction, rows);
-        if (!current) return undefined;
-        const change = decide(current);
-        if (!change) return current;
+        const change = current && decide(current);
+        if (!change) return { result: current, events: [], touched: [] };
         const { facts, newSecret, retire = [] } = change;
         const columns = facts ? factColumns({ ...current.token, ...facts }) : {};
         await transaction
@@ -344,10 +346,8 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
           await transaction.insert(tokenSecret).values({ ...secretColumns(uuid, newSecret), storedAt });
         }
         await remember(transaction, uuid, change.request);
-        await appendAudit(transaction, change.event);
         const changed = newSecret || retire.length > 0 ? await readAgain(transaction, uuid) : withFacts(current, facts);
-        await recordChange(transaction, [{ kind: "token", key: id }]);
-        return changed;
+        return { result: changed, events: [change.event], touched: [{ kind: "token", key: id }] };
       }),
 
     handOut: (id, decide) =>
@@ -383,15 +383,15 @@ export function createTokenStore(database: Database): TokenStore & PepperStore {
     },
 
     revokeAll: (filter, revocation, { expected, limit }, now, eventOf) =>
-      transact({ orm: database.patient }, async (transaction) => {
+      transactChange({ orm: database.patient }, async (transaction) => {
         const ids = await lockLiving(transaction, matching(filter, now), limit);
-        if (expected !== undefined && ids.length !== expected) return { count: ids.length, done: false };
-        await revokeLocked(transaction, ids, revocation, eventOf);
-        await recordChange(
-          transaction,
-          ids.map((id) => ({ kind: "token", key: tokenIdFromUuid(id) })),
-        );
-        return { count: ids.length, done: true };
+        const result = { count: ids.length, done: expected === undefined || ids.length === expected };
+        if (!result.done) return { result, events: [], touched: [] };
+        return {
+          result,
+          events: revokeLocked(transaction, ids, revocation, eventOf),
+          touched: ids.map((id) => ({ kind: "token", key: tokenIdFromUuid(id) })),
+        };
       }),
 
     async findByDigest(digests) {

@@ -12,8 +12,9 @@ import {
   type UsageStore,
   usageDimensions,
 } from "../usage/usage-store.js";
+import { type Transaction, transact } from "./change.js";
 import type { Database } from "./database.js";
-import { guarded, type Transaction, transact } from "./errors.js";
+import { guarded } from "./errors.js";
 import { subjectMatches } from "./token-conditions.js";
 import { usage, usageBatch, usageId, usageWatermark } from "./usage-table.js";
 

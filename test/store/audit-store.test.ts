@@ -2,10 +2,10 @@ import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AuditFilter, AuditStore, KeptCheckpoint } from "../../src/audit/audit-store.js";
 import { chainStart, verifyChain } from "../../src/audit/chain.js";
-import { appendAudit, createAuditStore } from "../../src/database/audit.js";
+import { createAuditStore } from "../../src/database/audit.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../../src/database/audit-table.js";
+import { transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
-import { transact } from "../../src/database/errors.js";
 import {
   type AuditEvent,
   type AuditEventId,
@@ -76,10 +76,11 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
 
     it("writes an event with its change or not at all", async () => {
       const refused = event();
-      const change = transact(database, async (transaction) => {
-        await appendAudit(transaction, refused);
+      async function* events() {
+        yield [refused];
         throw new Error("undone");
-      });
+      }
+      const change = transactChange(database, async () => ({ result: undefined, events: events(), touched: [] }));
       await expect(change).rejects.toThrow("undone");
       expect(await store.list({}, { size: 10 })).toEqual({ entries: [], more: false });
       expect(await store.sealNext(10)).toBe(0);
@@ -127,11 +128,12 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
         const end = new Promise<void>((resolve) => {
           finish = resolve;
         });
-        const running = transact(database, async (transaction) => {
-          await appendAudit(transaction, slow);
+        async function* events() {
+          yield [slow];
           written();
           await end;
-        });
+        }
+        const running = transactChange(database, async () => ({ result: undefined, events: events(), touched: [] }));
         await inside;
         await append(quick);
         await store.sealNext(10);

@@ -1,7 +1,8 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { transact } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
-import { guarded, transact } from "../../src/database/errors.js";
+import { guarded } from "../../src/database/errors.js";
 import { engines, type Opened, onPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
 

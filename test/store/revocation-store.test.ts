@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
-import { createRevocationStore, recordChange } from "../../src/database/revocation.js";
+import { createRevocationStore } from "../../src/database/revocation.js";
 import { replicaLease } from "../../src/database/revocation-table.js";
 import { confirmRevocation } from "../../src/revocation/confirmation.js";
 import { leaseMarginMs, type Registration, type RevocationStore } from "../../src/revocation/revocation-store.js";
@@ -17,7 +18,8 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
       database = opened.database;
       await database.migrate();
       store = createRevocationStore(database);
-      await database.orm.transaction((transaction) => recordChange(transaction, [{ kind: "token", key: "tok" }]));
+      const touched = [{ kind: "token", key: "tok" }] as const;
+      await transactChange(database, async () => ({ result: undefined, events: [], touched }));
     });
     afterAll(() => opened.close());
     beforeEach(async () => {
