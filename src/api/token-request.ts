@@ -24,9 +24,10 @@ import { parseSubject, type Subject, type SubjectName, type SubjectTypes } from 
 import { parseSecretId, parseTokenId } from "../domain/ids.js";
 import { type Lifetime, parseTimestamp, parseTtl } from "../domain/lifetime.js";
 import { parseCidr } from "../domain/network.js";
+import type { TokenState } from "../domain/state.js";
 import { checkLabels, checkText } from "../domain/text.js";
 import type { Grant, RevocationReason as RequestedReason, SecretId, TokenId } from "../domain/token.js";
-import type { RequestKey, StoredState } from "../domain/token-store.js";
+import type { RequestKey } from "../domain/token-store.js";
 import type { CreateTokenCommand } from "../manage/create-token.js";
 import type { ListTokensQuery } from "../manage/list-tokens.js";
 import type { RevokeTokensCommand } from "../manage/revoke-tokens.js";
@@ -212,9 +213,9 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
   const violations = new Violations();
   const subject =
     request.subject === "" ? undefined : violations.take("subject", parseSubject(request.subject, subjectTypes));
-  const states: StoredState[] = [];
+  const states: TokenState[] = [];
   for (const [index, state] of request.states.entries()) {
-    const known = storedState(state);
+    const known = parseState(state);
     if (known) states.push(known);
     else violations.add(`states[${index}]`, "must be one of the states but STATE_UNSPECIFIED");
   }
@@ -386,7 +387,7 @@ function takeCidrs(violations: Violations, texts: readonly string[], path = "all
   return texts.flatMap((text, index) => violations.take(`${path}[${index}]`, parseCidr(text)) ?? []);
 }
 
-function storedState(state: Token_State): StoredState | undefined {
+function parseState(state: Token_State): TokenState | undefined {
   switch (state) {
     case Token_State.ACTIVE:
       return "ACTIVE";

@@ -1,7 +1,8 @@
 import { and, eq, gt, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Policy } from "../domain/policy.js";
-import type { StoredState, TokenFilter } from "../domain/token-store.js";
+import type { TokenState } from "../domain/state.js";
+import type { TokenFilter } from "../domain/token-store.js";
 import { token, tokenSecret } from "./schema.js";
 import { lastUse } from "./usage-table.js";
 
@@ -40,7 +41,7 @@ const notRevoked = isNull(token.revokedAt);
 const notSuspended = isNull(token.suspendedAt);
 
 /** The same order as the pure domain/state.ts: the first that holds names the state. */
-export function inState(state: StoredState, now: Date): SQL | undefined {
+export function inState(state: TokenState, now: Date): SQL | undefined {
   switch (state) {
     case "REVOKED":
       return isNotNull(token.revokedAt);

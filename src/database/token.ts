@@ -2,7 +2,7 @@ import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, not, or,
 import type { AuditEvent } from "../domain/audit-event.js";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import { noPolicy } from "../domain/policy.js";
-import type { SecretRecord, TokenRecord, TokenWithSecrets } from "../domain/token.js";
+import type { Revocation, SecretRecord, TokenRecord, TokenWithSecrets } from "../domain/token.js";
 import {
   type NewRequest,
   type PepperStore,
@@ -80,7 +80,7 @@ export async function lockLiving(
 export async function* revokeLocked(
   transaction: Transaction,
   ids: readonly string[],
-  revocation: NonNullable<TokenRecord["revocation"]>,
+  revocation: Revocation,
   eventOf: (token: TokenRecord) => AuditEvent,
 ): AsyncGenerator<readonly AuditEvent[]> {
   for (let start = 0; start < ids.length; start += revokedTogether) {
@@ -95,7 +95,7 @@ export async function* revokeLocked(
 export async function markRevoked(
   transaction: Transaction,
   rows: readonly TokenRow[],
-  { time, by, reason }: NonNullable<TokenRecord["revocation"]>,
+  { time, by, reason }: Revocation,
 ): Promise<void> {
   const ids = rows.map(({ id }) => id);
   await transaction

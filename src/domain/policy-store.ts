@@ -1,7 +1,7 @@
 import type { AuditEvent } from "./audit-event.js";
 import type { Policy } from "./policy.js";
 
-/** A policy with the count of its changes, which never comes back; 0: nobody has set it, or it was deleted. */
+/** A policy with the number of its changes, which is never used twice; 0 when it was never set or was deleted. */
 export interface StoredPolicyRecord {
   readonly scope: string;
   readonly policy: Policy;
@@ -10,11 +10,11 @@ export interface StoredPolicyRecord {
 
 /** Policies by scope. */
 export interface PolicyStore {
-  /** One that nobody has set sets no limit. */
+  /** Returns a policy without limits when none is set. */
   get(scope: string): Promise<StoredPolicyRecord>;
-  /** All that say `revokeUnusedAfterMs`. */
+  /** Lists the policies that set `revokeUnusedAfterMs`. */
   listWithUnusedLimit(): Promise<readonly StoredPolicyRecord[]>;
-  /** `decide` sees the policy under its lock; undefined changes nothing. */
+  /** Locks the policy, reads it, and makes the change that `decide` returns; undefined changes nothing. */
   change(
     scope: string,
     now: Date,
@@ -23,7 +23,8 @@ export interface PolicyStore {
 }
 
 export interface PolicyChange {
-  /** Undefined deletes it. */
+  /** The new policy; undefined deletes it. */
   readonly policy: Policy | undefined;
+  /** Committed with the change. */
   readonly event: AuditEvent;
 }

@@ -1,9 +1,10 @@
 import type { SubjectFacts } from "./subject-state.js";
 import type { SecretRecord, TokenRecord } from "./token.js";
 
+/** The state of a token as lists show it and filter by it. */
 export type TokenState = "ACTIVE" | "PENDING_APPROVAL" | "SUSPENDED" | "EXPIRED" | "REVOKED" | "DENIED";
 
-/** What stored facts and time say about a token's use; the names are reasons of a decision. */
+/** Whether a token can be used by its stored facts and the time; the names are reasons of a decision. */
 export type Usability =
   | "ALLOWED"
   | "TOKEN_REVOKED"
@@ -16,7 +17,7 @@ export type Usability =
 
 type StateFacts = Pick<TokenRecord, "revocation" | "approval" | "suspension" | "expireTime" | "expired">;
 
-/** As lists show it, ACTIVE also before `notBefore` and while the subject is disabled. Nothing leaves REVOKED and DENIED. */
+/** Returns ACTIVE also before `notBefore` and while the subject is disabled. Nothing leaves REVOKED and DENIED. */
 export function tokenState(
   { revocation, approval, suspension, expireTime, expired }: StateFacts,
   now: Date,
@@ -28,14 +29,14 @@ export function tokenState(
   return expired || (expireTime && expireTime <= now) ? "EXPIRED" : "ACTIVE";
 }
 
-/** The subjects that a token hangs on. */
+/** The subjects that a token depends on. */
 export interface TokenSubjects {
   readonly subject: SubjectFacts;
   /** Of the organization that a user token is bound to. */
   readonly organization: SubjectFacts | undefined;
 }
 
-/** What stored facts alone, without the time, say about a token; in this order, the first that applies. */
+/** Whether a token can be used by its stored facts alone, without the time: the first of these that applies. */
 export type Standing =
   | "REVOKED"
   | "SUPERSEDED"
@@ -46,8 +47,9 @@ export type Standing =
   | "GOOD";
 
 /**
- * The facts of a token, a secret of it and its subjects in one word. A denied token, and one of a deleted subject or of an earlier life of it, is
- * revoked. What has ended at once is told by marks: a time would end it only where a replica's clock has reached it.
+ * Sums up the stored facts of a token, one of its secrets and its subjects. A denied token counts as revoked, and so does
+ * one of a deleted subject or of an earlier life of it. A mark, not a time, says what has ended at once: a time would end
+ * it only on replicas whose clocks have reached it.
  */
 export function standingOf(
   token: {
@@ -70,7 +72,7 @@ export function standingOf(
   return subject.state === "DISABLED" || organization?.state === "DISABLED" ? "SUBJECT_DISABLED" : "GOOD";
 }
 
-/** Times that bound the use of a token with one of its secrets, milliseconds since 1970. Undefined: no bound. */
+/** Times that bound the use of a token with one of its secrets, milliseconds since 1970; undefined sets no bound. */
 export interface UseTimes {
   readonly notBeforeMs: number | undefined;
   readonly expireMs: number | undefined;
@@ -78,7 +80,7 @@ export interface UseTimes {
   readonly retireMs: number | undefined;
 }
 
-/** Standing and time together; the first that fails decides. Valid while `notBefore <= now < expire`. */
+/** Judges standing and time together; the first that fails decides. Valid while `notBefore <= now < expire`. */
 export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }: UseTimes, nowMs: number): Usability {
   if (standing === "REVOKED") return "TOKEN_REVOKED";
   if (isSuperseded({ standing, retireMs }, nowMs)) return "TOKEN_SUPERSEDED";
@@ -89,7 +91,10 @@ export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }
   return standing === "SUBJECT_DISABLED" ? "SUBJECT_DISABLED" : "ALLOWED";
 }
 
-/** Whether the secret was superseded, by a mark or by its time. Not to be asked of a revoked token, whose secrets have no standing. */
+/**
+ * Whether the secret was superseded, by a mark or by its time. Do not ask this of a revoked token: its secrets have no
+ * standing.
+ */
 export function isSuperseded(
   { standing, retireMs }: Pick<UseTimes, "retireMs"> & { readonly standing: Standing },
   nowMs: number,
@@ -98,7 +103,8 @@ export function isSuperseded(
 }
 
 /**
- * Whether a token may be used at `now` with this secret, before network, grant and policy. No secret: what holds for all of its live ones.
+ * Whether a token may be used at `now` with this secret, before network, grant and policy are judged. Without a secret it
+ * judges what holds for all live ones.
  */
 export function usability(
   token: StateFacts & Pick<TokenRecord, "notBefore" | "generation">,

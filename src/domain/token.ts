@@ -29,6 +29,13 @@ export type RevocationReason =
   | "UNUSED"
   | "ADMINISTRATIVE";
 
+/** Who revoked a token, when, and why. Final. */
+export interface Revocation {
+  readonly time: Date;
+  readonly by: string;
+  readonly reason: RevocationReason;
+}
+
 /** Who did something to a token, when, and what they said. */
 export interface Verdict {
   readonly by: string;
@@ -93,7 +100,7 @@ export interface TokenRecord extends Hands {
   readonly selfRotate: boolean;
   readonly approval: Approval | undefined;
   readonly suspension: Suspension | undefined;
-  readonly revocation: { readonly time: Date; readonly by: string; readonly reason: RevocationReason } | undefined;
+  readonly revocation: Revocation | undefined;
   /** Counts the changes that an etag covers. */
   readonly revision: number;
 }

@@ -1,5 +1,5 @@
 import type { AuditEvent } from "../domain/audit-event.js";
-import type { TokenId, TokenRecord } from "../domain/token.js";
+import type { Revocation, TokenId, TokenRecord } from "../domain/token.js";
 import type { Leak, LeakNotice } from "./leak.js";
 
 /** What is written of the leak of one token. */
@@ -19,7 +19,7 @@ export interface LeakStore {
    */
   report(
     ids: readonly TokenId[],
-    revocation: NonNullable<TokenRecord["revocation"]>,
+    revocation: Revocation,
     decide: (token: TokenRecord, reportedBefore: boolean) => LeakChange | undefined,
   ): Promise<void>;
   /**

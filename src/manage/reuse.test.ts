@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { resolvedToken, type TestContext, testTime, tokenRecord } from "../../test/kit/token.js";
 import { noPolicy } from "../domain/policy.js";
 import { unmentionedSubject } from "../domain/subject-state.js";
-import type { TokenRecord } from "../domain/token.js";
+import type { Revocation } from "../domain/token.js";
 import type { TokenChange, TokenSnapshot } from "../domain/token-store.js";
 import { ReuseDetector } from "./reuse.js";
 
@@ -10,7 +10,7 @@ const strict = { ...noPolicy, revokeOnReuse: true };
 
 function setUp(current: Partial<TokenSnapshot> = {}, fault?: Error) {
   const reported: string[] = [];
-  const revoked: TokenRecord["revocation"][] = [];
+  const revoked: (Revocation | undefined)[] = [];
   const failures: unknown[] = [];
   let now = testTime;
   let settle: () => void = () => undefined;

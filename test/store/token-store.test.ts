@@ -9,7 +9,7 @@ import { createTokenStore } from "../../src/database/token.js";
 import type { ActionName, ResourceName, SubjectName } from "../../src/domain/identifier.js";
 import { newTokenId, toUuid } from "../../src/domain/ids.js";
 import { blockedBy, noPolicy, type Policy } from "../../src/domain/policy.js";
-import type { TokenId, TokenRecord } from "../../src/domain/token.js";
+import type { Revocation, TokenId, TokenRecord } from "../../src/domain/token.js";
 import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/domain/token-store.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
@@ -64,7 +64,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
 
     const insert = (token: TokenRecord, newSecret: NewSecret) =>
       store.create(token, () => ({ token, secret: newSecret, event: testEvent(token) }));
-    const revoke = (id: TokenId, revocation: NonNullable<TokenRecord["revocation"]>) =>
+    const revoke = (id: TokenId, revocation: Revocation) =>
       store.change(id, (current) =>
         current.token.revocation ? undefined : { facts: { revocation }, event: testEvent(current.token) },
       );
