@@ -41,7 +41,8 @@ const folders: Readonly<Record<string, Folder>> = {
   ),
   cli: folder(
     "edge",
-    ...["domain", "telemetry", "openfga", "audit", "exchange", "manage", "config", "database", "server"],
+    ...["domain", "callers", "telemetry", "openfga", "check", "audit", "exchange", "manage"],
+    ...["config", "database", "server"],
   ),
   "main.ts": folder("edge", "cli"),
 };

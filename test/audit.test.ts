@@ -16,8 +16,10 @@ import {
   signCheckpoint,
   signStatement,
 } from "../src/audit/chain.js";
+import { type ExportParts, exportAuditTrail } from "../src/audit/export.js";
+import { verifyAuditTrail } from "../src/audit/verify.js";
 import type { ServiceCaller } from "../src/callers/caller.js";
-import { type ExportParts, exportAuditTrail, readCheckpoints, verifyAuditTrail } from "../src/cli/audit.js";
+import { readCheckpoints } from "../src/cli/audit.js";
 import { createAuditStore } from "../src/database/audit.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/database/audit-table.js";
 import { type Database, openPglite } from "../src/database/database.js";

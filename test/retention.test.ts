@@ -5,7 +5,7 @@ import type { AuditStore } from "../src/audit/audit-store.js";
 import { chainStart, checkpointKey, seal, signCheckpoint, signStatement, verifyStatement } from "../src/audit/chain.js";
 import { createRetention, type RetentionOptions } from "../src/audit/retention.js";
 import { createSealer } from "../src/audit/sealer.js";
-import { verifyAuditTrail } from "../src/cli/audit.js";
+import { verifyAuditTrail } from "../src/audit/verify.js";
 import { createAuditStore } from "../src/database/audit.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/database/audit-table.js";
 import type { Database } from "../src/database/database.js";

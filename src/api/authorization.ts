@@ -18,7 +18,7 @@ import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { admitsSubject, ceilingsOf } from "../callers/caller.js";
 import type { Authorizer, Decision, Verdict } from "../check/authorizer.js";
 import { type ListResourcesOptions, listResources } from "../check/list-resources.js";
-import { type CheckQuestion, parseQuestion } from "../check/question.js";
+import { type CheckQuestion, parseQuestion, unknownAction, unknownType } from "../check/question.js";
 import { bearerOf } from "../domain/bearer.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
@@ -162,9 +162,9 @@ function contextFields(context: RequestContext | undefined) {
 function requireInModel(model: AuthorizationModel, type: string, action: ActionName): void {
   const unknown = (reason: "UNKNOWN_TYPE" | "UNKNOWN_ACTION", field: string, description: string) =>
     new Failure(reason, { violations: [{ field, description }] });
-  if (!model.hasType(type)) throw unknown("UNKNOWN_TYPE", "type", "is not in the authorization model");
+  if (!model.hasType(type)) throw unknown("UNKNOWN_TYPE", "type", unknownType(type, model));
   if (!model.hasAction(type, action)) {
-    throw unknown("UNKNOWN_ACTION", "action", "is not a relation of the type in the authorization model");
+    throw unknown("UNKNOWN_ACTION", "action", unknownAction(type, action, model));
   }
 }
 

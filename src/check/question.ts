@@ -78,15 +78,36 @@ export function parseAttempt(
   const type = typeOf(resource);
   if (!model.hasType(type)) {
     return new Failure("UNKNOWN_TYPE", {
-      violations: [{ field: "resource", description: "its type is not in the authorization model" }],
+      violations: [{ field: "resource", description: unknownType(type, model) }],
     });
   }
   if (!model.hasAction(type, action)) {
     return new Failure("UNKNOWN_ACTION", {
-      violations: [
-        { field: "action", description: "is not a relation of the resource's type in the authorization model" },
-      ],
+      violations: [{ field: "action", description: unknownAction(type, action, model) }],
     });
   }
   return { resource, action, clientAddress };
+}
+
+/** For a type that the model does not have: the type, and those that it has. */
+export function unknownType(type: string, { types }: Pick<AuthorizationModel, "types">): string {
+  // Shorter than any secret that somebody may have sent in its place.
+  const named = /^[\w-]{1,50}$/.test(type) ? `type ${type}` : "this type";
+  return `${named} is not in the authorization model; there are: ${namesOf(types)}`;
+}
+
+/** For an action that the type does not have: both, and the actions that it has. */
+export function unknownAction(
+  type: string,
+  action: string,
+  { actionsOf }: Pick<AuthorizationModel, "actionsOf">,
+): string {
+  return `${action} is not a relation of type ${type} in the authorization model; there are: ${namesOf(actionsOf(type))}`;
+}
+
+const mostNames = 20;
+
+function namesOf(all: ReadonlySet<string>): string {
+  const names = [...all].slice(0, mostNames).join(", ");
+  return all.size > mostNames ? `${names} and ${all.size - mostNames} more` : names || "none";
 }

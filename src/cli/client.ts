@@ -1,47 +1,71 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, Code, type ConnectError, createClient } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { headerProblem, withoutLineEnd } from "../config/secret.js";
 import { isConfidential } from "../domain/network.js";
 
-/** How the commands that manage tokens reach a running Patwarden. */
+/** How a command reaches a running Patwarden. */
 export interface Connection {
-  /** Of its HTTP port. */
+  /** URL of its HTTP port. */
   readonly url: string;
   /** File that holds the service key. A key is never an argument: the list of processes would show it. */
   readonly keyFile?: string;
+}
+
+/** A call that failed, in words for the person at the terminal. */
+export class CallError extends ConnectError {
+  readonly exitCode: number;
+  /** Reason of the API's error, without its prefix; undefined when no API answered. */
+  readonly reason: string | undefined;
+
+  constructor(text: string, { code }: ConnectError, exitCode: number, reason?: string) {
+    super(text, code);
+    this.exitCode = exitCode;
+    this.reason = reason;
+  }
 }
 
 /** Where `patwarden dev` keeps its key. */
 const devKeyFile = ".patwarden/service-key";
 const timeoutMs = 30_000;
 
-/** A client of a service, with the key of `--key-file`, of PATWARDEN_CLIENT_KEY, or of `patwarden dev` in this folder. */
+/**
+ * Returns a client of a service, with the key of `--key-file`, of PATWARDEN_CLIENT_KEY, or of `patwarden dev` in this folder. Its calls throw
+ * a CallError.
+ */
 export function connect<S extends DescService>(service: S, { url, keyFile }: Connection): Client<S> {
-  const baseUrl = serverUrl(url).href;
+  const server = serverUrl(url);
   const key = readKey(keyFile);
+  const authorized: Interceptor = (next) => async (request) => {
+    request.header.set("authorization", `Bearer ${key.key}`);
+    try {
+      return await next(request);
+    } catch (error) {
+      throw callError(error, server, key.source);
+    }
+  };
   const transport = createConnectTransport({
-    baseUrl,
+    baseUrl: server.href,
     httpVersion: "1.1",
     defaultTimeoutMs: timeoutMs,
-    interceptors: [
-      (next) => (request) => {
-        request.header.set("authorization", `Bearer ${key}`);
-        return next(request);
-      },
-    ],
+    interceptors: [authorized],
   });
   return createClient(service, transport);
 }
 
-/** What is judged is what is called: the parsed URL. No error repeats it, since it may hold a password. */
+/** Returns the parsed URL, so that what is judged is what is called. No error repeats it, since it may hold a password. */
 function serverUrl(text: string): URL {
+  const source = "--url or PATWARDEN_CLIENT_URL";
+  // `127.0.0.1:9080` is no URL, and `localhost:9080` is one of the scheme `localhost`.
+  if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?\/?$/i.test(text)) {
+    throw new Error(`${source} has no scheme: write http:// or https:// before the host, as in http://127.0.0.1:9080`);
+  }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const plain = url?.username === "" && url.password === "" && url.search === "" && url.hash === "";
   if (!url || !plain || !/^https?:$/.test(url.protocol)) {
-    throw new Error("--url or PATWARDEN_CLIENT_URL must be an https: or http: URL without user, query and fragment");
+    throw new Error(`${source} must be an https: or http: URL without user, query and fragment`);
   }
   if (!isConfidential(url)) {
     throw new Error(`${url.origin} would send the key in clear text; use https://, or a loopback address`);
@@ -49,19 +73,25 @@ function serverUrl(text: string): URL {
   return url;
 }
 
-function readKey(file: string | undefined): string {
-  const { source, text } = keyText(file);
+interface Key {
+  readonly key: string;
+  /** Where it came from, for errors. */
+  readonly source: string;
+}
+
+function readKey(file: string | undefined): Key {
+  const { source, key: text } = keyText(file);
   const key = withoutLineEnd(text);
   const problem = headerProblem(key);
   if (problem !== undefined) throw new Error(`the service key of ${source} ${problem}`);
-  return key;
+  return { source, key };
 }
 
-function keyText(file: string | undefined): { readonly source: string; readonly text: string } {
-  if (file !== undefined) return { source: "--key-file", text: readKeyFile("--key-file", file) };
+function keyText(file: string | undefined): Key {
+  if (file !== undefined) return { source: "--key-file", key: readKeyFile("--key-file", file) };
   const given = process.env["PATWARDEN_CLIENT_KEY"];
-  if (given) return { source: "PATWARDEN_CLIENT_KEY", text: given };
-  if (existsSync(devKeyFile)) return { source: devKeyFile, text: readKeyFile(devKeyFile, devKeyFile) };
+  if (given) return { source: "PATWARDEN_CLIENT_KEY", key: given };
+  if (existsSync(devKeyFile)) return { source: devKeyFile, key: readKeyFile(devKeyFile, devKeyFile) };
   throw new Error("no service key: name its file by --key-file, or put it into PATWARDEN_CLIENT_KEY");
 }
 
@@ -70,22 +100,55 @@ function readKeyFile(source: string, file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw new Error(`the file of ${source} cannot be read: ${code}`);
+    throw new Error(`cannot read the file of ${source}: ${codeOf(error) ?? "unknown error"}`);
   }
 }
 
 /** EX_TEMPFAIL of sysexits.h: trying again may help. */
 const temporary = 75;
 
-/** What an API error says to a person, and the exit code for a script. */
-export function describeApiError(error: ConnectError): { readonly text: string; readonly exitCode: number } {
+/** Says what went wrong with a call, and with what exit code it ends the command. */
+function callError(thrown: unknown, server: URL, keySource: string): CallError {
+  const error = ConnectError.from(thrown);
   const [info] = error.findDetails(ErrorInfoSchema);
-  const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
-  const facts = Object.entries(info?.metadata ?? {}).map(([name, value]) => `  ${name}: ${value}`);
-  const fields = violations.map(({ field, description }) => `  ${field}: ${description}`);
-  const lines = [`${info?.reason ?? Code[error.code]}: ${error.rawMessage}`, ...facts, ...fields];
   const passing =
     error.code === Code.Unavailable || error.code === Code.DeadlineExceeded || error.code === Code.ResourceExhausted;
-  return { text: lines.join("\n"), exitCode: passing ? temporary : 1 };
+  const exitCode = passing ? temporary : 1;
+  if (!info) return new CallError(withoutAnswer(error, server), error, exitCode);
+  const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
+  const facts = Object.entries(info.metadata).map(([name, value]) => `  ${name}: ${value}`);
+  const fields = violations.map(({ field, description }) => `  ${field}: ${description}`);
+  const hint = info.reason === "CALLER_UNAUTHENTICATED" ? [`  the key came from ${keySource}`] : [];
+  const text = [`${info.reason}: ${error.rawMessage}`, ...facts, ...fields, ...hint].join("\n");
+  return new CallError(text, error, exitCode, info.reason);
+}
+
+/** Where Patwarden did not answer: what did, and what to change. */
+function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
+  const code = codeOf(error.cause);
+  const change = "--url or PATWARDEN_CLIENT_URL";
+  switch (code) {
+    case "ECONNREFUSED":
+      return `nothing listens at ${origin}: is Patwarden running there? ${change} names its HTTP port (${error.rawMessage})`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `the host of ${origin} cannot be found; see ${change}`;
+    case "EPROTO":
+      return `${origin} speaks no TLS; use http:// in ${change}`;
+    case "ECONNRESET":
+    case "EPIPE":
+      return `${origin} closed the connection: ${change} must name the HTTP port, not that of gRPC, and https:// if it speaks TLS`;
+  }
+  if (code?.startsWith("HPE_")) {
+    return `${origin} does not speak HTTP/1.1: is it the gRPC port? ${change} must name the HTTP port, 9080 by default`;
+  }
+  if (error.code === Code.Unimplemented) {
+    const path = pathname === "/" ? "" : `, and without the path ${pathname}`;
+    return `${origin} has no Patwarden API: ${change} must name the HTTP port, 9080 by default${path}`;
+  }
+  return `${Code[error.code]}: ${error.rawMessage}`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

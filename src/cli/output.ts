@@ -2,12 +2,13 @@ import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 
-/** The result of a command did not go out whole. */
+/** A result that could not be written, or not whole. */
 export class OutputError extends Error {
   /** `ENOSPC` and the like; `EPIPE` when its reader has gone. */
   readonly code: string;
-  /** What the person at the terminal has lost by it, and what to do; undefined when repeating the command gives it again. */
+  /** What is lost by it, and what to do; undefined when repeating the command gives the result again. */
   readonly loss: string | undefined;
 
   constructor(code: string, loss: string | undefined) {
@@ -17,7 +18,7 @@ export class OutputError extends Error {
   }
 }
 
-/** For the help, which has to be out when it returns. Throws an OutputError for files; whether a reader is still there, nobody waits for. */
+/** Writes the help, which must be out when this returns. Throws an OutputError for files; does not wait for the reader of a pipe. */
 export function writeNow(text: string): void {
   const stdout: Writable = process.stdout;
   if (stdout instanceof Socket) stdout.write(text);
@@ -36,7 +37,7 @@ export async function writeOut(text: string, loss?: string): Promise<void> {
   });
 }
 
-/** Writes a result, for people or for a script. `loss` as of OutputError. */
+/** Writes a result, for people or for a script; `loss` as in OutputError. */
 export function print(json: boolean, value: unknown, text: string, loss?: string): Promise<void> {
   return writeOut(json ? `${JSON.stringify(value)}\n` : `${text}\n`, loss);
 }
@@ -51,7 +52,7 @@ export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D
   return toJson(schema, message, { alwaysEmitImplicit: true });
 }
 
-/** Node's own stream for files takes a write that was cut short, as on a disk that is just full, for a whole one (nodejs/node#12921). */
+/** Node's own stream for files takes a write that was cut short, as on a full disk, for a whole one (nodejs/node#12921). */
 function writeToFile(text: string, loss?: string): void {
   const bytes = Buffer.from(text);
   try {
@@ -63,4 +64,70 @@ function writeToFile(text: string, loss?: string): void {
 
 function outputError(error: unknown, loss: string | undefined): OutputError {
   return new OutputError(error instanceof Error && "code" in error ? String(error.code) : "unknown error", loss);
+}
+
+/** A column of a table: its heading, and whether its cells may be cut to fit the terminal. */
+export type Column = string | { readonly heading: string; readonly elastic: true };
+
+/** A column whose cells are cut where the terminal is too narrow for them. */
+export function elastic(heading: string): Column {
+  return { heading, elastic: true };
+}
+
+const narrowest = 8;
+
+/** Columns as wide as their widest cell. On a terminal, elastic ones give way until a line fits; a pipe gets all of it. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  lineWidth: number = process.stdout.columns ?? Number.POSITIVE_INFINITY,
+): string {
+  const head = columns.map((column) => (typeof column === "string" ? column : column.heading));
+  const cells = [head, ...rows].map((row) => row.map((cell) => [...printable(cell)]));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const gap = 2;
+  const excess = () => widths.reduce((sum, width) => sum + width + gap, -gap) - lineWidth;
+  while (excess() > 0) {
+    const candidates = widths.map((width, column) =>
+      typeof columns[column] === "object" && width > narrowest ? width : 0,
+    );
+    const widest = Math.max(...candidates);
+    if (widest === 0) break;
+    widths[candidates.indexOf(widest)] = widest - 1;
+  }
+  const fitted = (cell: readonly string[], width: number): string =>
+    cell.length <= width ? cell.join("") + " ".repeat(width - cell.length) : `${cell.slice(0, width - 1).join("")}…`;
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => fitted(cell, widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** `name: value` lines of what has a value. */
+export function facts(entries: readonly (readonly [name: string, value: string | undefined])[]): string {
+  const told = entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined && entry[1] !== "");
+  const width = Math.max(...told.map(([name]) => name.length + 1));
+  return told.map(([name, value]) => `${`${name}:`.padEnd(width)} ${printable(value)}`).join("\n");
+}
+
+/** Control characters of names that others chose must not reach the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, (character) => (character === "\n" ? " " : "\ufffd"));
+}
+
+/** A time for people, to the second; JSON has it whole. */
+export function timeText(time: Timestamp | Date | undefined): string {
+  if (!time) return "";
+  const date = time instanceof Date ? time : timestampDate(time);
+  return date.toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** The name of a value of an enum, in lower case. */
+export function nameOf(constant: Readonly<Record<string, unknown>>, value: unknown): string {
+  const name = Object.keys(constant).find((each) => constant[each] === value);
+  return name?.toLowerCase() ?? String(value);
 }

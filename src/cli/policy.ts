@@ -1,56 +1,56 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { Command } from "commander";
+import type { Command } from "commander";
 import ms from "ms";
 import { type Policy, PolicySchema, PolicyService } from "#gen/patwarden/v1/policy_pb.js";
-import { type Connection, connect } from "./client.js";
-import { jsonOf, print, writeNow } from "./output.js";
-import { facts } from "./table.js";
-import { parseDuration, withConnection } from "./token.js";
+import { connect } from "./client.js";
+import { type Calling, parseDuration, withConnection } from "./options.js";
+import { facts, jsonOf, print } from "./output.js";
 
-type Options = Connection & { readonly json: boolean };
-
-/** `patwarden policy …`. */
-export function policyCommand(): Command {
-  const command = new Command("policy")
-    .configureOutput({ writeOut: writeNow })
+/** Adds `patwarden policy …`. */
+export function addPolicyCommands(program: Command): void {
+  const policy = program
+    .command("policy")
     .description("show and write what a deployment and its organizations allow of tokens");
-  const scope = "user, organization (both the deployment's), or organization:acme";
-  withConnection(command.command("show"))
-    .argument("<scope>", scope)
-    .description("show a policy and what is in effect")
-    .action(async (name: string, options: Options) => {
-      const { policy, effective } = await connect(PolicyService, options).getPolicy({ scope: name });
-      if (!policy || !effective) return;
-      const json = { policy: jsonOf(PolicySchema, policy), effective: jsonOf(PolicySchema, effective) };
-      await print(options.json, json, `${describe(policy)}\n\nin effect\n${describe(effective)}`);
-    });
-  withConnection(command.command("set"))
-    .argument("<scope>", scope)
-    .argument("<field=value...>", `fields: ${Object.keys(fields).join(", ")}; an empty value takes the limit away`)
-    .description("change fields of a policy")
-    .option("--validate-only", "only say how many tokens would be blocked", false)
-    .action(async (name: string, settings: string[], options: Options & { readonly validateOnly: boolean }) => {
-      const { policy, paths } = parseSettings(name, settings);
-      const { validateOnly } = options;
-      const response = await connect(PolicyService, options).updatePolicy({
-        policy,
-        updateMask: { paths },
-        validateOnly,
-      });
-      if (!response.policy) return;
-      const blocked = `${response.blockedTokens} living tokens ${validateOnly ? "would be" : "are"} blocked by the change`;
-      const json = { policy: jsonOf(PolicySchema, response.policy), blockedTokens: response.blockedTokens };
-      await print(options.json, json, `${describe(response.policy)}\n${blocked}`);
-    });
-  withConnection(command.command("delete"))
-    .argument("<scope>", scope)
-    .description("take all limits of a scope away")
-    .action(async (name: string, options: Options) => {
-      await connect(PolicyService, options).deletePolicy({ scope: name });
-      await print(options.json, {}, `${name} sets no limit any more`);
-    });
-  return command;
+  const command = (name: string, description: string) =>
+    policy
+      .command(name)
+      .argument("<scope>", "user, organization (both the deployment's), or organization:acme")
+      .description(description);
+  command("show", "show a policy and what is in effect").action(show);
+  command("set", "change fields of a policy")
+    .argument("<field=value...>", `fields: ${Object.keys(fields).join(", ")}; an empty value removes the limit`)
+    .option("--validate-only", "change nothing, only say how many tokens would no longer be usable", false)
+    .action(set);
+  command("delete", "remove all limits of a scope").action(async (scope: string, options: Calling) => {
+    await connect(PolicyService, options).deletePolicy({ scope });
+    await print(options.json, {}, `${scope} sets no limit any more`);
+  });
+  for (const each of policy.commands) withConnection(each);
+}
+
+async function show(scope: string, options: Calling): Promise<void> {
+  const { policy, effective } = await connect(PolicyService, options).getPolicy({ scope });
+  if (!policy || !effective) return;
+  const json = { policy: jsonOf(PolicySchema, policy), effective: jsonOf(PolicySchema, effective) };
+  await print(options.json, json, `${describe(policy)}\n\nin effect\n${describe(effective)}`);
+}
+
+async function set(
+  scope: string,
+  settings: readonly string[],
+  options: Calling & { readonly validateOnly: boolean },
+): Promise<void> {
+  const { policy, paths } = parseSettings(scope, settings);
+  const { validateOnly } = options;
+  const response = await connect(PolicyService, options).updatePolicy({ policy, updateMask: { paths }, validateOnly });
+  if (!response.policy) return;
+  const { blockedTokens } = response;
+  const effect = validateOnly
+    ? `nothing was changed; tokens that would no longer be usable: ${blockedTokens}`
+    : `tokens that are no longer usable by this change: ${blockedTokens}`;
+  const json = { policy: jsonOf(PolicySchema, response.policy), blockedTokens };
+  await print(options.json, json, `${describe(response.policy)}\n${effect}`);
 }
 
 const duration = (text: string) => (text === "" ? undefined : durationFromMs(parseDuration(text)));
@@ -58,10 +58,10 @@ const list = (text: string): string[] => (text === "" ? [] : text.split(","));
 const flag = (text: string): boolean => {
   if (text === "true") return true;
   if (text === "false" || text === "") return false;
-  throw new Error(`${text} must be true or false`);
+  throw new Error("must be true or false");
 };
 
-/** For each field, how its value is read. */
+/** How the value of each field is read. */
 const fields = {
   max_lifetime: (text) => ({ maxLifetime: duration(text) }),
   default_lifetime: (text) => ({ defaultLifetime: duration(text) }),
@@ -87,29 +87,33 @@ function parseSettings(
     if (value === undefined || !Object.hasOwn(fields, name)) {
       throw new Error(`${setting} must be FIELD=VALUE with one of ${Object.keys(fields).join(", ")}`);
     }
-    Object.assign(policy, fields[name as keyof typeof fields](value));
+    try {
+      Object.assign(policy, fields[name as keyof typeof fields](value)); // a name of `fields`, as just tested
+    } catch (error) {
+      throw new Error(`${setting}: ${error instanceof Error ? error.message : error}`);
+    }
     return name;
   });
   return { policy, paths };
 }
 
 function describe(policy: Policy): string {
-  const seconds = (one: Policy["maxLifetime"]) => one && ms(Number(one.seconds) * 1000, { long: true });
+  const duration = (one: Policy["maxLifetime"]) => one && ms(Number(one.seconds) * 1000, { long: true });
   const yes = (one: boolean) => (one ? "yes" : undefined);
-  return facts([
-    ["scope", policy.scope],
-    ["max_lifetime", seconds(policy.maxLifetime)],
-    ["default_lifetime", seconds(policy.defaultLifetime)],
+  const limits = [
+    ["max_lifetime", duration(policy.maxLifetime)],
+    ["default_lifetime", duration(policy.defaultLifetime)],
     ["require_expiry", yes(policy.requireExpiry)],
     ["allowed_actions", policy.allowedActions.join(", ")],
     ["allowed_cidrs", policy.allowedCidrs.join(", ")],
     ["require_approval", yes(policy.requireApproval)],
-    ["revoke_unused_after", seconds(policy.revokeUnusedAfter)],
+    ["revoke_unused_after", duration(policy.revokeUnusedAfter)],
     ["revoke_on_reuse", yes(policy.revokeOnReuse)],
     ["forbid_full", yes(policy.forbidFull)],
     ["block_all", yes(policy.blockAll)],
     ["allow_self_rotation", yes(policy.allowSelfRotation)],
     ["require_organization", yes(policy.requireOrganization)],
-    ["etag", policy.etag],
-  ]);
+  ] as const;
+  const none = limits.every(([, value]) => !value);
+  return facts([["scope", policy.scope], ["limits", none ? "none" : undefined], ...limits, ["etag", policy.etag]]);
 }

@@ -1,27 +1,33 @@
-import { Command, Option } from "commander";
-import { crash, fail } from "./fail.js";
+import { Command } from "commander";
+import { addCheckCommands } from "./check.js";
+import { crash, exitCodes, fail } from "./fail.js";
 import { makePepper, makeServiceKey } from "./keys.js";
+import { configOption, jsonOption } from "./options.js";
 import { writeNow } from "./output.js";
-import { policyCommand } from "./policy.js";
-import { subjectCommand } from "./subject.js";
-import { tokenCommand } from "./token.js";
-import { usageCommand } from "./usage.js";
+import { addPolicyCommands } from "./policy.js";
+import { addSubjectCommands } from "./subject.js";
+import { addTokenCommands } from "./token.js";
+import { addUsageCommands } from "./usage.js";
+import { version } from "./version.js";
 
-// The parts that only some commands need are loaded by them: a database and an OpenFGA client take their time.
+// Commands that need a database or an OpenFGA client load it when they run: it takes its time. The others add themselves.
 const program = new Command("patwarden")
   .configureOutput({ writeOut: writeNow })
   .description(
     "Personal access tokens and API keys for your own API, with the OpenFGA permission decision in the same call.",
   )
+  .version(version(), "-V, --version", "print the version")
+  .addHelpText("after", exitCodes)
   .showHelpAfterError("(add --help for the options)");
-
-const configOption = () => new Option("--config <file>", "YAML or JSON; default ./patwarden.yaml, if there is one");
 
 program
   .command("serve")
   .description("run the service on PostgreSQL and an OpenFGA cluster")
   .addOption(configOption())
-  .action(async (options) => (await import("./serve.js")).serve(options));
+  .option("--check", "only try the configuration, database, OpenFGA and issuers; start nothing", false)
+  .action(async ({ check, ...options }: { readonly config?: string; readonly check: boolean }) =>
+    check ? (await import("./serve-check.js")).checkServe(options) : (await import("./serve.js")).serve(options),
+  );
 
 program
   .command("migrate")
@@ -39,41 +45,43 @@ program
   .option("--public-http <address>", "HTTP port as for the internet; port 0 picks one", "127.0.0.1:9083")
   .option(
     "--model <file>",
-    "authorization model in OpenFGA's language (.fga); default a model of documents and folders",
+    "authorization model in OpenFGA's language (.fga); default: a model of documents and folders",
   )
   .option("--tuples <file>", "relationships, a JSON array of {user, relation, object, condition?}")
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
   .action(async (options) => (await import("./dev.js")).dev(options));
 
-const keys = program.command("keys").description("make and change keys, and count the secrets under each pepper");
+addCheckCommands(program);
+addTokenCommands(program);
+addSubjectCommands(program);
+addPolicyCommands(program);
+addUsageCommands(program);
 
-keys
-  .command("pepper")
-  .description("make a pepper for tokens.peppers")
-  .option("--json", "as JSON", false)
-  .action(makePepper);
+const keys = program.command("keys").description("make and change keys, and count the secrets that depend on a pepper");
+
+keys.command("pepper").description("make a pepper for tokens.peppers").addOption(jsonOption()).action(makePepper);
 
 keys
   .command("service")
   .description("make a service key and its hash for callers")
   .option("--brand <brand>", "first part of the key", "pw")
-  .option("--json", "as JSON", false)
+  .addOption(jsonOption())
   .action(makeServiceKey);
 
 keys
   .command("peppers")
-  .description("count the living secrets of each pepper version: one without any can be retired")
+  .description("count the secrets of each pepper version that may still be used: a version without any can be retired")
   .addOption(configOption())
-  .option("--json", "as JSON", false)
-  .action(async (options) => (await import("./pepper-count.js")).countPeppers(options));
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./stored-keys.js")).countPeppers(options));
 
 keys
   .command("rotate-signing")
   .description("publish the next key that JWTs are signed with; it signs when every verifier knows it")
   .addOption(configOption())
   .option("--compromised", "withdraw all earlier keys and sign with the new one at once", false)
-  .option("--json", "as JSON", false)
-  .action(async (options) => (await import("./signing-key-rotation.js")).rotateSigning(options));
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./stored-keys.js")).rotateSigning(options));
 
 const audit = program.command("audit").description("prove and export the audit trail, straight from the database");
 
@@ -82,7 +90,7 @@ audit
   .description("prove that no event was changed, removed, moved or put in")
   .addOption(configOption())
   .option("--checkpoint <file-or-line...>", "signed checkpoints of the log: a log file, or the line itself")
-  .option("--json", "as JSON", false)
+  .addOption(jsonOption())
   .action(async (options) => (await import("./audit.js")).verifyAudit(options));
 
 audit
@@ -92,8 +100,6 @@ audit
   .option("--follow", "go on as events come", false)
   .option("--from <position>", "position of the first event", "1")
   .action(async (options) => (await import("./audit.js")).exportAudit(options));
-
-program.addCommand(tokenCommand()).addCommand(subjectCommand()).addCommand(policyCommand()).addCommand(usageCommand());
 
 process.on("uncaughtException", crash);
 // Each write to stdout has its own callback, and a stderr that nobody reads is no reason to end: without listeners either would end us as a defect.

@@ -1,10 +1,10 @@
-import { loadConfig, loadMigrationConfig } from "../config/load.js";
+import { loadConfig } from "../config/load.js";
 import { openPostgres } from "../database/database.js";
 import { holdDriverRejections } from "../database/driver-rejections.js";
-import { verifySettings } from "../database/settings.js";
 import { type Running, startPatwarden } from "../server/server.js";
 import { createLogger } from "../telemetry/log.js";
-import { failConfig } from "./fail.js";
+import { readConfig, readMigrationConfig } from "./config.js";
+import { withDatabase } from "./database.js";
 import { tell } from "./output.js";
 import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";
 
@@ -17,10 +17,7 @@ const startGraceMs = 2_000;
 
 /** Runs until SIGTERM or SIGINT, also during the start; SIGHUP reads the configuration again and takes up its callers, issuers and model, all or nothing. */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
-  const source = { file, env: process.env };
-  const loaded = loadConfig(source);
-  if (!loaded.ok) return failConfig(loaded.problems);
-  const { config } = loaded;
+  const config = readConfig(file);
   const log = createLogger({ level: config.log.level });
   const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
   const lift = endWithin(startGraceMs);
@@ -42,7 +39,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   }
   lift();
   const reload = async (): Promise<void> => {
-    const next = loadConfig(source);
+    const next = loadConfig({ file, env: process.env });
     if (next.ok) await running.reload(next.config);
     else log.error({ problems: next.problems }, "the configuration is faulty; nothing of it was taken up");
   };
@@ -58,15 +55,9 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
 
 /** Runs what migrations are missing, waiting for another process that does. */
 export async function migrate({ config: file }: ConfigFile): Promise<void> {
-  const loaded = loadMigrationConfig({ file, env: process.env });
-  if (!loaded.ok) return failConfig(loaded.problems);
-  const database = openPostgres(loaded.config.database);
-  try {
+  await withDatabase(readMigrationConfig(file).database, async (database) => {
     tell("migrating the database");
-    await verifySettings(database);
     await database.migrate();
     tell("the database schema is up to date");
-  } finally {
-    await database.close();
-  }
+  });
 }

@@ -1,48 +1,48 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { type Subject, Subject_State, SubjectSchema, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import { type Connection, connect } from "./client.js";
-import { jsonOf, print, writeNow } from "./output.js";
-import { facts } from "./table.js";
-import { withConnection } from "./token.js";
+import { connect } from "./client.js";
+import { type Calling, withConnection } from "./options.js";
+import { facts, jsonOf, print, timeText } from "./output.js";
 
-type Options = Connection & { readonly json: boolean };
-
-/** `patwarden subject …`. */
-export function subjectCommand(): Command {
-  const command = new Command("subject")
-    .configureOutput({ writeOut: writeNow })
+/** Adds `patwarden subject …`. */
+export function addSubjectCommands(program: Command): void {
+  const subject = program
+    .command("subject")
     .description("disable, enable and delete the users and organizations that tokens act as");
-  const one = (name: string, description: string) =>
-    withConnection(command.command(`${name} <subject>`)).description(description);
-  one("show", "show a subject, and how many tokens its removal would stop").action(
-    async (subject: string, options: Options) =>
-      shown(options, (await connect(SubjectService, options).getSubject({ subject })).subject),
+  const command = (name: string, description: string) =>
+    subject.command(name).argument("<subject>", "such as user:alice or organization:acme").description(description);
+  const client = (options: Calling) => connect(SubjectService, options);
+  command("show", "show a subject, and how many tokens disabling it would stop").action(
+    async (name: string, options: Calling) =>
+      show(options, (await client(options).getSubject({ subject: name })).subject),
   );
-  one("disable", "refuse all its tokens until it is enabled").action(async (subject: string, options: Options) =>
-    shown(options, (await connect(SubjectService, options).disableSubject({ subject })).subject),
+  command("disable", "refuse all its tokens until it is enabled").action(async (name: string, options: Calling) =>
+    show(options, (await client(options).disableSubject({ subject: name })).subject),
   );
-  one("enable", "let its tokens work again; a deleted subject can have new ones").action(
-    async (subject: string, options: Options) =>
-      shown(options, (await connect(SubjectService, options).enableSubject({ subject })).subject),
+  command("enable", "accept its tokens again; a deleted subject can have new ones").action(
+    async (name: string, options: Calling) =>
+      show(options, (await client(options).enableSubject({ subject: name })).subject),
   );
-  one("delete", "revoke all its tokens for good").action(async (subject: string, options: Options) =>
-    shown(options, (await connect(SubjectService, options).deleteSubject({ subject })).subject),
+  command("delete", "revoke all its tokens for good").action(async (name: string, options: Calling) =>
+    show(options, (await client(options).deleteSubject({ subject: name })).subject),
   );
-  return command;
+  for (const each of subject.commands) withConnection(each);
 }
 
-async function shown({ json }: Options, subject: Subject | undefined): Promise<void> {
+const states: Readonly<Record<number, string>> = {
+  [Subject_State.ACTIVE]: "enabled",
+  [Subject_State.DISABLED]: "disabled: its tokens are refused until it is enabled",
+  [Subject_State.DELETED]: "deleted: its tokens are revoked",
+};
+
+async function show({ json }: Calling, subject: Subject | undefined): Promise<void> {
   if (!subject) return;
-  const state = Object.entries(Subject_State)
-    .find(([, value]) => value === subject.state)?.[0]
-    .toLowerCase();
   const text = facts([
     ["subject", subject.subject],
-    ["state", state],
-    ["changed", subject.updateTime && timestampDate(subject.updateTime).toISOString()],
-    ["live tokens", String(subject.liveTokens)],
-    ["generation", String(subject.generation)],
+    ["state", states[subject.state]],
+    ["changed", timeText(subject.updateTime)],
+    ["tokens", `${subject.liveTokens} neither ended nor expired`],
+    ["lives", subject.generation > 1 ? `${subject.generation}: it was deleted and enabled again` : undefined],
   ]);
   await print(json, jsonOf(SubjectSchema, subject), text);
 }

@@ -1,11 +1,11 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Command, InvalidArgumentError, Option } from "commander";
-import ms, { type StringValue } from "ms";
+import { type Command, Option } from "commander";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import {
   type CreateTokenRequestSchema,
-  type Grant,
+  type GrantSchema,
   ListTokensResponseSchema,
   RevocationReason,
   RotateTokenResponseSchema,
@@ -14,309 +14,322 @@ import {
   TokenSchema,
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
-import { isInCalendar } from "../domain/calendar.js";
-import { type Connection, connect } from "./client.js";
-import { jsonOf, print, tell, writeNow, writeOut } from "./output.js";
-import { facts, table } from "./table.js";
+import { connect } from "./client.js";
+import { describeGrant, describeToken, describeUsable, reasonName } from "./describe.js";
+import {
+  type Calling,
+  parseDuration,
+  parsePairs,
+  parseTime,
+  readSecret,
+  repeatable,
+  withConnection,
+} from "./options.js";
+import { elastic, jsonOf, print, table, tell, timeText, writeOut } from "./output.js";
 
-interface Common extends Connection {
-  readonly json: boolean;
-}
-
-/** Options of every command that speaks to a running Patwarden. */
-export function withConnection(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--url <url>", "of the HTTP port").env("PATWARDEN_CLIENT_URL").default("http://127.0.0.1:9080"),
-    )
-    .option(
-      "--key-file <file>",
-      "file of the service key; else PATWARDEN_CLIENT_KEY, else that of `patwarden dev` in this folder",
-    )
-    .option("--json", "as JSON", false);
-}
-
-export function parseDuration(text: string): number {
-  const value = /^\d+(\.\d+)?[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined; // undefined for what is none
-  if (value === undefined) throw new InvalidArgumentError("must be a duration such as 90d, 12h or 30m");
-  return value;
-}
-
-export function parseDate(text: string): Date {
-  const date = new Date(text);
-  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(date.getTime()) || !isInCalendar(text)) {
-    throw new InvalidArgumentError("must be a time that exists, with its zone, such as 2027-01-31T00:00:00Z");
-  }
-  return date;
-}
-
-function collect(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
-}
-
-function pairs(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const at = text.indexOf("=");
-      if (at < 1) throw new Error(`${text} must be NAME=VALUE`);
-      return [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
-}
-
-interface CreateOptions extends Common {
-  readonly subject: string;
-  readonly name: string;
-  readonly description: string;
-  readonly organization: string;
-  readonly full: boolean;
-  readonly action: readonly string[];
-  readonly resource: readonly string[];
-  readonly ttl?: number;
-  readonly expires?: Date;
-  readonly never: boolean;
-  readonly cidr: readonly string[];
-  readonly metadata: readonly string[];
-  readonly claim: readonly string[];
-  readonly selfRotate: boolean;
-  readonly validateOnly: boolean;
-}
-
-/** `patwarden token …`. */
-export function tokenCommand(): Command {
-  const token = new Command("token")
-    .configureOutput({ writeOut: writeNow })
-    .description("manage tokens of a running Patwarden");
-  withConnection(token.command("create"))
-    .description("make a token and print its secret, the only time it is shown")
-    .requiredOption("--subject <subject>", "who it acts as, user:alice or organization:acme")
+/** Adds `patwarden token …`. */
+export function addTokenCommands(program: Command): void {
+  const token = program.command("token").description("manage tokens of a running Patwarden");
+  const command = (name: string, description: string) => token.command(name).description(description);
+  const ofToken = (name: string, description: string) =>
+    command(name, description).argument("<id>", "tok_ and 26 lower-case letters and digits");
+  addGrantOptions(command("create", "make a token and print its secret, the only time it is shown"))
+    .requiredOption("--subject <subject>", "who it acts as: user:alice or organization:acme")
     .requiredOption("--name <name>", "what it is for")
-    .option("--description <text>", "more about it", "")
-    .option("--organization <organization>", "binds a user's token to it", "")
-    .option("--full", "grant all that the subject may", false)
-    .option("--action <action>", "grant this action, repeatable; * for any", collect, [])
-    .option("--resource <resource>", "on this resource, repeatable; document:1, document:* or *", collect, [])
+    .option("--description <text>", "more about it")
+    .option("--organization <organization>", "organization that a user's token is bound to; default: none")
     .addOption(
-      new Option("--ttl <duration>", "how long it lives").argParser(parseDuration).conflicts(["expires", "never"]),
+      new Option("--ttl <duration>", "how long it lives; default: what policy or configuration says, else 90d")
+        .argParser(parseDuration)
+        .conflicts(["expires", "never"]),
     )
-    .addOption(new Option("--expires <time>", "when it ends").argParser(parseDate).conflicts("never"))
-    .option("--never", "it never ends", false)
-    .option("--cidr <range>", "only from this network, repeatable", collect, [])
-    .option("--metadata <name=value>", "a note, repeatable", collect, [])
-    .option("--claim <name=value>", "a fact that Check gives back, repeatable", collect, [])
-    .option("--self-rotate", "it may rotate itself, where policy allows", false)
-    .option("--validate-only", "only say what would be made", false)
-    .action(async (options: CreateOptions) => {
-      const response = await connect(TokenService, options).createToken(createRequest(options));
-      await issued(options.json, response.token, response.secret, "the token exists");
-    });
-
-  withConnection(token.command("list"))
-    .description("list tokens, newest first")
-    .option("--subject <subject>", "of this subject", "")
-    .option("--organization <organization>", "of this organization and bound to it", "")
-    .option("--created-by <actor>", "made by user:alice or service:shop", "")
-    .addOption(new Option("--unused-since <time>", "not used at or after this time").argParser(parseDate))
-    .addOption(
-      new Option("--state <state>", "in this state, repeatable").choices(states).argParser(collect).default([]),
-    )
-    .action(async (options: Common & ListOptions) => {
-      const tokens = await listAll(options);
-      const rows = tokens.map((one) => [one.id, one.subject, one.name, stateOf(one), ends(one)]);
-      const json = jsonOf(ListTokensResponseSchema, create(ListTokensResponseSchema, { tokens }));
-      await print(options.json, json, table(["ID", "SUBJECT", "NAME", "STATE", "ENDS"], rows));
-    });
-
-  withConnection(token.command("show <id>"))
-    .description("show a token")
-    .action(async (id: string, options: Common) =>
-      shown(options, (await connect(TokenService, options).getToken({ id })).token),
+    .addOption(new Option("--expires <time>", "when it ends").argParser(parseTime).conflicts("never"))
+    .option("--never", "it never ends")
+    .addOption(repeatable("--cidr <range>", "network that it may be used from; default: any"))
+    .addOption(repeatable("--metadata <name=value>", "a note"))
+    .addOption(repeatable("--claim <name=value>", "a fact that Check returns"))
+    .option("--self-rotate", "it may rotate itself, where policy allows")
+    .option("--validate-only", "make nothing, only say what would be made")
+    .action(createToken);
+  command("list", "list tokens, newest first")
+    .option("--subject <subject>", "only of this subject")
+    .option("--organization <organization>", "only of this organization and bound to it")
+    .option("--created-by <actor>", "only made by user:alice or service:shop")
+    .addOption(new Option("--unused-since <time>", "only not used at or after this time").argParser(parseTime))
+    .addOption(new Option("--usable", "only those that can be used now").conflicts("state"))
+    .addOption(repeatable("--state <state>", "only in this state", states))
+    .action(listTokens);
+  command("show", "show a token")
+    .argument("<id>", "its id, or - to read its secret from stdin")
+    .action(async (id: string, options: Calling) =>
+      show(options, (await connect(TokenService, options).getToken({ id: await idOf(id, options) })).token),
     );
-
-  withConnection(token.command("rotate <id>"))
-    .description("give a token a new secret and print it")
+  addGrantOptions(ofToken("update", "change what the options name, and leave the rest as it is"))
+    .option("--name <name>", "what it is for")
+    .option("--description <text>", "more about it")
+    .addOption(new Option("--expires <time>", "when it ends").argParser(parseTime).conflicts("never"))
+    .option("--never", "it never ends")
+    .addOption(new Option("--not-before <time>", "when it begins to be usable").argParser(parseTime))
+    .addOption(repeatable("--cidr <range>", "all networks that it may be used from; one empty text for any"))
+    .addOption(repeatable("--metadata <name=value>", "all its notes; one empty text for none"))
+    .addOption(repeatable("--claim <name=value>", "all facts that Check returns; one empty text for none"))
+    .option("--self-rotate", "it may rotate itself, where policy allows")
+    .option("--no-self-rotate", "it may not rotate itself")
+    .option("--etag <etag>", "refuse if the token has changed since `token show` printed this")
+    .action(updateToken);
+  ofToken("rotate", "give a token a new secret and print it")
     .addOption(
-      new Option("--grace <duration>", "how long the old secret goes on, up to 7d")
+      new Option("--grace <duration>", "how long the old secret works on, up to 7d")
         .argParser(parseDuration)
         .default(0, "0s"),
     )
-    .action(async (id: string, options: Common & { readonly grace: number }) => {
-      const response = await connect(TokenService, options).rotateToken({ id, grace: durationFromMs(options.grace) });
-      await issued(options.json, response.token, response.secret, "the token has a new secret");
+    .option("--etag <etag>", "refuse if the token has changed since `token show` printed this")
+    .action(async (id: string, { grace, etag = "", ...options }: Calling & RotateOptions) => {
+      const client = connect(TokenService, options);
+      const response = await client.rotateToken({ id, grace: durationFromMs(grace), etag });
+      await printSecret(options.json, response.token, response.secret, "the token has a new secret");
     });
-
-  withConnection(token.command("revoke <id>"))
-    .description("end a token for good")
+  ofToken("revoke", "end a token for good")
     .addOption(
       new Option("--reason <reason>", "why").choices(["requested", "leaked", "administrative"]).default("requested"),
     )
-    .action(async (id: string, options: Common & { readonly reason: "requested" | "leaked" | "administrative" }) => {
-      const reason = {
-        requested: RevocationReason.REQUESTED,
-        leaked: RevocationReason.LEAKED,
-        administrative: RevocationReason.ADMINISTRATIVE,
-      };
-      const client = connect(TokenService, options);
-      const { token: revoked, residualUntil } = await client.revokeToken({ id, reason: reason[options.reason] });
-      await shown(options, revoked);
-      if (residualUntil) tell(`JWTs that were made of it live until ${timestampDate(residualUntil).toISOString()}`);
-    });
-
-  const commented = (name: string, description: string) =>
-    withConnection(token.command(`${name} <id>`))
-      .description(description)
-      .option("--comment <text>", "why", "");
-  commented("suspend", "stop a token until it is resumed").action(async (id: string, options: Commented) =>
-    shown(options, (await connect(TokenService, options).suspendToken({ id, comment: options.comment })).token),
+    .action(revokeToken);
+  const commented = (name: string, description: string) => ofToken(name, description).option("--comment <text>", "why");
+  commented("suspend", "refuse a token until it is resumed").action(
+    async (id: string, { comment = "", ...options }: Commented) =>
+      show(options, (await connect(TokenService, options).suspendToken({ id, comment })).token),
   );
-  commented("resume", "let a suspended token work again").action(async (id: string, options: Commented) =>
-    shown(options, (await connect(TokenService, options).resumeToken({ id, comment: options.comment })).token),
+  commented("resume", "accept a suspended token again").action(
+    async (id: string, { comment = "", ...options }: Commented) =>
+      show(options, (await connect(TokenService, options).resumeToken({ id, comment })).token),
   );
   commented("approve", "approve a token as it is")
-    .requiredOption("--etag <etag>", "of the token as you saw it, see `token show`")
-    .action(async (id: string, options: Commented & { readonly etag: string }) => {
-      const { comment, etag } = options;
-      await shown(options, (await connect(TokenService, options).approveToken({ id, comment, etag })).token);
-    });
-  commented("deny", "end a pending token for good").action(async (id: string, options: Commented) =>
-    shown(options, (await connect(TokenService, options).denyToken({ id, comment: options.comment })).token),
+    .requiredOption("--etag <etag>", "etag of the token as you saw it, see `token show`")
+    .action(async (id: string, { comment = "", etag, ...options }: Commented & { readonly etag: string }) =>
+      show(options, (await connect(TokenService, options).approveToken({ id, comment, etag })).token),
+    );
+  commented("deny", "end a pending token for good").action(
+    async (id: string, { comment = "", ...options }: Commented) =>
+      show(options, (await connect(TokenService, options).denyToken({ id, comment })).token),
   );
-  return token;
+  for (const each of token.commands) withConnection(each);
 }
 
-interface Commented extends Common {
-  readonly comment: string;
+interface GrantOptions {
+  readonly full?: true;
+  readonly action?: readonly string[];
+  readonly resource?: readonly string[];
 }
 
-interface ListOptions {
+interface CreateOptions extends Calling, GrantOptions {
   readonly subject: string;
-  readonly organization: string;
-  readonly createdBy: string;
-  readonly unusedSince?: Date;
-  readonly state: readonly (typeof states)[number][];
+  readonly name: string;
+  readonly description?: string;
+  readonly organization?: string;
+  readonly ttl?: number;
+  readonly expires?: Date;
+  readonly never?: true;
+  readonly cidr?: readonly string[];
+  readonly metadata?: readonly string[];
+  readonly claim?: readonly string[];
+  readonly selfRotate?: true;
+  readonly validateOnly?: true;
 }
 
-const states = ["active", "pending_approval", "suspended", "expired", "revoked", "denied"] as const;
+interface ListOptions extends Calling {
+  readonly subject?: string;
+  readonly organization?: string;
+  readonly createdBy?: string;
+  readonly unusedSince?: Date;
+  readonly usable?: true;
+  readonly state?: readonly (typeof states)[number][];
+}
+
+interface UpdateOptions extends Calling, GrantOptions {
+  readonly name?: string;
+  readonly description?: string;
+  readonly expires?: Date;
+  readonly never?: true;
+  readonly notBefore?: Date;
+  readonly cidr?: readonly string[];
+  readonly metadata?: readonly string[];
+  readonly claim?: readonly string[];
+  readonly selfRotate?: boolean;
+  readonly etag?: string;
+}
+
+interface RotateOptions {
+  readonly grace: number;
+  readonly etag?: string;
+}
+
+interface Commented extends Calling {
+  readonly comment?: string;
+}
+
+/** Those of Token.State in which a token is not usable. */
+const states = ["pending_approval", "suspended", "expired", "revoked", "denied"] as const;
+
+function addGrantOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--full", "grant all that the subject may").conflicts(["action", "resource"]))
+    .addOption(repeatable("--action <action>", "grant this action on each --resource; * for any"))
+    .addOption(repeatable("--resource <resource>", "grant each --action on this; document:1, document:* or *"));
+}
+
+/** Returns undefined when no option names a grant. */
+function grantOf({ full, action, resource }: GrantOptions): MessageInitShape<typeof GrantSchema> | undefined {
+  if (full) return { full };
+  if (!action && !resource) return undefined;
+  if (!resource) throw new Error("--action needs --resource, such as --resource document:1 or --resource 'document:*'");
+  if (!action) throw new Error("--resource needs --action, such as --action viewer or --action '*'");
+  return { rules: [{ actions: [...action], resources: [...resource] }] };
+}
+
+async function createToken(options: CreateOptions): Promise<void> {
+  const response = await connect(TokenService, options).createToken(createRequest(options));
+  if (!options.validateOnly || options.json) {
+    await printSecret(options.json, response.token, response.secret, "the token exists");
+    return;
+  }
+  tell("nothing was made; the token would be");
+  if (!response.token) return;
+  const { createTime: _, ...planned } = response.token;
+  // Only a token that exists has an id and an etag.
+  tell(describeToken({ ...planned, id: "", etag: "" }));
+}
 
 function createRequest(options: CreateOptions): MessageInitShape<typeof CreateTokenRequestSchema> {
-  const { subject, name, description, organization, full, action, resource, selfRotate, validateOnly } = options;
-  const lifetime =
-    options.ttl !== undefined
-      ? ({ case: "ttl", value: durationFromMs(options.ttl) } as const)
-      : options.expires
-        ? ({ case: "expireTime", value: timestampFromDate(options.expires) } as const)
-        : options.never
-          ? ({ case: "neverExpires", value: true } as const)
-          : undefined;
-  const ruled = action.length > 0 || resource.length > 0;
+  const { subject, name, description = "", organization = "", selfRotate = false, validateOnly = false } = options;
+  const grant = grantOf(options);
+  if (!grant) {
+    throw new Error(
+      "the token would be allowed nothing: grant with --full all that the subject may, or with --action and --resource a part of it, such as --action viewer --resource 'document:*'",
+    );
+  }
+  const lifetime = lifetimeOf(options);
   return {
-    ...{ subject, name, description, organization, selfRotate, validateOnly },
-    grant: { full, rules: ruled ? [{ actions: [...action], resources: [...resource] }] : [] },
+    ...{ subject, name, description, organization, selfRotate, validateOnly, grant },
     ...(lifetime && { lifetime }),
-    allowedCidrs: [...options.cidr],
-    metadata: pairs(options.metadata),
-    claims: pairs(options.claim),
+    allowedCidrs: [...(options.cidr ?? [])],
+    metadata: parsePairs("--metadata", options.metadata ?? []),
+    claims: parsePairs("--claim", options.claim ?? []),
   };
 }
 
+function lifetimeOf({ ttl, expires, never }: CreateOptions) {
+  if (ttl !== undefined) return { case: "ttl", value: durationFromMs(ttl) } as const;
+  if (expires) return { case: "expireTime", value: timestampFromDate(expires) } as const;
+  return never && ({ case: "neverExpires", value: true } as const);
+}
+
 /** All pages, with progress for long lists. */
-async function listAll(options: Common & ListOptions): Promise<Token[]> {
+async function listTokens(options: ListOptions): Promise<void> {
   const client = connect(TokenService, options);
-  const { subject, organization, createdBy, unusedSince } = options;
-  const wanted = options.state.map((state) => Token_State[state.toUpperCase() as Uppercase<typeof state>]);
+  const { subject = "", organization = "", createdBy = "", unusedSince, usable, state = [] } = options;
+  const wanted = usable
+    ? [Token_State.ACTIVE] // the others are not usable
+    : state.map((each) => Token_State[each.toUpperCase() as Uppercase<typeof each>]);
   const tokens: Token[] = [];
   let pageToken = "";
   do {
     const page = await client.listTokens({
-      subject,
-      organization,
-      createdBy,
+      ...{ subject, organization, createdBy, pageToken },
       ...(unusedSince && { lastUsedBefore: timestampFromDate(unusedSince) }),
       states: wanted,
       pageSize: 1000,
-      pageToken,
     });
-    tokens.push(...page.tokens);
+    tokens.push(...page.tokens.filter((each) => !usable || each.usable === Reason.ALLOWED));
     pageToken = page.nextPageToken;
     if (pageToken !== "") tell(`${tokens.length} tokens so far`);
   } while (pageToken !== "");
-  return tokens;
+  const head = ["ID", elastic("SUBJECT"), elastic("NAME"), "USABLE", "LAST USED", "ENDS", elastic("GRANT")];
+  const rows = tokens.map((one) => [
+    ...[one.id, one.subject, one.name, describeUsable(one)],
+    ...[timeText(one.lastUseTime) || "never", timeText(one.expireTime) || "never", describeGrant(one.grant)],
+  ]);
+  const json = jsonOf(ListTokensResponseSchema, create(ListTokensResponseSchema, { tokens }));
+  await print(options.json, json, table(head, rows));
 }
 
-/** The secret alone on stdout, so that a script can keep it; everything else on stderr. `change`: what has happened by now. */
-async function issued(json: boolean, token: Token | undefined, secret: string, change: string): Promise<void> {
+/** Returns the id, or for `-` that of the token whose secret is on stdin. */
+async function idOf(argument: string, options: Calling): Promise<string> {
+  if (argument !== "-") {
+    if (/^[a-z][a-z0-9]*_[po]at_/.test(argument)) {
+      throw new Error(
+        "that is a secret, not an id; `patwarden token show -` reads it from stdin, where others do not see it",
+      );
+    }
+    return argument;
+  }
+  const secret = await readSecret(argument);
+  const { reason, token } = await connect(AuthorizationService, options).introspect({ token: secret });
+  if (token) return token.id;
+  throw new Error(
+    `${reasonName(reason)}: only a secret that is usable leads to its token; \`patwarden why - ACTION RESOURCE\` names the token of one that was`,
+  );
+}
+
+async function updateToken(id: string, options: UpdateOptions): Promise<void> {
+  const grant = grantOf(options);
+  const { name, description, expires, never, notBefore, selfRotate, etag = "" } = options;
+  const cidrs = listOf(options.cidr);
+  const metadata = listOf(options.metadata);
+  const claims = listOf(options.claim);
+  const changed: MessageInitShape<typeof TokenSchema> = {
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
+    ...(grant && { grant }),
+    ...(expires && { expireTime: timestampFromDate(expires) }),
+    ...(never && { neverExpires: true }),
+    ...(notBefore && { notBefore: timestampFromDate(notBefore) }),
+    ...(cidrs && { allowedCidrs: cidrs }),
+    ...(metadata && { metadata: parsePairs("--metadata", metadata) }),
+    ...(claims && { claims: parsePairs("--claim", claims) }),
+    ...(selfRotate !== undefined && { selfRotate }),
+  };
+  const paths = Object.keys(changed).map((key) => TokenSchema.field[key as keyof typeof TokenSchema.field].name);
+  if (paths.length === 0) throw new Error("nothing to change: see `patwarden token update --help` for what can be");
+  const client = connect(TokenService, options);
+  await show(options, (await client.updateToken({ token: { ...changed, id, etag }, updateMask: { paths } })).token);
+}
+
+/** One empty text stands for an empty list. */
+function listOf(values: readonly string[] | undefined): string[] | undefined {
+  return values?.length === 1 && values[0] === "" ? [] : values && [...values];
+}
+
+async function revokeToken(
+  id: string,
+  options: Calling & { readonly reason: "requested" | "leaked" | "administrative" },
+): Promise<void> {
+  const reason = {
+    requested: RevocationReason.REQUESTED,
+    leaked: RevocationReason.LEAKED,
+    administrative: RevocationReason.ADMINISTRATIVE,
+  };
+  const client = connect(TokenService, options);
+  const { token, residualUntil } = await client.revokeToken({ id, reason: reason[options.reason] });
+  await show(options, token);
+  if (residualUntil) tell(`JWTs that were made of it live until ${timestampDate(residualUntil).toISOString()}`);
+}
+
+/** Prints the secret alone on stdout, so that a script can keep it, and the rest on stderr. `change` says what has happened by now. */
+async function printSecret(json: boolean, token: Token | undefined, secret: string, change: string): Promise<void> {
   const id = token?.id ?? "";
   const loss =
     secret === ""
       ? undefined
-      : `${change}, ${id}, but its secret is lost: make another by \`patwarden token rotate ${id}\`, or end it by \`patwarden token revoke ${id}\``;
+      : `${change}, ${id}, but its secret is lost: make another with \`patwarden token rotate ${id}\`, or end it with \`patwarden token revoke ${id}\``;
   if (json) {
     const response = create(RotateTokenResponseSchema, { ...(token && { token }), secret });
     await print(true, jsonOf(RotateTokenResponseSchema, response), "", loss);
     return;
   }
-  if (token) tell(describe(token));
+  if (token) tell(describeToken(token));
   if (secret !== "") await writeOut(`${secret}\n`, loss);
 }
 
-async function shown({ json }: Common, token: Token | undefined): Promise<void> {
-  if (token) await print(json, jsonOf(TokenSchema, token), describe(token));
-}
-
-function describe(token: Token): string {
-  return facts([
-    ["id", token.id],
-    ["subject", token.subject],
-    ["organization", token.organization],
-    ["name", token.name],
-    ["description", token.description],
-    ["state", stateOf(token)],
-    ["usable", nameOf(Reason, token.usable)],
-    ["blocked by", token.blockedBy.join(", ")],
-    ["grant", describeGrant(token.grant)],
-    ["networks", token.allowedCidrs.join(", ")],
-    ["created", `${timeOf(token.createTime)} by ${token.createdBy}${token.createdVia && ` via ${token.createdVia}`}`],
-    ["ends", ends(token)],
-    ["last used", token.lastUseTime && `${timeOf(token.lastUseTime)}${token.lastUseIp && ` from ${token.lastUseIp}`}`],
-    [
-      "revoked",
-      token.revokeTime && `${timeOf(token.revokeTime)} (${nameOf(RevocationReason, token.revocationReason)})`,
-    ],
-    [
-      "suspended",
-      token.suspension && `${timeOf(token.suspension.time)} by ${token.suspension.by} ${token.suspension.comment}`,
-    ],
-    [
-      "decision",
-      token.approval && `${timeOf(token.approval.time)} by ${token.approval.decidedBy} ${token.approval.comment}`,
-    ],
-    ["secrets", token.secrets.map(({ hint, current }) => (current ? hint : `(${hint})`)).join(" ")],
-    ["etag", token.etag],
-  ]);
-}
-
-function describeGrant(grant: Grant | undefined): string {
-  if (grant?.full) return "all that the subject may";
-  const rules = grant?.rules.map(({ actions, resources }) => `${actions.join("|")} on ${resources.join(" ")}`);
-  return rules?.join("; ") || "nothing";
-}
-
-function stateOf({ state }: Token): string {
-  return nameOf(Token_State, state);
-}
-
-function nameOf(constant: Readonly<Record<string, unknown>>, value: unknown): string {
-  return (
-    Object.keys(constant)
-      .find((name) => constant[name] === value)
-      ?.toLowerCase() ?? String(value)
-  );
-}
-
-function ends({ expireTime }: Token): string {
-  return expireTime ? timeOf(expireTime) : "never";
-}
-
-function timeOf(time: Token["createTime"]): string {
-  return time ? timestampDate(time).toISOString() : "";
+async function show({ json }: Calling, token: Token | undefined): Promise<void> {
+  if (token) await print(json, jsonOf(TokenSchema, token), describeToken(token));
 }

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Command, Option } from "commander";
-import { ReasonSchema } from "#gen/patwarden/v1/reason_pb.js";
+import { type Command, Option } from "commander";
 import {
   Dimension,
   Granularity,
@@ -10,21 +9,20 @@ import {
   type UsageRow,
   UsageService,
 } from "#gen/patwarden/v1/usage_pb.js";
-import { type Connection, connect } from "./client.js";
-import { jsonOf, print, tell, writeNow, writeOut } from "./output.js";
-import { table } from "./table.js";
-import { parseDate, withConnection } from "./token.js";
+import { connect } from "./client.js";
+import { reasonName } from "./describe.js";
+import { type Calling, parseTime, withConnection } from "./options.js";
+import { jsonOf, print, table, tell, timeText, writeOut } from "./output.js";
 
-interface RangeOptions extends Connection {
+interface RangeOptions extends Calling {
   readonly from?: Date;
   readonly to?: Date;
 }
 
 interface QueryOptions extends RangeOptions {
-  readonly json: boolean;
-  readonly token: string;
-  readonly subject: string;
-  readonly organization: string;
+  readonly token?: string;
+  readonly subject?: string;
+  readonly organization?: string;
   readonly per: (typeof periods)[number];
   readonly by: readonly (typeof dimensions)[number][];
 }
@@ -39,16 +37,14 @@ interface ExportOptions extends RangeOptions {
 const periods = ["total", "day", "hour"] as const;
 const dimensions = ["organization", "subject", "token", "action", "reason"] as const;
 
-/** `patwarden usage …`. */
-export function usageCommand(): Command {
-  const command = new Command("usage")
-    .configureOutput({ writeOut: writeNow })
-    .description("show how much tokens are used, and export it to be billed");
-  withRange(withConnection(command.command("query")))
+/** Adds `patwarden usage …`. */
+export function addUsageCommands(program: Command): void {
+  const usage = program.command("usage").description("show how much tokens are used, and export it for billing");
+  withRange(usage.command("query"))
     .description("sum decisions and units")
-    .option("--token <id>", "of this token", "")
-    .option("--subject <subject>", "of this subject", "")
-    .option("--organization <organization>", "of this organization: its own tokens and those bound to it", "")
+    .option("--token <id>", "only of this token")
+    .option("--subject <subject>", "only of this subject")
+    .option("--organization <organization>", "only of this organization: its own tokens and those bound to it")
     .addOption(new Option("--per <period>", "one sum for each").choices(periods).default("total"))
     .addOption(
       new Option("--by <dimension...>", "what to keep apart, in this order").choices(dimensions).default([], "nothing"),
@@ -59,22 +55,24 @@ export function usageCommand(): Command {
       const json = jsonOf(QueryUsageResponseSchema, create(QueryUsageResponseSchema, { rows }));
       await print(options.json, json, describe(options, rows));
     });
-  withRange(withConnection(command.command("export")))
+  withRange(usage.command("export"))
     .description(
       "print the usage of closed hours as CloudEvents, one a line; the same hour gives the same ids, so that a repeat bills nothing twice",
     )
-    .option("--source <uri>", "`source` of the events: one for each deployment, and never another", "patwarden")
+    .option("--source <uri>", "`source` of the events: choose one for a deployment and keep it", "patwarden")
     .action(exportUsage);
-  return command;
+  for (const each of usage.commands) withConnection(each);
 }
 
 function withRange(command: Command): Command {
   return command
-    .addOption(new Option("--from <time>", "first hour; default the first there is").argParser(parseDate))
-    .addOption(new Option("--to <time>", "end of the last hour; default as far as there is").argParser(parseDate));
+    .addOption(new Option("--from <time>", "first hour; default: the first there is").argParser(parseTime))
+    .addOption(
+      new Option("--to <time>", "end of the last hour; default: the end of the last there is").argParser(parseTime),
+    );
 }
 
-function queryRequest({ token, subject, organization, per, by }: QueryOptions): Asked {
+function queryRequest({ token = "", subject = "", organization = "", per, by }: QueryOptions): Asked {
   const granularity = { total: Granularity.TOTAL, day: Granularity.DAY, hour: Granularity.HOUR }[per];
   return { tokenId: token, subject, organization, granularity, groupBy: by.map(dimensionOf) };
 }
@@ -83,7 +81,7 @@ function dimensionOf(name: (typeof dimensions)[number]): Dimension {
   return Dimension[name.toUpperCase() as Uppercase<typeof name>];
 }
 
-/** All pages, with progress for long results. */
+/** Yields all pages and tells progress for long results. */
 async function* pagesOf(options: RangeOptions, request: Asked): AsyncIterable<readonly UsageRow[]> {
   const client = connect(UsageService, options);
   const { from, to } = options;
@@ -106,7 +104,7 @@ function describe({ per, by }: QueryOptions, rows: readonly UsageRow[]): string 
   const times = per === "total" ? [] : ["FROM", "TO"];
   const head = [...times, ...by.map((name) => name.toUpperCase()), "DECISIONS", "UNITS", "CLOSED"];
   const cells = rows.map((row) => [
-    ...(per === "total" ? [] : [timeOf(row.startTime), timeOf(row.endTime)]),
+    ...(per === "total" ? [] : [timeText(row.startTime), timeText(row.endTime)]),
     ...by.map((name) => cellOf(row, name)),
     String(row.count),
     String(row.units),
@@ -120,7 +118,7 @@ function cellOf(row: UsageRow, dimension: (typeof dimensions)[number]): string {
     case "token":
       return row.tokenId;
     case "reason":
-      return reasonOf(row);
+      return reasonName(row.reason);
     default:
       return row[dimension];
   }
@@ -136,7 +134,7 @@ async function exportUsage(options: ExportOptions): Promise<void> {
     await writeOut(closed.map((row) => `${JSON.stringify(usageEvent(options.source, row))}\n`).join(""));
     events += closed.length;
     if (open >= 0) {
-      tell(`${events} events; ${timeOf(rows[open]?.startTime)} is still open`);
+      tell(`${events} events; the hour from ${timeText(rows[open]?.startTime)} on is still open`);
       return;
     }
   }
@@ -144,13 +142,13 @@ async function exportUsage(options: ExportOptions): Promise<void> {
 }
 
 /**
- * A CloudEvent 1.0 in the JSON format. Its id is made of what the row is about and nothing else, so whoever drops events whose source and id are known
+ * A CloudEvent 1.0 in the JSON format. Its id is made only of what the row is about, so a reader that drops events whose source and id it has seen
  * bills an hour once however often it is exported. `subject` pays: the organization, where there is one.
  */
 function usageEvent(source: string, row: UsageRow): object {
   const { tokenId, subject, organization, action } = row;
   const time = timeOf(row.startTime);
-  const reason = reasonOf(row);
+  const reason = reasonName(row.reason);
   return {
     specversion: "1.0",
     id: [time, tokenId, action, reason].join("/"),
@@ -173,11 +171,7 @@ function usageEvent(source: string, row: UsageRow): object {
   };
 }
 
-/** As reason.proto has it, without its prefix. */
-function reasonOf({ reason }: UsageRow): string {
-  return ReasonSchema.value[reason]?.localName ?? String(reason);
-}
-
+/** To the millisecond, as events had it from the first. */
 function timeOf(time: UsageRow["startTime"]): string {
   return time ? timestampDate(time).toISOString() : "";
 }

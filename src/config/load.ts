@@ -18,7 +18,8 @@ export type Loaded<T> =
   | { readonly ok: true; readonly config: T }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-const defaultFile = "patwarden.yaml";
+/** Read when no file is named. */
+export const defaultFile = "patwarden.yaml";
 
 /** For `serve`, at start and again at SIGHUP. Names of files in it count from the working directory. */
 export function loadConfig(source: ConfigSource): Loaded<Config> {

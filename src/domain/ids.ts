@@ -20,14 +20,14 @@ export function newSecretId(): SecretId {
 export function parseTokenId(text: string): Parsed<TokenId> {
   return isId(text, tokenPrefix)
     ? { ok: true, value: text as TokenId }
-    : { ok: false, problem: "must be a token id: tok_ and 26 characters" };
+    : { ok: false, problem: "must be a token id: tok_ and 26 lower-case letters and digits" };
 }
 
 /** `sec_` and 26 characters in their one spelling. */
 export function parseSecretId(text: string): Parsed<SecretId> {
   return isId(text, secretPrefix)
     ? { ok: true, value: text as SecretId }
-    : { ok: false, problem: "must be a secret id: sec_ and 26 characters" };
+    : { ok: false, problem: "must be a secret id: sec_ and 26 lower-case letters and digits" };
 }
 
 function isId(text: string, prefix: string): boolean {

@@ -74,13 +74,13 @@ async function serve(
     universal = universalRequestFromNodeRequest(request, response, undefined, values);
   } catch {
     // It makes a URL of the Host header, which may be absent (HTTP/1.0) or no host at all.
-    refuse(response, 400);
+    refuse(response, 400, handler);
     return;
   }
   try {
     const answer = await handler({ ...universal, body: boundedBody(universal, handler) });
     if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
-    else refuse(response, answer.status, answer.header);
+    else refuse(response, answer.status, handler, answer.header);
   } catch (error) {
     // Aborted is how connect calls a peer that went away.
     if (ConnectError.from(error).code !== Code.Aborted) throw error;
@@ -110,17 +110,23 @@ async function* refusedAs<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
 const refusals: Readonly<Record<number, { readonly code: string; readonly message: string }>> = {
   400: { code: "invalid_argument", message: "the Host header must name a host" },
   405: { code: "unimplemented", message: "the method must be POST" },
-  415: {
-    code: "invalid_argument",
-    message:
-      "the content type must be application/json or application/proto; of streams application/connect+json or application/connect+proto; of gRPC-Web application/grpc-web+proto; of gRPC, over HTTP/2, application/grpc",
-  },
   505: { code: "unimplemented", message: "this method needs HTTP/2" },
 };
 
+/** Content types that are right for a method. */
+function wrongType({ methodKind }: UniversalHandler["method"]): { readonly code: string; readonly message: string } {
+  const own =
+    methodKind === "unary"
+      ? "application/json or application/proto"
+      : "application/connect+json or application/connect+proto, since this method streams";
+  const others = "of gRPC-Web application/grpc-web+proto; of gRPC, over HTTP/2, application/grpc";
+  return { code: "invalid_argument", message: `the content type must be ${own}; ${others}` };
+}
+
 /** In the shape of Connect's errors: no answer is empty. */
-function refuse(response: ServerResponse, status: number, header = new Headers()): void {
-  const body = JSON.stringify(refusals[status] ?? { code: "unknown", message: "the request cannot be served" });
+function refuse(response: ServerResponse, status: number, { method }: UniversalHandler, header = new Headers()): void {
+  const refusal = status === 415 ? wrongType(method) : refusals[status];
+  const body = JSON.stringify(refusal ?? { code: "unknown", message: "the request cannot be served" });
   response.writeHead(status, { ...Object.fromEntries(header), "content-type": "application/json" }).end(body);
 }
 

@@ -67,8 +67,11 @@ function misspelt(desc: DescMessage, json: object, key: string, path: string): F
   const meant = key.length > maxNameLength ? undefined : nearest(key, missing);
   const field = desc.fields.find(({ jsonName }) => jsonName === meant);
   if (field) return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"` };
-  const known = names.join(", ");
-  return { field: path, description: `has a field that does not exist; there are: ${known || "none"}` };
+  // Named only where it looks like a field and unlike a secret that somebody may have sent in its place.
+  const unknown = /^(?!\w*_(?:pat|oat|svc)_)[a-z]\w{0,31}$/i.test(key)
+    ? `the unknown field ${key}`
+    : "an unknown field";
+  return { field: path, description: `has ${unknown}; there are: ${names.join(", ") || "none"}` };
 }
 
 function* fieldProblems(desc: DescMessage, field: DescField, value: JsonValue, at: string): Generator<FieldViolation> {

@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { startTestIssuer } from "../kit/issuer.js";
 import { type MainJob, startMainJob } from "../kit/main-job.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
@@ -29,12 +31,15 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}, stdin = ""): Promise<Outcome> {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: directory,
     env: { PATH: process.env["PATH"] ?? "", PATWARDEN_CLIENT_URL: job.server.http, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // A command that does not read it may end before.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(stdin);
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk) => {
@@ -46,6 +51,8 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr })));
 }
 const patwarden = (...args: string[]) => run([...args, "--key-file", keyFile]);
+/** The same with a secret on stdin. */
+const patwardenWith = (stdin: string, ...args: string[]) => run([...args, "--key-file", keyFile], {}, `${stdin}\n`);
 const reasonOf = async (token: string) => {
   const reply = await job.server.ports[0]?.call(AuthorizationService.method.check, {
     token,
@@ -73,13 +80,13 @@ describe("the command line over the API", () => {
     expect(shown).toMatchObject({ id, name: "ci", metadata: { team: "blue" } });
     const rotated = await patwarden("token", "rotate", id, "--grace", "1h", "--json");
     expect(await reasonOf(JSON.parse(rotated.stdout).secret)).toBe(Reason.ALLOWED);
-    expect((await patwarden("token", "suspend", id, "--comment", "lost")).stdout).toMatch(/^state: +suspended$/m);
-    expect((await patwarden("token", "resume", id)).stdout).toMatch(/^state: +active$/m);
+    expect((await patwarden("token", "suspend", id, "--comment", "lost")).stdout).toMatch(/^usable: +no, suspended$/m);
+    expect((await patwarden("token", "resume", id)).stdout).toMatch(/^usable: +yes$/m);
     expect((await patwarden("token", "revoke", id, "--reason", "leaked")).stdout).toMatch(/^revoked: .*\(leaked\)$/m);
     expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
     const listed = await patwarden("token", "list", "--subject", "user:alice", "--state", "revoked");
     expect(listed.stdout).toMatch(
-      new RegExp(`^ID +SUBJECT +NAME +STATE +ENDS\n.*${id} +user:alice +ci +revoked +`, "s"),
+      new RegExp(`^ID +SUBJECT +NAME +USABLE +LAST USED +ENDS +GRANT\n.*${id} +user:alice +ci +no, revoked +20`, "s"),
     );
     expect(JSON.parse((await patwarden("token", "list", "--json")).stdout).tokens.length).toBe(await job.countTokens());
   });
@@ -91,11 +98,12 @@ describe("the command line over the API", () => {
       lifetime: { case: "ttl", value: { seconds: 1n } },
     });
     const end = token.expireTime ? timestampDate(token.expireTime).toISOString() : "";
+    const endInText = end.replace(/\.\d+/, "");
     const shown = async () => (await patwarden("token", "show", token.id)).stdout;
-    await expect.poll(shown, { timeout: 20_000 }).toMatch(/^state: +expired$/m);
-    expect(await shown()).toMatch(new RegExp(`^ends: +${end}$`, "m"));
+    await expect.poll(shown, { timeout: 20_000 }).toMatch(/^usable: +no, expired$/m);
+    expect(await shown()).toMatch(new RegExp(`^ends: +${endInText}$`, "m"));
     const listed = await patwarden("token", "list", "--subject", "user:ending", "--state", "expired");
-    expect(listed.stdout).toMatch(new RegExp(`^${token.id} +user:ending +n +expired +${end}$`, "m"));
+    expect(listed.stdout).toMatch(new RegExp(`^${token.id} +user:ending +n +no, expired +never +${endInText} +`, "m"));
     expect(JSON.parse((await patwarden("token", "show", token.id, "--json")).stdout)).toMatchObject({
       state: "STATE_EXPIRED",
       expireTime: end,
@@ -103,20 +111,20 @@ describe("the command line over the API", () => {
   });
 
   it("shows, disables, enables and deletes subjects", async () => {
-    await patwarden("token", "create", "--subject", "user:cli", "--name", "n");
-    expect((await patwarden("subject", "show", "user:cli")).stdout).toMatch(/^live tokens: 1$/m);
-    expect((await patwarden("subject", "disable", "user:cli")).stdout).toMatch(/^state: +disabled$/m);
-    expect((await patwarden("subject", "enable", "user:cli")).stdout).toMatch(/^state: +active$/m);
+    await patwarden("token", "create", "--subject", "user:cli", "--name", "n", "--full");
+    expect((await patwarden("subject", "show", "user:cli")).stdout).toMatch(/^tokens: +1 neither ended nor expired$/m);
+    expect((await patwarden("subject", "disable", "user:cli")).stdout).toMatch(/^state: +disabled: /m);
+    expect((await patwarden("subject", "enable", "user:cli")).stdout).toMatch(/^state: +enabled$/m);
     const deleted = JSON.parse((await patwarden("subject", "delete", "user:cli", "--json")).stdout);
     expect(deleted).toMatchObject({ state: "STATE_DELETED", liveTokens: 0 });
   });
 
   it("shows and sets policies, telling first how many tokens a change would block", async () => {
     const scope = "organization:cli";
-    await patwarden("token", "create", "--subject", scope, "--name", "n", "--never");
+    await patwarden("token", "create", "--subject", scope, "--name", "n", "--full", "--never");
     const settings = ["require_expiry=true", "max_lifetime=30d", "allowed_actions=viewer,editor"];
     const tried = await patwarden("policy", "set", scope, ...settings, "--validate-only");
-    expect(tried.stdout).toContain("1 living tokens would be blocked");
+    expect(tried.stdout).toContain("nothing was changed; tokens that would no longer be usable: 1");
     expect((await patwarden("policy", "set", scope, ...settings)).code).toBe(0);
     expect((await patwarden("policy", "show", scope)).stdout).toMatch(/^max_lifetime: +30 days$/m);
     expect((await patwarden("policy", "set", scope, "max_lifetime=")).stdout).not.toContain("30 days");
@@ -124,17 +132,17 @@ describe("the command line over the API", () => {
   });
 
   it("says on stderr what is wrong, where, and what would be right; exit codes tell wrong from later", async () => {
-    const invalid = await patwarden("token", "create", "--subject", "group:x", "--name", " ");
+    const invalid = await patwarden("token", "create", "--subject", "group:x", "--name", " ", "--full");
     expect(invalid).toMatchObject({ code: 1, stdout: "" });
     expect(invalid.stderr).toContain("INVALID_FIELD");
     expect(invalid.stderr).toContain("subject: must be of type user or organization");
     expect(invalid.stderr).toContain("name: must not be empty or blank");
     expect((await patwarden("token", "show", "tok_01h455vb4pex5vsknk084sn02q")).stderr).toContain("NOT_FOUND");
-    const usage = await patwarden("token", "create", "--subject", "user:a", "--name", "n", "--ttl", "soon");
+    const usage = await patwarden("token", "create", "--subject", "user:a", "--name", "n", "--full", "--ttl", "soon");
     expect(usage.code).toBe(1);
     expect(usage.stderr).toContain("must be a duration such as 90d");
     for (const args of [
-      ["token", "create", "--subject", "user:a", "--name", "n", "--expires"],
+      ["token", "create", "--subject", "user:a", "--name", "n", "--full", "--expires"],
       ["usage", "query", "--from"],
     ]) {
       const absent = await patwarden(...args, "2030-06-31T00:00:00Z");
@@ -144,13 +152,205 @@ describe("the command line over the API", () => {
     expect((await run(["token", "list"])).stderr).toContain("no service key");
     const wrong = await run(["token", "list"], { PATWARDEN_CLIENT_KEY: "pw_svc_wrong" });
     expect(wrong.stderr).toContain("CALLER_UNAUTHENTICATED");
+    expect(wrong.stderr).toContain("the key came from PATWARDEN_CLIENT_KEY");
     expect(wrong.stderr).not.toContain("wrong");
     const down = await run(["token", "list", "--key-file", keyFile], { PATWARDEN_CLIENT_URL: "http://127.0.0.1:1" });
-    expect(down.code).toBe(75);
+    expect(down).toMatchObject({ code: 75, stderr: expect.stringContaining("is Patwarden running there?") });
     const clear = await run(["token", "list", "--key-file", keyFile], {
       PATWARDEN_CLIENT_URL: "http://patwarden.example",
     });
     expect(clear.stderr).toContain("would send the key in clear text");
     expect((await patwarden("policy", "set", "user", "max_lifetme=1d")).stderr).toContain("must be FIELD=VALUE");
+  });
+});
+
+describe("a grant on the command line", () => {
+  const create = (...args: string[]) => patwarden("token", "create", "--subject", "user:alice", "--name", "n", ...args);
+
+  it.each([
+    ["none", [], "grant with --full all that the subject may, or with --action and --resource"],
+    ["an action alone", ["--action", "viewer"], "--action needs --resource"],
+    ["a resource alone", ["--resource", "document:*"], "--resource needs --action"],
+    ["all and a part", ["--full", "--action", "viewer"], "cannot be used with option '--action"],
+  ])("%s is refused with what would be right", async (_, args, right) => {
+    expect(await create(...args)).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining(right) });
+  });
+
+  it("that is only validated makes nothing, and says so without an id", async () => {
+    const before = await job.countTokens();
+    const { code, stdout, stderr } = await create("--full", "--validate-only");
+    expect([code, stdout, stderr.split("\n")[0]]).toEqual([0, "", "nothing was made; the token would be"]);
+    expect(stderr).not.toMatch(/tok_|etag/);
+    expect(await job.countTokens()).toBe(before);
+  });
+});
+
+describe("what is usable", () => {
+  it("is said in lists and of each token, whatever stops it", async () => {
+    const subject = "user:usable";
+    const make = (name: string) => job.createToken({ subject, name, grant: { full: true } });
+    const { token: good } = await make("good");
+    const { token: suspended } = await make("suspended");
+    await patwarden("token", "suspend", suspended.id);
+    const list = async (...args: string[]) => (await patwarden("token", "list", "--subject", subject, ...args)).stdout;
+    const row = (id: string, usable: string) => new RegExp(`^${id} +user:usable .* ${usable} +never +20`, "m");
+    expect(await list()).toMatch(row(good.id, "yes"));
+    expect(await list()).toMatch(row(suspended.id, "no, suspended"));
+    const usable = await list("--usable");
+    expect(usable).toContain(good.id);
+    expect(usable).not.toContain(suspended.id);
+    await patwarden("subject", "disable", subject);
+    expect(await list()).toMatch(row(good.id, "no, subject disabled"));
+    expect(await list("--usable")).not.toContain(good.id);
+    expect((await patwarden("token", "show", good.id)).stdout).toMatch(/^usable: +no, subject disabled$/m);
+  });
+
+  it.each(["nope", "STATE_ACTIVE", "active"])("has no state %s: those that there are are named", async (state) => {
+    const { code, stderr } = await patwarden("token", "list", "--state", state);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("Allowed choices are pending_approval, suspended, ")]);
+  });
+});
+
+describe("a token's secret on stdin", () => {
+  const resource = "document:roadmap";
+
+  it("is checked, shown and explained step by step", async () => {
+    const rules = [{ actions: ["viewer"], resources: ["document:*"] }];
+    const { token, secret } = await job.createToken({ subject: "user:alice", name: "why", grant: { rules } });
+    const allowed = await patwardenWith(secret, "check", "-", "viewer", resource);
+    expect(allowed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^allowed: yes\nreason: +ALLOWED/) });
+    const refused = await patwardenWith(secret, "check", "-", "editor", resource, "--json");
+    expect([refused.code, JSON.parse(refused.stdout)]).toEqual([
+      2,
+      expect.objectContaining({ reason: "REASON_NOT_GRANTED", tokenId: token.id }),
+    ]);
+    expect((await patwardenWith(secret, "whoami", "-")).stdout).toContain(token.id);
+    expect((await patwardenWith(secret, "token", "show", "-")).stdout).toMatch(/^etag: +\S+$/m);
+
+    const verdicts = async (...args: string[]) => {
+      const { code, stdout } = await patwardenWith(secret, "why", "-", ...args);
+      return [
+        code,
+        ...stdout.split("\n").flatMap((line) => /^\d .*?(passed|refused|not reached)/.exec(line)?.[1] ?? []),
+      ];
+    };
+    const passed = (steps: number) => Array.from({ length: steps }, () => "passed");
+    expect(await verdicts("viewer", resource)).toEqual([0, ...passed(7)]);
+    expect(await verdicts("editor", resource)).toEqual([2, ...passed(4), "refused", "not reached", "not reached"]);
+    expect(await verdicts("viewer", "document:secret")).toEqual([2, ...passed(6), "refused"]);
+    expect(await verdicts()).toEqual([0, ...passed(4), "not reached", "not reached", "not reached"]);
+    const words = (await patwardenWith(secret, "why", "-", "editor", resource)).stdout;
+    expect(words).toMatch(/^2 +record +passed +tok_\w+ of user:alice$/m);
+    expect(words).toMatch(/^5 +grant +refused +NOT_GRANTED: .*; viewer on document:\*$/m);
+    expect(words).not.toContain(secret);
+
+    await patwarden("token", "suspend", token.id);
+    const none = ["not reached", "not reached", "not reached", "not reached"];
+    expect(await verdicts("viewer", resource)).toEqual([2, ...passed(2), "refused", ...none]);
+    expect(await patwardenWith(secret, "whoami", "-")).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining("TOKEN_SUSPENDED"),
+    });
+    expect((await patwardenWith(secret, "token", "show", "-")).stderr).toContain("patwarden why - ACTION RESOURCE");
+  });
+
+  it.each([
+    [
+      ["token", "show", "pw_pat_KeG79BIHlm"],
+      "that is a secret, not an id; `patwarden token show -` reads it from stdin",
+    ],
+    [["check", "-", "document:roadmap", "viewer"], "the order is ACTION RESOURCE"],
+    [
+      ["check", "-", "fly", "document:roadmap"],
+      "fly is not a relation of type document in the authorization model; there are: ",
+    ],
+    [["check", "-", "viewer", "docment:roadmap"], "type docment is not in the authorization model; there are: "],
+    [["why", "-", "viewer"], "an action needs a resource after it"],
+    [["token", "show", "TOK_01H455VB4PEX5VSKNK084SN02Q"], "tok_ and 26 lower-case letters and digits"],
+  ])("%j is refused with what would be right", async (args, right) => {
+    expect(await patwardenWith("pw_pat_KeG79BIHlm", ...args)).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining(right),
+    });
+  });
+
+  it("may be an issuer's access token: what it has, and with --config what is wrong with it", async () => {
+    const issuer = await startTestIssuer();
+    const config = join(directory, "issuers.yaml");
+    writeFileSync(
+      config,
+      stringify({
+        ...parse(readFileSync(job.server.configFile, "utf8")),
+        issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
+      }),
+    );
+    const why = async (jwt: string, ...args: string[]) => patwardenWith(jwt, "why", "-", ...args);
+    const unverified = await why(await issuer.sign());
+    expect(unverified.stdout).toMatch(/^verified: +no: /m);
+    expect(unverified.stdout).toContain(`"${issuer.audience}"`);
+    expect(await why(await issuer.sign(), "--config", config)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^accepted: +yes.*\nsubject: +user:alice$/m),
+    });
+    const wrong = await issuer.sign({ aud: "https://other.example" });
+    expect(await why(wrong, "--config", config)).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining(
+        `audience: got "https://other.example", expected ${JSON.stringify(issuer.audience)}`,
+      ),
+    });
+    await issuer.stop();
+  });
+});
+
+describe("changes of a token", () => {
+  it("name what they change and leave the rest", async () => {
+    const { token } = await job.createToken({ subject: "user:alice", name: "old", grant: { full: true } });
+    const { id, etag } = token;
+    expect((await patwarden("token", "update", id)).stderr).toContain("nothing to change");
+    const changed = await patwarden(
+      ...["token", "update", id, "--name", "new", "--cidr", "192.0.2.0/24", "--metadata", "a=b", "--etag", etag],
+      "--json",
+    );
+    expect(JSON.parse(changed.stdout)).toMatchObject({
+      name: "new",
+      allowedCidrs: ["192.0.2.0/24"],
+      metadata: { a: "b" },
+      grant: { full: true },
+    });
+    expect((await patwarden("token", "update", id, "--name", "newer", "--etag", etag)).stderr).toContain(
+      "ETAG_MISMATCH",
+    );
+    const cleared = await patwarden("token", "update", id, "--cidr", "", "--never", "--json");
+    expect(JSON.parse(cleared.stdout)).toMatchObject({ name: "new", allowedCidrs: [], neverExpires: true });
+    expect((await patwarden("token", "rotate", id, "--etag", etag)).stderr).toContain("ETAG_MISMATCH");
+    const rotated = await patwarden("token", "rotate", id, "--grace", "1h");
+    expect(rotated.stderr).toMatch(
+      /^secret: +pw_pat_\.{3}\w{4}\nold secret: pw_pat_\.{3}\w{4}, until 20[-0-9]+T[0-9:]+Z$/m,
+    );
+  });
+});
+
+describe("words about the command itself", () => {
+  it("are its version, exit codes and hints", async () => {
+    expect(await patwarden("--version")).toMatchObject({ code: 0, stdout: "0.1.0\n" });
+    expect((await patwarden("--help")).stdout).toMatch(/^ +75 +/m);
+    expect((await patwarden("token", "nosuch")).stderr).toContain("(add --help for the options)");
+    expect((await patwarden("policy", "set", "user", "max_lifetime=1x")).stderr).toContain(
+      "max_lifetime=1x: must be a duration",
+    );
+    expect((await patwarden("policy", "show", "organization:unlimited")).stdout).toMatch(/^limits: +none$/m);
+    expect((await run(["audit", "verify"])).stderr).toContain("there is no patwarden.yaml in this folder");
+  });
+
+  it.each([
+    ["the gRPC port", () => `http://${job.server.grpc}`, "must name the HTTP port"],
+    ["https to a port without TLS", () => job.server.http.replace("http:", "https:"), "speaks no TLS; use http://"],
+    ["a port with another service", () => `http://${job.server.metrics}`, "has no Patwarden API"],
+    ["no scheme", () => new URL(job.server.http).host, "has no scheme"],
+  ])("say what is wrong with %s as the URL", async (_, url, words) => {
+    const { code, stderr } = await patwarden("token", "list", "--url", url());
+    expect([code, stderr]).toEqual([1, expect.stringContaining(words)]);
   });
 });

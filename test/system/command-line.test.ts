@@ -173,7 +173,9 @@ describe("the server's URL on the command line", () => {
   ])("A6 %s would show the key, or is none", async (url) => {
     const { code, stderr } = await run(["token", "list", "--key-file", keyFile, "--url", url]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/would send the key in clear text|must be an https: or http: URL without user/);
+    expect(stderr).toMatch(
+      /would send the key in clear text|must be an https: or http: URL without user|has no scheme: write http:/,
+    );
   });
 
   it.each(["HTTP://LocalHost:1", "http://127.1:1", "http://2130706433:1/", "http://[::1]:1", "HTTPS://127.0.0.1:1"])(
@@ -249,8 +251,8 @@ describe("results that cannot be written", () => {
   }, 60_000);
 
   it.each([
-    ["create", "token create --subject user:alice --name lost", "the token exists"],
-    ["create --json", "token create --subject user:alice --name lost --json", "the token exists"],
+    ["create", "token create --subject user:alice --name lost --full", "the token exists"],
+    ["create --json", "token create --subject user:alice --name lost --full --json", "the token exists"],
     ["rotate", "token rotate ID", "the token has a new secret"],
   ])(
     "A7 token %s says which token is left without its secret, and what to do",

@@ -1,0 +1,94 @@
+import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload } from "jose";
+import type { IssuerConfig, TokenRefusal } from "./access-token.js";
+
+/** Header and claims of a JWT, verified by nothing. */
+export interface DecodedJwt {
+  readonly header: JWTHeaderParameters;
+  readonly claims: JWTPayload;
+}
+
+/** Returns undefined for text that is no JWT. */
+export function decodeAccessToken(token: string): DecodedJwt | undefined {
+  try {
+    return { header: decodeProtectedHeader(token) as JWTHeaderParameters, claims: decodeJwt(token) }; // `alg` is looked at before use
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns what the token has and what its issuer's configuration expects, for a refusal that depends on both; undefined for others. It repeats claims:
+ * for the terminal of an operator who holds the token, never for a log.
+ */
+export function explainRefusal(
+  reason: TokenRefusal,
+  { header, claims }: DecodedJwt,
+  issuers: readonly IssuerConfig[],
+  now: Date,
+): string | undefined {
+  const issuer = issuers.find((each) => each.issuer === claims.iss);
+  if (!issuer) {
+    return reason === "unknown_issuer"
+      ? difference("iss", claims.iss, list(issuers.map((each) => each.issuer)))
+      : undefined;
+  }
+  switch (reason) {
+    case "algorithm_not_allowed":
+      return difference("alg", header.alg, list(issuer.algorithms));
+    case "type_not_allowed":
+      return difference("typ", header.typ, list(issuer.types));
+    case "other_audience": {
+      const claim = issuer.audienceClaim;
+      const names = claim === "aud" ? "audience" : `audience (${claim})`;
+      return difference(names, claims[claim] ?? claims.aud, list(issuer.audiences));
+    }
+    case "not_an_access_token":
+      return `required_claims: expected ${shown(issuer.requiredClaims)}; typ, token_use and tokenType: got ${[claims["typ"], claims["token_use"], claims["tokenType"]].map(shown).join(", ")}`;
+    case "claims_missing":
+      return `exp, iat, sub: got ${[claims.exp, claims.iat, claims.sub].map(shown).join(", ")}`;
+    case "expired":
+      return `exp: got ${instant(claims.exp)}; it is ${instant(now.getTime() / 1000)}`;
+    case "not_yet_valid":
+      return `iat ${instant(claims.iat)}, nbf ${instant(claims.nbf)}; it is ${instant(now.getTime() / 1000)}`;
+    case "lives_too_long":
+      return `exp less iat: got ${Number(claims.exp) - Number(claims.iat)} s, expected at most ${issuer.maxLifetimeMs / 1000} s (max_lifetime)`;
+    case "client_not_allowed":
+      return difference("client", clientOf(claims), list(issuer.clients));
+    case "of_a_machine":
+      return `sub: got ${shown(claims.sub)}; client: got ${shown(clientOf(claims))}; gty: got ${shown(claims["gty"])}`;
+    case "scope_missing":
+      return difference(
+        "scope",
+        claims["scope"] ?? claims["scp"],
+        issuer.requiredScopes.map((scope) => shown(scope)).join(" and "),
+      );
+    case "no_usable_subject":
+      return `the issuer's subject is ${shown(issuer.subject)}; sub: got ${shown(claims.sub)}`;
+    case "unknown_key":
+      return `kid: got ${shown(header.kid)}, which is none of the issuer's keys`;
+    default:
+      return undefined;
+  }
+}
+
+function clientOf(claims: JWTPayload): unknown {
+  return claims["client_id"] ?? claims["azp"] ?? claims["cid"] ?? claims["appid"];
+}
+
+function difference(what: string, got: unknown, expected: string): string {
+  return `${what}: got ${shown(got)}, expected ${expected}`;
+}
+
+function list(values: readonly string[]): string {
+  return values.map((value) => shown(value)).join(" or ") || "nothing: none is configured";
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+/** A NumericDate of RFC 7519. */
+function instant(seconds: number | undefined): string {
+  const date = new Date(Number(seconds) * 1000);
+  return Number.isNaN(date.getTime()) ? shown(seconds) : date.toISOString();
+}

@@ -1,0 +1,62 @@
+import type { Reason } from "../domain/reason.js";
+
+/** A step of the decision, as it went. */
+export interface Step {
+  /** What the step looks at, in a word or two. */
+  readonly name: string;
+  readonly verdict: "passed" | "refused" | "not reached";
+}
+
+/** The steps in their order, each with the reasons of its refusals. */
+const steps: readonly { readonly name: string; readonly reasons: readonly Reason[] }[] = [
+  { name: "form", reasons: ["TOKEN_MALFORMED"] },
+  { name: "record", reasons: ["TOKEN_UNKNOWN"] },
+  {
+    name: "state and time",
+    reasons: [
+      "TOKEN_SUPERSEDED",
+      "TOKEN_REVOKED",
+      "TOKEN_SUSPENDED",
+      "TOKEN_PENDING_APPROVAL",
+      "TOKEN_NOT_YET_VALID",
+      "TOKEN_EXPIRED",
+      "SUBJECT_DISABLED",
+    ],
+  },
+  { name: "network", reasons: ["NETWORK_NOT_ALLOWED"] },
+  { name: "grant", reasons: ["NOT_GRANTED"] },
+  { name: "policy", reasons: ["POLICY"] },
+  { name: "OpenFGA", reasons: ["NOT_A_MEMBER", "NOT_PERMITTED"] },
+];
+
+/** Steps that need no action and resource, and that Introspect takes. */
+export const stepsOfToken = 4;
+
+/** Returns how far a decision with this reason came: the first step that refuses decides, and those after it are not reached. */
+export function explain(reason: Reason, taken = steps.length): readonly Step[] {
+  const refused = steps.findIndex(({ reasons }) => reasons.includes(reason));
+  return steps.map(({ name }, index) => {
+    if (index === refused) return { name, verdict: "refused" };
+    const reached = index < taken && (refused < 0 || index < refused);
+    return { name, verdict: reached ? "passed" : "not reached" };
+  });
+}
+
+/** What a reason means, and what the holder or an administrator can do. */
+export const meanings: Readonly<Record<Reason, string>> = {
+  ALLOWED: "every step passed",
+  TOKEN_MALFORMED: "the text is no secret of this deployment, usually a paste that was cut off",
+  TOKEN_UNKNOWN: "well formed, but never issued here or no longer on record",
+  TOKEN_EXPIRED: "the token has expired; make another",
+  TOKEN_NOT_YET_VALID: "the token begins later",
+  TOKEN_REVOKED: "the token was revoked, its approval was denied or its subject deleted; make another",
+  TOKEN_SUSPENDED: "the token is suspended; it can be resumed",
+  TOKEN_PENDING_APPROVAL: "the token waits for approval",
+  TOKEN_SUPERSEDED: "this secret was replaced by a newer one; use that",
+  SUBJECT_DISABLED: "the token's subject, or the organization that it is bound to, is disabled",
+  NETWORK_NOT_ALLOWED: "the address is outside the networks of the token or its policy, or was not given",
+  NOT_GRANTED: "the token's grant does not hold this action on this resource",
+  POLICY: "the policy as it is now blocks the token or this action",
+  NOT_PERMITTED: "OpenFGA says that the subject may not",
+  NOT_A_MEMBER: "OpenFGA says that the subject is no member of the organization that the token is bound to",
+};

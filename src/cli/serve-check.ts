@@ -1,0 +1,93 @@
+import { IssuerKeys } from "../callers/oidc/issuer-keys.js";
+import type { Config } from "../config/config.js";
+import { createTokenStore } from "../database/token.js";
+import { verifySchema } from "../database/watch.js";
+import { PepperRing } from "../domain/pepper.js";
+import { verifyPeppers } from "../manage/verify-peppers.js";
+import { composeOpenFga } from "../server/openfga.js";
+import { createMetrics } from "../telemetry/metrics.js";
+import { readConfig } from "./config.js";
+import { withDatabase } from "./database.js";
+import { messageOf } from "./fail.js";
+import { writeOut } from "./output.js";
+
+/** What one part was found to be. */
+interface Finding {
+  readonly part: string;
+  /** Undefined when all is well. */
+  readonly problem: string | undefined;
+}
+
+const fetchTimeoutMs = 5_000;
+
+/** Tries all that `serve` needs and prints a line for each; exit code 1 when something is wrong. It starts and writes nothing. */
+export async function checkServe({ config: file }: { readonly config?: string }): Promise<void> {
+  const config = readConfig(file);
+  await tellFinding({ part: "configuration", problem: undefined });
+  const findings = [
+    tryPart("database and schema", () => checkDatabase(config)),
+    tryPart("OpenFGA's store and model", () => checkOpenFga(config)),
+    ...config.issuers.map(({ issuer, cacheMaxAgeMs }) =>
+      tryPart(`keys of ${issuer}`, () => checkIssuer(issuer, cacheMaxAgeMs)),
+    ),
+  ];
+  // All are tried at once and told in order.
+  for (const finding of findings) {
+    const found = await finding;
+    await tellFinding(found);
+    if (found.problem !== undefined) process.exitCode = 1;
+  }
+}
+
+async function tryPart(part: string, check: () => Promise<string | undefined>): Promise<Finding> {
+  try {
+    return { part, problem: await check() };
+  } catch (error) {
+    return { part, problem: messageOf(error) };
+  }
+}
+
+function checkDatabase({ database: settings, tokens }: Config): Promise<undefined> {
+  return withDatabase(settings, async (database) => {
+    await verifySchema(database);
+    await verifyPeppers(createTokenStore(database), new PepperRing(tokens.brand, tokens.peppers), new Date());
+    return undefined;
+  });
+}
+
+async function checkOpenFga({ openfga: config }: Config): Promise<string | undefined> {
+  const openfga = composeOpenFga({
+    config,
+    metrics: createMetrics(),
+    now: () => new Date(),
+    onChange: () => undefined,
+  });
+  try {
+    await openfga.connection.start();
+    const { state } = openfga.connection;
+    return "problem" in state ? state.problem : undefined;
+  } finally {
+    openfga.close();
+  }
+}
+
+async function checkIssuer(issuer: string, cacheMaxAgeMs: number): Promise<string | undefined> {
+  let problem: string | undefined;
+  const keys = new IssuerKeys(issuer, {
+    cacheMaxAgeMs,
+    fetchTimeoutMs,
+    monotonicMs: () => performance.now(),
+    random: Math.random,
+    onFetchFailure(error) {
+      problem = messageOf(error);
+    },
+  });
+  await keys.current().catch((error: unknown) => {
+    problem ??= messageOf(error);
+  });
+  return problem;
+}
+
+async function tellFinding({ part, problem }: Finding): Promise<void> {
+  await writeOut(problem === undefined ? `ok      ${part}\n` : `FAILED  ${part}: ${problem}\n`);
+}

@@ -1,0 +1,73 @@
+import { existsSync } from "node:fs";
+import { type TokenRefusal, tokenRefusals } from "../callers/oidc/access-token.js";
+import { decodeAccessToken, explainRefusal } from "../callers/oidc/explain-access-token.js";
+import { createOidcVerifier } from "../callers/oidc/oidc.js";
+import { defaultFile } from "../config/load.js";
+import { readConfig } from "./config.js";
+import { refusedExitCode } from "./fail.js";
+import type { Printing } from "./options.js";
+import { facts, print, timeText } from "./output.js";
+
+export interface WhyAccessTokenOptions extends Printing {
+  readonly config?: string;
+}
+
+/** An issuer's access token: no secret of Patwarden's, but what a user calls it with. */
+export async function whyAccessToken(token: string, { config: file, json }: WhyAccessTokenOptions): Promise<void> {
+  const jwt = decodeAccessToken(token);
+  if (!jwt) throw new Error("that looks like a JWT but cannot be decoded: was it cut off?");
+  const { claims, header } = jwt;
+  if (file === undefined && !existsSync(defaultFile)) {
+    const told = ["iss", "aud", "sub", "client_id", "azp", "scope", "scp"].map((name) => [name, claims[name]] as const);
+    const text = facts([
+      ["verified", "no: without --config nothing says which issuers are trusted, so these are the token's own words"],
+      ...told.map(([name, value]) => [name, value === undefined ? undefined : JSON.stringify(value)] as const),
+      ["iat", instant(claims.iat)],
+      ["exp", instant(claims.exp)],
+      ["header", `alg ${header.alg}, typ ${header.typ ?? "none"}, kid ${header.kid ?? "none"}`],
+    ]);
+    await print(json, { verified: false, header, claims }, text);
+    return;
+  }
+  const { issuers, subjects } = readConfig(file);
+  let refusal: TokenRefusal | undefined;
+  let fetchFailure: unknown;
+  const verifier = createOidcVerifier(issuers, {
+    subjectTypes: subjects,
+    onRefusal(reason) {
+      refusal = reason;
+    },
+    onFetchFailure(_issuer, error) {
+      fetchFailure = error;
+    },
+  });
+  const user = await verifier.verify(token).catch((error: unknown) => {
+    throw fetchFailure instanceof Error
+      ? new Error(`cannot fetch the keys of ${claims.iss}: ${fetchFailure.message}`)
+      : error;
+  });
+  if (user) {
+    const text = facts([
+      ["accepted", "yes, to manage tokens; Check takes Patwarden's own secrets only"],
+      ["subject", user.subject],
+      ["issuer", user.issuer],
+      ["administrator", user.admin ? "yes" : "no"],
+      ["ends", timeText(user.expireTime)],
+    ]);
+    await print(json, { accepted: true, ...user }, text);
+    return;
+  }
+  const reason = refusal ?? "not_a_signed_jwt";
+  const detail = explainRefusal(reason, jwt, issuers, new Date());
+  const text = facts([
+    ["accepted", "no"],
+    ["reason", `${reason}: ${tokenRefusals[reason]}`],
+    ["detail", detail],
+  ]);
+  await print(json, { accepted: false, reason, detail }, text);
+  process.exitCode = refusedExitCode;
+}
+
+function instant(seconds: number | undefined): string | undefined {
+  return seconds === undefined || !Number.isFinite(seconds) ? undefined : timeText(new Date(seconds * 1000));
+}
