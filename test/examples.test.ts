@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../src/config/load.js";
-import { startTestOpenFga } from "./kit/openfga.js";
+import { openTestStore, type TestOpenFga } from "./kit/openfga.js";
 
 const read = (file: string): string => readFileSync(new URL(`../examples/${file}`, import.meta.url), "utf8");
 
@@ -24,10 +24,10 @@ describe.each([
   ["member-of-itself", 7],
 ])("what the README of examples/%s claims", (example, rows) => {
   const claims = claimsOf(example);
-  let openfga: Awaited<ReturnType<typeof startTestOpenFga>>;
+  let openfga: TestOpenFga;
 
   beforeAll(async () => {
-    openfga = await startTestOpenFga(read(`${example}/model.fga`), JSON.parse(read(`${example}/tuples.json`)));
+    openfga = await openTestStore(read(`${example}/model.fga`), JSON.parse(read(`${example}/tuples.json`)));
   });
   afterAll(() => openfga?.stop());
 

@@ -14,7 +14,7 @@ import { OpenFgaClient } from "../src/openfga/client.js";
 import { createContextOf } from "../src/openfga/condition-context.js";
 import { type ConnectionState, OpenFgaConnection } from "../src/openfga/connection.js";
 import { createGrpcPermissionChecker } from "../src/openfga/grpc-permission-checker.js";
-import { startTestOpenFga, type TestOpenFga } from "./kit/openfga.js";
+import { openTestStore, type TestOpenFga } from "./kit/openfga.js";
 
 const model = `model
   schema 1.1
@@ -59,7 +59,7 @@ describe("against a real OpenFGA", () => {
   let openfga: TestOpenFga;
   let client: OpenFgaClient;
   beforeAll(async () => {
-    openfga = await startTestOpenFga(model.replace("\n    define loop: loop2\n    define loop2: loop", ""), [
+    openfga = await openTestStore(model.replace("\n    define loop: loop2\n    define loop2: loop", ""), [
       { user: "user:a", relation: "editor", object: "document:1" },
       {
         user: "organization:acme",

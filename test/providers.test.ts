@@ -3,7 +3,7 @@ import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import type { IssuerConfig, OidcAlgorithm, TokenRefusal } from "../src/callers/oidc/access-token.js";
 import { createOidcVerifier } from "../src/callers/oidc/oidc.js";
 import { makeSigningKey, type SigningKey, startTestIssuer, type TestIssuer } from "./kit/issuer.js";
-import { type MainJob, startMainJob } from "./kit/main-job.js";
+import { type Patwarden, startPatwarden } from "./kit/patwarden.js";
 import { httpPort } from "./kit/ports.js";
 
 /*
@@ -630,9 +630,9 @@ it("B1 an application of Entra without the claim idtyp is known by its object", 
 });
 
 describe("B1 over a server", () => {
-  let job: MainJob;
+  let patwarden: Patwarden;
   beforeAll(async () => {
-    job = await startMainJob({
+    patwarden = await startPatwarden({
       config: {
         public_http: { listen: "127.0.0.1:0" },
         issuers: providers.map((provider) => ({
@@ -644,10 +644,10 @@ describe("B1 over a server", () => {
       },
     });
   });
-  afterAll(() => job.stop());
+  afterAll(() => patwarden.stop());
 
   it("B1 users of every provider make tokens, and other tokens of it are refused, told in the log and counted", async () => {
-    const port = httpPort(job.server.publicHttp, "");
+    const port = httpPort(patwarden.server.publicHttp, "");
     const make = async (provider: Provider, made: Made) =>
       port.call(
         TokenService.method.createToken,
@@ -668,7 +668,7 @@ describe("B1 over a server", () => {
     const [first] = providers;
     if (!first) throw new Error("the table is not empty");
     for (let times = 0; times < 20; times += 1) await port.call(TokenService.method.listTokens, {}, { key: "garbage" });
-    const lines = job.server
+    const lines = patwarden.server
       .log()
       .split("\n")
       .filter((line) => line.includes("an access token was refused"))
@@ -679,7 +679,7 @@ describe("B1 over a server", () => {
       for (const { refusal } of provider.others) expect(told(issuerOf(provider).url, refusal)).toHaveLength(1);
     }
     expect(told(undefined, "not_a_signed_jwt")).toMatchObject([{ level: "info", meaning: expect.any(String) }]);
-    const metrics = await job.metrics();
+    const metrics = await patwarden.metrics();
     expect(metrics).toContain('patwarden_access_tokens_refused_total{issuer="",reason="not_a_signed_jwt"} 20');
     expect(metrics).toContain(`{issuer="${issuerOf(first).url}",reason="has_a_nonce"} 1`);
   });

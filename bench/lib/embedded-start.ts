@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startPatwarden } from "../../test/kit/server.js";
+import { runPatwarden } from "../../test/kit/server.js";
 
 /** From `patwarden dev --ephemeral` to its being ready, milliseconds. */
 export async function measureEmbeddedStart(): Promise<number> {
@@ -10,7 +10,7 @@ export async function measureEmbeddedStart(): Promise<number> {
   const readyFile = join(directory, "ready.json");
   const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const begin = performance.now();
-  const dev = startPatwarden(["dev", "--ephemeral", ...ports, "--ready-file", readyFile], { cwd: directory });
+  const dev = runPatwarden(["dev", "--ephemeral", ...ports, "--ready-file", readyFile], { cwd: directory });
   let ended = false;
   void dev.exited.then(() => {
     ended = true;

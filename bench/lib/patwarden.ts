@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Server, startServer } from "../../test/kit/server.js";
+import { migrate, type Server, startServer } from "../../test/kit/server.js";
 import type { OpenFga } from "./openfga.js";
 
 /** Parts of a configuration, by top-level key. */
@@ -31,10 +31,10 @@ export async function startPatwarden({
   env = {},
 }: PatwardenSettings): Promise<Server> {
   const over = (key: string, values: object): Record<string, object> => ({ [key]: { ...values, ...settings[key] } });
+  if (fresh) await migrate(databaseUrl);
   try {
     return await startServer({
       databaseUrl,
-      migrated: !fresh,
       openfga: { addresses: [openfga.grpc], apiKey: "", storeId: openfga.storeId, modelId: openfga.modelId },
       config: {
         ...settings,

@@ -5,9 +5,9 @@ import { AuthorizationService, Consistency } from "#gen/patwarden/v1/authorizati
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { createAuthority } from "../kit/authority.js";
 import { startTestIssuer } from "../kit/issuer.js";
-import { startTestOpenFga } from "../kit/openfga.js";
+import { openTestStore } from "../kit/openfga.js";
 import { httpPort } from "../kit/ports.js";
-import { createTestDatabase } from "../kit/postgres.js";
+import { createMigratedDatabase } from "../kit/postgres.js";
 import { startProxy } from "../kit/proxy.js";
 import { hashOf, newKey, startServer } from "../kit/server.js";
 import { succeed, until } from "./ask.js";
@@ -48,7 +48,7 @@ type Stop = () => unknown;
 
 /**
  * PostgreSQL, OpenFGA, the built server twice (once by TLS with client certificates), fault proxies before it and before OpenFGA, and tokens in every
- * state. Needs PATWARDEN_TEST_DATABASE_URL.
+ * state. Needs `setup()` of test/kit/global-setup.ts.
  */
 export async function startEnvironment(): Promise<Environment> {
   const stops: Stop[] = [];
@@ -72,8 +72,8 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
   }
   const authority = createAuthority();
   stops.push(() => authority.remove());
-  const database = await started(createTestDatabase(), (one) => one.stop());
-  const openfga = await started(startTestOpenFga(model, tuples), (one) => one.stop());
+  const database = await started(createMigratedDatabase(), (one) => one.stop());
+  const openfga = await started(openTestStore(model, tuples), (one) => one.stop());
   const openfgaProxy = await started(startProxy(openfga.grpc), (one) => one.close());
   const issuer = await started(startTestIssuer(), (one) => one.stop());
 
@@ -96,10 +96,9 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
     // A change that comes after a kill waits this long for the process that is no more.
     token_cache: { lease: "1s" },
   };
-  const startOn = (address: string, migrated: boolean, over: object) =>
+  const startOn = (address: string, over: object) =>
     startServer({
       databaseUrl: database.url,
-      migrated,
       openfga: { ...openfga, addresses: [address] },
       config: {
         ...config,
@@ -117,17 +116,14 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
     });
 
   const [grpc, http] = [await keptPort(), await keptPort()];
-  const startMain = (migrated: boolean) =>
-    startOn(openfgaProxy.address, migrated, { grpc: { listen: grpc }, http: { listen: http } });
-  let server = await startMain(false);
+  const startMain = () => startOn(openfgaProxy.address, { grpc: { listen: grpc }, http: { listen: http } });
+  let server = await startMain();
   stops.push(() => server.stop());
   const serverProxy = await started(startProxy(grpc), (one) => one.close());
   const serverIdentity = authority.issue({ "DNS.1": "localhost", "IP.1": "127.0.0.1" }, "server");
   const clientIdentity = authority.issue({}, "client");
   const tls = { cert: serverIdentity.certFile, key: serverIdentity.keyFile, client_ca: authority.certFile };
-  const tlsServer = await started(startOn(openfga.grpc, true, { grpc: { listen: "127.0.0.1:0", tls } }), (one) =>
-    one.stop(),
-  );
+  const tlsServer = await started(startOn(openfga.grpc, { grpc: { listen: "127.0.0.1:0", tls } }), (one) => one.stop());
   const redirecting = await started(startRedirecting(), (one) => one.close());
   const silent = await started(startSilent(), (one) => one.close());
 
@@ -163,7 +159,7 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
         },
         "/restart": async () => {
           await server.stop("SIGKILL");
-          server = await startMain(true);
+          server = await startMain();
           await exhaustLimit();
         },
       },

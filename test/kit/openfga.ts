@@ -1,18 +1,19 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createOpenFgaAdmin, type OpenFgaAdmin, type Tuple } from "../../src/openfga/admin/admin.js";
 import { findOpenFga } from "../../src/openfga/admin/binary.js";
-import { type EmbeddedOpenFga, startOpenFga } from "../../src/openfga/admin/child-process.js";
+import { startOpenFga } from "../../src/openfga/admin/child-process.js";
 import type { Identity } from "./authority.js";
+import { type SharedOpenFga, sharedOpenFga } from "./shared.js";
 
-/** A real OpenFGA in memory, with a store, a model and tuples. */
-export interface TestOpenFga extends EmbeddedOpenFga {
+/** A store with a model and tuples in a real OpenFGA. */
+export interface TestOpenFga extends SharedOpenFga {
   readonly storeId: string;
   readonly modelId: string;
   readonly admin: OpenFgaAdmin;
-  /** Also removes its folder. */
-  stop(): ReturnType<EmbeddedOpenFga["stop"]>;
+  stop(): Promise<void>;
 }
 
 /** The smallest model that Patwarden can work with. */
@@ -27,32 +28,56 @@ type document
     define viewer: [user, organization, organization#member]
 `;
 
-/** Rejects when the machine has no OpenFGA: `make openfga` gets one. With an `identity` its gRPC port speaks TLS. */
+/** A store of a test's own in the OpenFGA of this run. A test that stops, stalls or configures OpenFGA itself needs `startTestOpenFga`. */
+export async function openTestStore(model: string = smallModel, tuples: readonly Tuple[] = []): Promise<TestOpenFga> {
+  const shared = await sharedOpenFga();
+  const store = await createStore(shared, model, tuples);
+  return { ...shared, ...store, stop: () => store.admin.deleteStore(store.storeId) };
+}
+
+/** An OpenFGA process of a test's own, with a store. With an `identity` its gRPC port speaks TLS. */
 export async function startTestOpenFga(
   model: string = smallModel,
   tuples: readonly Tuple[] = [],
   identity?: Pick<Identity, "certFile" | "keyFile">,
 ): Promise<TestOpenFga> {
+  const openfga = await startOpenFgaProcess(identity);
+  try {
+    return { ...openfga, ...(await createStore(openfga, model, tuples)) };
+  } catch (error) {
+    await openfga.stop();
+    throw error;
+  }
+}
+
+/** In memory. Rejects when the machine has no OpenFGA: `make openfga` gets one. */
+export async function startOpenFgaProcess(
+  identity?: Pick<Identity, "certFile" | "keyFile">,
+): Promise<SharedOpenFga & { stop(): Promise<void> }> {
   const found = findOpenFga();
   if (found === undefined) throw new Error("no OpenFGA on the PATH or in .tools/bin; run `make openfga`");
   const directory = mkdtempSync(join(tmpdir(), "patwarden-openfga-"));
   const binary = identity ? withTls(found, directory, identity) : found;
-  const openfga = await startOpenFga({ binary, directory, engine: "memory" });
-  const stop = async () => {
-    const exit = await openfga.stop();
-    rmSync(directory, { recursive: true, force: true });
-    return exit;
+  const { grpc, http, apiKey, stop } = await startOpenFga({ binary, directory, engine: "memory" });
+  return {
+    ...{ grpc, http, apiKey },
+    async stop() {
+      await stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
-  try {
-    const admin = createOpenFgaAdmin(openfga);
-    const storeId = await admin.createStore("test");
-    const modelId = await admin.writeModel(storeId, model);
-    await admin.writeTuples(storeId, tuples);
-    return { ...openfga, storeId, modelId, admin, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+}
+
+async function createStore(
+  openfga: SharedOpenFga,
+  model: string,
+  tuples: readonly Tuple[],
+): Promise<Pick<TestOpenFga, "storeId" | "modelId" | "admin">> {
+  const admin = createOpenFgaAdmin(openfga);
+  const storeId = await admin.createStore(`test-${randomUUID()}`);
+  const modelId = await admin.writeModel(storeId, model);
+  await admin.writeTuples(storeId, tuples);
+  return { storeId, modelId, admin };
 }
 
 /** The embedded OpenFGA, which `startOpenFga` is for, needs no TLS: a program of the same kind that adds the flags. */

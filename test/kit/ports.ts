@@ -34,7 +34,7 @@ export type Reply<T> =
       readonly retryDelayMs: number | undefined;
     };
 
-type Failed = Extract<Reply<never>, { ok: false }>;
+export type Failed = Extract<Reply<never>, { ok: false }>;
 
 export interface CallSettings {
   /** Sent as `authorization: Bearer KEY`. Null: no header. Undefined: the port's own key. */

@@ -1,7 +1,7 @@
 import type { TestClock } from "./clock.js";
-import { startTestOpenFga, type TestOpenFga } from "./openfga.js";
+import { openTestStore, type TestOpenFga } from "./openfga.js";
 import type { Port } from "./ports.js";
-import { createTestDatabase, type TestDatabase } from "./postgres.js";
+import { createMigratedDatabase, type TestDatabase } from "./postgres.js";
 import { type FaultProxy, startProxy, through } from "./proxy.js";
 import { type Server, startServer } from "./server.js";
 
@@ -38,7 +38,7 @@ type document
 `;
 
 export interface ReplicaSettings {
-  /** Instead of one on the server of all tests. Ended with the replicas. */
+  /** Instead of one on the PostgreSQL of this run. It is migrated, and ended with the replicas. */
   readonly database?: TestDatabase;
   /** Wall clocks of the replicas, in order. Default: the machine's. */
   readonly clocks?: readonly TestClock[];
@@ -50,8 +50,8 @@ export async function startReplicas(
   broken?: "no-wait" | "fills-unchecked",
   settings: ReplicaSettings = {},
 ): Promise<Replicas> {
-  const database = settings.database ?? (await createTestDatabase());
-  const openfga = await startTestOpenFga(model, [{ user: "user:*", relation: "viewer", object: "document:open" }]);
+  const database = settings.database ?? (await createMigratedDatabase());
+  const openfga = await openTestStore(model, [{ user: "user:*", relation: "viewer", object: "document:open" }]);
   const all: Replica[] = [];
   for (const [index, lease] of leases.entries()) {
     const [main, listen] = await Promise.all([startProxy(hostOf(database.url)), startProxy(hostOf(database.url))]);
@@ -77,7 +77,7 @@ export async function startReplicas(
       database: main,
       listen,
       server: () => server,
-      port: () => grpcOf(server),
+      port: () => server.port("gRPC"),
       async kill() {
         await server.stop("SIGKILL");
         server = await start();
@@ -100,12 +100,6 @@ export async function startReplicas(
       await database.stop();
     },
   };
-}
-
-function grpcOf({ ports }: Server): Port {
-  const port = ports.find(({ name }) => name === "gRPC");
-  if (!port) throw new Error("no gRPC port");
-  return port;
 }
 
 const hostOf = (url: string): string => new URL(url).host;

@@ -25,7 +25,7 @@ export interface Started {
 }
 
 /** Starts `patwarden ARGS` and gives each line of its log to `onLine`. */
-export function startPatwarden(
+export function runPatwarden(
   args: readonly string[],
   settings: {
     readonly cwd?: string;
@@ -65,7 +65,7 @@ export function startPatwarden(
 }
 
 export interface ServerSettings {
-  /** Undefined: an embedded database in memory. */
+  /** A migrated database. Undefined: an embedded one in memory. */
   readonly databaseUrl: string | undefined;
   /** `database.prepare`; without it the text of every statement is on the wire. Default true. */
   readonly prepare?: boolean;
@@ -85,13 +85,12 @@ export interface ServerSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** Instead of the built command line: gets the configuration file as its argument. */
   readonly script?: string;
-  /** The database's schema is there already. */
-  readonly migrated?: boolean;
 }
 
 export interface Server extends Started {
-  /** Both ports, with the administrator's key. */
+  /** gRPC and HTTP, with the administrator's key. */
   readonly ports: readonly Port[];
+  port(name: Port["name"]): Port;
   /** `127.0.0.1:PORT`. */
   readonly grpc: string;
   /** `http://127.0.0.1:PORT`. */
@@ -113,7 +112,13 @@ interface Listening {
 
 export const testPepper = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64");
 
-/** `patwarden migrate` and `patwarden serve` with a real database and a real OpenFGA, on free ports; resolves when it listens. */
+/** Runs `patwarden migrate`. */
+export async function migrate(databaseUrl: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
+  const { exited, log } = runPatwarden(["migrate"], { env: { ...env, PATWARDEN_DATABASE_URL: databaseUrl } });
+  if ((await exited) !== 0) throw new Error(`patwarden migrate failed:\n${log()}`);
+}
+
+/** `patwarden serve` with a real database and a real OpenFGA, on free ports; resolves when it listens. */
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const keys = { admin: newKey(), checker: newKey(), narrow: newKey() };
   const directory = mkdtempSync(join(tmpdir(), "patwarden-test-"));
@@ -149,17 +154,13 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     ...settings.config,
   };
   writeFileSync(configFile, stringify(config), { mode: 0o600 });
-  if (settings.databaseUrl !== undefined && !settings.migrated) {
-    const migrated = startPatwarden(["migrate", "--config", configFile]);
-    if ((await migrated.exited) !== 0) throw new Error(`migrate failed:\n${migrated.log()}`);
-  }
 
   let report: (line: Listening) => void = () => undefined;
   const listening = new Promise<Listening>((resolve) => {
     report = resolve;
   });
   const script = settings.script ?? (settings.databaseUrl === undefined ? pgliteServer : undefined);
-  const started = startPatwarden(script !== undefined ? [configFile] : ["serve", "--config", configFile], {
+  const started = runPatwarden(script !== undefined ? [configFile] : ["serve", "--config", configFile], {
     ...(script !== undefined && { script }),
     ...(settings.env && { env: settings.env }),
     onLine(line) {
@@ -174,10 +175,12 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   ended.catch(() => undefined);
   const { grpc, http: httpAddress, public_http, metrics } = await Promise.race([listening, ended]);
   const http = `http://${httpAddress}`;
-  const ports = [grpcPort(grpc, keys.admin), httpPort(http, keys.admin)];
+  const named = { gRPC: grpcPort(grpc, keys.admin), HTTP: httpPort(http, keys.admin) };
+  const ports = Object.values(named);
   return {
     ...started,
     ports,
+    port: (name) => named[name],
     grpc,
     http,
     publicHttp: public_http === undefined ? "" : `http://${public_http}`,

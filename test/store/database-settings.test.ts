@@ -26,7 +26,7 @@ import {
   startPooler,
   type TestDatabase,
 } from "../kit/postgres.js";
-import { startPatwarden } from "../kit/server.js";
+import { runPatwarden } from "../kit/server.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
@@ -285,7 +285,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
   it.each(["migrate", "keys peppers"])("stops the command %s, which tells its name", async (command) => {
     await set("search_path", "evil, public");
     const env = { PATWARDEN_DATABASE_URL: created.url };
-    const { exited, log } = startPatwarden(command.split(" "), {
+    const { exited, log } = runPatwarden(command.split(" "), {
       env,
       cwd: mkdtempSync(join(tmpdir(), "patwarden-test-")),
     });

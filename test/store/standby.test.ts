@@ -19,7 +19,7 @@ import {
   startPostgres,
   type TestPostgres,
 } from "../kit/postgres.js";
-import { startPatwarden, startServer } from "../kit/server.js";
+import { runPatwarden, startServer } from "../kit/server.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
@@ -87,12 +87,12 @@ describe.skipIf(!havePostgres())("S9 a standby that lags behind", () => {
 
   it("ends `migrate` and `serve` at their start", async () => {
     const env = { PATWARDEN_DATABASE_URL: standby.url };
-    const migrate = startPatwarden(["migrate"], { env, cwd: mkdtempSync(join(tmpdir(), "patwarden-test-")) });
+    const migrate = runPatwarden(["migrate"], { env, cwd: mkdtempSync(join(tmpdir(), "patwarden-test-")) });
     expect(await migrate.exited).toBe(1);
     expect(migrate.log()).toMatch(refusal);
     const id = "01JYX4M1Z3S9Q0V7W8KXN2T5RB";
     const openfga = { addresses: ["127.0.0.1:1"], apiKey: "key", storeId: id, modelId: id };
-    await expect(startServer({ databaseUrl: standby.url, migrated: true, openfga })).rejects.toThrow(refusal);
+    await expect(startServer({ databaseUrl: standby.url, openfga })).rejects.toThrow(refusal);
   });
 
   it.each(["read-write", "primary"])("is passed over with target_session_attrs=%s", async (attributes) => {

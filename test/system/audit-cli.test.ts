@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startServer } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
-let job: MainJob;
+let job: Patwarden;
 let sql: postgres.Sql;
 let directory: string;
 beforeAll(async () => {
-  job = await startMainJob();
+  job = await startPatwarden();
   sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
   directory = mkdtempSync(join(tmpdir(), "patwarden-audit-cli-"));
 });

@@ -6,32 +6,25 @@ import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { checkpointKey, checkpointKeyLabel, signCheckpoint } from "../../src/audit/chain.js";
 import { PepperRing } from "../../src/domain/pepper.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
-import { type Server, startServer, testPepper } from "../kit/server.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
+import { type Server, testPepper } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
 const day = 86_400_000;
 const waiting = { timeout: 20_000, interval: 50 };
 
-let job: MainJob;
+let patwarden: Patwarden;
 let sql: postgres.Sql;
 beforeAll(async () => {
-  job = await startMainJob();
-  sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
+  patwarden = await startPatwarden();
+  sql = postgres(patwarden.databaseUrl, { max: 1, onnotice: () => undefined });
 });
 afterAll(async () => {
   await sql.end();
-  await job.stop();
+  await patwarden.stop();
 });
 
-const serve = (): Promise<Server> => {
-  const { grpc, apiKey, storeId, modelId } = job.openfga;
-  return startServer({
-    databaseUrl: job.databaseUrl,
-    openfga: { addresses: [grpc], apiKey, storeId, modelId },
-    config: { audit: { retention: "1d" } },
-  });
-};
+const serve = (): Promise<Server> => patwarden.startReplica({ config: { audit: { retention: "1d" } } });
 const count = async (table: string): Promise<number> =>
   (await sql`select count(*)::int as count from ${sql(table)}`)[0]?.["count"];
 
@@ -54,9 +47,9 @@ async function attestedLongAgo(): Promise<number> {
 }
 
 it("a server with audit.retention deletes what is older, and audit verify and export go on from there", async () => {
-  const revoked = await job.createToken({ subject: "user:alice", name: "old" });
-  const [port] = job.server.ports;
-  expect(await port?.call(TokenService.method.revokeToken, { id: revoked.token.id })).toMatchObject({ ok: true });
+  const revoked = await patwarden.createToken({ subject: "user:alice", name: "old" });
+  const { port } = patwarden;
+  expect(await port.call(TokenService.method.revokeToken, { id: revoked.token.id })).toMatchObject({ ok: true });
   const position = await attestedLongAgo();
   await sql`update token set revoked_at = now() - interval '2 days', expires_at = null where name = 'old'`;
   const tokens = await count("token");
@@ -65,11 +58,11 @@ it("a server with audit.retention deletes what is older, and audit verify and ex
   await expect.poll(() => count("audit_event"), waiting).toBe(0);
   await expect.poll(() => count("audit_seal"), waiting).toBe(1);
   await expect.poll(() => count("token"), waiting).toBe(tokens - 1);
-  expect(await port?.call(TokenService.method.getToken, { id: revoked.token.id })).toMatchObject({
+  expect(await port.call(TokenService.method.getToken, { id: revoked.token.id })).toMatchObject({
     reason: "NOT_FOUND",
   });
 
-  const { token } = await job.createToken({ subject: "user:alice", name: "new" });
+  const { token } = await patwarden.createToken({ subject: "user:alice", name: "new" });
   await expect.poll(() => count("audit_seal"), waiting).toBe(2);
   const verified = await audit(cutting, "verify", "--json");
   expect(JSON.parse(verified.stdout)).toMatchObject({ position: position + 1, cut: { position } });
@@ -77,7 +70,7 @@ it("a server with audit.retention deletes what is older, and audit verify and ex
   const exported = await audit(cutting, "export");
   expect(JSON.parse(exported.stdout)).toMatchObject({ position: position + 1, token_id: token.id });
   expect(exported.stderr).toBe(`positions 1 to ${position} were deleted by the retention\n`);
-  const listed = await port?.call(AuditService.method.listAuditEvents, {});
+  const listed = await port.call(AuditService.method.listAuditEvents, {});
   expect(listed?.ok && listed.value.events.map(({ tokenId }) => tokenId)).toEqual([token.id]);
 
   // Whoever removes more cannot sign it.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { FaultProxy } from "../kit/proxy.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -10,26 +10,26 @@ const routes = [{ method: "GET", path: "/docs/{id}", resource: "document:{id}", 
 
 describe("the AuthZEN integration", () => {
   const directKey = newKey();
-  let job: MainJob;
+  let patwarden: Patwarden;
   let openfga: FaultProxy;
   beforeAll(async () => {
-    job = await startMainJob({
+    patwarden = await startPatwarden({
       callers: [{ name: "pep", key_sha256: [hashOf(directKey)], permissions: ["check", "check.direct"] }],
       config: { integrations: { routes, authzen: { enabled: true, identifier } } },
     });
-    openfga = job.faults.openfga;
+    openfga = patwarden.faults.openfga;
     // The fixture of the certification scenario, as far as a subject without a token may: alice reads and writes record-1, bob reads it.
-    await job.openfga.admin.writeTuples(job.openfga.storeId, [
+    await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
       { user: "user:alice", relation: "editor", object: "document:record-1" },
       { user: "user:bob", relation: "viewer", object: "document:record-1" },
     ]);
   });
   afterAll(async () => {
-    await job.stop();
+    await patwarden.stop();
   });
 
   const post = async (path: string, body: unknown, { key = directKey, headers = {}, raw = false } = {}) => {
-    const response = await fetch(`${job.server.http}${path}`, {
+    const response = await fetch(`${patwarden.server.http}${path}`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${key}`, ...headers },
       body: raw ? String(body) : JSON.stringify(body),
@@ -37,7 +37,7 @@ describe("the AuthZEN integration", () => {
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: response.ok ? JSON.parse(text) : text };
   };
-  const token = () => ({ type: "access_token", id: job.alice.secret });
+  const token = () => ({ type: "access_token", id: patwarden.alice.secret });
   const document = (id: string) => ({ type: "document", id });
   const asked = (id = "roadmap", name = "viewer") => ({ subject: token(), action: { name }, resource: document(id) });
 
@@ -51,7 +51,7 @@ describe("the AuthZEN integration", () => {
     for (const [id, name, decision] of table) {
       const question = { subject: { type: "user", id }, action: { name }, resource: document("record-1") };
       expect(await post(one, question)).toMatchObject({ status: 200, body: { decision } });
-      expect((await post(one, question, { key: job.server.keys.checker })).body).toEqual({ decision: false });
+      expect((await post(one, question, { key: patwarden.server.keys.checker })).body).toEqual({ decision: false });
     }
   });
 
@@ -79,7 +79,7 @@ describe("the AuthZEN integration", () => {
   });
 
   it("A1 Discovery: tells where it is", async () => {
-    const found = await fetch(`${job.server.http}/.well-known/authzen-configuration`);
+    const found = await fetch(`${patwarden.server.http}/.well-known/authzen-configuration`);
     expect(await found.json()).toEqual({
       policy_decision_point: identifier,
       access_evaluation_endpoint: `${identifier}${one}`,
@@ -90,7 +90,7 @@ describe("the AuthZEN integration", () => {
   it("takes a token as the subject, and answers no for one that is no good", async () => {
     expect((await post(one, asked())).body).toEqual({ decision: true });
     expect((await post(one, asked("payroll"))).body).toEqual({ decision: false });
-    for (const id of ["", "garbage", `${job.alice.secret}x`])
+    for (const id of ["", "garbage", `${patwarden.alice.secret}x`])
       expect((await post(one, { ...asked(), subject: { type: "access_token", id } })).body).toEqual({
         decision: false,
       });
@@ -192,7 +192,7 @@ describe("the AuthZEN integration", () => {
 
   it("A2 takes a gateway's question by method and path", async () => {
     const route = (id: string, name: string, properties?: object) => ({
-      subject: { type: "identity", id: job.alice.secret },
+      subject: { type: "identity", id: patwarden.alice.secret },
       action: { name },
       resource: { type: "route", id, ...(properties && { properties }) },
     });
@@ -228,12 +228,12 @@ describe("the AuthZEN integration", () => {
   it("answers 401 with a challenge to who is not known, and 403 to who may not", async () => {
     const stranger = await post(one, asked(), { key: newKey() });
     expect([stranger.status, stranger.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="patwarden"']);
-    expect((await post(one, asked(), { key: job.alice.secret })).status).toBe(401);
-    expect((await post(one, asked(), { key: job.server.keys.narrow })).status).toBe(403);
+    expect((await post(one, asked(), { key: patwarden.alice.secret })).status).toBe(401);
+    expect((await post(one, asked(), { key: patwarden.server.keys.narrow })).status).toBe(403);
   });
 
   it("A5 shows a token to no log and no metric", async () => {
-    for (const text of [job.server.log(), await job.metrics()])
-      expect(text).not.toContain(job.alice.secret.slice(8, 40));
+    for (const text of [patwarden.server.log(), await patwarden.metrics()])
+      expect(text).not.toContain(patwarden.alice.secret.slice(8, 40));
   });
 });

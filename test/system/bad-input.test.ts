@@ -4,30 +4,27 @@ import { AuthorizationService, CheckRequestSchema, type Consistency } from "#gen
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { type RevocationReason, type Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { encodeSecret } from "../../src/domain/secret.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
 import { type Port, postJson } from "../kit/ports.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
 const { createToken, getToken, listTokens, revokeToken, updateToken } = TokenService.method;
 
-let job: MainJob;
+let patwarden: Patwarden;
 beforeAll(async () => {
-  job = await startMainJob();
+  patwarden = await startPatwarden();
 });
-afterAll(() => job.stop());
-
-const ports = ["gRPC", "HTTP"] as const;
-const portOf = (name: (typeof ports)[number]): Port => {
-  const port = job.server.ports.find((candidate) => candidate.name === name);
-  if (!port) throw new Error(`no ${name} port`);
-  return port;
-};
+afterAll(() => patwarden.stop());
 
 type Invalid = readonly [what: string, reason: string, field: string];
 
 /** A good next call proves that nothing was left broken behind. */
 async function stillWorks(port: Port): Promise<void> {
-  const reply = await port.call(check, { token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
+  const reply = await port.call(check, {
+    token: patwarden.alice.secret,
+    resource: "document:roadmap",
+    action: "viewer",
+  });
   expect(reply).toMatchObject({ ok: true, value: { allowed: true, reason: Reason.ALLOWED } });
 }
 
@@ -37,7 +34,7 @@ async function expectRefused<I extends DescMessage, O extends DescMessage>(
   request: MessageInitShape<I>,
   [, reason, field]: Invalid,
 ): Promise<void> {
-  const before = await job.countTokens();
+  const before = await patwarden.countTokens();
   const reply = await port.call(method, request);
   expect(reply).toMatchObject({ ok: false, code: "INVALID_ARGUMENT", reason });
   if (!reply.ok) {
@@ -45,7 +42,7 @@ async function expectRefused<I extends DescMessage, O extends DescMessage>(
     // Echoing input into an error would put secrets and control characters into other people's logs.
     expect(JSON.stringify(reply)).not.toContain("ECHO");
   }
-  expect(await job.countTokens()).toBe(before);
+  expect(await patwarden.countTokens()).toBe(before);
   await stillWorks(port);
 }
 
@@ -156,17 +153,17 @@ const createCases: readonly [...Invalid, MessageInitShape<typeof createToken.inp
   ],
 ];
 
-describe.each(ports)("bad input over %s", (name) => {
+describe.each(portNames)("bad input over %s", (name) => {
   it.each(checkCases)("Check refuses %s", async (...[what, reason, field, request]) => {
-    const good = { token: job.alice.secret, resource: "document:roadmap", action: "viewer" };
-    await expectRefused(portOf(name), check, { ...good, ...request }, [what, reason, field]);
+    const good = { token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" };
+    await expectRefused(patwarden.server.port(name), check, { ...good, ...request }, [what, reason, field]);
   });
 
   it.each(createCases)("CreateToken refuses %s", async (...[what, reason, field, request]) => {
     const good = { subject: "user:alice", name: "ci", grant: { rules } };
     // Every entry of the table is an init shape, and so is the good request that it is laid over.
     const laid = { ...good, ...request } as MessageInitShape<typeof createToken.input>;
-    await expectRefused(portOf(name), createToken, laid, [what, reason, field]);
+    await expectRefused(patwarden.server.port(name), createToken, laid, [what, reason, field]);
   });
 
   it.each([
@@ -176,8 +173,8 @@ describe.each(ports)("bad input over %s", (name) => {
     ["a tab", "\t"],
     ["a name that nobody sees", "\u3164"],
   ])("LI-10 refuses %s, for a new token and for an old one", async (what, blank) => {
-    const port = portOf(name);
-    const { id } = job.alice.token;
+    const port = patwarden.server.port(name);
+    const { id } = patwarden.alice.token;
     await expectRefused(port, createToken, { subject: "user:alice", name: blank }, [what, "INVALID_FIELD", "name"]);
     const renamed = { token: { id, name: blank }, updateMask: { paths: ["name"] } };
     await expectRefused(port, updateToken, renamed, [what, "INVALID_FIELD", "token.name"]);
@@ -196,8 +193,8 @@ describe.each(ports)("bad input over %s", (name) => {
     ["*", "*", "INVALID_FIELD", "grant.rules[0].actions"],
   ])("SC-4 refuses a grant of viewer and %s on %s, of a new token and of an old one", async (...given) => {
     const [action, resource, reason, field] = given;
-    const port = portOf(name);
-    const { id } = job.alice.token;
+    const port = patwarden.server.port(name);
+    const { id } = patwarden.alice.token;
     const grant = { rules: [{ actions: ["viewer", action], resources: [resource] }] };
     await expectRefused(port, createToken, { subject: "user:alice", name: "n", grant }, [action, reason, field]);
     const widened = { token: { id, grant }, updateMask: { paths: ["grant"] } };
@@ -209,13 +206,18 @@ describe.each(ports)("bad input over %s", (name) => {
 
   it("BatchCheck refuses an empty and an over-long list as a whole", async () => {
     const invalid: Invalid = ["length", "INVALID_FIELD", "items"];
-    await expectRefused(portOf(name), batchCheck, { token: job.alice.secret, items: [] }, invalid);
+    await expectRefused(patwarden.server.port(name), batchCheck, { token: patwarden.alice.secret, items: [] }, invalid);
     const item = { resource: "document:1", action: "viewer" };
-    await expectRefused(portOf(name), batchCheck, { token: job.alice.secret, items: Array(501).fill(item) }, invalid);
+    await expectRefused(
+      patwarden.server.port(name),
+      batchCheck,
+      { token: patwarden.alice.secret, items: Array(501).fill(item) },
+      invalid,
+    );
   });
 
   it("ListTokens refuses a negative page_size, an unknown state, and foreign or edited page tokens", async () => {
-    const port = portOf(name);
+    const port = patwarden.server.port(name);
     await expectRefused(port, listTokens, { pageSize: -1 }, ["", "INVALID_FIELD", "page_size"]);
     await expectRefused(port, listTokens, { pageSize: 1001 }, ["", "INVALID_FIELD", "page_size"]);
     await expectRefused(port, listTokens, { states: [99 as Token_State] }, ["", "INVALID_FIELD", "states[0]"]);
@@ -230,12 +232,16 @@ describe.each(ports)("bad input over %s", (name) => {
     }
     const otherFilter = { subject: "user:alice", pageToken: nextPageToken };
     await expectRefused(port, listTokens, otherFilter, ["", "PAGE_TOKEN_INVALID", "page_token"]);
-    const otherCaller = await port.call(listTokens, { pageToken: nextPageToken }, { key: job.server.keys.narrow });
+    const otherCaller = await port.call(
+      listTokens,
+      { pageToken: nextPageToken },
+      { key: patwarden.server.keys.narrow },
+    );
     expect(otherCaller).toMatchObject({ ok: false, reason: "PAGE_TOKEN_INVALID" });
   });
 
   it("RevokeToken and GetToken refuse ids that are none, and answer NOT_FOUND for one that does not exist", async () => {
-    const port = portOf(name);
+    const port = patwarden.server.port(name);
     for (const id of ["", "tok_", "alice", "sec_01h455vb4pex5vsknk084sn02q", `tok_${"z".repeat(26)}`]) {
       await expectRefused(port, getToken, { id }, ["", "INVALID_FIELD", "id"]);
       await expectRefused(port, revokeToken, { id }, ["", "INVALID_FIELD", "id"]);
@@ -257,15 +263,15 @@ describe.each(ports)("bad input over %s", (name) => {
   });
 
   it("refuses a secret with a wrong checksum or a wrong tag without reading the database", async () => {
-    const port = portOf(name);
+    const port = patwarden.server.port(name);
     const lookups = async (): Promise<string | undefined> =>
-      /^patwarden_token_lookups_total (\d+)$/m.exec(await job.metrics())?.[1];
+      /^patwarden_token_lookups_total (\d+)$/m.exec(await patwarden.metrics())?.[1];
     const before = await lookups();
-    const wrongChecksum = `${job.alice.secret.slice(0, -1)}${job.alice.secret.endsWith("0") ? "1" : "0"}`;
+    const wrongChecksum = `${patwarden.alice.secret.slice(0, -1)}${patwarden.alice.secret.endsWith("0") ? "1" : "0"}`;
     const wrongTag = encodeSecret("pw", "pat", new Uint8Array(32).fill(7));
     const cases = [
       [wrongChecksum, Reason.TOKEN_MALFORMED],
-      [`${job.alice.secret}\n`, Reason.TOKEN_MALFORMED],
+      [`${patwarden.alice.secret}\n`, Reason.TOKEN_MALFORMED],
       ["x".repeat(10_000), Reason.TOKEN_MALFORMED],
       ["\ud7ff\0", Reason.TOKEN_MALFORMED],
       [wrongTag, Reason.TOKEN_UNKNOWN],
@@ -281,16 +287,16 @@ describe.each(ports)("bad input over %s", (name) => {
   });
 
   it("refuses callers without a credential, with a bad one, and without the permission", async () => {
-    const port = portOf(name);
-    const request = { token: job.alice.secret, resource: "document:roadmap", action: "viewer" };
+    const port = patwarden.server.port(name);
+    const request = { token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" };
     const unknown = "pw_svc_unknown";
     for (const settings of [
       { key: null },
       { key: "" },
       { key: unknown },
-      { key: `${job.server.keys.admin} x` },
-      { key: null, headers: { authorization: job.server.keys.admin } },
-      { key: null, headers: { authorization: `Basic ${job.server.keys.admin}` } },
+      { key: `${patwarden.server.keys.admin} x` },
+      { key: null, headers: { authorization: patwarden.server.keys.admin } },
+      { key: null, headers: { authorization: `Basic ${patwarden.server.keys.admin}` } },
       { key: null, headers: { authorization: `Bearer ${"k".repeat(5000)}` } },
     ]) {
       expect(await port.call(check, request, settings)).toMatchObject({
@@ -300,12 +306,12 @@ describe.each(ports)("bad input over %s", (name) => {
       });
     }
     // A token is known, and may nothing here.
-    expect(await port.call(check, request, { key: job.alice.secret })).toMatchObject({
+    expect(await port.call(check, request, { key: patwarden.alice.secret })).toMatchObject({
       ok: false,
       code: "PERMISSION_DENIED",
       reason: "CALLER_FORBIDDEN",
     });
-    const { checker } = job.server.keys;
+    const { checker } = patwarden.server.keys;
     for (const [method, permission] of [
       [createToken, "tokens.impersonate"],
       [getToken, "tokens.read"],
@@ -328,13 +334,13 @@ describe.each(ports)("bad input over %s", (name) => {
     const grant = {
       rules: Array.from({ length: 40 }, () => ({ actions: ["viewer"], resources: Array(50).fill("x") })),
     };
-    const reply = await portOf(name).call(createToken, { subject: "user:alice", name: "n", grant });
+    const reply = await patwarden.server.port(name).call(createToken, { subject: "user:alice", name: "n", grant });
     expect(reply).toMatchObject({ ok: false, reason: "INVALID_FIELD" });
     if (!reply.ok) expect([reply.fields.length, reply.descriptions.at(-1)]).toEqual([21, "and 1980 more"]);
   });
 
   it("answers a request of 10 MiB with RESOURCE_EXHAUSTED and goes on", async () => {
-    const port = portOf(name);
+    const port = patwarden.server.port(name);
     const reply = await port.call(check, {
       token: "x".repeat(10 * 1024 * 1024),
       resource: "document:1",
@@ -347,7 +353,10 @@ describe.each(ports)("bad input over %s", (name) => {
 
 describe("bad JSON over HTTP", () => {
   const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
-    postJson(job.server.http, createToken, body, { authorization: `Bearer ${job.server.keys.admin}`, ...headers });
+    postJson(patwarden.server.http, createToken, body, {
+      authorization: `Bearer ${patwarden.server.keys.admin}`,
+      ...headers,
+    });
 
   it.each([
     ["nothing", ""],
@@ -364,10 +373,10 @@ describe("bad JSON over HTTP", () => {
     ["an unknown enum name", `{"subject":"user:alice","name":"n","state":"STATE_BOGUS"}`],
     ["never_expires false", `{"subject":"user:alice","name":"n","neverExpires":false}`],
   ])("refuses %s", async (_what, body) => {
-    const before = await job.countTokens();
+    const before = await patwarden.countTokens();
     expect(await post(body)).toMatchObject({ ok: false, code: "INVALID_ARGUMENT" });
-    expect(await job.countTokens()).toBe(before);
-    await stillWorks(portOf("HTTP"));
+    expect(await patwarden.countTokens()).toBe(before);
+    await stillWorks(patwarden.server.port("HTTP"));
   });
 
   it("never repeats what could not be decoded", async () => {
@@ -376,9 +385,9 @@ describe("bad JSON over HTTP", () => {
   });
 
   it("shows false and 0 in answers", async () => {
-    const response = await fetch(`${job.server.http}/${check.parent.typeName}/${check.name}`, {
+    const response = await fetch(`${patwarden.server.http}/${check.parent.typeName}/${check.name}`, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${job.server.keys.admin}` },
+      headers: { "content-type": "application/json", authorization: `Bearer ${patwarden.server.keys.admin}` },
       body: JSON.stringify({ token: "nonsense", resource: "document:1", action: "viewer" }),
     });
     expect(await response.json()).toMatchObject({
@@ -389,7 +398,7 @@ describe("bad JSON over HTTP", () => {
   });
 
   it("refuses a Check by GET, which would put the token into a URL", async () => {
-    const response = await fetch(`${job.server.http}/${check.parent.typeName}/${check.name}?message=%7B%7D`);
+    const response = await fetch(`${patwarden.server.http}/${check.parent.typeName}/${check.name}?message=%7B%7D`);
     expect(response.status).toBe(405);
   });
 });
@@ -401,8 +410,8 @@ describe("bad bytes over gRPC", () => {
       create(CheckRequestSchema, { token: "t", resource: "document:1", action: "viewer" }),
     );
     for (const bytes of [Buffer.from([0x0a, 2, 0xc3, 0x28]), Buffer.from(good.subarray(0, good.length - 2))]) {
-      expect(await job.rawGrpc(check, bytes)).toMatchObject({ code: "INVALID_ARGUMENT" });
+      expect(await patwarden.rawGrpc(check, bytes)).toMatchObject({ code: "INVALID_ARGUMENT" });
     }
-    await stillWorks(portOf("gRPC"));
+    await stillWorks(patwarden.server.port("gRPC"));
   });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Authority, createAuthority } from "../kit/authority.js";
 import { type Gateway, gateways, startGateway, startUpstream, type Upstream } from "../kit/gateways.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -16,7 +16,7 @@ const maxCacheMs = 5_000;
 describe.skipIf(program === undefined)("behind Apache, which keeps what introspection says", () => {
   const gatewayKey = newKey();
   let authority: Authority;
-  let job: MainJob;
+  let patwarden: Patwarden;
   let upstream: Upstream;
   let gateway: Gateway;
 
@@ -25,7 +25,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
     // Apache reads it as nobody.
     chmodSync(dirname(authority.certFile), 0o755);
     const { certFile: cert, keyFile: key } = authority.issue({ "DNS.1": "localhost", "IP.1": "127.0.0.1" }, "server");
-    job = await startMainJob({
+    patwarden = await startPatwarden({
       callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect"] }],
       config: {
         http: { listen: "127.0.0.1:0", tls: { cert, key } },
@@ -36,7 +36,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
     });
     upstream = await startUpstream();
     gateway = await startGateway("apache", {
-      PATWARDEN: new URL(job.server.http).host,
+      PATWARDEN: new URL(patwarden.server.http).host,
       UPSTREAM: `127.0.0.1:${upstream.port}`,
       CA: authority.certFile,
       KEY: gatewayKey,
@@ -46,7 +46,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
   afterAll(async () => {
     await gateway.stop();
     await upstream.close();
-    await job.stop();
+    await patwarden.stop();
     authority.remove();
   });
 
@@ -59,7 +59,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
   const introspections = async (answer: string): Promise<number> => {
     const [, count] =
       new RegExp(`^patwarden_integration_answers_total\\{.*oauth-introspect.*"${answer}".*\\} (\\d+)$`, "m").exec(
-        await job.metrics(),
+        await patwarden.metrics(),
       ) ?? [];
     return Number(count ?? 0);
   };
@@ -67,28 +67,32 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
   it("lets a token through as its subject, whatever the request claims to be", async () => {
     const forged = ["X-Patwarden-Subject", "X-Patwarden-Token-Id", "X-Patwarden-Organization"] as const;
     const reply = await ask(
-      job.alice.secret,
+      patwarden.alice.secret,
       forged.map((name) => [name, "user:root"]),
     );
     expect([reply.status, reply.body]).toEqual([200, "hello user:alice"]);
     const headers = upstream.arrived.at(-1)?.rawHeaders ?? [];
-    expect(headers).toContain(job.alice.token.id);
+    expect(headers).toContain(patwarden.alice.token.id);
     expect(headers.join(" ")).not.toContain("user:root");
-    expect(headers.join(" ")).not.toContain(job.alice.secret);
+    expect(headers.join(" ")).not.toContain(patwarden.alice.secret);
     const refused = await ask("garbage");
     expect([refused.status, refused.headers["www-authenticate"]]).toEqual([401, expect.stringContaining("Bearer")]);
   });
 
   it("O2 lets a revoked token live for max_cache at most", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "lost",
+      grant: { full: true },
+    });
     const before = await introspections("active");
     expect((await ask(secret)).status).toBe(200);
     const answered = Date.now();
     expect((await ask(secret)).status).toBe(200);
     // Asked once: what follows is about a gateway that keeps answers.
     expect(await introspections("active")).toBe(before + 1);
-    const [port] = job.server.ports;
-    expect(await port?.call(TokenService.method.revokeToken, { id: token.id })).toMatchObject({ ok: true });
+    const { port } = patwarden;
+    expect(await port.call(TokenService.method.revokeToken, { id: token.id })).toMatchObject({ ok: true });
     // exp is a whole second, and until when that is counts to the gateway's taste.
     const limit = answered + maxCacheMs + 1_000;
     let lateYes = 0;

@@ -10,59 +10,39 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevocationReason, type Token, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
-import type { Port } from "../kit/ports.js";
+import { grid, type Patwarden, startOnEngines } from "../kit/patwarden.js";
 import { hashOf } from "../kit/server.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
 const { createToken, getToken, listTokens, revokeToken, rotateToken, updateToken } = TokenService.method;
 
-let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
-/** The one of the tests that run now. */
-let job: MainJob;
-const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
-  (["PostgreSQL", "PGlite"] as const).map((engine) => [port, engine] as const),
-);
+let engines: Awaited<ReturnType<typeof startOnEngines>>;
 beforeAll(async () => {
   // What is not logged can hold no secret: everything is.
-  const settings: MainJobSettings = { config: { log: { level: "trace" } } };
-  jobs = {
-    PostgreSQL: await startMainJob({ ...settings, engine: "PostgreSQL" }),
-    PGlite: await startMainJob({ ...settings, engine: "PGlite" }),
-  };
-  job = jobs.PostgreSQL;
+  const settings = { config: { log: { level: "trace" } } };
+  engines = await startOnEngines(settings);
 });
 afterAll(async () => {
-  for (const one of Object.values(jobs)) await one.stop();
+  await engines.stop();
 });
 
 const seconds = (date: Date): bigint => BigInt(Math.floor(date.getTime() / 1000));
 const inAnHour = (): bigint => seconds(new Date()) + 3600n;
 const viewDocuments = { rules: [{ actions: ["viewer"], resources: ["document:*"] }] };
 
-describe.each(grid)("over %s on %s", (name, engine) => {
+describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
+  let patwarden: Patwarden;
   beforeAll(() => {
-    job = jobs[engine];
+    patwarden = engines[engine].over(name);
   });
 
-  const port = (): Port => {
-    const found = job.server.ports.find((candidate) => candidate.name === name);
-    if (!found) throw new Error(`no ${name} port`);
-    return found;
-  };
-  const reasonOf = async (token: string, resource = "document:roadmap", action = "viewer", clientIp = "") => {
-    const reply = await port().call(check, { token, resource, action, context: { clientIp } });
-    if (!reply.ok) throw new Error(`${reply.code} ${reply.reason}`);
-    return reply.value.reason;
-  };
-
-  it("runs the main job: a user's and an organization's token, allowed, denied, revoked, refused", async () => {
-    const alice = await job.createToken({ subject: "user:alice", name: "laptop", grant: viewDocuments });
-    const acme = await job.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
+  it("runs the main patwarden: a user's and an organization's token, allowed, denied, revoked, refused", async () => {
+    const alice = await patwarden.createToken({ subject: "user:alice", name: "laptop", grant: viewDocuments });
+    const acme = await patwarden.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
     expect(alice.secret).toMatch(/^pw_pat_[0-9A-Za-z]{49}$/);
     expect(acme.secret).toMatch(/^pw_oat_[0-9A-Za-z]{49}$/);
     expect(
-      await port().call(check, { token: alice.secret, resource: "document:roadmap", action: "viewer" }),
+      await patwarden.port.call(check, { token: alice.secret, resource: "document:roadmap", action: "viewer" }),
     ).toMatchObject({
       ok: true,
       value: {
@@ -75,16 +55,18 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       },
     });
     expect(
-      await port().call(check, { token: acme.secret, resource: "document:price-list", action: "viewer" }),
+      await patwarden.port.call(check, { token: acme.secret, resource: "document:price-list", action: "viewer" }),
     ).toMatchObject({
       ok: true,
       value: { allowed: true, subject: "organization:acme" },
     });
-    expect(await reasonOf(alice.secret, "document:payroll")).toBe(Reason.NOT_PERMITTED);
-    expect(await reasonOf(alice.secret, "document:roadmap", "editor")).toBe(Reason.NOT_GRANTED);
-    expect(await reasonOf(acme.secret, "document:roadmap")).toBe(Reason.NOT_PERMITTED);
+    expect(await patwarden.check(alice.secret, { resource: "document:payroll" })).toBe(Reason.NOT_PERMITTED);
+    expect(await patwarden.check(alice.secret, { resource: "document:roadmap", action: "editor" })).toBe(
+      Reason.NOT_GRANTED,
+    );
+    expect(await patwarden.check(acme.secret, { resource: "document:roadmap" })).toBe(Reason.NOT_PERMITTED);
 
-    const revoked = await port().call(revokeToken, { id: alice.token.id, reason: RevocationReason.LEAKED });
+    const revoked = await patwarden.port.call(revokeToken, { id: alice.token.id, reason: RevocationReason.LEAKED });
     expect(revoked).toMatchObject({
       ok: true,
       value: {
@@ -92,52 +74,52 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       },
     });
     expect(
-      await port().call(check, { token: alice.secret, resource: "document:roadmap", action: "viewer" }),
+      await patwarden.port.call(check, { token: alice.secret, resource: "document:roadmap", action: "viewer" }),
     ).toMatchObject({
       ok: true,
       // Recognized, so that a backend can tell its user which key it was.
       value: { allowed: false, tokenValid: false, reason: Reason.TOKEN_REVOKED, tokenId: alice.token.id, claims: {} },
     });
-    expect(await reasonOf(acme.secret, "document:price-list")).toBe(Reason.ALLOWED);
+    expect(await patwarden.check(acme.secret, { resource: "document:price-list" })).toBe(Reason.ALLOWED);
   });
 
   it("RV-17 get, list, Introspect and a repeated revocation agree that a token is revoked, and why", async () => {
     const subject = `user:${randomUUID()}`;
-    const { token, secret } = await job.createToken({ subject, name: "n", grant: { full: true } });
-    const revoked = await port().call(revokeToken, { id: token.id, reason: RevocationReason.LEAKED });
+    const { token, secret } = await patwarden.createToken({ subject, name: "n", grant: { full: true } });
+    const revoked = await patwarden.port.call(revokeToken, { id: token.id, reason: RevocationReason.LEAKED });
     if (!revoked.ok) throw new Error(revoked.message);
     expect(revoked.value.token).toMatchObject({
       state: Token_State.REVOKED,
       usable: Reason.TOKEN_REVOKED,
       revocationReason: RevocationReason.LEAKED,
     });
-    const again = await port().call(revokeToken, { id: token.id, reason: RevocationReason.REQUESTED });
-    const got = await port().call(getToken, { id: token.id });
-    const listed = await port().call(listTokens, { subject });
+    const again = await patwarden.port.call(revokeToken, { id: token.id, reason: RevocationReason.REQUESTED });
+    const got = await patwarden.port.call(getToken, { id: token.id });
+    const listed = await patwarden.port.call(listTokens, { subject });
     expect([again.ok && again.value.token, got.ok && got.value.token, listed.ok && listed.value.tokens[0]]).toEqual(
       Array(3).fill(revoked.value.token),
     );
-    const introspected = await port().call(introspect, { token: secret });
+    const introspected = await patwarden.port.call(introspect, { token: secret });
     expect(introspected).toMatchObject({ ok: true, value: { active: false, reason: Reason.TOKEN_REVOKED } });
     expect(introspected.ok && introspected.value.token).toBeUndefined();
-    expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+    expect(await patwarden.check(secret)).toBe(Reason.TOKEN_REVOKED);
   });
 
   it("RV-1 denies on the Check after the revocation, whatever was checked before", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
-    for (let round = 0; round < 3; round++) expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
-    await port().call(revokeToken, { id: token.id });
-    expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+    const { token, secret } = await patwarden.createToken();
+    for (let round = 0; round < 3; round++) expect(await patwarden.check(secret)).toBe(Reason.ALLOWED);
+    await patwarden.port.call(revokeToken, { id: token.id });
+    expect(await patwarden.check(secret)).toBe(Reason.TOKEN_REVOKED);
   });
 
   it("refuses a token before its time", async () => {
-    const early = await job.createToken({
+    const early = await patwarden.createToken({
       subject: "user:alice",
       name: "early",
       grant: { full: true },
       notBefore: { seconds: inAnHour() },
     });
-    expect(await reasonOf(early.secret)).toBe(Reason.TOKEN_NOT_YET_VALID);
+    expect(await patwarden.check(early.secret)).toBe(Reason.TOKEN_NOT_YET_VALID);
     expect(early.token).toMatchObject({ state: Token_State.ACTIVE, usable: Reason.TOKEN_NOT_YET_VALID });
   });
 
@@ -147,7 +129,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       { case: "ttl", value: { seconds: 366n * 86_400n } },
       { case: "expireTime", value: { seconds: inAnHour() + 366n * 86_400n } },
     ] as const) {
-      const { token, secret } = await job.createToken({
+      const { token, secret } = await patwarden.createToken({
         subject: "user:alice",
         name: "n",
         grant: { full: true },
@@ -157,27 +139,27 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       expect([token.neverExpires, token.expireTime === undefined]).toEqual(
         Array(2).fill(lifetime.case === "neverExpires"),
       );
-      expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+      expect(await patwarden.check(secret)).toBe(Reason.ALLOWED);
     }
   });
 
   it("EX-11 EX-12 shows when a token ends and that it has, alike wherever it is shown, and lives with it", async () => {
     const subject = `user:${randomUUID()}`;
     const create = (seconds: bigint) =>
-      job.createToken({ subject, name: "n", lifetime: { case: "ttl", value: { seconds } } });
+      patwarden.createToken({ subject, name: "n", lifetime: { case: "ttl", value: { seconds } } });
     const { token, secret } = await create(1n);
     const living = await create(3600n);
     const { expireTime } = token;
     expect(expireTime).toBeDefined();
     const shown = async () => {
-      const got = await port().call(getToken, { id: token.id });
-      const listed = await port().call(listTokens, { subject });
+      const got = await patwarden.port.call(getToken, { id: token.id });
+      const listed = await patwarden.port.call(listTokens, { subject });
       if (!got.ok || !listed.ok) throw new Error("not shown");
       expect(listed.value.tokens.map(({ id }) => id)).toEqual([living.token.id, token.id]);
       return [got.value.token, listed.value.tokens[1]];
     };
     const asked = async (text: string) => {
-      const reply = await port().call(check, { token: text, resource: "document:roadmap", action: "viewer" });
+      const reply = await patwarden.port.call(check, { token: text, resource: "document:roadmap", action: "viewer" });
       return reply.ok ? reply.value : undefined;
     };
     await expect
@@ -188,7 +170,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       expect(one).toMatchObject({ state: Token_State.EXPIRED, usable: Reason.TOKEN_EXPIRED, expireTime });
       expect(one?.secrets).toMatchObject([{ expireTime }]);
     }
-    expect(await port().call(introspect, { token: secret })).toMatchObject({
+    expect(await patwarden.port.call(introspect, { token: secret })).toMatchObject({
       ok: true,
       value: { active: false, reason: Reason.TOKEN_EXPIRED },
     });
@@ -196,7 +178,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       [Token_State.EXPIRED, token.id],
       [Token_State.ACTIVE, living.token.id],
     ] as const) {
-      expect(await port().call(listTokens, { subject, states: [state] })).toMatchObject({
+      expect(await patwarden.port.call(listTokens, { subject, states: [state] })).toMatchObject({
         ok: true,
         value: { tokens: [{ id }] },
       });
@@ -204,14 +186,17 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
     const same = { expireTime: living.token.expireTime };
     expect(await asked(living.secret)).toMatchObject({ tokenValid: true, ...same });
-    expect(await port().call(introspect, { token: living.secret })).toMatchObject({
+    expect(await patwarden.port.call(introspect, { token: living.secret })).toMatchObject({
       ok: true,
       value: { active: true, token: { ...same, state: Token_State.ACTIVE } },
     });
 
     const named = { token: { id: token.id, name: "over" }, updateMask: { paths: ["name"] } };
-    expect(await port().call(updateToken, named)).toMatchObject({ ok: true, value: { token: { name: "over" } } });
-    expect(await port().call(revokeToken, { id: token.id })).toMatchObject({
+    expect(await patwarden.port.call(updateToken, named)).toMatchObject({
+      ok: true,
+      value: { token: { name: "over" } },
+    });
+    expect(await patwarden.port.call(revokeToken, { id: token.id })).toMatchObject({
       ok: true,
       value: { token: { state: Token_State.REVOKED } },
     });
@@ -220,36 +205,39 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   it("EX-1 EX-3 echoes the lifetime and shows it again: what was asked, or the documented 90 days", async () => {
     const lifetime = ({ createTime, expireTime }: Token): bigint =>
       (expireTime?.seconds ?? 0n) - (createTime?.seconds ?? 0n);
-    const asked = await port().call(createToken, {
+    const asked = await patwarden.port.call(createToken, {
       subject: "user:alice",
       name: "half an hour",
       lifetime: { case: "ttl", value: { seconds: 1800n } },
     });
     if (!asked.ok || !asked.value.token) throw new Error("no token");
     expect(lifetime(asked.value.token)).toBe(1800n);
-    const defaulted = await port().call(createToken, { subject: "user:alice", name: "default" });
+    const defaulted = await patwarden.port.call(createToken, { subject: "user:alice", name: "default" });
     if (!defaulted.ok || !defaulted.value.token) throw new Error("no token");
     expect(lifetime(defaulted.value.token)).toBe(90n * 86_400n);
     for (const { token } of [asked.value, defaulted.value]) {
-      expect(await port().call(getToken, { id: token?.id ?? "" })).toMatchObject({ ok: true, value: { token } });
+      expect(await patwarden.port.call(getToken, { id: token?.id ?? "" })).toMatchObject({
+        ok: true,
+        value: { token },
+      });
     }
   });
 
   it("IP-3 enforces address ranges, unwraps mapped addresses and refuses an unknown one", async () => {
-    const { secret } = await job.createToken({
+    const { secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "office",
       grant: { full: true },
       allowedCidrs: ["192.0.2.0/24", "2001:db8::/32"],
     });
-    const from = (clientIp: string) => reasonOf(secret, "document:roadmap", "viewer", clientIp);
+    const from = (clientIp: string) => patwarden.check(secret, { clientIp: clientIp });
     for (const inside of ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"]) {
       expect(await from(inside)).toBe(Reason.ALLOWED);
     }
     for (const outside of ["", "192.0.3.7", "2001:db9::1"]) {
       expect(await from(outside)).toBe(Reason.NETWORK_NOT_ALLOWED);
     }
-    expect(await port().call(introspect, { token: secret })).toMatchObject({
+    expect(await patwarden.port.call(introspect, { token: secret })).toMatchObject({
       ok: true,
       value: { active: false, reason: Reason.NETWORK_NOT_ALLOWED },
     });
@@ -257,9 +245,15 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
   it("SC-8 denies everything to a token without rules", async () => {
     for (const grant of [undefined, {}, { full: false, rules: [] }]) {
-      const { secret } = await job.createToken({ subject: "user:alice", name: "empty", ...(grant && { grant }) });
-      expect(await reasonOf(secret)).toBe(Reason.NOT_GRANTED);
-      expect(await reasonOf(secret, "organization:acme", "member")).toBe(Reason.NOT_GRANTED);
+      const { secret } = await patwarden.ask(createToken, {
+        subject: "user:alice",
+        name: "n",
+        ...(grant && { grant }),
+      });
+      expect(await patwarden.check(secret)).toBe(Reason.NOT_GRANTED);
+      expect(await patwarden.check(secret, { resource: "organization:acme", action: "member" })).toBe(
+        Reason.NOT_GRANTED,
+      );
     }
   });
 
@@ -272,21 +266,21 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       { subject: "organization:acme" },
       { subject: "user:nobody" },
     ]) {
-      const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", ...over });
+      const { token, secret } = await patwarden.createToken({ grant: {}, ...over });
       const active = { ok: true, value: { active: true, token: { id: token.id, subject: token.subject } } };
-      expect(await port().call(introspect, {}, { key: secret })).toMatchObject(active);
-      expect(await port().call(introspect, { token: secret })).toMatchObject(active);
+      expect(await patwarden.port.call(introspect, {}, { key: secret })).toMatchObject(active);
+      expect(await patwarden.port.call(introspect, { token: secret })).toMatchObject(active);
     }
   });
 
   it("SC-4 takes `*` for the actions of its resource, and an action for itself, whatever the model derives", async () => {
     const granted = async (actions: string[]) => {
       const grant = { rules: [{ actions, resources: ["document:roadmap"] }] };
-      const { secret } = await job.createToken({ subject: "user:alice", name: "n", grant });
+      const { secret } = await patwarden.createToken({ subject: "user:alice", name: "n", grant });
       return [
-        await reasonOf(secret, "document:roadmap", "editor"),
-        await reasonOf(secret, "document:roadmap", "viewer"),
-        await reasonOf(secret, "organization:acme", "member"),
+        await patwarden.check(secret, { resource: "document:roadmap", action: "editor" }),
+        await patwarden.check(secret, { resource: "document:roadmap", action: "viewer" }),
+        await patwarden.check(secret, { resource: "organization:acme", action: "member" }),
       ];
     };
     // Alice may all three.
@@ -300,20 +294,22 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ["user:alice", "pw_pat_", "document:roadmap"],
       ["organization:acme", "pw_oat_", "document:price-list"],
     ] as const) {
-      const { token, secret } = await job.createToken({ subject, name: "n", grant: { full: true } });
+      const { token, secret } = await patwarden.createToken({ subject, name: "n", grant: { full: true } });
       expect(secret.startsWith(prefix)).toBe(true);
       const decision = { allowed: true, tokenValid: true, subject, tokenId: token.id };
-      expect(await port().call(check, { token: secret, resource, action: "viewer" })).toMatchObject({
+      expect(await patwarden.port.call(check, { token: secret, resource, action: "viewer" })).toMatchObject({
         ok: true,
         value: decision,
       });
-      expect(await port().call(batchCheck, { token: secret, items: [{ resource, action: "viewer" }] })).toMatchObject({
+      expect(
+        await patwarden.port.call(batchCheck, { token: secret, items: [{ resource, action: "viewer" }] }),
+      ).toMatchObject({
         ok: true,
         value: { results: [{ result: { case: "decision", value: decision } }] },
       });
       for (const introspected of [
-        await port().call(introspect, { token: secret }),
-        await port().call(introspect, {}, { key: secret }),
+        await patwarden.port.call(introspect, { token: secret }),
+        await patwarden.port.call(introspect, {}, { key: secret }),
       ]) {
         expect(introspected).toMatchObject({ ok: true, value: { active: true, token: { id: token.id, subject } } });
       }
@@ -321,7 +317,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   });
 
   it("gives claims back when asked, and the holder's metadata never outside TokenService", async () => {
-    const { token, secret } = await job.createToken({
+    const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "labelled",
       grant: { full: true },
@@ -329,22 +325,22 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       claims: { plan: "gold", region: "eu" },
     });
     const ask = (claims: string[]) =>
-      port().call(check, { token: secret, resource: "document:roadmap", action: "viewer", claims });
+      patwarden.port.call(check, { token: secret, resource: "document:roadmap", action: "viewer", claims });
     expect(await ask([])).toMatchObject({ ok: true, value: { claims: {} } });
     expect(await ask(["plan", "unknown"])).toMatchObject({ ok: true, value: { claims: { plan: "gold" } } });
     expect(await ask(["*"])).toMatchObject({ ok: true, value: { claims: { plan: "gold", region: "eu" } } });
-    const introspected = await port().call(introspect, { token: secret });
+    const introspected = await patwarden.port.call(introspect, { token: secret });
     expect(introspected).toMatchObject({ ok: true, value: { token: { claims: { plan: "gold" }, metadata: {} } } });
-    expect(await port().call(getToken, { id: token.id })).toMatchObject({
+    expect(await patwarden.port.call(getToken, { id: token.id })).toMatchObject({
       ok: true,
       value: { token: { metadata: { note: "private" } } },
     });
   });
 
   it("answers a batch item by item, in order, with defaults and overrides", async () => {
-    const acme = await job.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
-    const reply = await port().call(batchCheck, {
-      token: job.alice.secret,
+    const acme = await patwarden.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
+    const reply = await patwarden.port.call(batchCheck, {
+      token: patwarden.alice.secret,
       items: [
         { resource: "document:roadmap", action: "viewer" },
         { resource: "document:payroll", action: "viewer" },
@@ -369,8 +365,8 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       Reason.TOKEN_MALFORMED,
       Reason.ALLOWED,
     ]);
-    const all = await port().call(batchCheck, {
-      token: job.alice.secret,
+    const all = await patwarden.port.call(batchCheck, {
+      token: patwarden.alice.secret,
       items: Array.from({ length: 500 }, (_, index) => ({
         resource: index % 2 ? "document:roadmap" : `document:none-${index}`,
         action: "viewer",
@@ -385,14 +381,14 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   it("LI-3 lists every token once, newest first, over pages and filters, without secrets", async () => {
     const made: string[] = [];
     for (let index = 0; index < 7; index++) {
-      const { token } = await job.createToken({ subject: `user:lister-${name}`, name: `n${index}` });
+      const { token } = await patwarden.createToken({ subject: `user:lister-${name}`, name: `n${index}` });
       made.unshift(token.id);
     }
-    await port().call(revokeToken, { id: made[3] ?? "" });
+    await patwarden.port.call(revokeToken, { id: made[3] ?? "" });
     const seen: string[] = [];
     let pageToken = "";
     do {
-      const page = await port().call(listTokens, { subject: `user:lister-${name}`, pageSize: 3, pageToken });
+      const page = await patwarden.port.call(listTokens, { subject: `user:lister-${name}`, pageSize: 3, pageToken });
       if (!page.ok) throw new Error(page.message);
       seen.push(...page.value.tokens.map(({ id }) => id));
       expect(inspect(page.value.tokens, { depth: null })).not.toMatch(/pw_pat_[0-9A-Za-z]{10}/);
@@ -401,14 +397,17 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       pageToken = page.value.nextPageToken;
     } while (pageToken !== "");
     expect(seen).toEqual(made);
-    const revoked = await port().call(listTokens, { subject: `user:lister-${name}`, states: [Token_State.REVOKED] });
+    const revoked = await patwarden.port.call(listTokens, {
+      subject: `user:lister-${name}`,
+      states: [Token_State.REVOKED],
+    });
     expect(revoked).toMatchObject({ ok: true, value: { tokens: [{ id: made[3] }], nextPageToken: "" } });
   });
 
   it("LI-7 lists in one order, whatever it is asked by", async () => {
     const made: string[] = [];
     for (let index = 0; index < 4; index++) {
-      const { token } = await job.createToken({
+      const { token } = await patwarden.createToken({
         subject: "user:alice",
         name: `n${index}`,
         organization: "organization:acme",
@@ -419,7 +418,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       const ids: string[] = [];
       let pageToken = "";
       do {
-        const page = await port().call(listTokens, { ...query, pageToken });
+        const page = await patwarden.port.call(listTokens, { ...query, pageToken });
         if (!page.ok) throw new Error(page.message);
         ids.push(...page.value.tokens.map(({ id }) => id));
         pageToken = page.value.nextPageToken;
@@ -445,32 +444,34 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       "%2F?a=b#c",
       "tok_01h455vb4pex5vsknk084sn02q",
     ]) {
-      const { token } = await job.createToken({ subject: "user:alice", name: awkward });
+      const { token } = await patwarden.createToken({ subject: "user:alice", name: awkward });
       const { id } = token;
       const shown = (text: string) => ({ ok: true, value: { token: { id, name: text } } });
-      expect(await port().call(getToken, { id })).toMatchObject(shown(awkward));
+      expect(await patwarden.port.call(getToken, { id })).toMatchObject(shown(awkward));
       const renamed = { token: { id, name: `${awkward}!` }, updateMask: { paths: ["name"] } };
-      expect(await port().call(updateToken, renamed)).toMatchObject(shown(`${awkward}!`));
-      expect(await port().call(revokeToken, { id })).toMatchObject(shown(`${awkward}!`));
+      expect(await patwarden.port.call(updateToken, renamed)).toMatchObject(shown(`${awkward}!`));
+      expect(await patwarden.port.call(revokeToken, { id })).toMatchObject(shown(`${awkward}!`));
     }
   });
 
   it("SC-9 refuses a grant that this kind of subject could never use", async () => {
-    const before = await job.countTokens();
+    const before = await patwarden.countTokens();
     const never = { rules: [{ actions: ["member"], resources: ["organization:acme"] }] };
-    expect(await port().call(createToken, { subject: "organization:acme", name: "n", grant: never })).toMatchObject({
+    expect(
+      await patwarden.port.call(createToken, { subject: "organization:acme", name: "n", grant: never }),
+    ).toMatchObject({
       ok: false,
       code: "FAILED_PRECONDITION",
       reason: "SUBJECT_TYPE_NOT_IN_MODEL",
     });
-    expect(await job.countTokens()).toBe(before);
+    expect(await patwarden.countTokens()).toBe(before);
   });
 
   it("holds a narrowed service to its subjects, lifetime and grant", async () => {
-    const key = job.server.keys.narrow;
+    const key = patwarden.server.keys.narrow;
     const grant = viewDocuments;
     const create = (over: object) =>
-      port().call(createToken, { subject: "user:bob", name: "n", grant, ...over }, { key });
+      patwarden.port.call(createToken, { subject: "user:bob", name: "n", grant, ...over }, { key });
     const made = await create({});
     if (!made.ok || !made.value.token) throw new Error("no token");
     // The default lifetime gives way to the caller's own ceiling; a lifetime that was asked for does not.
@@ -495,21 +496,21 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       });
     }
     // LI-1: what it may not know of looks like what is not there.
-    const { token } = await job.createToken({ subject: "organization:acme", name: "foreign" });
-    const missing = await port().call(getToken, { id: "tok_01h455vb4pex5vsknk084sn02q" }, { key });
+    const { token } = await patwarden.createToken({ subject: "organization:acme", name: "foreign" });
+    const missing = await patwarden.port.call(getToken, { id: "tok_01h455vb4pex5vsknk084sn02q" }, { key });
     for (const method of [getToken, revokeToken] as const) {
-      expect(await port().call(method as typeof getToken, { id: token.id }, { key })).toEqual(missing);
+      expect(await patwarden.port.call(method as typeof getToken, { id: token.id }, { key })).toEqual(missing);
     }
-    const listed = await port().call(listTokens, { pageSize: 1000 }, { key });
+    const listed = await patwarden.port.call(listTokens, { pageSize: 1000 }, { key });
     if (!listed.ok) throw new Error(listed.message);
     expect(listed.value.tokens.length).toBeGreaterThan(0);
     expect(listed.value.tokens.every(({ subject }) => subject.startsWith("user:"))).toBe(true);
   });
 
   it("honours the caller's deadline", async () => {
-    const reply = await port().call(
+    const reply = await patwarden.port.call(
       check,
-      { token: job.alice.secret, resource: "document:roadmap", action: "viewer" },
+      { token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" },
       { timeoutMs: 0 },
     );
     expect(reply).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
@@ -517,9 +518,9 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 });
 
 it("SE-1 the secret stands in one response, and in no log line and no row", async () => {
-  job = jobs.PostgreSQL;
-  const { secret } = await job.createToken({ subject: "user:alice", name: "canary", grant: { full: true } });
-  for (const port of job.server.ports) {
+  const patwarden = engines.PostgreSQL;
+  const { secret } = await patwarden.createToken({ subject: "user:alice", name: "canary", grant: { full: true } });
+  for (const port of patwarden.server.ports) {
     await port.call(check, { token: secret, resource: "document:roadmap", action: "viewer" });
     await port.call(check, { token: secret, resource: "document:", action: "viewer" });
     await port.call(check, { token: `${secret}x`, resource: "document:1", action: "viewer" });
@@ -529,27 +530,27 @@ it("SE-1 the secret stands in one response, and in no log line and no row", asyn
     await port.call(createToken, { subject: secret, name: secret.slice(0, 40) });
   }
   const body = secret.slice(7, -6);
-  expect(job.server.log()).toContain("listening");
-  expect(job.server.log()).not.toContain(body);
-  expect(job.server.log()).not.toContain(job.server.keys.admin);
-  expect(await job.dump()).not.toContain(body);
-  expect(await job.metrics()).not.toContain(body);
+  expect(patwarden.server.log()).toContain("listening");
+  expect(patwarden.server.log()).not.toContain(body);
+  expect(patwarden.server.log()).not.toContain(patwarden.server.keys.admin);
+  expect(await patwarden.dump()).not.toContain(body);
+  expect(await patwarden.metrics()).not.toContain(body);
 });
 
 describe("credentials in addresses", () => {
+  let patwarden: Patwarden;
+  beforeAll(() => {
+    patwarden = engines.PostgreSQL;
+  });
   /** A token and a service key, each as whole as it is sent. */
-  const credentials = () => [job.alice.secret, job.server.keys.admin];
+  const credentials = () => [patwarden.alice.secret, patwarden.server.keys.admin];
   const bodies = () => credentials().map((secret) => secret.slice(7, -6));
   const path = `${check.parent.typeName}/${check.name}`;
 
-  beforeAll(() => {
-    job = jobs.PostgreSQL;
-  });
-
   it("SE-3 takes no credential from a query or a path over HTTP, repeats none and logs none", async () => {
-    const question = JSON.stringify({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
-    const before = job.server.log().length;
-    const refused = () => job.server.log().slice(before).split("CALLER_UNAUTHENTICATED").length - 1;
+    const question = JSON.stringify({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
+    const before = patwarden.server.log().length;
+    const refused = () => patwarden.server.log().slice(before).split("CALLER_UNAUTHENTICATED").length - 1;
     for (const secret of credentials()) {
       for (const [method, url, status] of [
         ["POST", `${path}?access_token=${secret}`, 401],
@@ -562,7 +563,7 @@ describe("credentials in addresses", () => {
         ["GET", `readyz?token=${secret}`, 200],
         ["GET", `livez/${secret}`, 404],
       ] as const) {
-        const response = await fetch(`${job.server.http}/${url}`, {
+        const response = await fetch(`${patwarden.server.http}/${url}`, {
           method,
           headers: { "content-type": "application/json" },
           ...(method === "POST" && { body: question }),
@@ -573,11 +574,11 @@ describe("credentials in addresses", () => {
       }
     }
     await expect.poll(refused, { timeout: 10_000, interval: 20 }).toBe(6);
-    for (const body of bodies()) expect(job.server.log()).not.toContain(body);
+    for (const body of bodies()) expect(patwarden.server.log()).not.toContain(body);
   });
 
   it("SE-3 takes no credential from a path over gRPC, and logs none", async () => {
-    const client = new grpc.Client(job.server.grpc, grpc.credentials.createInsecure());
+    const client = new grpc.Client(patwarden.server.grpc, grpc.credentials.createInsecure());
     try {
       for (const secret of credentials()) {
         for (const name of [
@@ -595,7 +596,7 @@ describe("credentials in addresses", () => {
     } finally {
       client.close();
     }
-    for (const body of bodies()) expect(job.server.log()).not.toContain(body);
+    for (const body of bodies()) expect(patwarden.server.log()).not.toContain(body);
   });
 });
 
@@ -626,17 +627,17 @@ describe("a secret that was shown", () => {
   });
 
   it("SE-4 no call shows a secret again, and a repeat under its request_id only for ten minutes", async () => {
-    job = jobs.PostgreSQL;
+    const patwarden = engines.PostgreSQL;
     const request = { subject: "user:alice", name: "n", grant: { full: true }, requestId: randomUUID() };
-    const { token, secret } = await job.createToken(request);
-    const sql = postgres(job.databaseUrl, { max: 1 });
+    const { token, secret } = await patwarden.createToken(request);
+    const sql = postgres(patwarden.databaseUrl, { max: 1 });
     try {
       await sql`update request set created_at = created_at - interval '10 minutes' where request_id = ${request.requestId}`;
     } finally {
       await sql.end();
     }
     const { id } = token;
-    for (const port of job.server.ports) {
+    for (const port of patwarden.server.ports) {
       const answers = [
         await port.call(createToken, request),
         await port.call(getToken, { id }),

@@ -8,14 +8,14 @@ import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { startTestIssuer } from "../kit/issuer.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
-let job: MainJob;
+let job: Patwarden;
 let directory: string;
 let keyFile: string;
 beforeAll(async () => {
-  job = await startMainJob();
+  job = await startPatwarden();
   directory = mkdtempSync(join(tmpdir(), "patwarden-cli-"));
   keyFile = join(directory, "key");
   writeFileSync(keyFile, `${job.server.keys.admin}\n`, { mode: 0o600 });

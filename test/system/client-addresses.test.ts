@@ -5,7 +5,7 @@ import { Authorization } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { grpcPort, httpPort, type Port } from "../kit/ports.js";
 import { sendRaw, untilDecided } from "../kit/raw-http.js";
 
@@ -23,13 +23,13 @@ const routes = [
 ];
 
 describe("where a call comes from", () => {
-  let job: MainJob;
+  let patwarden: Patwarden;
   /** Port of the gRPC listener, which listens on every address of both families. */
   let grpcPortNumber: number;
   const opened: { close(): void }[] = [];
   beforeAll(async () => {
     const any = hasIpv6 ? "[::]:0" : "0.0.0.0:0";
-    job = await startMainJob({
+    patwarden = await startPatwarden({
       config: {
         grpc: { listen: any, plaintext: true },
         public_http: { listen: "127.0.0.1:0", trusted_proxies: ["127.0.0.0/8", "10.0.0.0/8"] },
@@ -41,20 +41,20 @@ describe("where a call comes from", () => {
         },
       },
     });
-    const admitted = await job.server.ports[0]?.call(PolicyService.method.updatePolicy, {
+    const admitted = await patwarden.port.call(PolicyService.method.updatePolicy, {
       policy: { scope: "user", allowSelfRotation: true },
       updateMask: { paths: ["allow_self_rotation"] },
     });
     if (!admitted?.ok) throw new Error("a policy could not be written");
-    grpcPortNumber = Number(/\d+$/.exec(job.server.grpc)?.[0]);
+    grpcPortNumber = Number(/\d+$/.exec(patwarden.server.grpc)?.[0]);
   });
   afterEach(() => {
     for (const one of opened.splice(0)) one.close();
   });
-  afterAll(() => job.stop());
+  afterAll(() => patwarden.stop());
 
   const boundTo = (...allowedCidrs: readonly string[]) =>
-    job.createToken({
+    patwarden.createToken({
       subject: "user:alice",
       name: "bound",
       grant: { full: true },
@@ -104,7 +104,7 @@ describe("where a call comes from", () => {
       await overGrpc("[::1]").call(rotateToken, {}, { key: secret });
       await overGrpc("127.0.0.1").call(TokenService.method.getToken, { id: token.id }, { key: "garbage" });
       const from = async (action: string) => {
-        const reply = await job.server.ports[0]?.call(AuditService.method.listAuditEvents, { pageSize: 100 });
+        const reply = await patwarden.port.call(AuditService.method.listAuditEvents, { pageSize: 100 });
         return reply?.ok ? reply.value.events.filter((event) => event.action === action).map((e) => e.clientIp) : [];
       };
       expect((await from("token.rotated"))[0]).toBe("::1");
@@ -158,7 +158,7 @@ describe("where a call comes from", () => {
       ["that is a trusted proxy's", "10.0.0.3", "10.0.0.0/8", false],
       ["that is not there", undefined, "127.0.0.0/8", false],
     ])("A4 an address %s: %s, for a token bound to %s: %s", async (_, forwarded, range, expected) => {
-      const port = httpPort(job.server.publicHttp, "");
+      const port = httpPort(patwarden.server.publicHttp, "");
       const headers = forwarded === undefined ? {} : { "x-forwarded-for": forwarded };
       expect(await rotates(port, range, headers)).toBe(expected);
     });
@@ -185,14 +185,14 @@ describe("where a call comes from", () => {
       ["nginx", ["X-Original-Method", "X-Original-Host", "X-Original-URI"]],
     ] as const) {
       const headers: [string, string][] = [
-        ["X-Patwarden-Proxy-Key", job.server.keys.checker],
+        ["X-Patwarden-Proxy-Key", patwarden.server.keys.checker],
         ["Authorization", `Bearer ${secret}`],
         ["X-Forwarded-Proto", "http"],
         ...told.map((name, index): [string, string] => [name, ["GET", "app.test", "/docs/roadmap"][index] ?? ""]),
         ...forwarded.map((value): [string, string] => ["X-Forwarded-For", value]),
       ];
       const { status } = await untilDecided(
-        () => sendRaw(job.server.http, { target: integration === "nginx" ? "/nginx-auth" : "/forward-auth", headers }),
+        () => sendRaw(patwarden.server.http, { target: integration === "nginx" ? "/nginx-auth" : "/forward-auth", headers }),
         (reply) => reply.status,
       );
       expect([integration, isNetwork(status)]).toEqual([integration, expected]);
@@ -221,7 +221,7 @@ describe("where a call comes from", () => {
             source: { address: { socketAddress: { address } } },
           },
         },
-        { key: job.server.keys.checker },
+        { key: patwarden.server.keys.checker },
       );
       if (!reply.ok) throw new Error(reply.message);
       const { case: kind, value } = reply.value.httpResponse;
@@ -240,14 +240,14 @@ describe("where a call comes from", () => {
     ["127.1", 403],
   ])("S14 the host %s has its rules: %s", async (host, expected) => {
     const headers: [string, string][] = [
-      ["X-Patwarden-Proxy-Key", job.server.keys.checker],
-      ["Authorization", `Bearer ${job.alice.secret}`],
+      ["X-Patwarden-Proxy-Key", patwarden.server.keys.checker],
+      ["Authorization", `Bearer ${patwarden.alice.secret}`],
       ["X-Original-Method", "GET"],
       ["X-Original-Host", host],
       ["X-Original-URI", "/docs/roadmap"],
     ];
     const { status } = await untilDecided(
-      () => sendRaw(job.server.http, { target: "/nginx-auth", headers }),
+      () => sendRaw(patwarden.server.http, { target: "/nginx-auth", headers }),
       (reply) => reply.status,
     );
     expect(status).toBe(expected);

@@ -15,7 +15,7 @@ import { createClock, haveClock, noClock, type TestClock } from "../kit/clock.js
 import type { Port } from "../kit/ports.js";
 import { havePostgres, noPostgres, startPostgres, type TestPostgres } from "../kit/postgres.js";
 import { type Replica, type Replicas, startReplicas } from "../kit/replicas.js";
-import { startServer } from "../kit/server.js";
+import { migrate, startServer } from "../kit/server.js";
 
 if (!haveClock()) process.stderr.write(`${noClock}\n`);
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
@@ -176,6 +176,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     databaseClock = createClock();
     clocks = [createClock(), createClock()];
     database = await startPostgres({}, { clock: databaseClock });
+    await migrate(database.url);
     replicas = await startReplicas(["2s", "3s"], undefined, { database, clocks });
     [one, other] = replicas.all as [Replica, Replica];
   });
@@ -341,7 +342,6 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     await expect(
       startServer({
         databaseUrl: database.url,
-        migrated: true,
         openfga: { ...openfga, addresses: [openfga.grpc] },
         config: { http: { listen: new URL(one.server().http).host } },
       }),

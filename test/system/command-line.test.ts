@@ -7,15 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { track } from "../kit/children.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startServer } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
-let job: MainJob;
+let job: Patwarden;
 let directory: string;
 let keyFile: string;
 beforeAll(async () => {
-  job = await startMainJob();
+  job = await startPatwarden();
   directory = mkdtempSync(join(tmpdir(), "patwarden-command-"));
   keyFile = join(directory, "key");
   writeFileSync(keyFile, job.server.keys.admin, { mode: 0o600 });
@@ -137,7 +137,6 @@ describe("secrets in settings", () => {
     const { grpc, apiKey, storeId, modelId } = job.openfga;
     const server = await startServer({
       databaseUrl: job.databaseUrl,
-      migrated: true,
       openfga: { addresses: [grpc], apiKey: "of the file", storeId, modelId },
       env: { PATWARDEN_OPENFGA_AUTH_PRESHARED: `${apiKey}\n` },
     });

@@ -1,28 +1,24 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { havePostgres } from "../kit/postgres.js";
 import { type FaultProxy, startProxy, through } from "../kit/proxy.js";
 import { sendRaw } from "../kit/raw-http.js";
-import { type Server, startServer } from "../kit/server.js";
+import type { Server } from "../kit/server.js";
 
 const { createToken, listTokens } = TokenService.method;
 
 const accessToken = "urn:ietf:params:oauth:token-type:access_token";
 
 describe.skipIf(!havePostgres())("a database that no statement of which ends by itself", () => {
-  let job: MainJob;
+  let patwarden: Patwarden;
   let database: FaultProxy;
   let server: Server;
   beforeAll(async () => {
-    job = await startMainJob();
-    database = await startProxy(new URL(job.databaseUrl).host);
-    const { grpc, apiKey, storeId, modelId } = job.openfga;
-    const url = through(job.databaseUrl, database);
-    server = await startServer({
-      databaseUrl: url,
-      migrated: true,
-      openfga: { addresses: [grpc], apiKey, storeId, modelId },
+    patwarden = await startPatwarden();
+    database = await startProxy(new URL(patwarden.databaseUrl).host);
+    const url = through(patwarden.databaseUrl, database);
+    server = await patwarden.startReplica({
       config: {
         database: { url, max_connections: 1, prepare: false },
         // Every look-up reads.
@@ -46,13 +42,13 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
   });
   afterAll(async () => {
     await server?.stop();
-    await job?.stop();
+    await patwarden?.stop();
     await database?.close();
   });
   afterEach(() => database.heal());
 
   it("S6 answers at every integration by the integration's own deadline", { timeout: 120_000 }, async () => {
-    const token = job.alice.secret;
+    const token = patwarden.alice.secret;
     const ask = async (
       method: string,
       target: string,

@@ -15,13 +15,13 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { CreateTokenRequestSchema, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { QueryUsageRequestSchema, UsageService } from "#gen/patwarden/v1/usage_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 
-let job: MainJob;
+let patwarden: Patwarden;
 beforeAll(async () => {
-  job = await startMainJob({});
+  patwarden = await startPatwarden({});
 });
-afterAll(() => job.stop());
+afterAll(() => patwarden.stop());
 
 type Fields = Record<string, unknown>;
 
@@ -129,9 +129,9 @@ const methods = [AuthorizationService, TokenService, SubjectService, PolicyServi
 
 /** The code of an answer to a request as protobuf, over the HTTP port. */
 async function overHttp(method: DescMethodUnary, request: Message): Promise<string> {
-  const response = await fetch(`${job.server.http}/${method.parent.typeName}/${method.name}`, {
+  const response = await fetch(`${patwarden.server.http}/${method.parent.typeName}/${method.name}`, {
     method: "POST",
-    headers: { "content-type": "application/proto", authorization: `Bearer ${job.server.keys.admin}` },
+    headers: { "content-type": "application/proto", authorization: `Bearer ${patwarden.server.keys.admin}` },
     body: Buffer.from(toBinary(method.input, request)),
   });
   if (response.ok) {
@@ -152,7 +152,7 @@ describe("extreme values", () => {
         // Another key for each, or the second would be refused for it.
         create(method.input, fields["requestId"] === newKey ? { ...fields, requestId: randomUUID() } : fields),
       );
-      const [grpc] = job.server.ports.filter((port) => port.name === "gRPC");
+      const [grpc] = patwarden.server.ports.filter((port) => port.name === "gRPC");
       if (!grpc) throw new Error("no gRPC port");
       const defects: string[] = [];
       const note = (port: string, code: string, request: Message): void => {
@@ -177,7 +177,7 @@ describe("extreme values", () => {
   it("S19 a ttl that JSON cannot hold is refused beside a request_id", async () => {
     const lifetime = { case: "ttl", value: { seconds: 315_576_000_001n } } as const;
     const request = create(CreateTokenRequestSchema, { ...bases["CreateToken"], lifetime, requestId: randomUUID() });
-    for (const port of job.server.ports.filter(({ name }) => name === "gRPC")) {
+    for (const port of patwarden.server.ports.filter(({ name }) => name === "gRPC")) {
       expect(await port.call(TokenService.method.createToken, request)).toMatchObject({
         code: "INVALID_ARGUMENT",
         fields: ["ttl"],
@@ -188,7 +188,7 @@ describe("extreme values", () => {
 
   it("S20 usage up to the year 9999 is answered", async () => {
     const endTime = { seconds: 253_402_300_799n };
-    for (const port of job.server.ports)
+    for (const port of patwarden.server.ports)
       expect(await port.call(UsageService.method.queryUsage, { endTime })).toMatchObject({ ok: true });
     expect(await overHttp(UsageService.method.queryUsage, create(QueryUsageRequestSchema, { endTime }))).toBe("OK");
   });
@@ -203,9 +203,9 @@ describe("extreme values", () => {
         Buffer.of((number << 3) | 2, entry.length),
         entry,
       ]);
-      const response = await fetch(`${job.server.http}/patwarden.v1.TokenService/CreateToken`, {
+      const response = await fetch(`${patwarden.server.http}/patwarden.v1.TokenService/CreateToken`, {
         method: "POST",
-        headers: { "content-type": "application/proto", authorization: `Bearer ${job.server.keys.admin}` },
+        headers: { "content-type": "application/proto", authorization: `Bearer ${patwarden.server.keys.admin}` },
         body: bytes,
       });
       expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("invalid_argument")]);

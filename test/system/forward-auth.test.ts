@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw, untilDecided } from "../kit/raw-http.js";
 
 const integrations = ["forward-auth", "nginx"] as const;
@@ -31,25 +31,25 @@ function told(
 }
 
 describe("the integrations of proxies", () => {
-  let job: MainJob;
+  let patwarden: MainJob;
   let narrow: IssuedToken;
   let acme: IssuedToken;
   beforeAll(async () => {
-    job = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true, basic: true } } } });
-    narrow = await job.createToken({
+    patwarden = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true, basic: true } } } });
+    narrow = await patwarden.createToken({
       subject: "user:alice",
       name: "on one network",
       grant: { full: true },
       allowedCidrs: ["192.0.2.0/24"],
     });
-    acme = await job.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
+    acme = await patwarden.createToken({ subject: "organization:acme", name: "shop", grant: { full: true } });
   });
-  afterAll(() => job.stop());
+  afterAll(() => patwarden.stop());
 
   const askOnce = (
     integration: Integration,
     headers: readonly [string, string][],
-    server = job.server,
+    server = patwarden.server,
     method = "GET",
   ) =>
     sendRaw(server.http, {
@@ -62,8 +62,8 @@ describe("the integrations of proxies", () => {
       () => askOnce(...asked),
       ({ status }) => status,
     );
-  const key = (): [string, string] => ["X-Patwarden-Proxy-Key", job.server.keys.checker];
-  const bearer = (text = job.alice.secret): [string, string] => ["Authorization", `Bearer ${text}`];
+  const key = (): [string, string] => ["X-Patwarden-Proxy-Key", patwarden.server.keys.checker];
+  const bearer = (text = patwarden.alice.secret): [string, string] => ["Authorization", `Bearer ${text}`];
   const realm = 'Bearer realm="patwarden"';
 
   describe.each(integrations)("/%s", (integration) => {
@@ -75,7 +75,7 @@ describe("the integrations of proxies", () => {
         body: "",
         headers: {
           "x-patwarden-subject": "user:alice",
-          "x-patwarden-token-id": job.alice.token.id,
+          "x-patwarden-token-id": patwarden.alice.token.id,
           "x-patwarden-organization": "",
           "cache-control": "no-store",
         },
@@ -98,10 +98,10 @@ describe("the integrations of proxies", () => {
     });
 
     it.each<[string, () => [string, string]]>([
-      ["X-API-Key", () => ["X-API-Key", job.alice.secret]],
+      ["X-API-Key", () => ["X-API-Key", patwarden.alice.secret]],
       [
         "the password of Basic",
-        () => ["Authorization", `Basic ${Buffer.from(`x:${job.alice.secret}`).toString("base64")}`],
+        () => ["Authorization", `Basic ${Buffer.from(`x:${patwarden.alice.secret}`).toString("base64")}`],
       ],
     ])("takes the token as %s", async (_, credential) => {
       expect((await ask(integration, [key(), credential(), ...told(integration)])).status).toBe(200);
@@ -110,7 +110,7 @@ describe("the integrations of proxies", () => {
     it("P1 refuses: 401 bare, 401 with a code, 403", async () => {
       const bare = await ask(integration, [key(), ...told(integration)]);
       expect([bare.status, bare.headers["www-authenticate"]]).toEqual([401, realm]);
-      for (const text of ["garbage", job.alice.secret.slice(0, -1), `${job.alice.secret}x`]) {
+      for (const text of ["garbage", patwarden.alice.secret.slice(0, -1), `${patwarden.alice.secret}x`]) {
         const invalid = await ask(integration, [key(), bearer(text), ...told(integration)]);
         expect([invalid.status, invalid.headers["www-authenticate"]]).toEqual([401, `${realm}, error="invalid_token"`]);
       }
@@ -149,7 +149,7 @@ describe("the integrations of proxies", () => {
 
     it("P5 takes no side between two credentials", async () => {
       const status = integration === "nginx" ? 401 : 400;
-      for (const second of [bearer(), ["X-API-Key", job.alice.secret]] satisfies [string, string][]) {
+      for (const second of [bearer(), ["X-API-Key", patwarden.alice.secret]] satisfies [string, string][]) {
         const reply = await ask(integration, [key(), bearer(), second, ...told(integration)]);
         expect([reply.status, reply.headers["www-authenticate"]]).toEqual([
           status,
@@ -162,7 +162,7 @@ describe("the integrations of proxies", () => {
       const strangers: [string, string][][] = [
         [],
         [["X-Patwarden-Proxy-Key", "pw_svc_unknown"]],
-        [["X-Patwarden-Proxy-Key", job.alice.secret]],
+        [["X-Patwarden-Proxy-Key", patwarden.alice.secret]],
         [key(), key()],
       ];
       for (const stranger of strangers) {
@@ -170,12 +170,12 @@ describe("the integrations of proxies", () => {
         expect(reply.status).toBe(500);
         expect(reply.headers).not.toHaveProperty("x-patwarden-subject");
       }
-      await expect.poll(job.server.log, { timeout: 10_000 }).toContain("it was asked without a service key");
+      await expect.poll(patwarden.server.log, { timeout: 10_000 }).toContain("it was asked without a service key");
     });
 
     it("P5 ignores its own method and query", async () => {
       for (const method of ["POST", "PUT", "HEAD"])
-        expect((await ask(integration, [key(), bearer(), ...told(integration)], job.server, method)).status).toBe(200);
+        expect((await ask(integration, [key(), bearer(), ...told(integration)], patwarden.server, method)).status).toBe(200);
     });
 
     it("knows the bearer's address where one proxy tells it alone", async () => {
@@ -228,9 +228,9 @@ describe("the integrations of proxies", () => {
   }, 120_000);
 
   it("counts its answers, and tells nobody a token", async () => {
-    expect(await job.metrics()).toMatch(
+    expect(await patwarden.metrics()).toMatch(
       /patwarden_integration_answers_total\{integration="nginx",answer="allow"\} [1-9]/,
     );
-    expect(job.server.log()).not.toContain(job.alice.secret.slice(10, 30));
+    expect(patwarden.server.log()).not.toContain(patwarden.alice.secret.slice(10, 30));
   });
 });

@@ -7,7 +7,7 @@ import {
   startUpstream,
   type Upstream,
 } from "../kit/gateways.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { type RawReply, type RawRequest, sendRaw, untilDecided } from "../kit/raw-http.js";
 
@@ -42,24 +42,24 @@ for (const name of new Set(cases.map(({ gateway }) => gateway))) {
 
 describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, challenges403 }) => {
   describe.skipIf(gateways[kind].program === undefined)("", () => {
-    let job: MainJob;
+    let patwarden: Patwarden;
     let upstream: Upstream;
     let gateway: Gateway;
     /** Between the proxy and Patwarden. */
     let way: FaultProxy;
 
     beforeAll(async () => {
-      job = await startMainJob({
+      patwarden = await startMainJob({
         config: { integrations: { routes, forward_auth: { enabled: true }, ext_authz: { enabled: true } } },
       });
       upstream = await startUpstream();
-      way = await startProxy(kind === "envoy" ? job.server.grpc : new URL(job.server.http).host);
+      way = await startProxy(kind === "envoy" ? patwarden.server.grpc : new URL(patwarden.server.http).host);
       gateway = await startGateway(kind, {
         PATWARDEN: way.address,
         PATWARDEN_GRPC_PORT: String(way.port),
         UPSTREAM: `127.0.0.1:${upstream.port}`,
         UPSTREAM_PORT: String(upstream.port),
-        KEY: job.server.keys.checker,
+        KEY: patwarden.server.keys.checker,
         HOST: "app.test",
         RAW: String(raw),
       });
@@ -68,10 +68,10 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       await gateway.stop();
       await way.close();
       await upstream.close();
-      await job.stop();
+      await patwarden.stop();
     });
 
-    const bearer = (text = job.alice.secret): [string, string] => ["Authorization", `Bearer ${text}`];
+    const bearer = (text = patwarden.alice.secret): [string, string] => ["Authorization", `Bearer ${text}`];
     const identity = ["x-patwarden-subject", "x-patwarden-token-id", "x-patwarden-organization"];
     const secrets = ["authorization", "x-api-key", "x-patwarden-proxy-key"];
 
@@ -108,13 +108,13 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     /** The service sees alice and nothing else under our names, and no credential. */
     function expectAlice(arrived: ReturnType<typeof headersOf> | undefined): void {
       expect(arrived?.get("x-patwarden-subject")).toEqual(["user:alice"]);
-      expect(arrived?.get("x-patwarden-token-id")).toEqual([job.alice.token.id]);
+      expect(arrived?.get("x-patwarden-token-id")).toEqual([patwarden.alice.token.id]);
       expect((arrived?.get("x-patwarden-organization") ?? [""]).filter((value) => value !== "")).toEqual([]);
       for (const name of secrets) expect(arrived?.get(name) ?? []).toEqual([]);
     }
 
     it("E1 P1 lets a permitted request through as its subject, without its credential", async () => {
-      for (const credential of [bearer(), ["X-API-Key", job.alice.secret]] satisfies [string, string][]) {
+      for (const credential of [bearer(), ["X-API-Key", patwarden.alice.secret]] satisfies [string, string][]) {
         const { answer, arrived } = await ask({ headers: [credential] });
         expect([answer.status, answer.body]).toEqual([200, "hello user:alice"]);
         expectAlice(arrived);
@@ -147,7 +147,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     });
 
     it("E2 P5 takes no side between two credentials", async () => {
-      const { answer, arrived } = await ask({ headers: [bearer(), ["X-API-Key", job.alice.secret]] });
+      const { answer, arrived } = await ask({ headers: [bearer(), ["X-API-Key", patwarden.alice.secret]] });
       expect([answer.status, arrived]).toEqual([ambiguous, undefined]);
       const twice = await ask({ headers: [bearer(), bearer()] });
       expect([400, 401]).toContain(twice.answer.status);
@@ -270,13 +270,13 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
         ["X-Forwarded-Uri", "/docs/roadmap"],
         ["X-Forwarded-Method", "GET"],
         ["X-Envoy-Original-Path", "/docs/roadmap"],
-        ["X-Patwarden-Proxy-Key", job.server.keys.checker],
+        ["X-Patwarden-Proxy-Key", patwarden.server.keys.checker],
       ];
       for (const lie of lies) {
         const { answer, arrived } = await ask({ target: "/docs/payroll", headers: [bearer(), lie] });
         expect([lie[0], answer.status, arrived]).toEqual([lie[0], 403, undefined]);
       }
-      const odd = await ask({ headers: [["Authorization", `Bearer ${job.alice.secret}\xff`]] });
+      const odd = await ask({ headers: [["Authorization", `Bearer ${patwarden.alice.secret}\xff`]] });
       expect(odd.arrived).toBeUndefined();
     });
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Authorization } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -20,9 +20,9 @@ const keys = new Map(
   names.flatMap((integration) => [integration, `${integration}-calm`]).map((name) => [name, newKey()]),
 );
 
-let job: MainJob;
+let patwarden: Patwarden;
 beforeAll(async () => {
-  job = await startMainJob({
+  patwarden = await startPatwarden({
     callers: [...keys].map(([name, key]) => ({
       name,
       key_sha256: [hashOf(key)],
@@ -31,7 +31,7 @@ beforeAll(async () => {
     config: { integrations },
   });
 });
-afterAll(() => job.stop());
+afterAll(() => patwarden.stop());
 
 /** What came back, in the integration's own words. */
 type Answer = Readonly<Record<string, unknown>>;
@@ -42,17 +42,17 @@ const overHttp = async (...sent: Parameters<typeof sendRaw>): Promise<Answer> =>
 };
 
 const proxied = (integration: string, told: readonly [string, string][]) => (caller: string) =>
-  overHttp(job.server.http, {
+  overHttp(patwarden.server.http, {
     target: integration === "nginx" ? "/nginx-auth" : "/forward-auth",
     headers: [
       ["X-Patwarden-Proxy-Key", keys.get(caller) ?? ""],
-      ["Authorization", `Bearer ${job.alice.secret}`],
+      ["Authorization", `Bearer ${patwarden.alice.secret}`],
       ...told,
     ],
   });
 
 const posted = (target: string, type: string, body: () => string) => (caller: string) =>
-  overHttp(job.server.http, {
+  overHttp(patwarden.server.http, {
     method: "POST",
     target,
     headers: [
@@ -102,7 +102,7 @@ const cases: readonly Case[] = [
     integration: "authzen",
     ask: posted("/access/v1/evaluation", "application/json", () =>
       JSON.stringify({
-        subject: { type: "access_token", id: job.alice.secret },
+        subject: { type: "access_token", id: patwarden.alice.secret },
         action: { name: "viewer" },
         resource: { type: "document", id: "roadmap" },
       }),
@@ -111,7 +111,7 @@ const cases: readonly Case[] = [
   },
   {
     integration: "oauth-introspect",
-    ask: posted("/oauth2/introspect", form, () => `token=${job.alice.secret}`),
+    ask: posted("/oauth2/introspect", form, () => `token=${patwarden.alice.secret}`),
     limited: inOAuth,
   },
   { integration: "oauth-revoke", ask: posted("/oauth2/revoke", form, () => "token=garbage"), limited: inOAuth },
@@ -119,10 +119,10 @@ const cases: readonly Case[] = [
     integration: "ext-authz",
     async ask(caller) {
       const http = { method: "GET", host: "app.test", path: "/docs/roadmap" };
-      const headers = { authorization: `Bearer ${job.alice.secret}` };
-      const [port] = job.server.ports;
+      const headers = { authorization: `Bearer ${patwarden.alice.secret}` };
+      const { port } = patwarden;
       const request = { attributes: { request: { http: { ...http, headers } } } };
-      const reply = await port?.call(Authorization.method.check, request, { key: keys.get(caller) ?? "" });
+      const reply = await port.call(Authorization.method.check, request, { key: keys.get(caller) ?? "" });
       if (!reply?.ok) throw new Error(JSON.stringify(reply));
       const { status, httpResponse } = reply.value;
       if (httpResponse.case !== "deniedResponse") return { code: status?.code };
@@ -141,6 +141,6 @@ describe.each(cases)("the integration $integration", ({ integration, ask, limite
     expect(refused.length).toBeGreaterThan(0);
     expect(refused.length).toBeLessThan(answers.length);
     expect(await ask(`${integration}-calm`)).not.toEqual(limited);
-    expect(await job.metrics()).toMatch(new RegExp(`integration="${integration}",answer="limited"\\} [1-9]`));
+    expect(await patwarden.metrics()).toMatch(new RegExp(`integration="${integration}",answer="limited"\\} [1-9]`));
   });
 });

@@ -10,8 +10,8 @@ import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { toUuid } from "../../src/domain/ids.js";
 import type { TokenId } from "../../src/domain/token.js";
 import { type Authority, createAuthority, loopback } from "../kit/authority.js";
-import { startTestOpenFga, type TestOpenFga } from "../kit/openfga.js";
-import { createTestDatabase, havePostgres, noPostgres, overTls, type TestDatabase } from "../kit/postgres.js";
+import { openTestStore, type TestOpenFga } from "../kit/openfga.js";
+import { createMigratedDatabase, havePostgres, noPostgres, overTls, type TestDatabase } from "../kit/postgres.js";
 import { type FaultProxy, startProxy, through } from "../kit/proxy.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
@@ -58,12 +58,6 @@ interface Planned {
   readonly run: Call;
 }
 
-function portOf({ ports }: Server) {
-  const port = ports.find(({ name }) => name === "gRPC");
-  if (!port) throw new Error("no gRPC port");
-  return port;
-}
-
 function rpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
@@ -71,7 +65,7 @@ function rpc<I extends DescMessage, O extends DescMessage>(
 ): Call {
   return async (server) => {
     const settings = { timeoutMs: callTimeoutMs, ...(key !== undefined && { key }) };
-    const reply = await portOf(server).call(method, request, settings);
+    const reply = await server.port("gRPC").call(method, request, settings);
     return reply.ok ? { ok: true, why: "" } : { ok: false, why: reply.reason ?? reply.code };
   };
 }
@@ -112,7 +106,7 @@ const full = { grant: { full: true } };
 async function issue(other: Server, over: object = {}): Promise<{ readonly token: Token; readonly secret: string }> {
   const request = { subject: `user:${randomUUID()}`, name: "n", ...full, ...over };
   for (;;) {
-    const reply = await portOf(other).call(createToken, request);
+    const reply = await other.port("gRPC").call(createToken, request);
     if (reply.ok && reply.value.token) return { token: reply.value.token, secret: reply.value.secret };
     if (!reply.ok && !retryable.has(reply.reason ?? reply.code)) throw new Error(JSON.stringify(reply));
   }
@@ -244,15 +238,14 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
   beforeAll(async () => {
     process.stderr.write(`lost in the middle: ${exhaustive ? "everything" : `PATWARDEN_TEST_SEED=${seed}`}\n`);
     authority = createAuthority();
-    [database, openfga] = await Promise.all([createTestDatabase(), startTestOpenFga()]);
+    [database, openfga] = await Promise.all([createMigratedDatabase(), openTestStore()]);
     sql = postgres(database.url, { max: 4, onnotice: () => undefined });
     await sql.unsafe(
       `alter database ${new URL(database.url).pathname.slice(1)} set idle_in_transaction_session_timeout = '5s'; alter database ${new URL(database.url).pathname.slice(1)} set statement_timeout = '5s'`,
     );
-    const startOne = (url: string, migrated: boolean) =>
+    const startOne = (url: string) =>
       startServer({
         databaseUrl: url,
-        migrated,
         openfga: { ...openfga, addresses: [openfga.grpc] },
         callers: [
           { name: "approver", key_sha256: [hashOf(keys.approver)], permissions: ["tokens.approve", "tokens.read"] },
@@ -266,14 +259,14 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
           integrations: { oauth: { enabled: true, issuer, exchange: { audiences: ["api"] } }, leaks: { report: true } },
         },
       });
-    other = await startOne(database.url, false);
+    other = await startOne(database.url);
     victims = await Promise.all(
       ["without TLS", "over TLS"].map(async (transport) => {
         const secured = transport === "over TLS";
         const postgresOf = secured ? { identity: authority.issue(loopback, "server") } : {};
         const proxy = await startProxy(new URL(database.url).host, { postgres: postgresOf });
         const url = through(database.url, proxy);
-        return { transport, proxy, server: await startOne(secured ? overTls(url) : url, true) };
+        return { transport, proxy, server: await startOne(secured ? overTls(url) : url) };
       }),
     );
     // The first may be asked before OpenFGA's model was read.

@@ -6,12 +6,11 @@ import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { RevocationReason, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { PepperRing } from "../../src/domain/pepper.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
-import type { Port } from "../kit/ports.js";
+import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { FaultProxy } from "../kit/proxy.js";
 import { type RawReply, sendRaw } from "../kit/raw-http.js";
 import { makeScanningKey, startScanningProvider, type TestProvider } from "../kit/scanning-provider.js";
-import { type Server, startServer } from "../kit/server.js";
+import type { Server } from "../kit/server.js";
 import { startWebhookReceiver, type WebhookReceiver } from "../kit/webhook-receiver.js";
 
 const settled = { timeout: 20_000, interval: 50 };
@@ -20,7 +19,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 let github: TestProvider;
 let gitlab: TestProvider;
 let webhook: WebhookReceiver;
-let job: MainJob;
+let patwarden: Patwarden;
 let other: Server;
 let database: FaultProxy;
 beforeAll(async () => {
@@ -42,55 +41,46 @@ beforeAll(async () => {
       },
     },
   };
-  job = await startMainJob({ config });
-  database = job.faults.database;
-  const { grpc, apiKey, storeId, modelId, admin } = job.openfga;
+  patwarden = await startPatwarden({ config });
+  database = patwarden.faults.database;
+  const { storeId, admin } = patwarden.openfga;
   await admin.writeTuples(storeId, [{ user: "user:alice", relation: "member", object: "organization:globex" }]);
-  other = await startServer({
-    databaseUrl: job.databaseUrl,
-    openfga: { addresses: [grpc], apiKey, storeId, modelId },
-    config,
-  });
+  other = await patwarden.startReplica({ config });
 });
 afterAll(async () => {
   await other.stop();
-  await job.stop();
+  await patwarden.stop();
   await Promise.all([github.stop(), gitlab.stop(), webhook.stop()]);
 });
 
-const portOf = ({ ports }: Server): Port => {
-  const [port] = ports;
-  if (!port) throw new Error("no port");
-  return port;
-};
 const create = (over: object = {}) =>
-  job.createToken({ subject: "user:alice", name: "ci", grant: { full: true }, ...over });
+  patwarden.createToken({ subject: "user:alice", name: "ci", grant: { full: true }, ...over });
 const reasonAt = async (server: Server, { secret }: IssuedToken): Promise<Reason | string | undefined> => {
   const question = { token: secret, resource: "document:roadmap", action: "viewer" };
-  const reply = await portOf(server).call(AuthorizationService.method.check, question);
+  const reply = await server.port("gRPC").call(AuthorizationService.method.check, question);
   return reply.ok ? reply.value.reason : reply.reason;
 };
 /** So that both replicas have the record in memory. */
 const warm = async (...tokens: readonly IssuedToken[]): Promise<void> => {
   for (const token of tokens)
-    for (const server of [job.server, other]) expect(await reasonAt(server, token)).toBe(Reason.ALLOWED);
+    for (const server of [patwarden.server, other]) expect(await reasonAt(server, token)).toBe(Reason.ALLOWED);
 };
 const eventsOf = async ({ token: { id } }: IssuedToken) => {
-  const reply = await portOf(job.server).call(AuditService.method.listAuditEvents, { tokenId: id });
+  const reply = await patwarden.port.call(AuditService.method.listAuditEvents, { tokenId: id });
   if (!reply.ok) throw new Error(reply.message);
   return reply.value.events.filter(({ action }) => action !== "token.created");
 };
 const told = ({ token: { id } }: IssuedToken) => webhook.received.filter(({ event }) => event["token_id"] === id);
 
 const entry = (token: string, over: object = {}) => ({ type: "patwarden_token", token, url: "", source: "", ...over });
-const send = (body: string, headers: readonly (readonly [string, string])[], server = job.server) =>
+const send = (body: string, headers: readonly (readonly [string, string])[], server = patwarden.server) =>
   sendRaw(server.publicHttp, { method: "POST", target: "/secret-scanning", headers, body });
-const scan = (entries: readonly object[], server = job.server): Promise<RawReply> => {
+const scan = (entries: readonly object[], server = patwarden.server): Promise<RawReply> => {
   const body = JSON.stringify(entries);
   return send(body, github.sign(body), server);
 };
 
-const report = (body: string, type = "application/json", server = job.server) =>
+const report = (body: string, type = "application/json", server = patwarden.server) =>
   sendRaw(server.publicHttp, { method: "POST", target: "/report-leak", headers: [["Content-Type", type]], body });
 
 describe("a report by a secret-scanning program", () => {
@@ -101,7 +91,7 @@ describe("a report by a secret-scanning program", () => {
     const reply = await scan([entry(leaked.secret, { url, source: "commit" })]);
     expect(reply.status).toBe(200);
     expect(await reasonAt(other, leaked)).toBe(Reason.TOKEN_REVOKED);
-    expect(await reasonAt(job.server, leaked)).toBe(Reason.TOKEN_REVOKED);
+    expect(await reasonAt(patwarden.server, leaked)).toBe(Reason.TOKEN_REVOKED);
     await expect.poll(() => told(leaked).length, settled).toBe(1);
 
     const [{ id, event } = { id: "", event: {} }] = told(leaked);
@@ -125,7 +115,7 @@ describe("a report by a secret-scanning program", () => {
     expect(audited).toMatchObject({ action: "token.revoked", actor: "provider:github", clientIp: "127.0.0.1" });
     expect(audited?.details).toMatchObject({ url, source: "commit" });
     expect(audited?.details["revocation.after"]).toContain('"LEAKED"');
-    const shown = await portOf(job.server).call(TokenService.method.getToken, { id: leaked.token.id });
+    const shown = await patwarden.port.call(TokenService.method.getToken, { id: leaked.token.id });
     expect(shown.ok && shown.value.token?.revocationReason).toBe(RevocationReason.LEAKED);
 
     // A second report, by the other replica, adds nothing.
@@ -147,7 +137,7 @@ describe("a report by a secret-scanning program", () => {
       const leaked = await create();
       await warm(leaked);
       other.child.kill("SIGSTOP");
-      const sql = postgres(job.databaseUrl, { max: 1 });
+      const sql = postgres(patwarden.databaseUrl, { max: 1 });
       try {
         const reply = integration.endsWith("scanning")
           ? await scan([entry(leaked.secret)])
@@ -172,12 +162,12 @@ describe("a report by a secret-scanning program", () => {
       create(),
       create({ lifetime: { case: "ttl", value: { seconds: 1n, nanos: 0 } } }),
     ]);
-    const port = portOf(job.server);
+    const port = patwarden.port;
     await port.call(TokenService.method.revokeToken, { id: revoked.token.id });
     await port.call(TokenService.method.rotateToken, { id: rotated.token.id });
     const grace = { seconds: 3600n, nanos: 0 };
     await port.call(TokenService.method.rotateToken, { id: inGrace.token.id, grace });
-    await expect.poll(() => reasonAt(job.server, expired), settled).toBe(Reason.TOKEN_EXPIRED);
+    await expect.poll(() => reasonAt(patwarden.server, expired), settled).toBe(Reason.TOKEN_EXPIRED);
     const foreign = new PepperRing("pw", [{ version: 1, key: randomBytes(32), active: true }]).mint("pat").text;
     const ours = [live, revoked, rotated, inGrace, expired].map(({ secret }) => secret);
     const texts = [...ours, foreign, "garbage", "", live.secret, `${live.secret} `];
@@ -230,7 +220,7 @@ describe("a report by a secret-scanning program", () => {
     const event = told(leaked)[0]?.event;
     expect(event?.["url"]).toMatch(/^https:\/\/example\.com\/\?t=pw_pat_\*\*\*&a=x{1800,2000}$/);
     expect(event?.["source"]).toBe("s".repeat(100));
-    for (const text of [JSON.stringify(webhook.received), job.server.log(), other.log(), await job.dump()])
+    for (const text of [JSON.stringify(webhook.received), patwarden.server.log(), other.log(), await patwarden.dump()])
       expect(text.includes(leaked.secret.slice(7, 40))).toBe(false);
   });
 
@@ -273,7 +263,7 @@ describe("a report by a secret-scanning program", () => {
       const reply = await send(sent, headers);
       expect([what, reply.status, JSON.parse(reply.body).code]).toEqual([what, 401, "unauthenticated"]);
     }
-    const alive = await portOf(job.server).call(TokenService.method.getToken, { id: token.id });
+    const alive = await patwarden.port.call(TokenService.method.getToken, { id: token.id });
     expect(alive.ok && alive.value.token?.revokeTime).toBeUndefined();
     expect((await send(body, signed)).status).toBe(200);
     expect(github.authorization).toBe("Bearer ghp_canary");

@@ -6,18 +6,11 @@ import { AuthorizationService, Consistency } from "#gen/patwarden/v1/authorizati
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, type PortName, portNames, startPatwarden } from "../kit/patwarden.js";
 import type { CallSettings, Port } from "../kit/ports.js";
 import type { FaultProxy } from "../kit/proxy.js";
 
 const { batchCheck, listResources } = AuthorizationService.method;
-
-const ports = ["gRPC", "HTTP"] as const;
-const portOf = ({ server }: MainJob, name: (typeof ports)[number]): Port => {
-  const found = server.ports.find((candidate) => candidate.name === name);
-  if (!found) throw new Error(`no ${name} port`);
-  return found;
-};
 
 async function list(port: Port, request: MessageInitShape<typeof listResources.input>, settings?: CallSettings) {
   const reply = await port.list(listResources, { type: "document", action: "viewer", ...request }, settings);
@@ -42,11 +35,11 @@ describe("lists", () => {
   const few = Array.from({ length: 60 }, (_, index) => `document:few-${index}`);
   const documents = ["document:roadmap", "document:payroll", "document:price-list", "document:handbook", ...few];
   const many = Array.from({ length: 2_500 }, (_, index) => `document:many-${index}`);
-  let job: MainJob;
+  let patwarden: Patwarden;
   beforeAll(async () => {
     // A slow machine is to make no list incomplete.
-    job = await startMainJob({ env: { PATWARDEN_OPENFGA_LIST_DEADLINE: "1m" } });
-    const { admin, storeId } = job.openfga;
+    patwarden = await startPatwarden({ env: { PATWARDEN_OPENFGA_LIST_DEADLINE: "1m" } });
+    const { admin, storeId } = patwarden.openfga;
     await admin.writeTuples(storeId, [
       ...few.flatMap((object, index) => [
         ...(index % 2 === 0 ? [{ user: "user:alice", relation: "viewer", object }] : []),
@@ -57,7 +50,7 @@ describe("lists", () => {
       ...many.map((object) => ({ user: "user:many", relation: "viewer", object })),
     ]);
   });
-  afterAll(() => job.stop());
+  afterAll(() => patwarden.stop());
 
   /** What a Check with each of the documents allows. */
   async function checked(port: Port, token: string, action: string, consistency: Consistency): Promise<string[]> {
@@ -104,14 +97,13 @@ describe("lists", () => {
     ["a grant of another type", { subject: "user:alice", grant: { rules: [rule(["*"], ["organization:*"])] } }],
     ["an empty grant", { subject: "user:alice", grant: {} }],
   ])("for %s are exactly what Check allows, over both ports, at either consistency", async (_what, token) => {
-    const { secret } = await job.createToken({ name: "n", ...token });
-    const [port] = job.server.ports;
-    if (!port) throw new Error("no port");
+    const { secret } = await patwarden.createToken({ name: "n", ...token });
+    const { port } = patwarden;
     for (const action of ["viewer", "editor"]) {
       for (const consistency of [Consistency.UNSPECIFIED, Consistency.HIGHER_CONSISTENCY]) {
         const allowed = await checked(port, secret, action, consistency);
-        for (const name of ports) {
-          const listed = await list(portOf(job, name), { token: secret, action, consistency });
+        for (const name of portNames) {
+          const listed = await list(patwarden.server.port(name), { token: secret, action, consistency });
           if (!listed.ok) throw new Error(listed.message);
           expect(listed.resources.toSorted()).toEqual(allowed.toSorted());
           expect([listed.incomplete, listed.tokenValid]).toEqual([false, true]);
@@ -120,11 +112,11 @@ describe("lists", () => {
     }
   });
 
-  describe.each(ports)("over %s", (name) => {
-    const port = () => portOf(job, name);
+  describe.each(portNames)("over %s", (name) => {
+    const port = () => patwarden.server.port(name);
 
     it("have no greatest length, and come in pages", async () => {
-      const { secret } = await job.createToken({ subject: "user:many", name: "n", grant: { full: true } });
+      const { secret } = await patwarden.createToken({ subject: "user:many", name: "n", grant: { full: true } });
       const reply = await port().list(listResources, { token: secret, type: "document", action: "viewer" });
       if (!reply.ok) throw new Error(reply.message);
       expect(reply.value.map(({ resources }) => resources.length)).toEqual([1_000, 1_000, 500]);
@@ -132,15 +124,15 @@ describe("lists", () => {
     });
 
     it("are empty for a token that is refused, and say why first", async () => {
-      const revoked = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
+      const revoked = await patwarden.createToken();
       await port().call(TokenService.method.revokeToken, { id: revoked.token.id });
-      const elsewhere = await job.createToken({
+      const elsewhere = await patwarden.createToken({
         subject: "user:alice",
         name: "n",
         grant: { full: true },
         allowedCidrs: ["192.0.2.0/24"],
       });
-      const ungranted = await job.createToken({ subject: "user:alice", name: "n", grant: {} });
+      const ungranted = await patwarden.createToken({ subject: "user:alice", name: "n", grant: {} });
       const empty = { ok: true, resources: [], incomplete: false };
       const cases: readonly [object, Reason, boolean][] = [
         [{ token: "garbage" }, Reason.TOKEN_MALFORMED, false],
@@ -158,8 +150,8 @@ describe("lists", () => {
 
     it("are empty when the policy, as it is now, blocks the token", async () => {
       const scope = "organization:policed";
-      const { secret } = await job.createToken({ subject: scope, name: "n", grant: { full: true } });
-      await job.openfga.admin.writeTuples(job.openfga.storeId, [
+      const { secret } = await patwarden.createToken({ subject: scope, name: "n", grant: { full: true } });
+      await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
         { user: scope, relation: "viewer", object: "document:policed" },
       ]);
       const policed = async (forbidFull: boolean) => {
@@ -173,13 +165,13 @@ describe("lists", () => {
     });
 
     it("are empty for a user token of an organization that the user has left", async () => {
-      const { admin, storeId } = job.openfga;
+      const { admin, storeId } = patwarden.openfga;
       const membership = { user: "user:leaver", relation: "member", object: "organization:acme" };
       await admin.writeTuples(storeId, [
         membership,
         { user: "user:leaver", relation: "viewer", object: "document:own" },
       ]);
-      const { secret } = await job.createToken({
+      const { secret } = await patwarden.createToken({
         subject: "user:leaver",
         organization: "organization:acme",
         name: "n",
@@ -206,7 +198,7 @@ describe("lists", () => {
       [{ type: "document:roadmap" }, "UNKNOWN_TYPE", ["type"]],
       [{ action: "member" }, "UNKNOWN_ACTION", ["action"]],
     ])("are refused for %j", async (request, reason, fields) => {
-      expect(await list(port(), { token: job.alice.secret, ...request })).toMatchObject({
+      expect(await list(port(), { token: patwarden.alice.secret, ...request })).toMatchObject({
         ok: false,
         code: "INVALID_ARGUMENT",
         reason,
@@ -217,33 +209,33 @@ describe("lists", () => {
 });
 
 describe("an OpenFGA that", () => {
-  let job: MainJob;
+  let patwarden: Patwarden;
   let openfga: FaultProxy;
   /** OpenFGA is said to cut lists so early that what the proxy has held back is later for sure. */
   const listDeadlineMs = 20;
   beforeAll(async () => {
-    job = await startMainJob({
+    patwarden = await startPatwarden({
       env: { PATWARDEN_OPENFGA_LIST_DEADLINE: `${listDeadlineMs}ms` },
     });
-    openfga = job.faults.openfga;
+    openfga = patwarden.faults.openfga;
   });
   afterEach(() => openfga.heal());
   afterAll(async () => {
-    await job.stop();
+    await patwarden.stop();
   });
 
   const held = (): Promise<void> => expect.poll(() => openfga.holds(), { timeout: 10_000, interval: 10 }).toBe(true);
-  const request = () => ({ token: job.alice.secret, type: "document", action: "viewer" });
+  const request = () => ({ token: patwarden.alice.secret, type: "document", action: "viewer" });
   const counted = async (outcome: string): Promise<number> => {
     const line = new RegExp(
       `^patwarden_openfga_calls_total{method="StreamedListObjects",outcome="${outcome}"} (\\d+)`,
       "m",
     );
-    return Number(line.exec(await job.metrics())?.[1] ?? 0);
+    return Number(line.exec(await patwarden.metrics())?.[1] ?? 0);
   };
 
-  describe.each(ports)("(over %s)", (name) => {
-    const port = () => portOf(job, name);
+  describe.each(portNames)("(over %s)", (name) => {
+    const port = () => patwarden.server.port(name);
     const isWell = () =>
       expect.poll(async () => (await list(port(), request())).ok, { timeout: 15_000, interval: 100 }).toBe(true);
 
@@ -287,12 +279,12 @@ describe("an OpenFGA that", () => {
   });
 
   /** Starts a list; what comes back cancels it. */
-  function leave(name: (typeof ports)[number]): () => Promise<void> {
+  function leave(name: PortName): () => Promise<void> {
     const path = `/${AuthorizationService.typeName}/${listResources.name}`;
     const body = Buffer.from(toBinary(listResources.input, create(listResources.input, request())));
-    const key = `Bearer ${job.server.keys.checker}`;
+    const key = `Bearer ${patwarden.server.keys.checker}`;
     if (name === "gRPC") {
-      const client = new grpc.Client(job.server.grpc, grpc.credentials.createInsecure());
+      const client = new grpc.Client(patwarden.server.grpc, grpc.credentials.createInsecure());
       const metadata = new grpc.Metadata();
       metadata.set("authorization", key);
       const same = (bytes: Buffer): Buffer => bytes;
@@ -306,7 +298,7 @@ describe("an OpenFGA that", () => {
     const controller = new AbortController();
     const head = Buffer.alloc(5);
     head.writeUInt32BE(body.length, 1);
-    const call = fetch(`${job.server.http}${path}`, {
+    const call = fetch(`${patwarden.server.http}${path}`, {
       method: "POST",
       headers: { "content-type": "application/connect+proto", "connect-protocol-version": "1", authorization: key },
       body: Buffer.concat([head, body]),

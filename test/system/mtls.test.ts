@@ -12,10 +12,10 @@ import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Authority, createAuthority, type Identity } from "../kit/authority.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { type CallSettings, grpcPort, type Reply } from "../kit/ports.js";
 import { textOf, untilDecided } from "../kit/raw-http.js";
-import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
+import { hashOf, newKey, type Server } from "../kit/server.js";
 
 const spiffe = (name: string): string => `spiffe://cluster.local/ns/shop/sa/${name}`;
 const oauthIssuer = "https://patwarden.example.com";
@@ -38,7 +38,7 @@ const integrations = {
   oauth: { enabled: true, issuer: oauthIssuer },
 };
 
-let job: MainJob;
+let patwarden: Patwarden;
 let issuer: TestIssuer;
 let authority: Authority;
 let server: Server;
@@ -56,14 +56,10 @@ const workload = (name: string): Identity => identityOf({ "URI.1": spiffe(name) 
 beforeAll(async () => {
   authority = createAuthority();
   issuer = await startTestIssuer();
-  job = await startMainJob();
+  patwarden = await startPatwarden();
   const { certFile: cert, keyFile: key } = authority.issue({ "IP.1": "127.0.0.1", "DNS.1": "localhost" }, "server");
   const listener = { listen: "127.0.0.1:0", tls: { cert, key, client_ca: authority.certFile } };
-  const { grpc: address, apiKey, storeId, modelId } = job.openfga;
-  server = await startServer({
-    databaseUrl: job.databaseUrl,
-    migrated: true,
-    openfga: { addresses: [address], apiKey, storeId, modelId },
+  server = await patwarden.startReplica({
     callers,
     config: {
       grpc: listener,
@@ -75,12 +71,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server?.stop();
-  await job?.stop();
+  await patwarden?.stop();
   await issuer?.stop();
   authority?.remove();
 });
 
-const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
+const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
 const port = (): number => Number(new URL(server.http).port);
 
 async function overGrpc<T>(identity: Identity, use: (port: ReturnType<typeof grpcPort>) => Promise<T>): Promise<T> {
@@ -209,7 +205,7 @@ describe.each(Object.entries(checks))("a client certificate over %s", (_, check)
   it("stands back behind what the call shows, good or bad", async () => {
     expect(await check(workload("gateway"), `Bearer ${server.keys.checker}`)).toBe("ALLOWED");
     expect(await check(workload("orders"), `Bearer ${server.keys.narrow}`)).toBe("CALLER_FORBIDDEN");
-    for (const authorization of [`Bearer ${newKey()}`, "Bearer", "Basic eDp5", job.alice.secret, ""]) {
+    for (const authorization of [`Bearer ${newKey()}`, "Bearer", "Basic eDp5", patwarden.alice.secret, ""]) {
       expect(await check(workload("orders"), authorization), authorization).toBe("CALLER_UNAUTHENTICATED");
     }
   });
@@ -277,7 +273,7 @@ describe("a service that is known by its certificate", () => {
   const form = (parameters: Record<string, string> = {}, headers: Sent["headers"] = {}): Sent => ({
     path: "/oauth2/introspect",
     headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
-    body: new URLSearchParams({ token: job.alice.secret, ...parameters }).toString(),
+    body: new URLSearchParams({ token: patwarden.alice.secret, ...parameters }).toString(),
   });
   const basic = (key: string) => ({ authorization: `Basic ${Buffer.from(`gateway:${key}`).toString("base64")}` });
 
@@ -301,9 +297,13 @@ describe("a service that is known by its certificate", () => {
   });
 
   it("may revoke by it, and the metadata says that certificates are known", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "lost",
+      grant: { full: true },
+    });
     expect((await send2(workload("gateway"), { ...form({ token: secret }), path: "/oauth2/revoke" })).status).toBe(200);
-    const [admin] = job.server.ports;
+    const [admin] = patwarden.server.ports;
     const seen = await admin?.call(TokenService.method.getToken, { id: token.id });
     expect(seen?.ok && seen.value.token?.state).toBe(5);
     const metadata = await send(workload("payments"), {
@@ -331,7 +331,7 @@ describe("a service that is known by its certificate", () => {
       typeof value === "string" ? value.replace(/^key$/, key) : value.map(() => key),
     ]);
     const body = JSON.stringify({
-      subject: { type: "access_token", id: job.alice.secret },
+      subject: { type: "access_token", id: patwarden.alice.secret },
       action: { name: "viewer" },
       resource: { type: "document", id: "roadmap" },
     });
@@ -353,7 +353,7 @@ describe("a service that is known by its certificate", () => {
 
   it.each(Object.entries(told))("asks /%s by its certificate instead of a key", async (integration, request) => {
     const ask = (name: string, headers: Sent["headers"] = {}) => {
-      const bearer = { authorization: `Bearer ${job.alice.secret}` };
+      const bearer = { authorization: `Bearer ${patwarden.alice.secret}` };
       const sent = {
         method: "GET",
         path: integration === "nginx" ? "/nginx-auth" : "/forward-auth",
@@ -374,7 +374,7 @@ describe("a service that is known by its certificate", () => {
   });
 
   it("asks as Envoy by its certificate", async () => {
-    const headers = { authorization: `Bearer ${job.alice.secret}` };
+    const headers = { authorization: `Bearer ${patwarden.alice.secret}` };
     const request = {
       attributes: { request: { http: { method: "GET", host: "app.test", path: "/docs/roadmap", headers } } },
     };

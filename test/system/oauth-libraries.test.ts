@@ -5,7 +5,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { haveLanguage, type Language, type Library, languages, startLibrary } from "../kit/libraries.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { FaultProxy } from "../kit/proxy.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
@@ -108,26 +108,26 @@ async function startSigner(): Promise<Signer> {
 
 describe("libraries that know the standards and not Patwarden", () => {
   const gatewayKey = newKey();
-  let job: MainJob;
+  let patwarden: Patwarden;
   let database: FaultProxy;
   let signer: Signer;
 
   beforeAll(async () => {
-    job = await startMainJob({
+    patwarden = await startPatwarden({
       callers: [{ name: "gateway", key_sha256: [hashOf(gatewayKey)], permissions: ["introspect", "tokens.exchange"] }],
       config: { integrations: { oauth: { enabled: true, issuer, exchange: { audiences: [audience] } } } },
     });
-    database = job.faults.database;
+    database = patwarden.faults.database;
     signer = await startSigner();
   });
   afterAll(async () => {
-    await job.stop();
+    await patwarden.stop();
     await signer.stop();
   });
 
   /** A good JWT of alice, and where the keys are. */
   const exchanged = async () => {
-    const reply = await sendRaw(job.server.http, {
+    const reply = await sendRaw(patwarden.server.http, {
       method: "POST",
       target: "/oauth2/token",
       headers: [
@@ -136,12 +136,15 @@ describe("libraries that know the standards and not Patwarden", () => {
       ],
       body: new URLSearchParams({
         grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-        subject_token: job.alice.secret,
+        subject_token: patwarden.alice.secret,
         subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
         audience,
       }).toString(),
     });
-    return { token: String(JSON.parse(reply.body).access_token), jwks: `${job.server.http}/.well-known/jwks.json` };
+    return {
+      token: String(JSON.parse(reply.body).access_token),
+      jwks: `${patwarden.server.http}/.well-known/jwks.json`,
+    };
   };
 
   describe.each(cases)("$name", ({ language, ...says }) => {
@@ -150,7 +153,7 @@ describe("libraries that know the standards and not Patwarden", () => {
       const introspect = (token: string, over: Readonly<Record<string, string>> = {}) =>
         library.ask({
           ask: "introspect",
-          endpoint: `${job.server.http}/oauth2/introspect`,
+          endpoint: `${patwarden.server.http}/oauth2/introspect`,
           client: "gateway",
           key: gatewayKey,
           token,
@@ -167,7 +170,7 @@ describe("libraries that know the standards and not Patwarden", () => {
       afterAll(() => library.stop());
 
       it("O4 takes the answer about an active token", async () => {
-        const { token, secret } = await job.createToken({
+        const { token, secret } = await patwarden.createToken({
           subject: "user:alice",
           organization: "organization:acme",
           name: "laptop",
@@ -189,23 +192,27 @@ describe("libraries that know the standards and not Patwarden", () => {
       });
 
       it("tells a revoked token from all trouble", async () => {
-        const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+        const { token, secret } = await patwarden.createToken({
+          subject: "user:alice",
+          name: "lost",
+          grant: { full: true },
+        });
         expect((await introspect(secret)).members).toMatchObject({ active: true, sub: "user:alice" });
-        const [port] = job.server.ports;
-        expect(await port?.call(TokenService.method.revokeToken, { id: token.id })).toMatchObject({ ok: true });
+        const { port } = patwarden;
+        expect(await port.call(TokenService.method.revokeToken, { id: token.id })).toMatchObject({ ok: true });
         expect((await introspect(secret)).error).toMatch(says.inactive);
       });
 
       it("takes no trouble for a bad token", async () => {
-        const refused = await introspect(job.alice.secret, { key: newKey() });
+        const refused = await introspect(patwarden.alice.secret, { key: newKey() });
         expect(refused.error).toMatch(says.notAuthenticated);
         expect(refused.error).not.toMatch(says.inactive);
         database.cut();
-        const undecided = await introspect(job.alice.secret).finally(() => database.heal());
+        const undecided = await introspect(patwarden.alice.secret).finally(() => database.heal());
         expect(undecided.error).toMatch(says.undecided);
         expect(undecided.error).not.toMatch(says.inactive);
         await expect
-          .poll(async () => (await introspect(job.alice.secret)).members?.["active"], { timeout: 20_000 })
+          .poll(async () => (await introspect(patwarden.alice.secret)).members?.["active"], { timeout: 20_000 })
           .toBe(true);
       });
 

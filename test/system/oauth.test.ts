@@ -3,10 +3,10 @@ import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { type RawReply, sendRaw } from "../kit/raw-http.js";
-import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
+import { hashOf, newKey, type Server } from "../kit/server.js";
 
 const issuer = "https://patwarden.example.com/tenant";
 const integrations = { oauth: { enabled: true, issuer, max_cache: "60s" } };
@@ -43,25 +43,23 @@ describe("the OAuth integrations", () => {
       max_cache,
     })),
   ];
-  let job: MainJob;
+  let patwarden: Patwarden;
   /** Hears no notification: it goes by a change at its next renewal, unless somebody waits for it. */
   let other: Server;
   let database: FaultProxy;
   let unheard: FaultProxy;
   beforeAll(async () => {
-    job = await startMainJob({ callers, config: { integrations } });
-    database = job.faults.database;
-    const { grpc, apiKey, storeId, modelId } = job.openfga;
-    const listenUrl = new URL(job.databaseUrl);
+    patwarden = await startMainJob({ callers, config: { integrations } });
+    database = patwarden.faults.database;
+    const { grpc, apiKey, storeId, modelId } = patwarden.openfga;
+    const listenUrl = new URL(patwarden.databaseUrl);
     unheard = await startProxy(listenUrl.host);
     unheard.cut();
     listenUrl.host = unheard.address;
-    other = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: { addresses: [grpc], apiKey, storeId, modelId },
+    other = await patwarden.startReplica({
       config: {
         integrations: { oauth: { ...integrations.oauth, public_revocation: true } },
-        database: { url: job.databaseUrl, listen_url: listenUrl.href },
+        database: { url: patwarden.databaseUrl, listen_url: listenUrl.href },
         // Renewed every two seconds.
         token_cache: { lease: "10s" },
       },
@@ -70,7 +68,7 @@ describe("the OAuth integrations", () => {
   });
   afterAll(async () => {
     await other.stop();
-    await job.stop();
+    await patwarden.stop();
     await unheard.close();
   });
 
@@ -79,20 +77,20 @@ describe("the OAuth integrations", () => {
     `Basic ${Buffer.from(`${name}:${key}`).toString("base64")}`,
   ];
   const gateway = () => asBasic("gateway", gatewayKey);
-  const introspect = (token: string, server = job.server) =>
+  const introspect = (token: string, server = patwarden.server) =>
     post(server, "/oauth2/introspect", form({ token, token_type_hint: "whatever" }), [gateway()]);
-  const revoke = (token: string, server = job.server) =>
+  const revoke = (token: string, server = patwarden.server) =>
     post(server, "/oauth2/revoke", form({ token, token_type_hint: "refresh_token" }), [asBasic("ender", enderKey)]);
   const parsed = ({ status, body }: RawReply): unknown => ({ status, body: JSON.parse(body) });
   const call = async (method: (typeof TokenService.method)[keyof typeof TokenService.method], message: object) => {
-    const [port] = job.server.ports;
-    const reply = await port?.call(method as typeof TokenService.method.revokeToken, message);
+    const { port } = patwarden;
+    const reply = await port.call(method as typeof TokenService.method.revokeToken, message);
     if (!reply?.ok) throw new Error(JSON.stringify(reply));
   };
 
   it("O4 tells of an active token in numbers and texts that every reader takes", async () => {
     const expireTime = new Date(Math.floor(Date.now() / 1000) * 1000 + 20_000);
-    const { token, secret } = await job.createToken({
+    const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
       organization: "organization:acme",
       name: "laptop",
@@ -122,7 +120,7 @@ describe("the OAuth integrations", () => {
 
   it("O2 lets an answer be kept no longer than configured, also of a token without end", async () => {
     const before = Math.floor(Date.now() / 1000);
-    const { exp } = JSON.parse((await introspect(job.alice.secret)).body);
+    const { exp } = JSON.parse((await introspect(patwarden.alice.secret)).body);
     expect(exp).toBeGreaterThanOrEqual(before + 60);
     expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + 60);
   });
@@ -133,15 +131,15 @@ describe("the OAuth integrations", () => {
   ] as const)("O2 lets the %s caller keep an answer for its own time, if that is shorter", async (name, seconds) => {
     const before = Math.floor(Date.now() / 1000);
     const shown = [asBasic(name, patience[name].key)];
-    const reply = await post(job.server, "/oauth2/introspect", form({ token: job.alice.secret }), shown);
+    const reply = await post(patwarden.server, "/oauth2/introspect", form({ token: patwarden.alice.secret }), shown);
     const { exp } = JSON.parse(reply.body);
     expect(exp).toBeGreaterThanOrEqual(before + seconds);
     expect(exp).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + seconds);
   });
 
   it("S3 lets an answer about a secret that was rotated out be kept no longer than that secret lives", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
-    const rotated = await job.server.ports[0]?.call(TokenService.method.rotateToken, {
+    const { token, secret } = await patwarden.createToken();
+    const rotated = await patwarden.port.call(TokenService.method.rotateToken, {
       id: token.id,
       grace: { seconds: 30n, nanos: 0 },
     });
@@ -150,13 +148,13 @@ describe("the OAuth integrations", () => {
     expect(JSON.parse((await introspect(secret)).body).exp).toBe(ends);
     expect(JSON.parse((await introspect(rotated.value.secret)).body).exp).toBeGreaterThan(ends);
     const self = { method: "GET", target: "/v1/self", headers: [["Authorization", `Bearer ${secret}`]] } as const;
-    const { expire_time } = JSON.parse((await sendRaw(job.server.http, self)).body);
+    const { expire_time } = JSON.parse((await sendRaw(patwarden.server.http, self)).body);
     expect(Math.floor(Date.parse(expire_time) / 1000)).toBe(ends);
   });
 
   it("O1 answers alike whatever is wrong with a token", async () => {
     const token = async (over: object = {}) =>
-      job.createToken({ subject: "user:alice", name: "to be refused", grant: { full: true }, ...over });
+      patwarden.createToken({ subject: "user:alice", name: "to be refused", grant: { full: true }, ...over });
     const [revoked, suspended, future, elsewhere] = await Promise.all([
       token(),
       token(),
@@ -165,11 +163,11 @@ describe("the OAuth integrations", () => {
     ]);
     await call(TokenService.method.revokeToken, { id: revoked.token.id });
     await call(TokenService.method.suspendToken, { id: suspended.token.id });
-    const last = job.alice.secret.slice(-1) === "0" ? "1" : "0";
+    const last = patwarden.alice.secret.slice(-1) === "0" ? "1" : "0";
     const texts = [
       ...[revoked, suspended, future, elsewhere].map(({ secret }) => secret),
-      ...["garbage", job.alice.secret.slice(0, -1), `${job.alice.secret.slice(0, -1)}${last}`, "é"],
-      ...[job.server.keys.admin, "x".repeat(10_000)],
+      ...["garbage", patwarden.alice.secret.slice(0, -1), `${patwarden.alice.secret.slice(0, -1)}${last}`, "é"],
+      ...[patwarden.server.keys.admin, "x".repeat(10_000)],
     ];
     const replies = await Promise.all(texts.map((text) => introspect(text)));
     for (const { status, body, headers } of replies) {
@@ -188,8 +186,8 @@ describe("the OAuth integrations", () => {
     ],
   ])("knows its caller by %s", async (_, shown) => {
     const { headers = [], parameters = {} } = shown();
-    const body = form({ token: job.alice.secret, ...parameters });
-    expect(JSON.parse((await post(job.server, "/oauth2/introspect", body, headers)).body).active).toBe(true);
+    const body = form({ token: patwarden.alice.secret, ...parameters });
+    expect(JSON.parse((await post(patwarden.server, "/oauth2/introspect", body, headers)).body).active).toBe(true);
   });
 
   it.each<[string, () => { headers?: [string, string][]; parameters?: Record<string, string> }]>([
@@ -197,21 +195,21 @@ describe("the OAuth integrations", () => {
     ["another name", () => ({ headers: [asBasic("test", gatewayKey)] })],
     ["a wrong key", () => ({ headers: [asBasic("gateway", newKey())] })],
     ["a name without a key", () => ({ parameters: { client_id: "gateway" } })],
-    ["a token", () => ({ headers: [["Authorization", `Bearer ${job.alice.secret}`]] })],
+    ["a token", () => ({ headers: [["Authorization", `Bearer ${patwarden.alice.secret}`]] })],
     ["another name beside", () => ({ headers: [gateway()], parameters: { client_id: "test" } })],
   ])("refuses %s", async (_, shown) => {
     const { headers = [], parameters = {} } = shown();
     for (const path of ["/oauth2/introspect", "/oauth2/revoke"]) {
-      const reply = await post(job.server, path, form({ token: job.alice.secret, ...parameters }), headers);
+      const reply = await post(patwarden.server, path, form({ token: patwarden.alice.secret, ...parameters }), headers);
       expect(parsed(reply)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
       expect(reply.headers["www-authenticate"]).toBe('Basic realm="patwarden"');
     }
   });
 
   it("refuses a caller without the permission, which is another one for each", async () => {
-    const key = job.server.keys.checker;
+    const key = patwarden.server.keys.checker;
     for (const path of ["/oauth2/introspect", "/oauth2/revoke"]) {
-      const reply = await post(job.server, path, form({ token: job.alice.secret }), [
+      const reply = await post(patwarden.server, path, form({ token: patwarden.alice.secret }), [
         ["Authorization", `Bearer ${key}`],
       ]);
       expect(parsed(reply)).toMatchObject({ status: 400, body: { error: "unauthorized_client" } });
@@ -219,46 +217,54 @@ describe("the OAuth integrations", () => {
   });
 
   it.each<[string, string, () => Promise<RawReply>, number]>([
-    ["GET", "", () => post(job.server, "/oauth2/introspect", "", [gateway()], "GET"), 405],
+    ["GET", "", () => post(patwarden.server, "/oauth2/introspect", "", [gateway()], "GET"), 405],
     [
       "JSON",
       "invalid_request",
-      () => post(job.server, "/oauth2/introspect", "{}", [gateway(), ["Content-Type", "application/json"]]),
+      () => post(patwarden.server, "/oauth2/introspect", "{}", [gateway(), ["Content-Type", "application/json"]]),
       400,
     ],
     [
       "a token in the query",
       "invalid_request",
-      () => post(job.server, "/oauth2/introspect?token=x", form({ token: "x" }), [gateway()]),
+      () => post(patwarden.server, "/oauth2/introspect?token=x", form({ token: "x" }), [gateway()]),
       400,
     ],
     [
       "a repeated token",
       "invalid_request",
-      () => post(job.server, "/oauth2/introspect", "token=x&token=y", [gateway()]),
+      () => post(patwarden.server, "/oauth2/introspect", "token=x&token=y", [gateway()]),
       400,
     ],
-    ["no token", "invalid_request", () => post(job.server, "/oauth2/introspect", "", [gateway()]), 400],
-    ["an empty token", "invalid_request", () => post(job.server, "/oauth2/introspect", "token=", [gateway()]), 400],
+    ["no token", "invalid_request", () => post(patwarden.server, "/oauth2/introspect", "", [gateway()]), 400],
+    [
+      "an empty token",
+      "invalid_request",
+      () => post(patwarden.server, "/oauth2/introspect", "token=", [gateway()]),
+      400,
+    ],
     [
       "17 KiB",
       "invalid_request",
-      () => post(job.server, "/oauth2/introspect", form({ token: "x".repeat(17 * 1024) }), [gateway()]),
+      () => post(patwarden.server, "/oauth2/introspect", form({ token: "x".repeat(17 * 1024) }), [gateway()]),
       400,
     ],
     [
       "two ways of authentication",
       "invalid_request",
       () =>
-        post(job.server, "/oauth2/introspect", form({ token: "x", client_id: "gateway", client_secret: gatewayKey }), [
-          gateway(),
-        ]),
+        post(
+          patwarden.server,
+          "/oauth2/introspect",
+          form({ token: "x", client_id: "gateway", client_secret: gatewayKey }),
+          [gateway()],
+        ),
       400,
     ],
     [
       "two headers",
       "invalid_request",
-      () => post(job.server, "/oauth2/introspect", form({ token: "x" }), [gateway(), gateway()]),
+      () => post(patwarden.server, "/oauth2/introspect", form({ token: "x" }), [gateway(), gateway()]),
       400,
     ],
   ])("O6 refuses %s", async (_, error, send, status) => {
@@ -269,10 +275,14 @@ describe("the OAuth integrations", () => {
   });
 
   it("O3 has ended a token on every replica when it answers, whoever's it is, and says the same of what was none", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "lost",
+      grant: { full: true },
+    });
     const checkOnOther = async () => {
       const question = { token: secret, resource: "document:roadmap", action: "viewer" };
-      const reply = await other.ports[0]?.call(AuthorizationService.method.check, question);
+      const reply = await other.port("gRPC").call(AuthorizationService.method.check, question);
       return reply?.ok ? reply.value.reason : reply;
     };
     expect(await checkOnOther()).toBe(Reason.ALLOWED); // and is in its memory from now on
@@ -281,13 +291,13 @@ describe("the OAuth integrations", () => {
     expect((await introspect(secret, other)).body).toBe('{"active":false}');
     answers.push(await revoke(secret, other), await revoke("garbage"), await revoke(`${secret}x`));
     for (const { status, body } of answers) expect([status, body]).toEqual([200, ""]);
-    const [port] = job.server.ports;
-    const reply = await port?.call(TokenService.method.getToken, { id: token.id });
+    const { port } = patwarden;
+    const reply = await port.call(TokenService.method.getToken, { id: token.id });
     expect(reply?.ok && reply.value.token?.revocationReason).toBe(1);
   });
 
   it("O3 answers 503 while the database is gone, the token lives, and a repeat ends it", async () => {
-    const { secret } = await job.createToken({ subject: "user:alice", name: "survivor", grant: { full: true } });
+    const { secret } = await patwarden.createToken({ subject: "user:alice", name: "survivor", grant: { full: true } });
     database.cut();
     const refused = await revoke(secret);
     expect(parsed(refused)).toMatchObject({ status: 503, body: { error: "temporarily_unavailable" } });
@@ -299,7 +309,7 @@ describe("the OAuth integrations", () => {
   });
 
   it("tells where it is, under the issuer's own path", async () => {
-    const found = await post(job.server, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
+    const found = await post(patwarden.server, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
     expect(found.headers["cache-control"]).toBe("public, max-age=300");
     expect(parsed(found)).toMatchObject({
       status: 200,
@@ -315,7 +325,7 @@ describe("the OAuth integrations", () => {
     const end = (token: string, parameters: Record<string, string> = {}, headers: [string, string][] = []) =>
       post(other, "/oauth2/revoke", form({ token, ...parameters }), headers);
     const isActive = async (token: string) => JSON.parse((await introspect(token)).body).active;
-    const made = () => job.createToken({ subject: "user:alice", name: "found", grant: { full: true } });
+    const made = () => patwarden.createToken({ subject: "user:alice", name: "found", grant: { full: true } });
 
     it("lets whoever has a token end it on every replica, in the token's own name", async () => {
       const { token, secret } = await made();
@@ -326,9 +336,9 @@ describe("the OAuth integrations", () => {
         expect([reply.status, reply.body]).toEqual([200, ""]);
       }
       expect(await isActive(secret)).toBe(false);
-      const [port] = job.server.ports;
+      const { port } = patwarden;
       for (const { id } of [token, suspended.token]) {
-        const events = await port?.call(AuditService.method.listAuditEvents, { tokenId: id });
+        const events = await port.call(AuditService.method.listAuditEvents, { tokenId: id });
         const revoked = events?.ok ? events.value.events.filter(({ action }) => action === "token.revoked") : [];
         expect(revoked).toMatchObject([{ actor: `token:${id}`, clientIp: "127.0.0.1" }]);
       }
@@ -336,8 +346,8 @@ describe("the OAuth integrations", () => {
 
     it("ends nothing for a secret that was superseded, and says the same of it and of what was no token", async () => {
       const { token, secret: old } = await made();
-      const [port] = job.server.ports;
-      const rotated = await port?.call(TokenService.method.rotateToken, { id: token.id });
+      const { port } = patwarden;
+      const rotated = await port.call(TokenService.method.rotateToken, { id: token.id });
       const replies = [await end(old), await end("garbage"), await end(`${old}x`)];
       for (const { status, body } of replies) expect([status, body]).toEqual([200, ""]);
       expect(await isActive(rotated?.ok ? rotated.value.secret : "")).toBe(true);
@@ -363,7 +373,7 @@ describe("the OAuth integrations", () => {
     });
 
     it("opens nothing else, and tells of it", async () => {
-      const reply = await post(other, "/oauth2/introspect", form({ token: job.alice.secret }));
+      const reply = await post(other, "/oauth2/introspect", form({ token: patwarden.alice.secret }));
       expect(parsed(reply)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
       const metadata = await post(other, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
       expect(JSON.parse(metadata.body)).toMatchObject({
@@ -387,6 +397,7 @@ describe("the OAuth integrations", () => {
   });
 
   it("shows a token to no log", () => {
-    for (const server of [job.server, other]) expect(server.log()).not.toContain(job.alice.secret.slice(8, 40));
+    for (const server of [patwarden.server, other])
+      expect(server.log()).not.toContain(patwarden.alice.secret.slice(8, 40));
   });
 });

@@ -1,12 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import type {
-  DescMessage,
-  DescMethodServerStreaming,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
@@ -16,8 +10,8 @@ import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { exceptUse, type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
-import type { CallSettings, Port } from "../kit/ports.js";
+import { exceptUse, grid, type IssuedToken, type Patwarden, startOnEngines } from "../kit/patwarden.js";
+import type { CallSettings } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 /*
@@ -29,16 +23,11 @@ const keys = { maker: newKey(), behalf: newKey(), narrowed: newKey(), idle: newK
 let issuer: TestIssuer;
 /** Trusted for one client and one scope alone. */
 let strictIssuer: TestIssuer;
-let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
-/** The one of the tests that run now. */
-let job: MainJob;
-const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
-  (["PostgreSQL", "PGlite"] as const).map((engine) => [port, engine] as const),
-);
+let engines: Awaited<ReturnType<typeof startOnEngines>>;
 beforeAll(async () => {
   issuer = await startTestIssuer();
   strictIssuer = await startTestIssuer();
-  const settings: MainJobSettings = {
+  const settings = {
     config: {
       // These people ask a thousand things a minute.
       limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
@@ -73,14 +62,10 @@ beforeAll(async () => {
       { name: "idle", key_sha256: [hashOf(keys.idle)], permissions: ["check"] },
     ],
   };
-  jobs = {
-    PostgreSQL: await startMainJob({ ...settings, engine: "PostgreSQL" }),
-    PGlite: await startMainJob({ ...settings, engine: "PGlite" }),
-  };
-  job = jobs.PostgreSQL;
+  engines = await startOnEngines(settings);
 });
 afterAll(async () => {
-  for (const one of Object.values(jobs)) await one.stop();
+  await engines.stop();
   await Promise.all([issuer.stop(), strictIssuer.stop()]);
 });
 
@@ -143,7 +128,7 @@ const cases = objects.flatMap((object) =>
   callers.flatMap((caller) => (Object.keys(onObject) as OnObject[]).map((method) => ({ object, caller, method }))),
 );
 
-async function settingsOf(caller: CallerName): Promise<CallSettings> {
+async function settingsOf(caller: CallerName, patwarden: Patwarden): Promise<CallSettings> {
   const access = async (sub: string, claims: object = {}) => ({ key: await issuer.sign({ sub, ...claims }) });
   switch (caller) {
     case "alice":
@@ -162,7 +147,7 @@ async function settingsOf(caller: CallerName): Promise<CallSettings> {
     case "service without":
       return { key: keys.idle };
     case "token":
-      return { key: job.alice.secret };
+      return { key: patwarden.alice.secret };
     case "nobody":
       return { key: null };
   }
@@ -171,30 +156,28 @@ async function settingsOf(caller: CallerName): Promise<CallSettings> {
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 const rulesOf = (...actions: string[]) => ({ rules: [{ actions, resources: ["document:*"] }] });
 
-describe.each(grid)("over %s on %s", (name, engine) => {
+describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
+  let patwarden: Patwarden;
   beforeAll(() => {
-    job = jobs[engine];
+    patwarden = engines[engine].over(name);
   });
 
-  const port = (): Port => {
-    const found = job.server.ports.find((candidate) => candidate.name === name);
-    if (!found) throw new Error(`no ${name} port`);
-    return found;
-  };
   const outcome = async (method: unknown, request: object, caller: CallerName): Promise<string | undefined> => {
     // Only the outcome is looked at.
     const desc = method as
       | DescMethodUnary<DescMessage, DescMessage>
       | DescMethodServerStreaming<DescMessage, DescMessage>;
     const init = request as MessageInitShape<DescMessage>;
-    const settings = await settingsOf(caller);
+    const settings = await settingsOf(caller, patwarden);
     const reply =
-      desc.methodKind === "unary" ? await port().call(desc, init, settings) : await port().list(desc, init, settings);
+      desc.methodKind === "unary"
+        ? await patwarden.port.call(desc, init, settings)
+        : await patwarden.port.list(desc, init, settings);
     return reply.ok ? "ok" : reply.reason;
   };
   const make = async (object: ObjectName): Promise<string> => {
     if (object === "missing") return "tok_01h455vb4pex5vsknk084sn02q";
-    const reply = await port().call(
+    const reply = await patwarden.port.call(
       TokenService.method.createToken,
       {
         subject: object === "acme's" ? "organization:acme" : "user:alice",
@@ -344,7 +327,11 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   it("a user sees just the own tokens, of whichever maker", async () => {
     const sub = `user-${randomUUID()}`;
     const user = { key: await issuer.sign({ sub }) };
-    const made = await port().call(TokenService.method.createToken, { name: "mine", grant: { full: true } }, user);
+    const made = await patwarden.port.call(
+      TokenService.method.createToken,
+      { name: "mine", grant: { full: true } },
+      user,
+    );
     expect(made).toMatchObject({
       ok: true,
       value: { token: { subject: `user:${sub}`, createdBy: `user:${sub}`, createdVia: "" } },
@@ -353,7 +340,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       key: keys.behalf,
       headers: { "patwarden-user-authorization": `Bearer ${await issuer.sign({ sub })}` },
     };
-    const through = await port().call(
+    const through = await patwarden.port.call(
       TokenService.method.createToken,
       { name: "by shop", grant: { full: true } },
       passedOn,
@@ -362,7 +349,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ok: true,
       value: { token: { createdBy: `user:${sub}`, createdVia: "service:backend" } },
     });
-    const listed = await port().call(TokenService.method.listTokens, {}, user);
+    const listed = await patwarden.port.call(TokenService.method.listTokens, {}, user);
     expect(listed.ok && listed.value.tokens.map(({ name: one }) => one)).toEqual(["by shop", "mine"]);
   });
 
@@ -374,23 +361,27 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       headers: { "patwarden-user-authorization": `Bearer ${key}` },
     });
     const tried = async (settings: CallSettings) => {
-      const foreign = await port().call(TokenService.method.getToken, { id: job.alice.token.id }, settings);
-      const subject = await port().call(SubjectService.method.getSubject, { subject: "user:alice" }, settings);
-      const policy = await port().call(PolicyService.method.getPolicy, { scope: "user" }, settings);
-      const mine = await port().call(TokenService.method.createToken, { name: "n" }, settings);
+      const foreign = await patwarden.port.call(
+        TokenService.method.getToken,
+        { id: patwarden.alice.token.id },
+        settings,
+      );
+      const subject = await patwarden.port.call(SubjectService.method.getSubject, { subject: "user:alice" }, settings);
+      const policy = await patwarden.port.call(PolicyService.method.getPolicy, { scope: "user" }, settings);
+      const mine = await patwarden.port.call(TokenService.method.createToken, { name: "n" }, settings);
       return [foreign, subject, policy, mine].map((reply) => (reply.ok ? "ok" : reply.reason));
     };
     expect(await tried({ key })).toEqual(["ok", "ok", "ok", "ok"]);
-    expect(await tried(through(job.server.keys.admin))).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(await tried(through(patwarden.server.keys.admin))).toEqual(["ok", "ok", "ok", "ok"]);
     expect(await tried(through(keys.behalf))).toEqual(["NOT_FOUND", "CALLER_FORBIDDEN", "CALLER_FORBIDDEN", "ok"]);
   });
 
   it("S8 a request is not repeated through another service, which would be shown the secret", async () => {
     const key = await issuer.sign({ sub: `user-${randomUUID()}` });
     const request = { name: "n", requestId: randomUUID() };
-    expect(await port().call(TokenService.method.createToken, request, { key })).toMatchObject({ ok: true });
+    expect(await patwarden.port.call(TokenService.method.createToken, request, { key })).toMatchObject({ ok: true });
     const through = { key: keys.behalf, headers: { "patwarden-user-authorization": `Bearer ${key}` } };
-    expect(await port().call(TokenService.method.createToken, request, through)).toMatchObject({
+    expect(await patwarden.port.call(TokenService.method.createToken, request, through)).toMatchObject({
       reason: "REQUEST_ID_REUSED",
     });
   });
@@ -402,58 +393,49 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       const sub = `${role}-${randomUUID()}`;
       const subject = `user:${sub}`;
       const tuple = { user: subject, relation, object: organization };
-      await job.openfga.admin.writeTuples(job.openfga.storeId, [
+      await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
         tuple,
         { user: subject, relation: "viewer", object: "document:roadmap" },
       ]);
       return {
         subject,
         settings: { key: await issuer.sign({ sub }) },
-        leave: () => job.openfga.admin.deleteTuples(job.openfga.storeId, [tuple]),
+        leave: () => patwarden.openfga.admin.deleteTuples(patwarden.openfga.storeId, [tuple]),
       };
     };
     const viewing = { user: organization, relation: "viewer", object: "document:roadmap" };
-    await job.openfga.admin.writeTuples(job.openfga.storeId, [viewing]);
+    await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [viewing]);
     return {
       organization,
       admin: await person("admin", "admin"),
       members: await Promise.all(members.map((role) => person(role, "member"))),
     };
   };
-  /** The answer, which must be one. */
-  const ask = async <I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    settings?: CallSettings,
-  ): Promise<MessageShape<O>> => {
-    const reply = await port().call(method, request, settings);
-    if (!reply.ok) throw new Error(`${method.name}: ${reply.code} ${reply.reason} ${reply.descriptions.join()}`);
-    return reply.value;
-  };
-  const issue = async (request: object, settings: CallSettings): Promise<IssuedToken> => {
-    const grant = { full: true };
-    const { token, secret } = await ask(TokenService.method.createToken, { name: "n", grant, ...request }, settings);
-    if (!token) throw new Error("no token");
-    return { token, secret };
-  };
-  const reasonOf = async (token: string, action = "viewer") =>
-    (await ask(AuthorizationService.method.check, { token, resource: "document:roadmap", action })).reason;
+  const ask: Patwarden["ask"] = (...asked) => patwarden.ask(...asked);
+  const issue = (request: object, settings: CallSettings) =>
+    patwarden.createToken({ subject: "", ...request }, settings);
 
   it("OW-4 an organization's token goes on when the administrator who made it has left and is deleted", async () => {
     const { organization, admin } = await organizationOf();
     const shop = await issue({ subject: organization }, admin.settings);
     const own = await issue({}, admin.settings);
     expect(shop.token).toMatchObject({ subject: organization, createdBy: admin.subject });
-    expect([await reasonOf(shop.secret), await reasonOf(own.secret)]).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+    expect([await patwarden.check(shop.secret), await patwarden.check(own.secret)]).toEqual([
+      Reason.ALLOWED,
+      Reason.ALLOWED,
+    ]);
     await admin.leave();
-    expect(await reasonOf(shop.secret)).toBe(Reason.ALLOWED);
+    expect(await patwarden.check(shop.secret)).toBe(Reason.ALLOWED);
     const { getToken, rotateToken } = TokenService.method;
     for (const method of [getToken, rotateToken] as const) {
-      const reply = await port().call(method as typeof getToken, { id: shop.token.id }, admin.settings);
+      const reply = await patwarden.port.call(method as typeof getToken, { id: shop.token.id }, admin.settings);
       expect(reply).toMatchObject({ ok: false, reason: "NOT_FOUND" });
     }
     await ask(SubjectService.method.deleteSubject, { subject: admin.subject });
-    expect([await reasonOf(shop.secret), await reasonOf(own.secret)]).toEqual([Reason.ALLOWED, Reason.TOKEN_REVOKED]);
+    expect([await patwarden.check(shop.secret), await patwarden.check(own.secret)]).toEqual([
+      Reason.ALLOWED,
+      Reason.TOKEN_REVOKED,
+    ]);
     expect(exceptUse((await ask(getToken, { id: shop.token.id })).token)).toEqual(shop.token);
   });
 
@@ -474,8 +456,12 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     const asked = { organization, subject: leaver.subject };
     const listed = await ask(listTokens, asked, admin.settings);
     expect(listed.tokens).toEqual(affected.map(({ token }) => token));
-    expect(await port().call(listTokens, asked, stayer.settings)).toMatchObject({ ok: false, reason: "NOT_FOUND" });
-    const reasons = (issued: readonly IssuedToken[]) => Promise.all(issued.map(({ secret }) => reasonOf(secret)));
+    expect(await patwarden.port.call(listTokens, asked, stayer.settings)).toMatchObject({
+      ok: false,
+      reason: "NOT_FOUND",
+    });
+    const reasons = (issued: readonly IssuedToken[]) =>
+      Promise.all(issued.map(({ secret }) => patwarden.check(secret)));
     expect(await reasons(affected)).toEqual(affected.map(() => Reason.ALLOWED));
     await leaver.leave();
     expect(await reasons(affected)).toEqual(affected.map(() => Reason.NOT_A_MEMBER));
@@ -502,18 +488,18 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       [TokenService.method.createToken, { subject: member.subject, organization, name: "n" }],
     ] as const) {
       const call = method as unknown as DescMethodUnary<DescMessage, DescMessage>; // only the outcome is looked at
-      const reply = await port().call(call, request as MessageInitShape<DescMessage>, admin.settings);
+      const reply = await patwarden.port.call(call, request as MessageInitShape<DescMessage>, admin.settings);
       expect(reply).toMatchObject({ ok: false, reason: "CALLER_FORBIDDEN" });
     }
     const { token } = await ask(revokeToken, { id: first.token.id }, admin.settings);
     expect(token).toMatchObject({ state: Token_State.REVOKED });
-    expect([await reasonOf(first.secret), await reasonOf(second.secret)]).toEqual([
+    expect([await patwarden.check(first.secret), await patwarden.check(second.secret)]).toEqual([
       Reason.TOKEN_REVOKED,
       Reason.ALLOWED,
     ]);
     const target = { case: "organization", value: organization } as const;
     expect(await ask(revokeTokens, { target }, admin.settings)).toMatchObject({ count: 1 });
-    expect(await reasonOf(second.secret)).toBe(Reason.TOKEN_REVOKED);
+    expect(await patwarden.check(second.secret)).toBe(Reason.TOKEN_REVOKED);
   });
 
   it("LI-1 LI-2 SC-15 a stranger's call is answered as if the token were not there, whatever it asks", async () => {
@@ -526,7 +512,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     const other = await organizationOf();
     const strangers = [
       // Any signed-in user, an administrator of another organization, a member who is no administrator, an administrator of the wrong owner.
-      [await settingsOf("carol"), organizations],
+      [await settingsOf("carol", patwarden), organizations],
       [other.admin.settings, organizations],
       [other.admin.settings, bound],
       [member.settings, organizations],
@@ -536,7 +522,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       for (const name of Object.keys(onObject) as OnObject[]) {
         const answerTo = (asked: string) => {
           const call = TokenService.method[name] as unknown as DescMethodUnary<DescMessage, DescMessage>;
-          return port().call(call, onObject[name].request(asked) as MessageInitShape<DescMessage>, settings);
+          return patwarden.port.call(call, onObject[name].request(asked) as MessageInitShape<DescMessage>, settings);
         };
         const missing = await answerTo(await make("missing"));
         expect(missing).toMatchObject({ ok: false, code: "NOT_FOUND", reason: "NOT_FOUND" });
@@ -544,22 +530,22 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       }
     }
     const { listTokens } = TokenService.method;
-    const carol = await settingsOf("carol");
+    const carol = await settingsOf("carol", patwarden);
     for (const query of [{ organization }, { subject: organization }]) {
       const none = `organization:${randomUUID()}`;
-      const missing = await port().call(
+      const missing = await patwarden.port.call(
         listTokens,
         "subject" in query ? { subject: none } : { organization: none },
         carol,
       );
       expect(missing).toMatchObject({ ok: false, reason: "NOT_FOUND" });
-      expect(await port().call(listTokens, query, carol)).toEqual(missing);
+      expect(await patwarden.port.call(listTokens, query, carol)).toEqual(missing);
     }
     expect((await ask(TokenService.method.getToken, { id: organizations.id })).token).toEqual(organizations);
   });
 
   it("SC-1 a create call without an identity makes nothing, whoever it names", async () => {
-    const before = await job.countTokens();
+    const before = await patwarden.countTokens();
     const unsigned = `${encoded({ alg: "none", typ: "at+jwt" })}.${encoded({ iss: issuer.url, sub: "alice" })}.`;
     const alice = await issuer.sign({ sub: "alice" });
     for (const settings of [
@@ -574,14 +560,14 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     ]) {
       for (const subject of ["user:alice", "organization:acme", ""]) {
         const request = { subject, name: "n", grant: { full: true }, claims: { role: "admin" } };
-        expect(await port().call(TokenService.method.createToken, request, settings)).toMatchObject({
+        expect(await patwarden.port.call(TokenService.method.createToken, request, settings)).toMatchObject({
           ok: false,
           code: "UNAUTHENTICATED",
           reason: "CALLER_UNAUTHENTICATED",
         });
       }
     }
-    expect(await job.countTokens()).toBe(before);
+    expect(await patwarden.countTokens()).toBe(before);
   });
 
   it("SC-11 minting takes a person's access token that is fresh, for us and of the right kind, or an explicit right", async () => {
@@ -589,7 +575,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     const now = Math.floor(Date.now() / 1000);
     const sub = `user-${randomUUID()}`;
     const person = { sub, client_id: "console", scope: "openid tokens" };
-    const before = await job.countTokens();
+    const before = await patwarden.countTokens();
     for (const key of [
       await issuer.sign({ sub: "shop", client_id: "shop" }),
       await issuer.sign({ sub, gty: "client-credentials" }),
@@ -602,7 +588,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       await strictIssuer.sign({ ...person, client_id: "shop" }),
       await strictIssuer.sign({ ...person, sub: "console" }),
     ]) {
-      expect(await port().call(createToken, { name: "n", grant: { full: true } }, { key })).toMatchObject({
+      expect(await patwarden.port.call(createToken, { name: "n", grant: { full: true } }, { key })).toMatchObject({
         ok: false,
         reason: "CALLER_UNAUTHENTICATED",
       });
@@ -610,21 +596,21 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     for (const [key, permission] of [
       [keys.idle, "tokens.impersonate"],
       [keys.behalf, "tokens.impersonate"],
-      [job.alice.secret, "tokens.impersonate"],
+      [patwarden.alice.secret, "tokens.impersonate"],
     ] as const) {
-      expect(await port().call(createToken, { subject: "user:alice", name: "n" }, { key })).toMatchObject({
+      expect(await patwarden.port.call(createToken, { subject: "user:alice", name: "n" }, { key })).toMatchObject({
         ok: false,
         reason: "CALLER_FORBIDDEN",
         metadata: { permission },
       });
     }
-    expect(await job.countTokens()).toBe(before);
+    expect(await patwarden.countTokens()).toBe(before);
 
     // Nothing asked for is nothing granted, and no life without an end.
     const { token, secret } = await ask(createToken, { name: "n" }, { key: await strictIssuer.sign(person) });
     expect(token).toMatchObject({ subject: `user:strict|${sub}`, neverExpires: false });
     expect((token?.expireTime?.seconds ?? 0n) - (token?.createTime?.seconds ?? 0n)).toBe(90n * 86_400n);
-    expect(await reasonOf(secret)).toBe(Reason.NOT_GRANTED);
+    expect(await patwarden.check(secret)).toBe(Reason.NOT_GRANTED);
   });
 
   it("SC-14 a user makes own tokens with a part of the own rights, within what policy and the service in between allow", async () => {
@@ -632,18 +618,18 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     const subject = `user:${sub}`;
     const settings = { key: await issuer.sign({ sub }) };
     const viewer = (await issue({ grant: rulesOf("viewer") }, settings)).secret;
-    await job.openfga.admin.writeTuples(job.openfga.storeId, [
+    await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
       { user: subject, relation: "editor", object: "document:roadmap" },
     ]);
-    expect([await reasonOf(viewer, "viewer"), await reasonOf(viewer, "editor")]).toEqual([
-      Reason.ALLOWED,
-      Reason.NOT_GRANTED,
-    ]);
+    expect([
+      await patwarden.check(viewer, { action: "viewer" }),
+      await patwarden.check(viewer, { action: "editor" }),
+    ]).toEqual([Reason.ALLOWED, Reason.NOT_GRANTED]);
     const editor = (await issue({ grant: rulesOf("editor", "viewer") }, settings)).secret;
-    expect(await reasonOf(editor, "editor")).toBe(Reason.ALLOWED);
+    expect(await patwarden.check(editor, { action: "editor" })).toBe(Reason.ALLOWED);
 
     const refused = async (request: object, by: CallSettings) => {
-      const reply = await port().call(TokenService.method.createToken, { name: "n", ...request }, by);
+      const reply = await patwarden.port.call(TokenService.method.createToken, { name: "n", ...request }, by);
       return reply.ok ? "made" : [reply.reason, reply.metadata["limit"], reply.metadata["scope"]];
     };
     const ceiling = { scope: "user", allowedActions: ["viewer"], forbidFull: true };
@@ -659,7 +645,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         "user",
       ]);
       expect(await refused({ grant: { full: true } }, settings)).toEqual(["POLICY_VIOLATION", "forbid_full", "user"]);
-      expect(await reasonOf(editor, "editor")).toBe(Reason.POLICY);
+      expect(await patwarden.check(editor, { action: "editor" })).toBe(Reason.POLICY);
     } finally {
       await ask(PolicyService.method.deletePolicy, { scope: "user" });
     }
@@ -701,7 +687,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       [keys.idle, `Bearer ${good}`, { reason: "CALLER_FORBIDDEN", metadata: { permission: "tokens.behalf" } }],
       ["pw_svc_unknown", `Bearer ${good}`, unauthenticated],
     ] as const) {
-      const reply = await port().call(
+      const reply = await patwarden.port.call(
         TokenService.method.listTokens,
         {},
         { key, headers: { "patwarden-user-authorization": header } },
@@ -709,14 +695,14 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       expect(reply).toMatchObject({ ok: false, ...refusal });
     }
     // Without the header the service is itself, and may nothing.
-    expect(await port().call(TokenService.method.listTokens, {}, { key: keys.behalf })).toMatchObject({
+    expect(await patwarden.port.call(TokenService.method.listTokens, {}, { key: keys.behalf })).toMatchObject({
       ok: false,
       reason: "CALLER_FORBIDDEN",
     });
   });
 
   it("everything that happened stands in the audit trail, found by token, actor and the SHA-256 of a found secret", async () => {
-    const { token, secret }: IssuedToken = await job.createToken({
+    const { token, secret }: IssuedToken = await patwarden.createToken({
       subject: "user:alice",
       name: "audited",
       grant: { full: true },
@@ -731,7 +717,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     await outcome(TokenService.method.rotateToken, { id: token.id }, "behalf of alice");
     await outcome(TokenService.method.revokeToken, { id: token.id }, "service");
     const events = async (query: object) => {
-      const reply = await port().call(AuditService.method.listAuditEvents, query);
+      const reply = await patwarden.port.call(AuditService.method.listAuditEvents, query);
       if (!reply.ok) throw new Error(reply.message);
       return reply.value.events;
     };
@@ -773,6 +759,6 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         interval: 100,
       })
       .toBe(true);
-    expect(await job.dump()).not.toContain(secret.slice(7, -6));
+    expect(await patwarden.dump()).not.toContain(secret.slice(7, -6));
   });
 });

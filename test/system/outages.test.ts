@@ -3,46 +3,45 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "#gen/grpc/h
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
 import type { Port } from "../kit/ports.js";
 import type { FaultProxy } from "../kit/proxy.js";
-import { startServer } from "../kit/server.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
 const { createToken, getToken, listTokens, revokeToken } = TokenService.method;
 
-let job: MainJob;
+let patwarden: Patwarden;
 let openfga: FaultProxy;
 let database: FaultProxy;
 beforeAll(async () => {
-  job = await startMainJob({
+  patwarden = await startPatwarden({
     // So that a statement can be cut by its text.
     prepare: false,
     // Every Check reads the database, and so shows its faults.
     config: { token_cache: { lease: "0s" } },
   });
-  ({ database, openfga } = job.faults);
+  ({ database, openfga } = patwarden.faults);
 });
 afterAll(async () => {
-  await job.stop();
+  await patwarden.stop();
 });
 
-const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
+const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
 const outcome = async (port: Port, timeoutMs = 20_000) => {
   const reply = await port.call(check, question(), { timeoutMs });
   return reply.ok ? reply.value.reason : reply.reason;
 };
 const ready = async () => {
-  const response = await fetch(`${job.server.http}/readyz`);
+  const response = await fetch(`${patwarden.server.http}/readyz`);
   return { status: response.status, body: await response.text() };
 };
 const healthOf = async (service: string) => {
-  const [grpc] = job.server.ports;
+  const [grpc] = patwarden.server.ports;
   const reply = await grpc?.call(Health.method.check, { service }, { key: null });
   return reply?.ok ? reply.value.status : undefined;
 };
 const isWell = async (): Promise<void> => {
-  for (const port of job.server.ports) {
+  for (const port of patwarden.server.ports) {
     await expect.poll(() => outcome(port), { timeout: 15_000, interval: 100 }).toBe(Reason.ALLOWED);
   }
   await expect.poll(async () => (await ready()).status, { timeout: 15_000, interval: 100 }).toBe(200);
@@ -51,12 +50,8 @@ const isWell = async (): Promise<void> => {
     .toBe(Status.SERVING);
 };
 
-describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
-  const port = (): Port => {
-    const found = job.server.ports.find((candidate) => candidate.name === name);
-    if (!found) throw new Error(`no ${name} port`);
-    return found;
-  };
+describe.each(portNames)("over %s", (name) => {
+  const port = (): Port => patwarden.server.port(name);
   afterEach(async () => {
     openfga.heal();
     database.heal();
@@ -64,7 +59,7 @@ describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
   });
 
   it("OpenFGA stopped: no decision, UNAVAILABLE; what needs none goes on, and revoking works", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken();
     openfga.cut();
     expect(await outcome(port())).toBe("OPENFGA_UNAVAILABLE");
     const batch = await port().call(batchCheck, {
@@ -110,13 +105,13 @@ describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
   });
 
   it("RV-10 database cut: UNAVAILABLE, nothing half-written, nothing remembered", async () => {
-    const before = await job.countTokens();
+    const before = await patwarden.countTokens();
     database.cut();
     expect(await outcome(port())).toBe("DATABASE_UNAVAILABLE");
     const created = await port().call(createToken, { subject: "user:alice", name: "lost" });
     expect(created).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "DATABASE_UNAVAILABLE" });
     for (const method of [getToken, revokeToken] as const) {
-      expect(await port().call(method as typeof getToken, { id: job.alice.token.id })).toMatchObject({
+      expect(await port().call(method as typeof getToken, { id: patwarden.alice.token.id })).toMatchObject({
         ok: false,
         code: "UNAVAILABLE",
         reason: "DATABASE_UNAVAILABLE",
@@ -128,8 +123,8 @@ describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
       value: { reason: Reason.TOKEN_MALFORMED },
     });
     await expect.poll(async () => (await ready()).status, { timeout: 10_000, interval: 100 }).toBe(503);
-    expect((await fetch(`${job.server.http}/livez`)).status).toBe(200);
-    expect(await job.countTokens()).toBe(before);
+    expect((await fetch(`${patwarden.server.http}/livez`)).status).toBe(200);
+    expect(await patwarden.countTokens()).toBe(before);
   });
 
   it("connection lost during COMMIT: OUTCOME_UNKNOWN, and the list settles it", async () => {
@@ -156,16 +151,12 @@ describe.each(["gRPC", "HTTP"] as const)("over %s", (name) => {
 describe("a wrong set-up", () => {
   const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
   const misconfigured = async (over: Partial<{ apiKey: string; storeId: string; modelId: string }>) => {
-    const { grpc, apiKey, storeId, modelId } = job.openfga;
-    const server = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: { addresses: [grpc], apiKey, storeId, modelId, ...over },
-    });
+    const server = await patwarden.startReplica({ openfga: over });
     try {
       const [port] = server.ports;
       const reply = await port?.call(check, question());
       const response = await fetch(`${server.http}/readyz`);
-      const revoked = await port?.call(getToken, { id: job.alice.token.id });
+      const revoked = await port?.call(getToken, { id: patwarden.alice.token.id });
       return { reply, status: response.status, body: await response.text(), revoked };
     } finally {
       await server.stop();
@@ -185,19 +176,19 @@ describe("a wrong set-up", () => {
   });
 
   it("a store that is deleted under way turns readiness off once a call notices", async () => {
-    const storeId = await job.openfga.admin.createStore("to be deleted");
-    const modelId = await job.openfga.admin.writeModel(
+    const storeId = await patwarden.openfga.admin.createStore("to be deleted");
+    const modelId = await patwarden.openfga.admin.writeModel(
       storeId,
       "model\n  schema 1.1\ntype user\ntype document\n  relations\n    define viewer: [user]\n",
     );
-    await job.openfga.admin.deleteStore(storeId);
+    await patwarden.openfga.admin.deleteStore(storeId);
     const { status } = await misconfigured({ storeId, modelId });
     expect(status).toBe(503);
   });
 
   it("a model that lacks the relation refuses the question before any call", async () => {
-    const storeId = await job.openfga.admin.createStore("lacking");
-    const modelId = await job.openfga.admin.writeModel(
+    const storeId = await patwarden.openfga.admin.createStore("lacking");
+    const modelId = await patwarden.openfga.admin.writeModel(
       storeId,
       "model\n  schema 1.1\ntype user\ntype organization\ntype document\n  relations\n    define reader: [user]\n",
     );
@@ -209,8 +200,8 @@ describe("a wrong set-up", () => {
   });
 
   it("a condition that needs context fails the question, naming the parameter", async () => {
-    const storeId = await job.openfga.admin.createStore("conditional");
-    const modelId = await job.openfga.admin.writeModel(
+    const storeId = await patwarden.openfga.admin.createStore("conditional");
+    const modelId = await patwarden.openfga.admin.writeModel(
       storeId,
       `model
   schema 1.1
@@ -224,7 +215,7 @@ condition late(current_time: timestamp, start: timestamp) {
 }
 `,
     );
-    await job.openfga.admin.writeTuples(storeId, [
+    await patwarden.openfga.admin.writeTuples(storeId, [
       {
         user: "user:alice",
         relation: "viewer",
@@ -242,33 +233,20 @@ condition late(current_time: timestamp, start: timestamp) {
   });
 
   it("a wrong pepper under a known version refuses to start", async () => {
-    const { grpc, apiKey, storeId, modelId } = job.openfga;
     const key = Buffer.alloc(32, 9).toString("base64");
     await expect(
-      startServer({
-        databaseUrl: job.databaseUrl,
-        openfga: { addresses: [grpc], apiKey, storeId, modelId },
-        config: { tokens: { peppers: [{ version: 1, key, active: true }] } },
-      }),
+      patwarden.startReplica({ config: { tokens: { peppers: [{ version: 1, key, active: true }] } } }),
     ).rejects.toThrow(/PEPPER_MISMATCH: the key of pepper version 1/);
     await expect(
-      startServer({
-        databaseUrl: job.databaseUrl,
-        openfga: { addresses: [grpc], apiKey, storeId, modelId },
-        config: { tokens: { peppers: [{ version: 2, key, active: true }] } },
-      }),
+      patwarden.startReplica({ config: { tokens: { peppers: [{ version: 2, key, active: true }] } } }),
     ).rejects.toThrow(/PEPPER_MISMATCH: \d+ living secrets need pepper version 1/);
   });
 
   it("RV-5 a revocation survives a restart", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
-    await job.server.ports[0]?.call(revokeToken, { id: token.id });
-    const { grpc, apiKey, storeId, modelId } = job.openfga;
-    const restarted = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: { addresses: [grpc], apiKey, storeId, modelId },
-    });
-    expect(await restarted.ports[0]?.call(check, { ...question(), token: secret })).toMatchObject({
+    const { token, secret } = await patwarden.createToken();
+    await patwarden.port.call(revokeToken, { id: token.id });
+    const restarted = await patwarden.startReplica();
+    expect(await restarted.port("gRPC").call(check, { ...question(), token: secret })).toMatchObject({
       ok: true,
       value: { reason: Reason.TOKEN_REVOKED },
     });

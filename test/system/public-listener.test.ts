@@ -8,24 +8,24 @@ import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { httpPort, type Port } from "../kit/ports.js";
 import type { FaultProxy } from "../kit/proxy.js";
 import { sendRaw } from "../kit/raw-http.js";
-import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
+import { hashOf, newKey, type Server } from "../kit/server.js";
 
 const page = "https://app.example.com";
 const oauthIssuer = "https://patwarden.example.com";
 const behalf = newKey();
 
 let issuer: TestIssuer;
-let job: MainJob;
+let patwarden: Patwarden;
 let database: FaultProxy;
 /** The public port, as nobody. */
 let port: Port;
 beforeAll(async () => {
   issuer = await startTestIssuer();
-  job = await startMainJob({
+  patwarden = await startPatwarden({
     config: {
       public_http: { listen: "127.0.0.1:0", origins: [page, "http://localhost:3000"] },
       issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
@@ -39,17 +39,17 @@ beforeAll(async () => {
     },
     callers: [{ name: "backend", key_sha256: [hashOf(behalf)], permissions: ["tokens.behalf"] }],
   });
-  database = job.faults.database;
-  port = httpPort(job.server.publicHttp, "");
+  database = patwarden.faults.database;
+  port = httpPort(patwarden.server.publicHttp, "");
 });
 afterAll(async () => {
-  await job.stop();
+  await patwarden.stop();
   await issuer.stop();
 });
 
 const { createToken, getToken, listTokens, revokeToken } = TokenService.method;
 const asAlice = async () => ({ key: await issuer.sign({ sub: "alice" }) });
-const at = (path: string, init?: RequestInit, origin = job.server.publicHttp) => fetch(`${origin}${path}`, init);
+const at = (path: string, init?: RequestInit, origin = patwarden.server.publicHttp) => fetch(`${origin}${path}`, init);
 const self = (token: string, init: RequestInit = {}, origin?: string) =>
   at("/v1/self", { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } }, origin);
 
@@ -67,13 +67,13 @@ describe("the public port", () => {
     });
     expect(await port.call(UsageService.method.queryUsage, { tokenId: id }, user)).toMatchObject({ ok: true });
     expect(await port.call(revokeToken, { id }, user)).toMatchObject({ ok: true });
-    expect(await port.call(getToken, { id: job.alice.token.id }, { key: await issuer.sign({ sub: "carol" }) })).toEqual(
-      expect.objectContaining({ reason: "NOT_FOUND" }),
-    );
+    expect(
+      await port.call(getToken, { id: patwarden.alice.token.id }, { key: await issuer.sign({ sub: "carol" }) }),
+    ).toEqual(expect.objectContaining({ reason: "NOT_FOUND" }));
   });
 
   it("lets a token end itself, and nothing else", async () => {
-    const own = await job.createToken({ subject: "user:alice", name: "short", grant: { full: true } });
+    const own = await patwarden.createToken({ subject: "user:alice", name: "short", grant: { full: true } });
     const key = own.secret;
     expect(await port.call(getToken, { id: own.token.id }, { key })).toMatchObject({ reason: "CALLER_FORBIDDEN" });
     expect(await port.call(createToken, { name: "n", grant: { full: true } }, { key })).toMatchObject({ ok: false });
@@ -90,7 +90,7 @@ describe("the public port", () => {
     const refused = await answer({ authorization: "Bearer garbage" });
     expect(refused[0]).toBe(401);
     const alice = await issuer.sign({ sub: "alice" });
-    for (const key of [job.server.keys.admin, job.server.keys.checker, behalf]) {
+    for (const key of [patwarden.server.keys.admin, patwarden.server.keys.checker, behalf]) {
       expect(await answer({ authorization: `Bearer ${key}` })).toEqual(refused);
       // Nor does it speak for anybody.
       const passedOn = { authorization: `Bearer ${key}`, "patwarden-user-authorization": `Bearer ${alice}` };
@@ -102,7 +102,7 @@ describe("the public port", () => {
   });
 
   it("serves what is for people, and nothing for services", async () => {
-    const key = job.server.keys.admin;
+    const key = patwarden.server.keys.admin;
     for (const service of [AuthorizationService, SubjectService, AuditService]) {
       for (const { name } of service.methods) {
         const path = `/${service.typeName}/${name}`;
@@ -127,7 +127,7 @@ describe("the public port", () => {
       expect([path, (await at(path, { method })).status]).toEqual([path, 404]);
       // They are somewhere, so that the line above says something.
       if (!/metrics|scanning|grpc/.test(path))
-        expect((await at(path, { method }, job.server.http)).status).not.toBe(404);
+        expect((await at(path, { method }, patwarden.server.http)).status).not.toBe(404);
     }
     expect(await (await at("/livez")).text()).toBe("ok");
     const metadata = await at("/.well-known/oauth-authorization-server");
@@ -136,13 +136,13 @@ describe("the public port", () => {
   });
 
   it("speaks gRPC-Web", async () => {
-    const transport = createGrpcWebTransport({ baseUrl: job.server.publicHttp, httpVersion: "1.1" });
+    const transport = createGrpcWebTransport({ baseUrl: patwarden.server.publicHttp, httpVersion: "1.1" });
     const { key } = await asAlice();
     const { tokens } = await createClient(TokenService, transport).listTokens(
       {},
       { headers: { authorization: `Bearer ${key}` } },
     );
-    expect(tokens.some(({ id }) => id === job.alice.token.id)).toBe(true);
+    expect(tokens.some(({ id }) => id === patwarden.alice.token.id)).toBe(true);
   });
 });
 
@@ -211,7 +211,7 @@ describe("pages of other origins (CORS)", () => {
     const replies = [
       await at(path, { ...call, headers: { ...json, authorization: `Bearer ${key}` } }),
       await at(path, { ...call, headers: json }),
-      await self(job.alice.secret, { headers: { origin: page } }),
+      await self(patwarden.alice.secret, { headers: { origin: page } }),
       await self("garbage", { headers: { origin: page } }),
       await at("/.well-known/oauth-authorization-server", { headers: { origin: page } }),
       await at("/nothing", { headers: { origin: page } }),
@@ -224,14 +224,14 @@ describe("pages of other origins (CORS)", () => {
   });
 
   it("know nothing of the other port", async () => {
-    const response = await at("/livez", { headers: { origin: page } }, job.server.http);
+    const response = await at("/livez", { headers: { origin: page } }, patwarden.server.http);
     expect(corsHeaders(response)).toEqual({});
   });
 });
 
 describe("GET /v1/self", () => {
   const make = (over: object = {}): Promise<IssuedToken> =>
-    job.createToken({ subject: "user:alice", name: "for self", grant: { full: true }, ...over });
+    patwarden.createToken({ subject: "user:alice", name: "for self", grant: { full: true }, ...over });
 
   it.each(["publicHttp", "http"] as const)("tells a holder whose the token is (%s)", async (which) => {
     const { token, secret } = await make({
@@ -241,7 +241,7 @@ describe("GET /v1/self", () => {
       claims: { plan: "private" },
       grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
     });
-    const origin = job.server[which];
+    const origin = patwarden.server[which];
     const response = await self(secret, {}, origin);
     expect([response.status, response.headers.get("cache-control")]).toEqual([200, "no-store"]);
     const body = await response.text();
@@ -278,7 +278,7 @@ describe("GET /v1/self", () => {
       method: (typeof TokenService.method)["revokeToken" | "suspendToken"],
       { token }: IssuedToken,
     ) => {
-      const reply = await job.server.ports[0]?.call(method as typeof revokeToken, { id: token.id });
+      const reply = await patwarden.port.call(method as typeof revokeToken, { id: token.id });
       if (!reply?.ok) throw new Error(JSON.stringify(reply));
     };
     const [revoked, suspended, elsewhere] = [await make(), await make(), await make({ allowedCidrs: ["127.0.0.0/8"] })];
@@ -287,11 +287,16 @@ describe("GET /v1/self", () => {
     const texts = [
       // Bound to networks, it is judged like introspection without an address.
       ...[revoked, suspended, elsewhere].map(({ secret }) => secret),
-      ...["garbage", job.alice.secret.slice(0, -1), job.server.keys.admin, await issuer.sign({ sub: "alice" })],
+      ...[
+        "garbage",
+        patwarden.alice.secret.slice(0, -1),
+        patwarden.server.keys.admin,
+        await issuer.sign({ sub: "alice" }),
+      ],
     ];
     const answers = await Promise.all(
       texts.map(async (text) => {
-        const { status, headers, body } = await sendRaw(job.server.publicHttp, {
+        const { status, headers, body } = await sendRaw(patwarden.server.publicHttp, {
           target: "/v1/self",
           headers: [["Authorization", `Bearer ${text}`]],
         });
@@ -309,10 +314,10 @@ describe("GET /v1/self", () => {
   });
 
   it("refuses two credentials, and one in the query counts for none", async () => {
-    const { secret } = job.alice;
+    const { secret } = patwarden.alice;
     expect((await self(secret, { headers: { "x-api-key": secret } })).status).toBe(400);
     const twice = ["Authorization", `Bearer ${secret}`] as const;
-    const raw = await sendRaw(job.server.publicHttp, { target: "/v1/self", headers: [twice, twice] });
+    const raw = await sendRaw(patwarden.server.publicHttp, { target: "/v1/self", headers: [twice, twice] });
     expect(raw.status).toBe(400);
     expect((await at(`/v1/self?access_token=${secret}`)).status).toBe(401);
     expect((await self(secret, { method: "POST" })).status).toBe(405);
@@ -322,14 +327,14 @@ describe("GET /v1/self", () => {
     const { token, secret } = await make();
     for (let time = 0; time < 3; time++) expect((await self(secret)).status).toBe(200);
     const asked = await make();
-    const used = await job.server.ports[0]?.call(AuthorizationService.method.check, {
+    const used = await patwarden.port.call(AuthorizationService.method.check, {
       token: asked.secret,
       resource: "document:roadmap",
       action: "viewer",
     });
     expect(used).toMatchObject({ ok: true });
     const lastUse = async (id: string) => {
-      const reply = await job.server.ports[0]?.call(getToken, { id });
+      const reply = await patwarden.port.call(getToken, { id });
       return reply?.ok && reply.value.token?.lastUseTime;
     };
     // What is written in the background has been written by then.
@@ -350,10 +355,7 @@ describe("GET /v1/self", () => {
 describe("the limit of speed of /v1/self", () => {
   let server: Server;
   beforeAll(async () => {
-    const { grpc, apiKey, storeId, modelId } = job.openfga;
-    server = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: { addresses: [grpc], apiKey, storeId, modelId },
+    server = await patwarden.startReplica({
       config: {
         // One a minute: none comes back while the test runs.
         limits: { self_per_minute: 1 },
@@ -365,7 +367,11 @@ describe("the limit of speed of /v1/self", () => {
 
   it("is one for each address, by what trusted proxies say and not by what anybody writes", async () => {
     const from = async (forwarded: string) => {
-      const response = await self(job.alice.secret, { headers: { "x-forwarded-for": forwarded } }, server.publicHttp);
+      const response = await self(
+        patwarden.alice.secret,
+        { headers: { "x-forwarded-for": forwarded } },
+        server.publicHttp,
+      );
       const retryAfter = response.headers.get("retry-after");
       if (response.status === 429) expect(Number(retryAfter)).toBeGreaterThan(0);
       return response.status;
@@ -382,7 +388,7 @@ describe("the limit of speed of /v1/self", () => {
     const refused = await httpPort(server.publicHttp, "").call(listTokens, {}, { key: "garbage", headers });
     expect(refused).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
     const trail = async () => {
-      const reply = await server.ports[0]?.call(AuditService.method.listAuditEvents, { actor: "unknown" });
+      const reply = await server.port("gRPC").call(AuditService.method.listAuditEvents, { actor: "unknown" });
       return reply?.ok && reply.value.events.map(({ clientIp }) => clientIp);
     };
     await expect.poll(trail, { timeout: 20_000 }).toContainEqual(expect.stringContaining("192.0.2.3"));

@@ -10,8 +10,8 @@ import { RevocationReason, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { PepperRing } from "../../src/domain/pepper.js";
 import { encodeSecret } from "../../src/domain/secret.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
-import type { CallSettings, Port, Reply } from "../kit/ports.js";
+import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
+import type { CallSettings, Reply } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 const { check, batchCheck } = AuthorizationService.method;
@@ -19,10 +19,10 @@ const { createToken, getToken, listTokens, resumeToken, revokeToken, rotateToken
 
 const behalf = newKey();
 let issuer: TestIssuer;
-let job: MainJob;
+let patwarden: Patwarden;
 beforeAll(async () => {
   issuer = await startTestIssuer();
-  job = await startMainJob({
+  patwarden = await startPatwarden({
     config: {
       issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "roles", value: "root" } }],
       // So few that the hour and the minute do not end while a test runs.
@@ -31,25 +31,21 @@ beforeAll(async () => {
     callers: [{ name: "backend", key_sha256: [hashOf(behalf)], permissions: ["tokens.behalf"] }],
   });
   const policy = { scope: "user", allowSelfRotation: true };
-  const admitted = await portOf("gRPC").call(PolicyService.method.updatePolicy, {
+  const admitted = await patwarden.port.call(PolicyService.method.updatePolicy, {
     policy,
     updateMask: { paths: ["allow_self_rotation"] },
   });
   if (!admitted.ok) throw new Error(admitted.message);
 });
+/** One after the other. */
+const anyPort = (index: number) => patwarden.server.port(portNames[index % 2] ?? "gRPC");
 afterAll(async () => {
-  await job.stop();
+  await patwarden.stop();
   await issuer.stop();
 });
 
-const portNames = ["gRPC", "HTTP"] as const;
-const portOf = (name: (typeof portNames)[number]): Port => {
-  const port = job.server.ports.find((candidate) => candidate.name === name);
-  if (!port) throw new Error(`no ${name} port`);
-  return port;
-};
 const metric = async (name: string): Promise<number> => {
-  const line = (await job.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
+  const line = (await patwarden.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
   if (line === undefined) throw new Error(`no metric ${name}`);
   return Number(line.slice(name.length + 1));
 };
@@ -91,11 +87,11 @@ describe("garbage and guesses", () => {
   async function flood(singles: number, batches: number): Promise<void> {
     const alone = Array.from({ length: singles }, (_, index) => async () => {
       const { reason, token } = guessAt(index);
-      expect(reasonOf(await portOf(portNames[index % 2] ?? "gRPC").call(check, question(token)))).toBe(reason);
+      expect(reasonOf(await anyPort(index).call(check, question(token)))).toBe(reason);
     });
     const many = Array.from({ length: batches }, (_, batch) => async () => {
       const guesses = Array.from({ length: 500 }, (_, index) => guessAt(index + batch));
-      const reply = await portOf(portNames[batch % 2] ?? "gRPC").call(batchCheck, {
+      const reply = await anyPort(batch).call(batchCheck, {
         items: guesses.map(({ token }) => question(token)),
       });
       if (!reply.ok) throw new Error(reply.message);
@@ -114,7 +110,7 @@ describe("garbage and guesses", () => {
   it.each(portNames)("RL-7 cost none either where a caller's credential is expected (%s)", async (name) => {
     const before = await metric("patwarden_token_lookups_total");
     const calls = Array.from({ length: 200 }, (_, index) => async () => {
-      const reply = await portOf(name).call(listTokens, {}, { key: guessAt(index).token });
+      const reply = await patwarden.server.port(name).call(listTokens, {}, { key: guessAt(index).token });
       expect(reply).toMatchObject({ ok: false, reason: "CALLER_UNAUTHENTICATED" });
     });
     await atFullSpeed(calls);
@@ -127,7 +123,7 @@ describe("garbage and guesses", () => {
     let asked = 0;
     const victim = async () => {
       for (; !over || asked < 20; asked++) {
-        const reply = await portOf(portNames[asked % 2] ?? "gRPC").call(check, question(job.alice.secret));
+        const reply = await anyPort(asked).call(check, question(patwarden.alice.secret));
         expect(reasonOf(reply)).toBe(Reason.ALLOWED);
         await turn();
       }
@@ -148,7 +144,7 @@ describe("garbage and guesses", () => {
   it("T23 do not touch others even when they were good once: a whole fleet with revoked, suspended and superseded secrets", async () => {
     const fleet = await Promise.all(
       Array.from({ length: 12 }, async (_, index) => {
-        const { token, secret } = await job.createToken({
+        const { token, secret } = await patwarden.createToken({
           subject: "user:fleet",
           name: `${index}`,
           grant: { full: true },
@@ -162,7 +158,7 @@ describe("garbage and guesses", () => {
             ] as const
           )[index % 3] ?? [];
         if (!end) throw new Error("one of three");
-        const reply = await portOf("gRPC").call<DescMessage, DescMessage>(end, { id: token.id });
+        const reply = await patwarden.port.call<DescMessage, DescMessage>(end, { id: token.id });
         if (!reply.ok) throw new Error(reply.message);
         return { secret, reason };
       }),
@@ -170,12 +166,14 @@ describe("garbage and guesses", () => {
     const replay = async () => {
       const calls = Array.from({ length: 1_000 }, (_, index) => async () => {
         const { secret = "", reason } = fleet[index % fleet.length] ?? {};
-        expect(reasonOf(await portOf(portNames[index % 2] ?? "gRPC").call(check, question(secret)))).toBe(reason);
+        expect(reasonOf(await anyPort(index).call(check, question(secret)))).toBe(reason);
       });
       await atFullSpeed(calls);
     };
     await victimDuring(replay());
-    expect(reasonOf(await portOf("HTTP").call(check, question(job.alice.secret)))).toBe(Reason.ALLOWED);
+    expect(reasonOf(await patwarden.server.port("HTTP").call(check, question(patwarden.alice.secret)))).toBe(
+      Reason.ALLOWED,
+    );
   });
 });
 
@@ -196,7 +194,7 @@ describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     settings?: CallSettings,
-  ): Promise<Reply<MessageShape<O>>> => portOf(name).call(method, request, settings);
+  ): Promise<Reply<MessageShape<O>>> => patwarden.server.port(name).call(method, request, settings);
   const made = async (
     settings?: CallSettings,
     subject = "",
@@ -303,7 +301,7 @@ describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
       expect(await call(createToken, { name: "n" }, self)).toMatchObject({ ok: false });
     expect(await counted()).toBe(before + 4);
     const actor = `user:${sub}`;
-    const logged = job.server
+    const logged = patwarden.server
       .log()
       .split("\n")
       .filter((line) => line.includes("excess_rate_limit_exceeded") && line.includes(`"${actor}"`));

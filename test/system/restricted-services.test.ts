@@ -9,7 +9,7 @@ import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { permissions } from "../../src/callers/caller.js";
 import { accessRules } from "../../src/callers/rules.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { CallSettings } from "../kit/ports.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
@@ -31,14 +31,14 @@ const services = {
 const keys = { listed: newKey(), admin: newKey() };
 const api = "https://api.example.com";
 let issuer: TestIssuer;
-let job: MainJob;
+let patwarden: Patwarden;
 let foreign: Readonly<Record<"alice's" | "acme's" | "alice's for acme", IssuedToken>>;
 let own: IssuedToken;
 
 beforeAll(async () => {
   issuer = await startTestIssuer();
   const subjects = ["user:carol", "organization:carols"];
-  job = await startMainJob({
+  patwarden = await startPatwarden({
     callers: [
       {
         name: "listed",
@@ -63,11 +63,11 @@ beforeAll(async () => {
       },
     },
   });
-  await job.openfga.admin.writeTuples(job.openfga.storeId, [
+  await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
     { user: "user:carol", relation: "viewer", object: "document:roadmap" },
   ]);
   const make = (subject: string, more: object = {}) =>
-    job.createToken({ subject, name: "n", grant: { full: true }, ...more });
+    patwarden.createToken({ subject, name: "n", grant: { full: true }, ...more });
   foreign = {
     "alice's": await make("user:alice"),
     "acme's": await make("organization:acme"),
@@ -76,15 +76,10 @@ beforeAll(async () => {
   own = await make("user:carol");
 });
 afterAll(async () => {
-  await job.stop();
+  await patwarden.stop();
   await issuer.stop();
 });
 
-const port = () => {
-  const [grpc] = job.server.ports;
-  if (!grpc) throw new Error("no port");
-  return grpc;
-};
 const anyMethod = (service: keyof typeof services, method: string): DescMethodUnary => {
   const found = services[service].methods.find(({ localName }) => localName === method);
   if (found?.methodKind !== "unary") throw new Error(`${service}.${method} is no unary method`);
@@ -168,7 +163,7 @@ describe("S22 a service that is narrowed to some subjects", () => {
   it("can do all of this to its own subjects, or a refusal would say nothing", async () => {
     const settings = { key: keys.listed };
     const call = (service: keyof typeof services, method: string, request: Tried[number]) =>
-      port().call(anyMethod(service, method), request, settings);
+      patwarden.port.call(anyMethod(service, method), request, settings);
     for (const [service, method, request] of [
       ["tokens", "createToken", { subject: "user:carol", name: "n" }],
       ["tokens", "getToken", { id: own.token.id }],
@@ -190,7 +185,7 @@ describe("S22 a service that is narrowed to some subjects", () => {
       const [service = "", method = ""] = name.split(".");
       const settings = await narrowed[who]?.();
       for (const request of refused[name]?.() ?? []) {
-        const reply = await port().call(anyMethod(service as keyof typeof services, method), request, settings);
+        const reply = await patwarden.port.call(anyMethod(service as keyof typeof services, method), request, settings);
         const told = `${name} ${JSON.stringify(request)}`;
         expect(reply, told).toMatchObject({ ok: false });
         if (!reply.ok) expect(["CALLER_FORBIDDEN", "NOT_FOUND"], told).toContain(reply.reason);
@@ -202,9 +197,9 @@ describe("S22 a service that is narrowed to some subjects", () => {
       const settings = await narrowed[who]?.();
       // So that there is something to tell.
       const question = { token: foreign["alice's"].secret, resource: "document:roadmap", action: "viewer" };
-      expect(await port().call(AuthorizationService.method.check, question)).toMatchObject({ ok: true });
+      expect(await patwarden.port.call(AuthorizationService.method.check, question)).toMatchObject({ ok: true });
       for (const request of silent[name]?.() ?? []) {
-        const reply = await port().call(anyMethod(service as keyof typeof services, method), request, settings);
+        const reply = await patwarden.port.call(anyMethod(service as keyof typeof services, method), request, settings);
         if (!reply.ok) throw new Error(`${name}: ${reply.reason}`);
         const told = JSON.stringify(reply.value, (_key, value) => (typeof value === "bigint" ? String(value) : value));
         for (const word of ["user:alice", "organization:acme", ...ids()]) expect(told, name).not.toContain(word);
@@ -221,7 +216,7 @@ describe("S22 a service that is narrowed to some subjects", () => {
         ["Content-Type", "application/x-www-form-urlencoded"],
       ] as const;
       const body = new URLSearchParams(parameters).toString();
-      const reply = await sendRaw(job.server.http, { method: "POST", target, body, headers });
+      const reply = await sendRaw(patwarden.server.http, { method: "POST", target, body, headers });
       return { status: reply.status, body: JSON.parse(reply.body) };
     };
     const exchange = (secret: string) =>
@@ -241,7 +236,7 @@ describe("S22 a service that is narrowed to some subjects", () => {
 
   it("asks about no foreign subject over AuthZEN", async () => {
     const decided = async (type: string, id: string, key = keys.listed) => {
-      const response = await fetch(`${job.server.http}/access/v1/evaluation`, {
+      const response = await fetch(`${patwarden.server.http}/access/v1/evaluation`, {
         method: "POST",
         headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
         body: JSON.stringify({
@@ -253,7 +248,7 @@ describe("S22 a service that is narrowed to some subjects", () => {
       return response.json();
     };
     expect(await decided("user", "carol")).toEqual({ decision: true });
-    expect(await decided("user", "alice", job.server.keys.admin)).toEqual({ decision: true });
+    expect(await decided("user", "alice", patwarden.server.keys.admin)).toEqual({ decision: true });
     expect(await decided("user", "alice")).toEqual({ decision: false });
   });
 });

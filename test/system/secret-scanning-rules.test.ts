@@ -10,7 +10,7 @@ import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { PepperRing } from "../../src/domain/pepper.js";
 import { encodeSecret } from "../../src/domain/secret.js";
 import { track } from "../kit/children.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { findProgram, tools } from "../kit/program.js";
 
 /* The files of examples/scanning, with what they are for. */
@@ -81,13 +81,13 @@ describe.skipIf(gitleaks === undefined)("gitleaks with gitleaks.toml", () => {
 });
 
 describe("trufflehog-verifier.mjs", () => {
-  let job: MainJob;
+  let patwarden: Patwarden;
   let verifier: string;
   const ends: (() => unknown)[] = [];
   beforeAll(async () => {
-    job = await startMainJob({ config: { public_http: { listen: "127.0.0.1:0" } } });
-    ends.push(() => job.stop());
-    const args = [file("trufflehog-verifier.mjs"), job.server.publicHttp, "0"];
+    patwarden = await startPatwarden({ config: { public_http: { listen: "127.0.0.1:0" } } });
+    ends.push(() => patwarden.stop());
+    const args = [file("trufflehog-verifier.mjs"), patwarden.server.publicHttp, "0"];
     const child = track(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] }));
     ends.push(() => new Promise((resolve) => child.once("close", resolve) && child.kill()));
     verifier = await new Promise((resolve) => createInterface(child.stdout).once("line", resolve));
@@ -100,9 +100,13 @@ describe("trufflehog-verifier.mjs", () => {
     // As TruffleHog sends it: the whole match, and then its groups.
     const ask = async (...match: readonly unknown[]): Promise<number> =>
       (await fetch(verifier, { method: "POST", body: JSON.stringify({ patwarden: { token: match } }) })).status;
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "found", grant: { full: true } });
-    expect([await ask(secret), await ask(mint()), await ask(job.server.keys.admin)]).toEqual([200, 401, 401]);
-    await job.server.ports[0]?.call(TokenService.method.revokeToken, { id: token.id });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "found",
+      grant: { full: true },
+    });
+    expect([await ask(secret), await ask(mint()), await ask(patwarden.server.keys.admin)]).toEqual([200, 401, 401]);
+    await patwarden.port.call(TokenService.method.revokeToken, { id: token.id });
     expect(await ask(secret)).toBe(401);
     expect((await fetch(verifier, { method: "POST", body: "{}" })).status).toBe(502);
   });

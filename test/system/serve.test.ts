@@ -12,27 +12,23 @@ import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { grpcPort, httpPort } from "../kit/ports.js";
 import { startProxy } from "../kit/proxy.js";
-import { hashOf, newKey, startPatwarden, startServer } from "../kit/server.js";
+import { hashOf, newKey, runPatwarden } from "../kit/server.js";
 import { selfSigned } from "../kit/transport.js";
 
 const { check } = AuthorizationService.method;
 const { createToken, listTokens } = TokenService.method;
 
-let job: MainJob;
+let patwarden: Patwarden;
 beforeAll(async () => {
-  job = await startMainJob();
+  patwarden = await startPatwarden();
 });
-afterAll(() => job.stop());
+afterAll(() => patwarden.stop());
 
-const openfgaSettings = () => {
-  const { grpc: address, apiKey, storeId, modelId } = job.openfga;
-  return { addresses: [address], apiKey, storeId, modelId };
-};
 const waiting = { timeout: 20_000, interval: 50 };
-const question = () => ({ token: job.alice.secret, resource: "document:roadmap", action: "viewer" });
+const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
 
 describe("patwarden serve", () => {
   it("reports all faults of its configuration at once, naming keys and never values", async () => {
@@ -48,7 +44,7 @@ describe("patwarden serve", () => {
         caller: [],
       }),
     );
-    const started = startPatwarden(["serve", "--config", file]);
+    const started = runPatwarden(["serve", "--config", file]);
     expect(await started.exited).toBe(1);
     for (const key of [
       "grpc",
@@ -67,21 +63,21 @@ describe("patwarden serve", () => {
   it("says what to do about a database that was never migrated, or does not answer", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
     const file = join(directory, "patwarden.yaml");
-    const config = parse(readFileSync(job.server.configFile, "utf8"));
-    const empty = new URL(job.databaseUrl);
+    const config = parse(readFileSync(patwarden.server.configFile, "utf8"));
+    const empty = new URL(patwarden.databaseUrl);
     empty.pathname = "/postgres";
     writeFileSync(file, stringify({ ...config, database: { url: empty.href } }));
-    const unmigrated = startPatwarden(["serve", "--config", file]);
+    const unmigrated = runPatwarden(["serve", "--config", file]);
     expect(await unmigrated.exited).toBe(1);
     expect(unmigrated.log()).toContain("run `patwarden migrate` first");
-    const absent = new URL(job.databaseUrl);
+    const absent = new URL(patwarden.databaseUrl);
     absent.pathname = "/absent";
     for (const [url, meaning] of [
       ["postgres://patwarden@127.0.0.1:1/none", "ECONNREFUSED: nothing listens at this host and port"],
       [absent.href, "3D000: there is no database of this name; create it"],
     ] as const) {
       writeFileSync(file, stringify({ ...config, database: { url } }));
-      const refused = startPatwarden(["serve", "--config", file]);
+      const refused = runPatwarden(["serve", "--config", file]);
       expect(await refused.exited).toBe(1);
       expect(refused.log()).toContain(`the database of database.url cannot be used (database error ${meaning})`);
     }
@@ -89,7 +85,7 @@ describe("patwarden serve", () => {
   }, 120_000);
 
   it("takes up other callers at SIGHUP, all or nothing", async () => {
-    const server = await startServer({ databaseUrl: job.databaseUrl, openfga: openfgaSettings() });
+    const server = await patwarden.startReplica();
     const [port] = server.ports;
     const { admin } = server.keys;
     const next = newKey();
@@ -128,15 +124,13 @@ type document
     ${relations}
 `;
     const forReaders = "define reader: [user, organization]";
-    const serve = async (modelId: string, address = job.openfga.grpc) => {
-      const server = await startServer({
-        databaseUrl: job.databaseUrl,
-        openfga: openfgaSettings(),
+    const serve = async (modelId: string, address = patwarden.openfga.grpc) => {
+      const server = await patwarden.startReplica({
         config: {
           openfga: {
             addresses: [address],
-            auth: { preshared: job.openfga.apiKey },
-            store_id: job.openfga.storeId,
+            auth: { preshared: patwarden.openfga.apiKey },
+            store_id: patwarden.openfga.storeId,
             model_id: modelId,
             max_staleness: "1h",
           },
@@ -161,7 +155,7 @@ type document
     };
 
     it("and parses by it and asks it at once, whatever was asked or kept before", async () => {
-      const { storeId, modelId, admin } = job.openfga;
+      const { storeId, modelId, admin } = patwarden.openfga;
       await admin.writeTuples(storeId, [{ user: "user:alice", relation: "editor", object: "document:roadmap" }]);
       const { server, reload, asked } = await serve(modelId);
       // Alice may view what she edits.
@@ -192,8 +186,8 @@ type document
     });
 
     it("or nothing of the configuration, when OpenFGA does not have it or does not answer", async () => {
-      const proxy = await startProxy(job.openfga.grpc);
-      const { server, reload, asked } = await serve(job.openfga.modelId, proxy.address);
+      const proxy = await startProxy(patwarden.openfga.grpc);
+      const { server, reload, asked } = await serve(patwarden.openfga.modelId, proxy.address);
       const { admin: old } = server.keys;
       const key = newKey();
       const callers = [{ name: "admin", key_sha256: [hashOf(key)], permissions: ["check"] }];
@@ -207,7 +201,7 @@ type document
       reload({ callers, openfga: { model_id: unknown } });
       await nothing(1);
       expect(await asked("viewer", old)).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
-      const next = await job.openfga.admin.writeModel(job.openfga.storeId, model(forReaders));
+      const next = await patwarden.openfga.admin.writeModel(patwarden.openfga.storeId, model(forReaders));
       proxy.cut();
       reload({ callers, openfga: { model_id: next } });
       await nothing(2);
@@ -226,11 +220,8 @@ type document
   it.each(["SIGTERM", "SIGINT"] as const)(
     "drains at %s: a call in flight is answered, then it ends with 0",
     async (signal) => {
-      const openfga = await startProxy(job.openfga.grpc);
-      const slow = await startServer({
-        databaseUrl: job.databaseUrl,
-        openfga: { ...openfgaSettings(), addresses: [openfga.address] },
-      });
+      const openfga = await startProxy(patwarden.openfga.grpc);
+      const slow = await patwarden.startReplica({ openfga: { addresses: [openfga.address] } });
       openfga.stall();
       const inFlight = slow.ports.map((port, index) =>
         port.call(check, { ...question(), resource: `document:in-flight-${index}` }),
@@ -249,14 +240,12 @@ type document
   );
 
   it("starts and ends where no notification can be heard, and hears them once it can", async () => {
-    const listenUrl = new URL(job.databaseUrl);
+    const listenUrl = new URL(patwarden.databaseUrl);
     const between = await startProxy(listenUrl.host);
     between.cut();
     listenUrl.host = between.address;
-    const server = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: openfgaSettings(),
-      config: { database: { url: job.databaseUrl, listen_url: listenUrl.href } },
+    const server = await patwarden.startReplica({
+      config: { database: { url: patwarden.databaseUrl, listen_url: listenUrl.href } },
     });
     const hints = async () =>
       /^patwarden_revocation_hints (\d)$/m.exec(await (await fetch(`http://${server.metrics}/metrics`)).text())?.[1];
@@ -276,9 +265,7 @@ type document
     writeFileSync(join(directory, "cert.pem"), cert);
     writeFileSync(join(directory, "key.pem"), key);
     const tls = { cert: join(directory, "cert.pem"), key: join(directory, "key.pem") };
-    const server = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: openfgaSettings(),
+    const server = await patwarden.startReplica({
       config: { grpc: { listen: "127.0.0.1:0", tls }, http: { listen: "127.0.0.1:0", tls } },
     });
     const client = new grpc.Client(server.grpc, grpc.credentials.createSsl(Buffer.from(cert)), {
@@ -300,8 +287,8 @@ type document
   }, 120_000);
 
   it("refuses two authorization headers on the HTTP port", async () => {
-    const { hostname, port } = new URL(job.server.http);
-    const line = `authorization: Bearer ${job.server.keys.admin}\r\n`;
+    const { hostname, port } = new URL(patwarden.server.http);
+    const line = `authorization: Bearer ${patwarden.server.keys.admin}\r\n`;
     const answer = await new Promise<string>((resolve) => {
       const socket = net.connect(Number(port), hostname, () =>
         socket.write(
@@ -322,8 +309,8 @@ type document
     const main = new URL("../../dist/main.js", import.meta.url).pathname;
     // Not execFileSync: the way to the database leads through this process.
     const run = async (...args: string[]) => (await promisify(execFile)(process.execPath, [main, ...args])).stdout;
-    const [row] = JSON.parse(await run("keys", "peppers", "--config", job.server.configFile, "--json"));
-    expect(row).toMatchObject({ version: 1, secrets: await job.countTokens() });
+    const [row] = JSON.parse(await run("keys", "peppers", "--config", patwarden.server.configFile, "--json"));
+    expect(row).toMatchObject({ version: 1, secrets: await patwarden.countTokens() });
     expect(Buffer.from((await run("keys", "pepper")).trim(), "base64")).toHaveLength(32);
     const { key, key_sha256 } = JSON.parse(await run("keys", "service", "--json"));
     expect(key).toMatch(/^pw_svc_[0-9A-Za-z]{49}$/);
@@ -342,7 +329,7 @@ describe("patwarden dev", () => {
   const onFreePorts = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const startDev = async (directory: string, ...more: string[]) => {
     const readyFile = join(directory, `ready-${randomUUID()}.json`);
-    const started = startPatwarden(
+    const started = runPatwarden(
       [...["dev", ...onFreePorts, "--ready-file", readyFile], ...["--directory", "state", ...more]],
       { cwd: directory },
     );
@@ -419,7 +406,7 @@ describe("patwarden dev", () => {
       [["--model", join(directory, "missing.fga")], "missing.fga"],
       [["--tuples", tuples], "must be a JSON array of {user, relation, object, condition?}"],
     ] as const) {
-      const started = startPatwarden(["dev", "--ephemeral", ...onFreePorts, ...args]);
+      const started = runPatwarden(["dev", "--ephemeral", ...onFreePorts, ...args]);
       expect(await started.exited).toBe(1);
       expect(started.log()).toContain(problem);
     }

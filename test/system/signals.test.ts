@@ -5,9 +5,9 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
+import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startProxy } from "../kit/proxy.js";
-import { type Started, startPatwarden } from "../kit/server.js";
+import { runPatwarden, type Started } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
 /** Runs a program as the first process of a PID namespace, as in a container: the kernel drops what such a process does not listen to. */
@@ -16,13 +16,13 @@ const mayUnshare = spawnSync("unshare", [...asFirst, "true"]).status === 0;
 if (!mayUnshare)
   process.stderr.write("SKIPPED: no PID namespaces here, so nothing runs as process 1 (needs Linux and unshare)\n");
 
-let job: MainJob;
+let patwarden: Patwarden;
 let directory: string;
 /** Takes connections and never answers: what a start waits for. */
 let silent: Server;
 let silentUrl: string;
 beforeAll(async () => {
-  job = await startMainJob();
+  patwarden = await startPatwarden();
   directory = mkdtempSync(join(tmpdir(), "patwarden-signals-"));
   silent = createServer((socket) => socket.on("error", () => undefined).resume()).listen(0, "127.0.0.1");
   await once(silent, "listening");
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   silent.close();
   rmSync(directory, { recursive: true });
-  await job.stop();
+  await patwarden.stop();
 });
 
 /** The process that `unshare` has made, by its number out here. */
@@ -54,8 +54,8 @@ describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
     ["audit export --follow", "SIGTERM", 0],
   ] as const)("%s ends at once by %s while it waits for the database", async (command, signal, code) => {
     const connected = once(silent, "connection");
-    const args = [...command.split(" "), "--config", job.server.configFile];
-    const started = startPatwarden([...asFirst, process.execPath, main, ...args], {
+    const args = [...command.split(" "), "--config", patwarden.server.configFile];
+    const started = runPatwarden([...asFirst, process.execPath, main, ...args], {
       program: "unshare",
       env: { PATWARDEN_DATABASE_URL: silentUrl },
     });
@@ -68,7 +68,7 @@ describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
     const temporary = join(directory, "tmp");
     mkdirSync(temporary);
     const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
-    const started = startPatwarden([...asFirst, process.execPath, main, "dev", "--ephemeral", ...ports], {
+    const started = runPatwarden([...asFirst, process.execPath, main, "dev", "--ephemeral", ...ports], {
       program: "unshare",
       env: { TMPDIR: temporary },
     });
@@ -81,11 +81,11 @@ describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
 
 describe("B9 a signal during the start", () => {
   it("SIGHUP is remembered: the configuration is taken up again after the start", async () => {
-    const proxy = await startProxy(new URL(job.databaseUrl).host);
+    const proxy = await startProxy(new URL(patwarden.databaseUrl).host);
     proxy.hold("patwarden");
-    const url = new URL(job.databaseUrl);
+    const url = new URL(patwarden.databaseUrl);
     url.host = proxy.address;
-    const started = startPatwarden(["serve", "--config", job.server.configFile], {
+    const started = runPatwarden(["serve", "--config", patwarden.server.configFile], {
       env: { PATWARDEN_DATABASE_URL: url.href },
     });
     await expect.poll(() => proxy.holds(), waiting).toBe(true);
@@ -97,11 +97,11 @@ describe("B9 a signal during the start", () => {
   });
 
   it("SIGTERM is heeded when the start is done: it takes back what it registered, without draining", async () => {
-    const proxy = await startProxy(new URL(job.databaseUrl).host);
+    const proxy = await startProxy(new URL(patwarden.databaseUrl).host);
     proxy.hold("patwarden");
-    const url = new URL(job.databaseUrl);
+    const url = new URL(patwarden.databaseUrl);
     url.host = proxy.address;
-    const started = startPatwarden(["serve", "--config", job.server.configFile], {
+    const started = runPatwarden(["serve", "--config", patwarden.server.configFile], {
       env: { PATWARDEN_DATABASE_URL: url.href, PATWARDEN_DRAIN_DELAY: "5m" },
     });
     await expect.poll(() => proxy.holds(), waiting).toBe(true);

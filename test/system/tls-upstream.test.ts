@@ -6,7 +6,7 @@ import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Authority, createAuthority, loopback } from "../kit/authority.js";
 import { smallModel, startTestOpenFga, type TestOpenFga } from "../kit/openfga.js";
 import { havePostgres, noPostgres, overTls, startPostgres, type TestPostgres } from "../kit/postgres.js";
-import { type Server, startServer } from "../kit/server.js";
+import { migrate, type Server, startServer } from "../kit/server.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
@@ -23,6 +23,7 @@ describe.skipIf(!havePostgres())("a database and an OpenFGA that speak TLS", () 
       startPostgres({}, { identity }),
       startTestOpenFga(smallModel, tuples, identity),
     ]);
+    await migrate(overTls(database.url));
     server = await startServer({
       databaseUrl: overTls(database.url),
       openfga: { ...openfga, addresses: [openfga.grpc], tls: true },
@@ -36,15 +37,15 @@ describe.skipIf(!havePostgres())("a database and an OpenFGA that speak TLS", () 
   });
 
   it("are what a Check asks", async () => {
-    const [port] = server.ports;
-    const created = await port?.call(TokenService.method.createToken, {
+    const port = server.port("gRPC");
+    const created = await port.call(TokenService.method.createToken, {
       subject: "user:alice",
       name: "n",
       grant: { full: true },
     });
-    if (!created?.ok) throw new Error(JSON.stringify(created));
+    if (!created.ok) throw new Error(JSON.stringify(created));
     const question = { token: created.value.secret, resource: "document:roadmap", action: "viewer" };
-    expect(await port?.call(AuthorizationService.method.check, question)).toMatchObject({
+    expect(await port.call(AuthorizationService.method.check, question)).toMatchObject({
       ok: true,
       value: { reason: Reason.ALLOWED },
     });

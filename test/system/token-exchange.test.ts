@@ -7,10 +7,10 @@ import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { type FaultProxy, startProxy } from "../kit/proxy.js";
 import { type RawReply, sendRaw, untilDecided } from "../kit/raw-http.js";
-import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
+import { hashOf, newKey, type Server } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
 const issuer = "https://patwarden.example.com/tenant";
@@ -39,7 +39,7 @@ describe("token exchange", () => {
     },
     { name: "gateway", key_sha256: [hashOf(keys.gateway)], permissions: ["check", "introspect", "tokens.revoke"] },
   ];
-  let job: MainJob;
+  let patwarden: Patwarden;
   /** With faults on its way to the database and to OpenFGA. */
   let other: Server;
   let database: FaultProxy;
@@ -47,20 +47,19 @@ describe("token exchange", () => {
   let replicas: readonly Server[];
   let narrow: IssuedToken;
   beforeAll(async () => {
-    job = await startMainJob({ callers, config: { integrations } });
-    const url = new URL(job.databaseUrl);
-    [database, openfga] = await Promise.all([startProxy(url.host), startProxy(job.openfga.grpc)]);
+    patwarden = await startMainJob({ callers, config: { integrations } });
+    const url = new URL(patwarden.databaseUrl);
+    [database, openfga] = await Promise.all([startProxy(url.host), startProxy(patwarden.openfga.grpc)]);
     url.host = database.address;
-    const { apiKey, storeId, modelId } = job.openfga;
-    other = await startServer({
+    other = await patwarden.startReplica({
       databaseUrl: url.href,
       migrated: true,
       openfga: { addresses: [openfga.address], apiKey, storeId, modelId },
       config: { integrations },
       callers,
     });
-    replicas = [job.server, other];
-    narrow = await job.createToken({
+    replicas = [patwarden.server, other];
+    narrow = await patwarden.createToken({
       subject: "user:alice",
       name: "narrow",
       grant: { rules: [{ actions: ["viewer", "editor"], resources: ["document:roadmap"] }] },
@@ -70,7 +69,7 @@ describe("token exchange", () => {
   });
   afterAll(async () => {
     await other.stop();
-    await job.stop();
+    await patwarden.stop();
     await Promise.all([database.close(), openfga.close()]);
   });
 
@@ -92,7 +91,7 @@ describe("token exchange", () => {
     const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined);
     return new URLSearchParams(given).toString();
   };
-  const exchangeOnce = (secret: string, over: Parameters = {}, server = job.server, caller = basic("edge")) =>
+  const exchangeOnce = (secret: string, over: Parameters = {}, server = patwarden.server, caller = basic("edge")) =>
     send(server, "/oauth2/token", bodyOf(secret, over), caller);
   const exchange: typeof exchangeOnce = (...asked) =>
     untilDecided(
@@ -113,8 +112,8 @@ describe("token exchange", () => {
   };
   const errorOf = ({ status, body }: RawReply): unknown => [status, JSON.parse(body).error];
   const call = async <Method extends (typeof TokenService.method)["revokeToken"]>(method: Method, id: string) => {
-    const [port] = job.server.ports;
-    const reply = await port?.call(method, { id });
+    const { port } = patwarden;
+    const reply = await port.call(method, { id });
     if (!reply?.ok) throw new Error(JSON.stringify(reply));
     return reply.value;
   };
@@ -143,7 +142,7 @@ describe("token exchange", () => {
       expect(claims.iat).toBeGreaterThanOrEqual(before);
       expect(claims.iat).toBeLessThanOrEqual(Date.now() / 1000);
     }
-    for (const server of replicas) await verify(await jwtOf(job.alice.secret, {}, server), job.server);
+    for (const server of replicas) await verify(await jwtOf(patwarden.alice.secret, {}, server), patwarden.server);
   });
 
   it.each<[string, Parameters, object]>([
@@ -170,17 +169,17 @@ describe("token exchange", () => {
 
   it("O5 outlives neither token nor old secret", async () => {
     const expireTime = { seconds: BigInt(Math.floor(Date.now() / 1000) + 100), nanos: 900_000_000 };
-    const { secret } = await job.createToken({
+    const { secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "short",
       grant: { full: true },
       lifetime: { case: "expireTime", value: expireTime },
     });
     expect(decodeJwt(await jwtOf(secret)).exp).toBe(Number(expireTime.seconds));
-    const rotated = await job.createToken({ subject: "user:alice", name: "rotated", grant: { full: true } });
-    const [port] = job.server.ports;
+    const rotated = await patwarden.createToken({ subject: "user:alice", name: "rotated", grant: { full: true } });
+    const { port } = patwarden;
     const grace = { seconds: 60n, nanos: 0 };
-    const reply = await port?.call(TokenService.method.rotateToken, { id: rotated.token.id, grace });
+    const reply = await port.call(TokenService.method.rotateToken, { id: rotated.token.id, grace });
     const retired = reply?.ok && reply.value.token?.secrets.find(({ current }) => !current)?.expireTime;
     if (!reply?.ok || !retired) throw new Error(JSON.stringify(reply));
     expect(decodeJwt(await jwtOf(rotated.secret)).exp).toBe(Number(retired.seconds));
@@ -213,12 +212,17 @@ describe("token exchange", () => {
   });
 
   it("gives a caller what is on its list, and one without the permission nothing", async () => {
-    expect(errorOf(await exchange(narrow.secret, {}, job.server, basic("shop")))).toEqual([400, "invalid_target"]);
-    const { client_id, aud } = decodeJwt(await jwtOf(narrow.secret, { audience: "shop" }, job.server, basic("shop")));
+    expect(errorOf(await exchange(narrow.secret, {}, patwarden.server, basic("shop")))).toEqual([
+      400,
+      "invalid_target",
+    ]);
+    const { client_id, aud } = decodeJwt(
+      await jwtOf(narrow.secret, { audience: "shop" }, patwarden.server, basic("shop")),
+    );
     expect([client_id, aud]).toEqual(["shop", "shop"]);
-    const gateway = await exchange(narrow.secret, {}, job.server, basic("gateway"));
+    const gateway = await exchange(narrow.secret, {}, patwarden.server, basic("gateway"));
     expect(errorOf(gateway)).toEqual([400, "unauthorized_client"]);
-    const stranger = await send(job.server, "/oauth2/token", bodyOf(narrow.secret), [
+    const stranger = await send(patwarden.server, "/oauth2/token", bodyOf(narrow.secret), [
       "Authorization",
       `Bearer ${newKey()}`,
     ]);
@@ -227,12 +231,16 @@ describe("token exchange", () => {
   });
 
   it.each<[string, [number, string | undefined], () => Promise<RawReply>]>([
-    ["GET", [405, undefined], () => sendRaw(job.server.http, { target: "/oauth2/token", headers: [basic("edge")] })],
+    [
+      "GET",
+      [405, undefined],
+      () => sendRaw(patwarden.server.http, { target: "/oauth2/token", headers: [basic("edge")] }),
+    ],
     [
       "JSON",
       [400, "invalid_request"],
       () =>
-        sendRaw(job.server.http, {
+        sendRaw(patwarden.server.http, {
           method: "POST",
           target: "/oauth2/token",
           body: "{}",
@@ -242,29 +250,29 @@ describe("token exchange", () => {
     [
       "a repeated token",
       [400, "invalid_request"],
-      () => send(job.server, "/oauth2/token", `${bodyOf("x")}&subject_token=y`, basic("edge")),
+      () => send(patwarden.server, "/oauth2/token", `${bodyOf("x")}&subject_token=y`, basic("edge")),
     ],
     [
       "a repeated audience",
       [400, "invalid_target"],
-      () => send(job.server, "/oauth2/token", `${bodyOf(narrow.secret)}&audience=shop`, basic("edge")),
+      () => send(patwarden.server, "/oauth2/token", `${bodyOf(narrow.secret)}&audience=shop`, basic("edge")),
     ],
     [
       "a repeated resource",
       [400, "invalid_target"],
-      () => send(job.server, "/oauth2/token", `${bodyOf(narrow.secret)}&resource=a&resource=b`, basic("edge")),
+      () => send(patwarden.server, "/oauth2/token", `${bodyOf(narrow.secret)}&resource=a&resource=b`, basic("edge")),
     ],
     [
       "a token in the query",
       [400, "invalid_request"],
-      () => send(job.server, "/oauth2/token?subject_token=x", bodyOf(narrow.secret), basic("edge")),
+      () => send(patwarden.server, "/oauth2/token?subject_token=x", bodyOf(narrow.secret), basic("edge")),
     ],
     [
       "two caller credentials",
       [400, "invalid_request"],
       () =>
         send(
-          job.server,
+          patwarden.server,
           "/oauth2/token",
           bodyOf(narrow.secret, { client_id: "edge", client_secret: keys.edge }),
           basic("edge"),
@@ -273,7 +281,7 @@ describe("token exchange", () => {
     [
       "17 KiB",
       [400, "invalid_request"],
-      () => send(job.server, "/oauth2/token", bodyOf("x".repeat(17 * 1024)), basic("edge")),
+      () => send(patwarden.server, "/oauth2/token", bodyOf("x".repeat(17 * 1024)), basic("edge")),
     ],
   ])("O6 refuses %s", async (_, expected, ask) => {
     const reply = await ask();
@@ -283,8 +291,8 @@ describe("token exchange", () => {
 
   it("answers alike whatever is wrong with a token, one that is blocked or bound to networks too", async () => {
     const make = (over: object = {}) =>
-      job.createToken({ subject: "user:dave", name: "to be refused", grant: { full: true }, ...over });
-    const { admin, storeId } = job.openfga;
+      patwarden.createToken({ subject: "user:dave", name: "to be refused", grant: { full: true }, ...over });
+    const { admin, storeId } = patwarden.openfga;
     const membership = [{ user: "user:dave", relation: "member", object: "organization:acme" }];
     await admin.writeTuples(storeId, membership);
     const [revoked, suspended, networked, left, disabled, blocked] = await Promise.all([
@@ -297,11 +305,11 @@ describe("token exchange", () => {
     ]);
     await admin.deleteTuples(storeId, membership);
     await call(TokenService.method.revokeToken, revoked.token.id);
-    const [port] = job.server.ports;
+    const { port } = patwarden;
     const done = await Promise.all([
-      port?.call(TokenService.method.suspendToken, { id: suspended.token.id }),
-      port?.call(SubjectService.method.disableSubject, { subject: "user:erin" }),
-      port?.call(PolicyService.method.updatePolicy, {
+      port.call(TokenService.method.suspendToken, { id: suspended.token.id }),
+      port.call(SubjectService.method.disableSubject, { subject: "user:erin" }),
+      port.call(PolicyService.method.updatePolicy, {
         policy: { scope: "organization:globex", allowedCidrs: ["192.0.2.0/24"] },
         updateMask: { paths: ["allowed_cidrs"] },
       }),
@@ -324,7 +332,7 @@ describe("token exchange", () => {
   });
 
   it("gives a JWT of a token that is bound to an organization to whom OpenFGA calls a member", async () => {
-    const bound = await job.createToken({
+    const bound = await patwarden.createToken({
       subject: "user:alice",
       organization: "organization:acme",
       name: "for acme",
@@ -353,7 +361,11 @@ describe("token exchange", () => {
   });
 
   it("is refused after a revocation on every replica, which says until when JWTs live", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "lost", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "lost",
+      grant: { full: true },
+    });
     const ends: number[] = [];
     for (const server of replicas) ends.push(decodeJwt(await jwtOf(secret, {}, server)).exp ?? 0);
     const revoked = await call(TokenService.method.revokeToken, token.id);
@@ -362,12 +374,16 @@ describe("token exchange", () => {
     const again = await call(TokenService.method.revokeToken, token.id);
     for (const { residualUntil } of [revoked, again])
       expect(residualUntil && timestampDate(residualUntil)).toEqual(new Date(Math.max(...ends) * 1000));
-    const unused = await job.createToken({ subject: "user:alice", name: "unused", grant: { full: true } });
+    const unused = await patwarden.createToken({ subject: "user:alice", name: "unused", grant: { full: true } });
     expect((await call(TokenService.method.revokeToken, unused.token.id)).residualUntil).toBeUndefined();
   });
 
   it("gives no JWT that a revocation beside it does not know of", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "raced", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "raced",
+      grant: { full: true },
+    });
     let running = true;
     const got: string[] = [];
     const askers = [...replicas, ...replicas].map(async (server) => {
@@ -387,23 +403,23 @@ describe("token exchange", () => {
   });
 
   it("makes nothing that opens an integration of ours", async () => {
-    const jwt = await jwtOf(job.alice.secret);
+    const jwt = await jwtOf(patwarden.alice.secret);
     const bearer = ["Authorization", `Bearer ${jwt}`] as const;
     const introspected = await send(
-      job.server,
+      patwarden.server,
       "/oauth2/introspect",
       new URLSearchParams({ token: jwt }).toString(),
       basic("gateway"),
     );
     expect(introspected.body).toBe('{"active":false}');
     const asCaller = await send(
-      job.server,
+      patwarden.server,
       "/oauth2/introspect",
       new URLSearchParams({ token: jwt }).toString(),
       bearer,
     );
     expect(errorOf(asCaller)).toEqual([401, "invalid_client"]);
-    for (const port of job.server.ports) {
+    for (const port of patwarden.server.ports) {
       const check = { token: jwt, resource: "document:roadmap", action: "viewer" };
       const checked = await port.call(AuthorizationService.method.check, check);
       expect(checked).toMatchObject({ ok: true, value: { allowed: false, tokenValid: false } });
@@ -412,7 +428,7 @@ describe("token exchange", () => {
         expect(listed).toMatchObject({ ok: false, code: "UNAUTHENTICATED" });
       }
     }
-    const proxied = await sendRaw(job.server.http, {
+    const proxied = await sendRaw(patwarden.server.http, {
       target: "/forward-auth",
       headers: [
         ["X-Patwarden-Proxy-Key", keys.gateway],
@@ -429,7 +445,7 @@ describe("token exchange", () => {
       action: { name: "viewer" },
       resource: { type: "document", id: "roadmap" },
     };
-    const evaluated = await sendRaw(job.server.http, {
+    const evaluated = await sendRaw(patwarden.server.http, {
       method: "POST",
       target: "/access/v1/evaluation",
       body: JSON.stringify(evaluation),
@@ -456,7 +472,7 @@ describe("token exchange", () => {
   });
 
   it("publishes where it is and its keys, public parameters only", async () => {
-    const metadata = await sendRaw(job.server.http, { target: "/.well-known/oauth-authorization-server/tenant" });
+    const metadata = await sendRaw(patwarden.server.http, { target: "/.well-known/oauth-authorization-server/tenant" });
     expect(JSON.parse(metadata.body)).toMatchObject({
       issuer,
       token_endpoint: `${issuer}/oauth2/token`,
@@ -480,14 +496,18 @@ describe("token exchange", () => {
   });
 
   it("counts its answers and the token's use", async () => {
-    const { token, secret } = await job.createToken({ subject: "user:alice", name: "used", grant: { full: true } });
+    const { token, secret } = await patwarden.createToken({
+      subject: "user:alice",
+      name: "used",
+      grant: { full: true },
+    });
     await jwtOf(secret);
-    expect(await job.metrics()).toMatch(
+    expect(await patwarden.metrics()).toMatch(
       /patwarden_integration_answers_total\{integration="oauth-token",answer="exchanged"\} [1-9]/,
     );
     const lastUse = async () => {
-      const [port] = job.server.ports;
-      const reply = await port?.call(TokenService.method.getToken, { id: token.id });
+      const { port } = patwarden;
+      const reply = await port.call(TokenService.method.getToken, { id: token.id });
       return reply?.ok ? reply.value.token?.lastUseTime : undefined;
     };
     await expect.poll(lastUse, { timeout: 20_000 }).toBeDefined();
@@ -497,7 +517,7 @@ describe("token exchange", () => {
     const rotate = (...args: string[]) =>
       promisify(execFile)(
         process.execPath,
-        [main, "keys", "rotate-signing", "--config", job.server.configFile, ...args],
+        [main, "keys", "rotate-signing", "--config", patwarden.server.configFile, ...args],
         {
           env: { PATH: process.env["PATH"] ?? "" },
         },
@@ -552,7 +572,7 @@ describe("token exchange", () => {
       for (const hidden of [narrow.secret.slice(8, 40), jwt.slice(-40), "PRIVATE KEY"])
         expect(server.log()).not.toContain(hidden);
     }
-    const dump = await job.dump();
+    const dump = await patwarden.dump();
     expect(dump).not.toContain(jwt.slice(-40));
     expect(dump).not.toContain(Buffer.from("PRIVATE KEY").toString("hex"));
   });
@@ -560,24 +580,26 @@ describe("token exchange", () => {
 
 describe("where exchange is not open", () => {
   it("has no endpoint, no keys and nothing to rotate", async () => {
-    const job = await startMainJob({ config: { integrations: { oauth: { enabled: true, issuer } } } });
+    const patwarden = await startMainJob({ config: { integrations: { oauth: { enabled: true, issuer } } } });
     try {
       for (const [method, target] of [
         ["POST", "/oauth2/token"],
         ["GET", "/.well-known/jwks.json"],
       ] as const)
-        expect((await sendRaw(job.server.http, { method, target })).status).toBe(404);
-      const metadata = await sendRaw(job.server.http, { target: "/.well-known/oauth-authorization-server/tenant" });
+        expect((await sendRaw(patwarden.server.http, { method, target })).status).toBe(404);
+      const metadata = await sendRaw(patwarden.server.http, {
+        target: "/.well-known/oauth-authorization-server/tenant",
+      });
       expect(JSON.parse(metadata.body)).not.toHaveProperty("token_endpoint");
       expect(JSON.parse(metadata.body)).toMatchObject({ grant_types_supported: [] });
       const rotating = promisify(execFile)(
         process.execPath,
-        [main, "keys", "rotate-signing", "--config", job.server.configFile],
+        [main, "keys", "rotate-signing", "--config", patwarden.server.configFile],
         { env: { PATH: process.env["PATH"] ?? "" } },
       );
       await expect(rotating).rejects.toMatchObject({ stderr: expect.stringContaining("exchange is closed") });
     } finally {
-      await job.stop();
+      await patwarden.stop();
     }
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
@@ -8,8 +8,8 @@ import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Subject_State, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevocationReason, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { encodeSecret } from "../../src/domain/secret.js";
-import { exceptUse, type IssuedToken, type MainJob, type MainJobSettings, startMainJob } from "../kit/main-job.js";
-import type { CallSettings, Port } from "../kit/ports.js";
+import { exceptUse, grid, type Patwarden, startOnEngines } from "../kit/patwarden.js";
+import type { CallSettings } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 const { check, introspect } = AuthorizationService.method;
@@ -18,14 +18,9 @@ const subjects = SubjectService.method;
 const policies = PolicyService.method;
 
 const keys = { maker: newKey(), approver: newKey() };
-let jobs: Readonly<Record<"PostgreSQL" | "PGlite", MainJob>>;
-/** The one of the tests that run now. */
-let job: MainJob;
-const grid = (["gRPC", "HTTP"] as const).flatMap((port) =>
-  (["PostgreSQL", "PGlite"] as const).map((engine) => [port, engine] as const),
-);
+let engines: Awaited<ReturnType<typeof startOnEngines>>;
 beforeAll(async () => {
-  const settings: MainJobSettings = {
+  const settings = {
     callers: [
       {
         name: "maker",
@@ -35,67 +30,37 @@ beforeAll(async () => {
       { name: "approver", key_sha256: [hashOf(keys.approver)], permissions: ["tokens.approve", "tokens.read"] },
     ],
   };
-  jobs = {
-    PostgreSQL: await startMainJob({ ...settings, engine: "PostgreSQL" }),
-    PGlite: await startMainJob({ ...settings, engine: "PGlite" }),
-  };
-  job = jobs.PostgreSQL;
+  engines = await startOnEngines(settings);
 });
 afterAll(async () => {
-  for (const one of Object.values(jobs)) await one.stop();
+  await engines.stop();
 });
 
 const viewDocuments = { rules: [{ actions: ["viewer"], resources: ["document:*"] }] };
 const day = 86_400n;
 
-describe.each(grid)("over %s on %s", (name, engine) => {
+describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
+  let patwarden: Patwarden;
   beforeAll(() => {
-    job = jobs[engine];
+    patwarden = engines[engine].over(name);
   });
 
-  const port = (): Port => {
-    const found = job.server.ports.find((candidate) => candidate.name === name);
-    if (!found) throw new Error(`no ${name} port`);
-    return found;
-  };
-  /** The answer, which must be one. */
-  const ask = async <I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    settings?: CallSettings,
-  ): Promise<MessageShape<O>> => {
-    const reply = await port().call(method, request, settings);
-    if (!reply.ok) throw new Error(`${method.name}: ${reply.code} ${reply.reason} ${reply.descriptions.join()}`);
-    return reply.value;
-  };
+  const ask: Patwarden["ask"] = (...asked) => patwarden.ask(...asked);
   const refusal = async <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     settings?: CallSettings,
   ) => {
-    const reply = await port().call(method, request, settings);
-    if (reply.ok) throw new Error(`${method.name} was not refused`);
-    return { code: reply.code, reason: reply.reason, metadata: reply.metadata };
+    const { code, reason, metadata } = await patwarden.refused(method, request, settings);
+    return { code, reason, metadata };
   };
-  const make = (over: MessageInitShape<typeof tokens.createToken.input> = {}, settings?: CallSettings) =>
-    ask(
-      tokens.createToken,
-      // Both are init shapes of the same message.
-      { subject: "user:alice", name: "n", grant: { full: true }, ...over } as typeof over,
-      settings,
-    ).then(({ token, secret }): IssuedToken => {
-      if (!token) throw new Error("no token");
-      return { token, secret };
-    });
-  const reasonOf = async (token: string, resource = "document:roadmap", action = "viewer") =>
-    (await ask(check, { token, resource, action })).reason;
   /** Names of the subjects of one test, so that tests do not meet. */
   const fresh = (kind: "user" | "organization" = "user") => `${kind}:${randomUUID()}`;
   /** A user of an organization, of one test; both may view document:roadmap. */
   const member = async () => {
     const subject = fresh();
     const organization = fresh("organization");
-    await job.openfga.admin.writeTuples(job.openfga.storeId, [
+    await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
       { user: subject, relation: "member", object: organization },
       ...[subject, organization].map((user) => ({ user, relation: "viewer", object: "document:roadmap" })),
     ]);
@@ -108,7 +73,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   /** A token that waits for approval: of the organization, or of its user and bound to it. */
   const pendingFor = async ({ subject, organization }: { subject: string; organization: string }) => {
     await setPolicy(organization, { requireApproval: true }, ["require_approval"]);
-    const issued = await make({ subject, ...(subject !== organization && { organization }) });
+    const issued = await patwarden.createToken({ subject, ...(subject !== organization && { organization }) });
     await ask(policies.deletePolicy, { scope: organization });
     return issued;
   };
@@ -116,19 +81,22 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
   describe("rotation", () => {
     it("RO-2 without grace denies the old secret at once; the token stays the same", async () => {
-      const { token, secret } = await make();
+      const { token, secret } = await patwarden.createToken();
       const rotated = await ask(tokens.rotateToken, { id: token.id });
       expect(rotated.token).toMatchObject({ id: token.id, grant: token.grant, expireTime: token.expireTime });
       expect(rotated.secret).not.toBe(secret);
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_SUPERSEDED);
-      expect(await reasonOf(rotated.secret)).toBe(Reason.ALLOWED);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_SUPERSEDED);
+      expect(await patwarden.check(rotated.secret)).toBe(Reason.ALLOWED);
       expect(rotated.token?.secrets.map(({ current }) => current)).toEqual([true, false]);
     });
 
     it("RO-3 with grace lets both work, never past the old end; RevokeSecret ends it early", async () => {
-      const { token, secret } = await make({ lifetime: { case: "ttl", value: { seconds: 3600n } } });
+      const { token, secret } = await patwarden.createToken({ lifetime: { case: "ttl", value: { seconds: 3600n } } });
       const rotated = await ask(tokens.rotateToken, { id: token.id, grace: { seconds: 7n * day } });
-      expect([await reasonOf(secret), await reasonOf(rotated.secret)]).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
+      expect([await patwarden.check(secret), await patwarden.check(rotated.secret)]).toEqual([
+        Reason.ALLOWED,
+        Reason.ALLOWED,
+      ]);
       const [current, old] = rotated.token?.secrets ?? [];
       expect(old?.expireTime).toEqual(token.expireTime);
       expect(await refusal(tokens.revokeSecret, { tokenId: token.id, secretId: current?.id ?? "" })).toMatchObject({
@@ -136,7 +104,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       });
       for (let round = 0; round < 2; round++) {
         await ask(tokens.revokeSecret, { tokenId: token.id, secretId: old?.id ?? "" });
-        expect([await reasonOf(secret), await reasonOf(rotated.secret)]).toEqual([
+        expect([await patwarden.check(secret), await patwarden.check(rotated.secret)]).toEqual([
           Reason.TOKEN_SUPERSEDED,
           Reason.ALLOWED,
         ]);
@@ -144,26 +112,26 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     });
 
     it("S17 of many that saw the same token one wins; the others are a conflict and end nothing", async () => {
-      const { token, secret } = await make();
+      const { token, secret } = await patwarden.createToken();
       const settled = await Promise.all(
-        Array.from({ length: 20 }, () => port().call(tokens.rotateToken, { id: token.id, etag: token.etag })),
+        Array.from({ length: 20 }, () => patwarden.port.call(tokens.rotateToken, { id: token.id, etag: token.etag })),
       );
       const won = settled.flatMap((reply) => (reply.ok ? [reply.value.secret] : []));
       const lost = settled.flatMap((reply) => (reply.ok ? [] : [`${reply.code} ${reply.reason}`]));
       expect(won).toHaveLength(1);
       expect(new Set(lost)).toEqual(new Set(["ABORTED ETAG_MISMATCH"]));
-      expect(await reasonOf(won[0] ?? "")).toBe(Reason.ALLOWED);
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_SUPERSEDED);
+      expect(await patwarden.check(won[0] ?? "")).toBe(Reason.ALLOWED);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_SUPERSEDED);
       // Who has seen the new secret may go on.
       expect((await ask(tokens.rotateToken, { id: token.id })).token?.secrets).toHaveLength(3);
     });
 
     it("keeps at most two living secrets: a second rotation ends the oldest", async () => {
-      const { token, secret } = await make();
+      const { token, secret } = await patwarden.createToken();
       const grace = { seconds: day };
       const second = (await ask(tokens.rotateToken, { id: token.id, grace })).secret;
       const third = (await ask(tokens.rotateToken, { id: token.id, grace })).secret;
-      expect(await Promise.all([secret, second, third].map((text) => reasonOf(text)))).toEqual([
+      expect(await Promise.all([secret, second, third].map((text) => patwarden.check(text)))).toEqual([
         Reason.TOKEN_SUPERSEDED,
         Reason.ALLOWED,
         Reason.ALLOWED,
@@ -171,7 +139,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     });
 
     it("takes a new end, refuses odd ones, and does not bring back what has ended", async () => {
-      const { token } = await make();
+      const { token } = await patwarden.createToken();
       const endless = await ask(tokens.rotateToken, { id: token.id, lifetime: { case: "neverExpires", value: true } });
       expect(endless.token).toMatchObject({ neverExpires: true });
       for (const request of [
@@ -199,12 +167,14 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       policy: { scope, revokeOnReuse: true },
       updateMask: { paths: ["revoke_on_reuse"] },
     });
-    const { token, secret } = await make({ subject: scope });
+    const { token, secret } = await patwarden.createToken({ subject: scope });
     const rotated = await ask(tokens.rotateToken, { id: token.id });
-    expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
-    expect([Reason.TOKEN_SUPERSEDED, Reason.TOKEN_REVOKED]).toContain(await reasonOf(secret));
+    expect(await patwarden.check(rotated.secret)).toBe(Reason.NOT_PERMITTED);
+    expect([Reason.TOKEN_SUPERSEDED, Reason.TOKEN_REVOKED]).toContain(await patwarden.check(secret));
     // Off the request path.
-    await expect.poll(() => reasonOf(rotated.secret), { timeout: 10_000, interval: 20 }).toBe(Reason.TOKEN_REVOKED);
+    await expect
+      .poll(() => patwarden.check(rotated.secret), { timeout: 10_000, interval: 20 })
+      .toBe(Reason.TOKEN_REVOKED);
     expect((await ask(tokens.getToken, { id: token.id })).token?.revocationReason).toBe(
       RevocationReason.REUSE_DETECTED,
     );
@@ -214,8 +184,8 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     it("gives a repeat the same token and secret, and refuses another request under it", async () => {
       const requestId = randomUUID();
       const request = { subject: fresh(), metadata: { a: "1", b: "2" }, requestId };
-      const first = await make(request);
-      const again = await make({ ...request, metadata: { b: "2", a: "1" } });
+      const first = await patwarden.createToken(request);
+      const again = await patwarden.createToken({ ...request, metadata: { b: "2", a: "1" } });
       expect([again.token.id, again.secret]).toEqual([first.token.id, first.secret]);
       expect(await refusal(tokens.createToken, { ...request, name: "other" })).toEqual({
         code: "ALREADY_EXISTS",
@@ -223,13 +193,13 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         metadata: { tokenId: first.token.id },
       });
       // Another caller's id is another one.
-      expect((await make(request, { key: keys.maker })).token.id).not.toBe(first.token.id);
+      expect((await patwarden.createToken(request, { key: keys.maker })).token.id).not.toBe(first.token.id);
     });
 
     it("makes one token of many at the same time, and one rotation", async () => {
       const requestId = randomUUID();
       const request = { subject: fresh(), requestId };
-      const made = await Promise.all(Array.from({ length: 8 }, () => make(request)));
+      const made = await Promise.all(Array.from({ length: 8 }, () => patwarden.createToken(request)));
       expect(new Set(made.map(({ token, secret }) => `${token.id} ${secret}`)).size).toBe(1);
       const id = made[0]?.token.id ?? "";
       const rotation = { id, requestId: randomUUID() };
@@ -244,7 +214,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ask(tokens.updateToken, { token, updateMask: { paths } }, settings);
 
     it("changes what the mask names and nothing else, under a fresh etag", async () => {
-      const { token } = await make({ metadata: { note: "kept" } });
+      const { token } = await patwarden.createToken({ metadata: { note: "kept" } });
       const renamed = await update({ id: token.id, etag: token.etag, name: "renamed", metadata: {} }, ["name"]);
       expect(renamed.token).toMatchObject({ name: "renamed", metadata: { note: "kept" } });
       expect(renamed.token?.etag).not.toBe(token.etag);
@@ -258,22 +228,22 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     });
 
     it("narrows at once: grant, networks, end", async () => {
-      const { token, secret } = await make();
+      const { token, secret } = await patwarden.createToken();
       await update({ id: token.id, grant: { rules: [{ actions: ["editor"], resources: ["document:other"] }] } }, [
         "grant",
       ]);
-      expect(await reasonOf(secret)).toBe(Reason.NOT_GRANTED);
+      expect(await patwarden.check(secret)).toBe(Reason.NOT_GRANTED);
       await update({ id: token.id, grant: { full: true }, allowedCidrs: ["192.0.2.0/24"] }, ["grant", "allowed_cidrs"]);
-      expect(await reasonOf(secret)).toBe(Reason.NETWORK_NOT_ALLOWED);
+      expect(await patwarden.check(secret)).toBe(Reason.NETWORK_NOT_ALLOWED);
       await update({ id: token.id, allowedCidrs: [] }, ["allowed_cidrs"]);
-      expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+      expect(await patwarden.check(secret)).toBe(Reason.ALLOWED);
       const soon = { seconds: BigInt(Math.floor(Date.now() / 1000)) - 1n };
       await update({ id: token.id, expireTime: soon }, ["expire_time"]);
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_EXPIRED);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_EXPIRED);
     });
 
     it("refuses `*`, unknown and immutable paths, an empty mask, and bad values", async () => {
-      const { token } = await make();
+      const { token } = await patwarden.createToken();
       for (const [paths, over] of [
         [[], {}],
         [["*"], {}],
@@ -326,7 +296,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ["of a deleted subject", (_id, subject) => ask(subjects.deleteSubject, { subject }), Reason.TOKEN_REVOKED],
       [
         "without its relationship",
-        (_id, subject) => job.openfga.admin.deleteTuples(job.openfga.storeId, [viewing(subject)]),
+        (_id, subject) => patwarden.openfga.admin.deleteTuples(patwarden.openfga.storeId, [viewing(subject)]),
         Reason.NOT_PERMITTED,
       ],
     ];
@@ -334,10 +304,10 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     it("RV-6 denies a token that was allowed and is now suspended, revoked, rotated, or less in any other way", async () => {
       for (const [what, apply, reason] of taking) {
         const { organization: subject } = await member();
-        const { token, secret } = await make({ subject });
-        const before = [await reasonOf(secret), await reasonOf(secret)];
+        const { token, secret } = await patwarden.createToken({ subject });
+        const before = [await patwarden.check(secret), await patwarden.check(secret)];
         await apply(token.id, subject);
-        expect([...before, await reasonOf(secret)], what).toEqual([Reason.ALLOWED, Reason.ALLOWED, reason]);
+        expect([...before, await patwarden.check(secret)], what).toEqual([Reason.ALLOWED, Reason.ALLOWED, reason]);
       }
     });
 
@@ -396,34 +366,36 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ],
       [
         "of a subject with a relationship",
-        (_id, subject) => job.openfga.admin.deleteTuples(job.openfga.storeId, [viewing(subject)]),
+        (_id, subject) => patwarden.openfga.admin.deleteTuples(patwarden.openfga.storeId, [viewing(subject)]),
         Reason.NOT_PERMITTED,
-        (_id, subject) => job.openfga.admin.writeTuples(job.openfga.storeId, [viewing(subject)]),
+        (_id, subject) => patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [viewing(subject)]),
       ],
     ];
 
     it("RV-15 allows a token that was denied and is now resumed, widened, approved, or more in any other way", async () => {
       for (const [what, take, reason, give] of giving) {
         const { organization: subject } = await member();
-        const { token, secret } = await make({ subject });
+        const { token, secret } = await patwarden.createToken({ subject });
         await take(token.id, subject);
-        const before = [await reasonOf(secret), await reasonOf(secret)];
+        const before = [await patwarden.check(secret), await patwarden.check(secret)];
         await give(token.id, subject);
-        expect([...before, await reasonOf(secret)], what).toEqual([reason, reason, Reason.ALLOWED]);
+        expect([...before, await patwarden.check(secret)], what).toEqual([reason, reason, Reason.ALLOWED]);
       }
     });
 
     it("RV-13 knows a replacement at once, another token as well as another secret", async () => {
       const { organization: subject } = await member();
-      const old = await make({ subject });
+      const old = await patwarden.createToken({ subject });
       const decision = async (secret: string) => {
         const { reason, tokenId } = await ask(check, { token: secret, resource: "document:roadmap", action: "viewer" });
         return [reason, tokenId];
       };
       expect(await decision(old.secret)).toEqual([Reason.ALLOWED, old.token.id]);
-      const replacement = await make({ subject, grant: viewDocuments });
+      const replacement = await patwarden.createToken({ subject, grant: viewDocuments });
       expect(await decision(replacement.secret)).toEqual([Reason.ALLOWED, replacement.token.id]);
-      expect(await reasonOf(replacement.secret, "document:roadmap", "editor")).toBe(Reason.NOT_GRANTED);
+      expect(await patwarden.check(replacement.secret, { resource: "document:roadmap", action: "editor" })).toBe(
+        Reason.NOT_GRANTED,
+      );
       const rotated = await ask(tokens.rotateToken, { id: old.token.id });
       expect(await decision(rotated.secret)).toEqual([Reason.ALLOWED, old.token.id]);
       await ask(tokens.revokeToken, { id: old.token.id });
@@ -439,7 +411,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     it("TX-8 says which gate a good token failed at, to the backend and to the token itself", async () => {
       const { subject, organization } = await member();
       const membership = { user: subject, relation: "member", object: organization };
-      const { secret } = await make({ subject, organization, grant: viewDocuments });
+      const { secret } = await patwarden.createToken({ subject, organization, grant: viewDocuments });
       const gates = async () => {
         const { reason, tokenValid } = await answer(secret, "document:roadmap");
         const own = await ask(introspect, {}, { key: secret });
@@ -455,7 +427,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       await setPolicy(organization, { blockAll: true }, ["block_all"]);
       expect(await gates()).toEqual([Reason.POLICY, true, Reason.ALLOWED, Reason.POLICY, ["block_all"]]);
       await ask(policies.deletePolicy, { scope: organization });
-      await job.openfga.admin.deleteTuples(job.openfga.storeId, [membership]);
+      await patwarden.openfga.admin.deleteTuples(patwarden.openfga.storeId, [membership]);
       expect(await gates()).toEqual([Reason.NOT_A_MEMBER, true, Reason.ALLOWED, Reason.ALLOWED, []]);
 
       const pending = await pendingFor({ subject: organization, organization });
@@ -469,15 +441,15 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     });
 
     it("TX-8 tells a stranger nothing about the resource", async () => {
-      const { secret } = await make({ subject: fresh() });
+      const { secret } = await patwarden.createToken({ subject: fresh() });
       const unknown = encodeSecret("pw", "pat", new Uint8Array(32).fill(7));
       for (const token of [secret, unknown, "nonsense"]) {
         expect(await answer(token, "document:payroll")).toEqual(await answer(token, `document:${randomUUID()}`));
       }
       for (const key of [null, "pw_svc_unknown", secret]) {
         const question = (resource: string) => ({ token: secret, resource, action: "viewer" });
-        expect(await port().call(check, question("document:payroll"), { key })).toEqual(
-          await port().call(check, question(`document:${randomUUID()}`), { key }),
+        expect(await patwarden.port.call(check, question("document:payroll"), { key })).toEqual(
+          await patwarden.port.call(check, question(`document:${randomUUID()}`), { key }),
         );
       }
     });
@@ -485,7 +457,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
   describe("suspension", () => {
     it("stops a token and lets it go on; repeating either changes nothing; revoked is for good", async () => {
-      const { token, secret } = await make();
+      const { token, secret } = await patwarden.createToken();
       for (let round = 0; round < 2; round++) {
         const suspended = await ask(tokens.suspendToken, { id: token.id, comment: "lost laptop" });
         expect(suspended.token).toMatchObject({
@@ -493,26 +465,26 @@ describe.each(grid)("over %s on %s", (name, engine) => {
           usable: Reason.TOKEN_SUSPENDED,
           suspension: { by: "service:admin", comment: "lost laptop" },
         });
-        expect(await reasonOf(secret)).toBe(Reason.TOKEN_SUSPENDED);
+        expect(await patwarden.check(secret)).toBe(Reason.TOKEN_SUSPENDED);
       }
       for (let round = 0; round < 2; round++) {
         await ask(tokens.resumeToken, { id: token.id });
-        expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+        expect(await patwarden.check(secret)).toBe(Reason.ALLOWED);
       }
       await ask(tokens.suspendToken, { id: token.id });
       await ask(tokens.revokeToken, { id: token.id });
       expect(await refusal(tokens.resumeToken, { id: token.id })).toMatchObject({ reason: "STATE_CONFLICT" });
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_REVOKED);
     });
   });
 
   describe("bulk revocation", () => {
     it("ends all of a subject, or those made before a time, after telling the number", async () => {
       const subject = fresh();
-      const first = await make({ subject });
+      const first = await patwarden.createToken({ subject });
       const cut = first.token.createTime;
-      const second = await make({ subject });
-      const other = await make();
+      const second = await patwarden.createToken({ subject });
+      const other = await patwarden.createToken();
       const target = { case: "subject", value: subject } as const;
       expect(await ask(tokens.revokeTokens, { target, validateOnly: true })).toMatchObject({ count: 2 });
       const before = { target, createdBefore: { seconds: (cut?.seconds ?? 0n) - 1n } };
@@ -524,11 +496,11 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       expect((await ask(tokens.getToken, { id: first.token.id })).token?.state).toBe(Token_State.ACTIVE);
       expect(await ask(tokens.revokeTokens, { target, reason: RevocationReason.LEAKED })).toMatchObject({ count: 2 });
       expect(await ask(tokens.revokeTokens, { target })).toMatchObject({ count: 0 });
-      expect([await reasonOf(first.secret), await reasonOf(second.secret), await reasonOf(other.secret)]).toEqual([
-        Reason.TOKEN_REVOKED,
-        Reason.TOKEN_REVOKED,
-        Reason.ALLOWED,
-      ]);
+      expect([
+        await patwarden.check(first.secret),
+        await patwarden.check(second.secret),
+        await patwarden.check(other.secret),
+      ]).toEqual([Reason.TOKEN_REVOKED, Reason.TOKEN_REVOKED, Reason.ALLOWED]);
       expect(await refusal(tokens.revokeTokens, {})).toMatchObject({ reason: "INVALID_FIELD" });
       expect(await refusal(tokens.revokeTokens, { target: { case: "everything", value: true } })).toMatchObject({
         reason: "INVALID_FIELD",
@@ -539,8 +511,8 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   describe("subjects", () => {
     it("OW-3 disabling refuses all tokens and keeps them; enabling lets them work again", async () => {
       const { subject, organization } = await member();
-      const made = [await make({ subject }), await make({ subject, organization })];
-      const reasons = () => Promise.all(made.map(({ secret }) => reasonOf(secret)));
+      const made = [await patwarden.createToken({ subject }), await patwarden.createToken({ subject, organization })];
+      const reasons = () => Promise.all(made.map(({ secret }) => patwarden.check(secret)));
       expect(await reasons()).toEqual([Reason.ALLOWED, Reason.ALLOWED]);
       for (let round = 0; round < 2; round++) {
         expect((await ask(subjects.disableSubject, { subject })).subject).toMatchObject({
@@ -568,16 +540,16 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
     it("OW-1 deleting a user ends whatever the user holds, of all kinds, at once and for good", async () => {
       const { subject, organization } = await member();
-      const rotated = await make({ subject });
+      const rotated = await patwarden.createToken({ subject });
       const grace = { seconds: day };
-      const suspended = await make({ subject });
+      const suspended = await patwarden.createToken({ subject });
       const secrets = [
         rotated.secret,
         (await ask(tokens.rotateToken, { id: rotated.token.id, grace })).secret,
-        (await make({ subject, organization })).secret,
-        (await make({ subject, lifetime: { case: "neverExpires", value: true } })).secret,
+        (await patwarden.createToken({ subject, organization })).secret,
+        (await patwarden.createToken({ subject, lifetime: { case: "neverExpires", value: true } })).secret,
       ];
-      const reasons = () => Promise.all([...secrets, suspended.secret].map((secret) => reasonOf(secret)));
+      const reasons = () => Promise.all([...secrets, suspended.secret].map((secret) => patwarden.check(secret)));
       expect(await reasons()).toEqual(Array(5).fill(Reason.ALLOWED));
       await ask(tokens.suspendToken, { id: suspended.token.id });
       for (let round = 0; round < 2; round++) {
@@ -607,10 +579,10 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         const { subject: user, organization } = await member();
         const subject = kind === "user" ? user : organization;
         const old = {
-          active: await make({ subject }),
-          bound: await make({ subject: user, organization }),
-          suspended: await make({ subject }),
-          expired: await make({ subject }),
+          active: await patwarden.createToken({ subject }),
+          bound: await patwarden.createToken({ subject: user, organization }),
+          suspended: await patwarden.createToken({ subject }),
+          expired: await patwarden.createToken({ subject }),
           pending: await pendingFor({ subject, organization }),
         };
         await ask(tokens.suspendToken, { id: old.suspended.token.id });
@@ -625,31 +597,31 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         }
         for (const [state, { token, secret }] of Object.entries(old)) {
           const { id, etag } = token;
-          expect([state, await reasonOf(secret)]).toEqual([state, Reason.TOKEN_REVOKED]);
+          expect([state, await patwarden.check(secret)]).toEqual([state, Reason.TOKEN_REVOKED]);
           const ended = { reason: "STATE_CONFLICT", metadata: { state: "REVOKED" } };
           expect(await refusal(tokens.resumeToken, { id })).toMatchObject(ended);
           expect(await refusal(tokens.rotateToken, { id })).toMatchObject(ended);
           expect(await refusal(tokens.approveToken, { id, etag }, { key: keys.approver })).toMatchObject(ended);
         }
-        expect(await reasonOf((await make({ subject })).secret)).toBe(Reason.ALLOWED);
+        expect(await patwarden.check((await patwarden.createToken({ subject })).secret)).toBe(Reason.ALLOWED);
       },
     );
 
     it("RV-3 deleting an organization ends its own tokens and those bound to it before it returns", async () => {
       const { subject, organization } = await member();
-      const owned = await Promise.all([1, 2, 3].map(() => make({ subject: organization })));
-      const bound = await make({ subject, organization });
-      const unbound = await make({ subject });
-      const reasons = () => Promise.all([...owned, bound].map(({ secret }) => reasonOf(secret)));
+      const owned = await Promise.all([1, 2, 3].map(() => patwarden.createToken({ subject: organization })));
+      const bound = await patwarden.createToken({ subject, organization });
+      const unbound = await patwarden.createToken({ subject });
+      const reasons = () => Promise.all([...owned, bound].map(({ secret }) => patwarden.check(secret)));
       expect(await reasons()).toEqual(Array(4).fill(Reason.ALLOWED));
       await ask(subjects.deleteSubject, { subject: organization });
       expect(await reasons()).toEqual(Array(4).fill(Reason.TOKEN_REVOKED));
-      expect(await reasonOf(unbound.secret)).toBe(Reason.ALLOWED);
+      expect(await patwarden.check(unbound.secret)).toBe(Reason.ALLOWED);
     });
   });
 
   describe("a user token of an organization", () => {
-    const bound = () => make({ organization: "organization:acme" });
+    const bound = () => patwarden.createToken({ organization: "organization:acme" });
 
     it("OW-5 works while its user is a member, and says which organization it is", async () => {
       const { token, secret } = await bound();
@@ -659,16 +631,16 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         organization: "organization:acme",
       });
       const membership = { user: "user:alice", relation: "member", object: "organization:acme" };
-      await job.openfga.admin.deleteTuples(job.openfga.storeId, [membership]);
+      await patwarden.openfga.admin.deleteTuples(patwarden.openfga.storeId, [membership]);
       try {
-        expect(await reasonOf(secret)).toBe(Reason.NOT_A_MEMBER);
+        expect(await patwarden.check(secret)).toBe(Reason.NOT_A_MEMBER);
         expect(
           await refusal(tokens.createToken, { subject: "user:alice", name: "n", organization: "organization:acme" }),
         ).toMatchObject({ reason: "SUBJECT_STATE", metadata: { state: "NOT_A_MEMBER" } });
       } finally {
-        await job.openfga.admin.writeTuples(job.openfga.storeId, [membership]);
+        await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [membership]);
       }
-      expect(await reasonOf(secret)).toBe(Reason.ALLOWED);
+      expect(await patwarden.check(secret)).toBe(Reason.ALLOWED);
       expect(
         (await ask(tokens.listTokens, { organization: "organization:acme" })).tokens.map(({ id }) => id),
       ).toContain(token.id);
@@ -678,7 +650,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       const { secret } = await bound();
       await ask(subjects.disableSubject, { subject: "organization:acme" });
       try {
-        expect(await reasonOf(secret)).toBe(Reason.SUBJECT_DISABLED);
+        expect(await patwarden.check(secret)).toBe(Reason.SUBJECT_DISABLED);
       } finally {
         await ask(subjects.enableSubject, { subject: "organization:acme" });
       }
@@ -695,14 +667,17 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   describe("policies", () => {
     it("of an organization block its older tokens at use, refuse new ones, and let go when relaxed", async () => {
       const scope = fresh("organization");
-      const { token, secret } = await make({ subject: scope, lifetime: { case: "neverExpires", value: true } });
+      const { token, secret } = await patwarden.createToken({
+        subject: scope,
+        lifetime: { case: "neverExpires", value: true },
+      });
       const stricter = { requireExpiry: true };
       expect(await setPolicy(scope, stricter, ["require_expiry"], { validateOnly: true })).toMatchObject({
         blockedTokens: 1,
       });
-      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+      expect(await patwarden.check(secret)).toBe(Reason.NOT_PERMITTED);
       expect(await setPolicy(scope, stricter, ["require_expiry"])).toMatchObject({ blockedTokens: 1 });
-      expect(await reasonOf(secret)).toBe(Reason.POLICY);
+      expect(await patwarden.check(secret)).toBe(Reason.POLICY);
       expect((await ask(tokens.getToken, { id: token.id })).token).toMatchObject({
         state: Token_State.ACTIVE,
         usable: Reason.POLICY,
@@ -720,14 +695,14 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         metadata: { field: "never_expires", limit: "require_expiry", scope },
       });
       await ask(policies.deletePolicy, { scope });
-      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+      expect(await patwarden.check(secret)).toBe(Reason.NOT_PERMITTED);
     });
 
     it("EX-4 honour a date months ahead to the millisecond, or refuse it and name what forbids it", async () => {
       const subject = fresh("organization");
       const expireTime = { ...fromNow(116n * day), nanos: 123_000_000 };
       const dated = { subject, name: "n", lifetime: { case: "expireTime", value: expireTime } } as const;
-      expect((await make(dated)).token).toMatchObject({ expireTime });
+      expect((await patwarden.createToken(dated)).token).toMatchObject({ expireTime });
       await setPolicy(subject, { maxLifetime: { seconds: 30n * day } }, ["max_lifetime"]);
       expect(await refusal(tokens.createToken, dated)).toEqual({
         code: "FAILED_PRECONDITION",
@@ -745,7 +720,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ]);
       const violation = { reason: "POLICY_VIOLATION", metadata: { limit: "max_lifetime", scope: organization } };
       for (const owner of [{ subject: organization }, { subject, organization }]) {
-        const { token } = await make(owner);
+        const { token } = await patwarden.createToken(owner);
         expect((token.expireTime?.seconds ?? 0n) - (token.createTime?.seconds ?? 0n)).toBe(3600n);
         for (const [lifetime, over, path] of [
           [{ case: "ttl", value: { seconds: day + 1n } }, { expireTime: fromNow(2n * day) }, "expire_time"],
@@ -774,8 +749,8 @@ describe.each(grid)("over %s on %s", (name, engine) => {
           "max_lifetime",
           "require_expiry",
         ]);
-        const lifetimeOf = async (request: Parameters<typeof make>[0]) => {
-          const { expireTime, createTime } = (await make({ ...request, subject })).token;
+        const lifetimeOf = async (request: Parameters<Patwarden["createToken"]>[0]) => {
+          const { expireTime, createTime } = (await patwarden.createToken({ ...request, subject })).token;
           return (expireTime?.seconds ?? 0n) - (createTime?.seconds ?? 0n);
         };
         expect(await lifetimeOf({ lifetime: ttl(days * day) })).toBe(days * day);
@@ -788,7 +763,9 @@ describe.each(grid)("over %s on %s", (name, engine) => {
           });
         }
       }
-      expect((await make({ subject: fresh("organization"), lifetime: never })).token.neverExpires).toBe(true);
+      expect(
+        (await patwarden.createToken({ subject: fresh("organization"), lifetime: never })).token.neverExpires,
+      ).toBe(true);
     });
 
     it("show what is in effect, take etags, and refuse odd scopes, masks and values", async () => {
@@ -831,9 +808,12 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         policy: { scope, requireApproval: true },
         updateMask: { paths: ["require_approval"] },
       });
-      const { token, secret } = await make({ subject: scope, grant: viewDocuments }, { key: keys.maker });
+      const { token, secret } = await patwarden.createToken(
+        { subject: scope, grant: viewDocuments },
+        { key: keys.maker },
+      );
       expect(token).toMatchObject({ state: Token_State.PENDING_APPROVAL, usable: Reason.TOKEN_PENDING_APPROVAL });
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
       // It may look at itself.
       expect(await ask(introspect, {}, { key: secret })).toMatchObject({ reason: Reason.TOKEN_PENDING_APPROVAL });
 
@@ -853,7 +833,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
           approval: { decidedBy: "service:approver", comment: "fine" },
         });
       }
-      expect(await reasonOf(secret)).toBe(Reason.NOT_PERMITTED);
+      expect(await patwarden.check(secret)).toBe(Reason.NOT_PERMITTED);
 
       const change = (over: object, paths: string[]) =>
         ask(tokens.updateToken, { token: { id: token.id, ...over }, updateMask: { paths } });
@@ -862,7 +842,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
           ?.state,
       ).toBe(Token_State.ACTIVE);
       expect((await change({ grant: viewDocuments }, ["grant"])).token?.state).toBe(Token_State.PENDING_APPROVAL);
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
     });
 
     it("can be denied, for good", async () => {
@@ -871,17 +851,17 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         policy: { scope, requireApproval: true },
         updateMask: { paths: ["require_approval"] },
       });
-      const { token, secret } = await make({ subject: scope }, { key: keys.maker });
+      const { token, secret } = await patwarden.createToken({ subject: scope }, { key: keys.maker });
       for (let round = 0; round < 2; round++) {
         const denied = await ask(tokens.denyToken, { id: token.id, comment: "too wide" }, { key: keys.approver });
         expect(denied.token).toMatchObject({ state: Token_State.DENIED, approval: { comment: "too wide" } });
       }
-      expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+      expect(await patwarden.check(secret)).toBe(Reason.TOKEN_REVOKED);
       const approve = { id: token.id, etag: token.etag };
       expect(await refusal(tokens.approveToken, approve, { key: keys.approver })).toMatchObject({
         reason: "STATE_CONFLICT",
       });
-      const plain = await make();
+      const plain = await patwarden.createToken();
       expect(await refusal(tokens.denyToken, { id: plain.token.id }, { key: keys.approver })).toMatchObject({
         reason: "STATE_CONFLICT",
       });
@@ -890,8 +870,8 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
   describe("a token as caller", () => {
     it("SC-2 SC-5 SC-6 manages nothing, sees and ends itself, and no other", async () => {
-      const { token, secret } = await make({ grant: { full: true } });
-      const other = await make();
+      const { token, secret } = await patwarden.createToken({ grant: { full: true } });
+      const other = await patwarden.createToken();
       const key = secret;
       for (const [method, request] of [
         [tokens.createToken, { subject: "user:alice", name: "child" }],
@@ -935,9 +915,9 @@ describe.each(grid)("over %s on %s", (name, engine) => {
         );
       await allow(true);
       try {
-        const { secret } = await make({ subject: scope, selfRotate: true });
+        const { secret } = await patwarden.createToken({ subject: scope, selfRotate: true });
         const rotated = await ask(tokens.rotateToken, { grace: { seconds: 60n } }, { key: secret });
-        expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
+        expect(await patwarden.check(rotated.secret)).toBe(Reason.NOT_PERMITTED);
         // SC-6: a longer life is somebody else's to give.
         for (const longer of [
           { case: "neverExpires", value: true } as const,
@@ -947,18 +927,18 @@ describe.each(grid)("over %s on %s", (name, engine) => {
             reason: "CALLER_FORBIDDEN",
           });
         }
-        // S17: what is in its grace has been replaced; another run of the same job must not end what the first has got.
+        // S17: what is in its grace has been replaced; another run of the same patwarden must not end what the first has got.
         const late = await refusal(tokens.rotateToken, {}, { key: secret });
         expect(late).toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
         const grace = { seconds: 60n };
         const runs = await Promise.all(
-          Array.from({ length: 8 }, () => port().call(tokens.rotateToken, { grace }, { key: rotated.secret })),
+          Array.from({ length: 8 }, () => patwarden.port.call(tokens.rotateToken, { grace }, { key: rotated.secret })),
         );
         const reasons = runs.map((reply) => (reply.ok ? "ok" : reply.reason)).sort();
         expect(reasons).toEqual([...Array.from({ length: 7 }, () => "STATE_CONFLICT"), "ok"]);
         for (const reply of runs) if (reply.ok) rotated.secret = reply.value.secret;
-        expect(await reasonOf(rotated.secret)).toBe(Reason.NOT_PERMITTED);
-        const plain = await make({ subject: scope });
+        expect(await patwarden.check(rotated.secret)).toBe(Reason.NOT_PERMITTED);
+        const plain = await patwarden.createToken({ subject: scope });
         expect(await refusal(tokens.rotateToken, {}, { key: plain.secret })).toMatchObject({
           reason: "CALLER_FORBIDDEN",
         });
@@ -974,7 +954,10 @@ describe.each(grid)("over %s on %s", (name, engine) => {
 
   it("a rotation that prolongs an approved token asks for approval again, as an update does", async () => {
     const scope = fresh("organization");
-    const { token } = await make({ subject: scope, lifetime: { case: "ttl", value: { seconds: 3_600n } } });
+    const { token } = await patwarden.createToken({
+      subject: scope,
+      lifetime: { case: "ttl", value: { seconds: 3_600n } },
+    });
     const setApproval = (requireApproval: boolean) =>
       ask(policies.updatePolicy, { policy: { scope, requireApproval }, updateMask: { paths: ["require_approval"] } });
     await setApproval(true);
@@ -982,18 +965,18 @@ describe.each(grid)("over %s on %s", (name, engine) => {
     expect(same.token?.state).toBe(Token_State.ACTIVE);
     const longer = await ask(tokens.rotateToken, { id: token.id, lifetime: { case: "neverExpires", value: true } });
     expect(longer.token?.state).toBe(Token_State.PENDING_APPROVAL);
-    expect(await reasonOf(longer.secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
+    expect(await patwarden.check(longer.secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
   });
 
   it("S18 an end before now is an end now, and one that is past stays", async () => {
-    const { token, secret } = await make();
+    const { token, secret } = await patwarden.createToken();
     const before = Date.now();
     const end = async (seconds: bigint) =>
       Number((await changeToken(token.id, { expireTime: { seconds } }, "expire_time")).token?.expireTime?.seconds);
     const ended = await end(0n);
     expect(ended).toBeGreaterThanOrEqual(Math.floor(before / 1000));
     expect(ended).toBeLessThanOrEqual(Math.floor(Date.now() / 1000));
-    expect(await reasonOf(secret)).toBe(Reason.TOKEN_EXPIRED);
+    expect(await patwarden.check(secret)).toBe(Reason.TOKEN_EXPIRED);
     expect(await end(1n)).toBe(ended);
   });
 
@@ -1006,8 +989,8 @@ describe.each(grid)("over %s on %s", (name, engine) => {
       ...{ metadata: { a: "1" }, claims: { b: "2" }, selfRotate: false },
     };
     const lifetime = { case: "expireTime", value: expireTime } as const;
-    const id = (await make({ ...given, subject, organization, lifetime })).token.id;
-    const doomed = (await make({ subject, organization })).token.id;
+    const id = (await patwarden.createToken({ ...given, subject, organization, lifetime })).token.id;
+    const doomed = (await patwarden.createToken({ subject, organization })).token.id;
     const rotated = await ask(tokens.rotateToken, { id: doomed, grace: { seconds: 60n } });
     const old = rotated.token?.secrets[1]?.id ?? "";
     const all = ["name", "description", "grant", "allowed_cidrs", "metadata", "claims"];
@@ -1054,7 +1037,7 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   });
 
   it("an update gives no longer life than a creation: ten years", async () => {
-    const { token } = await make();
+    const { token } = await patwarden.createToken();
     const expireTime = fromNow(3_653n * 86_400n);
     expect(
       await refusal(tokens.updateToken, {
@@ -1065,9 +1048,9 @@ describe.each(grid)("over %s on %s", (name, engine) => {
   });
 
   it("validate_only says what would be made and makes nothing", async () => {
-    const before = await job.countTokens();
+    const before = await patwarden.countTokens();
     const drafted = await ask(tokens.createToken, { subject: "user:alice", name: "n", validateOnly: true });
     expect(drafted).toMatchObject({ secret: "", token: { subject: "user:alice", usable: Reason.ALLOWED } });
-    expect(await job.countTokens()).toBe(before);
+    expect(await patwarden.countTokens()).toBe(before);
   });
 });

@@ -9,8 +9,7 @@ import { AuthorizationService, BatchCheckRequestSchema } from "#gen/patwarden/v1
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { PepperRing } from "../../src/domain/pepper.js";
-import { type MainJob, startMainJob } from "../kit/main-job.js";
-import type { Port } from "../kit/ports.js";
+import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
@@ -22,9 +21,9 @@ const settled = { timeout: 20_000, interval: 50 };
 const { createToken, listTokens } = TokenService.method;
 const { check, batchCheck } = AuthorizationService.method;
 
-let job: MainJob;
+let patwarden: Patwarden;
 beforeAll(async () => {
-  job = await startMainJob({
+  patwarden = await startPatwarden({
     config: {
       public_http: { listen: "127.0.0.1:0", origins: [page] },
       // The flood goes on while the server drains.
@@ -40,21 +39,16 @@ beforeAll(async () => {
     callers: [{ name: "backend", key_sha256: [hashOf(behalf)], permissions: ["tokens.behalf"] }],
   });
 });
-afterAll(() => job.stop());
-
-const portNames = ["gRPC", "HTTP"] as const;
-const portOf = (name: (typeof portNames)[number]): Port => {
-  const port = job.server.ports.find((candidate) => candidate.name === name);
-  if (!port) throw new Error(`no ${name} port`);
-  return port;
-};
+/** One after the other. */
+const anyPort = (index: number) => patwarden.server.port(portNames[index % 2] ?? "gRPC");
+afterAll(() => patwarden.stop());
 
 /** Well-formed secrets whose tag is wrong. */
 const others = new PepperRing("pw", [{ version: 1, key: randomBytes(32), active: true }]);
 const guess = (): string => others.mint("pat").text;
 const forged = `${[{ alg: "RS256" }, { sub: "alice" }].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".")}.AAAA`;
 
-const raw = (target: string, over: Partial<Parameters<typeof sendRaw>[1]> = {}, at = job.server.http) =>
+const raw = (target: string, over: Partial<Parameters<typeof sendRaw>[1]> = {}, at = patwarden.server.http) =>
   sendRaw(at, { target, ...over });
 const bearer = (credential: string) => ["Authorization", `Bearer ${credential}`] as const;
 const posted = (body: string, type = "application/json", ...headers: (readonly [string, string])[]) => ({
@@ -81,7 +75,7 @@ describe("S2 what strangers may ask", () => {
     ["where AuthZEN is", 200, () => raw("/.well-known/authzen-configuration")],
     ["a path that nobody has", 404, () => raw("/nope")],
     ["a method that nobody has", 404, () => raw("/patwarden.v1.TokenService/Nope", posted("{}"))],
-    ["a preflight", 204, () => raw(list, preflight, job.server.publicHttp)],
+    ["a preflight", 204, () => raw(list, preflight, patwarden.server.publicHttp)],
     ["/v1/self with nothing", 401, () => raw("/v1/self")],
     ["/v1/self with garbage", 401, () => self("x")],
     ["/v1/self with a guess", 401, () => self(guess())],
@@ -106,23 +100,23 @@ describe("S2 what strangers may ask", () => {
     const statuses = async () => Promise.all(asked.map(async ([what, , ask]) => [what, (await ask()).status]));
     const expected = asked.map(([what, status]) => [what, status]);
     expect(await statuses()).toEqual(expected);
-    const { secret } = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
-    for (const proxy of Object.values(job.faults)) proxy.cut();
+    const { secret } = await patwarden.createToken();
+    for (const proxy of Object.values(patwarden.faults)) proxy.cut();
     try {
       expect(await statuses()).toEqual(expected);
       for (const key of [null, newKey(), guess(), forged])
-        expect(await portOf("gRPC").call(listTokens, {}, { key })).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
+        expect(await patwarden.port.call(listTokens, {}, { key })).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
       // The honest twin: what might be ours cannot be told now.
       expect((await self(secret)).status).toBe(503);
     } finally {
-      for (const proxy of Object.values(job.faults)) proxy.heal();
+      for (const proxy of Object.values(patwarden.faults)) proxy.heal();
     }
     await expect.poll(async () => (await self(secret)).status, settled).toBe(200);
   });
 
   it.each(portNames)("S2 is refused before it is read where it has too many parts (%s)", async (name) => {
     const items = Array.from({ length: 30_000 }, () => ({}));
-    expect(await portOf(name).call(batchCheck, { items }, { key: null })).toMatchObject({
+    expect(await patwarden.server.port(name).call(batchCheck, { items }, { key: null })).toMatchObject({
       code: "INVALID_ARGUMENT",
       descriptions: [expect.stringContaining("at most")],
     });
@@ -130,7 +124,7 @@ describe("S2 what strangers may ask", () => {
 
   it("S2 the same over Connect with protobuf", async () => {
     const items = Array.from({ length: 30_000 }, () => ({}));
-    const reply = await fetch(`${job.server.http}/patwarden.v1.AuthorizationService/BatchCheck`, {
+    const reply = await fetch(`${patwarden.server.http}/patwarden.v1.AuthorizationService/BatchCheck`, {
       method: "POST",
       headers: { "content-type": "application/proto" },
       body: toBinary(BatchCheckRequestSchema, create(BatchCheckRequestSchema, { items })),
@@ -140,11 +134,13 @@ describe("S2 what strangers may ask", () => {
 
   it.each(portNames)("B3 an overlong access token that a service passes on is refused with why (%s)", async (name) => {
     const sent = (length: number) =>
-      portOf(name).call(
-        listTokens,
-        {},
-        { key: behalf, headers: { "patwarden-user-authorization": `Bearer ${"t".repeat(length - 7)}` } },
-      );
+      patwarden.server
+        .port(name)
+        .call(
+          listTokens,
+          {},
+          { key: behalf, headers: { "patwarden-user-authorization": `Bearer ${"t".repeat(length - 7)}` } },
+        );
     expect(await sent(16_385)).toMatchObject({
       reason: "CALLER_UNAUTHENTICATED",
       metadata: { problem: "the patwarden-user-authorization header has more than 16384 characters" },
@@ -155,7 +151,7 @@ describe("S2 what strangers may ask", () => {
   });
 
   it("S12 what a port closes and gives up is counted by its name", async () => {
-    const text = await job.metrics();
+    const text = await patwarden.metrics();
     for (const port of ["grpc", "http", "public_http"]) {
       expect(text).toContain(`patwarden_connections_closed_total{port="${port}",cause="hello"} 0`);
       expect(text).toContain(`patwarden_requests_given_up_total{port="${port}",cause="late"} 0`);
@@ -165,16 +161,16 @@ describe("S2 what strangers may ask", () => {
 
 describe("S11 refused calls of one caller", () => {
   it("S11 300 CreateToken calls of a token with an empty grant write twenty events", async () => {
-    const made = () => job.createToken({ subject: "user:alice", name: "empty" });
+    const made = () => patwarden.createToken({ name: "empty", grant: {} });
     const [caller, later] = [await made(), await made()];
     const refusals = async ({ token }: typeof caller) => {
       const asked = { actor: `token:${token.id}`, pageSize: 1_000 };
-      const reply = await portOf("gRPC").call(AuditService.method.listAuditEvents, asked);
+      const reply = await patwarden.port.call(AuditService.method.listAuditEvents, asked);
       if (!reply.ok) throw new Error(reply.message);
       return reply.value.events.length;
     };
     const attempt = async ({ secret }: typeof caller, index = 0) => {
-      const reply = await portOf(portNames[index % 2] ?? "gRPC").call(createToken, { name: "n" }, { key: secret });
+      const reply = await anyPort(index).call(createToken, { name: "n" }, { key: secret });
       expect(reply).toMatchObject({ reason: "CALLER_FORBIDDEN" });
     };
     for (let round = 0; round < 10; round++)
@@ -194,7 +190,7 @@ describe("S11 refused calls of one caller", () => {
 
 describe("S2 a flood of reflection questions", () => {
   it("S2 stops no Check of another connection, and SIGTERM is heard in it", async () => {
-    const { server, alice } = job;
+    const { server, alice } = patwarden;
     const request = create(ServerReflectionRequestSchema, {
       messageRequest: { case: "fileByFilename", value: "patwarden/v1/token.proto" },
     });
@@ -224,7 +220,7 @@ describe("S2 a flood of reflection questions", () => {
     for (let stream = 0; stream < 4; stream++) flood();
     const question = { token: alice.secret, resource: "document:roadmap", action: "viewer" };
     for (let asked = 0; asked < 100; asked++) {
-      const reply = await portOf("gRPC").call(check, question, { timeoutMs: 20_000 });
+      const reply = await patwarden.port.call(check, question, { timeoutMs: 20_000 });
       expect(reply.ok ? reply.value.reason : reply.code).toBe(Reason.ALLOWED);
     }
     expect(chunks).toBeGreaterThan(0);

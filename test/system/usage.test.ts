@@ -16,9 +16,9 @@ import {
   UsageService,
 } from "#gen/patwarden/v1/usage_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { type IssuedToken, type MainJob, startMainJob } from "../kit/main-job.js";
+import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { CallSettings, Port } from "../kit/ports.js";
-import { hashOf, newKey, startServer } from "../kit/server.js";
+import { hashOf, newKey } from "../kit/server.js";
 
 /*
  * By examples/direct alice edits document:roadmap and is a member of acme, which bob administers.
@@ -86,28 +86,23 @@ const soon = { timeout: 10_000, interval: 50 };
 
 describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
   let issuer: TestIssuer;
-  let job: MainJob;
+  let patwarden: Patwarden;
   beforeAll(async () => {
     issuer = await startTestIssuer();
     const issuers = [{ issuer: issuer.url, audiences: [issuer.audience], subject: "{sub}" }];
-    job = await startMainJob({ engine, config: { ...config, issuers }, callers });
+    patwarden = await startPatwarden({ engine, config: { ...config, issuers }, callers });
   });
   afterAll(async () => {
-    await job.stop();
+    await patwarden.stop();
     await issuer.stop();
   });
-  const ports = () => job.server.ports;
-  const port = (): Port => {
-    const [first] = ports();
-    if (!first) throw new Error("no port");
-    return first;
-  };
+  const ports = () => patwarden.server.ports;
   const newToken = (over: object = {}) =>
-    job.createToken({ subject: "user:alice", name: "metered", grant: { full: true }, ...over });
+    patwarden.createToken({ subject: "user:alice", name: "metered", grant: { full: true }, ...over });
 
   it("US-1 US-4 totals equal the decisions, by token and reason, however many are made at once over both ports", async () => {
     const [good, narrow, dead] = [await newToken(), await newToken({ grant: { full: false } }), await newToken()];
-    await port().call(revokeToken, { id: dead.token.id });
+    await patwarden.port.call(revokeToken, { id: dead.token.id });
     const made = new Map<string, number>();
     const note = (token: IssuedToken, reason: Reason) => {
       const key = `${token.token.id} ${reason}`;
@@ -121,7 +116,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     ];
     const single = async (index: number) => {
       const [token, resource] = kinds[index % kinds.length] ?? [good, "document:roadmap"];
-      const over = ports()[index % 3 === 0 ? 0 : 1] ?? port();
+      const over = ports()[index % 3 === 0 ? 0 : 1] ?? patwarden.port;
       note(token, await ask(over, token, { resource }));
     };
     for (let start = 0; start < 400; start += 40) {
@@ -143,7 +138,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     });
     await Promise.all(batches);
     // Of no token that is known: counted by the metrics only.
-    await port().call(check, { token: "garbage", resource: "document:roadmap", action: "viewer" });
+    await patwarden.port.call(check, { token: "garbage", resource: "document:roadmap", action: "viewer" });
     expect([...made.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(400);
     expect(new Set([...made.keys()].map((key) => Number(key.split(" ")[1])))).toEqual(
       new Set([Reason.ALLOWED, Reason.NOT_PERMITTED, Reason.NOT_GRANTED, Reason.TOKEN_REVOKED]),
@@ -151,45 +146,45 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     const counted = async () => {
       const found = new Map<string, number>();
       for (const { token } of [good, narrow, dead]) {
-        const rows = await query(port(), { tokenId: token.id, groupBy: [Dimension.TOKEN, Dimension.REASON] });
+        const rows = await query(patwarden.port, { tokenId: token.id, groupBy: [Dimension.TOKEN, Dimension.REASON] });
         for (const row of rows) found.set(`${row.tokenId} ${row.reason}`, Number(row.count));
       }
       return found;
     };
     await expect.poll(counted, soon).toEqual(made);
     // What is refused is not billed.
-    const billed = await query(port(), { tokenId: good.token.id, groupBy: [Dimension.REASON] });
+    const billed = await query(patwarden.port, { tokenId: good.token.id, groupBy: [Dimension.REASON] });
     expect(billed.map(({ reason, units }) => [reason, units])).toEqual([
       [Reason.ALLOWED, BigInt(made.get(`${good.token.id} ${Reason.ALLOWED}`) ?? 0)],
       [Reason.NOT_PERMITTED, 0n],
     ]);
     const refused = made.get(`${dead.token.id} ${Reason.TOKEN_REVOKED}`);
-    expect(await totals(port(), { tokenId: dead.token.id })).toEqual([refused, 0]);
+    expect(await totals(patwarden.port, { tokenId: dead.token.id })).toEqual([refused, 0]);
   });
 
   it("bills the requests of a company instead of our checks", async () => {
     const token = await newToken({ organization: "organization:acme" });
     const id = token.token.id;
     const usageId = `request ${id}`.replaceAll(" ", "-");
-    await ask(port(), token, { usageUnits: 5 });
-    await ask(port(), token, { usageUnits: 0 });
+    await ask(patwarden.port, token, { usageUnits: 5 });
+    await ask(patwarden.port, token, { usageUnits: 0 });
     for (const over of ports()) {
       await ask(over, token, { usageId, usageUnits: 7 });
       await ask(over, token, { usageId, usageUnits: 7 });
     }
-    await ask(port(), token, { usageId: `${usageId}-2`, usageUnits: 11, resource: "document:payroll" });
-    await ask(port(), token);
+    await ask(patwarden.port, token, { usageId: `${usageId}-2`, usageUnits: 11, resource: "document:payroll" });
+    await ask(patwarden.port, token);
     const question = { token: token.secret, resource: "document:roadmap", action: "viewer" };
-    await port().call(batchCheck, {
+    await patwarden.port.call(batchCheck, {
       context: contextOf({ usageId: `${usageId}-3`, usageUnits: 100 }),
       items: [question, question, { ...question, context: contextOf({ usageUnits: 1000 }) }],
     });
-    await expect.poll(() => totals(port(), { tokenId: id }), soon).toEqual([11, 5 + 7 + 1 + 100 + 1000]);
+    await expect.poll(() => totals(patwarden.port, { tokenId: id }), soon).toEqual([11, 5 + 7 + 1 + 100 + 1000]);
     // Once more in another batch.
-    await ask(port(), token, { usageId, usageUnits: 7 });
-    await expect.poll(() => totals(port(), { tokenId: id }), soon).toEqual([12, 1113]);
+    await ask(patwarden.port, token, { usageId, usageUnits: 7 });
+    await expect.poll(() => totals(patwarden.port, { tokenId: id }), soon).toEqual([12, 1113]);
     for (const context of [{ usageUnits: -1 }, { usageUnits: 1_000_001 }, { usageId: "x".repeat(129) }]) {
-      const reply = await port().call(check, { ...question, context: contextOf(context) });
+      const reply = await patwarden.port.call(check, { ...question, context: contextOf(context) });
       expect(reply).toMatchObject({ ok: false, reason: "INVALID_FIELD" });
     }
   });
@@ -197,10 +192,10 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
   it("shows hours and days, keeps apart what is asked for, and pages", async () => {
     const token = await newToken({ organization: "organization:acme" });
     const id = token.token.id;
-    for (const action of ["viewer", "editor", "viewer"]) await ask(port(), token, { action });
-    await expect.poll(() => totals(port(), { tokenId: id }), soon).toEqual([3, 3]);
+    for (const action of ["viewer", "editor", "viewer"]) await ask(patwarden.port, token, { action });
+    await expect.poll(() => totals(patwarden.port, { tokenId: id }), soon).toEqual([3, 3]);
     const all = [Dimension.TOKEN, Dimension.SUBJECT, Dimension.ORGANIZATION, Dimension.ACTION, Dimension.REASON];
-    const rows = await query(port(), { tokenId: id, granularity: Granularity.HOUR, groupBy: all, pageSize: 1 });
+    const rows = await query(patwarden.port, { tokenId: id, granularity: Granularity.HOUR, groupBy: all, pageSize: 1 });
     const same = { tokenId: id, subject: "user:alice", organization: "organization:acme", reason: Reason.ALLOWED };
     expect(rows).toMatchObject([
       { ...same, action: "editor", count: 1n, units: 1n, closed: false },
@@ -209,16 +204,16 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     const [first] = rows;
     if (!first?.startTime || !first.endTime) throw new Error("an hour has bounds");
     expect(timestampDate(first.endTime).getTime() - timestampDate(first.startTime).getTime()).toBe(3_600_000);
-    const [day] = await query(port(), { tokenId: id, granularity: Granularity.DAY });
+    const [day] = await query(patwarden.port, { tokenId: id, granularity: Granularity.DAY });
     expect(day).toMatchObject({ tokenId: "", subject: "", action: "", reason: Reason.UNSPECIFIED, count: 3n });
     const before = timestampFromDate(new Date(timestampDate(first.startTime).getTime()));
-    expect(await query(port(), { tokenId: id, endTime: before })).toEqual([]);
-    const beyond = await query(port(), { tokenId: id, startTime: before });
+    expect(await query(patwarden.port, { tokenId: id, endTime: before })).toEqual([]);
+    const beyond = await query(patwarden.port, { tokenId: id, startTime: before });
     expect(beyond).toMatchObject([{ count: 3n, startTime: before }]);
   });
 
   it("says all that is wrong with a query at once", async () => {
-    const reply = await port().call(queryUsage, {
+    const reply = await patwarden.port.call(queryUsage, {
       tokenId: "tok_x",
       subject: "document:1",
       organization: "user:alice",
@@ -237,19 +232,19 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       ],
     });
     const page = { groupBy: [Dimension.REASON], pageSize: 1 };
-    const first = await port().call(queryUsage, page);
+    const first = await patwarden.port.call(queryUsage, page);
     const pageToken = first.ok ? first.value.nextPageToken : "";
     expect(pageToken).not.toBe("");
-    expect(await port().call(queryUsage, { ...page, pageToken })).toMatchObject({ ok: true });
+    expect(await patwarden.port.call(queryUsage, { ...page, pageToken })).toMatchObject({ ok: true });
     for (const other of [
       { ...page, granularity: Granularity.DAY, pageToken },
       { groupBy: [Dimension.ACTION], pageToken },
       { ...page, subject: "user:alice", pageToken },
       { ...page, pageToken: `${pageToken}x` },
     ]) {
-      expect(await port().call(queryUsage, other)).toMatchObject({ ok: false, reason: "PAGE_TOKEN_INVALID" });
+      expect(await patwarden.port.call(queryUsage, other)).toMatchObject({ ok: false, reason: "PAGE_TOKEN_INVALID" });
     }
-    expect(await port().call(queryUsage, { ...page, pageToken }, { key: biller })).toMatchObject({
+    expect(await patwarden.port.call(queryUsage, { ...page, pageToken }, { key: biller })).toMatchObject({
       reason: "PAGE_TOKEN_INVALID",
     });
   });
@@ -258,14 +253,14 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     const own = await newToken();
     const bound = await newToken({ organization: "organization:acme" });
     const acme = await newToken({ subject: "organization:acme" });
-    await ask(port(), own);
-    await ask(port(), bound);
-    await ask(port(), acme, { resource: "document:price-list" });
+    await ask(patwarden.port, own);
+    await ask(patwarden.port, bound);
+    await ask(patwarden.port, acme, { resource: "document:price-list" });
     for (const { token } of [own, bound, acme]) {
-      await expect.poll(() => totals(port(), { tokenId: token.id }), soon).toEqual([1, 1]);
+      await expect.poll(() => totals(patwarden.port, { tokenId: token.id }), soon).toEqual([1, 1]);
     }
     const seenBy = async (sub: string, request: Partial<QueryUsageRequest>) => {
-      const reply = await port().call(
+      const reply = await patwarden.port.call(
         queryUsage,
         { ...request, groupBy: [Dimension.TOKEN], pageSize: 1000 } as QueryUsageRequest,
         { key: await issuer.sign({ sub }) },
@@ -291,12 +286,12 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     ] as const) {
       expect(await seenBy(sub, request), `${sub} ${JSON.stringify(request)}`).toBe("NOT_FOUND");
     }
-    expect((await query(port(), {}, { key: biller })).length).toBe(1);
-    expect(await port().call(queryUsage, {}, { key: job.server.keys.checker })).toMatchObject({
+    expect((await query(patwarden.port, {}, { key: biller })).length).toBe(1);
+    expect(await patwarden.port.call(queryUsage, {}, { key: patwarden.server.keys.checker })).toMatchObject({
       reason: "CALLER_FORBIDDEN",
     });
     // A service that is narrowed to some subjects sees no others.
-    const narrowed = await port().call(queryUsage, {}, { key: job.server.keys.narrow });
+    const narrowed = await patwarden.port.call(queryUsage, {}, { key: patwarden.server.keys.narrow });
     expect(narrowed).toMatchObject({ ok: false, reason: "CALLER_FORBIDDEN" });
   });
 
@@ -311,56 +306,56 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       });
     for (const use of ports().flatMap((over) => [single(over), many(over)])) {
       const [token, refused] = [await newToken(), await newToken()];
-      expect((await shown(port(), token)).lastUseTime).toBeUndefined();
+      expect((await shown(patwarden.port, token)).lastUseTime).toBeUndefined();
       const before = new Date();
       expect(await use(token, "document:roadmap", "2001:db8::7")).toMatchObject({ ok: true });
       expect(await use(refused, "document:payroll", "2001:db8::7")).toMatchObject({ ok: true });
-      await expect.poll(async () => (await shown(port(), token)).lastUseIp, soon).toBe("2001:db8::7");
-      const { lastUseTime, secrets } = await shown(port(), token);
+      await expect.poll(async () => (await shown(patwarden.port, token)).lastUseIp, soon).toBe("2001:db8::7");
+      const { lastUseTime, secrets } = await shown(patwarden.port, token);
       if (!lastUseTime) throw new Error("it was used");
       expect(timestampDate(lastUseTime).getTime()).toBeGreaterThanOrEqual(before.getTime());
       expect(timestampDate(lastUseTime).getTime()).toBeLessThanOrEqual(Date.now());
       expect(secrets.map((secret) => secret.lastUseTime)).toEqual([lastUseTime]);
-      await port().call(revokeToken, { id: token.token.id });
+      await patwarden.port.call(revokeToken, { id: token.token.id });
       await use(token, "document:roadmap", "192.0.2.9");
       // Whatever was used after the refused ones is written after them.
       const marker = await newToken();
       await use(marker, "document:roadmap", "");
-      await expect.poll(async () => (await shown(port(), marker)).lastUseTime, soon).toBeDefined();
-      expect(await shown(port(), token)).toMatchObject({ lastUseTime, lastUseIp: "2001:db8::7" });
-      const { lastUseTime: none, lastUseIp: nowhere } = await shown(port(), refused);
+      await expect.poll(async () => (await shown(patwarden.port, marker)).lastUseTime, soon).toBeDefined();
+      expect(await shown(patwarden.port, token)).toMatchObject({ lastUseTime, lastUseIp: "2001:db8::7" });
+      const { lastUseTime: none, lastUseIp: nowhere } = await shown(patwarden.port, refused);
       expect([none, nowhere]).toEqual([undefined, ""]);
-      expect((await shown(port(), marker)).lastUseIp).toBe("");
+      expect((await shown(patwarden.port, marker)).lastUseIp).toBe("");
     }
   });
 
   it("last use is kept apart by secret, and tokens are listed by it", async () => {
     const token = await newToken({ name: "rotated" });
-    await ask(port(), token);
-    await expect.poll(async () => (await shown(port(), token)).lastUseTime, soon).toBeDefined();
-    const rotated = await port().call(rotateToken, { id: token.token.id, grace: durationFromMs(3_600_000) });
+    await ask(patwarden.port, token);
+    await expect.poll(async () => (await shown(patwarden.port, token)).lastUseTime, soon).toBeDefined();
+    const rotated = await patwarden.port.call(rotateToken, { id: token.token.id, grace: durationFromMs(3_600_000) });
     if (!rotated.ok) throw new Error(rotated.message);
     expect(rotated.value.token?.secrets.map(({ lastUseTime }) => lastUseTime !== undefined)).toEqual([false, true]);
     const between = new Date();
     const silent = await newToken({ name: "silent" });
     const unused = async (time: Date) => {
-      const reply = await port().call(listTokens, { lastUsedBefore: timestampFromDate(time), pageSize: 1000 });
+      const reply = await patwarden.port.call(listTokens, { lastUsedBefore: timestampFromDate(time), pageSize: 1000 });
       const ids = reply.ok ? reply.value.tokens.map(({ id }) => id) : [];
       return [token, silent].map((one) => ids.includes(one.token.id));
     };
     expect(await unused(between)).toEqual([true, false]);
     expect(await unused(new Date(Date.now() + 60_000))).toEqual([true, true]);
-    await ask(port(), { ...token, secret: rotated.value.secret });
+    await ask(patwarden.port, { ...token, secret: rotated.value.secret });
     await expect.poll(() => unused(between), soon).toEqual([false, false]);
   });
 });
 
 describe("in the database", () => {
-  let job: MainJob;
+  let patwarden: Patwarden;
   let sql: postgres.Sql;
   beforeAll(async () => {
-    job = await startMainJob({ config, callers });
-    sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
+    patwarden = await startPatwarden({ config, callers });
+    sql = postgres(patwarden.databaseUrl, { max: 1, onnotice: () => undefined });
     // Writes down every write of the tables that a Check could be suspected to write to.
     await sql.unsafe(`
       create table written (relation text, operation text, id text);
@@ -377,26 +372,21 @@ describe("in the database", () => {
   });
   afterAll(async () => {
     await sql.end();
-    await job.stop();
+    await patwarden.stop();
   });
-  const port = (): Port => {
-    const [first] = job.server.ports;
-    if (!first) throw new Error("no port");
-    return first;
-  };
 
   it("LU-1 LU-2 reads stay reads: 200 Checks at once write nothing but one last use and what is counted, with their token's row held", async () => {
-    const token = await job.createToken({ subject: "user:alice", name: "n", grant: { full: true } });
+    const token = await patwarden.createToken();
     const [row] =
       await sql`select id, xmin::text as version from token where id = (select id from token order by id desc limit 1)`;
     await sql`delete from written`;
-    const other = postgres(job.databaseUrl, { max: 1 });
+    const other = postgres(patwarden.databaseUrl, { max: 1 });
     try {
       // Nobody waits for whoever holds the token.
       await other.begin(async (held) => {
         await held`select from token where id = ${row?.["id"]} for update`;
-        await Promise.all(Array.from({ length: 200 }, () => ask(port(), token)));
-        await expect.poll(() => totals(port(), { tokenId: token.token.id }), soon).toEqual([200, 200]);
+        await Promise.all(Array.from({ length: 200 }, () => ask(patwarden.port, token)));
+        await expect.poll(() => totals(patwarden.port, { tokenId: token.token.id }), soon).toEqual([200, 200]);
       });
     } finally {
       await other.end();
@@ -412,22 +402,22 @@ describe("in the database", () => {
   });
 
   it("US-2 an export has closed hours only, is the same each time, and bills by ids that stay", async () => {
-    const token = await job.createToken({
+    const token = await patwarden.createToken({
       subject: "user:alice",
       organization: "organization:acme",
       name: "exported",
       grant: { full: true },
     });
-    await ask(port(), token, { usageUnits: 3 });
-    await ask(port(), token, { resource: "document:payroll" });
-    await expect.poll(() => totals(port(), { tokenId: token.token.id }), soon).toEqual([2, 3]);
+    await ask(patwarden.port, token, { usageUnits: 3 });
+    await ask(patwarden.port, token, { resource: "document:payroll" });
+    await expect.poll(() => totals(patwarden.port, { tokenId: token.token.id }), soon).toEqual([2, 3]);
     // As if it had been five hours ago, and everything before the last hour but one were closed.
     const hour = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 5 * 3_600_000);
     await sql`update usage set hour = ${hour} where token_id = (select id from token where name = 'exported')`;
     await sql`update usage_watermark set open_from = ${new Date(hour.getTime() + 3 * 3_600_000)}`;
-    await ask(port(), token, { usageUnits: 100 });
-    await expect.poll(() => totals(port(), { tokenId: token.token.id }), soon).toEqual([3, 103]);
-    const exported = await patwarden("usage", "export");
+    await ask(patwarden.port, token, { usageUnits: 100 });
+    await expect.poll(() => totals(patwarden.port, { tokenId: token.token.id }), soon).toEqual([3, 103]);
+    const exported = await commandLine("usage", "export");
     expect(exported).toMatchObject({ code: 0, stderr: expect.stringContaining("still open") });
     const time = hour.toISOString();
     const data = {
@@ -450,11 +440,11 @@ describe("in the database", () => {
     });
     const lines = exported.stdout.trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual([event("ALLOWED", 3), event("NOT_PERMITTED", 0)]);
-    expect((await patwarden("usage", "export")).stdout).toBe(exported.stdout);
+    expect((await commandLine("usage", "export")).stdout).toBe(exported.stdout);
     // In part, too.
-    const until = await patwarden("usage", "export", "--to", time, "--source", "https://tokens.example");
+    const until = await commandLine("usage", "export", "--to", time, "--source", "https://tokens.example");
     expect(until).toMatchObject({ code: 0, stdout: "" });
-    const table = await patwarden(
+    const table = await commandLine(
       "usage",
       "query",
       "--organization",
@@ -468,48 +458,39 @@ describe("in the database", () => {
     expect(table.code).toBe(0);
     expect(table.stdout).toMatch(/^FROM +TO +SUBJECT +REASON +DECISIONS +UNITS +CLOSED\n/);
     expect(table.stdout).toMatch(new RegExp(`^${time} +\\S+ +user:alice +ALLOWED +1 +3 +yes$`, "m"));
-    const json = await patwarden("usage", "query", "--token", token.token.id, "--json");
+    const json = await commandLine("usage", "query", "--token", token.token.id, "--json");
     expect(JSON.parse(json.stdout)).toMatchObject({ rows: [{ count: "3", units: "103" }] });
   });
 
   it("a policy revokes tokens that are not used, and only those, within minutes", { timeout: 150_000 }, async () => {
     const day = 86_400_000;
     const set = (revokeUnusedAfterMs: number) =>
-      port().call(PolicyService.method.updatePolicy, {
+      patwarden.port.call(PolicyService.method.updatePolicy, {
         policy: { scope: "organization:acme", revokeUnusedAfter: durationFromMs(revokeUnusedAfterMs) },
         updateMask: { paths: ["revoke_unused_after"] },
       });
     expect(await set(day - 1)).toMatchObject({ ok: false, fields: ["policy.revoke_unused_after"] });
     expect(await set(2 * day)).toMatchObject({ ok: true });
     const make = () =>
-      job.createToken({
+      patwarden.createToken({
         subject: "user:alice",
         organization: "organization:acme",
         name: "aged",
         grant: { full: true },
       });
     const [idle, used] = [await make(), await make()];
-    await ask(port(), used);
-    await expect.poll(async () => (await shown(port(), used)).lastUseTime, soon).toBeDefined();
+    await ask(patwarden.port, used);
+    await expect.poll(async () => (await shown(patwarden.port, used)).lastUseTime, soon).toBeDefined();
     await sql`update token set created_at = now() - interval '3 days' where name = 'aged'`;
     // A replica looks when it starts.
-    const { openfga } = job;
-    const replica = await startServer({
-      databaseUrl: job.databaseUrl,
-      openfga: {
-        addresses: [openfga.grpc],
-        apiKey: openfga.apiKey,
-        storeId: openfga.storeId,
-        modelId: openfga.modelId,
-      },
-    });
+    const replica = await patwarden.startReplica();
     try {
       const sweep = { timeout: 90_000, interval: 100 };
-      await expect.poll(async () => (await shown(port(), idle)).state, sweep).toBe(Token_State.REVOKED);
-      expect((await shown(port(), idle)).revocationReason).toBe(RevocationReason.UNUSED);
-      await expect.poll(() => ask(port(), idle), soon).toBe(Reason.TOKEN_REVOKED);
-      expect((await shown(port(), used)).state).toBe(Token_State.ACTIVE);
-      const trail = await port().call(AuditService.method.listAuditEvents, { tokenId: idle.token.id });
+      await expect.poll(async () => (await shown(patwarden.port, idle)).state, sweep).toBe(Token_State.REVOKED);
+      expect((await shown(patwarden.port, idle)).revocationReason).toBe(RevocationReason.UNUSED);
+      await expect.poll(() => ask(patwarden.port, idle), soon).toBe(Reason.TOKEN_REVOKED);
+      expect((await shown(patwarden.port, used)).state).toBe(Token_State.ACTIVE);
+      const trail = await patwarden.port.call(AuditService.method.listAuditEvents, { tokenId: idle.token.id });
       expect(trail.ok && trail.value.events[0]).toMatchObject({
         action: "token.revoked",
         actor: "system",
@@ -520,9 +501,13 @@ describe("in the database", () => {
     }
   });
 
-  function patwarden(...args: readonly string[]) {
+  function commandLine(...args: readonly string[]) {
     const child = spawn(process.execPath, [new URL("../../dist/main.js", import.meta.url).pathname, ...args], {
-      env: { PATH: process.env["PATH"] ?? "", PATWARDEN_CLIENT_URL: job.server.http, PATWARDEN_CLIENT_KEY: biller },
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        PATWARDEN_CLIENT_URL: patwarden.server.http,
+        PATWARDEN_CLIENT_KEY: biller,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let [stdout, stderr] = ["", ""];
@@ -543,19 +528,18 @@ describe("a process that ends", () => {
     ["SIGTERM", 70],
     ["SIGKILL", undefined],
   ] as const)("by %s has counted what it should", async (signal, exactly) => {
-    const job = await startMainJob({ config: { usage: { flush_interval: "1s", last_use: false } } });
-    const sql = postgres(job.databaseUrl, { max: 1 });
+    const patwarden = await startPatwarden({ config: { usage: { flush_interval: "1s", last_use: false } } });
+    const sql = postgres(patwarden.databaseUrl, { max: 1 });
     const counted = async (): Promise<number> => {
       const [row] = await sql`select coalesce(sum(count), 0)::int as count from usage`;
       return row?.["count"];
     };
     try {
-      const [port] = job.server.ports;
-      if (!port) throw new Error("no port");
-      for (let call = 0; call < 50; call++) await ask(port, job.alice);
+      const { port } = patwarden;
+      for (let call = 0; call < 50; call++) await ask(port, patwarden.alice);
       await expect.poll(counted, soon).toBe(50);
-      for (let call = 0; call < 20; call++) await ask(port, job.alice);
-      await job.server.stop(signal);
+      for (let call = 0; call < 20; call++) await ask(port, patwarden.alice);
+      await patwarden.server.stop(signal);
       // A kill loses the decisions of the last interval at most, and bills none twice.
       const told = await counted();
       if (exactly !== undefined) expect(told).toBe(exactly);
@@ -565,7 +549,7 @@ describe("a process that ends", () => {
       expect(await sql`select from last_use`).toHaveLength(0);
     } finally {
       await sql.end();
-      await job.stop();
+      await patwarden.stop();
     }
   });
 });
