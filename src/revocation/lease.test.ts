@@ -127,7 +127,7 @@ describe("Lease", () => {
     expect(lease.isLive(at(21))).toBe(false);
   });
 
-  it("B12 reads the database for ten minutes when the machine stood still: more time went by there than here", () => {
+  it("LP-12 reads the database for ten minutes when the machine stood still: more time went by there than here", () => {
     const { lease, renew } = setUp();
     renew(3, [], 1_000);
     const sentAt = 2_000;

@@ -9,17 +9,17 @@ import { leaseMarginMs, type Renewal, type RevocationChange } from "./revocation
 
 /** One step of the protocol done wrong. */
 interface Broken {
-  /** B1 */ readonly noWait?: true;
-  /** B2 */ readonly leaseFromAnswer?: true;
-  /** B3 */ readonly extendBeforeDrop?: true;
-  /** B4 */ readonly cacheBeforeLease?: true;
-  /** B5 */ readonly acknowledgeUnseen?: true;
-  /** B6 */ readonly epochBeforeCommit?: true;
-  /** B7 */ readonly replicasBeforeCommit?: true;
-  /** B8 */ readonly leaseBeforeRegistration?: true;
-  /** B9 */ readonly readOnlyRenewal?: true;
-  /** B10 */ readonly repeatReturnsAtOnce?: true;
-  /** B14 */ readonly fillsUnchecked?: true;
+  /** LP-1 */ readonly noWait?: true;
+  /** LP-2 */ readonly leaseFromAnswer?: true;
+  /** LP-3 */ readonly extendBeforeDrop?: true;
+  /** LP-4 */ readonly cacheBeforeLease?: true;
+  /** LP-5 */ readonly acknowledgeUnseen?: true;
+  /** LP-6 */ readonly epochBeforeCommit?: true;
+  /** LP-7 */ readonly replicasBeforeCommit?: true;
+  /** LP-8 */ readonly leaseBeforeRegistration?: true;
+  /** LP-9 */ readonly readOnlyRenewal?: true;
+  /** LP-10 */ readonly repeatReturnsAtOnce?: true;
+  /** LP-14 */ readonly fillsUnchecked?: true;
   readonly fillsIgnoreFloor?: true;
   readonly seenRaisedBeforeDrop?: true;
   /** On a hint, whatever the database has by now instead of what was read. */
@@ -477,17 +477,17 @@ describe("the lease protocol, in a model", () => {
   });
 
   it.each<[string, Broken]>([
-    ["B1 no wait", { noWait: true }],
-    ["B2 a lease that starts when the answer arrives", { leaseFromAnswer: true }],
-    ["B3 a lease extended before the drop", { extendBeforeDrop: true }],
-    ["B4 the cache read before the lease is looked at", { cacheBeforeLease: true }],
-    ["B5 an epoch acknowledged in the statement that read it", { acknowledgeUnseen: true }],
-    ["B6 an epoch that is visible before its change", { epochBeforeCommit: true }],
-    ["B7 replicas listed before the commit", { replicasBeforeCommit: true }],
-    ["B8 a lease before the registration is committed", { leaseBeforeRegistration: true }],
-    ["B9 renewals that do not write, and clean-up", { readOnlyRenewal: true }],
-    ["B10 a repeat that returns at once", { repeatReturnsAtOnce: true }],
-    ["B14 fills that are stored unchecked", { fillsUnchecked: true }],
+    ["LP-1 no wait", { noWait: true }],
+    ["LP-2 a lease that starts when the answer arrives", { leaseFromAnswer: true }],
+    ["LP-3 a lease extended before the drop", { extendBeforeDrop: true }],
+    ["LP-4 the cache read before the lease is looked at", { cacheBeforeLease: true }],
+    ["LP-5 an epoch acknowledged in the statement that read it", { acknowledgeUnseen: true }],
+    ["LP-6 an epoch that is visible before its change", { epochBeforeCommit: true }],
+    ["LP-7 replicas listed before the commit", { replicasBeforeCommit: true }],
+    ["LP-8 a lease before the registration is committed", { leaseBeforeRegistration: true }],
+    ["LP-9 renewals that do not write, and clean-up", { readOnlyRenewal: true }],
+    ["LP-10 a repeat that returns at once", { repeatReturnsAtOnce: true }],
+    ["LP-14 fills that are stored unchecked", { fillsUnchecked: true }],
     ["fills that ignore what has been forgotten", { fillsIgnoreFloor: true }],
     ["acknowledging before the drop", { seenRaisedBeforeDrop: true }],
     ["a hint that acknowledges more than was read", { hintAcknowledgesNewest: true }],

@@ -41,7 +41,7 @@ describe("the AuthZEN integration", () => {
   const document = (id: string) => ({ type: "document", id });
   const asked = (id = "roadmap", name = "viewer") => ({ subject: token(), action: { name }, resource: document(id) });
 
-  it("A1 Basic Core: answers for direct subjects, to a caller that may ask about them", async () => {
+  it("AZ-1 Basic Core: answers for direct subjects, to a caller that may ask about them", async () => {
     const table: readonly [string, string, boolean][] = [
       ["alice", "viewer", true],
       ["alice", "editor", true],
@@ -55,7 +55,7 @@ describe("the AuthZEN integration", () => {
     }
   });
 
-  it("A1 Batch Core: answers in order, items replace what the request says", async () => {
+  it("AZ-1 Batch Core: answers in order, items replace what the request says", async () => {
     const bob = { type: "user", id: "bob" };
     const request = {
       subject: { type: "user", id: "alice" },
@@ -71,14 +71,14 @@ describe("the AuthZEN integration", () => {
     const decisions = [true, false, true, false];
     const { body } = await post(many, request);
     expect(body).toEqual({ evaluations: decisions.map((decision) => ({ decision })) });
-    // A4: permuted questions have permuted answers.
+    // AZ-4: permuted questions have permuted answers.
     const reversed = await post(many, { ...request, evaluations: request.evaluations.toReversed() });
     expect(reversed.body.evaluations).toEqual(body.evaluations.toReversed());
     for (const evaluations of [undefined, []])
       expect((await post(many, { ...request, evaluations })).body).toEqual({ decision: true });
   });
 
-  it("A1 Discovery: tells where it is", async () => {
+  it("AZ-1 Discovery: tells where it is", async () => {
     const found = await fetch(`${patwarden.server.http}/.well-known/authzen-configuration`);
     expect(await found.json()).toEqual({
       policy_decision_point: identifier,
@@ -96,7 +96,7 @@ describe("the AuthZEN integration", () => {
       });
   });
 
-  it("A1 ignores what it does not know, and gives the request id back, also with an error", async () => {
+  it("AZ-1 ignores what it does not know, and gives the request id back, also with an error", async () => {
     const headers = { "x-request-id": "bfe9eb29-ab87-4ca3-be83-a1d5d8305716" };
     const extra = {
       ...asked(),
@@ -146,7 +146,7 @@ describe("the AuthZEN integration", () => {
         context: "x",
       },
     ],
-  ])("A1 answers 400 to %s, with a text", async (_, body) => {
+  ])("AZ-1 answers 400 to %s, with a text", async (_, body) => {
     const reply = await post(one, body);
     expect(reply.status).toBe(400);
     expect(reply.body).toMatch(/^[a-z]/);
@@ -160,11 +160,11 @@ describe("the AuthZEN integration", () => {
       {},
     ],
     ["another content type", "{}", { "content-type": "text/plain" }],
-  ])("A1 answers 400 to %s", async (_, body, headers) => {
+  ])("AZ-1 answers 400 to %s", async (_, body, headers) => {
     expect((await post(one, body, { raw: true, headers })).status).toBe(400);
   });
 
-  it("A4 leaves a bad item alone a no, and refuses a bad whole", async () => {
+  it("AZ-4 leaves a bad item alone a no, and refuses a bad whole", async () => {
     const { subject, action, resource } = asked();
     const batch = { subject, action, evaluations: [{ resource }, { resource: { type: "document" } }, 7, { resource }] };
     expect((await post(many, batch)).body).toEqual({
@@ -179,7 +179,7 @@ describe("the AuthZEN integration", () => {
     }
   });
 
-  it("A4 stops at the item that decides", async () => {
+  it("AZ-4 stops at the item that decides", async () => {
     const evaluations = ["roadmap", "payroll", "roadmap"].map((id) => ({ resource: document(id) }));
     const ask = async (semantic: string) => {
       const { body } = await post(many, { ...asked(), evaluations, options: { evaluations_semantic: semantic } });
@@ -190,7 +190,7 @@ describe("the AuthZEN integration", () => {
     expect(await ask("permit_on_first_permit")).toEqual([true]);
   });
 
-  it("A2 takes a gateway's question by method and path", async () => {
+  it("AZ-2 takes a gateway's question by method and path", async () => {
     const route = (id: string, name: string, properties?: object) => ({
       subject: { type: "identity", id: patwarden.alice.secret },
       action: { name },
@@ -203,7 +203,7 @@ describe("the AuthZEN integration", () => {
     expect((await post(one, route("/docs/roadmap", "DELETE"))).body).toEqual({ decision: false });
   });
 
-  it("A3 answers no for what the model does not know, and 503 when OpenFGA cannot be asked", async () => {
+  it("AZ-3 answers no for what the model does not know, and 503 when OpenFGA cannot be asked", async () => {
     const odd = [
       { ...asked(), resource: { type: "nowhere", id: "1" } },
       asked("roadmap", "owner-of-all"),
@@ -232,7 +232,7 @@ describe("the AuthZEN integration", () => {
     expect((await post(one, asked(), { key: patwarden.server.keys.narrow })).status).toBe(403);
   });
 
-  it("A5 shows a token to no log and no metric", async () => {
+  it("AZ-5 shows a token to no log and no metric", async () => {
     for (const text of [patwarden.server.log(), await patwarden.metrics()])
       expect(text).not.toContain(patwarden.alice.secret.slice(8, 40));
   });

@@ -192,7 +192,11 @@ describe("where a call comes from", () => {
         ...forwarded.map((value): [string, string] => ["X-Forwarded-For", value]),
       ];
       const { status } = await untilDecided(
-        () => sendRaw(patwarden.server.http, { target: integration === "nginx" ? "/nginx-auth" : "/forward-auth", headers }),
+        () =>
+          sendRaw(patwarden.server.http, {
+            target: integration === "nginx" ? "/nginx-auth" : "/forward-auth",
+            headers,
+          }),
         (reply) => reply.status,
       );
       expect([integration, isNetwork(status)]).toEqual([integration, expected]);

@@ -31,11 +31,13 @@ function told(
 }
 
 describe("the integrations of proxies", () => {
-  let patwarden: MainJob;
+  let patwarden: Patwarden;
   let narrow: IssuedToken;
   let acme: IssuedToken;
   beforeAll(async () => {
-    patwarden = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true, basic: true } } } });
+    patwarden = await startPatwarden({
+      config: { integrations: { routes, forward_auth: { enabled: true, basic: true } } },
+    });
     narrow = await patwarden.createToken({
       subject: "user:alice",
       name: "on one network",
@@ -175,7 +177,9 @@ describe("the integrations of proxies", () => {
 
     it("P5 ignores its own method and query", async () => {
       for (const method of ["POST", "PUT", "HEAD"])
-        expect((await ask(integration, [key(), bearer(), ...told(integration)], patwarden.server, method)).status).toBe(200);
+        expect((await ask(integration, [key(), bearer(), ...told(integration)], patwarden.server, method)).status).toBe(
+          200,
+        );
     });
 
     it("knows the bearer's address where one proxy tells it alone", async () => {
@@ -194,7 +198,7 @@ describe("the integrations of proxies", () => {
   });
 
   it("P3 answers 503, and never a yes or no, while OpenFGA is silent or gone", async () => {
-    const own = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true } } } });
+    const own = await startPatwarden({ config: { integrations: { routes, forward_auth: { enabled: true } } } });
     const { openfga } = own.faults;
     const headers: [string, string][] = [
       ["X-Patwarden-Proxy-Key", own.server.keys.checker],
@@ -212,11 +216,11 @@ describe("the integrations of proxies", () => {
   }, 120_000);
 
   it("is closed unless it is opened, and Basic unless it is admitted", async () => {
-    const closed = await startMainJob({ config: { integrations: { routes } } });
+    const closed = await startPatwarden({ config: { integrations: { routes } } });
     const own: [string, string] = ["X-Patwarden-Proxy-Key", closed.server.keys.checker];
     expect((await ask("nginx", [own, ...told("nginx")], closed.server)).status).toBe(404);
     await closed.stop();
-    const open = await startMainJob({ config: { integrations: { routes, forward_auth: { enabled: true } } } });
+    const open = await startPatwarden({ config: { integrations: { routes, forward_auth: { enabled: true } } } });
     const basic = Buffer.from(`x:${open.alice.secret}`).toString("base64");
     const headers: [string, string][] = [
       ["X-Patwarden-Proxy-Key", open.server.keys.checker],

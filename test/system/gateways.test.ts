@@ -49,7 +49,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     let way: FaultProxy;
 
     beforeAll(async () => {
-      patwarden = await startMainJob({
+      patwarden = await startPatwarden({
         config: { integrations: { routes, forward_auth: { enabled: true }, ext_authz: { enabled: true } } },
       });
       upstream = await startUpstream();

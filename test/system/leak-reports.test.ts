@@ -84,7 +84,7 @@ const report = (body: string, type = "application/json", server = patwarden.serv
   sendRaw(server.publicHttp, { method: "POST", target: "/report-leak", headers: [["Content-Type", type]], body });
 
 describe("a report by a secret-scanning program", () => {
-  it("S3 ends a token on every replica before it is answered, and tells of it once", async () => {
+  it("SS-3 ends a token on every replica before it is answered, and tells of it once", async () => {
     const leaked = await create({ organization: "organization:acme", name: "leaked" });
     const url = "https://github.com/example/repository/blob/main/a.env";
     await warm(leaked);
@@ -132,7 +132,7 @@ describe("a report by a secret-scanning program", () => {
     ["/secret-scanning", 200],
     ["/report-leak", 202],
   ])(
-    "S3 is answered at %s only when a replica that stands still can no longer go by what it knew",
+    "SS-3 is answered at %s only when a replica that stands still can no longer go by what it knew",
     async (integration, status) => {
       const leaked = await create();
       await warm(leaked);
@@ -154,7 +154,7 @@ describe("a report by a secret-scanning program", () => {
     },
   );
 
-  it("S2 takes live, dead, foreign and garbage texts together, each as often as it comes", async () => {
+  it("SS-2 takes live, dead, foreign and garbage texts together, each as often as it comes", async () => {
     const [live, revoked, rotated, inGrace, expired] = await Promise.all([
       create(),
       create(),
@@ -224,7 +224,7 @@ describe("a report by a secret-scanning program", () => {
       expect(text.includes(leaked.secret.slice(7, 40))).toBe(false);
   });
 
-  it("S1 takes nothing but the bytes that were signed, by a key that is published", async () => {
+  it("SS-1 takes nothing but the bytes that were signed, by a key that is published", async () => {
     const { secret, token } = await create();
     const body = JSON.stringify([entry(secret)]);
     const signed = github.sign(body);
@@ -269,7 +269,7 @@ describe("a report by a secret-scanning program", () => {
     expect(github.authorization).toBe("Bearer ghp_canary");
   });
 
-  it("S1 B2 fetches keys for made-up names three times at most, and then once a minute", async () => {
+  it("SS-1 B2 fetches keys for made-up names three times at most, and then once a minute", async () => {
     const body = JSON.stringify([]);
     const known = () => send(body, gitlab.sign(body, { name: "Gitlab" }));
     expect((await known()).status).toBe(200);
@@ -332,7 +332,7 @@ describe("a report by a secret-scanning program", () => {
 describe("a report by anybody", () => {
   const credentials = (...texts: readonly string[]): string => JSON.stringify({ credentials: texts });
 
-  it("S3 ends what is ours on every replica, tells of it once, and answers the same whatever it was", async () => {
+  it("SS-3 ends what is ours on every replica, tells of it once, and answers the same whatever it was", async () => {
     const leaked = await create();
     await warm(leaked);
     const replies = [

@@ -49,9 +49,8 @@ describe("the OAuth integrations", () => {
   let database: FaultProxy;
   let unheard: FaultProxy;
   beforeAll(async () => {
-    patwarden = await startMainJob({ callers, config: { integrations } });
+    patwarden = await startPatwarden({ callers, config: { integrations } });
     database = patwarden.faults.database;
-    const { grpc, apiKey, storeId, modelId } = patwarden.openfga;
     const listenUrl = new URL(patwarden.databaseUrl);
     unheard = await startProxy(listenUrl.host);
     unheard.cut();

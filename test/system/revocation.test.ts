@@ -69,7 +69,7 @@ async function leased({ port, server }: Replica): Promise<void> {
   await expect.poll(hitsNow, { timeout: 20_000 }).toBeGreaterThan(before);
 }
 
-/** B1: revoke on one replica while another has the token cached and hears no hints; gives what it then says. */
+/** LP-1: revoke on one replica while another has the token cached and hears no hints; gives what it then says. */
 async function revokedElsewhere({ all: [one, other] }: Replicas): Promise<readonly (Reason | string)[]> {
   if (!one || !other) throw new Error("two replicas are needed");
   await Promise.all([leased(one), leased(other)]);
@@ -85,7 +85,7 @@ async function revokedElsewhere({ all: [one, other] }: Replicas): Promise<readon
   return heard;
 }
 
-/** B14: the answer to a look-up is held on its way while the token is revoked; gives what a later Check says. */
+/** LP-14: the answer to a look-up is held on its way while the token is revoked; gives what a later Check says. */
 async function revokedDuringFill({ all: [one, other] }: Replicas): Promise<Reason | string> {
   if (!one || !other) throw new Error("two replicas are needed");
   await Promise.all([leased(one), leased(other)]);
@@ -138,7 +138,7 @@ describe("revoked means revoked, on every replica", () => {
     expect(await revokedElsewhere(replicas)).toEqual(Array(5).fill(Reason.TOKEN_REVOKED));
   });
 
-  it("B14 while the answer to a look-up is on its way", { timeout: 60_000 }, async () => {
+  it("LP-14 while the answer to a look-up is on its way", { timeout: 60_000 }, async () => {
     expect(await revokedDuringFill(replicas)).toBe(Reason.TOKEN_REVOKED);
   });
 
@@ -172,7 +172,7 @@ describe("revoked means revoked, on every replica", () => {
     expect(await ask(other.port(), token.secret)).toBe(Reason.ALLOWED);
   });
 
-  it("B11 when the replica stood still over the revocation", { timeout: 60_000 }, async () => {
+  it("LP-11 when the replica stood still over the revocation", { timeout: 60_000 }, async () => {
     const [one, other] = replicas.all as [Replica, Replica];
     const token = await issue(one.port());
     await warm(other, token);
@@ -185,7 +185,7 @@ describe("revoked means revoked, on every replica", () => {
     await expect.poll(() => ask(other.port(), token.secret), { timeout: 20_000 }).toBe(Reason.TOKEN_REVOKED);
   });
 
-  it("B10 a deadline that is too short says so, and only a repeat that has waited too says that it is done", async () => {
+  it("LP-10 a deadline that is too short says so, and only a repeat that has waited too says that it is done", async () => {
     const [one, other] = replicas.all as [Replica, Replica];
     // The test before may have cost it its registration, and nobody waits for a replica that has none.
     await leased(other);
@@ -207,8 +207,7 @@ describe("revoked means revoked, on every replica", () => {
     // With the fault the answer to one of them is a race between two timers.
     const tokens = await Promise.all(Array.from({ length: 12 }, () => issue(one.port())));
     await Promise.all(tokens.map((token) => warm(other, token)));
-    const http = one.server().ports.find(({ name }) => name === "HTTP");
-    if (!http) throw new Error("no HTTP port");
+    const http = one.server().port("HTTP");
     const revoke = ({ id }: Issued, timeoutMs = 60_000) => http.call(revokeToken, { id }, { timeoutMs });
     other.server().child.kill("SIGSTOP");
     // Over HTTP, where the server alone knows the deadline: a busy client's own would end the call first.

@@ -47,14 +47,13 @@ describe("token exchange", () => {
   let replicas: readonly Server[];
   let narrow: IssuedToken;
   beforeAll(async () => {
-    patwarden = await startMainJob({ callers, config: { integrations } });
+    patwarden = await startPatwarden({ callers, config: { integrations } });
     const url = new URL(patwarden.databaseUrl);
     [database, openfga] = await Promise.all([startProxy(url.host), startProxy(patwarden.openfga.grpc)]);
     url.host = database.address;
     other = await patwarden.startReplica({
       databaseUrl: url.href,
-      migrated: true,
-      openfga: { addresses: [openfga.address], apiKey, storeId, modelId },
+      openfga: { addresses: [openfga.address] },
       config: { integrations },
       callers,
     });
@@ -580,7 +579,7 @@ describe("token exchange", () => {
 
 describe("where exchange is not open", () => {
   it("has no endpoint, no keys and nothing to rotate", async () => {
-    const patwarden = await startMainJob({ config: { integrations: { oauth: { enabled: true, issuer } } } });
+    const patwarden = await startPatwarden({ config: { integrations: { oauth: { enabled: true, issuer } } } });
     try {
       for (const [method, target] of [
         ["POST", "/oauth2/token"],

@@ -36,7 +36,7 @@ it("keys are fetched once for everybody who asks, and sent no credential unless 
   expect(provider.authorization).toBe("Bearer ghp_x");
 });
 
-it("S1 B2 a new key is found at once, and of made-up ones a few make the provider busy", async () => {
+it("SS-1 B2 a new key is found at once, and of made-up ones a few make the provider busy", async () => {
   await knows(first.id);
   provider.publish(second, first);
   expect(await knows(second.id)).toBe(true);
@@ -52,7 +52,7 @@ it("S1 B2 a new key is found at once, and of made-up ones a few make the provide
   expect(provider.fetches[0]).toBe(5);
 });
 
-it("S1 keys that have not changed are not sent again, and a key that was taken back ends within an hour", async () => {
+it("SS-1 keys that have not changed are not sent again, and a key that was taken back ends within an hour", async () => {
   await knows(first.id);
   nowMs = hourMs;
   expect(await knows(first.id)).toBe(true);

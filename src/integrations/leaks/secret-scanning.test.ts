@@ -15,7 +15,7 @@ const key = createPublicKey({
 });
 const signed = Buffer.from(signature, "base64");
 
-it("S1 a report is signed as in GitHub's published example", () => {
+it("SS-1 a report is signed as in GitHub's published example", () => {
   expect(isSigned(Buffer.from(body), signed, key)).toBe(true);
 });
 
@@ -27,6 +27,6 @@ it.each<[string, string, Uint8Array]>([
   ["another signature", body, Buffer.from(signed.map((byte, index) => (index === 20 ? byte ^ 1 : byte)))],
   ["one that is no DER", body, Buffer.alloc(64, 1)],
   ["none", body, Buffer.alloc(0)],
-])("S1 it is not with %s", (_, text, bytes) => {
+])("SS-1 it is not with %s", (_, text, bytes) => {
   expect(isSigned(Buffer.from(text), bytes, key)).toBe(false);
 });
