@@ -36,6 +36,9 @@ const withoutCase: Readonly<Record<string, string>> = {
   INTERNAL: "needs a defect",
 };
 
+/** Reasons of a 401 that a guard never gives: they would tell a thief whether a token exists, or where it works. */
+const untold: readonly string[] = ["TOKEN_MALFORMED", "TOKEN_UNKNOWN", "NETWORK_NOT_ALLOWED"];
+
 const methods: ReadonlyMap<string, DescMethod> = new Map(
   [AuthorizationService, TokenService, SubjectService, PolicyService, AuditService, UsageService]
     .flatMap((service): readonly DescMethod[] => service.methods)
@@ -232,22 +235,44 @@ describe.skipIf(!havePostgres())("against the server,", () => {
       return [...found, password || null];
     };
 
+    const titles = new Map([
+      [401, "Unauthorized"],
+      [403, "Forbidden"],
+      [404, "Not Found"],
+      [503, "Service Unavailable"],
+    ]);
+    it.each(vectors.filter(({ expect: { status } }) => status !== 200))(
+      "has a body for $name",
+      ({ expect: expected }) => {
+        const { status, body } = expected;
+        expect(body).toMatchObject({ type: "about:blank", title: titles.get(status), status });
+      },
+    );
+
     it.each(vectors)("$name", async (vector) => {
-      const { headers, route, fault, expect: expected } = filled(vector);
+      const { headers, route, fault, explain_invalid_token: explain, expect: expected } = filled(vector);
       const credentials = [...new Set(credentialsOf(headers))];
       const [credential] = credentials;
       if (credentials.length !== 1 || credential === null || credential === undefined) {
-        expect(expected.status).toBe(401);
+        expect([expected.status, expected.body?.["reason"]]).toEqual([401, undefined]);
         return;
       }
       if (fault) await fetch(`${description.control}/openfga/${fault.openfga}`, { method: "POST" });
       const reply = await checker
         .call(AuthorizationService.method.check, { token: credential, ...route })
         .finally(() => fault && fetch(`${description.control}/openfga/heal`, { method: "POST" }));
+      if (expected.status === 404) {
+        // A guard does not ask the server, which would say the same.
+        expect(reply).toMatchObject({ ok: false, reason: "INVALID_FIELD", fields: ["resource"] });
+        return;
+      }
       const status = !reply.ok ? 503 : reply.value.allowed ? 200 : reply.value.tokenValid ? 403 : 401;
       expect(status).toBe(expected.status);
       expect(expected.www_authenticate).toBe(status === 401 ? 'error="invalid_token"' : undefined);
       expect(expected.subject).toBe(reply.ok && reply.value.allowed ? reply.value.subject : undefined);
+      const reason = reply.ok ? nameOf(reply.value.reason) : reply.reason;
+      const isTold = status === 401 ? explain && !untold.includes(reason ?? "") : status !== 200;
+      expect(expected.body?.["reason"]).toBe(isTold ? reason : undefined);
     });
   });
 

@@ -12,8 +12,8 @@ const maxItems = 500;
 const maxBytes = 200 * 1024;
 /** Most calls at a time. What is asked meanwhile makes the next batch larger, and so cheaper. */
 const maxInFlight = 4;
-/** After so long, milliseconds, a call no longer counts: those who wait longer for an answer that may be lost must not hold up the others. */
-const stalledMs = 3_000;
+/** A call that takes longer, milliseconds, no longer counts: its answer may be lost, and other checks must not wait for it. */
+export const stalledMs = 500;
 
 interface Inquiry {
   readonly question: Question;

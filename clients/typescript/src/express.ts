@@ -8,19 +8,19 @@ import type { PatwardenClient } from "./client.js";
 import type { Allowed } from "./decision.js";
 import { createGuard, credentialHeadersOf, type GuardOptions, type Route } from "./guard.js";
 
-export type { GuardOptions, HostDecision, Permission, Refusal, Route } from "./guard.js";
+export type { GuardOptions, HostDecision, Permission, Problem, Refusal, Route } from "./guard.js";
 
 declare global {
   namespace Express {
     interface Request {
-      /** The decision that let the request through. Set behind a guard and nowhere else: to read its subject there throws. */
+      /** The decision that allowed the request. Set only behind a guard: elsewhere, reading its subject throws. */
       patwarden: Allowed;
     }
   }
 }
 
 /**
- * Makes middleware that lets only those through who may, and answers 401, 403 or 503 to others.
+ * Makes middleware that allows only permitted requests and answers others with 401, 403, 404 or 503.
  *
  * ```ts
  * const guard = expressGuard(client, { clientIp: (request) => request.ip });
@@ -39,12 +39,12 @@ export function expressGuard(
     try {
       const verdict = await guard(route, credentialHeadersOf(request.rawHeaders), request);
       if (!verdict.allowed) {
-        response.status(verdict.status).set(verdict.headers).json(verdict.body);
+        response.status(verdict.status).set(verdict.headers).send(JSON.stringify(verdict.body));
         return;
       }
       request.patwarden = verdict;
     } catch (error) {
-      // Express 4 does not look at what a handler returns.
+      // Express 4 ignores the promise that a handler returns.
       next(error);
       return;
     }

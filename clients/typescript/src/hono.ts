@@ -8,18 +8,18 @@ import type { PatwardenClient } from "./client.js";
 import type { Allowed } from "./decision.js";
 import { createGuard, type GuardOptions, type Route } from "./guard.js";
 
-export type { GuardOptions, HostDecision, Permission, Refusal, Route } from "./guard.js";
+export type { GuardOptions, HostDecision, Permission, Problem, Refusal, Route } from "./guard.js";
 
-/** What handlers behind a guard find in their context. */
+/** The context of handlers behind a guard. */
 export interface GuardedEnv {
   Variables: {
-    /** The decision that let the request through. */
+    /** The decision that allowed the request. */
     patwarden: Allowed;
   };
 }
 
 /**
- * Makes middleware that lets only those through who may, and answers 401, 403 or 503 to others.
+ * Makes middleware that allows only permitted requests and answers others with 401, 403, 404 or 503.
  *
  * ```ts
  * const guard = honoGuard(client, { clientIp: (context) => getConnInfo(context).remote.address });
@@ -36,14 +36,14 @@ export function honoGuard(
   const guard = createGuard(client, options);
   return (route) => async (context, next) => {
     const verdict = await guard(route, headersOf(context), context);
-    if (!verdict.allowed) return context.json(verdict.body, verdict.status, verdict.headers);
+    if (!verdict.allowed) return context.body(JSON.stringify(verdict.body), verdict.status, verdict.headers);
     context.set("patwarden", verdict);
     await next();
     return undefined;
   };
 }
 
-/** The Fetch standard joins what was sent twice with a comma and a blank, which no credential holds. */
+/** Fetch joins repeated headers with a comma and a blank, which no credential contains: two are refused. */
 function headersOf({ req }: Context) {
   const [authorization, apiKey] = [req.header("authorization"), req.header("x-api-key")];
   return {

@@ -76,11 +76,13 @@ export interface Vectors {
     readonly query?: string;
     readonly route: { readonly resource: string; readonly action: string };
     readonly fault?: { readonly openfga: "cut" };
+    readonly explain_invalid_token?: boolean;
     readonly expect: {
       readonly status: number;
       readonly www_authenticate?: string;
       readonly www_authenticate_without?: string;
       readonly subject?: string;
+      readonly body?: Readonly<Record<string, string | number>>;
     };
   };
 }
