@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything about this client, against the server that PATWARDEN_CLIENT_TESTS describes. The last line is "N passed, N failed".
+# Tests the client against the server that PATWARDEN_CLIENT_TESTS describes. The last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")"
 
 if [ -z "${PATWARDEN_CLIENT_TESTS:-}" ]; then
-  echo "run it by: npx tsx test/clients/run.ts typescript (in the root of the repository)" >&2
+  echo "PATWARDEN_CLIENT_TESTS is not set; run: npx tsx test/clients/run.ts typescript (in the root)" >&2
   exit 2
 fi
 if ! command -v npm >/dev/null || ! node -e '
@@ -43,7 +43,8 @@ unit_tests() {
   local counts
   # A file that cannot be loaded, and an error outside of the tests, are failures too.
   counts=$(node -e '
-    const { numPassedTests: passed, numFailedTests: failed, numTotalTests: total } = JSON.parse(fs.readFileSync(process.argv[1], "utf8"));
+    const report = JSON.parse(fs.readFileSync(process.argv[1], "utf8"));
+    const { numPassedTests: passed, numFailedTests: failed, numTotalTests: total } = report;
     const others = total - passed - failed;
     console.log(passed, failed + others || (process.argv[2] === "0" ? 0 : 1));' "$report" "$status") || counts="0 1"
   read -r tests_passed tests_failed <<<"$counts"
@@ -62,6 +63,7 @@ step "build" npm run --silent build
 step "API docs" npx --no-install typedoc --logLevel Warn
 step "package" npx --no-install tsx test/published/package.ts "$folder"
 step "examples" npx --no-install tsx test/published/example.ts "$folder"
+step "README" bash -c 'cd ../.. && npx --no-install tsx test/clients/first-steps.ts typescript'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,4 +1,5 @@
-// Decisions per second with and without coalescing, 64 checks at a time: npm run bench, with PATWARDEN_CLIENT_TESTS as for the tests.
+// Decisions per second with and without coalescing, 64 checks at a time: npm run bench, with PATWARDEN_CLIENT_TESTS as
+// for the tests.
 import { readFileSync } from "node:fs";
 import { PatwardenClient } from "../src/index.js";
 
@@ -7,7 +8,8 @@ const warmUpMs = 1_000;
 const measuredMs = 4_000;
 
 const file = process.env["PATWARDEN_CLIENT_TESTS"];
-if (file === undefined) throw new Error("it runs against a server: npx tsx test/clients/run.ts --keep");
+if (file === undefined)
+  throw new Error("PATWARDEN_CLIENT_TESTS is not set: start a server by `npx tsx test/clients/run.ts --keep`");
 const { endpoint, keys, tokens } = JSON.parse(readFileSync(file, "utf8"));
 const questions = [
   { token: tokens.alice.secret, resource: "document:roadmap", allowed: true },

@@ -1,4 +1,5 @@
-// An API whose documents only those see who may. Beside `make dev`: KEY=$(cat .patwarden/service-key) npx tsx api.ts
+// An API that shows documents only to permitted readers. Beside `make dev`: KEY=$(cat .patwarden/service-key) npx tsx
+// api.ts
 //   curl -H "authorization: Bearer $TOKEN" http://127.0.0.1:3000/documents/roadmap
 import { PatwardenClient } from "@patwarden/client";
 import { expressGuard } from "@patwarden/client/express";
@@ -10,7 +11,6 @@ const patwarden = new PatwardenClient({ endpoint, key, plaintext: true });
 const guard = expressGuard(patwarden, {
   realm: "documents",
   clientIp: (request) => request.ip,
-  onRefused: ({ status, decision, error }) => console.error(status, decision?.reason ?? error ?? "no credential"),
 });
 
 const app = express();

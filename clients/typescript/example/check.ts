@@ -1,4 +1,4 @@
-// The life of a token, and what is decided about it meanwhile. Beside `make dev`: KEY=$(cat .patwarden/service-key) npx tsx check.ts
+// The life of a token and its decisions. Beside `make dev`: KEY=$(cat .patwarden/service-key) npx tsx check.ts
 import { durationFromMs, PatwardenClient, Secret } from "@patwarden/client";
 
 const { ENDPOINT: endpoint = "127.0.0.1:9081", KEY: key = "" } = process.env;
@@ -14,7 +14,7 @@ const { token, secret: text } = await patwarden.tokens.createToken({
 const secret = new Secret(text);
 
 async function ask(resource: string, action: string): Promise<void> {
-  // No decision, say because OpenFGA is down, is a rejection (PatwardenError): answer 503. It is never a denial.
+  // If no decision can be made, for example because OpenFGA is down, check throws PatwardenError: answer 503.
   const decision = await patwarden.check(secret, resource, action);
   const status = decision.allowed ? 200 : decision.tokenValid ? 403 : 401;
   console.log(`${status} ${decision.reason} ${decision.subject} ${action} ${resource}`);

@@ -34,51 +34,52 @@ import { maxAttempts, RetryBudget, retryDelayMs } from "./retry.js";
 import { version } from "./version.js";
 import { cancelled, onAbort, type Patience, within } from "./waiter.js";
 
-/** What can be said of every call. */
+/** Options of every call. */
 export interface CallOptions {
   /**
-   * How long the caller waits, milliseconds, all attempts together. Default: 1,000 for Check, BatchCheck and Introspect, 10,000 for other calls, and no
-   * limit for streams. `Infinity`: no limit.
+   * The longest time that the caller waits, milliseconds, over all attempts. Default: 1,000 for Check, BatchCheck and
+   * Introspect, 10,000 for other calls, no limit for streams. `Infinity`: no limit.
    */
   readonly timeoutMs?: number | undefined;
-  /** Ends the call with CANCELLED, the signal's reason as the cause. */
+  /** Ends the call with CANCELLED; the cause is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws TypeError for a time-out that is no number. */
+/** Throws TypeError if the time-out is not a number. */
 export function patienceOf({ timeoutMs, signal }: CallOptions, defaultTimeoutMs: number): Patience {
   const timeout = timeoutMs ?? defaultTimeoutMs;
   if (typeof timeout !== "number" || Number.isNaN(timeout)) throw new TypeError("timeoutMs must be a number");
   return { deadline: Date.now() + timeout, signal };
 }
 
-/** One call, as the channel makes it. */
+/** One call of the channel. */
 export interface Call extends Patience {
-  /** Access token of the user for whom a service calls. */
+  /** The access token of the user that a service acts for. */
   readonly userToken?: string | undefined;
 }
 
 const channelOptions = {
   "grpc.primary_user_agent": `patwarden-typescript/${version}`,
   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-  // Else a TXT record could replace it.
+  // Otherwise a DNS TXT record could replace it.
   "grpc.service_config_disable_resolution": 1,
-  // By default gRPC waits up to two minutes before it looks again for a server that was away.
+  // By default gRPC waits up to two minutes before it reconnects.
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 5_000,
-  // Finds out about a connection that is dead without having been closed.
+  // Detects a dead connection that was never closed.
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
-  // It leaks (grpc-node#2068).
+  // Channelz leaks memory (grpc-node#2068).
   "grpc.enable_channelz": 0,
 } as const;
 
-/** A proxy would be one more machine that reads the key. */
+/** An HTTP proxy could read the key. */
 const plaintextOptions = { "grpc.enable_http_proxy": 0 } as const;
 
 /**
- * Methods that may be attempted again: those that change nothing, those that change nothing more when they are repeated, and those that the server
- * recognizes by the `request_id` that `withRequestId` sees to.
+ * Methods that are safe to retry: reads, changes that are the same when made twice, and those that the server
+ * recognizes by the `request_id` that
+ * `withRequestId` fills in.
  */
 const repeatable: ReadonlySet<DescMethod> = new Set<DescMethod>([
   ...AuthorizationService.methods,
@@ -96,8 +97,9 @@ const repeatable: ReadonlySet<DescMethod> = new Set<DescMethod>([
 ]);
 
 /**
- * The connection to the server: attaches the credential, keeps deadlines, types errors, and repeats what failed with UNAVAILABLE where that is safe.
- * It does that itself, and not by gRPC's service config, because the items of a batch are repeated by the same rules and out of the same budget.
+ * The connection to the server: adds the credential, keeps deadlines, types errors, and retries UNAVAILABLE where that
+ * is safe. It does not leave retries to gRPC's service config, because the items of a batch follow the same rules and
+ * share the same budget.
  */
 export class Channel {
   readonly budget = new RetryBudget();
@@ -113,13 +115,13 @@ export class Channel {
     });
   }
 
-  /** Calls that run may finish; new ones fail with CANCELLED. */
+  /** Lets running calls finish; new ones fail with CANCELLED. */
   close(): void {
     this.#closed = true;
     this.#client.close();
   }
 
-  /** Rejects with PatwardenError; with another error for a message that cannot be encoded. */
+  /** Rejects with PatwardenError, or with another error if the request cannot be encoded. */
   async unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -129,7 +131,7 @@ export class Channel {
     return this.#repeated(method, call, () => this.#attempt(method, bytes, call));
   }
 
-  /** As `unary`, but attempted once only. */
+  /** As `unary`, without retries. */
   async unaryOnce<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -139,8 +141,8 @@ export class Channel {
   }
 
   /**
-   * Resolves when the first message or the end has come, up to which it is repeated as `unary` is; what fails afterwards makes the iteration throw.
-   * Returning from the iteration cancels the call.
+   * Resolves with the first message or the end, and retries as `unary` does until then. Later failures make the
+   * iteration throw. Returning from the iteration cancels the call.
    */
   async serverStream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
@@ -218,7 +220,7 @@ export class Channel {
     stream.on("metadata", (received: Metadata) => {
       headers = received;
     });
-    // What is cancelled after the iteration has ended fails for nobody.
+    // A cancellation after the end of the iteration is nobody's failure.
     stream.on("error", () => undefined);
     const unwatch = signal && onAbort(signal, () => stream.cancel());
     try {
@@ -233,7 +235,7 @@ export class Channel {
     return undefined;
   }
 
-  /** Throws where nothing is to be sent. */
+  /** Throws if the call must not be sent. */
   async #metadata(call: Call): Promise<Metadata> {
     this.#requireWanted(call);
     const metadata = new Metadata();
@@ -257,7 +259,11 @@ export class Channel {
 }
 
 function noKey(cause: unknown): never {
-  throw new PatwardenError({ code: "UNAUTHENTICATED", text: "the key's function gave none that can be sent", cause });
+  throw new PatwardenError({
+    code: "UNAUTHENTICATED",
+    text: "the function for the service key failed or returned no valid key",
+    cause,
+  });
 }
 
 export function closed(): PatwardenError {
@@ -268,7 +274,7 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof PatwardenError && error.code === "UNAVAILABLE";
 }
 
-/** As `rest`, of which `first` was taken before. */
+/** Puts `first` back in front of `rest`. */
 function startingWith<T>(
   first: IteratorResult<T, undefined>,
   rest: AsyncGenerator<T, undefined>,
@@ -292,11 +298,11 @@ function startingWith<T>(
 
 function encode(desc: DescMessage, request: MessageInitShape<DescMessage>): Buffer {
   const bytes = toBinary(desc, withRequestId(create(desc, request)));
-  // grpc-js needs Buffer's copy(); a view costs nothing.
+  // grpc-js calls Buffer's copy(); a view costs nothing.
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** A copy with a `request_id`, of a message that can have one and has none. */
+/** Returns a copy with a `request_id` if the message can have one and has none. */
 function withRequestId(message: Message): Message {
   for (const desc of [CreateTokenRequestSchema, RotateTokenRequestSchema]) {
     if (isMessage(message, desc) && message.requestId === "") {

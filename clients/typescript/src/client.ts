@@ -28,14 +28,14 @@ import {
   type ServiceClient,
 } from "./service-client.js";
 
-/** What came of one item of a batch: a decision, or why there is none. */
+/** The result of one item of a batch: a decision or an error. */
 export type BatchCheckResult =
   | { readonly decision: Decision; readonly error?: never }
   | { readonly error: PatwardenError; readonly decision?: never };
 
 /** Options of `listResources`. */
 export interface ListResourcesOptions extends CallOptions {
-  /** Its usage fields have no effect: a list is not billed. */
+  /** The usage fields have no effect: a list is not billed. */
   readonly context?: RequestContext | undefined;
   /** Default: `MINIMIZE_LATENCY`. */
   readonly consistency?: Consistency | undefined;
@@ -46,18 +46,19 @@ export interface IntrospectOptions extends CallOptions {
   readonly context?: Pick<RequestContext, "clientIp"> | undefined;
 }
 
-/** What a token is. */
+/** The state of a token. */
 export interface Introspection {
-  /** Whether a check with this token could allow anything now. */
+  /** True if the token can be used now. */
   readonly active: boolean;
-  /** `ALLOWED` when it is active, otherwise why not. */
+  /** `ALLOWED` if it is active, otherwise why not. */
   readonly reason: Reason;
-  /** The token without its metadata. Only when it is active. */
+  /** The token without its metadata, if it is active. */
   readonly token: Token | undefined;
 }
 
 /**
- * A client of one Patwarden deployment, for the life of the process: it connects when it is first used, and again whenever it has to.
+ * A client of one Patwarden deployment. Make one for the life of the process: it connects with its first call and
+ * reconnects by itself.
  *
  * ```ts
  * const patwarden = new PatwardenClient({ endpoint: "127.0.0.1:9081", key, plaintext: true });
@@ -66,25 +67,31 @@ export interface Introspection {
  * ```
  */
 export class PatwardenClient {
-  /** Brand of the deployment's tokens. */
+  /** The brand of the deployment's tokens. */
   readonly brand: string;
-  /** Check, BatchCheck, ListResources and Introspect as the proto files declare them. */
+  /** Check, BatchCheck, ListResources and Introspect as declared in the proto files. */
   readonly authorization: ServiceClient<typeof AuthorizationService>;
-  /** Tokens and their life. `createToken` and `rotateToken` get a `request_id` when they have none, so that they can be repeated. */
+  /**
+   * Creates, changes and revokes tokens. `createToken` and `rotateToken` get a `request_id` if they have none, so
+   * that they can be retried.
+   */
   readonly tokens: ServiceClient<typeof TokenService>;
-  /** The users and organizations that tokens act as. */
+  /** Disables and deletes the users and organizations that tokens act as. */
   readonly subjects: ServiceClient<typeof SubjectService>;
-  /** What tokens may be. */
+  /** Limits what tokens may be. */
   readonly policies: ServiceClient<typeof PolicyService>;
-  /** Who did what, when and from where. */
+  /** Lists who did what, when and from where. */
   readonly audit: ServiceClient<typeof AuditService>;
-  /** How much tokens are used. */
+  /** Sums up how much tokens are used. */
   readonly usage: ServiceClient<typeof UsageService>;
   readonly #channel: Channel;
   readonly #coalescer: Coalescer;
   readonly #coalesce: boolean;
 
-  /** Throws TypeError for options that make no sense, or that would send the key over a network in plaintext. It does no I/O. */
+  /**
+   * Throws TypeError for invalid options, and for those that would send the key over a network in plaintext. Does no
+   * I/O.
+   */
   constructor(options: ClientOptions) {
     this.brand = requireBrand(options.brand ?? defaultBrand);
     this.#coalesce = options.coalesce ?? true;
@@ -99,8 +106,9 @@ export class PatwardenClient {
   }
 
   /**
-   * May the bearer of this token do this to that? A denial is a decision; rejects with PatwardenError when none could be made. Text that is no secret
-   * is answered TOKEN_MALFORMED without a call; an empty one is an error, since nobody has shown a token. Default deadline: 1 second.
+   * Decides whether the bearer of a token may do an action on a resource. A denial is a decision; rejects with
+   * PatwardenError if none could be made. A malformed token is answered TOKEN_MALFORMED without a call; an empty one is
+   * an error. Default deadline: 1 second.
    *
    * @param resource OpenFGA object, `type:id`.
    * @param action OpenFGA relation.
@@ -116,8 +124,8 @@ export class PatwardenClient {
   }
 
   /**
-   * Many checks at once: for each item, in order, its decision or why there is none. As many calls as it takes, of at most 500 items each. It does not
-   * reject for what fails on the way, but for an item that is none (TypeError). Default deadline: 1 second.
+   * Makes many checks, and returns a decision or an error for each item, in order. Makes as many calls as needed, of at
+   * most 500 items each. Rejects only for an invalid item (TypeError). Default deadline: 1 second.
    */
   async batchCheck(items: Iterable<CheckItem>, options: CallOptions = {}): Promise<BatchCheckResult[]> {
     const questions = Array.from(items, questionOf);
@@ -136,8 +144,8 @@ export class PatwardenClient {
   }
 
   /**
-   * Which resources of a type the bearer of this token may act on. Resolves when the list begins. It is for showing: check before acting on an entry.
-   * Rejects with PatwardenError. Default deadline: none.
+   * Lists the resources of a type on which the bearer of a token may do an action. Resolves when the list begins. The
+   * list is for display: check before acting on an entry. Rejects with PatwardenError. Default deadline: none.
    */
   async listResources(
     token: string | Secret,
@@ -160,7 +168,7 @@ export class PatwardenClient {
     return resourceListOf(messages, () => leaving.abort());
   }
 
-  /** What a token is, without asking about a resource. Rejects with PatwardenError. Default deadline: 1 second. */
+  /** Returns the state of a token, without a resource. Rejects with PatwardenError. Default deadline: 1 second. */
   async introspect(token: string | Secret, options: IntrospectOptions = {}): Promise<Introspection> {
     const { context } = options;
     const request = { token: textOf(token), ...(context && { context: contextOf(context) }) };
@@ -169,7 +177,7 @@ export class PatwardenClient {
     return { active: reply.active, reason: reasonOf(reply.reason), token: reply.token };
   }
 
-  /** All tokens that the filters leave, newest first, a page at a time as they are iterated. Deadlines are of each page. */
+  /** Iterates over all tokens that match, newest first, and fetches a page at a time. Deadlines apply to each page. */
   async *listTokens(
     filters: MessageInitShape<typeof ListTokensRequestSchema> = {},
     options?: ServiceCallOptions,
@@ -179,7 +187,10 @@ export class PatwardenClient {
     }
   }
 
-  /** All audit events that the filters leave, newest first, a page at a time as they are iterated. Deadlines are of each page. */
+  /**
+   * Iterates over all audit events that match, newest first, and fetches a page at a time. Deadlines apply to each
+   * page.
+   */
   async *listAuditEvents(
     filters: MessageInitShape<typeof ListAuditEventsRequestSchema> = {},
     options?: ServiceCallOptions,
@@ -189,7 +200,7 @@ export class PatwardenClient {
     }
   }
 
-  /** All rows of a usage query, a page at a time as they are iterated. Deadlines are of each page. */
+  /** Iterates over all rows of a usage query, and fetches a page at a time. Deadlines apply to each page. */
   async *queryUsage(
     query: MessageInitShape<typeof QueryUsageRequestSchema> = {},
     options?: ServiceCallOptions,
@@ -197,19 +208,19 @@ export class PatwardenClient {
     for await (const { rows } of pages((page) => this.usage.queryUsage({ ...query, ...page }, options))) yield* rows;
   }
 
-  /** An empty token is a mistake of who asks, not of the bearer; the server says so. */
+  /** An empty token is a mistake of the caller, not of the bearer: the server reports it. */
   #isMalformed({ token }: { readonly token: string }): boolean {
     return token !== "" && !parseSecret(token, this.brand);
   }
 
-  /** Calls that run may finish; what has not been sent, and new calls, fail with CANCELLED. */
+  /** Lets running calls finish. Checks that were not sent yet and new calls fail with CANCELLED. */
   close(): void {
     this.#coalescer.close();
     this.#channel.close();
   }
 }
 
-/** The first page is asked for with whatever page token the request has. */
+/** The first page uses the page token of the request, if any. */
 async function* pages<P extends { readonly nextPageToken: string }>(
   ask: (page: { readonly pageToken?: string }) => Promise<P>,
 ): AsyncGenerator<P, void> {

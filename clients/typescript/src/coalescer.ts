@@ -6,15 +6,19 @@ import { type Question, sizeOf } from "./question.js";
 import { maxAttempts, retryDelayMs } from "./retry.js";
 import { type Patience, Waiter } from "./waiter.js";
 
-/** Most items that the server takes in one BatchCheck. */
+/** The most items that the server accepts in one BatchCheck. */
 const maxItems = 500;
-/** Most bytes of items in one BatchCheck: the server takes messages of 256 KiB. */
+/** The most bytes of items in one BatchCheck: the server accepts messages of 256 KiB. */
 const maxBytes = 200 * 1024;
-/** Most calls at a time. What is asked meanwhile makes the next batch larger, and so cheaper. */
+/** The most calls at a time. Checks that come meanwhile make the next batch larger, and so cheaper. */
 const maxInFlight = 4;
-/** A call that takes longer, milliseconds, no longer counts: its answer may be lost, and other checks must not wait for it. */
+/**
+ * A call that takes longer, milliseconds, no longer counts: its answer may be lost, and other checks must not wait for
+ * it.
+ */
 export const stalledMs = 500;
 
+/** A check that waits for its answer. */
 interface Inquiry {
   readonly question: Question;
   readonly size: number;
@@ -22,13 +26,14 @@ interface Inquiry {
   attempts: number;
 }
 
-/** What a call brought for one inquiry. */
+/** The result of a call for one check. */
 type Outcome = Decision | PatwardenError;
 
 /**
- * Sends the checks of one turn of the event loop as one BatchCheck, and those that come while `maxInFlight` calls are running as the next one; one that
- * is alone goes as a Check. Everybody waits for as long as they said and no longer: the call has the latest deadline of the batch, and is cancelled
- * when nobody waits for it any more. An item that fails with UNAVAILABLE is asked again, as a Check of its own would be, with whatever is asked then.
+ * Sends the checks of one turn of the event loop as one BatchCheck. Checks that come while `maxInFlight` calls are
+ * running go into the next one; a single one is sent as Check. Each check keeps its own deadline: the call has the
+ * latest of the batch, and is cancelled when no check waits for it any more. An item that fails with UNAVAILABLE is
+ * retried as a single Check would be, together with the checks that wait then.
  */
 export class Coalescer {
   readonly #channel: Channel;
@@ -47,7 +52,7 @@ export class Coalescer {
     return waiter.promise;
   }
 
-  /** What has not been sent yet fails; what has been sent may be answered. */
+  /** Fails the checks that were not sent yet. The others may still be answered. */
   close(): void {
     this.#closed = true;
     this.#add(this.#waiting.splice(0));
@@ -62,7 +67,7 @@ export class Coalescer {
     this.#schedule();
   }
 
-  /** For the end of this turn of the event loop, in which more may be asked. */
+  /** Sends at the end of this turn of the event loop, because more checks may come in it. */
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= maxInFlight || this.#waiting.length === 0) return;
     this.#scheduled = true;
@@ -78,7 +83,7 @@ export class Coalescer {
     }
   };
 
-  /** The first of those that still wait, as many as fit into one call. */
+  /** Takes the first checks that still wait, as many as fit into one call. */
   #take(): readonly Inquiry[] {
     const waiting = this.#waiting.filter(({ waiter }) => !waiter.settled);
     let bytes = 0;
@@ -100,7 +105,7 @@ export class Coalescer {
     const mayRepeat = outcomes.some(isUnavailable) && budget.failed();
     if (outcomes.some(isDecision)) budget.succeeded();
     for (const inquiry of batch) inquiry.attempts++;
-    // One delay for all, so that they travel together again.
+    // One delay for all, so that they are sent together again.
     const delay = retryDelayMs(Math.max(...batch.map(({ attempts }) => attempts)));
     const isRepeated = ({ attempts, waiter }: Inquiry): boolean =>
       mayRepeat && attempts < maxAttempts && Date.now() + delay < waiter.patience.deadline;
@@ -114,7 +119,7 @@ export class Coalescer {
     if (repeated.length > 0) setTimeout(() => this.#add(repeated), delay);
   }
 
-  /** Counts a call, until the function returned is called or the call is stalled. */
+  /** Counts a call until the returned function is called or the call is stalled. */
   #enter(): () => void {
     this.#inFlight++;
     let counts = true;
@@ -129,7 +134,7 @@ export class Coalescer {
     return leave;
   }
 
-  /** In the order of the batch. It never rejects: what fails as a whole fails for each. */
+  /** Returns an outcome for each check, in order. Never rejects: a failed call is an error for each of its checks. */
   async #ask(batch: readonly Inquiry[]): Promise<readonly Outcome[]> {
     const abandoned = new AbortController();
     let waiters = batch.length;
@@ -171,5 +176,5 @@ function isDecision(outcome: Outcome): outcome is Decision {
 }
 
 function defect(cause: unknown): PatwardenError {
-  return new PatwardenError({ code: "INTERNAL", text: "a defect of the client", cause });
+  return new PatwardenError({ code: "INTERNAL", text: "a bug in the client", cause });
 }

@@ -3,23 +3,25 @@ import { PatwardenError } from "./errors.js";
 import type { CheckResponse } from "./gen/patwarden/v1/authorization_pb.js";
 import { Reason as ReasonEnum } from "./gen/patwarden/v1/reason_pb.js";
 
-/** Why a decision came out as it did, as in `reason.proto`. One that this version of the client does not know yet is told by its number. */
+/**
+ * Why a decision is what it is, see `reason.proto`. A reason that this version does not know is shown by its number.
+ */
 export type Reason = Exclude<keyof typeof ReasonEnum, "UNSPECIFIED"> | `REASON_${number}`;
 
 interface Answer {
-  /** Treat one that you do not know by `allowed` and `tokenValid`. */
+  /** For a reason that you do not know, use `allowed` and `tokenValid`. */
   readonly reason: Reason;
-  /** Public id of the token, `tok_…`: it may be logged. Undefined when the token was not recognized. */
+  /** The public id of the token, `tok_…`, which may be logged. Undefined when the token was not recognized. */
   readonly tokenId: string | undefined;
   /** The organization that the token is bound to, or is. */
   readonly organization: string | undefined;
-  /** When the token ends by itself. Undefined when it never does, or was not recognized. */
+  /** When the token expires. Undefined when it never expires or was not recognized. */
   readonly expireTime: Date | undefined;
-  /** The claims that were asked for and that the token has. */
+  /** The requested claims that the token has. */
   readonly claims: Readonly<Record<string, string>>;
 }
 
-/** Every step said yes. */
+/** A decision in which every step allowed the request. */
 export interface Allowed extends Answer {
   readonly allowed: true;
   readonly tokenValid: true;
@@ -27,19 +29,19 @@ export interface Allowed extends Answer {
   readonly subject: string;
 }
 
-/** Some step said no. */
+/** A decision in which a step refused the request. */
 export interface Denied extends Answer {
   readonly allowed: false;
-  /** False: the token is no good, answer 401. True: a good token that may not do this, answer 403. */
+  /** False: the token cannot be used, answer 401. True: it can, but not for this, answer 403. */
   readonly tokenValid: boolean;
   /** Who the token acts as. Undefined when it was not recognized. */
   readonly subject: string | undefined;
 }
 
-/** The answer to a check. That none could be made is never a decision but a PatwardenError. */
+/** The answer to a check. If none could be made, PatwardenError is thrown instead. */
 export type Decision = Allowed | Denied;
 
-/** Throws PatwardenError for a message that is no decision, as an empty one is: it must not pass for a no. */
+/** Throws PatwardenError if the message is not a decision: an empty one must not count as a denial. */
 export function decisionOf(response: CheckResponse): Decision {
   const { allowed, tokenValid } = response;
   const subject = orUndefined(response.subject);
@@ -55,14 +57,14 @@ export function decisionOf(response: CheckResponse): Decision {
   return { allowed, tokenValid, subject, ...answer };
 }
 
-/** Throws PatwardenError for the one that is never sent. */
+/** Throws PatwardenError for UNSPECIFIED, which is never sent. */
 export function reasonOf(number: ReasonEnum): Reason {
   const name = ReasonEnum[number] as keyof typeof ReasonEnum | undefined;
   if (name === "UNSPECIFIED") throw noDecision();
   return name ?? `REASON_${number}`;
 }
 
-/** What the server would say of a text that is no secret. */
+/** The server's answer to a malformed token. */
 export const malformed: Denied = Object.freeze({
   allowed: false,
   tokenValid: false,
@@ -75,7 +77,7 @@ export const malformed: Denied = Object.freeze({
 });
 
 export function noDecision(): PatwardenError {
-  return new PatwardenError({ code: "INTERNAL", text: "the reply holds no decision" });
+  return new PatwardenError({ code: "INTERNAL", text: "the reply has no decision" });
 }
 
 function orUndefined(text: string): string | undefined {

@@ -11,21 +11,21 @@ import { StatusSchema } from "./gen/google/rpc/status_pb.js";
 import type { CheckError } from "./gen/patwarden/v1/authorization_pb.js";
 import type { ErrorReason as ErrorReasonEnum } from "./gen/patwarden/v1/errors_pb.js";
 
-/** Name of a gRPC status code other than OK. */
+/** The name of a gRPC status code other than OK. */
 export type ErrorCode = Exclude<keyof typeof status, "OK">;
 
-/** Why Patwarden failed, as in `errors.proto`. A newer server may send others. */
+/** Why a call failed, see `errors.proto`. A newer server may send others. */
 export type ErrorReason = Exclude<keyof typeof ErrorReasonEnum, "UNSPECIFIED"> | (string & {});
 
-/** What is wrong with one field of a request. */
+/** A problem with one field of a request. */
 export interface FieldViolation {
-  /** Path in the proto message, such as `grant.rules[0].actions[1]`. */
+  /** Path in the proto message, for example `grant.rules[0].actions[1]`. */
   readonly field: string;
-  /** What would be right. */
+  /** What would be valid. */
   readonly description: string;
 }
 
-/** What an error is made of. */
+/** The parts of an error. */
 export interface PatwardenErrorInit {
   readonly code: ErrorCode;
   /** English text for a log. */
@@ -39,27 +39,28 @@ export interface PatwardenErrorInit {
 }
 
 /**
- * A call failed, and so there is no decision: neither yes nor no. To the bearer of a token answer 503. What most callers tell apart:
+ * Thrown when a call failed, so that there is no decision, neither yes nor no. Answer the bearer of a token with 503.
+ * Common codes:
  *
- * - `UNAVAILABLE`, `DEADLINE_EXCEEDED`: try again later. UNAVAILABLE has been tried again already where that is safe.
- * - `UNAUTHENTICATED`, `PERMISSION_DENIED`: the caller's own service key, never the token that is checked.
- * - `INVALID_ARGUMENT`: the request, see `fieldViolations`. A type or an action that the model does not have is one, too.
- * - `CANCELLED`: by the caller's signal, or because the client was closed.
+ * - `UNAVAILABLE`, `DEADLINE_EXCEEDED`: try again later. UNAVAILABLE was already retried where that is safe.
+ * - `UNAUTHENTICATED`, `PERMISSION_DENIED`: the service key of the caller, never the token that is checked.
+ * - `INVALID_ARGUMENT`: the request, see `fieldViolations`, or a type or action that the model does not have.
+ * - `CANCELLED`: the caller's signal, or the client was closed.
  *
- * No text in it holds a key or a token.
+ * It never contains a key or a token.
  */
 export class PatwardenError extends Error {
   override readonly name = "PatwardenError";
   readonly code: ErrorCode;
-  /** Undefined when the transport, a proxy or this client raised the error, and not Patwarden. */
+  /** Undefined when the error comes from the transport, a proxy or this client, not from Patwarden. */
   readonly reason: ErrorReason | undefined;
-  /** Variable parts of the reason; `errors.proto` says which reason has which. */
+  /** Details of the reason, see `errors.proto`. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Of INVALID_ARGUMENT. Empty for an item of a batch, of which the server sends none. */
+  /** Set for INVALID_ARGUMENT. Empty for an item of a batch, for which the server sends none. */
   readonly fieldViolations: readonly FieldViolation[];
-  /** Finds the call in the log of the server. Undefined when none came. */
+  /** Finds the call in the server's log. Undefined when the server did not answer. */
   readonly requestId: string | undefined;
-  /** After how long, milliseconds, the server expects a repeat to succeed. */
+  /** The delay after which the server expects a retry to succeed, milliseconds. */
   readonly retryDelayMs: number | undefined;
 
   constructor(init: PatwardenErrorInit) {
@@ -82,7 +83,7 @@ const errorDomain = "patwarden.v1";
 const detailsKey = "grpc-status-details-bin";
 const requestIdKey = "x-request-id";
 
-/** @param headers What came before the answer, if anything did. */
+/** @param headers The headers of the reply, if there were any. */
 export function fromServiceError(error: ServiceError, headers: Metadata | undefined): PatwardenError {
   const details = detailsOf(error.metadata);
   const find = <D extends DescMessage>(desc: D): MessageShape<D> | undefined => {
@@ -112,18 +113,18 @@ export function fromServiceError(error: ServiceError, headers: Metadata | undefi
   });
 }
 
-/** Of one item of a batch: code and reason are those that a Check of its own would have had. */
+/** Reads the error of an item of a batch. It has the code and reason of a single Check. */
 export function fromCheckError({ code, reason, message }: CheckError): PatwardenError {
   return new PatwardenError({ code: codeOf(code), reason: reason === "" ? undefined : reason, text: message });
 }
 
-/** A number that is no code, or is that of success, must not pass for anything else than a failure. */
+/** An unknown code, and OK in an error, still count as a failure. */
 function codeOf(code: number): ErrorCode {
   const name = status[code] as keyof typeof status | undefined;
   return name === undefined || name === "OK" ? "UNKNOWN" : name;
 }
 
-/** None when the trailer is damaged: the code is still told. */
+/** Returns none when the trailer is damaged: the code is enough. */
 function detailsOf(trailers: Metadata): readonly Any[] {
   const [bytes] = trailers.get(detailsKey);
   if (!(bytes instanceof Uint8Array)) return [];

@@ -25,7 +25,8 @@ declare global {
  * ```ts
  * const guard = expressGuard(client, { clientIp: (request) => request.ip });
  *
- * app.get("/documents/:id", guard((request) => ({ resource: `document:${request.params.id}`, action: "viewer" })), (request, response) => {
+ * app.get("/documents/:id", guard((request) => ({ resource: `document:${request.params.id}`, action: "viewer" })),
+ * (request, response) => {
  *   response.json({ hello: request.patwarden.subject });
  * });
  * ```

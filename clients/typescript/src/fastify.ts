@@ -24,8 +24,8 @@ export type GuardHook = (request: FastifyRequest, reply: FastifyReply) => Promis
  * Makes hooks that allow only permitted requests and answer others with 401, 403, 404 or 503.
  *
  * ```ts
- * const guard = fastifyGuard(client, { clientIp: (request) => request.ip });
- * const view = guard<{ Params: { id: string } }>(({ params }) => ({ resource: `document:${params.id}`, action: "viewer" }));
+ * const guard = fastifyGuard(client, { clientIp: (request) => request.ip }); const view = guard<{ Params: { id: string
+ * } }>(({ params }) => ({ resource: `document:${params.id}`, action: "viewer" }));
  *
  * app.get("/documents/:id", { onRequest: view }, async (request) => ({ hello: request.patwarden.subject }));
  * ```

@@ -19,7 +19,9 @@ export interface Permission {
   readonly action: string;
 }
 
-/** The permission that a route needs: a fixed one, or a function of the request. The framework handles what it throws. */
+/**
+ * The permission that a route needs: a fixed one, or a function of the request. The framework handles what it throws.
+ */
 export type Route<Request> = Permission | ((request: Request) => Permission | Promise<Permission>);
 
 /** The answer of the host's own verifier about a credential that is not Patwarden's. */
@@ -212,7 +214,9 @@ function refusal(
   };
 }
 
-/** RFC 6750 §3.1: a request without a credential gets no error code, an unreadable or ambiguous one `invalid_request`. */
+/**
+ * RFC 6750 §3.1: a request without a credential gets no error code, an unreadable or ambiguous one `invalid_request`.
+ */
 function noCredential(challenge: string): Refusal {
   const detail = "Send one token: as Authorization: Bearer, as X-API-Key or as the password of Basic.";
   return refusal(401, detail, undefined, { "WWW-Authenticate": challenge });

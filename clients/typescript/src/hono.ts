@@ -24,7 +24,8 @@ export interface GuardedEnv {
  * ```ts
  * const guard = honoGuard(client, { clientIp: (context) => getConnInfo(context).remote.address });
  *
- * app.get("/documents/:id", guard((context) => ({ resource: `document:${context.req.param("id")}`, action: "viewer" })), (context) =>
+ * app.get("/documents/:id", guard((context) => ({ resource: `document:${context.req.param("id")}`, action: "viewer"
+ * })), (context) =>
  *   context.json({ hello: context.var.patwarden.subject }),
  * );
  * ```

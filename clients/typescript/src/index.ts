@@ -1,5 +1,5 @@
 /**
- * Client of Patwarden: check personal access tokens and API keys, with the permission decision in the same call.
+ * Checks personal access tokens and API keys, with the permission decision in the same call.
  *
  * @packageDocumentation
  */

@@ -1,16 +1,16 @@
 import { isIPv4 } from "node:net";
 import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
 
-/** What a client presents to the server: a service key, or the access token of a user. */
+/** The credential of the caller: a service key or the access token of a user. */
 export type Key = string | (() => string | Promise<string>);
 
-/** PEM texts of a connection by TLS. */
+/** PEM texts for TLS. */
 export interface TlsOptions {
-  /** Authorities that may vouch for the server. Default: those that Node trusts. */
+  /** The authorities that may sign the server's certificate. Default: Node's. */
   readonly ca?: string | Buffer;
-  /** The client's own certificate, for servers that demand one, and its key. Both or neither. */
+  /** The client certificate, for servers that require one. Needs `key`. */
   readonly cert?: string | Buffer;
-  /** See `cert`. */
+  /** The key of `cert`. */
   readonly key?: string | Buffer;
 }
 
@@ -19,19 +19,23 @@ export interface ClientOptions {
   /** `host:port` of the server's gRPC port, or a gRPC target such as `dns:///patwarden.internal:9081`. */
   readonly endpoint: string;
   /**
-   * The credential of the caller. A function is asked again for each attempt of each call, so that a key can change meanwhile; when it throws, or gives
-   * nothing that can be sent, the call fails with UNAUTHENTICATED. Blanks around it are ignored, so that what a file holds can be used as it is.
+   * The credential of the caller. A function is called for each attempt of each call, so that a key can change. If it
+   * throws or returns no valid key, the call fails with UNAUTHENTICATED. Surrounding whitespace is ignored, so that the
+   * content of a file can be used as it is.
    */
   readonly key: Key;
-  /** Default: by TLS, with what Node trusts. */
+  /** Default: TLS with Node's authorities. */
   readonly tls?: TlsOptions;
-  /** Without TLS: to this machine only (`localhost`, 127.0.0.0/8, `::1`, a Unix socket); for others the constructor throws. Default false. */
+  /**
+   * Disables TLS, for this machine only (`localhost`, 127.0.0.0/8, `::1`, a Unix socket); for others the constructor
+   * throws. Default false.
+   */
   readonly plaintext?: boolean;
-  /** Without TLS to whatever machine: whoever is on the way reads the key and every token. Default false. */
+  /** Disables TLS for any machine: the network can read the key and every token. Default false. */
   readonly dangerouslySendKeyInPlaintext?: boolean;
-  /** Brand of the deployment's tokens, the server's `tokens.brand`. Default `pw`. */
+  /** The server's `tokens.brand`. Default `pw`. */
   readonly brand?: string;
-  /** Whether checks made in the same turn of the event loop travel as one BatchCheck. Default true. */
+  /** Sends checks made in the same turn of the event loop as one BatchCheck. Default true. */
   readonly coalesce?: boolean;
 }
 
@@ -43,14 +47,14 @@ export function isPlaintext({ plaintext, dangerouslySendKeyInPlaintext }: Client
 export function credentialsOf(options: ClientOptions): ChannelCredentials {
   const { endpoint, tls, dangerouslySendKeyInPlaintext: dangerously = false } = options;
   if (isPlaintext(options)) {
-    if (tls !== undefined) throw new TypeError("tls and plaintext exclude each other");
+    if (tls !== undefined) throw new TypeError("tls and plaintext cannot be combined");
     if (!dangerously && !isThisMachine(endpoint)) {
-      throw new TypeError(`plaintext is for this machine only, and ${endpoint} is another: use TLS`);
+      throw new TypeError(`plaintext is for this machine only, and ${endpoint} is not: use TLS`);
     }
     return credentials.createInsecure();
   }
   const { ca, cert, key } = tls ?? {};
-  if ((cert === undefined) !== (key === undefined)) throw new TypeError("tls.cert and tls.key need each other");
+  if ((cert === undefined) !== (key === undefined)) throw new TypeError("tls.cert and tls.key must be given together");
   return credentials.createSsl(pem(ca), pem(key), pem(cert));
 }
 
@@ -58,14 +62,14 @@ function pem(text: string | Buffer | undefined): Buffer | null {
   return text === undefined ? null : Buffer.from(text);
 }
 
-/** Throws TypeError for what gRPC would misunderstand. */
+/** Throws TypeError for an endpoint that gRPC would misunderstand. */
 export function requireEndpoint(endpoint: string): string {
-  if (typeof endpoint !== "string" || endpoint === "") throw new TypeError("endpoint is required, host:port");
-  if (/^https?:/i.test(endpoint)) throw new TypeError("endpoint is host:port or a gRPC target, not a URL");
+  if (typeof endpoint !== "string" || endpoint === "") throw new TypeError("endpoint is required: host:port");
+  if (/^https?:/i.test(endpoint)) throw new TypeError("endpoint must be host:port or a gRPC target, not a URL");
   return endpoint;
 }
 
-/** Whether all that a gRPC target names is on this machine. What it does not understand is not. */
+/** Returns true if every address of a gRPC target is on this machine, false if in doubt. */
 export function isThisMachine(target: string): boolean {
   const [, scheme = "dns", rest = ""] = /^(?:(dns|ipv4|ipv6|unix):(?!\d+$))?(.*)$/.exec(target) ?? [];
   switch (scheme) {
@@ -75,7 +79,7 @@ export function isThisMachine(target: string): boolean {
     case "ipv6":
       return rest.split(",").every((address) => isLoopback(hostOf(address)));
     default:
-      // A name server of its own, `dns://1.1.1.1/localhost`, could answer anything.
+      // A name server in the target, `dns://1.1.1.1/localhost`, could answer anything.
       return isLoopback(hostOf(rest.replace(/^\/\/\//, "")));
   }
 }
@@ -88,19 +92,19 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
-/** A function that gives the credential as it can be sent. No error of ours tells what it is. */
+/** Returns a function that gives the credential in a form that can be sent. Its errors never contain the credential. */
 export function keyReader(key: Key): () => string | Promise<string> {
   if (typeof key === "string") {
     const sendable = requireSendable(key, "key");
     return () => sendable;
   }
-  if (typeof key !== "function") throw new TypeError("key is required, a string or a function");
+  if (typeof key !== "function") throw new TypeError("key is required: a string or a function");
   return async () => requireSendable(await key(), "key");
 }
 
-/** Checked here, since grpc-js puts what it cannot send into the message of its error. */
+/** Checked here because grpc-js puts a value that it cannot send into its error message. */
 export function requireSendable(credential: string, name: string): string {
   const trimmed = typeof credential === "string" ? credential.trim() : "";
-  if (!/^[\x21-\x7e]+$/.test(trimmed)) throw new TypeError(`${name} must be text of visible ASCII characters`);
+  if (!/^[\x21-\x7e]+$/.test(trimmed)) throw new TypeError(`${name} must be a text of visible ASCII characters`);
   return trimmed;
 }

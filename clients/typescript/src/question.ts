@@ -2,17 +2,20 @@ import type { CallOptions } from "./channel.js";
 import { Consistency as ConsistencyEnum } from "./gen/patwarden/v1/authorization_pb.js";
 import { type Secret, textOf } from "./secret.js";
 
-/** What a backend knows about the request that it is serving. */
+/** What the backend knows about the bearer's request. */
 export interface RequestContext {
-  /** The bearer's address, IPv4 or IPv6 without port. Without it a token that is limited to networks is refused. */
+  /** The bearer's IPv4 or IPv6 address without port. Without it, tokens that are limited to networks are refused. */
   readonly clientIp?: string | undefined;
-  /** What the request is billed when it is allowed, 0 to 1,000,000; 0: it is not billed. Default 1. */
+  /** Units to bill if the request is allowed, 0 to 1,000,000; 0 does not bill. Default 1. */
   readonly usageUnits?: number | undefined;
-  /** Id of the request that is billed, up to 128 visible ASCII characters: only the first of 24 hours under one id is. Default: each is. */
+  /**
+   * Id of the billed request, up to 128 visible ASCII characters: an id is billed once in 24 hours. Default: every
+   * request is billed.
+   */
   readonly usageId?: string | undefined;
 }
 
-/** How fresh the answer must be: from OpenFGA's caches, where the operator switched them on, or past every cache. */
+/** How fresh the answer must be: `MINIMIZE_LATENCY` may use caches, `HIGHER_CONSISTENCY` bypasses all of them. */
 export type Consistency = Exclude<keyof typeof ConsistencyEnum, "UNSPECIFIED">;
 
 /** Options of one check. */
@@ -20,23 +23,26 @@ export interface CheckOptions extends CallOptions {
   readonly context?: RequestContext | undefined;
   /** Default: `MINIMIZE_LATENCY`. */
   readonly consistency?: Consistency | undefined;
-  /** Names of the token's claims wanted back, at most 32; `*` alone means all. A check that asks for some is never coalesced. Default none. */
+  /**
+   * Names of the token's claims to return, at most 32; `*` alone means all. Such a check is never coalesced. Default
+   * none.
+   */
   readonly claims?: readonly string[] | undefined;
 }
 
 /** One check of many. */
 export interface CheckItem {
   readonly token: string | Secret;
-  /** `type:id`, as `document:roadmap`. */
+  /** `type:id`, for example `document:roadmap`. */
   readonly resource: string;
-  /** A relation of the resource's type, as `viewer`. */
+  /** A relation of the resource's type, for example `viewer`. */
   readonly action: string;
   readonly context?: RequestContext | undefined;
   /** Default: `MINIMIZE_LATENCY`. */
   readonly consistency?: Consistency | undefined;
 }
 
-/** Fields that CheckRequest and BatchCheckItem have in common. */
+/** The fields that CheckRequest and BatchCheckItem share. */
 export interface Question {
   readonly token: string;
   readonly resource: string;
@@ -45,7 +51,7 @@ export interface Question {
   readonly context?: { readonly clientIp: string; readonly usageUnits?: number; readonly usageId: string };
 }
 
-/** Throws TypeError for what a message cannot hold: it would fail a batch as a whole, and so the checks of others. */
+/** Throws TypeError for values that cannot be encoded: they would fail the whole batch, and so the checks of others. */
 export function questionOf({ token, resource, action, context, consistency }: CheckItem): Question {
   return {
     token: textOf(token),
@@ -71,7 +77,7 @@ export function contextOf({ clientIp = "", usageUnits, usageId = "" }: RequestCo
   };
 }
 
-/** A wish that is not known must not quietly become the weaker one. */
+/** An unknown value must not silently become the weaker one. */
 export function consistencyOf(name: Consistency): ConsistencyEnum {
   const value: ConsistencyEnum | undefined = ConsistencyEnum[name];
   if (value === undefined) throw new TypeError("consistency must be MINIMIZE_LATENCY or HIGHER_CONSISTENCY");
@@ -83,9 +89,9 @@ function requireText(value: string, name: string): string {
   return value;
 }
 
-/** At most this many bytes as an item of a batch. */
+/** Returns an upper bound of the item's size in a batch, bytes. */
 export function sizeOf({ token, resource, action, context }: Question): number {
   const texts = [token, resource, action, context?.clientIp ?? "", context?.usageId ?? ""];
-  // For each text a tag and up to four bytes of length; and the numbers.
+  // Each text has a tag and up to four bytes of length; 32 covers the numbers.
   return texts.reduce((size, text) => size + 5 + Buffer.byteLength(text), 32);
 }

@@ -2,26 +2,27 @@ import { noDecision, type Reason, reasonOf } from "./decision.js";
 import type { ListResourcesResponse } from "./gen/patwarden/v1/authorization_pb.js";
 
 /**
- * Which resources a token may act on, as they come. It can be iterated once, and must be, or be cancelled: until then the call stays open. What fails on
- * the way makes the iteration throw PatwardenError: what came before it is no list then. Leaving the iteration cancels the call.
+ * The resources on which a token may act, as they arrive. Iterate it once, or cancel it: until then the call stays
+ * open. A failure makes the iteration throw PatwardenError, and the list is then incomplete. Leaving the iteration
+ * cancels the call.
  */
 export interface ResourceList extends AsyncIterable<string> {
-  /** `ALLOWED` when the token may be asked about, though there may be nothing in the list; otherwise why there is nothing. */
+  /** `ALLOWED` if the token can be used, even if the list is empty; otherwise why there is no list. */
   readonly reason: Reason;
-  /** False: the token is no good, answer 401 to its bearer. */
+  /** False: the token cannot be used, answer 401. */
   readonly tokenValid: boolean;
-  /** Whether the list may lack something, because OpenFGA ran out of time. Known at its end; until then true. */
+  /** True if the list may lack entries because OpenFGA ran out of time. Known at the end; true until then. */
   readonly incomplete: boolean;
-  /** All that have not been iterated yet. */
+  /** Returns all entries that were not iterated yet. */
   toArray(): Promise<string[]>;
-  /** Ends the call. What is iterated afterwards throws PatwardenError with CANCELLED. */
+  /** Ends the call. A later iteration throws PatwardenError with CANCELLED. */
   cancel(): void;
 }
 
 /**
- * Resolves when the first message is there.
+ * Resolves when the first message has arrived.
  *
- * @param cancel Ends the call; what waits for the next message then throws.
+ * @param cancel Ends the call; a pending read then throws.
  */
 export async function resourceListOf(
   messages: AsyncIterableIterator<ListResourcesResponse, undefined>,

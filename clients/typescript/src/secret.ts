@@ -1,13 +1,13 @@
 import { inspect } from "node:util";
 import { crc32 } from "node:zlib";
 
-/** Whose token a secret is of: `pat` acts as a user, `oat` as an organization. */
+/** The kind of a token: `pat` acts as a user, `oat` as an organization. */
 export type SecretKind = "pat" | "oat";
 
-/** What can be told of a secret without asking the server. */
+/** What a secret shows without a call to the server. */
 export interface ParsedSecret {
   readonly kind: SecretKind;
-  /** Prefix and last four digits before the checksum, `pw_pat_...AbCd`: what lists and logs may show. */
+  /** Prefix and last four digits before the checksum, `pw_pat_...AbCd`, for lists and logs. */
   readonly hint: string;
 }
 
@@ -15,13 +15,13 @@ const randomDigits = 43;
 const checksumDigits = 6;
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const onlyDigits = /^[0-9A-Za-z]+$/;
-/** 2^256 - 1 in base 62. Digits are in ASCII order, so that comparing texts of one length compares values. */
+/** 2^256 - 1 in base 62. Digits are in ASCII order, so that texts of equal length compare as numbers. */
 const greatestValue = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
 
-/** The brand of deployments that have not chosen one. */
+/** The default of the server's `tokens.brand`. */
 export const defaultBrand = "pw";
 
-/** Throws TypeError for what cannot be a brand. */
+/** Throws TypeError for an invalid brand. */
 export function requireBrand(brand: string): string {
   if (!/^[a-z][a-z0-9]{1,9}$/.test(brand)) {
     throw new TypeError("brand must be 2 to 10 lower-case letters and digits, a letter first");
@@ -30,8 +30,9 @@ export function requireBrand(brand: string): string {
 }
 
 /**
- * Reads the secret of a token; undefined for anything else, such as a paste that is cut off. It looks at length, prefix, alphabet and checksum: whether
- * the token exists, and is still good, only the server knows. It never throws, trims or changes case, and its work does not grow with the input.
+ * Parses the secret of a token. Returns undefined for anything else, for example a paste that was cut off. It checks
+ * length, prefix, alphabet and checksum; only the server knows whether the token exists and can be used. It never
+ * throws, trims or changes case, in constant time.
  *
  * @param brand `tokens.brand` of the deployment.
  */
@@ -52,18 +53,18 @@ function checksumOf(text: string): number {
   return value;
 }
 
-/** Of tokens of any brand, and of service keys. */
+/** Matches tokens of any brand, and service keys. */
 const secretShape = /^([a-z][a-z0-9]{1,9}_(?:pat|oat|svc)_)[0-9A-Za-z]{39}([0-9A-Za-z]{4})[0-9A-Za-z]{6}$/;
 
-/** The hint of whatever has the shape of a secret, and nothing of anything else. */
+/** Returns the hint of a text with the shape of a secret, and nothing of other texts. */
 function hintOf(text: string): string {
   const [, prefix, last] = secretShape.exec(text) ?? [];
   return prefix === undefined ? "[redacted]" : `${prefix}...${last}`;
 }
 
 /**
- * A secret that can be carried about and logged: printed, put into a string, into JSON or into an error it shows its hint only. Every method of the
- * client that takes a token takes one.
+ * Wraps a secret so that printing, string conversion and JSON show only its hint. Every method of the client that takes
+ * a token accepts it.
  *
  * ```ts
  * const secret = new Secret(text);
@@ -77,22 +78,22 @@ export class Secret {
     this.#text = text;
   }
 
-  /** `pw_pat_...AbCd`; `[redacted]` when the text does not have the shape of a secret. */
+  /** `pw_pat_...AbCd`, or `[redacted]` if the text does not have the shape of a secret. */
   get hint(): string {
     return hintOf(this.#text);
   }
 
-  /** The text itself. */
+  /** Returns the whole secret. */
   reveal(): string {
     return this.#text;
   }
 
-  /** The hint. */
+  /** Returns the hint. */
   toString(): string {
     return this.hint;
   }
 
-  /** The hint. */
+  /** Returns the hint. */
   toJSON(): string {
     return this.hint;
   }
@@ -103,7 +104,7 @@ export class Secret {
   }
 }
 
-/** The text of what a caller gives as a token. */
+/** Returns the text of a token. Throws TypeError for another type. */
 export function textOf(token: string | Secret): string {
   const text = token instanceof Secret ? token.reveal() : token;
   if (typeof text !== "string") throw new TypeError("token must be a string or a Secret");

@@ -12,11 +12,16 @@ import { AuthorizationService } from "./gen/patwarden/v1/authorization_pb.js";
 
 /** Options of a call to one of the services. */
 export interface ServiceCallOptions extends CallOptions {
-  /** Access token of the user for whom a service calls: it may then do what the user may, and nothing else. Needs the permission `tokens.behalf`. */
+  /**
+   * The access token of the user that a service acts for: the call may then do what this user may. Needs the
+   * permission `tokens.behalf`.
+   */
   readonly userToken?: string | undefined;
 }
 
-/** The methods of a service as its proto file declares them. They reject, or throw while iterated, with PatwardenError. */
+/**
+ * The methods of a service as declared in its proto file. They reject, or throw while iterated, with PatwardenError.
+ */
 export type ServiceClient<S extends DescService> = {
   readonly [M in keyof S["method"]]: S["method"][M] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageInitShape<I>, options?: ServiceCallOptions) => Promise<MessageShape<O>>
@@ -25,9 +30,9 @@ export type ServiceClient<S extends DescService> = {
       : never;
 };
 
-/** Default deadline of Check, BatchCheck and Introspect, milliseconds. */
+/** The default deadline of Check, BatchCheck and Introspect, milliseconds. */
 export const decisionTimeoutMs = 1_000;
-/** Default deadline of other unary calls, milliseconds. */
+/** The default deadline of other unary calls, milliseconds. */
 const managementTimeoutMs = 10_000;
 
 export function createServiceClient<S extends DescService>(channel: Channel, service: S): ServiceClient<S> {
@@ -43,7 +48,7 @@ function callerOf(channel: Channel, method: DescMethod, timeoutMs: number) {
     case "server_streaming":
       return serverStreaming(channel, method as DescMethodServerStreaming); // the kind says so
     default:
-      throw new Error(`${method.parent.typeName}/${method.name} is of a kind that this client does not call`);
+      throw new Error(`${method.parent.typeName}/${method.name} has a kind that this client cannot call`);
   }
 }
 

@@ -1,2 +1,2 @@
-/** Version of this package. */
+/** The version of this package. */
 export const version = "0.1.0";

@@ -1,6 +1,6 @@
 import { PatwardenError } from "./errors.js";
 
-/** How long somebody waits. */
+/** How long a caller waits. */
 export interface Patience {
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
@@ -13,7 +13,10 @@ export function cancelled(signal: AbortSignal): PatwardenError {
 
 const watchers = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls back once when the signal aborts; the function returned takes that back. One listener serves all, since Node warns of more than ten. */
+/**
+ * Calls back once when the signal aborts; the returned function cancels that. All callbacks share one listener, because
+ * Node warns of more than ten.
+ */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const found = watchers.get(signal);
   const callbacks = found ?? new Set();
@@ -30,7 +33,7 @@ function callAll(callbacks: Set<() => void>): void {
   callbacks.clear();
 }
 
-/** A timer that is to wait longer fires at once. */
+/** The longest delay of a timer; a longer one fires at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
 interface Settle<T> {
@@ -38,11 +41,11 @@ interface Settle<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A promise that is settled once: by an answer, by its deadline or by its signal, whichever comes first. */
+/** A promise that is settled by an answer, its deadline or its signal, whichever comes first. */
 export class Waiter<T> {
   readonly promise: Promise<T>;
   readonly patience: Patience;
-  /** Told when it was no answer that came first. */
+  /** Called when the deadline or the signal came before an answer. */
   onGivenUp: (() => void) | undefined;
   #settle: Settle<T> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -67,12 +70,12 @@ export class Waiter<T> {
     return this.#settle === undefined;
   }
 
-  /** Without effect once it is settled. */
+  /** Has no effect once it is settled. */
   resolve(value: T): void {
     this.#end()?.resolve(value);
   }
 
-  /** Without effect once it is settled. */
+  /** Has no effect once it is settled. */
   reject(reason: unknown): void {
     this.#end()?.reject(reason);
   }
@@ -96,7 +99,7 @@ function timeIsOver(): PatwardenError {
   return new PatwardenError({ code: "DEADLINE_EXCEEDED", text: "the deadline was exceeded before an answer came" });
 }
 
-/** What `promise` gives, unless somebody's patience ends first. */
+/** Settles as `promise` does, unless the patience ends first. */
 export function within<T>(promise: Promise<T>, patience: Patience): Promise<T> {
   const waiter = new Waiter<T>(patience);
   promise.then(

@@ -49,7 +49,10 @@ export function present<T>(value: T | undefined, what: string): T {
 
 const opened: PatwardenClient[] = [];
 
-/** A client of the service `checker` to the server itself, unless the options say otherwise. It is closed after the tests of the file. */
+/**
+ * A client of the service `checker` to the server itself, unless the options say otherwise. It is closed after the
+ * tests of the file.
+ */
 export function openClient(options: Partial<ClientOptions> = {}): PatwardenClient {
   const plaintext = options.tls === undefined;
   const client = new PatwardenClient({

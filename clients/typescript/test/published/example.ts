@@ -1,4 +1,5 @@
-// example.ts FOLDER: runs the examples with the package that package.ts has installed in FOLDER, against the server of the tests.
+// example.ts FOLDER: runs the examples with the package that package.ts has installed in FOLDER, against the server of
+// the tests.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,5 @@
-// package.ts FOLDER: packs what would be published, checks it, and installs it in FOLDER as a user would, where it must compile and load.
+// package.ts FOLDER: packs what would be published, checks it, and installs it in FOLDER as a user would, where it must
+// compile and load.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
