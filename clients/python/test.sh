@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Sets up and tests the client against what PATWARDEN_CLIENT_TESTS describes. Its last line is "N passed, N failed".
+# Tests the client against the server that PATWARDEN_CLIENT_TESTS describes. Its last line is "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")"
 
 if [[ -z "${PATWARDEN_CLIENT_TESTS:-}" ]]; then
-  echo "PATWARDEN_CLIENT_TESTS is not set: run this by 'npx tsx test/clients/run.ts python' in the root folder" >&2
+  echo "PATWARDEN_CLIENT_TESTS is not set; run: npx tsx test/clients/run.ts python (in the root)" >&2
   exit 2
 fi
 python=${PYTHON:-python3}
@@ -28,7 +28,7 @@ step() {
   fi
 }
 
-# environment FOLDER REQUIREMENTS: a virtual environment that has them, made anew when they have changed.
+# environment FOLDER REQUIREMENTS: a virtual environment with them, made again when they have changed.
 environment() {
   local wanted
   wanted=$("$python" --version && cat "$2")
@@ -77,6 +77,7 @@ if environment .venv requirements/newest.txt && environment .venv-floor requirem
   step "installs" .venv-floor/bin/pip install --quiet --force-reinstall --no-deps .build/dist/*.whl
   step "requirements" .venv-floor/bin/pip check
   tests floor .venv-floor
+  step "README" bash -c 'cd ../.. && npx --no-install tsx test/clients/first-steps.ts python'
 else
   echo "FAILED: setting up" >&2
   failed=$((failed + 1))

@@ -1,5 +1,5 @@
 """
-A token from its making to its end, against the server of `make dev`:
+The life of a token, against the server of `make dev`:
 
     KEY=$(cat .patwarden/service-key) python clients/python/example/check.py
 """

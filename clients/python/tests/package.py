@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
     assert license_text == (ROOT / "LICENSE").read_bytes()
     for line in ("Name: patwarden", "License-Expression: Apache-2.0", "Typing :: Typed", "Provides-Extra: fastapi"):
         assert line in metadata, line
-    assert "# patwarden for Python" in metadata
+    assert "# Patwarden for Python" in metadata
 
     [sdist] = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as tar:

@@ -121,6 +121,13 @@ async def test_split_at_200_kib(stand_in: StandIn, client: AsyncClient) -> None:
     assert len(sizes) == 4
 
 
+@pytest.fixture
+def none_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that hold calls: on a slow machine they must not count as stalled."""
+    monkeypatch.setattr("patwarden._coalescer.STALLED_SECONDS", PATIENCE)
+
+
+@pytest.mark.usefixtures("none_stalls")
 async def test_at_most_four_calls_in_flight(stand_in: StandIn, client: AsyncClient) -> None:
     stand_in.open.clear()
     asked = []
@@ -135,6 +142,18 @@ async def test_at_most_four_calls_in_flight(stand_in: StandIn, client: AsyncClie
     assert [[item.resource for item in call.request.items] for call in stand_in.of("BatchCheck")] == [
         [f"a:{number}" for number in range(4, 10)]
     ]
+
+
+async def test_stalled_calls_do_not_hold_up_others(stand_in: StandIn, client: AsyncClient) -> None:
+    stand_in.open.clear()
+    asked = []
+    # More than four, all of them held, so that each call beyond takes the place of a stalled one.
+    for number in range(6):
+        asked += [asyncio.create_task(one) for one in ask(client, f"a:{number}")]
+        await until(lambda sent=number + 1: len(stand_in.calls) == sent)  # type: ignore[misc]
+    stand_in.open.set()
+    answers = await asyncio.gather(*asked)
+    assert [answer.subject for answer in answers] == [f"a:{number}" for number in range(6)]
 
 
 async def test_each_keeps_its_deadline(stand_in: StandIn, client: AsyncClient) -> None:
@@ -179,6 +198,7 @@ async def test_a_call_ends_when_nobody_waits_any_more(stand_in: StandIn, client:
     await until(call.ended.is_set)
 
 
+@pytest.mark.usefixtures("none_stalls")
 async def test_what_is_over_before_it_is_sent_is_not_sent(stand_in: StandIn, client: AsyncClient) -> None:
     stand_in.open.clear()
     held = []

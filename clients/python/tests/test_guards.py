@@ -9,6 +9,7 @@ import logging
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import django
 import fastapi
@@ -79,7 +80,7 @@ def split(text: str) -> tuple[str, str]:
 
 
 def of_connection(connection: HTTPConnection) -> Any:
-    match connection.url.path.removeprefix("/"):
+    match connection.scope["path"].removeprefix("/"):
         case "open":
             return patwarden.starlette.PUBLIC
         case "forgotten":
@@ -99,6 +100,7 @@ def of_django(request: HttpRequest) -> Any:
 def make_fastapi(client: AsyncClient, **options: Any) -> Any:
     app = fastapi.FastAPI()
     guard = patwarden.fastapi.Guard(client, **options)
+    guard.install(app)
 
     def permission(guarded: str) -> patwarden.fastapi.Permission | None:
         return None if guarded == "forgotten" else split(guarded)
@@ -126,18 +128,20 @@ def make_starlette(client: AsyncClient, **options: Any) -> Any:
 
 
 @asynccontextmanager
-async def guarded_by(framework: str, endpoint: str, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application that is guarded; without coalescing, so that what it asks is the same everywhere."""
+async def guarded_by(
+    framework: str, endpoint: str, key: Any = ADMIN, **options: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a guarded application; without coalescing, so that all frameworks make the same calls."""
     global django_guard
     connection = {"plaintext": True, "check_timeout": PATIENCE}
     transport: httpx.AsyncBaseTransport
     if framework == "django wsgi":
-        client = Client(endpoint, ADMIN, **connection)  # type: ignore[arg-type]
+        client = Client(endpoint, key, **connection)  # type: ignore[arg-type]
         django_guard = patwarden.django.guard(client, of_django, **options)
         transport = Wsgi()
         close: Any = lambda: asyncio.to_thread(client.close)
     else:
-        async_client = AsyncClient(endpoint, ADMIN, coalesce=False, **connection)  # type: ignore[arg-type]
+        async_client = AsyncClient(endpoint, key, coalesce=False, **connection)  # type: ignore[arg-type]
         close = async_client.close
         match framework:
             case "fastapi":
@@ -161,7 +165,7 @@ class Wsgi(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": request.method,
-            "PATH_INFO": request.url.path,
+            "PATH_INFO": unquote(request.url.raw_path.decode().partition("?")[0]).encode().decode("latin-1"),
             "QUERY_STRING": request.url.query.decode(),
             "SERVER_NAME": "test",
             "SERVER_PORT": "80",
@@ -194,10 +198,10 @@ async def test_vector(case: dict[str, Any], framework: str) -> None:
     for name, fault in faults.items():
         control(f"/{name}/{fault}")
     try:
-        async with guarded_by(framework, ENVIRONMENT["endpoint"]) as http:
-            url = httpx.URL(
-                f"/{case['route']['resource']}/{case['route']['action']}", query=case.get("query", "").encode()
-            )
+        options = {"explain_invalid_token": case.get("explain_invalid_token", False)}
+        async with guarded_by(framework, ENVIRONMENT["endpoint"], **options) as http:
+            path = quote(f"/{case['route']['resource']}/{case['route']['action']}", safe="/:")
+            url = httpx.URL(path, query=case.get("query", "").encode())
             response = await http.request(case["method"], url, headers=case["headers"])
     finally:
         for name in faults:
@@ -208,7 +212,8 @@ async def test_vector(case: dict[str, Any], framework: str) -> None:
         assert response.json() == {"subject": expect["subject"]}
         return
     assert response.headers["cache-control"] == "no-store"
-    assert list(response.json()) == ["detail"]
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == expect["body"]
     challenge = response.headers.get("www-authenticate", "")
     assert expect.get("www_authenticate", "") in challenge
     assert expect.get("www_authenticate_without", "no such text") not in challenge
@@ -343,6 +348,27 @@ async def test_a_verifier_that_breaks_lets_nobody_in(stand_in: StandIn, framewor
             assert response.status_code == 500
 
 
+async def test_fastapis_own_body_without_install(stand_in: StandIn) -> None:
+    app = fastapi.FastAPI()
+    async with AsyncClient(stand_in.endpoint, ADMIN, plaintext=True) as client:
+        guard = patwarden.fastapi.Guard(client)
+        app.get("/", dependencies=[fastapi.Depends(guard(lambda: ("a:no", "viewer")))])(lambda: None)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as http:
+            response = await http.get("/", headers={"X-API-Key": TOKEN})
+    assert (response.status_code, response.json()) == (403, {"detail": "The token does not allow this."})
+
+
+async def test_the_log_names_what_the_key_failed_with(framework: str, caplog: pytest.LogCaptureFixture) -> None:
+    def key() -> str:
+        raise OSError("the vault is sealed")
+
+    async with guarded_by(framework, "127.0.0.1:1", key=key) as http:
+        response = await http.get("/a:yes/viewer", headers={"X-API-Key": TOKEN})
+    assert response.status_code == 503
+    [record] = [record for record in caplog.records if record.name == "patwarden"]
+    assert record.getMessage().endswith("; cause: OSError('the vault is sealed')")
+
+
 async def test_a_client_address_is_told_only_when_asked_for(stand_in: StandIn, framework: str) -> None:
     peer = patwarden.django.peer_address if framework.startswith("django") else patwarden.starlette.peer_address
     for options in ({}, {"client_ip": peer}, {"client_ip": lambda request: request.headers["x-our-proxy-says"]}):
@@ -393,10 +419,10 @@ async def test_when_to_try_again(
     async with guarded_by(framework, stand_in.endpoint) as http:
         response = await http.get("/a:yes/viewer", headers={"X-API-Key": TOKEN})
     assert (response.status_code, response.headers["retry-after"]) == (503, seconds)
-    # Whoever runs it can see why, and no token.
+    # The operator can see why, and no token.
     [record] = [record for record in caplog.records if record.name == "patwarden"]
     assert record.levelno == logging.WARNING
-    assert "RESOURCE_EXHAUSTED: too much at once" in record.getMessage()
+    assert record.getMessage() == "no decision about viewer of a:yes: RESOURCE_EXHAUSTED: too much at once"
     assert TOKEN not in caplog.text
 
 

@@ -1,5 +1,5 @@
 """
-Client of Patwarden: may the bearer of this token do this to that?
+Asks Patwarden whether the bearer of a token may do something.
 
     with Client("127.0.0.1:9081", key, plaintext=True) as patwarden:
         decision = patwarden.check(token, "document:roadmap", "viewer")

@@ -41,14 +41,14 @@ class AsyncClient:
     """
     A connection to Patwarden for asyncio.
 
-    One for a process is enough. It may be made anywhere, also before the event loop; it connects with its first call
-    and belongs to the loop and the process of that call. Errors of calls are `PatwardenError`.
+    Make one for the process, also before the event loop runs. It connects with its first call, and belongs to the
+    loop and the process of that call. Calls raise `PatwardenError`.
 
-    Options are those of `Client`, and:
+    The options are those of `Client`, and:
 
     - `key` may also be an async function.
-    - `coalesce`: checks made in the same turn of the event loop travel as one BatchCheck; each keeps its own context,
-      consistency, timeout and outcome. One that is alone, or asks for claims, travels as a Check. Default true.
+    - `coalesce`: sends checks made in the same turn of the event loop as one BatchCheck. Each keeps its own context,
+      consistency, timeout and result. A single one, or one that asks for claims, is sent as Check. Default true.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class AsyncClient:
     @cached_property
     def authorization(self) -> v1.AuthorizationServiceAsyncStub:
         """
-        The generated stubs, as those of `Client`. What their calls give is awaited, or iterated over, and nothing more;
-        all errors are `PatwardenError`.
+        The generated stubs, as in `Client`. Their calls can only be awaited or iterated over, and raise
+        `PatwardenError`.
         """
         return v1.AuthorizationServiceStub(self._channel)
 
@@ -179,7 +179,7 @@ class AsyncClient:
         return _pages(self.usage.QueryUsage, request or v1.QueryUsageRequest(), "rows")
 
     async def close(self) -> None:
-        """Ends the connection and all calls that are under way. The client is of no use afterwards."""
+        """Closes the connection and cancels all running calls. The client cannot be used afterwards."""
         if "_connection" in self.__dict__:
             await self._connection.close()
 
@@ -196,7 +196,7 @@ class AsyncClient:
 
     @cached_property
     def _connection(self) -> grpc.aio.Channel:
-        # It belongs to the loop in which it is made.
+        # It belongs to the loop in which it is made, so there must be one.
         asyncio.get_running_loop()
         endpoint, credentials = self._settings.endpoint, self._settings.credentials()
         if credentials is None:
@@ -205,7 +205,7 @@ class AsyncClient:
 
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
-        # Stubs ask no more of a channel.
+        # Stubs use only these two methods of a channel.
         return cast("grpc.aio.Channel", _Channel(self._connection, self._settings, self._key))
 
     @cached_property
@@ -231,11 +231,10 @@ async def _pages(call: Callable[[Any], Awaitable[Any]], request: Any, rows: str)
 
 class _Channel:
     """
-    A channel as the generated stubs use it. It gives each call the key and a timeout, and each error the type of this
-    package.
+    A channel for the generated stubs, which adds the key and a timeout to each call and converts its error.
 
-    Interceptors are meant for that, but those of `grpc.aio` print a traceback for each error that they raise: 1.72 to
-    1.80 at least.
+    It is not an interceptor, because those of `grpc.aio` print a traceback for each error that they raise (1.72 to
+    1.80 at least).
     """
 
     def __init__(
@@ -278,7 +277,7 @@ class _Channel:
     async def _complete(
         self, method: str, timeout: float | None, metadata: _Metadata
     ) -> tuple[float, tuple[tuple[str, str | bytes], ...]]:
-        """The time that is left once the key is known, and the metadata with it."""
+        """Returns the time that is left when the key is known, and the metadata with the key."""
         loop = asyncio.get_running_loop()
         seconds = self._settings.timeout_of(method) if timeout is None else timeout
         end = loop.time() + seconds
@@ -292,6 +291,10 @@ class _Channel:
             key = self._key()
             return authorization(await asyncio.wait_for(key, timeout) if inspect.isawaitable(key) else key)
         except asyncio.TimeoutError as error:
-            raise PatwardenError(grpc.StatusCode.DEADLINE_EXCEEDED, "no service key in time") from error
+            raise PatwardenError(
+                grpc.StatusCode.DEADLINE_EXCEEDED, "the function for the service key did not return within the timeout"
+            ) from error
         except Exception as error:
-            raise PatwardenError(grpc.StatusCode.UNAUTHENTICATED, "the callback gave no service key") from error
+            raise PatwardenError(
+                grpc.StatusCode.UNAUTHENTICATED, "the function for the service key failed or returned no valid key"
+            ) from error

@@ -33,30 +33,28 @@ if TYPE_CHECKING:
 
 class Client:
     """
-    A connection to Patwarden for threads; `AsyncClient` is the one for asyncio.
+    A connection to Patwarden for threads; for asyncio use `AsyncClient`.
 
-    One for a process is enough: it may be used by all threads at once. It connects with its first call and again when
-    that was lost. It does not survive a fork: make it in the process that uses it. Errors of calls are
-    `PatwardenError`.
+    Make one for the process: all threads can use it at once. It connects with its first call and reconnects by
+    itself. It does not survive a fork: make it in the process that uses it. Calls raise `PatwardenError`.
 
     `endpoint` is `host:port` or a gRPC target such as `dns:///patwarden.internal:9081`. `key` is the service key, or
-    a function that gives it and is asked for each call, so that a key can be replaced without a restart.
+    a function that returns it; it is called for each call, so that a key can be replaced without a restart.
 
     - `ca`, `client_certificate`, `client_key`: PEM. Default: the certificate authorities of the system, no client
       certificate.
-    - `plaintext`: without TLS, which is refused for any address but loopback: it would show the key and all tokens to
-      the network. `dangerously_send_key_in_plaintext` does it all the same.
-    - `check_timeout`, `timeout`: seconds for a call that is given no `timeout` of its own; the first for `check`,
-      `batch_check` and `introspect`, default 1, the other for all else, default 10. Repetitions are within it.
-    - `brand`: what the deployment's secrets begin with, its `tokens.brand`. Default `pw`. A secret of another is
-      answered TOKEN_MALFORMED.
+    - `plaintext`: disables TLS, for loopback only. `dangerously_send_key_in_plaintext` disables it for any address:
+      the network can then read the key and all tokens.
+    - `check_timeout`, `timeout`: seconds for a call without a `timeout` of its own. The first is for `check`,
+      `batch_check` and `introspect`, default 1, the second for all other calls, default 10. They include retries.
+    - `brand`: the server's `tokens.brand`. Default `pw`. A secret of another brand is answered TOKEN_MALFORMED.
 
-    `ValueError` for options that cannot be.
+    Raises `ValueError` for invalid options.
     """
 
     authorization: v1.AuthorizationServiceStub
-    """The generated stubs, for all that has no method here. Key, default timeout, repetition and `request_id` are the
-    same as for methods, and errors are `PatwardenError`, but for those of a `future()` and of a stream, which
+    """The generated stubs, for calls that have no method here. They have the same key, default timeouts, retries and
+    `request_id`, and raise `PatwardenError`; only the errors of a `future()` and of a stream are gRPC's, which
     `PatwardenError.of` reads."""
     tokens: v1.TokenServiceStub
     subjects: v1.SubjectServiceStub
@@ -116,11 +114,11 @@ class Client:
         timeout: float | None = None,
     ) -> Decision:
         """
-        Whether the bearer of the token may do the action, an OpenFGA relation, to the resource, an OpenFGA object
-        `type:id`.
+        Decides whether the bearer of the token may do the action, an OpenFGA relation, on the resource, an OpenFGA
+        object `type:id`.
 
-        A denial is a `Decision`. `claims` names the token's claims wanted back, at most 32; `*` alone means all. A
-        token that is none is answered TOKEN_MALFORMED without a call.
+        A denial is a `Decision`. `claims` names the token's claims to return, at most 32; `*` alone means all. A
+        malformed token is answered TOKEN_MALFORMED without a call.
         """
         if is_malformed(token, self._settings.brand):
             return MALFORMED
@@ -131,9 +129,8 @@ class Client:
         self, items: Iterable[CheckItem], *, timeout: float | None = None
     ) -> list[Decision | PatwardenError]:
         """
-        Up to 500 questions, 256 KiB together, in one call. Gives for each, in order, its decision, or why there is
-        none: an error of one does not touch its neighbours and is not raised. Raises what concerns the call as a
-        whole.
+        Makes up to 500 checks, of 256 KiB together, in one call. Returns for each, in order, its decision or its
+        error. Raises only when the whole call fails.
         """
         batch = Batch(items, self._settings.brand)
         if not batch.asks:
@@ -152,8 +149,8 @@ class Client:
         timeout: float | None = None,
     ) -> ResourceList:
         """
-        The resources of a type on which the token may do the action. It is for showing a list: ask `check` before
-        acting on an entry. `timeout` is for the list as a whole.
+        Lists the resources of a type on which the token may do the action. The list is for display: check before
+        acting on an entry. `timeout` is for the whole list.
         """
         if is_malformed(token, self._settings.brand):
             return ResourceList(iter([MALFORMED_LIST]))
@@ -163,26 +160,25 @@ class Client:
     def introspect(
         self, token: str | Secret, *, context: RequestContext | None = None, timeout: float | None = None
     ) -> Introspection:
-        """What a token is, without asking OpenFGA."""
+        """Returns the state of a token, without asking OpenFGA."""
         if is_malformed(token, self._settings.brand):
             return MALFORMED_INTROSPECTION
         return introspection_of(self.authorization.Introspect(introspect_message(token, context), timeout=timeout))
 
     def list_tokens(self, request: v1.ListTokensRequest | None = None) -> Iterator[v1.Token]:
-        """All tokens that the filters of the request let through, newest first, received page by page as they are
-        read."""
+        """Iterates over all tokens that match the request, newest first, and fetches a page at a time."""
         return _pages(self.tokens.ListTokens, request or v1.ListTokensRequest(), "tokens")
 
     def list_audit_events(self, request: v1.ListAuditEventsRequest | None = None) -> Iterator[v1.AuditEvent]:
-        """All events that the filters of the request let through, newest first, as `list_tokens`."""
+        """Iterates over all audit events that match the request, newest first, and fetches a page at a time."""
         return _pages(self.audit.ListAuditEvents, request or v1.ListAuditEventsRequest(), "events")
 
     def query_usage(self, request: v1.QueryUsageRequest | None = None) -> Iterator[v1.UsageRow]:
-        """All sums that the request asks for, in the order of time and then of the dimensions, as `list_tokens`."""
+        """Iterates over all sums, ordered by time and then by the dimensions, and fetches a page at a time."""
         return _pages(self.usage.QueryUsage, request or v1.QueryUsageRequest(), "rows")
 
     def close(self) -> None:
-        """Ends the connection and all calls that are under way. The client is of no use afterwards."""
+        """Closes the connection and cancels all running calls. The client cannot be used afterwards."""
         self._channel.close()
 
     def __enter__(self) -> Client:
@@ -209,7 +205,7 @@ def _pages(call: Callable[[Any], Any], request: Any, rows: str) -> Iterator[Any]
 
 
 class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Gives each call the key and a timeout, and its error the type of this package."""
+    """Adds the key and a timeout to each call, and converts its error."""
 
     def __init__(self, settings: Settings, key: str | Callable[[], str]) -> None:
         self._settings = settings
@@ -219,7 +215,7 @@ class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInter
 
     def intercept_unary_unary(self, continuation: Any, details: grpc.ClientCallDetails, request: Any) -> Any:
         outcome = continuation(self._complete(details), repeatable(request))
-        # That of a future() is not done yet, and is left as it is.
+        # A future() is not done yet, and its error stays gRPC's.
         error = outcome.exception() if outcome.done() else None
         if isinstance(error, grpc.RpcError):
             raise PatwardenError.of(error) from error
@@ -240,7 +236,9 @@ class _Interceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInter
         try:
             return authorization(self._key())
         except Exception as error:
-            raise PatwardenError(grpc.StatusCode.UNAUTHENTICATED, "the callback gave no service key") from error
+            raise PatwardenError(
+                grpc.StatusCode.UNAUTHENTICATED, "the function for the service key failed or returned no valid key"
+            ) from error
 
 
 class _CallDetails(grpc.ClientCallDetails):

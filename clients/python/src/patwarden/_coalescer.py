@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -16,20 +17,24 @@ if TYPE_CHECKING:
 MAX_ITEMS = 500
 MAX_BYTES = 200 * 1024
 MAX_IN_FLIGHT = 4
+STALLED_SECONDS = 0.5
+"""A call that takes longer no longer counts: its answer may be lost, and other checks must not wait for it."""
 
 
 class Coalescer:
     """
-    Sends the checks of one turn of the event loop as one BatchCheck. At most 4 calls are under way; what comes
-    meanwhile waits and goes together with the next.
+    Sends the checks of one turn of the event loop as one BatchCheck. At most 4 calls run at a time; checks that come
+    meanwhile go into the next one.
 
-    Each check waits for itself: when its time is over or its caller gives up, the others do not notice. A call may
-    take as long as the most patient of its checks, and ends when none waits for it any more.
+    Each check keeps its own timeout: a caller that gives up does not disturb the others. A call has the latest
+    deadline of its checks, and is cancelled when none waits for it any more.
     """
 
     def __init__(self, stub: v1.AuthorizationServiceAsyncStub) -> None:
         self._stub = stub
         self._waiting: deque[_Question] = deque()
+        # The loop keeps only weak references to tasks.
+        self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
@@ -55,9 +60,14 @@ class Coalescer:
         self._scheduled = False
         while len(self._in_flight) < MAX_IN_FLIGHT and (questions := self._next_batch()):
             call = _Call(questions)
-            call.task = asyncio.get_running_loop().create_task(self._send(questions))
+            loop = asyncio.get_running_loop()
+            call.task = loop.create_task(self._send(questions))
+            self._tasks.add(call.task)
+            call.task.add_done_callback(self._tasks.discard)
             self._in_flight.add(call.task)
-            call.task.add_done_callback(self._on_end)
+            call.task.add_done_callback(self._leave)
+            timer = loop.call_later(STALLED_SECONDS, self._leave, call.task)
+            call.task.add_done_callback(partial(_cancel, timer))
 
     def _next_batch(self) -> list[_Question]:
         batch: list[_Question] = []
@@ -96,7 +106,7 @@ class Coalescer:
         response = await self._stub.BatchCheck(v1.BatchCheckRequest(items=items), timeout=timeout)
         return results_of(response, len(items))
 
-    def _on_end(self, task: asyncio.Task[None]) -> None:
+    def _leave(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         self._schedule()
 
@@ -106,7 +116,7 @@ class _Question:
 
     def __init__(self, item: v1.BatchCheckItem, deadline: float, answer: asyncio.Future[Decision]) -> None:
         self.item = item
-        # With the tag and the length that stand before it in the batch.
+        # 4 bytes for the tag and the length of the item in the batch.
         self.size = item.ByteSize() + 4
         self.deadline = deadline
         self.answer = answer
@@ -121,11 +131,11 @@ class _Question:
             self.answer.set_result(answer)
 
     def expire(self) -> None:
-        self.settle(PatwardenError(grpc.StatusCode.DEADLINE_EXCEEDED, "no decision in time"))
+        self.settle(PatwardenError(grpc.StatusCode.DEADLINE_EXCEEDED, "no decision within the timeout"))
 
 
 class _Call:
-    """Ends its task when the last of those who wait for it has left."""
+    """Cancels its task when no check waits for it any more."""
 
     __slots__ = ("_waiting", "task")
 
@@ -140,6 +150,10 @@ class _Call:
         self._waiting -= 1
         if self._waiting == 0:
             self.task.cancel()
+
+
+def _cancel(timer: asyncio.TimerHandle, _task: asyncio.Task[None]) -> None:
+    timer.cancel()
 
 
 def _alone(item: v1.BatchCheckItem) -> v1.CheckRequest:

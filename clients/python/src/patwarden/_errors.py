@@ -18,36 +18,36 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """What is wrong with one field of a request."""
+    """A problem with one field of a request."""
 
     field: str
-    """Its path in the message, for example `grant.rules[0].actions`."""
+    """Path in the message, for example `grant.rules[0].actions`."""
     description: str
-    """For a developer to read."""
+    """A text for developers."""
 
 
 class PatwardenError(Exception):
     """
-    The one error of calls: no decision could be made, or a request was refused. It is neither a yes nor a no.
+    Raised when a call failed, so that there is no decision, neither yes nor no.
 
-    It holds no secret and can be logged as it is. `__cause__` is the error of gRPC, where one was received.
+    It contains no secret and can be logged as it is. `__cause__` is the error of gRPC, if there was one.
     """
 
     code: grpc.StatusCode
-    """UNAVAILABLE and DEADLINE_EXCEEDED may be tried again; calls that can be are, see the README."""
+    """UNAVAILABLE and DEADLINE_EXCEEDED can be tried again. UNAVAILABLE was already retried where that is safe."""
     message: str
-    """For a developer to read; it may change."""
+    """A text for developers, which may change."""
     reason: str | None
-    """Name of a `v1.ErrorReason` without its prefix, for example `OPENFGA_UNAVAILABLE`. `None` when the error is not
-    Patwarden's own but of the connection or of this client."""
+    """The name of a `v1.ErrorReason` without its prefix, for example `OPENFGA_UNAVAILABLE`. `None` when the error
+    comes from the connection or this client, not from Patwarden."""
     metadata: Mapping[str, str]
-    """More about the reason, as `errors.proto` says for each."""
+    """Details of the reason, see `errors.proto`."""
     field_violations: tuple[FieldViolation, ...]
-    """With INVALID_ARGUMENT. Empty for an item of a batch."""
+    """Set for INVALID_ARGUMENT. Empty for an item of a batch."""
     request_id: str | None
-    """Finds the call in the server's log. `None` when no headers of the server were received."""
+    """Finds the call in the server's log. `None` when the server did not answer."""
     retry_delay: timedelta | None
-    """After how long to try again, where the server says so."""
+    """The delay after which the server expects a retry to succeed, if it says so."""
 
     def __init__(
         self,
@@ -77,13 +77,12 @@ class PatwardenError(Exception):
 
     @classmethod
     def of(cls, error: grpc.RpcError) -> PatwardenError:
-        """Reads an error of gRPC, of a stub's `future()` for instance. What cannot be read of its details is left
-        out; its code never is."""
+        """Converts an error of gRPC, for example of a stub's `future()`. Unreadable details are left out."""
         return _read(error)
 
 
 class _Status(Protocol):
-    """What the errors of both gRPC APIs have, which share no type that says so."""
+    """The methods that the errors of both gRPC APIs have; they share no type."""
 
     def code(self) -> grpc.StatusCode | None: ...
     def details(self) -> str | None: ...
@@ -92,8 +91,7 @@ class _Status(Protocol):
 
 
 def item_error(code: int, reason: str, message: str) -> PatwardenError:
-    """Of an item of a batch. A number that is no code of an error is UNKNOWN: that an answer makes no sense is no
-    answer."""
+    """Makes the error of an item of a batch. An unknown code, and OK in an error, become UNKNOWN."""
     known = _CODES.get(code, grpc.StatusCode.UNKNOWN)
     if known is grpc.StatusCode.OK:
         known = grpc.StatusCode.UNKNOWN
@@ -101,7 +99,7 @@ def item_error(code: int, reason: str, message: str) -> PatwardenError:
 
 
 def again(error: PatwardenError) -> PatwardenError:
-    """The same for another who waits: an exception that is raised twice mixes up its tracebacks."""
+    """Copies an error for another caller: an exception that is raised twice mixes up its tracebacks."""
     twin = copy.copy(error)
     twin.__cause__ = error.__cause__
     return twin
@@ -109,7 +107,7 @@ def again(error: PatwardenError) -> PatwardenError:
 
 def _read(error: Any) -> PatwardenError:
     status: _Status = error
-    # By pairs: the metadata of grpc.aio looks like a mapping, and older ones are none.
+    # As pairs: the metadata of grpc.aio looks like a mapping, but is none in older versions.
     initial, trailing = (
         {key: value for key, value in metadata or ()}  # noqa: C416
         for metadata in (status.initial_metadata(), status.trailing_metadata())

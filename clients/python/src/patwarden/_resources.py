@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 
 class _List:
     reason: Reason
-    """`ALLOWED` when the token may be asked about, though there may be nothing in the list; otherwise why there is
-    none."""
+    """`ALLOWED` if the token can be used, even if the list is empty; otherwise why there is no list."""
     token_valid: bool
     """As in `Decision`."""
     incomplete: bool | None
-    """After the end: whether the list may lack something, because OpenFGA ran out of time or could not say of each.
-    Before it `None`."""
+    """True if the list may lack entries because OpenFGA ran out of time or failed for some. `None` before the end."""
 
     def _begin(self, first: v1.ListResourcesResponse | None) -> None:
         if first is None:
-            raise PatwardenError(grpc.StatusCode.INTERNAL, "the reply holds no list")
+            raise PatwardenError(grpc.StatusCode.INTERNAL, "the reply has no list")
         self.reason = reason_of(first.reason)
         self.token_valid = first.token_valid
         self.incomplete = None
@@ -39,9 +37,9 @@ class _List:
 
 class ResourceList(_List, Iterator[str]):
     """
-    The resources that a token may act on, `type:id`, in no order, received as they are read.
+    Iterates over the resources on which a token may act, `type:id`, in no order, as they arrive.
 
-    An error may come after some of them: then those are no list.
+    After an error the list is incomplete.
     """
 
     def __init__(self, messages: Iterator[v1.ListResourcesResponse]) -> None:

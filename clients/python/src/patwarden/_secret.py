@@ -10,27 +10,27 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUE = {digit: value for value, digit in enumerate(_DIGITS)}
 _BODY = re.compile(r"_(pat|oat)_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
 _BODY_LENGTH = len("_pat_") + 43 + 6
-# 2^256 - 1. The digits stand in ASCII order, so that texts compare as their values do.
+# 2^256 - 1. The digits are in ASCII order, so that texts compare as their values do.
 _GREATEST = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1"
 _BRAND = re.compile(r"[a-z][a-z0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedSecret:
-    """What a well-formed secret tells without a call. That it is well formed does not say that it was ever issued."""
+    """What a well-formed secret shows without a call. Whether it was ever issued, only the server knows."""
 
     kind: Literal["pat", "oat"]
     """`pat` acts as a user, `oat` as an organization."""
     hint: str
-    """What may be shown and logged: the prefix and the last four characters before the checksum, `pw_pat_...x9Kq`."""
+    """For lists and logs: the prefix and the last four digits before the checksum, `pw_pat_...x9Kq`."""
 
 
 def parse_secret(text: str, brand: str = "pw") -> ParsedSecret | None:
     """
-    Reads the text of a secret; `None` when it is none of this brand: wrong length, prefix, alphabet, range or checksum.
+    Parses a secret. Returns `None` for a wrong length, brand, alphabet, range or checksum.
 
-    It tells a cut-off paste from a revoked token without a call. The checksum is no security control: whether a token
-    is good only a Check knows. Nothing is trimmed, and case matters.
+    It detects a cut-off paste without a call. The checksum is no security control: only the server knows whether a
+    token can be used. Nothing is trimmed, and case matters.
     """
     if len(text) != len(brand) + _BODY_LENGTH or not text.startswith(brand):
         return None
@@ -45,8 +45,8 @@ def parse_secret(text: str, brand: str = "pw") -> ParsedSecret | None:
 
 class Secret:
     """
-    Holds a secret so that it is not shown by accident: `print`, `repr`, formatting and logging show its hint only,
-    JSON and pickle refuse it. Every call that takes a token takes one of these as well.
+    Wraps a secret so that `print`, `repr`, formatting and logging show only its hint. JSON and pickle refuse it. Every
+    call that takes a token accepts it.
     """
 
     __slots__ = ("__hint", "__text")
@@ -57,12 +57,12 @@ class Secret:
         self.__hint = parsed.hint if parsed else "..."
 
     def reveal(self) -> str:
-        """The secret itself."""
+        """Returns the whole secret."""
         return self.__text
 
     @property
     def hint(self) -> str:
-        """As `ParsedSecret.hint`; `...` when the text is not well formed under any brand."""
+        """As `ParsedSecret.hint`, or `...` if the text is not well formed for any brand."""
         return self.__hint
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled; reveal() gives its text")
+        raise TypeError("a Secret cannot be pickled; reveal() returns its text")
 
 
 def text_of(token: str | Secret) -> str:

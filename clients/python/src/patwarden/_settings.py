@@ -20,8 +20,8 @@ DEFAULT_TIMEOUT = 10.0
 
 _USER_AGENT = f"patwarden-python/{__version__}"
 
-# Tried again when UNAVAILABLE, since a repetition changes nothing more. CreateToken and RotateToken are made so by
-# their request_id.
+# Retried when UNAVAILABLE, because a retry changes nothing more. CreateToken and RotateToken are safe by their
+# request_id.
 _REPEATABLE = {
     "TokenService": (
         "CreateToken",
@@ -71,7 +71,7 @@ _CHECK_METHODS = frozenset(
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of both clients, checked."""
+    """The validated options of both clients."""
 
     endpoint: str
     brand: str
@@ -91,15 +91,15 @@ class Settings:
             if not 0 < seconds < math.inf:
                 raise ValueError(f"{name} must be a number of seconds above 0")
         if (self.client_certificate is None) != (self.client_key is None):
-            raise ValueError("client_certificate and client_key go together")
+            raise ValueError("client_certificate and client_key must be given together")
         if not self.is_plaintext:
             return
         if self.ca is not None or self.client_certificate is not None:
-            raise ValueError("ca and client_certificate are for TLS, which plaintext is not")
+            raise ValueError("ca and client_certificate need TLS, and cannot be combined with plaintext")
         if not self.dangerously_send_key_in_plaintext and not is_loopback(self.endpoint):
             raise ValueError(
-                f"plaintext to {self.endpoint} would show the service key and the tokens to the network; "
-                "dangerously_send_key_in_plaintext allows it"
+                f"plaintext is for loopback only, and {self.endpoint} is not: use TLS; "
+                "dangerously_send_key_in_plaintext would show the service key and all tokens to the network"
             )
 
     @property
@@ -107,7 +107,7 @@ class Settings:
         return self.plaintext or self.dangerously_send_key_in_plaintext
 
     def credentials(self) -> grpc.ChannelCredentials | None:
-        """`None` is plaintext."""
+        """Returns `None` for plaintext."""
         if self.is_plaintext:
             return None
         return grpc.ssl_channel_credentials(
@@ -118,28 +118,27 @@ class Settings:
         return [
             ("grpc.primary_user_agent", _USER_AGENT),
             ("grpc.service_config", _SERVICE_CONFIG),
-            # The defaults wait up to two minutes for a server that is back, and 20 s for one that does not answer.
+            # By default gRPC waits up to two minutes before it reconnects, and 20 s for a server that is silent.
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 1_000),
             ("grpc.min_reconnect_backoff_ms", 5_000),
-            # A host that is lost without a word is noticed before TCP gives it up after a quarter of an hour. Without
-            # the last, an answer to a ping has a minute.
+            # Detects a dead connection that was never closed; TCP takes a quarter of an hour. Without the last
+            # option, a ping may take a minute.
             ("grpc.keepalive_time_ms", 20_000),
             ("grpc.keepalive_timeout_ms", 5_000),
             ("grpc.http2.ping_timeout_ms", 5_000),
-            # A proxy of the environment would be asked by name of a host that is only here, and hear what is said in
-            # plaintext.
+            # An HTTP proxy could read the key, and does not know names of this machine.
             ("grpc.enable_http_proxy", 0 if self.is_plaintext else 1),
         ]
 
     def timeout_of(self, method: str) -> float:
-        """Seconds for a call whose caller sets none."""
+        """Returns the default timeout of a method, seconds."""
         return self.check_timeout if method in _CHECK_METHODS else self.timeout
 
 
 def authorization(key: object) -> str:
     """
-    The value of the `authorization` metadata. Checked here, since gRPC shows metadata that it refuses in its error.
+    Returns the value of the `authorization` metadata. Checked here because gRPC puts invalid metadata into its error.
     """
     if not isinstance(key, str) or not re.fullmatch("[!-~]+", key):
         raise ValueError("the service key must be visible ASCII characters, without blanks or line ends")
@@ -147,8 +146,7 @@ def authorization(key: object) -> str:
 
 
 def repeatable(request: object) -> object:
-    """The request with a `request_id`, where it can have one and has none, so that repeating it makes no second token
-    or secret."""
+    """Adds a `request_id` to a request that can have one and has none, so that a retry makes no second token."""
     if not isinstance(request, (v1.CreateTokenRequest, v1.RotateTokenRequest)) or request.request_id:
         return request
     copy = type(request)()
@@ -179,12 +177,11 @@ def _is_loopback_host(host: str) -> bool:
 
 
 def system_roots() -> bytes | None:
-    """The system's certificate authorities as PEM. `None` where it has none: gRPC then takes those that it brings
-    along."""
+    """Returns the system's certificate authorities as PEM, or `None` if there are none: gRPC then uses its own."""
     context = ssl.create_default_context()
     folder = ssl.get_default_verify_paths().capath
     if not context.get_ca_certs() and folder is not None:
-        # OpenSSL reads a folder only when it looks for an issuer.
+        # OpenSSL reads a folder only when it searches for an issuer.
         for file in Path(folder).glob("*.[0-9]"):
             context.load_verify_locations(file)
     return "".join(map(ssl.DER_cert_to_PEM_cert, context.get_ca_certs(binary_form=True))).encode() or None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Reason(str, Enum):
-    """Why a decision came out as it did. The server's README says of each what to answer to the bearer."""
+    """Why a decision is what it is, see `reason.proto`."""
 
     ALLOWED = "ALLOWED"
     TOKEN_MALFORMED = "TOKEN_MALFORMED"
@@ -32,7 +32,7 @@ class Reason(str, Enum):
     NOT_PERMITTED = "NOT_PERMITTED"
     NOT_A_MEMBER = "NOT_A_MEMBER"
     UNRECOGNIZED = "UNRECOGNIZED"
-    """Of a server newer than this client: go by `allowed` and `token_valid`."""
+    """The server is newer than this client: use `allowed` and `token_valid`."""
 
     __str__ = str.__str__
 
@@ -41,28 +41,28 @@ class Consistency(Enum):
     """How fresh OpenFGA's answer must be."""
 
     MINIMIZE_LATENCY = v1.CONSISTENCY_MINIMIZE_LATENCY
-    """Caches of the operator's OpenFGA may answer, where the operator switched them on."""
+    """May use the caches that the operator enabled."""
     HIGHER_CONSISTENCY = v1.CONSISTENCY_HIGHER_CONSISTENCY
-    """Goes past every cache."""
+    """Bypasses every cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a backend knows about the bearer's own request."""
+    """What the backend knows about the bearer's request."""
 
     client_ip: str | None = None
-    """The bearer's address, IPv4 or IPv6 without port. `None`: not known, which refuses a token that is limited to
-    networks."""
+    """The bearer's IPv4 or IPv6 address without port. `None`: unknown, and tokens that are limited to networks are
+    refused."""
     usage_units: int | None = None
-    """What the request is billed when it is allowed, 0 to 1,000,000. `None`: 1."""
+    """Units to bill if the request is allowed, 0 to 1,000,000. `None`: 1."""
     usage_id: str | None = None
-    """Id of the request that is billed, up to 128 visible ASCII characters: under the same id a subject is billed
-    once in 24 hours. `None`: each decision is billed."""
+    """Id of the billed request, up to 128 visible ASCII characters: a subject is billed once in 24 hours for an id.
+    `None`: each decision is billed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckItem:
-    """One question of a batch; the fields are those of `check`."""
+    """One check of a batch, with the fields of `check`."""
 
     token: str | Secret = field(repr=False)
     resource: str
@@ -73,40 +73,40 @@ class CheckItem:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether the bearer of a token may, and why. A denial is a decision; when none could be made, there is a
-    `PatwardenError` instead."""
+    """Whether the bearer of a token is allowed, and why. A denial is a decision; when none could be made, a
+    `PatwardenError` is raised instead."""
 
     allowed: bool
-    """True only when every step said yes."""
+    """True only if every step allowed the request."""
     reason: Reason
     token_valid: bool
-    """False: the token is no good (answer 401). True: a good token, allowed or not (403 when not)."""
+    """False: the token cannot be used (answer 401). True: it can, but perhaps not for this (answer 403)."""
     subject: str | None = None
-    """Who the token acts as, `user:alice`. Told whenever the token was recognized, on refusals too."""
+    """Who the token acts as, `user:alice`. Set whenever the token was recognized, also for refusals."""
     token_id: str | None = None
-    """Public id of the token, `tok_...`, as `subject`. It may be shown and logged."""
+    """The public id of the token, `tok_...`, which may be shown and logged. Set as `subject` is."""
     organization: str | None = None
     """The organization that the token is bound to, or is."""
     expire_time: datetime | None = None
-    """When the token ends by itself (UTC). `None` when it never does or was not recognized."""
+    """When the token expires (UTC). `None` when it never expires or was not recognized."""
     claims: Mapping[str, str] = field(default_factory=dict)
-    """The claims asked for that the token has. Empty unless `token_valid`."""
+    """The requested claims that the token has. Empty unless `token_valid`."""
 
     @classmethod
     def allow(
         cls, subject: str, *, organization: str | None = None, claims: Mapping[str, str] | None = None
     ) -> Decision:
-        """For a host's own verifier: its word that this subject may."""
+        """Makes the decision of a host's own verifier that this subject is allowed."""
         return cls(True, Reason.ALLOWED, True, subject, organization=organization, claims=dict(claims or {}))
 
 
 @dataclass(frozen=True, slots=True)
 class Introspection:
-    """What a token is."""
+    """The state of a token."""
 
     active: bool
-    """Whether a check with this token could allow anything now."""
+    """True if the token can be used now."""
     reason: Reason
-    """`ALLOWED` when active, otherwise why not."""
+    """`ALLOWED` if it is active, otherwise why not."""
     token: v1.Token | None
-    """Without its metadata. Only when active."""
+    """The token without its metadata, if it is active."""

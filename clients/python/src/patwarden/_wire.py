@@ -1,4 +1,4 @@
-"""Between messages and the types of this package."""
+"""Converts between messages and the types of this package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-# What the server says to a text that is no secret; said here without asking it.
+# The server's answers to a malformed token, given without a call.
 MALFORMED = Decision(allowed=False, reason=Reason.TOKEN_MALFORMED, token_valid=False)
 MALFORMED_LIST = v1.ListResourcesResponse(reason=v1.REASON_TOKEN_MALFORMED)
 MALFORMED_INTROSPECTION = Introspection(active=False, reason=Reason.TOKEN_MALFORMED, token=None)
@@ -31,25 +31,24 @@ _REASONS = {
 
 
 def duration(delta: timedelta) -> Duration:
-    """For the fields of messages that are durations: `v1.CreateTokenRequest(ttl=duration(timedelta(days=90)))`."""
+    """Makes a duration for a message: `v1.CreateTokenRequest(ttl=duration(timedelta(days=90)))`."""
     result = Duration()
     result.FromTimedelta(delta)
     return result
 
 
 def timestamp(moment: datetime) -> Timestamp:
-    """For the fields of messages that are times. `ValueError` for a time without a zone, which could mean any of
-    many."""
+    """Makes a time for a message. Raises `ValueError` for a time without a zone."""
     if moment.utcoffset() is None:
-        raise ValueError("the time has no zone; datetime.now(timezone.utc) has one")
+        raise ValueError("the time must have a zone, as datetime.now(timezone.utc) has")
     result = Timestamp()
     result.FromDatetime(moment)
     return result
 
 
 def is_malformed(token: str | Secret, brand: str) -> bool:
-    """Whether the answer is TOKEN_MALFORMED without a call. The empty text is not: that a backend sends none is its
-    own mistake, and the server says so."""
+    """Returns true if the answer is TOKEN_MALFORMED without a call. An empty token is a mistake of the backend, not of
+    the bearer: the server reports it."""
     text = text_of(token)
     return text != "" and parse_secret(text, brand) is None
 
@@ -123,16 +122,16 @@ def decision_of(response: v1.CheckResponse) -> Decision:
 
 
 def reason_of(number: int) -> Reason:
-    """Raises for a reply without a reason, which the server never sends: whatever that was, it was no decision."""
+    """Raises for a reply without a reason: the server never sends one, so it is not a decision."""
     if number == v1.REASON_UNSPECIFIED:
-        raise PatwardenError(grpc.StatusCode.INTERNAL, "the reply holds no decision")
+        raise PatwardenError(grpc.StatusCode.INTERNAL, "the reply has no decision")
     return _REASONS.get(number, Reason.UNRECOGNIZED)
 
 
 def results_of(response: v1.BatchCheckResponse, expected: int) -> list[Decision | PatwardenError]:
     if len(response.results) != expected:
         raise PatwardenError(
-            grpc.StatusCode.INTERNAL, f"the reply has {len(response.results)} results for {expected} questions"
+            grpc.StatusCode.INTERNAL, f"the reply has {len(response.results)} results for {expected} items"
         )
     return [_result_of(result) for result in response.results]
 
@@ -147,14 +146,14 @@ def _result_of(result: v1.BatchCheckResult) -> Decision | PatwardenError:
 
 
 class Batch:
-    """The questions of a batch without those that are answered here, and how the answers come together again."""
+    """A batch without its malformed tokens, which are answered here."""
 
     def __init__(self, items: Iterable[CheckItem], brand: str) -> None:
         questions = list(items)
         malformed = [is_malformed(item.token, brand) for item in questions]
         self._malformed = malformed
         self.messages = [item_message(item) for item, is_bad in zip(questions, malformed, strict=True) if not is_bad]
-        # An empty batch is refused by the server, which says why.
+        # The server refuses an empty batch, and says why.
         self.asks = bool(self.messages) or not questions
 
     def together(self, answers: Sequence[Decision | PatwardenError]) -> list[Decision | PatwardenError]:

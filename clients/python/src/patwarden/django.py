@@ -14,7 +14,7 @@ A middleware for Django, in the extra `patwarden[django]`.
     # settings.py
     MIDDLEWARE = [..., "documents.guard.patwarden"]
 
-Behind it `request.patwarden` is the `Decision`.
+Behind it, `request.patwarden` is the `Decision`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from asgiref.sync import markcoroutinefunction
 from django.http import JsonResponse
 
 from patwarden._aio import AsyncClient
-from patwarden._guard import PUBLIC, AsyncGuard, Permission, Public, Refused, SyncGuard, settled
+from patwarden._guard import PROBLEM_TYPE, PUBLIC, AsyncGuard, Permission, Public, Refused, SyncGuard, settled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +40,7 @@ __all__ = ["PUBLIC", "Permission", "Public", "guard", "peer_address"]
 
 
 def peer_address(request: HttpRequest) -> str | None:
-    """The address of the connection: of the bearer where no proxy stands between, otherwise of the proxy."""
+    """Returns the address of the connection: the bearer's, or that of a proxy in front."""
     return request.META.get("REMOTE_ADDR") or None
 
 
@@ -51,17 +51,17 @@ def guard(
     realm: str = "patwarden",
     verify: Callable[[str, str, str], Any] | None = None,
     client_ip: Callable[[HttpRequest], str | None] | None = None,
+    explain_invalid_token: bool = False,
 ) -> Callable[[Any], Any]:
     """
-    Makes a middleware that lets requests pass to their views when the bearer of their credential may do what they
-    need. A `Client` is for WSGI, an `AsyncClient` for ASGI.
+    Makes a middleware that allows only permitted requests. A `Client` is for WSGI, an `AsyncClient` for ASGI.
 
-    `permission` gives what a request needs, by its `resolver_match` for instance, or `PUBLIC` for one that is not
-    guarded; `None`, what it gives for a view that was forgotten, is refused with 403. With an `AsyncClient` it and
-    `verify` may be async. The other options, and what is answered, are as in `patwarden.fastapi.Guard`.
+    `permission` returns what a request needs, for example by its `resolver_match`, or `PUBLIC` for one that is not
+    guarded. A view that it forgets, so that it returns `None`, is refused with 403. With an `AsyncClient` it and
+    `verify` may be async. The other options and the answers are those of `patwarden.fastapi.Guard`.
     """
     if isinstance(client, AsyncClient):
-        async_guard = AsyncGuard(client, realm, verify)
+        async_guard = AsyncGuard(client, realm, verify, explain_invalid_token)
 
         def make_async(get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> _AsyncMiddleware:
             return _AsyncMiddleware(get_response, async_guard, permission, client_ip)
@@ -70,7 +70,7 @@ def guard(
         make_async.async_capable = True  # type: ignore[attr-defined]
         return make_async
 
-    sync_guard = SyncGuard(client, realm, verify)
+    sync_guard = SyncGuard(client, realm, verify, explain_invalid_token)
 
     def make(get_response: Callable[[HttpRequest], HttpResponseBase]) -> _Middleware:
         return _Middleware(get_response, sync_guard, permission, client_ip)
@@ -79,7 +79,7 @@ def guard(
 
 
 class _Middleware:
-    """Decides in `process_view`, when it is known which view is asked for."""
+    """Decides in `process_view`, when the view is known."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class _AsyncMiddleware:
 
 
 def _credential(guard: Guard, request: HttpRequest) -> str:
-    # Django and what serves it join repeated headers by a comma, which no credential holds: two are refused.
+    # Django's servers join repeated headers with a comma, which no credential contains: two are refused.
     names = ("Authorization", "X-Api-Key")
     authorization, api_key = ([request.headers[name]] if name in request.headers else [] for name in names)
     return guard.credential(authorization, api_key)
@@ -151,4 +151,4 @@ def _note(request: HttpRequest, decision: Decision) -> None:
 
 
 def _refuse(refused: Refused) -> HttpResponseBase:
-    return JsonResponse({"detail": refused.detail}, status=refused.status, headers=refused.headers)
+    return JsonResponse(refused.problem, status=refused.status, headers=refused.headers, content_type=PROBLEM_TYPE)

@@ -2,7 +2,7 @@
 A middleware for Starlette, FastAPI and other ASGI applications, in the extra `patwarden[starlette]`.
 
     def permission(connection: HTTPConnection) -> Permission | Public | None:
-        match connection.url.path.split("/"):
+        match connection.scope["path"].split("/"):
             case ["", "documents", id]:
                 return f"document:{id}", "viewer"
             case ["", "health"]:
@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
-from patwarden._guard import PUBLIC, AsyncGuard, Permission, Public, Refused, settled
+from patwarden._guard import PROBLEM_TYPE, PUBLIC, AsyncGuard, Permission, Public, Refused, settled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,16 +35,16 @@ __all__ = ["PUBLIC", "PatwardenMiddleware", "Permission", "Public", "peer_addres
 
 
 def peer_address(connection: HTTPConnection) -> str | None:
-    """The address of the connection: of the bearer where no proxy stands between, otherwise of the proxy."""
+    """Returns the address of the connection: the bearer's, or that of a proxy in front."""
     return (connection.client.host or None) if connection.client else None
 
 
 class PatwardenMiddleware:
     """
-    Lets HTTP requests and WebSockets pass when the bearer of their credential may do what they need.
+    Allows only permitted HTTP requests and WebSockets.
 
-    `permission` gives what a request needs, or `PUBLIC` for one that is not guarded; `None`, what it gives for a path
-    that was forgotten, is refused with 403. It may be async. The other options, and what is answered, are as in
+    `permission` returns what a request needs, or `PUBLIC` for one that is not guarded. A path that it forgets, so that
+    it returns `None`, is refused with 403. It may be async. The other options and the answers are those of
     `patwarden.fastapi.Guard`.
     """
 
@@ -57,9 +57,10 @@ class PatwardenMiddleware:
         realm: str = "patwarden",
         verify: Callable[[str, str, str], Decision | Awaitable[Decision | None] | None] | None = None,
         client_ip: Callable[[HTTPConnection], str | None] | None = None,
+        explain_invalid_token: bool = False,
     ) -> None:
         self._app = app
-        self._guard = AsyncGuard(client, realm, verify)
+        self._guard = AsyncGuard(client, realm, verify, explain_invalid_token)
         self._permission = permission
         self._client_ip = client_ip
 
@@ -86,11 +87,11 @@ class PatwardenMiddleware:
 
 
 async def _refuse(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
-    response = JSONResponse({"detail": refused.detail}, refused.status, refused.headers)
+    response = JSONResponse(refused.problem, refused.status, refused.headers, PROBLEM_TYPE)
     if scope["type"] == "http":
         await response(scope, receive, send)
     elif "websocket.http.response" in scope.get("extensions", {}):
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:
-        # Before it is accepted: the server answers 403.
+        # Not accepted yet, so the server answers 403.
         await WebSocket(scope, receive, send).close(1008)

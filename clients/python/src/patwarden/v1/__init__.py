@@ -1,8 +1,6 @@
 """
-The messages, enums and stubs of the API, generated from `proto/patwarden/v1/*.proto`, under one name each:
-`v1.CreateTokenRequest`.
-
-What they mean, with units, limits and defaults, stands in those files.
+The messages, enums and stubs of the API, for example `v1.CreateTokenRequest`, generated from
+`proto/patwarden/v1/*.proto`. Those files have their meaning, units, limits and defaults.
 """
 
 from patwarden.v1.audit_pb2 import *
