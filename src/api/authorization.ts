@@ -131,7 +131,7 @@ export function authorizationService({
       const address = clientIp === "" ? seen : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
       const admits = (subject: SubjectName) => admitsSubject(ceilingsOf(caller), subject);
-      const introspection = await authorizer.introspect(token, address, admits, call.deadline);
+      const introspection = await authorizer.introspect(token, address, admits, call);
       if (introspection instanceof Failure) throw introspection;
       return create(IntrospectResponseSchema, {
         active: introspection.reason === "ALLOWED",

@@ -1,9 +1,10 @@
 import { byDeadline } from "../async/deadlines.js";
+import type { CallOptions } from "../domain/call-options.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
 import type { Address } from "../domain/network.js";
-import type { Patience, Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
+import type { Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
 import type { Reason } from "../domain/reason.js";
 import { usability } from "../domain/state.js";
 import type { SecretRecord } from "../domain/token.js";
@@ -57,19 +58,19 @@ export class Authorizer {
     this.#options = options;
   }
 
-  async check(question: CheckQuestion, patience: Patience): Promise<Verdict> {
-    const resolution = this.#options.tokens.resolve(question.token, patience.deadline);
+  async check(question: CheckQuestion, options: CallOptions): Promise<Verdict> {
+    const resolution = this.#options.tokens.resolve(question.token, options);
     const judged = this.#judge(question, resolution instanceof Promise ? await resolution : resolution);
     if (!("questions" in judged)) return this.#decided(judged, question);
-    const permissions = await this.#options.permissions.check(judged.questions, question.consistency, patience);
+    const permissions = await this.#options.permissions.check(judged.questions, question.consistency, options);
     return this.#decided(concluded(judged.token, permissions), question);
   }
 
   /** One verdict for each question, in order; a failing one never fails its neighbours. */
-  async batchCheck(questions: readonly CheckQuestion[], patience: Patience): Promise<readonly Verdict[]> {
+  async batchCheck(questions: readonly CheckQuestion[], options: CallOptions): Promise<readonly Verdict[]> {
     const resolutions = new Map<string, Resolution | Promise<Resolution>>();
     for (const { token } of questions)
-      if (!resolutions.has(token)) resolutions.set(token, this.#options.tokens.resolve(token, patience.deadline));
+      if (!resolutions.has(token)) resolutions.set(token, this.#options.tokens.resolve(token, options));
     for (const [token, resolution] of resolutions) {
       if (resolution instanceof Promise) resolutions.set(token, await resolution);
     }
@@ -84,7 +85,7 @@ export class Authorizer {
         const open = judged.flatMap((each, index) =>
           "questions" in each && questions[index]?.consistency === consistency ? each.questions : [],
         );
-        const answers = open.length > 0 ? await this.#options.permissions.check(open, consistency, patience) : [];
+        const answers = open.length > 0 ? await this.#options.permissions.check(open, consistency, options) : [];
         return answers.values();
       }),
     );
@@ -98,15 +99,15 @@ export class Authorizer {
 
   /**
    * Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. A token whose subject is not admitted is unknown, as RFC 7662 §2.2
-   * says of tokens that the caller may not look into. `deadline` is an instant of `performance.now()`.
+   * says of tokens that the caller may not look into.
    */
   async introspect(
     text: string,
     clientAddress: Address | undefined,
     admits: (subject: SubjectName) => boolean = () => true,
-    deadline?: number,
+    options: CallOptions = {},
   ): Promise<Introspection> {
-    const resolution = await this.#options.tokens.resolve(text, deadline);
+    const resolution = await this.#options.tokens.resolve(text, options);
     if (resolution.kind !== "known") return introspectionOf(unrecognized(resolution));
     const { id, secretId, subject } = resolution.token;
     if (!admits(subject)) return { reason: "TOKEN_UNKNOWN" };
@@ -115,7 +116,7 @@ export class Authorizer {
     if (refusal) return introspectionOf({ reason: refusal });
     try {
       // What is shown beside the answer is more than is known of a token without a read, and the answer must fit it.
-      const snapshot = await byDeadline(this.#options.snapshots.get(id), deadline, () =>
+      const snapshot = await byDeadline(this.#options.snapshots.get(id), options.deadline, () =>
         Promise.reject(new Failure("DEADLINE_EXCEEDED")),
       );
       const secret = snapshot?.token.secrets.find((each) => each.id === secretId);

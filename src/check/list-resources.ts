@@ -1,3 +1,4 @@
+import type { CallOptions } from "../domain/call-options.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import { grantCovers, grantedResources } from "../domain/grant.js";
@@ -5,7 +6,6 @@ import type { ActionName, ResourceName } from "../domain/identifier.js";
 import type { Address } from "../domain/network.js";
 import type {
   Consistency,
-  Patience,
   PermissionChecker,
   Question,
   ResourceLister,
@@ -57,10 +57,10 @@ const pageSize = 1_000;
 export async function listResources(
   options: ListResourcesOptions,
   question: ListQuestion,
-  patience: Patience & { readonly signal?: AbortSignal },
+  callOptions: CallOptions & { readonly signal?: AbortSignal },
 ): Promise<Listing | Failure> {
   const { action, type, clientAddress, consistency } = question;
-  const resolution = await options.tokens.resolve(question.token, patience.deadline);
+  const resolution = await options.tokens.resolve(question.token, callOptions);
   if (resolution.kind !== "known") {
     const verdict = unrecognized(resolution);
     return verdict instanceof Failure ? verdict : nothing(verdict.reason);
@@ -77,7 +77,7 @@ export async function listResources(
   const permissions = await options.permissions.check(
     membership ? [membership, ...questions] : questions,
     consistency,
-    patience,
+    callOptions,
   );
   if (membership) {
     const [member] = permissions;
@@ -96,7 +96,7 @@ export async function listResources(
     pages:
       granted === "any"
         ? cutByGrant(
-            options.resources.list({ subject, action, type, clientAddress }, consistency, patience),
+            options.resources.list({ subject, action, type, clientAddress }, consistency, callOptions),
             token,
             action,
           )

@@ -98,7 +98,7 @@ describe("TokenResolver", () => {
     const patient = resolver.resolve(secret.text);
     // Where nobody is let go, the answer comes in the end and is another.
     const end = setTimeout(release, 5_000);
-    const hurried = await resolver.resolve(secret.text, performance.now() + 20);
+    const hurried = await resolver.resolve(secret.text, { deadline: performance.now() + 20 });
     expect(hurried).toMatchObject({ kind: "failed", failure: { reason: "DEADLINE_EXCEEDED" } });
     expect(kept).toEqual([]);
     clearTimeout(end);

@@ -1,3 +1,4 @@
+import type { CallOptions } from "./call-options.js";
 import type { Failure } from "./errors.js";
 import type { ActionName, ResourceName, SubjectName } from "./identifier.js";
 
@@ -16,18 +17,14 @@ export interface Question {
 /** Only a received `allowed === true` is `true`. A failure is neither yes nor no. */
 export type Permission = boolean | Failure;
 
-/** How long a caller waits. Read again while it does: a call's own context may be given. */
-export interface Patience {
-  /** Instant of `performance.now()` after which nobody waits any more. The time-out of OpenFGA calls also applies; the earlier wins. */
-  readonly deadline?: number;
-  /** Whether the caller has gone: what has not been sent yet need not be sent. */
-  readonly cancelled?: boolean;
-}
-
 /** Whether subjects hold relations, asked of the pinned store and model. */
 export interface PermissionChecker {
   /** One answer for each question, in order; a failing question never fails its neighbours. Answers are values: it never rejects. */
-  check(questions: readonly Question[], consistency: Consistency, patience?: Patience): Promise<readonly Permission[]>;
+  check(
+    questions: readonly Question[],
+    consistency: Consistency,
+    options?: CallOptions,
+  ): Promise<readonly Permission[]>;
 }
 
 /** Whose resources of a type are wanted. */
@@ -52,7 +49,7 @@ export interface ResourceLister {
   list(
     query: ResourceQuery,
     consistency: Consistency,
-    patience?: Patience & { readonly signal?: AbortSignal },
+    options?: CallOptions & { readonly signal?: AbortSignal },
   ): AsyncIterable<ResourcePage>;
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { admitsSubject, type ServiceCaller } from "../callers/caller.js";
 import type { TokenResolver } from "../check/token-resolver.js";
+import type { CallOptions } from "../domain/call-options.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
@@ -87,10 +88,11 @@ export async function exchangeToken(
   options: ExchangeTokenOptions,
   caller: ServiceCaller,
   { secret, targets, scope }: ExchangeRequest,
+  callOptions: CallOptions = {},
 ): Promise<Exchanged> {
   const { tokens, store, clock, sign, onUse, onSuperseded } = options;
   const audience = admittedTarget(options, caller, targets);
-  const resolution = await tokens.resolve(secret);
+  const resolution = await tokens.resolve(secret, callOptions);
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") throw invalidToken();
   const { token } = resolution;
@@ -99,7 +101,7 @@ export async function exchangeToken(
   if (usable === "TOKEN_SUPERSEDED") onSuperseded?.(token);
   // What is no good by itself is no question to OpenFGA, and locks nothing.
   if (usable !== "ALLOWED" || token.blocked || isBoundToNetworks(token, token.policy)) throw invalidToken();
-  if (token.organization) await requireMember(options, token.subject, token.organization);
+  if (token.organization) await requireMember(options, token.subject, token.organization, callOptions);
   const wanted = { audience, scope, client: caller.name, secretId: token.secretId };
   const made = await store.handOut(token.id, (current) => claimsOf(options, current, wanted, clock.now()));
   if (!made) throw invalidToken();
@@ -129,10 +131,11 @@ async function requireMember(
   { permissions, memberRelation }: Pick<ExchangeTokenOptions, "permissions" | "memberRelation">,
   subject: SubjectName,
   organization: SubjectName,
+  callOptions: CallOptions,
 ): Promise<void> {
   // The name of an organization is that of an object like any other.
   const membership = { subject, action: memberRelation, resource: organization as string as ResourceName };
-  const [member] = await permissions.check([membership], "higher");
+  const [member] = await permissions.check([membership], "higher", callOptions);
   if (member instanceof Failure) throw member;
   if (member !== true) throw invalidToken();
 }

@@ -94,7 +94,7 @@ async function answer(
     );
     return;
   }
-  const patience = {
+  const callOptions = {
     deadline: performance.now() + deadlineMs,
     get cancelled() {
       return response.destroyed;
@@ -106,7 +106,7 @@ async function answer(
     ...requirementOf(headers, dialects[integration], routes),
     address: addressForwarded(headers, trustedProxies),
   };
-  const given = await gate.ask(asked, patience);
+  const given = await gate.ask(asked, callOptions);
   onAnswer?.(integration, given);
   if (response.destroyed) return;
   const { status, headers: added } = replyOf(given);

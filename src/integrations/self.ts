@@ -58,12 +58,9 @@ async function ask({ authorizer }: SelfOptions, request: IncomingMessage): Promi
   const credential = readCredential(rawHeadersOf(request), { basic: false });
   if (credential.kind === "none") return refused("no-credential");
   if (credential.kind === "ambiguous") return refused("ambiguous");
-  const introspection = await authorizer.introspect(
-    credential.text,
-    undefined,
-    undefined,
-    performance.now() + deadlineMs,
-  );
+  const introspection = await authorizer.introspect(credential.text, undefined, undefined, {
+    deadline: performance.now() + deadlineMs,
+  });
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return refused("invalid-token");
   return describe(introspection.snapshot, introspection.secret);

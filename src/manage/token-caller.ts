@@ -21,7 +21,7 @@ export async function tokenCaller(
   address: Address | undefined,
   deadline: number | undefined,
 ): Promise<TokenCaller | undefined> {
-  const resolution = await tokens.resolve(secret, deadline);
+  const resolution = await tokens.resolve(secret, { deadline });
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") return undefined;
   const { id, subject, secretId, standing, retireMs } = resolution.token;

@@ -85,262 +85,56 @@ function watched(promise: Promise<Permission | undefined>): { now: boolean | str
 
 const down = new Failure("OPENFGA_UNAVAILABLE");
 
-describe("a batch", () => {
-  it("holds the questions of one turn of the event loop, whoever asks them", async () => {
-    const { checker, ask, call, sent } = setUp();
-    const [a, b] = [ask("a"), ask("b")];
-    const both = checker.check([question("c"), question("d")], "minimize-latency");
-    expect(sent()).toEqual([]);
-    await turn();
-    expect(sent()).toEqual(["a b c d"]);
-    await call(0).answer({ a: true, d: true });
-    expect([a.now, b.now]).toEqual([true, false]);
-    expect(await both).toEqual([false, true]);
-  });
-
-  it("is sent at once when there is only one question", async () => {
-    const { ask, sent } = setUp();
-    ask("a");
-    await turn();
-    ask("b");
-    await turn();
-    expect(sent()).toEqual(["a", "b"]);
-  });
-
-  it("never mixes consistency, and the two take turns", async () => {
-    const { ask, calls, sent } = setUp({ maxBatch: 1, maxInFlight: 1 });
-    for (const name of ["1", "2", "3"]) {
-      ask(`low${name}`);
-      ask(`high${name}`, "higher");
-    }
-    await turn();
-    for (let index = 0; index < 6; index++) await calls[index]?.answer(true);
-    expect(sent()).toEqual(["low1", "high1", "low2", "high2", "low3", "high3"]);
-    expect(calls.map(({ consistency }) => consistency).slice(0, 2)).toEqual(["minimize-latency", "higher"]);
-  });
-
-  it("holds at most `maxBatch` questions; the order of the answers is that of the questions", async () => {
-    const { checker, calls } = setUp();
-    const names = Array.from({ length: 120 }, (_, index) => String(index));
-    const answers = checker.check(
-      names.map((name) => question(name)),
-      "minimize-latency",
-    );
-    await turn();
-    expect(calls.map(({ resources }) => resources.length)).toEqual([50, 50, 20]);
-    const yes = Object.fromEntries(names.filter((_, index) => index % 3 === 0).map((name) => [name, true]));
-    for (const call of calls.toReversed()) await call.answer(yes);
-    expect(await answers).toEqual(names.map((_, index) => index % 3 === 0));
-  });
-
-  it("grows while as many calls run as may", async () => {
-    const { ask, call, sent } = setUp({ maxInFlight: 2 });
-    for (const name of ["a", "b", "c", "d"]) {
-      ask(name);
-      await turn();
-    }
-    expect(sent()).toEqual(["a", "b"]);
-    await call(0).answer(true);
-    expect(sent()).toEqual(["a", "b", "c d"]);
-  });
-
-  it("gives each question its own answer: one that fails fails no other", async () => {
-    const { ask, call } = setUp();
-    const [a, b, c] = [ask("a"), ask("b"), ask("c")];
-    await turn();
-    await call(0).answer({ a: true, b: down, c: false });
-    expect([a.now, b.now, c.now]).toEqual([true, "OPENFGA_UNAVAILABLE", false]);
-  });
-
-  it("that ends in a defect fails its questions and nothing after them", async () => {
-    const { ask, call } = setUp({ maxInFlight: 1 });
-    const [a, b] = [ask("a"), ask("b")];
-    await turn();
-    await call(0).fail(new TypeError("defect"));
-    expect([a.now, b.now]).toEqual(["INTERNAL", "INTERNAL"]);
-    const c = ask("c");
-    await turn();
-    await call(1).answer(true);
-    expect(c.now).toBe(true);
-  });
-
-  it("of no questions is no call", async () => {
-    const { checker, calls } = setUp();
-    expect(await checker.check([], "higher")).toEqual([]);
-    await turn();
-    expect(calls).toEqual([]);
-  });
+it("a question joins an identical one that has not been sent yet, of its own consistency alone", async () => {
+  const { checker, ask, call, sent, told } = setUp();
+  const [a, same] = [ask("a"), ask("a")];
+  const twice = checker.check([question("a"), question("b"), question("a")], "minimize-latency");
+  await turn();
+  expect(sent()).toEqual(["a b"]);
+  await call(0).answer({ a: true });
+  expect([a.now, same.now]).toEqual([true, true]);
+  expect(await twice).toEqual([true, false, true]);
+  expect(told).toEqual({ kept: 0, joined: 3 });
 });
 
-describe("an identical question", () => {
-  it("joins one that has not been sent yet, also from the same caller", async () => {
-    const { checker, ask, call, sent, told } = setUp();
-    const [a, same] = [ask("a"), ask("a")];
-    const twice = checker.check([question("a"), question("b"), question("a")], "minimize-latency");
-    await turn();
-    expect(sent()).toEqual(["a b"]);
-    await call(0).answer({ a: true });
-    expect([a.now, same.now]).toEqual([true, true]);
-    expect(await twice).toEqual([true, false, true]);
-    expect(told).toEqual({ kept: 0, joined: 3 });
-  });
-
-  it("is asked again when the other was sent or answered: its answer would be older than the question", async () => {
-    const { ask, call, sent } = setUp();
-    const first = ask("a");
-    await turn();
-    const second = ask("a");
-    await turn();
-    await call(0).answer(true);
-    expect([first.now, second.now]).toEqual([true, undefined]);
-    await call(1).answer(false);
-    expect(second.now).toBe(false);
-    ask("a");
-    await turn();
-    expect(sent()).toEqual(["a", "a", "a"]);
-  });
-
-  it.each<[string, Partial<Question>, Consistency]>([
-    ["subject", { subject: "user:b" as SubjectName }, "minimize-latency"],
-    ["action", { action: "editor" as ActionName }, "minimize-latency"],
-    ["resource", { resource: "document:b" as ResourceName }, "minimize-latency"],
-    ["consistency", {}, "higher"],
-  ])("is one of the same %s", async (_, more, consistency) => {
-    const { checker, calls } = setUp();
-    void checker.check([question("a")], "minimize-latency");
-    void checker.check([question("a", more)], consistency);
-    await turn();
-    expect(calls.flatMap(({ questions }) => questions)).toHaveLength(2);
-  });
+it.each<[string, Partial<Question>, Consistency]>([
+  ["subject", { subject: "user:b" as SubjectName }, "minimize-latency"],
+  ["action", { action: "editor" as ActionName }, "minimize-latency"],
+  ["resource", { resource: "document:b" as ResourceName }, "minimize-latency"],
+  ["consistency", {}, "higher"],
+])("an identical question is one of the same %s", async (_, more, consistency) => {
+  const { checker, calls } = setUp();
+  void checker.check([question("a")], "minimize-latency");
+  void checker.check([question("a", more)], consistency);
+  await turn();
+  expect(calls.flatMap(({ questions }) => questions)).toHaveLength(2);
 });
 
-describe("whoever waits", () => {
-  it("is answered at the own deadline; the call ends at the latest of all", async () => {
-    const { ask, call } = setUp();
-    const start = performance.now();
-    const [short, long] = [
-      ask("a", "minimize-latency", { deadline: start + 50 }),
-      ask("a", "minimize-latency", { deadline: start + 300 }),
-    ];
-    await turn();
-    expect(call(0).deadline).toBe(start + 300);
-    await pass(60);
-    expect([short.now, long.now]).toEqual(["DEADLINE_EXCEEDED", undefined]);
-    await call(0).answer(true);
-    expect([short.now, long.now]).toEqual(["DEADLINE_EXCEEDED", true]);
-  });
-
-  it("does not cut the time of others in the batch", async () => {
-    const { ask, call } = setUp();
-    const start = performance.now();
-    for (const ms of [50, 300, 100]) ask(String(ms), "minimize-latency", { deadline: start + ms });
-    await turn();
-    expect(call(0).deadline).toBe(start + 300);
-  });
-
-  it("waits no longer than the time-out, the time before the sending included", async () => {
-    const { ask, call, sent } = setUp({ maxInFlight: 1 });
-    const start = performance.now();
-    const first = ask("a", "minimize-latency", { deadline: start + 10_000 });
-    await turn();
-    expect(call(0).deadline).toBe(start + 800);
-    await pass(500);
-    const second = ask("b");
-    await turn();
-    await pass(310);
-    expect([first.now, second.now]).toEqual(["DEADLINE_EXCEEDED", undefined]);
-    await pass(500);
-    expect(second.now).toBe("DEADLINE_EXCEEDED");
-    await call(0).answer(down);
-    expect(sent()).toEqual(["a"]);
-  });
-
-  it("gets what has been answered so far when the time is over", async () => {
-    const { checker, call } = setUp({ maxBatch: 1 });
-    const answers = checker.check([question("a"), question("b")], "minimize-latency");
-    await turn();
-    await call(0).answer(true);
-    await pass(810);
-    expect(await answers).toEqual([true, expect.objectContaining({ reason: "DEADLINE_EXCEEDED" })]);
-    await call(1).answer(true);
-    expect(await answers).toEqual([true, expect.objectContaining({ reason: "DEADLINE_EXCEEDED" })]);
-  });
-
-  it("is not asked for when time is over before the sending", async () => {
-    const { ask, call, sent } = setUp({ maxInFlight: 1, maxBatch: 2 });
-    ask("a");
-    await turn();
-    const late = ask("late", "minimize-latency", { deadline: performance.now() + 2 });
-    const [b, c] = [ask("b"), ask("c")];
-    await pass(3);
-    expect(late.now).toBeUndefined();
-    await call(0).answer(true);
-    expect(late.now).toBe("DEADLINE_EXCEEDED");
-    expect(sent()).toEqual(["a", "b c"]);
-    await call(1).answer(true);
-    expect([b.now, c.now]).toEqual([true, true]);
-  });
-
-  it("may go: the question is sent for those who stay, and not at all when none does", async () => {
-    const { ask, call, sent } = setUp({ maxInFlight: 1 });
-    ask("a");
-    await turn();
-    const [leaver, stayer] = [{ cancelled: false }, { cancelled: false }];
-    ask("b", "minimize-latency", leaver);
-    const kept = ask("b", "minimize-latency", stayer);
-    ask("c", "minimize-latency", leaver);
-    leaver.cancelled = true;
-    await call(0).answer(true);
-    expect(sent()).toEqual(["a", "b"]);
-    stayer.cancelled = true;
-    await call(1).answer(true);
-    expect(kept.now).toBe(true);
-  });
-
-  it("shares one timer with all others", async () => {
-    const { checker } = setUp();
-    const start = performance.now();
-    for (let each = 0; each < 1_000; each++) {
-      void checker.check([question(String(each))], "higher", { deadline: start + 100 + (each % 7) });
-    }
-    await turn();
-    expect(vi.getTimerCount()).toBe(1);
-  });
-
-  it("is forgotten once it is answered", async () => {
-    const { ask, call } = setUp();
-    ask("a", "minimize-latency", { deadline: performance.now() + 50 });
-    ask("b");
-    await turn();
-    await call(0).answer(true);
-    await pass(60);
-    expect(vi.getTimerCount()).toBe(0);
-  });
+it("consistency is never mixed, and neither waits for the other", async () => {
+  const { ask, calls, sent } = setUp({ maxBatch: 1, maxInFlight: 1 });
+  for (const name of ["1", "2"]) {
+    ask(`low${name}`);
+    ask(`high${name}`, "higher");
+  }
+  await turn();
+  expect(sent()).toEqual(["low1", "high1"]);
+  await calls[1]?.answer(true);
+  await calls[0]?.answer(true);
+  expect(sent()).toEqual(["low1", "high1", "high2", "low2"]);
+  expect(calls.map(({ consistency }) => consistency).slice(0, 2)).toEqual(["minimize-latency", "higher"]);
 });
 
-describe("too many questions", () => {
-  it("are refused at once, and not for ever", async () => {
-    const { checker, ask, call, sent } = setUp({ maxInFlight: 1, maxWaiting: 2 });
-    ask("a");
-    await turn();
-    const [b, same, c, d] = [ask("b"), ask("b"), ask("c"), ask("d")];
-    const [joined, higher] = [checker.check([question("b"), question("e")], "minimize-latency"), ask("f", "higher")];
-    await turn();
-    expect([b.now, same.now, c.now, d.now, higher.now]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      "OVERLOADED",
-      "OVERLOADED",
-    ]);
-    await call(0).answer(true);
-    await call(1).answer(true);
-    expect([b.now, same.now, c.now]).toEqual([true, true, true]);
-    expect(await joined).toEqual([true, expect.objectContaining({ reason: "OVERLOADED" })]);
-    ask("g");
-    await turn();
-    expect(sent()).toEqual(["a", "b c", "g"]);
-  });
+it("waits no longer than the time-out; the call ends at the latest deadline of all", async () => {
+  const { ask, call } = setUp();
+  const start = performance.now();
+  const hasty = ask("a", "minimize-latency", { deadline: start + 50 });
+  const patient = ask("b", "minimize-latency", { deadline: start + 10_000 });
+  await turn();
+  expect(call(0).deadline).toBe(start + 800);
+  await pass(60);
+  expect([hasty.now, patient.now]).toEqual(["DEADLINE_EXCEEDED", undefined]);
+  await pass(750);
+  expect(patient.now).toBe("DEADLINE_EXCEEDED");
 });
 
 describe("within maxStalenessMs", () => {
@@ -574,7 +368,8 @@ it.each([0, 100])(
             await call?.answer(answerOf(call, each.fails));
           }
           takeNew();
-          expect(open.length).toBeLessThanOrEqual(2);
+          for (const consistency of ["minimize-latency", "higher"])
+            expect(open.filter((call) => call.consistency === consistency).length).toBeLessThanOrEqual(2);
         }
         await pass(5_000);
         await Promise.all(waiting);

@@ -4,7 +4,8 @@ import {
   type CheckResponse,
   OpenFGAService,
 } from "#gen/openfga/v1/openfga_service_pb.js";
-import type { Consistency, Patience, Permission } from "../domain/permission-checker.js";
+import type { CallOptions } from "../domain/call-options.js";
+import type { Consistency, Permission } from "../domain/permission-checker.js";
 import { consistencyPreferences, encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
 import { decodeBatchCheck, decodeCheck } from "./check-response.js";
 import type { OpenFgaClient, Reply } from "./client.js";
@@ -25,7 +26,7 @@ export interface GrpcPermissionChecker {
   check(
     questions: readonly QuestionInContext[],
     consistency: Consistency,
-    patience?: Pick<Patience, "deadline">,
+    options?: Pick<CallOptions, "deadline">,
   ): Promise<readonly Permission[]>;
 }
 
@@ -67,8 +68,8 @@ export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOption
      * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA must not get a call for each
      * question of a batch. Both calls share one time-out.
      */
-    async check(questions, consistency, patience = {}) {
-      const deadline = Math.min(performance.now() + client.timeoutMs, patience.deadline ?? Number.POSITIVE_INFINITY);
+    async check(questions, consistency, { deadline: latest = Number.POSITIVE_INFINITY } = {}) {
+      const deadline = Math.min(performance.now() + client.timeoutMs, latest);
       const answers = [...(await ask(questions, consistency, deadline))];
       const failed = questions.flatMap((question, position) =>
         mayPass(answers[position]) ? [{ question, position }] : [],

@@ -34,7 +34,7 @@ export function createGrpcResourceLister(options: GrpcResourceListerOptions): Re
     async *list(
       { subject, action, type, clientAddress },
       consistency,
-      patience = {},
+      options = {},
     ): AsyncGenerator<ResourcePage, void> {
       const sentAt = performance.now();
       const context = contextOf(clientAddress);
@@ -50,8 +50,8 @@ export function createGrpcResourceLister(options: GrpcResourceListerOptions): Re
           consistency: consistencyPreferences[consistency],
         },
         {
-          deadline: Math.min(sentAt + listDeadlineMs + slowReaderMs, patience.deadline ?? Number.POSITIVE_INFINITY),
-          signal: patience.signal,
+          deadline: Math.min(sentAt + listDeadlineMs + slowReaderMs, options.deadline ?? Number.POSITIVE_INFINITY),
+          signal: options.signal,
         },
       );
       let resources: ResourceName[] = [];

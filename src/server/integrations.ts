@@ -162,8 +162,8 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
       keys,
       integration: {
         exchange: (caller, request) =>
-          within(integrationDeadlineMs, (own) =>
-            exchangeToken({ ...exchanging, store: createTokenStore(own) }, caller, request),
+          within(integrationDeadlineMs, (own, deadline) =>
+            exchangeToken({ ...exchanging, store: createTokenStore(own) }, caller, request, { deadline }),
           ),
         publishedKeys: () => within(integrationDeadlineMs, () => keys.published()),
         made: (text) => within(integrationDeadlineMs, () => keys.made(text)),

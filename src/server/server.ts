@@ -153,8 +153,8 @@ export async function startPatwarden(
   });
   /** What is judged by its times. Holders and possessors who end a token go past it: no time decides that. */
   const judged: Pick<TokenResolver, "resolve"> = {
-    resolve: (text, deadline) =>
-      clock.fault ? { kind: "failed", failure: clock.fault } : tokens.resolve(text, deadline),
+    resolve: (text, options) =>
+      clock.fault ? { kind: "failed", failure: clock.fault } : tokens.resolve(text, options),
   };
   const auditStore = createAuditStore(database);
   const notRecorded = (error: unknown): void => log.error({ error }, "an audit event could not be written");

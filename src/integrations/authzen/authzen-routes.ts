@@ -163,7 +163,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 
 function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: ServerResponse): Asked {
   const { authorizer, permissions, model, subjectTypes, routes } = options;
-  const patience = {
+  const callOptions = {
     deadline: performance.now() + deadlineMs,
     get cancelled() {
       return response.destroyed;
@@ -184,7 +184,7 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
     const question = parseQuestion(fields, model());
     // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
     if (question instanceof Failure) return false;
-    const verdict = await authorizer.check(question, patience);
+    const verdict = await authorizer.check(question, callOptions);
     if (verdict instanceof Failure) throw verdict;
     return verdict.reason === "ALLOWED";
   }
@@ -194,7 +194,11 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
     if (attempt instanceof Failure || !hasPermission(caller, "check.direct")) return false;
     const subject = parseSubject(`${type}:${id}`, subjectTypes);
     if (!subject.ok || !admitsSubject(caller, subject.value.name)) return false;
-    const [held] = await permissions.check([{ ...attempt, subject: subject.value.name }], "minimize-latency", patience);
+    const [held] = await permissions.check(
+      [{ ...attempt, subject: subject.value.name }],
+      "minimize-latency",
+      callOptions,
+    );
     if (held instanceof Failure) throw held;
     return held === true;
   }

@@ -82,12 +82,9 @@ const introspect: Endpoint = async (options, request) => {
   const { authorizer, settings, clock } = options;
   const caller = oauthCaller(options, request, "introspect");
   const token = required(request.parameters, "token");
-  const introspection = await authorizer.introspect(
-    token,
-    undefined,
-    (subject) => admitsSubject(caller, subject),
-    performance.now() + deadlineMs,
-  );
+  const introspection = await authorizer.introspect(token, undefined, (subject) => admitsSubject(caller, subject), {
+    deadline: performance.now() + deadlineMs,
+  });
   if (introspection instanceof Failure) throw introspection;
   if (introspection.reason !== "ALLOWED") return { answer: "inactive", body: inactive };
   const { snapshot, secret } = introspection;

@@ -1,9 +1,10 @@
 import type { ServiceCaller } from "../../callers/caller.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import { parseQuestion } from "../../check/question.js";
+import type { CallOptions } from "../../domain/call-options.js";
 import { Failure } from "../../domain/errors.js";
 import type { Address } from "../../domain/network.js";
-import type { AuthorizationModel, Patience } from "../../domain/permission-checker.js";
+import type { AuthorizationModel } from "../../domain/permission-checker.js";
 import type { RateLimiter } from "../../domain/rate-limiter.js";
 import { tokenIsValid } from "../../domain/reason.js";
 import { organizationOf } from "../../domain/token.js";
@@ -67,7 +68,10 @@ export class Gate {
     this.#options = options;
   }
 
-  async ask({ proxy, credential, mapping, preflight, address }: GateRequest, patience: Patience): Promise<GateAnswer> {
+  async ask(
+    { proxy, credential, mapping, preflight, address }: GateRequest,
+    options: CallOptions,
+  ): Promise<GateAnswer> {
     const { limiter } = this.#options;
     if (limiter && limiter.waitMs(proxy.name) > 0) return { kind: "limited" };
     if (credential.kind === "none") return { kind: preflight ? "preflight" : "no-credential" };
@@ -80,7 +84,7 @@ export class Gate {
       const question = parseQuestion({ ...raw, usageUnits: undefined, usageId: "" }, this.#options.model());
       // The route table names what the model does not know: whoever set it up must learn of that, and nobody may pass.
       if (question instanceof Failure) return { kind: "undecided", failure: question };
-      const verdict = await this.#options.authorizer.check(question, patience);
+      const verdict = await this.#options.authorizer.check(question, options);
       if (verdict instanceof Failure) return { kind: "undecided", failure: verdict };
       const { reason, token } = verdict;
       if (reason !== "ALLOWED") return { kind: tokenIsValid(reason) ? "not-permitted" : "invalid-token" };
