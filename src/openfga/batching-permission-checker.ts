@@ -50,19 +50,26 @@ export class BatchingPermissionChecker implements PermissionChecker {
     };
   }
 
-  async check(
+  check(
     questions: readonly Question[],
     consistency: Consistency,
     options: CallOptions = {},
   ): Promise<readonly Permission[]> {
     const keyed = questions.map((question) => this.#keyed(question));
-    const kept = consistency === "higher" ? undefined : this.#kept;
-    if (!kept) return this.#batchers[consistency].ask(keyed, options);
+    if (consistency === "higher" || !this.#kept) return this.#batchers[consistency].ask(keyed, options);
+    return this.#askUnlessKept(keyed, this.#kept, options);
+  }
+
+  async #askUnlessKept(
+    questions: readonly KeyedQuestion[],
+    kept: KeptAnswers,
+    options: CallOptions,
+  ): Promise<readonly Permission[]> {
     const now = performance.now();
-    const known = keyed.map(({ key }) => kept.get(key, now));
-    const open = keyed.filter((_, position) => known[position] === undefined);
-    for (let each = open.length; each < keyed.length; each++) this.#options.onKept?.();
-    const answers = open.length > 0 ? await this.#batchers[consistency].ask(open, options) : [];
+    const known = questions.map(({ key }) => kept.get(key, now));
+    const open = questions.filter((_, position) => known[position] === undefined);
+    for (let each = open.length; each < questions.length; each++) this.#options.onKept?.();
+    const answers = open.length > 0 ? await this.#batchers["minimize-latency"].ask(open, options) : [];
     let next = 0;
     return known.map((answer) => answer ?? answers[next++] ?? new Failure("INTERNAL"));
   }

@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Authorization } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
+import { grpcPort } from "../kit/ports.js";
 import { havePostgres } from "../kit/postgres.js";
 import { type FaultProxy, startProxy, through } from "../kit/proxy.js";
 import { sendRaw } from "../kit/raw-http.js";
@@ -26,6 +29,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
         integrations: {
           routes: [{ path: "/docs/{id}", resource: "document:{id}", action: "viewer" }],
           forward_auth: { enabled: true },
+          ext_authz: { enabled: true },
           authzen: { enabled: true, identifier: "https://pat.test" },
           oauth: {
             enabled: true,
@@ -109,6 +113,45 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
     // Nothing was ended, now or once the database is there again.
     database.heal();
     await expect.poll(async () => (await ask("GET", "/v1/self", [bearer]))[1], { timeout: 20_000 }).toBe(200);
+  });
+
+  it("S6 answers Envoy before its filter gives up, and a Check by the caller's own deadline", {
+    timeout: 60_000,
+  }, async () => {
+    const token = job.alice.secret;
+    const envoy = grpcPort(server.grpc, server.keys.checker);
+    const http = {
+      method: "GET",
+      host: "app.test",
+      path: "/docs/roadmap",
+      headers: { authorization: `Bearer ${token}` },
+    };
+    const askEnvoy = async () => {
+      const reply = await envoy.call(Authorization.method.check, { attributes: { request: { http } } });
+      return reply.ok ? reply.value.httpResponse.case : reply.code;
+    };
+    // Its client leaves the deadline to the server, so the answer is the server's.
+    const [, port] = server.ports;
+    if (!port) throw new Error("no port");
+    const question = { token, resource: "document:roadmap", action: "viewer" };
+    const outcomes = async () => {
+      const settings = { timeoutMs: 300 };
+      const { check, batchCheck, introspect } = AuthorizationService.method;
+      const [one, batch, introspected] = await Promise.all([
+        port.call(check, question, settings),
+        port.call(batchCheck, { items: [question] }, settings),
+        port.call(introspect, { token }, settings),
+      ]);
+      // The deadline ends the call as a whole, or the last moment before it is an item's.
+      const result = batch.ok ? batch.value.results[0]?.result : undefined;
+      const ofItem = result?.case === "error" ? result.value.reason : result?.case;
+      return [one.ok ? "OK" : one.code, batch.ok ? ofItem : batch.code, introspected.ok ? "OK" : introspected.code];
+    };
+    expect([await askEnvoy(), ...(await outcomes())]).toEqual(["okResponse", "OK", "decision", "OK"]);
+    database.stall();
+    const late = "DEADLINE_EXCEEDED";
+    expect(await Promise.all([askEnvoy(), outcomes()])).toEqual(["errorResponse", [late, late, late]]);
+    envoy.close();
   });
 
   it.each([0, 1])("S6 makes nothing for a caller who was told that time is over, port %i", async (index) => {
