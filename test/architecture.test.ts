@@ -18,7 +18,7 @@ const folder = (kind: Folder["kind"], ...imports: readonly string[]): Folder => 
 const folders: Readonly<Record<string, Folder>> = {
   domain: folder("pure"),
   wire: folder("edge"),
-  async: folder("core"),
+  async: folder("core", "domain"),
   callers: folder("edge", "domain"),
   transport: folder("edge", "domain"),
   telemetry: folder("edge", "domain", "callers", "transport"),
