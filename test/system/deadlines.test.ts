@@ -118,7 +118,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
   it("S6 answers Envoy before its filter gives up, and a Check by the caller's own deadline", {
     timeout: 60_000,
   }, async () => {
-    const token = job.alice.secret;
+    const token = patwarden.alice.secret;
     const envoy = grpcPort(server.grpc, server.keys.checker);
     const http = {
       method: "GET",
