@@ -329,7 +329,8 @@ condition inside(client_ip: ipaddress, cidr: string) {
   });
 
   describe("the connection", () => {
-    const pinned = () => ({ storeId: openfga.storeId, modelId: openfga.modelId, maxBatch: 50 });
+    const endpoint = { addresses: ["openfga:8081"], tls: false, hasKey: true, timeoutMs: 2_000, maxBatch: 50 };
+    const pinned = () => ({ storeId: openfga.storeId, modelId: openfga.modelId, endpoint });
     const look = async (
       over: Partial<ConstructorParameters<typeof OpenFgaConnection>[0]>,
     ): Promise<ConnectionState> => {
@@ -352,20 +353,25 @@ condition inside(client_ip: ipaddress, cidr: string) {
       );
       await openfga.admin.deleteStore(deleted);
       const wrongKey = clientOf(openfga.grpc, "wrong");
-      for (const over of [
-        { client: wrongKey },
-        { storeId: "01ARZ3NDEKTSV4RRFFQ69G5FAV" },
-        { storeId: other },
+      const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+      for (const [over, words] of [
+        [{ client: wrongKey }, "openfga.auth.preshared: OpenFGA refuses the key (status 1500)"],
+        [{ storeId: unknown }, "openfga.store_id: OpenFGA has no store of this id (status 5002)"],
+        [{ modelId: unknown }, "openfga.model_id: the store has no model of this id (status 2001)"],
+        [{ storeId: other }, "openfga.model_id: the store has no model of this id (status 2001)"],
         // openfga#714: a deleted store goes on answering Checks; only GetStore tells.
-        { storeId: deleted, modelId: deletedModel },
-      ]) {
-        expect(await look(over)).toMatchObject({ kind: "misconfigured" });
+        [
+          { storeId: deleted, modelId: deletedModel },
+          "openfga.store_id: OpenFGA has no store of this id (status 5002)",
+        ],
+      ] as const) {
+        expect(await look(over)).toEqual({ kind: "misconfigured", problem: words });
       }
       wrongKey.close();
     });
 
     it("is misconfigured when OpenFGA takes fewer questions at once than we would send", async () => {
-      expect(await look({ maxBatch: 51 })).toMatchObject({
+      expect(await look({ endpoint: { ...endpoint, maxBatch: 51 } })).toMatchObject({
         kind: "misconfigured",
         problem: expect.stringContaining("openfga.max_batch"),
       });
@@ -375,7 +381,10 @@ condition inside(client_ip: ipaddress, cidr: string) {
       const nobody = clientOf("127.0.0.1:1", undefined, 500);
       const connection = new OpenFgaConnection({ client: nobody, ...pinned() });
       await connection.start();
-      expect(connection.state).toMatchObject({ kind: "unreachable" });
+      expect(connection.state).toMatchObject({
+        kind: "unreachable",
+        problem: "openfga.addresses: nothing listens at openfga:8081 (status 14)",
+      });
       expect(() => connection.model()).toThrow(expect.objectContaining({ reason: "OPENFGA_UNAVAILABLE" }));
       connection.close();
       nobody.close();

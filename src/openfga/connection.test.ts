@@ -22,7 +22,8 @@ function setUp() {
       return { ok: true, value: create(method.output, value as never) };
     },
   };
-  return { server, connection: new OpenFgaConnection({ client, storeId: "s", modelId: "m", maxBatch: 50 }) };
+  const endpoint = { addresses: ["openfga:8081"], tls: false, hasKey: true, timeoutMs: 800, maxBatch: 50 };
+  return { server, connection: new OpenFgaConnection({ client, storeId: "s", modelId: "m", endpoint }) };
 }
 
 it.each<Outcome>(["unreachable", "engine-failure", "misconfigured", "deadline"])(

@@ -1,7 +1,8 @@
 import { OpenFGAService } from "#gen/openfga/v1/openfga_service_pb.js";
 import { Failure } from "../domain/errors.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
-import type { OpenFgaClient, Reply } from "./client.js";
+import type { OpenFgaClient, Refused } from "./client.js";
+import { describeFault, type Endpoint, type Step } from "./fault.js";
 import { authorizationModel } from "./model.js";
 import { type Outcome, readRefusal } from "./outcome.js";
 
@@ -18,8 +19,8 @@ export interface OpenFgaConnectionOptions {
   readonly storeId: string;
   /** Of the model that is pinned at first. */
   readonly modelId: string;
-  /** Questions that OpenFGA must take in one BatchCheck. */
-  readonly maxBatch: number;
+  /** How the client reaches it, for the words of a problem. `maxBatch`: questions that OpenFGA must take in one BatchCheck. */
+  readonly endpoint: Endpoint;
   /** Told each change of state. */
   readonly onChange?: (state: ConnectionState) => void;
 }
@@ -126,11 +127,14 @@ export class OpenFgaConnection {
   }
 
   async #examine(modelId: string): Promise<Finding> {
-    const { client, storeId, maxBatch } = this.#options;
+    const { client, storeId, endpoint } = this.#options;
+    const trouble = (step: Step, reply: Refused): Finding => ({
+      state: stateOf(reply, describeFault(step, reply, endpoint)),
+    });
     const store = await client.call(getStore, { storeId });
-    if (!store.ok) return trouble("the store", store);
+    if (!store.ok) return trouble("store", store);
     const read = await client.call(readAuthorizationModel, { storeId, id: modelId });
-    if (!read.ok) return trouble("the authorization model", read);
+    if (!read.ok) return trouble("model", read);
     if (!read.value.authorizationModel) {
       return { state: { kind: "misconfigured", problem: "OpenFGA answered without a model" } };
     }
@@ -144,14 +148,17 @@ export class OpenFgaConnection {
         tupleKey: canary,
         consistency: 200,
       });
-      if (!asked.ok && readRefusal(asked).outcome !== "context-required") return trouble("a first answer", asked);
+      if (!asked.ok && readRefusal(asked).outcome !== "context-required") return trouble("question", asked);
       // Else this would show under load only. The same question many times over is evaluated once.
       const batch = await client.call(batchCheck, {
         storeId,
         authorizationModelId: modelId,
-        checks: Array.from({ length: maxBatch }, (_, index) => ({ tupleKey: canary, correlationId: String(index) })),
+        checks: Array.from({ length: endpoint.maxBatch }, (_, index) => ({
+          tupleKey: canary,
+          correlationId: String(index),
+        })),
       });
-      if (!batch.ok) return trouble(`${maxBatch} answers at once; is openfga.max_batch within its limit?`, batch);
+      if (!batch.ok) return trouble("batch", batch);
     }
     return { state: { kind: "ready" }, model };
   }
@@ -168,11 +175,10 @@ function canaryQuestion(
   return undefined;
 }
 
-function trouble(what: string, reply: Extract<Reply<unknown>, { ok: false }>): Finding {
+function stateOf(reply: Refused, problem: string): ConnectionState {
   const { outcome } = readRefusal(reply);
   // 2000 and others about an id that we sent: also the configuration's fault.
   const unreachable =
     outcome === "unreachable" || outcome === "deadline" || outcome === "engine-failure" || outcome === "overloaded";
-  const problem = `OpenFGA did not give ${what} (status ${reply.code})`;
-  return { state: { kind: unreachable ? "unreachable" : "misconfigured", problem } };
+  return { kind: unreachable ? "unreachable" : "misconfigured", problem };
 }

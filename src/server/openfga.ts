@@ -27,14 +27,13 @@ export interface OpenFga {
 
 /** Everything that asks OpenFGA, by the model that is pinned at the time. */
 export function composeOpenFga({ config, metrics, now, onChange }: OpenFgaOptions): OpenFga {
-  const client = new OpenFgaClient({
-    addresses: config.addresses.map(formatHostPort),
-    tls: config.tls,
-    apiKey: config.auth?.preshared,
-    timeoutMs: config.timeoutMs,
-  });
+  const { tls, timeoutMs, maxBatch } = config;
+  const apiKey = config.auth?.preshared;
+  const addresses = config.addresses.map(formatHostPort);
+  const client = new OpenFgaClient({ addresses, tls, apiKey, timeoutMs });
   const pinned = { client, storeId: config.storeId, modelId: config.modelId };
-  const connection = new OpenFgaConnection({ ...pinned, maxBatch: config.maxBatch, onChange });
+  const endpoint = { addresses, tls, hasKey: apiKey !== undefined, timeoutMs, maxBatch };
+  const connection = new OpenFgaConnection({ ...pinned, endpoint, onChange });
   const contextOf = createContextOf(config.context, now);
   const onOutcome = (method: string, outcome: Outcome, questions: number): void => {
     metrics.openfgaCallEnded(method, outcome, questions);

@@ -9,19 +9,33 @@ export interface Vital {
   readonly facts?: Readonly<Record<string, string>>;
 }
 
-/** What is well and what is not, as last seen. Each change is logged once. */
+/** How often a problem that lasts is logged, milliseconds. */
+const repeatMs = 60_000;
+
+/** What is healthy and what is not, as last reported. Each change is logged once, and a problem that is still reported once a minute. */
 export class Vitals<Name extends string> {
   readonly #vitals = new Map<Name, Vital>();
   readonly #essential: ReadonlySet<Name>;
   readonly #log: Logger;
   readonly #onReport: () => void;
+  readonly #monotonicMs: () => number;
+  readonly #loggedAt = new Map<Name, number>();
 
-  /** `essential`: those without which the process must get no traffic; until reported, they are not well. `onReport` is called after each report. */
-  constructor(essential: readonly Name[], log: Logger, onReport: () => void = () => undefined) {
+  /**
+   * `essential`: those without which the process must get no traffic; until reported, they are unhealthy. `onReport` is called after each report.
+   * `monotonicMs`: a clock that never jumps, by default the process's.
+   */
+  constructor(
+    essential: readonly Name[],
+    log: Logger,
+    onReport: () => void = () => undefined,
+    monotonicMs: () => number = () => performance.now(),
+  ) {
     this.#essential = new Set(essential);
     for (const name of essential) this.#vitals.set(name, { ok: false, problem: "not looked at yet" });
     this.#log = log;
     this.#onReport = onReport;
+    this.#monotonicMs = monotonicMs;
   }
 
   /** Whether the process can do its work: the one place that decides it, for `/readyz` and gRPC health alike. */
@@ -37,9 +51,15 @@ export class Vitals<Name extends string> {
     const before = this.#vitals.get(name);
     this.#vitals.set(name, vital);
     this.#onReport();
-    if (before?.ok === vital.ok && before.problem === vital.problem) return;
-    if (vital.ok) this.#log.info({ vital: name }, "is well");
-    else this.#log.warn({ vital: name, problem: vital.problem, ...vital.facts }, "is not well");
+    const changed = before?.ok !== vital.ok || before.problem !== vital.problem;
+    if (vital.ok) {
+      if (changed) this.#log.info({ vital: name }, "healthy");
+      return;
+    }
+    const now = this.#monotonicMs();
+    if (!changed && now - (this.#loggedAt.get(name) ?? now) < repeatMs) return;
+    this.#loggedAt.set(name, now);
+    this.#log.warn({ vital: name, problem: vital.problem, ...vital.facts }, "unhealthy");
   }
 
   snapshot(): {

@@ -164,14 +164,14 @@ describe("a wrong set-up", () => {
   };
 
   it.each([
-    ["a wrong key", { apiKey: "wrong" }],
-    ["an unknown store", { storeId: unknown }],
-    ["an unknown model", { modelId: unknown }],
-  ])("%s turns readiness off; no decision is made, and tokens can still be managed", async (_what, over) => {
+    ["a wrong key", { apiKey: "wrong" }, "openfga.auth.preshared: OpenFGA refuses the key"],
+    ["an unknown store", { storeId: unknown }, "openfga.store_id: OpenFGA has no store of this id"],
+    ["an unknown model", { modelId: unknown }, "openfga.model_id: the store has no model of this id"],
+  ])("%s turns readiness off; no decision is made, and tokens can still be managed", async (_what, over, words) => {
     const { reply, status, body, revoked } = await misconfigured(over);
     expect(reply).toMatchObject({ ok: false, code: "INTERNAL", reason: "OPENFGA_MISCONFIGURED" });
     expect(status).toBe(503);
-    expect(body).toContain("OpenFGA did not give");
+    expect(body).toContain(words);
     expect(revoked).toMatchObject({ ok: true });
   });
 

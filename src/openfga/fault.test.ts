@@ -1,0 +1,123 @@
+import { expect, it } from "vitest";
+import { describeFault, type Endpoint, type Step } from "./fault.js";
+
+const endpoint: Endpoint = {
+  addresses: ["openfga:8081"],
+  tls: false,
+  hasKey: true,
+  timeoutMs: 800,
+  maxBatch: 60,
+};
+
+// Texts as grpc-js 1.14 and OpenFGA 1.19 give them.
+const noConnection = (last: string) => `round_robin: No connection established. Last error: ${last}. Resolution note: `;
+
+it.each<readonly [what: string, step: Step, code: number, details: string, over: Partial<Endpoint>, words: string]>([
+  [
+    "nobody listens",
+    "store",
+    14,
+    noConnection("Error: connect ECONNREFUSED 10.0.0.1:8081"),
+    {},
+    "openfga.addresses: nothing listens at openfga:8081 (status 14)",
+  ],
+  [
+    "the host has no address",
+    "store",
+    14,
+    "Name resolution failed for target dns:openfga:8081",
+    {},
+    "openfga.addresses: the host of openfga:8081 cannot be found (status 14)",
+  ],
+  [
+    "TLS to a port without",
+    "store",
+    14,
+    noConnection("Error: 80:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl3_record.c:350:"),
+    { tls: true },
+    "openfga.addresses: openfga:8081 speaks no TLS; set openfga.tls: false (status 14)",
+  ],
+  [
+    "no TLS to a port with it",
+    "store",
+    14,
+    noConnection("Failed to connect (2026-11-30T04:41:02.351Z)"),
+    {},
+    "openfga.addresses: openfga:8081 closed the connection; if it speaks TLS, set openfga.tls: true (status 14)",
+  ],
+  [
+    "an untrusted certificate",
+    "store",
+    14,
+    noConnection("Error: self-signed certificate"),
+    { tls: true },
+    "openfga.tls: the certificate of openfga:8081 is not trusted or not for this host; NODE_EXTRA_CA_CERTS names a file with its authority (status 14)",
+  ],
+  [
+    "the HTTP port",
+    "store",
+    14,
+    noConnection("Protocol error (2026-11-30T04:39:02.375Z)"),
+    {},
+    "openfga.addresses: openfga:8081 does not speak gRPC; is it OpenFGA's HTTP port? That of gRPC is 8081 by default (status 14)",
+  ],
+  [
+    "silence",
+    "store",
+    4,
+    "Deadline exceeded after 0.8s",
+    {},
+    "openfga.addresses: openfga:8081 did not answer within openfga.timeout, 800 ms (status 4)",
+  ],
+  [
+    "a wrong key",
+    "store",
+    1500,
+    "unauthenticated",
+    {},
+    "openfga.auth.preshared: OpenFGA refuses the key (status 1500)",
+  ],
+  [
+    "no key",
+    "store",
+    1010,
+    "missing bearer token",
+    { hasKey: false },
+    "openfga.auth.preshared: OpenFGA asks for a key, and none is configured (status 1010)",
+  ],
+  [
+    "another store",
+    "store",
+    5002,
+    "Store ID not found",
+    {},
+    "openfga.store_id: OpenFGA has no store of this id (status 5002)",
+  ],
+  [
+    "another model",
+    "model",
+    2001,
+    "Authorization Model '01' not found",
+    {},
+    "openfga.model_id: the store has no model of this id (status 2001)",
+  ],
+  [
+    "a batch that is too large",
+    "batch",
+    2000,
+    "batchCheck received 60 checks, the maximum allowed is 50",
+    {},
+    "openfga.max_batch: OpenFGA takes fewer than 60 questions at once (--max-checks-per-batch-check) (status 2000)",
+  ],
+  [
+    "its own database",
+    "question",
+    4000,
+    "postgres://fga:secret@db: refused",
+    {},
+    "OpenFGA at openfga:8081 failed to answer a first question; its log says why (status 4000)",
+  ],
+])("says of %s which key to change, and repeats no text of OpenFGA", (_, step, code, details, over, words) => {
+  const reply = { ok: false, code, details, deadlinePassed: code === 4, cancelled: false } as const;
+  expect(describeFault(step, reply, { ...endpoint, ...over })).toBe(words);
+});

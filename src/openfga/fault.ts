@@ -1,0 +1,80 @@
+import type { Refused } from "./client.js";
+import { readRefusal } from "./outcome.js";
+
+/** How OpenFGA is reached, as configured under `openfga`. */
+export interface Endpoint {
+  /** `host:port`. */
+  readonly addresses: readonly string[];
+  readonly tls: boolean;
+  readonly hasKey: boolean;
+  readonly timeoutMs: number;
+  readonly maxBatch: number;
+}
+
+/** What was asked when the fault showed. */
+export type Step = "store" | "model" | "question" | "batch";
+
+/**
+ * Says what is wrong with OpenFGA or with what we were told of it: the key of the configuration to change, the cause, and the status in brackets. Nothing of
+ * OpenFGA's own text is repeated: some texts hold its database's address and user, and `/readyz` shows this to everybody.
+ */
+export function describeFault(step: Step, reply: Refused, endpoint: Endpoint): string {
+  return `${words(step, reply, endpoint)} (status ${reply.code})`;
+}
+
+const asked: Readonly<Record<Step, string>> = {
+  store: "the store of openfga.store_id",
+  model: "the model of openfga.model_id",
+  question: "a first question",
+  batch: "a first batch of questions",
+};
+
+function words(step: Step, reply: Refused, endpoint: Endpoint): string {
+  const { code, details } = reply;
+  const { hasKey, timeoutMs, maxBatch } = endpoint;
+  const where = endpoint.addresses.join(", ");
+  if (code === 5002) return "openfga.store_id: OpenFGA has no store of this id";
+  if (step === "model" && code === 2001) return "openfga.model_id: the store has no model of this id";
+  if (step === "batch" && code === 2000 && details.includes("maximum allowed")) {
+    return `openfga.max_batch: OpenFGA takes fewer than ${maxBatch} questions at once (--max-checks-per-batch-check)`;
+  }
+  if (code === 16 || (code >= 1001 && code <= 1600)) {
+    return hasKey
+      ? "openfga.auth.preshared: OpenFGA refuses the key"
+      : "openfga.auth.preshared: OpenFGA asks for a key, and none is configured";
+  }
+  if (code === 12) return `openfga.addresses: the server at ${where} has no such method; OpenFGA must be 1.19 or later`;
+  switch (readRefusal(reply).outcome) {
+    case "deadline":
+      return `openfga.addresses: ${where} did not answer within openfga.timeout, ${timeoutMs} ms`;
+    case "overloaded":
+      return `OpenFGA at ${where} is overloaded`;
+    case "engine-failure":
+      return `OpenFGA at ${where} failed to answer ${asked[step]}; its log says why`;
+    case "unreachable":
+      return unreachable(details, endpoint, where);
+    default:
+      return `OpenFGA at ${where} refused ${asked[step]}`;
+  }
+}
+
+/** By the texts of Node and grpc-js, which only refine. */
+function unreachable(details: string, { tls }: Endpoint, where: string): string {
+  if (details.includes("ECONNREFUSED")) return `openfga.addresses: nothing listens at ${where}`;
+  if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
+    return `openfga.addresses: the host of ${where} cannot be found`;
+  }
+  if (tls && /wrong version number|EPROTO/.test(details)) {
+    return `openfga.addresses: ${where} speaks no TLS; set openfga.tls: false`;
+  }
+  if (tls && /certificate|altname/i.test(details)) {
+    return `openfga.tls: the certificate of ${where} is not trusted or not for this host; NODE_EXTRA_CA_CERTS names a file with its authority`;
+  }
+  if (/Protocol error|without gRPC status/.test(details)) {
+    return `openfga.addresses: ${where} does not speak gRPC; is it OpenFGA's HTTP port? That of gRPC is 8081 by default`;
+  }
+  if (!tls && /Failed to connect|ECONNRESET|EPIPE/.test(details)) {
+    return `openfga.addresses: ${where} closed the connection; if it speaks TLS, set openfga.tls: true`;
+  }
+  return `openfga.addresses: cannot reach ${where}`;
+}
