@@ -1,15 +1,25 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { loadConfig } from "../src/config/load.js";
+import { createMetrics } from "../src/observability/metrics.js";
 import { testPepper } from "./kit/server.js";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const pages = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
+const markdownIn = (folder: string): readonly string[] =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${folder}/${name}`);
+
+const index = "docs/README.md";
+const guides = markdownIn("docs/guides");
+const docs = [...markdownIn("docs"), ...guides];
+const examples = ["direct", "member-of-itself", "scanning"].map((name) => `examples/${name}/README.md`);
+const pages = ["README.md", ...docs, ...examples];
 
 interface Block {
   readonly page: string;
@@ -19,7 +29,7 @@ interface Block {
 }
 
 const blocks = pages.flatMap((page): Block[] => {
-  const text = read(`docs/${page}`);
+  const text = read(page);
   return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(({ 1: language = "", 2: content = "", index }) => ({
     page,
     line: text.slice(0, index).split("\n").length,
@@ -28,36 +38,109 @@ const blocks = pages.flatMap((page): Block[] => {
   }));
 });
 
-describe("the guides", () => {
-  it("are all in their index", () => {
-    const index = read("docs/README.md");
-    expect(pages.length).toBeGreaterThan(10);
-    for (const page of pages.filter((name) => name !== "README.md")) expect(index).toContain(`](${page})`);
+/** The files that a page links to, from the root, without anchors. */
+const targetsOf = (page: string): readonly string[] =>
+  [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, target = ""]) => normalize(join(page, "..", target)));
+
+describe("README.md", () => {
+  it("has at most 900 words", () => {
+    expect(read("README.md").trim().split(/\s+/).length).toBeLessThanOrEqual(900);
   });
 
-  it.each(pages.filter((name) => name !== "README.md"))("%s says how far it was tried", (page) => {
-    expect(read(`docs/${page}`)).toMatch(/^Tried with: \S.*\.$/ms);
+  it("has the figures of the newest run of the benchmark", () => {
+    const [, newest = ""] = read("bench/RESULTS.md").split(/^## /m);
+    const [, costs = ""] = /^\| cost,.*?\n((?:\|.*\n)+)/m.exec(read("README.md")) ?? [];
+    const figures = [...costs.matchAll(/[\d.]+ (?:×|ms|bytes)/g)].map(([figure]) => figure);
+    expect(figures).toHaveLength(5);
+    for (const figure of figures) expect(newest).toContain(figure);
+  });
+});
+
+describe("the index", () => {
+  it.each(docs.filter((page) => page !== index))("has %s", (page) => {
+    expect(targetsOf(index)).toContain(page);
   });
 
-  it.each(pages.filter((name) => read(`docs/${name}`).includes("X-Patwarden-Subject")))(
-    "%s says what a request without subject means",
-    (page) => {
-      expect(read(`docs/${page}`)).toMatch(/No subject means refuse|refuses a request without `X-Patwarden-Subject`/);
-    },
-  );
+  it("is linked from README.md", () => {
+    expect(targetsOf("README.md")).toContain(index);
+  });
+});
 
+describe.each(guides)("%s", (page) => {
+  it("says how far it was tried", () => {
+    expect(read(page)).toMatch(/^Tried with: \S.*\.$/ms);
+  });
+
+  it("has a configuration of Patwarden", () => {
+    expect(blocks.some((block) => block.page === page && block.text.startsWith("# patwarden.yaml\n"))).toBe(true);
+  });
+});
+
+describe("a request without subject", () => {
+  it.each(guides.filter((page) => read(page).includes("X-Patwarden-Subject")))("is refused by %s", (page) => {
+    expect(read(page)).toMatch(/refuses a request without `X-Patwarden-Subject`/);
+  });
+});
+
+describe("text", () => {
+  it.each(pages)("%s has lines of at most 120 columns, but for tables and code", (page) => {
+    const prose = read(page).replaceAll(/^ *```.*?^ *```$/gms, "");
+    const long = prose.split("\n").filter((line) => [...line].length > 120 && !line.startsWith("|"));
+    expect(long).toEqual([]);
+  });
+
+  it.each(pages)("%s has no words that readers stumble over", (page) => {
+    const odd = /\b(whoever|for ever|go(es)? by|(be|been) had|anew|hangs? on|heard of|by nobody|let through)\b/gi;
+    expect(read(page).match(odd) ?? []).toEqual([]);
+  });
+
+  it.each(pages)("%s names no metric that does not exist", async (page) => {
+    const metrics = createMetrics();
+    for (const port of ["grpc", "http"] as const) metrics.arrivalsAt(port);
+    metrics.observeTokenCache({ cache: { size: 0, bytes: 0, hits: 0, seen: 0 }, leaseMs: () => 0, hinted: () => true });
+    const names = [...read(page).matchAll(/\b(patwarden|rpc_server)_[a-z_]+(?=[`{])/g)].map(([name]) => name);
+    const exposition = await metrics.registry.metrics();
+    for (const name of names) expect(exposition).toMatch(new RegExp(`^# TYPE ${name.replace(/_count$/, "")} `, "m"));
+  });
+});
+
+describe("pictures", () => {
+  const pictures = readdirSync(join(root, "docs/images")).map((name) => `docs/images/${name}`);
+
+  it.each(pictures)("%s is shown, has a title, and is readable in the dark", (picture) => {
+    expect(pages.flatMap(targetsOf)).toContain(picture);
+    expect(read(picture)).toMatch(/<title id="title">[^<]{20,}<\/title>/);
+    expect(read(picture)).toContain("@media (prefers-color-scheme: dark)");
+  });
+});
+
+describe("code", () => {
   it.each(blocks.filter(({ language }) => language === "yaml" || language === "json"))(
     "$page, line $line: $language that can be read",
     ({ language, text }) => {
       expect(language === "yaml" ? parse(text) : JSON.parse(text)).toBeTypeOf("object");
     },
   );
-});
 
-describe("configuration of Patwarden in the guides", () => {
   const folder = mkdtempSync(join(tmpdir(), "patwarden-docs-"));
+  const secrets = join(folder, "secrets");
+  mkdirSync(secrets);
+  writeFileSync(join(secrets, "database-url"), "postgres://patwarden:secret@127.0.0.1/patwarden\n");
+  writeFileSync(join(secrets, "openfga-key"), "fga-key\n");
+  writeFileSync(join(secrets, "pepper-1"), `${testPepper}\n`);
   afterAll(() => rmSync(folder, { recursive: true }));
-  /** What all of them leave out. */
+  const load = (text: string) => {
+    const file = join(folder, "patwarden.yaml");
+    writeFileSync(file, text);
+    return loadConfig({ file, env: {} });
+  };
+
+  it("of docs/production.md is a whole configuration, without a fault", () => {
+    const [whole] = blocks.filter(({ page, language }) => page === "docs/production.md" && language === "yaml");
+    expect(load((whole?.text ?? "").replaceAll("secrets/", `${secrets}/`))).toMatchObject({ ok: true });
+  });
+
+  /** What the other pages leave out. */
   const base = {
     database: { url: "postgres://patwarden@127.0.0.1/patwarden" },
     openfga: {
@@ -68,24 +151,19 @@ describe("configuration of Patwarden in the guides", () => {
     tokens: { peppers: [{ version: 1, key: testPepper, active: true }] },
     callers: [{ name: "backend", key_sha256: ["1".repeat(64)], permissions: ["check"] }],
   };
-  const marked = blocks.filter(({ text }) => text.startsWith("# patwarden.yaml\n"));
+  const parts = blocks.filter(
+    ({ page, text }) => text.startsWith("# patwarden.yaml\n") && page !== "docs/production.md",
+  );
 
-  it("is on every page", () => {
-    const without = pages.filter((name) => name !== "README.md" && !marked.some(({ page }) => page === name));
-    expect(without).toEqual([]);
-  });
-
-  it.each(marked)("$page, line $line", ({ page, text }) => {
-    const file = join(folder, `${page}.yaml`);
-    writeFileSync(file, stringify({ ...base, ...parse(text) }));
-    const loaded = loadConfig({ file, env: {} });
+  it.each(parts)("$page, line $line: a part of a configuration", ({ text }) => {
+    const loaded = load(stringify({ ...base, ...parse(text) }));
     // Certificates are the reader's own.
     const faults = loaded.ok ? [] : loaded.problems.filter(({ problem }) => problem !== "cannot be read: ENOENT");
     expect(faults).toEqual([]);
   });
 });
 
-describe("links of the guides and of README.md", () => {
+describe("links", () => {
   /** As on GitHub. */
   const anchorOf = (heading: string): string =>
     heading
@@ -94,12 +172,20 @@ describe("links of the guides and of README.md", () => {
       .replaceAll(" ", "-");
   const anchorsOf = (page: string): readonly string[] =>
     [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading));
-  const links = ["README.md", ...pages.map((name) => `docs/${name}`)].flatMap((page) =>
+  const linking = [
+    ...pages,
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "bench/README.md",
+    "clients/README.md",
+  ];
+  const links = linking.flatMap((page) =>
     [...read(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, target = ""]) => ({ page, target })),
   );
 
   it("are found", () => {
-    expect(links.length).toBeGreaterThan(40);
+    expect(links.length).toBeGreaterThan(100);
   });
 
   it.each(links)("$page: $target", ({ page, target }) => {
