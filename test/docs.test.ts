@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { loadConfig } from "../src/config/load.js";
-import { createMetrics } from "../src/observability/metrics.js";
+import { createMetrics } from "../src/telemetry/metrics.js";
 import { testPepper } from "./kit/server.js";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
