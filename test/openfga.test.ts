@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -432,7 +433,9 @@ condition inside(client_ip: ipaddress, cidr: string) {
     }
     await openfga.admin.writeTuples(openfga.storeId, [late("2021-01-01T00:00:00Z"), tuple]);
     expect(await ask(checkerOf(), question("user:z", "viewer", "document:9"))).toBe(true);
-    expect(await openfga.admin.findStore("test")).toBe(openfga.storeId);
+    const named = `named-${randomUUID()}`;
+    const storeId = await openfga.admin.createStore(named);
+    expect(await openfga.admin.findStore(named)).toBe(storeId);
     await expect(openfga.admin.writeModel(openfga.storeId, "model\n  schema 1.1\ntype a b", "bad.fga")).rejects.toThrow(
       /bad\.fga:\d+:/,
     );

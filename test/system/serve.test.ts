@@ -79,7 +79,7 @@ describe("patwarden serve", () => {
       writeFileSync(file, stringify({ ...config, database: { url } }));
       const refused = runPatwarden(["serve", "--config", file]);
       expect(await refused.exited).toBe(1);
-      expect(refused.log()).toContain(`the database of database.url cannot be used (database error ${meaning})`);
+      expect(refused.log()).toContain(`cannot use the database of database.url (database error ${meaning})`);
     }
     rmSync(directory, { recursive: true });
   }, 120_000);

@@ -596,7 +596,9 @@ describe("where exchange is not open", () => {
         [main, "keys", "rotate-signing", "--config", patwarden.server.configFile],
         { env: { PATH: process.env["PATH"] ?? "" } },
       );
-      await expect(rotating).rejects.toMatchObject({ stderr: expect.stringContaining("exchange is closed") });
+      await expect(rotating).rejects.toMatchObject({
+        stderr: expect.stringContaining("integrations.oauth.exchange is off"),
+      });
     } finally {
       await patwarden.stop();
     }

@@ -457,7 +457,9 @@ describe("in the database", () => {
     );
     expect(table.code).toBe(0);
     expect(table.stdout).toMatch(/^FROM +TO +SUBJECT +REASON +DECISIONS +UNITS +CLOSED\n/);
-    expect(table.stdout).toMatch(new RegExp(`^${time} +\\S+ +user:alice +ALLOWED +1 +3 +yes$`, "m"));
+    expect(table.stdout).toMatch(
+      new RegExp(`^${time.replace(".000Z", "Z")} +\\S+ +user:alice +ALLOWED +1 +3 +yes$`, "m"),
+    );
     const json = await commandLine("usage", "query", "--token", token.token.id, "--json");
     expect(JSON.parse(json.stdout)).toMatchObject({ rows: [{ count: "3", units: "103" }] });
   });
