@@ -153,7 +153,7 @@ describe("the arrows between the folders", () => {
   it.each<[string, string, string]>([
     ["a neighbour", "domain/grant.ts", 'import { x } from "./state.js";'],
     ["a port", "check/judge.ts", 'import type { TokenStore } from "../domain/token-store.js";'],
-    ["a package", "config/schema.ts", 'import { z } from "zod";'],
+    ["a package", "config/tokens.ts", 'import { z } from "zod";'],
     ["a word in a comment", "domain/state.ts", "/** Takes the time instead of Date.now(). */"],
     ["the database in the composition root", "server/server.ts", 'import { x } from "../database/database.js";'],
   ])("%s is allowed", (_, file, text) => {

@@ -158,7 +158,9 @@ describe("code", () => {
   it.each(parts)("$page, line $line: a part of a configuration", ({ text }) => {
     const loaded = load(stringify({ ...base, ...parse(text) }));
     // Certificates are the reader's own.
-    const faults = loaded.ok ? [] : loaded.problems.filter(({ problem }) => problem !== "cannot be read: ENOENT");
+    const faults = loaded.ok
+      ? []
+      : loaded.problems.filter(({ problem }) => !problem.startsWith("cannot be read: ENOENT"));
     expect(faults).toEqual([]);
   });
 });

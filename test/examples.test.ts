@@ -54,7 +54,9 @@ describe("examples/patwarden.yaml", () => {
   it("has no fault but the secrets and certificates that only the reader has", () => {
     const loaded = loadConfig({ file, env: {} });
     expect(loaded.ok).toBe(false);
-    const faults = loaded.ok ? [] : loaded.problems.filter(({ problem }) => problem !== "cannot be read: ENOENT");
+    const faults = loaded.ok
+      ? []
+      : loaded.problems.filter(({ problem }) => !problem.startsWith("cannot be read: ENOENT"));
     expect(faults).toEqual([]);
   });
 });

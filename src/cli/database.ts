@@ -1,4 +1,4 @@
-import type { DatabaseConfig } from "../config/config.js";
+import type { DatabaseConfig } from "../config/database.js";
 import { type Database, openPostgres } from "../database/database.js";
 import { verifySettings } from "../database/settings.js";
 

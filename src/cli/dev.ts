@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defaults } from "../config/defaults.js";
+import { defaultBrand } from "../config/tokens.js";
 import { type HostPort, parseHostPort } from "../domain/host-port.js";
 import { isLoopback } from "../domain/network.js";
 import type { Tuple } from "../openfga/admin/admin.js";
@@ -51,7 +51,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const directory = await ownDirectory(options);
   // One that a killed process left would be taken for ours.
   if (readyFile !== undefined) rmSync(readyFile, { force: true });
-  const secrets = ephemeral ? freshSecrets(defaults.tokens.brand) : keptSecrets(directory, defaults.tokens.brand);
+  const secrets = ephemeral ? freshSecrets(defaultBrand) : keptSecrets(directory, defaultBrand);
   tell("opening the database and starting OpenFGA");
   const onOpenFgaProblem = (problem: string) => log.warn({ problem }, "OpenFGA");
   const embedded = await startEmbedded({ binary, directory, ephemeral, model, tuples, onOpenFgaProblem });

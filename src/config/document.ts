@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { parseDocument } from "yaml";
 import { nearest } from "../domain/nearest.js";
-import { childOf, type KeyTree, namesIn, withoutFile } from "./key-tree.js";
+import { childOf, type KeyTree, namesIn, withoutFile } from "./known-keys.js";
 import { keyOf, type Problem } from "./problem.js";
 import { withoutLineEnd } from "./secret.js";
 
@@ -103,7 +104,9 @@ function readText(file: string): Text {
     return { ok: true, text: readFileSync(file, "utf8") };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    return { ok: false, problem: `cannot be read: ${code}` };
+    // The name itself may be a secret that was put into the wrong place.
+    const where = isAbsolute(file) ? "" : `; a relative name counts from ${process.cwd()}`;
+    return { ok: false, problem: `cannot be read: ${code}${where}` };
   }
 }
 

@@ -1,9 +1,30 @@
 import ms, { type StringValue } from "ms";
+import { z } from "zod";
+import { textOf } from "./common-values.js";
 
-const duration = /^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d|w|y)$/;
+const form = /^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d|w|y)$/;
 
 /** Milliseconds of `800ms`, `5s`, `10m`, `1h`, `90d`, `2w` or `1y` (365.25 days); undefined for anything else, a bare number included. */
 export function durationMs(text: string): number | undefined {
   // A bare number would be milliseconds to `ms`, and seconds to most people.
-  return duration.test(text) ? ms(text as StringValue) : undefined; // just tested
+  return form.test(text) ? ms(text as StringValue) : undefined; // just tested
 }
+
+/** A setting in milliseconds, written as a duration from `min` to `max`. */
+export function duration(min: string, max: string) {
+  const minMs = durationMs(min) ?? 0;
+  const maxMs = durationMs(max) ?? 0;
+  const problem = `must be a duration from ${min} to ${max}, such as 800ms, 5s, 10m, 1h, 90d, 1y`;
+  return textOf(problem).transform((value, context) => {
+    const valueMs = durationMs(value);
+    if (valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs) return valueMs;
+    context.addIssue(problem);
+    return z.NEVER;
+  });
+}
+
+/** Lifetime of a token. */
+export const lifetime = duration("1s", "10y");
+
+/** How long somebody else may keep an answer. */
+export const cacheTime = duration("1s", "1h");

@@ -1,6 +1,6 @@
 import { nearest } from "../domain/nearest.js";
 import { type Document, isMapping, type Value } from "./document.js";
-import { fileTwin, type KeyTree, withoutFile } from "./key-tree.js";
+import { fileTwin, type KeyTree, withoutFile } from "./known-keys.js";
 import type { Problem } from "./problem.js";
 
 /** A variable that stands for a key of the file. */

@@ -26,11 +26,11 @@ const kinds: Readonly<Record<string, string>> = {
   record: "a mapping",
 };
 
-/** Words for the problems that the schema has no words of its own for. */
+/** Words for the problems that a section has no words of its own for. */
 export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
-      return issue.input === undefined ? "is required" : `must be ${kinds[issue.expected] ?? issue.expected}`;
+      return wrongType(issue.expected, issue.input);
     case "invalid_value":
       return `must be one of ${issue.values.join(", ")}`;
     case "too_small":
@@ -40,4 +40,11 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
     default:
       return undefined;
   }
+}
+
+function wrongType(expected: string, input: unknown): string {
+  if (input === undefined) return "is required";
+  // Digits alone, `true` and the like are no text to YAML, unless they stand in quotes.
+  if (expected === "string" && typeof input !== "object") return "must be text; write it in quotes";
+  return `must be ${kinds[expected] ?? expected}`;
 }

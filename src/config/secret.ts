@@ -1,6 +1,8 @@
+import { z } from "zod";
+
 /*
- * The one rule for secrets, wherever they are read from: file, variable or configuration. A secret that a header cannot hold is refused here, by
- * the name of its setting: the libraries that send headers put what they refuse into the message of their error.
+ * The one rule for secrets, wherever they are read from: file, variable or configuration. A secret that a header cannot hold is refused here,
+ * by the name of its setting: the libraries that send headers put what they refuse into the message of their error.
  */
 
 /** Cuts blanks and line ends off the end: editors, shells and mounted files put them there, and no secret ends in one. */
@@ -8,9 +10,15 @@ export function withoutLineEnd(secret: string): string {
   return secret.trimEnd();
 }
 
-/** Says what a header (RFC 9110 §5.5) could not hold of this secret, and never the secret; undefined when there is nothing. */
+/** Says what in this secret a header (RFC 9110 section 5.5) cannot hold, without the secret; undefined when there is nothing. */
 export function headerProblem(secret: string): string | undefined {
   if (secret === "") return "must not be empty";
   if (/^[\x20-\x7e]+$/.test(secret)) return undefined;
   return "must be printable ASCII: a header holds neither line ends, other control characters nor other letters";
 }
+
+/** A secret that is sent in a header. */
+export const headerSecret = z.string().superRefine((secret, context) => {
+  const problem = headerProblem(secret);
+  if (problem !== undefined) context.addIssue(problem);
+});

@@ -152,7 +152,7 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
       issuer,
       tokens: judged,
       permissions,
-      memberRelation: config.relations.member,
+      memberRelation: config.subjects.relations.member,
       clock,
       sign: (claims) => keys.sign(claims),
       onUse: (token) => usage.used(token, undefined),

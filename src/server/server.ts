@@ -12,8 +12,9 @@ import { ServiceCertificates } from "../callers/service-certificates.js";
 import { ServiceKeys } from "../callers/service-keys.js";
 import { Authorizer } from "../check/authorizer.js";
 import { TokenResolver } from "../check/token-resolver.js";
-import type { Config, ListenerTls } from "../config/config.js";
+import type { Config } from "../config/config.js";
 import { configHash } from "../config/config-hash.js";
+import type { ListenerTls } from "../config/listeners.js";
 import { restartKeys } from "../config/restart-keys.js";
 import { createAuditStore } from "../database/audit.js";
 import type { Database } from "../database/database.js";
@@ -181,13 +182,13 @@ export async function startPatwarden(
     onLost: metrics.usageLost,
   });
   const policies = createPolicyStore(database);
-  const rights = new Rights({ permissions, relations: config.relations });
+  const rights = new Rights({ permissions, relations: config.subjects.relations });
   const authorizer = new Authorizer({
     tokens: judged,
     snapshots: store,
     permissions,
     clock,
-    memberRelation: config.relations.member,
+    memberRelation: config.subjects.relations.member,
     onDecision({ reason, token }, question) {
       metrics.decided(reason);
       if (token) usage.record(token, question, reason);
@@ -244,7 +245,7 @@ export async function startPatwarden(
       permissions,
       resources: openfga.resources,
       clock,
-      memberRelation: config.relations.member,
+      memberRelation: config.subjects.relations.member,
       onUse: (token, { clientAddress }) => usage.used(token, clientAddress),
       onSuperseded: (reused) => reuse.notice(reused),
     },

@@ -46,7 +46,7 @@ export const publicServices: readonly string[] = [TokenService, PolicyService, U
 );
 
 export interface ServicesOptions {
-  readonly config: Pick<Config, "subjects" | "relations" | "tokens">;
+  readonly config: Pick<Config, "subjects" | "tokens">;
   readonly authorizer: Authorizer;
   readonly listing: ListResourcesOptions;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
@@ -86,7 +86,7 @@ export function composeServices(options: ServicesOptions, authenticator: Authent
           model,
           rights,
           permissions: listing.permissions,
-          memberRelation: config.relations.member,
+          memberRelation: config.subjects.relations.member,
           defaultLifetimeMs: config.tokens.defaultLifetimeMs,
           pageTokenKeys,
           requestKeys,

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { fileSchema } from "./schema.js";
+import { configSchema } from "./config.js";
+import { otherSections } from "./other-sections.js";
 
 /** The keys that the file may have, as data: the part of the schema's JSON Schema that reading a file needs. */
 export interface KeyTree {
@@ -13,16 +14,8 @@ export interface KeyTree {
   readonly file?: true;
 }
 
-export const keyTree = z.toJSONSchema(
-  fileSchema({
-    subjectTypes: { user: "user", organization: "organization" },
-    ownIssuer: undefined,
-    exchangeAudiences: [],
-    authenticationDisabled: false,
-    certificatesAsked: true,
-  }),
-  { io: "input" },
-) as KeyTree; // JSON Schema has all of these, and schema.ts sets `secret` and `file` to nothing but true
+/** Every key of patwarden.yaml, whatever a file says. */
+export const knownKeys = z.toJSONSchema(configSchema(otherSections({})), { io: "input" }) as KeyTree; // the sections set `secret` and `file` to true alone
 
 /** The type of a child, if there can be one of this name. */
 export function childOf(tree: KeyTree | undefined, key: string): KeyTree | undefined {

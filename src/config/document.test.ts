@@ -1,0 +1,35 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { changed, configOf, directory, fileOf, pepperKey as key, problemsOf } from "../../test/kit/config-file.js";
+
+describe("secrets in files", () => {
+  it("are read without the line feed at their end", () => {
+    const content = changed({
+      database: { url_file: fileOf("postgres://u:p@db/x\n") },
+      "openfga.auth": { preshared_file: fileOf("key") },
+      "tokens.peppers": [{ version: 1, key_file: fileOf(`${key}\r\n`), active: true }],
+    });
+    expect(configOf(content)).toMatchObject({
+      database: { address: { hosts: [{ host: "db" }], user: "u", password: "p", database: "x" } },
+      openfga: { auth: { preshared: "key" } },
+      tokens: { peppers: [{ key: Buffer.alloc(32, 7) }] },
+    });
+  });
+
+  it("are told by key when they are missing, empty, no text or given twice", () => {
+    const content = changed({
+      "database.url_file": fileOf("postgres://other/x"),
+      "openfga.auth": { preshared_file: fileOf("\n") },
+      "tokens.peppers": [
+        { version: 1, key_file: join(directory, "nowhere"), active: true },
+        { version: 2, key_file: 5 },
+      ],
+    });
+    expect(problemsOf(content)).toEqual({
+      "database.url_file": "must not stand beside url",
+      "openfga.auth.preshared": "must not be empty",
+      "tokens.peppers[0].key_file": "cannot be read: ENOENT",
+      "tokens.peppers[1].key_file": "must be the name of a file",
+    });
+  });
+});

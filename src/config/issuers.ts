@@ -1,0 +1,128 @@
+import { z } from "zod";
+import { type IssuerConfig, oidcAlgorithms } from "../callers/oidc/access-token.js";
+import { mayCollide, parseSubjectTemplate } from "../callers/oidc/subject-template.js";
+import { issuerUrl, text } from "./common-values.js";
+import { duration } from "./duration.js";
+import { allDifferent, atMost, entries, isList } from "./lists.js";
+import type { OtherSections } from "./other-sections.js";
+
+/** As in the JSON of the token; a dot is part of the name. */
+const claimName = text.max(100, "must have at most 100 characters");
+
+const subjectTemplate = text.superRefine((value, context) => {
+  const parsed = parseSubjectTemplate(value);
+  if (!parsed.ok) context.addIssue(parsed.problem);
+});
+
+/** A `typ` in the one form that access-token.ts compares. */
+const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
+
+type Entry = z.output<ReturnType<typeof entry>>;
+
+function entry({ ownIssuer }: OtherSections) {
+  return z
+    .object({
+      /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. Required. */
+      issuer: issuerUrl.refine((value) => value !== ownIssuer, {
+        error: "must not be integrations.oauth.issuer: JWTs that are made of tokens manage nothing",
+      }),
+      /** `aud` of tokens that are meant for Patwarden, 1 to 10; each token must name one of them. Required. */
+      audiences: z.array(text).refine(...entries(1, 10)),
+      /**
+       * The claim that must hold one of `audiences`, for issuers whose access tokens have no `aud`: `client_id` with Cognito, `azp` with
+       * Clerk. A token that has an `aud` all the same must name one of them there, too. Default `aud`.
+       */
+      audience_claim: claimName.default("aud"),
+      /**
+       * Claims that access tokens have and other tokens of the issuer lack, 0 to 10, each with the value that it must be or hold, `*` for any.
+       * Needed where neither `typ` nor the audience tells them apart. Default none.
+       */
+      required_claims: z
+        .record(claimName, text)
+        .refine((claims) => Object.keys(claims).length <= 10, "must have 0 to 10 entries")
+        .default({}),
+      /** Whether access tokens may have a `nonce`, as those of Keycloak before 25, Casdoor and authentik. Needs `required_claims`. Default `false`. */
+      allow_nonce: z.boolean().default(false),
+      /** The user's id, made of claims that never change hands, in braces: `{tid}/{oid}`. Default `{sub}`. */
+      subject: subjectTemplate.default("{sub}"),
+      /** Signing algorithms of its tokens, 1 to 4 of RS256, PS256, ES256 and EdDSA. Default RS256. */
+      algorithms: z
+        .array(z.enum(oidcAlgorithms))
+        .refine(...entries(1, oidcAlgorithms.length))
+        .default(["RS256"]),
+      /** Scopes that a token must all have, 0 to 50. Default none. */
+      required_scopes: z
+        .array(text.regex(/^\S+$/, "must be one scope"))
+        .refine(...atMost(50))
+        .default([]),
+      /** The only clients (`client_id`, `azp`, `cid`, `appid`) whose tokens are accepted, 0 to 100. Default any. */
+      clients: z
+        .array(text)
+        .refine(...atMost(100))
+        .default([]),
+      /** `typ` of its access tokens, 1 to 4. `JWT` also stands for a token without `typ`. Default `at+jwt`. */
+      types: z
+        .array(tokenType)
+        .refine(...entries(1, 4))
+        .prefault(["at+jwt"]),
+      /** Users whose claim is this value, or a list with it, administer the deployment. Default: no user does. */
+      admin: z.object({ claim: text, value: text }).optional(),
+      /** Allows another issuer that gives the same ids, to the same people. Default `false`. */
+      shared_subjects: z.boolean().default(false),
+      /** Longest lifetime of a token, 1m to 30d. Default 1d. */
+      max_lifetime: duration("1m", "30d").prefault("1d"),
+      /** How long fetched keys are used before they are fetched again, 10s to 1h; for an hour more while the issuer is down. Default 10m. */
+      cache_max_age: duration("10s", "1h").prefault("10m"),
+    })
+    .refine(({ allow_nonce, required_claims }) => !allow_nonce || Object.keys(required_claims).length > 0, {
+      error: "needs required_claims, or ID tokens would pass",
+      path: ["allow_nonce"],
+    });
+}
+
+/** OpenID providers whose access tokens let users call, 0 to 50. */
+export function issuers(others: OtherSections) {
+  return z
+    .array(entry(others))
+    .refine(...atMost(50))
+    .refine(...allDifferent("issuer"))
+    .refine(subjectsApart, {
+      error:
+        'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", or set shared_subjects: true for both',
+      when: isList,
+    })
+    .transform((entries) => entries.map(issuerOf))
+    .prefault([]);
+}
+
+/** Whether no issuer could make a user whom another one makes too, except those that are said to share them. */
+function subjectsApart(issuers: readonly unknown[]): boolean {
+  const templates = issuers.flatMap((issuer) => {
+    const { subject, shared_subjects: shared } = Object(issuer);
+    const parsed = typeof subject === "string" ? parseSubjectTemplate(subject) : undefined;
+    return parsed?.ok ? [{ template: parsed.value, shared: shared === true }] : [];
+  });
+  return templates.every((one, index) =>
+    templates
+      .slice(index + 1)
+      .every((other) => (one.shared && other.shared) || !mayCollide(one.template, other.template)),
+  );
+}
+
+function issuerOf(entry: Entry): IssuerConfig {
+  return {
+    issuer: entry.issuer,
+    audiences: entry.audiences,
+    audienceClaim: entry.audience_claim,
+    requiredClaims: entry.required_claims,
+    allowNonce: entry.allow_nonce,
+    subject: entry.subject,
+    algorithms: entry.algorithms,
+    requiredScopes: entry.required_scopes,
+    clients: entry.clients,
+    types: entry.types,
+    ...(entry.admin && { admin: entry.admin }),
+    cacheMaxAgeMs: entry.cache_max_age,
+    maxLifetimeMs: entry.max_lifetime,
+  };
+}

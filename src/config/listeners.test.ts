@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { certificateFiles, describeSettings, minimal, problemsOf } from "../../test/kit/config-file.js";
+
+const certificate = certificateFiles();
+
+describeSettings(
+  ["grpc", "http", "public_http", "metrics"],
+  [
+    ["grpc.listen", "[::1]:0", { grpc: { listen: { host: "::1", port: 0 } } }],
+    ["grpc.plaintext", true, {}],
+    [
+      "grpc.tls",
+      { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
+      { grpc: { tls: { cert: certificate.cert, key: certificate.key, clientCa: certificate.cert } } },
+    ],
+    ["http.listen", "127.0.0.1:80", { http: { listen: { host: "127.0.0.1", port: 80 } } }],
+    ["http.plaintext", true, {}],
+    [
+      "http.tls",
+      { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
+      { http: { tls: { cert: certificate.cert, key: certificate.key, clientCa: certificate.cert } } },
+    ],
+    [
+      "public_http",
+      { listen: "0.0.0.0:9083", plaintext: true },
+      { publicHttp: { listen: { host: "0.0.0.0", port: 9083 }, origins: [], trustedProxies: [] } },
+    ],
+    [
+      "public_http",
+      {
+        tls: { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
+        origins: ["https://app.example.com", "http://localhost:3000"],
+        trusted_proxies: ["10.0.0.0/8", "2001:DB8:0::/32"],
+      },
+      {
+        publicHttp: {
+          listen: { host: "127.0.0.1", port: 9083 },
+          tls: { cert: certificate.cert, clientCa: certificate.cert },
+          origins: ["https://app.example.com", "http://localhost:3000"],
+          trustedProxies: ["10.0.0.0/8", "2001:db8::/32"],
+        },
+      },
+    ],
+    ["metrics.listen", "localhost:1", { metrics: { listen: { host: "localhost", port: 1 } } }],
+    ["metrics.plaintext", true, {}],
+  ],
+  [
+    [{ "grpc.plaintex": true }, { "grpc.plaintex": "is unknown; did you mean plaintext?" }],
+    [{ "grpc.listen": 9081 }, { "grpc.listen": "must be HOST:PORT, IPv6 in brackets" }],
+    [{ "grpc.listen": "0.0.0.0:1" }, { "grpc.plaintext": "must be true to listen beyond loopback without tls" }],
+    [{ "metrics.listen": "0.0.0.0:1" }, { "metrics.plaintext": "must be true to listen beyond loopback without tls" }],
+    [
+      { "http.tls": { cert: certificate.certFile, key: certificateFiles().keyFile } },
+      { "http.tls": "must be PEM files of which key fits cert" },
+    ],
+    [
+      { "http.tls": { cert: certificate.certFile, key: certificate.keyFile }, "http.plaintext": true },
+      { "http.plaintext": "must not be true beside tls" },
+    ],
+    [
+      {
+        dangerously_disable_caller_authentication: true,
+        callers: [],
+        "http.listen": "0.0.0.0:1",
+        "http.plaintext": true,
+      },
+      { "http.listen": "must be loopback while dangerously_disable_caller_authentication is true" },
+    ],
+  ],
+);
+
+describe("a port", () => {
+  it.each([
+    ["0.0.0.0:9081", { plaintext: true }],
+    ["[::]:9081", { tls: { cert: certificate.certFile, key: certificate.keyFile } }],
+  ])("admits a port beyond loopback (%s) with %j", (listen, protection) => {
+    expect(problemsOf({ ...minimal, grpc: { listen, ...protection } })).toEqual({});
+  });
+});
+
+describe("public_http", () => {
+  it.each(["*", "app.example.com", "https://app.example.com/", "HTTPS://app.example.com", "https://a.example:443"])(
+    "admits no %s for an origin",
+    (origin) => {
+      expect(problemsOf({ ...minimal, public_http: { origins: [origin] } })).toEqual({
+        "public_http.origins[0]": expect.stringContaining("must be an origin such as"),
+      });
+    },
+  );
+
+  it("opens no port to the internet without a protection, nor while everybody is an administrator", () => {
+    expect(problemsOf({ ...minimal, public_http: { listen: "0.0.0.0:1" } })).toEqual({
+      "public_http.plaintext": "must be true to listen beyond loopback without tls",
+    });
+    expect(problemsOf({ ...minimal, public_http: {}, dangerously_disable_caller_authentication: true })).toEqual({
+      public_http: "must not be there while dangerously_disable_caller_authentication is true",
+    });
+  });
+});

@@ -1,0 +1,131 @@
+import { createSecureContext } from "node:tls";
+import { z } from "zod";
+import type { HostPort } from "../domain/host-port.js";
+import { isLoopback } from "../domain/network.js";
+import { hostPort, text, trustedProxies } from "./common-values.js";
+import { atMost } from "./lists.js";
+import type { OtherSections } from "./other-sections.js";
+
+const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file" }).meta({ file: true });
+
+export type ListenerTls = z.output<typeof tls>;
+
+/** Names of PEM files, read when the configuration is. */
+const tls = z
+  .object({
+    /** The certificate and its intermediates. Required. */
+    cert: pem,
+    /** The private key of `cert`. Required. */
+    key: pem,
+    /** Authorities of client certificates; every client then needs a certificate of theirs. Default: clients need none. */
+    client_ca: pem.optional(),
+  })
+  .refine(
+    ({ cert, key, client_ca }) => {
+      try {
+        createSecureContext({ cert, key, ca: client_ca });
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    { error: "must be PEM files of which key fits cert" },
+  )
+  .transform(({ cert, key, client_ca }) => ({ cert, key, clientCa: client_ca }));
+
+/** Allows a port beyond loopback without TLS, for example behind a mesh that encrypts. Default `false`. */
+const plaintext = z.boolean().default(false);
+
+const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };
+const twice = { error: "must not be true beside tls", path: ["plaintext"] };
+
+interface Protected {
+  readonly listen: HostPort;
+  readonly tls?: unknown;
+  readonly plaintext: boolean;
+}
+
+function isProtected({ listen, tls, plaintext }: Protected): boolean {
+  return tls !== undefined || plaintext || isLoopback(listen.host);
+}
+
+function isProtectedOnce({ tls, plaintext }: Protected): boolean {
+  return tls === undefined || !plaintext;
+}
+
+function listener(defaultAddress: string, { authenticationDisabled }: OtherSections) {
+  const address = hostPort.refine((address) => !authenticationDisabled || isLoopback(address.host), {
+    error: "must be loopback while dangerously_disable_caller_authentication is true",
+  });
+  return z
+    .object({
+      /** `HOST:PORT`; port 0 takes a free one. */
+      listen: address.prefault(defaultAddress),
+      /** Default: no TLS, for which `listen` must be loopback or `plaintext` true. */
+      tls: tls.optional(),
+      plaintext,
+    })
+    .refine(isProtected, beyondLoopback)
+    .refine(isProtectedOnce, twice)
+    .transform(({ listen, tls }) => ({ listen, tls }))
+    .prefault({});
+}
+
+/** The gRPC port. Default `127.0.0.1:9081`. */
+export const grpc = (others: OtherSections) => listener("127.0.0.1:9081", others);
+
+/** The port of Connect, gRPC-Web, JSON and `/livez`, `/readyz`. Default `127.0.0.1:9080`. */
+export const http = (others: OtherSections) => listener("127.0.0.1:9080", others);
+
+/** As browsers send it in `Origin` (RFC 6454 section 6.2); they never send `*`. */
+const origin = text.refine(
+  (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
+  { error: "must be an origin such as https://app.example.com: scheme, host, and port where it is not the usual one" },
+);
+
+/**
+ * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService), `/v1/self`, reports of
+ * leaks and public documents. Service keys are not accepted there. Default: no such port.
+ */
+export function publicHttp({ authenticationDisabled }: OtherSections) {
+  return z
+    .object({
+      /** `HOST:PORT`; port 0 takes a free one. Default `127.0.0.1:9083`. */
+      listen: hostPort.prefault("127.0.0.1:9083"),
+      /** Default: no TLS, for which `listen` must be loopback or `plaintext` true. */
+      tls: tls.optional(),
+      plaintext,
+      /** Origins of web pages that may call this port (CORS), 0 to 100. Default none. */
+      origins: z
+        .array(origin)
+        .refine(...atMost(100))
+        .default([]),
+      /**
+       * CIDR ranges of the reverse proxies in front of this port, 0 to 100. The right-most entry of X-Forwarded-For that is none of them is the
+       * address of the client: rate limits, the audit trail and tokens that are bound to networks use it. Default none: the address of the
+       * connection counts.
+       */
+      trusted_proxies: trustedProxies,
+    })
+    .refine(isProtected, beyondLoopback)
+    .refine(isProtectedOnce, twice)
+    .refine(() => !authenticationDisabled, "must not be there while dangerously_disable_caller_authentication is true")
+    .transform(({ listen, tls, origins, trusted_proxies }) => ({
+      listen,
+      tls,
+      origins,
+      trustedProxies: trusted_proxies,
+    }))
+    .optional();
+}
+
+/** Prometheus metrics at `/metrics`, without TLS. They name no token, subject or resource. */
+export const metrics = z
+  .object({
+    /** `HOST:PORT`; port 0 takes a free one. Default `127.0.0.1:9082`. */
+    listen: hostPort.prefault("127.0.0.1:9082"),
+    plaintext,
+  })
+  .refine(isProtected, beyondLoopback)
+  .transform(({ listen }) => ({ listen }))
+  .prefault({});

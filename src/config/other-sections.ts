@@ -1,0 +1,31 @@
+import type { SubjectTypes } from "../domain/identifier.js";
+import type { Document } from "./document.js";
+import { subjects } from "./subjects.js";
+
+/** What the checks of one section need from the others. */
+export interface OtherSections {
+  /** From `subjects`. */
+  readonly subjectTypes: SubjectTypes;
+  /** `integrations.oauth.issuer`. */
+  readonly ownIssuer: string | undefined;
+  /** `integrations.oauth.exchange.audiences`. */
+  readonly exchangeAudiences: readonly string[];
+  /** `dangerously_disable_caller_authentication`. */
+  readonly authenticationDisabled: boolean;
+  /** Whether `grpc` or `http` has a `tls.client_ca`. */
+  readonly certificatesAsked: boolean;
+}
+
+/** Reads them from a document that is not checked yet. Where that is faulty its own section reports it, and the default is used here. */
+export function otherSections(document: Document): OtherSections {
+  const types = subjects.safeParse(document["subjects"] ?? {}).data ?? subjects.parse({});
+  const { issuer, exchange } = Object(Object(document["integrations"]).oauth);
+  const { audiences } = Object(exchange);
+  return {
+    subjectTypes: { user: types.user, organization: types.organization },
+    ownIssuer: typeof issuer === "string" ? issuer : undefined,
+    exchangeAudiences: Array.isArray(audiences) ? audiences.filter((each) => typeof each === "string") : [],
+    authenticationDisabled: document["dangerously_disable_caller_authentication"] === true,
+    certificatesAsked: ["grpc", "http"].some((port) => Object.hasOwn(Object(Object(document[port]).tls), "client_ca")),
+  };
+}
