@@ -196,4 +196,16 @@ describe("links", () => {
     expect(existsSync(join(root, file)), file).toBe(true);
     if (anchor !== undefined) expect(anchorsOf(file)).toContain(anchor);
   });
+
+  const named = linking
+    .filter((page) => page !== "CHANGELOG.md")
+    .flatMap((page) =>
+      [...read(page).matchAll(/`((?:bench|clients|docs|examples|migrations|proto|src|test|tools)\/[\w./-]+)`/g)].map(
+        ([, path = ""]) => ({ page, path }),
+      ),
+    );
+
+  it.each(named)("$page names $path, which is there", ({ path }) => {
+    expect(existsSync(join(root, path)), path).toBe(true);
+  });
 });
