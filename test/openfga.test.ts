@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ActionName, ResourceName, SubjectName } from "../src/domain/identifier.js";
-import type { Permission, PermissionChecker, Question } from "../src/domain/permission-checker.js";
+import type { OpenFgaAnswer, PermissionChecker, Question } from "../src/domain/permission-checker.js";
 import { findOpenFga } from "../src/openfga/admin/binary.js";
 import { startOpenFga } from "../src/openfga/admin/child-process.js";
 import { BatchingPermissionChecker } from "../src/openfga/batching-permission-checker.js";
@@ -222,7 +222,7 @@ describe("against a real OpenFGA", () => {
         });
         // Two of three alone, the rest in small batches; all at once, then all again.
         for (let round = 0; round < 2; round++) {
-          const answers: Promise<readonly Permission[]>[] = [];
+          const answers: Promise<readonly OpenFgaAnswer[]>[] = [];
           for (let start = 0; start < all.length; ) {
             const count = start % 3 === 2 ? 7 : 1;
             answers.push(checker.check(all.slice(start, start + count).map(asked), start % 2 === 0 ? "higher" : quick));

@@ -16,7 +16,7 @@ import type { LastUse } from "../domain/last-use-store.js";
 import { endOf } from "../domain/lifetime.js";
 import { blockedBy } from "../domain/policy.js";
 import { tokenState, usability } from "../domain/state.js";
-import { currentSecret, type Grant, type SecretRecord, type Verdict } from "../domain/token.js";
+import { type Attribution, currentSecret, type Grant, type SecretRecord } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 
 /** A token as its management plane sees it. */
@@ -66,11 +66,11 @@ export function introspectedMessage(snapshot: TokenSnapshot, secret: SecretRecor
   return { ...message, etag: "" };
 }
 
-function decisionMessage({ by, time, comment }: Verdict): MessageInitShape<typeof ApprovalSchema> {
+function decisionMessage({ by, time, comment }: Attribution): MessageInitShape<typeof ApprovalSchema> {
   return { decidedBy: by, time: timestampFromDate(time), comment };
 }
 
-function suspensionMessage({ by, time, comment }: Verdict): MessageInitShape<typeof SuspensionSchema> {
+function suspensionMessage({ by, time, comment }: Attribution): MessageInitShape<typeof SuspensionSchema> {
   return { by, time: timestampFromDate(time), comment };
 }
 

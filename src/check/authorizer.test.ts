@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { resolvedToken, secretRecord, type TestContext, testTime, tokenRecord } from "../../test/kit/token.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
-import type { Consistency, Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
+import type { Consistency, OpenFgaAnswer, PermissionChecker, Question } from "../domain/permission-checker.js";
 import { noPolicy } from "../domain/policy.js";
 import { unmentionedSubject } from "../domain/subject-state.js";
 import type { TokenRecord } from "../domain/token.js";
@@ -19,7 +19,7 @@ function known(subject: string, facts: Partial<TokenRecord> = {}, context: Parti
 /** Tokens by their text, and an OpenFGA that answers by subject and records what it was asked. */
 function setUp(
   tokens: Readonly<Record<string, Resolution>>,
-  permissions: Readonly<Record<string, Permission>>,
+  permissions: Readonly<Record<string, OpenFgaAnswer>>,
   stored: Partial<TokenRecord> | undefined = {},
 ) {
   const asked: {

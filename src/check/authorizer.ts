@@ -4,7 +4,7 @@ import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
 import type { Address } from "../domain/network.js";
-import type { Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
+import type { OpenFgaAnswer, PermissionChecker, Question } from "../domain/permission-checker.js";
 import type { Reason } from "../domain/reason.js";
 import { usability } from "../domain/state.js";
 import type { SecretRecord } from "../domain/token.js";
@@ -174,7 +174,7 @@ export function unrecognized(resolution: Exclude<Resolution, { kind: "known" }>)
 }
 
 /** The first no decides; without one, the first failure: a failure must neither hide a received no nor become one. */
-function concluded(token: ResolvedToken, permissions: readonly (Permission | undefined)[]): Verdict {
+function concluded(token: ResolvedToken, permissions: readonly (OpenFgaAnswer | undefined)[]): Verdict {
   const refused = permissions.indexOf(false);
   // The last question is the permission; one before it, the membership.
   if (refused >= 0) return { reason: refused === permissions.length - 1 ? "NOT_PERMITTED" : "NOT_A_MEMBER", token };

@@ -3,7 +3,7 @@ import { resolvedToken, testTime } from "../../test/kit/token.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
 import { type Address, parseAddress } from "../domain/network.js";
-import type { Permission, Question, ResourcePage, ResourceQuery } from "../domain/permission-checker.js";
+import type { OpenFgaAnswer, Question, ResourcePage, ResourceQuery } from "../domain/permission-checker.js";
 import { noPolicy } from "../domain/policy.js";
 import type { Grant } from "../domain/token.js";
 import { type Listing, type ListQuestion, listResources } from "./list-resources.js";
@@ -23,7 +23,10 @@ function known(...facts: Parameters<typeof resolvedToken>): Resolution {
 /** A token, an OpenFGA that lists these pages, and answers by resource; undefined: it allows. */
 function setUp(
   resolution: Resolution,
-  { pages = [] as readonly (ResourcePage | Failure)[], permissions = {} as Readonly<Record<string, Permission>> } = {},
+  {
+    pages = [] as readonly (ResourcePage | Failure)[],
+    permissions = {} as Readonly<Record<string, OpenFgaAnswer>>,
+  } = {},
 ) {
   const asked: Question[] = [];
   const listed: ResourceQuery[] = [];

@@ -153,7 +153,7 @@ export async function openPglite(directory: string | undefined): Promise<Databas
     urgent: run,
     async listen(channel, onNotification) {
       const stop = await client.listen(channel, onNotification);
-      return { hinted: () => true, stop: () => stop() };
+      return { notified: () => true, stop: () => stop() };
     },
     // One at a time: there is no lock to wait for within one process.
     migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),

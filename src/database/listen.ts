@@ -1,3 +1,4 @@
+import { Loop } from "../async/loop.js";
 import type { Listening } from "../revocation/revocation-store.js";
 import type { Pool } from "./pool.js";
 
@@ -20,18 +21,17 @@ const reconnectMs = 500;
 const hearsWithinMs = 1_000;
 
 /**
- * LISTEN on a connection that is opened again whenever it is lost, also when it cannot be had at first. The driver's own `listen` gives up when a
- * reconnection fails. Resolves when the first attempt was heard, has failed, or has been silent for a second: through a pooler in transaction mode
- * LISTEN succeeds and nothing is ever heard, so one notification to ourselves tells.
+ * LISTEN on a connection that is opened again whenever it is lost, also when the first attempt fails. The driver's own `listen` gives up when a
+ * reconnection fails. Resolves when the first notification has arrived, the first attempt has failed, or a second has passed: through a pooler in transaction mode
+ * LISTEN succeeds and no notification ever arrives, so one notification to ourselves tells.
  */
 export async function listenTo(
   channel: string,
   onNotification: () => void,
   { open, notify }: ListenParts,
 ): Promise<Listening> {
-  let stopped = false;
-  let hinted = false;
-  let retry: NodeJS.Timeout | undefined;
+  let notified = false;
+  let listening = false;
   let settle: (() => void) | undefined;
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
@@ -39,44 +39,50 @@ export async function listenTo(
   const pool = open({
     onnotify(name) {
       if (name !== channel) return;
-      hinted = true;
+      notified = true;
       settle?.();
       onNotification();
     },
-    onclose: again,
+    onclose: lost,
     max_lifetime: null,
   });
+  const loop = new Loop(look, heartbeatMs, { spacingMs: reconnectMs });
+  loop.start();
+  const giveUp = setTimeout(() => settle?.(), hearsWithinMs);
+  await settled;
+  clearTimeout(giveUp);
+  return {
+    notified: () => notified,
+    async stop() {
+      const stopped = loop.stop();
+      await pool.end(1);
+      await stopped;
+    },
+  };
+
+  async function look(): Promise<void> {
+    try {
+      // On a half-open connection only a question that is not answered tells.
+      if (listening) await pool.sql.unsafe("select 1");
+      else await listen();
+    } catch {
+      lost();
+      settle?.();
+    }
+  }
+
   async function listen(): Promise<void> {
+    // Before the statement: the connection may be lost again while it is answered.
+    listening = true;
     await pool.sql.unsafe(`listen ${channel}`);
-    // What was sent before is missed; whether anything is heard from here on shows by this one, if it can be sent.
+    // What was sent before is missed; whether anything arrives from here on shows by this one, if it can be sent.
     onNotification();
     await notify().catch(() => undefined);
   }
-  function again(): void {
-    hinted = false;
-    if (stopped || retry) return;
-    retry = setTimeout(() => {
-      retry = undefined;
-      listen().catch(again);
-    }, reconnectMs);
-  }
 
-  // On a half-open connection only a question that is not answered tells.
-  const heartbeat = setInterval(() => void pool.sql.unsafe("select 1").catch(again), heartbeatMs).unref();
-  const patience = setTimeout(() => settle?.(), hearsWithinMs);
-  listen().catch(() => {
-    again();
-    settle?.();
-  });
-  await settled;
-  clearTimeout(patience);
-  return {
-    hinted: () => hinted,
-    async stop() {
-      stopped = true;
-      clearTimeout(retry);
-      clearInterval(heartbeat);
-      await pool.end(1);
-    },
-  };
+  function lost(): void {
+    notified = false;
+    listening = false;
+    loop.wake();
+  }
 }

@@ -1,4 +1,4 @@
-import { maxChanges, type News, type RevocationStore } from "../revocation/revocation-store.js";
+import { type Changes, maxChanges, type RevocationStore } from "../revocation/revocation-store.js";
 import type { Database } from "./database.js";
 import { guarded, soleRow } from "./errors.js";
 import { durably } from "./session.js";
@@ -71,8 +71,8 @@ export function createRevocationStore(database: Database): RevocationStore {
       );
       return row;
     },
-    async news(seen) {
-      return soleRow(await run<News>(newsStatement, seen));
+    async changesSince(seen) {
+      return soleRow(await run<Changes>(newsStatement, seen));
     },
     async acknowledge({ replicaId, incarnation }, seen) {
       return (await run(acknowledgeStatement, replicaId, incarnation, seen)).length > 0;

@@ -27,7 +27,7 @@ export interface ClockDifference {
 /** Looks again and again whether the database answers, has the settings and the schema of this version, and keeps our time. */
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
-  readonly #loop = new Loop((stopped) => this.#look(stopped), intervalMs, intervalMs);
+  readonly #loop = new Loop((stopped) => this.#look(stopped), intervalMs, { firstAfterMs: intervalMs });
 
   constructor(options: DatabaseWatchOptions) {
     this.#options = options;

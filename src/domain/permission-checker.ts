@@ -15,7 +15,7 @@ export interface Question {
 }
 
 /** Only a received `allowed === true` is `true`. A failure is neither yes nor no. */
-export type Permission = boolean | Failure;
+export type OpenFgaAnswer = boolean | Failure;
 
 /** Whether subjects hold relations, asked of the pinned store and model. */
 export interface PermissionChecker {
@@ -24,7 +24,7 @@ export interface PermissionChecker {
     questions: readonly Question[],
     consistency: Consistency,
     options?: CallOptions,
-  ): Promise<readonly Permission[]>;
+  ): Promise<readonly OpenFgaAnswer[]>;
 }
 
 /** Whose resources of a type are wanted. */

@@ -37,7 +37,7 @@ export interface Revocation {
 }
 
 /** Who did something to a token, when, and what they said. */
-export interface Verdict {
+export interface Attribution {
   readonly by: string;
   readonly time: Date;
   /** Up to 500 characters. */
@@ -49,15 +49,15 @@ export const ranks = ["holder", "organization", "deployment"] as const;
 export type Rank = (typeof ranks)[number];
 
 /** `pending` until a third person has decided; absent where no approval was asked for. */
-export type Approval = { readonly state: "pending" } | ({ readonly state: "approved" | "denied" } & Decision);
+export type Approval = { readonly state: "pending" } | ({ readonly state: "approved" | "denied" } & ApprovalDecision);
 
-/** A verdict, with the service that it came through, if any. */
-export interface Decision extends Verdict {
+/** Who approved or denied, with the service that it came through, if any. */
+export interface ApprovalDecision extends Attribution {
   readonly via?: string;
 }
 
 /** Suspended by somebody of this rank. */
-export interface Suspension extends Verdict {
+export interface Suspension extends Attribution {
   readonly rank: Rank;
 }
 

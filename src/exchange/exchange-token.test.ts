@@ -4,7 +4,7 @@ import type { ServiceCaller } from "../callers/caller.js";
 import type { Resolution } from "../check/token-resolver.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, SubjectName } from "../domain/identifier.js";
-import type { Permission, Question } from "../domain/permission-checker.js";
+import type { OpenFgaAnswer, Question } from "../domain/permission-checker.js";
 import { noPolicy, type Policy } from "../domain/policy.js";
 import { unmentionedSubject } from "../domain/subject-state.js";
 import type { Grant, SecretRecord, TokenRecord } from "../domain/token.js";
@@ -29,7 +29,7 @@ interface Scene {
   /** Of the token as it is when it is locked, where that differs from what was known before. */
   readonly locked?: Partial<TokenRecord>;
   readonly resolution?: Resolution;
-  readonly member?: Permission;
+  readonly member?: OpenFgaAnswer;
   readonly request?: Partial<ExchangeRequest>;
   readonly caller?: Partial<ServiceCaller>;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
-import type { Consistency, Permission, Question } from "../domain/permission-checker.js";
+import type { Consistency, OpenFgaAnswer, Question } from "../domain/permission-checker.js";
 import { type BatchingOptions, BatchingPermissionChecker } from "./batching-permission-checker.js";
 import { createContextOf, type QuestionInContext } from "./condition-context.js";
 
@@ -16,7 +16,7 @@ interface Call {
   readonly consistency: Consistency;
   readonly deadline: number | undefined;
   /** By resource; the same for all when it is one. */
-  answer(permissions: Permission | Readonly<Record<string, Permission>>): Promise<void>;
+  answer(permissions: OpenFgaAnswer | Readonly<Record<string, OpenFgaAnswer>>): Promise<void>;
   fail(error: unknown): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ const question = (resource: string, more: Partial<Question> = {}): Question => (
 });
 
 /** A promise whose state can be seen: undefined while it waits, the reason of a failure. */
-function watched(promise: Promise<Permission | undefined>): { now: boolean | string | undefined } {
+function watched(promise: Promise<OpenFgaAnswer | undefined>): { now: boolean | string | undefined } {
   const state: { now: boolean | string | undefined } = { now: undefined };
   void promise.then((permission) => {
     state.now = permission instanceof Failure ? permission.reason : permission;
@@ -330,7 +330,7 @@ it.each([0, 100])(
         };
         const problems: string[] = [];
         const waiting: Promise<void>[] = [];
-        const answerOf = (call: Call, fails: boolean): Readonly<Record<string, Permission>> =>
+        const answerOf = (call: Call, fails: boolean): Readonly<Record<string, OpenFgaAnswer>> =>
           Object.fromEntries(
             call.resources.map((name) => [
               name,

@@ -1,7 +1,7 @@
 import { Batcher, type BatcherOptions } from "../async/batcher.js";
 import type { CallOptions } from "../domain/call-options.js";
 import { Failure } from "../domain/errors.js";
-import type { Consistency, Permission, PermissionChecker, Question } from "../domain/permission-checker.js";
+import type { Consistency, OpenFgaAnswer, PermissionChecker, Question } from "../domain/permission-checker.js";
 import type { ContextOf, QuestionInContext } from "./condition-context.js";
 import type { GrpcPermissionChecker } from "./grpc-permission-checker.js";
 import { KeptAnswers } from "./kept-answers.js";
@@ -54,7 +54,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
     questions: readonly Question[],
     consistency: Consistency,
     options: CallOptions = {},
-  ): Promise<readonly Permission[]> {
+  ): Promise<readonly OpenFgaAnswer[]> {
     const keyed = questions.map((question) => this.#keyed(question));
     if (consistency === "higher" || !this.#kept) return this.#batchers[consistency].ask(keyed, options);
     return this.#askUnlessKept(keyed, this.#kept, options);
@@ -64,7 +64,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
     questions: readonly KeyedQuestion[],
     kept: KeptAnswers,
     options: CallOptions,
-  ): Promise<readonly Permission[]> {
+  ): Promise<readonly OpenFgaAnswer[]> {
     const now = performance.now();
     const known = questions.map(({ key }) => kept.get(key, now));
     const open = questions.filter((_, position) => known[position] === undefined);
@@ -85,7 +85,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
     batch: readonly KeyedQuestion[],
     consistency: Consistency,
     deadline: number,
-  ): Promise<readonly Permission[]> {
+  ): Promise<readonly OpenFgaAnswer[]> {
     const sentAt = performance.now();
     const permissions = await this.#options.checker.check(batch, consistency, { deadline });
     if (this.#kept) {

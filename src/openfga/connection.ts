@@ -1,4 +1,5 @@
 import { OpenFGAService } from "#gen/openfga/v1/openfga_service_pb.js";
+import { Loop } from "../async/loop.js";
 import { Failure } from "../domain/errors.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { OpenFgaClient, Refused } from "./client.js";
@@ -46,9 +47,11 @@ export class OpenFgaConnection {
   #state: ConnectionState = { kind: "unreachable", problem: "OpenFGA has not been asked yet" };
   #modelId: string;
   #model: AuthorizationModel | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #looking = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  readonly #loop = new Loop(
+    () => this.#look(),
+    () => (this.#state.kind === "ready" ? Number.POSITIVE_INFINITY : intervalMs),
+    { spacingMs: intervalMs },
+  );
   #closed = false;
 
   constructor(options: OpenFgaConnectionOptions) {
@@ -86,34 +89,22 @@ export class OpenFgaConnection {
 
   /** Looks now, and again until all is well. Resolves after the first look, whatever it found. */
   start(): Promise<void> {
-    return this.#look();
+    return this.#loop.startNow();
   }
 
   /** Tell it what became of calls: trouble makes it look for itself. */
   noticed(outcome: Outcome): void {
-    if (!troubling.has(outcome) || this.#looking || this.#timer) return;
-    this.#lookIn(Math.max(0, this.#lookedAt + intervalMs - performance.now()));
+    if (troubling.has(outcome)) this.#loop.wake();
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #lookIn(ms: number): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.#look();
-    }, ms).unref();
+    void this.#loop.stop();
   }
 
   async #look(): Promise<void> {
-    this.#looking = true;
     const modelId = this.#modelId;
     const found = await this.#examine(modelId);
-    this.#looking = false;
-    this.#lookedAt = performance.now();
     // Unless another one was pinned meanwhile, by what was found then.
     if (!this.#closed && modelId === this.#modelId) this.#take(found);
   }
@@ -123,7 +114,6 @@ export class OpenFgaConnection {
     const changed = state.kind !== this.#state.kind || "problem" in state;
     this.#state = state;
     if (changed) this.#options.onChange?.(state);
-    if (state.kind !== "ready") this.#lookIn(intervalMs);
   }
 
   async #examine(modelId: string): Promise<Finding> {

@@ -8,7 +8,7 @@ import {
 } from "#gen/openfga/v1/openfga_service_pb.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
-import type { Permission } from "../domain/permission-checker.js";
+import type { OpenFgaAnswer } from "../domain/permission-checker.js";
 import type { OpenFgaClient, Reply } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { createGrpcPermissionChecker } from "./grpc-permission-checker.js";
@@ -79,7 +79,7 @@ function setUp(answers: {
   return { checker, ask, checks, batches, requests, outcomes };
 }
 
-const reasonOf = (permission: Permission | undefined): boolean | string | undefined =>
+const reasonOf = (permission: OpenFgaAnswer | undefined): boolean | string | undefined =>
   permission instanceof Failure ? permission.reason : permission;
 
 describe("the gRPC permission checker", () => {

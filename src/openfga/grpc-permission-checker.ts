@@ -5,7 +5,7 @@ import {
   OpenFGAService,
 } from "#gen/openfga/v1/openfga_service_pb.js";
 import type { CallOptions } from "../domain/call-options.js";
-import type { Consistency, Permission } from "../domain/permission-checker.js";
+import type { Consistency, OpenFgaAnswer } from "../domain/permission-checker.js";
 import { consistencyPreferences, encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
 import { decodeBatchCheck, decodeCheck } from "./check-response.js";
 import type { OpenFgaClient, Reply } from "./client.js";
@@ -27,7 +27,7 @@ export interface GrpcPermissionChecker {
     questions: readonly QuestionInContext[],
     consistency: Consistency,
     options?: Pick<CallOptions, "deadline">,
-  ): Promise<readonly Permission[]>;
+  ): Promise<readonly OpenFgaAnswer[]>;
 }
 
 type Answer = boolean | Trouble;

@@ -18,7 +18,7 @@ function setUp(readings: readonly (readonly LeaseRow[])[]) {
   const removed: string[] = [];
   const options = {
     monotonicMs: () => monotonicMs,
-    hint: () => undefined,
+    sync: () => undefined,
     store: {
       async leases() {
         monotonicMs += 100;

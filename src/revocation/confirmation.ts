@@ -6,8 +6,8 @@ export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "remove">;
   /** The monotonic clock, milliseconds: the only one that a wait for a lease may go by, since no hand and no time server can set it. */
   readonly monotonicMs: () => number;
-  /** Lets this process renew its own lease without waiting for the notification. */
-  readonly hint: () => void;
+  /** Makes this process apply changes without waiting for the notification. */
+  readonly sync: () => void;
 }
 
 const firstPollMs = 3;
@@ -17,7 +17,7 @@ const answerMs = 50;
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * Waits until every replica goes by what was committed before the call: each has acknowledged the epoch as it is now, or its lease must have run out. This
+ * Waits until every replica has applied what was committed before the call: each has acknowledged the epoch as it is now, or its lease must have run out. This
  * replica is one of them. A repeat of a change that was stored earlier waits in the same way, since the epoch as it is now is not below its own. Throws
  * REVOCATION_PENDING when `deadline` (of the monotonic clock) or the database does not let it be confirmed: the change is stored, a repeat confirms it.
  */
@@ -25,7 +25,7 @@ export async function confirmRevocation(
   options: ConfirmationOptions,
   deadline = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  options.hint();
+  options.sync();
   const leftMs = deadline - options.monotonicMs();
   const over = new AbortController();
   try {

@@ -50,8 +50,8 @@ describe("Lease", () => {
     renew(1);
     dropped.length = 0;
     const news = { epoch: 2, nonce: "nonce 2", changes: [change(2, "a")] };
-    expect(lease.heard(news)).toBe("behind");
-    expect(lease.heard({ ...news, changes: [] })).toBe("current");
+    expect(lease.apply(news)).toBe("behind");
+    expect(lease.apply({ ...news, changes: [] })).toBe("current");
     expect([lease.seen, dropped]).toEqual([2, ["token a"]]);
     expect(lease.isLive(at(leaseMs - 1))).toBe(true);
     expect(lease.isLive(at(leaseMs))).toBe(false);

@@ -1,4 +1,4 @@
-import type { News, Renewal, RevocationChange, Touched } from "./revocation-store.js";
+import type { Changes, Renewal, RevocationChange, Touched } from "./revocation-store.js";
 import { leaseMarginMs, maxChanges } from "./revocation-store.js";
 
 /** What a replica reads before it goes on: its monotonic clock and the wall clock, milliseconds. */
@@ -25,7 +25,7 @@ export interface LeaseOptions {
   readonly maxRemembered?: number;
 }
 
-/** How news or a renewal were taken: `behind` brought something, which is to be acknowledged at once. */
+/** The result of applying changes or a renewal: `behind` means that there were changes, which must be acknowledged at once. */
 export type Progress = "current" | "behind" | "history-lost" | "clock-stopped";
 
 /**
@@ -90,8 +90,8 @@ export class Lease {
     return false;
   }
 
-  /** Takes up what has changed. It gives no lease: only a renewal does, because it writes the row that revokers look at. */
-  heard({ epoch, nonce, changes }: News): Exclude<Progress, "clock-stopped"> {
+  /** Applies changes. They give no lease: only a renewal does, because it writes the row that revokers look at. */
+  apply({ epoch, nonce, changes }: Changes): Exclude<Progress, "clock-stopped"> {
     if (this.#halted) return "history-lost";
     const seen = this.#seen;
     if (seen !== undefined && (epoch < seen || (epoch === seen && nonce !== this.#nonce))) {
@@ -107,9 +107,9 @@ export class Lease {
     return behind ? "behind" : "current";
   }
 
-  /** Takes up what a renewal brought, and the lease. `sent`: the clocks before it was sent. */
+  /** Applies the changes of a renewal, and takes the lease. `sent`: the clocks before it was sent. */
   renewed(sent: Now, renewal: Renewal, now: Now): Progress {
-    const progress = this.heard(renewal);
+    const progress = this.apply(renewal);
     if (progress === "history-lost") return progress;
     const { epoch, databaseTimeMs } = renewal;
     const last = this.#last;

@@ -22,10 +22,10 @@ interface Broken {
   /** LP-14 */ readonly fillsUnchecked?: true;
   readonly fillsIgnoreFloor?: true;
   readonly seenRaisedBeforeDrop?: true;
-  /** On a hint, whatever the database has by now instead of what was read. */
-  readonly hintAcknowledgesNewest?: true;
-  /** On a hint, though no row was written. */
-  readonly hintExtends?: true;
+  /** On a sync, whatever the database has by now instead of what was read. */
+  readonly syncAcknowledgesNewest?: true;
+  /** On a sync, though no row was written. */
+  readonly syncExtends?: true;
   /** S4: a registration is removed when it looks stale by the database's clock, as in 175ae3e. */
   readonly staleByDatabaseClock?: true;
   /** S4: the same one is not removed but ignored. */
@@ -261,12 +261,12 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         // Hints, some of which come late and many never.
         for (let hints = random() < 0.7 ? 0 : Math.floor(random() * 6); hints > 0; hints--) {
           yield random() * 20;
-          yield* hint();
+          yield* sync();
         }
       }
     }
 
-    function* hint(): Generator<number, void> {
+    function* sync(): Generator<number, void> {
       const sent = now();
       const { seen } = lease;
       yield hop(); // to the database
@@ -277,13 +277,13 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         databaseTimeMs: world.time + databaseAhead,
       };
       yield hop(); // the answer
-      const progress = broken.hintExtends ? lease.renewed(sent, news, now()) : lease.heard(news);
+      const progress = broken.syncExtends ? lease.renewed(sent, news, now()) : lease.apply(news);
       if (progress !== "behind") return;
       const acknowledged = lease.seen;
       yield hop(); // to the database
       const row = database.rows.get(id);
       if (row?.incarnation === incarnation) {
-        row.acked = Math.max(row.acked, broken.hintAcknowledgesNewest ? database.epoch : acknowledged);
+        row.acked = Math.max(row.acked, broken.syncAcknowledgesNewest ? database.epoch : acknowledged);
       } else {
         yield hop();
         lease.lost();
@@ -490,8 +490,8 @@ describe("the lease protocol, in a model", () => {
     ["LP-14 fills that are stored unchecked", { fillsUnchecked: true }],
     ["fills that ignore what has been forgotten", { fillsIgnoreFloor: true }],
     ["acknowledging before the drop", { seenRaisedBeforeDrop: true }],
-    ["a hint that acknowledges more than was read", { hintAcknowledgesNewest: true }],
-    ["a hint that extends the lease", { hintExtends: true }],
+    ["a sync that acknowledges more than was read", { syncAcknowledgesNewest: true }],
+    ["a sync that extends the lease", { syncExtends: true }],
     ["S4 registrations removed because they look stale by the database's clock", { staleByDatabaseClock: true }],
     ["S4 registrations ignored because they look stale by the database's clock", { staleIgnored: true }],
     ["S4 a revoker that waits by a clock that can be set", { waitsByWallClock: true }],

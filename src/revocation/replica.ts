@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Loop } from "../async/loop.js";
 import type { Lease, Now, Progress } from "./lease.js";
 import type { Listening, Registration, RevocationStore } from "./revocation-store.js";
 
@@ -8,7 +9,7 @@ export interface ReplicaOptions {
   /** L, milliseconds, more than 0. */
   readonly leaseMs: number;
   readonly now: () => Now;
-  /** Told of each change for better or worse: `undefined` is well. */
+  /** Called when the lease becomes unhealthy, or healthy again (undefined). */
   readonly onProblem: (problem: ReplicaProblem | undefined) => void;
 }
 
@@ -16,90 +17,80 @@ export type ReplicaProblem =
   | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: Exclude<Progress, "current" | "behind"> };
 
-/** Hints that come closer together are taken as one, milliseconds. */
-const hintSpacingMs = 5;
+/** Notifications that come closer together are taken as one, milliseconds. */
+const spacingMs = 5;
 const renewalsPerLease = 5;
 
-/** Keeps the lease of this process: registers, renews every fifth of it, takes up and acknowledges what changes on every hint, and leaves. */
+/** Keeps the lease of this process: registers, renews every fifth of it, applies and acknowledges what changes when it is notified, and leaves. */
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #replicaId = randomUUID();
+  readonly #loop: Loop;
+  /** Instant of the monotonic clock. */
+  #renewAt = 0;
   #registration: Registration | undefined;
-  #stopped = false;
-  #running: Promise<void> | undefined;
-  #wake: (() => void) | undefined;
-  #hinted = false;
   #listening: Listening | undefined;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
+    const pauseMs = () => (options.lease.halted ? Number.POSITIVE_INFINITY : this.#renewAt - options.now().monotonicMs);
+    this.#loop = new Loop(() => this.#turn(), pauseMs, { spacingMs });
   }
 
-  /** Whether changes of other replicas are heard of at once; without, they are at the next renewal. */
-  get hinted(): boolean {
-    return this.#listening?.hinted() ?? false;
+  /** Whether notifications arrive; without, changes of other replicas are applied at the next renewal. */
+  get notified(): boolean {
+    return this.#listening?.notified() ?? false;
   }
 
   /** Resolves when the first renewal has been answered or has failed: without a lease every Check reads the database. */
   async start(): Promise<void> {
-    this.#listening = await this.#options.store.listen(() => this.hint());
-    await this.#renewOnce();
-    this.#running = this.#run();
+    this.#listening = await this.#options.store.listen(() => this.sync());
+    await this.#loop.startNow();
   }
 
-  /** Something has changed: take it up now. */
-  hint(): void {
-    this.#hinted = true;
-    this.#wake?.();
+  /** Applies what has changed, now. */
+  sync(): void {
+    this.#loop.wake();
   }
 
   /** Gives the lease up, so that nobody waits for it. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#wake?.();
-    await this.#running;
+    await this.#loop.stop();
     await this.#listening?.stop();
     this.#options.lease.lost();
     // Otherwise the others wait once until it has run out.
     if (this.#registration) await this.#options.store.leave(this.#registration).catch(() => undefined);
   }
 
-  async #run(): Promise<void> {
-    const { leaseMs, lease, now } = this.#options;
-    const everyMs = leaseMs / renewalsPerLease;
-    let dueAt = now().monotonicMs + everyMs;
-    while (!this.#stopped && !lease.halted) {
-      if (!this.#hinted) await this.#pause(Math.max(dueAt - now().monotonicMs, 0));
-      this.#hinted = false;
-      if (this.#stopped) return;
-      // Hints must not keep the renewal from its turn.
-      if (now().monotonicMs < dueAt) await this.#hear();
-      else {
-        await this.#renewOnce();
-        dueAt = now().monotonicMs + everyMs;
-      }
-      await this.#pause(Math.min(hintSpacingMs, everyMs), "spacing");
+  async #turn(): Promise<void> {
+    const { lease, now } = this.#options;
+    if (lease.halted) return;
+    // Notifications must not keep the renewal from its turn.
+    if (now().monotonicMs < this.#renewAt) await this.#catchUp();
+    else {
+      await this.#renew();
+      this.#renewAt = now().monotonicMs + this.#options.leaseMs / renewalsPerLease;
     }
   }
 
-  /** Cheaper than a renewal, which waits for the disk: whoever revokes waits for this. */
-  async #hear(): Promise<void> {
+  /** Cheaper than a renewal, which waits for the disk: a revocation waits for this. */
+  async #catchUp(): Promise<void> {
     const { store, lease, onProblem } = this.#options;
-    if (!this.#registration) return this.#renewOnce();
+    if (!this.#registration) return this.#renew();
     try {
-      const progress = lease.heard(await store.news(lease.seen));
+      const progress = lease.apply(await store.changesSince(lease.seen));
       if (progress === "history-lost") onProblem({ kind: progress });
-      // Only after the drop: whoever reads it goes by it.
+      // Only after the drop: a revocation relies on it.
       if (progress !== "behind" || (await store.acknowledge(this.#registration, lease.seen))) return;
       lease.lost();
       this.#registration = undefined;
-      await this.#renewOnce();
+      await this.#renew();
     } catch (error) {
       onProblem({ kind: "failed", error });
     }
   }
 
-  async #renewOnce(): Promise<void> {
+  async #renew(): Promise<void> {
     const { store, lease, leaseMs, now, onProblem } = this.#options;
     try {
       for (;;) {
@@ -113,7 +104,7 @@ export class Replica {
         if (!renewal) {
           lease.lost();
           this.#registration = undefined;
-          // Taken up again at once; should that fail too, not before the next renewal.
+          // Registered again at once; should that fail too, not before the next renewal.
           continue;
         }
         const progress = lease.renewed(sent, renewal, now());
@@ -124,20 +115,5 @@ export class Replica {
     } catch (error) {
       onProblem({ kind: "failed", error });
     }
-  }
-
-  /** Ends early for a hint or a stop; one that spaces renewals only for a stop. */
-  #pause(ms: number, kind?: "spacing"): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#wake = () => {
-        if (kind !== "spacing" || this.#stopped) end();
-      };
-    });
   }
 }

@@ -16,21 +16,21 @@ export interface Registration {
   readonly incarnation: string;
 }
 
-/** What has changed, all out of one snapshot. */
-export interface News {
+/** Changes, all out of one snapshot. */
+export interface Changes {
   readonly epoch: number;
   readonly nonce: string;
   /** Those after the epoch asked from, in order; cut off after `maxChanges`. */
   readonly changes: readonly RevocationChange[];
 }
 
-/** What a renewal brings. */
-export interface Renewal extends News {
+/** The answer to a renewal. */
+export interface Renewal extends Changes {
   /** The database's clock, milliseconds since 1970. */
   readonly databaseTimeMs: number;
 }
 
-/** News hold no more changes than this: a replica that is further behind drops everything. */
+/** Most changes of one answer: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
 /** How far two monotonic clocks may drift apart in a lease, milliseconds. A wait for the end of a lease is so much longer. */
@@ -48,12 +48,12 @@ export interface LeaseRow extends Registration {
 export interface RevocationStore {
   /** Committed when it returns; only then may the first renewal be sent. */
   register(registration: Registration, leaseMs: number): Promise<void>;
-  /** Acknowledges `seen` and extends the lease, in one statement. Undefined: there is no such registration any more. */
+  /** Acknowledges `seen` and extends the lease, in one statement. Returns undefined when there is no such registration any more. */
   renew(registration: Registration, seen: number): Promise<Renewal | undefined>;
-  /** What has changed after `seen`; writes nothing and extends nothing. */
-  news(seen: number): Promise<News>;
+  /** Reads the changes after `seen`; writes nothing and extends no lease. */
+  changesSince(seen: number): Promise<Changes>;
   /**
-   * Says that the replica goes by everything up to `seen`; extends nothing. False: there is no such registration any more. A crash of the database may
+   * Records that the replica has applied everything up to `seen`; extends no lease. Returns false when there is no such registration any more. A crash of the database may
    * lose it, so that a revoker waits longer.
    */
   acknowledge(registration: Registration, seen: number): Promise<boolean>;
@@ -68,12 +68,12 @@ export interface RevocationStore {
   remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
   /** Forgets changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
-  /** Calls back after each change of any replica, as well as it can: a hint, never data. Resolves when it listens. */
+  /** Calls back after each change of any replica, as well as it can: a notification carries no data. Resolves when it listens. */
   listen(onChange: () => void): Promise<Listening>;
 }
 
-/** `hinted`: whether hints arrive now; a pooler in transaction mode swallows them. */
 export interface Listening {
-  hinted(): boolean;
+  /** Whether notifications arrive now; a pooler in transaction mode swallows them. */
+  notified(): boolean;
   stop(): Promise<void>;
 }

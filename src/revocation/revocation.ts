@@ -18,10 +18,10 @@ export interface Revocation {
   readonly cache: TokenCache;
   /** Milliseconds left of the lease; not above 0 without one. */
   leaseMs(): number;
-  /** Whether changes of other replicas are heard of at once. */
-  hinted(): boolean;
+  /** Whether notifications of other replicas' changes arrive. */
+  notified(): boolean;
   start(): Promise<void>;
-  /** Resolves when every replica goes by what was committed before. Throws REVOCATION_PENDING at `deadline` of `performance.now()`. */
+  /** Resolves when every replica has applied what was committed before. Throws REVOCATION_PENDING at `deadline` of `performance.now()`. */
   confirm(deadline?: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -36,9 +36,9 @@ export function createRevocation({ store, leaseMs, maxBytes, onProblem, createLe
   return {
     cache,
     leaseMs: () => cache.lease.remainingMs(now()),
-    hinted: () => replica?.hinted ?? false,
+    notified: () => replica?.notified ?? false,
     start: async () => replica?.start(),
-    confirm: (deadline) => confirmRevocation({ store, monotonicMs, hint: () => replica?.hint() }, deadline),
+    confirm: (deadline) => confirmRevocation({ store, monotonicMs, sync: () => replica?.sync() }, deadline),
     stop: async () => replica?.stop(),
   };
 }

@@ -63,7 +63,7 @@ export function composeHousekeeping(options: HousekeepingOptions): Housekeeping 
     retentionMs: config.audit.retentionMs,
     deleteDeadTokens: (before, limit) => deleteDeadTokens(database, before, limit),
   });
-  const jobs = [createSealer(signing), retention, new Loop(sweep, sweepIntervalMs, sweepIntervalMs)];
+  const jobs = [createSealer(signing), retention, new Loop(sweep, sweepIntervalMs, { firstAfterMs: sweepIntervalMs })];
   // Every token would look unused where uses are not recorded.
   if (config.usage.lastUse) jobs.push(new Loop(endUnused, unusedIntervalMs));
   return {

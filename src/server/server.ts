@@ -337,9 +337,9 @@ export async function startPatwarden(
   });
   // Last: a start that failed after it would leave a registration behind, which the next revocation waits for.
   await revocation.start();
-  if (config.tokenCache.leaseMs > 0 && !revocation.hinted()) {
+  if (config.tokenCache.leaseMs > 0 && !revocation.notified()) {
     log.warn(
-      "no notifications of the database are heard (a pooler, or database.listen_url does not answer?): a change takes up to a renewal",
+      "no notifications arrive from the database, so a change takes until the next renewal; point database.listen_url at PostgreSQL itself, not at a pooler",
     );
   }
   housekeeping.start();

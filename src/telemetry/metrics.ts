@@ -48,7 +48,7 @@ export interface ObservedTokenCache {
     readonly seen: number;
   };
   leaseMs(): number;
-  hinted(): boolean;
+  notified(): boolean;
 }
 
 // Seconds. A Check takes a millisecond or two, so most of the buckets are there; the last ones are deadlines.
@@ -151,7 +151,7 @@ export function createMetrics(): Metrics {
     integrationAnswered: (integration, answer) => integrationAnswers.inc({ integration, answer }),
     accessTokenRefused: (issuer = "", reason) => accessTokensRefused.inc({ issuer, reason }),
     decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
-    observeTokenCache({ cache, leaseMs, hinted }) {
+    observeTokenCache({ cache, leaseMs, notified }) {
       const observe = (name: string, help: string, read: () => number): void => {
         new Gauge({
           name,
@@ -175,8 +175,8 @@ export function createMetrics(): Metrics {
         "Newest change that this replica goes by; compare replicas",
         () => cache.seen,
       );
-      observe("patwarden_revocation_hints", "1 when changes of other replicas are heard of at once", () =>
-        Number(hinted()),
+      observe("patwarden_revocation_notifications", "1 when notifications of changes arrive from the database", () =>
+        Number(notified()),
       );
     },
     tokenLookedUp: (digests) => lookups.inc(digests),

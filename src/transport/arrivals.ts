@@ -86,12 +86,12 @@ export class Arrivals<T extends object> {
     if (this.#begun.push(request) === 1) setImmediate(() => this.#keepUnfinished());
   }
 
-  /** Expects that `heard` is called for this peer soon; else destroys it. */
+  /** Expects that `arrived` is called for this peer soon; else destroys it. */
   expect(peer: string, destroy: () => void): void {
     this.#opening.set(peer, { look: this.#look, destroy });
   }
 
-  heard(peer: string): void {
+  arrived(peer: string): void {
     this.#opening.delete(peer);
   }
 

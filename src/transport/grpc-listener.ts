@@ -117,11 +117,11 @@ function watchArrivals(
   server.on("connection", (socket: Socket) => {
     const peer = peerOf(socket);
     arrivals.expect(peer, () => socket.destroy());
-    socket.once("close", () => arrivals.heard(peer));
+    socket.once("close", () => arrivals.arrived(peer));
   });
   server.on("session", (session: ServerHttp2Session) => {
     const peer = peerOf(session.socket);
-    session.once("remoteSettings", () => arrivals.heard(peer));
+    session.once("remoteSettings", () => arrivals.arrived(peer));
   });
   // Before grpc-js's own listener, which reads the headers.
   server.prependListener(

@@ -338,8 +338,8 @@ function serveHttp2(
     connections.addSession(session, timeouts.http2IdleMs);
     const peer = peerOf(session.socket);
     arrivals.expect(peer, () => session.destroy());
-    session.once("remoteSettings", () => arrivals.heard(peer));
-    session.once("close", () => arrivals.heard(peer));
+    session.once("remoteSettings", () => arrivals.arrived(peer));
+    session.once("close", () => arrivals.arrived(peer));
   });
   const http1 = server.listeners("secureConnection");
   server.removeAllListeners("secureConnection");

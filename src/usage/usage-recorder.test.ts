@@ -171,6 +171,7 @@ describe("the usage recorder", () => {
 
   it("LU-4 writes the first use at once", async () => {
     const { recorder, uses } = setUp();
+    recorder.start();
     recorder.record(token, question, "ALLOWED");
     await expect.poll(() => uses.length).toBe(1);
     await recorder.stop();
@@ -192,6 +193,7 @@ describe("the usage recorder", () => {
         },
       },
     });
+    recorder.start();
     recorder.record(token, question, "ALLOWED");
     await expect.poll(() => writes).toBe(1);
     for (let call = 0; call < 200; call++) recorder.record(token, question, "ALLOWED");

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Loop } from "../async/loop.js";
 import type { LastUseStore, TokenUse } from "../domain/last-use-store.js";
 import type { Address } from "../domain/network.js";
 import type { Reason } from "../domain/reason.js";
@@ -47,9 +48,12 @@ export class UsageRecorder {
   );
   readonly #lastUses = new Job((error) => this.#failed("last uses could not be written; trying on", error));
   readonly #sweeping = new Job((error) => this.#failed("hours of usage could not be closed; trying on", error));
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #freshTimer: NodeJS.Timeout | undefined;
-  #freshWrittenMs = 0;
+  /** Writes first uses when there are some. */
+  readonly #fresh = new Loop(() => this.#writeFreshUses(), Number.POSITIVE_INFINITY, {
+    firstAfterMs: Number.POSITIVE_INFINITY,
+    spacingMs: freshIntervalMs,
+  });
+  readonly #loops: readonly Loop[];
 
   constructor(options: UsageRecorderOptions) {
     this.#options = options;
@@ -62,6 +66,13 @@ export class UsageRecorder {
       },
       ...(options.onLost && { onLost: options.onLost }),
     });
+    const every = (ms: number, turn: () => Promise<void>) => new Loop(turn, ms, { firstAfterMs: ms });
+    this.#loops = [
+      this.#fresh,
+      every(options.flushIntervalMs, () => this.flush()),
+      every(options.flushIntervalMs, () => this.#writeDueUses()),
+      every(sweepIntervalMs, () => this.#sweeping.run(() => this.#sweep())),
+    ];
   }
 
   /** Of each decision about a token that was recognized. Never waits or throws; well below a microsecond. */
@@ -82,14 +93,11 @@ export class UsageRecorder {
   }
 
   #used(token: UsedToken, clientAddress: Address | undefined, nowMs: number): void {
-    if (this.#options.lastUses && this.#uses.note(token, clientAddress, nowMs)) this.#scheduleFresh();
+    if (this.#options.lastUses && this.#uses.note(token, clientAddress, nowMs)) this.#fresh.wake();
   }
 
   start(): void {
-    const every = (ms: number, job: () => unknown) => this.#timers.add(setInterval(job, ms).unref());
-    every(this.#options.flushIntervalMs, () => void this.flush());
-    every(this.#options.flushIntervalMs, () => void this.#writeDueUses());
-    every(sweepIntervalMs, () => void this.#sweeping.run(() => this.#sweep()));
+    for (const loop of this.#loops) loop.start();
   }
 
   async #sweep(): Promise<void> {
@@ -111,9 +119,7 @@ export class UsageRecorder {
 
   /** Writes everything. To be called when no decision is made any more; what cannot be written after some attempts is lost, and logged. */
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
-    clearTimeout(this.#freshTimer);
-    await Promise.all([this.#counts.idle(), this.#lastUses.idle(), this.#sweeping.idle()]);
+    await Promise.all([...this.#loops.map((loop) => loop.stop()), this.#counts.idle()]);
     for (let attempt = 1; ; attempt++) {
       this.#uses.retry();
       await Promise.all([this.flush(), this.#writeUses((nowMs) => this.#uses.takeAny(nowMs))]);
@@ -134,16 +140,9 @@ export class UsageRecorder {
     }
   }
 
-  #scheduleFresh(): void {
-    if (this.#freshTimer) return;
-    const waitMs = this.#freshWrittenMs + freshIntervalMs - this.#now();
-    const write = async (): Promise<void> => {
-      await this.#lastUses.idle();
-      this.#freshTimer = undefined;
-      this.#freshWrittenMs = this.#now();
-      await this.#writeUses((nowMs) => this.#uses.takeFresh(nowMs));
-    };
-    this.#freshTimer = setTimeout(write, Math.min(Math.max(waitMs, 0), freshIntervalMs)).unref();
+  async #writeFreshUses(): Promise<void> {
+    await this.#lastUses.idle();
+    await this.#writeUses((nowMs) => this.#uses.takeFresh(nowMs));
   }
 
   #writeDueUses(): Promise<void> {

@@ -60,7 +60,7 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
       await database.orm.insert(tokenSecret).values(secrets);
     });
 
-    const epoch = async () => (await createRevocationStore(database).news(0)).epoch;
+    const epoch = async () => (await createRevocationStore(database).changesSince(0)).epoch;
     const events = async () => soleRow(await database.orm.select({ count: count() }).from(auditEvent)).count;
     const living = async () =>
       soleRow(await database.orm.select({ count: count() }).from(token).where(isNull(token.revokedAt))).count;

@@ -30,7 +30,7 @@ describe.each(engines)("a change on $name", ({ available, open }) => {
     const rows = () => database.orm.select().from(subject);
     const trail = async () =>
       (await createAuditStore(database).list({}, { size: 1_000 })).entries.map((entry) => entry.event.id);
-    const news = (after = 0) => createRevocationStore(database).news(after);
+    const news = (after = 0) => createRevocationStore(database).changesSince(after);
     const insert = (transaction: changes.Transaction) => transaction.insert(subject).values(row);
 
     it("commits its rows, its events and what it touched together, in one epoch", async () => {

@@ -57,11 +57,11 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
       await register(1_000);
       let monotonicMs = 0;
       const tick = () => (monotonicMs += 50);
-      await confirmRevocation({ store, monotonicMs: tick, hint: () => undefined });
+      await confirmRevocation({ store, monotonicMs: tick, sync: () => undefined });
       expect(monotonicMs).toBeGreaterThanOrEqual(1_000 + leaseMarginMs);
       expect(await rows()).toEqual([]);
       const before = monotonicMs;
-      await confirmRevocation({ store, monotonicMs: tick, hint: () => undefined });
+      await confirmRevocation({ store, monotonicMs: tick, sync: () => undefined });
       expect(monotonicMs - before).toBeLessThan(1_000);
     });
   });

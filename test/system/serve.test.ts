@@ -246,7 +246,9 @@ type document
       config: { database: { url: patwarden.databaseUrl, listen_url: listenUrl.href } },
     });
     const hints = async () =>
-      /^patwarden_revocation_hints (\d)$/m.exec(await (await fetch(`http://${server.metrics}/metrics`)).text())?.[1];
+      /^patwarden_revocation_notifications (\d)$/m.exec(
+        await (await fetch(`http://${server.metrics}/metrics`)).text(),
+      )?.[1];
     expect(await hints()).toBe("0");
     expect(server.log()).toContain("database.listen_url");
     between.heal();
