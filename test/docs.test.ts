@@ -97,7 +97,11 @@ describe("text", () => {
   it.each(pages)("%s names no metric that does not exist", async (page) => {
     const metrics = createMetrics();
     for (const port of ["grpc", "http"] as const) metrics.arrivalsAt(port);
-    metrics.observeTokenCache({ cache: { size: 0, bytes: 0, hits: 0, seen: 0 }, leaseMs: () => 0, notified: () => true });
+    metrics.observeTokenCache({
+      cache: { size: 0, bytes: 0, hits: 0, seen: 0 },
+      leaseMs: () => 0,
+      notified: () => true,
+    });
     const names = [...read(page).matchAll(/\b(patwarden|rpc_server)_[a-z_]+(?=[`{])/g)].map(([name]) => name);
     const exposition = await metrics.registry.metrics();
     for (const name of names) expect(exposition).toMatch(new RegExp(`^# TYPE ${name.replace(/_count$/, "")} `, "m"));
