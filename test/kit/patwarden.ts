@@ -65,7 +65,7 @@ export interface Patwarden {
     request: MessageInitShape<I>,
     settings?: CallSettings,
   ): Promise<Failed>;
-  /** The reason of a decision; where none was made, the reason (or else the code) of the error. */
+  /** The reason of a decision, else of the error; an error that is not the server's is `transport: CODE`. */
   check(secret: string, asked?: Asked): Promise<Reason | string>;
   /** A token of alice with a full grant, unless the request says otherwise. */
   createToken(request?: CreateToken, settings?: CallSettings): Promise<IssuedToken>;
@@ -209,7 +209,7 @@ function askedOver(port: Port): Pick<Patwarden, "port" | "ask" | "refused" | "ch
     async check(token, { resource = "document:roadmap", action = "viewer", clientIp = "", ...settings } = {}) {
       const question = { token, resource, action, context: { clientIp } };
       const reply = await port.call(AuthorizationService.method.check, question, settings);
-      return reply.ok ? reply.value.reason : (reply.reason ?? reply.code);
+      return reply.ok ? reply.value.reason : (reply.reason ?? `transport: ${reply.code}`);
     },
     async createToken(request = {}, settings) {
       const usual = { subject: "user:alice", name: "n", grant: { full: true } };

@@ -3,7 +3,7 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "#gen/grpc/h
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
+import { type Patwarden, type PortName, portNames, startPatwarden } from "../kit/patwarden.js";
 import type { Port } from "../kit/ports.js";
 import type { FaultProxy } from "../kit/proxy.js";
 
@@ -27,22 +27,19 @@ afterAll(async () => {
 });
 
 const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
-const outcome = async (port: Port, timeoutMs = 20_000) => {
-  const reply = await port.call(check, question(), { timeoutMs });
-  return reply.ok ? reply.value.reason : reply.reason;
-};
+/** Of a Check over this port. */
+const outcome = (name: PortName) => patwarden.over(name).check(patwarden.alice.secret);
 const ready = async () => {
   const response = await fetch(`${patwarden.server.http}/readyz`);
   return { status: response.status, body: await response.text() };
 };
 const healthOf = async (service: string) => {
-  const [grpc] = patwarden.server.ports;
-  const reply = await grpc?.call(Health.method.check, { service }, { key: null });
-  return reply?.ok ? reply.value.status : undefined;
+  const reply = await patwarden.port.call(Health.method.check, { service }, { key: null });
+  return reply.ok ? reply.value.status : undefined;
 };
 const isWell = async (): Promise<void> => {
-  for (const port of patwarden.server.ports) {
-    await expect.poll(() => outcome(port), { timeout: 15_000, interval: 100 }).toBe(Reason.ALLOWED);
+  for (const name of portNames) {
+    await expect.poll(() => outcome(name), { timeout: 15_000, interval: 100 }).toBe(Reason.ALLOWED);
   }
   await expect.poll(async () => (await ready()).status, { timeout: 15_000, interval: 100 }).toBe(200);
   await expect
@@ -61,7 +58,7 @@ describe.each(portNames)("over %s", (name) => {
   it("OpenFGA stopped: no decision, UNAVAILABLE; what needs none goes on, and revoking works", async () => {
     const { token, secret } = await patwarden.createToken();
     openfga.cut();
-    expect(await outcome(port())).toBe("OPENFGA_UNAVAILABLE");
+    expect(await outcome(name)).toBe("OPENFGA_UNAVAILABLE");
     const batch = await port().call(batchCheck, {
       token: secret,
       items: [
@@ -99,7 +96,7 @@ describe.each(portNames)("over %s", (name) => {
 
   it("OpenFGA silent: DEADLINE_EXCEEDED at its own time-out and at the caller's, never a denial", async () => {
     openfga.stall();
-    expect(await outcome(port())).toBe("DEADLINE_EXCEEDED");
+    expect(await outcome(name)).toBe("DEADLINE_EXCEEDED");
     const reply = await port().call(check, question(), { timeoutMs: 300 });
     expect(reply).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
   });
@@ -107,7 +104,7 @@ describe.each(portNames)("over %s", (name) => {
   it("RV-10 database cut: UNAVAILABLE, nothing half-written, nothing remembered", async () => {
     const before = await patwarden.countTokens();
     database.cut();
-    expect(await outcome(port())).toBe("DATABASE_UNAVAILABLE");
+    expect(await outcome(name)).toBe("DATABASE_UNAVAILABLE");
     const created = await port().call(createToken, { subject: "user:alice", name: "lost" });
     expect(created).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "DATABASE_UNAVAILABLE" });
     for (const method of [getToken, revokeToken] as const) {
@@ -142,9 +139,9 @@ describe.each(portNames)("over %s", (name) => {
   });
 
   it("RV-10 database half-open: UNAVAILABLE, the query is given up, the next one connects anew", async () => {
-    expect(await outcome(port())).toBe(Reason.ALLOWED);
+    expect(await outcome(name)).toBe(Reason.ALLOWED);
     database.stall();
-    expect(await outcome(port())).toBe("DATABASE_UNAVAILABLE");
+    expect(await outcome(name)).toBe("DATABASE_UNAVAILABLE");
   });
 });
 
