@@ -6,13 +6,12 @@ import { chainStart, checkpointKey, seal, signCheckpoint, signStatement, verifyS
 import { createRetention, type RetentionOptions } from "../src/audit/retention.js";
 import { createSealer } from "../src/audit/sealer.js";
 import { verifyAuditTrail } from "../src/audit/verify.js";
-import { createAuditStore } from "../src/database/audit.js";
-import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../src/database/audit-table.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal, createAuditStore } from "../src/database/audit.js";
 import type { Database } from "../src/database/database.js";
 import { deleteDeadTokens } from "../src/database/dead-tokens.js";
-import { secretColumns, tokenColumns } from "../src/database/rows.js";
-import { request, token, tokenSecret } from "../src/database/schema.js";
-import { lastUse } from "../src/database/usage-table.js";
+import { lastUse } from "../src/database/last-use.js";
+import { request } from "../src/database/request.js";
+import { secretColumns, token, tokenColumns, tokenSecret } from "../src/database/token-table.js";
 import { type AuditEvent, auditEventUuid, newAuditEvent } from "../src/domain/audit-event.js";
 import { toUuid } from "../src/domain/ids.js";
 import type { TokenRecord } from "../src/domain/token.js";

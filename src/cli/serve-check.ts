@@ -1,6 +1,6 @@
 import { IssuerKeys } from "../callers/oidc/issuer-keys.js";
 import type { Config } from "../config/config.js";
-import { createTokenStore } from "../database/token.js";
+import { createPepperStore } from "../database/pepper.js";
 import { verifySchema } from "../database/watch.js";
 import { PepperRing } from "../domain/pepper.js";
 import { verifyPeppers } from "../manage/verify-peppers.js";
@@ -50,7 +50,7 @@ async function tryPart(part: string, check: () => Promise<string | undefined>): 
 function checkDatabase({ database: settings, tokens }: Config): Promise<undefined> {
   return withDatabase(settings, async (database) => {
     await verifySchema(database);
-    await verifyPeppers(createTokenStore(database), new PepperRing(tokens.brand, tokens.peppers), new Date());
+    await verifyPeppers(createPepperStore(database), new PepperRing(tokens.brand, tokens.peppers), new Date());
     return undefined;
   });
 }

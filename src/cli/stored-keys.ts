@@ -1,6 +1,6 @@
 import { databaseTime, patientStatementMs } from "../database/database.js";
+import { createPepperStore } from "../database/pepper.js";
 import { createSigningKeyStore } from "../database/signing-key.js";
-import { createTokenStore } from "../database/token.js";
 import { PepperRing } from "../domain/pepper.js";
 import { keySetMaxAgeMs, reloadMs } from "../exchange/key-schedule.js";
 import { rotateSigningKeys } from "../exchange/rotation.js";
@@ -15,7 +15,7 @@ import { print, table, timeText } from "./output.js";
 /** Prints how many secrets of each pepper version may still be used. */
 export async function countPeppers({ config: file, json }: Printing & { readonly config?: string }): Promise<void> {
   await withDatabase({ ...readMigrationConfig(file).database, statementMs: patientStatementMs }, async (database) => {
-    const counts = [...(await createTokenStore(database).countLiveSecrets(new Date()))].sort(([a], [b]) => a - b);
+    const counts = [...(await createPepperStore(database).countLiveSecrets(new Date()))].sort(([a], [b]) => a - b);
     const rows = counts.map(([version, secrets]) => ({ version, secrets }));
     const cells = rows.map(({ version, secrets }) => [String(version), String(secrets)]);
     await print(json, rows, table(["VERSION", "SECRETS"], cells));
@@ -36,7 +36,7 @@ export async function rotateSigning({ config: file, compromised, json }: RotateS
     const now = await databaseTime(database);
     const peppers = new PepperRing(tokens.brand, tokens.peppers);
     // A key that was sealed under another pepper than the replicas' would stop them.
-    await verifyPeppers(createTokenStore(database), peppers, now);
+    await verifyPeppers(createPepperStore(database), peppers, now);
     const { kid, algorithm, signsFrom, previous } = await rotateSigningKeys({
       store: createSigningKeyStore(database),
       sealKeys: peppers.deriveKeys(signingKeyLabel),

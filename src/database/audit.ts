@@ -1,16 +1,87 @@
 import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm";
+import { bigint, check, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import type { AuditFilter, AuditStore } from "../audit/audit-store.js";
 import { chainStart, type SealedEvent, seal } from "../audit/chain.js";
-import { type AuditEvent, auditEventIdFromUuid, auditEventUuid } from "../domain/audit-event.js";
+import { type AuditAction, type AuditEvent, auditEventIdFromUuid, auditEventUuid } from "../domain/audit-event.js";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
-import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "./audit-table.js";
+import { advisoryLocks } from "./advisory-locks.js";
 import { type Transaction, transact, transactChange } from "./change.js";
+import { bytea, identifier, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow } from "./errors.js";
+import { evaluate, guarded } from "./errors.js";
 import { subjectMatches } from "./token-conditions.js";
 
-const sealLock = 1_472_665_731; // beside the one of the migrations
-const cutLock = 1_472_665_732;
+/** Audit events. The server only inserts and selects them, and deletes those that are older than `audit.retention`. */
+export const auditEvent = pgTable(
+  "audit_event",
+  {
+    /** The UUIDv7 of the TypeID, by which lists are ordered. */
+    id: uuid("id").primaryKey(),
+    at: instant("at").notNull(),
+    actor: identifier("actor").notNull(),
+    action: text("action").$type<AuditAction>().notNull(),
+    subject: identifier("subject"),
+    /** No foreign key: a refused call may name a token that does not exist. */
+    tokenId: uuid("token_id"),
+    clientIp: text("client_ip"),
+    outcome: text("outcome").$type<AuditEvent["outcome"]>().notNull(),
+    details: jsonb("details").$type<Readonly<Record<string, string>>>().notNull(),
+  },
+  (table) => [
+    ...readable("time", table.at),
+    index("audit_event_token").on(table.tokenId, table.id.desc()).where(sql`${table.tokenId} is not null`),
+    index("audit_event_subject").on(table.subject, table.id.desc()).where(sql`${table.subject} is not null`),
+    index("audit_event_actor").on(table.actor, table.id.desc()),
+    index("audit_event_at").on(table.at, table.id.desc()),
+    check("audit_event_outcome", sql`${table.outcome} in ('ok', 'refused')`),
+  ],
+);
+
+/**
+ * The chain. The server only inserts and selects seals, and deletes them with their events. No foreign key: deleting
+ * old events and verifying the rest must not depend on the order in which rows are deleted.
+ */
+export const auditSeal = pgTable(
+  "audit_seal",
+  {
+    position: bigint("position", { mode: "number" }).primaryKey(),
+    eventId: uuid("event_id").notNull().unique("audit_seal_event"),
+    previousHash: bytea("previous_hash").notNull(),
+    hash: bytea("hash").notNull(),
+  },
+  (table) => [
+    ...readable("number", table.position),
+    check("audit_seal_position", sql`${table.position} > 0`),
+    check("audit_seal_lengths", sql`octet_length(${table.previousHash}) = 32 and octet_length(${table.hash}) = 32`),
+  ],
+);
+
+/**
+ * Events that wait for their seal: inserted with the event, deleted when it is sealed. Transactions do not commit in
+ * the order of their ids, so no position in `audit_event` says what has been sealed, and an anti-join would read
+ * everything.
+ */
+export const auditPending = pgTable("audit_pending", {
+  eventId: uuid("event_id").primaryKey(),
+});
+
+/** Signed statements about places of the chain, about one an hour: where it was cut, and where it may be cut. */
+export const auditCheckpoint = pgTable(
+  "audit_checkpoint",
+  {
+    position: bigint("position", { mode: "number" }).primaryKey(),
+    /** When the chain ended there. A copy of a signed value, for lookups. */
+    at: instant("at").notNull(),
+    /** A checkpoint, or in the first row a cut once something was cut away. */
+    statement: text("statement").notNull(),
+  },
+  (table) => [
+    ...readable("number", table.position),
+    ...readable("time", table.at),
+    index("audit_checkpoint_at").on(table.at),
+  ],
+);
+
 const hourMs = 3_600_000;
 
 type EventRow = typeof auditEvent.$inferSelect;
@@ -21,15 +92,18 @@ const keptCheckpoint = {
   statement: auditCheckpoint.statement,
 };
 
-/** Audit events in PostgreSQL or PGlite. */
+/** Audit events and their chain in PostgreSQL or PGlite. */
 export function createAuditStore(database: Database): AuditStore {
-  const { orm } = database;
+  return { ...trail(database), ...chain(database), ...checkpoints(database) };
+}
+
+function trail(database: Database): Pick<AuditStore, "append" | "list"> {
   return {
     append: (...events) => transactChange(database, async () => ({ result: undefined, events, touched: [] })),
 
     list: (filter, { size, after }) =>
       guarded(async () => {
-        const rows = await orm
+        const rows = await database.orm
           .select({ event: auditEvent, seal: auditSeal })
           .from(auditEvent)
           .leftJoin(auditSeal, eq(auditSeal.eventId, auditEvent.id))
@@ -41,11 +115,15 @@ export function createAuditStore(database: Database): AuditStore {
           .map((row) => ({ event: readEvent(row.event), seal: row.seal ?? undefined }));
         return { entries, more: rows.length > size };
       }),
+  };
+}
 
+function chain(database: Database): Pick<AuditStore, "sealNext" | "readSealed" | "lastSeal" | "findUnsealed"> {
+  return {
     sealNext: (limit) =>
       transact(database, async (transaction) => {
-        if (!(await tryLock(transaction, sealLock))) return 0;
-        // By statements of their own: what these see was committed by the sealer that held the lock before.
+        if (!(await tryLock(transaction, advisoryLocks.seal))) return 0;
+        // In statements after the lock: they see what the sealer that held it before has committed.
         const waiting = await transaction
           .select({ event: auditEvent })
           .from(auditPending)
@@ -68,7 +146,7 @@ export function createAuditStore(database: Database): AuditStore {
 
     readSealed: (fromPosition, limit) =>
       guarded(async () => {
-        const rows = await orm
+        const rows = await database.orm
           .select({ seal: auditSeal, event: auditEvent })
           .from(auditSeal)
           .leftJoin(auditEvent, eq(auditEvent.id, auditSeal.eventId))
@@ -85,18 +163,18 @@ export function createAuditStore(database: Database): AuditStore {
         );
       }),
 
-    lastSeal: () => guarded(() => endOf(orm)),
+    lastSeal: () => guarded(() => endOf(database.orm)),
 
     findUnsealed: (after, limit) =>
       guarded(async () => {
-        const next = orm
+        const next = database.orm
           .select({ id: auditEvent.id })
           .from(auditEvent)
           .where(after && gt(auditEvent.id, auditEventUuid(after)))
           .orderBy(asc(auditEvent.id))
           .limit(limit)
           .as("next");
-        const rows = await orm
+        const rows = await database.orm
           .select({
             id: next.id,
             stranger: sql<boolean>`${and(isNull(auditSeal.position), isNull(auditPending.eventId))}`,
@@ -111,7 +189,22 @@ export function createAuditStore(database: Database): AuditStore {
           next: last && rows.length === limit ? auditEventIdFromUuid(last.id) : undefined,
         };
       }),
+  };
+}
 
+type Checkpoints = Pick<
+  AuditStore,
+  | "keepCheckpoint"
+  | "checkpointsBelow"
+  | "firstCheckpoint"
+  | "lastCheckpointBefore"
+  | "restate"
+  | "cut"
+  | "deleteBefore"
+>;
+
+function checkpoints(database: Database): Checkpoints {
+  return {
     keepCheckpoint: ({ position, time, statement }) =>
       transact(database, async (transaction) => {
         const [recent] = await transaction
@@ -125,7 +218,7 @@ export function createAuditStore(database: Database): AuditStore {
 
     checkpointsBelow: (position, limit) =>
       guarded(() =>
-        orm
+        database.orm
           .select(keptCheckpoint)
           .from(auditCheckpoint)
           .where(lt(auditCheckpoint.position, position))
@@ -135,7 +228,7 @@ export function createAuditStore(database: Database): AuditStore {
 
     firstCheckpoint: () =>
       guarded(async () => {
-        const [first] = await orm
+        const [first] = await database.orm
           .select(keptCheckpoint)
           .from(auditCheckpoint)
           .orderBy(asc(auditCheckpoint.position))
@@ -145,7 +238,7 @@ export function createAuditStore(database: Database): AuditStore {
 
     lastCheckpointBefore: (time) =>
       guarded(async () => {
-        const [last] = await orm
+        const [last] = await database.orm
           .select(keptCheckpoint)
           .from(auditCheckpoint)
           .where(lt(auditCheckpoint.at, time))
@@ -175,7 +268,7 @@ export function createAuditStore(database: Database): AuditStore {
 
     deleteBefore: (position, limit) =>
       transact(database, async (transaction) => {
-        if (!(await tryLock(transaction, cutLock))) return 0;
+        if (!(await tryLock(transaction, advisoryLocks.cut))) return 0;
         const old = await transaction
           .select({ position: auditSeal.position, eventId: auditSeal.eventId })
           .from(auditSeal)
@@ -184,7 +277,7 @@ export function createAuditStore(database: Database): AuditStore {
           .limit(limit);
         const last = old.at(-1);
         if (!last) return 0;
-        // Together: an event without its seal would look as if it had been put in past the server.
+        // Deleted together: an event without its seal would look as if it had been inserted behind the server's back.
         await transaction.delete(auditEvent).where(
           inArray(
             auditEvent.id,
@@ -197,12 +290,9 @@ export function createAuditStore(database: Database): AuditStore {
   };
 }
 
-/** For the rest of the transaction, unless another process has it. */
+/** Takes an advisory lock until the transaction ends; false when another process holds it. */
 async function tryLock(transaction: Transaction, lock: number): Promise<boolean> {
-  const rows = await transaction
-    .select({ mine: sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)` })
-    .from(sql`(values (1)) as one`);
-  return soleRow(rows).mine;
+  return evaluate(transaction, sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`);
 }
 
 async function endOf(reader: Pick<Transaction, "select">): Promise<{ position: number; hash: Uint8Array } | undefined> {

@@ -72,12 +72,14 @@ async function appendEvents(transaction: Transaction, events: readonly AuditEven
     outcome: event.outcome,
     details: event.details,
   }));
-  // One parameter for all rows: drizzle takes as long to build a statement of thousands as a revocation takes otherwise.
+  // One parameter for all rows: drizzle takes as long to build a statement of thousands as a revocation takes
+  // otherwise.
   await transaction.execute(sql`
     with written as (
       insert into audit_event (id, at, actor, action, subject, token_id, client_ip, outcome, details)
       select * from json_to_recordset(${JSON.stringify(rows)}::text::json) as event
-        (id uuid, at timestamptz, actor text, action text, subject text, token_id uuid, client_ip text, outcome text, details jsonb)
+        (id uuid, at timestamptz, actor text, action text, subject text, token_id uuid, client_ip text,
+          outcome text, details jsonb)
       returning id
     )
     insert into audit_pending (event_id) select id from written`);

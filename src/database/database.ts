@@ -9,9 +9,10 @@ import { migrate as migratePglite } from "drizzle-orm/pglite/migrator";
 import type postgres from "#postgres";
 import type { DatabaseAddress } from "../config/database-address.js";
 import type { Listening } from "../revocation/revocation-store.js";
-import { drizzlePostgres } from "./drizzle-postgres.js";
-import { guarded, soleRow } from "./errors.js";
-import { forCaller, ormForCaller } from "./for-caller.js";
+import { advisoryLocks } from "./advisory-locks.js";
+import { clientForCaller, ormForCaller } from "./caller-deadline.js";
+import { drizzlePostgres } from "./drizzle.js";
+import { evaluate, guarded } from "./errors.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
 import { openPool, type Pool } from "./pool.js";
@@ -20,20 +21,23 @@ import { migrationSettings, settingChanges, within } from "./session.js";
 
 export type Orm = PgDatabase<PgQueryResultHKT>;
 
-/** PostgreSQL or PGlite; nothing above this file knows which. */
+/** A database, PostgreSQL or PGlite; no code outside this file knows which. */
 export interface Database {
   readonly orm: Orm;
-  /** For changes of many rows: the same database, by connections that may be silent for minutes. */
+  /** For changes of many rows: the same database, on connections whose statements may take minutes. */
   readonly patient: Orm;
-  /** For reads of many rows: the same, by two other connections. So two of them run at a time, and no number of them keeps a revocation waiting. */
+  /** For reads of many rows: the same on two other connections, so that no number of reads makes a revocation wait. */
   readonly scanning: Orm;
-  /** One statement with `$1`-style parameters, prepared once for each connection where that is admitted: for the look-ups of every Check. */
+  /**
+   * Runs one statement with `$1`-style parameters, prepared once for each connection where `prepare` allows it. For the
+   * lookups of every Check.
+   */
   query<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** The same by a connection of its own, which nothing else keeps waiting. */
+  /** The same on a connection of its own, for statements that must never queue. */
   urgent<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** The same database for one caller, who waits no longer once `isOver`: what has not been sent by then is not sent, and no change begins. */
+  /** The same database for one caller: once `isOver`, waiting statements are not sent and no change begins. */
   forCaller(isOver: () => boolean): Database;
-  /** Calls back for every notification, and after each reconnection, since some may have been missed. */
+  /** Calls back for every notification, and after each reconnection, since notifications may have been missed. */
   listen(channel: string, onNotification: () => void): Promise<Listening>;
   /** Brings the schema up to date. Safe when several processes do it at once. */
   migrate(): Promise<void>;
@@ -47,19 +51,18 @@ export interface PostgresOptions {
   readonly maxConnections: number;
   /** False behind a transaction-mode pooler that does not know prepared statements. */
   readonly prepare: boolean;
-  /** Longest time for one statement, milliseconds, the wait for a connection included. Default 2,000. */
+  /** The longest time for one statement, milliseconds, the wait for a connection included. Default 2,000. */
   readonly statementMs?: number;
 }
 
-/** All statements have ended when a database is closed, but one that has lost its answer is waited for. */
+/** All statements have ended when a database is closed, except one whose answer was lost. */
 const closeTimeoutSeconds = 1;
-/** Connections of each of the two pools. */
+/** Connections of the patient pool, and of the scanning pool. */
 const patientConnections = 2;
-/** For statements over many rows. */
+/** The longest time for a statement over many rows. */
 export const patientStatementMs = 5 * 60_000;
-/** A migration may rewrite a large table, or wait for another process that does. */
+/** A migration may rewrite a large table, or wait for another process that does so. */
 const migrationStatementMs = 24 * 3_600_000;
-const migrationLock = 1_472_665_730; // any number that nobody else uses
 
 /** Connects lazily: an unreachable server shows in the first statement. */
 export function openPostgres(options: PostgresOptions): Database {
@@ -78,7 +81,7 @@ export function openPostgres(options: PostgresOptions): Database {
     const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare,
     });
-    return rows as readonly Row[]; // what the statement selects is its caller's to know
+    return rows as readonly Row[]; // the caller knows what its statement selects
   };
   const database: Database = {
     orm: ormOf(client.sql),
@@ -86,9 +89,9 @@ export function openPostgres(options: PostgresOptions): Database {
     scanning: patientOrmOf(scanning.sql),
     forCaller: (isOver) => ({
       ...database,
-      orm: ormOf(forCaller(client.sql, isOver)),
-      patient: patientOrmOf(forCaller(patient.sql, isOver)),
-      scanning: patientOrmOf(forCaller(scanning.sql, isOver)),
+      orm: ormOf(clientForCaller(client.sql, isOver)),
+      patient: patientOrmOf(clientForCaller(patient.sql, isOver)),
+      scanning: patientOrmOf(clientForCaller(scanning.sql, isOver)),
     }),
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),
@@ -100,10 +103,11 @@ export function openPostgres(options: PostgresOptions): Database {
     async migrate() {
       const own = openPool(address, { max: 2, prepare: false }, migrationStatementMs);
       try {
-        // One transaction: behind a pooler a lock of the session would stay with the session's next user, and that of a process that is lost would stay.
+        // One transaction: behind a pooler a lock of the session would pass to its next user, and outlive a lost
+        // process.
         await own.sql.begin(async (held) => {
           await held.unsafe(migrationSettings);
-          await held`select pg_advisory_xact_lock(${migrationLock})`;
+          await held`select pg_advisory_xact_lock(${advisoryLocks.migration})`;
           await drizzlePostgres(within(own.sql, held)).migrate(migrationsFolder);
         });
       } finally {
@@ -117,17 +121,17 @@ export function openPostgres(options: PostgresOptions): Database {
   return database;
 }
 
-/** Packed by the build. Without one PGlite makes the database itself, which takes several times as long. */
+/** Packed by the build. Without it PGlite makes the database itself, which takes several times as long. */
 const emptyDatabase = fileURLToPath(new URL("../../dist/empty-database.tar.gz", import.meta.url));
 
 function gzipped(file: string): Blob {
   return new Blob([readFileSync(file)], { type: "application/x-gzip" });
 }
 
-/** The embedded database: in a folder that this process has locked, or in memory when there is none. */
+/** Opens the embedded database in a folder that this process has locked, or in memory when none is given. */
 export async function openPglite(directory: string | undefined): Promise<Database> {
   const dataDir = directory === undefined ? undefined : join(directory, "data");
-  // There while the database is being made: what a process leaves that is killed meanwhile is no database.
+  // Exists while the database is being made: a process that is killed meanwhile leaves no usable database.
   const unfinished = dataDir && `${dataDir}.unfinished`;
   if (dataDir && unfinished && existsSync(unfinished)) rmSync(dataDir, { recursive: true, force: true });
   const isNew = dataDir === undefined || !existsSync(join(dataDir, "PG_VERSION"));
@@ -155,17 +159,15 @@ export async function openPglite(directory: string | undefined): Promise<Databas
       const stop = await client.listen(channel, onNotification);
       return { notified: () => true, stop: () => stop() };
     },
-    // One at a time: there is no lock to wait for within one process.
+    // Shared by all calls: within one process there is no lock to wait for.
     migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
     close: () => client.close(),
   };
   return database;
 }
 
-/** The database's clock. Throws when it does not answer. */
+/** Returns the database's time. Throws DATABASE_UNAVAILABLE when it does not answer. */
 export async function databaseTime({ orm }: Database): Promise<Date> {
-  const rows = await guarded(() =>
-    orm.select({ ms: sql<string>`extract(epoch from clock_timestamp()) * 1000` }).from(sql`(values (1)) as one`),
-  );
-  return new Date(Number(soleRow(rows).ms));
+  const ms = await guarded(() => evaluate(orm, sql<string>`extract(epoch from clock_timestamp()) * 1000`));
+  return new Date(Number(ms));
 }

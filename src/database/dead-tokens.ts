@@ -1,23 +1,26 @@
 import { and, eq, gte, inArray, isNotNull, notExists, or, type SQL, sql } from "drizzle-orm";
-import { auditEvent } from "./audit-table.js";
+import { auditEvent } from "./audit.js";
 import { transactChange } from "./change.js";
 import type { Database } from "./database.js";
-import { leakedToken } from "./leak-table.js";
-import { request, token, tokenSecret } from "./schema.js";
-import { lastUse } from "./usage-table.js";
+import { lastUse } from "./last-use.js";
+import { leakedToken } from "./leak.js";
+import { request } from "./request.js";
+import { token, tokenSecret } from "./token-table.js";
 
 /**
- * Deletes up to `limit` tokens that ended for good before a time (expired, revoked or denied, whichever was last) and all of whose secrets had
- * ended by then, unless the trail tells of something later that was done to them, and tells how many. Their secrets are unknown from then on. What they were used for stays: it is somebody's bill.
+ * Deletes up to `limit` tokens that had ended for good before a time, by their last end (expired, revoked or denied),
+ * with all their secrets, unless the audit trail has a later event about them. Returns how many. From then on their
+ * secrets are unknown. Their usage stays, since it may be on a bill.
  */
 export function deleteDeadTokens(database: Database, before: Date, limit: number): Promise<number> {
-  // It may have to look at every token.
+  // It may have to read every token.
   return transactChange({ orm: database.patient }, async (transaction) => {
     const livingSecret = transaction
       .select({ one: sql`1` })
       .from(tokenSecret)
       .where(and(eq(tokenSecret.tokenId, token.id), gte(tokenSecret.retiresAt, before)));
-    // By the server's own record, whatever dates the row holds: a found secret leads to its token as long as the trail tells of that.
+    // By the server's own record, whatever times the row has: a secret that is found leads to its token for as long as
+    // the audit trail tells of the token.
     const youngEvent = transaction
       .select({ one: sql`1` })
       .from(auditEvent)
@@ -46,9 +49,10 @@ export function deleteDeadTokens(database: Database, before: Date, limit: number
 
 function endedBefore(time: Date): SQL | undefined {
   const denied = eq(token.approval, "denied");
-  // `greatest` leaves out what is null: a token that never expires ended when it was revoked.
+  // `greatest` skips nulls: a token that never expires ended when it was revoked.
   return and(
     or(isNotNull(token.revokedAt), denied, isNotNull(token.expiresAt)),
-    sql`greatest(${token.expiresAt}, ${token.revokedAt}, case when ${denied} then ${token.decidedAt} end) < ${time.toISOString()}::timestamptz`,
+    sql`greatest(${token.expiresAt}, ${token.revokedAt}, case when ${denied} then ${token.decidedAt} end)
+      < ${time.toISOString()}::timestamptz`,
   );
 }

@@ -2,9 +2,9 @@ import { fileURLToPath } from "node:url";
 import * as driver from "#postgres";
 
 /**
- * For the life of a server. What the driver begins by itself and nobody holds must not end the process in the outage that it is to ride out. The known
- * cases are mended (tools/driver/mends.mjs); for one that is not known, `onRejection` is called. Any other rejection without a holder, a statement of
- * drizzle too, is a defect of ours and ends the process as before.
+ * Keeps an unhandled rejection of the driver from ending the process in an outage that it should survive. The known
+ * cases are mended (tools/driver/mends.mjs); an unknown one calls `onRejection`. Any other unhandled rejection, also
+ * of a statement of drizzle, is a defect of ours and still ends the process. It lasts until the process ends.
  */
 export function holdDriverRejections(onRejection: (error: Error) => void): void {
   process.on("unhandledRejection", (reason) => {
@@ -13,7 +13,10 @@ export function holdDriverRejections(onRejection: (error: Error) => void): void 
   });
 }
 
-/** Whether the driver made the error, or failed a statement with it: then it names the statement's parameters on it. drizzle wraps those of its own. */
+/**
+ * Whether the driver made the error, or failed a statement with it, which then has the statement's parameters. Errors
+ * of drizzle are wrapped.
+ */
 export function isOfDriver(reason: unknown): reason is Error {
   if (!(reason instanceof Error)) return false;
   if (Object.hasOwn(reason, "parameters")) return true;

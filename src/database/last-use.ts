@@ -1,15 +1,29 @@
 import { inArray } from "drizzle-orm";
+import { pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { toUuid } from "../domain/ids.js";
 import type { LastUse, LastUseStore, TokenUse } from "../domain/last-use-store.js";
 import type { SecretId, TokenId } from "../domain/token.js";
 import type { Transaction } from "./change.js";
+import { instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
-import { lastUse } from "./usage-table.js";
+
+/** When a token or one of its secrets was last used. It is not in their own rows, so that nothing waits for it. */
+export const lastUse = pgTable(
+  "last_use",
+  {
+    /** The id of a token or of a secret. Both are UUIDv7, so no two of them are equal. */
+    id: uuid("id").primaryKey(),
+    usedAt: instant("used_at").notNull(),
+    /** Null when the caller did not say. */
+    address: text("address"),
+  },
+  (table) => readable("time", table.usedAt),
+);
 
 /**
- * Rows that somebody holds are left out, and so are those that another process has just put in: of both nothing comes back. In the order of the
- * ids, so that two of these cannot wait for each other.
+ * Skips rows that are locked, and rows that another process has just inserted: it returns neither. Rows are taken in
+ * the order of their ids, so that two such statements never wait for each other.
  */
 const moveStatement = `
   with use as (
@@ -32,7 +46,7 @@ const moveStatement = `
   )
   select id::text from free union all select id::text from added`;
 
-/** Last uses in PostgreSQL or PGlite. Every statement commits by itself and touches no other table. */
+/** Last uses in PostgreSQL or PGlite. Each statement commits by itself and reads no other table. */
 export function createLastUseStore(database: Database): LastUseStore {
   return {
     async move(uses) {
@@ -46,12 +60,12 @@ export function createLastUseStore(database: Database): LastUseStore {
   };
 }
 
-/** A use is one of the token and one of the secret. */
+/** A use counts for the token and for the secret. */
 function idsOf({ tokenId, secretId }: TokenUse): readonly string[] {
   return [toUuid(tokenId), toUuid(secretId)];
 }
 
-/** One row for each id: a token may have been used with two secrets. */
+/** Returns one row for each id: a token may have been used with two secrets. */
 function latest(rows: readonly { readonly use: TokenUse; readonly ids: readonly string[] }[]): readonly object[] {
   const byId = new Map<string, LastUse>();
   for (const { use, ids } of rows) {
@@ -63,7 +77,7 @@ function latest(rows: readonly { readonly use: TokenUse; readonly ids: readonly 
   return [...byId].map(([id, { time, address }]) => ({ id, usedAt: time.toISOString(), address: address ?? null }));
 }
 
-/** Last uses of these tokens and secrets. */
+/** Reads the last uses of these tokens and secrets. */
 export async function readLastUses<Id extends TokenId | SecretId>(
   reader: Pick<Transaction, "select">,
   ids: readonly Id[],

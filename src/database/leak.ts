@@ -1,12 +1,37 @@
 import { and, asc, eq, inArray, isNull, lte, sql } from "drizzle-orm";
+import { index, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
+import type { LeakReporter } from "../leaks/leak.js";
 import type { LeakChange, LeakStore } from "../leaks/leak-store.js";
 import { transact, transactChange } from "./change.js";
+import { instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
-import { leakedToken } from "./leak-table.js";
-import { type TokenRow, tokenRecord } from "./rows.js";
-import { token } from "./schema.js";
-import { markRevoked } from "./token.js";
+import { markRevoked } from "./token-revocation.js";
+import { type TokenRow, token, tokenRecord } from "./token-table.js";
+
+/** Tokens that were reported as leaked, each with its first report. */
+export const leakedToken = pgTable(
+  "leaked_token",
+  {
+    tokenId: uuid("token_id")
+      .primaryKey()
+      .references(() => token.id),
+    reporter: text("reporter").$type<LeakReporter>().notNull(),
+    source: text("source").notNull(),
+    url: text("url").notNull(),
+    hint: text("hint").notNull(),
+    reportedAt: instant("reported_at").notNull(),
+    /** The number of notifications that were tried. */
+    attempts: integer("attempts").notNull(),
+    nextAttemptAt: instant("next_attempt_at").notNull(),
+    /** Null until a notification has succeeded. */
+    notifiedAt: instant("notified_at"),
+  },
+  (table) => [
+    ...readable("time", table.reportedAt, table.nextAttemptAt, table.notifiedAt),
+    index("leaked_token_waiting").on(table.nextAttemptAt).where(sql`${table.notifiedAt} is null`),
+  ],
+);
 
 /** Leaks in PostgreSQL or PGlite. */
 export function createLeakStore(database: Database): LeakStore {
@@ -14,14 +39,14 @@ export function createLeakStore(database: Database): LeakStore {
     report: (ids, revocation, decide) =>
       transactChange(database, async (transaction) => {
         const uuids = ids.map(toUuid);
-        // In one order, so that two of these cannot wait for each other.
+        // In one order, so that two reports never wait for each other.
         const rows = await transaction
           .select()
           .from(token)
           .where(inArray(token.id, uuids))
           .orderBy(token.id)
           .for("update");
-        // Behind the row locks, so that of two reports one is the first.
+        // Read after the rows are locked, so that one of two reports is the first.
         const reported = await transaction.select().from(leakedToken).where(inArray(leakedToken.tokenId, uuids));
         const earlier = new Set(reported.map(({ tokenId }) => tokenId));
         const changes = rows.flatMap((row) => {

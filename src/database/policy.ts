@@ -1,21 +1,54 @@
 import { eq, isNotNull, sql } from "drizzle-orm";
-import { noPolicy } from "../domain/policy.js";
+import { integer, jsonb, pgTable } from "drizzle-orm/pg-core";
+import type { ActionName } from "../domain/identifier.js";
+import { noPolicy, type Policy, stricter } from "../domain/policy.js";
 import type { PolicyStore, StoredPolicyRecord } from "../domain/policy-store.js";
 import { transactChange } from "./change.js";
+import { identifier, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow } from "./errors.js";
-import { answering, rowsOfPrimary, standby } from "./primary.js";
-import { readPolicy, storedPolicy } from "./rows.js";
-import { policy } from "./schema.js";
+import { guarded, onlyRow } from "./errors.js";
+import { answeringServer, rowsFromPrimary, standby } from "./primary-read.js";
 
+/** A policy as stored. An absent field sets no limit. */
+export interface StoredPolicy {
+  readonly maxLifetimeMs?: number;
+  readonly defaultLifetimeMs?: number;
+  readonly requireExpiry?: boolean;
+  readonly allowedActions?: readonly string[];
+  readonly allowedCidrs?: readonly string[];
+  readonly requireApproval?: boolean;
+  readonly revokeUnusedAfterMs?: number;
+  readonly revokeOnReuse?: boolean;
+  readonly forbidFull?: boolean;
+  readonly blockAll?: boolean;
+  readonly allowSelfRotation?: boolean;
+  readonly requireOrganization?: boolean;
+}
+
+/**
+ * Policies by scope: `user` and `organization` are the deployment's, any other scope is the name of an organization.
+ */
+export const policy = pgTable(
+  "policy",
+  {
+    scope: identifier("scope").primaryKey(),
+    /** Null when it was deleted. The row stays, so that no revision is used twice, and an old etag never fits again. */
+    fields: jsonb("fields").$type<StoredPolicy>(),
+    revision: integer("revision").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => readable("time", table.updatedAt),
+);
+
+/** Policies in PostgreSQL or PGlite. */
 export function createPolicyStore(database: Database): PolicyStore {
   const { orm } = database;
   return {
     async get(scope) {
       const rows = await guarded(() =>
-        orm.select({ standby, row: policy }).from(answering).leftJoin(policy, eq(policy.scope, scope)),
+        orm.select({ standby, row: policy }).from(answeringServer).leftJoin(policy, eq(policy.scope, scope)),
       );
-      return stored(scope, rowsOfPrimary(rows)[0]?.row);
+      return stored(scope, rowsFromPrimary(rows)[0]?.row);
     },
 
     async listWithUnusedLimit() {
@@ -26,12 +59,12 @@ export function createPolicyStore(database: Database): PolicyStore {
 
     change: (scope, now, decide) =>
       transactChange(database, async (transaction) => {
-        // A row to lock, also for a scope that nobody has ever set; revision 0 says so.
+        // Makes a row to lock, also for a scope that was never set, which revision 0 says.
         await transaction
           .insert(policy)
           .values({ scope, fields: null, revision: 0, updatedAt: now })
           .onConflictDoNothing();
-        const row = soleRow(await transaction.select().from(policy).where(eq(policy.scope, scope)).for("update"));
+        const row = onlyRow(await transaction.select().from(policy).where(eq(policy.scope, scope)).for("update"));
         const current = stored(scope, row);
         const change = decide(current);
         if (!change) {
@@ -58,4 +91,34 @@ function stored(
   row: Pick<typeof policy.$inferSelect, "fields" | "revision"> | null | undefined,
 ): StoredPolicyRecord {
   return { scope, policy: readPolicy(row), revision: row?.fields ? row.revision : 0 };
+}
+
+function readPolicy(row: Pick<typeof policy.$inferSelect, "fields"> | null | undefined): Policy {
+  if (!row?.fields) return noPolicy;
+  const { allowedActions, ...fields } = row.fields;
+  return { ...noPolicy, ...fields, allowedActions: allowedActions as readonly ActionName[] | undefined };
+}
+
+function storedPolicy(policy: Policy): StoredPolicy {
+  return JSON.parse(JSON.stringify(policy)); // leaves out fields that are undefined
+}
+
+/** Returns the policy whose fields are given as JSON, or one without limits for null. */
+export function policyOfText(fields: string | null): Policy {
+  return readPolicy(fields === null ? undefined : { fields: JSON.parse(fields) });
+}
+
+/** Stricter policies by the texts of both. Policies are few, and cached tokens under the same ones share the object. */
+const effectivePolicies = new Map<string, Policy>();
+const mostPolicies = 10_000;
+
+/** Returns the stricter of two policies that are given as `policyOfText` takes them. Each pair is computed once. */
+export function effectivePolicy(deployment: string | null, own: string | null): Policy {
+  const key = `${deployment ?? ""}\n${own ?? ""}`;
+  const known = effectivePolicies.get(key);
+  if (known) return known;
+  const policy = own === null ? policyOfText(deployment) : stricter(policyOfText(deployment), policyOfText(own));
+  if (effectivePolicies.size >= mostPolicies) effectivePolicies.clear();
+  effectivePolicies.set(key, policy);
+  return policy;
 }

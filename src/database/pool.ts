@@ -2,26 +2,29 @@ import type { ConnectionOptions } from "node:tls";
 import postgres, * as driver from "#postgres";
 import type { DatabaseAddress, DatabaseTls } from "../config/database-address.js";
 import { sessionParameters, sessionTypes } from "./session.js";
-import { supervise } from "./supervision.js";
+import { limitStatements } from "./statement-timeout.js";
 
 const connectTimeoutMs = 2_000;
-/** Longest time before a lost connection is made again. The driver's grows to 20 s, which its next statement waits out, however long the database has been well again. */
+/**
+ * The longest time before a lost connection is made again. The back-off of the driver grows to 20 s, and statements
+ * wait for it even after the database has recovered.
+ */
 const longestReconnectSeconds = 0.1;
 
-/** Throws with what to do when this is the driver as it is published: with it a lost connection can end the process, or lose an answer. */
+/** Throws when this is the published driver, with which a lost connection can end the process or lose an answer. */
 export function requireMended(found: object): void {
   if ("mends" in found) return;
   throw new Error("the PostgreSQL driver is not the mended one of this package: build or install patwarden again");
 }
 
-/** Connections to one database, each statement of which ends within a limit. */
+/** Connections to one database. Each of their statements ends within a limit. */
 export interface Pool {
   readonly sql: postgres.Sql;
-  /** Waits so long for statements that run, seconds, and leaves nothing open. */
+  /** Waits up to `timeoutSeconds` for running statements, and leaves nothing open. */
   end(timeoutSeconds: number): Promise<void>;
 }
 
-/** Connects lazily. `limitMs` is the longest time for one statement. */
+/** Connects lazily. `limitMs` is the longest time for one statement, the wait for a connection included. */
 export function openPool(
   address: DatabaseAddress,
   options: postgres.Options<Record<string, postgres.PostgresType>>,
@@ -30,25 +33,25 @@ export function openPool(
   requireMended(driver);
   const sql = postgres<Record<string, postgres.PostgresType>>({
     ...placeOf(address),
-    // Said in any case: what is not, the driver takes from variables such as PGSSL.
+    // Always given: otherwise the driver takes it from variables such as PGSSL.
     ssl: tlsOptions(address.tls),
     connect_timeout: address.connectTimeoutSeconds ?? connectTimeoutMs / 1000,
     keep_alive: 1,
     backoff: (failures) => Math.min(3 ** failures / 100, longestReconnectSeconds),
     connection: { application_name: "patwarden", ...address.parameters, ...sessionParameters },
     types: sessionTypes,
-    // It is asked for before the first statement of each connection; drizzle reads and writes arrays itself.
+    // Costs a round trip before the first statement of each connection; drizzle reads and writes arrays itself.
     fetch_types: false,
-    // Notices can hold data, and the default prints them to stdout.
+    // Notices may contain data, and the default prints them to stdout.
     onnotice: () => undefined,
     ...options,
   });
-  const supervision = supervise({ pool: sql as postgres.Sql & driver.Supervised, limitMs }); // of the mended driver
+  const limit = limitStatements({ pool: sql as postgres.Sql & driver.Supervised, limitMs }); // of the mended driver
   return {
     sql,
     async end(timeoutSeconds) {
       await sql.end({ timeout: timeoutSeconds });
-      supervision.stop();
+      limit.stop();
     },
   };
 }
@@ -61,7 +64,8 @@ function placeOf({ hosts, user, password, database, sessions }: DatabaseAddress)
     ...(first?.host.startsWith("/")
       ? { path: `${first.host}/.s.PGSQL.${first.port}` }
       : {
-          // Declared as one of each, of which the driver would split a host at its colons. It takes lists too (parseOptions).
+          // The driver splits a single host at its colons. It also takes lists (parseOptions), which its types do not
+          // say.
           host: hosts.map(({ host }) => host) as string[] & string,
           port: hosts.map(({ port }) => port) as number[] & number,
         }),
@@ -72,7 +76,7 @@ function placeOf({ hosts, user, password, database, sessions }: DatabaseAddress)
   };
 }
 
-/** As libpq: `require` keeps off who only reads, `verify-ca` takes a certificate for any name. */
+/** Follows libpq: `require` checks no certificate, `verify-ca` accepts a certificate for any name. */
 function tlsOptions({ mode, ca, cert, key }: DatabaseTls): false | "prefer" | ConnectionOptions {
   if (mode === "disable") return false;
   if (mode === "prefer") return "prefer";

@@ -1,36 +1,80 @@
-import { type Changes, maxChanges, type RevocationStore } from "../revocation/revocation-store.js";
+import { sql } from "drizzle-orm";
+import { bigint, check, integer, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg-core";
+import { type Changes, maxChanges, type Renewal, type RevocationStore } from "../revocation/revocation-store.js";
+import { identifier, readable } from "./columns.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow } from "./errors.js";
+import { guarded, onlyRow } from "./errors.js";
 import { durably } from "./session.js";
+
+/** The epoch, as one row: each change of something that replicas may have cached raises it. */
+export const revocationEpoch = pgTable(
+  "revocation_epoch",
+  {
+    one: smallint("one").primaryKey(),
+    epoch: bigint("epoch", { mode: "number" }).notNull(),
+    /** New with each epoch: the same number with another nonce is another history, as after a failover. */
+    nonce: uuid("nonce").notNull(),
+  },
+  (table) => [...readable("number", table.epoch), check("revocation_epoch_one", sql`${table.one} = 1`)],
+);
+
+/** The things that the change of each epoch touched. */
+export const revocationChange = pgTable(
+  "revocation_change",
+  {
+    epoch: bigint("epoch", { mode: "number" }).notNull(),
+    kind: text("kind").$type<"token" | "subject" | "policy" | "everything">().notNull(),
+    /** The id of a token, the name of a subject, the scope of a policy, or empty. */
+    key: identifier("key").notNull(),
+  },
+  (table) => [...readable("number", table.epoch), primaryKey({ columns: [table.epoch, table.kind, table.key] })],
+);
+
+/** Replicas that may serve cached token records. A row is deleted only when its lease must have run out. */
+export const replicaLease = pgTable(
+  "replica_lease",
+  {
+    replicaId: uuid("replica_id").primaryKey(),
+    /** New with each registration. */
+    incarnation: uuid("incarnation").notNull(),
+    /** The replica has dropped everything that changes up to this epoch touched. */
+    ackedEpoch: bigint("acked_epoch", { mode: "number" }).notNull(),
+    /** Counts renewals: while it is the same, the lease was not extended. Not a time, since a clock can be set. */
+    renewal: bigint("renewal", { mode: "number" }).notNull().default(0),
+    leaseMs: integer("lease_ms").notNull(),
+  },
+  (table) => readable("number", table.ackedEpoch, table.renewal),
+);
 
 export const revocationChannel = "patwarden_revocation";
 
-// Durable, this and renewals: a revoker would not wait for a replica whose registration a crash took back, and would take one for silent that it has
-// seen at the same renewal.
+// Registrations and renewals are durable. If a crash took a registration back, a revoker would not wait for that
+// replica; if it took a renewal back, a revoker would take the replica for silent.
 const registerStatement = `
   insert into replica_lease (replica_id, incarnation, acked_epoch, lease_ms)
   select $1::uuid, $2::uuid, 0, $3::integer from ${durably}
   on conflict (replica_id) do update
     set incarnation = excluded.incarnation, acked_epoch = 0, renewal = 0, lease_ms = excluded.lease_ms`;
 
-const newsAfter = (seen: string): string => `
+const changesAfter = (seen: string): string => `
     coalesce((select epoch from revocation_epoch), 0)::int8 as epoch,
     coalesce((select nonce from revocation_epoch)::text, '') as nonce,
     (select coalesce(json_agg(changed order by changed.epoch), '[]') from (
-      select epoch, kind, key from revocation_change where epoch > ${seen}::bigint order by epoch limit ${maxChanges + 1}
+      select epoch, kind, key from revocation_change where epoch > ${seen}::bigint
+      order by epoch limit ${maxChanges + 1}
     ) changed) as changes`;
 
-// One statement, so one snapshot: what it reads of epoch and changes is what is acknowledged afterwards.
-const newsStatement = `select ${newsAfter("$1")}`;
+// One statement, so one snapshot: the epoch that it reads belongs to the changes that it reads.
+const changesStatement = `select ${changesAfter("$1")}`;
 
 const renewStatement = `
   update replica_lease
   set renewal = renewal + 1, acked_epoch = greatest(acked_epoch, $3::bigint)
   from ${durably}
   where replica_id = $1 and incarnation = $2
-  returning (extract(epoch from clock_timestamp()) * 1000)::int8 as "databaseTimeMs", ${newsAfter("$3")}`;
+  returning (extract(epoch from clock_timestamp()) * 1000)::int8 as "databaseTimeMs", ${changesAfter("$3")}`;
 
-// Its commit does not wait for the disk: what the replica has dropped stays dropped, also when the database forgets that it said so.
+// Its commit does not wait for the disk: what a replica has dropped stays dropped, even if a crash loses this.
 const acknowledgeStatement = `
   update replica_lease
   set acked_epoch = greatest(acked_epoch, $3::bigint)
@@ -50,12 +94,14 @@ const leasesStatement = `
     )), '[]') from replica_lease) as rows`;
 
 const removeStatement = `
-  delete from replica_lease using json_to_recordset(($1::text)::json) as over("replicaId" uuid, incarnation uuid, renewal bigint)
-  where replica_id = over."replicaId" and replica_lease.incarnation = over.incarnation and replica_lease.renewal = over.renewal`;
+  delete from replica_lease
+  using json_to_recordset(($1::text)::json) as over("replicaId" uuid, incarnation uuid, renewal bigint)
+  where replica_id = over."replicaId" and replica_lease.incarnation = over.incarnation
+    and replica_lease.renewal = over.renewal`;
 
 /** Epoch, changes and leases in PostgreSQL or PGlite. */
 export function createRevocationStore(database: Database): RevocationStore {
-  // A connection of its own: renewals must not queue behind anything.
+  // On a connection of its own: renewals must not queue behind anything.
   const run = <Row>(statement: string, ...parameters: unknown[]) =>
     guarded(() => database.urgent<Row>(statement, parameters));
   return {
@@ -63,16 +109,11 @@ export function createRevocationStore(database: Database): RevocationStore {
       await run(registerStatement, replicaId, incarnation, leaseMs);
     },
     async renew({ replicaId, incarnation }, seen) {
-      const [row] = await run<NonNullable<Awaited<ReturnType<RevocationStore["renew"]>>>>(
-        renewStatement,
-        replicaId,
-        incarnation,
-        seen,
-      );
+      const [row] = await run<Renewal>(renewStatement, replicaId, incarnation, seen);
       return row;
     },
     async changesSince(seen) {
-      return soleRow(await run<Changes>(newsStatement, seen));
+      return onlyRow(await run<Changes>(changesStatement, seen));
     },
     async acknowledge({ replicaId, incarnation }, seen) {
       return (await run(acknowledgeStatement, replicaId, incarnation, seen)).length > 0;
@@ -81,7 +122,7 @@ export function createRevocationStore(database: Database): RevocationStore {
       await run("delete from replica_lease where replica_id = $1 and incarnation = $2", replicaId, incarnation);
     },
     async leases() {
-      return soleRow(await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement));
+      return onlyRow(await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement));
     },
     async remove(rows) {
       await run(removeStatement, JSON.stringify(rows));

@@ -2,13 +2,13 @@ import { inArray, sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 
-/** A setting that our sessions cannot do with whatever value it has, and that no statement of ours can change for itself. */
+/** A setting that must have certain values for our sessions, and that none of our statements can set for itself. */
 interface Need {
   readonly name: string;
-  /** For people. */
+  /** The admitted values, as an error names them. */
   readonly value: string;
   readonly admits: (value: string) => boolean;
-  /** What to do about another value. Absent: `usualCure`. */
+  /** What to do about another value. Default `usualCure`. */
   readonly cure?: string;
 }
 
@@ -16,7 +16,7 @@ const usualCure = "Set them for the role or database (ALTER ROLE … SET), or wh
 
 const exactly = (name: string, value: string): Need => ({ name, value, admits: (found) => found === value });
 
-/** In pg_settings these are milliseconds. */
+/** Times in pg_settings are milliseconds. */
 const noTimeoutUnder = (name: string, seconds: number): Need => ({
   name,
   value: `0 or at least ${seconds}s`,
@@ -24,30 +24,32 @@ const noTimeoutUnder = (name: string, seconds: number): Need => ({
 });
 
 const needs: readonly Need[] = [
-  // A standby may lag behind: what it lacks would read as not there, a token that is to be revoked among it.
+  // A standby may lag behind: a row that it lacks would read as none, also that of a token that must be revoked.
   {
     ...exactly("in_hot_standby", "off"),
-    cure: "The server is a standby: name the primary, or all hosts with target_session_attrs=read-write, in the URL of the database",
+    cure:
+      "The server is a standby: name the primary, or all hosts with target_session_attrs=read-write, " +
+      "in the URL of the database",
   },
-  // What we read and write.
+  // The formats of what we read and write.
   { name: "DateStyle", value: "ISO", admits: (found) => /^ISO\b/.test(found) },
   exactly("client_encoding", "UTF8"),
   exactly("server_encoding", "UTF8"),
-  // Where our tables are looked for. Not its text, which may name schemas that are not there.
+  // The schema of our tables. Not the text of the setting, which may name schemas that do not exist.
   {
     name: "search_path",
     value: "one of which public is the first schema that exists",
     admits: (found) => found === "public",
   },
-  // Statements that commit by themselves go by these.
+  // They apply to statements that commit by themselves.
   exactly("default_transaction_read_only", "off"),
   exactly("default_transaction_isolation", "read committed"),
-  // Otherwise foreign keys hold nothing and cascade nothing.
+  // With another value foreign keys check nothing and cascade nothing.
   exactly("session_replication_role", "origin"),
-  // A damaged page would read as one without rows: a revocation that is not there.
+  // A damaged page would read as one without rows, and so lose a revocation.
   exactly("zero_damaged_pages", "off"),
   exactly("ignore_checksum_failure", "off"),
-  // Look-ups and changes that are ended before they can answer, and connections that are ended between two heartbeats.
+  // Shorter times would end lookups and changes before they can answer, and connections between two heartbeats.
   noTimeoutUnder("statement_timeout", 1),
   noTimeoutUnder("transaction_timeout", 1),
   noTimeoutUnder("idle_in_transaction_session_timeout", 1),
@@ -55,8 +57,8 @@ const needs: readonly Need[] = [
 ];
 
 /**
- * Throws, naming each setting, its value and what it must be, when a role, a database, a server or a pooler gives our sessions what they cannot work with.
- * Resolves with what an operator should know all the same.
+ * Throws when a role, a database, a server or a pooler gives our sessions settings that they cannot work with. The
+ * error names each setting, its value, and what it must be. Resolves with warnings for the operator.
  */
 export async function verifySettings({ orm }: Pick<Database, "orm">): Promise<readonly string[]> {
   const names = [...needs.map(({ name }) => name), "fsync"];
@@ -73,7 +75,7 @@ export async function verifySettings({ orm }: Pick<Database, "orm">): Promise<re
   );
   const found = new Map(rows.map(({ name, value }) => [name, value]));
   const wrong = needs.flatMap(({ name, value, admits, cure = usualCure }) => {
-    // PostgreSQL 17 brought this one.
+    // PostgreSQL 17 introduced this one.
     const inForce = found.get(name) ?? (name === "transaction_timeout" ? "0" : "");
     return admits(inForce) ? [] : [{ fault: `${name} is ${inForce || "empty"} and must be ${value}`, cure }];
   });
@@ -83,6 +85,6 @@ export async function verifySettings({ orm }: Pick<Database, "orm">): Promise<re
     throw new Error(`settings of PostgreSQL do not fit: ${faults}. ${cures}`);
   }
   return found.get("fsync") === "off"
-    ? ["fsync of PostgreSQL is off: a crash of its machine may take back what was revoked"]
+    ? ["fsync of PostgreSQL is off: a crash of its machine may undo revocations"]
     : [];
 }

@@ -1,11 +1,24 @@
 import { inArray, sql } from "drizzle-orm";
-import type { SigningKeyStore } from "../exchange/signing-key-store.js";
+import { pgTable, text } from "drizzle-orm/pg-core";
+import type { SigningAlgorithm, SigningKeyStore } from "../exchange/signing-key-store.js";
+import { advisoryLocks } from "./advisory-locks.js";
 import { type Transaction, transact } from "./change.js";
+import { bytea, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
-import { signingKey } from "./signing-table.js";
 
-const changeLock = 1_472_665_733; // beside those of the audit trail
+/** Keys that sign JWTs: the current one, the next one, and earlier ones until every JWT of theirs has expired. */
+export const signingKey = pgTable(
+  "signing_key",
+  {
+    kid: text("kid").primaryKey(),
+    algorithm: text("algorithm").$type<SigningAlgorithm>().notNull(),
+    /** The private key, encrypted under a key that is derived from a pepper. */
+    sealedKey: bytea("sealed_key").notNull(),
+    signsFrom: instant("signs_from").notNull(),
+  },
+  (table) => readable("time", table.signsFrom),
+);
 
 /** Signing keys in PostgreSQL or PGlite. */
 export function createSigningKeyStore(database: Database): SigningKeyStore {
@@ -16,8 +29,8 @@ export function createSigningKeyStore(database: Database): SigningKeyStore {
 
     change: (decide) =>
       transact(database, async (transaction) => {
-        // Not of rows: where there is no key yet, there is nothing else to lock.
-        await transaction.execute(sql`select pg_advisory_xact_lock(${changeLock}::bigint)`);
+        // Not a lock of rows: before the first key there are none.
+        await transaction.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.signingKeys}::bigint)`);
         const keys = await read(transaction);
         const change = decide(keys);
         if (!change) return keys;

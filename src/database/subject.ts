@@ -1,41 +1,70 @@
-import { and, count, eq, or } from "drizzle-orm";
+import { and, count, eq, inArray, or } from "drizzle-orm";
+import { integer, pgTable, text } from "drizzle-orm/pg-core";
 import type { SubjectName } from "../domain/identifier.js";
+import { type SubjectFacts, type SubjectState, unmentionedSubject } from "../domain/subject-state.js";
 import type { StoredSubject, SubjectStore } from "../domain/subject-store.js";
-import { transactChange } from "./change.js";
+import { type Transaction, transactChange } from "./change.js";
+import { identifier, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
-import { guarded, soleRow } from "./errors.js";
-import { answering, rowsOfPrimary, standby } from "./primary.js";
-import { subjectFacts } from "./rows.js";
-import { subject, token } from "./schema.js";
-import { lockLiving, revokeLocked } from "./token.js";
-import { inState } from "./token-conditions.js";
+import { guarded, onlyRow } from "./errors.js";
+import { answeringServer, rowsFromPrimary, standby } from "./primary-read.js";
+import { isLive } from "./token-conditions.js";
+import { lockUnrevoked, revokeLocked } from "./token-revocation.js";
+import { token } from "./token-table.js";
 
-/** Set when a row is made only to be locked. */
+/** Subjects that have or had a token, or were disabled or deleted. */
+export const subject = pgTable(
+  "subject",
+  {
+    name: identifier("name").primaryKey(),
+    state: text("state").$type<SubjectState>().notNull(),
+    generation: integer("generation").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => readable("time", table.updatedAt),
+);
+
+/** Returns the facts of a subject by its row, which is absent while nothing has mentioned it. */
+export function subjectFacts(
+  row: Pick<typeof subject.$inferSelect, "state" | "generation"> | null | undefined,
+): SubjectFacts {
+  return row ? { state: row.state, generation: row.generation } : unmentionedSubject;
+}
+
+/** The time of a row that was made only so that it can be locked. */
 const never = new Date(0);
 
-export function createSubjectStore(database: Database): SubjectStore {
-  const { orm } = database;
-  const hangsOn = (name: SubjectName) => or(eq(token.subject, name), eq(token.organization, name));
+/** Makes the rows of subjects that are not known yet, so that they can be locked. Such a row says what no row says. */
+export async function mentionSubjects(transaction: Transaction, names: readonly SubjectName[]): Promise<void> {
+  const rows = names.map((name) => ({ name, state: "ACTIVE" as const, generation: 1, updatedAt: never }));
+  await transaction.insert(subject).values(rows).onConflictDoNothing();
+}
 
+/** Locks these subjects against changes until the transaction ends; one that is being deleted is waited for. */
+export async function holdSubjects(transaction: Transaction, names: readonly SubjectName[]): Promise<void> {
+  const sorted = [...names].sort();
+  await mentionSubjects(transaction, sorted);
+  await transaction.select().from(subject).where(inArray(subject.name, sorted)).orderBy(subject.name).for("share");
+}
+
+const dependsOn = (name: SubjectName) => or(eq(token.subject, name), eq(token.organization, name));
+
+/** Subjects in PostgreSQL or PGlite. */
+export function createSubjectStore(database: Database): SubjectStore {
   return {
     async get(name) {
       const rows = await guarded(() =>
-        orm.select({ standby, row: subject }).from(answering).leftJoin(subject, eq(subject.name, name)),
+        database.orm.select({ standby, row: subject }).from(answeringServer).leftJoin(subject, eq(subject.name, name)),
       );
-      return stored(name, rowsOfPrimary(rows)[0]?.row);
+      return stored(name, rowsFromPrimary(rows)[0]?.row);
     },
 
     change: (name, now, decide) =>
-      // A deletion may touch many tokens.
+      // Deleting a subject may touch many tokens.
       transactChange({ orm: database.patient }, async (transaction) => {
-        await transaction
-          .insert(subject)
-          .values({ name, state: "ACTIVE", generation: 1, updatedAt: never })
-          .onConflictDoNothing();
-        const current = stored(
-          name,
-          soleRow(await transaction.select().from(subject).where(eq(subject.name, name)).for("update")),
-        );
+        await mentionSubjects(transaction, [name]);
+        const rows = await transaction.select().from(subject).where(eq(subject.name, name)).for("update");
+        const current = stored(name, onlyRow(rows));
         const change = decide(current);
         if (!change) return { result: current, events: [], touched: [] };
         const { state, generation, event, revocation } = change;
@@ -43,12 +72,8 @@ export function createSubjectStore(database: Database): SubjectStore {
         async function* events() {
           yield [event];
           if (!revocation) return;
-          yield* revokeLocked(
-            transaction,
-            await lockLiving(transaction, hangsOn(name)),
-            revocation,
-            revocation.eventOf,
-          );
+          const ids = await lockUnrevoked(transaction, dependsOn(name));
+          yield* revokeLocked(transaction, ids, revocation, revocation.eventOf);
         }
         return {
           result: { name, state, generation, updateTime: now },
@@ -59,14 +84,13 @@ export function createSubjectStore(database: Database): SubjectStore {
       }),
 
     async countLiveTokens(name, now) {
-      const living = or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now)));
       const rows = await guarded(() =>
         database.scanning
           .select({ live: count() })
           .from(token)
-          .where(and(hangsOn(name), living)),
+          .where(and(dependsOn(name), isLive(now))),
       );
-      return soleRow(rows).live;
+      return onlyRow(rows).live;
     },
   };
 }

@@ -3,10 +3,10 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Policy } from "../domain/policy.js";
 import type { TokenState } from "../domain/state.js";
 import type { TokenFilter } from "../domain/token-store.js";
-import { token, tokenSecret } from "./schema.js";
-import { lastUse } from "./usage-table.js";
+import { lastUse } from "./last-use.js";
+import { token, tokenSecret } from "./token-table.js";
 
-/** All that a filter asks for; undefined asks for nothing. */
+/** Returns all conditions of a filter, undefined when it has none. */
 export function matching(filter: TokenFilter, now: Date): SQL | undefined {
   return and(
     filter.kind && eq(token.kind, filter.kind),
@@ -21,13 +21,16 @@ export function matching(filter: TokenFilter, now: Date): SQL | undefined {
   );
 }
 
-/** An entry that ends in `:` stands for all subjects of a type, any other for itself: `organization:acme` is not `organization:acme2`. */
+/**
+ * Matches all subjects of a type when the entry ends in `:`, otherwise just the subject of that name:
+ * `organization:acme` is not `organization:acme2`.
+ */
 export function subjectMatches(subject: PgColumn, entry: string): SQL {
   // starts_with, not LIKE: identifiers may hold `_`, which LIKE would take as any character.
   return entry.endsWith(":") ? sql`starts_with(${subject}, ${entry})` : eq(subject, entry);
 }
 
-/** One that was never used counts from when it first could be. */
+/** A token that was never used counts from when it became usable. */
 function isUnusedSince(time: Date): SQL {
   const since = sql`${time.toISOString()}::timestamptz`;
   const usableFrom = sql`greatest(${token.createdAt}, ${token.notBefore}, ${token.decidedAt})`; // leaves out nulls
@@ -40,7 +43,7 @@ const decided = or(isNull(token.approval), eq(token.approval, "approved"));
 const notRevoked = isNull(token.revokedAt);
 const notSuspended = isNull(token.suspendedAt);
 
-/** The same order as the pure domain/state.ts: the first that holds names the state. */
+/** The rules of domain/state.ts in SQL and in the same order: the first that holds names the state. */
 export function inState(state: TokenState, now: Date): SQL | undefined {
   switch (state) {
     case "REVOKED":
@@ -64,7 +67,12 @@ export function inState(state: TokenState, now: Date): SQL | undefined {
   }
 }
 
-/** The same rules as the pure `blockedBy` of domain/policy.ts, over a token and its current secret. */
+/** Neither revoked, denied nor expired at `now`. */
+export function isLive(now: Date): SQL | undefined {
+  return or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now)));
+}
+
+/** The rules of `blockedBy` of domain/policy.ts in SQL, for a token and its current secret. */
 export function blockedByPolicy(policy: Policy): SQL | undefined {
   const { blockAll, requireExpiry, maxLifetimeMs, forbidFull, requireOrganization } = policy;
   const longest = sql`${tokenSecret.createdAt} + ${maxLifetimeMs}::float8 * interval '1 millisecond'`;

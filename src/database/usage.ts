@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { and, eq, gte, lt, or, type SQL, sql } from "drizzle-orm";
+import { bigint, check, index, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg-core";
 import type { ActionName, SubjectName } from "../domain/identifier.js";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
+import type { Reason } from "../domain/reason.js";
 import {
   type IdentifiedUnits,
   type UsageCount,
@@ -13,15 +15,77 @@ import {
   usageDimensions,
 } from "../usage/usage-store.js";
 import { type Transaction, transact } from "./change.js";
+import { bytea, identifier, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 import { subjectMatches } from "./token-conditions.js";
-import { usage, usageBatch, usageId, usageWatermark } from "./usage-table.js";
 
-/** Rows of one statement: small enough that none of them holds the event loop or the connection for long. */
+/** Decisions of an hour. Counts only grow, and only while the hour is open. */
+export const usage = pgTable(
+  "usage",
+  {
+    /** The first moment of the hour. */
+    hour: instant("hour").notNull(),
+    /** No foreign key, here and below: checking one would lock the row of the token. */
+    tokenId: uuid("token_id").notNull(),
+    action: identifier("action").notNull(),
+    reason: text("reason").$type<Reason>().notNull(),
+    subject: identifier("subject").notNull(),
+    /** The organization that the token is bound to or is; empty when there is none. */
+    organization: identifier("organization").notNull(),
+    /** Read only as sums, which may exceed what a double represents exactly. */
+    count: bigint("count", { mode: "bigint" }).notNull(),
+    units: bigint("units", { mode: "bigint" }).notNull(),
+  },
+  (table) => [
+    ...readable("time", table.hour),
+    primaryKey({ columns: [table.hour, table.tokenId, table.action, table.reason] }),
+    index("usage_token").on(table.tokenId, table.hour),
+    index("usage_subject").on(table.subject, table.hour),
+    index("usage_organization").on(table.organization, table.hour),
+  ],
+);
+
+/**
+ * Where open hours begin, as one row. Each transaction that adds to `usage` holds a share lock on it, so that it cannot
+ * move past an hour that is being written to: a reader that sees it past an hour sees all of that hour.
+ */
+export const usageWatermark = pgTable(
+  "usage_watermark",
+  {
+    one: smallint("one").primaryKey(),
+    /** The first moment of the first open hour. */
+    openFrom: instant("open_from").notNull(),
+  },
+  (table) => [...readable("time", table.openFrom), check("usage_watermark_one", sql`${table.one} = 1`)],
+);
+
+/** The last batch of each process that was added. A repeat after a lost COMMIT finds its number here. */
+export const usageBatch = pgTable(
+  "usage_batch",
+  {
+    replicaId: uuid("replica_id").primaryKey(),
+    sequence: bigint("sequence", { mode: "number" }).notNull(),
+    addedAt: instant("added_at").notNull(),
+  },
+  (table) => [...readable("number", table.sequence), ...readable("time", table.addedAt)],
+);
+
+/** Usage ids of the last day. */
+export const usageId = pgTable(
+  "usage_id",
+  {
+    /** The first 16 bytes of SHA-256 over subject and id: ids have any length and may say something about people. */
+    digest: bytea("digest").primaryKey(),
+    billedAt: instant("billed_at").notNull(),
+  },
+  (table) => [...readable("time", table.billedAt), index("usage_id_billed_at").on(table.billedAt)],
+);
+
+/** Rows of one statement: few enough that none blocks the event loop or its connection for long. */
 const rowsTogether = 1_000;
 
-// In UTC whatever the session's time zone, which may be half an hour off. Read at each use, not at the start of the transaction.
+// In UTC, since the session's time zone may be half an hour off. Read at each use, not at the start of the transaction.
 const firstOpenHour = sql`date_trunc('hour', clock_timestamp() - interval '15 minutes', 'UTC')`;
 const thisHour = sql`date_trunc('hour', clock_timestamp(), 'UTC')`;
 
@@ -43,7 +107,7 @@ export function createUsageStore(database: Database): UsageStore {
         if (marked.length === 0) return;
         const hour = await holdOpenHour(transaction, hourMs);
         const billed = await billOnce(transaction, identified);
-        // All processes go through the rows in one order: none waits for another that waits for it.
+        // All processes take the rows in one order, so that no two wait for each other.
         for (const rows of chunks([...counts].sort(byKey))) {
           const values = rows.map((row) => ({
             token: toUuid(row.tokenId),
@@ -81,7 +145,7 @@ export function createUsageStore(database: Database): UsageStore {
             key: sql<readonly string[]>`json_build_array(${sql.join(keys.map(textOf), sql`, `)})`,
             count: sql<string>`sum(${usage.count})::text`,
             units: sql<string>`sum(${usage.units})::text`,
-            // In the snapshot of the sums.
+            // In the same snapshot as the sums.
             openFromMs: sql<
               number | null
             >`(select ${milliseconds(sql`${usageWatermark.openFrom}`)} from ${usageWatermark})`,
@@ -89,7 +153,7 @@ export function createUsageStore(database: Database): UsageStore {
           .from(usage)
           .where(and(matching(query.filter), after && isAfter(keys, after)))
           .groupBy(...columns)
-          // Without a key there is one group, also of nothing.
+          // Without a key there is one group even when there are no rows.
           .having(sql`count(*) > 0`)
           .orderBy(...columns)
           .limit(size + 1);
@@ -113,18 +177,18 @@ export function createUsageStore(database: Database): UsageStore {
           .set({ openFrom: firstOpenHour })
           .where(lt(usageWatermark.openFrom, firstOpenHour));
         await patient.delete(usageId).where(lt(usageId.billedAt, sql`clock_timestamp() - interval '25 hours'`));
-        // Long after any process could still repeat its last batch.
+        // By then no process can repeat its last batch any more.
         await patient.delete(usageBatch).where(lt(usageBatch.addedAt, sql`clock_timestamp() - interval '30 days'`));
       });
     },
   };
 }
 
-/** The hour that counts of `hourMs` go to, kept from closing until the transaction ends. */
+/** Returns the hour that counts of `hourMs` go to, and keeps it open until the transaction ends. */
 async function holdOpenHour(transaction: Transaction, hourMs: number): Promise<string> {
   await beginWatermark(transaction);
   const counted = sql`${new Date(hourMs).toISOString()}::timestamptz`;
-  // A process whose clock is ahead does not write to an hour that has not begun; a closed one is closed, whatever any clock says.
+  // A process whose clock is ahead does not write to an hour that has not begun, and no clock opens a closed one.
   const open = sql`greatest(${usageWatermark.openFrom}, least(greatest(${counted}, ${firstOpenHour}), ${thisHour}))`;
   const [row] = await transaction
     .select({ ms: sql<number>`${milliseconds(open)}` })
@@ -134,7 +198,7 @@ async function holdOpenHour(transaction: Transaction, hourMs: number): Promise<s
   return new Date(row.ms).toISOString();
 }
 
-/** Its one row, before the first use. */
+/** Inserts its one row before the first use. */
 async function beginWatermark(database: Pick<Transaction, "insert">): Promise<void> {
   await database
     .insert(usageWatermark)
@@ -142,7 +206,7 @@ async function beginWatermark(database: Pick<Transaction, "insert">): Promise<vo
     .onConflictDoNothing();
 }
 
-/** Of units under usage ids those that are the first of a day, by what they belong to. */
+/** Records usage ids. Returns the units of those that are the first of a day, by the count that they belong to. */
 async function billOnce(
   transaction: Transaction,
   identified: readonly IdentifiedUnits[],
@@ -175,7 +239,7 @@ function digestOf({ usageId: id, of }: IdentifiedUnits): string {
   return createHash("sha256").update(`${of.subject}\n${id}`).digest("hex").slice(0, 32);
 }
 
-/** The order of the primary key. */
+/** Compares in the order of the primary key. */
 function byKey(a: UsageCount, b: UsageCount): number {
   return compare(a.tokenId, b.tokenId) || compare(a.action, b.action) || compare(a.reason, b.reason);
 }
@@ -201,7 +265,9 @@ const dimensionKeys: Readonly<Record<UsageDimension, Key>> = {
   organization: { column: sql`${usage.organization}`, type: "text" },
 };
 
-/** What rows are grouped and sorted by. By the hour and every dimension it is the order of the primary key, which then needs no sorting. */
+/**
+ * The keys that rows are grouped and sorted by. The hour with every dimension is the primary key and needs no sorting.
+ */
 function keysOf({ granularity, groupBy }: Pick<UsageQuery, "granularity" | "groupBy">): readonly Key[] {
   const dimensions = usageDimensions.filter((name) => groupBy.has(name)).map((name) => dimensionKeys[name]);
   switch (granularity) {
@@ -214,14 +280,14 @@ function keysOf({ granularity, groupBy }: Pick<UsageQuery, "granularity" | "grou
   }
 }
 
-/** Times in one format, whatever the session's. */
+/** Formats times in one way, whatever the session's settings are. */
 function textOf({ column, type }: Key): SQL {
   return type === "timestamptz"
     ? sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
     : sql`${column}::text`;
 }
 
-/** Since 1970. */
+/** Milliseconds since 1970. */
 function milliseconds(time: SQL): SQL {
   return sql`(extract(epoch from ${time}) * 1000)::int8`;
 }
@@ -235,7 +301,7 @@ function isAfter(keys: readonly Key[], position: readonly string[]): SQL {
 
 const windowMs = { DAY: 86_400_000, HOUR: 3_600_000 };
 
-/** The values of `keysOf`, back. */
+/** Reads the values of `keysOf` back. */
 function readKey(
   { granularity, groupBy, filter }: UsageQuery,
   key: readonly string[],

@@ -4,18 +4,21 @@ import { schemaIsCurrent } from "./migrations.js";
 import { verifySettings } from "./settings.js";
 
 const intervalMs = 2_000;
-/** What two clocks may differ by and both be right, milliseconds: a token may expire so much earlier on one replica than on another. */
+/**
+ * The largest difference of two clocks that counts as none, milliseconds: a token may expire so much earlier on one
+ * replica than on another.
+ */
 const maxClockOffsetMs = 1_000;
-/** Longest time for one look. More than one statement may take, whose failure says more. */
+/** The longest time for one look. Longer than one statement may take, whose error says more. */
 const lookMs = 5_000;
 
 export interface DatabaseWatchOptions {
   readonly database: Database;
-  /** This machine's wall clock as it is, milliseconds since 1970. */
+  /** Returns this machine's wall clock, milliseconds since 1970. */
   readonly wallMs: () => number;
-  /** Told after each look, for an operator: undefined is well. */
+  /** Called after each look with the problem that an operator must know; undefined when there is none. */
   readonly onLook: (problem: string | undefined) => void;
-  /** Called after each comparison with what both clocks say, or undefined when they differ by no more than `maxClockOffsetMs`. */
+  /** Called after each comparison with both times, or with undefined when they differ by at most `maxClockOffsetMs`. */
   readonly onClock: (difference: ClockDifference | undefined) => void;
 }
 
@@ -24,7 +27,7 @@ export interface ClockDifference {
   readonly database: Date;
 }
 
-/** Looks again and again whether the database answers, has the settings and the schema of this version, and keeps our time. */
+/** Checks every two seconds that the database answers, has our settings and schema, and agrees with our clock. */
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
   readonly #loop = new Loop((stopped) => this.#look(stopped), intervalMs, { firstAfterMs: intervalMs });
@@ -39,7 +42,7 @@ export class DatabaseWatch {
     this.#loop.start();
   }
 
-  /** Compares the clocks now, for what must not be done by a wrong one. Whether they agree; false when the database does not answer. */
+  /** Compares the clocks now and returns whether they agree; false when the database does not answer. */
   async clocksAgree(): Promise<boolean> {
     try {
       const difference = await compareClocks(this.#options);
@@ -50,7 +53,7 @@ export class DatabaseWatch {
     }
   }
 
-  /** Tells no more from now on. Lets a look that has begun end. */
+  /** Calls nothing from now on. Waits for a look that has begun. */
   stop(): Promise<void> {
     return this.#loop.stop();
   }
@@ -80,13 +83,13 @@ async function verify(options: DatabaseWatchOptions): Promise<ClockDifference | 
   return compareClocks(options);
 }
 
-/** Throws with what to do next. */
+/** Throws when the schema is not that of this version; the error says what to do. */
 export async function verifySchema(database: Database): Promise<void> {
   if (await schemaIsCurrent(database)) return;
   throw new Error("the database schema is not that of this version; run `patwarden migrate` first");
 }
 
-/** Expiry is judged by each replica's clock: all must agree about it, and the database's is what they have in common. */
+/** Each replica judges expiry by its own clock, so all must agree, and the database's clock is what they share. */
 async function compareClocks({
   database,
   wallMs,

@@ -47,9 +47,9 @@ export type Standing =
   | "GOOD";
 
 /**
- * Sums up the stored facts of a token, one of its secrets and its subjects. A denied token counts as revoked, and so does
- * one of a deleted subject or of an earlier life of it. A mark, not a time, says what has ended at once: a time would end
- * it only on replicas whose clocks have reached it.
+ * Sums up the stored facts of a token, one of its secrets and its subjects. A denied token counts as revoked, and so
+ * does one of a deleted subject or of an earlier life of it. A mark, not a time, says what has ended at once: a time
+ * would end it only on replicas whose clocks have reached it.
  */
 export function standingOf(
   token: {
@@ -103,8 +103,8 @@ export function isSuperseded(
 }
 
 /**
- * Whether a token may be used at `now` with this secret, before network, grant and policy are judged. Without a secret it
- * judges what holds for all live ones.
+ * Whether a token may be used at `now` with this secret, before network, grant and policy are judged. Without a secret
+ * it judges what holds for all live ones.
  */
 export function usability(
   token: StateFacts & Pick<TokenRecord, "notBefore" | "generation">,

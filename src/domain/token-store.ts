@@ -21,8 +21,8 @@ export interface NewSecret extends SecretRecord {
 }
 
 /**
- * A token as a decision needs it, found by the digest of a secret. It holds no more, since a cache holds many. Its times
- * are compared with the clock at each use.
+ * A token as a decision needs it, found by the digest of a secret. It holds no more, since a cache holds many. Its
+ * times are compared with the clock at each use.
  */
 export interface ResolvedToken extends UseTimes {
   readonly id: TokenId;
@@ -214,8 +214,8 @@ export interface TokenStore {
   /** Counts the tokens that match. */
   count(filter: TokenFilter, now: Date): Promise<number>;
   /**
-   * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`. It is
-   * one statement, however many they are.
+   * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`. It
+   * is one statement, however many they are.
    */
   countBlocked(
     filter: TokenFilter,

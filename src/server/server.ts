@@ -19,6 +19,7 @@ import { restartKeys } from "../config/restart-keys.js";
 import { createAuditStore } from "../database/audit.js";
 import type { Database } from "../database/database.js";
 import { createLastUseStore } from "../database/last-use.js";
+import { createPepperStore } from "../database/pepper.js";
 import { createPolicyStore } from "../database/policy.js";
 import { createRevocationStore } from "../database/revocation.js";
 import { verifySettings } from "../database/settings.js";
@@ -106,7 +107,7 @@ export async function startPatwarden(
   const store = createTokenStore(database);
   for (const warning of await verifySettings(database)) log.warn(warning);
   await verifySchema(database);
-  await verifyPeppers(store, peppers, clock.now());
+  await verifyPeppers(createPepperStore(database), peppers, clock.now());
 
   const health = new HealthService([AuthorizationService.typeName, ...managementServices]);
   // OpenFGA is essential until it has been read once; a later outage shows in health of AuthorizationService only.

@@ -2,8 +2,7 @@ import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AuditFilter, AuditStore, KeptCheckpoint } from "../../src/audit/audit-store.js";
 import { chainStart, verifyChain } from "../../src/audit/chain.js";
-import { createAuditStore } from "../../src/database/audit.js";
-import { auditCheckpoint, auditEvent, auditPending, auditSeal } from "../../src/database/audit-table.js";
+import { auditCheckpoint, auditEvent, auditPending, auditSeal, createAuditStore } from "../../src/database/audit.js";
 import { transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
 import {

@@ -3,16 +3,15 @@ import { count, isNull, sql } from "drizzle-orm";
 import ipaddr from "ipaddr.js";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { auditEvent, auditPending } from "../../src/database/audit-table.js";
+import { auditEvent, auditPending } from "../../src/database/audit.js";
 import type { Transaction } from "../../src/database/change.js";
 import type { Database, Orm } from "../../src/database/database.js";
-import { soleRow } from "../../src/database/errors.js";
-import { createPolicyStore } from "../../src/database/policy.js";
+import { onlyRow } from "../../src/database/errors.js";
+import { createPolicyStore, policy } from "../../src/database/policy.js";
 import { createRevocationStore } from "../../src/database/revocation.js";
-import { secretColumns, tokenColumns } from "../../src/database/rows.js";
-import { policy, subject, token, tokenSecret } from "../../src/database/schema.js";
-import { createSubjectStore } from "../../src/database/subject.js";
+import { createSubjectStore, subject } from "../../src/database/subject.js";
 import { createTokenStore } from "../../src/database/token.js";
+import { secretColumns, token, tokenColumns, tokenSecret } from "../../src/database/token-table.js";
 import type { SubjectName } from "../../src/domain/identifier.js";
 import { noPolicy } from "../../src/domain/policy.js";
 import type { TokenId, TokenRecord } from "../../src/domain/token.js";
@@ -61,9 +60,9 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
     });
 
     const epoch = async () => (await createRevocationStore(database).changesSince(0)).epoch;
-    const events = async () => soleRow(await database.orm.select({ count: count() }).from(auditEvent)).count;
+    const events = async () => onlyRow(await database.orm.select({ count: count() }).from(auditEvent)).count;
     const living = async () =>
-      soleRow(await database.orm.select({ count: count() }).from(token).where(isNull(token.revokedAt))).count;
+      onlyRow(await database.orm.select({ count: count() }).from(token).where(isNull(token.revokedAt))).count;
 
     /** How many events are made between two statements, at most: each is work that keeps every other call waiting. */
     function batches() {
@@ -200,7 +199,7 @@ describe.skipIf(!havePostgres())("reads of many rows", () => {
       });
       const waiting = sql`datname = current_database() and wait_event_type = 'Lock'`;
       const reading = async () =>
-        soleRow(await database.orm.select({ count: count() }).from(sql`pg_stat_activity`).where(waiting)).count;
+        onlyRow(await database.orm.select({ count: count() }).from(sql`pg_stat_activity`).where(waiting)).count;
       await expect.poll(reading, { timeout: 30_000 }).toBe(2);
       expect(await createTokenStore(database).revokeAll({}, revocation, {}, now, testEvent)).toEqual({
         count: 1,

@@ -5,7 +5,7 @@ import * as changes from "../../src/database/change.js";
 import { type Change, transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
 import { createRevocationStore } from "../../src/database/revocation.js";
-import { subject } from "../../src/database/schema.js";
+import { subject } from "../../src/database/subject.js";
 import { newAuditEvent } from "../../src/domain/audit-event.js";
 import type { Touched } from "../../src/revocation/revocation-store.js";
 import { engines, type Opened } from "../kit/engines.js";
@@ -116,6 +116,15 @@ describe("the code of database/", () => {
     const inserts =
       /insert into (audit_event|audit_pending|revocation_epoch|revocation_change)\b|\.insert\((auditEvent|auditPending|revocationEpoch|revocationChange)\)/;
     expect(filesWith(inserts)).toEqual(["change.ts"]);
+  });
+
+  it("writes what a decision reads in files that commit by transactChange alone", () => {
+    const writers = filesWith(/\.(insert|update|delete)\((token|tokenSecret|subject|policy)\)/);
+    expect(writers).toEqual(
+      expect.arrayContaining(["token-changes.ts", "token-revocation.ts", "subject.ts", "policy.ts"]),
+    );
+    const otherCommits = filesWith(/\btransact\b|\.transaction\(|(orm|patient|scanning)\s*\.(insert|update|delete)\(/);
+    expect(writers.filter((file) => otherCommits.includes(file))).toEqual([]);
   });
 
   it("cannot leave out the events of a change, or what it touched", () => {

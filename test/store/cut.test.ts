@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auditEvent, auditPending } from "../../src/database/audit-table.js";
+import { auditEvent, auditPending } from "../../src/database/audit.js";
 import { type Database, openPostgres } from "../../src/database/database.js";
-import { subject, token, tokenSecret } from "../../src/database/schema.js";
-import { createSubjectStore } from "../../src/database/subject.js";
+import { createSubjectStore, subject } from "../../src/database/subject.js";
 import { createTokenStore } from "../../src/database/token.js";
+import { token, tokenSecret } from "../../src/database/token-table.js";
 import { Failure } from "../../src/domain/errors.js";
 import type { SubjectName } from "../../src/domain/identifier.js";
 import type { TokenRecord } from "../../src/domain/token.js";
@@ -50,7 +50,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
     run(through: Database, record: TokenRecord): Promise<unknown>;
     prepare?(record: TokenRecord): Promise<unknown>;
   }
-  const audit = ['insert into "audit_event"', 'insert into "audit_pending"'];
+  const audit = ["insert into audit_event", "insert into audit_pending"];
   const changes: readonly Change[] = [
     {
       name: "creating",

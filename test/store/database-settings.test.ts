@@ -9,6 +9,7 @@ import { seal } from "../../src/audit/chain.js";
 import { createAuditStore } from "../../src/database/audit.js";
 import { type Database, databaseTime, openPostgres } from "../../src/database/database.js";
 import { createLastUseStore } from "../../src/database/last-use.js";
+import { createPepperStore } from "../../src/database/pepper.js";
 import { createRevocationStore } from "../../src/database/revocation.js";
 import { verifySettings } from "../../src/database/settings.js";
 import { createSigningKeyStore } from "../../src/database/signing-key.js";
@@ -76,8 +77,9 @@ async function expectAsEver(database: Database): Promise<void> {
 
   const check = bytes(32);
   const version = ++versions;
-  await store.recordCheckValue(version, check);
-  expect((await store.checkValues()).get(version)).toEqual(check);
+  const peppers = createPepperStore(database);
+  await peppers.recordCheckValue(version, check);
+  expect((await peppers.checkValues()).get(version)).toEqual(check);
 
   const audit = createAuditStore(database);
   while ((await audit.sealNext(1_000)) > 0);

@@ -1,14 +1,12 @@
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { auditEvent, auditPending } from "../../src/database/audit-table.js";
+import { auditEvent, auditPending } from "../../src/database/audit.js";
 import type { Database } from "../../src/database/database.js";
 import { deleteDeadTokens } from "../../src/database/dead-tokens.js";
-import { createLeakStore } from "../../src/database/leak.js";
-import { leakedToken } from "../../src/database/leak-table.js";
-import { revocationEpoch } from "../../src/database/revocation-table.js";
-import { tokenColumns } from "../../src/database/rows.js";
-import { token } from "../../src/database/schema.js";
+import { createLeakStore, leakedToken } from "../../src/database/leak.js";
+import { revocationEpoch } from "../../src/database/revocation.js";
 import { createTokenStore } from "../../src/database/token.js";
+import { token, tokenColumns } from "../../src/database/token-table.js";
 import { toUuid } from "../../src/domain/ids.js";
 import type { TokenRecord } from "../../src/domain/token.js";
 import type { LeakChange, LeakStore } from "../../src/leaks/leak-store.js";

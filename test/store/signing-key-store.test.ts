@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createSigningKeyStore } from "../../src/database/signing-key.js";
-import { signingKey } from "../../src/database/signing-table.js";
+import { createSigningKeyStore, signingKey } from "../../src/database/signing-key.js";
 import type { SigningKeyStore, StoredSigningKey } from "../../src/exchange/signing-key-store.js";
 import { engines, type Opened } from "../kit/engines.js";
 import { testTime } from "../kit/token.js";

@@ -3,9 +3,10 @@ import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, databaseTime } from "../../src/database/database.js";
 import { schemaIsCurrent } from "../../src/database/migrations.js";
-import { tokenColumns } from "../../src/database/rows.js";
-import { pepperCheck, token, tokenResidual, tokenSecret } from "../../src/database/schema.js";
+import { createPepperStore, pepperCheck } from "../../src/database/pepper.js";
+import { tokenResidual } from "../../src/database/residual.js";
 import { createTokenStore } from "../../src/database/token.js";
+import { token, tokenColumns, tokenSecret } from "../../src/database/token-table.js";
 import type { ActionName, ResourceName, SubjectName } from "../../src/domain/identifier.js";
 import { newTokenId, toUuid } from "../../src/domain/ids.js";
 import { blockedBy, noPolicy, type Policy } from "../../src/domain/policy.js";
@@ -35,7 +36,8 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
   describe.skipIf(!available)("", () => {
     let opened: Opened;
     let database: Database;
-    let store: TokenStore & PepperStore;
+    let store: TokenStore;
+    let peppers: PepperStore;
 
     beforeAll(async () => {
       opened = await open();
@@ -44,6 +46,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       await Promise.all([database.migrate(), database.migrate()]);
       expect(await schemaIsCurrent(database)).toBe(true);
       store = createTokenStore(database);
+      peppers = createPepperStore(database);
     });
     afterAll(() => opened.close());
     beforeEach(async () => {
@@ -318,13 +321,13 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       });
 
     it("keeps a pepper's first check value and counts what lives by pepper", async () => {
-      await store.recordCheckValue(1, Buffer.alloc(32, 1));
-      await store.recordCheckValue(1, Buffer.alloc(32, 2));
-      expect([...(await store.checkValues())].map(([version, value]) => [version, value[0]])).toEqual([[1, 1]]);
+      await peppers.recordCheckValue(1, Buffer.alloc(32, 1));
+      await peppers.recordCheckValue(1, Buffer.alloc(32, 2));
+      expect([...(await peppers.checkValues())].map(([version, value]) => [version, value[0]])).toEqual([[1, 1]]);
       await insert(record(), secret());
       await insert(record({ expireTime: now }), secret());
       await insert(record({ expireTime: later(1) }), secret({ pepperVersion: 2 }));
-      expect(Object.fromEntries(await store.countLiveSecrets(now))).toEqual({ 1: 1, 2: 1 });
+      expect(Object.fromEntries(await peppers.countLiveSecrets(now))).toEqual({ 1: 1, 2: 1 });
     });
   });
 });

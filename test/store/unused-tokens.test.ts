@@ -1,13 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createAuditStore } from "../../src/database/audit.js";
-import { auditEvent, auditPending } from "../../src/database/audit-table.js";
+import { auditEvent, auditPending, createAuditStore } from "../../src/database/audit.js";
 import type { Database } from "../../src/database/database.js";
-import { createLastUseStore } from "../../src/database/last-use.js";
-import { createPolicyStore } from "../../src/database/policy.js";
-import { policy, token, tokenSecret } from "../../src/database/schema.js";
+import { createLastUseStore, lastUse } from "../../src/database/last-use.js";
+import { createPolicyStore, policy } from "../../src/database/policy.js";
 import { createTokenStore } from "../../src/database/token.js";
-import { lastUse } from "../../src/database/usage-table.js";
+import { token, tokenSecret } from "../../src/database/token-table.js";
 import { newAuditEvent } from "../../src/domain/audit-event.js";
 import type { SubjectName } from "../../src/domain/identifier.js";
 import { noPolicy, type Policy } from "../../src/domain/policy.js";

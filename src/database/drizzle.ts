@@ -3,13 +3,15 @@ import { PgDatabase, PgDialect, type PgQueryResultHKT } from "drizzle-orm/pg-cor
 import { PostgresJsSession } from "drizzle-orm/postgres-js/session";
 import type postgres from "#postgres";
 
-/** drizzle maps dates itself (drizzle-orm 0.45, postgres-js/driver.js); object identifiers of dates, times, intervals and their arrays. */
+/**
+ * The types that drizzle maps itself (drizzle-orm 0.45, postgres-js/driver.js): dates, times, intervals, their arrays.
+ */
 const mappedByDrizzle = [1082, 1083, 1114, 1115, 1182, 1184, 1185, 1231];
-/** Likewise of json and jsonb, when they are written. */
+/** The types that drizzle maps itself when it writes them: json and jsonb. */
 const writtenByDrizzle = [114, 3802];
 const asItIs = <T>(value: T): T => value;
 
-/** drizzle over a client of ours. Its own `drizzle-orm/postgres-js` loads the driver as it is published, with its faults. */
+/** Returns drizzle over our client. `drizzle-orm/postgres-js` would load the published driver, with its faults. */
 export function drizzlePostgres(client: postgres.Sql) {
   const { parsers, serializers } = client.options;
   for (const type of mappedByDrizzle) parsers[type] = asItIs;

@@ -4,20 +4,20 @@ import { Failure } from "../domain/errors.js";
 import type { Orm } from "./database.js";
 
 /*
- * What is done for one caller, who at some time waits no longer:
+ * Work for one caller, whose deadline may pass meanwhile. From then on
  *
- * - a statement that is still in the queue then is not sent (it is looked for with each tick of the supervision);
- * - a transaction whose BEGIN is answered then changes nothing, so that nothing is made after its caller was told that
+ * - a statement that is still in the queue is not sent (each tick of statement-timeout.ts looks for such statements);
+ * - a transaction whose BEGIN is answered changes nothing, so that no change happens after the caller was told that
  *   its time is over;
- * - what was sent, and a change that has begun, go on to the limit of each statement: to give them up is to destroy
- *   their connections, and callers with short deadlines could then keep the pool connecting.
+ * - statements that were sent, and a change that has begun, go on up to the limit of each statement. To give them up
+ *   would destroy their connections, and callers with short deadlines could keep the pool reconnecting.
  *
- * Each call has such a client of its own. An AsyncLocalStorage would need none, but with Node 20 the first use of one
- * makes every promise of the process dearer, those of a Check too.
+ * Each call has its own client for this. An AsyncLocalStorage would need none, but in Node 20 its first use makes
+ * every promise of the process more expensive, those of a Check included.
  */
 
-/** The same client, for a caller who no longer waits once `isOver`. */
-export function forCaller<Client extends postgres.Sql>(client: Client, isOver: () => boolean): Client {
+/** Returns the same client for a caller that waits no longer once `isOver`. */
+export function clientForCaller<Client extends postgres.Sql>(client: Client, isOver: () => boolean): Client {
   const waiting = { isOver };
   const unsafe: postgres.Sql["unsafe"] = (statement, parameters, options) =>
     client.unsafe(statement, parameters, Object.assign({}, options, waiting));
@@ -28,7 +28,7 @@ export function forCaller<Client extends postgres.Sql>(client: Client, isOver: (
   });
 }
 
-/** The same for an embedded database: it has no queue that could be looked into. */
+/** Does the same for an embedded database, which has no queue to look into. */
 export function ormForCaller(orm: Orm, isOver: () => boolean): Orm {
   const transaction: Orm["transaction"] = (work, config) => orm.transaction(inTime(isOver, work), config);
   return new Proxy(orm, {

@@ -1,0 +1,60 @@
+import { eq, sql } from "drizzle-orm";
+import { pgTable, uuid } from "drizzle-orm/pg-core";
+import { toUuid } from "../domain/ids.js";
+import type { TokenStore } from "../domain/token-store.js";
+import { transact } from "./change.js";
+import { instant, readable } from "./columns.js";
+import type { Database } from "./database.js";
+import { guarded } from "./errors.js";
+import { readSnapshots } from "./token-snapshot.js";
+import { token } from "./token-table.js";
+
+/** When the last JWT expires that was handed out for a token: ending the token does not end its JWTs. */
+export const tokenResidual = pgTable(
+  "token_residual",
+  {
+    tokenId: uuid("token_id")
+      .primaryKey()
+      .references(() => token.id, { onDelete: "cascade" }),
+    until: instant("until").notNull(),
+  },
+  (table) => readable("time", table.until),
+);
+
+/** What was handed out for tokens and outlives them, in PostgreSQL or PGlite. */
+export function residuals(database: Database): Pick<TokenStore, "handOut" | "residualOf"> {
+  return {
+    handOut: (id, decide) =>
+      transact(database, async (transaction) => {
+        const uuid = toUuid(id);
+        const rows = await transaction.select().from(token).where(eq(token.id, uuid)).for("share");
+        const [current] = await readSnapshots(transaction, rows);
+        if (!current) return undefined;
+        const handedOut = decide(current);
+        const { expireTime: until } = handedOut;
+        const [known] = await transaction.select().from(tokenResidual).where(eq(tokenResidual.tokenId, uuid));
+        // JWTs that are handed out within a second mostly expire within one: calls that write nothing do not wait for
+        // each other.
+        if (!known || known.until < until) {
+          await transaction
+            .insert(tokenResidual)
+            .values({ tokenId: uuid, until })
+            .onConflictDoUpdate({
+              target: tokenResidual.tokenId,
+              set: { until: sql`greatest(${tokenResidual.until}, excluded.until)` },
+            });
+        }
+        return handedOut;
+      }),
+
+    async residualOf(id) {
+      const [row] = await guarded(() =>
+        database.orm
+          .select()
+          .from(tokenResidual)
+          .where(eq(tokenResidual.tokenId, toUuid(id))),
+      );
+      return row?.until;
+    },
+  };
+}
