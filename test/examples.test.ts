@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadConfig } from "../src/config/load.js";
 import { openTestStore, type TestOpenFga } from "./kit/openfga.js";
 
 const read = (file: string): string => readFileSync(new URL(`../examples/${file}`, import.meta.url), "utf8");
@@ -45,18 +44,5 @@ describe.each([
       }),
     });
     expect(await response.json()).toMatchObject({ allowed: answer === "yes" });
-  });
-});
-
-describe("examples/patwarden.yaml", () => {
-  const file = new URL("../examples/patwarden.yaml", import.meta.url).pathname;
-
-  it("has no fault but the secrets and certificates that only the reader has", () => {
-    const loaded = loadConfig({ file, env: {} });
-    expect(loaded.ok).toBe(false);
-    const faults = loaded.ok
-      ? []
-      : loaded.problems.filter(({ problem }) => !problem.startsWith("cannot be read: ENOENT"));
-    expect(faults).toEqual([]);
   });
 });

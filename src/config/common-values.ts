@@ -52,4 +52,4 @@ const addressRange = text.transform((value, context) => {
 export const trustedProxies = z
   .array(addressRange)
   .refine(...atMost(100))
-  .default([]);
+  .prefault([]);

@@ -7,6 +7,7 @@ export interface KeyTree {
   readonly type?: "object" | "array" | "string" | "boolean" | "integer";
   readonly properties?: Readonly<Record<string, KeyTree>>;
   readonly required?: readonly string[];
+  readonly default?: unknown;
   readonly items?: KeyTree;
   /** May also be given by the name of a file, under the key with `_file` behind it. */
   readonly secret?: true;

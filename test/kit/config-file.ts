@@ -85,11 +85,13 @@ export function settingsBelow(tree: KeyTree, path: readonly string[] = []): read
   return Object.entries(properties).flatMap(([key, child]) => settingsBelow(child, [...path, key]));
 }
 
-/** The same of a value. */
-function pathsIn(value: unknown, path: string): readonly string[] {
-  if (Array.isArray(value)) return [path, ...value.flatMap((entry) => pathsIn(entry, path))];
-  if (typeof value !== "object" || value === null) return [path];
-  return [path, ...Object.entries(value).flatMap(([key, child]) => pathsIn(child, `${path}.${key}`))];
+/** The same of a value, with what stands there. */
+export function pathsIn(value: unknown, path: string): readonly { readonly path: string; readonly value: unknown }[] {
+  if (typeof value !== "object" || value === null) return [{ path, value }];
+  const below = Array.isArray(value)
+    ? value.flatMap((entry) => pathsIn(entry, path))
+    : Object.entries(value).flatMap(([key, child]) => pathsIn(child, `${path}.${key}`));
+  return [{ path, value }, ...below];
 }
 
 /**
@@ -108,7 +110,7 @@ export function describeSettings(
 
     it("are all in the table of this test", () => {
       const settings = sections.flatMap((key) => settingsBelow(knownKeys.properties?.[key] ?? {}, [key]));
-      const seen = new Set(taken.flatMap(([path, value]) => pathsIn(value, path)));
+      const seen = new Set(taken.flatMap(([path, value]) => pathsIn(value, path).map((found) => found.path)));
       expect(settings.filter((setting) => !seen.has(setting))).toEqual([]);
     });
 
