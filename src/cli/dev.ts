@@ -33,8 +33,8 @@ export interface DevOptions {
 const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", import.meta.url));
 
 /**
- * Runs the whole service in one process on loopback, with an OpenFGA of its own, until a signal. One that comes during the start ends the
- * process at once: the lock and OpenFGA end with it.
+ * Runs the whole service in one process on loopback, with an OpenFGA of its own, until a signal. One that comes during
+ * the start ends the process at once: the lock and OpenFGA end with it.
  */
 export async function dev(options: DevOptions): Promise<void> {
   const { ephemeral, readyFile } = options;
@@ -123,7 +123,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Whoever waits for the file finds it whole. */
+/** A program that waits for the file finds it whole. */
 function writeAtOnce(file: string, text: string): void {
   const unfinished = `${file}.${process.pid}`;
   try {

@@ -9,7 +9,7 @@ import { cacheTime, lifetime } from "./duration.js";
 import { allDifferent, entries, isList } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
-/** What people write where they mean to put a key later. The empty one is what a variable that is not set hashes to. */
+/** Texts that people write where a key comes later. The empty one is hashed for a variable that is not set. */
 const guessed = new Set(
   [
     "",
@@ -33,7 +33,8 @@ const serviceKeyHash = text
     error: "must be of a key that nobody guesses: this is the hash of an empty or a well-known text",
   });
 
-// SPIFFE ID section 2: a trust domain and a path without empty, `.` and `..` segments. The whole trust domain is no workload.
+// SPIFFE ID section 2: a trust domain and a path without empty, `.` and `..` segments. The whole trust domain is no
+// workload.
 const spiffeId = text
   .max(2048, "must have at most 2048 characters")
   .regex(
@@ -73,14 +74,17 @@ function entry({ subjectTypes, exchangeAudiences, certificatesAsked }: OtherSect
     .object({
       /** Its name in the log and in audit events. Required, unique. */
       name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, no dash first"),
-      /** SHA-256 of its key, lower-case hex; two while a key is being changed. Required where there are no `certificates`. */
+      /**
+       * SHA-256 of its key, lower-case hex; two while a key is being changed. Required where there are no
+       * `certificates`.
+       */
       key_sha256: z
         .array(serviceKeyHash)
         .refine(...entries(1, 2))
         .optional(),
       /**
-       * SPIFFE ids, 1 to 10. A call without any other credential is this service's when its client certificate, on a listener with
-       * `tls.client_ca`, has one of them as its only URI. Default none.
+       * SPIFFE ids, 1 to 10. A call without any other credential is this service's when its client certificate, on a
+       * listener with `tls.client_ca`, has one of them as its only URI. Default none.
        */
       certificates: z
         .array(spiffeId)
@@ -90,24 +94,34 @@ function entry({ subjectTypes, exchangeAudiences, certificatesAsked }: OtherSect
           when: isList,
         })
         .optional(),
-      /** What it may call; `admin` is all of them. Required. */
+      /** Its permissions; `admin` is all of them. Required. */
       permissions: z.array(z.enum(permissions)).refine(...entries(1, permissions.length)),
       /**
-       * The only subjects that it may deal with, such as `user:*` and `organization:acme`; 1 to 1,000. Of any other it creates, sees, changes
-       * and exchanges no token, reads and writes no policy, usage or event, and asks nothing without a token; the policies of the deployment
-       * are closed to it. A Check is answered for every token that it sends, and it may revoke what it can send. Default all.
+       * The only subjects that it may deal with, such as `user:*` and `organization:acme`; 1 to 1,000. Of any other it
+       * creates, sees, changes and exchanges no token, reads and writes no policy, usage or event, and asks nothing
+       * without a token; the policies of the deployment are closed to it. A Check is answered for every token that it
+       * sends, and it may revoke what it can send. Default all.
        */
       subjects: z
         .array(subjectScope(subjectTypes))
         .refine(...entries(1, 1000))
         .optional(),
-      /** Longest lifetime of a token that it creates, 1s to 10y; then it cannot create one that never expires. Default: no limit of its own. */
+      /**
+       * Longest lifetime of a token that it creates, 1s to 10y; then it cannot create one that never expires. Default:
+       * no limit of its own.
+       */
       max_lifetime: lifetime.optional(),
       /** The most that a token that it creates may do, written as in CreateToken. Default: no limit of its own. */
       max_grant: grant.optional(),
-      /** How long it may keep an answer of introspection, 1s to 1h, if that is less than `integrations.oauth.max_cache`. Default that. */
+      /**
+       * How long it may keep an answer of introspection, 1s to 1h, if that is less than `integrations.oauth.max_cache`.
+       * Default that.
+       */
       max_cache: cacheTime.optional(),
-      /** The audiences for which it may get JWTs, 1 to 20 of `integrations.oauth.exchange.audiences`. Default all of them. */
+      /**
+       * The audiences for which it may get JWTs, 1 to 20 of `integrations.oauth.exchange.audiences`. Default all of
+       * them.
+       */
       exchange_audiences: z
         .array(
           audience.refine((value) => exchangeAudiences.includes(value), {

@@ -5,8 +5,8 @@ import { isConfidential, parseCidr } from "../domain/network.js";
 import { atMost } from "./lists.js";
 
 /*
- * Kinds of values that several sections have. Problems say what would be right and never repeat the value, which may be a secret in the wrong
- * place.
+ * Kinds of values that several sections have. Problems say what would be right and never repeat the value, which may be
+ * a secret in the wrong place.
  */
 
 /** Text of some form. A value that is no text, such as a number without its unit, gets the same problem. */
@@ -48,7 +48,10 @@ const addressRange = text.transform((value, context) => {
   return z.NEVER;
 });
 
-/** CIDR ranges of reverse proxies and of nothing else, 0 to 100: an address in them never counts as a client's. Default none. */
+/**
+ * CIDR ranges of reverse proxies and of nothing else, 0 to 100: an address in them never counts as a client's. Default
+ * none.
+ */
 export const trustedProxies = z
   .array(addressRange)
   .refine(...atMost(100))

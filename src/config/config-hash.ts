@@ -2,8 +2,9 @@ import { createHmac } from "node:crypto";
 import type { Config } from "./config.js";
 
 /**
- * Returns the same for replicas whose configuration is the same in everything, secrets included, so that a metric can show one that is behind.
- * The active pepper is its key: with a plain hash, a reader of the metric could try out passwords.
+ * Returns the same for replicas whose configuration is the same in everything, secrets included, so that a metric can
+ * show one that is behind. The active pepper is its key: with a plain hash, a reader of the metric could try out
+ * passwords.
  */
 export function configHash(config: Config): string {
   const pepper = config.tokens.peppers.find(({ active }) => active);

@@ -24,9 +24,10 @@ export type MigrationConfig = Readonly<z.output<typeof migrationSchema>>;
 export const migrationSchema = z.object({ log, database });
 
 /**
- * patwarden.yaml. Each section is a file of its own, which has the meaning, unit, range and default of its settings and turns them into what
- * the program uses. A value marked `secret` may also be given as the name of a file, under the key with `_file` behind it; one marked `file`
- * is always the name of a file. Both hold the file's content when they come here.
+ * patwarden.yaml. Each section is a file of its own, which has the meaning, unit, range and default of its settings and
+ * turns them into what the program uses. A value marked `secret` may also be given as the name of a file, under the key
+ * with `_file` behind it; one marked `file` is always the name of a file. Both hold the file's content when they come
+ * here.
  */
 export function configSchema(others: OtherSections) {
   return z
@@ -47,11 +48,15 @@ export function configSchema(others: OtherSections) {
       usage,
       audit,
       integrations: integrations(others),
-      /** Makes everybody who reaches a port an administrator. Both ports must then listen on loopback. Default `false`. */
+      /**
+       * Makes everybody who reaches a port an administrator. Both ports must then listen on loopback. Default `false`.
+       */
       dangerously_disable_caller_authentication: z.boolean().default(false),
       /** Whether the ports describe the API to clients such as grpcurl. Default `true`. */
       reflection: z.boolean().default(true),
-      /** How long the process goes on serving after SIGTERM, 0s to 5m: as long as balancers need to notice. Default 5s. */
+      /**
+       * How long the process goes on serving after SIGTERM, 0s to 5m: as long as balancers need to notice. Default 5s.
+       */
       drain_delay: duration("0s", "5m").prefault("5s"),
       /** How long running calls may then take to end, 0s to 10m. Default 20s. */
       grace: duration("0s", "10m").prefault("20s"),

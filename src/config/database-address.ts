@@ -1,4 +1,7 @@
-/** Where PostgreSQL is and how our sessions begin. What is absent is taken from the environment, as libpq does: PGUSER and the like. */
+/**
+ * Where PostgreSQL is and how our sessions begin. The environment (PGUSER and others) fills what is absent, as with
+ * libpq.
+ */
 export interface DatabaseAddress {
   /** Tried in this order. One that begins with `/` is the directory of a Unix socket, and stands alone. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
@@ -6,7 +9,7 @@ export interface DatabaseAddress {
   readonly password?: string;
   readonly database?: string;
   readonly tls: DatabaseTls;
-  /** Hosts whose sessions are otherwise are passed over. */
+  /** Other hosts are passed over. */
   readonly sessions?: "read-write" | "primary";
   readonly connectTimeoutSeconds?: number;
   /** Sent at connect: `application_name`, `options`. */
@@ -15,9 +18,9 @@ export interface DatabaseAddress {
 
 /** PEM texts. */
 export interface DatabaseTls {
-  /** libpq's words. */
+  /** In libpq's words. */
   readonly mode: "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
-  /** Absent: the system's authorities. */
+  /** Default: the system's authorities. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;

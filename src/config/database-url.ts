@@ -4,20 +4,20 @@ import { nearest } from "../domain/nearest.js";
 import type { DatabaseAddress, DatabaseTls } from "./database-address.js";
 
 /*
- * URLs as libpq reads them (PostgreSQL, 34.1.1.2 and 34.1.2), and besides passwords as they are, without percent-encoding.
+ * URLs as libpq reads them (PostgreSQL, 34.1.1.2 and 34.1.2); also passwords as they are, without percent-encoding.
  * Problems never repeat a part of the URL: a password may stand at any place of one that is wrong.
  */
 
 const form = "postgres://USER:PASSWORD@HOST/DATABASE";
 
-/** Thrown within this file alone. */
+/** Never leaves this file. */
 class UrlProblem extends Error {}
 
 function refuse(problem: string): never {
   throw new UrlProblem(problem);
 }
 
-/** A database URL, with the files that it names read in. */
+/** Parses a database URL and reads the files that it names. */
 export function parseDatabaseUrl(text: string, readFile: (name: string) => string): Parsed<DatabaseAddress> {
   try {
     return { ok: true, value: addressOf(text, readFile) };
@@ -42,7 +42,8 @@ function addressOf(text: string, readFile: (name: string) => string): DatabaseAd
   const sessions = sessionsOf(given.get("target_session_attrs"));
   if (all.length > 1 && !sessions) {
     return refuse(
-      "names several hosts and must say that only the one that writes is taken: target_session_attrs=read-write or primary. A standby among them may lag behind",
+      "names several hosts and must say that only the one that writes is taken: target_session_attrs=read-write or primary. " +
+        "A standby among them may lag behind",
     );
   }
   const seconds = given.get("connect_timeout");
@@ -53,7 +54,7 @@ function addressOf(text: string, readFile: (name: string) => string): DatabaseAd
     ...notEmpty("user", given.get("user") ?? decode(user ?? "")),
     ...notEmpty("password", given.get("password") ?? decode(password ?? "")),
     ...notEmpty("database", given.get("dbname") ?? decode(path)),
-    // Nobody is between the two ends of a socket: libpq does no TLS there either.
+    // As libpq: nobody is between the two ends of a socket.
     tls: socket ? { mode: "disable" } : tls,
     ...(sessions && { sessions }),
     ...(seconds !== undefined && { connectTimeoutSeconds: Number(seconds) }),
@@ -83,8 +84,8 @@ const afterUser = new RegExp(
 );
 
 /**
- * The first of the `@` that makes sense of what follows ends the user: any may be part of a password. What libpq can read is
- * read as libpq does.
+ * Splits at the first `@` after which everything is well-formed, since any `@` may be part of a password. A URL that
+ * libpq can read means here what it means there.
  */
 function readingOf(text: string): Reading {
   for (let at = -1; ; ) {
@@ -96,7 +97,8 @@ function readingOf(text: string): Reading {
     at = text.indexOf("@", at + 1);
     if (at === -1) {
       return refuse(
-        `must have the form ${form}?NAME=VALUE: IPv6 as in [::1]:5432, a comma between two hosts, and what is special percent-encoded, such as / (%2F) in the name of the database`,
+        `must have the form ${form}?NAME=VALUE: IPv6 as in [::1]:5432, a comma between two hosts, ` +
+          "and what is special percent-encoded, such as / (%2F) in the name of the database",
       );
     }
   }
@@ -148,7 +150,7 @@ const taken = [
   "sslkey",
 ];
 
-/** What asks for nothing that we do not do. */
+/** Values of parameters that ask for nothing beyond what we do anyway. */
 const harmless: Readonly<Record<string, readonly string[]>> = {
   channel_binding: ["disable", "prefer"],
   client_encoding: ["auto", "utf8", "UTF8", "utf-8", "UTF-8"],
@@ -159,7 +161,7 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
 
 const leaveOut = "leave it out";
 
-/** What others know: why not, or what to do instead. */
+/** Parameters that other programs know: why they are refused, or what to do instead. */
 const others: Readonly<Record<string, string>> = {
   channel_binding: "the driver cannot bind to the channel: leave it out, and set sslmode=verify-full",
   client_encoding: "must be UTF8",
@@ -204,7 +206,7 @@ const others: Readonly<Record<string, string>> = {
   supa: leaveOut,
 };
 
-/** Those that are taken, by name; of several of one name the last, as with libpq. */
+/** Returns the supported parameters by name; the last of several of one name, as libpq does. */
 function parametersOf(query: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const pairs = query === "" ? [] : query.split("&");
@@ -265,7 +267,7 @@ function tlsOf(given: ReadonlyMap<string, string>, readFile: (name: string) => s
     }
   };
   return {
-    // For libpq an authority is there to be asked.
+    // As libpq: an authority that is named is asked.
     mode: named === "require" && root !== undefined ? "verify-ca" : named,
     ...notEmpty("ca", (system ? undefined : read("sslrootcert", root)) ?? ""),
     ...notEmpty("cert", read("sslcert", certFile) ?? ""),

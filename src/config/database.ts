@@ -29,9 +29,14 @@ export const database = z
     url: databaseUrl.meta({ secret: true }),
     /** The same database without a pooler in between, for LISTEN. Default `url`. */
     listen_url: databaseUrl.meta({ secret: true }).optional(),
-    /** Connections of one process, 1 to 1,000, beside six for leases, notifications and work on many rows. Default 10. */
+    /**
+     * Connections of one process, 1 to 1,000, beside six for leases, notifications and work on many rows. Default 10.
+     */
     max_connections: z.int().min(1).max(1000).default(10),
-    /** Whether statements are prepared by name, which is faster; a pooler in transaction mode needs `false`. Default `true`. */
+    /**
+     * Whether statements are prepared by name, which is faster; a pooler in transaction mode needs `false`. Default
+     * `true`.
+     */
     prepare: z.boolean().default(true),
   })
   .transform(({ url, listen_url, max_connections, prepare }) => ({

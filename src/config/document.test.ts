@@ -16,7 +16,7 @@ describe("secrets in files", () => {
     });
   });
 
-  it("are told by key when they are missing, empty, no text or given twice", () => {
+  it("are reported by key when they are missing, empty, no text or given twice", () => {
     const content = changed({
       "database.url_file": fileOf("postgres://other/x"),
       "openfga.auth": { preshared_file: fileOf("\n") },

@@ -6,7 +6,7 @@ import { childOf, type KeyTree, namesIn, withoutFile } from "./known-keys.js";
 import { keyOf, type Problem } from "./problem.js";
 import { withoutLineEnd } from "./secret.js";
 
-/** What YAML and JSON can say. */
+/** A value of YAML or JSON. */
 export type Value = string | number | boolean | null | undefined | readonly Value[] | Document;
 
 export interface Document {
@@ -14,17 +14,17 @@ export interface Document {
 }
 
 export interface ReadDocument {
-  /** Undefined: the file as a whole cannot be understood. */
+  /** Undefined when the file as a whole cannot be understood. */
   readonly document: Document | undefined;
   readonly problems: readonly Problem[];
 }
 
-/** Reads a YAML or JSON file; what its keys mean is another question. */
+/** Reads a YAML or JSON file, whatever its keys. */
 export function readDocument(file: string): ReadDocument {
   const content = readText(file);
   if (!content.ok) return { document: undefined, problems: [{ key: file, problem: content.problem }] };
   const parsed = parseDocument(content.text, { logLevel: "silent" });
-  // Only code and line: the parser's own messages quote the text around, where secrets may stand.
+  // Only code and line: the parser's own messages quote the text, in which there may be secrets.
   const faults = parsed.errors.map(({ code, linePos }) => `is no YAML or JSON: ${code} in line ${linePos?.[0].line}`);
   const value = faults.length === 0 ? plainValue(parsed) : undefined;
   if (faults.length === 0 && !isMapping(value)) {
@@ -37,8 +37,9 @@ export function readDocument(file: string): ReadDocument {
 }
 
 /**
- * Turns names of files into what they hold, and takes out keys that have no value or do not exist; each of the latter is a problem, as is a
- * file that cannot be read. A mapping that is required but absent becomes an empty one, so that the keys missing in it are named.
+ * Turns names of files into what they hold, and takes out keys that have no value or do not exist; each of the latter
+ * is a problem, as is a file that cannot be read. A mapping that is required but absent becomes an empty one, so that
+ * the keys missing in it are named.
  */
 export function resolveDocument(
   document: Document,
@@ -88,7 +89,7 @@ export function resolveDocument(
   return { document: resolveMapping(document, tree, []), problems };
 }
 
-/** Undefined for an alias without an anchor; the error that it throws would repeat it. */
+/** Returns undefined for an alias without an anchor; the error that the parser throws would repeat it. */
 function plainValue(parsed: ReturnType<typeof parseDocument>): Value {
   try {
     return parsed.toJS() ?? {};

@@ -35,7 +35,7 @@ describe("PATWARDEN_ variables", () => {
     expect(configOf(minimal, env).database.address.hosts[0]?.host).toBe("env-file");
   });
 
-  it("are told by key and without value when wrong, by name when unknown", () => {
+  it("are reported by key and without value when wrong, by name when unknown", () => {
     const env = {
       PATWARDEN_DATABASE_MAX_CONNECTIONS: "canary",
       PATWARDEN_DATABASE_PREPARE: "1",
@@ -68,7 +68,7 @@ describe("PATWARDEN_ variables", () => {
     expect(configOf(minimal, { PATWARDEN_DATABASE_URL: "" }).database.address.hosts[0]?.host).toBe("db");
   });
 
-  it("do not paper over a section that is no mapping", () => {
+  it("do not hide a section that is no mapping", () => {
     expect(problemsOf(changed({ grpc: 5 }), { PATWARDEN_GRPC_LISTEN: "127.0.0.1:1" })).toEqual({
       grpc: "must be a mapping",
     });

@@ -11,15 +11,15 @@ interface Variable {
 
 const prefix = "PATWARDEN_";
 
-// In Kubernetes every Service puts its address into the environment of all containers: one called `patwarden` or `patwarden-http` must not
-// keep the server from starting.
+// In Kubernetes every Service puts its address into the environment of all containers: one called `patwarden` or
+// `patwarden-http` must not keep the server from starting.
 const injectedByKubernetes =
   /_SERVICE_HOST$|_SERVICE_PORT(?:_[A-Z0-9_]+)?$|_PORT(?:_\d+_[A-Z]+(?:_(?:PROTO|PORT|ADDR))?)?$/;
 
 /**
- * Lays the `PATWARDEN_*` variables over a document: `PATWARDEN_OPENFGA_STORE_ID` is `openfga.store_id`, and a secret has a second one with
- * `_FILE` behind it. Entries of a list are separated by commas; lists of mappings stand in the file only. An empty
- * variable counts as absent. Variables of other names are problems, but for those of the tests.
+ * Lays the `PATWARDEN_*` variables over a document: `PATWARDEN_OPENFGA_STORE_ID` is `openfga.store_id`, and a secret
+ * has a second one with `_FILE` behind it. Entries of a list are separated by commas; lists of mappings stand in the
+ * file only. An empty variable counts as absent. Variables of other names are problems, except those of the tests.
  */
 export function withEnvironment(
   document: Document,
@@ -81,7 +81,7 @@ function typed(text: string, type: KeyTree["type"]): Value {
 function withValue(document: Document, [key = "", ...below]: readonly string[], value: Value): Document {
   if (below.length > 0) {
     const child = document[key] ?? {};
-    // A mapping that is something else in the file is a problem of its own, which must not be papered over.
+    // A section that is no mapping in the file is a problem of its own, which must not be hidden.
     return isMapping(child) ? { ...document, [key]: withValue(child, below, value) } : document;
   }
   // A secret by variable takes the place of one by file, and the other way round.

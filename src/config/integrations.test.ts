@@ -201,7 +201,7 @@ describe("integrations", () => {
     });
   });
 
-  it("limits no integration and admits no public revocation unless told to", () => {
+  it("limits no integration and admits no public revocation by default", () => {
     const authzen = { enabled: true, identifier: "https://pdp.example.com", max_per_second: 0 };
     const oauth = { enabled: true, issuer: "https://patwarden.example.com", public_revocations_per_minute: 6 };
     expect(configOf(changed({ integrations: { authzen, oauth, ext_authz: { enabled: true } } })).integrations).toEqual({

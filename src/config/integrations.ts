@@ -15,7 +15,10 @@ import { headerSecret } from "./secret.js";
 /** Whether it is open. Default `false`. */
 const enabled = z.boolean().default(false);
 
-/** Requests that one caller may make in a second at one replica, all at once or spread, 0 to 1,000,000; 0 for any number. Default 0. */
+/**
+ * Requests that one caller may make in a second at one replica, all at once or spread, 0 to 1,000,000; 0 for any
+ * number. Default 0.
+ */
 const maxPerSecond = rate.default(0);
 
 function limitPerSecond(calls: number) {
@@ -46,9 +49,9 @@ const route = z
     /** `GET`, which also stands for HEAD where no rule for HEAD matches. Default any. */
     method: text.regex(/^[A-Z]{1,20}$/, "must be a method in capitals").optional(),
     /**
-     * `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. One that ends in `/` matches only paths that
-     * do. A path for which the first rule is right except for the last slash is left to the rule with the other ending, and to no other.
-     * Required.
+     * `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. One that ends in `/`
+     * matches only paths that do. A path for which the first rule is right except for the last slash is left to the
+     * rule with the other ending, and to no other. Required.
      */
     path: text,
     /** `document:{id}` with names of the path. Required. */
@@ -87,8 +90,8 @@ const authzen = z
   .prefault({});
 
 /**
- * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for tokens, for services that verify JWTs and do not ask; for services with the
- * permission `tokens.exchange`.
+ * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for tokens, for services that verify JWTs and do not
+ * ask; for services with the permission `tokens.exchange`.
  */
 const exchange = z
   .object({
@@ -99,7 +102,10 @@ const exchange = z
       .default([]),
     /** Longest life of a JWT, 1s to 5m: the longest that a revoked token lives on in one. Default 60s. */
     lifetime: duration("1s", "5m").prefault("60s"),
-    /** Algorithm of keys that are made from then on: the first one, and the next at `patwarden keys rotate-signing`. Default ES256. */
+    /**
+     * Algorithm of keys that are made from then on: the first one, and the next at `patwarden keys rotate-signing`.
+     * Default ES256.
+     */
     algorithm: z.enum(signingAlgorithms).default("ES256"),
   })
   .transform(({ audiences, lifetime, algorithm }) =>
@@ -107,19 +113,25 @@ const exchange = z
   )
   .prefault({});
 
-/** `/oauth2/introspect` (RFC 7662) and `/oauth2/revoke` (RFC 7009), for services with the permission `introspect` or `tokens.revoke`. */
+/**
+ * `/oauth2/introspect` (RFC 7662) and `/oauth2/revoke` (RFC 7009), for services with the permission `introspect` or
+ * `tokens.revoke`.
+ */
 const oauth = z
   .object({
     enabled,
     /** The URL under which clients reach them, and `iss` of their answers. Required where it is enabled. */
     issuer: issuerUrl.optional(),
-    /** How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. Default 60s. */
+    /**
+     * How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. Default
+     * 60s.
+     */
     max_cache: cacheTime.prefault("60s"),
     /** Whether a token may also be revoked without any caller's credential: its holder may end it. Default `false`. */
     public_revocation: z.boolean().default(false),
     /**
-     * How many of these one address (of IPv6: one /64) may make at one replica, all at once or spread; 1 to 1,000,000. It is the address of the
-     * connection: all clients behind one proxy share it. Default 20.
+     * How many of these one address (of IPv6: one /64) may make at one replica, all at once or spread; 1 to 1,000,000.
+     * It is the address of the connection: all clients behind one proxy share it. Default 20.
      */
     public_revocations_per_minute: rate.min(1).default(20),
     max_per_second: maxPerSecond,
@@ -139,16 +151,20 @@ const oauth = z
   })
   .prefault({});
 
-/** What two integrations that proxies ask have in common. */
+/** An integration that proxies ask about each request. */
 const proxy = z
   .object({
     enabled,
-    /** Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. Default `false`. */
+    /**
+     * Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. Default
+     * `false`.
+     */
     basic: z.boolean().default(false),
     /**
-     * CIDR ranges of the proxies between clients and the one that asks, 0 to 100: the right-most entry of X-Forwarded-For that is none of them
-     * is the client's address. ext_authz looks there only when `source.address` is one of them, and Envoy must pass that header on. Default
-     * none: `source.address` of ext_authz, and for forward_auth an X-Forwarded-For of one entry.
+     * CIDR ranges of the proxies between clients and the one that asks, 0 to 100: the right-most entry of
+     * X-Forwarded-For that is none of them is the client's address. ext_authz looks there only when `source.address` is
+     * one of them, and Envoy must pass that header on. Default none: `source.address` of ext_authz, and for
+     * forward_auth an X-Forwarded-For of one entry.
      */
     trusted_proxies: trustedProxies,
     max_per_second: maxPerSecond,
@@ -194,15 +210,24 @@ const gitlab = z
   )
   .prefault({});
 
-/** Reports of secrets that were found in the open, on both HTTP ports: usable tokens are revoked, and a notification is sent once. */
+/**
+ * Reports of secrets that were found in the open, on both HTTP ports: usable tokens are revoked, and a notification is
+ * sent once.
+ */
 function leaks({ subjectTypes }: OtherSections) {
   return z
     .object({
-      /** `/report-leak` for anybody, 60 calls an hour of one address: the finder of a secret may end its token. Default `false`. */
+      /**
+       * `/report-leak` for anybody, 60 calls an hour of one address: the finder of a secret may end its token. Default
+       * `false`.
+       */
       report: z.boolean().default(false),
       github,
       gitlab,
-      /** Organizations whose tokens, their own and those bound to them, are not revoked but only notified; 0 to 1,000. Default none. */
+      /**
+       * Organizations whose tokens, their own and those bound to them, are not revoked but only notified; 0 to 1,000.
+       * Default none.
+       */
       notify_only: z
         .array(organizationName(subjectTypes))
         .refine(...atMost(1000))
@@ -212,7 +237,10 @@ function leaks({ subjectTypes }: OtherSections) {
         .object({
           /** https, or http on loopback, without query. Required. */
           url: issuerUrl,
-          /** Key of the HMAC, 32 characters or more; libraries of Standard Webhooks take it as `whsec_` and its base64. Required. */
+          /**
+           * Key of the HMAC, 32 characters or more; libraries of Standard Webhooks take it as `whsec_` and its base64.
+           * Required.
+           */
           key: headerSecret.min(32, "must have at least 32 characters").meta({ secret: true }),
         })
         .optional(),
@@ -230,8 +258,9 @@ export function integrations(others: OtherSections) {
   return z
     .object({
       /**
-       * What requests of proxies need, 0 to 10,000 rules of which the first that matches decides; a request that none matches is refused. A
-       * rule that names what the model does not know leaves its requests undecided (503). Default none.
+       * What requests of proxies need, 0 to 10,000 rules of which the first that matches decides; a request that none
+       * matches is refused. A rule that names what the model does not know leaves its requests undecided (503). Default
+       * none.
        */
       routes: z
         .array(route)
@@ -240,12 +269,16 @@ export function integrations(others: OtherSections) {
       authzen,
       oauth,
       /**
-       * `envoy.service.auth.v3.Authorization` on the gRPC port, for Envoy and what is built on it. Envoy sends, in the metadata
-       * `authorization`, a service key that has the permission `check`, or shows the client certificate of such a service.
+       * `envoy.service.auth.v3.Authorization` on the gRPC port, for Envoy and what is built on it. Envoy sends, in the
+       * metadata `authorization`, a service key that has the permission `check`, or shows the client certificate of
+       * such a service.
        */
       ext_authz: proxy,
       leaks: leaks(others),
-      /** `/forward-auth` for Traefik and Caddy, `/nginx-auth` for nginx, for services with the permission `check`, by key or by certificate. */
+      /**
+       * `/forward-auth` for Traefik and Caddy, `/nginx-auth` for nginx, for services with the permission `check`, by
+       * key or by certificate.
+       */
       forward_auth: proxy,
     })
     .transform(

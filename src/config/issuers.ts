@@ -22,26 +22,32 @@ type Entry = z.output<ReturnType<typeof entry>>;
 function entry({ ownIssuer }: OtherSections) {
   return z
     .object({
-      /** `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. Required. */
+      /**
+       * `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. Required.
+       */
       issuer: issuerUrl.refine((value) => value !== ownIssuer, {
         error: "must not be integrations.oauth.issuer: JWTs that are made of tokens manage nothing",
       }),
       /** `aud` of tokens that are meant for Patwarden, 1 to 10; each token must name one of them. Required. */
       audiences: z.array(text).refine(...entries(1, 10)),
       /**
-       * The claim that must hold one of `audiences`, for issuers whose access tokens have no `aud`: `client_id` with Cognito, `azp` with
-       * Clerk. A token that has an `aud` all the same must name one of them there, too. Default `aud`.
+       * The claim that must hold one of `audiences`, for issuers whose access tokens have no `aud`: `client_id` with
+       * Cognito, `azp` with Clerk. A token that has an `aud` all the same must name one of them there, too. Default
+       * `aud`.
        */
       audience_claim: claimName.default("aud"),
       /**
-       * Claims that access tokens have and other tokens of the issuer lack, 0 to 10, each with the value that it must be or hold, `*` for any.
-       * Needed where neither `typ` nor the audience tells them apart. Default none.
+       * Claims that access tokens have and other tokens of the issuer lack, 0 to 10, each with the value that it must
+       * be or hold, `*` for any. Needed where neither `typ` nor the audience tells them apart. Default none.
        */
       required_claims: z
         .record(claimName, text)
         .refine((claims) => Object.keys(claims).length <= 10, "must have 0 to 10 entries")
         .default({}),
-      /** Whether access tokens may have a `nonce`, as those of Keycloak before 25, Casdoor and authentik. Needs `required_claims`. Default `false`. */
+      /**
+       * Whether access tokens may have a `nonce`, as those of Keycloak before 25, Casdoor and authentik. Needs
+       * `required_claims`. Default `false`.
+       */
       allow_nonce: z.boolean().default(false),
       /** The user's id, made of claims that never change hands, in braces: `{tid}/{oid}`. Default `{sub}`. */
       subject: subjectTemplate.default("{sub}"),
@@ -71,7 +77,10 @@ function entry({ ownIssuer }: OtherSections) {
       shared_subjects: z.boolean().default(false),
       /** Longest lifetime of a token, 1m to 30d. Default 1d. */
       max_lifetime: duration("1m", "30d").prefault("1d"),
-      /** How long fetched keys are used before they are fetched again, 10s to 1h; for an hour more while the issuer is down. Default 10m. */
+      /**
+       * How long fetched keys are used before they are fetched again, 10s to 1h; for an hour more while the issuer is
+       * down. Default 10m.
+       */
       cache_max_age: duration("10s", "1h").prefault("10m"),
     })
     .refine(({ allow_nonce, required_claims }) => !allow_nonce || Object.keys(required_claims).length > 0, {
@@ -88,7 +97,8 @@ export function issuers(others: OtherSections) {
     .refine(...allDifferent("issuer"))
     .refine(subjectsApart, {
       error:
-        'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", or set shared_subjects: true for both',
+        'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", ' +
+        "or set shared_subjects: true for both",
       when: isList,
     })
     .transform((entries) => entries.map(issuerOf))

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { configSchema } from "./config.js";
 import { otherSections } from "./other-sections.js";
 
-/** The keys that the file may have, as data: the part of the schema's JSON Schema that reading a file needs. */
+/** The keys that a mapping may have, as data: the part of JSON Schema that reading a file needs. */
 export interface KeyTree {
   readonly type?: "object" | "array" | "string" | "boolean" | "integer";
   readonly properties?: Readonly<Record<string, KeyTree>>;
@@ -16,9 +16,13 @@ export interface KeyTree {
 }
 
 /** Every key of patwarden.yaml, whatever a file says. */
-export const knownKeys = z.toJSONSchema(configSchema(otherSections({})), { io: "input" }) as KeyTree; // the sections set `secret` and `file` to true alone
+export const knownKeys = keyTreeOf(configSchema(otherSections({})));
 
-/** The type of a child, if there can be one of this name. */
+function keyTreeOf(schema: z.ZodType): KeyTree {
+  return z.toJSONSchema(schema, { io: "input" }) as KeyTree; // the sections set `secret` and `file` to nothing but true
+}
+
+/** Returns what may stand under this key; undefined when nothing may. */
 export function childOf(tree: KeyTree | undefined, key: string): KeyTree | undefined {
   const properties = tree?.properties ?? {};
   return Object.hasOwn(properties, key) ? properties[key] : undefined;
@@ -34,7 +38,7 @@ export function fileTwin(secretKey: string): string {
   return `${secretKey}_file`;
 }
 
-/** The reverse; undefined for a key of another form. */
+/** Returns the secret key of such a key; undefined for a key of another form. */
 export function withoutFile(key: string): string | undefined {
   return key.endsWith("_file") ? key.slice(0, -"_file".length) : undefined;
 }

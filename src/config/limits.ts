@@ -2,20 +2,28 @@ import { z } from "zod";
 import { limitOf, rate } from "./rate.js";
 
 /**
- * How fast one user, or one Patwarden token about itself, may make expensive management calls at one replica; 0 turns a limit off. Services
- * and administrators of the deployment are not limited, nor are Checks, nor revocations of leaked tokens.
+ * How fast one user, or one Patwarden token about itself, may make expensive management calls at one replica; 0 turns a
+ * limit off. Services and administrators of the deployment are not limited, nor are Checks, nor revocations of leaked
+ * tokens.
  */
 export const limits = z
   .object({
     /** CreateToken and RotateToken, all at once or spread; 0 to 1,000,000 an hour. Default 100. */
     creations_per_hour: rate.default(100),
-    /** Calls that may take something away: revoke, suspend, deny, update, disable, delete; 0 to 1,000,000 a minute. Default 60. */
+    /**
+     * Calls that may take something away: revoke, suspend, deny, update, disable, delete; 0 to 1,000,000 a minute.
+     * Default 60.
+     */
     revocations_per_minute: rate.default(60),
     /** How many of these may come at once, 1 to 1,000,000. Default 20. */
     revocations_burst: rate.min(1).default(20),
-    /** Pages of ListTokens, ListAuditEvents and QueryUsage, all at once or spread; 0 to 1,000,000 a second. Default 10. */
+    /**
+     * Pages of ListTokens, ListAuditEvents and QueryUsage, all at once or spread; 0 to 1,000,000 a second. Default 10.
+     */
     lists_per_second: rate.default(10),
-    /** `GET /v1/self` of one address, or one /64 of IPv6, all at once or spread; 0 to 1,000,000 a minute. Default 60. */
+    /**
+     * `GET /v1/self` of one address, or one /64 of IPv6, all at once or spread; 0 to 1,000,000 a minute. Default 60.
+     */
     self_per_minute: rate.default(60),
   })
   .transform((file) => {

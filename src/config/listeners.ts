@@ -17,7 +17,9 @@ const tls = z
     cert: pem,
     /** The private key of `cert`. Required. */
     key: pem,
-    /** Authorities of client certificates; every client then needs a certificate of theirs. Default: clients need none. */
+    /**
+     * Authorities of client certificates; every client then needs a certificate of theirs. Default: clients need none.
+     */
     client_ca: pem.optional(),
   })
   .refine(
@@ -84,8 +86,8 @@ const origin = text.refine(
 );
 
 /**
- * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService), `/v1/self`, reports of
- * leaks and public documents. Service keys are not accepted there. Default: no such port.
+ * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService),
+ * `/v1/self`, reports of leaks and public documents. Service keys are not accepted there. Default: no such port.
  */
 export function publicHttp({ authenticationDisabled }: OtherSections) {
   return z
@@ -101,9 +103,9 @@ export function publicHttp({ authenticationDisabled }: OtherSections) {
         .refine(...atMost(100))
         .default([]),
       /**
-       * CIDR ranges of the reverse proxies in front of this port, 0 to 100. The right-most entry of X-Forwarded-For that is none of them is the
-       * address of the client: rate limits, the audit trail and tokens that are bound to networks use it. Default none: the address of the
-       * connection counts.
+       * CIDR ranges of the reverse proxies in front of this port, 0 to 100. The right-most entry of X-Forwarded-For
+       * that is none of them is the address of the client: rate limits, the audit trail and tokens that are bound to
+       * networks use it. Default none: the address of the connection counts.
        */
       trusted_proxies: trustedProxies,
     })

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 
 /*
- * Rules for lists. They also run on a list with faulty entries, so that all problems are found at once: an entry may be anything. Zod's own
- * `min` and `max` would end the search.
+ * Rules for lists. They also run on a list with faulty entries, so that all problems are found at once: an entry may be
+ * anything. Zod's own `min` and `max` would end the search.
  */
 
 type ListRule = [

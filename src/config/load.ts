@@ -21,7 +21,10 @@ export type Loaded<T> =
 /** Read when no file is named. */
 export const defaultFile = "patwarden.yaml";
 
-/** Loads the configuration of `serve`, at start and again at SIGHUP. Names of files in it count from the working directory. */
+/**
+ * Loads the configuration of `serve`, at start and again at SIGHUP. Names of files in it count from the working
+ * directory.
+ */
 export function loadConfig(source: ConfigSource): Loaded<Config> {
   return checked(
     readKeys(source, () => true),
@@ -34,7 +37,10 @@ export function configFromDocument(document: Document): Loaded<Config> {
   return checked(resolveDocument(document, knownKeys), wholeSchema);
 }
 
-/** Loads what `migrate` needs. All keys must exist, but only these are looked into, so that the other secrets need not be there. */
+/**
+ * Loads what `migrate` needs. All keys must exist, but only these are looked into, so that the other secrets need not
+ * be there.
+ */
 export function loadMigrationConfig(source: ConfigSource): Loaded<MigrationConfig> {
   return checked(
     readKeys(source, (key) => key === "log" || key === "database" || !childOf(knownKeys, key)),
@@ -44,7 +50,10 @@ export function loadMigrationConfig(source: ConfigSource): Loaded<MigrationConfi
 
 const wholeSchema = (document: Document) => configSchema(otherSections(document));
 
-/** Reads file and environment as one document, with secrets from files in place; of the top level only the keys that are wanted. */
+/**
+ * Reads file and environment as one document, with secrets from files in place; of the top level only the keys that are
+ * wanted.
+ */
 function readKeys({ file, env }: ConfigSource, wanted: (key: string) => boolean): ReadDocument {
   const chosen = file ?? (existsSync(defaultFile) ? defaultFile : undefined);
   const written = chosen === undefined ? { document: {}, problems: [] } : readDocument(chosen);

@@ -17,7 +17,10 @@ function oneNameOrOneFamily(addresses: readonly unknown[]): boolean {
 /** The OpenFGA cluster that decides. */
 export const openfga = z
   .object({
-    /** `HOST:PORT` of its gRPC, 1 to 16, of one cluster: one name, which may lead to several addresses, or IP addresses. Required. */
+    /**
+     * `HOST:PORT` of its gRPC, 1 to 16, of one cluster: one name, which may lead to several addresses, or IP addresses.
+     * Required.
+     */
     addresses: z
       .array(hostPort)
       .refine(...entries(1, 16))
@@ -35,21 +38,26 @@ export const openfga = z
     model_id: ulid,
     /** The longest that one call may take, with its retry; 10ms to 60s. Default 800ms. */
     timeout: duration("10ms", "60s").prefault("800ms"),
-    /** Questions in one BatchCheck, 1 to 500; at most OpenFGA's OPENFGA_MAX_CHECKS_PER_BATCH_CHECK. Default 50, as there. */
+    /**
+     * Questions in one BatchCheck, 1 to 500; at most OpenFGA's OPENFGA_MAX_CHECKS_PER_BATCH_CHECK. Default 50, as
+     * there.
+     */
     max_batch: z.int().min(1).max(500).default(50),
     /**
-     * How long an answer may be used again for the same question, counted from when it was asked; 0s to 1h. A permission that is taken away
-     * in OpenFGA may still be allowed this long. HIGHER_CONSISTENCY always asks. Default 0s: every question is asked.
+     * How long an answer may be used again for the same question, counted from when it was asked; 0s to 1h. A
+     * permission that is taken away in OpenFGA may still be allowed this long. HIGHER_CONSISTENCY always asks. Default
+     * 0s: every question is asked.
      */
     max_staleness: duration("0s", "1h").prefault("0s"),
     /**
-     * OpenFGA's OPENFGA_LIST_OBJECTS_DEADLINE, or its OPENFGA_REQUEST_TIMEOUT if that is less; 10ms to 10m. OpenFGA cuts a list at that time
-     * without saying so, so a list that took about as long is marked incomplete. Default 3s, as there.
+     * OpenFGA's OPENFGA_LIST_OBJECTS_DEADLINE, or its OPENFGA_REQUEST_TIMEOUT if that is less; 10ms to 10m. OpenFGA
+     * cuts a list at that time without saying so, so a list that took about as long is marked incomplete. Default 3s,
+     * as there.
      */
     list_deadline: duration("10ms", "10m").prefault("3s"),
     /**
-     * Parameters of the model's conditions, each with what fills it: `now`, the time by RFC 3339 in whole seconds, or `client_ip`, the
-     * bearer's address. Default none.
+     * Parameters of the model's conditions, each with what fills it: `now`, the time by RFC 3339 in whole seconds, or
+     * `client_ip`, the bearer's address. Default none.
      */
     context: z
       .record(z.string(), z.enum(contextSources))

@@ -2,7 +2,7 @@ import type { SubjectTypes } from "../domain/identifier.js";
 import type { Document } from "./document.js";
 import { subjects } from "./subjects.js";
 
-/** What the checks of one section need from the others. */
+/** Values of other sections that the checks of one need. */
 export interface OtherSections {
   /** From `subjects`. */
   readonly subjectTypes: SubjectTypes;
@@ -16,7 +16,10 @@ export interface OtherSections {
   readonly certificatesAsked: boolean;
 }
 
-/** Reads them from a document that is not checked yet. Where that is faulty its own section reports it, and the default is used here. */
+/**
+ * Reads them from a document that is not checked yet. Where that is faulty its own section reports it, and the default
+ * is used here.
+ */
 export function otherSections(document: Document): OtherSections {
   const types = subjects.safeParse(document["subjects"] ?? {}).data ?? subjects.parse({});
   const { issuer, exchange } = Object(Object(document["integrations"]).oauth);

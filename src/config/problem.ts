@@ -1,13 +1,16 @@
 import type { z } from "zod";
 
-/** What is wrong with a configuration. Never a value: it may be a secret. */
+/** A fault of a configuration. It never has the value, which may be a secret. */
 export interface Problem {
   /** `callers[0].permissions[1]`, the name of an environment variable or of a file. */
   readonly key: string;
   readonly problem: string;
 }
 
-/** Names the place of a value. What cannot be the name of a key is left out: a lost colon or blank makes a key of a secret. */
+/**
+ * Names the place of a value. What cannot be the name of a key is left out: a lost colon or blank makes a key of a
+ * secret.
+ */
 export function keyOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>((key, part) => {
     if (typeof part === "number") return `${key}[${part}]`;

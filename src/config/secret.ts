@@ -1,16 +1,22 @@
 import { z } from "zod";
 
 /*
- * The one rule for secrets, wherever they are read from: file, variable or configuration. A secret that a header cannot hold is refused here,
- * by the name of its setting: the libraries that send headers put what they refuse into the message of their error.
+ * The one rule for secrets, wherever they are read from: file, variable or configuration. A secret that a header cannot
+ * hold is refused here, by the name of its setting: the libraries that send headers put what they refuse into the
+ * message of their error.
  */
 
-/** Cuts blanks and line ends off the end: editors, shells and mounted files put them there, and no secret ends in one. */
+/**
+ * Cuts blanks and line ends off the end: editors, shells and mounted files put them there, and no secret ends in one.
+ */
 export function withoutLineEnd(secret: string): string {
   return secret.trimEnd();
 }
 
-/** Says what in this secret a header (RFC 9110 section 5.5) cannot hold, without the secret; undefined when there is nothing. */
+/**
+ * Says what in this secret a header (RFC 9110 section 5.5) cannot hold, without the secret; undefined when there is
+ * nothing.
+ */
 export function headerProblem(secret: string): string | undefined {
   if (secret === "") return "must not be empty";
   if (/^[\x20-\x7e]+$/.test(secret)) return undefined;

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { relationName, text } from "./common-values.js";
 
 /**
- * Who else acts, in audit events and in `created_by`, and what AuthZEN takes for a token: a subject of a type with such a name could pass for
- * one of them.
+ * Who else acts, in audit events and in `created_by`, and what AuthZEN takes for a token: a subject of a type with such
+ * a name could pass for one of them.
  */
 const otherActors = ["service", "token", "provider", "reporter", "system", "unknown", "access_token", "identity"];
 

@@ -17,13 +17,16 @@ const pepperKey = text.transform((base64, context) => {
 /** How tokens and their secrets are made. */
 export const tokens = z
   .object({
-    /** First part of every secret, as in `pw_pat_…`; 2 to 10 of a-z and 0-9. A change makes all earlier secrets malformed. Default `pw`. */
+    /**
+     * First part of every secret, as in `pw_pat_…`; 2 to 10 of a-z and 0-9. A change makes all earlier secrets
+     * malformed. Default `pw`.
+     */
     brand: text.regex(/^[a-z][a-z0-9]{1,9}$/, "must be 2 to 10 of a-z 0-9, a letter first").default(defaultBrand),
     /** Lifetime of a token that is created without one, 1s to 10y. Default 90d. */
     default_lifetime: lifetime.prefault("90d"),
     /**
-     * Keys of the hashes under which secrets are stored. The active one is for new secrets; the others recognize theirs. Without its pepper no
-     * secret can be recognized. Required, with exactly one active entry.
+     * Keys of the hashes under which secrets are stored. The active one is for new secrets; the others recognize
+     * theirs. Without its pepper no secret can be recognized. Required, with exactly one active entry.
      */
     peppers: z
       .array(

@@ -37,7 +37,7 @@ export const pepperKey = Buffer.alloc(32, 7).toString("base64");
 export const caller = { name: "orders", key_sha256: [keyHash], permissions: ["check"] };
 export const issuer = { issuer: "https://login.example.com/", audiences: ["https://patwarden.example.com"] };
 
-/** What every configuration must have. */
+/** The settings that every configuration must have. */
 export const minimal = {
   database: { url: "postgres://db/patwarden" },
   openfga: {
@@ -95,8 +95,8 @@ export function pathsIn(value: unknown, path: string): readonly { readonly path:
 }
 
 /**
- * Tests the settings of some top-level keys: that each value shows in the configuration of the program, that no setting is left out, and that
- * faulty values (changes of `minimal`) get these problems.
+ * Tests the settings of some top-level keys: that each value shows in the configuration of the program, that no setting
+ * is left out, and that faulty values (changes of `minimal`) get these problems.
  */
 export function describeSettings(
   sections: readonly string[],

@@ -12,8 +12,8 @@ export interface DevAddresses {
 }
 
 /**
- * The configuration of `patwarden dev`: what differs from the defaults of patwarden.yaml, in its words and through its checks. All integrations
- * are open, for the guides of docs/ and the model of examples/direct.
+ * The configuration of `patwarden dev`: what differs from the defaults of patwarden.yaml, in its words and through its
+ * checks. All integrations are open, for the guides of docs/ and the model of examples/direct.
  */
 export function devConfig(
   { grpc, http, publicHttp }: DevAddresses,

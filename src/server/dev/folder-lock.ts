@@ -8,14 +8,15 @@ const maxPathBytes = 103;
 const lockName = /^lock\.([1-9]\d{0,8})$/;
 
 /**
- * Keeps every other process from using the folder, until this one ends, however it ends; throws when another has it. Two on one folder would
- * corrupt it silently.
+ * Keeps every other process from using the folder, until this one ends, however it ends; throws when another has it.
+ * Two on one folder would corrupt it silently.
  *
- * The lock is a Unix-domain socket on which its holder listens. It dies with its process, which no number of a process tells: in a container
- * every process is number 1. Whoever comes binds the number after the highest, which only one can, and holds the folder when from then on
- * nobody is seen who listens or has a higher number: of two that bind, the later one sees the earlier, or the earlier one sees the later. So
- * nobody has to remove a dead lock before making a new one, since a third could come in between. Only a holder removes locks, and only lower
- * ones, so that the numbers never begin again.
+ * The lock is a Unix-domain socket on which its holder listens. It dies with its process, which no number of a process
+ * tells: in a container every process is number 1. A new process binds the number after the highest, which only one
+ * can, and holds the folder when from then on nobody is seen who listens or has a higher number: of two that bind, the
+ * later one sees the earlier, or the earlier one sees the later. So nobody has to remove a dead lock before making a
+ * new one, since a third could come in between. Only a holder removes locks, and only lower ones, so that the numbers
+ * never begin again.
  */
 export async function lockFolder(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });

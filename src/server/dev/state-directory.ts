@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join } from "node:path";
 import { encodeSecret } from "../../domain/secret.js";
 
-/** What a development server keeps between runs. */
+/** The secrets that a development server keeps between runs. */
 export interface DevSecrets {
   /** 32 random bytes. */
   readonly pepper: Uint8Array;
@@ -11,7 +11,7 @@ export interface DevSecrets {
   readonly serviceKey: string;
 }
 
-/** Secrets of a server that keeps nothing. */
+/** Makes the secrets of a server that keeps nothing. */
 export function freshSecrets(brand: string): DevSecrets {
   return { pepper: randomBytes(32), serviceKey: encodeSecret(brand, "svc", randomBytes(32)) };
 }
@@ -22,7 +22,7 @@ export function makePrivateDirectory(directory: string): void {
   chmodSync(directory, 0o700);
 }
 
-/** The secrets of this folder, made at first use. Each is a file of mode 0600. Call only under the folder's lock. */
+/** Returns the secrets of this folder, made at first use. Each is a file of mode 0600. Call only under the folder's lock. */
 export function keptSecrets(directory: string, brand: string): DevSecrets {
   const fresh = freshSecrets(brand);
   const pepper = keep(join(directory, "pepper"), Buffer.from(fresh.pepper).toString("base64"));
@@ -34,7 +34,7 @@ export function keptSecrets(directory: string, brand: string): DevSecrets {
 
 function keep(file: string, fresh: string): string {
   if (!existsSync(file)) {
-    // At once: a process that is killed in between would leave an empty secret.
+    // By renaming: a process that is killed in between would leave an empty secret.
     writeFileSync(`${file}.new`, `${fresh}\n`, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }

@@ -5,7 +5,10 @@ export interface Ready {
   readonly service_key: string;
 }
 
-/** Lines to paste into a shell. `keyFile` is read there; without one the key itself is shown, since there is no other way to it. */
+/**
+ * Lines to paste into a shell. `keyFile` is read there; without one the key itself is shown, since there is no other
+ * way to it.
+ */
 export function tryOutLines({ grpc, http, public_http, service_key }: Ready, keyFile: string | undefined): string {
   return `
 Patwarden is ready: gRPC on ${grpc}, JSON on ${http}, and as for the internet on ${public_http}
