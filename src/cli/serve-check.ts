@@ -27,8 +27,8 @@ export async function checkServe({ config: file }: { readonly config?: string })
   const findings = [
     tryPart("database and schema", () => checkDatabase(config)),
     tryPart("OpenFGA's store and model", () => checkOpenFga(config)),
-    ...config.issuers.map(({ issuer, cacheMaxAgeMs }) =>
-      tryPart(`keys of ${issuer}`, () => checkIssuer(issuer, cacheMaxAgeMs)),
+    ...config.issuers.map(({ issuer, cacheMaxAgeMs: maxAgeMs }) =>
+      tryPart(`keys of ${issuer}`, () => checkIssuer(issuer, maxAgeMs)),
     ),
   ];
   // All are tried at once and told in order.
@@ -71,18 +71,16 @@ async function checkOpenFga({ openfga: config }: Config): Promise<string | undef
   }
 }
 
-async function checkIssuer(issuer: string, cacheMaxAgeMs: number): Promise<string | undefined> {
+async function checkIssuer(issuer: string, maxAgeMs: number): Promise<string | undefined> {
   let problem: string | undefined;
   const keys = new IssuerKeys(issuer, {
-    cacheMaxAgeMs,
+    maxAgeMs,
     fetchTimeoutMs,
-    monotonicMs: () => performance.now(),
-    random: Math.random,
-    onFetchFailure(error) {
+    onFailure(error) {
       problem = messageOf(error);
     },
   });
-  await keys.current().catch((error: unknown) => {
+  await keys.get().catch((error: unknown) => {
     problem ??= messageOf(error);
   });
   return problem;

@@ -1,4 +1,5 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, type JWTPayload, SignJWT } from "jose";
+import { Refreshed } from "../async/refreshed.js";
 import { longestLifetimeMs, nextSignsFrom, publishedAt, reloadMs, signingKeyAt } from "./key-schedule.js";
 import { newSigningKey, openSigningKey, publicJwk, type SigningKey, sealedAnew } from "./signing-key.js";
 import type { SigningAlgorithm, SigningKeyStore } from "./signing-key-store.js";
@@ -18,15 +19,11 @@ export interface SigningKeysOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-const pauseMs = 1_000;
+/** Between two reads after a failure, milliseconds: anybody may ask for the keys, and must not make a flood of reads. */
+const longestPauseMs = 1_000;
 
 /** RFC 9068 §2.1. */
 const type = "at+jwt";
-
-interface Loaded {
-  readonly keys: readonly SigningKey[];
-  readonly loadTime: number;
-}
 
 /**
  * The keys of our JWTs, as the database has them; every replica signs with the same. They are read again at use after `reloadMs`. While the database does not
@@ -34,13 +31,18 @@ interface Loaded {
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
-  #loaded: Loaded | undefined;
-  #loading: Promise<void> | undefined;
-  #retryTime = Number.NEGATIVE_INFINITY;
-  #lastError: unknown;
+  readonly #keys: Refreshed<readonly SigningKey[]>;
 
   constructor(options: SigningKeysOptions) {
     this.#options = options;
+    this.#keys = new Refreshed(() => this.#load(), {
+      maxAgeMs: reloadMs,
+      staleIfErrorMs: longestLifetimeMs,
+      longestPauseMs,
+      monotonicMs: options.monotonicMs,
+      onFailure: options.onFailure,
+      unavailable: (cause) => cause,
+    });
   }
 
   /**
@@ -48,7 +50,7 @@ export class SigningKeys {
    * when no configured pepper opens them.
    */
   async start(): Promise<void> {
-    await this.#current();
+    await this.#keys.get();
     const { store, sealKeys } = this.#options;
     for (const stored of await store.list()) {
       const add = sealedAnew(stored, sealKeys);
@@ -60,13 +62,13 @@ export class SigningKeys {
 
   /** A JWT of these claims, by the key whose time it is. */
   async sign(claims: JWTPayload): Promise<string> {
-    const { algorithm: alg, kid, privateKey } = this.#keyOfNow(await this.#current());
+    const { algorithm: alg, kid, privateKey } = this.#keyOfNow(await this.#keys.get());
     return new SignJWT(claims).setProtectedHeader({ alg, typ: type, kid }).sign(privateKey);
   }
 
   /** What verifiers fetch (RFC 7517 §5). */
   async published(): Promise<JSONWebKeySet> {
-    const keys = await this.#current();
+    const keys = await this.#keys.get();
     return { keys: publishedAt(keys, this.#options.clock.now()).map(publicJwk) };
   }
 
@@ -74,7 +76,7 @@ export class SigningKeys {
   async made(text: string): Promise<boolean> {
     const header = this.#claimedHeader(text);
     if (!header) return false;
-    const key = publishedAt(await this.#current(), this.#options.clock.now()).find(({ kid }) => kid === header.kid);
+    const key = publishedAt(await this.#keys.get(), this.#options.clock.now()).find(({ kid }) => kid === header.kid);
     if (!key) return false;
     return compactVerify(text, key.publicKey, { algorithms: [key.algorithm] }).then(
       () => true,
@@ -108,45 +110,11 @@ export class SigningKeys {
     return key;
   }
 
-  async #current(): Promise<readonly SigningKey[]> {
-    const young = this.#youngerThan(reloadMs);
-    if (young) return young.keys;
-    if (this.#options.monotonicMs() >= this.#retryTime) {
-      this.#loading ??= this.#reload().finally(() => {
-        this.#loading = undefined;
-      });
-      await this.#loading;
-    }
-    const known = this.#youngerThan(reloadMs + longestLifetimeMs);
-    if (!known) throw this.#lastError;
-    return known.keys;
-  }
-
-  /** Anybody may ask for the keys: after a failure there is a pause, so that they cannot make a flood of reads. */
-  async #reload(): Promise<void> {
-    const { monotonicMs, onFailure } = this.#options;
-    try {
-      this.#loaded = await this.#load();
-    } catch (error) {
-      this.#lastError = error;
-      this.#retryTime = monotonicMs() + pauseMs;
-      onFailure(error);
-    }
-  }
-
-  #youngerThan(ageMs: number): Loaded | undefined {
-    const loaded = this.#loaded;
-    return loaded && this.#options.monotonicMs() - loaded.loadTime < ageMs ? loaded : undefined;
-  }
-
-  async #load(): Promise<Loaded> {
-    const { store, sealKeys, clock, monotonicMs } = this.#options;
-    // Counted from before: what came later may not be in the answer.
-    const loadTime = monotonicMs();
+  async #load(): Promise<readonly SigningKey[]> {
+    const { store, sealKeys, clock } = this.#options;
     const found = await store.list();
     const stored = found.length > 0 ? found : await this.#makeFirst();
-    const keys = publishedAt(stored, clock.now()).map((key) => openSigningKey(key, sealKeys));
-    return { keys, loadTime };
+    return publishedAt(stored, clock.now()).map((key) => openSigningKey(key, sealKeys));
   }
 
   /** Another replica may do so at the same time: one of them is first. */

@@ -1,22 +1,20 @@
 import { createLocalJWKSet, type JSONWebKeySet } from "jose";
+import { Refreshed, type RefreshedOptions } from "../../async/refreshed.js";
 import { isConfidential } from "../../domain/network.js";
 import { fetchDocument } from "./fetch-document.js";
-import { PublishedKeys, type PublishedKeysOptions } from "./published-keys.js";
 
 /** Finds the public key for the header of a token; what jose's verification takes. */
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
-export interface IssuerKeysOptions extends Omit<PublishedKeysOptions, "unknownKeyMs"> {
+export interface IssuerKeysOptions extends Pick<RefreshedOptions, "maxAgeMs" | "monotonicMs" | "random" | "onFailure"> {
   /** Of discovery and keys together, milliseconds. */
   readonly fetchTimeoutMs: number;
 }
 
-const unknownKeyMs = 30_000;
-
 /** The public keys of one issuer. */
-export class IssuerKeys extends PublishedKeys<KeySet> {
+export class IssuerKeys extends Refreshed<KeySet> {
   constructor(issuer: string, options: IssuerKeysOptions) {
-    super(() => fetchKeys(issuer, options.fetchTimeoutMs), { ...options, unknownKeyMs });
+    super(() => fetchKeys(issuer, options.fetchTimeoutMs), options);
   }
 }
 

@@ -90,11 +90,11 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
       previous?.config.cacheMaxAgeMs === cacheMaxAgeMs
         ? previous.keys
         : new IssuerKeys(issuer, {
-            cacheMaxAgeMs,
+            maxAgeMs: cacheMaxAgeMs,
             fetchTimeoutMs,
             monotonicMs,
             random,
-            onFetchFailure: (error) => onFetchFailure(issuer, error),
+            onFailure: (error) => onFetchFailure(issuer, error),
           });
     return { config, template: template.value, keys };
   }

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { Refreshed } from "../../async/refreshed.js";
 import { fetchIfChanged } from "../../callers/oidc/fetch-document.js";
-import { PublishedKeys } from "../../callers/oidc/published-keys.js";
 
 export interface ProviderConfig {
   /** Where the provider publishes its keys; https, or http on loopback. */
@@ -23,8 +23,8 @@ interface KeySet {
 const nothing: KeySet = { byId: new Map(), etag: undefined };
 
 /** How long a key that was taken back is trusted, milliseconds. */
-const cacheMaxAgeMs = 3_600_000;
-const unknownKeyMs = 60_000;
+const maxAgeMs = 3_600_000;
+const unknownNameMs = 60_000;
 const fetchTimeoutMs = 5_000;
 
 /** Kept for an hour; an unknown name makes them fetched again, a few times and then once a minute whatever the names are. */
@@ -37,13 +37,7 @@ export function createProviderKeys(
     const fetched = await fetchIfChanged(keysUrl, AbortSignal.timeout(fetchTimeoutMs), known?.etag, headers);
     return fetched ? { byId: keysIn(fetched.document), etag: fetched.etag } : { ...(known ?? nothing) };
   };
-  const keys = new PublishedKeys(fetchKeys, {
-    cacheMaxAgeMs,
-    unknownKeyMs,
-    monotonicMs,
-    random: Math.random,
-    onFetchFailure,
-  });
+  const keys = new Refreshed(fetchKeys, { maxAgeMs, unknownNameMs, monotonicMs, onFailure: onFetchFailure });
   return {
     find: (id) => keys.find(id, ({ byId }) => byId.get(id)),
   };
