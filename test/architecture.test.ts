@@ -41,7 +41,7 @@ const folders: Readonly<Record<string, Folder>> = {
   ),
   cli: folder(
     "edge",
-    ...["domain", "callers", "telemetry", "openfga", "check", "audit", "exchange", "manage"],
+    ...["domain", "callers", "transport", "telemetry", "openfga", "check", "audit", "exchange", "manage"],
     ...["config", "database", "server"],
   ),
   "main.ts": folder("edge", "cli"),

@@ -15,6 +15,7 @@ import { freshSecrets, keptSecrets, makePrivateDirectory } from "../server/dev/s
 import { tryOutLines } from "../server/dev/try-out-lines.js";
 import { startPatwarden } from "../server/server.js";
 import { createLogger } from "../telemetry/log.js";
+import { ListenError } from "../transport/listen-error.js";
 import { tell, writeOut } from "./output.js";
 import { aborted, takeSignals } from "./signals.js";
 
@@ -57,7 +58,13 @@ export async function dev(options: DevOptions): Promise<void> {
   const embedded = await startEmbedded({ binary, directory, ephemeral, model, tuples, onOpenFgaProblem });
   try {
     const { database, openfga, storeId, modelId } = embedded;
-    const running = await startPatwarden(devConfig({ grpc, http, publicHttp }, embedded, secrets), { database, log });
+    const config = devConfig({ grpc, http, publicHttp }, embedded, secrets);
+    const running = await startPatwarden(config, { database, log }).catch((error: unknown) => {
+      if (!(error instanceof ListenError)) throw error;
+      throw new Error(
+        `${error.message}; choose another with --grpc, --http or --public-http, such as --grpc 127.0.0.1:0`,
+      );
+    });
     const ready = {
       grpc: running.grpc,
       http: `http://${running.http}`,

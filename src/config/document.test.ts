@@ -23,13 +23,15 @@ describe("secrets in files", () => {
       "tokens.peppers": [
         { version: 1, key_file: join(directory, "nowhere"), active: true },
         { version: 2, key_file: 5 },
+        { version: 3, key_file: Buffer.alloc(32, 7).toString("base64") },
       ],
     });
     expect(problemsOf(content)).toEqual({
       "database.url_file": "must not stand beside url",
       "openfga.auth.preshared": "must not be empty",
-      "tokens.peppers[0].key_file": "cannot be read: ENOENT",
+      "tokens.peppers[0].key_file": `cannot be read: ENOENT: ${join(directory, "nowhere")}`,
       "tokens.peppers[1].key_file": "must be the name of a file",
+      "tokens.peppers[2].key_file": "cannot be read: ENOENT; its name is not shown, since it may be a secret",
     });
   });
 });

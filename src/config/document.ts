@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { isAbsolute } from "node:path";
 import { parseDocument } from "yaml";
 import { nearest } from "../domain/nearest.js";
 import { childOf, type KeyTree, namesIn, withoutFile } from "./known-keys.js";
 import { keyOf, type Problem } from "./problem.js";
 import { withoutLineEnd } from "./secret.js";
+import { shownPath } from "./shown-path.js";
 
 /** A value of YAML or JSON. */
 export type Value = string | number | boolean | null | undefined | readonly Value[] | Document;
@@ -105,8 +105,8 @@ function readText(file: string): Text {
     return { ok: true, text: readFileSync(file, "utf8") };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    // The name itself may be a secret that was put into the wrong place.
-    const where = isAbsolute(file) ? "" : `; a relative name counts from ${process.cwd()}`;
+    const path = shownPath(file);
+    const where = path === undefined ? "; its name is not shown, since it may be a secret" : `: ${path}`;
     return { ok: false, problem: `cannot be read: ${code}${where}` };
   }
 }

@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { formatHostPort, type HostPort } from "../domain/host-port.js";
+import { listenError } from "../transport/listen-error.js";
 
 export interface MetricsServerOptions {
   readonly listen: HostPort;
@@ -31,7 +32,9 @@ export async function createMetricsServer(
     }
   });
   server.listen(listen.port, listen.host);
-  await once(server, "listening");
+  await once(server, "listening").catch((error: unknown) => {
+    throw listenError(formatHostPort(listen), error);
+  });
   return { address: boundAddress(server), close: () => close(server) };
 }
 

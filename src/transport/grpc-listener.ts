@@ -7,7 +7,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import {
   type ArrivalEvents,
   type ArrivalLimits,
@@ -17,8 +17,12 @@ import {
   peerOf,
 } from "./arrivals.js";
 import { mountOnGrpc } from "./grpc.js";
+import { listenError } from "./listen-error.js";
 import { type Implementation, maxConcurrentStreams, messageLimits, methodName, type OnCallEnd } from "./service.js";
 import { codeOf, type StatusCode } from "./status.js";
+
+// Its lines are no JSON, and what they say of a port or a call comes as an error too.
+if (process.env["GRPC_VERBOSITY"] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /** PEM texts. */
 export interface TlsKeys {
@@ -171,7 +175,9 @@ function refuseLate(stream: ServerHttp2Stream, why: Lateness): void {
 
 function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(listen, credentials, (error, port) => (error ? reject(error) : resolve(port)));
+    server.bindAsync(listen, credentials, (error, port) =>
+      error ? reject(listenError(listen, error)) : resolve(port),
+    );
   });
 }
 

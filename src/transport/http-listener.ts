@@ -20,6 +20,7 @@ import {
 import type { ConnectRoutes } from "./connect.js";
 import type { Cors } from "./cors.js";
 import type { Listener, TlsKeys } from "./grpc-listener.js";
+import { listenError } from "./listen-error.js";
 import { RequestCutOff, type Route, sendJson } from "./route.js";
 import { maxConcurrentStreams } from "./service.js";
 
@@ -89,7 +90,9 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
   server.on("clientError", (error, socket) => answerClientError(error, socket as Socket, options.events));
   const { host, port } = splitHostPort(options.listen);
   server.listen(port, host);
-  await once(server, "listening");
+  await once(server, "listening").catch((error: unknown) => {
+    throw listenError(options.listen, error);
+  });
   // From here on an error is one failed accept, which must not end the process.
   server.on("error", (error) => options.onDefect?.(error));
   const bound = (server.address() as AddressInfo).port; // it listens on TCP

@@ -15,6 +15,7 @@ export function parseModelFile(dsl: string, file: string): ModelDefinition {
       // Counted from zero there.
       fault.line ? `${file}:${fault.line.start + 1}: ${fault.msg}` : `${file}: ${fault.msg}`,
     );
-    throw new Error(faults.join("\n"), { cause: error });
+    // Without a cause, whose text says the same again.
+    throw new Error(faults.join("\n"));
   }
 }

@@ -1,0 +1,17 @@
+/** A port that cannot be opened. */
+export class ListenError extends Error {}
+
+const meanings: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another process uses this port",
+  EADDRNOTAVAIL: "no network interface of this machine has this address",
+  EACCES: "this user may not open this port",
+  ENOTFOUND: "there is no host of this name",
+};
+
+/** Says why `host:port` cannot be listened on. Node tells the code, grpc-js only a text that holds it. */
+export function listenError(listen: string, error: unknown): ListenError {
+  const text = error instanceof Error ? ("code" in error ? String(error.code) : error.message) : String(error);
+  const code = /\bE[A-Z]{4,}\b/.exec(text)?.[0] ?? "";
+  const meaning = meanings[code];
+  return new ListenError(`cannot listen on ${listen}: ${meaning === undefined ? text : `${meaning} (${code})`}`);
+}
