@@ -3,6 +3,7 @@ import type { Config } from "../config/config.js";
 import { createPepperStore } from "../database/pepper.js";
 import { verifySchema } from "../database/watch.js";
 import { PepperRing } from "../domain/pepper.js";
+import type { PepperStore } from "../domain/token-store.js";
 import { verifyPeppers } from "../manage/verify-peppers.js";
 import { composeOpenFga } from "../server/openfga.js";
 import { createMetrics } from "../telemetry/metrics.js";
@@ -50,7 +51,14 @@ async function tryPart(part: string, check: () => Promise<string | undefined>): 
 function checkDatabase({ database: settings, tokens }: Config): Promise<undefined> {
   return withDatabase(settings, async (database) => {
     await verifySchema(database);
-    await verifyPeppers(createPepperStore(database), new PepperRing(tokens.brand, tokens.peppers), new Date());
+    const store = createPepperStore(database);
+    const readOnly: PepperStore = {
+      checkValues: () => store.checkValues(),
+      countLiveSecrets: (now) => store.countLiveSecrets(now),
+      // The first start puts a new pepper on record, and a trial must not.
+      recordCheckValue: () => Promise.resolve(),
+    };
+    await verifyPeppers(readOnly, new PepperRing(tokens.brand, tokens.peppers), new Date());
     return undefined;
   });
 }

@@ -210,6 +210,16 @@ describe("Connect over HTTP", () => {
     },
   );
 
+  it("tells a caller of a stream the content types of streams", async () => {
+    const { origin } = await start();
+    const path = "/patwarden.v1.AuthorizationService/ListResources";
+    const response = await fetch(origin + path, { method: "POST", headers: json, body: "{}" });
+    expect([response.status, await response.json()]).toEqual([
+      415,
+      expect.objectContaining({ message: expect.stringContaining("must be application/connect+json or ") }),
+    ]);
+  });
+
   it.each([
     ["a misspelt field", '{"tokn":"t"}', "token"],
     ["no JSON", '{"token":', ""],

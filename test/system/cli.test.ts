@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
@@ -352,5 +353,104 @@ describe("words about the command itself", () => {
   ])("say what is wrong with %s as the URL", async (_, url, words) => {
     const { code, stderr } = await patwarden("token", "list", "--url", url());
     expect([code, stderr]).toEqual([1, expect.stringContaining(words)]);
+  });
+});
+
+describe("serve --check", () => {
+  const check = (env: Readonly<Record<string, string>> = {}, config = job.server.configFile) =>
+    run(["serve", "--check", "--config", config], env);
+
+  it("tries all that serve needs, says ok of each and leaves nothing behind", async () => {
+    const issuer = await startTestIssuer();
+    const config = join(directory, "check.yaml");
+    const { peppers } = parse(readFileSync(job.server.configFile, "utf8")).tokens;
+    writeFileSync(
+      config,
+      stringify({
+        ...parse(readFileSync(job.server.configFile, "utf8")),
+        tokens: { peppers: [...peppers, { version: 99, key: Buffer.alloc(32, 9).toString("base64") }] },
+        issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
+      }),
+    );
+    const sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
+    const kept = async () => [
+      await sql`select replica_id from replica_lease order by 1`,
+      await sql`select version from pepper_check order by 1`,
+    ];
+    const before = await kept();
+    expect(await check({}, config)).toEqual({
+      code: 0,
+      stdout: `ok      configuration\nok      database and schema\nok      OpenFGA's store and model\nok      keys of ${issuer.url}\n`,
+      stderr: "",
+    });
+    expect(await kept()).toEqual(before);
+    await sql.end();
+    issuer.set({ kind: "error", status: 500 });
+    expect(await check({}, config)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^FAILED +keys of http.*500/m),
+    });
+    await issuer.stop();
+  });
+
+  const database = (change: (url: URL) => void) => {
+    const url = new URL(job.databaseUrl);
+    change(url);
+    return { PATWARDEN_DATABASE_URL: url.href };
+  };
+  const nosuch = () =>
+    database((url) => {
+      url.pathname = "/nosuch";
+    });
+  const nobody = () =>
+    database((url) => {
+      url.username = "nobody";
+    });
+
+  it.each<readonly [string, () => Record<string, string>, RegExp]>([
+    [
+      "a database that is not there",
+      nosuch,
+      /^FAILED +database and schema: .*3D000: there is no database of this name/m,
+    ],
+    [
+      "a role that may not log in",
+      nobody,
+      /^FAILED +database and schema: cannot use the database of database\.url \(.*28/m,
+    ],
+    [
+      "a wrong key",
+      () => ({ PATWARDEN_OPENFGA_AUTH_PRESHARED: "wrong" }),
+      /^FAILED +OpenFGA.*openfga\.auth\.preshared: OpenFGA refuses the key/m,
+    ],
+    [
+      "a wrong model",
+      () => ({ PATWARDEN_OPENFGA_MODEL_ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV" }),
+      /^FAILED +OpenFGA.*openfga\.model_id: the store has no model/m,
+    ],
+    [
+      "an OpenFGA that is not there",
+      () => ({ PATWARDEN_OPENFGA_ADDRESSES: "127.0.0.1:1" }),
+      /^FAILED +OpenFGA.*openfga\.addresses: nothing listens at 127\.0\.0\.1:1/m,
+    ],
+  ])("names %s and the rest that is well", async (_, env, words) => {
+    const { code, stdout } = await check(env());
+    expect([code, stdout]).toEqual([1, expect.stringMatching(words)]);
+    expect(stdout.match(/^ok/gm)).toHaveLength(2);
+  });
+
+  it("shares its words with serve and migrate", async () => {
+    const serve = await run(["serve", "--config", job.server.configFile], nosuch());
+    expect([serve.code, serve.stderr]).toEqual([1, expect.stringContaining("there is no database of this name")]);
+    const migrate = await run(["migrate", "--config", job.server.configFile], nobody());
+    expect([migrate.code, migrate.stderr]).toEqual([
+      1,
+      expect.stringContaining("cannot use the database of database.url"),
+    ]);
+    const taken = await run(["serve", "--config", job.server.configFile], { PATWARDEN_GRPC_LISTEN: job.server.grpc });
+    expect([taken.code, taken.stderr]).toEqual([
+      1,
+      expect.stringContaining(`cannot listen on ${job.server.grpc}: another process`),
+    ]);
   });
 });

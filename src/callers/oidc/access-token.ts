@@ -105,8 +105,7 @@ function timeRefusal(claims: JWTPayload, issuer: IssuerConfig, now: Date): Token
 }
 
 function holderRefusal(claims: JWTPayload, issuer: IssuerConfig): TokenRefusal | undefined {
-  // Names of the one claim: RFC 9068 and OpenID Connect, Okta, Microsoft.
-  const clients = ["client_id", "azp", "cid", "appid"].flatMap((claim) => textsIn(claims[claim]));
+  const clients = clientsOf(claims);
   if (isMachine(claims, clients)) return "of_a_machine";
   if (
     issuer.clients.length > 0 &&
@@ -116,6 +115,11 @@ function holderRefusal(claims: JWTPayload, issuer: IssuerConfig): TokenRefusal |
   }
   const scopes = [claims["scope"], claims["scp"]].flatMap(textsIn).flatMap((scope) => scope.split(" "));
   return issuer.requiredScopes.every((scope) => scopes.includes(scope)) ? undefined : "scope_missing";
+}
+
+/** The clients that a token names, all of which must be right. Names of the one claim: RFC 9068 and OpenID Connect, Okta, Microsoft. */
+export function clientsOf(claims: JWTPayload): readonly string[] {
+  return ["client_id", "azp", "cid", "appid"].flatMap((claim) => textsIn(claims[claim]));
 }
 
 /** Also `aud` where another claim is looked at: a token that names its audience is for nobody else. */

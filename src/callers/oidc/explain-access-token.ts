@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload } from "jose";
-import type { IssuerConfig, TokenRefusal } from "./access-token.js";
+import { clientsOf, type IssuerConfig, type TokenRefusal } from "./access-token.js";
 
 /** Header and claims of a JWT, verified by nothing. */
 export interface DecodedJwt {
@@ -71,8 +71,10 @@ export function explainRefusal(
   }
 }
 
+/** One where there is one, as most tokens have it. */
 function clientOf(claims: JWTPayload): unknown {
-  return claims["client_id"] ?? claims["azp"] ?? claims["cid"] ?? claims["appid"];
+  const clients = [...new Set(clientsOf(claims))];
+  return clients.length > 1 ? clients : clients[0];
 }
 
 function difference(what: string, got: unknown, expected: string): string {
