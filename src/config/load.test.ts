@@ -124,7 +124,7 @@ describe("the configuration file", () => {
     const file = join(directory, "nowhere.yaml");
     expect(loadConfig({ file, env: {} })).toEqual({
       ok: false,
-      problems: [{ key: file, problem: "cannot be read: ENOENT" }],
+      problems: [{ key: file, problem: `cannot be read: ENOENT: ${file}` }],
     });
   });
 });

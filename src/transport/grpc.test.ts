@@ -365,7 +365,7 @@ describe("the gRPC listener", () => {
   it("rejects when the port is taken", async () => {
     const { both } = await start({});
     await expect(startGrpcListener({ listen: both.grpc.address, implementations: [] })).rejects.toThrow(
-      "No address added",
+      `cannot listen on ${both.grpc.address}: another process uses this port (EADDRINUSE)`,
     );
   });
 

@@ -1,5 +1,13 @@
 /** A port that cannot be opened. */
-export class ListenError extends Error {}
+export class ListenError extends Error {
+  /** Node's, such as EADDRINUSE; empty when there is none. */
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 const meanings: Readonly<Record<string, string>> = {
   EADDRINUSE: "another process uses this port",
@@ -8,10 +16,11 @@ const meanings: Readonly<Record<string, string>> = {
   ENOTFOUND: "there is no host of this name",
 };
 
-/** Says why `host:port` cannot be listened on. Node tells the code, grpc-js only a text that holds it. */
+/** Says why `host:port` cannot be listened on. Node gives the code, grpc-js only a text that holds it. */
 export function listenError(listen: string, error: unknown): ListenError {
   const text = error instanceof Error ? ("code" in error ? String(error.code) : error.message) : String(error);
   const code = /\bE[A-Z]{4,}\b/.exec(text)?.[0] ?? "";
   const meaning = meanings[code];
-  return new ListenError(`cannot listen on ${listen}: ${meaning === undefined ? text : `${meaning} (${code})`}`);
+  const why = meaning === undefined ? text : `${meaning} (${code})`;
+  return new ListenError(`cannot listen on ${listen}: ${why}`, code);
 }
