@@ -194,7 +194,7 @@ describe("against a real OpenFGA", () => {
     const batching = (over: Partial<ConstructorParameters<typeof BatchingPermissionChecker>[0]> = {}) =>
       new BatchingPermissionChecker({
         checker: checkerOf(),
-        contextOf: createContextOf({}, () => new Date()),
+        contextOf: createContextOf({}, { now: () => new Date() }),
         timeoutMs: 20_000,
         maxBatch: 50,
         ...over,
@@ -288,7 +288,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
     const checkerWith = (parameters: Parameters<typeof createContextOf>[0]) =>
       new BatchingPermissionChecker({
         checker: checkerOf({ storeId, modelId }),
-        contextOf: createContextOf(parameters, () => time),
+        contextOf: createContextOf(parameters, { now: () => time }),
         timeoutMs: 5_000,
         maxBatch: 50,
         maxStalenessMs: 60_000,

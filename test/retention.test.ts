@@ -72,7 +72,8 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
     }
 
     const log = createLogger({ destination: { write: (line) => lines.push(JSON.parse(line)) } });
-    const sealerBy = (key: typeof ours) => createSealer({ store, log, key, now: () => now, looksPerCheckpoint: 1 });
+    const sealerBy = (key: typeof ours) =>
+      createSealer({ store, log, key, clock: { now: () => now }, looksPerCheckpoint: 1 });
     const retention = (over: Partial<RetentionOptions> = {}) =>
       createRetention({
         store,
@@ -80,7 +81,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         key: ours,
         keys: [ours],
         log,
-        now: () => now,
+        clock: { now: () => now },
         retentionMs,
         batch: 2,
         ...over,

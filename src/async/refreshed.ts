@@ -68,7 +68,7 @@ export class Refreshed<T extends object> {
     this.#fetch = fetch;
     this.#options = { ...options, staleIfErrorMs, longestPauseMs, unknownNameMs, monotonicMs, random, unavailable };
     const limit = { burst: unknownNameFetches, intervalMs: unknownNameMs };
-    this.#fetchesForNames = new RateLimiter({ limit, now: monotonicMs });
+    this.#fetchesForNames = new RateLimiter({ limit, monotonicMs });
   }
 
   /** Returns the value as known now. Throws `unavailable` when there is none that may serve. */

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { Loop } from "../async/loop.js";
+import type { Clock } from "../domain/clock.js";
 import type { Logger } from "../telemetry/log.js";
 import type { AuditStore, KeptCheckpoint } from "./audit-store.js";
 import { type Checkpoint, type SealedEvent, signStatement, verifyChain, verifyStatement } from "./chain.js";
@@ -16,7 +17,7 @@ export interface RetentionOptions {
   /** Verify: of all peppers. */
   readonly keys: readonly KeyObject[];
   readonly log: Logger;
-  readonly now: () => Date;
+  readonly clock: Clock;
   /** Compares this machine's clock with the database's; nothing is deleted where they differ. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
   /** How long events are kept, and tokens after their end, milliseconds. Undefined: for ever; nothing is deleted. */
@@ -42,7 +43,17 @@ export interface Retention {
  * here from one whose beginning somebody removed.
  */
 export function createRetention(options: RetentionOptions): Retention {
-  const { store, key, keys, log, now, retentionMs, deleteDeadTokens, intervalMs = 3_600_000, batch = 1_000 } = options;
+  const {
+    store,
+    key,
+    keys,
+    log,
+    clock,
+    retentionMs,
+    deleteDeadTokens,
+    intervalMs = 3_600_000,
+    batch = 1_000,
+  } = options;
   const { clocksAgree = async () => true } = options;
   const never = new AbortController().signal;
 
@@ -50,7 +61,7 @@ export function createRetention(options: RetentionOptions): Retention {
     try {
       await signAnew(stopped);
       if (retentionMs === undefined || !(await clocksAgree())) return;
-      const before = new Date(now().getTime() - retentionMs);
+      const before = new Date(clock.now().getTime() - retentionMs);
       await cutTrail(before, stopped);
       const tokens = await inBatches(() => deleteDeadTokens(before, batch), stopped);
       if (tokens > 0) log.info({ tokens }, "deleted tokens that have been dead longer than the retention");
@@ -108,7 +119,7 @@ export function createRetention(options: RetentionOptions): Retention {
       log.error({ position: verdict.position, why: verdict.why }, "THE AUDIT CHAIN IS BROKEN; nothing of it is cut");
       return;
     }
-    const statement = signStatement(key, { kind: "cut", position, hash, time: now() });
+    const statement = signStatement(key, { kind: "cut", position, hash, time: clock.now() });
     await store.cut(position, statement);
     log.info({ position, cut: statement }, "the audit trail begins behind this position from now on");
   }

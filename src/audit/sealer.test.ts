@@ -29,7 +29,7 @@ function sealerOver(
     store: { keepCheckpoint, ...store },
     log,
     key,
-    now,
+    clock: { now },
     looksPerCheckpoint: 2,
     batch: 10,
     ...over,

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { Loop } from "../async/loop.js";
+import type { Clock } from "../domain/clock.js";
 import type { Logger } from "../telemetry/log.js";
 import type { AuditStore } from "./audit-store.js";
 import { type Place, signCheckpoint } from "./chain.js";
@@ -9,7 +10,7 @@ export interface SealerOptions {
   readonly log: Logger;
   /** Signs the checkpoints: `checkpointKey(peppers.deriveKey(checkpointKeyLabel))`. */
   readonly key: KeyObject;
-  readonly now: () => Date;
+  readonly clock: Clock;
   /** Compares this machine's clock with the database's; nothing is attested where they differ, since cuts go by these times. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
   /** Between two looks for new events, milliseconds. Default 1,000. */
@@ -34,7 +35,7 @@ export interface Sealer {
  * a place where it may be cut one day.
  */
 export function createSealer(options: SealerOptions): Sealer {
-  const { store, log, key, now, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 100 } = options;
+  const { store, log, key, clock, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 100 } = options;
   const { clocksAgree = async () => true } = options;
   let failing = false;
   let looks = 0;
@@ -70,7 +71,7 @@ export function createSealer(options: SealerOptions): Sealer {
         log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN WRITTEN ANEW");
       return;
     }
-    const time = now();
+    const time = clock.now();
     const line = signCheckpoint(key, { ...last, time });
     await store.keepCheckpoint({ position: last.position, time, statement: line });
     attested = last;

@@ -43,7 +43,7 @@ function setUp(over: Partial<CallerLimitsOptions> = {}) {
       revocations: { burst: 20, intervalMs: 1_000 },
       lists: { burst: 10, intervalMs: 100 },
     },
-    now: () => time.now,
+    monotonicMs: () => time.now,
     onExcess: (excess, method) => told.push({ ...excess, method }),
     ...over,
   });

@@ -71,7 +71,7 @@ export interface Excess {
 export interface CallerLimitsOptions {
   readonly limits: Limits;
   /** Monotonic, milliseconds. */
-  readonly now: () => number;
+  readonly monotonicMs: () => number;
   /** Told of every refused call. Must not wait and not throw. */
   readonly onExcess: (excess: Excess, method: string) => void;
   /** Callers that are remembered for each limit. Default 10,000. */
@@ -90,9 +90,9 @@ export class CallerLimits {
   readonly #told: RateLimiter;
   readonly #onExcess: CallerLimitsOptions["onExcess"];
 
-  constructor({ limits, now, onExcess, maxCallers }: CallerLimitsOptions) {
+  constructor({ limits, monotonicMs, onExcess, maxCallers }: CallerLimitsOptions) {
     const limiter = (limit: Limit): RateLimiter =>
-      new RateLimiter({ limit, now, ...(maxCallers !== undefined && { maxKeys: maxCallers }) });
+      new RateLimiter({ limit, monotonicMs, ...(maxCallers !== undefined && { maxKeys: maxCallers }) });
     this.#limiters = Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limiter(limit)]));
     this.#told = limiter(telling);
     this.#onExcess = onExcess;

@@ -67,7 +67,7 @@ async function checkOpenFga({ openfga: config }: Config): Promise<string | undef
   const openfga = composeOpenFga({
     config,
     metrics: createMetrics(),
-    now: () => new Date(),
+    clock: { now: () => new Date() },
     onChange: () => undefined,
   });
   try {

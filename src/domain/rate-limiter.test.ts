@@ -6,7 +6,7 @@ import { keyOfAddress, type Limit, RateLimiter } from "./rate-limiter.js";
 /** A limiter under a clock that is set. */
 function setUp(limit: Limit, maxKeys = 10_000) {
   const time = { now: 5_000 };
-  const limiter = new RateLimiter({ limit, now: () => time.now, maxKeys });
+  const limiter = new RateLimiter({ limit, monotonicMs: () => time.now, maxKeys });
   /** How many of so many calls at once are admitted. */
   const admitted = (count: number, key = "a"): number =>
     Array.from({ length: count }, () => limiter.waitMs(key)).filter((ms) => ms === 0).length;

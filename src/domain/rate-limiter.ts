@@ -10,8 +10,8 @@ export interface Limit {
 
 export interface RateLimiterOptions {
   readonly limit: Limit;
-  /** Monotonic, milliseconds. */
-  readonly now: () => number;
+  /** A clock that never jumps, milliseconds. */
+  readonly monotonicMs: () => number;
   /** Keys that are remembered. Default 10,000, about 1 MB. */
   readonly maxKeys?: number;
 }
@@ -19,14 +19,14 @@ export interface RateLimiterOptions {
 /** One limit, held by each key apart: a caller, an address. State is of one process: over N replicas a key gets up to N times as much. */
 export class RateLimiter {
   readonly #limit: Limit;
-  readonly #now: () => number;
+  readonly #monotonicMs: () => number;
   readonly #maxKeys: number;
   /** For each key the time at which all of its calls will have come back. */
   readonly #restedAt = new Map<string, number>();
 
-  constructor({ limit, now, maxKeys = 10_000 }: RateLimiterOptions) {
+  constructor({ limit, monotonicMs, maxKeys = 10_000 }: RateLimiterOptions) {
     this.#limit = limit;
-    this.#now = now;
+    this.#monotonicMs = monotonicMs;
     this.#maxKeys = maxKeys;
   }
 
@@ -41,7 +41,7 @@ export class RateLimiter {
    */
   waitMs(key: string, count = 1): number {
     const { burst, intervalMs } = this.#limit;
-    const now = this.#now();
+    const now = this.#monotonicMs();
     const known = this.#restedAt.get(key);
     if (known === undefined && this.#restedAt.size >= this.#maxKeys) this.#forget(now);
     const restedAt = Math.max(known ?? now, now);

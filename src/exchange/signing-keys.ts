@@ -1,5 +1,6 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, type JWTPayload, SignJWT } from "jose";
 import { Refreshed } from "../async/refreshed.js";
+import type { Clock } from "../domain/clock.js";
 import { longestLifetimeMs, nextSignsFrom, publishedAt, reloadMs, signingKeyAt } from "./key-schedule.js";
 import { newSigningKey, openSigningKey, publicJwk, type SigningKey, sealedAnew } from "./signing-key.js";
 import type { SigningAlgorithm, SigningKeyStore } from "./signing-key-store.js";
@@ -12,7 +13,7 @@ export interface SigningKeysOptions {
   readonly algorithm: SigningAlgorithm;
   /** `iss` of the JWTs. */
   readonly issuer: string;
-  readonly clock: { now(): Date };
+  readonly clock: Clock;
   /** A clock that never jumps, milliseconds, for the age of what was read. */
   readonly monotonicMs: () => number;
   /** Told of every read that failed: known keys may hide it. */

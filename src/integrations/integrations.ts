@@ -83,7 +83,7 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
   const { forwardAuth, extAuthz: envoy, authZen, oauth } = config;
   const routes = new RouteTable(config.routes);
   const limiterOf = (limit: Limit | undefined): RateLimiter | undefined =>
-    limit && new RateLimiter({ limit, now: () => performance.now() });
+    limit && new RateLimiter({ limit, monotonicMs: () => performance.now() });
   const ofProxies = ({ limit, basic, trustedProxies }: ProxyConfig) => ({
     gate: new Gate({ authorizer, model, limiter: limiterOf(limit) }),
     basic,

@@ -43,7 +43,7 @@ const reportLimit: Limit = { burst: 60, intervalMs: 60_000 };
 /** The integrations that know nobody by a service key: for holders of tokens, and for finders. */
 export function publicIntegrations(options: PublicIntegrationsOptions): readonly Route[] {
   const { config, authorizer, reportFound: report, selfLimit, trustedProxies, onDefect } = options;
-  const limiterOf = (limit: Limit) => new RateLimiter({ limit, now: () => performance.now() });
+  const limiterOf = (limit: Limit) => new RateLimiter({ limit, monotonicMs: () => performance.now() });
   const of = (integration: string) => ({
     addressOf: (request: IncomingMessage) => clientAddress(request, trustedProxies),
     onAnswer: (answer: string) => options.onAnswer(integration, answer),

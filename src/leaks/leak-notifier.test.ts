@@ -38,7 +38,7 @@ function setUp(tell: LeakNotifierOptions["tell"]) {
     },
   };
   const log = createLogger({ destination: { write: (line) => lines.push(JSON.parse(line)) } });
-  const notifier = new LeakNotifier({ store, tell, log, now: () => time.now, intervalMs: longMs });
+  const notifier = new LeakNotifier({ store, tell, log, clock: { now: () => time.now }, intervalMs: longMs });
   const leak = (): LeakNotice => {
     const { id, kind, subject, organization, name, createdBy } = tokenRecord();
     const notice: LeakNotice = {

@@ -1,4 +1,5 @@
 import { Loop } from "../async/loop.js";
+import type { Clock } from "../domain/clock.js";
 import type { Logger } from "../telemetry/log.js";
 import type { LeakNotice } from "./leak.js";
 import type { LeakStore } from "./leak-store.js";
@@ -8,7 +9,7 @@ export interface LeakNotifierOptions {
   /** Tells somebody; throws unless they have been told. Gives up when its signal is aborted, which ends the process. */
   readonly tell: (notice: LeakNotice, stopped: AbortSignal) => Promise<void>;
   readonly log: Logger;
-  readonly now: () => Date;
+  readonly clock: Clock;
   /** Between two looks for leaks that nobody was told of, milliseconds. Default 5,000. */
   readonly intervalMs?: number;
 }
@@ -45,17 +46,17 @@ export class LeakNotifier {
   }
 
   async #look(stopped: AbortSignal): Promise<void> {
-    const { store, tell, log, now } = this.#options;
+    const { store, tell, log, clock } = this.#options;
     let taken: LeakNotice | undefined;
     try {
       while (!stopped.aborted) {
-        taken = await store.claim(now(), (attemptsBefore) => {
+        taken = await store.claim(clock.now(), (attemptsBefore) => {
           const pauseMs = Math.min(firstPauseMs * 2 ** attemptsBefore, longestPauseMs);
-          return new Date(now().getTime() + pauseMs);
+          return new Date(clock.now().getTime() + pauseMs);
         });
         if (!taken) return;
         await tell(taken, stopped);
-        await store.notified(taken.id, now());
+        await store.notified(taken.id, clock.now());
       }
     } catch (error) {
       // The others have their turn at the next look: whoever did not answer now would not answer to them either.

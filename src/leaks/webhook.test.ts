@@ -25,13 +25,13 @@ const notice = (over: Partial<LeakNotice> = {}): LeakNotice => {
 };
 const running = new AbortController().signal;
 const webhook = (over: object = {}) =>
-  createWebhook({ url: receiver.url, key: receiver.key, now: () => testTime, ...over });
+  createWebhook({ url: receiver.url, key: receiver.key, clock: { now: () => testTime }, ...over });
 
 describe("the webhook", () => {
   it("is told in a signed event whose id stays the same", async () => {
     const told = notice();
     await webhook()(told, running);
-    await webhook({ now: () => new Date(testTime.getTime() + 60_000) })(told, running);
+    await webhook({ clock: { now: () => new Date(testTime.getTime() + 60_000) } })(told, running);
     const event = {
       type: "token.leaked",
       token_id: told.id,

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import type { Clock } from "../domain/clock.js";
 import { redactText } from "../domain/redact.js";
 import { organizationOf } from "../domain/token.js";
 import type { LeakNotice } from "./leak.js";
@@ -11,7 +12,7 @@ export interface WebhookConfig {
 }
 
 export interface WebhookOptions extends WebhookConfig {
-  readonly now: () => Date;
+  readonly clock: Clock;
   /** Of one call, milliseconds. Default 10,000. */
   readonly timeoutMs?: number;
 }
@@ -20,10 +21,10 @@ export interface WebhookOptions extends WebhookConfig {
  * Tells a webhook of a leak; throws unless it answers 2xx. Signed as Standard Webhooks 1.0 says: `webhook-signature` is `v1,` and the base64 of the
  * HMAC-SHA-256 of `<webhook-id>.<webhook-timestamp>.<body>` under the bytes of the key. The id is the same in every repeat.
  */
-export function createWebhook({ url, key, now, timeoutMs = 10_000 }: WebhookOptions) {
+export function createWebhook({ url, key, clock, timeoutMs = 10_000 }: WebhookOptions) {
   return async (notice: LeakNotice, stopped: AbortSignal): Promise<void> => {
     const id = `leak-${notice.id}`;
-    const timestamp = String(Math.floor(now().getTime() / 1000));
+    const timestamp = String(Math.floor(clock.now().getTime() / 1000));
     // Somebody may have given the token its own secret for a name.
     const body = redactText(JSON.stringify(eventOf(notice)));
     const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");

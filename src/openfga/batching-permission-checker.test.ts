@@ -250,7 +250,7 @@ describe("the context of conditions", () => {
   const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, second, 999));
 
   it("is nothing, and no address is looked at, unless parameters are configured", async () => {
-    const { checker, calls } = setUp({ contextOf: createContextOf({}, () => at(0)) });
+    const { checker, calls } = setUp({ contextOf: createContextOf({}, { now: () => at(0) }) });
     const clientAddress = {
       toString(): string {
         throw new Error("was looked at");
@@ -263,7 +263,7 @@ describe("the context of conditions", () => {
 
   it("is that of the question's own time and address, and part of what makes questions identical", async () => {
     let second = 1;
-    const contextOf = createContextOf({ current_time: "now", ip: "client_ip" }, () => at(second));
+    const contextOf = createContextOf({ current_time: "now", ip: "client_ip" }, { now: () => at(second) });
     const { checker, call, calls } = setUp({ maxStalenessMs: 60_000, contextOf });
     const ask = (clientAddress?: string) => void checker.check([question("a", { clientAddress })], "minimize-latency");
     for (const address of ["192.0.2.1", "192.0.2.1", "2001:db8::1", undefined]) ask(address);
@@ -288,7 +288,7 @@ describe("the context of conditions", () => {
   });
 
   it("leaves the address out of what makes questions identical when no condition is told it", async () => {
-    const { checker, call } = setUp({ contextOf: createContextOf({ current_time: "now" }, () => at(1)) });
+    const { checker, call } = setUp({ contextOf: createContextOf({ current_time: "now" }, { now: () => at(1) }) });
     void checker.check([question("a", { clientAddress: "192.0.2.1" })], "minimize-latency");
     void checker.check([question("a", { clientAddress: "192.0.2.2" })], "minimize-latency");
     await turn();

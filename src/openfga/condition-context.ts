@@ -1,3 +1,4 @@
+import type { Clock } from "../domain/clock.js";
 import type { Question } from "../domain/permission-checker.js";
 
 /** What the server tells conditions of a model: `now` the time, RFC 3339 in whole seconds, rounded down; `client_ip` the bearer's address. */
@@ -22,13 +23,13 @@ export interface QuestionInContext extends Omit<Question, "clientAddress"> {
 /** Makes contexts; undefined when no parameter is configured, so that nothing is sent and no address is looked at. */
 export type ContextOf = (clientAddress: Question["clientAddress"]) => ConditionContext | undefined;
 
-export function createContextOf(parameters: ConditionParameters, now: () => Date): ContextOf {
+export function createContextOf(parameters: ConditionParameters, clock: Clock): ContextOf {
   const sources = Object.entries(parameters);
   if (sources.length === 0) return () => undefined;
   const tell = new Set(Object.values(parameters));
   return (clientAddress) => {
     const known = {
-      now: tell.has("now") ? wholeSecond(now()) : undefined,
+      now: tell.has("now") ? wholeSecond(clock.now()) : undefined,
       client_ip: tell.has("client_ip") ? clientAddress?.toString() : undefined,
     };
     const values: [string, string][] = [];

@@ -44,7 +44,10 @@ function setUp(names: readonly string[], { takesMs = 0, end = undefined as Refus
     storeId: "s",
     modelId: "m",
     listDeadlineMs: 3_000,
-    contextOf: createContextOf({ current_time: "now", ip: "client_ip" }, () => new Date("2026-03-01T12:00:00.500Z")),
+    contextOf: createContextOf(
+      { current_time: "now", ip: "client_ip" },
+      { now: () => new Date("2026-03-01T12:00:00.500Z") },
+    ),
     onOutcome: (_method, outcome) => outcomes.push(outcome),
   });
   const query = {

@@ -70,16 +70,15 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
   const { serviceKeys, serviceCertificates, reuse, usage, peppers, clock, metrics, log, onDefect } = options;
   const { brand } = config.tokens;
   const { oauth, leaks } = config.integrations;
-  const now = () => clock.now();
   const lines = new LineBudget(() => performance.now());
   const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
   const leakNotifier =
     leaks &&
     new LeakNotifier({
       store: createLeakStore(database),
-      tell: leaks.webhook ? createWebhook({ ...leaks.webhook, now }) : tellLog(log),
+      tell: leaks.webhook ? createWebhook({ ...leaks.webhook, clock }) : tellLog(log),
       log,
-      now,
+      clock,
     });
   const integrations = createIntegrations({
     config: config.integrations,

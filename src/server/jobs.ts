@@ -54,7 +54,7 @@ export function composeHousekeeping(options: HousekeepingOptions): Housekeeping 
     store: events,
     log,
     key: checkpointKey(peppers.deriveKey(checkpointKeyLabel)),
-    now: () => clock.now(),
+    clock,
     clocksAgree,
   };
   const retention = createRetention({

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.js";
+import type { Clock } from "../domain/clock.js";
 import { formatHostPort } from "../domain/host-port.js";
 import type { PermissionChecker, ResourceLister } from "../domain/permission-checker.js";
 import { BatchingPermissionChecker } from "../openfga/batching-permission-checker.js";
@@ -13,7 +14,7 @@ import type { Metrics } from "../telemetry/metrics.js";
 export interface OpenFgaOptions {
   readonly config: Config["openfga"];
   readonly metrics: Pick<Metrics, "openfgaCallEnded" | "answerKept" | "questionJoined">;
-  readonly now: () => Date;
+  readonly clock: Clock;
   /** Told each change of state. */
   readonly onChange: (state: ConnectionState) => void;
 }
@@ -26,7 +27,7 @@ export interface OpenFga {
 }
 
 /** Everything that asks OpenFGA, by the model that is pinned at the time. */
-export function composeOpenFga({ config, metrics, now, onChange }: OpenFgaOptions): OpenFga {
+export function composeOpenFga({ config, metrics, clock, onChange }: OpenFgaOptions): OpenFga {
   const { tls, timeoutMs, maxBatch } = config;
   const apiKey = config.auth?.preshared;
   const addresses = config.addresses.map(formatHostPort);
@@ -34,7 +35,7 @@ export function composeOpenFga({ config, metrics, now, onChange }: OpenFgaOption
   const pinned = { client, storeId: config.storeId, modelId: config.modelId };
   const endpoint = { addresses, tls, hasKey: apiKey !== undefined, timeoutMs, maxBatch };
   const connection = new OpenFgaConnection({ ...pinned, endpoint, onChange });
-  const contextOf = createContextOf(config.context, now);
+  const contextOf = createContextOf(config.context, clock);
   const onOutcome = (method: string, outcome: Outcome, questions: number): void => {
     metrics.openfgaCallEnded(method, outcome, questions);
     connection.noticed(outcome);

@@ -125,7 +125,7 @@ export async function startPatwarden(
   const openfga = composeOpenFga({
     config: config.openfga,
     metrics,
-    now: () => clock.now(),
+    clock,
     onChange(state) {
       const ready = state.kind === "ready";
       const problem = "problem" in state ? { problem: state.problem } : {};
@@ -199,7 +199,10 @@ export async function startPatwarden(
 
   const serviceKeys = new ServiceKeys(config.callers);
   const serviceCertificates = new ServiceCertificates(config.callers);
-  const refusalLines = new RateLimiter({ limit: { burst: 1, intervalMs: 60_000 }, now: () => performance.now() });
+  const refusalLines = new RateLimiter({
+    limit: { burst: 1, intervalMs: 60_000 },
+    monotonicMs: () => performance.now(),
+  });
   const users = createOidcVerifier(config.issuers, {
     subjectTypes: config.subjects,
     clock: {
@@ -230,7 +233,7 @@ export async function startPatwarden(
   const { self: _, ...callerLimits } = config.limits;
   const limits = new CallerLimits({
     limits: callerLimits,
-    now: () => performance.now(),
+    monotonicMs: () => performance.now(),
     onExcess({ limit, caller, first }, method) {
       metrics.callLimited(limit);
       if (!first) return;

@@ -9,17 +9,16 @@ interface Minute {
 
 /** Lets so many log lines of a kind pass in a minute, so that nobody can fill a disk from outside; what is left out is counted. */
 export class LineBudget {
-  readonly #now: () => number;
+  readonly #monotonicMs: () => number;
   readonly #minutes = new Map<string, Minute>();
 
-  /** `now`: monotonic, milliseconds. */
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
   }
 
   /** Returns how many lines were left out since the last one, or undefined when this one is to be left out. `kind` must be one of few: it is remembered. */
   admit(kind: string): number | undefined {
-    const now = this.#now();
+    const now = this.#monotonicMs();
     let minute = this.#minutes.get(kind);
     if (!minute || now - minute.since >= 60_000) {
       minute = { since: now, written: 0, omitted: minute?.omitted ?? 0 };

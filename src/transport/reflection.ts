@@ -52,7 +52,7 @@ const maxNameLength = 512;
  */
 export function reflection(
   implementations: readonly Implementation[],
-  now: () => number = () => performance.now(),
+  monotonicMs: () => number = () => performance.now(),
 ): readonly Implementation[] {
   const services = [...implementations.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
   const index = new DescriptorIndex([
@@ -61,8 +61,8 @@ export function reflection(
     file_google_rpc_error_details,
   ]);
   const names = services.map(({ typeName }) => ({ name: typeName }));
-  const byAddress = new RateLimiter({ limit: reflectionBudget.address, now });
-  const byProcess = new RateLimiter({ limit: reflectionBudget.process, now });
+  const byAddress = new RateLimiter({ limit: reflectionBudget.address, monotonicMs });
+  const byProcess = new RateLimiter({ limit: reflectionBudget.process, monotonicMs });
   const places = new Places(reflectionLimits);
 
   async function* answers<R extends ReflectionRequest>(requests: AsyncIterable<R>, { address }: CallContext) {

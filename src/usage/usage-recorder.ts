@@ -23,7 +23,7 @@ export interface UsageRecorderOptions {
   /** Limits of the counts in memory. */
   readonly limits?: Pick<UsageMeterOptions, "many" | "max">;
   /** Milliseconds since 1970. Default: the wall clock. */
-  readonly now?: () => number;
+  readonly wallMs?: () => number;
 }
 
 const sweepIntervalMs = 60_000;
@@ -38,7 +38,7 @@ const pauseAtEndMs = 500;
  */
 export class UsageRecorder {
   readonly #options: UsageRecorderOptions;
-  readonly #now: () => number;
+  readonly #wallMs: () => number;
   readonly #replicaId = randomUUID();
   readonly #meter: UsageMeter;
   readonly #uses = new RecentUses();
@@ -57,7 +57,7 @@ export class UsageRecorder {
 
   constructor(options: UsageRecorderOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#wallMs = options.wallMs ?? Date.now;
     this.#meter = new UsageMeter({
       ...options.limits,
       onCrowded: () => {
@@ -81,7 +81,7 @@ export class UsageRecorder {
     question: MeteredQuestion & { readonly clientAddress: Address | undefined },
     reason: Reason,
   ): void {
-    const nowMs = this.#now();
+    const nowMs = this.#wallMs();
     this.#meter.record(token, question, reason, nowMs);
     // A refused call says nothing about whether anybody needs the token (RV-8).
     if (reason === "ALLOWED") this.#used(token, question.clientAddress, nowMs);
@@ -89,7 +89,7 @@ export class UsageRecorder {
 
   /** Of a use that is no decision, such as a list: it is not counted. */
   used(token: UsedToken, clientAddress: Address | undefined): void {
-    this.#used(token, clientAddress, this.#now());
+    this.#used(token, clientAddress, this.#wallMs());
   }
 
   #used(token: UsedToken, clientAddress: Address | undefined, nowMs: number): void {
@@ -156,7 +156,7 @@ export class UsageRecorder {
     if (!lastUses) return Promise.resolve();
     return this.#lastUses.run(async () => {
       // All at one time: what is taken is not taken again, stored or not.
-      const nowMs = this.#now();
+      const nowMs = this.#wallMs();
       for (let uses = take(nowMs); uses.length > 0; uses = take(nowMs)) {
         let stored: Awaited<ReturnType<LastUseStore["move"]>> = new Set();
         try {
