@@ -25,7 +25,7 @@ run("tsc", "-b", "tsconfig.build.json");
 chmodSync("dist/main.js", 0o755);
 copyFileSync(await emptyDatabase(), "dist/empty-database.tar.gz");
 
-/** A new embedded database, packed: to make one takes PGlite several times as long as to unpack it. Kept from build to build. */
+/** Packs a new embedded database, which PGlite unpacks several times faster than it makes one. Kept between builds. */
 async function emptyDatabase() {
   const { version } = JSON.parse(readFileSync("node_modules/@electric-sql/pglite/package.json", "utf8"));
   const file = `.tools/pglite-${version}-empty.tar.gz`;
@@ -35,7 +35,7 @@ async function emptyDatabase() {
   const packed = await database.dumpDataDir("gzip");
   await database.close();
   mkdirSync(".tools", { recursive: true });
-  // Whoever builds at the same time finds it whole.
+  // Renamed when whole: another build may look for it at the same time.
   const unfinished = `${file}.${process.pid}`;
   writeFileSync(unfinished, Buffer.from(await packed.arrayBuffer()));
   renameSync(unfinished, file);

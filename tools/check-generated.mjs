@@ -1,5 +1,6 @@
-// Fails when gen/ or the stubs of a client are not what the protos give today. Generates beside the checkout, so it neither needs git nor
-// touches the tree. A client whose toolchain is not there is skipped, loudly; with PATWARDEN_TEST_REQUIRE_ALL=1 that is a failure.
+// Fails when gen/ or the stubs of a client differ from what the protos give. Generates outside the checkout, so it
+// neither needs git nor touches the tree. A client whose toolchain is missing is skipped with a message; with
+// PATWARDEN_TEST_REQUIRE_ALL=1 that is a failure.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { differences, missing, targets, withRendered } from "./targets.mjs";
@@ -10,7 +11,7 @@ for (const target of targets) {
   const lacks = missing(target);
   if (lacks === undefined) checkable.push(target);
   else {
-    console.error(`SKIPPED: whether ${target.folder} is current. ${lacks}`);
+    console.error(`SKIPPED: cannot tell whether ${target.folder} is current: ${lacks}`);
     if (requireAll) process.exitCode = 1;
   }
 }
@@ -20,7 +21,7 @@ try {
     for (const target of checkable) {
       for (const path of differences(target, rendered)) {
         spawnSync("diff", ["-uN", path, join(rendered, path)], { stdio: "inherit" });
-        console.error(`${path} is not what the protos give: run \`make generate\` and commit the result`);
+        console.error(`${path} differs from what the protos give: run \`make generate\` and commit the result`);
         process.exitCode = 1;
       }
     }

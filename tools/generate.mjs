@@ -1,4 +1,4 @@
-// npm run generate: gen/ and the clients' stubs from the protos. --server-only: gen/ alone, for which nothing but npm's packages is needed.
+// npm run generate: gen/ and the clients' stubs from the protos. --server-only: gen/ alone, with npm packages only.
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,7 +15,7 @@ try {
 function generate(targets) {
   const lacks = targets.flatMap((target) => missing(target) ?? []);
   if (lacks.length > 0)
-    throw new Error([...lacks, "or generate the server's code alone: npm run generate -- --server-only"].join("\n"));
+    throw new Error([...lacks, "or generate only the server's code: npm run generate -- --server-only"].join("\n"));
   withRendered(targets, (rendered) => {
     for (const target of targets) {
       const changed = differences(target, rendered);

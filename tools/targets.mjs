@@ -1,5 +1,6 @@
-// What is generated from proto/ and third_party/proto/ and committed, target by target: the server's code and the stubs of the clients (not
-// those of Java, which Maven makes). Everything is rendered into a folder beside the checkout first, so that a failure changes nothing.
+// What is generated from proto/ and third_party/proto/ and committed, target by target: the server's code and the stubs
+// of the clients, except those of Java, which Maven makes. Everything is rendered into a folder outside the checkout
+// first, so that a failure changes nothing.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,8 +8,9 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 
 /**
- * `folder` and `file` tell generated files, by their folder and base name, from those written by hand beside them. `generators` is what a
- * target needs besides npm's packages: `toolchain` makes the folder `made` by the steps `setUp`, again when one of the files `from` changes.
+ * `folder` and `file` tell generated files, by their folder and base name, from those written by hand beside them.
+ * `generators` is what a target needs in addition to the npm packages: `toolchain` makes the folder `made` by the steps
+ * `setUp`, and makes it again when one of the files `from` changes.
  */
 export const targets = [
   { name: "server", template: "buf.gen.yaml", folder: "gen", file: /_pb\.ts$/ },
@@ -67,7 +69,7 @@ export const targets = [
   },
 ];
 
-/** What has to be installed before the target can be generated; undefined when nothing lacks. */
+/** Returns what has to be installed before the target can be generated, or undefined when nothing is missing. */
 export function missing({ generators }) {
   if (!generators) return undefined;
   const { name, atLeast, source } = generators.toolchain;
@@ -76,7 +78,7 @@ export function missing({ generators }) {
   return `${name} >= ${atLeast} is needed, found ${found ?? "none"}: get it from ${source}`;
 }
 
-/** Renders the targets, with generators set up as they need them, and gives `use` the folder; it has gone when this returns. */
+/** Sets up the generators, renders the targets into a folder, calls `use` with that folder, and removes it. */
 export function withRendered(targets, use) {
   const folder = mkdtempSync(join(tmpdir(), "patwarden-gen-"));
   try {
@@ -93,7 +95,7 @@ export function withRendered(targets, use) {
   }
 }
 
-/** The target's files that are not the same here and in the folder, those included that are only in one of them. */
+/** Returns the target's files that differ between the checkout and the folder, or exist in only one of them. */
 export function differences({ folder, file }, rendered) {
   const paths = new Set([
     ...filesOf(folder).filter((path) => file.test(basename(path))),
@@ -142,7 +144,7 @@ function compareVersions(a, b) {
   return a.localeCompare(b, "en", { numeric: true });
 }
 
-/** Relative to the folder; none when there is no such folder. */
+/** Returns paths relative to the folder, or none when the folder does not exist. */
 function filesOf(folder) {
   try {
     return readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -2,8 +2,8 @@
 // @generated from file openfga/v1/openfga_service.proto (package openfga.v1, syntax proto3)
 /* eslint-disable */
 
-// The part of OpenFGA's wire format that Patwarden speaks, written from its field numbers (v1.22.1). What is not named here is ignored on
-// receipt and never sent.
+// The part of OpenFGA's wire format that Patwarden speaks, written from its field numbers (v1.22.1). Patwarden never
+// sends the fields that are left out here, and ignores them when it receives them.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
