@@ -3,7 +3,7 @@ import http, { type IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
-import { selfSigned } from "../../test/kit/transport.js";
+import { selfSigned } from "../../test/kit/self-signed.js";
 import type { ServiceCaller } from "../callers/caller.js";
 import { connectRoutes } from "../transport/connect.js";
 import { startHttpListener } from "../transport/http-listener.js";

@@ -12,7 +12,8 @@ import { Health, HealthCheckResponseSchema } from "#gen/grpc/health/v1/health_pb
 import { ServerReflection, ServerReflectionResponseSchema } from "#gen/grpc/reflection/v1/reflection_pb.js";
 import { AuthorizationService, CheckRequestSchema, CheckResponseSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import type { Reason } from "#gen/patwarden/v1/reason_pb.js";
-import { type BothPorts, selfSigned, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
+import { selfSigned } from "../../test/kit/self-signed.js";
+import { type BothPorts, sendRawHttp2, startBothPorts } from "../../test/kit/transport.js";
 import { Failure } from "../domain/errors.js";
 import type { ArrivalLimits } from "./arrivals.js";
 import { startGrpcListener, type TlsKeys } from "./grpc-listener.js";

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { type KeyTree, knownKeys } from "../../src/config/known-keys.js";
 import { loadConfig } from "../../src/config/load.js";
-import { selfSigned } from "./transport.js";
+import { selfSigned } from "./self-signed.js";
 
 export type Tree = { readonly [key: string]: unknown };
 

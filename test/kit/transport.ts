@@ -1,10 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connectRoutes } from "../../src/transport/connect.js";
-import { type Listener, startGrpcListener, type TlsKeys } from "../../src/transport/grpc-listener.js";
+import { type Listener, startGrpcListener } from "../../src/transport/grpc-listener.js";
 import { type HttpListenerOptions, startHttpListener } from "../../src/transport/http-listener.js";
 import { probes } from "../../src/transport/probes.js";
 import type { CallContext, Implementation } from "../../src/transport/service.js";
@@ -88,22 +84,4 @@ export function sendRawHttp2(
   socket.write(frame(settings, 0, 0, Buffer.alloc(0)));
   socket.write(frame(headersFrame, endHeaders, 1, Buffer.concat(fields)));
   socket.write(frame(dataFrame, endStream, 1, body));
-}
-
-/** A fresh self-signed certificate for 127.0.0.1 and localhost. */
-export function selfSigned(): TlsKeys {
-  const folder = mkdtempSync(join(tmpdir(), "patwarden-tls-"));
-  try {
-    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    execFileSync(
-      "openssl",
-      // biome-ignore format: one argument and its value belong together
-      ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-        "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert],
-      { stdio: "ignore" },
-    );
-    return { cert: readFileSync(cert), key: readFileSync(key) };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }

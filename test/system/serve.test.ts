@@ -13,8 +13,8 @@ import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startProxy } from "../kit/proxy.js";
+import { selfSigned } from "../kit/self-signed.js";
 import { hashOf, newKey, runPatwarden } from "../kit/server.js";
-import { selfSigned } from "../kit/transport.js";
 
 const { check } = AuthorizationService.method;
 const { listTokens } = TokenService.method;
