@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { toUuid } from "../../src/domain/ids.js";
+import { tokenIdFromUuid, toUuid } from "../../src/domain/ids.js";
 import type { TokenId } from "../../src/domain/token.js";
 import { type Authority, createAuthority, loopback } from "../kit/authority.js";
 import { openTestStore, type TestOpenFga } from "../kit/openfga.js";
@@ -294,7 +294,9 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
   async function picture({ subject }: Planned): Promise<string> {
     const tokens = sql`select id from token where subject = ${subject}`;
     const ofSubject = sql`(token_id in (${tokens}) or subject = ${subject} or details::text like ${`%${subject}%`})`;
-    const named = sql`(key = ${subject} or key in (select id::text from token where subject = ${subject}))`;
+    // Tokens are named by their ids, which are not the UUIDs of their rows.
+    const ids = (await sql`select id from token where subject = ${subject}`).map(({ id }) => tokenIdFromUuid(id));
+    const named = sql`key in ${sql([subject, ...ids])}`;
     const [row] = await sql`
       select json_build_object(
         'token', (select json_agg(t order by id) from token t where subject = ${subject}),
@@ -415,6 +417,15 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
       expect(statements.length).toBeGreaterThan(3);
       expect(before).not.toBe(after);
     }
+  });
+
+  it("finds one epoch more after each change of what replicas may have cached", () => {
+    const epochs = (rows: string): number => JSON.parse(rows).epochs;
+    const silent = names.filter((name) => {
+      const { before, after } = courses.get(name) ?? { before: "{}", after: "{}" };
+      return epochs(after) !== epochs(before) + 1;
+    });
+    expect(silent).toEqual(["CreateToken", "an exchange"]);
   });
 
   it("S5 cut anywhere: others go on, all of it or nothing is there, and a repeat settles it", {
