@@ -42,15 +42,15 @@ export interface KeptCheckpoint {
   readonly statement: string;
 }
 
-/** Events and their chain. Events of a change are written in its transaction, by `appendAudit`. */
+/** Events and their chain. The events of a change are committed with it (`transactChange` of database/change.ts). */
 export interface AuditStore {
   /** Writes events that belong to no change, such as refused calls: all of them or none. */
   append(...events: readonly AuditEvent[]): Promise<void>;
   /** Ordered by id, newest first, starting after `after`. */
   list(filter: AuditFilter, page: { readonly size: number; readonly after?: AuditEventId }): Promise<AuditPage>;
   /**
-   * Adds up to `limit` waiting events to the chain and tells how many; 0 also while another process does it. Each committed event is
-   * sealed once, however late it came to light.
+   * Adds up to `limit` waiting events to the chain and tells how many; 0 also while another process does it. Each
+   * committed event is sealed once, however late it came to light.
    */
   sealNext(limit: number): Promise<number>;
   /** The chain from a position on, by position. */
@@ -69,8 +69,14 @@ export interface AuditStore {
   lastCheckpointBefore(time: Date): Promise<KeptCheckpoint | undefined>;
   /** Puts another statement in the place of that of a kept checkpoint, unless it is another one by now. */
   restate(checkpoint: KeptCheckpoint, statement: string): Promise<void>;
-  /** Cuts the chain at a kept checkpoint: keeps the cut in its place and nothing before it, and deletes the event there. Its seal stays. */
+  /**
+   * Cuts the chain at a kept checkpoint: keeps the cut in its place and nothing before it, and deletes the event
+   * there. Its seal stays.
+   */
   cut(position: number, statement: string): Promise<void>;
-  /** Deletes up to `limit` sealed events before a position, with their seals, and tells how many; 0 also while another process does it. */
+  /**
+   * Deletes up to `limit` sealed events before a position, with their seals, and tells how many; 0 also while another
+   * process does it.
+   */
   deleteBefore(position: number, limit: number): Promise<number>;
 }

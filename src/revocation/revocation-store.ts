@@ -1,7 +1,10 @@
 /** Something that a change touched: replicas drop what they keep of it. */
 export interface Touched {
   readonly kind: "token" | "subject" | "policy" | "everything";
-  /** A token's id, a subject's name, a policy's scope (`user`, `organization` or the name of an organization), or empty. */
+  /**
+   * A token's id, a subject's name, a policy's scope (`user`, `organization` or the name of an organization), or
+   * empty.
+   */
   readonly key: string;
 }
 
@@ -33,7 +36,10 @@ export interface Renewal extends Changes {
 /** Most changes of one answer: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
-/** How far two monotonic clocks may drift apart in a lease, milliseconds. A wait for the end of a lease is so much longer. */
+/**
+ * How far two monotonic clocks may drift apart in a lease, milliseconds. A wait for the end of a lease is so much
+ * longer.
+ */
 export const leaseMarginMs = 300;
 
 export interface LeaseRow extends Registration {
@@ -48,13 +54,16 @@ export interface LeaseRow extends Registration {
 export interface RevocationStore {
   /** Committed when it returns; only then may the first renewal be sent. */
   register(registration: Registration, leaseMs: number): Promise<void>;
-  /** Acknowledges `seen` and extends the lease, in one statement. Returns undefined when there is no such registration any more. */
+  /**
+   * Acknowledges `seen` and extends the lease, in one statement. Returns undefined when there is no such registration
+   * any more.
+   */
   renew(registration: Registration, seen: number): Promise<Renewal | undefined>;
   /** Reads the changes after `seen`; writes nothing and extends no lease. */
   changesSince(seen: number): Promise<Changes>;
   /**
-   * Records that the replica has applied everything up to `seen`; extends no lease. Returns false when there is no such registration any more. A crash of the database may
-   * lose it, so that a revoker waits longer.
+   * Records that the replica has applied everything up to `seen`; extends no lease. Returns false when there is no
+   * such registration any more. A crash of the database may lose it, so that a revoker waits longer.
    */
   acknowledge(registration: Registration, seen: number): Promise<boolean>;
   /** A graceful end: nobody waits for the replica any more. */
@@ -62,13 +71,16 @@ export interface RevocationStore {
   /** The epoch as it is now, and every registration. */
   leases(): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
   /**
-   * Deletes registrations whose lease has run out, as their reader has waited for it. One that was renewed since it was read stays; a renewal that is on its
-   * way finds no registration, and so gives no lease.
+   * Deletes registrations whose lease has run out, as their reader has waited for it. One that was renewed since it
+   * was read stays; a renewal that is on its way finds no registration, and so gives no lease.
    */
   remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
   /** Forgets changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
-  /** Calls back after each change of any replica, as well as it can: a notification carries no data. Resolves when it listens. */
+  /**
+   * Calls back after each change of any replica, as well as it can: a notification carries no data. Resolves when it
+   * listens.
+   */
   listen(onChange: () => void): Promise<Listening>;
 }
 
