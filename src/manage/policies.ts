@@ -52,17 +52,6 @@ export interface UpdatePolicyCommand {
   readonly validateOnly: boolean;
 }
 
-/** Undoes the transaction of a change that was only to be looked at. */
-class Validated extends Error {
-  readonly before: StoredPolicyRecord;
-  readonly policy: Policy;
-  constructor(before: StoredPolicyRecord, policy: Policy) {
-    super("validated only");
-    this.before = before;
-    this.policy = policy;
-  }
-}
-
 /** Changes a policy, and counts the living tokens that it now blocks as a whole and did not block before. */
 export async function updatePolicy(
   options: PoliciesOptions,
@@ -80,22 +69,18 @@ export async function updatePolicy(
     });
   }
   let before: Policy | undefined;
-  try {
-    const changed = await policies.change(scope.scope, clock.now(), (current) => {
-      if (etag !== "" && etag !== view(current).etag) throw new Failure("ETAG_MISMATCH");
-      before = current.policy;
-      const next = { ...current.policy, ...update };
-      if (validateOnly) throw new Validated(current, next);
-      if (isDeepStrictEqual(current.policy, next)) return undefined;
-      return { policy: next, event: policyEvent(caller, current, next, clock.now()) };
-    });
-    const blockedTokens = await afterChange(() => countBlocked(options, scope, before, changed.policy));
-    return { policy: view(changed), blockedTokens };
-  } catch (error) {
-    if (!(error instanceof Validated)) throw error;
-    const blockedTokens = await countBlocked(options, scope, error.before.policy, error.policy);
-    return { policy: { ...view(error.before), policy: error.policy }, blockedTokens };
-  }
+  let after: Policy | undefined;
+  const stored = await policies.change(scope.scope, clock.now(), (current) => {
+    if (etag !== "" && etag !== view(current).etag) throw new Failure("ETAG_MISMATCH");
+    before = current.policy;
+    after = { ...current.policy, ...update };
+    if (validateOnly || isDeepStrictEqual(before, after)) return undefined;
+    return { policy: after, event: policyEvent(caller, current, after, clock.now()) };
+  });
+  const policy = after ?? stored.policy;
+  const count = () => countBlocked(options, scope, before, policy);
+  const blockedTokens = await (validateOnly ? count() : afterChange(count));
+  return { policy: { ...view(stored), policy }, blockedTokens };
 }
 
 /** Takes all limits of a scope away. */
