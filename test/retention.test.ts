@@ -352,12 +352,12 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         [
           "more removed, and a cut forged",
           () => cutBy(7, signStatement(strange, statementOf(7))),
-          "no pepper of this configuration signed that the audit chain was cut at position 7",
+          "no pepper of this configuration signed the cut of the audit chain at position 7",
         ],
         [
           "more removed, and the old cut moved there",
           async () => cutBy(7, (await store.firstCheckpoint())?.statement),
-          "no pepper of this configuration signed that the audit chain was cut at position 7",
+          "no pepper of this configuration signed the cut of the audit chain at position 7",
         ],
         ["the cut forgotten", () => database.orm.delete(auditCheckpoint), "position 1: it is missing"],
         [

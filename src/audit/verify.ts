@@ -33,7 +33,7 @@ export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVer
   const claimed = await claimedCut(store);
   const cut = claimed && verifyStatement(keys(), claimed.statement);
   if (claimed && cut?.position !== claimed.position) {
-    const problem = `no pepper of this configuration signed that the audit chain was cut at position ${claimed.position}`;
+    const problem = `no pepper of this configuration signed the cut of the audit chain at position ${claimed.position}`;
     return { ok: false, problem };
   }
   const before = cut ? cut.position - 1 : 0;

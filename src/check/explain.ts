@@ -32,7 +32,10 @@ const steps: readonly { readonly name: string; readonly reasons: readonly Reason
 /** Steps that need no action and resource, and that Introspect takes. */
 export const stepsOfToken = 4;
 
-/** Returns how far a decision with this reason came: the first step that refuses decides, and those after it are not reached. */
+/**
+ * Returns how far a decision with this reason came: the first step that refuses decides, and those after it are not
+ * reached.
+ */
 export function explain(reason: Reason, taken = steps.length): readonly Step[] {
   const refused = steps.findIndex(({ reasons }) => reasons.includes(reason));
   return steps.map(({ name }, index) => {

@@ -36,8 +36,8 @@ const mostUnits = 1_000_000;
 const usageIdPattern = /^[\x21-\x7e]{0,128}$/;
 
 /**
- * Validates a question before anything is decided, without I/O. All violations are told at once; an unknown type or action is told only for a
- * question that is otherwise well formed.
+ * Validates a question before anything is decided, without I/O. All violations are told at once; an unknown type or
+ * action is told only for a question that is otherwise well formed.
  */
 export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): CheckQuestion | Failure {
   const { token, usageUnits, usageId } = raw;
@@ -57,7 +57,10 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
   return { token, resource, action, clientAddress, consistency, usageUnits, usageId };
 }
 
-/** The part of a question that does not depend on who asks: a subject may be asked about by name. `besides` is what else is wrong with it. */
+/**
+ * The part of a question that does not depend on who asks: a subject may be asked about by name. `besides` is what else
+ * is wrong with it.
+ */
 export function parseAttempt(
   raw: RawAttempt,
   model: AuthorizationModel,
@@ -102,7 +105,8 @@ export function unknownAction(
   action: string,
   { actionsOf }: Pick<AuthorizationModel, "actionsOf">,
 ): string {
-  return `${action} is not a relation of type ${type} in the authorization model; there are: ${namesOf(actionsOf(type))}`;
+  const known = namesOf(actionsOf(type));
+  return `${action} is not a relation of type ${type} in the authorization model; there are: ${known}`;
 }
 
 const mostNames = 20;

@@ -28,7 +28,10 @@ export interface VerifyAuditOptions {
   readonly json: boolean;
 }
 
-/** Goes through the whole chain; ends with exit code 1, naming the first position that is wrong. Progress goes to stderr. */
+/**
+ * Goes through the whole chain; ends with exit code 1, naming the first position that is wrong. Progress goes to
+ * stderr.
+ */
 export async function verifyAudit({ config: file, checkpoint: sources = [], json }: VerifyAuditOptions): Promise<void> {
   const { database: settings } = readMigrationConfig(file);
   // Only checkpoints and cuts need the peppers: without one the rest of the configuration need not be there.
@@ -100,7 +103,10 @@ const pauseMs = 1_000;
 /** For the page that is under way at a signal. */
 const stopGraceMs = 2_000;
 
-/** Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow` it goes on until SIGTERM or SIGINT. */
+/**
+ * Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow` it goes on until
+ * SIGTERM or SIGINT.
+ */
 export async function exportAudit({ config: file, follow, from }: ExportAuditOptions): Promise<void> {
   if (!/^[1-9][0-9]{0,14}$/.test(from)) return fail(new Error("--from must be a position, 1 or more"));
   const { database: settings } = readMigrationConfig(file);

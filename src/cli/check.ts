@@ -44,9 +44,10 @@ export function addCheckCommands(program: Command): void {
       .action(check),
     program
       .command("whoami")
-      .description("show what token a secret belongs to; exit code 2: it is not usable")
-      .argument("<token>", secretArgument)
+      .description("show what token a secret belongs to, or who the service key is; exit code 2: it is not usable")
+      .argument("[token]", `${secretArgument}; without it, the service key that is used here`)
       .option(...ip)
+      .addOption(configOption())
       .action(whoami),
     program
       .command("why")
@@ -76,7 +77,9 @@ async function check(token: string, action: string, resource: string, options: C
   if (!decision.allowed) process.exitCode = refusedExitCode;
 }
 
-async function whoami(argument: string, options: CheckOptions): Promise<void> {
+async function whoami(argument: string | undefined, options: WhyOptions): Promise<void> {
+  // The configuration takes its time to load.
+  if (argument === undefined) return (await import("./whoami-service.js")).whoamiService(options);
   const introspection = await introspect(await readSecret(argument), options);
   const { active, reason, token } = introspection;
   const text = token ? describeToken(token) : `usable: no, ${reasonName(reason)}: ${meaningOf(reason)}`;

@@ -32,8 +32,8 @@ const devKeyFile = ".patwarden/service-key";
 const timeoutMs = 30_000;
 
 /**
- * Returns a client of a service, with the key of `--key-file`, of PATWARDEN_CLIENT_KEY, or of `patwarden dev` in this folder. Its calls throw
- * a CallError.
+ * Returns a client of a service, with the key of `--key-file`, of PATWARDEN_CLIENT_KEY, or of `patwarden dev` in this
+ * folder. Its calls throw a CallError.
  */
 export function connect<S extends DescService>(service: S, { url, keyFile }: Connection): Client<S> {
   const server = serverUrl(url);
@@ -55,7 +55,9 @@ export function connect<S extends DescService>(service: S, { url, keyFile }: Con
   return createClient(service, transport);
 }
 
-/** Returns the parsed URL, so that what is judged is what is called. No error repeats it, since it may hold a password. */
+/**
+ * Returns the parsed URL, so that what is judged is what is called. No error repeats it, since it may hold a password.
+ */
 function serverUrl(text: string): URL {
   const source = "--url or PATWARDEN_CLIENT_URL";
   // `127.0.0.1:9080` is no URL, and `localhost:9080` is one of the scheme `localhost`.
@@ -79,7 +81,8 @@ interface Key {
   readonly source: string;
 }
 
-function readKey(file: string | undefined): Key {
+/** Reads the service key that a command calls with. */
+export function readKey(file: string | undefined): Key {
   const { source, key: text } = keyText(file);
   const key = withoutLineEnd(text);
   const problem = headerProblem(key);
@@ -129,7 +132,7 @@ function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
   const change = "--url or PATWARDEN_CLIENT_URL";
   switch (code) {
     case "ECONNREFUSED":
-      return `nothing listens at ${origin}: is Patwarden running there? ${change} names its HTTP port (${error.rawMessage})`;
+      return `nothing listens at ${origin}: is Patwarden running there? See ${change} (${error.rawMessage})`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `the host of ${origin} cannot be found; see ${change}`;
@@ -137,7 +140,7 @@ function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
       return `${origin} speaks no TLS; use http:// in ${change}`;
     case "ECONNRESET":
     case "EPIPE":
-      return `${origin} closed the connection: ${change} must name the HTTP port, not that of gRPC, and https:// if it speaks TLS`;
+      return `${origin} closed the connection: ${change} must name the HTTP port, with https:// if it speaks TLS`;
   }
   if (code?.startsWith("HPE_")) {
     return `${origin} does not speak HTTP/1.1: is it the gRPC port? ${change} must name the HTTP port, 9080 by default`;

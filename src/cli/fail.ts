@@ -3,7 +3,9 @@ import { redactText } from "../domain/redact.js";
 import { CallError } from "./client.js";
 import { OutputError } from "./output.js";
 
-/** For `--help`. Keep it beside the codes: EX_IOERR and EX_TEMPFAIL of sysexits.h, and 128 with the number of a signal. */
+/**
+ * For `--help`. Keep it beside the codes: EX_IOERR and EX_TEMPFAIL of sysexits.h, and 128 with the number of a signal.
+ */
 export const exitCodes = `
 Exit codes:
   0    done; \`check\`: allowed
@@ -34,7 +36,10 @@ export function fail(error: unknown): never {
   process.exit(1);
 }
 
-/** Ends the process for a defect, with its stack. Node would print the properties of the error too, such as the URL with its password. */
+/**
+ * Ends the process for a defect, with its stack. Node would print the properties of the error too, such as the URL with
+ * its password.
+ */
 export function crash(error: unknown): never {
   tellFault(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exit(1);

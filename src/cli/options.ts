@@ -13,7 +13,9 @@ export interface Printing {
 /** Options of every command that calls a running Patwarden. */
 export type Calling = Connection & Printing;
 
-/** Adds what every command needs that calls a running Patwarden. Call it last: help lists options as they were added. */
+/**
+ * Adds what every command needs that calls a running Patwarden. Call it last: help lists options as they were added.
+ */
 export function withConnection(command: Command): Command {
   const group = "Connection and output:";
   const url = new Option("--url <url>", "URL of the HTTP port").env("PATWARDEN_CLIENT_URL");
@@ -36,7 +38,8 @@ export function configOption(): Option {
 }
 
 /**
- * An option that may be given several times. The choices are checked here: an argParser takes the place of the check that `choices` brings.
+ * An option that may be given several times. The choices are checked here: an argParser takes the place of the check
+ * that `choices` brings.
  */
 export function repeatable(flags: string, description: string, choices?: readonly string[]): Option {
   const option = new Option(flags, `${description} (repeatable)`);
@@ -51,7 +54,8 @@ export function repeatable(flags: string, description: string, choices?: readonl
 
 /** Milliseconds. */
 export function parseDuration(value: string): number {
-  const duration = /^\d+(\.\d+)?[a-z]+$/i.test(value) ? ms(value as StringValue) : undefined; // undefined for any other text
+  // ms gives undefined for a unit that is none.
+  const duration = /^\d+(\.\d+)?[a-z]+$/i.test(value) ? ms(value as StringValue) : undefined;
   if (duration === undefined) throw new InvalidArgumentError("must be a duration such as 90d, 12h or 30m");
   return duration;
 }
@@ -75,7 +79,10 @@ export function parsePairs(option: string, values: readonly string[]): Record<st
   );
 }
 
-/** The argument itself, or what stdin holds where it is `-`: the list of processes shows arguments to everybody on the machine. */
+/**
+ * The argument itself, or what stdin holds where it is `-`: the list of processes shows arguments to everybody on the
+ * machine.
+ */
 export async function readSecret(argument: string): Promise<string> {
   if (argument !== "-") return argument;
   if (process.stdin.isTTY) tell("paste the token, then press Enter and Ctrl-D");

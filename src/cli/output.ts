@@ -18,7 +18,10 @@ export class OutputError extends Error {
   }
 }
 
-/** Writes the help, which must be out when this returns. Throws an OutputError for files; does not wait for the reader of a pipe. */
+/**
+ * Writes the help, which must be out when this returns. Throws an OutputError for files; does not wait for the reader
+ * of a pipe.
+ */
 export function writeNow(text: string): void {
   const stdout: Writable = process.stdout;
   if (stdout instanceof Socket) stdout.write(text);
@@ -52,7 +55,9 @@ export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D
   return toJson(schema, message, { alwaysEmitImplicit: true });
 }
 
-/** Node's own stream for files takes a write that was cut short, as on a full disk, for a whole one (nodejs/node#12921). */
+/**
+ * Node's own stream for files takes a write that was cut short, as on a full disk, for a whole one (nodejs/node#12921).
+ */
 function writeToFile(text: string, loss?: string): void {
   const bytes = Buffer.from(text);
   try {
@@ -76,7 +81,9 @@ export function elastic(heading: string): Column {
 
 const narrowest = 8;
 
-/** Columns as wide as their widest cell. On a terminal, elastic ones give way until a line fits; a pipe gets all of it. */
+/**
+ * Columns as wide as their widest cell. On a terminal, elastic ones give way until a line fits; a pipe gets all of it.
+ */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],

@@ -10,7 +10,8 @@ import { addTokenCommands } from "./token.js";
 import { addUsageCommands } from "./usage.js";
 import { version } from "./version.js";
 
-// Commands that need a database or an OpenFGA client load it when they run: it takes its time. The others add themselves.
+// Commands that need a database or an OpenFGA client load it when they run: it takes its time. The others add
+// themselves.
 const program = new Command("patwarden")
   .configureOutput({ writeOut: writeNow })
   .description(
@@ -102,7 +103,8 @@ audit
   .action(async (options) => (await import("./audit.js")).exportAudit(options));
 
 process.on("uncaughtException", crash);
-// Each write to stdout has its own callback, and a stderr that nobody reads is no reason to end: without listeners either would end us as a defect.
+// Each write to stdout has its own callback, and a stderr without a reader is no reason to end: without listeners
+// either would end us as a defect.
 process.stdout.on("error", () => undefined);
 process.stderr.on("error", () => undefined);
 

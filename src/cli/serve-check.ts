@@ -21,7 +21,10 @@ interface Finding {
 
 const fetchTimeoutMs = 5_000;
 
-/** Tries all that `serve` needs and prints a line for each; exit code 1 when something is wrong. It starts and writes nothing. */
+/**
+ * Tries all that `serve` needs and prints a line for each; exit code 1 when something is wrong. It starts and writes
+ * nothing.
+ */
 export async function checkServe({ config: file }: { readonly config?: string }): Promise<void> {
   const config = readConfig(file);
   await tellFinding({ part: "configuration", problem: undefined });

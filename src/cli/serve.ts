@@ -15,7 +15,10 @@ interface ConfigFile {
 /** How long a start may go on after it was asked to stop, so that it takes back what it has registered. */
 const startGraceMs = 2_000;
 
-/** Runs until SIGTERM or SIGINT, also during the start; SIGHUP reads the configuration again and takes up its callers, issuers and model, all or nothing. */
+/**
+ * Runs until SIGTERM or SIGINT, also during the start; SIGHUP reads the configuration again and takes up its callers,
+ * issuers and model, all or nothing.
+ */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
   const config = readConfig(file);
   const log = createLogger({ level: config.log.level });

@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 
 /*
- * The kernel drops a signal for the first process of a container that does not listen to it, so this module listens from the first moment on.
- * Until a command takes charge, a signal ends the process at once, with the exit code that a shell gives: 128 and the signal's number.
+ * The kernel drops a signal for the first process of a container that does not listen to it, so this module listens
+ * from the first moment on. Until a command takes charge, a signal ends the process at once, with the exit code that a
+ * shell gives: 128 and the signal's number.
  */
 
 export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
@@ -19,13 +20,19 @@ export function listenForSignals(command: string | undefined): void {
   process.on("SIGHUP", command === "serve" ? hangUp : end);
 }
 
-/** For a command that ends in order: the first signal aborts this, with its name as the reason. A second one ends the process at once. */
+/**
+ * For a command that ends in order: the first signal aborts this, with its name as the reason. A second one ends the
+ * process at once.
+ */
 export function takeSignals(second: (signal: StopSignal) => void = () => undefined): AbortSignal {
   onSecond = second;
   return stop.signal;
 }
 
-/** Ends the process this long after the first signal, unless what it gives is called before: for what may wait for others without a limit. */
+/**
+ * Ends the process this long after the first signal, unless what it gives is called before: for what may wait for
+ * others without a limit.
+ */
 export function endWithin(limitMs: number): () => void {
   let timer: NodeJS.Timeout | undefined;
   const begin = (): void => {

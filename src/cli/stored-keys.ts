@@ -49,7 +49,8 @@ export async function rotateSigning({ config: file, compromised, json }: RotateS
       ...previous.map((old) => `earlier key: ${old.kid}, published until ${timeText(old.publishedUntil)}`),
       ...(compromised
         ? [
-            `All earlier keys are withdrawn. Replicas stop using them within ${reloadMs / 1000} seconds, and verifiers ${keySetMaxAgeMs / 60_000} minutes after they last fetched the keys; then no JWT of an earlier key is accepted.`,
+            "All earlier keys are withdrawn, and their JWTs are accepted no longer than this:",
+            `by replicas ${reloadMs / 1000} seconds, by verifiers ${keySetMaxAgeMs / 60_000} minutes after they fetched the keys.`,
           ]
         : []),
     ];

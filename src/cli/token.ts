@@ -204,7 +204,10 @@ function createRequest(options: CreateOptions): MessageInitShape<typeof CreateTo
   const grant = grantOf(options);
   if (!grant) {
     throw new Error(
-      "the token would be allowed nothing: grant with --full all that the subject may, or with --action and --resource a part of it, such as --action viewer --resource 'document:*'",
+      [
+        "the token would be allowed nothing: grant with --full all that the subject may,",
+        "or with --action and --resource a part of it, such as --action viewer --resource 'document:*'",
+      ].join(" "),
     );
   }
   const lifetime = lifetimeOf(options);
@@ -266,7 +269,7 @@ async function idOf(argument: string, options: Calling): Promise<string> {
   const { reason, token } = await connect(AuthorizationService, options).introspect({ token: secret });
   if (token) return token.id;
   throw new Error(
-    `${reasonName(reason)}: only a secret that is usable leads to its token; \`patwarden why - ACTION RESOURCE\` names the token of one that was`,
+    `${reasonName(reason)}: this secret is not usable; \`patwarden why - ACTION RESOURCE\` may name its token`,
   );
 }
 
@@ -314,13 +317,19 @@ async function revokeToken(
   if (residualUntil) tell(`JWTs that were made of it live until ${timestampDate(residualUntil).toISOString()}`);
 }
 
-/** Prints the secret alone on stdout, so that a script can keep it, and the rest on stderr. `change` says what has happened by now. */
+/**
+ * Prints the secret alone on stdout, so that a script can keep it, and the rest on stderr. `change` says what has
+ * happened by now.
+ */
 async function printSecret(json: boolean, token: Token | undefined, secret: string, change: string): Promise<void> {
   const id = token?.id ?? "";
   const loss =
     secret === ""
       ? undefined
-      : `${change}, ${id}, but its secret is lost: make another with \`patwarden token rotate ${id}\`, or end it with \`patwarden token revoke ${id}\``;
+      : [
+          `${change}, ${id}, but its secret is lost:`,
+          `make another with \`patwarden token rotate ${id}\`, or end it with \`patwarden token revoke ${id}\``,
+        ].join(" ");
   if (json) {
     const response = create(RotateTokenResponseSchema, { ...(token && { token }), secret });
     await print(true, jsonOf(RotateTokenResponseSchema, response), "", loss);

@@ -57,7 +57,7 @@ export function addUsageCommands(program: Command): void {
     });
   withRange(usage.command("export"))
     .description(
-      "print the usage of closed hours as CloudEvents, one a line; the same hour gives the same ids, so that a repeat bills nothing twice",
+      "print closed hours as CloudEvents, one a line; an hour has the same ids each time, so a repeat bills nothing",
     )
     .option("--source <uri>", "`source` of the events: choose one for a deployment and keep it", "patwarden")
     .action(exportUsage);
@@ -142,8 +142,9 @@ async function exportUsage(options: ExportOptions): Promise<void> {
 }
 
 /**
- * A CloudEvent 1.0 in the JSON format. Its id is made only of what the row is about, so a reader that drops events whose source and id it has seen
- * bills an hour once however often it is exported. `subject` pays: the organization, where there is one.
+ * A CloudEvent 1.0 in the JSON format. Its id is made only of what the row is about, so a reader that drops events
+ * whose source and id it has seen bills an hour once however often it is exported. `subject` pays: the organization,
+ * where there is one.
  */
 function usageEvent(source: string, row: UsageRow): object {
   const { tokenId, subject, organization, action } = row;

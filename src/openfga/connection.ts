@@ -9,7 +9,10 @@ import { type Outcome, readRefusal } from "./outcome.js";
 
 const { getStore, readAuthorizationModel, check, batchCheck } = OpenFGAService.method;
 
-/** unreachable: an outage, which passes. misconfigured: a wrong store, model, key or endpoint, which an operator must mend. */
+/**
+ * unreachable: an outage, which passes. misconfigured: a wrong store, model, key or endpoint, which an operator must
+ * mend.
+ */
 export type ConnectionState =
   | { readonly kind: "ready" }
   | { readonly kind: "unreachable"; readonly problem: string }
@@ -20,7 +23,10 @@ export interface OpenFgaConnectionOptions {
   readonly storeId: string;
   /** Of the model that is pinned at first. */
   readonly modelId: string;
-  /** How the client reaches it, for the words of a problem. `maxBatch`: questions that OpenFGA must take in one BatchCheck. */
+  /**
+   * How the client reaches it, for the words of a problem. `maxBatch`: questions that OpenFGA must take in one
+   * BatchCheck.
+   */
   readonly endpoint: Endpoint;
   /** Told each change of state. */
   readonly onChange?: (state: ConnectionState) => void;
@@ -29,7 +35,9 @@ export interface OpenFgaConnectionOptions {
 /** Between two looks, however many calls fail meanwhile. */
 const intervalMs = 1_000;
 
-/** A call that ran out of time may only have had an impatient caller: the look, which waits the full time-out, tells. */
+/**
+ * A call that ran out of time may only have had an impatient caller: the look, which waits the full time-out, tells.
+ */
 const troubling: ReadonlySet<Outcome> = new Set(["unreachable", "engine-failure", "misconfigured", "deadline"]);
 
 interface Finding {
@@ -39,8 +47,9 @@ interface Finding {
 }
 
 /**
- * Whether OpenFGA is there and is the one we were told of. The store and the pinned model are read back before the first question; when calls
- * fail later it looks again, every second until all is well, so that health does not depend on anybody asking.
+ * Whether OpenFGA is there and is the one we were told of. The store and the pinned model are read back before the
+ * first question; when calls fail later it looks again, every second until all is well, so that health does not depend
+ * on anybody asking.
  */
 export class OpenFgaConnection {
   readonly #options: OpenFgaConnectionOptions;
@@ -75,8 +84,8 @@ export class OpenFgaConnection {
   }
 
   /**
-   * Goes over to another model, once OpenFGA has given it and answered a question by it. Resolves to what was found; unless that is `ready`, all
-   * stays as it was.
+   * Goes over to another model, once OpenFGA has given it and answered a question by it. Resolves to what was found;
+   * unless that is `ready`, all stays as it was.
    */
   async pin(modelId: string): Promise<ConnectionState> {
     const found = await this.#examine(modelId);

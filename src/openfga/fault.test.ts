@@ -51,7 +51,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Error: self-signed certificate"),
     { tls: true },
-    "openfga.tls: the certificate of openfga:8081 is not trusted or not for this host; NODE_EXTRA_CA_CERTS names a file with its authority (status 14)",
+    "openfga.tls: the certificate of openfga:8081 is not trusted or not for it; see NODE_EXTRA_CA_CERTS (status 14)",
   ],
   [
     "the HTTP port",
@@ -59,7 +59,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Protocol error (2026-11-30T04:39:02.375Z)"),
     {},
-    "openfga.addresses: openfga:8081 does not speak gRPC; is it OpenFGA's HTTP port? That of gRPC is 8081 by default (status 14)",
+    "openfga.addresses: openfga:8081 speaks no gRPC; is it OpenFGA's HTTP port? gRPC has 8081 by default (status 14)",
   ],
   [
     "silence",

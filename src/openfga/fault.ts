@@ -15,8 +15,9 @@ export interface Endpoint {
 export type Step = "store" | "model" | "question" | "batch";
 
 /**
- * Says what is wrong with OpenFGA or with what we were told of it: the key of the configuration to change, the cause, and the status in brackets. Nothing of
- * OpenFGA's own text is repeated: some texts hold its database's address and user, and `/readyz` shows this to everybody.
+ * Says what is wrong with OpenFGA or with what we were told of it: the key of the configuration to change, the cause,
+ * and the status in brackets. Nothing of OpenFGA's own text is repeated: some texts hold its database's address and
+ * user, and `/readyz` shows this to everybody.
  */
 export function describeFault(step: Step, reply: Refused, endpoint: Endpoint): string {
   return `${words(step, reply, endpoint)} (status ${reply.code})`;
@@ -68,10 +69,10 @@ function unreachable(details: string, { tls }: Endpoint, where: string): string 
     return `openfga.addresses: ${where} speaks no TLS; set openfga.tls: false`;
   }
   if (tls && /certificate|altname/i.test(details)) {
-    return `openfga.tls: the certificate of ${where} is not trusted or not for this host; NODE_EXTRA_CA_CERTS names a file with its authority`;
+    return `openfga.tls: the certificate of ${where} is not trusted or not for it; see NODE_EXTRA_CA_CERTS`;
   }
   if (/Protocol error|without gRPC status/.test(details)) {
-    return `openfga.addresses: ${where} does not speak gRPC; is it OpenFGA's HTTP port? That of gRPC is 8081 by default`;
+    return `openfga.addresses: ${where} speaks no gRPC; is it OpenFGA's HTTP port? gRPC has 8081 by default`;
   }
   if (!tls && /Failed to connect|ECONNRESET|EPIPE/.test(details)) {
     return `openfga.addresses: ${where} closed the connection; if it speaks TLS, set openfga.tls: true`;

@@ -12,7 +12,10 @@ export interface Vital {
 /** How often a problem that lasts is logged, milliseconds. */
 const repeatMs = 60_000;
 
-/** What is healthy and what is not, as last reported. Each change is logged once, and a problem that is still reported once a minute. */
+/**
+ * What is healthy and what is not, as last reported. Each change is logged once, and a problem that is still reported
+ * once a minute.
+ */
 export class Vitals<Name extends string> {
   readonly #vitals = new Map<Name, Vital>();
   readonly #essential: ReadonlySet<Name>;
@@ -22,8 +25,8 @@ export class Vitals<Name extends string> {
   readonly #loggedAt = new Map<Name, number>();
 
   /**
-   * `essential`: those without which the process must get no traffic; until reported, they are unhealthy. `onReport` is called after each report.
-   * `monotonicMs`: a clock that never jumps, by default the process's.
+   * `essential`: those without which the process must get no traffic; until reported, they are unhealthy. `onReport` is
+   * called after each report. `monotonicMs`: a clock that never jumps, by default the process's.
    */
   constructor(
     essential: readonly Name[],

@@ -305,6 +305,26 @@ describe("a token's secret on stdin", () => {
   });
 });
 
+it("whoami without a token says whether the service key is accepted and, with --config, whose it is", async () => {
+  const config = ["--config", job.server.configFile];
+  const known = await patwarden("whoami", ...config, "--json");
+  expect([known.code, JSON.parse(known.stdout)]).toEqual([
+    0,
+    expect.objectContaining({ accepted: true, source: "--key-file", permissions: ["admin"] }),
+  ]);
+  expect((await patwarden("whoami")).stdout).toMatch(
+    /^accepted: +yes\n.*^caller: +not known here; --config names it$/ms,
+  );
+  const unknown = await run(["whoami", ...config], { PATWARDEN_CLIENT_KEY: "pw_svc_wrong" });
+  expect(unknown).toMatchObject({
+    code: 2,
+    stdout: expect.stringMatching(/^accepted: no: .*none of the configuration/ms),
+  });
+  expect(unknown.stdout).not.toContain("pw_svc");
+  const service = await patwardenWith("pw_svc_wrong", "why", "-");
+  expect(service).toMatchObject({ code: 1, stderr: expect.stringContaining("that is a service key") });
+});
+
 describe("changes of a token", () => {
   it("name what they change and leave the rest", async () => {
     const { token } = await job.createToken({ subject: "user:alice", name: "old", grant: { full: true } });
@@ -380,7 +400,9 @@ describe("serve --check", () => {
     const before = await kept();
     expect(await check({}, config)).toEqual({
       code: 0,
-      stdout: `ok      configuration\nok      database and schema\nok      OpenFGA's store and model\nok      keys of ${issuer.url}\n`,
+      stdout: ["configuration", "database and schema", "OpenFGA's store and model", `keys of ${issuer.url}`]
+        .map((part) => `ok      ${part}\n`)
+        .join(""),
       stderr: "",
     });
     expect(await kept()).toEqual(before);

@@ -10,15 +10,16 @@ export interface DecodedJwt {
 /** Returns undefined for text that is no JWT. */
 export function decodeAccessToken(token: string): DecodedJwt | undefined {
   try {
-    return { header: decodeProtectedHeader(token) as JWTHeaderParameters, claims: decodeJwt(token) }; // `alg` is looked at before use
+    // jose promises no `alg`; everything here takes it for unknown until it is looked at.
+    return { header: decodeProtectedHeader(token) as JWTHeaderParameters, claims: decodeJwt(token) };
   } catch {
     return undefined;
   }
 }
 
 /**
- * Returns what the token has and what its issuer's configuration expects, for a refusal that depends on both; undefined for others. It repeats claims:
- * for the terminal of an operator who holds the token, never for a log.
+ * Returns what the token has and what its issuer's configuration expects, for a refusal that depends on both; undefined
+ * for others. It repeats claims: for the terminal of an operator who holds the token, never for a log.
  */
 export function explainRefusal(
   reason: TokenRefusal,
@@ -43,7 +44,10 @@ export function explainRefusal(
       return difference(names, claims[claim] ?? claims.aud, list(issuer.audiences));
     }
     case "not_an_access_token":
-      return `required_claims: expected ${shown(issuer.requiredClaims)}; typ, token_use and tokenType: got ${[claims["typ"], claims["token_use"], claims["tokenType"]].map(shown).join(", ")}`;
+      return [
+        `required_claims: expected ${shown(issuer.requiredClaims)}`,
+        ...["typ", "token_use", "tokenType"].map((claim) => `${claim}: got ${shown(claims[claim])}`),
+      ].join("; ");
     case "claims_missing":
       return `exp, iat, sub: got ${[claims.exp, claims.iat, claims.sub].map(shown).join(", ")}`;
     case "expired":
@@ -51,7 +55,7 @@ export function explainRefusal(
     case "not_yet_valid":
       return `iat ${instant(claims.iat)}, nbf ${instant(claims.nbf)}; it is ${instant(now.getTime() / 1000)}`;
     case "lives_too_long":
-      return `exp less iat: got ${Number(claims.exp) - Number(claims.iat)} s, expected at most ${issuer.maxLifetimeMs / 1000} s (max_lifetime)`;
+      return `it lives ${Number(claims.exp) - Number(claims.iat)} s; max_lifetime is ${issuer.maxLifetimeMs / 1000} s`;
     case "client_not_allowed":
       return difference("client", clientOf(claims), list(issuer.clients));
     case "of_a_machine":
