@@ -7,10 +7,10 @@ import { readHost } from "../integrations/shared/request-path.js";
 import { problemOf, type RouteRule } from "../integrations/shared/route-table.js";
 import { audience, issuerUrl, relationName, text, trustedProxies } from "./common-values.js";
 import { cacheTime, duration } from "./duration.js";
+import { headerSecret } from "./header-secret.js";
 import { atMost } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 import { limitOf, rate } from "./rate.js";
-import { headerSecret } from "./secret.js";
 
 /** Whether it is open. Default `false`. */
 const enabled = z.boolean().default(false);

@@ -3,8 +3,8 @@ import { z } from "zod";
 import { contextSources } from "../openfga/condition-context.js";
 import { hostPort, text } from "./common-values.js";
 import { duration } from "./duration.js";
+import { headerSecret } from "./header-secret.js";
 import { entries, isList } from "./lists.js";
-import { headerSecret } from "./secret.js";
 
 const ulid = text.regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID: 26 upper-case letters and digits");
 

@@ -1,9 +1,7 @@
-import { z } from "zod";
-
 /*
  * The one rule for secrets, wherever they are read from: file, variable or configuration. A secret that a header cannot
  * hold is refused here, by the name of its setting: the libraries that send headers put what they refuse into the
- * message of their error.
+ * message of their error. Commands read secrets too, so zod, which takes its time to load, is not imported here.
  */
 
 /**
@@ -22,9 +20,3 @@ export function headerProblem(secret: string): string | undefined {
   if (/^[\x20-\x7e]+$/.test(secret)) return undefined;
   return "must be printable ASCII: a header holds neither line ends, other control characters nor other letters";
 }
-
-/** A secret that is sent in a header. */
-export const headerSecret = z.string().superRefine((secret, context) => {
-  const problem = headerProblem(secret);
-  if (problem !== undefined) context.addIssue(problem);
-});
