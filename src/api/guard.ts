@@ -1,8 +1,9 @@
 import type { DescMethodServerStreaming, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Authenticator } from "../callers/authentication.js";
-import type { Caller, ManagingCaller } from "../callers/caller.js";
-import type { CallerLimits, LimitRule, LimitRules } from "../callers/limits.js";
-import { type AccessRules, authorize } from "../callers/rules.js";
+import { actorOf, type Caller, type ManagingCaller } from "../callers/caller.js";
+import type { CallerLimits } from "../callers/limits.js";
+import type { Method, MethodLimit, Methods } from "../callers/methods.js";
+import { authorize } from "../callers/permissions.js";
 import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "../transport/service.js";
@@ -25,27 +26,31 @@ export type GuardedHandlers<S extends DescService> = {
   readonly [K in keyof S["method"]]: GuardedHandler<S["method"][K]>;
 };
 
-/** Told of a call of the management plane that was refused for who its caller is. Must not wait and not throw. */
+/** Called when a management call is refused because of its caller. Must not wait and not throw. */
 export type OnRefusal = (refusal: Failure, caller: ManagingCaller | undefined, call: CallContext) => void;
 
-/** What calls of the management plane have besides. */
-export interface Management<S extends DescService> {
+/** What a call of the management plane also passes. */
+export interface Management {
   readonly onRefusal: OnRefusal;
   readonly limits: Pick<CallerLimits, "require">;
-  readonly limitRules: LimitRules<S>;
-  /** Resolves when every replica goes by what was committed before; throws REVOCATION_PENDING at the deadline. */
+  /** Resolves when every replica has applied what was committed before; throws REVOCATION_PENDING at the deadline. */
   readonly confirm: (deadline: number | undefined) => Promise<void>;
 }
 
 const refusals: ReadonlySet<string> = new Set(["CALLER_UNAUTHENTICATED", "CALLER_FORBIDDEN"]);
 
-/** Puts the proof of the caller and the rule of the method before each handler; there is no other way to mount one of ours. */
+export interface GuardOptions<S extends DescService> {
+  readonly methods: Methods<S>;
+  readonly authenticator: Authenticator;
+  /** Absent for a service of the data plane, whose calls count against no limit and are not audited. */
+  readonly management?: Management;
+}
+
+/** Authenticates and authorizes each call before its handler runs; there is no other way to mount a service of ours. */
 export function guard<S extends DescService>(
   service: S,
-  rules: AccessRules<S>,
-  authenticator: Authenticator,
   handlers: GuardedHandlers<S>,
-  management?: Management<S>,
+  { methods, authenticator, management }: GuardOptions<S>,
 ): Implementation {
   const authenticate = (call: CallContext) =>
     authenticator.authenticate({
@@ -58,7 +63,7 @@ export function guard<S extends DescService>(
   const guarded = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => {
       const name = localName as keyof S["method"]; // one of this service's own methods
-      const rule = rules[name];
+      const method = methods[name] as Method<never>; // its limit is asked about this method's own requests alone
       if (methodKind === "server_streaming") {
         if (management) throw new Error(`${localName}: a stream of the management plane would move no limit`);
         const stream = handlers[name] as (request: unknown, guarded: GuardedCall) => AsyncIterable<unknown>;
@@ -67,7 +72,7 @@ export function guard<S extends DescService>(
           async function* (request: unknown, call: CallContext) {
             const caller = await authenticate(call);
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
-            authorize(caller, rule);
+            authorize(caller, method);
             yield* stream(request, { caller, call });
           },
         ];
@@ -81,20 +86,21 @@ export function guard<S extends DescService>(
             // A service key needs no turn of the event loop.
             const caller = proven instanceof Promise ? await proven : proven;
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
-            authorize(caller, rule);
+            authorize(caller, method);
             return handle(request, { caller, call });
           }
-          const { onRefusal, limits, limitRules, confirm } = management;
+          const { onRefusal, limits, confirm } = management;
           let managing: ManagingCaller | undefined;
           try {
             const caller = await authenticate(call);
             managing = caller && managingFrom(caller, call.address);
             if (!managing) throw new Failure("CALLER_UNAUTHENTICATED");
-            authorize(managing, rule);
-            limits.require(managing, limitOf(limitRules[name], request), call.method);
+            call.actor = actorOf(managing);
+            authorize(managing, method);
+            limits.require(managing, limitOf(method, request), call.method);
             const response = await handle(request, { caller: managing, call });
             // Also when nothing was changed: a repeat confirms what an earlier call stored.
-            if (rule.confirmed) await confirm(call.deadline);
+            if (method.confirmed) await confirm(call.deadline);
             return response;
           } catch (error) {
             if (error instanceof Failure && refusals.has(error.reason)) onRefusal(error, managing, call);
@@ -111,6 +117,6 @@ function managingFrom(caller: Caller, address: Address | undefined): ManagingCal
   return address ? { ...caller, from: address.toString() } : caller;
 }
 
-function limitOf(rule: LimitRule, request: unknown): Exclude<LimitRule, (request: never) => unknown> {
-  return typeof rule === "function" ? rule(request as never) : rule; // the table ties the rule to the method's request
+function limitOf({ limit }: Method<never>, request: unknown): MethodLimit {
+  return typeof limit === "function" ? limit(request as never) : limit; // the table ties the limit to the method's request
 }

@@ -3,26 +3,27 @@ import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
 import type { OidcVerifier } from "./oidc/oidc.js";
-import { hasPermission } from "./rules.js";
-import { type ServiceProofs, serviceOf } from "./service-proof.js";
+import { hasPermission } from "./permissions.js";
+import type { Services } from "./services.js";
 
-/** What a call shows of its caller. */
+/** The credentials that a call shows. */
 export interface Credentials {
   readonly authorization: string | undefined;
   /** `patwarden-user-authorization`: the user's own access token, passed on by a service. */
   readonly userAuthorization: string | undefined;
-  /** Of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is asked for only without `authorization`. */
+  /** The name of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is read only without `authorization`. */
   readonly clientName: () => string | undefined;
-  /** Where the call comes from; undefined when that is not known. Reading it costs, so only a Patwarden token is asked for it. */
+  /** Where the call comes from; undefined when that is not known. Reading it costs, so it is read only for a Patwarden token. */
   readonly address: () => Address | undefined;
-  /** Instant of `performance.now()` after which nobody waits for the proof. Undefined: no limit. */
+  /** Instant of `performance.now()` after which nobody waits for the proof. Absent: no limit. */
   readonly deadline: number | undefined;
 }
 
-export interface AuthenticationOptions extends ServiceProofs {
-  /** Access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be had. */
+export interface AuthenticationOptions {
+  readonly services: Pick<Services, "find">;
+  /** Verifies access tokens of the configured issuers. Throws ISSUER_UNAVAILABLE when their keys cannot be fetched. */
   readonly users: Pick<OidcVerifier, "verify">;
-  /** Patwarden's own tokens; undefined for whatever is none, or has ended. */
+  /** Resolves Patwarden's own tokens. Returns undefined for anything else, and for a token that has ended. */
   readonly tokens: (
     secret: string,
     address: Address | undefined,
@@ -32,11 +33,11 @@ export interface AuthenticationOptions extends ServiceProofs {
 
 /** Proves who is calling. */
 export interface Authenticator {
-  /** Undefined: no caller; why is nobody's business. Throws when a credential could not be looked at. */
+  /** Returns undefined when nobody is authenticated; the reason is not exposed. Throws when a credential could not be verified. */
   authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
 }
 
-/** Says what is wrong with a header by its form alone, which tells nothing of any credential. */
+/** Says what is wrong with the form of a header. It reveals nothing about any credential. */
 function unreadable(header: string, value: string): Failure {
   const problem =
     value.length > maxCredentialHeader
@@ -45,9 +46,9 @@ function unreadable(header: string, value: string): Failure {
   return new Failure("CALLER_UNAUTHENTICATED", { metadata: { problem } });
 }
 
-/** A service by its key or client certificate, a user's access token, or a Patwarden token, told apart by what they are. */
+/** Authenticates a service by its key or client certificate, a user by an access token, or a Patwarden token. */
 export function createAuthenticator(options: AuthenticationOptions): Authenticator {
-  const { users, tokens } = options;
+  const { services, users, tokens } = options;
   const user = async (token: string, via?: ServiceCaller): Promise<UserCaller | undefined> => {
     const identity = await users.verify(token);
     if (!identity) return undefined;
@@ -58,7 +59,7 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   };
   return {
     authenticate({ authorization, userAuthorization, clientName, address, deadline }) {
-      const service = serviceOf(options, authorization, clientName);
+      const service = services.find(authorization, clientName);
       // The hot path: a service needs no promise.
       if (userAuthorization === undefined) return service ?? orUser(authorization, address, deadline);
       if (!service) return undefined;
@@ -84,14 +85,14 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   }
 }
 
-/** For a port on the internet: people and tokens prove themselves, a service's key or certificate is nothing, and nobody passes on anybody's token. */
-export function createPublicAuthenticator(options: Omit<AuthenticationOptions, keyof ServiceProofs>): Authenticator {
+/** Authenticates on a public port: users and tokens only. Service keys and certificates are not accepted, and nobody passes on another's token. */
+export function createPublicAuthenticator(options: Omit<AuthenticationOptions, "services">): Authenticator {
   const nobody = { find: () => undefined };
-  const { authenticate } = createAuthenticator({ ...options, serviceKeys: nobody, serviceCertificates: nobody });
+  const { authenticate } = createAuthenticator({ ...options, services: nobody });
   return { authenticate: (credentials) => authenticate({ ...credentials, userAuthorization: undefined }) };
 }
 
-/** Everybody who can reach the ports, when caller authentication is turned off. */
+/** Everybody who can reach the ports, when caller authentication is off. */
 const everybody: ServiceCaller = { kind: "service", name: "everybody", permissions: new Set(["admin"]) };
 
 /** For `dangerously_disable_caller_authentication`: every call, with or without a credential, is an administrator's. */

@@ -1,21 +1,10 @@
-import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
-import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
-import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import {
-  RevocationReason,
-  RevokeTokenRequestSchema,
-  RevokeTokensRequestSchema,
-  TokenService,
-} from "#gen/patwarden/v1/token_pb.js";
-import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { Failure } from "../domain/errors.js";
 import type { SubjectName } from "../domain/identifier.js";
 import type { SecretId, TokenId } from "../domain/token.js";
 import type { Caller, Permission } from "./caller.js";
-import { CallerLimits, type CallerLimitsOptions, type Excess, type LimitRules, limitRules } from "./limits.js";
+import { CallerLimits, type CallerLimitsOptions, type Excess } from "./limits.js";
 
 const user = (name: string, over: object = {}): Caller => ({
   kind: "user",
@@ -65,38 +54,6 @@ function setUp(over: Partial<CallerLimitsOptions> = {}) {
 }
 
 const alice = user("alice");
-
-describe("the table of limits", () => {
-  it("has exactly the methods of the management plane, and does not compile with one missing", () => {
-    const services = {
-      tokens: TokenService,
-      subjects: SubjectService,
-      policies: PolicyService,
-      usage: UsageService,
-      audit: AuditService,
-    };
-    for (const [name, { method }] of Object.entries(services)) {
-      expect(Object.keys(limitRules[name as keyof typeof services]).sort()).toEqual(Object.keys(method).sort());
-    }
-    const { createToken: _, ...others } = limitRules.tokens;
-    // @ts-expect-error createToken is missing
-    const incomplete: LimitRules<typeof TokenService> = others;
-    expect(incomplete).toBeDefined();
-  });
-
-  it("lets nobody wait who revokes what has leaked", () => {
-    for (const reason of [
-      RevocationReason.UNSPECIFIED,
-      RevocationReason.REQUESTED,
-      RevocationReason.ADMINISTRATIVE,
-      RevocationReason.LEAKED,
-    ]) {
-      const expected = reason === RevocationReason.LEAKED ? "none" : "revocations";
-      expect(limitRules.tokens.revokeToken(create(RevokeTokenRequestSchema, { reason }))).toBe(expected);
-      expect(limitRules.tokens.revokeTokens(create(RevokeTokensRequestSchema, { reason }))).toBe(expected);
-    }
-  });
-});
 
 describe("limits of callers", () => {
   it.each([

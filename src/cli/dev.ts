@@ -13,7 +13,7 @@ import { startEmbedded } from "../server/dev/embedded.js";
 import { lockFolder } from "../server/dev/folder-lock.js";
 import { freshSecrets, keptSecrets, makePrivateDirectory } from "../server/dev/state-directory.js";
 import { tryOutLines } from "../server/dev/try-out-lines.js";
-import { startPatwarden } from "../server/server.js";
+import { startServer } from "../server/server.js";
 import { createLogger } from "../telemetry/log.js";
 import { ListenError } from "../transport/listen-error.js";
 import { tell, writeOut } from "./output.js";
@@ -59,7 +59,7 @@ export async function dev(options: DevOptions): Promise<void> {
   try {
     const { database, openfga, storeId, modelId } = embedded;
     const config = devConfig({ grpc, http, publicHttp }, embedded, secrets);
-    const running = await startPatwarden(config, { database, log }).catch((error: unknown) => {
+    const running = await startServer({ config, database, log }).catch((error: unknown) => {
       if (!(error instanceof ListenError)) throw error;
       throw new Error(
         `${error.message}; choose another with --grpc, --http or --public-http, such as --grpc 127.0.0.1:0`,

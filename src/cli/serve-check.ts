@@ -5,7 +5,7 @@ import { verifySchema } from "../database/watch.js";
 import { PepperRing } from "../domain/pepper.js";
 import type { PepperStore } from "../domain/token-store.js";
 import { verifyPeppers } from "../manage/verify-peppers.js";
-import { composeOpenFga } from "../server/openfga.js";
+import { createOpenFga } from "../server/openfga.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import { readConfig } from "./config.js";
 import { withDatabase } from "./database.js";
@@ -67,7 +67,7 @@ function checkDatabase({ database: settings, tokens }: Config): Promise<undefine
 }
 
 async function checkOpenFga({ openfga: config }: Config): Promise<string | undefined> {
-  const openfga = composeOpenFga({
+  const openfga = createOpenFga({
     config,
     metrics: createMetrics(),
     clock: { now: () => new Date() },

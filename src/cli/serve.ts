@@ -1,7 +1,7 @@
 import { loadConfig } from "../config/load.js";
 import { openPostgres } from "../database/database.js";
 import { holdDriverRejections } from "../database/driver-rejections.js";
-import { type Running, startPatwarden } from "../server/server.js";
+import { type Running, startServer } from "../server/server.js";
 import { createLogger } from "../telemetry/log.js";
 import { readConfig, readMigrationConfig } from "./config.js";
 import { withDatabase } from "./database.js";
@@ -28,7 +28,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   const database = openPostgres(config.database);
   let running: Running;
   try {
-    running = await startPatwarden(config, { database, log });
+    running = await startServer({ config: config, database, log });
   } catch (error) {
     await database.close();
     if (stopped.aborted) process.exit(exitCodeOf(stopped.reason));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { permissions } from "../callers/caller.js";
-import type { ConfiguredCaller } from "../callers/service-keys.js";
+import type { ConfiguredCaller } from "../callers/services.js";
 import { parseGrant } from "../domain/grant.js";
 import { parseSubject, type SubjectTypes } from "../domain/identifier.js";
 import { audience, text } from "./common-values.js";

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ServiceCaller } from "../callers/caller.js";
-import { hasPermission } from "../callers/rules.js";
-import type { ServiceProofs } from "../callers/service-proof.js";
+import { hasPermission } from "../callers/permissions.js";
+import type { Services } from "../callers/services.js";
 import { clientNameOf } from "../transport/client-certificate.js";
 import { type Route, send } from "../transport/route.js";
 import { addressForwarded } from "./shared/client-address.js";
@@ -15,7 +15,8 @@ import type { RouteTable } from "./shared/route-table.js";
 
 export type ForwardAuthIntegration = "forward-auth" | "nginx";
 
-export interface ForwardAuthOptions extends ServiceProofs {
+export interface ForwardAuthOptions {
+  readonly services: Pick<Services, "withKey" | "withCertificate">;
   readonly gate: Pick<Gate, "ask">;
   readonly routes: RouteTable;
   /** Whether the password of Basic is a credential. */
@@ -116,13 +117,13 @@ async function answer(
 
 /** By the key where there is such a header, whatever the certificate says. */
 function proxyOf(
-  { serviceKeys, serviceCertificates }: ServiceProofs,
+  { services }: Pick<ForwardAuthOptions, "services">,
   headers: RawHeaders,
   socket: Socket,
 ): ServiceCaller | undefined {
-  if (!isThere(headers, proxyKeyHeader)) return serviceCertificates.find(clientNameOf(socket));
+  if (!isThere(headers, proxyKeyHeader)) return services.withCertificate(clientNameOf(socket));
   const key = theOnly(headers, proxyKeyHeader);
-  return key === undefined ? undefined : serviceKeys.find(key);
+  return key === undefined ? undefined : services.withKey(key);
 }
 
 function requirementOf(

@@ -1,4 +1,4 @@
-import type { ServiceProofs } from "../callers/service-proof.js";
+import type { Services } from "../callers/services.js";
 import type { Authorizer } from "../check/authorizer.js";
 import type { Clock } from "../domain/clock.js";
 import type { SubjectTypes } from "../domain/identifier.js";
@@ -53,7 +53,8 @@ interface Limited {
   readonly limit?: Limit;
 }
 
-export interface IntegrationsOptions extends ServiceProofs, PublicIntegrationsOptions {
+export interface IntegrationsOptions extends PublicIntegrationsOptions {
+  readonly services: Services;
   readonly config: IntegrationsConfig;
   readonly authorizer: Authorizer;
   readonly permissions: PermissionChecker;
@@ -79,7 +80,7 @@ export interface Integrations {
 }
 
 export function createIntegrations(options: IntegrationsOptions): Integrations {
-  const { config, authorizer, model, serviceKeys, serviceCertificates, onAnswer, onProblem } = options;
+  const { config, authorizer, model, services, onAnswer, onProblem } = options;
   const { forwardAuth, extAuthz: envoy, authZen, oauth } = config;
   const routes = new RouteTable(config.routes);
   const limiterOf = (limit: Limit | undefined): RateLimiter | undefined =>
@@ -89,8 +90,7 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
     basic,
     trustedProxies,
     routes,
-    serviceKeys,
-    serviceCertificates,
+    services,
   });
   const ofProxy = (integration: string, answer: GateAnswer | { readonly kind: "proxy-unauthenticated" }): void => {
     onAnswer(integration, answer.kind);

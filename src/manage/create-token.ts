@@ -1,7 +1,7 @@
 import { tokenEvent } from "../audit/change-event.js";
 import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
+import { requirePermission } from "../callers/permissions.js";
 import type { Rights } from "../callers/rights.js";
-import { requirePermission } from "../callers/rules.js";
 import { handsOfMaker } from "../domain/approval.js";
 import { changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";

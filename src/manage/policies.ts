@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { changeEvent } from "../audit/change-event.js";
 import { admitsAll, admitsSubject, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
+import { hasPermission } from "../callers/permissions.js";
 import type { Rights } from "../callers/rights.js";
-import { hasPermission } from "../callers/rules.js";
 import { type AuditEvent, changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";

@@ -1,7 +1,7 @@
 import { tokenEvent } from "../audit/change-event.js";
 import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
+import { hasPermission } from "../callers/permissions.js";
 import type { Rights } from "../callers/rights.js";
-import { hasPermission } from "../callers/rules.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import type { SubjectName } from "../domain/identifier.js";

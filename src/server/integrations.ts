@@ -1,17 +1,9 @@
 import { byDeadline } from "../async/deadlines.js";
-import type { Rights } from "../callers/rights.js";
-import type { ServiceProofs } from "../callers/service-proof.js";
-import type { Authorizer } from "../check/authorizer.js";
-import type { TokenResolver } from "../check/token-resolver.js";
-import type { Config } from "../config/config.js";
 import type { Database } from "../database/database.js";
 import { createLeakStore } from "../database/leak.js";
 import { createSigningKeyStore } from "../database/signing-key.js";
 import { createTokenStore } from "../database/token.js";
-import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
-import type { PepperRing } from "../domain/pepper.js";
-import type { AuthorizationModel, PermissionChecker } from "../domain/permission-checker.js";
 import { parseSecret } from "../domain/secret.js";
 import { type ExchangeTokenOptions, exchangeToken } from "../exchange/exchange-token.js";
 import { signingKeyLabel } from "../exchange/signing-key.js";
@@ -21,57 +13,31 @@ import type { TokenExchange } from "../integrations/oauth/exchange.js";
 import { LeakNotifier, tellLog } from "../leaks/leak-notifier.js";
 import { reportLeaks } from "../leaks/report-leaks.js";
 import { createWebhook } from "../leaks/webhook.js";
-import type { ReuseDetector } from "../manage/reuse.js";
 import { revokeBySecret } from "../manage/revoke-by-secret.js";
 import { revokeItself } from "../manage/revoke-itself.js";
-import type { Revocation } from "../revocation/revocation.js";
-import { LineBudget } from "../telemetry/line-budget.js";
-import type { Logger } from "../telemetry/log.js";
-import type { Metrics } from "../telemetry/metrics.js";
-import type { UsageRecorder } from "../usage/usage-recorder.js";
+import type { Parts } from "./parts.js";
 
-/** When an integration that changes something answers at the latest, milliseconds: no HTTP caller says how long it waits. */
+/** The deadline of an integration that changes something, milliseconds: no HTTP caller says how long it waits. */
 const integrationDeadlineMs = 10_000;
 /** The same for reports of leaks: their senders give up after half a minute. */
 const leakDeadlineMs = 20_000;
 
-export interface ComposeIntegrationsOptions extends ServiceProofs {
-  readonly config: Config;
-  readonly database: Database;
-  readonly tokens: TokenResolver;
-  /** The same for what is judged by its times. */
-  readonly judged: Pick<TokenResolver, "resolve">;
-  readonly authorizer: Authorizer;
-  readonly permissions: PermissionChecker;
-  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
-  readonly model: () => AuthorizationModel;
-  readonly revocation: Revocation;
-  readonly rights: Rights;
-  readonly reuse: ReuseDetector;
-  readonly usage: UsageRecorder;
-  readonly peppers: PepperRing;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  /** Told what went wrong in a route that must not. */
-  readonly onDefect: (error: unknown) => void;
-}
-
-export interface ComposedIntegrations extends Integrations {
-  /** Undefined: no JWTs are made. To be started before anybody is let in. */
+/** The integrations, with what has to be started for them. */
+export interface ServedIntegrations extends Integrations {
+  /** Undefined when no JWTs are made. Must be started before a port opens. */
   readonly signingKeys: SigningKeys | undefined;
-  /** Undefined: leaks are not heard of. */
+  /** Undefined when leak reporting is off. */
   readonly leakNotifier: LeakNotifier | undefined;
 }
 
-/** The integrations that the configuration opens, with what stands behind them. */
-export function composeIntegrations(options: ComposeIntegrationsOptions): ComposedIntegrations {
-  const { config, database, tokens, judged, authorizer, permissions, model, revocation, rights } = options;
-  const { serviceKeys, serviceCertificates, reuse, usage, peppers, clock, metrics, log, onDefect } = options;
+/** Builds the integrations that the configuration enables, with what stands behind them. */
+export function serveIntegrations(parts: Parts): ServedIntegrations {
+  const { config, database, resolver, judged, authorizer, openfga, model, revocation, rights } = parts;
+  const { services, reuse, usage, peppers, clock, metrics, log, lines, onDefect } = parts;
+  const { permissions } = openfga;
   const { brand } = config.tokens;
   const { oauth, leaks } = config.integrations;
-  const lines = new LineBudget(() => performance.now());
-  const exchange = oauth?.exchange && composeExchange(oauth.issuer, oauth.exchange);
+  const exchange = oauth?.exchange && createExchange(oauth.issuer, oauth.exchange);
   const leakNotifier =
     leaks &&
     new LeakNotifier({
@@ -86,16 +52,16 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
     permissions,
     model,
     subjectTypes: config.subjects,
-    serviceKeys,
-    serviceCertificates,
+    services,
     clock,
     revoke: (secret, by) =>
       within(integrationDeadlineMs, async (own, deadline) => {
         const parsed = parseSecret(secret, brand);
-        // A guess of a stranger costs no read; there is nothing that replicas could go by.
+        // A stranger's guess costs no read.
         if (!parsed || !peppers.recognize(parsed)) return;
         const changing = { store: createTokenStore(own), clock, rights };
-        if ("address" in by) await revokeItself({ ...changing, tokens }, secret, by.address, "REQUESTED", deadline);
+        if ("address" in by)
+          await revokeItself({ ...changing, tokens: resolver }, secret, by.address, "REQUESTED", deadline);
         else await revokeBySecret({ ...changing, brand, peppers }, by, secret, "REQUESTED");
         await revocation.confirm(deadline);
       }),
@@ -117,7 +83,7 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
     trustedProxies: config.publicHttp?.trustedProxies ?? [],
     onAnswer: metrics.integrationAnswered,
     onProblem(integration, problem) {
-      const omitted = lines.admit(integration);
+      const omitted = lines.admit(`${integration} ${problem}`, 1);
       if (omitted !== undefined)
         log.warn({ integration, problem, ...(omitted > 0 && { omitted }) }, "an integration could not answer");
     },
@@ -125,18 +91,15 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
   });
   return { ...integrations, signingKeys: exchange?.keys, leakNotifier };
 
-  /** Throws DEADLINE_EXCEEDED once the time is over, whatever is waited for; nothing begins in the database after it. */
+  /** Throws DEADLINE_EXCEEDED when the time is over. Nothing begins in the database after it. */
   function within<T>(limitMs: number, work: (own: Database, deadline: number) => Promise<T>): Promise<T> {
     const deadline = performance.now() + limitMs;
     const own = database.forCaller(() => performance.now() >= deadline);
     return byDeadline(work(own, deadline), deadline, () => Promise.reject(new Failure("DEADLINE_EXCEEDED")));
   }
 
-  /** JWTs for tokens, and the keys that sign them. */
-  function composeExchange(
-    issuer: string,
-    settings: ExchangeConfig,
-  ): { keys: SigningKeys; integration: TokenExchange } {
+  /** Builds the exchange of tokens for JWTs, and the keys that sign them. */
+  function createExchange(issuer: string, settings: ExchangeConfig): { keys: SigningKeys; integration: TokenExchange } {
     const keys = new SigningKeys({
       store: createSigningKeyStore(database),
       sealKeys: peppers.deriveKeys(signingKeyLabel),
@@ -144,7 +107,7 @@ export function composeIntegrations(options: ComposeIntegrationsOptions): Compos
       issuer,
       clock,
       monotonicMs: () => performance.now(),
-      onFailure: (error) => log.warn({ error }, "the signing keys could not be read"),
+      onFailure: (error) => log.warn({ error }, "failed to read the signing keys; retrying"),
     });
     const exchanging: Omit<ExchangeTokenOptions, "store"> = {
       ...settings,

@@ -1,19 +1,11 @@
 import { Loop } from "../async/loop.js";
-import type { AuditStore } from "../audit/audit-store.js";
 import { checkpointKey, checkpointKeyLabel } from "../audit/chain.js";
 import { createRetention } from "../audit/retention.js";
 import { createSealer } from "../audit/sealer.js";
-import type { Config } from "../config/config.js";
-import type { Database } from "../database/database.js";
 import { deleteDeadTokens } from "../database/dead-tokens.js";
-import type { Clock } from "../domain/clock.js";
-import type { PepperRing } from "../domain/pepper.js";
-import type { PolicyStore } from "../domain/policy-store.js";
-import type { TokenStore } from "../domain/token-store.js";
 import type { SigningKeys } from "../exchange/signing-keys.js";
 import { revokeUnused } from "../manage/revoke-unused.js";
-import type { RevocationStore } from "../revocation/revocation-store.js";
-import type { Logger } from "../telemetry/log.js";
+import type { Parts } from "./parts.js";
 
 const sweepIntervalMs = 60_000;
 /** It goes through all tokens under a limit, which is a day at least. */
@@ -24,32 +16,16 @@ const requestsMs = 24 * 3_600_000;
 /** Changes that a replica may have missed and still drop one by one. */
 const epochsKept = 10_000;
 
-export interface HousekeepingOptions {
-  readonly config: Pick<Config, "audit" | "usage">;
-  readonly database: Database;
-  readonly tokens: TokenStore;
-  readonly policies: PolicyStore;
-  readonly events: AuditStore;
-  readonly revocations: RevocationStore;
-  /** Undefined: no JWTs are made. */
-  readonly signingKeys: SigningKeys | undefined;
-  readonly peppers: PepperRing;
-  readonly clock: Clock;
-  /** Compares this machine's clock with the database's now. */
-  readonly clocksAgree: () => Promise<boolean>;
-  readonly log: Logger;
-}
-
-/** What has to be done now and then, by any replica. */
+/** Jobs that run again and again, on any replica. */
 export interface Housekeeping {
   start(): void;
-  /** Lets what has begun end. */
+  /** Waits for jobs that have begun. */
   stop(): Promise<void>;
 }
 
-export function composeHousekeeping(options: HousekeepingOptions): Housekeeping {
-  const { config, database, tokens, policies, events, revocations, signingKeys, peppers, clock, clocksAgree, log } =
-    options;
+export function createHousekeeping(parts: Parts, signingKeys: SigningKeys | undefined): Housekeeping {
+  const { config, database, tokens, policies, events, revocations, peppers, clock, watch, log } = parts;
+  const clocksAgree = () => watch.clocksAgree();
   const signing = {
     store: events,
     log,
@@ -76,11 +52,11 @@ export function composeHousekeeping(options: HousekeepingOptions): Housekeeping 
   };
 
   async function sweep(): Promise<void> {
-    // What a wrong clock takes for old would be gone for good.
+    // What a wrong clock takes for old would be lost.
     if (!(await clocksAgree())) return;
     const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
     const done = async (what: string, job: Promise<unknown>): Promise<void> => {
-      await job.catch((error: unknown) => log.warn({ error, what }, "could not be swept; trying again in a minute"));
+      await job.catch((error: unknown) => log.warn({ error }, `failed to delete old ${what}; retrying in a minute`));
     };
     await done("remembered requests", tokens.sweepRequests(ago(requestSecretsMs), ago(requestsMs)));
     await done("changes", revocations.trim(epochsKept));
@@ -90,7 +66,7 @@ export function composeHousekeeping(options: HousekeepingOptions): Housekeeping 
   async function endUnused(): Promise<void> {
     if (!(await clocksAgree())) return;
     await revokeUnused({ policies, store: tokens, clock }).catch((error: unknown) => {
-      log.warn({ error }, "could not revoke unused tokens; trying again in ten minutes");
+      log.warn({ error }, "failed to revoke unused tokens; retrying in ten minutes");
     });
   }
 }

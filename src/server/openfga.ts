@@ -27,7 +27,7 @@ export interface OpenFga {
 }
 
 /** Everything that asks OpenFGA, by the model that is pinned at the time. */
-export function composeOpenFga({ config, metrics, clock, onChange }: OpenFgaOptions): OpenFga {
+export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptions): OpenFga {
   const { tls, timeoutMs, maxBatch } = config;
   const apiKey = config.auth?.preshared;
   const addresses = config.addresses.map(formatHostPort);

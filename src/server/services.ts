@@ -7,31 +7,24 @@ import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { auditService } from "../api/audit.js";
 import { authorizationService } from "../api/authorization.js";
-import { type GuardedCall, type GuardedHandlers, guard, type Management } from "../api/guard.js";
+import { type GuardedCall, type GuardedHandlers, guard } from "../api/guard.js";
 import { plainCodecs } from "../api/plain-messages.js";
 import { policyService } from "../api/policy.js";
 import { subjectService } from "../api/subject.js";
 import { tokenService } from "../api/token.js";
 import { usageService } from "../api/usage.js";
 import type { Authenticator } from "../callers/authentication.js";
-import { limitRules } from "../callers/limits.js";
-import type { Rights } from "../callers/rights.js";
-import { accessRules } from "../callers/rules.js";
-import type { Authorizer } from "../check/authorizer.js";
-import type { ListResourcesOptions } from "../check/list-resources.js";
-import type { Config } from "../config/config.js";
+import { type Methods, methods, methodsThatAre } from "../callers/methods.js";
 import { createAuditStore } from "../database/audit.js";
 import type { Database } from "../database/database.js";
 import { createPolicyStore } from "../database/policy.js";
 import { createSubjectStore } from "../database/subject.js";
 import { createTokenStore } from "../database/token.js";
 import { createUsageStore } from "../database/usage.js";
-import type { Clock } from "../domain/clock.js";
-import type { PepperRing } from "../domain/pepper.js";
-import type { AuthorizationModel } from "../domain/permission-checker.js";
-import { type CallContext, type Implementation, withCodecs } from "../transport/service.js";
+import { type CallContext, type Implementation, methodName, withCodecs } from "../transport/service.js";
+import type { Parts } from "./parts.js";
 
-/** They work while OpenFGA is down, as far as they need not ask it. */
+/** Services that work while OpenFGA is down, as far as they need not ask it. */
 export const managementServices: readonly string[] = [
   TokenService,
   SubjectService,
@@ -40,122 +33,88 @@ export const managementServices: readonly string[] = [
   UsageService,
 ].map(({ typeName }) => typeName);
 
-/** What users may do by themselves, and tokens about themselves. */
-export const publicServices: readonly string[] = [TokenService, PolicyService, UsageService].map(
-  ({ typeName }) => typeName,
-);
-
-export interface ServicesOptions {
-  readonly config: Pick<Config, "subjects" | "tokens">;
-  readonly authorizer: Authorizer;
-  readonly listing: ListResourcesOptions;
-  /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
-  readonly model: () => AuthorizationModel;
-  readonly database: Database;
-  readonly rights: Rights;
-  readonly peppers: PepperRing;
-  readonly clock: Clock;
-  readonly management: Omit<Management<typeof TokenService>, "limitRules">;
-}
-
-/** The API for the callers that `authenticator` finds. */
-export function composeServices(options: ServicesOptions, authenticator: Authenticator): readonly Implementation[] {
-  const { config, authorizer, listing, model, rights, peppers, clock, management } = options;
+/** Builds the API for the callers that `authenticator` authenticates. */
+export function createServices(parts: Parts, authenticator: Authenticator): readonly Implementation[] {
+  const { config, authorizer, listing, model, rights, peppers, clock, management } = parts;
   const subjectTypes = config.subjects;
   const pageTokenKeys = peppers.deriveKeys("patwarden page token");
   const requestKeys = peppers.deriveKeys("patwarden request");
+  const authorization = guard(
+    AuthorizationService,
+    authorizationService({ authorizer, resources: listing, model, clock }),
+    { methods: methods.authorization, authenticator },
+  );
+  const managed = <S extends DescService>(
+    service: S,
+    rows: Methods<S>,
+    handlersOn: (database: Database) => GuardedHandlers<S>,
+  ): Implementation =>
+    guard(service, forEachCall(service, parts.database, handlersOn), { methods: rows, authenticator, management });
   return [
-    withCodecs(
-      guard(
-        AuthorizationService,
-        accessRules.authorization,
-        authenticator,
-        authorizationService({ authorizer, resources: listing, model, clock }),
-      ),
-      plainCodecs,
+    withCodecs(authorization, plainCodecs),
+    managed(TokenService, methods.tokens, (database) =>
+      tokenService({
+        store: createTokenStore(database),
+        peppers,
+        clock,
+        model,
+        rights,
+        permissions: listing.permissions,
+        memberRelation: config.subjects.relations.member,
+        defaultLifetimeMs: config.tokens.defaultLifetimeMs,
+        pageTokenKeys,
+        requestKeys,
+        subjectTypes,
+      }),
     ),
-    guard(
-      TokenService,
-      accessRules.tokens,
-      authenticator,
-      forEachCall(TokenService, options, (database) =>
-        tokenService({
-          store: createTokenStore(database),
-          peppers,
-          clock,
-          model,
-          rights,
-          permissions: listing.permissions,
-          memberRelation: config.subjects.relations.member,
-          defaultLifetimeMs: config.tokens.defaultLifetimeMs,
-          pageTokenKeys,
-          requestKeys,
-          subjectTypes,
-        }),
-      ),
-      { ...management, limitRules: limitRules.tokens },
+    managed(SubjectService, methods.subjects, (database) =>
+      subjectService({ subjects: createSubjectStore(database), clock, subjectTypes }),
     ),
-    guard(
-      SubjectService,
-      accessRules.subjects,
-      authenticator,
-      forEachCall(SubjectService, options, (database) =>
-        subjectService({ subjects: createSubjectStore(database), clock, subjectTypes }),
-      ),
-      { ...management, limitRules: limitRules.subjects },
+    managed(AuditService, methods.audit, (database) =>
+      auditService({
+        events: createAuditStore(database),
+        findTokenBySecretSha256: (sha256) => createTokenStore(database).findByDigest(peppers.digestsOfSha256(sha256)),
+        pageTokenKeys,
+        subjectTypes,
+      }),
     ),
-    guard(
-      AuditService,
-      accessRules.audit,
-      authenticator,
-      forEachCall(AuditService, options, (database) =>
-        auditService({
-          events: createAuditStore(database),
-          findTokenBySecretSha256: (sha256) => createTokenStore(database).findByDigest(peppers.digestsOfSha256(sha256)),
-          pageTokenKeys,
-          subjectTypes,
-        }),
-      ),
-      { ...management, limitRules: limitRules.audit },
+    managed(PolicyService, methods.policies, (database) =>
+      policyService({
+        policies: createPolicyStore(database),
+        store: createTokenStore(database),
+        rights,
+        clock,
+        model,
+        subjectTypes,
+      }),
     ),
-    guard(
-      PolicyService,
-      accessRules.policies,
-      authenticator,
-      forEachCall(PolicyService, options, (database) =>
-        policyService({
-          policies: createPolicyStore(database),
-          store: createTokenStore(database),
-          rights,
-          clock,
-          model,
-          subjectTypes,
-        }),
-      ),
-      { ...management, limitRules: limitRules.policies },
-    ),
-    guard(
-      UsageService,
-      accessRules.usage,
-      authenticator,
-      forEachCall(UsageService, options, (database) =>
-        usageService({
-          usage: createUsageStore(database),
-          store: createTokenStore(database),
-          rights,
-          pageTokenKeys,
-          subjectTypes,
-        }),
-      ),
-      { ...management, limitRules: limitRules.usage },
+    managed(UsageService, methods.usage, (database) =>
+      usageService({
+        usage: createUsageStore(database),
+        store: createTokenStore(database),
+        rights,
+        pageTokenKeys,
+        subjectTypes,
+      }),
     ),
   ];
 }
 
-/** Handlers that work for each call on a database of its own, which begins nothing once the caller waits no longer. */
+/** Builds the part of the API that the public port serves. */
+export function createPublicServices(parts: Parts): readonly Implementation[] {
+  const served = methodsThatAre((method) => method.public);
+  return createServices(parts, parts.publicAuthenticator)
+    .map(({ service, operations }) => ({
+      service,
+      operations: operations.filter(({ method }) => served.has(methodName(method))),
+    }))
+    .filter(({ operations }) => operations.length > 0);
+}
+
+/** Returns handlers that give each call a database of its own, which begins nothing once the caller has stopped waiting. */
 function forEachCall<S extends DescService>(
   service: S,
-  { database }: Pick<ServicesOptions, "database">,
+  database: Database,
   handlersOn: (database: Database) => GuardedHandlers<S>,
 ): GuardedHandlers<S> {
   const handlers = service.methods.map(({ localName }) => {

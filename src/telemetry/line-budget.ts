@@ -1,5 +1,5 @@
-/** Lines of one kind a minute. An operator sees what goes on from far fewer. */
-const linesPerMinute = 60;
+/** The default number of lines of one kind in a minute. */
+const defaultPerMinute = 60;
 
 interface Minute {
   since: number;
@@ -7,7 +7,7 @@ interface Minute {
   omitted: number;
 }
 
-/** Lets so many log lines of a kind pass in a minute, so that nobody can fill a disk from outside; what is left out is counted. */
+/** Limits the log lines of one kind in a minute, so that nobody can fill a disk from outside. Counts the lines that it omits. */
 export class LineBudget {
   readonly #monotonicMs: () => number;
   readonly #minutes = new Map<string, Minute>();
@@ -16,15 +16,20 @@ export class LineBudget {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Returns how many lines were left out since the last one, or undefined when this one is to be left out. `kind` must be one of few: it is remembered. */
-  admit(kind: string): number | undefined {
+  /**
+   * Returns how many lines were omitted since the last one, or undefined when this one is to be omitted.
+   *
+   * @param kind must be one of few: it is remembered.
+   * @param perMinute how many lines of this kind a minute may have. Default 60.
+   */
+  admit(kind: string, perMinute = defaultPerMinute): number | undefined {
     const now = this.#monotonicMs();
     let minute = this.#minutes.get(kind);
     if (!minute || now - minute.since >= 60_000) {
       minute = { since: now, written: 0, omitted: minute?.omitted ?? 0 };
       this.#minutes.set(kind, minute);
     }
-    if (minute.written >= linesPerMinute) {
+    if (minute.written >= perMinute) {
       minute.omitted++;
       return undefined;
     }

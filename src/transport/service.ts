@@ -33,6 +33,8 @@ export interface CallContext {
   readonly address: Address | undefined;
   /** What the client's verified certificate says it is, see transport/client-certificate.ts; undefined: nothing. Read anew each time. */
   readonly clientName: string | undefined;
+  /** Who calls, as in audit events. Set for calls of the management plane once the caller is authenticated. */
+  actor?: string;
   /** `performance.now()` when the request had been read. */
   readonly startTime: number;
   /** Instant of `performance.now()` after which the caller no longer waits. Absent: the caller set none. */

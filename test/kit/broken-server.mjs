@@ -6,7 +6,7 @@ import { loadConfig } from "../../dist/config/load.js";
 import { openPostgres } from "../../dist/database/database.js";
 import { Lease } from "../../dist/revocation/lease.js";
 import { createRevocation } from "../../dist/revocation/revocation.js";
-import { startPatwarden } from "../../dist/server/server.js";
+import { startServer } from "../../dist/server/server.js";
 import { createLogger } from "../../dist/telemetry/log.js";
 
 listenForSignals();
@@ -29,7 +29,7 @@ if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const log = createLogger({ level: loaded.config.log.level });
 const endless = process.env.PATWARDEN_TEST_BROKEN === "endless-statements" && { statementMs: 600_000 };
 const database = openPostgres({ ...loaded.config.database, ...endless });
-const running = await startPatwarden(loaded.config, { database, log, revocation: broken });
+const running = await startServer({ config: loaded.config, database, log, createRevocation: broken });
 await aborted(stopped);
 await running.stop();
 await database.close();

@@ -3,7 +3,7 @@
 import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";
 import { openPglite } from "../../dist/database/database.js";
-import { startPatwarden } from "../../dist/server/server.js";
+import { startServer } from "../../dist/server/server.js";
 import { createLogger } from "../../dist/telemetry/log.js";
 
 listenForSignals();
@@ -13,7 +13,7 @@ if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const log = createLogger({ level: loaded.config.log.level });
 const database = await openPglite(undefined);
 await database.migrate();
-const running = await startPatwarden(loaded.config, { database, log });
+const running = await startServer({ config: loaded.config, database, log });
 await aborted(stopped);
 await running.stop();
 await database.close();

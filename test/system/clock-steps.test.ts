@@ -274,7 +274,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
         .split("\n")
         .find((entry) => entry.includes("the clocks of this machine"));
       expect(JSON.parse(line ?? "{}")).toMatchObject({
-        vital: "clock",
+        msg: "unhealthy: clock",
         here: expect.stringMatching(/^\d{4}-.*Z$/),
         database: expect.stringMatching(/^\d{4}-.*Z$/),
       });

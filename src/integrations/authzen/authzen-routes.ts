@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { admitsSubject, type ServiceCaller } from "../../callers/caller.js";
-import { hasPermission } from "../../callers/rules.js";
-import { type ServiceProofs, serviceOf } from "../../callers/service-proof.js";
+import { hasPermission } from "../../callers/permissions.js";
+import type { Services } from "../../callers/services.js";
 import type { Authorizer } from "../../check/authorizer.js";
 import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
 import { Failure } from "../../domain/errors.js";
@@ -23,7 +23,8 @@ import {
 } from "./evaluation.js";
 import { parseUniqueJson } from "./unique-json.js";
 
-export interface AuthZenOptions extends ServiceProofs {
+export interface AuthZenOptions {
+  readonly services: Pick<Services, "find">;
   readonly authorizer: Pick<Authorizer, "check">;
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
@@ -143,10 +144,10 @@ function endpoint(options: AuthZenOptions, evaluate: Evaluate): Route["handle"] 
   return run;
 }
 
-function callerOf(proofs: ServiceProofs, request: IncomingMessage): ServiceCaller | undefined {
+function callerOf({ services }: Pick<AuthZenOptions, "services">, request: IncomingMessage): ServiceCaller | undefined {
   const headers = rawHeadersOf(request);
   const authorization = isThere(headers, "authorization") ? (theOnly(headers, "authorization") ?? "") : undefined;
-  return serviceOf(proofs, authorization, () => clientNameOf(request.socket));
+  return services.find(authorization, () => clientNameOf(request.socket));
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

@@ -7,8 +7,8 @@ import {
   type HttpRequest,
 } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
 import type { ServiceCaller } from "../../callers/caller.js";
-import { hasPermission } from "../../callers/rules.js";
-import { type ServiceProofs, serviceOf } from "../../callers/service-proof.js";
+import { hasPermission } from "../../callers/permissions.js";
+import type { Services } from "../../callers/services.js";
 import { Failure } from "../../domain/errors.js";
 import { parseAction, parseResource } from "../../domain/identifier.js";
 import { peerAddress } from "../../domain/network.js";
@@ -22,7 +22,8 @@ import type { RawHeaders } from "../shared/raw-headers.js";
 import { readPath } from "../shared/request-path.js";
 import type { Mapping, RouteTable } from "../shared/route-table.js";
 
-export interface ExtAuthzOptions extends ServiceProofs {
+export interface ExtAuthzOptions {
+  readonly services: Pick<Services, "find">;
   readonly gate: Pick<Gate, "ask">;
   readonly routes: RouteTable;
   /** Whether the password of Basic is a credential. */
@@ -46,7 +47,7 @@ const longestMs = 400;
 export function extAuthz(options: ExtAuthzOptions): Implementation {
   return implement(Authorization, {
     async check(request, call) {
-      const proxy = serviceOf(options, call.header("authorization"), () => call.clientName);
+      const proxy = options.services.find(call.header("authorization"), () => call.clientName);
       if (!proxy) throw new Failure("CALLER_UNAUTHENTICATED");
       if (!hasPermission(proxy, "check")) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "check" } });
       const answer = await ask(options, proxy, request, call);

@@ -1,14 +1,15 @@
 import type { Socket } from "node:net";
 import type { Permission, ServiceCaller } from "../../callers/caller.js";
-import { hasPermission } from "../../callers/rules.js";
-import type { ServiceProofs } from "../../callers/service-proof.js";
+import { hasPermission } from "../../callers/permissions.js";
+import type { Services } from "../../callers/services.js";
 import { bearerOf } from "../../domain/bearer.js";
 import type { RateLimiter } from "../../domain/rate-limiter.js";
 import { clientNameOf } from "../../transport/client-certificate.js";
 import { isThere, type RawHeaders } from "../shared/raw-headers.js";
 import { invalidRequest, OAuthError, tooManyRequests } from "./form.js";
 
-export interface OAuthCallerOptions extends ServiceProofs {
+export interface OAuthCallerOptions {
+  readonly services: Pick<Services, "withKey" | "withCertificate">;
   /** Of each caller. Absent: any number of requests. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
@@ -41,18 +42,18 @@ export function oauthCaller(options: OAuthCallerOptions, request: OAuthRequest, 
 
 /** Whether nothing is shown that would prove a caller: no key, no certificate of a service. A `client_id` alone proves nothing. */
 export function showsNobody(
-  { serviceCertificates }: ServiceProofs,
+  { services }: Pick<OAuthCallerOptions, "services">,
   { headers, parameters, socket }: OAuthRequest,
 ): boolean {
   return (
     !isThere(headers, "authorization") &&
     !parameters.has("client_secret") &&
-    !serviceCertificates.find(clientNameOf(socket))
+    !services.withCertificate(clientNameOf(socket))
   );
 }
 
 function knownCaller(
-  { serviceKeys, serviceCertificates }: ServiceProofs,
+  { services }: Pick<OAuthCallerOptions, "services">,
   { headers, parameters, socket }: OAuthRequest,
 ): ServiceCaller | undefined {
   const authorizations = headers.flatMap(([name, value]) => (name === "authorization" ? [value] : []));
@@ -60,9 +61,9 @@ function knownCaller(
   const posted = parameters.get("client_secret");
   if (authorizations.length > 1 || (authorization !== undefined && posted !== undefined))
     throw invalidRequest("one way of caller authentication is admitted in a request");
-  if (authorization === undefined && posted === undefined) return serviceCertificates.find(clientNameOf(socket));
+  if (authorization === undefined && posted === undefined) return services.withCertificate(clientNameOf(socket));
   const shown = authorization === undefined ? fromBody(parameters) : fromHeader(authorization);
-  const caller = shown && serviceKeys.find(shown.key);
+  const caller = shown && services.withKey(shown.key);
   return shown?.name === undefined || shown.name === caller?.name ? caller : undefined;
 }
 

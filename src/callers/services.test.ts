@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { bearerOf } from "../domain/bearer.js";
 import { noAuthentication } from "./authentication.js";
-import type { Caller } from "./caller.js";
-import { type ConfiguredCaller, ServiceKeys } from "./service-keys.js";
+import type { Caller, ServiceCaller } from "./caller.js";
+import { type ConfiguredCaller, Services } from "./services.js";
 
 const sha256 = (key: string): string => createHash("sha256").update(key).digest("hex");
 const key = "pw_svc_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2000000";
@@ -14,13 +13,11 @@ const configured = (name: string, ...keys: string[]): ConfiguredCaller => ({
   certificates: [],
 });
 
-const nameOf = (keys: ServiceKeys, authorization: string | undefined): string | undefined => {
-  const presented = bearerOf(authorization);
-  return presented === undefined ? undefined : keys.find(presented)?.name;
-};
+const nameOf = (services: Services, authorization: string | undefined): string | undefined =>
+  services.find(authorization, () => undefined)?.name;
 
-describe("service keys", () => {
-  const keys = new ServiceKeys([configured("orders", key, "second"), configured("billing", "third")]);
+describe("services by their keys", () => {
+  const keys = new Services([configured("orders", key, "second"), configured("billing", "third")]);
 
   it.each([
     ["of one caller, the first", key, "orders"],
@@ -67,7 +64,7 @@ describe("service keys", () => {
   });
 
   it("are replaced all at once", () => {
-    const reloaded = new ServiceKeys([configured("orders", "old"), configured("billing", "same")]);
+    const reloaded = new Services([configured("orders", "old"), configured("billing", "same")]);
     reloaded.replace([configured("orders", "new"), configured("accounts", "same")]);
     expect(["old", "new", "same"].map((presented) => nameOf(reloaded, `Bearer ${presented}`))).toEqual([
       undefined,
@@ -85,5 +82,48 @@ describe("service keys", () => {
       deadline: undefined,
     };
     expect(noAuthentication.authenticate(credentials)).toMatchObject({ permissions: new Set(["admin"]) });
+  });
+});
+
+const callerOf = (name: string): ServiceCaller => ({ kind: "service", name, permissions: new Set(["check"]) });
+const orders = "spiffe://cluster.local/ns/shop/sa/orders";
+const callers: readonly ConfiguredCaller[] = [
+  { caller: callerOf("orders"), keySha256: [], certificates: [orders, `${orders}-canary`] },
+  { caller: callerOf("billing"), keySha256: [sha256("key")], certificates: [] },
+];
+
+describe("the service that calls", () => {
+  const services = new Services(callers);
+
+  it.each<[string, string | undefined, string | undefined, string | undefined]>([
+    ["its key", "Bearer key", undefined, "billing"],
+    ["its key, and not by its certificate", "Bearer key", orders, "billing"],
+    ["its certificate, where nothing else is shown", undefined, orders, "orders"],
+    ["the other name of its certificates", undefined, `${orders}-canary`, "orders"],
+    ["nothing, when nothing is shown", undefined, undefined, undefined],
+    ["nothing, when its certificate is of another name", undefined, `${orders}2`, undefined],
+    ["nothing, when the case differs", undefined, orders.toUpperCase(), undefined],
+    ["nothing, when its key is wrong, whatever its certificate", "Bearer other", orders, undefined],
+    ["nothing, when the header is empty, whatever its certificate", "", orders, undefined],
+    ["nothing, when the header is of another scheme, whatever its certificate", "Basic eDp5", orders, undefined],
+  ])("is known by %s", (_, authorization, clientName, name) => {
+    expect(services.find(authorization, () => clientName)?.name).toBe(name);
+  });
+
+  it("is not asked for its certificate beside a header: reading it costs", () => {
+    const asked = (): never => {
+      throw new Error("asked for a certificate");
+    };
+    expect(services.find("Bearer key", asked)?.name).toBe("billing");
+    expect(services.find("Bearer other", asked)).toBeUndefined();
+  });
+
+  it("has the certificates of the newest configuration", () => {
+    const replaced = new Services(callers);
+    replaced.replace([{ caller: callerOf("accounts"), keySha256: [], certificates: [orders] }]);
+    expect([orders, `${orders}-canary`].map((name) => replaced.withCertificate(name)?.name)).toEqual([
+      "accounts",
+      undefined,
+    ]);
   });
 });

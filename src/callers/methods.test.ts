@@ -1,0 +1,131 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
+import {
+  RevocationReason,
+  RevokeTokenRequestSchema,
+  RevokeTokensRequestSchema,
+  TokenService,
+} from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
+import { Failure } from "../domain/errors.js";
+import type { SubjectName } from "../domain/identifier.js";
+import type { SecretId, TokenId } from "../domain/token.js";
+import type { Caller, Permission } from "./caller.js";
+import { type Method, type Methods, methods, methodsThatAre } from "./methods.js";
+import { authorize, requirePermission } from "./permissions.js";
+
+const caller = (...permissions: Permission[]): Caller => ({
+  kind: "service",
+  name: "shop",
+  permissions: new Set(permissions),
+});
+
+const refusal = (call: () => void): unknown => {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return error instanceof Failure ? { reason: error.reason, metadata: error.metadata } : error;
+  }
+};
+
+const services = {
+  authorization: AuthorizationService,
+  tokens: TokenService,
+  subjects: SubjectService,
+  policies: PolicyService,
+  usage: UsageService,
+  audit: AuditService,
+};
+const rows = Object.values(methods).flatMap((table): [string, Method<never>][] => Object.entries(table));
+
+describe("the table of methods", () => {
+  it("has exactly the methods of the services", () => {
+    expect(Object.keys(methods).sort()).toEqual(Object.keys(services).sort());
+    for (const [name, { method }] of Object.entries(services)) {
+      expect(Object.keys(methods[name as keyof typeof services]).sort()).toEqual(Object.keys(method).sort());
+    }
+  });
+
+  it("does not compile with a method missing", () => {
+    const { introspect: _, ...others } = methods.authorization;
+    // @ts-expect-error introspect is missing
+    const incomplete: Methods<typeof AuthorizationService> = others;
+    expect(incomplete).toBeDefined();
+  });
+
+  it("lets nobody wait who revokes what has leaked", () => {
+    for (const reason of [
+      RevocationReason.UNSPECIFIED,
+      RevocationReason.REQUESTED,
+      RevocationReason.ADMINISTRATIVE,
+      RevocationReason.LEAKED,
+    ]) {
+      const expected = reason === RevocationReason.LEAKED ? "none" : "revocations";
+      expect(methods.tokens.revokeToken.limit(create(RevokeTokenRequestSchema, { reason }))).toBe(expected);
+      expect(methods.tokens.revokeTokens.limit(create(RevokeTokensRequestSchema, { reason }))).toBe(expected);
+    }
+  });
+
+  it("logs each change, and no question", () => {
+    const logged = methodsThatAre((method) => method.logged);
+    expect(rows.filter(([, { logged }]) => !logged).map(([name]) => name)).toEqual([
+      ...["check", "batchCheck", "listResources", "introspect", "getToken", "listTokens", "getSubject", "getPolicy"],
+      ...["queryUsage", "listAuditEvents"],
+    ]);
+    expect(logged).toContain("patwarden.v1.TokenService/RevokeToken");
+    expect(logged).not.toContain("patwarden.v1.AuthorizationService/Check");
+  });
+
+  it("serves on the public port what users and tokens may do about themselves", () => {
+    const served = [...methodsThatAre((method) => method.public)].map((name) => name.split("/")[0]);
+    expect(new Set(served)).toEqual(
+      new Set([TokenService, PolicyService, UsageService].map(({ typeName }) => typeName)),
+    );
+  });
+
+  it("confirms on every replica what takes something away", () => {
+    expect(rows.filter(([, { confirmed, logged }]) => logged && !confirmed).map(([name]) => name)).toEqual([
+      "createToken",
+    ]);
+  });
+
+  it.each(rows)("admits its permission and admin to %s, and refuses all others together", (_, rule) => {
+    const others = new Set(rows.map(([, { permission }]) => permission).filter((other) => other !== rule.permission));
+    expect(refusal(() => authorize(caller(rule.permission), rule))).toBeUndefined();
+    expect(refusal(() => authorize(caller("admin"), rule))).toBeUndefined();
+    expect(refusal(() => authorize(caller(...others), rule))).toEqual({
+      reason: "CALLER_FORBIDDEN",
+      metadata: { permission: rule.permission },
+    });
+  });
+
+  it("let users in where rights decide, administrators everywhere, and Patwarden tokens only to themselves", () => {
+    const user = (admin: boolean): Caller => ({ kind: "user", subject: "user:a" as SubjectName, admin });
+    const token: Caller = {
+      kind: "token",
+      id: "tok_x" as TokenId,
+      subject: "user:a" as SubjectName,
+      secretId: "sec_x" as SecretId,
+      address: undefined,
+    };
+    const admitted = (caller: Caller) =>
+      rows.filter(([, rule]) => !refusal(() => authorize(caller, rule))).map(([name]) => name);
+    expect(admitted(user(true))).toEqual(rows.map(([name]) => name));
+    const { tokens, policies, usage } = methods;
+    expect(admitted(user(false))).toEqual([tokens, policies, usage].flatMap((rules) => Object.keys(rules)));
+    // SC-2 SC-5 SC-6: a token makes, widens and lists nothing.
+    expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken"]);
+  });
+
+  it("keep claims apart from creating tokens", () => {
+    expect(refusal(() => requirePermission(caller("tokens.impersonate"), "tokens.claims"))).toEqual({
+      reason: "CALLER_FORBIDDEN",
+      metadata: { permission: "tokens.claims" },
+    });
+  });
+});

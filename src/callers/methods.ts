@@ -1,0 +1,129 @@
+import type { DescMethod, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
+import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
+import { RevocationReason, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
+import type { Permission } from "./caller.js";
+import type { LimitName } from "./limits.js";
+
+/** What a method asks of its caller before it looks at any object. */
+export interface Access {
+  /** What a service must have been given. */
+  readonly permission: Permission;
+  /** `rights`: users may call, and each object decides what they may. `admin`: only administrators of the deployment. */
+  readonly users: "rights" | "admin";
+  /** Whether a Patwarden token may call it about itself. */
+  readonly tokens: "self" | "never";
+}
+
+/** The limit that a call counts against, where it does not depend on the request. */
+export type MethodLimit = LimitName | "none";
+
+/** One row of the table of methods. */
+export interface Method<M extends DescMethod = DescMethod> extends Access {
+  /** Whether it changes what replicas may have cached: it answers only when all of them have applied the change. */
+  readonly confirmed: boolean;
+  /** The limit that a call counts against. */
+  readonly limit:
+    | MethodLimit
+    | ((request: M extends DescMethodUnary<infer I> ? MessageShape<I> : never) => MethodLimit);
+  /** Whether a call that succeeds is a line in the log; failed calls always are. */
+  readonly logged: boolean;
+  /** Whether the public port serves it. */
+  readonly public: boolean;
+}
+
+/** One row for each method of a service. */
+export type Methods<S extends DescService> = { readonly [Name in keyof S["method"]]: Method<S["method"][Name]> };
+
+const decides = (permission: Permission) =>
+  ({
+    permission,
+    users: "admin",
+    tokens: "never",
+    confirmed: false,
+    limit: "none",
+    logged: false,
+    public: false,
+  }) as const;
+const reads = (permission: Permission, limit: MethodLimit = "none") =>
+  ({ permission, users: "rights", tokens: "never", confirmed: false, limit, logged: false, public: true }) as const;
+const changes = (permission: Permission, limit: MethodLimit = "none") =>
+  ({ permission, users: "rights", tokens: "never", confirmed: true, limit, logged: true, public: true }) as const;
+
+/** What takes away is limited, but never for somebody who has found a leaked secret. */
+const unlessLeaked = ({ reason }: { readonly reason: RevocationReason }): MethodLimit =>
+  reason === RevocationReason.LEAKED ? "none" : "revocations";
+
+const ofAdministrators = { users: "admin", public: false } as const;
+const itself = { tokens: "self" } as const;
+
+/** Who may call what, and how each call is treated. A method without a row, or a row without a method, does not compile. */
+export const methods = {
+  authorization: {
+    check: decides("check"),
+    batchCheck: decides("check"),
+    listResources: decides("check"),
+    introspect: { ...decides("introspect"), ...itself },
+  },
+  tokens: {
+    createToken: { ...changes("tokens.impersonate", "creations"), confirmed: false },
+    getToken: reads("tokens.read"),
+    listTokens: reads("tokens.read", "lists"),
+    // It may narrow the token, which nobody knows before the row is locked.
+    updateToken: changes("tokens.impersonate", "revocations"),
+    rotateToken: { ...changes("tokens.impersonate", "creations"), ...itself },
+    revokeToken: { ...changes("tokens.revoke"), ...itself, limit: unlessLeaked },
+    revokeSecret: changes("tokens.revoke", "revocations"),
+    revokeTokens: { ...changes("tokens.revoke"), limit: unlessLeaked },
+    suspendToken: changes("tokens.revoke", "revocations"),
+    resumeToken: changes("tokens.impersonate"),
+    approveToken: changes("tokens.approve"),
+    denyToken: changes("tokens.approve", "revocations"),
+  },
+  subjects: {
+    getSubject: { ...reads("subjects"), ...ofAdministrators },
+    disableSubject: { ...changes("subjects", "revocations"), ...ofAdministrators },
+    enableSubject: { ...changes("subjects"), ...ofAdministrators },
+    deleteSubject: { ...changes("subjects", "revocations"), ...ofAdministrators },
+  },
+  policies: {
+    getPolicy: reads("policies"),
+    updatePolicy: changes("policies", "revocations"),
+    deletePolicy: changes("policies"),
+  },
+  usage: { queryUsage: reads("usage", "lists") },
+  audit: { listAuditEvents: { ...reads("audit", "lists"), ...ofAdministrators } },
+} as const satisfies {
+  readonly authorization: Methods<typeof AuthorizationService>;
+  readonly tokens: Methods<typeof TokenService>;
+  readonly subjects: Methods<typeof SubjectService>;
+  readonly policies: Methods<typeof PolicyService>;
+  readonly usage: Methods<typeof UsageService>;
+  readonly audit: Methods<typeof AuditService>;
+};
+
+const services: readonly (readonly [DescService, Readonly<Record<string, Method<never>>>])[] = [
+  [AuthorizationService, methods.authorization],
+  [TokenService, methods.tokens],
+  [SubjectService, methods.subjects],
+  [PolicyService, methods.policies],
+  [UsageService, methods.usage],
+  [AuditService, methods.audit],
+];
+
+/** Returns the full names, `patwarden.v1.TokenService/CreateToken`, of the methods whose row is so. */
+export function methodsThatAre(
+  wanted: (method: Access & Pick<Method, "logged" | "public">) => boolean,
+): ReadonlySet<string> {
+  return new Set(
+    services.flatMap(([service, rows]) =>
+      service.methods.flatMap(({ name, localName }) => {
+        const row = rows[localName];
+        return row && wanted(row) ? [`${service.typeName}/${name}`] : [];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,35 @@
+import { Failure } from "../domain/errors.js";
+import type { Caller, Permission } from "./caller.js";
+import type { Access } from "./methods.js";
+
+/** Throws CALLER_FORBIDDEN unless the caller may call a method with this row at all. */
+export function authorize(caller: Caller, method: Access): void {
+  switch (caller.kind) {
+    case "service":
+      if (hasPermission(caller, method.permission)) return;
+      break;
+    case "user":
+      if (method.users === "rights" || caller.admin) return;
+      break;
+    case "token":
+      if (method.tokens === "self") return;
+  }
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: method.permission } });
+}
+
+/** Returns whether the caller was given a permission; administrators of the deployment have all. */
+export function hasPermission(caller: Caller, permission: Permission): boolean {
+  switch (caller.kind) {
+    case "service":
+      return caller.permissions.has(permission) || caller.permissions.has("admin");
+    case "user":
+      return caller.admin;
+    case "token":
+      return false;
+  }
+}
+
+/** Throws CALLER_FORBIDDEN. For a permission that depends on what is asked, such as `tokens.claims`. */
+export function requirePermission(caller: Caller, permission: Permission): void {
+  if (!hasPermission(caller, permission)) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission } });
+}

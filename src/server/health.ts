@@ -1,0 +1,105 @@
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import type { ClockDifference } from "../database/watch.js";
+import type { SubjectTypes } from "../domain/identifier.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
+import type { ConnectionState } from "../openfga/connection.js";
+import type { ReplicaProblem } from "../revocation/replica.js";
+import { type HealthCheck, HealthChecks } from "../telemetry/health-checks.js";
+import type { Logger } from "../telemetry/log.js";
+import { HealthService } from "../transport/health.js";
+import type { Readiness } from "../transport/probes.js";
+import { managementServices } from "./services.js";
+
+type CheckName =
+  | "database"
+  | "clock"
+  | "token_cache"
+  | "openfga"
+  | "openfga_configuration"
+  | "model_user"
+  | "model_organization";
+
+/** Until these end, every Check reads the database. */
+const replicaProblems = {
+  failed: "the lease could not be renewed; every Check reads the database",
+  "clock-stopped":
+    "this machine stood still, or the database's clock was set; every Check reads the database for ten minutes",
+  "history-lost":
+    "the database lost changes, as after a fail-over to a standby that lagged; check what was revoked, then restart",
+} as const;
+
+/** What `/readyz` and gRPC health say: the same, and of AuthorizationService also whether OpenFGA answers. */
+export class ServerHealth {
+  readonly service = new HealthService([AuthorizationService.typeName, ...managementServices]);
+  readonly #checks: HealthChecks<CheckName>;
+  #listening = false;
+
+  constructor(log: Logger) {
+    // OpenFGA is essential until it has been read once. A later outage shows in health of AuthorizationService only.
+    this.#checks = new HealthChecks(["database", "clock", "openfga_configuration"], log, () => this.#show());
+  }
+
+  /** Called when all ports listen. */
+  listening(): void {
+    this.#listening = true;
+    this.#show();
+  }
+
+  /** Tells balancers and watchers that this process ends. */
+  drain(): void {
+    this.service.drain();
+    this.#checks.drain();
+  }
+
+  snapshot(): Readiness {
+    return this.#checks.snapshot();
+  }
+
+  /** Called after each look at the database; undefined when it is healthy. */
+  database(problem: string | undefined): void {
+    this.#checks.report("database", problem === undefined ? { ok: true } : { ok: false, problem });
+  }
+
+  /** Called after each comparison of clocks; undefined when they agree. */
+  clock(difference: ClockDifference | undefined): void {
+    this.#checks.report("clock", difference ? clocksDiffer(difference) : { ok: true });
+  }
+
+  /** Called at each change of the connection to OpenFGA. */
+  openfga(state: ConnectionState): void {
+    const ok = state.kind === "ready";
+    const problem = "problem" in state ? { problem: state.problem } : {};
+    this.#checks.report("openfga", { ok, ...problem });
+    if (state.kind !== "unreachable") this.#checks.report("openfga_configuration", { ok, ...problem });
+  }
+
+  /** Called when a model was read. A type that it admits nowhere would only show as NOT_PERMITTED. */
+  model(model: AuthorizationModel, types: SubjectTypes): void {
+    for (const kind of ["user", "organization"] as const) {
+      const type = types[kind];
+      const problem = `the authorization model admits type ${type} nowhere directly: tokens of ${kind}s are refused`;
+      this.#checks.report(`model_${kind}`, model.admits(type) ? { ok: true } : { ok: false, problem });
+    }
+  }
+
+  /** Called when the lease becomes unhealthy, or healthy again (undefined). */
+  lease(problem: ReplicaProblem | undefined): void {
+    if (problem) this.#checks.report("token_cache", { ok: false, problem: replicaProblems[problem.kind] });
+    else this.#checks.report("token_cache", { ok: true });
+  }
+
+  #show(): void {
+    const ready = this.#listening && this.#checks.ready;
+    for (const name of ["", ...managementServices]) this.service.set(name, ready);
+    this.service.set(AuthorizationService.typeName, ready && this.#checks.isHealthy("openfga"));
+  }
+}
+
+function clocksDiffer({ here, database }: ClockDifference): HealthCheck {
+  return {
+    ok: false,
+    problem:
+      "the clocks of this machine and the database's differ by more than a second; synchronize them. Until then no token is judged here",
+    facts: { here: here.toISOString(), database: database.toISOString() },
+  };
+}

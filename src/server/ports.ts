@@ -1,0 +1,119 @@
+import type { Config } from "../config/config.js";
+import type { ListenerTls } from "../config/listeners.js";
+import { formatHostPort } from "../domain/host-port.js";
+import { clientAddress } from "../integrations/shared/client-address.js";
+import { connectRoutes } from "../transport/connect.js";
+import { allowOrigins } from "../transport/cors.js";
+import { type Listener, startGrpcListener, type TlsKeys } from "../transport/grpc-listener.js";
+import { startHttpListener } from "../transport/http-listener.js";
+import { livez, probes } from "../transport/probes.js";
+import { reflection } from "../transport/reflection.js";
+import type { CallContext, Implementation } from "../transport/service.js";
+import type { StatusError } from "../transport/status.js";
+import { logCall } from "./call-log.js";
+import type { ServedIntegrations } from "./integrations.js";
+import type { Parts } from "./parts.js";
+import { createPublicServices, createServices } from "./services.js";
+
+/** The addresses of the open ports, `host:port` with the real ports. */
+export interface PortAddresses {
+  readonly grpc: string;
+  readonly http: string;
+  /** Undefined when the configuration does not open it. */
+  readonly publicHttp: string | undefined;
+}
+
+/** The ports that serve callers: one after the other they open, and all together they drain. */
+export class Ports {
+  readonly #open: { grpc?: Listener; http?: Listener; publicHttp?: Listener } = {};
+  readonly #parts: Parts;
+  readonly #integrations: ServedIntegrations;
+  /** The API on the ports of the private network. */
+  readonly #implementations: readonly Implementation[];
+
+  constructor(parts: Parts, integrations: ServedIntegrations) {
+    this.#parts = parts;
+    this.#integrations = integrations;
+    const { config, authenticator, health } = parts;
+    const described = [...createServices(parts, authenticator), health.service.implementation];
+    this.#implementations = config.reflection ? [...described, ...reflection(described)] : described;
+  }
+
+  /** Opens all ports. When one of them fails, closes those that are open, and rejects. */
+  async open(): Promise<PortAddresses> {
+    try {
+      const grpc = await this.#openGrpc();
+      const http = await this.#openHttp();
+      const publicHttp = await this.#openPublicHttp();
+      return { grpc: grpc.address, http: http.address, publicHttp: publicHttp?.address };
+    } catch (error) {
+      await this.drain(0);
+      throw error;
+    }
+  }
+
+  /** Lets calls finish for so long, then closes the ports. */
+  async drain(graceMs: number): Promise<void> {
+    this.#parts.health.service.close();
+    await Promise.all(Object.values(this.#open).map((port) => port.drain(graceMs)));
+  }
+
+  readonly #onEnd = (call: CallContext, error: StatusError | undefined): void => {
+    const { metrics, log, lines } = this.#parts;
+    metrics.rpcEnded(call.method, error?.code ?? "OK", performance.now() - call.startTime);
+    logCall(log, lines, call, error);
+  };
+
+  async #openGrpc(): Promise<Listener> {
+    const { config, metrics } = this.#parts;
+    this.#open.grpc = await startGrpcListener({
+      ...listenerOf(config.grpc),
+      implementations: [...this.#implementations, ...this.#integrations.services],
+      onEnd: this.#onEnd,
+      events: metrics.arrivalsAt("grpc"),
+    });
+    return this.#open.grpc;
+  }
+
+  async #openHttp(): Promise<Listener> {
+    const { config, health, metrics, onDefect } = this.#parts;
+    this.#open.http = await startHttpListener({
+      ...listenerOf(config.http),
+      routes: [...probes(() => health.snapshot()), ...this.#integrations.routes],
+      rpc: connectRoutes(this.#implementations, { onEnd: this.#onEnd }),
+      onDefect,
+      events: metrics.arrivalsAt("http"),
+    });
+    return this.#open.http;
+  }
+
+  async #openPublicHttp(): Promise<Listener | undefined> {
+    const { config, metrics, onDefect } = this.#parts;
+    if (!config.publicHttp) return undefined;
+    const { trustedProxies, origins } = config.publicHttp;
+    this.#open.publicHttp = await startHttpListener({
+      ...listenerOf(config.publicHttp),
+      routes: [livez, ...this.#integrations.publicRoutes],
+      rpc: connectRoutes(createPublicServices(this.#parts), {
+        onEnd: this.#onEnd,
+        addressOf: (request) => clientAddress(request, trustedProxies),
+      }),
+      cors: allowOrigins(origins),
+      onDefect,
+      events: metrics.arrivalsAt("public_http"),
+    });
+    return this.#open.publicHttp;
+  }
+}
+
+function listenerOf({ listen, tls }: Config["grpc"]): { readonly listen: string; readonly tls?: TlsKeys } {
+  return { listen: formatHostPort(listen), ...(tls && { tls: tlsKeysOf(tls) }) };
+}
+
+function tlsKeysOf({ cert, key, clientCa }: ListenerTls): TlsKeys {
+  return {
+    cert: Buffer.from(cert),
+    key: Buffer.from(key),
+    ...(clientCa !== undefined && { clientCa: Buffer.from(clientCa) }),
+  };
+}

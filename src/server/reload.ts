@@ -1,0 +1,36 @@
+import type { Config } from "../config/config.js";
+import { configHash } from "../config/config-hash.js";
+import { restartKeys } from "../config/restart-keys.js";
+import type { Parts } from "./parts.js";
+
+/**
+ * Returns a function that applies the callers, issuers and model of another configuration, all or nothing: nothing when OpenFGA does not have the model.
+ * It logs what it did and which keys need a restart. Await it before it is called again.
+ */
+export function createReload(parts: Parts): (next: Config) => Promise<void> {
+  const { openfga, health, services, users, metrics, log } = parts;
+  const { connection } = openfga;
+  let current = parts.config;
+  return async (next) => {
+    const { modelId } = next.openfga;
+    if (modelId !== connection.modelId) {
+      const found = await connection.pin(modelId);
+      if (found.kind !== "ready") {
+        log.error(
+          { modelId, problem: found.problem },
+          "cannot read the authorization model; nothing was reloaded. Correct openfga.model_id or write that model, then send SIGHUP again; another openfga.store_id needs a restart",
+        );
+        return;
+      }
+      health.model(connection.model(), current.subjects);
+    }
+    const { callers, issuers } = next;
+    services.replace(callers);
+    users.replace(issuers);
+    metrics.configured(configHash(next));
+    const keys = restartKeys(current, next);
+    current = { ...current, callers, issuers, openfga: { ...current.openfga, modelId } };
+    log.info({ callers: callers.length, issuers: issuers.length, modelId }, "reloaded callers, issuers and model");
+    if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
+  };
+}
