@@ -55,7 +55,7 @@ export class HealthChecks<Name extends string> {
     this.#onReport();
     const changed = before?.ok !== check.ok || before.problem !== check.problem;
     if (check.ok) {
-      if (changed) this.#log.info(`healthy: ${name}`);
+      if (changed) this.#log.info({}, `healthy: ${name}`);
       return;
     }
     const now = this.#monotonicMs();

@@ -96,7 +96,7 @@ describe("patwarden serve", () => {
       stringify({ ...config, callers: [{ name: "Wrong Name", key_sha256: [hashOf(next)] }] }),
     );
     server.child.kill("SIGHUP");
-    await expect.poll(() => server.log()).toContain("nothing of it was taken up");
+    await expect.poll(() => server.log()).toContain("nothing was reloaded");
     expect([await answered(admin), await answered(next)]).toEqual([true, false]);
 
     const callers = [{ name: "admin", key_sha256: [hashOf(next)], permissions: ["check"] }];
@@ -191,7 +191,7 @@ type document
       const callers = [{ name: "admin", key_sha256: [hashOf(key)], permissions: ["check"] }];
       const nothing = async (refusals: number) => {
         await expect
-          .poll(() => server.log().match(/the authorization model cannot be had/g)?.length, waiting)
+          .poll(() => server.log().match(/cannot read the authorization model/g)?.length, waiting)
           .toBe(refusals);
         expect(await asked("viewer", key)).toEqual(["CALLER_UNAUTHENTICATED", "CALLER_UNAUTHENTICATED"]);
       };
