@@ -163,9 +163,12 @@ describe.each(engines)("unused tokens on $name", ({ available, open }) => {
         from token t, generate_series(1, 1100) where t.name = 'laptop' limit 1100) copies`;
       await database.query(copy, []);
       expect(first).toBeDefined();
-      const counts = await Promise.all([sweep(), sweep(), sweep()]);
-      counts.push(await sweep());
-      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1_103);
+      // On a busy machine a sweep may wait for the rows of another one until its lock_timeout: its next turn goes on.
+      for (const sweeping of await Promise.allSettled([sweep(), sweep(), sweep()])) {
+        if (sweeping.status === "rejected") expect(sweeping.reason).toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
+      }
+      await sweep();
+      expect(await sweep()).toBe(0);
       const events = await database.orm.$count(auditEvent);
       expect(events - 3 - 1).toBe(1_103); // those of making and of the policy
     });
