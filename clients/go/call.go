@@ -13,17 +13,17 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// What is asked on the way of somebody's request.
+// decisions are the methods that are called while a request waits.
 var decisions = setOf(
 	patwardenv1.AuthorizationService_Check_FullMethodName,
 	patwardenv1.AuthorizationService_BatchCheck_FullMethodName,
 	patwardenv1.AuthorizationService_Introspect_FullMethodName,
 )
 
-// What may be done twice: what changes nothing, what ends something, and what has a request_id.
+// repeatable are the methods that are safe to retry: reads, revocations, and those with a request_id.
 var repeatable = setOf(
 	patwardenv1.AuthorizationService_Check_FullMethodName,
 	patwardenv1.AuthorizationService_BatchCheck_FullMethodName,
@@ -49,15 +49,15 @@ func setOf(names ...string) map[string]bool {
 	return set
 }
 
-// calls is what every call of a client goes through.
+// calls intercepts every call of a client.
 type calls struct {
 	decisionTimeout time.Duration
 	timeout         time.Duration
 	retries         *retries
 }
 
-// unary is a grpc.UnaryClientInterceptor: deadline, request_id, repetition and the type of errors. gRPC's own retry policy would give up as
-// soon as the server has sent headers, and those carry the request id of an error.
+// unary is a grpc.UnaryClientInterceptor that sets the deadline and the request_id, retries, and types errors. gRPC's
+// own retry policy gives up as soon as the server has sent headers, which carry the request id of an error.
 func (c *calls) unary(
 	ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
@@ -83,7 +83,7 @@ func (c *calls) unary(
 	}
 }
 
-// withTimeout leaves a deadline that the caller has set as it is.
+// withTimeout sets a deadline unless the caller has set one.
 func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if _, set := ctx.Deadline(); set {
 		return ctx, func() {}
@@ -91,7 +91,7 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 	return context.WithTimeout(ctx, timeout)
 }
 
-// withRequestID gives a copy: the caller may use its request for another call, and that is to make another token.
+// withRequestID returns a copy, because the caller may use its request again to make another token.
 func withRequestID(request any) any {
 	switch request := request.(type) {
 	case *patwardenv1.CreateTokenRequest:
@@ -130,7 +130,7 @@ func (c *calls) stream(
 	return typedStream{stream}, nil
 }
 
-// typedStream ends with an Error.
+// typedStream converts errors to Error.
 type typedStream struct{ grpc.ClientStream }
 
 func (s typedStream) RecvMsg(message any) error {

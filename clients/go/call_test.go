@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
 func down(details ...protoadapt.MessageV1) error {
@@ -34,7 +34,7 @@ func down(details ...protoadapt.MessageV1) error {
 	return state.Err()
 }
 
-// as gives err as an Error.
+// as returns err as an Error.
 func as(t *testing.T, err error) *Error {
 	t.Helper()
 	var known *Error
@@ -365,7 +365,7 @@ func TestDamagedDetailsDoNotHideTheCode(t *testing.T) {
 	}
 }
 
-// marshal gives a google.rpc.Status of FAILED_PRECONDITION with a detail.
+// marshal returns a google.rpc.Status of FAILED_PRECONDITION with a detail.
 func marshal(t *testing.T, detail *anypb.Any) []byte {
 	t.Helper()
 	state := status.New(codes.FailedPrecondition, "no").Proto()

@@ -7,30 +7,31 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// Decision is the answer to a Check. The zero Decision is none: it is not allowed, and its reason is REASON_UNSPECIFIED.
+// Decision is the answer to a Check. The zero Decision is not one: it is not allowed, and its reason is
+// REASON_UNSPECIFIED.
 type Decision struct {
-	// True only when the token is good, within its grant, and its subject may.
+	// True only if every step allowed the request.
 	Allowed bool
-	// Why. Go by Allowed and TokenValid for one that you do not know.
+	// Why. For a reason that you do not know, use Allowed and TokenValid.
 	Reason patwardenv1.Reason
-	// False: the token is no good (answer 401). True: a good token, allowed or not (403 when not).
+	// False: the token cannot be used (answer 401). True: it can, but perhaps not for this (answer 403).
 	TokenValid bool
-	// Who the token acts as, `user:alice`. Set whenever the token was recognized, on refusals too.
+	// Who the token acts as, `user:alice`. Set whenever the token was recognized, also for refusals.
 	Subject string
-	// Public id of the token, `tok_…`. Set whenever the token was recognized.
+	// The public id of the token, `tok_…`. Set whenever the token was recognized.
 	TokenID string
 	// The organization that the token is bound to, or is. Empty when there is none or the token was not recognized.
 	Organization string
-	// When the token ends by itself. Zero when it never does or was not recognized.
+	// When the token expires. Zero when it never expires or was not recognized.
 	ExpireTime time.Time
-	// Those asked for with [Claims], of a valid token.
+	// The claims requested by [Claims] that the token has.
 	Claims map[string]string
 }
 
-// decisionOf fails for a reply that says nothing: it is no denial.
+// decisionOf fails for an empty reply, which must not count as a denial.
 func decisionOf(response *patwardenv1.CheckResponse) (Decision, error) {
 	if response.GetReason() == patwardenv1.Reason_REASON_UNSPECIFIED {
 		return Decision{}, internalError("the server answered without a reason")
@@ -50,34 +51,34 @@ func decisionOf(response *patwardenv1.CheckResponse) (Decision, error) {
 	return decision, nil
 }
 
-// CheckOption adds to what a Check asks. One made by hand may set any field of the request but token, resource and action.
+// CheckOption changes the request of a Check. Your own may set any field but token, resource and action.
 type CheckOption func(*patwardenv1.CheckRequest)
 
-// ClientIP says where the bearer's request came from, an IPv4 or IPv6 address without port. A token that is limited to networks is refused
-// without it. Empty: not known.
+// ClientIP sets the bearer's IPv4 or IPv6 address without port, or empty if unknown. Without it, tokens that are
+// limited to networks are refused.
 func ClientIP(address string) CheckOption {
 	return func(request *patwardenv1.CheckRequest) { contextOf(request).ClientIp = address }
 }
 
-// UsageUnits says what the request is billed when it is allowed, 0 to 1,000,000. Default 1.
+// UsageUnits sets the units to bill if the request is allowed, 0 to 1,000,000. Default 1.
 func UsageUnits(units int32) CheckOption {
 	return func(request *patwardenv1.CheckRequest) { contextOf(request).UsageUnits = &units }
 }
 
-// UsageID is an id of the request that is billed, up to 128 visible ASCII characters: under the same one a subject is billed once in 24
-// hours. Default: each decision is billed.
+// UsageID sets the id of the billed request, up to 128 visible ASCII characters: a subject is billed once in 24 hours
+// for an id. Default: each decision is billed.
 func UsageID(id string) CheckOption {
 	return func(request *patwardenv1.CheckRequest) { contextOf(request).UsageId = id }
 }
 
-// HigherConsistency asks OpenFGA past every cache. Default: as fresh as the operator has set it up.
+// HigherConsistency bypasses every cache. Default: the operator's caches may answer.
 func HigherConsistency() CheckOption {
 	return func(request *patwardenv1.CheckRequest) {
 		request.Consistency = patwardenv1.Consistency_CONSISTENCY_HIGHER_CONSISTENCY
 	}
 }
 
-// Claims asks for claims of the token by name, at most 32; `*` alone means all.
+// Claims requests claims of the token by name, at most 32; `*` alone means all.
 func Claims(names ...string) CheckOption {
 	return func(request *patwardenv1.CheckRequest) { request.Claims = names }
 }
@@ -89,12 +90,12 @@ func contextOf(request *patwardenv1.CheckRequest) *patwardenv1.RequestContext {
 	return request.Context
 }
 
-// Check answers whether the bearer of token may do action to resource, for example `viewer` to `document:roadmap`. A text that is no secret
-// is answered TOKEN_MALFORMED without a call; an empty one is an error, since nobody has shown a token. Without a deadline in ctx it has a
-// second.
+// Check decides whether the bearer of token may do action on resource, for example `viewer` on `document:roadmap`. A
+// malformed token is answered TOKEN_MALFORMED without a call; an empty one is an error. If ctx has no deadline, it is
+// one second.
 //
-// Checks that are made at the same time travel together, each with its own context, options and deadline, unless [WithoutCoalescing]. Alone
-// go those that ask for claims, and those whose ctx has metadata for gRPC to send.
+// Checks that are made at the same time are sent as one call, each with its own context, options and deadline, unless
+// [WithoutCoalescing] is set. Checks with claims, and those whose ctx has outgoing gRPC metadata, are sent alone.
 func (c *Client) Check(ctx context.Context, token, resource, action string, options ...CheckOption) (Decision, error) {
 	if token != "" {
 		if _, err := ParseSecret(c.brand, token); err != nil {
@@ -126,15 +127,15 @@ func requestOf(options []CheckOption) *patwardenv1.CheckRequest {
 	return request
 }
 
-// CheckResult is what came of one item of a batch.
+// CheckResult is the result of one item of a batch.
 type CheckResult struct {
 	Decision Decision
-	// Not nil: no decision could be made for this item. It has no field violations.
+	// Not nil if no decision could be made for this item. It has no field violations.
 	Err error
 }
 
-// BatchCheck answers 1 to 500 questions in one call, together up to 256 KiB. There is a result for each item, in their order. The error is
-// that of the call as a whole.
+// BatchCheck makes 1 to 500 checks in one call, of up to 256 KiB together. It returns a result for each item, in order.
+// The error is that of the whole call.
 func (c *Client) BatchCheck(ctx context.Context, items ...*patwardenv1.BatchCheckItem) ([]CheckResult, error) {
 	response, err := c.Authorization.BatchCheck(ctx, &patwardenv1.BatchCheckRequest{Items: items})
 	if err != nil {
@@ -155,17 +156,17 @@ func (c *Client) BatchCheck(ctx context.Context, items ...*patwardenv1.BatchChec
 }
 
 func errOtherLength(results, items int) error {
-	return internalError(fmt.Sprintf("the server answered %d questions of %d", results, items))
+	return internalError(fmt.Sprintf("the server sent %d results for %d items", results, items))
 }
 
-// resultOf gives either a decision or an error.
+// resultOf returns either a decision or an error.
 func resultOf(result *patwardenv1.BatchCheckResult) (*patwardenv1.CheckResponse, error) {
 	if decision := result.GetDecision(); decision != nil {
 		return decision, nil
 	}
 	failure := result.GetError()
 	if failure == nil {
-		return nil, internalError("the server answered a question with nothing")
+		return nil, internalError("the server sent an empty result")
 	}
 	code := codes.Code(failure.GetCode())
 	if code == codes.OK {
@@ -174,8 +175,8 @@ func resultOf(result *patwardenv1.BatchCheckResult) (*patwardenv1.CheckResponse,
 	return nil, &Error{Code: code, Reason: failure.GetReason(), Message: failure.GetMessage()}
 }
 
-// Introspect tells what a token is, without asking OpenFGA. Of the options only [ClientIP] has an effect. Without a deadline in ctx it has
-// a second.
+// Introspect returns the state of a token, without asking OpenFGA. Of the options, only [ClientIP] has an effect. If
+// ctx has no deadline, it is one second.
 func (c *Client) Introspect(ctx context.Context, token string, options ...CheckOption) (*patwardenv1.IntrospectResponse, error) {
 	return c.Authorization.Introspect(ctx, &patwardenv1.IntrospectRequest{Token: token, Context: requestOf(options).Context})
 }

@@ -10,23 +10,23 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
 const (
 	maxBatchItems = 500
-	// Below the 256 KiB that the server takes.
+	// Below the 256 KiB that the server accepts.
 	maxBatchBytes = 200 << 10
 	maxCalls      = 4
-	// Tag and length of an item.
+	// The tag and length of an item.
 	itemOverhead = 4
-	// A call that takes longer has met something slow, perhaps one replica or one question. It is not to hold up the checks behind it, and
-	// no longer counts towards maxCalls.
+	// A call that takes longer no longer counts towards maxCalls: its answer may be lost, and other checks must not
+	// wait for it.
 	slowCall = 500 * time.Millisecond
 )
 
-// coalescer sends checks that wait at the same time as one BatchCheck. Nothing waits for a timer: the first check goes at once, and while
-// calls are under way the others gather.
+// coalescer sends checks that wait at the same time as one BatchCheck. Nothing waits for a timer: the first check is
+// sent at once, and checks that come while calls are running wait for the next one.
 type coalescer struct {
 	client   patwardenv1.AuthorizationServiceClient
 	retries  *retries
@@ -37,23 +37,23 @@ type coalescer struct {
 	senders int
 }
 
-// waiter is a check whose caller waits.
+// waiter is a check that waits for its answer.
 type waiter struct {
 	ctx     context.Context
 	request *patwardenv1.CheckRequest
 	size    int
-	answer  chan answer // takes one without blocking
+	answer  chan answer // buffers one
 	batch   *batch      // nil until it is sent; guarded by coalescer.mu
 }
 
 type answer struct {
 	response *patwardenv1.CheckResponse
 	err      error
-	// Whether the question may be asked again.
+	// Whether the check may be retried.
 	repeat bool
 }
 
-// batch is a call that several wait for. It ends when nobody does.
+// batch is a call with several waiters. It is cancelled when none waits any more.
 type batch struct {
 	remaining int // guarded by coalescer.mu
 	cancel    context.CancelFunc
@@ -63,13 +63,13 @@ func newCoalescer(client patwardenv1.AuthorizationServiceClient, retries *retrie
 	return &coalescer{client: client, retries: retries, slowCall: slowCall}
 }
 
-// mayTravel is false for what a batch cannot answer, and for what is sent with metadata of one caller.
+// mayTravel returns false for a check that a batch cannot answer, and for one with metadata of its caller.
 func mayTravel(ctx context.Context, request *patwardenv1.CheckRequest) bool {
 	_, hasMetadata := metadata.FromOutgoingContext(ctx)
 	return !hasMetadata && len(request.GetClaims()) == 0
 }
 
-// check answers a request that may travel with others; ctx must have a deadline.
+// check sends a request that may be part of a batch; ctx must have a deadline.
 func (c *coalescer) check(ctx context.Context, request *patwardenv1.CheckRequest) (*patwardenv1.CheckResponse, error) {
 	for attempt := 1; ; attempt++ {
 		result := c.ask(ctx, request)
@@ -97,7 +97,7 @@ func (c *coalescer) ask(ctx context.Context, request *patwardenv1.CheckRequest) 
 	}
 }
 
-// leave ends the call of a waiter when it was the last one.
+// leave cancels the call of a waiter if it was the last one.
 func (c *coalescer) leave(waiter *waiter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,10 +110,10 @@ func (c *coalescer) leave(waiter *waiter) {
 	}
 }
 
-// send makes one call after the other until nobody waits.
+// send makes one call after the other until no check waits.
 func (c *coalescer) send() {
 	for {
-		// Who is about to ask, does so first.
+		// Lets goroutines that are about to check do so first.
 		runtime.Gosched()
 		ctx, waiters := c.take()
 		if len(waiters) == 0 {
@@ -122,12 +122,12 @@ func (c *coalescer) send() {
 		slow := time.AfterFunc(c.slowCall, c.send)
 		c.call(ctx, waiters)
 		if !slow.Stop() {
-			return // the other goes on
+			return // the timer has started another sender
 		}
 	}
 }
 
-// take gives what one call can hold of those that wait, and the context of that call. For nobody, the sender's place is free.
+// take returns the waiters of the next call, and its context. If there are none, the sender ends.
 func (c *coalescer) take() (context.Context, []*waiter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,7 +197,7 @@ func (c *coalescer) call(ctx context.Context, waiters []*waiter) {
 		answers[i].repeat = isUnavailable(answers[i].err)
 		unavailable = unavailable || answers[i].repeat
 	}
-	// One failure, however many questions it concerns, as it is one call.
+	// It counts as one failure, because it is one call.
 	mayRepeat := unavailable && c.retries.failed()
 	for i, waiter := range waiters {
 		answers[i].repeat = answers[i].repeat && mayRepeat

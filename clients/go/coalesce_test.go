@@ -15,10 +15,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// decides allows what is on a resource that ends with `yes`, and tells the resource as the subject.
+// decides allows resources that end with `yes`, and returns the resource as the subject.
 func decides(_ context.Context, _ string, request any) (any, error) {
 	decide := func(resource string) *patwardenv1.CheckResponse {
 		if strings.HasSuffix(resource, "yes") {
@@ -66,7 +66,7 @@ func startHeld(t *testing.T) *held {
 	return h
 }
 
-// ask makes checks in the background, whose answers must be right in the end.
+// ask makes checks in the background, and fails the test for wrong answers.
 func (h *held) ask(count int, options ...CheckOption) {
 	for i := range count {
 		h.group.Go(func() {
@@ -260,7 +260,7 @@ func TestWhoHasGivenUpIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// startBatch gets a batch under way at a fake that answers everything else, and gives the context of its call.
+// startBatch starts a batch at a fake that answers everything else, and returns the context of its call.
 func startBatch(t *testing.T, contexts ...context.Context) (server context.Context, errs []chan error, release func()) {
 	t.Helper()
 	gate, opened := make(chan struct{}), make(chan struct{})
@@ -412,7 +412,7 @@ func TestAMalformedSecretIsAnsweredWithoutACall(t *testing.T) {
 	}
 }
 
-// batchOf makes two checks of one batch that is answered with these results, and gives what came of them.
+// batchOf makes two checks of one batch that is answered with these results, and returns what they got.
 func batchOf(t *testing.T, results ...*patwardenv1.BatchCheckResult) (decisions []Decision, errs []error) {
 	t.Helper()
 	opened := make(chan struct{})

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	patwarden "example.com/patwarden/clients/go"
+	patwarden "patwarden.example/clients/go"
 )
 
 // callCounter counts the calls that a client makes, by method.

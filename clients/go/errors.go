@@ -16,30 +16,30 @@ import (
 
 const errorDomain = "patwarden.v1"
 
-// Error is why a call failed. No error of this package is a decision, and none holds a secret.
+// Error is why a call failed. An error is never a decision, and never contains a secret.
 //
-// errors.Is(err, context.DeadlineExceeded) and errors.Is(err, context.Canceled) hold for [codes.DeadlineExceeded] and [codes.Canceled],
-// whichever side ran out of time.
+// errors.Is(err, context.DeadlineExceeded) and errors.Is(err, context.Canceled) hold for [codes.DeadlineExceeded] and
+// [codes.Canceled], whichever side ran out of time.
 type Error struct {
 	Code codes.Code
-	// Name of a patwardenv1.ErrorReason without its prefix, for example NOT_FOUND. Empty when the transport failed, not the server.
+	// The name of a patwardenv1.ErrorReason without its prefix, for example NOT_FOUND. Empty when the transport failed.
 	Reason  string
 	Message string
-	// What the reason comes with, as errors.proto says.
+	// Details of the reason, see errors.proto.
 	Metadata map[string]string
-	// What is wrong with the request, for [codes.InvalidArgument].
+	// Problems of the request, for [codes.InvalidArgument].
 	FieldViolations []FieldViolation
-	// By which the server's log knows the call. Empty when the server never answered.
+	// Finds the call in the server's log. Empty when the server did not answer.
 	RequestID string
-	// After how long to try again. 0: the server did not say.
+	// The delay after which the server expects a retry to succeed, or 0.
 	RetryDelay time.Duration
 
 	cause error
 }
 
-// FieldViolation is a field of a request that the server does not take.
+// FieldViolation is a problem with one field of a request.
 type FieldViolation struct {
-	// Path in the request message, for example `context.client_ip`.
+	// Path in the message, for example `context.client_ip`.
 	Field       string
 	Description string
 }
@@ -61,7 +61,7 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// Unwrap gives the error that this one was made from.
+// Unwrap returns the error of gRPC or of the context.
 func (e *Error) Unwrap() error {
 	return e.cause
 }
@@ -72,12 +72,12 @@ func (e *Error) Is(target error) bool {
 		target == context.Canceled && e.Code == codes.Canceled
 }
 
-// GRPCStatus is what status.FromError goes by.
+// GRPCStatus lets status.FromError read an Error.
 func (e *Error) GRPCStatus() *status.Status {
 	return status.New(e.Code, e.Message)
 }
 
-// errorOf makes an Error of what gRPC returned; headers may be what came with it. Nil for nil.
+// errorOf converts an error of gRPC; headers and trailers may hold the request id. Returns nil for nil.
 func errorOf(err error, headers ...metadata.MD) error {
 	if err == nil {
 		return nil
@@ -89,7 +89,7 @@ func errorOf(err error, headers ...metadata.MD) error {
 	state := status.Convert(err)
 	result := &Error{Code: state.Code(), Message: state.Message(), cause: err}
 	requestID := ""
-	// What cannot be decoded is an error in this list, and passed over.
+	// A detail that cannot be decoded is an error in this list, and is skipped.
 	for _, detail := range state.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
@@ -115,13 +115,13 @@ func errorOf(err error, headers ...metadata.MD) error {
 	return result
 }
 
-// errorOfContext is the error of a call whose context has ended.
+// errorOfContext returns the error of a call whose context has ended.
 func errorOfContext(ctx context.Context) error {
 	state := status.FromContextError(ctx.Err())
 	return &Error{Code: state.Code(), Message: state.Message(), cause: context.Cause(ctx)}
 }
 
-// internalError is for replies that break the API's word.
+// internalError reports a reply that the API does not allow.
 func internalError(message string) error {
 	return &Error{Code: codes.Internal, Message: message}
 }

@@ -9,16 +9,16 @@ import (
 
 	"google.golang.org/grpc"
 
-	patwarden "example.com/patwarden/clients/go"
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwarden "patwarden.example/clients/go"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// Of one backend; made when it starts.
+// Made when the backend starts.
 var client *patwarden.Client
 
 func ExampleNew() {
 	client, err := patwarden.New("patwarden.internal:9081", func(ctx context.Context) (string, error) {
-		return "pw_svc_…", nil // from wherever secrets are kept; asked for each call
+		return "pw_svc_…", nil // from your secret store; called for each call
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -64,7 +64,7 @@ func ExampleClient_ListResources() {
 		fmt.Println(resource)
 	}
 	if list.Incomplete {
-		fmt.Println("and perhaps more")
+		fmt.Println("there may be more")
 	}
 }
 
@@ -85,7 +85,7 @@ func ExampleParseSecret() {
 	fmt.Println(err)
 	// Output:
 	// pat pw_pat_...IDlf <nil>
-	// patwarden: not the text of a token: wrong length, perhaps it was cut off
+	// patwarden: not the secret of a token: wrong length, perhaps it was cut off
 }
 
 func ExampleSecret() {

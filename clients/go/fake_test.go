@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
 const (

@@ -16,11 +16,11 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	patwarden "example.com/patwarden/clients/go"
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwarden "patwarden.example/clients/go"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// undecided asks in each way there is, and fails the test unless all end with an Error.
+// undecided makes every kind of call, and fails the test unless all end with an Error.
 func undecided(t *testing.T, endpoint string, e *environment, timeout time.Duration) []*patwarden.Error {
 	t.Helper()
 	var found []*patwarden.Error

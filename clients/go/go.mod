@@ -1,4 +1,4 @@
-module example.com/patwarden/clients/go
+module patwarden.example/clients/go
 
 go 1.25.0
 

@@ -2,7 +2,7 @@ package patwarden
 
 import (
 	"context"
-	"errors"
+	"net/http"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -10,17 +10,18 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// CallAccess says what a call of a method, `/package.Service/Method`, is for. The request is its message; nil where the client sends a
-// stream of them, which is let through, or not, before the first.
+// CallAccess returns the permission that a call of a method, `/package.Service/Method`, needs. The request is its
+// message, and nil if the client sends a stream, which is decided about before the first message.
 type CallAccess func(ctx context.Context, method string, request any) Access
 
-// UnaryInterceptor guards the unary methods of a gRPC server. A handler finds the decision by [DecisionFrom].
+// UnaryInterceptor guards the unary methods of a gRPC server. Handlers find the decision by [DecisionFrom].
 func (g *Guard) UnaryInterceptor(access CallAccess) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		ctx, err := g.admit(ctx, info.FullMethod, request, access)
+		ctx, err := g.admitCall(ctx, info.FullMethod, request, access)
 		if err != nil {
 			return nil, err
 		}
@@ -28,13 +29,12 @@ func (g *Guard) UnaryInterceptor(access CallAccess) grpc.UnaryServerInterceptor 
 	}
 }
 
-// StreamInterceptor guards the streaming methods of a gRPC server, as UnaryInterceptor the others. The decision is made once, when the call
-// begins.
+// StreamInterceptor guards the streaming methods of a gRPC server. It decides once, when the call begins.
 func (g *Guard) StreamInterceptor(access CallAccess) grpc.StreamServerInterceptor {
 	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		guarded := &guardedStream{ServerStream: stream, ctx: stream.Context()}
 		guarded.admit = func(request any) (context.Context, error) {
-			return g.admit(stream.Context(), info.FullMethod, request, access)
+			return g.admitCall(stream.Context(), info.FullMethod, request, access)
 		}
 		if info.IsClientStream {
 			if err := guarded.open(nil); err != nil {
@@ -45,7 +45,8 @@ func (g *Guard) StreamInterceptor(access CallAccess) grpc.StreamServerIntercepto
 	}
 }
 
-// guardedStream decides when it is opened: for a method with one request when that is read, which is before its handler is called.
+// guardedStream decides when it is opened: for a method with one request when that is read, before its handler is
+// called.
 type guardedStream struct {
 	grpc.ServerStream
 	ctx    context.Context
@@ -75,50 +76,51 @@ func (s *guardedStream) RecvMsg(message any) error {
 
 func (s *guardedStream) SendMsg(message any) error {
 	if !s.isOpen {
-		return status.Error(codes.Internal, "an answer before the request was read")
+		return status.Error(codes.Internal, "the handler sent a message before the request was read")
 	}
 	return s.ServerStream.SendMsg(message)
 }
 
-// admit gives the context for the handler, or the error for the bearer.
-func (g *Guard) admit(ctx context.Context, method string, request any, access CallAccess) (context.Context, error) {
+// admitCall returns the context for the handler, or the error for the bearer.
+func (g *Guard) admitCall(ctx context.Context, method string, request any, access CallAccess) (context.Context, error) {
 	headers, _ := metadata.FromIncomingContext(ctx)
-	credential, err := credentialIn(headers.Get)
-	if errors.Is(err, errBadCredential) {
-		return nil, status.Error(codes.Unauthenticated, "several credentials, or one that cannot be read")
+	clientIP := func() string {
+		if g.PeerIP == nil {
+			return ""
+		}
+		return g.PeerIP(ctx)
 	}
-	if err != nil {
-		return nil, status.Error(codes.Unauthenticated, "no credential: send authorization or x-api-key")
+	decision, refused := g.admit(ctx, headers.Get, func() Access { return access(ctx, method, request) }, clientIP)
+	if refused != nil {
+		return nil, refused.err()
 	}
-	wanted := access(ctx, method, request)
-	clientIP := ""
-	if g.PeerIP != nil {
-		clientIP = g.PeerIP(ctx)
-	}
-	decision, err := g.decide(ctx, credential, wanted, clientIP)
-	switch {
-	case err != nil:
-		g.undecided(ctx, wanted, err)
-		return nil, unavailable(err)
-	case decision.Allowed:
-		return context.WithValue(ctx, decisionKey{}, decision), nil
-	case decision.TokenValid:
-		return nil, status.Error(codes.PermissionDenied, "not allowed")
-	default:
-		return nil, status.Error(codes.Unauthenticated, "the credential is no good")
-	}
+	return context.WithValue(ctx, decisionKey{}, decision), nil
 }
 
-func unavailable(cause error) error {
-	state := status.New(codes.Unavailable, "no decision could be made; try again")
-	detailed, err := state.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter(cause))})
-	if err != nil {
-		return state.Err()
-	}
-	return detailed.Err()
+var grpcCodes = map[int]codes.Code{
+	http.StatusUnauthorized:       codes.Unauthenticated,
+	http.StatusForbidden:          codes.PermissionDenied,
+	http.StatusNotFound:           codes.NotFound,
+	http.StatusServiceUnavailable: codes.Unavailable,
 }
 
-// PeerIP gives the address at the other end of the connection of a gRPC call.
+// err returns the refusal as an error of gRPC, with the reason as ErrorInfo.
+func (r refusal) err() error {
+	state := status.New(grpcCodes[r.Status], r.Detail)
+	var details []protoadapt.MessageV1
+	if r.Reason != "" {
+		details = append(details, &errdetails.ErrorInfo{Reason: r.Reason, Domain: errorDomain})
+	}
+	if r.retryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.retryAfter)})
+	}
+	if detailed, err := state.WithDetails(details...); err == nil {
+		return detailed.Err()
+	}
+	return state.Err()
+}
+
+// PeerIP returns the address at the other end of the connection of a gRPC call.
 func PeerIP(ctx context.Context) string {
 	other, ok := peer.FromContext(ctx)
 	if !ok || other.Addr == nil {

@@ -1,83 +1,60 @@
 package patwarden
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"math"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// Handler passes requests on to next whose bearer may do what access says that they are for; next finds the decision by [DecisionFrom].
-// Others are answered 401 with WWW-Authenticate (RFC 6750 §3), 403, or 503 with Retry-After. Behind [http.ServeMux], access can use
+// Handler passes permitted requests on to next, which finds the decision by [DecisionFrom]. Others are answered 401
+// with WWW-Authenticate (RFC 6750 §3), 403, 404, or 503 with Retry-After. Behind [http.ServeMux], access can use
 // PathValue.
 func (g *Guard) Handler(next http.Handler, access func(*http.Request) Access) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		credential, err := credentialIn(r.Header.Values)
-		if err != nil {
-			problem := ""
-			if errors.Is(err, errBadCredential) {
-				problem = "invalid_request"
+		clientIP := func() string {
+			if g.ClientIP == nil {
+				return ""
 			}
-			g.challenge(w, r, problem)
+			return g.ClientIP(r)
+		}
+		decision, refused := g.admit(r.Context(), r.Header.Values, func() Access { return access(r) }, clientIP)
+		if refused != nil {
+			g.refuse(w, r, *refused)
 			return
 		}
-		wanted := access(r)
-		clientIP := ""
-		if g.ClientIP != nil {
-			clientIP = g.ClientIP(r)
-		}
-		decision, err := g.decide(r.Context(), credential, wanted, clientIP)
-		switch {
-		case err != nil:
-			g.undecided(r.Context(), wanted, err)
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter(err).Seconds()))))
-			g.refuse(w, r, http.StatusServiceUnavailable)
-		case decision.Allowed:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), decisionKey{}, decision)))
-		case decision.TokenValid:
-			g.refuse(w, r, http.StatusForbidden)
-		default:
-			g.challenge(w, r, "invalid_token")
-		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), decisionKey{}, decision)))
 	})
 }
 
-// challenge answers 401; problem is empty when no credential was shown.
-func (g *Guard) challenge(w http.ResponseWriter, r *http.Request, problem string) {
-	realm := g.Realm
-	if realm == "" {
-		realm = "patwarden"
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused refusal) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	if refused.Status == http.StatusUnauthorized {
+		realm := cmp.Or(g.Realm, "patwarden")
+		challenge := `Bearer realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm) + `"`
+		if refused.challenge != "" {
+			challenge += `, error="` + refused.challenge + `"`
+		}
+		header.Set("WWW-Authenticate", challenge)
 	}
-	value := `Bearer realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm) + `"`
-	if problem != "" {
-		value += `, error="` + problem + `"`
+	if refused.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.retryAfter.Seconds()))))
 	}
-	w.Header().Set("WWW-Authenticate", value)
-	g.refuse(w, r, http.StatusUnauthorized)
-}
-
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, status int) {
 	if g.Refuse != nil {
-		g.Refuse(w, r, status)
+		g.Refuse(w, r, refused.Problem)
 		return
 	}
-	http.Error(w, http.StatusText(status), status)
+	header.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(refused.Status)
+	_ = json.NewEncoder(w).Encode(refused.Problem) // the bearer has left
 }
 
-// retryAfter is at least a second.
-func retryAfter(err error) time.Duration {
-	var known *Error
-	if errors.As(err, &known) {
-		return max(known.RetryDelay, time.Second)
-	}
-	return time.Second
-}
-
-// RemoteIP gives the address at the other end of the connection.
+// RemoteIP returns the address at the other end of the connection.
 func RemoteIP(r *http.Request) string {
 	return ipOf(r.RemoteAddr)
 }

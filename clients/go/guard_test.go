@@ -1,8 +1,10 @@
 package patwarden_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +26,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	patwarden "example.com/patwarden/clients/go"
+	patwarden "patwarden.example/clients/go"
 )
 
 type guardVector struct {
@@ -34,11 +36,13 @@ type guardVector struct {
 	Query   string
 	Route   struct{ Resource, Action string }
 	Fault   *struct{ OpenFGA string }
+	Explain bool `json:"explain_invalid_token"`
 	Expect  struct {
 		Status                 int
 		WWWAuthenticate        string `json:"www_authenticate"`
 		WWWAuthenticateWithout string `json:"www_authenticate_without"`
 		Subject                string
+		Body                   *patwarden.Problem
 	}
 }
 
@@ -59,9 +63,10 @@ func document(r *http.Request) patwarden.Access {
 
 func TestGuardOfHTTP(t *testing.T) {
 	e := harness(t)
-	guard := &patwarden.Guard{Client: connect(t, e.Endpoint, e.Keys["checker"], patient()), Logger: quiet}
+	client := connect(t, e.Endpoint, e.Keys["checker"], patient())
 	for _, vector := range vectors[guardVector](t, e, "guards") {
 		t.Run(vector.Name, func(t *testing.T) {
+			guard := &patwarden.Guard{Client: client, Logger: quiet, ExplainInvalidToken: vector.Explain}
 			if vector.Fault != nil {
 				e.fault(t, "/openfga", "/"+vector.Fault.OpenFGA)
 			}
@@ -85,6 +90,17 @@ func TestGuardOfHTTP(t *testing.T) {
 			want := vector.Expect
 			if response.StatusCode != want.Status {
 				t.Fatalf("got %s, want %d", response.Status, want.Status)
+			}
+			if want.Body != nil {
+				var problem patwarden.Problem
+				decoder := json.NewDecoder(bytes.NewReader(body))
+				decoder.DisallowUnknownFields()
+				if err := decoder.Decode(&problem); err != nil || problem != *want.Body {
+					t.Errorf("got %s (%v), want %+v", body, err, *want.Body)
+				}
+				if kind := response.Header.Get("Content-Type"); kind != "application/problem+json" {
+					t.Errorf("the content type is %q", kind)
+				}
 			}
 			challenge := response.Header.Get("WWW-Authenticate")
 			if (challenge != "") != (want.Status == http.StatusUnauthorized) || !strings.Contains(challenge, want.WWWAuthenticate) {
@@ -111,10 +127,13 @@ func TestGuardOfHTTP(t *testing.T) {
 
 func TestGuardOfGRPC(t *testing.T) {
 	e := harness(t)
-	guard := &patwarden.Guard{Client: connect(t, e.Endpoint, e.Keys["checker"], patient()), Logger: quiet}
-	wanted := map[int]codes.Code{200: codes.OK, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 503: codes.Unavailable}
+	client := connect(t, e.Endpoint, e.Keys["checker"], patient())
+	wanted := map[int]codes.Code{
+		200: codes.OK, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 404: codes.NotFound, 503: codes.Unavailable,
+	}
 	for _, vector := range vectors[guardVector](t, e, "guards") {
 		t.Run(vector.Name, func(t *testing.T) {
+			guard := &patwarden.Guard{Client: client, Logger: quiet, ExplainInvalidToken: vector.Explain}
 			if vector.Fault != nil {
 				e.fault(t, "/openfga", "/"+vector.Fault.OpenFGA)
 			}
@@ -127,6 +146,9 @@ func TestGuardOfGRPC(t *testing.T) {
 			}
 			subject, err := stub.unary(ctx, "")
 			checkGuarded(t, err, wanted[vector.Expect.Status], subject, vector.Expect.Subject)
+			if problem := vector.Expect.Body; problem != nil {
+				wantDetails(t, err, problem.Detail, problem.Reason)
+			}
 			subject, err = stub.serverStream(ctx, "")
 			checkGuarded(t, err, wanted[vector.Expect.Status], subject, vector.Expect.Subject)
 			subject, err = stub.bidi(ctx)
@@ -150,7 +172,20 @@ func checkGuarded(t *testing.T, err error, code codes.Code, subject, wantSubject
 	}
 }
 
-// guardedService tells its callers who they are.
+func wantDetails(t *testing.T, err error, detail, reason string) {
+	t.Helper()
+	state, got := status.Convert(err), ""
+	for _, detail := range state.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			got = info.GetReason()
+		}
+	}
+	if state.Message() != detail || got != reason {
+		t.Errorf("got %q with reason %q, want %q with %q", state.Message(), got, detail, reason)
+	}
+}
+
+// guardedService answers with the subject.
 type guardedService struct {
 	testing_pb.UnimplementedTestServiceServer
 }
@@ -246,7 +281,7 @@ func TestAGuardOfGRPCSeesTheRequest(t *testing.T) {
 	}
 }
 
-func TestAGuardTellsTheAddress(t *testing.T) {
+func TestAGuardSendsTheAddress(t *testing.T) {
 	e := harness(t)
 	client := connect(t, e.Endpoint, e.Keys["checker"], patient())
 	token := e.secret(t, "alice_at_office")
@@ -357,7 +392,7 @@ func TestAGuardAsksForMore(t *testing.T) {
 	}
 }
 
-// What needs no server: nobody listens there, so nothing of this may ask.
+// There is no server, so that none of these may be asked.
 func TestCredentialsThatAreNotAsked(t *testing.T) {
 	const good = "pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA"
 	basic := func(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
@@ -388,7 +423,7 @@ func TestCredentialsThatAreNotAsked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			guard := &patwarden.Guard{Client: connect(t, "127.0.0.1:1", "key"), Realm: `my "API"`}
-			request := httptest.NewRequest("GET", "/", nil)
+			request := httptest.NewRequest("GET", "/?document=roadmap", nil)
 			request.Header = test.headers
 			recorder := httptest.NewRecorder()
 			guard.Handler(http.HandlerFunc(tellSubject), document).ServeHTTP(recorder, request)
@@ -409,8 +444,8 @@ func TestAGuardLogsWhyThereIsNoDecision(t *testing.T) {
 	guard := &patwarden.Guard{
 		Client: connect(t, "127.0.0.1:1", "a-key", patient()),
 		Logger: slog.New(slog.NewTextHandler(&logged, nil)),
-		Refuse: func(w http.ResponseWriter, _ *http.Request, status int) {
-			w.WriteHeader(status)
+		Refuse: func(w http.ResponseWriter, _ *http.Request, problem patwarden.Problem) {
+			w.WriteHeader(problem.Status)
 			fmt.Fprint(w, `{"error":"try again"}`)
 		},
 	}
@@ -422,7 +457,7 @@ func TestAGuardLogsWhyThereIsNoDecision(t *testing.T) {
 		t.Error(recorder)
 	}
 	text := logged.String()
-	for wanted, want := range map[string]bool{"document:roadmap": true, "Unavailable": true, token: false, "a-key": false} {
+	for wanted, want := range map[string]bool{"level=WARN": true, "document:roadmap": true, "Unavailable": true, token: false, "a-key": false} {
 		if strings.Contains(text, wanted) != want {
 			t.Errorf("logged %s", text)
 		}

@@ -14,11 +14,11 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	patwarden "example.com/patwarden/clients/go"
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwarden "patwarden.example/clients/go"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// Longer than anything takes on a slow machine.
+// patience is longer than anything takes on a slow machine.
 const patience = 30 * time.Second
 
 // environment is what ../vectors/README.md describes.
@@ -78,7 +78,7 @@ func (e *environment) do(t testing.TB, action string) {
 	}
 }
 
-// fault does something bad, and undoes it when the test ends.
+// fault makes a fault, and heals it when the test ends.
 func (e *environment) fault(t testing.TB, place, action string) {
 	t.Helper()
 	t.Cleanup(func() { e.do(t, place+"/heal") })
@@ -128,7 +128,7 @@ func connect(t testing.TB, endpoint, key string, options ...patwarden.Option) *p
 	return client
 }
 
-// patient is for clients of which no call may fail because the machine is slow.
+// patient keeps calls from failing on a slow machine.
 func patient() patwarden.Option {
 	return patwarden.WithDecisionTimeout(patience)
 }
@@ -159,7 +159,7 @@ func wantCode(t testing.TB, err error, code codes.Code, reason string) *patwarde
 	return result
 }
 
-// eventually asks again and again until it is so.
+// eventually polls until isSo returns true.
 func eventually(t testing.TB, what string, isSo func() bool) {
 	t.Helper()
 	for start := time.Now(); !isSo(); time.Sleep(20 * time.Millisecond) {

@@ -7,16 +7,17 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// ResourceList is what a token reaches, for showing it: ask Check before acting on an entry. It is for one goroutine.
+// ResourceList is the list of resources on which a token may act. It is for display: check before acting on an entry.
+// One goroutine may use it.
 type ResourceList struct {
-	// Known in the loop over All and after it. REASON_ALLOWED: the token may be asked about, though there may be nothing in the list.
+	// Set in the loop over All and after it. REASON_ALLOWED: the token can be used, even if the list is empty.
 	Reason     patwardenv1.Reason
 	TokenValid bool
-	// Whether the list may lack something, because OpenFGA ran out of time or could not say of each. True until a loop over All has come to
-	// a good end.
+	// True if the list may lack entries because OpenFGA ran out of time or failed for some. True until a loop over All
+	// has ended without an error.
 	Incomplete bool
 
 	ctx     context.Context
@@ -24,8 +25,8 @@ type ResourceList struct {
 	request *patwardenv1.ListResourcesRequest
 }
 
-// ListResources is the list of the resources of a type, for example `document`, to which the bearer of token may do action. Of the options
-// [ClientIP] and [HigherConsistency] have an effect. Nothing is asked before All.
+// ListResources lists the resources of a type, for example `document`, on which the bearer of token may do action. Of
+// the options, [ClientIP] and [HigherConsistency] have an effect. The call is made by All.
 func (c *Client) ListResources(ctx context.Context, token, resourceType, action string, options ...CheckOption) *ResourceList {
 	request := requestOf(options)
 	return &ResourceList{
@@ -38,8 +39,8 @@ func (c *Client) ListResources(ctx context.Context, token, resourceType, action 
 	}
 }
 
-// All asks, and gives the resources, `type:id`, in no order, as they come. An error is the last thing that it gives; what came before it is
-// no list. There is no deadline but that of the context.
+// All makes the call, and yields the resources, `type:id`, in no order, as they arrive. It ends with the first error:
+// the list is then incomplete. The only deadline is that of the context.
 func (l *ResourceList) All() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		l.Reason, l.TokenValid, l.Incomplete = patwardenv1.Reason_REASON_UNSPECIFIED, false, true
@@ -72,7 +73,7 @@ type resourceStream interface {
 	Recv() (*patwardenv1.ListResourcesResponse, error)
 }
 
-// open gives the stream with its first message, until which the call may be repeated.
+// open returns the stream with its first message, and retries until it has come.
 func (l *ResourceList) open(ctx context.Context) (resourceStream, *patwardenv1.ListResourcesResponse, error) {
 	retries := l.client.calls.retries
 	for attempt := 1; ; attempt++ {
@@ -94,8 +95,8 @@ func (l *ResourceList) open(ctx context.Context) (resourceStream, *patwardenv1.L
 	}
 }
 
-// AllTokens gives the tokens that ListTokens finds, newest first, asking for page after page of page_size. Each page has a deadline of its
-// own. An error is the last thing that it gives.
+// AllTokens yields the tokens that ListTokens finds, newest first, and fetches page after page of page_size. Each page
+// has its own deadline. It ends with the first error.
 func (c *Client) AllTokens(ctx context.Context, request *patwardenv1.ListTokensRequest) iter.Seq2[*patwardenv1.Token, error] {
 	return func(yield func(*patwardenv1.Token, error) bool) {
 		request := proto.CloneOf(request)
@@ -106,7 +107,7 @@ func (c *Client) AllTokens(ctx context.Context, request *patwardenv1.ListTokensR
 	}
 }
 
-// AllAuditEvents gives the events that ListAuditEvents finds, newest first, as AllTokens gives tokens.
+// AllAuditEvents yields the events that ListAuditEvents finds, newest first, as AllTokens does.
 func (c *Client) AllAuditEvents(ctx context.Context, request *patwardenv1.ListAuditEventsRequest) iter.Seq2[*patwardenv1.AuditEvent, error] {
 	return func(yield func(*patwardenv1.AuditEvent, error) bool) {
 		request := proto.CloneOf(request)
@@ -117,7 +118,7 @@ func (c *Client) AllAuditEvents(ctx context.Context, request *patwardenv1.ListAu
 	}
 }
 
-// AllUsage gives the rows that QueryUsage finds, in the order of time, as AllTokens gives tokens.
+// AllUsage yields the rows that QueryUsage finds, ordered by time, as AllTokens does.
 func (c *Client) AllUsage(ctx context.Context, request *patwardenv1.QueryUsageRequest) iter.Seq2[*patwardenv1.UsageRow, error] {
 	return func(yield func(*patwardenv1.UsageRow, error) bool) {
 		request := proto.CloneOf(request)
@@ -128,7 +129,7 @@ func (c *Client) AllUsage(ctx context.Context, request *patwardenv1.QueryUsageRe
 	}
 }
 
-// turnPages calls fetch, which asks for the page of *pageToken, until there is no next one.
+// turnPages calls fetch, which fetches the page of *pageToken, until there is no next one.
 func turnPages[T any](yield func(*T, error) bool, pageToken *string, fetch func() ([]*T, string, error)) {
 	for {
 		page, next, err := fetch()

@@ -18,16 +18,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// KeySource gives the service key by which the server knows its caller. It is asked for each call, and again when one is repeated, by
-// several goroutines at a time: keep what is dear to get. An error fails the call with [codes.Unauthenticated]; it must not hold the key.
+// KeySource returns the service key. It is called for each attempt of each call, by several goroutines at a time: cache
+// a key that is expensive to get. Its error fails the call with [codes.Unauthenticated], and must not contain the key.
 type KeySource func(ctx context.Context) (string, error)
 
-// Key is the source of a key that stays the same.
+// Key returns the source of a fixed key.
 func Key(key string) KeySource {
 	return func(context.Context) (string, error) { return key, nil }
 }
 
-// Option changes what [New] makes.
+// Option is an option of [New].
 type Option func(*config)
 
 type config struct {
@@ -41,47 +41,46 @@ type config struct {
 	dialOptions     []grpc.DialOption
 }
 
-// WithTLS sets what TLS goes by: an authority of your own in RootCAs, the client's certificate in Certificates or GetClientCertificate.
-// Default: the system's authorities and no certificate.
+// WithTLS configures TLS: RootCAs for your own authority, Certificates or GetClientCertificate for a client
+// certificate. Default: the system's authorities and no certificate.
 func WithTLS(settings *tls.Config) Option {
 	return func(c *config) { c.tls = settings.Clone() }
 }
 
-// WithPlaintext does without TLS. Only for a server on this machine: the host of the endpoint must be localhost or an address of loopback,
-// or the endpoint a Unix socket.
+// WithPlaintext disables TLS, for a server on this machine only: localhost, a loopback address or a Unix socket.
 func WithPlaintext() Option {
 	return func(c *config) { c.plaintext = true }
 }
 
-// WithDangerouslySendKeyInPlaintext does without TLS wherever the server is: everybody on the way can read the service key and every token,
-// and change the answers. For networks that encrypt by themselves.
+// WithDangerouslySendKeyInPlaintext disables TLS for any server: the network can read the service key and every token,
+// and change the answers. Use it only in networks that encrypt by themselves.
 func WithDangerouslySendKeyInPlaintext() Option {
 	return func(c *config) { c.plaintextToAll = true }
 }
 
-// WithDecisionTimeout sets how long a Check, BatchCheck or Introspect may take whose context has no deadline. Default 1 s.
+// WithDecisionTimeout sets the timeout of a Check, BatchCheck or Introspect whose context has no deadline. Default 1 s.
 func WithDecisionTimeout(timeout time.Duration) Option {
 	return func(c *config) { c.decisionTimeout = timeout }
 }
 
-// WithTimeout sets how long any other call may take whose context has no deadline. Default 10 s. Streams have none but their context's.
+// WithTimeout sets the timeout of any other call whose context has no deadline. Default 10 s. Streams have no timeout.
 func WithTimeout(timeout time.Duration) Option {
 	return func(c *config) { c.timeout = timeout }
 }
 
-// WithBrand sets what secrets begin with, `tokens.brand` of the server's configuration. Default [DefaultBrand]. Where it is not that of the
-// server, every token is answered TOKEN_MALFORMED.
+// WithBrand sets the server's `tokens.brand`. Default [DefaultBrand]. With another brand than the server's, every token
+// is answered TOKEN_MALFORMED.
 func WithBrand(brand string) Option {
 	return func(c *config) { c.brand = brand }
 }
 
-// WithoutCoalescing sends each Check as a call of its own.
+// WithoutCoalescing sends each Check as its own call.
 func WithoutCoalescing() Option {
 	return func(c *config) { c.coalescing = false }
 }
 
-// WithDialOptions hands options on to gRPC: stats handlers for traces and metrics, interceptors, resolvers. What the client itself sets
-// wins.
+// WithDialOptions passes options to gRPC: stats handlers for traces and metrics, interceptors, resolvers. The options
+// of the client itself win.
 func WithDialOptions(options ...grpc.DialOption) Option {
 	return func(c *config) { c.dialOptions = append(c.dialOptions, options...) }
 }
@@ -92,31 +91,31 @@ func (c *config) isPlaintext() bool {
 
 var brandPattern = regexp.MustCompile(`\A[a-z][a-z0-9]{1,9}\z`)
 
-// check gives the credentials of the transport, or what is wrong with the options.
+// check returns the credentials of the transport, or an error for invalid options.
 func (c *config) check(endpoint string, key KeySource) (credentials.TransportCredentials, error) {
 	switch {
 	case endpoint == "":
-		return nil, errors.New("no endpoint")
+		return nil, errors.New("the endpoint is missing: host:port")
 	case strings.HasPrefix(endpoint, "http://"), strings.HasPrefix(endpoint, "https://"):
-		return nil, errors.New("the endpoint is a gRPC target such as host:port, not a URL")
+		return nil, errors.New("the endpoint must be host:port or a gRPC target, not a URL")
 	case key == nil:
-		return nil, errors.New("no service key")
+		return nil, errors.New("the service key is missing")
 	case !brandPattern.MatchString(c.brand):
-		return nil, fmt.Errorf("%q is no brand", c.brand)
+		return nil, fmt.Errorf("the brand %q must be 2 to 10 lower-case letters and digits, a letter first", c.brand)
 	case c.decisionTimeout <= 0, c.timeout <= 0:
 		return nil, errors.New("a timeout must be more than zero")
 	case !c.isPlaintext():
 		return credentials.NewTLS(c.tls), nil
 	case c.tls != nil:
-		return nil, errors.New("TLS and plaintext exclude each other")
+		return nil, errors.New("TLS and plaintext cannot be combined")
 	case !c.plaintextToAll && !staysOnHost(endpoint):
-		return nil, errors.New("WithPlaintext would send the service key in plaintext over a network: use TLS, or WithDangerouslySendKeyInPlaintext")
+		return nil, errors.New("WithPlaintext is for this machine only: use TLS, or WithDangerouslySendKeyInPlaintext")
 	default:
 		return insecure.NewCredentials(), nil
 	}
 }
 
-// staysOnHost knows only plain `host:port` and Unix sockets: what another target resolves to, nobody can say beforehand.
+// staysOnHost returns true for loopback addresses and Unix sockets, and false for targets that must be resolved.
 func staysOnHost(endpoint string) bool {
 	if strings.HasPrefix(endpoint, "unix:") || strings.HasPrefix(endpoint, "unix-abstract:") {
 		return true
@@ -132,7 +131,7 @@ func staysOnHost(endpoint string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// bearer shows the service key with each call.
+// bearer adds the service key to each call.
 type bearer struct {
 	key       KeySource
 	plaintext bool
@@ -144,7 +143,7 @@ func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string
 		return nil, status.Error(codes.Unauthenticated, "the source of the service key failed: "+err.Error())
 	}
 	if key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, status.Error(codes.Unauthenticated, "the service key is empty, or has blanks, newlines or other characters that cannot be sent")
+		return nil, status.Error(codes.Unauthenticated, "the service key must be visible ASCII characters")
 	}
 	return map[string]string{"authorization": "Bearer " + key}, nil
 }

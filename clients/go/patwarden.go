@@ -1,15 +1,15 @@
-// Package patwarden asks a Patwarden server what the bearer of a token may do.
+// Package patwarden asks a Patwarden server whether the bearer of a token may do something.
 //
-// A [Client] is made once and used by everybody. [Client.Check] is the question that a backend asks for each request:
+// Make one [Client] and share it. A backend calls [Client.Check] for each request:
 //
 //	client, err := patwarden.New("patwarden.internal:9081", patwarden.Key(key))
 //	decision, err := client.Check(ctx, token, "document:roadmap", "viewer")
 //
-// A denial is a [Decision]. An error, always an [*Error], means that no decision could be made: it is neither a yes nor a no, so answer 503
-// and not 401 or 403. A [Guard] does all of that for net/http and gRPC servers.
+// A denial is a [Decision]. An error, always an [*Error], means that no decision could be made, neither yes nor no:
+// answer 503. A [Guard] does all of that for net/http and gRPC servers.
 //
-// Whatever else Patwarden can do is called by the generated stubs that a Client holds, in terms of package patwardenv1. Their calls carry
-// the service key, have a deadline, are repeated where that is safe and fail with an [*Error] like those of the Client itself.
+// For everything else a Client has the generated stubs of package patwardenv1. Their calls have the service key, a
+// deadline and retries too, and fail with an [*Error].
 package patwarden
 
 import (
@@ -20,19 +20,19 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
 
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
-// Version of this package, as in the user agent `patwarden-go/VERSION`.
+// Version is the version of this package, as in the user agent `patwarden-go/VERSION`.
 const Version = "0.1.0"
 
-// Every address that the endpoint's name has is used, in turn.
+// Uses all addresses of the endpoint's name in turn.
 const serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}]}`
 
-// Client is a connection to a Patwarden server, for any number of goroutines. Make one with [New] and keep it: it connects when it is first
-// used, and again when the connection is lost.
+// Client is a connection to a Patwarden server, for any number of goroutines. Make one with [New] and keep it: it
+// connects with its first call and reconnects by itself.
 type Client struct {
-	// The generated stubs, for what has no method here.
+	// The generated stubs, for calls that have no method here.
 	Authorization patwardenv1.AuthorizationServiceClient
 	Tokens        patwardenv1.TokenServiceClient
 	Subjects      patwardenv1.SubjectServiceClient
@@ -43,11 +43,11 @@ type Client struct {
 	conn      *grpc.ClientConn
 	calls     *calls
 	brand     string
-	coalescer *coalescer // nil: switched off
+	coalescer *coalescer // nil if disabled
 }
 
-// New makes a client of the server at endpoint, `host:port`, `dns:///host:port` or `unix:/path`, that shows it the service key. It does no
-// I/O. It fails when the options contradict each other, and when the key would be sent in plaintext over a network: see [WithPlaintext].
+// New makes a client of the server at endpoint: `host:port`, `dns:///host:port` or `unix:/path`. It does no I/O. It
+// fails for invalid options, and when the key would be sent in plaintext over a network, see [WithPlaintext].
 func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 	config := config{
 		brand:           DefaultBrand,
@@ -71,14 +71,14 @@ func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithChainUnaryInterceptor(calls.unary),
 		grpc.WithChainStreamInterceptor(calls.stream),
-		// gRPC's own would wait up to two minutes for a server that is back.
+		// By default gRPC waits up to two minutes before it reconnects.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
 				BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second,
 			},
 			MinConnectTimeout: 5 * time.Second,
 		}),
-		// A host that is gone without a word is noticed, and not only by each call's deadline.
+		// Detects a dead connection that was never closed.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
 	)...)
 	if err != nil {
@@ -101,7 +101,7 @@ func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 	return client, nil
 }
 
-// Close ends the connection. Calls that are under way, and all later ones, fail with [codes.Canceled].
+// Close ends the connection. Running and later calls fail with [codes.Canceled].
 func (c *Client) Close() error {
 	return c.conn.Close()
 }

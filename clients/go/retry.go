@@ -15,13 +15,13 @@ const (
 	initialBackoff = 50 * time.Millisecond
 	maxBackoff     = time.Second
 
-	// As in retryThrottling of a gRPC service config.
+	// The retryThrottling of a gRPC service config.
 	maxRetryTokens = 10
 	retryToken     = 0.1
 )
 
-// retries is the budget of a client for repeating calls: when more than a few fail, or more than one in ten for long, failures are passed
-// on at once, so that nobody multiplies the load of a server that has too much.
+// retries is the budget of a client for retries: when more than a few calls fail, or more than one in ten for long,
+// there are none, so that they cannot multiply the load of a server that is down.
 type retries struct {
 	mu     sync.Mutex
 	tokens float64
@@ -37,7 +37,7 @@ func (r *retries) succeeded() {
 	r.tokens = min(r.tokens+retryToken, maxRetryTokens)
 }
 
-// failed counts a failure that could be repeated, and tells whether it may be.
+// failed counts a failure, and returns whether it may be retried.
 func (r *retries) failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,7 +45,8 @@ func (r *retries) failed() bool {
 	return r.tokens > maxRetryTokens/2
 }
 
-// wait passes the time between an attempt, the first is 1, that ended with err, and the next. False: there is none, or not in time.
+// wait waits after a failed attempt, which counts from 1. Returns false if there is no other attempt, or not within the
+// deadline.
 func wait(ctx context.Context, attempt int, err error) bool {
 	if attempt == maxAttempts {
 		return false

@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// DefaultBrand is what secrets begin with unless the operator chose another brand.
+// DefaultBrand is the default of the server's `tokens.brand`.
 const DefaultBrand = "pw"
 
-// What the middle of a secret says that its token acts as.
+// Kinds of tokens: they act as a user or an organization.
 const (
 	KindUser         = "pat"
 	KindOrganization = "oat"
 )
 
-// ErrMalformedSecret is what every error of [ParseSecret] wraps.
-var ErrMalformedSecret = errors.New("patwarden: not the text of a token")
+// ErrMalformedSecret is wrapped by every error of [ParseSecret].
+var ErrMalformedSecret = errors.New("patwarden: not the secret of a token")
 
 var (
 	errSecretLength   = fmt.Errorf("%w: wrong length, perhaps it was cut off", ErrMalformedSecret)
 	errSecretPrefix   = fmt.Errorf("%w: wrong prefix", ErrMalformedSecret)
-	errSecretDigits   = fmt.Errorf("%w: a character that no secret has", ErrMalformedSecret)
-	errSecretRange    = fmt.Errorf("%w: no such number", ErrMalformedSecret)
+	errSecretDigits   = fmt.Errorf("%w: invalid character", ErrMalformedSecret)
+	errSecretRange    = fmt.Errorf("%w: value out of range", ErrMalformedSecret)
 	errSecretChecksum = fmt.Errorf("%w: wrong checksum, perhaps it was mistyped", ErrMalformedSecret)
 )
 
 const (
-	// In the order of value, which is that of ASCII.
+	// In ASCII order.
 	base62         = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	randomDigits   = 43
 	checksumDigits = 6
@@ -38,17 +38,17 @@ const (
 	hintDigits     = 4
 )
 
-// SecretInfo is what the text of a secret tells about itself. It may be shown and logged.
+// SecretInfo is what a secret shows without a call. It may be logged.
 type SecretInfo struct {
 	Brand string
 	// KindUser or KindOrganization.
 	Kind string
-	// Prefix and last four of the random digits, as in patwardenv1.Secret: `pw_pat_...x9Kq`.
+	// The prefix and the last four random digits, as in patwardenv1.Secret: `pw_pat_...x9Kq`.
 	Hint string
 }
 
-// ParseSecret tells, without a call, whether text has the format and checksum of a secret: a token that was cut off when it was pasted does
-// not, a revoked one does. It says nothing about validity. Errors wrap [ErrMalformedSecret] and do not hold the text.
+// ParseSecret checks format and checksum of a secret without a call: a token that was cut off when it was pasted fails,
+// a revoked one does not. Errors wrap [ErrMalformedSecret] and do not contain the text.
 func ParseSecret(brand, text string) (SecretInfo, error) {
 	const kindLength = len(KindUser)
 	prefix := len(brand) + 1 + kindLength + 1
@@ -84,10 +84,11 @@ func checksum(text string) string {
 	return string(digits[:])
 }
 
-// Secret is the text of a token, or of another credential, that does not get into logs by mistake: fmt, slog and encoding/json print its
-// hint when it is well-formed, whatever its brand, and otherwise `[redacted]`.
+// Secret wraps the text of a token or another credential, so that fmt, slog and encoding/json print only the hint of a
+// well-formed token of any brand, and otherwise `[redacted]`.
 type Secret struct {
-	// No Format is called on an unexported field of somebody's struct; a pointer there prints as an address.
+	// A pointer, because fmt does not call Format on an unexported field of another struct, and prints a pointer as an
+	// address.
 	text *string
 	_    [0]func() // not comparable: == would compare addresses
 }
@@ -97,7 +98,7 @@ func NewSecret(text string) Secret {
 	return Secret{text: &text}
 }
 
-// Reveal gives the text itself. Empty for the zero Secret.
+// Reveal returns the whole text. It is empty for the zero Secret.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -105,7 +106,7 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// String gives what may be shown.
+// String returns the hint.
 func (s Secret) String() string {
 	text := s.Reveal()
 	brand, _, _ := strings.Cut(text, "_")
@@ -116,12 +117,12 @@ func (s Secret) String() string {
 	return info.Hint
 }
 
-// Format implements fmt.Formatter: every verb prints what String gives.
+// Format implements fmt.Formatter: every verb prints the hint.
 func (s Secret) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, s.String())
 }
 
-// MarshalText implements encoding.TextMarshaler, by which JSON and slog go. It gives what String gives.
+// MarshalText implements encoding.TextMarshaler for JSON and slog. It returns the hint.
 func (s Secret) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
 }

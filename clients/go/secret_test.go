@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	patwarden "example.com/patwarden/clients/go"
+	patwarden "patwarden.example/clients/go"
 )
 
 func TestParseSecret(t *testing.T) {

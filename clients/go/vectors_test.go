@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	patwarden "example.com/patwarden/clients/go"
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwarden "patwarden.example/clients/go"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
 type expectedDecision struct {

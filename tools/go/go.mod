@@ -1,4 +1,4 @@
-module example.com/patwarden/tools/go
+module patwarden.example/tools/go
 
 go 1.25.0
 

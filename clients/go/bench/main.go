@@ -1,5 +1,5 @@
-// Bench measures decisions per second with and without coalescing, 64 Checks at a time, against the server that the file of
-// PATWARDEN_CLIENT_TESTS describes (npx tsx test/clients/run.ts --keep).
+// Bench measures decisions per second with and without coalescing, 64 Checks at a time, against the server that the
+// file of PATWARDEN_CLIENT_TESTS describes (npx tsx test/clients/run.ts --keep).
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	patwarden "example.com/patwarden/clients/go"
+	patwarden "patwarden.example/clients/go"
 )
 
 func main() {

@@ -1,4 +1,5 @@
-// Example is the life of a token, seen by a backend that is guarded by it. With `make dev` running in the root of the repository:
+// Example shows the life of a token in front of a guarded backend. With `make dev` running in the root of the
+// repository:
 //
 //	KEY=$(cat ../../.patwarden/service-key) go run ./example
 //
@@ -17,8 +18,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	patwarden "example.com/patwarden/clients/go"
-	patwardenv1 "example.com/patwarden/clients/go/patwarden/v1"
+	patwarden "patwarden.example/clients/go"
+	patwardenv1 "patwarden.example/clients/go/patwarden/v1"
 )
 
 func main() {
@@ -70,7 +71,7 @@ func run(ctx context.Context) error {
 	return visit(backend.URL, token, map[string]int{"roadmap": http.StatusUnauthorized})
 }
 
-// routes is a backend whose documents may be read by whoever may view them.
+// routes is a backend that shows documents only to their viewers.
 func routes(guard *patwarden.Guard) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /documents/{id}", guard.Handler(http.HandlerFunc(showDocument), func(r *http.Request) patwarden.Access {

@@ -1,4 +1,4 @@
-module example.com/patwarden/clients/go/internal/publish
+module patwarden.example/clients/go/internal/publish
 
 go 1.25.0
 

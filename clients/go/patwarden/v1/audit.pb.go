@@ -365,9 +365,9 @@ const file_patwarden_v1_audit_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012n\n" +
 	"\fAuditService\x12^\n" +
-	"\x0fListAuditEvents\x12$.patwarden.v1.ListAuditEventsRequest\x1a%.patwarden.v1.ListAuditEventsResponseB\xaa\x01\n" +
+	"\x0fListAuditEvents\x12$.patwarden.v1.ListAuditEventsRequest\x1a%.patwarden.v1.ListAuditEventsResponseB\xa6\x01\n" +
 	"\x10com.patwarden.v1B\n" +
-	"AuditProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"AuditProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_audit_proto_rawDescOnce sync.Once

@@ -1058,8 +1058,8 @@ const file_patwarden_v1_authorization_proto_rawDesc = "" +
 	"BatchCheck\x12\x1f.patwarden.v1.BatchCheckRequest\x1a .patwarden.v1.BatchCheckResponse\x12Z\n" +
 	"\rListResources\x12\".patwarden.v1.ListResourcesRequest\x1a#.patwarden.v1.ListResourcesResponse0\x01\x12O\n" +
 	"\n" +
-	"Introspect\x12\x1f.patwarden.v1.IntrospectRequest\x1a .patwarden.v1.IntrospectResponseB\xb2\x01\n" +
-	"\x10com.patwarden.v1B\x12AuthorizationProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"Introspect\x12\x1f.patwarden.v1.IntrospectRequest\x1a .patwarden.v1.IntrospectResponseB\xae\x01\n" +
+	"\x10com.patwarden.v1B\x12AuthorizationProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_authorization_proto_rawDescOnce sync.Once

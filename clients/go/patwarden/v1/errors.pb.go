@@ -195,8 +195,8 @@ const file_patwarden_v1_errors_proto_rawDesc = "" +
 	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x10\x14\x12\"\n" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x15\x12#\n" +
 	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x17\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x16B\xab\x01\n" +
-	"\x10com.patwarden.v1B\vErrorsProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"\x15ERROR_REASON_INTERNAL\x10\x16B\xa7\x01\n" +
+	"\x10com.patwarden.v1B\vErrorsProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_errors_proto_rawDescOnce sync.Once

@@ -534,8 +534,8 @@ const file_patwarden_v1_policy_proto_rawDesc = "" +
 	"\rPolicyService\x12L\n" +
 	"\tGetPolicy\x12\x1e.patwarden.v1.GetPolicyRequest\x1a\x1f.patwarden.v1.GetPolicyResponse\x12U\n" +
 	"\fUpdatePolicy\x12!.patwarden.v1.UpdatePolicyRequest\x1a\".patwarden.v1.UpdatePolicyResponse\x12U\n" +
-	"\fDeletePolicy\x12!.patwarden.v1.DeletePolicyRequest\x1a\".patwarden.v1.DeletePolicyResponseB\xab\x01\n" +
-	"\x10com.patwarden.v1B\vPolicyProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"\fDeletePolicy\x12!.patwarden.v1.DeletePolicyRequest\x1a\".patwarden.v1.DeletePolicyResponseB\xa7\x01\n" +
+	"\x10com.patwarden.v1B\vPolicyProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_policy_proto_rawDescOnce sync.Once

@@ -150,8 +150,8 @@ const file_patwarden_v1_reason_proto_rawDesc = "" +
 	"\x12REASON_NOT_GRANTED\x10\x1e\x12\x11\n" +
 	"\rREASON_POLICY\x10\x1f\x12\x18\n" +
 	"\x14REASON_NOT_PERMITTED\x10 \x12\x17\n" +
-	"\x13REASON_NOT_A_MEMBER\x10!B\xab\x01\n" +
-	"\x10com.patwarden.v1B\vReasonProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"\x13REASON_NOT_A_MEMBER\x10!B\xa7\x01\n" +
+	"\x10com.patwarden.v1B\vReasonProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_reason_proto_rawDescOnce sync.Once

@@ -572,8 +572,8 @@ const file_patwarden_v1_subject_proto_rawDesc = "" +
 	"GetSubject\x12\x1f.patwarden.v1.GetSubjectRequest\x1a .patwarden.v1.GetSubjectResponse\x12[\n" +
 	"\x0eDisableSubject\x12#.patwarden.v1.DisableSubjectRequest\x1a$.patwarden.v1.DisableSubjectResponse\x12X\n" +
 	"\rEnableSubject\x12\".patwarden.v1.EnableSubjectRequest\x1a#.patwarden.v1.EnableSubjectResponse\x12X\n" +
-	"\rDeleteSubject\x12\".patwarden.v1.DeleteSubjectRequest\x1a#.patwarden.v1.DeleteSubjectResponseB\xac\x01\n" +
-	"\x10com.patwarden.v1B\fSubjectProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"\rDeleteSubject\x12\".patwarden.v1.DeleteSubjectRequest\x1a#.patwarden.v1.DeleteSubjectResponseB\xa8\x01\n" +
+	"\x10com.patwarden.v1B\fSubjectProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_subject_proto_rawDescOnce sync.Once

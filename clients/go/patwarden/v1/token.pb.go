@@ -2628,9 +2628,9 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\fSuspendToken\x12!.patwarden.v1.SuspendTokenRequest\x1a\".patwarden.v1.SuspendTokenResponse\x12R\n" +
 	"\vResumeToken\x12 .patwarden.v1.ResumeTokenRequest\x1a!.patwarden.v1.ResumeTokenResponse\x12U\n" +
 	"\fApproveToken\x12!.patwarden.v1.ApproveTokenRequest\x1a\".patwarden.v1.ApproveTokenResponse\x12L\n" +
-	"\tDenyToken\x12\x1e.patwarden.v1.DenyTokenRequest\x1a\x1f.patwarden.v1.DenyTokenResponseB\xaa\x01\n" +
+	"\tDenyToken\x12\x1e.patwarden.v1.DenyTokenRequest\x1a\x1f.patwarden.v1.DenyTokenResponseB\xa6\x01\n" +
 	"\x10com.patwarden.v1B\n" +
-	"TokenProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"TokenProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_token_proto_rawDescOnce sync.Once

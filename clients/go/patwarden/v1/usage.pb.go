@@ -495,9 +495,9 @@ const file_patwarden_v1_usage_proto_rawDesc = "" +
 	"\x16DIMENSION_ORGANIZATION\x10\x052_\n" +
 	"\fUsageService\x12O\n" +
 	"\n" +
-	"QueryUsage\x12\x1f.patwarden.v1.QueryUsageRequest\x1a .patwarden.v1.QueryUsageResponseB\xaa\x01\n" +
+	"QueryUsage\x12\x1f.patwarden.v1.QueryUsageRequest\x1a .patwarden.v1.QueryUsageResponseB\xa6\x01\n" +
 	"\x10com.patwarden.v1B\n" +
-	"UsageProtoP\x01Z9example.com/patwarden/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
+	"UsageProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"
 
 var (
 	file_patwarden_v1_usage_proto_rawDescOnce sync.Once
