@@ -1,11 +1,13 @@
-//! Checks that are made at the same moment travel as one BatchCheck.
+//! Sends checks that are made at the same moment as one BatchCheck.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Code, Request, Status};
 
 use crate::decision::Decision;
@@ -16,12 +18,14 @@ use crate::pb::v1::{BatchCheckItem, BatchCheckRequest, BatchCheckResponse, Check
 use crate::sync::lock;
 use crate::transport::{Once, Transport};
 
-/// Most questions of one BatchCheck.
+/// The most questions of one BatchCheck.
 pub(crate) const MAX_ITEMS: usize = 500;
-/// Most bytes of one BatchCheck's questions, well below the 256 KiB that the server reads.
+/// The most bytes of the questions of one BatchCheck, below the 256 KiB that the server accepts.
 pub(crate) const MAX_BYTES: usize = 200 * 1024;
-/// Most calls at a time. While they are on their way, more questions gather for the next.
+/// The most calls at a time. Checks that come meanwhile go into the next one.
 const MAX_IN_FLIGHT: usize = 4;
+/// A call that takes longer no longer counts: its answer may be lost, and other checks must not wait for it.
+const STALLED: Duration = Duration::from_millis(500);
 
 pub(crate) type Answer = Result<Decision, Status>;
 
@@ -34,7 +38,7 @@ pub(crate) struct Coalescer {
 #[derive(Default)]
 struct Waiting {
     questions: VecDeque<Question>,
-    /// Whether a task is on its way to take them.
+    /// Whether a task is about to take them.
     gathering: bool,
 }
 
@@ -49,7 +53,7 @@ impl Coalescer {
         Arc::new(Self { transport, in_flight: Semaphore::new(MAX_IN_FLIGHT), waiting: Mutex::default() })
     }
 
-    /// Asks once, together with whoever asks now, and gives up at `deadline`. Dropping the future concerns no other.
+    /// Asks once, together with the checks of the same moment, until `deadline`. Dropping the future does not disturb the others.
     pub(crate) async fn ask(self: &Arc<Self>, item: BatchCheckItem, deadline: Instant) -> Answer {
         let (asker, answer) = oneshot::channel();
         {
@@ -59,7 +63,7 @@ impl Coalescer {
         }
         match timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Status::internal("the call was given up")),
+            Ok(Err(_)) => Err(Status::internal("the call was dropped")),
             Err(_) => Err(deadline_exceeded()),
         }
     }
@@ -72,14 +76,17 @@ impl Coalescer {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let permit = this.in_flight.acquire().await;
-            // Tasks that are ready to run ask before the questions are taken.
+            // Lets tasks that are ready to run ask first.
             tokio::task::yield_now().await;
-            this.call(this.take()).await;
-            drop(permit);
+            let mut call = pin!(this.call(this.take()));
+            if timeout(STALLED, &mut call).await.is_err() {
+                drop(permit);
+                call.await;
+            }
         });
     }
 
-    /// Takes what fits into one call. What is left over goes with the next one, without waiting for this one.
+    /// Takes the questions of one call. The rest goes into the next one, which does not wait for this one.
     fn take(self: &Arc<Self>) -> Vec<Question> {
         let mut waiting = lock(&self.waiting);
         let mut batch = Vec::new();
@@ -97,7 +104,7 @@ impl Coalescer {
         batch
     }
 
-    /// Ends early when nobody waits for it any more.
+    /// Ends early when no check waits for it any more.
     async fn call(&self, batch: Vec<Question>) {
         let Some(deadline) = batch.iter().map(|question| question.deadline).max() else { return };
         let (items, mut askers): (Vec<_>, Vec<_>) =
@@ -114,12 +121,12 @@ impl Coalescer {
             }
         };
         for (asker, answer) in askers.into_iter().zip(answers) {
-            // Whoever has gone meanwhile is told nothing.
+            // The receiver may be gone.
             let _ = asker.send(answer);
         }
     }
 
-    /// As many answers as items.
+    /// Returns as many answers as items.
     async fn answer(&self, mut items: Vec<BatchCheckItem>, deadline: Instant) -> Vec<Answer> {
         let mut stub = AuthorizationServiceClient::new(self.transport.clone());
         let count = items.len();
@@ -132,7 +139,7 @@ impl Coalescer {
             Ok(reply) => answers(reply.into_inner(), count).unwrap_or_else(|status| vec![Err(status); count]),
             Err(status) => return vec![Err(status); count],
         };
-        // The call itself was counted as a success.
+        // The call itself counted as a success.
         if answers.iter().any(|answer| matches!(answer, Err(status) if status.code() == Code::Unavailable)) {
             self.transport.retry().throttle().count(false);
         }
@@ -140,7 +147,7 @@ impl Coalescer {
     }
 }
 
-/// Each asker repeats its own question, by its own deadline.
+/// Each check retries by itself, until its own deadline.
 fn once<T>(message: T, deadline: Instant) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(Once);
@@ -153,10 +160,10 @@ fn alone(item: BatchCheckItem) -> CheckRequest {
     CheckRequest { token, resource, action, context, consistency, claims: Vec::new() }
 }
 
-/// The answers to `count` items, in their order.
+/// Returns the answers to `count` items, in order.
 pub(crate) fn answers(reply: BatchCheckResponse, count: usize) -> Result<Vec<Answer>, Status> {
     if reply.results.len() != count {
-        return Err(Status::internal("the reply has not one result for each question"));
+        return Err(Status::internal("the reply has another number of results than items"));
     }
     let answer = |result| match result {
         Some(ItemResult::Decision(decision)) => decision.try_into(),

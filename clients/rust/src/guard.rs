@@ -1,4 +1,4 @@
-//! A guard before routes of axum, or of anything else that takes tower layers.
+//! A guard for routes of axum and other servers with tower layers.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,11 +7,10 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use tower_layer::Layer;
@@ -20,13 +19,14 @@ use tower_service::Service;
 use crate::client::Client;
 use crate::decision::Decision;
 use crate::error::Error;
+use crate::pb::v1::Reason;
 use crate::secret::Secret;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type ClientIp = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
 type Verifier = dyn Fn(Secret, Route) -> Pin<Box<dyn Future<Output = Result<Decision, BoxError>> + Send>> + Send + Sync;
 
-/// What a request wants: to do `action` to `resource`.
+/// The permission that a request needs: `action` on `resource`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The OpenFGA object, `document:roadmap`.
@@ -36,17 +36,17 @@ pub struct Route {
 }
 
 impl Route {
-    /// To do `action` to `resource`.
+    /// Needs `action` on `resource`.
     pub fn new(resource: impl Into<String>, action: impl Into<String>) -> Self {
         Self { resource: resource.into(), action: action.into() }
     }
 }
 
-/// Lets requests pass whose bearer may do what they want, and answers the others: 401 without a good credential, 403 when its bearer
-/// may not, 503 when that cannot be told. What passes carries its [`Decision`] in the request's extensions.
+/// Allows only permitted requests, whose extensions then hold the [`Decision`]. Others are answered 401 without a valid credential, 403
+/// if it does not allow this, 404 for an id that can never exist, and 503 if no decision could be made.
 ///
-/// The credential is read from `Authorization: Bearer`, from the password of `Authorization: Basic`, of any user name, and from
-/// `X-API-Key`; never from the query. It may stand in more than one of them if it is the same. Two different ones are a 401.
+/// The credential is read from `Authorization: Bearer`, `X-API-Key`, or the password of `Authorization: Basic` with any user name; never
+/// from the query. The same one may be sent in several of them. Two different ones are a 401.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -68,23 +68,24 @@ pub struct Guard {
     realm: Arc<str>,
     client_ip: Option<Arc<ClientIp>>,
     verifier: Option<Arc<Verifier>>,
+    explain_invalid_token: bool,
 }
 
 impl Guard {
-    /// A guard that asks by `client`.
+    /// A guard that checks by `client`.
     pub fn new(client: Client) -> Self {
-        Self { client, realm: "patwarden".into(), client_ip: None, verifier: None }
+        Self { client, realm: "patwarden".into(), client_ip: None, verifier: None, explain_invalid_token: false }
     }
 
-    /// The realm of challenges. Default `patwarden`. Of printable ASCII; quotes, backslashes and everything else is left out.
+    /// Sets the realm of challenges, printable ASCII; quotes, backslashes and other characters are removed. Default `patwarden`.
     pub fn realm(mut self, realm: &str) -> Self {
         self.realm =
             realm.chars().filter(|&c| matches!(c, ' '..='~') && c != '"' && c != '\\').collect::<String>().into();
         self
     }
 
-    /// Where a request comes from. Default: unknown, which refuses tokens that are limited to networks. Headers such as
-    /// `X-Forwarded-For` can be sent by anybody; read them only where a proxy of your own sets them.
+    /// Sets how to read the bearer's address. Default: unknown, and tokens that are limited to networks are refused. Anybody can send
+    /// headers such as `X-Forwarded-For`: read one only if a proxy of yours sets it.
     ///
     /// ```
     /// # fn guard(guard: patwarden::Guard) -> patwarden::Guard {
@@ -99,9 +100,8 @@ impl Guard {
         self
     }
 
-    /// Hands credentials without the prefix of Patwarden's tokens, such as the JWTs of web users, to `verifier`, with what the request
-    /// wants. It answers for both: whether the credential is good, and whether its bearer may. An error of it is a 503. Default: such
-    /// credentials are no good.
+    /// Lets `verifier` decide about credentials without the prefix of Patwarden's tokens, such as the JWTs of web users: whether they are
+    /// valid, and whether they allow the request. Its error is a 503. Default: such credentials are not valid.
     ///
     /// ```
     /// # async fn verify_jwt(jwt: &str) -> std::io::Result<Option<String>> { Ok(None) }
@@ -128,7 +128,15 @@ impl Guard {
         self
     }
 
-    /// A layer before routes: `route` says what a request wants. `None` lets it pass by nobody, with 403.
+    /// Adds a `reason` to the 401 for a token that exists but cannot be used, for example `TOKEN_EXPIRED` or `TOKEN_SUSPENDED`. Default
+    /// false: a thief would learn which tokens were real, and which may become usable again. Unknown and malformed tokens are never told
+    /// apart, nor is it told that a token works from other networks.
+    pub fn explain_invalid_token(mut self, explain: bool) -> Self {
+        self.explain_invalid_token = explain;
+        self
+    }
+
+    /// Makes a layer for routes: `route` returns what a request needs. `None` is refused with 403.
     pub fn layer<R>(&self, route: R) -> GuardLayer<R>
     where
         R: Fn(&Parts) -> Option<Route> + Clone,
@@ -136,7 +144,7 @@ impl Guard {
         GuardLayer { guard: self.clone(), route }
     }
 
-    /// Decides about a request within a handler, where what it wants is known only there.
+    /// Decides about a request in a handler, if only the handler knows what it needs.
     ///
     /// ```
     /// use axum::body::Body;
@@ -156,50 +164,87 @@ impl Guard {
 
     async fn decide(&self, request: &Parts, route: Option<Route>) -> Result<Decision, Rejection> {
         let credential = match shown_in(&request.headers) {
-            Shown::Nothing => return Err(self.unauthorized(None, "")),
-            Shown::Unreadable => return Err(self.unauthorized(None, INVALID_REQUEST)),
+            Shown::Nothing => return Err(self.unauthorized(SEND_ONE, "")),
+            Shown::Unreadable => return Err(self.unauthorized(SEND_ONE, INVALID_REQUEST)),
             Shown::Credential(credential) => credential,
         };
-        let Some(route) = route else { return Err(Rejection::new(StatusCode::FORBIDDEN)) };
-        let decision = match &self.verifier {
-            Some(verifier) if !self.is_ours(&credential) => {
-                verifier(credential, route).await.map_err(|error| Rejection::undecided(Arc::from(error), None))?
-            }
-            _ => {
-                let check = self.client.check(credential, route.resource, route.action);
-                let check = match self.client_ip.as_ref().and_then(|client_ip| client_ip(request)) {
-                    Some(address) => check.client_ip(address),
-                    None => check,
-                };
-                check.await.map_err(|error: Error| {
-                    let retry_delay = error.retry_delay();
-                    Rejection::undecided(Arc::new(error), retry_delay)
-                })?
-            }
-        };
+        let Some(route) = route else { return Err(Rejection::new(StatusCode::FORBIDDEN, NOT_ALLOWED)) };
+        if has_impossible_id(&route.resource) {
+            return Err(Rejection::new(StatusCode::NOT_FOUND, "There is no such resource."));
+        }
+        let decision = self.ask(request, credential, route).await?;
         if !decision.token_valid {
-            return Err(self.unauthorized(Some(decision), INVALID_TOKEN));
+            let reason =
+                Some(decision.reason).filter(|reason| self.explain_invalid_token && EXPLAINED.contains(reason));
+            let rejection = Rejection { reason: reason.map(name_of), ..self.unauthorized(NOT_VALID, INVALID_TOKEN) };
+            return Err(Rejection { decision: Some(decision), ..rejection });
         }
         if !decision.allowed {
-            return Err(Rejection { decision: Some(decision), ..Rejection::new(StatusCode::FORBIDDEN) });
+            let reason = Some(decision.reason).filter(|reason| *reason != Reason::Unspecified).map(name_of);
+            let rejection = Rejection::new(StatusCode::FORBIDDEN, NOT_ALLOWED);
+            return Err(Rejection { reason, decision: Some(decision), ..rejection });
         }
         Ok(decision)
+    }
+
+    async fn ask(&self, request: &Parts, credential: Secret, route: Route) -> Result<Decision, Rejection> {
+        if let Some(verifier) = self.verifier.as_ref().filter(|_| !self.is_ours(&credential)) {
+            let (shown, wanted) = (credential.clone(), route.clone());
+            let decision = verifier(credential, route).await;
+            return decision.map_err(|error| Rejection::undecided(Arc::from(error), &wanted, &shown));
+        }
+        let check = self.client.check(credential.clone(), &route.resource, &route.action);
+        let check = match self.client_ip.as_ref().and_then(|client_ip| client_ip(request)) {
+            Some(address) => check.client_ip(address),
+            None => check,
+        };
+        check.await.map_err(|error: Error| Rejection::undecided(Arc::new(error), &route, &credential))
     }
 
     fn is_ours(&self, credential: &Secret) -> bool {
         credential.expose().strip_prefix(self.client.brand()).is_some_and(|rest| rest.starts_with('_'))
     }
 
-    fn unauthorized(&self, decision: Option<Decision>, error: &str) -> Rejection {
+    fn unauthorized(&self, detail: &'static str, error: &str) -> Rejection {
         let challenge = format!("Bearer realm=\"{}\"{error}", self.realm);
         let challenge = HeaderValue::try_from(challenge).expect("the realm is printable ASCII");
-        Rejection { decision, challenge: Some(challenge), ..Rejection::new(StatusCode::UNAUTHORIZED) }
+        Rejection { challenge: Some(challenge), ..Rejection::new(StatusCode::UNAUTHORIZED, detail) }
     }
 }
 
-/// RFC 6750 §3.1. It cannot be told which credential is meant, or what it is.
+const SEND_ONE: &str = "Send one token: as Authorization: Bearer, as X-API-Key or as the password of Basic.";
+const NOT_VALID: &str = "The token is not valid: it may be incomplete, expired or revoked.";
+const NOT_ALLOWED: &str = "The token does not allow this.";
+
+/// RFC 6750 §3.1: the credential is unreadable or ambiguous.
 const INVALID_REQUEST: &str = ", error=\"invalid_request\"";
 const INVALID_TOKEN: &str = ", error=\"invalid_token\"";
+
+/// Reasons for which a token cannot be used by anybody now. Others would help a thief.
+const EXPLAINED: [Reason; 7] = [
+    Reason::TokenExpired,
+    Reason::TokenNotYetValid,
+    Reason::TokenRevoked,
+    Reason::TokenSuperseded,
+    Reason::TokenSuspended,
+    Reason::TokenPendingApproval,
+    Reason::SubjectDisabled,
+];
+
+fn name_of(reason: Reason) -> String {
+    reason.as_str_name().trim_start_matches("REASON_").to_owned()
+}
+
+/// Returns true if the part after the first colon, which comes from the bearer, can never be an id of the server. The type before it
+/// comes from the host: an impossible one is its mistake, and a 503.
+fn has_impossible_id(resource: &str) -> bool {
+    let Some((kind, id)) = resource.split_once(':') else { return false };
+    let is_type = kind.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte));
+    let is_id = (1..=200).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./@+=~|".contains(&byte));
+    is_type && (resource.len() > 256 || !is_id)
+}
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -207,11 +252,12 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// Why a request did not pass. It is in the extensions of the response that the guard makes, which has no body: a layer outside of the
-/// guard can write one, and log the error.
+/// Why a request is not allowed. The response of the guard has it in its extensions, for layers outside of the guard.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     status: StatusCode,
+    detail: &'static str,
+    reason: Option<String>,
     decision: Option<Decision>,
     error: Option<Arc<dyn StdError + Send + Sync>>,
     challenge: Option<HeaderValue>,
@@ -219,46 +265,75 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    fn new(status: StatusCode) -> Self {
-        Self { status, decision: None, error: None, challenge: None, retry_after: None }
+    fn new(status: StatusCode, detail: &'static str) -> Self {
+        Self { status, detail, reason: None, decision: None, error: None, challenge: None, retry_after: None }
     }
 
-    fn undecided(error: Arc<dyn StdError + Send + Sync>, retry_delay: Option<Duration>) -> Self {
-        let seconds = retry_delay.map_or(1, |delay| delay.as_millis().div_ceil(1000).clamp(1, 3600) as u64);
-        Self { error: Some(error), retry_after: Some(seconds.into()), ..Self::new(StatusCode::SERVICE_UNAVAILABLE) }
+    /// Logs one line with code, reason, request id and cause. A verifier may have put the credential into its error.
+    fn undecided(error: Arc<dyn StdError + Send + Sync>, route: &Route, credential: &Secret) -> Self {
+        let Route { resource, action } = route;
+        let known = error.downcast_ref::<Error>();
+        // The source of our own error is the gRPC status, which says the same.
+        let cause = known.map_or_else(|| error.source(), |known| known.status().source());
+        let cause = cause.map(|cause| format!("; cause: {cause}")).unwrap_or_default();
+        let id = known.and_then(Error::request_id).map(|id| format!(" (request {id})")).unwrap_or_default();
+        let why = format!("{error}{id}{cause}").replace(credential.expose(), "[redacted]");
+        tracing::warn!(target: "patwarden", "no decision about {action} of {resource}: {why}");
+        let delay = known.and_then(Error::retry_delay);
+        let seconds = delay.map_or(1, |delay| delay.as_millis().div_ceil(1000).clamp(1, 3600) as u64);
+        let reason = known.and_then(Error::reason).map(str::to_owned);
+        let rejection = Self::new(StatusCode::SERVICE_UNAVAILABLE, "No decision could be made. Try again.");
+        Self { reason, error: Some(error), retry_after: Some(seconds.into()), ..rejection }
     }
 
-    /// 401, 403 or 503.
+    /// 401, 403, 404 or 503.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Why the credential is no good, or its bearer may not. `None` when nothing was asked, and with a 503. What of it the bearer may
-    /// know is for you to say; strangers learn less from one answer for all.
+    /// The decision that the credential is not valid, or does not allow this. `None` if there is none. The body of the response tells
+    /// the bearer less, see [`Guard::explain_invalid_token`].
     pub fn decision(&self) -> Option<&Decision> {
         self.decision.as_ref()
     }
 
-    /// Why there is no decision, with a 503: an [`Error`], or what the verifier returned.
+    /// Why there is no decision, with a 503: an [`Error`], or the error of the verifier.
     pub fn error(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         self.error.as_deref()
     }
 
-    /// The response to it: `WWW-Authenticate` with a 401, `Retry-After` with a 503, no body.
-    pub fn into_response<B: Default>(self) -> Response<B> {
-        let mut response = Response::new(B::default());
+    /// Makes the response, with `WWW-Authenticate` for a 401 and `Retry-After` for a 503. The body is `application/problem+json`
+    /// (RFC 9457) with the reason of the decision or error.
+    pub fn into_response<B: From<String>>(self) -> Response<B> {
+        let mut response = Response::new(self.problem().into());
         *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         for (name, value) in [(WWW_AUTHENTICATE, &self.challenge), (RETRY_AFTER, &self.retry_after)] {
             if let Some(value) = value {
-                response.headers_mut().insert(name, value.clone());
+                headers.insert(name, value.clone());
             }
         }
         response.extensions_mut().insert(self);
         response
     }
+
+    /// The texts are ours and need no escape, and a reason that would need one is left out.
+    fn problem(&self) -> String {
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let is_name = |reason: &&String| reason.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let reason = self.reason.as_ref().filter(is_name).map(|reason| format!(r#","reason":"{reason}""#));
+        format!(
+            r#"{{"type":"about:blank","title":"{title}","status":{},"detail":"{}"{}}}"#,
+            self.status.as_u16(),
+            self.detail,
+            reason.unwrap_or_default()
+        )
+    }
 }
 
-/// Made by [`Guard::layer`].
+/// The layer of [`Guard::layer`].
 #[derive(Clone, Debug)]
 pub struct GuardLayer<R> {
     guard: Guard,
@@ -287,7 +362,7 @@ where
     S::Future: Send,
     R: Fn(&Parts) -> Option<Route>,
     RequestBody: Send + 'static,
-    ResponseBody: Default,
+    ResponseBody: From<String>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -298,7 +373,7 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        // The one that was polled ready goes along; its clone was not.
+        // Takes the service that was polled ready; its clone was not.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let guard = self.guard.clone();
@@ -319,7 +394,7 @@ where
 enum Shown {
     Nothing,
     Credential(Secret),
-    /// Something that is no credential, or two that differ.
+    /// An unreadable credential, or different ones.
     Unreadable,
 }
 
@@ -338,7 +413,7 @@ fn shown_in(headers: &HeaderMap) -> Shown {
     shown
 }
 
-/// `None`: no credential can be read. `Some(None)`: none is shown, or one by a scheme that is not ours.
+/// Returns `None` for an unreadable credential, and `Some(None)` for none, or for another scheme.
 fn in_authorization(value: &str) -> Option<Option<Secret>> {
     let (scheme, rest) = value.trim().split_once([' ', '\t']).unwrap_or((value.trim(), ""));
     let rest = rest.trim();

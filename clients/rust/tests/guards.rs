@@ -1,9 +1,11 @@
-//! The guard before real axum routes: every vector of guards.json, and what these leave open.
+//! The guard with real axum routes: every vector of guards.json, and more.
 
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::connect_info::MockConnectInfo;
@@ -27,6 +29,7 @@ fn main() {
     let mut trials: Vec<_> = vectors("guards.json").into_iter().map(vector).collect();
     trials.push(well("the address of the peer counts where the guard is told it", peer_address()));
     trials.push(well("a verifier of the host's own answers for other credentials", verifier()));
+    trials.push(well("what is undecided is logged, without a token", log()));
     trials.push(well("a route that nobody may", nobody_may()));
     trials.push(well("a handler asks for what it knows itself", in_handler()));
     trials.push(well("credentials in several headers", several_headers()));
@@ -54,6 +57,8 @@ struct Vector {
     query: Option<String>,
     route: RouteOf,
     fault: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    explain_invalid_token: bool,
     expect: Expected,
 }
 
@@ -70,6 +75,7 @@ struct Expected {
     www_authenticate: Option<String>,
     www_authenticate_without: Option<String>,
     subject: Option<String>,
+    body: Option<serde_json::Value>,
 }
 
 fn vector(vector: Vector) -> Trial {
@@ -122,8 +128,9 @@ fn bearer(alias: &str) -> String {
 }
 
 async fn verify(vector: Vector) {
-    let Vector { method, headers, query, route, expect, .. } = vector;
-    let app = app(&Guard::new(client("checker")), move |_| Some(Route::new(&route.resource, &route.action)));
+    let Vector { method, headers, query, route, explain_invalid_token, expect, .. } = vector;
+    let guard = Guard::new(client("checker")).explain_invalid_token(explain_invalid_token);
+    let app = app(&guard, move |_| Some(Route::new(&route.resource, &route.action)));
     let uri = format!("/?{}", query.unwrap_or_default());
     let ask = async || {
         let mut request = Request::builder().method(method.as_str()).uri(&uri);
@@ -148,8 +155,13 @@ async fn verify(vector: Vector) {
     }
     assert_eq!(challenge.is_empty(), expect.status != 401, "{challenge}");
     assert_eq!(header(&response, "retry-after").parse::<u32>().is_ok(), expect.status == 503);
-    let passed = expect.status == 200;
-    assert_eq!(text(response).await, if passed { expect.subject.expect("a subject") } else { String::new() });
+    let Some(problem) = expect.body else {
+        assert_eq!(text(response).await, expect.subject.expect("a subject"));
+        return;
+    };
+    assert_eq!(header(&response, "content-type"), "application/problem+json");
+    assert_eq!(header(&response, "cache-control"), "no-store");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text(response).await).unwrap(), problem);
 }
 
 async fn peer_address() {
@@ -195,7 +207,7 @@ async fn verifier() {
             "jwt-of-carol" => Ok(Decision::allowed("user:carol")),
             "jwt-of-dan" => Ok(Decision::not_permitted("user:dan")),
             "jwt-forged" => Ok(Decision::invalid()),
-            _ => Err("the issuer's keys cannot be had"),
+            _ => Err("cannot fetch the keys of the issuer"),
         }
     });
     let app = document(&guard, "roadmap");
@@ -214,9 +226,50 @@ async fn verifier() {
         for (name, value) in [("authorization", format!("Bearer {credential}")), ("x-api-key", credential.to_owned())] {
             let response = ask(&app, &[(name, &value)]).await;
             assert_eq!(response.status(), status, "{credential}");
-            assert_eq!(text(response).await, subject);
+            if status == 200 {
+                assert_eq!(text(response).await, subject);
+            }
         }
     }
+}
+
+/// Where a subscriber of a test writes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer({
+        let log = log.clone();
+        move || log.clone()
+    });
+    let _guard = tracing::subscriber::set_default(subscriber.without_time().with_ansi(false).finish());
+    let unknown = app(&Guard::new(client("checker")), |_| Some(Route::new("document:roadmap", "owner")));
+    assert_eq!(ask(&unknown, &[("authorization", &bearer("alice"))]).await.status(), 503);
+    let broken = Guard::new(client("checker"))
+        .verifier(async |credential, _| Err::<Decision, _>(format!("cannot verify {}", credential.expose())));
+    assert_eq!(ask(&document(&broken, "roadmap"), &[("x-api-key", "jwt")]).await.status(), 503);
+    let refused = app(&Guard::new(client("checker")), |_| Some(Route::new("document:a b", "viewer")));
+    for token in [token("alice"), token("revoked")] {
+        ask(&refused, &[("x-api-key", token)]).await;
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    let begin = " WARN patwarden: no decision about owner of document:roadmap: InvalidArgument UNKNOWN_ACTION: ";
+    assert!(lines[0].starts_with(begin) && lines[0].contains("(request "), "{text}");
+    assert_eq!(lines[1], " WARN patwarden: no decision about viewer of document:roadmap: cannot verify [redacted]");
+    assert!(!text.contains(token("alice")));
 }
 
 async fn nobody_may() {
