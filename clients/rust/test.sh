@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")"
 
 if [[ -z "${PATWARDEN_CLIENT_TESTS:-}" ]]; then
-  echo "PATWARDEN_CLIENT_TESTS is not set; run this by: npx tsx test/clients/run.ts rust" >&2
+  echo "PATWARDEN_CLIENT_TESTS is not set; run: npx tsx test/clients/run.ts rust (in the root)" >&2
   exit 2
 fi
 skip() {
@@ -55,7 +55,7 @@ documentation() {
   RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 }
 
-# Builds what would be published, from what would be published.
+# Builds the package from the files that would be published.
 package() {
   local files
   cargo package --locked --allow-dirty --quiet && files="$(cargo package --locked --allow-dirty --quiet --list)" || return 1
@@ -89,6 +89,7 @@ tests
 step "documentation" documentation
 step "package" package
 step "example" example
+step "README" bash -c 'cd ../.. && npx --no-install tsx test/clients/first-steps.ts rust'
 
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,4 +1,4 @@
-//! Calls under construction: made by a method of the client, completed by chained methods, sent by `.await`.
+//! Calls: made by a method of the client, completed by chained methods, sent by `.await`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use crate::secret::{Secret, dissect};
 
 type Sent<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// Calls of a BatchCheck that is more than one call, at a time.
+/// The most calls at a time of a batch that needs several.
 const MAX_CALLS: usize = 4;
 
 /// One question of [`Client::batch_check`].
@@ -31,7 +31,7 @@ const MAX_CALLS: usize = 4;
 pub struct Question(BatchCheckItem);
 
 impl Question {
-    /// May the bearer of `token` do `action` to `resource`?
+    /// Asks whether the bearer of `token` may do `action` on `resource`.
     pub fn new(token: impl Into<Secret>, resource: impl Into<String>, action: impl Into<String>) -> Self {
         Self(BatchCheckItem {
             token: token.into().into_exposed(),
@@ -41,19 +41,19 @@ impl Question {
         })
     }
 
-    /// As for [`Check::client_ip`].
+    /// As [`Check::client_ip`].
     pub fn client_ip(mut self, address: IpAddr) -> Self {
         self.0.context.get_or_insert_default().client_ip = address.to_string();
         self
     }
 
-    /// As for [`Check::context`].
+    /// As [`Check::context`].
     pub fn context(mut self, context: RequestContext) -> Self {
         self.0.context = Some(context);
         self
     }
 
-    /// As for [`Check::consistency`].
+    /// As [`Check::consistency`].
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.0.set_consistency(consistency);
         self
@@ -72,7 +72,7 @@ impl fmt::Debug for Question {
     }
 }
 
-/// A question that is sent when it is awaited, see [`Client::check`].
+/// A call that is sent when it is awaited, see [`Client::check`].
 #[must_use = "nothing is asked until it is awaited"]
 pub struct Check {
     client: Client,
@@ -86,32 +86,34 @@ impl Check {
         Self { client: client.clone(), request, timeout: None }
     }
 
-    /// Where the bearer's request came from. Unknown by default, which refuses tokens that are limited to networks. Take it from the
-    /// connection, or from a header that a proxy of your own sets, never from one that anybody can send.
+    /// Sets the bearer's address. Default: unknown, and tokens that are limited to networks are refused. Take it from
+    /// the connection, or from a header that a proxy of yours sets.
     pub fn client_ip(mut self, address: IpAddr) -> Self {
         self.request.context.get_or_insert_default().client_ip = address.to_string();
         self
     }
 
-    /// All that is known about the bearer's request: its address, and what it is billed as. Replaces [`client_ip`](Self::client_ip).
+    /// Sets all that is known about the bearer's request: address and billing. Replaces [`client_ip`](Self::client_ip).
     pub fn context(mut self, context: RequestContext) -> Self {
         self.request.context = Some(context);
         self
     }
 
-    /// How fresh the answer must be. Default: as fresh as the operator's OpenFGA is set up to be.
+    /// Sets how fresh the answer must be. Default: the operator's caches may answer.
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.request.set_consistency(consistency);
         self
     }
 
-    /// Names of the token's claims wanted back, at most 32; `*` alone means all. Default none. Such a Check is not coalesced.
+    /// Sets the names of the token's claims to return, at most 32; `*` alone means all. Default none. Such a Check is
+    /// not coalesced.
     pub fn claims(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.request.claims = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How long the answer may take, repeats included. Default: [`ClientBuilder::decision_timeout`](crate::ClientBuilder::decision_timeout).
+    /// Sets the timeout, which includes retries. Default:
+    /// [`ClientBuilder::decision_timeout`](crate::ClientBuilder::decision_timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -119,7 +121,7 @@ impl Check {
 
     async fn send(self) -> Result<Decision, Error> {
         let Self { client, request, timeout } = self;
-        // An empty token is a mistake of who asks, not of the bearer; the server says so.
+        // An empty token is a mistake of the caller, not of the bearer: the server reports it.
         if !request.token.is_empty() && dissect(&request.token, client.brand()).is_none() {
             return Ok(Decision::malformed());
         }
@@ -148,7 +150,7 @@ impl IntoFuture for Check {
     }
 }
 
-/// Questions that are sent when they are awaited, see [`Client::batch_check`].
+/// A call that is sent when it is awaited, see [`Client::batch_check`].
 #[must_use = "nothing is asked until it is awaited"]
 pub struct BatchCheck {
     client: Client,
@@ -161,7 +163,7 @@ impl BatchCheck {
         Self { client: client.clone(), questions, timeout: None }
     }
 
-    /// As for [`Check::timeout`], of all answers together.
+    /// As [`Check::timeout`], for all answers together.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -195,7 +197,7 @@ impl IntoFuture for BatchCheck {
     }
 }
 
-/// At least one part, each of which fits into one call.
+/// Splits the items into at least one part, each of which fits into one call.
 fn split(questions: Vec<Question>) -> Vec<Vec<BatchCheckItem>> {
     let mut parts = vec![Vec::new()];
     let mut bytes = 0;
@@ -213,7 +215,7 @@ fn split(questions: Vec<Question>) -> Vec<Vec<BatchCheckItem>> {
     parts
 }
 
-/// A list that begins when it is awaited, see [`Client::list_resources`].
+/// A call that is sent when it is awaited, see [`Client::list_resources`].
 #[must_use = "nothing is asked until it is awaited"]
 pub struct ListResources {
     client: Client,
@@ -227,25 +229,25 @@ impl ListResources {
         Self { client: client.clone(), request, timeout: None }
     }
 
-    /// As for [`Check::client_ip`].
+    /// As [`Check::client_ip`].
     pub fn client_ip(mut self, address: IpAddr) -> Self {
         self.request.context.get_or_insert_default().client_ip = address.to_string();
         self
     }
 
-    /// As for [`Check::context`]; what is billed has no effect here.
+    /// As [`Check::context`]; billing has no effect here.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.request.context = Some(context);
         self
     }
 
-    /// As for [`Check::consistency`].
+    /// As [`Check::consistency`].
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.request.set_consistency(consistency);
         self
     }
 
-    /// How long it may take to the end of the list. Default: as long as it takes.
+    /// Sets the timeout of the whole list. Default: none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -266,7 +268,7 @@ impl IntoFuture for ListResources {
     }
 }
 
-/// A question that is sent when it is awaited, see [`Client::introspect`].
+/// A call that is sent when it is awaited, see [`Client::introspect`].
 #[must_use = "nothing is asked until it is awaited"]
 pub struct Introspect {
     client: Client,
@@ -280,13 +282,13 @@ impl Introspect {
         Self { client: client.clone(), request, timeout: None }
     }
 
-    /// As for [`Check::client_ip`].
+    /// As [`Check::client_ip`].
     pub fn client_ip(mut self, address: IpAddr) -> Self {
         self.request.context.get_or_insert_default().client_ip = address.to_string();
         self
     }
 
-    /// As for [`Check::timeout`].
+    /// As [`Check::timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -306,7 +308,7 @@ impl IntoFuture for Introspect {
     }
 }
 
-/// Longer timeouts are as good as none, and more than clocks and headers can hold.
+/// The longest timeout; clocks and headers cannot hold much more.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 fn within<T>(timeout: Option<Duration>, message: T) -> Request<T> {

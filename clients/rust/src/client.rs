@@ -1,4 +1,4 @@
-//! The client and how it is made.
+//! The client and its options.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,14 +30,14 @@ use crate::secret::{DEFAULT_BRAND, Secret, is_brand};
 use crate::transport::Transport;
 
 const USER_AGENT: &str = concat!("patwarden-rust/", env!("CARGO_PKG_VERSION"));
-/// Of one connection, TLS included. Calls wait for it no longer than their own time.
+/// For one connection, including TLS. Calls have their own timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// While calls are on their way, a connection that says nothing for so long is asked whether it lives.
+/// While calls are running, a connection that is silent for so long is pinged.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client of one Patwarden. Make one for the process: it is cheap to clone, connects at the first call and again when it must, and
-/// lives as long as the last clone and the Tokio runtime that it was made in.
+/// A client of one Patwarden deployment. Make one for the process: it is cheap to clone, connects with its first call
+/// and reconnects by itself. It lives as long as its last clone and the Tokio runtime that it was made in.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
@@ -46,14 +46,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with all defaults, so by TLS, see [`builder`](Self::builder).
+    /// Makes a client with all defaults, and so with TLS, see [`builder`](Self::builder).
     pub fn new(endpoint: impl Into<String>, key: impl Into<ServiceKey>) -> Result<Self, Error> {
         Self::builder(endpoint, key).build()
     }
 
-    /// Begins a client of the Patwarden at `endpoint`, which knows the calling service by `key`.
-    ///
-    /// `endpoint` is `host:port`. TLS is spoken, by the system's roots, unless options say otherwise.
+    /// Begins a client of the server at `endpoint`, `host:port`, with the service key `key`. Default: TLS with the
+    /// system's roots.
     pub fn builder(endpoint: impl Into<String>, key: impl Into<ServiceKey>) -> ClientBuilder {
         ClientBuilder {
             endpoint: endpoint.into(),
@@ -68,10 +67,11 @@ impl Client {
         }
     }
 
-    /// May the bearer of `token` do `action` to `resource`? A denial is a [`Decision`](crate::Decision); an [`Error`] means that there
-    /// is none. Text that is no token is answered without a call.
+    /// Decides whether the bearer of `token` may do `action` on `resource`. A denial is a
+    /// [`Decision`](crate::Decision); an [`Error`] means that none could be made. A malformed token is answered without
+    /// a call.
     ///
-    /// Checks that are made at the same moment travel as one BatchCheck, unless they ask for claims.
+    /// Checks that are made at the same moment are sent as one BatchCheck, unless they ask for claims.
     ///
     /// ```no_run
     /// # async fn run(client: patwarden::Client, token: &str, peer: std::net::IpAddr) -> Result<(), patwarden::Error> {
@@ -83,8 +83,8 @@ impl Client {
         Check::new(self, token.into(), resource.into(), action.into())
     }
 
-    /// Answers many questions, each with its own decision or error, in the order asked. More than 500, or 200 KiB, become several
-    /// calls, at most four at a time. It fails as a whole when one of these does.
+    /// Makes many checks, and returns a decision or an error for each, in order. More than 500, or 200 KiB, need
+    /// several calls, at most four at a time. It fails as a whole if one of these fails.
     ///
     /// ```no_run
     /// # async fn run(client: patwarden::Client, token: &str) -> Result<(), patwarden::Error> {
@@ -101,13 +101,13 @@ impl Client {
         BatchCheck::new(self, questions.into_iter().collect())
     }
 
-    /// The resources of a type that the bearer of `token` may do `action` to. It is for showing a list; ask [`check`](Self::check)
-    /// before acting on an entry.
+    /// Lists the resources of a type on which the bearer of `token` may do `action`. The list is for display:
+    /// [`check`](Self::check) before acting on an entry.
     ///
     /// ```no_run
     /// # async fn run(client: patwarden::Client, token: &str) -> Result<(), patwarden::Error> {
     /// let list = client.list_resources(token, "document", "viewer").await?.into_list().await?;
-    /// println!("{:?}{}", list.resources, if list.incomplete { " and perhaps more" } else { "" });
+    /// println!("{:?}{}", list.resources, if list.incomplete { " and maybe more" } else { "" });
     /// # Ok(()) }
     /// ```
     pub fn list_resources(
@@ -119,26 +119,26 @@ impl Client {
         ListResources::new(self, token.into(), r#type.into(), action.into())
     }
 
-    /// What a token is, without asking OpenFGA. Needs the caller permission `introspect`.
+    /// Returns the state of a token, without asking OpenFGA. Needs the caller permission `introspect`.
     pub fn introspect(&self, token: impl Into<Secret>) -> Introspect {
         Introspect::new(self, token.into())
     }
 
-    /// Makes a token. The secret is in no other reply, and what this returns does not print it.
+    /// Creates a token. No other reply has its secret, and the result does not print it.
     ///
-    /// It is repeated when the server is UNAVAILABLE, which makes no second token: a `request_id` is filled in where there is none.
+    /// A retry makes no second token: a `request_id` is filled in if there is none.
     pub async fn create_token(&self, request: CreateTokenRequest) -> Result<IssuedToken, Error> {
         let reply = self.tokens().create_token(request).await?.into_inner();
         IssuedToken::new(reply.token, reply.secret)
     }
 
-    /// Gives a token a new secret. Repeated like [`create_token`](Self::create_token).
+    /// Gives a token a new secret. It is retried like [`create_token`](Self::create_token).
     pub async fn rotate_token(&self, request: RotateTokenRequest) -> Result<IssuedToken, Error> {
         let reply = self.tokens().rotate_token(request).await?.into_inner();
         IssuedToken::new(reply.token, reply.secret)
     }
 
-    /// All tokens that the request's filters let through, newest first, from the page of its `page_token` on.
+    /// Streams all tokens that match the request, newest first, from the page of its `page_token` on.
     ///
     /// ```no_run
     /// # async fn run(client: patwarden::Client) -> Result<(), patwarden::Error> {
@@ -162,7 +162,7 @@ impl Client {
         })
     }
 
-    /// All audit events that the request's filters let through, newest first, from the page of its `page_token` on.
+    /// Streams all audit events that match the request, newest first, from the page of its `page_token` on.
     pub fn list_audit_events(&self, request: ListAuditEventsRequest) -> Pages<AuditEvent> {
         let stub = self.audit();
         Pages::new(request.page_token.clone(), move |page_token| {
@@ -174,7 +174,7 @@ impl Client {
         })
     }
 
-    /// All rows of usage, from the page of the request's `page_token` on.
+    /// Streams all rows of usage, from the page of the request's `page_token` on.
     pub fn query_usage(&self, request: QueryUsageRequest) -> Pages<UsageRow> {
         let stub = self.usage();
         Pages::new(request.page_token.clone(), move |page_token| {
@@ -191,8 +191,8 @@ impl Client {
         AuthorizationServiceClient::new(self.transport())
     }
 
-    /// The generated stub of TokenService. Its messages print the secrets that they hold; [`create_token`](Self::create_token) and
-    /// [`rotate_token`](Self::rotate_token) return what does not.
+    /// The generated stub of TokenService. Its messages print their secrets; the results of
+    /// [`create_token`](Self::create_token) and [`rotate_token`](Self::rotate_token) do not.
     pub fn tokens(&self) -> TokenServiceClient<Transport> {
         TokenServiceClient::new(self.transport())
     }
@@ -217,7 +217,7 @@ impl Client {
         UsageServiceClient::new(self.transport())
     }
 
-    /// What the stubs speak through, for stubs that are set up otherwise.
+    /// The transport of the stubs, for stubs with other settings.
     pub fn transport(&self) -> Transport {
         self.transport.clone()
     }
@@ -245,9 +245,9 @@ impl fmt::Debug for Client {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IssuedToken {
-    /// As stored, defaults filled in.
+    /// The stored token, with defaults filled in.
     pub token: Token,
-    /// To be handed to the bearer now: it is never shown again. `None` after `validate_only`.
+    /// The secret, which is never shown again. `None` after `validate_only`.
     pub secret: Option<Secret>,
 }
 
@@ -258,7 +258,7 @@ impl IssuedToken {
     }
 }
 
-/// Where plaintext is spoken.
+/// Where plaintext is allowed.
 #[derive(Clone, Copy)]
 enum Plaintext {
     No,
@@ -282,73 +282,74 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Trusts servers whose certificate this CA has signed, in PEM, and no other. Default: the system's roots.
+    /// Trusts only this CA, in PEM. Default: the system's roots.
     pub fn ca_certificate(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.ca_certificate = Some(Certificate::from_pem(pem));
         self
     }
 
-    /// Shows the server this certificate, in PEM with the ones between it and its CA, and proves it by its private key in PEM.
-    /// Default: none.
+    /// Sets the client certificate, in PEM with the intermediate ones, and its private key in PEM. Default: none.
     pub fn client_certificate(mut self, certificate: impl AsRef<[u8]>, private_key: impl AsRef<[u8]>) -> Self {
         self.identity = Some(Identity::from_pem(certificate, private_key));
         self
     }
 
-    /// Speaks plaintext to a server on this host: `localhost`, 127.0.0.0/8 or `[::1]`. Other endpoints are refused. Default: TLS.
+    /// Disables TLS, for this host only: `localhost`, 127.0.0.0/8 or `[::1]`. Other endpoints are refused. Default:
+    /// TLS.
     pub fn plaintext(mut self) -> Self {
         self.plaintext = Plaintext::Loopback;
         self
     }
 
-    /// Speaks plaintext to any server: whoever is in between can read and use the service key, and read and change all else. Default:
-    /// TLS.
+    /// Disables TLS for any server: the network can read the service key and every token, and change the answers.
+    /// Default: TLS.
     pub fn dangerously_send_key_in_plaintext(mut self) -> Self {
         self.plaintext = Plaintext::Anywhere;
         self
     }
 
-    /// How long Check, BatchCheck and Introspect may take, repeats included, when the call does not say. Default 1 s.
+    /// Sets the timeout of Check, BatchCheck and Introspect, which includes retries. Default 1 s.
     pub fn decision_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.decision = timeout;
         self
     }
 
-    /// How long other unary calls may take, repeats included, when the call does not say. Default 10 s.
+    /// Sets the timeout of other unary calls, which includes retries. Default 10 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.call = timeout;
         self
     }
 
-    /// How often a call that may be repeated is made at most while the server is UNAVAILABLE. Default 4; 1 makes none again.
+    /// Sets the most attempts of a call while the server is UNAVAILABLE. Default 4; 1 disables retries.
     ///
-    /// Repeated are AuthorizationService, reads, revocations, and CreateToken and RotateToken under their `request_id`, after 50 ms,
-    /// 100 ms and 200 ms, give or take a fifth, within the time of the call. Nothing is repeated while more than one call in ten fails.
+    /// Retried are AuthorizationService, reads, revocations, and CreateToken and RotateToken with their `request_id`,
+    /// after about 50, 100 and 200 ms, within the timeout. There are no retries while more than one call in ten fails.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Whether Checks that are made at the same moment travel as one BatchCheck. Default true.
+    /// Sends Checks that are made at the same moment as one BatchCheck. Default true.
     pub fn coalescing(mut self, coalescing: bool) -> Self {
         self.coalescing = coalescing;
         self
     }
 
-    /// What tokens begin with, where the operator of Patwarden has set `tokens.brand`. Default `pw`. Tokens of another brand are
-    /// malformed here, without a call.
+    /// Sets the server's `tokens.brand`. Default `pw`. Tokens of another brand are answered as malformed, without a
+    /// call.
     pub fn brand(mut self, brand: impl Into<String>) -> Self {
         self.brand = brand.into();
         self
     }
 
-    /// Makes the client; it does not connect yet. INVALID_ARGUMENT when an option is not as it must be, or outside of a Tokio runtime.
+    /// Makes the client; it does not connect yet. Fails with INVALID_ARGUMENT for invalid options, and outside of a
+    /// Tokio runtime.
     pub fn build(self) -> Result<Client, Error> {
         if !is_brand(&self.brand) {
-            return Err(invalid_option("a brand is 2 to 10 of a-z and 0-9, the first a letter"));
+            return Err(invalid_option("the brand must be 2 to 10 of a-z and 0-9, a letter first"));
         }
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(invalid_option("a client is made within a Tokio runtime"));
+            return Err(invalid_option("a client must be made within a Tokio runtime"));
         }
         let endpoint = self.endpoint()?;
         let retry = Retry::new(self.max_attempts);
@@ -365,10 +366,10 @@ impl ClientBuilder {
         let scheme = match self.plaintext {
             Plaintext::No => "https",
             _ if self.ca_certificate.is_some() || self.identity.is_some() => {
-                return Err(invalid_option("certificates are for TLS, and plaintext is wanted"));
+                return Err(invalid_option("certificates cannot be combined with plaintext"));
             }
             Plaintext::Loopback if !is_loopback(authority.host()) => {
-                return Err(invalid_option("plaintext is for this host, and the endpoint is another: use TLS"));
+                return Err(invalid_option("plaintext is for this host only, and the endpoint is not: use TLS"));
             }
             Plaintext::Loopback | Plaintext::Anywhere => "http",
         };
@@ -405,11 +406,11 @@ impl fmt::Debug for ClientBuilder {
 }
 
 fn not_an_endpoint() -> Error {
-    invalid_option("an endpoint is host:port")
+    invalid_option("the endpoint must be host:port")
 }
 
 fn bad_tls(error: tonic::transport::Error) -> Error {
-    let mut status = Status::invalid_argument("the certificates or keys for TLS cannot be used");
+    let mut status = Status::invalid_argument("cannot use the certificates or keys for TLS");
     status.set_source(Arc::new(error));
     status.into()
 }

@@ -53,7 +53,8 @@ impl Coalescer {
         Arc::new(Self { transport, in_flight: Semaphore::new(MAX_IN_FLIGHT), waiting: Mutex::default() })
     }
 
-    /// Asks once, together with the checks of the same moment, until `deadline`. Dropping the future does not disturb the others.
+    /// Asks once, together with the checks of the same moment, until `deadline`. Dropping the future does not disturb
+    /// the others.
     pub(crate) async fn ask(self: &Arc<Self>, item: BatchCheckItem, deadline: Instant) -> Answer {
         let (asker, answer) = oneshot::channel();
         {

@@ -1,4 +1,4 @@
-//! What Check answers.
+//! The answer to a Check.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -7,45 +7,45 @@ use tonic::Status;
 
 use crate::pb::v1::{CheckResponse, Reason};
 
-/// The answer to a Check: allowed, or not and why.
+/// The answer to a Check: whether it is allowed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
-    /// True only when every step said yes.
+    /// True only if every step allowed the request.
     pub allowed: bool,
-    /// Why. [`Reason::Unspecified`]: a reason that is younger than this library; go by the other fields.
+    /// Why. [`Reason::Unspecified`] is a reason that is newer than this library: use the other fields.
     pub reason: Reason,
-    /// False: the token is no good, a 401 for its bearer. True: a good token, allowed or not (403).
+    /// False: the token cannot be used (answer 401). True: it can, but perhaps not for this (answer 403).
     pub token_valid: bool,
-    /// Who the token acts as, `user:alice`. Set whenever the token was recognized, on refusals too.
+    /// Who the token acts as, `user:alice`. Set whenever the token was recognized, also for refusals.
     pub subject: Option<String>,
-    /// Public id of the token, `tok_…`. Set whenever the token was recognized.
+    /// The public id of the token, `tok_…`. Set whenever the token was recognized.
     pub token_id: Option<String>,
     /// The organization that the token is bound to, or is.
     pub organization: Option<String>,
-    /// When the token ends by itself. `None` when it never does or was not recognized.
+    /// When the token expires. `None` when it never expires or was not recognized.
     pub expire_time: Option<SystemTime>,
-    /// The claims asked for that the token has.
+    /// The requested claims that the token has.
     pub claims: BTreeMap<String, String>,
 }
 
 impl Decision {
-    /// A yes for `subject`. For a host's own verifier of other credentials, so that these come out in the same shape.
+    /// Allows `subject`, for a host's own verifier of other credentials.
     pub fn allowed(subject: impl Into<String>) -> Self {
         Self { allowed: true, subject: Some(subject.into()), ..Self::new(Reason::Allowed, true) }
     }
 
-    /// A no to `subject`, whose credential is good. For a host's own verifier.
+    /// Denies `subject`, whose credential is valid, for a host's own verifier.
     pub fn not_permitted(subject: impl Into<String>) -> Self {
         Self { subject: Some(subject.into()), ..Self::new(Reason::NotPermitted, true) }
     }
 
-    /// The credential is no good. For a host's own verifier.
+    /// Rejects an invalid credential, for a host's own verifier.
     pub fn invalid() -> Self {
         Self::new(Reason::TokenUnknown, false)
     }
 
-    /// What Patwarden answers for a text that is no token.
+    /// The server's answer to a malformed token.
     pub(crate) fn malformed() -> Self {
         Self::new(Reason::TokenMalformed, false)
     }
@@ -70,7 +70,7 @@ impl TryFrom<CheckResponse> for Decision {
     fn try_from(response: CheckResponse) -> Result<Self, Status> {
         // An empty message decodes as a denial.
         if response.reason == Reason::Unspecified as i32 || (response.allowed && !response.token_valid) {
-            return Err(Status::internal("the reply is no decision"));
+            return Err(Status::internal("the reply has no decision"));
         }
         Ok(Self {
             allowed: response.allowed,
@@ -90,7 +90,7 @@ fn unless_empty(text: String) -> Option<String> {
 }
 
 fn to_system_time(time: prost_types::Timestamp) -> Result<SystemTime, Status> {
-    SystemTime::try_from(time).map_err(|_| Status::internal("the reply has a time that is none"))
+    SystemTime::try_from(time).map_err(|_| Status::internal("the reply has an invalid time"))
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// Domain of every `google.rpc.ErrorInfo` that Patwarden sends.
+/// The domain of every `google.rpc.ErrorInfo` of Patwarden.
 pub(crate) const DOMAIN: &str = "patwarden.v1";
 
-/// Why there is no answer: the call failed, so nothing was decided. It is never a denial, which is an answer: to the bearer it is a
-/// 503, not a 401 or 403.
+/// Why a call failed, so that there is no decision, neither yes nor no: answer 503.
 ///
-/// Match on [`code`](Self::code) and [`reason`](Self::reason), not on the text. It holds no credential of anybody. Cloning is cheap.
+/// Match on [`code`](Self::code) and [`reason`](Self::reason), not on the text. It contains no credential. Cloning is
+/// cheap.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -28,56 +28,56 @@ struct Inner {
     retry_delay: Option<Duration>,
 }
 
-/// A field of the request that is not as it must be.
+/// A problem with one field of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldViolation {
-    /// Path of the proto field, `grant.rules[0].actions[1]`. Empty for the message as a whole.
+    /// Path of the proto field, `grant.rules[0].actions[1]`. Empty for the whole message.
     pub field: String,
-    /// What is wrong with it, in English.
+    /// The problem, in English.
     pub description: String,
 }
 
 impl Error {
-    /// The gRPC code. The transport raises UNAVAILABLE when the server cannot be reached or the connection breaks, and
-    /// DEADLINE_EXCEEDED when the time of the call is over; this library UNAUTHENTICATED when the callback for the service key
-    /// fails, INVALID_ARGUMENT for options, and INTERNAL for a reply that is none.
+    /// The gRPC code. The transport returns UNAVAILABLE when the server cannot be reached or the connection breaks, and
+    /// DEADLINE_EXCEEDED after the timeout. This library returns UNAUTHENTICATED when the callback for the service key
+    /// fails, INVALID_ARGUMENT for invalid options, and INTERNAL for an invalid reply.
     pub fn code(&self) -> Code {
         self.0.status.code()
     }
 
-    /// Name of the `ErrorReason` without its prefix, `OPENFGA_UNAVAILABLE`. `None` when something other than Patwarden raised the
-    /// error, such as the transport.
+    /// The name of the `ErrorReason` without its prefix, `OPENFGA_UNAVAILABLE`. `None` when the error comes from the
+    /// transport or this library, not from Patwarden.
     pub fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// English text for people.
+    /// A text for developers.
     pub fn message(&self) -> &str {
         self.0.status.message()
     }
 
-    /// Particulars of the reason, such as `permission` of CALLER_FORBIDDEN. `errors.proto` says which there are.
+    /// Details of the reason, such as `permission` for CALLER_FORBIDDEN, see `errors.proto`.
     pub fn metadata(&self) -> &HashMap<String, String> {
         &self.0.metadata
     }
 
-    /// The fields that are wrong, of an INVALID_ARGUMENT. Items of a batch have none.
+    /// The invalid fields, for INVALID_ARGUMENT. Items of a batch have none.
     pub fn field_violations(&self) -> &[FieldViolation] {
         &self.0.field_violations
     }
 
-    /// By which the server's log names the call. Items of a batch have none.
+    /// Finds the call in the server's log. Items of a batch have none.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// After how long the server says that it may be worth trying again.
+    /// The delay after which the server expects a retry to succeed, if it says so.
     pub fn retry_delay(&self) -> Option<Duration> {
         self.0.retry_delay
     }
 
-    /// The gRPC status as it came; what caused it in the transport is its `source`.
+    /// The gRPC status. Its `source` is the error of the transport.
     pub fn status(&self) -> &Status {
         &self.0.status
     }
@@ -145,7 +145,7 @@ impl StdError for Error {
     }
 }
 
-/// The status that the RPC of one item of a batch would have had by itself.
+/// Returns the status that a single call for the item of a batch would have had.
 pub(crate) fn item_status(code: i32, reason: &str, message: &str) -> Status {
     let code = match Code::from_i32(code) {
         Code::Ok => Code::Unknown,
@@ -155,7 +155,7 @@ pub(crate) fn item_status(code: i32, reason: &str, message: &str) -> Status {
 }
 
 pub(crate) fn deadline_exceeded() -> Status {
-    Status::deadline_exceeded("no answer within the time of the call")
+    Status::deadline_exceeded("no answer within the timeout")
 }
 
 pub(crate) fn invalid_option(message: impl Into<String>) -> Error {

@@ -42,11 +42,11 @@ impl Route {
     }
 }
 
-/// Allows only permitted requests, whose extensions then hold the [`Decision`]. Others are answered 401 without a valid credential, 403
-/// if it does not allow this, 404 for an id that can never exist, and 503 if no decision could be made.
+/// Allows only permitted requests, whose extensions then hold the [`Decision`]. Others are answered 401 without a valid
+/// credential, 403 if it does not allow this, 404 for an id that can never exist, and 503 if no decision could be made.
 ///
-/// The credential is read from `Authorization: Bearer`, `X-API-Key`, or the password of `Authorization: Basic` with any user name; never
-/// from the query. The same one may be sent in several of them. Two different ones are a 401.
+/// The credential is read from `Authorization: Bearer`, `X-API-Key`, or the password of `Authorization: Basic` with any
+/// user name; never from the query. The same one may be sent in several of them. Two different ones are a 401.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -77,15 +77,16 @@ impl Guard {
         Self { client, realm: "patwarden".into(), client_ip: None, verifier: None, explain_invalid_token: false }
     }
 
-    /// Sets the realm of challenges, printable ASCII; quotes, backslashes and other characters are removed. Default `patwarden`.
+    /// Sets the realm of challenges, printable ASCII; quotes, backslashes and other characters are removed. Default
+    /// `patwarden`.
     pub fn realm(mut self, realm: &str) -> Self {
         self.realm =
             realm.chars().filter(|&c| matches!(c, ' '..='~') && c != '"' && c != '\\').collect::<String>().into();
         self
     }
 
-    /// Sets how to read the bearer's address. Default: unknown, and tokens that are limited to networks are refused. Anybody can send
-    /// headers such as `X-Forwarded-For`: read one only if a proxy of yours sets it.
+    /// Sets how to read the bearer's address. Default: unknown, and tokens that are limited to networks are refused.
+    /// Anybody can send headers such as `X-Forwarded-For`: read one only if a proxy of yours sets it.
     ///
     /// ```
     /// # fn guard(guard: patwarden::Guard) -> patwarden::Guard {
@@ -100,8 +101,9 @@ impl Guard {
         self
     }
 
-    /// Lets `verifier` decide about credentials without the prefix of Patwarden's tokens, such as the JWTs of web users: whether they are
-    /// valid, and whether they allow the request. Its error is a 503. Default: such credentials are not valid.
+    /// Lets `verifier` decide about credentials without the prefix of Patwarden's tokens, such as the JWTs of web
+    /// users: whether they are valid, and whether they allow the request. Its error is a 503. Default: such credentials
+    /// are not valid.
     ///
     /// ```
     /// # async fn verify_jwt(jwt: &str) -> std::io::Result<Option<String>> { Ok(None) }
@@ -128,9 +130,9 @@ impl Guard {
         self
     }
 
-    /// Adds a `reason` to the 401 for a token that exists but cannot be used, for example `TOKEN_EXPIRED` or `TOKEN_SUSPENDED`. Default
-    /// false: a thief would learn which tokens were real, and which may become usable again. Unknown and malformed tokens are never told
-    /// apart, nor is it told that a token works from other networks.
+    /// Adds a `reason` to the 401 for a token that exists but cannot be used, for example `TOKEN_EXPIRED` or
+    /// `TOKEN_SUSPENDED`. Default false: a thief would learn which tokens were real, and which may become usable again.
+    /// Unknown and malformed tokens are never told apart, nor is it told that a token works from other networks.
     pub fn explain_invalid_token(mut self, explain: bool) -> Self {
         self.explain_invalid_token = explain;
         self
@@ -235,8 +237,8 @@ fn name_of(reason: Reason) -> String {
     reason.as_str_name().trim_start_matches("REASON_").to_owned()
 }
 
-/// Returns true if the part after the first colon, which comes from the bearer, can never be an id of the server. The type before it
-/// comes from the host: an impossible one is its mistake, and a 503.
+/// Returns true if the part after the first colon, which comes from the bearer, can never be an id of the server. The
+/// type before it comes from the host: an impossible one is its mistake, and a 503.
 fn has_impossible_id(resource: &str) -> bool {
     let Some((kind, id)) = resource.split_once(':') else { return false };
     let is_type = kind.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
@@ -291,8 +293,8 @@ impl Rejection {
         self.status
     }
 
-    /// The decision that the credential is not valid, or does not allow this. `None` if there is none. The body of the response tells
-    /// the bearer less, see [`Guard::explain_invalid_token`].
+    /// The decision that the credential is not valid, or does not allow this. `None` if there is none. The body of the
+    /// response tells the bearer less, see [`Guard::explain_invalid_token`].
     pub fn decision(&self) -> Option<&Decision> {
         self.decision.as_ref()
     }
@@ -302,8 +304,8 @@ impl Rejection {
         self.error.as_deref()
     }
 
-    /// Makes the response, with `WWW-Authenticate` for a 401 and `Retry-After` for a 503. The body is `application/problem+json`
-    /// (RFC 9457) with the reason of the decision or error.
+    /// Makes the response, with `WWW-Authenticate` for a 401 and `Retry-After` for a 503. The body is
+    /// `application/problem+json` (RFC 9457) with the reason of the decision or error.
     pub fn into_response<B: From<String>>(self) -> Response<B> {
         let mut response = Response::new(self.problem().into());
         *response.status_mut() = self.status;

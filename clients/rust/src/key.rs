@@ -1,4 +1,4 @@
-//! The credential of this service towards Patwarden.
+//! The credential of the calling service.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::secret::Secret;
 type Callback =
     dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, Box<dyn StdError + Send + Sync>>> + Send>> + Send + Sync;
 
-/// What the calling service shows to Patwarden: a service key, or the access token of a user. Never printed.
+/// The credential of the caller: a service key or the access token of a user. It is never printed.
 #[derive(Clone)]
 pub struct ServiceKey(Source);
 
@@ -25,8 +25,8 @@ enum Source {
 }
 
 impl ServiceKey {
-    /// Asks for the key at each call, within the call's time; keep a key that is dear to get. When it fails, the call fails with
-    /// UNAUTHENTICATED and is not made; the error is the source of the call's.
+    /// Calls `callback` for the key of each call, within the call's timeout: cache a key that is expensive to get. If
+    /// it fails, the call is not made and fails with UNAUTHENTICATED; the callback's error is the source of the status.
     ///
     /// ```
     /// # async fn read_key() -> std::io::Result<String> { Ok(String::new()) }
@@ -57,7 +57,7 @@ impl fmt::Debug for ServiceKey {
     }
 }
 
-/// Gives the value of the header `authorization`.
+/// Makes the value of the header `authorization`.
 pub(crate) enum Authorization {
     Fixed(HeaderValue),
     Callback(Arc<Callback>),
@@ -69,9 +69,7 @@ impl TryFrom<ServiceKey> for Authorization {
     fn try_from(ServiceKey(source): ServiceKey) -> Result<Self, Error> {
         match source {
             Source::Fixed(key) => Ok(Self::Fixed(bearer(&key).ok_or_else(|| {
-                invalid_option(
-                    "the service key is empty or has characters that no header may have, such as a line break",
-                )
+                invalid_option("the service key must not be empty, and must not have characters such as line breaks")
             })?)),
             Source::Callback(callback) => Ok(Self::Callback(callback)),
         }
@@ -88,7 +86,8 @@ impl Authorization {
                     status.set_source(Arc::from(error));
                     status
                 })?;
-                bearer(&key).ok_or_else(|| Status::unauthenticated("the callback for the service key gave no key"))
+                bearer(&key)
+                    .ok_or_else(|| Status::unauthenticated("the callback for the service key returned no valid key"))
             }
         }
     }

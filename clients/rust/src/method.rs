@@ -1,4 +1,4 @@
-//! What the transport has to know of a method: by its path, so that it holds for the generated stubs too.
+//! What the transport must know about a method, by its path, so that it works for the generated stubs too.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::pb::v1::{CreateTokenRequest, RotateTokenRequest};
 
-/// How long a call may take when its caller does not say. Streams: as long as they take.
+/// The default timeouts. Streams have none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// Of Check, BatchCheck and Introspect.
+    /// For Check, BatchCheck and Introspect.
     pub(crate) decision: Duration,
-    /// Of other unary calls.
+    /// For other unary calls.
     pub(crate) call: Duration,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Method<'a> {
         self.service == "patwarden.v1.AuthorizationService"
     }
 
-    /// Whether many messages answer. None takes many.
+    /// Returns true if the reply has many messages. No request has.
     pub(crate) fn streams(self) -> bool {
         self.decides() && self.name == "ListResources"
     }
@@ -53,8 +53,9 @@ impl<'a> Method<'a> {
         }
     }
 
-    /// Whether a repeat does no harm: reads, and changes that are the same when made twice. Those that make something are when the
-    /// server can tell a repeat by its `request_id`, which is filled in here. `frame` is the request as gRPC sends it.
+    /// Returns the request, and whether it is safe to retry: a read, a change that is the same when made twice, or one
+    /// that the server recognizes by its `request_id`, which is filled in here. `frame` is the request as gRPC sends
+    /// it.
     pub(crate) fn make_repeatable(self, frame: Bytes) -> (Bytes, bool) {
         match self.name {
             "CreateToken" => with_request_id::<CreateTokenRequest>(frame, |request| &mut request.request_id),
@@ -67,13 +68,13 @@ impl<'a> Method<'a> {
     }
 }
 
-/// Whether the message is compressed, and its length.
+/// The length of the compression flag and the message length.
 const FRAME_HEADER: usize = 5;
 
 fn with_request_id<M: Message + Default>(frame: Bytes, request_id: fn(&mut M) -> &mut String) -> (Bytes, bool) {
     let message = match frame.split_at_checked(FRAME_HEADER) {
         Some(([0, ..], message)) => M::decode(message),
-        // Whether it has one cannot be seen.
+        // A compressed request cannot be read.
         _ => return (frame, false),
     };
     let Ok(mut message) = message else { return (frame, false) };

@@ -9,12 +9,12 @@ use tonic::Status;
 
 use crate::error::Error;
 
-/// The entries of all pages, each fetched when the one before is used up. An error ends it.
+/// The entries of all pages. Each page is fetched when the one before is used up. It ends with the first error.
 #[must_use = "nothing is fetched until it is polled"]
 pub struct Pages<T>(Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>);
 
 impl<T: Send + 'static> Pages<T> {
-    /// `fetch` gives the entries of the page of a page token, and the token of the next one, which is empty on the last page.
+    /// `fetch` returns the entries of a page and the token of the next one, which is empty on the last page.
     pub(crate) fn new<F>(first: String, fetch: impl FnMut(String) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<(Vec<T>, String), Status>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What ListResources answers.
+//! The answer to ListResources.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,16 +10,17 @@ use tonic::{Status, Streaming};
 use crate::error::Error;
 use crate::pb::v1::{ListResourcesResponse, Reason};
 
-/// The resources that a token may act on, `type:id`, as they come, in no order: [`Client::list_resources`](crate::Client::list_resources).
+/// The resources on which a token may act, `type:id`, in no order, as they arrive:
+/// [`Client::list_resources`](crate::Client::list_resources).
 ///
-/// An error ends it, and makes what came before no list.
+/// It ends with the first error: the list is then incomplete.
 #[derive(Debug)]
 pub struct ResourceStream {
     reason: Reason,
     token_valid: bool,
     incomplete: bool,
     resources: vec::IntoIter<String>,
-    /// `None` when it has ended.
+    /// `None` after the end.
     messages: Option<Streaming<ListResourcesResponse>>,
 }
 
@@ -27,9 +28,9 @@ pub struct ResourceStream {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resources {
-    /// `type:id` each, in no order.
+    /// The resources, `type:id`, in no order.
     pub resources: Vec<String>,
-    /// The list may lack something, because OpenFGA ran out of time or could not say of each.
+    /// The list may lack entries because OpenFGA ran out of time or failed for some.
     pub incomplete: bool,
     /// As [`ResourceStream::reason`].
     pub reason: Reason,
@@ -40,7 +41,7 @@ pub struct Resources {
 impl ResourceStream {
     pub(crate) async fn begin(mut messages: Streaming<ListResourcesResponse>) -> Result<Self, Error> {
         let first = messages.message().await?.filter(|first| first.reason != Reason::Unspecified as i32);
-        let first = first.ok_or_else(|| Status::internal("the reply is no list"))?;
+        let first = first.ok_or_else(|| Status::internal("the reply has no list"))?;
         Ok(Self {
             reason: first.reason(),
             token_valid: first.token_valid,
@@ -50,7 +51,7 @@ impl ResourceStream {
         })
     }
 
-    /// [`Reason::Allowed`] when the token may be asked about, though there may be nothing in the list; otherwise why there is none.
+    /// [`Reason::Allowed`] if the token can be used, even if the list is empty; otherwise why there is no list.
     pub fn reason(&self) -> Reason {
         self.reason
     }
@@ -60,12 +61,12 @@ impl ResourceStream {
         self.token_valid
     }
 
-    /// Known at the end of the stream: the list may lack something, because OpenFGA ran out of time or could not say of each.
+    /// True, at the end of the stream, if the list may lack entries because OpenFGA ran out of time or failed for some.
     pub fn incomplete(&self) -> bool {
         self.incomplete
     }
 
-    /// The whole list, from here on.
+    /// Collects the rest of the list.
     pub async fn into_list(mut self) -> Result<Resources, Error> {
         let mut resources: Vec<String> = self.resources.by_ref().collect();
         if let Some(mut messages) = self.messages.take() {

@@ -1,5 +1,5 @@
-//! When a call is made again. tonic has no gRPC service config, so this is its retry policy, by gRFC A6: UNAVAILABLE only, with
-//! exponential backoff, and throttled for the client as a whole.
+//! Retries. tonic has no gRPC service config, so this is its retry policy, as in gRFC A6: UNAVAILABLE only, with
+//! exponential backoff, and throttled for the whole client.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 
 use crate::sync::lock;
 
-/// Attempts of one call, the first included.
+/// The most attempts of one call, including the first.
 pub(crate) const MAX_ATTEMPTS: u32 = 4;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
@@ -26,13 +26,13 @@ impl Retry {
         Self { max_attempts, throttle: Throttle(Mutex::new(MAX_TOKENS)) }
     }
 
-    /// Where the outcome of each single attempt is counted.
+    /// Counts the outcome of each attempt.
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.throttle
     }
 
-    /// Attempts until one ends otherwise than UNAVAILABLE; at most so often, while the throttle permits it, and only as long as the
-    /// next attempt could begin before `deadline`.
+    /// Attempts until the outcome is not UNAVAILABLE, while the throttle permits it and the next attempt can begin
+    /// before `deadline`.
     pub(crate) async fn run<T, F>(&self, deadline: Option<Instant>, mut attempt: impl FnMut() -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
@@ -54,7 +54,7 @@ impl Retry {
     }
 }
 
-/// Closes when more calls fail than a tenth of those that succeed, and opens by successes: what is down is not held down.
+/// Stops retries when more than one call in ten fails, and permits them again after successes.
 pub(crate) struct Throttle(Mutex<f64>);
 
 impl Throttle {
@@ -72,7 +72,7 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// How often `retry` attempts what ends as `outcomes` say, the last of them for ever.
+    /// Returns how often `retry` attempts a call with these outcomes, of which the last is repeated.
     async fn attempts(retry: &Retry, deadline: Option<Instant>, outcomes: &[Code]) -> (u32, Code) {
         let mut count = 0;
         let attempt = || {

@@ -1,15 +1,15 @@
-//! The text of a token: what can be told about it without asking anybody.
+//! The text of a token, and what it shows without a call.
 
 use std::fmt;
 
-/// Brand of tokens unless the operator of Patwarden has set another one (`tokens.brand`).
+/// The default of the server's `tokens.brand`.
 pub const DEFAULT_BRAND: &str = "pw";
 
 const SECRET_DIGITS: usize = 43;
 const CHECK_DIGITS: usize = 6;
 /// `_`, three letters of kind, `_`, then the digits.
 const LENGTH_WITHOUT_BRAND: usize = 5 + SECRET_DIGITS + CHECK_DIGITS;
-/// 2^256 - 1. Value order of the digits is ASCII order.
+/// 2^256 - 1. The digits are in ASCII order.
 const GREATEST_SECRET: &str = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -23,18 +23,18 @@ pub enum SecretKind {
     Organization,
 }
 
-/// What the text of a token tells by itself.
+/// What the text of a token shows without a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParsedSecret {
     /// Who it acts as.
     pub kind: SecretKind,
-    /// What may be shown and logged of it, `pw_pat_...x9Kq`: the same text that Patwarden lists tokens with.
+    /// The hint for lists and logs, `pw_pat_...x9Kq`.
     pub hint: String,
 }
 
-/// Parses the text of a token of `brand`, offline: form and checksum tell a cut-off or mistyped paste from a token that was
-/// revoked. `None` when it is no such text. A token that is well formed need not exist.
+/// Parses the text of a token of `brand` without a call: form and checksum detect a cut-off or mistyped paste. Returns
+/// `None` for a malformed text. Only the server knows whether a token exists and can be used.
 ///
 /// ```
 /// use patwarden::{SecretKind, parse_secret};
@@ -51,7 +51,7 @@ pub fn parse_secret(text: &str, brand: &str) -> Option<ParsedSecret> {
     Some(ParsedSecret { kind, hint })
 }
 
-/// The 43 digits that are secret, when form and checksum are right. Copies nothing.
+/// Returns kind and the 43 secret digits of a well-formed text, without a copy.
 pub(crate) fn dissect<'a>(text: &'a str, brand: &str) -> Option<(SecretKind, &'a str)> {
     if text.len() != brand.len() + LENGTH_WITHOUT_BRAND {
         return None;
@@ -107,8 +107,8 @@ pub(crate) fn is_brand(text: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-/// The text of a token or of another credential. Printed, by `{}` as by `{:?}`, it shows the hint of a well-formed token and
-/// nothing of any other text; with the feature `serde` it is serialized likewise.
+/// Wraps the text of a token or another credential, so that `{}`, `{:?}` and the feature `serde` show only the hint of
+/// a well-formed token, and nothing of other texts.
 ///
 /// ```
 /// use patwarden::Secret;
@@ -121,17 +121,17 @@ pub(crate) fn is_brand(text: &str) -> bool {
 pub struct Secret(String);
 
 impl Secret {
-    /// The whole text. Keep it out of logs, messages and URLs.
+    /// Returns the whole text. Keep it out of logs, messages and URLs.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The whole text, without a copy.
+    /// Returns the whole text, without a copy.
     pub fn into_exposed(self) -> String {
         self.0
     }
 
-    /// What may be shown: the hint of a well-formed token of any brand, `***` for any other text.
+    /// Returns the hint of a well-formed token of any brand, and `***` for other texts.
     pub fn hint(&self) -> String {
         let brand = self.0.split('_').next().unwrap_or_default();
         match parse_secret(&self.0, brand) {

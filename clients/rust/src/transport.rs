@@ -1,5 +1,5 @@
-//! What every call goes through, the generated stubs' included: the service key, the deadline, the attempts, and replies that say how
-//! they ended.
+//! The transport of every call, also of the generated stubs: adds the service key and the deadline, retries, and checks
+//! how replies end.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -33,12 +33,13 @@ const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
 const REQUEST_ID: &str = "x-request-id";
 
-/// Longest reply to a unary call, bytes: the longest message that the server sends, and the five bytes before it.
+/// The longest reply to a unary call, bytes: the server's longest message and the five bytes before it.
 const MAX_REPLY: usize = 4 * 1024 * 1024 + 5;
 
-/// The connection that the generated stubs speak through, [`Client::transport`](crate::Client::transport). It attaches the service
-/// key unless the request has an `authorization` of its own, gives calls without a timeout a default one, repeats those that may
-/// be repeated, and fills in the `request_id` of CreateToken and RotateToken where there is none. Cloning is cheap.
+/// The transport of the generated stubs, [`Client::transport`](crate::Client::transport). It adds the service key
+/// unless the request has its own
+/// `authorization`, sets default timeouts, retries where that is safe, and fills in the `request_id` of CreateToken and RotateToken. Cloning is
+/// cheap.
 #[derive(Clone)]
 pub struct Transport {
     channel: Channel,
@@ -51,7 +52,7 @@ struct Shared {
     timeouts: Timeouts,
 }
 
-/// An extension of requests that are not repeated here, because who sends them does it.
+/// An extension of requests that are not retried here, because their sender does it.
 #[derive(Clone, Copy)]
 pub(crate) struct Once;
 
@@ -73,7 +74,7 @@ impl Transport {
         let method = Method::of(head.uri.path());
         let timeout = requested_timeout(&head.headers).or(method.timeout(self.timeouts()));
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // No method takes more than one message.
+        // No method accepts more than one message.
         let frame = body.collect().await?.to_bytes();
         let (frame, repeatable) = method.make_repeatable(frame);
         let repeats = repeatable && head.extensions.get::<Once>().is_none();
@@ -118,7 +119,7 @@ impl Transport {
             let left = deadline.saturating_duration_since(Instant::now());
             request.headers_mut().insert(TIMEOUT, timeout_header(left));
         }
-        // A clone of a channel is not ready because its original was.
+        // A clone of a channel is not ready when its original is.
         let mut channel = self.channel.clone();
         poll_fn(|cx| channel.poll_ready(cx)).await.map_err(broken)?;
         let (reply, body) = channel.call(request).await.map_err(broken)?.into_parts();
@@ -135,7 +136,7 @@ impl Service<Request<Body>> for Transport {
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
-    /// Always: [`call`](Self::call) waits for the connection.
+    /// Always ready: [`call`](Self::call) waits for the connection.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
         Poll::Ready(Ok(()))
     }
@@ -151,7 +152,7 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// A reply that has ended well, read to its end, so that whatever befalls it on the way counts as its attempt's.
+/// Reads a reply to its end, so that all of its failures belong to the attempt.
 async fn whole(mut head: response::Parts, body: Body) -> Result<Response<Body>, Status> {
     let collected = Limited::new(body, MAX_REPLY).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() { Status::resource_exhausted("the reply is too long") } else { broken(error) }
@@ -162,7 +163,7 @@ async fn whole(mut head: response::Parts, body: Body) -> Result<Response<Body>, 
     Ok(Response::from_parts(head, Body::new(Full::new(collected.to_bytes()).with_trailers(trailers))))
 }
 
-/// A reply of many messages that has begun well: with a message, so that what fails before it counts as its attempt's.
+/// Reads a stream up to its first message, so that failures before it belong to the attempt.
 async fn begun(mut head: response::Parts, mut body: Body, deadline: Option<Instant>) -> Result<Response<Body>, Status> {
     let ended = head.status != StatusCode::OK || head.headers.contains_key(STATUS);
     let (first, mut trailers) = loop {
@@ -184,7 +185,7 @@ async fn begun(mut head: response::Parts, mut body: Body, deadline: Option<Insta
     Ok(Response::from_parts(head, Body::new(messages)))
 }
 
-/// How a reply ended. Without a status it did not end well, whatever it holds.
+/// Returns how a reply ended. Without a status it is a failure, whatever it contains.
 fn end_of(head: &mut response::Parts, trailers: Option<&mut HeaderMap>) -> Result<(), Status> {
     let request_id = head.headers.get(REQUEST_ID).cloned();
     let ends = [Some(&mut head.headers), trailers];
@@ -200,8 +201,8 @@ fn end_of(head: &mut response::Parts, trailers: Option<&mut HeaderMap>) -> Resul
     }
 }
 
-/// Makes of what ends a reply something that tonic reads: it panics over details that are no base64, and takes UNKNOWN for the code
-/// where the message is no UTF-8.
+/// Repairs trailers for tonic, which panics over details that are not base64, and replaces the code by UNKNOWN when the
+/// message is not UTF-8.
 fn repair(end: &mut HeaderMap, request_id: Option<HeaderValue>) {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
@@ -219,7 +220,7 @@ fn repair(end: &mut HeaderMap, request_id: Option<HeaderValue>) {
     }
 }
 
-/// Of a reply without a gRPC status, by the mapping that gRPC gives (doc/http-grpc-status-mapping.md).
+/// Maps a reply without a gRPC status, as gRPC's doc/http-grpc-status-mapping.md says.
 fn status_of_http(status: StatusCode) -> Status {
     let code = match status.as_u16() {
         400 => Code::Internal,
@@ -232,11 +233,11 @@ fn status_of_http(status: StatusCode) -> Status {
     Status::new(code, format!("HTTP {} without a gRPC status", status.as_u16()))
 }
 
-/// The connection could not be made or broke, on whichever side.
+/// The connection failed or broke.
 fn broken(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Status {
     let error: Arc<dyn StdError + Send + Sync> = Arc::from(error.into());
     let causes = || std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |error| (**error).source());
-    // tonic runs a timer of its own for the header that we send.
+    // tonic has its own timer for the timeout header.
     if causes().any(|cause| cause.is::<TimeoutExpired>()) {
         return deadline_exceeded();
     }
@@ -253,7 +254,7 @@ fn broken(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Status {
     status
 }
 
-/// The messages of a stream, until the end of its time and with an end that can be read.
+/// Streams messages until the timeout, and repairs the trailers.
 struct Messages {
     first: Option<Bytes>,
     body: Body,
@@ -309,7 +310,7 @@ fn requested_timeout(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// In the form of the gRPC protocol, which has eight digits.
+/// Formats a timeout for gRPC, which allows eight digits.
 fn timeout_header(timeout: Duration) -> HeaderValue {
     let millis = timeout.as_millis();
     let text =

@@ -1,4 +1,4 @@
-//! A gRPC server that answers as a test tells it, and counts. It is no Patwarden: what Patwarden answers is tested against the real one.
+//! A gRPC server that answers as a test says, and records its calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

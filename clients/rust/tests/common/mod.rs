@@ -1,4 +1,4 @@
-//! What the tests are run against, as `PATWARDEN_CLIENT_TESTS` describes it; see clients/vectors/README.md.
+//! The environment of the tests, as `PATWARDEN_CLIENT_TESTS` describes it; see clients/vectors/README.md.
 #![allow(dead_code)] // each test file uses its own part
 
 pub mod fake;
@@ -46,7 +46,7 @@ pub struct Token {
     pub basic: String,
 }
 
-/// For slow machines: nothing that works takes so long.
+/// Longer than anything takes on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn environment() -> &'static Environment {
@@ -72,7 +72,7 @@ pub fn token(alias: &str) -> &'static str {
     &environment().tokens[alias].secret
 }
 
-/// In plaintext, and patient, so that only what a test means to time out does.
+/// Makes a client in plaintext with long timeouts.
 pub fn patient(endpoint: &str, key: &str) -> ClientBuilder {
     Client::builder(endpoint, key).plaintext().decision_timeout(PATIENCE).call_timeout(PATIENCE)
 }
@@ -90,7 +90,7 @@ pub fn vectors<T: DeserializeOwned>(file: &str) -> Vec<T> {
     vectors
 }
 
-/// Puts what they stand for where `${alias}` and `${alias.id}` are.
+/// Fills in `${alias}` and `${alias.id}`.
 pub fn expand(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(expand_text(&text)),
@@ -193,7 +193,7 @@ impl ExpectedDecision {
     }
 }
 
-/// Does something to the environment, or asks for a count: the body of the answer.
+/// Calls the control server, and returns the body of its answer.
 pub async fn control(method: &str, path: &str) -> String {
     let address = environment().control.strip_prefix("http://").expect("an HTTP origin");
     let mut stream = TcpStream::connect(address).await.expect("the control server listens");
@@ -215,7 +215,7 @@ pub async fn during<T>(fault: &str, what: impl Future<Output = T>) -> T {
     outcome.expect("it ends")
 }
 
-/// The server gives OpenFGA less than a second, which a busy machine may not keep: then it is asked again.
+/// Retries, because OpenFGA may need longer than the server's deadline on a busy machine.
 pub async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
     for _ in 0..20 {
         match ask().await {
@@ -226,7 +226,7 @@ pub async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, 
     ask().await
 }
 
-/// Waits until it is so.
+/// Polls until it returns true.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_so().await {
