@@ -366,7 +366,7 @@ impl ClientBuilder {
         let scheme = match self.plaintext {
             Plaintext::No => "https",
             _ if self.ca_certificate.is_some() || self.identity.is_some() => {
-                return Err(invalid_option("certificates cannot be combined with plaintext"));
+                return Err(invalid_option("certificates are for TLS, and cannot be combined with plaintext"));
             }
             Plaintext::Loopback if !is_loopback(authority.host()) => {
                 return Err(invalid_option("plaintext is for this host only, and the endpoint is not: use TLS"));

@@ -37,9 +37,8 @@ const REQUEST_ID: &str = "x-request-id";
 const MAX_REPLY: usize = 4 * 1024 * 1024 + 5;
 
 /// The transport of the generated stubs, [`Client::transport`](crate::Client::transport). It adds the service key
-/// unless the request has its own
-/// `authorization`, sets default timeouts, retries where that is safe, and fills in the `request_id` of CreateToken and RotateToken. Cloning is
-/// cheap.
+/// unless the request has its own `authorization`, sets default timeouts, retries where that is safe, and fills in the
+/// `request_id` of CreateToken and RotateToken. Cloning is cheap.
 #[derive(Clone)]
 pub struct Transport {
     channel: Channel,
