@@ -84,7 +84,7 @@ func (h *held) fill(t *testing.T) {
 	t.Helper()
 	for n := range maxCalls {
 		h.ask(1)
-		eventually(t, "a call is under way", func() bool { return len(h.calls()) == n+1 })
+		eventually(t, "a call is running", func() bool { return len(h.calls()) == n+1 })
 	}
 }
 
@@ -137,7 +137,7 @@ func TestChecksGatherWhileCallsAreUnderWay(t *testing.T) {
 	h.ask(20)
 	h.waitFor(t, 20)
 	if calls := len(h.calls()); calls != maxCalls {
-		t.Errorf("%d calls under way", calls)
+		t.Errorf("%d calls are running", calls)
 	}
 	h.finish(t)
 	if sizes := h.batchSizes(); len(sizes) != 1 || sizes[0] != 20 {
@@ -354,7 +354,7 @@ func TestASlowCallDoesNotHoldUpOthers(t *testing.T) {
 	var group sync.WaitGroup
 	for n := range maxCalls {
 		group.Go(func() { _, _ = client.Check(ctx, aToken, "document:slow", "viewer") })
-		eventually(t, "a call is under way", func() bool { return len(f.calls()) == n+1 })
+		eventually(t, "a call is running", func() bool { return len(f.calls()) == n+1 })
 	}
 	if decision, err := client.Check(t.Context(), aToken, "document:yes", "viewer"); err != nil || !decision.Allowed {
 		t.Error(decision, err)

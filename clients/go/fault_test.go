@@ -212,7 +212,7 @@ func TestWithoutOpenFGA(t *testing.T) {
 				for i := range 20 {
 					group.Go(func() {
 						if i == 0 {
-							// What needs no OpenFGA is decided.
+							// A decision that needs no OpenFGA is made.
 							decision, err := client.Check(context.Background(), e.secret(t, "alice_reader"), "document:roadmap", "editor")
 							if err != nil || decision.Reason != reason("NOT_GRANTED") {
 								t.Error(decision, err)

@@ -102,7 +102,7 @@ func TestSecretsPrintTheirHint(t *testing.T) {
 	const text = "pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA"
 	secret := patwarden.NewSecret(text)
 	if secret.Reveal() != text {
-		t.Error("it cannot be had back")
+		t.Error("Reveal returns another text")
 	}
 	var logged bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {

@@ -214,7 +214,7 @@ func TestChecksAtTheSameTime(t *testing.T) {
 		wantError(t, outcome.err, want)
 	}
 	if counted.of("BatchCheck") == 0 {
-		t.Error("none travelled together")
+		t.Error("none were sent together")
 	}
 }
 

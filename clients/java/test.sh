@@ -15,7 +15,7 @@ java_version=$(java -version 2>&1 | sed -nE 's/.* version "([0-9]+).*/\1/p')
   missing "no JDK >= 17: apt-get install openjdk-17-jdk-headless, or https://adoptium.net"
 command -v mvn > /dev/null || missing "no Maven >= 3.8: apt-get install maven"
 if [ -z "${PATWARDEN_CLIENT_TESTS:-}" ]; then
-  say "PATWARDEN_CLIENT_TESTS is not set; in the root: npx tsx test/clients/run.ts java"
+  say "PATWARDEN_CLIENT_TESTS is not set; run: npx tsx test/clients/run.ts java (in the root)"
   exit 2
 fi
 
@@ -63,7 +63,7 @@ count() {
   done
 }
 
-# The jars that a repository would be given.
+# The jars that would be published.
 check_jars() {
   local folder=$1 name=$2 class=$3 kind file
   for kind in "" -sources -javadoc; do
@@ -100,6 +100,7 @@ count spring
 step "package" check_package
 step "newest protobuf-java" maven -f pom.xml surefire:test -Dprotobuf.version=4.36.2 -Dtest=VectorsTest
 step "example" run_example
+step "README" bash -c 'cd ../.. && npx --no-install tsx test/clients/first-steps.ts java'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What can be done to a running environment, by path. */
+/** Actions on a running environment, by path. */
 export type Actions = Readonly<Record<string, () => void | Promise<void>>>;
 
 export interface Control {

@@ -16,7 +16,7 @@ import { conditionParameters, membershipOfDave, model, tuples } from "./facts.js
 import { absent, startRedirecting, startSilent } from "./stand-ins.js";
 import { makeTokens, type NamedToken } from "./tokens.js";
 
-/** What the tests of a client are told, as JSON. `clients/vectors/README.md` says what each thing is. */
+/** The environment of the tests of a client, as JSON. `clients/vectors/README.md` says what each field is. */
 export interface Description {
   readonly endpoint: string;
   readonly http: string;
@@ -47,8 +47,8 @@ export interface Environment {
 type Stop = () => unknown;
 
 /**
- * PostgreSQL, OpenFGA, the built server twice (once by TLS with client certificates), fault proxies before it and before OpenFGA, and tokens in every
- * state. Needs `setup()` of test/kit/global-setup.ts.
+ * PostgreSQL, OpenFGA, the built server twice (once by TLS with client certificates), fault proxies before it and
+ * before OpenFGA, and tokens in every state. Needs `setup()` of test/kit/global-setup.ts.
  */
 export async function startEnvironment(): Promise<Environment> {
   const stops: Stop[] = [];
@@ -196,8 +196,9 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
 }
 
 /**
- * An address that stays free while its server is down for a moment. Above 32767 Linux takes ports for outgoing connections, and one to the address
- * itself, tried again and again, in the end gets its own port (RFC 9293 §3.5, simultaneous open) and holds it against the server.
+ * An address that stays free while its server is down for a moment. Above 32767 Linux takes ports for outgoing
+ * connections, and one to the address itself, tried again and again, in the end gets its own port (RFC 9293 §3.5,
+ * simultaneous open) and holds it against the server.
  */
 async function keptPort(): Promise<string> {
   for (;;) {

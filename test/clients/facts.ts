@@ -23,7 +23,9 @@ condition for_purpose(purpose: string) {
 }
 `;
 
-/** What the server fills parameters of conditions with, `openfga.context` of its configuration: `purpose` with nothing. */
+/**
+ * What the server fills parameters of conditions with, `openfga.context` of its configuration: `purpose` with nothing.
+ */
 export const conditionParameters = { client_ip: "client_ip" };
 
 /** Dave is a member of acme until he has a token for it. */

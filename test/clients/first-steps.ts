@@ -1,6 +1,7 @@
-// Follows the README of a client to the letter, as a new user would: first-steps.ts LANGUAGE. It takes the lines, files and
-// outputs that stand under "First check", and runs them in a new folder beside a copy of the checkout's tracked files.
-// After them it runs every other shell line that names the checkout. The server is the one of PATWARDEN_CLIENT_TESTS.
+// Follows the README of a client to the letter, as a new user would: first-steps.ts LANGUAGE. It takes the lines, files
+// and outputs that stand under "First check", and runs them in a new folder beside a copy of the checkout's tracked
+// files. After them it runs every other shell line that names the checkout. The server is the one of
+// PATWARDEN_CLIENT_TESTS.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** What came of the tests of one language. */
+/** The result of the tests of one language. */
 export type Outcome =
   | { readonly kind: "counted"; readonly passed: number; readonly failed: number }
   /** Its toolchain is missing. */

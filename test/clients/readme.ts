@@ -9,8 +9,9 @@ interface Block {
 
 /**
  * Returns a script that does what a client's README says under "First check": writes each program to the file that the
- * line before it names, runs the shell blocks, and compares their output with the `text` block that follows. Then it runs
- * the other shell blocks that name the checkout, `../patwarden`. Throws when the README shows no program or no output.
+ * line before it names, runs the shell blocks, and compares their output with the `text` block that follows. Then it
+ * runs the other shell blocks that name the checkout, `../patwarden`. Throws when the README shows no program or no
+ * output.
  */
 export function scriptOf(readme: string): string {
   const blocks = blocksOf(readme);

@@ -1,5 +1,7 @@
-// The tests of the clients, against one running server: run.ts [--keep] [LANGUAGE…]. Without a language, all of them. Ends with "N passed, N failed".
-// --keep only starts what they are tested against, prints the name of the file that describes it, and keeps it until SIGTERM or SIGINT.
+// The tests of the clients, against one running server: run.ts [--keep] [LANGUAGE…]. Without a language, all of them.
+// Ends with "N passed, N failed".
+// --keep only starts what they are tested against, prints the name of the file that describes it, and keeps it until
+// SIGTERM or SIGINT.
 // A language whose toolchain is missing is skipped, which counts as failed with PATWARDEN_TEST_REQUIRE_ALL=1.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -101,7 +103,9 @@ function summarize(outcomes: ReadonlyMap<string, Outcome>): boolean {
   return failed === 0;
 }
 
-/** npx hands no signal on to tsx, which has started this process: when npx has ended, the shell between the two is gone. */
+/**
+ * npx hands no signal on to tsx, which has started this process: when npx has ended, the shell between the two is gone.
+ */
 async function stopWithLauncher(): Promise<void> {
   if (process.env["npm_command"] !== "exec") return;
   const parentOf = async (pid: number): Promise<string> =>

@@ -15,7 +15,7 @@ export interface NamedToken {
   readonly secret: string;
   readonly id: string;
   readonly subject: string;
-  /** What follows `Basic ` when the secret is the password, of a user that says nothing. */
+  /** The Basic credentials with the secret as the password. */
   readonly basic: string;
 }
 
@@ -28,8 +28,8 @@ const dayMs = 86_400_000;
 type Init<S extends DescMessage> = Exclude<MessageInitShape<S>, { readonly $typeName: string }>;
 
 /**
- * A token in every state that a token can be in, by the alias that vectors use. `administrator` must hold every permission; `leave` ends the
- * membership of user:dave in organization:acme.
+ * A token in every state that a token can be in, by the alias that vectors use. `administrator` must hold every
+ * permission; `leave` ends the membership of user:dave in organization:acme.
  */
 export async function makeTokens(
   administrator: Port,

@@ -24,7 +24,7 @@ import { type Description, type Environment, startEnvironment } from "./environm
 import { archiveSize } from "./facts.js";
 import { type ExpectedDecision, type ExpectedError, filledIn, type Question, readVectors } from "./vectors.js";
 
-/** What errors.json has no case of, and why. */
+/** Reasons without a case in errors.json, and why. */
 const withoutCase: Readonly<Record<string, string>> = {
   DATABASE_UNAVAILABLE: "needs a fault",
   OPENFGA_UNAVAILABLE: "needs a fault",

@@ -3,7 +3,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Description } from "./environment.js";
 
 /*
- * The files of clients/vectors, which its README.md explains. What is in an `expect` is all that is in the answer: what is absent is empty there.
+ * The files of clients/vectors, which its README.md explains. What is in an `expect` is all that is in the answer: what
+ * is absent is empty there.
  */
 
 export interface ExpectedDecision {
@@ -21,7 +22,7 @@ export interface ExpectedDecision {
 export interface ExpectedError {
   readonly code: string;
   readonly reason: string;
-  /** Of the field violations, in any order. */
+  /** The fields of the violations, in any order. */
   readonly fields?: readonly string[];
   readonly metadata?: Readonly<Record<string, string>>;
   /** Whether it says after how long to try again. */

@@ -1,4 +1,4 @@
-"""What travels together, and that nobody notices."""
+"""Which checks are sent together, and that each gets its own answer."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ async def test_at_most_four_calls_in_flight(stand_in: StandIn, client: AsyncClie
     answers = await asyncio.gather(*asked)
     assert [answer.subject for answer in answers] == [f"a:{number}" for number in range(10)]
     assert [call.request.resource for call in stand_in.of("Check")] == [f"a:{number}" for number in range(4)]
-    # What had to wait goes together.
+    # Those that had to wait are sent together.
     assert [[item.resource for item in call.request.items] for call in stand_in.of("BatchCheck")] == [
         [f"a:{number}" for number in range(4, 10)]
     ]

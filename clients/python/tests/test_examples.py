@@ -79,7 +79,7 @@ async def test_service() -> None:
                 return (await http.get(f"/documents/{name}", headers=headers)).status_code
 
             asked = [("roadmap", "alice"), ("payroll", "alice"), ("roadmap", "revoked"), ("roadmap", None)]
-            # At once, so that they travel together.
+            # At once, so that they are sent together.
             assert await asyncio.gather(*(status(*one) for one in asked * 5)) == [200, 403, 401, 401] * 5
     finally:
         server.terminate()

@@ -98,7 +98,7 @@ async def test_openfga_is_gone(kind: str, openfga_cut: None) -> None:
     async with connected(kind, ENVIRONMENT["endpoint"], ADMIN, check_timeout=PATIENCE) as client:
         error = await undecided(client)
         assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "OPENFGA_UNAVAILABLE")
-        # What needs no OpenFGA is decided all the same.
+        # A decision that needs no OpenFGA is still made.
         decision = await client.check(secret("revoked"), "document:roadmap", "viewer")
         assert (decision.allowed, decision.reason) == (False, Reason.TOKEN_REVOKED)
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ADMIN = ENVIRONMENT["keys"]["admin"]
 FRAMEWORKS = ["fastapi", "starlette", "django wsgi", "django asgi"]
 
-# What the middlewares of Django are told, which it makes by a name in its settings.
+# The middleware that Django makes, by a name in its settings.
 django_guard: Any = None
 
 settings.configure(

@@ -108,7 +108,7 @@ def test_check(case: dict[str, Any], client: Client) -> None:
 
 
 async def test_all_checks_at_once(async_client: AsyncClient) -> None:
-    """Each has the answer that it would have had alone, whatever it travelled with."""
+    """Each gets the answer of a single check, whatever it is sent with."""
     cases = vectors("checks")
     answers = await asyncio.gather(
         *(

@@ -30,7 +30,7 @@ function bearerOf(authorization: string): string | undefined {
   return /^[ \t]*bearer[ \t]+([\x21-\x7e]+)[ \t]*$/i.exec(authorization)?.[1];
 }
 
-/** RFC 7617: the password is all that follows the first colon, whoever the user is. */
+/** RFC 7617: the password is all that follows the first colon, with any user. */
 function passwordOf(authorization: string): string | undefined {
   const encoded = /^[ \t]*basic[ \t]+([A-Za-z0-9+/]+={0,2})[ \t]*$/i.exec(authorization)?.[1];
   if (encoded === undefined) return undefined;

@@ -66,7 +66,7 @@ function answerTo(one: Seen): Buffer {
 }
 
 describe("checks of one turn of the event loop", () => {
-  it("travel as one BatchCheck, and everybody gets their own answer", async () => {
+  it("are sent as one BatchCheck, and each gets its own answer", async () => {
     const decisions = await Promise.all([
       ask("document:roadmap"),
       client.check(tokenOf("acme").secret, "document:price-list", "viewer"),
@@ -154,7 +154,7 @@ describe("checks of one turn of the event loop", () => {
     expect(relay.seen.map(checkOf)).toMatchObject([{ token: alice }]);
   });
 
-  it("travel alone where coalescing is turned off", async () => {
+  it("are sent alone when coalescing is disabled", async () => {
     client = openClient({ endpoint: relay.endpoint, coalesce: false });
     await Promise.all([ask(), ask()]);
     expect(relay.calls).toEqual(["Check", "Check"]);
@@ -170,7 +170,7 @@ describe("checks of one turn of the event loop", () => {
   });
 
   it("are split at 200 KiB, which the server takes", async () => {
-    // Too long for an id: it is an error of its own, whatever it travels with.
+    // Too long for an id: it is an error of its own, whatever it is sent with.
     const long = `document:${"x".repeat(1_000)}`;
     const answers = await Promise.allSettled([...times(300, () => ask(long)), ask()]);
     expect(answers.slice(0, 300).every((answer) => answer.status === "rejected")).toBe(true);
@@ -280,7 +280,7 @@ describe("waiting", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("by nobody any more cancels the call", async () => {
+  it("by no check any more cancels the call", async () => {
     hold();
     const leaving = new AbortController();
     const both = [ask("document:roadmap", { signal: leaving.signal }), ask("document:roadmap", { timeoutMs: 200 })];

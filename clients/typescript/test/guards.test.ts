@@ -17,7 +17,7 @@ import { control, openClient, tokenOf } from "./kit/environment.js";
 import { checkOf, startRelay } from "./kit/relay.js";
 import { vectors } from "./kit/vectors.js";
 
-/** What a test says of a guard, whatever the framework. */
+/** A guard of a test, for any framework. */
 interface Guarded {
   readonly options?: Pick<
     GuardOptions<unknown>,

@@ -24,7 +24,7 @@ describe("a Secret", () => {
     ["a string", `${secret}`],
     ["JSON", JSON.stringify({ secret })],
     ["console.log", inspect({ secret }, { depth: 9, showHidden: true, getters: true })],
-    ["an error", new Error(`no good: ${secret}`).message],
+    ["an error", new Error(`bad secret: ${secret}`).message],
   ])("shows its hint only in %s", (_, shown) => {
     expect(shown).toContain(hint);
     expect(shown).not.toContain(text);

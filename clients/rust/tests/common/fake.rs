@@ -30,7 +30,7 @@ pub struct Call {
     pub method: String,
     pub headers: HeaderMap,
     pub message: Bytes,
-    /// Of all methods, from 1.
+    /// Counts the calls of all methods, from 1.
     pub number: usize,
 }
 
@@ -120,7 +120,7 @@ pub fn decision(allowed: bool, question: &BatchCheckItem) -> CheckResponse {
     }
 }
 
-/// What most tests want: `answer` says for each question whether it is allowed, or the code and reason of its error.
+/// Answers for most tests: `answer` says for each question whether it is allowed, or the code and reason of its error.
 pub fn answer(call: &Call, answer: impl Fn(&BatchCheckItem) -> Result<bool, (i32, &'static str)>) -> Reply {
     let questions = call.questions();
     let result = |question: &BatchCheckItem| match answer(question) {

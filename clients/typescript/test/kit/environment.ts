@@ -10,7 +10,7 @@ export interface NamedToken {
   readonly basic: string;
 }
 
-/** What tests run against; clients/vectors/README.md says what each thing is. */
+/** The environment of the tests; clients/vectors/README.md says what each field is. */
 export interface Environment {
   readonly endpoint: string;
   readonly proxied: string;

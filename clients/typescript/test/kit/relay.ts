@@ -32,7 +32,7 @@ export interface Seen {
 
 export type Respond = (error: Partial<ServiceError> | null, bytes?: Buffer) => void;
 
-/** What a relay does with a call instead of passing it on. Undefined: it is passed on. */
+/** Handles a call instead of the server. Returns undefined to pass the call on. */
 export type Interference = (seen: Seen, respond: Respond) => "taken" | undefined;
 
 /** A gRPC server of our own before the real one: it remembers all unary calls, and passes them on. */

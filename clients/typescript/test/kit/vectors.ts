@@ -129,7 +129,7 @@ export function shown(decision: Decision) {
   };
 }
 
-/** What is absent in an expectation is empty in the answer. */
+/** Fills in the fields that are absent in an expectation and empty in the answer. */
 export function whole(expected: ExpectedDecision) {
   return {
     subject: undefined,

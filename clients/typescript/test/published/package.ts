@@ -38,7 +38,7 @@ run(
   ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"],
   consumer,
 );
-// What the user would have beside it.
+// The packages that a user has too.
 mkdirSync(join(consumer, "node_modules/@types"), { recursive: true });
 for (const installed of ["express", "fastify", "hono", "typescript", "@types/express", "@types/node"]) {
   const place = join(consumer, "node_modules", installed);

@@ -21,8 +21,8 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * What every call gets, those of stubs too: the credential, a deadline, an id that makes it safe to
- * repeat, and errors that know the id by which the server logs them.
+ * Completes every call, also those of stubs: adds the credential, a deadline and a request id that
+ * makes it safe to retry, and puts the server's request id into errors.
  */
 final class CallDefaults implements ClientInterceptor {
   private static final Set<MethodDescriptor<?, ?>> DECISIONS =
@@ -79,7 +79,7 @@ final class CallDefaults implements ClientInterceptor {
     return request;
   }
 
-  /** Makes errors tell what their caller goes by. */
+  /** Completes errors. */
   private static final class ErrorListener<R> extends SimpleForwardingClientCallListener<R> {
     private String requestId;
 
@@ -102,7 +102,7 @@ final class CallDefaults implements ClientInterceptor {
       super.onClose(lostConnection(status) ? unavailable(status) : status, trailers);
     }
 
-    /** The transport says UNKNOWN when it writes to a connection that has just been lost. */
+    /** The transport reports UNKNOWN when it writes to a connection that has just broken. */
     private static boolean lostConnection(Status status) {
       return status.getCode() == Status.Code.UNKNOWN
           && status.getCause() instanceof ClosedChannelException;

@@ -13,14 +13,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 
-/** Unary calls as futures of this language, and their errors as those of this package. */
+/** Converts unary calls to CompletableFutures, and their errors to PatwardenException. */
 final class Calls {
   private Calls() {}
 
   /**
    * Cancelling the future cancels the call.
    *
-   * @param answer what the response says, or the PatwardenException that it is
+   * @param answer converts the response, or throws PatwardenException
    */
   static <Q, R, T> CompletableFuture<T> unary(
       Channel channel,
@@ -54,10 +54,10 @@ final class Calls {
   }
 
   static PatwardenException deadlineExceeded() {
-    return new PatwardenException(Status.Code.DEADLINE_EXCEEDED, "no answer in time");
+    return new PatwardenException(Status.Code.DEADLINE_EXCEEDED, "no answer within the deadline");
   }
 
-  /** Waits for a result; gives the call up when the thread is interrupted. */
+  /** Waits for a result; cancels the call when the thread is interrupted. */
   static <T> T await(CompletableFuture<T> result) {
     try {
       return result.get();

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * A question: may the bearer of this token do this to that? Immutable; each {@code with…} gives a
- * new one.
+ * A question whether the bearer of a token may do something. Immutable; each {@code with…} returns
+ * a new one.
  */
 public final class Check {
   private final String token;
@@ -35,9 +35,9 @@ public final class Check {
   }
 
   /**
-   * A question about a token as the bearer sent it.
+   * Makes a question about a token as the bearer sent it.
    *
-   * @param token the secret; a text that is none is answered {@code TOKEN_MALFORMED}
+   * @param token the secret; a malformed one is answered {@code TOKEN_MALFORMED}
    * @param resource the OpenFGA object, {@code type:id}, at most 256 bytes
    * @param action the OpenFGA relation, for example {@code viewer}
    * @return the question
@@ -53,8 +53,8 @@ public final class Check {
   }
 
   /**
-   * The same question with what is known about the bearer's own request: its address, which tokens
-   * that are limited to networks need, and what it is billed.
+   * Returns the same question with what is known about the bearer's request: its address, which
+   * tokens that are limited to networks need, and its billing.
    *
    * @param context replaces any before it
    * @return a new question
@@ -64,9 +64,9 @@ public final class Check {
   }
 
   /**
-   * The same question with another freshness of OpenFGA's answer.
+   * Returns the same question with another freshness of the answer.
    *
-   * @param consistency default: as fresh as the operator's OpenFGA is set up to be
+   * @param consistency default: the operator's caches may answer
    * @return a new question
    */
   public Check withConsistency(Consistency consistency) {
@@ -74,8 +74,8 @@ public final class Check {
   }
 
   /**
-   * The same question that also asks for claims of the token. Such a check travels alone, and a
-   * batch does not take it.
+   * Returns the same question that also requests claims of the token. Such a check is sent alone,
+   * and not allowed in a batch.
    *
    * @param claims at most 32 names; {@code *} alone means all. Default: none
    * @return a new question
@@ -84,8 +84,7 @@ public final class Check {
     return new Check(token, resource, action, context, consistency, List.of(claims));
   }
 
-  /** Whether its token could be one. */
-  /** An empty token is a mistake of who asks, not of the bearer; the server says so. */
+  /** An empty token is a mistake of the caller, not of the bearer: the server reports it. */
   boolean isMalformed(String brand) {
     return !token.isEmpty() && Secret.parse(token, brand).isEmpty();
   }

@@ -6,7 +6,7 @@ import io.grpc.Status;
 import java.util.List;
 import java.util.Optional;
 
-/** What came of one check of a batch: a decision, or an error that concerns no other check. */
+/** The result of one check of a batch: a decision or an error. */
 public final class CheckResult {
   private final Decision decision;
   private final PatwardenException error;
@@ -16,10 +16,11 @@ public final class CheckResult {
     this.error = error;
   }
 
-  /** Throws PatwardenException when the response is not that to so many checks. */
+  /** Throws PatwardenException if the response has another number of results. */
   static List<CheckResult> listOf(BatchCheckResponse response, int checks) {
     if (response.getResultsCount() != checks) {
-      throw new PatwardenException(Status.Code.INTERNAL, "not one result for each check");
+      throw new PatwardenException(
+          Status.Code.INTERNAL, "the reply has another number of results than checks");
     }
     return response.getResultsList().stream().map(CheckResult::of).toList();
   }
@@ -30,7 +31,7 @@ public final class CheckResult {
         case DECISION -> new CheckResult(Decision.of(result.getDecision()), null);
         case ERROR -> new CheckResult(null, new PatwardenException(result.getError()));
         case RESULT_NOT_SET ->
-            throw new PatwardenException(Status.Code.INTERNAL, "there is no result");
+            throw new PatwardenException(Status.Code.INTERNAL, "the reply has an empty result");
       };
     } catch (PatwardenException error) {
       return new CheckResult(null, error);
@@ -40,8 +41,8 @@ public final class CheckResult {
   /**
    * The decision.
    *
-   * @return allowed or not
-   * @throws PatwardenException when none could be made
+   * @return whether it is allowed, and why
+   * @throws PatwardenException if none could be made
    */
   public Decision decision() {
     if (error != null) {
@@ -51,9 +52,9 @@ public final class CheckResult {
   }
 
   /**
-   * Why no decision could be made.
+   * Returns why no decision could be made.
    *
-   * @return empty when one was
+   * @return empty if there is a decision
    */
   public Optional<PatwardenException> error() {
     return Optional.ofNullable(error);

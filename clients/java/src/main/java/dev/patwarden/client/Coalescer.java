@@ -13,6 +13,7 @@ import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.Deadline;
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -30,17 +31,23 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 
 /**
- * Sends checks that are made at the same moment as one BatchCheck. One thread sends at a time, and
- * what comes while it does, or while {@value #MAX_CALLS} calls are under way, goes along with the
- * next call; nothing waits for others to come. A check alone goes as Check.
+ * Sends checks that are made at the same moment as one BatchCheck. One thread sends at a time;
+ * checks that come meanwhile, or while {@value #MAX_CALLS} calls are running, go into the next
+ * call. A single check is sent as Check, without a delay.
  *
- * <p>Every check keeps its own deadline, cancellation and error: a call lasts as long as anybody
- * waits for it.
+ * <p>Every check keeps its own deadline, cancellation and error. A call is cancelled when no check
+ * waits for it any more.
  */
 final class Coalescer implements AutoCloseable {
   private static final int MAX_CALLS = 4;
 
-  /** What a BatchCheck takes. */
+  /**
+   * A call that takes longer no longer counts: its answer may be lost, and other checks must not
+   * wait for it.
+   */
+  static final Duration STALLED_AFTER = Duration.ofMillis(500);
+
+  /** The most items that the server accepts. */
   private static final int MAX_ITEMS = 500;
 
   private static final int MAX_BYTES = 200 * 1024;
@@ -48,23 +55,25 @@ final class Coalescer implements AutoCloseable {
   private static final int MAX_ATTEMPTS = 4;
   private static final long FIRST_BACKOFF_NANOS = 50_000_000;
 
-  /** Continuations of those who wait must not hold up the timer. */
+  /** For code of callers, which must not hold up the timer. */
   private static final Executor CONTINUATIONS = ForkJoinPool.commonPool();
 
   private final Channel channel;
+  private final Duration stalledAfter;
   private final ScheduledThreadPoolExecutor timer;
 
   private final RetryBudget budget = new RetryBudget();
 
-  /** Guards what follows. */
+  /** Guards the fields below. */
   private final Lock lock = new ReentrantLock();
 
   private final LinkedHashSet<Waiter> waiting = new LinkedHashSet<>();
   private boolean sending;
   private int calls;
 
-  Coalescer(Channel channel) {
+  Coalescer(Channel channel, Duration stalledAfter) {
     this.channel = channel;
+    this.stalledAfter = stalledAfter;
     timer =
         new ScheduledThreadPoolExecutor(
             1,
@@ -87,7 +96,7 @@ final class Coalescer implements AutoCloseable {
     return waiter.answer;
   }
 
-  /** Those who wait are still answered, by their deadline at the latest. */
+  /** Checks that wait are still answered, by their deadline at the latest. */
   @Override
   public void close() {
     timer.shutdown();
@@ -109,7 +118,7 @@ final class Coalescer implements AutoCloseable {
     }
   }
 
-  /** The call to send now; null when there is none, or when the thread that sends will take it. */
+  /** Returns the call to send now; null if there is none, or another thread will send it. */
   private Call next(boolean entering) {
     lock.lock();
     try {
@@ -134,7 +143,7 @@ final class Coalescer implements AutoCloseable {
     }
   }
 
-  /** In the root context: that of the thread belongs to one of those who wait. */
+  /** Sends in the root context: that of the thread belongs to one of the callers. */
   private void send(Call call) {
     Context context = Context.ROOT.attach();
     try {
@@ -154,7 +163,12 @@ final class Coalescer implements AutoCloseable {
     private Deadline deadline;
     private volatile CompletableFuture<?> reply;
 
-    /** Whether there was room for it. */
+    /** Whether it is one of {@link #calls}; guarded by the lock. */
+    private boolean counts = true;
+
+    private volatile Future<?> stall;
+
+    /** Returns true if there was room for it. */
     boolean add(Waiter waiter) {
       int size = waiter.item.getSerializedSize();
       boolean full = waiters.size() == MAX_ITEMS || bytes + size > MAX_BYTES;
@@ -172,6 +186,13 @@ final class Coalescer implements AutoCloseable {
     }
 
     void send() {
+      try {
+        stall =
+            timer.schedule(
+                () -> CONTINUATIONS.execute(this::release), stalledAfter.toNanos(), NANOSECONDS);
+      } catch (RejectedExecutionException closed) {
+        // Then nothing comes behind it.
+      }
       CallOptions options = CallOptions.DEFAULT.withDeadline(deadline);
       if (waiters.size() == 1) {
         Waiter alone = waiters.get(0);
@@ -199,16 +220,27 @@ final class Coalescer implements AutoCloseable {
       }
     }
 
-    /** What waits is sent before those who are answered go on. */
+    /** Sends the checks that wait before it answers those of the call. */
     void land(Runnable answer) {
+      if (stall != null) {
+        stall.cancel(false);
+      }
+      release();
+      answer.run();
+    }
+
+    /** Makes room for another call. */
+    private void release() {
       lock.lock();
       try {
-        calls--;
+        if (counts) {
+          counts = false;
+          calls--;
+        }
       } finally {
         lock.unlock();
       }
       pump();
-      answer.run();
     }
 
     void fail(Throwable error) {
@@ -251,7 +283,7 @@ final class Coalescer implements AutoCloseable {
     }
   }
 
-  /** The channel repeats calls that fail, but not those with items that do. */
+  /** Retries items that failed. The channel retries only failed calls. */
   private void retry(List<Waiter> waiters) {
     int attempts = waiters.stream().mapToInt(waiter -> waiter.attempts).max().orElseThrow();
     double jitter = ThreadLocalRandom.current().nextDouble(0.8, 1.2);
@@ -273,10 +305,10 @@ final class Coalescer implements AutoCloseable {
     final BatchCheckItem item;
     final Deadline deadline;
 
-    /** Of the last call; guarded by the lock. */
+    /** The last call that had it; guarded by the lock. */
     Call call;
 
-    /** How many calls had it. */
+    /** The number of calls that had it. */
     int attempts;
 
     Waiter(Check check, Deadline deadline) {
@@ -326,13 +358,13 @@ final class Coalescer implements AutoCloseable {
     }
   }
 
-  /** As gRPC throttles retries: after too many failures only successes make room for new ones. */
+  /** Throttles retries as gRPC does: after too many failures, only successes permit new ones. */
   private static final class RetryBudget {
     private static final double MAX = 10;
     private static final double REFUND = 0.1;
     private double left = MAX;
 
-    /** Whether what failed may be tried again. */
+    /** Counts a result, and returns true if a failure may be retried. */
     synchronized boolean record(boolean failed) {
       left = failed ? Math.max(0, left - 1) : Math.min(MAX, left + REFUND);
       return left > MAX / 2;

@@ -10,18 +10,18 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The answer to a check. Refusals are answers too.
+ * The answer to a check, also if it is a denial.
  *
- * @param allowed whether the bearer may; true only when every step said yes
- * @param reason why. Treat one that you do not know, {@link Reason#UNRECOGNIZED}, by the other
+ * @param allowed true only if every step allowed the request
+ * @param reason why. For one that you do not know, {@link Reason#UNRECOGNIZED}, use the other
  *     fields
- * @param tokenValid false: the token is no good, answer 401. True: a good token, allowed or not,
- *     answer 403 when not
+ * @param tokenValid false: the token cannot be used, answer 401. True: it can, but perhaps not for
+ *     this, answer 403
  * @param subject who the token acts as, {@code user:alice}; empty when it was not recognized
- * @param tokenId public id of the token, {@code tok_…}; empty when it was not recognized
+ * @param tokenId the public id of the token, {@code tok_…}; empty when it was not recognized
  * @param organization the organization that the token is bound to, or is; empty when there is none
- * @param expireTime when the token ends by itself; empty when it never does or was not recognized
- * @param claims those asked for that the token has; empty unless {@code tokenValid}
+ * @param expireTime when the token expires; empty when it never expires or was not recognized
+ * @param claims the requested claims that the token has; empty unless {@code tokenValid}
  */
 public record Decision(
     boolean allowed,
@@ -32,33 +32,33 @@ public record Decision(
     String organization,
     Optional<Instant> expireTime,
     Map<String, String> claims) {
-  /** Reasons from here on are those of tokens that are good. */
+  /** The first reason of valid tokens. */
   private static final int FIRST_REASON_OF_VALID = Reason.REASON_NOT_GRANTED_VALUE;
 
   private static final Set<Reason> NO_REFUSALS =
       EnumSet.of(Reason.REASON_UNSPECIFIED, Reason.REASON_ALLOWED, Reason.UNRECOGNIZED);
 
   /**
-   * What a verifier of other credentials answers when their bearer may.
+   * Makes the decision of a verifier of other credentials that the bearer is allowed.
    *
    * @param subject who the credential acts as, {@code user:alice}
-   * @return an answer like that for a token of this subject
+   * @return a decision as for a token of this subject
    */
   public static Decision allow(String subject) {
     return of(Reason.REASON_ALLOWED, subject);
   }
 
   /**
-   * What a verifier of other credentials answers when their bearer may not.
+   * Makes the decision of a verifier of other credentials that the bearer is not allowed.
    *
    * @param reason any but {@code REASON_ALLOWED}; it decides whether the credential counts as valid
    * @param subject who the credential acts as; empty when that is not known
-   * @return an answer like that for a token
-   * @throws IllegalArgumentException for a reason that is none for a refusal
+   * @return a decision as for a token
+   * @throws IllegalArgumentException for a reason that is not one of a denial
    */
   public static Decision deny(Reason reason, String subject) {
     if (NO_REFUSALS.contains(reason)) {
-      throw new IllegalArgumentException(reason + " is no reason to refuse");
+      throw new IllegalArgumentException(reason + " is not a reason of a denial");
     }
     return of(reason, subject);
   }
@@ -69,10 +69,10 @@ public record Decision(
     return new Decision(allowed, reason, valid, subject, "", "", Optional.empty(), Map.of());
   }
 
-  /** Throws PatwardenException for what no server says: an empty message is not a refusal. */
+  /** Throws PatwardenException for an empty message, which must not count as a denial. */
   static Decision of(CheckResponse response) {
     if (response.getReason() == Reason.REASON_UNSPECIFIED) {
-      throw new PatwardenException(Status.Code.INTERNAL, "the answer has no reason");
+      throw new PatwardenException(Status.Code.INTERNAL, "the reply has no reason");
     }
     return new Decision(
         response.getAllowed(),

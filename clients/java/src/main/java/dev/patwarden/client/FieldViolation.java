@@ -1,9 +1,9 @@
 package dev.patwarden.client;
 
 /**
- * What is wrong with a field of a request.
+ * A problem with one field of a request.
  *
- * @param field its path in the message, for example {@code grant.rules[0].actions[1]}
- * @param description what is wrong, in English
+ * @param field the path in the message, for example {@code grant.rules[0].actions[1]}
+ * @param description the problem, in English
  */
 public record FieldViolation(String field, String description) {}

@@ -50,15 +50,15 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Asks a Patwarden server. Make one for the process and close it at the end; it can be used by all
- * threads, and connects when it is first needed.
+ * A client of a Patwarden server. Make one for the process and close it at the end. All threads can
+ * use it. It connects with its first call.
  *
- * <p>All methods throw {@link PatwardenException} when there is no answer. The ones that take a
- * {@link Duration} give up after it; the deadline of the current {@link Context} holds too. Without
- * one, checks and introspection give up after a second, everything else after ten ({@link
- * Builder#decisionDeadline}, {@link Builder#deadline}).
+ * <p>All methods throw {@link PatwardenException} when a call fails. A {@link Duration} is a
+ * deadline; that of the current {@link Context} holds too. The defaults are one second for checks
+ * and introspection, and ten for other calls ({@link Builder#decisionDeadline}, {@link
+ * Builder#deadline}).
  *
- * <p>Checks that are made at the same moment travel as one call ({@link Builder#coalescing}).
+ * <p>Checks that are made at the same moment are sent as one call ({@link Builder#coalescing}).
  */
 public final class PatwardenClient implements AutoCloseable {
   static final String VERSION = "0.1.0";
@@ -71,7 +71,7 @@ public final class PatwardenClient implements AutoCloseable {
   private final Duration deadline;
   private final String brand;
 
-  /** Null when checks are not coalesced. */
+  /** Null if coalescing is disabled. */
   private final Coalescer coalescer;
 
   private PatwardenClient(Builder builder) {
@@ -88,7 +88,7 @@ public final class PatwardenClient implements AutoCloseable {
     channel =
         ClientInterceptors.intercept(
             connection, new CallDefaults(builder.serviceKey, decisionDeadline, deadline));
-    coalescer = builder.coalescing ? new Coalescer(channel) : null;
+    coalescer = builder.coalescing ? new Coalescer(channel, builder.stalledAfter) : null;
   }
 
   /**
@@ -96,76 +96,76 @@ public final class PatwardenClient implements AutoCloseable {
    *
    * @param endpoint {@code host:port} of the server's gRPC port, or another target that gRPC
    *     resolves, for example {@code dns:///patwarden.internal:9081}
-   * @return takes the options; a service key is required
+   * @return a builder for the options; a service key is required
    */
   public static Builder builder(String endpoint) {
     return new Builder(endpoint);
   }
 
   /**
-   * May the bearer of this token do this to that?
+   * Decides whether the bearer of a token may do something.
    *
    * @param token the secret as the bearer sent it
    * @param resource the OpenFGA object, {@code type:id}
    * @param action the OpenFGA relation, for example {@code viewer}
-   * @return allowed or not, and why
+   * @return whether it is allowed, and why
    */
   public Decision check(String token, String resource, String action) {
     return check(Check.of(token, resource, action));
   }
 
   /**
-   * Answers a question.
+   * Decides about a question.
    *
    * @param check the question
-   * @return allowed or not, and why
+   * @return whether it is allowed, and why
    */
   public Decision check(Check check) {
     return check(check, decisionDeadline);
   }
 
   /**
-   * Answers a question in time.
+   * Decides about a question within a deadline.
    *
    * @param check the question
-   * @param deadline how long to wait at most, from now
-   * @return allowed or not, and why
+   * @param deadline the longest time to wait, from now
+   * @return whether it is allowed, and why
    */
   public Decision check(Check check, Duration deadline) {
     return Calls.await(checkAsync(check, deadline));
   }
 
   /**
-   * May the bearer of this token do this to that?
+   * Decides whether the bearer of a token may do something.
    *
    * @param token the secret as the bearer sent it
    * @param resource the OpenFGA object, {@code type:id}
    * @param action the OpenFGA relation, for example {@code viewer}
-   * @return the decision, or a {@link PatwardenException}. Cancelling it gives up this check and no
-   *     other
+   * @return the decision, or a {@link PatwardenException}. Cancelling it does not disturb other
+   *     checks
    */
   public CompletableFuture<Decision> checkAsync(String token, String resource, String action) {
     return checkAsync(Check.of(token, resource, action));
   }
 
   /**
-   * Answers a question.
+   * Decides about a question.
    *
    * @param check the question
-   * @return the decision, or a {@link PatwardenException}. Cancelling it gives up this check and no
-   *     other
+   * @return the decision, or a {@link PatwardenException}. Cancelling it does not disturb other
+   *     checks
    */
   public CompletableFuture<Decision> checkAsync(Check check) {
     return checkAsync(check, decisionDeadline);
   }
 
   /**
-   * Answers a question in time.
+   * Decides about a question within a deadline.
    *
    * @param check the question
-   * @param deadline how long to wait at most, from now
-   * @return the decision, or a {@link PatwardenException}. Cancelling it gives up this check and no
-   *     other
+   * @param deadline the longest time to wait, from now
+   * @return the decision, or a {@link PatwardenException}. Cancelling it does not disturb other
+   *     checks
    */
   public CompletableFuture<Decision> checkAsync(Check check, Duration deadline) {
     if (check.isMalformed(brand)) {
@@ -179,10 +179,9 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * Whether a credential begins as Patwarden's do, well formed or not, so that there is no use in
-   * showing it to anybody else.
+   * Returns true if a credential begins as Patwarden's do, well formed or not.
    *
-   * @param credential what a request shows
+   * @param credential the credential of a request
    * @return true for the prefix of the brand, {@code pw_}
    */
   public boolean isOwn(String credential) {
@@ -190,47 +189,47 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * Answers many questions in one call.
+   * Makes many checks in one call.
    *
    * @param checks 1 to 500, none of which asks for claims
-   * @return one result for each, in the same order: a decision, or an error that concerns it alone
+   * @return a decision or an error for each, in order
    */
   public List<CheckResult> batchCheck(List<Check> checks) {
     return batchCheck(checks, decisionDeadline);
   }
 
   /**
-   * Answers many questions in one call in time.
+   * Makes many checks in one call within a deadline.
    *
    * @param checks 1 to 500, none of which asks for claims
-   * @param deadline how long to wait at most, from now
-   * @return one result for each, in the same order: a decision, or an error that concerns it alone
+   * @param deadline the longest time to wait, from now
+   * @return a decision or an error for each, in order
    */
   public List<CheckResult> batchCheck(List<Check> checks, Duration deadline) {
     return Calls.await(batchCheckAsync(checks, deadline));
   }
 
   /**
-   * Answers many questions in one call.
+   * Makes many checks in one call.
    *
    * @param checks 1 to 500, none of which asks for claims
-   * @return one result for each, in the same order. Cancelling it cancels the call
+   * @return a decision or an error for each, in order. Cancelling it cancels the call
    */
   public CompletableFuture<List<CheckResult>> batchCheckAsync(List<Check> checks) {
     return batchCheckAsync(checks, decisionDeadline);
   }
 
   /**
-   * Answers many questions in one call in time.
+   * Makes many checks in one call within a deadline.
    *
    * @param checks 1 to 500, none of which asks for claims
-   * @param deadline how long to wait at most, from now
-   * @return one result for each, in the same order. Cancelling it cancels the call
+   * @param deadline the longest time to wait, from now
+   * @return a decision or an error for each, in order. Cancelling it cancels the call
    */
   public CompletableFuture<List<CheckResult>> batchCheckAsync(
       List<Check> checks, Duration deadline) {
     if (checks.stream().anyMatch(Check::asksForClaims)) {
-      throw new IllegalArgumentException("a batch answers no claims");
+      throw new IllegalArgumentException("a batch cannot have checks with claims");
     }
     return unary(
         AuthorizationServiceGrpc.getBatchCheckMethod(),
@@ -242,13 +241,13 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * Which resources of a type may this token act on? For showing a list: check before acting on
-   * one.
+   * Lists the resources of a type on which a token may act. The list is for display: check before
+   * acting on an entry.
    *
    * @param token the secret as the bearer sent it
    * @param type the OpenFGA type, for example {@code document}
    * @param action the OpenFGA relation, for example {@code viewer}
-   * @return the resources as they come
+   * @return the resources as they arrive
    */
   public ResourceStream listResources(String token, String type, String action) {
     return listResources(
@@ -256,11 +255,11 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * Which resources of a type may this token act on? There is no deadline for the whole of it: each
-   * message is waited for as long as for other calls.
+   * Lists the resources of a type on which a token may act. The deadline of other calls holds for
+   * each message, and there is none for the whole list.
    *
-   * @param request also takes the context of the bearer's request
-   * @return the resources as they come
+   * @param request may have the context of the bearer's request
+   * @return the resources as they arrive
    */
   public ResourceStream listResources(ListResourcesRequest request) {
     return new ResourceStream(
@@ -268,30 +267,30 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * What is this token? OpenFGA is not asked.
+   * Returns the state of a token, without asking OpenFGA.
    *
    * @param token the secret as the bearer sent it
-   * @return whether it is active, and then the token
+   * @return whether it is active, and the token if it is
    */
   public IntrospectResponse introspect(String token) {
     return introspect(IntrospectRequest.newBuilder().setToken(token).build());
   }
 
   /**
-   * What is this token? OpenFGA is not asked.
+   * Returns the state of a token, without asking OpenFGA.
    *
-   * @param request also takes the context of the bearer's request
-   * @return whether it is active, and then the token
+   * @param request may have the context of the bearer's request
+   * @return whether it is active, and the token if it is
    */
   public IntrospectResponse introspect(IntrospectRequest request) {
     return Calls.await(introspectAsync(request));
   }
 
   /**
-   * What is this token? OpenFGA is not asked.
+   * Returns the state of a token, without asking OpenFGA.
    *
-   * @param request also takes the context of the bearer's request
-   * @return whether it is active, and then the token. Cancelling it cancels the call
+   * @param request may have the context of the bearer's request
+   * @return whether it is active, and the token if it is. Cancelling it cancels the call
    */
   public CompletableFuture<IntrospectResponse> introspectAsync(IntrospectRequest request) {
     return unary(
@@ -302,10 +301,10 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * All tokens that a request finds, newest first, over all its pages.
+   * Streams all tokens that match a request, newest first, over all pages.
    *
-   * @param request filters, and how many to fetch at a time
-   * @return fetches the first page now, others when they are reached
+   * @param request filters and page size
+   * @return fetches the first page now, and others when they are reached
    */
   public Stream<Token> listTokens(ListTokensRequest request) {
     return pages(
@@ -317,10 +316,10 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * All audit events that a request finds, newest first, over all its pages.
+   * Streams all audit events that match a request, newest first, over all pages.
    *
-   * @param request filters, and how many to fetch at a time
-   * @return fetches the first page now, others when they are reached
+   * @param request filters and page size
+   * @return fetches the first page now, and others when they are reached
    */
   public Stream<AuditEvent> listAuditEvents(ListAuditEventsRequest request) {
     return pages(
@@ -332,10 +331,10 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * All sums that a request asks for, in the order of time, over all its pages.
+   * Streams all sums of usage, ordered by time, over all pages.
    *
-   * @param request filters, what to keep apart, and how many to fetch at a time
-   * @return fetches the first page now, others when they are reached
+   * @param request filters, dimensions and page size
+   * @return fetches the first page now, and others when they are reached
    */
   public Stream<UsageRow> queryUsage(QueryUsageRequest request) {
     return pages(
@@ -347,43 +346,44 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * Creates and ends tokens. CreateToken and RotateToken get a {@code request_id} when they have
-   * none.
+   * Returns the stub that creates, changes and revokes tokens. CreateToken and RotateToken get a
+   * {@code request_id} if they have none.
    *
-   * @return a stub, whose errors {@link PatwardenException#from} reads
+   * @return a stub, whose errors {@link PatwardenException#from} converts
    */
   public TokenServiceBlockingStub tokens() {
     return TokenServiceGrpc.newBlockingStub(channel);
   }
 
   /**
-   * Disables and deletes users and organizations.
+   * Returns the stub that disables and deletes users and organizations.
    *
-   * @return a stub, whose errors {@link PatwardenException#from} reads
+   * @return a stub, whose errors {@link PatwardenException#from} converts
    */
   public SubjectServiceBlockingStub subjects() {
     return SubjectServiceGrpc.newBlockingStub(channel);
   }
 
   /**
-   * Reads and writes policies.
+   * Returns the stub that reads and writes policies.
    *
-   * @return a stub, whose errors {@link PatwardenException#from} reads
+   * @return a stub, whose errors {@link PatwardenException#from} converts
    */
   public PolicyServiceBlockingStub policies() {
     return PolicyServiceGrpc.newBlockingStub(channel);
   }
 
   /**
-   * For stubs of other kinds, such as {@code TokenServiceGrpc.newFutureStub(client.channel())}.
+   * Returns the channel for stubs of other kinds, such as {@code
+   * TokenServiceGrpc.newFutureStub(client.channel())}.
    *
-   * @return carries the credential, the default deadlines and the retries
+   * @return adds the credential, default deadlines and retries
    */
   public Channel channel() {
     return channel;
   }
 
-  /** Ends the connection. Waits up to five seconds for calls that are under way. */
+  /** Ends the connection. Waits up to five seconds for running calls. */
   @Override
   public void close() {
     if (coalescer != null) {
@@ -443,15 +443,16 @@ public final class PatwardenClient implements AutoCloseable {
     private Duration deadline = Duration.ofSeconds(10);
     private boolean coalescing = true;
     private String brand = Secret.DEFAULT_BRAND;
+    private Duration stalledAfter = Coalescer.STALLED_AFTER;
 
     private Builder(String endpoint) {
       this.endpoint = Objects.requireNonNull(endpoint, "endpoint");
     }
 
     /**
-     * The key by which the server knows this service.
+     * Sets the service key.
      *
-     * @param key as it was configured, without blanks around it
+     * @param key visible ASCII characters
      * @return this
      */
     public Builder serviceKey(String key) {
@@ -460,10 +461,10 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * A key that may change, for example one in a file that is rotated.
+     * Sets a service key that may change.
      *
-     * @param key asked for each call and each repetition of one, on a thread of gRPC; when it
-     *     throws, or gives null, the call fails with {@code UNAUTHENTICATED}
+     * @param key called for each attempt of each call, on a thread of gRPC; if it throws or returns
+     *     null, the call fails with {@code UNAUTHENTICATED}
      * @return this
      */
     public Builder serviceKey(Supplier<String> key) {
@@ -471,9 +472,9 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * A key that may change and takes time to get.
+     * Sets a service key that may change and takes time to get.
      *
-     * @param key as with {@link #serviceKey(Supplier)}; the call waits for it, up to its deadline
+     * @param key as {@link #serviceKey(Supplier)}; the call waits for it until its deadline
      * @return this
      */
     public Builder serviceKeyAsync(Supplier<? extends CompletionStage<String>> key) {
@@ -482,9 +483,9 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * Whom to trust instead of the authorities that Java trusts.
+     * Sets the authorities to trust. Default: Java's.
      *
-     * @param certificates PEM file of certificates of authorities
+     * @param certificates PEM file of their certificates
      * @return this
      */
     public Builder trustedCertificates(Path certificates) {
@@ -493,7 +494,7 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * A certificate for a server that demands one.
+     * Sets a client certificate, for servers that require one.
      *
      * @param certificateChain PEM file, the client's own certificate first
      * @param privateKey PEM file, PKCS #8, not encrypted
@@ -506,7 +507,7 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * No TLS, on this machine: for {@code localhost}, 127.0.0.0/8 and {@code [::1]} only.
+     * Disables TLS, for this machine only: {@code localhost}, 127.0.0.0/8 and {@code [::1]}.
      *
      * @return this
      */
@@ -516,7 +517,7 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * No TLS, wherever the server is. Everybody on the way can read the service key and all tokens.
+     * Disables TLS for any server: the network can read the service key and all tokens.
      *
      * @return this
      */
@@ -527,7 +528,7 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * How long Check, BatchCheck and Introspect may take when the call does not say.
+     * Sets the default deadline of Check, BatchCheck and Introspect.
      *
      * @param deadline positive. Default: 1 second
      * @return this
@@ -538,7 +539,7 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * How long other calls may take when they do not say, and how long ListResources may be silent.
+     * Sets the default deadline of other calls, and of each message of ListResources.
      *
      * @param deadline positive. Default: 10 seconds
      * @return this
@@ -549,10 +550,10 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * Whether checks that are made at the same moment travel as one call. Each has its own answer,
-     * deadline and cancellation all the same; those that ask for claims travel alone. At most 4
-     * calls of at most 500 checks and 200 KiB are under way; what comes meanwhile waits for the
-     * next.
+     * Sends checks that are made at the same moment as one call. Each keeps its own answer,
+     * deadline and cancellation; those that request claims are sent alone. At most 4 calls of at
+     * most 500 checks and 200 KiB run at a time, not counting those that take longer than half a
+     * second.
      *
      * @param coalescing default: true
      * @return this
@@ -563,8 +564,8 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * How secrets begin. A secret of another brand is answered {@code TOKEN_MALFORMED} without
-     * asking the server.
+     * Sets the brand of secrets. A secret of another brand is answered {@code TOKEN_MALFORMED}
+     * without a call.
      *
      * @param brand {@code tokens.brand} of the server. Default: {@code pw}
      * @return this
@@ -574,12 +575,19 @@ public final class PatwardenClient implements AutoCloseable {
       return this;
     }
 
+    /** For tests that hold calls, which must not count as stalled on a slow machine. */
+    Builder stalledAfter(Duration duration) {
+      stalledAfter = duration;
+      return this;
+    }
+
     /**
-     * Makes the client. It connects when it is first needed.
+     * Makes the client. It connects with its first call.
      *
      * @return to be closed at the end
-     * @throws IllegalStateException without a service key, or when options contradict each other
-     * @throws IllegalArgumentException for files that hold no certificates or keys
+     * @throws IllegalStateException without a service key, and for options that contradict each
+     *     other
+     * @throws IllegalArgumentException for files without certificates or keys
      */
     public PatwardenClient build() {
       if (serviceKey == null) {
@@ -591,14 +599,14 @@ public final class PatwardenClient implements AutoCloseable {
     private ChannelCredentials channelCredentials() {
       boolean tls = trustedCertificates != null || certificateChain != null;
       if (plaintext && tls) {
-        throw new IllegalStateException("certificates are of no use in plaintext");
+        throw new IllegalStateException("certificates and plaintext cannot be combined");
       }
       if (!plaintext) {
         return tlsCredentials();
       }
       if (!plaintextAnywhere && !LOOPBACK.matcher(endpoint).matches()) {
         throw new IllegalStateException(
-            "plaintext to " + endpoint + ", which is not loopback, would give the key away");
+            "plaintext is for loopback only, and " + endpoint + " is not: use TLS");
       }
       return InsecureChannelCredentials.create();
     }
@@ -620,7 +628,7 @@ public final class PatwardenClient implements AutoCloseable {
 
     private static Duration requirePositive(Duration deadline) {
       if (deadline.isNegative() || deadline.isZero()) {
-        throw new IllegalArgumentException("a deadline is positive, not " + deadline);
+        throw new IllegalArgumentException("the deadline must be positive, not " + deadline);
       }
       return deadline;
     }

@@ -20,29 +20,28 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 
 /**
- * Why a call failed. For a check: no decision could be made, which is neither yes nor no; answer
+ * Thrown when a call failed. For a check: no decision could be made, neither yes nor no; answer
  * 503.
  *
- * <p>Tell errors apart by {@link #getCode} and {@link #getReason}, not by the text. No error holds
- * a service key or a token's secret.
+ * <p>Use {@link #getCode} and {@link #getReason}, not the text. It never contains a service key or
+ * a token.
  */
 public final class PatwardenException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** Of {@link ErrorInfo}s that are Patwarden's own. */
+  /** The domain of Patwarden's own {@link ErrorInfo}. */
   private static final String DOMAIN = "patwarden.v1";
 
   static final Metadata.Key<String> REQUEST_ID =
       Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
 
-  /** What kind of error it is. */
   private final Status.Code code;
 
   /** Not serialized. */
   private final transient Details details;
 
   private PatwardenException(Status.Code code, String text, Details details, Throwable cause) {
-    super(message(code, details.reason, text), cause);
+    super(message(code, details, text), cause);
     this.code = code;
     this.details = details;
   }
@@ -51,7 +50,7 @@ public final class PatwardenException extends RuntimeException {
     this(code, text, Details.NONE, null);
   }
 
-  /** The same error with the stack of who throws it now. */
+  /** Copies an error with the stack of the current thread. */
   PatwardenException(PatwardenException error) {
     super(error.getMessage(), error);
     this.code = error.code;
@@ -61,7 +60,7 @@ public final class PatwardenException extends RuntimeException {
   /** The error of one item of a batch. */
   PatwardenException(CheckError error) {
     this(
-        // OK would be no error: then it is not known what it is.
+        // OK in an error becomes UNKNOWN.
         error.getCode() == 0
             ? Status.Code.UNKNOWN
             : Status.fromCodeValue(error.getCode()).getCode(),
@@ -71,11 +70,11 @@ public final class PatwardenException extends RuntimeException {
   }
 
   /**
-   * What another exception says about a call, for those of generated stubs: {@link
-   * StatusRuntimeException} and {@link StatusException}.
+   * Converts the exceptions of generated stubs: {@link StatusRuntimeException} and {@link
+   * StatusException}.
    *
-   * @param error what was thrown; also what wraps it in futures
-   * @return itself if it is one; code {@code UNKNOWN} for what is no error of a call
+   * @param error the exception, or the one of a future that wraps it
+   * @return itself if it is one; code {@code UNKNOWN} for other exceptions
    */
   public static PatwardenException from(Throwable error) {
     if (error instanceof PatwardenException already) {
@@ -96,7 +95,7 @@ public final class PatwardenException extends RuntimeException {
   }
 
   /**
-   * What kind of error it is.
+   * Returns the gRPC code.
    *
    * @return any but {@code OK}
    */
@@ -105,17 +104,17 @@ public final class PatwardenException extends RuntimeException {
   }
 
   /**
-   * Which error it is: the name of a {@link dev.patwarden.v1.ErrorReason} without its prefix, for
-   * example {@code OPENFGA_UNAVAILABLE}.
+   * Returns the name of a {@link dev.patwarden.v1.ErrorReason} without its prefix, for example
+   * {@code OPENFGA_UNAVAILABLE}.
    *
-   * @return empty when the transport raised it and not Patwarden
+   * @return empty when the error comes from the transport or this client, not from Patwarden
    */
   public String getReason() {
     return details().reason;
   }
 
   /**
-   * Facts that belong to the reason; {@link dev.patwarden.v1.ErrorReason} tells which.
+   * Returns details of the reason, see {@link dev.patwarden.v1.ErrorReason}.
    *
    * @return unmodifiable
    */
@@ -124,7 +123,7 @@ public final class PatwardenException extends RuntimeException {
   }
 
   /**
-   * The fields that are wrong, for {@code INVALID_ARGUMENT}. An item of a batch does not tell them.
+   * Returns the invalid fields, for {@code INVALID_ARGUMENT}. An item of a batch has none.
    *
    * @return unmodifiable
    */
@@ -133,16 +132,16 @@ public final class PatwardenException extends RuntimeException {
   }
 
   /**
-   * What finds the call in the server's log.
+   * Returns the id that finds the call in the server's log.
    *
-   * @return empty when the server was not reached, and of an item of a batch
+   * @return empty when the server was not reached, and for an item of a batch
    */
   public String getRequestId() {
     return details().requestId;
   }
 
   /**
-   * After how long to try again.
+   * Returns the delay after which the server expects a retry to succeed.
    *
    * @return empty when the server does not say
    */
@@ -159,8 +158,16 @@ public final class PatwardenException extends RuntimeException {
     return new PatwardenException(status.getCode(), text, Details.of(status, trailers), cause);
   }
 
-  private static String message(Status.Code code, String reason, String text) {
-    return reason.isEmpty() ? code + ": " + text : code + " " + reason + ": " + text;
+  private static String message(Status.Code code, Details details, String text) {
+    StringBuilder message = new StringBuilder(code.name());
+    if (!details.reason.isEmpty()) {
+      message.append(' ').append(details.reason);
+    }
+    message.append(": ").append(text);
+    for (FieldViolation violation : details.violations) {
+      message.append("; ").append(violation.field()).append(": ").append(violation.description());
+    }
+    return message.toString();
   }
 
   private record Details(
@@ -204,7 +211,7 @@ public final class PatwardenException extends RuntimeException {
       return new Details(reason, metadata, violations, requestId, retryDelay);
     }
 
-    /** None when they are damaged: the code is known all the same. */
+    /** Returns none when they are damaged: the code is enough. */
     private static List<Any> detailsOf(Status status, Metadata trailers) {
       try {
         com.google.rpc.Status details = StatusProto.fromStatusAndTrailers(status, trailers);

@@ -15,11 +15,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The resources that a token may act on, as they come. For showing a list: check before acting on
- * one.
+ * The resources on which a token may act, as they arrive. The list is for display: check before
+ * acting on an entry.
  *
- * <p>Can be gone through once, by one thread. Each step throws {@link PatwardenException} when the
- * list breaks off; what came before is then no list. Close it when you stop early.
+ * <p>One thread can iterate it once. Each step throws {@link PatwardenException} on a failure: the
+ * list is then incomplete. Close it if you stop early.
  */
 public final class ResourceStream implements Iterable<String>, AutoCloseable {
   private final BlockingClientCall<?, ListResourcesResponse> call;
@@ -33,7 +33,7 @@ public final class ResourceStream implements Iterable<String>, AutoCloseable {
   /**
    * Waits for the first message.
    *
-   * @param patience how long to wait for each message
+   * @param patience the longest time to wait for each message
    */
   ResourceStream(BlockingClientCall<?, ListResourcesResponse> call, Duration patience) {
     this.call = call;
@@ -48,16 +48,16 @@ public final class ResourceStream implements Iterable<String>, AutoCloseable {
   }
 
   /**
-   * Why there is a list or none.
+   * Returns why there is a list or none.
    *
-   * @return {@code REASON_ALLOWED} when the token may be asked about, though the list may be empty
+   * @return {@code REASON_ALLOWED} if the token can be used, even if the list is empty
    */
   public Reason reason() {
     return reason;
   }
 
   /**
-   * Whether the token is any good.
+   * Returns whether the token can be used.
    *
    * @return as {@link Decision#tokenValid}
    */
@@ -66,10 +66,10 @@ public final class ResourceStream implements Iterable<String>, AutoCloseable {
   }
 
   /**
-   * Whether the list may lack something, because OpenFGA ran out of time or could not say of each.
+   * Returns true if the list may lack entries because OpenFGA ran out of time or failed for some.
    *
    * @return known at the end only
-   * @throws IllegalStateException before all was read
+   * @throws IllegalStateException before the end
    */
   public boolean incomplete() {
     if (!ended) {
@@ -79,7 +79,7 @@ public final class ResourceStream implements Iterable<String>, AutoCloseable {
   }
 
   /**
-   * The resources, {@code type:id}, in no order.
+   * Returns the resources, {@code type:id}, in no order.
    *
    * @return always the same iterator
    */
@@ -89,9 +89,9 @@ public final class ResourceStream implements Iterable<String>, AutoCloseable {
   }
 
   /**
-   * Reads what is left.
+   * Reads the rest.
    *
-   * @return the resources that were not yet gone through, {@code type:id}, in no order
+   * @return the resources that were not iterated yet, {@code type:id}, in no order
    */
   public List<String> toList() {
     List<String> list = new ArrayList<>();
@@ -99,10 +99,10 @@ public final class ResourceStream implements Iterable<String>, AutoCloseable {
     return Collections.unmodifiableList(list);
   }
 
-  /** Ends the call, if it has not ended. */
+  /** Cancels the call if it has not ended. */
   @Override
   public void close() {
-    call.cancel("nobody reads on", null);
+    call.cancel("the list was closed", null);
   }
 
   private final Iterator<String> resources =

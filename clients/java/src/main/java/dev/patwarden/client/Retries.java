@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** What may be repeated, and how often: the channel's service config, in the form of its JSON. */
+/** The retry policy: the channel's service config, in the form of its JSON. */
 final class Retries {
-  /** Repeating them changes nothing; those that make a secret go under a {@code request_id}. */
+  /** They are safe to retry; those that make a secret have a {@code request_id}. */
   private static final List<MethodDescriptor<?, ?>> REPEATABLE =
       List.of(
           TokenServiceGrpc.getGetTokenMethod(),

@@ -6,11 +6,11 @@ import java.util.Optional;
 import java.util.zip.CRC32;
 
 /**
- * The secret of a token, such as {@code pw_pat_…}, as something that does not show itself: {@link
- * #toString}, and what serializes it to JSON, give the hint only.
+ * Wraps the secret of a token, such as {@code pw_pat_…}, so that {@link #toString} and JSON show
+ * only its hint.
  *
- * <p>It is well formed, which tells a cut-off or mistyped text apart from a secret without asking
- * anybody. Whether it was ever issued, and is still good, only a check can say.
+ * <p>It is well formed: a cut-off or mistyped text is detected without a call. Only the server
+ * knows whether it was ever issued and can be used.
  */
 public final class Secret {
   /** Who a token acts as. */
@@ -27,17 +27,17 @@ public final class Secret {
     }
   }
 
-  /** The brand of a server that was not given another. */
+  /** The default of the server's {@code tokens.brand}. */
   static final String DEFAULT_BRAND = "pw";
 
   private static final String ALPHABET =
       "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   private static final String BRAND = "[a-z][a-z0-9]{1,9}";
 
-  /** Digits of 32 bytes in base 62. */
+  /** The number of digits of 32 bytes in base 62. */
   private static final int VALUE_LENGTH = 43;
 
-  /** 2^256 - 1. Digits stand in the order of their characters, so texts compare as numbers do. */
+  /** 2^256 - 1. Digits are in ASCII order, so that texts compare as numbers do. */
   private static final String MAX_VALUE = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
 
   private static final int CHECKSUM_LENGTH = 6;
@@ -46,7 +46,7 @@ public final class Secret {
   private final Kind kind;
   private final String hint;
 
-  /** Transient, so that what serializes fields leaves it out. */
+  /** Transient, so that serializers of fields leave it out. */
   private final transient String text;
 
   private Secret(Kind kind, String hint, String text) {
@@ -56,21 +56,21 @@ public final class Secret {
   }
 
   /**
-   * Reads a secret of the brand {@code pw}.
+   * Parses a secret of the brand {@code pw}.
    *
    * @param text what the bearer sent, as it is: nothing is trimmed
-   * @return empty for anything but a well-formed secret
+   * @return empty for a malformed secret
    */
   public static Optional<Secret> parse(String text) {
     return parse(text, DEFAULT_BRAND);
   }
 
   /**
-   * Reads a secret: its length first, then brand, kind, alphabet, range and checksum.
+   * Parses a secret: checks length, brand, kind, alphabet, range and checksum.
    *
    * @param text what the bearer sent, as it is: nothing is trimmed
    * @param brand {@code tokens.brand} of the server
-   * @return empty for anything but a well-formed secret of that brand
+   * @return empty for a malformed secret of that brand
    */
   public static Optional<Secret> parse(String text, String brand) {
     for (Kind kind : Kind.values()) {
@@ -89,26 +89,27 @@ public final class Secret {
     return Optional.empty();
   }
 
-  /** Throws IllegalArgumentException for what cannot be the brand of a server. */
+  /** Throws IllegalArgumentException for an invalid brand. */
   static String requireBrand(String brand) {
     if (!brand.matches(BRAND)) {
-      throw new IllegalArgumentException("a brand is " + BRAND + ", not " + brand);
+      throw new IllegalArgumentException(
+          "the brand must match " + BRAND + ", and " + brand + " does not");
     }
     return brand;
   }
 
   /**
-   * Who the token acts as.
+   * Returns who the token acts as.
    *
-   * @return the kind that the prefix tells
+   * @return the kind of the prefix
    */
   public Kind getKind() {
     return kind;
   }
 
   /**
-   * What may be shown, and is in lists of tokens: the prefix and the last four digits before the
-   * checksum, {@code pw_pat_...x9Kq}.
+   * Returns the hint for lists and logs: the prefix and the last four digits before the checksum,
+   * {@code pw_pat_...x9Kq}.
    *
    * @return the hint
    */
@@ -117,7 +118,7 @@ public final class Secret {
   }
 
   /**
-   * The secret itself. Named so that it is seen where it is let out.
+   * Returns the secret itself.
    *
    * @return the whole text
    */
@@ -135,7 +136,7 @@ public final class Secret {
     return text.hashCode();
   }
 
-  /** The hint. */
+  /** Returns the hint. */
   @Override
   public String toString() {
     return hint;

@@ -8,7 +8,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 
-/** Who calls: a service key for each call, or no call. */
+/** Adds the service key to each call, or fails it. */
 final class ServiceKey extends CallCredentials {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -53,14 +53,16 @@ final class ServiceKey extends CallCredentials {
       applier.apply(headers);
     } else {
       applier.fail(
-          Status.UNAUTHENTICATED.withDescription("there is no service key").withCause(error));
+          Status.UNAUTHENTICATED
+              .withDescription("the source of the service key failed or returned no valid key")
+              .withCause(error));
     }
   }
 
-  /** HTTP/2 would refuse others, with the key in its message. */
+  /** Checked here because gRPC puts an invalid key into its message. */
   private static String requireSendable(String key) {
     if (key == null || key.isEmpty() || !key.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
-      throw new IllegalArgumentException("a service key is visible ASCII characters");
+      throw new IllegalArgumentException("the service key must be visible ASCII characters");
     }
     return key;
   }

@@ -8,7 +8,7 @@
  * }
  * }</pre>
  *
- * <p>A refusal is a value, a {@link dev.patwarden.client.Decision}. That no decision could be made
- * is a {@link dev.patwarden.client.PatwardenException}, and neither answer.
+ * <p>A denial is a value, a {@link dev.patwarden.client.Decision}. If no decision could be made, a
+ * {@link dev.patwarden.client.PatwardenException} is thrown.
  */
 package dev.patwarden.client;

@@ -17,14 +17,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The life of a token, against a server with the model and tuples of {@code examples/direct}, such
- * as that of {@code make dev}. KEY is a service key that may do everything; ENDPOINT is the
- * server's gRPC port, by default that of {@code make dev}.
+ * Shows the life of a token, with a server that has the model and tuples of {@code
+ * examples/direct}, such as that of {@code make dev}. KEY is a service key with all permissions;
+ * ENDPOINT is the server's gRPC port, by default that of {@code make dev}.
  */
 public final class Example {
   private Example() {}
 
-  /** Prints what is asked and what comes of it. */
+  /** Prints each question and its answer. */
   public static void main(String[] arguments) {
     String endpoint = Optional.ofNullable(System.getenv("ENDPOINT")).orElse("127.0.0.1:9081");
     try (PatwardenClient patwarden =
@@ -68,7 +68,7 @@ public final class Example {
         .build();
   }
 
-  /** What a web service would answer. That there is no decision is a PatwardenException: 503. */
+  /** Prints what a web service would answer. A PatwardenException would be a 503. */
   private static void report(String what, Decision decision) {
     int status = decision.allowed() ? 200 : decision.tokenValid() ? 403 : 401;
     System.out.println("It " + what + ": " + decision.reason() + ", " + status);

@@ -7,13 +7,13 @@ import jakarta.servlet.http.HttpServletRequest;
 @FunctionalInterface
 public interface CredentialVerifier {
   /**
-   * Tells who the bearer is and whether they may.
+   * Decides who the bearer is and whether they are allowed.
    *
-   * @param credential what the request shows; it does not begin as secrets of Patwarden do
-   * @param route what the request wants
+   * @param credential the credential of the request, which does not begin as those of Patwarden do
+   * @param route the permission that the request needs
    * @param request the request
    * @return {@link Decision#allow} or {@link Decision#deny}, as for a token
-   * @throws Exception when it cannot be decided; the request is answered 503
+   * @throws Exception when no decision can be made; the request is answered 503
    */
   Decision verify(String credential, Route route, HttpServletRequest request) throws Exception;
 }

@@ -12,15 +12,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a request shows to be let in.
+ * The credential of a request.
  *
- * @param shown whether there is anything at all
- * @param credential the one; empty when there is none, one that cannot be read, or several
+ * @param shown whether there is any
+ * @param credential the one; empty if there is none, an unreadable one, or several
  */
 record Credentials(boolean shown, Optional<String> credential) {
   private static final Pattern AUTHORIZATION = Pattern.compile("(\\S+) +(\\S+)");
 
-  /** Where nothing can be read. */
+  /** An unreadable credential. */
   private static final String UNREADABLE = "";
 
   /** Reads {@code Authorization} (Bearer, or the password of Basic) and {@code X-API-Key}. */
@@ -48,7 +48,7 @@ record Credentials(boolean shown, Optional<String> credential) {
     return scheme.equalsIgnoreCase("Basic") ? password(parts.group(2)) : UNREADABLE;
   }
 
-  /** RFC 7617: what follows the first colon. */
+  /** RFC 7617: the password follows the first colon. */
   private static String password(String base64) {
     try {
       String pair = new String(Base64.getDecoder().decode(base64), UTF_8);
@@ -59,7 +59,7 @@ record Credentials(boolean shown, Optional<String> credential) {
     }
   }
 
-  /** Without the credential. */
+  /** Leaves out the credential. */
   @Override
   public String toString() {
     return "Credentials[shown=" + shown + "]";

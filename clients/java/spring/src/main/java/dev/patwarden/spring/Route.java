@@ -1,7 +1,7 @@
 package dev.patwarden.spring;
 
 /**
- * What a request wants.
+ * The permission that a request needs.
  *
  * @param resource the OpenFGA object, {@code type:id}
  * @param action the OpenFGA relation, for example {@code viewer}

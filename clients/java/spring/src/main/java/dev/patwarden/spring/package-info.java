@@ -1,5 +1,5 @@
 /**
- * Guards routes of Spring web applications: {@link dev.patwarden.spring.PatwardenFilter} lets a
- * request through when the bearer of its token may.
+ * Guards routes of Spring web applications: {@link dev.patwarden.spring.PatwardenFilter} allows
+ * only permitted requests.
  */
 package dev.patwarden.spring;

@@ -1,5 +1,6 @@
 package dev.patwarden.spring;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -16,6 +17,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -23,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.Principal;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -32,8 +35,11 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
@@ -51,7 +57,7 @@ class PatwardenFilterTest {
 
   @LocalServerPort private int port;
 
-  /** Two guards, by the first part of the path; what follows is resource and action. */
+  /** Three guards, by the first part of the path; the rest is resource and action. */
   @RestController
   @EnableAutoConfiguration
   static class Application {
@@ -67,6 +73,13 @@ class PatwardenFilterTest {
     @Bean
     FilterRegistrationBean<PatwardenFilter> plain(PatwardenClient client) {
       return at("/plain/*", PatwardenFilter.builder(client, Application::route).build());
+    }
+
+    @Bean
+    FilterRegistrationBean<PatwardenFilter> explaining(PatwardenClient client) {
+      PatwardenFilter filter =
+          PatwardenFilter.builder(client, Application::route).explainInvalidToken(true).build();
+      return at("/explaining/*", filter);
     }
 
     @Bean
@@ -113,7 +126,7 @@ class PatwardenFilterTest {
       return switch (credential) {
         case "jwt-of-carol" -> Decision.allow("user:carol");
         case "jwt-of-mallory" -> Decision.deny(Reason.REASON_NOT_PERMITTED, "user:mallory");
-        case "jwt-undecided" -> throw new IllegalStateException("the keys cannot be fetched");
+        case "jwt-undecided" -> throw new IllegalStateException("cannot verify " + credential);
         default -> Decision.deny(Reason.REASON_TOKEN_UNKNOWN, "");
       };
     }
@@ -130,10 +143,11 @@ class PatwardenFilterTest {
     JsonObject route = vector.getAsJsonObject("route");
     HttpRequest.Builder request =
         request(
-                "/plain/%s/%s%s"
+                "/%s/%s/%s%s"
                     .formatted(
-                        text(route, "resource"),
-                        text(route, "action"),
+                        vector.has("explain_invalid_token") ? "explaining" : "plain",
+                        encoded(text(route, "resource")),
+                        encoded(text(route, "action")),
                         vector.has("query") ? "?" + text(vector, "query") : ""))
             .method(text(vector, "method"), HttpRequest.BodyPublishers.noBody());
     vector
@@ -170,7 +184,10 @@ class PatwardenFilterTest {
       assertEquals(subject, text(body, "principal"));
       assertEquals(subject, text(body, "remote_user"));
     } else {
-      assertEquals("", response.body());
+      assertEquals(expected.get("body"), JsonParser.parseString(response.body()));
+      assertEquals(
+          "application/problem+json", response.headers().firstValue("Content-Type").orElseThrow());
+      assertEquals("no-store", response.headers().firstValue("Cache-Control").orElseThrow());
     }
   }
 
@@ -220,6 +237,27 @@ class PatwardenFilterTest {
     // The verifier would be undecided about it.
     assertEquals(401, rich("pw_pat_cut-off").statusCode());
     assertEquals(200, rich(HARNESS.text("tokens", "alice", "secret")).statusCode());
+  }
+
+  @Test
+  @ExtendWith(OutputCaptureExtension.class)
+  void whatIsUndecidedIsLoggedWithoutAToken(CapturedOutput output) throws Exception {
+    String token = HARNESS.text("tokens", "alice", "secret");
+    send(request("/plain/document:roadmap/owner").header("Authorization", "Bearer " + token));
+    rich("jwt-undecided");
+    send(request("/plain/document:a%20b/viewer").header("Authorization", "Bearer " + token));
+    List<String> lines =
+        output.getAll().lines().filter(line -> line.contains("no decision")).toList();
+    assertEquals(2, lines.size(), lines::toString);
+    assertTrue(
+        lines.get(0).matches(".* owner of document:roadmap: .* UNKNOWN_ACTION: .* [(]request .*"),
+        lines.get(0));
+    assertTrue(lines.get(1).endsWith("cannot verify [redacted]"), lines.get(1));
+    assertFalse(output.getAll().contains(token));
+  }
+
+  private static String encoded(String segment) {
+    return URLEncoder.encode(segment, UTF_8).replace("+", "%20").replace("%3A", ":");
   }
 
   private HttpResponse<String> rich(String credential) throws Exception {
