@@ -35,6 +35,7 @@ public final class PatwardenException extends RuntimeException {
   static final Metadata.Key<String> REQUEST_ID =
       Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
 
+  /** The gRPC code. */
   private final Status.Code code;
 
   /** Not serialized. */

@@ -53,7 +53,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What needs no Patwarden: options, and what the client does by itself. */
+/** Options, and behaviour that needs no Patwarden. */
 @Timeout(60)
 class ClientTest {
   private static final Check CHECK = Check.of(StandIn.TOKEN, "document:1", "viewer");

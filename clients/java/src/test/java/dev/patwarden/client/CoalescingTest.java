@@ -425,7 +425,7 @@ class CoalescingTest {
     assertEquals(Status.Code.UNAVAILABLE, errorOf(client.checkAsync(check(9))).getCode());
   }
 
-  /** As many calls as may be under way, none of which is answered before the server is released. */
+  /** Makes as many calls as may run, none of which is answered before the server is released. */
   private List<CompletableFuture<Decision>> occupy() throws Exception {
     server.hold();
     List<CompletableFuture<Decision>> answers = new ArrayList<>();

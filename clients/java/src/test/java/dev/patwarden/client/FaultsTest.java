@@ -241,7 +241,7 @@ class FaultsTest {
     }
   }
 
-  /** No answer is ever wrong, and no error is any that does not go by itself. */
+  /** Checks that no answer is wrong, and that every error is temporary. */
   @Test
   void theServerIsKilledUnderLoad() throws Exception {
     AtomicBoolean running = new AtomicBoolean(true);

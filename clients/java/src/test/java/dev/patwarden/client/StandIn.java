@@ -38,11 +38,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /**
- * A server that answers as a test wants: it tells what travelled, and can make calls wait. By
- * default every check is allowed, with the resource as its subject.
+ * A server that answers as a test wants, records its calls, and can make them wait. By default
+ * every check is allowed, with the resource as its subject.
  */
 final class StandIn implements AutoCloseable {
-  /** What came: {@code timeout} is null when the caller set no deadline. */
+  /** A call: {@code deadline} is null when the caller set none. */
   record Arrival(Message request, Metadata headers, Deadline deadline) {}
 
   /** Well formed. */

@@ -272,7 +272,7 @@ class VectorsTest {
     Decision get() throws Exception;
   }
 
-  /** What vectors tell of a decision: whether it expires, not when. */
+  /** The parts of a decision that vectors have: whether it expires, not when. */
   private record Observed(
       boolean allowed,
       Reason reason,

@@ -277,7 +277,7 @@ class PatwardenFilterTest {
     return object.get(name).getAsString();
   }
 
-  /** What the tests are run against, and the vectors. */
+  /** The environment of the tests, and the vectors. */
   private static final class Harness {
     private static final Pattern PLACEHOLDER = Pattern.compile("\\$\\{(\\w+)(?:\\.(\\w+))?}");
     private final JsonElement description;
