@@ -11,7 +11,7 @@ const readme = `# A client
 
 \`\`\`sh
 mkdir hello && cd hello
-word=Hello
+export word=Hello
 \`\`\`
 
 Put this into \`src/who.txt\`:
