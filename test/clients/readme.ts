@@ -13,7 +13,7 @@ interface Block {
  */
 const shows = `shows() {
   local attempt
-  for attempt in 1 2 3 4 5; do
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
     if bash -euo pipefail -c "$2" | sed 's/\\x1b\\[[0-9;]*m//g' | diff <(printf %s "$1") - >&2; then return; fi
   done
   return 1
