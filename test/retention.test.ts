@@ -236,7 +236,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
 
       describe("T7 cuts nothing of a chain that is not as it was", () => {
         const uuidOf = (n: number): string => auditEventUuid((events[n - 1] as AuditEvent).id); // there are ten
-        /** The whole chain made anew over other events, as whoever can write to the database could. */
+        /** The whole chain made again over other events, as anyone who can write to the database could. */
         async function writeAnew(change: (event: AuditEvent, n: number) => AuditEvent): Promise<void> {
           let hash = chainStart;
           for (const [index, event] of events.entries()) {
@@ -278,9 +278,9 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
           ["an event removed", () => database.orm.delete(auditEvent).where(eq(auditEvent.id, uuidOf(2))), "BROKEN"],
           ["an entry removed", () => database.orm.delete(auditSeal).where(eq(auditSeal.position, 2)), "BROKEN"],
           ["the beginning removed", () => database.orm.delete(auditSeal).where(lte(auditSeal.position, 2)), "BROKEN"],
-          ["all of it written anew", () => writeAnew(mallory), "BROKEN"],
+          ["all of it written again", () => writeAnew(mallory), "BROKEN"],
           [
-            "all of it written anew, and made to look old",
+            "all of it written again, and made to look old",
             async () => {
               await writeAnew((event) => ({ ...event, time: hour(-1_000) }));
               await database.orm.update(auditCheckpoint).set({ at: hour(-1_000) });
@@ -393,7 +393,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
           await orm.update(auditCheckpoint).set({ statement }).where(eq(auditCheckpoint.position, position));
       }
 
-      it("signs everything that is kept anew when another pepper is active, so that the old one can be retired", async () => {
+      it("signs everything that is kept again when another pepper is active, so that the old one can be retired", async () => {
         await lookAfter(2);
         await lookAfter(2, { key: older, keys: [older, ours] });
         const kept = await store.checkpointsBelow(1_000, 100);
@@ -481,7 +481,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(await count(token)).toBe(0);
       });
 
-      it("go in batches, all of them, with what hangs on them, and are told", async () => {
+      it("go in batches, all of them, with what depends on them, and are told", async () => {
         const id = await insert(revoked(1));
         for (let more = 0; more < 4; more++) await insert({ expireTime: at(2) });
         await insert({});

@@ -345,7 +345,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
           if (!after) throw new Error("the token is gone");
           const { token, subjects } = after;
           const accepted = new Set(together.filter((_, index) => outcomes[index]?.refused === undefined));
-          // What ended it has ended it, whoever was faster; nothing clears a revocation or a denial.
+          // What ended it has ended it, no matter who was faster; nothing clears a revocation or a denial.
           expect(token.revocation !== undefined).toBe(accepted.has("revoke") || accepted.has("delete"));
           if (accepted.has("deny")) expect(token.approval?.state).toBe("denied");
           // At most two secrets live, and the newest is the one that is current.

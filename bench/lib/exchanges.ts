@@ -67,7 +67,7 @@ export function malformedChecks(): Traffic {
   return { ...traffic, exchanges: traffic.exchanges.map(({ body }) => ({ body, expected })) };
 }
 
-/** BatchCheck of 50 questions of one token, as whoever filters a list asks. */
+/** BatchCheck of 50 questions of one token, as a backend that filters a list asks. */
 export function listBatches(secrets: readonly string[]): Traffic {
   return batches(lists.map((list) => ({ questions: list, token: secrets[list[0]?.user ?? 0] ?? "" })));
 }
@@ -82,9 +82,9 @@ export function mixedBatches(secrets: readonly string[]): Traffic {
 
 interface Batch {
   readonly questions: readonly Question[];
-  /** Of all. */
+  /** One token for all questions. */
   readonly token?: string;
-  /** Of each. */
+  /** A token for each question. */
   readonly tokenOf?: (question: Question) => string;
 }
 

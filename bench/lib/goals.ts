@@ -10,7 +10,7 @@ export interface Goal {
   readonly unit: "times" | "ms" | "bytes" | "s";
   /** Holds up to this. */
   readonly limit: number;
-  /** Undefined: not measured. */
+  /** Undefined when it was not measured. */
   readonly value: number | undefined;
 }
 

@@ -1,10 +1,10 @@
 /** What was seen of one kind of traffic in one round. CPU time is for each decision, microseconds. */
 export interface Measurement {
   readonly decisionsPerSecond: number;
-  /** Of a call, with many in flight. */
+  /** Latency of a call with many in flight. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Of a call when it is the only one. */
+  /** Latency of a call that is the only one. */
   readonly alone: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
   readonly cpuUs: Readonly<Partial<Record<Program, number>>>;
   /** All programs together, without the load generator. */

@@ -3,7 +3,7 @@ import { type Facts, type Measurement, median, type Program, type StrangerCost }
 import { type Row, rows } from "./scenarios.js";
 
 export interface Run {
-  /** Of what was measured. */
+  /** The version that was measured. */
   readonly label: string;
   readonly date: string;
   /** Machine and versions, one line. */

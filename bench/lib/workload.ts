@@ -15,7 +15,7 @@ export const batchSize = 50;
 
 /** May the user? With the answer that the tuples give. */
 export interface Question {
-  /** Of user `u<user>`. */
+  /** The number of user `u<user>`. */
   readonly user: number;
   readonly action: string;
   readonly resource: string;

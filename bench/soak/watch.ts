@@ -6,10 +6,10 @@ import { heldBytes } from "../lib/patwarden.js";
 
 /** What must not grow while the load stays the same. */
 interface Sample {
-  /** Of each replica, once garbage has been collected, bytes. */
+  /** Memory of each replica, once garbage has been collected, bytes. */
   readonly heap: readonly number[];
   readonly descriptors: readonly number[];
-  /** Of all replicas to PostgreSQL. */
+  /** Connections of all replicas to PostgreSQL. */
   readonly connections: number;
 }
 

@@ -126,7 +126,7 @@ export function authorizationService({
       const token = own ?? request.token;
       if (token === "") violations.add("token", "is required");
       const clientIp = request.context?.clientIp ?? "";
-      // Of a token that asks about itself we see where it comes from.
+      // A token that asks about itself shows where it comes from.
       const seen = caller.kind === "token" ? caller.address : undefined;
       const address = clientIp === "" ? seen : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
@@ -198,7 +198,7 @@ function decisionMessage({ reason, token }: Decision, claims: readonly string[])
   return message;
 }
 
-/** Of a time since 1970, milliseconds. */
+/** Writes a time since 1970, milliseconds. */
 function timestamp(ms: number): Timestamp {
   return {
     $typeName: "google.protobuf.Timestamp",

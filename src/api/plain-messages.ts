@@ -167,7 +167,7 @@ function isPlainNumber(value: number): boolean {
   return value >= 0 && (value | 0) === value;
 }
 
-/** Of a time since 1970. */
+/** Writes a time since 1970. */
 function writeTimestamp({ seconds, nanos }: Timestamp): string {
   return (seconds === 0n ? "" : number(1, Number(seconds))) + (nanos === 0 ? "" : number(2, nanos));
 }

@@ -72,7 +72,7 @@ function watched(promise: Promise<Answer | undefined>): { now: boolean | string 
 const down = new Failure("DATABASE_UNAVAILABLE");
 
 describe("a batch", () => {
-  it("holds the questions of one turn of the event loop, whoever asks them", async () => {
+  it("holds the questions of one turn of the event loop, from any caller", async () => {
     const { batcher, ask, call, sent } = setUp();
     const [a, b] = [ask("a"), ask("b")];
     const both = batcher.ask([question("c"), question("d")]);

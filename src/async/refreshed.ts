@@ -1,4 +1,3 @@
-import { Failure } from "../domain/errors.js";
 import { RateLimiter } from "../domain/rate-limiter.js";
 
 export interface RefreshedOptions {
@@ -19,8 +18,8 @@ export interface RefreshedOptions {
   readonly random?: () => number;
   /** Called for every failed fetch, for the log: a known value may hide an outage for an hour. */
   readonly onFailure: (error: unknown) => void;
-  /** Makes the error that is thrown when there is no value that may serve, of the last failure. Default ISSUER_UNAVAILABLE. */
-  readonly unavailable?: (cause: unknown, retryDelayMs?: number) => unknown;
+  /** Makes the error that is thrown when there is no value that may serve, of the last failure. */
+  readonly unavailable: (cause: unknown, retryDelayMs?: number) => unknown;
 }
 
 const firstPauseMs = 1_000;
@@ -61,12 +60,11 @@ export class Refreshed<T extends object> {
       unknownNameMs = 30_000,
       monotonicMs = () => performance.now(),
       random = Math.random,
-      unavailable = issuerUnavailable,
       ...options
     }: RefreshedOptions,
   ) {
     this.#fetch = fetch;
-    this.#options = { ...options, staleIfErrorMs, longestPauseMs, unknownNameMs, monotonicMs, random, unavailable };
+    this.#options = { ...options, staleIfErrorMs, longestPauseMs, unknownNameMs, monotonicMs, random };
     const limit = { burst: unknownNameFetches, intervalMs: unknownNameMs };
     this.#fetchesForNames = new RateLimiter({ limit, monotonicMs });
   }
@@ -157,8 +155,4 @@ export class Refreshed<T extends object> {
   #unavailable(retryDelayMs?: number): unknown {
     return this.#options.unavailable(this.#lastError, retryDelayMs);
   }
-}
-
-function issuerUnavailable(cause: unknown, retryDelayMs?: number): Failure {
-  return new Failure("ISSUER_UNAVAILABLE", { cause, ...(retryDelayMs !== undefined && { retryDelayMs }) });
 }

@@ -27,7 +27,7 @@ function event(over: Partial<AuditEvent> = {}): AuditEvent {
   };
 }
 
-/** Whoever can write to the database could make this as well: only checkpoints tell it from the real one. */
+/** Anyone who can write to the database could make this as well: only checkpoints tell it from the real one. */
 function chainOf(events: readonly AuditEvent[]): readonly SealedEvent[] {
   let hash = chainStart;
   return events.map((entry, index) => {
@@ -47,7 +47,7 @@ const checkpoint = (position: number): Checkpoint => ({ position, hash: at(posit
 const checkpointPlace = (position: number): Place => ({ position, hash: at(position).hash });
 
 describe("the hash of an event", () => {
-  it("is that of version 1 for ever", () => {
+  it("is that of version 1 forever", () => {
     const fixed: AuditEvent = {
       id: "aud_01h455vb4pex5vsknk084sn02q" as AuditEventId,
       time,
@@ -64,7 +64,7 @@ describe("the hash of an event", () => {
     );
   });
 
-  it("does not hang on the order of details, which a database does not keep", () => {
+  it("does not depend on the order of details, which a database does not keep", () => {
     const one = event({ details: { a: "1", b: "2" } });
     expect(seal(chainStart, { ...one, details: { b: "2", a: "1" } })).toEqual(seal(chainStart, one));
   });
@@ -123,7 +123,7 @@ describe("a chain", () => {
     expect(await verifyChain(entries, [], cut)).toEqual({ ok: false, position, why: expect.stringContaining(why) });
   });
 
-  it("takes no checkpoint for a cut: else whoever removes the beginning would only need an old log", async () => {
+  it("takes no checkpoint for a cut: else anyone who removes the beginning would only need an old log", async () => {
     expect(await verifyChain(chain.slice(2), [checkpoint(2)])).toMatchObject({ ok: false, position: 1 });
     expect(await verifyChain(chain.slice(2), [checkpoint(3)])).toMatchObject({ ok: false, position: 1 });
   });
@@ -152,12 +152,12 @@ describe("a chain", () => {
     ["its end cut off", chain.slice(0, 3), 4, "ends before"],
     ["everything cut off", [], 1, "ends before"],
     [
-      "its end written anew",
+      "its end written again",
       chainOf([...chain.slice(0, 4).flatMap((entry) => entry.event ?? []), event()]),
       5,
       "another hash",
     ],
-    ["all of it written anew", stranger, 2, "another hash"],
+    ["all of it written again", stranger, 2, "another hash"],
   ])("shows %s", async (_, entries, position, why) => {
     expect(await verifyChain(entries, [checkpoint(2), checkpoint(5)])).toEqual({
       ok: false,

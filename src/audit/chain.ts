@@ -3,8 +3,8 @@ import type { AuditEvent } from "../domain/audit-event.js";
 
 /*
  * Events are chained in the order in which they were sealed, which is not that of their ids: a slow transaction shows its event late, and
- * it is sealed then. Each hash covers the event and the hash before it, so that whoever changes, removes or reorders events has to make
- * every later hash anew, and then the checkpoints that were written elsewhere no longer fit.
+ * it is sealed then. Each hash covers the event and the hash before it, so that a person who changes, removes or reorders events has to make
+ * every later hash again, and then the checkpoints that were written elsewhere no longer fit.
  */
 
 /** An event in its place. */
@@ -37,7 +37,7 @@ export function seal(previousHash: Uint8Array, event: AuditEvent): Uint8Array {
   return createHash("sha256").update(previousHash).update(canonical(event)).digest();
 }
 
-/** One text for each event, and no two events with the same. The format is that of version 1 for ever. */
+/** One text for each event, and no two events with the same. The format is that of version 1 forever. */
 function canonical({ id, time, actor, action, subject, tokenId, clientIp, outcome, details }: AuditEvent): string {
   const sorted = Object.entries(details).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([
@@ -64,7 +64,7 @@ export type ChainVerdict =
 
 /**
  * Whether the chain is as it was written: nothing altered, removed, inserted or reordered, and, as far as checkpoints tell, nothing cut off
- * its end or written anew. Entries come by position, from 1 or from a cut on: there its seal must still be, with the hash that the cut
+ * its end or written again. Entries come by position, from 1 or from a cut on: there its seal must still be, with the hash that the cut
  * attests; the event need not. A checkpoint of an earlier position has nothing left that it could fit.
  */
 export async function verifyChain(

@@ -20,7 +20,7 @@ export interface RetentionOptions {
   readonly clock: Clock;
   /** Compares this machine's clock with the database's; nothing is deleted where they differ. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
-  /** How long events are kept, and tokens after their end, milliseconds. Undefined: for ever; nothing is deleted. */
+  /** How long events are kept, and tokens after their end, milliseconds. Undefined means forever: nothing is deleted. */
   readonly retentionMs: number | undefined;
   /** Between two looks, milliseconds. Default 3,600,000. */
   readonly intervalMs?: number;
@@ -74,7 +74,7 @@ export function createRetention(options: RetentionOptions): Retention {
   async function signAnew(stopped: AbortSignal): Promise<void> {
     const first = await store.firstCheckpoint();
     if (!first || verifyStatement([key], first.statement) || !verifyStatement(keys, first.statement)) return;
-    // The first one last: as long as it is not signed anew, the work is not done.
+    // The first one last: as long as it is not signed again, the work is not done.
     for (let below = Number.MAX_SAFE_INTEGER; !stopped.aborted; ) {
       const page = await store.checkpointsBelow(below, batch);
       for (const checkpoint of page) {

@@ -37,7 +37,7 @@ function sealerOver(
   return { sealer, lines, kept };
 }
 
-/** Answers in turn, and the last one for ever. */
+/** Answers in turn, and the last one forever. */
 function inTurn<T>(...answers: readonly (T | Error)[]): () => Promise<T> {
   let asked = 0;
   return async () => {
@@ -85,7 +85,7 @@ describe("the sealer", () => {
   it.each<[string, Place | undefined, RegExp]>([
     ["shorter", place(2), /CUT/],
     ["empty", undefined, /CUT/],
-    ["another one", place(3, 9), /ANEW/],
+    ["another one", place(3, 9), /REWRITTEN/],
   ])("attests no chain that has become %s, and says so", async (_, then, message) => {
     const { sealer, lines } = sealerOver(
       { sealNext: async () => 0, lastSeal: inTurn<Place | undefined>(place(3), then) },

@@ -11,7 +11,7 @@ export interface SealerOptions {
   /** Signs the checkpoints: `checkpointKey(peppers.deriveKey(checkpointKeyLabel))`. */
   readonly key: KeyObject;
   readonly clock: Clock;
-  /** Compares this machine's clock with the database's; nothing is attested where they differ, since cuts go by these times. Default: they agree. */
+  /** Compares this machine's clock with the database's; nothing is attested where they differ, since cuts rely on these times. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
   /** Between two looks for new events, milliseconds. Default 1,000. */
   readonly intervalMs?: number;
@@ -68,7 +68,7 @@ export function createSealer(options: SealerOptions): Sealer {
     if (!last || !(await clocksAgree())) return;
     if (before?.position === last.position) {
       if (Buffer.compare(before.hash, last.hash) !== 0)
-        log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN WRITTEN ANEW");
+        log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN REWRITTEN");
       return;
     }
     const time = clock.now();

@@ -28,7 +28,7 @@ export class Rights {
     this.#options = options;
   }
 
-  /** How far the caller's word reaches on tokens of this owner; undefined: not at all. Throws when OpenFGA cannot say. */
+  /** How far the caller's word reaches on tokens of this owner; undefined when not at all. Throws when OpenFGA cannot say. */
   async rankOn(caller: Caller, owner: Owner, right: Right, id?: TokenId): Promise<Rank | undefined> {
     if (!admitsSubject(ceilingsOf(caller), owner.subject)) return undefined;
     switch (caller.kind) {

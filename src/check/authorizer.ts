@@ -35,9 +35,9 @@ export interface AuthorizerOptions {
   readonly clock: Clock;
   /** What makes a user a member of an organization, `subjects.member_relation` of the configuration. */
   readonly memberRelation: ActionName;
-  /** Told of each decision that was made. Must not wait and not throw. */
+  /** Called for each decision that was made. Must not wait and not throw. */
   readonly onDecision?: (decision: Decision, question: CheckQuestion) => void;
-  /** Told of each use of a superseded secret. Must not wait and not throw. */
+  /** Called for each use of a superseded secret. Must not wait and not throw. */
   readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
@@ -151,7 +151,7 @@ export class Authorizer {
   }
 }
 
-/** What a token that is bound to an organization must be answered with yes besides. Undefined: it is bound to none. */
+/** What a token that is bound to an organization must also be answered with yes. Returns undefined for a token that is bound to none. */
 export function membershipQuestion(
   { subject, organization }: ResolvedToken,
   memberRelation: ActionName,

@@ -10,12 +10,12 @@ import type { ResolvedToken } from "../domain/token-store.js";
 export interface Attempt {
   readonly action: ActionName;
   readonly resource: ResourceName;
-  /** Undefined: the caller does not know it. */
+  /** Undefined when the caller does not know it. */
   readonly clientAddress: Address | undefined;
 }
 
 /**
- * The token's own part of a decision, steps 3 and 4: state, time and network. Undefined: nothing speaks against the token.
+ * The token's own part of a decision, steps 3 and 4: state, time and network. Returns undefined when nothing speaks against the token.
  * Pure; no I/O may be needed for it.
  */
 export function judgeToken(
@@ -37,7 +37,7 @@ export function inNetwork(
   return networkAllows(allowedCidrs, clientAddress) && networkAllows(policy.allowedCidrs ?? [], clientAddress);
 }
 
-/** Steps 3 to 6, the first refusal decides. Undefined: it is for OpenFGA to say. */
+/** Steps 3 to 6, the first refusal decides. Returns undefined when OpenFGA has to decide. */
 export function judge(token: ResolvedToken, attempt: Attempt, nowMs: number): Reason | undefined {
   const refusal = judgeToken(token, attempt.clientAddress, nowMs);
   if (refusal) return refusal;

@@ -23,7 +23,7 @@ export interface ListQuestion {
   readonly token: string;
   readonly type: string;
   readonly action: ActionName;
-  /** Undefined: the caller does not know it. */
+  /** Undefined when the caller does not know it. */
   readonly clientAddress: Address | undefined;
   readonly consistency: Consistency;
 }
@@ -42,9 +42,9 @@ export interface ListResourcesOptions {
   readonly clock: Clock;
   /** As of Authorizer. */
   readonly memberRelation: ActionName;
-  /** Told of each token that was no reason for a refusal. Must not wait and not throw. */
+  /** Called for each token that was no reason for a refusal. Must not wait and not throw. */
   readonly onUse?: (token: ResolvedToken, question: ListQuestion) => void;
-  /** Told of each use of a superseded secret. Must not wait and not throw. */
+  /** Called for each use of a superseded secret. Must not wait and not throw. */
   readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
@@ -107,7 +107,7 @@ export async function listResources(
   };
 }
 
-/** Steps 3 to 6 for a list, the first refusal decides. Undefined: it is for OpenFGA to say. */
+/** Steps 3 to 6 for a list, the first refusal decides. Returns undefined when OpenFGA has to decide. */
 function judgeList(
   token: ResolvedToken,
   { action, clientAddress }: ListQuestion,

@@ -9,7 +9,7 @@ export interface CheckQuestion extends Attempt {
   /** As the bearer sent it; not yet looked at. */
   readonly token: string;
   readonly consistency: Consistency;
-  /** What an allowed Check is billed as. Undefined: one. 0: not billed. */
+  /** What an allowed Check is billed as. Undefined means one. 0: not billed. */
   readonly usageUnits: number | undefined;
   /** Units of the same id are billed once a day; empty: no id. */
   readonly usageId: string;

@@ -2,7 +2,7 @@ import { Loop } from "../async/loop.js";
 import type { Listening } from "../revocation/revocation-store.js";
 import type { Pool } from "./pool.js";
 
-/** Of the driver's options: `onnotify` is not declared (postgres 3.4.9, connection.js NotificationResponse). */
+/** Options of the driver; it does not declare `onnotify` (postgres 3.4.9, connection.js NotificationResponse). */
 export interface ListenHooks {
   readonly onnotify: (channel: string) => void;
   readonly onclose: () => void;

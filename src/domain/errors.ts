@@ -27,7 +27,7 @@ export const failures = {
   DATABASE_UNAVAILABLE: { code: "UNAVAILABLE", message: "the database did not answer; try again" },
   OPENFGA_UNAVAILABLE: { code: "UNAVAILABLE", message: "OpenFGA did not answer; try again" },
   OPENFGA_MISCONFIGURED: { code: "INTERNAL", message: "OpenFGA refuses the server's configuration" },
-  ISSUER_UNAVAILABLE: { code: "UNAVAILABLE", message: "the issuer's keys cannot be had; try again" },
+  ISSUER_UNAVAILABLE: { code: "UNAVAILABLE", message: "the issuer's keys cannot be fetched; try again" },
   OUTCOME_UNKNOWN: {
     code: "UNAVAILABLE",
     message: "the connection broke while the change was committed; repeat the call to settle it",

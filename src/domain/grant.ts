@@ -143,9 +143,9 @@ function coversResource(resources: Rule["resources"], resource: Rule["resources"
 export interface Mention {
   /** Relative to the grant. */
   readonly field: string;
-  /** Undefined: the action must exist on some type. */
+  /** Undefined when the action must exist on some type. */
   readonly type?: string;
-  /** Undefined: only the type must exist. */
+  /** Undefined when only the type must exist. */
   readonly action?: string;
 }
 

@@ -149,7 +149,7 @@ describe("parseSubject", () => {
     expect(accepts(parseSubject(text, types))).toBe(false);
   });
 
-  it("goes by the configured types", () => {
+  it("follows the configured types", () => {
     const configured = { user: "person", organization: "team" };
     expect(parseSubject("team:a", configured)).toMatchObject({ value: { kind: "organization" } });
     expect(accepts(parseSubject("user:a", configured))).toBe(false);

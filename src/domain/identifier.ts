@@ -26,7 +26,7 @@ export interface Subject {
   readonly kind: "user" | "organization";
 }
 
-/** Of the whole `type:id`. Every admitted character is one byte. */
+/** The longest `type:id`, bytes. Every admitted character is one byte. */
 const maxNameLength = 256;
 
 // The colon is in neither class, so there is one way to match and nothing to backtrack over. The shape of a type only

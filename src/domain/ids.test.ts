@@ -16,7 +16,7 @@ describe("token and secret ids", () => {
     expect(uuids.toSorted()).toEqual(uuids);
   });
 
-  // Of the TypeID specification's valid vectors.
+  // Some of the TypeID specification's valid vectors.
   it("convert to and from UUIDs, with and without dashes", () => {
     const uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
     const id = tokenIdFromUuid(uuid);

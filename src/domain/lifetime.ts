@@ -16,7 +16,7 @@ export type Lifetime =
   | { readonly kind: "never" };
 
 export type Expiry =
-  | { readonly ok: true /** Undefined: never. */; readonly expireTime: Date | undefined }
+  | { readonly ok: true /** Undefined means never. */; readonly expireTime: Date | undefined }
   | { readonly ok: false; readonly field: "ttl" | "expire_time" | "not_before"; readonly description: string };
 
 export interface ExpiryInput {
@@ -92,7 +92,7 @@ export function earlier(a: Date | undefined, b: Date): Date {
   return a && a < b ? a : b;
 }
 
-/** When a secret of a token ends: at its own end or at the token's, whichever is first. Undefined: never. */
+/** When a secret of a token ends: at its own end or at the token's, whichever is first. Undefined means never. */
 export function endOf(
   { expireTime }: { readonly expireTime: Date | undefined },
   { retireTime }: { readonly retireTime: Date | undefined },

@@ -235,7 +235,7 @@ describe("A6 a URL", () => {
     "http://[0:0:0:0:0:0:0:1]",
     "http://[::ffff:127.0.0.1]",
     "http://127.0.0.1\u3002",
-  ])("%s is read by nobody on the way", (text) => {
+  ])("%s is not read on the way", (text) => {
     expect(isConfidential(new URL(text))).toBe(true);
   });
 

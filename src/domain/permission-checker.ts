@@ -36,7 +36,7 @@ export interface ResourceQuery extends Omit<Question, "resource"> {
 export interface ResourcePage {
   /** At most 1,000. */
   readonly resources: readonly ResourceName[];
-  /** Of the last page: whether the list may lack something. Never true of another. */
+  /** Whether the list may be incomplete. Only the last page may say so. */
   readonly incomplete: boolean;
 }
 

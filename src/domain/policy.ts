@@ -4,18 +4,18 @@ import type { Grant, SecretRecord, TokenRecord } from "./token.js";
 
 /** What a deployment or an organization allows of tokens. Read at use: a stricter policy blocks older tokens and revokes none. */
 export interface Policy {
-  /** Longest time from a secret's creation to the token's end, milliseconds. Undefined: no limit. */
+  /** Longest time from a secret's creation to the token's end, milliseconds. Undefined means no limit. */
   readonly maxLifetimeMs: number | undefined;
-  /** Lifetime of a token for which none is asked, milliseconds. Undefined: the deployment's configuration. */
+  /** Lifetime of a token for which none is asked, milliseconds. Undefined means the deployment's configuration. */
   readonly defaultLifetimeMs: number | undefined;
   readonly requireExpiry: boolean;
-  /** Undefined: no limit. `*` and full in a grant mean "of these". */
+  /** Undefined means no limit. `*` and full in a grant mean "of these". */
   readonly allowedActions: readonly ActionName[] | undefined;
-  /** Undefined: no limit. */
+  /** Undefined means no limit. */
   readonly allowedCidrs: readonly string[] | undefined;
   /** For tokens made or widened from then on. */
   readonly requireApproval: boolean;
-  /** Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined: none. */
+  /** Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined means none. */
   readonly revokeUnusedAfterMs: number | undefined;
   readonly revokeOnReuse: boolean;
   readonly forbidFull: boolean;
@@ -25,7 +25,7 @@ export interface Policy {
   readonly requireOrganization: boolean;
 }
 
-/** Of a scope that nobody has set. */
+/** The policy of a scope that nobody has set. */
 export const noPolicy: Policy = {
   maxLifetimeMs: undefined,
   defaultLifetimeMs: undefined,

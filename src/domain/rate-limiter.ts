@@ -60,7 +60,7 @@ export class RateLimiter {
   }
 }
 
-/** Whoever has one address of IPv6 mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. What comes from nowhere known is one as well. */
+/** A holder of one IPv6 address mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. All unknown addresses are one key as well. */
 export function keyOfAddress(address: Address | undefined): string {
   if (!address) return "";
   return "parts" in address ? address.parts.slice(0, 4).join(":") : address.toString();

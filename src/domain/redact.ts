@@ -19,7 +19,7 @@ const secretNames = new Set([
 
 // Looser than the parser of tokens, so that cut and mistyped ones are caught too, and two that touch.
 const secretShape = /([a-z][a-z0-9]{1,9}_(?:pat|oat|svc)_)[0-9A-Za-z_]{8,}/g;
-// Of users and of exchange; header and claims are JSON objects, and so begin alike.
+// JWTs of users and of exchange; header and claims are JSON objects, and so begin alike.
 const jwtShape = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g;
 // postgres://user:password@host
 const passwordInUrl = /(:\/\/[^\s:/?#@"]{0,64}:)[^\s/?#@"]{1,256}@/g;

@@ -7,7 +7,7 @@ import type { Grant, Rule } from "./token.js";
  * type, with `*` as the action for every one. No word: nothing.
  */
 
-/** Of a scope that is handed out, bytes: with more a JWT outgrows the headers that servers take. */
+/** The longest scope that is handed out, bytes: with more a JWT outgrows the headers that servers take. */
 const maxScopeBytes = 4096;
 
 const malformed = "must be full, or words such as viewer:document:roadmap, viewer:document, viewer:*, one blank apart";

@@ -32,7 +32,7 @@ export function tokenState(
 /** The subjects that a token depends on. */
 export interface TokenSubjects {
   readonly subject: SubjectFacts;
-  /** Of the organization that a user token is bound to. */
+  /** The state of the organization that a user token is bound to. */
   readonly organization: SubjectFacts | undefined;
 }
 

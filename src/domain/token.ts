@@ -92,7 +92,7 @@ export interface TokenRecord extends Hands {
   /** `service:<name>` that stood between, when a user asked through one. */
   readonly createdVia: string | undefined;
   readonly notBefore: Date | undefined;
-  /** Undefined: never expires. */
+  /** Undefined means never expires. */
   readonly expireTime: Date | undefined;
   /** A change has ended it at once: it is expired on every replica, whatever the clock of one says. Longer life takes the mark away. */
   readonly expired: boolean;

@@ -26,7 +26,7 @@ interface Scene {
   readonly token?: Partial<TokenRecord>;
   readonly secret?: Partial<SecretRecord>;
   readonly policy?: Partial<Policy>;
-  /** Of the token as it is when it is locked, where that differs from what was known before. */
+  /** The token as it is when it is locked, where that differs from what was known before. */
   readonly locked?: Partial<TokenRecord>;
   readonly resolution?: Resolution;
   readonly member?: OpenFgaAnswer;

@@ -46,9 +46,9 @@ export interface ExchangeTokenOptions {
   /** Longest life of a JWT, milliseconds, 1,000 to 300,000. */
   readonly lifetimeMs: number;
   readonly sign: (claims: ExchangedClaims) => Promise<string>;
-  /** Told of each token that a JWT was made for. Must not wait and not throw. */
+  /** Called for each token that a JWT was made for. Must not wait and not throw. */
   readonly onUse?: (token: ResolvedToken) => void;
-  /** Told of each use of a superseded secret. Must not wait and not throw. */
+  /** Called for each use of a superseded secret. Must not wait and not throw. */
   readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
@@ -57,7 +57,7 @@ export interface ExchangeRequest {
   readonly secret: string;
   /** What the JWT is for; there must be one. */
   readonly targets: readonly string[];
-  /** Undefined: all that the token may. */
+  /** Undefined means all that the token may. */
   readonly scope: string | undefined;
 }
 

@@ -7,7 +7,7 @@
 export const keySetMaxAgeMs = 300_000;
 /** No JWT lives longer, milliseconds. */
 export const longestLifetimeMs = 300_000;
-/** How long a replica goes by what it has read, milliseconds. */
+/** How long a replica relies on what it has read, milliseconds. */
 export const reloadMs = 10_000;
 
 const leadMs = 2 * keySetMaxAgeMs + reloadMs;

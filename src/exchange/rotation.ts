@@ -6,7 +6,7 @@ export interface RotationOptions {
   readonly store: Pick<SigningKeyStore, "change">;
   /** As of `SigningKeys`. */
   readonly sealKeys: readonly Uint8Array[];
-  /** Of the new key. */
+  /** The algorithm of the new key. */
   readonly algorithm: SigningAlgorithm;
   /** The database's time. */
   readonly now: Date;

@@ -9,14 +9,14 @@ export interface SigningKeysOptions {
   readonly store: SigningKeyStore;
   /** Derived from the peppers with `signingKeyLabel`; the first seals, all open. */
   readonly sealKeys: readonly Uint8Array[];
-  /** Of the first key, if there is none yet. */
+  /** The algorithm of the first key, if there is none yet. */
   readonly algorithm: SigningAlgorithm;
   /** `iss` of the JWTs. */
   readonly issuer: string;
   readonly clock: Clock;
   /** A clock that never jumps, milliseconds, for the age of what was read. */
   readonly monotonicMs: () => number;
-  /** Told of every read that failed: known keys may hide it. */
+  /** Called for every read that failed: known keys may hide it. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -47,7 +47,7 @@ export class SigningKeys {
   }
 
   /**
-   * Reads the keys, makes the first one if there is none, and seals anew what an earlier pepper sealed, so that it can be retired. Throws, with what to do,
+   * Reads the keys, makes the first one if there is none, and seals again what an earlier pepper sealed, so that it can be retired. Throws, with what to do,
    * when no configured pepper opens them.
    */
   async start(): Promise<void> {

@@ -23,7 +23,7 @@ export interface ForwardAuthOptions {
   readonly basic: boolean;
   /** CIDR ranges of the proxies in front of the one that asks. */
   readonly trustedProxies: readonly string[];
-  /** Told of each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
+  /** Called for each answer. Must not wait and not throw. `proxy-unauthenticated`: nothing was decided. */
   readonly onAnswer?: (
     integration: ForwardAuthIntegration,
     answer: GateAnswer | { readonly kind: "proxy-unauthenticated" },
@@ -142,7 +142,7 @@ function requirementOf(
   };
 }
 
-/** For people; proxies go by the status. */
+/** For people; proxies read the status. */
 const bodies: Readonly<Record<GateAnswer["kind"], string>> = {
   allow: "",
   preflight: "",

@@ -26,18 +26,18 @@ export interface PublicIntegrationsOptions {
   readonly authorizer: Pick<Authorizer, "introspect">;
   /** Ends what is ours of what somebody found, on every replica. */
   readonly reportFound: ReportFound;
-  /** Of `GET /v1/self` by one address. Undefined: none. */
+  /** How often one address may call `GET /v1/self`. Undefined means any number of times. */
   readonly selfLimit: Limit | undefined;
   /** CIDR ranges of the reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
-  /** Told of each answer of an integration. Must not wait and not throw. */
+  /** Called for each answer of an integration. Must not wait and not throw. */
   readonly onAnswer: (integration: string, answer: string) => void;
-  /** Told of what an operator should look at. Must not wait and not throw. */
+  /** Called with what an operator should look at. Must not wait and not throw. */
   readonly onProblem: (integration: string, problem: string) => void;
   readonly onDefect: (error: unknown) => void;
 }
 
-/** Of reports by anybody, from one address. */
+/** How often one address may report. */
 const reportLimit: Limit = { burst: 60, intervalMs: 60_000 };
 
 /** The integrations that know nobody by a service key: for holders of tokens, and for finders. */
@@ -67,7 +67,7 @@ function providerKeys(
 ): Providers {
   const told = (provider: ScanningProvider, error: unknown): void => {
     const problem = error instanceof Error ? error.message : "failed";
-    onProblem("secret-scanning", `the keys of ${provider} could not be had: ${problem}`);
+    onProblem("secret-scanning", `the keys of ${provider} cannot be fetched: ${problem}`);
   };
   return Object.fromEntries(
     scanningProviders.flatMap((provider) => {

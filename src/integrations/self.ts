@@ -15,10 +15,10 @@ import { type Refusal, sendRefusal, tooFast, undecided } from "./shared/refusal.
 
 export interface SelfOptions {
   readonly authorizer: Pick<Authorizer, "introspect">;
-  /** By the address of who asks. Undefined: nobody is limited. */
+  /** Limits each address. Undefined means nobody is limited. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
   readonly addressOf: (request: IncomingMessage) => Address | undefined;
-  /** Told of each answer. Must not wait and not throw. */
+  /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer: (answer: string) => void;
   readonly onDefect: (error: unknown) => void;
 }

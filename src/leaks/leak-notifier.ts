@@ -59,7 +59,7 @@ export class LeakNotifier {
         await store.notified(taken.id, clock.now());
       }
     } catch (error) {
-      // The others have their turn at the next look: whoever did not answer now would not answer to them either.
+      // The others have their turn at the next look: a receiver that did not answer now would not answer to them either.
       if (!stopped.aborted)
         log.warn({ error, tokenId: taken?.id }, "nobody could be told of a leaked token; trying on");
     }

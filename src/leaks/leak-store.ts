@@ -28,7 +28,7 @@ export interface LeakStore {
   ): Promise<void>;
   /**
    * Takes one leak that nobody was told of and whose turn it is, for the process that asks alone: its next turn is at
-   * what `retryTime` makes of the attempts before. Undefined: none is due.
+   * what `retryTime` makes of the attempts before. Undefined means none is due.
    */
   claim(now: Date, retryTime: (attemptsBefore: number) => Date): Promise<LeakNotice | undefined>;
   /** Somebody was told of the leak: it has no other turn. */

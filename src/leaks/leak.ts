@@ -21,7 +21,7 @@ export interface Leak {
   readonly url: string;
   /** Up to 100 characters, none of them deceptive. */
   readonly source: string;
-  /** Of the secret that was found. */
+  /** The secret that was found. */
   readonly hint: string;
   readonly time: Date;
 }

@@ -13,7 +13,7 @@ export interface WebhookConfig {
 
 export interface WebhookOptions extends WebhookConfig {
   readonly clock: Clock;
-  /** Of one call, milliseconds. Default 10,000. */
+  /** Deadline of one call, milliseconds. Default 10,000. */
   readonly timeoutMs?: number;
 }
 

@@ -20,7 +20,7 @@ import { mintSecret } from "./rules/mint-secret.js";
 
 /** A well-formed wish for a token; every field has been parsed. */
 export interface CreateTokenCommand {
-  /** Undefined: the calling user. */
+  /** Undefined means the calling user. */
   readonly subject: Subject | undefined;
   readonly organization: SubjectName | undefined;
   readonly name: string;

@@ -6,9 +6,9 @@ import type { ResolvedToken, TokenChange, TokenStore } from "../domain/token-sto
 export interface ReuseDetectorOptions {
   readonly store: Pick<TokenStore, "change">;
   readonly clock: Clock;
-  /** Told of what could not be done. */
+  /** Called with what failed. */
   readonly onFailure: (error: unknown) => void;
-  /** Told of each reuse that is reported, once a secret and hour. */
+  /** Called for each reuse that is reported, once a secret and hour. */
   readonly onReuse: (reused: ResolvedToken) => void;
 }
 
@@ -16,7 +16,7 @@ const windowMs = 3_600_000;
 /** Secrets remembered; beyond it the oldest are forgotten, and reported once more. */
 const maxRemembered = 100_000;
 
-/** What the policy asks for, by nobody's order. */
+/** What the policy asks for, without an order from anybody. */
 function revokeForReuse(token: TokenRecord, time: Date): TokenChange {
   const facts = { revocation: { time, by: "system", reason: "REUSE_DETECTED" as const } };
   const details = changes({}, facts);

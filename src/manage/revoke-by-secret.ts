@@ -14,7 +14,7 @@ export interface RevokeBySecretOptions extends ChangeTokenOptions {
 }
 
 /**
- * Ends the token of a secret for good, whoever's it is: possession is enough to destroy, so what limits the subjects of the service does not hold
+ * Ends the token of a secret for good, no matter whose it is: possession is enough to destroy, so what limits the subjects of the service does not hold
  * here. Nothing happens for a text that is no secret of ours, or of a token that has ended.
  */
 export async function revokeBySecret(

@@ -24,7 +24,7 @@ export function revokeToken(
   });
 }
 
-/** When the last JWT ends that was made of a revoked token; undefined: none lives. Nothing more is handed out for it, so this is the last word. */
+/** When the last JWT ends that was made of a revoked token; undefined when none lives. Nothing more is handed out for it, so this is the last word. */
 export async function residualUntil(
   { store, clock }: { readonly store: Pick<TokenStore, "residualOf">; readonly clock: Clock },
   id: TokenId,

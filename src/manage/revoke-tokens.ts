@@ -16,7 +16,7 @@ export interface RevokeTokensCommand {
   readonly createdBefore: Date | undefined;
   readonly reason: RevocationReason;
   readonly validateOnly: boolean;
-  /** Undefined: any number. */
+  /** Undefined means any number. */
   readonly expectedCount: number | undefined;
 }
 

@@ -11,7 +11,7 @@ export interface RevokeUnusedOptions {
   readonly clock: Clock;
 }
 
-/** Of one transaction. */
+/** The most tokens of one transaction. */
 const revokedTogether = 500;
 
 /**

@@ -53,7 +53,7 @@ export function updateToken(
       checkGrantAgainstModel(options.model(), { name: token.subject, kind }, update.grant, "token.grant");
     }
     const wider = widens(token, next);
-    // What is only narrowed, or only named anew, may stay as much out of policy as it was.
+    // What is only narrowed, or only renamed, may stay as much out of policy as it was.
     if (wider) {
       const secret = currentSecret(token);
       if (secret) requireCompliance(current, next, secret);

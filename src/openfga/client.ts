@@ -147,7 +147,7 @@ function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** Of an instant of `performance.now()`. */
+/** Converts an instant of `performance.now()`. */
 function wallTime(instant: number): number {
   return Date.now() + Math.max(0, instant - performance.now());
 }

@@ -21,14 +21,14 @@ export type ConnectionState =
 export interface OpenFgaConnectionOptions {
   readonly client: Pick<OpenFgaClient, "call">;
   readonly storeId: string;
-  /** Of the model that is pinned at first. */
+  /** The id of the model that is pinned at first. */
   readonly modelId: string;
   /**
    * How the client reaches it, for the words of a problem. `maxBatch`: questions that OpenFGA must take in one
    * BatchCheck.
    */
   readonly endpoint: Endpoint;
-  /** Told each change of state. */
+  /** Called at each change of state. */
   readonly onChange?: (state: ConnectionState) => void;
 }
 
@@ -78,7 +78,7 @@ export class OpenFgaConnection {
     throw new Failure(this.#state.kind === "misconfigured" ? "OPENFGA_MISCONFIGURED" : "OPENFGA_UNAVAILABLE");
   }
 
-  /** Of the pinned model, read or not. */
+  /** The id of the pinned model, read or not. */
   get modelId(): string {
     return this.#modelId;
   }

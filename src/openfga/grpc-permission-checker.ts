@@ -16,7 +16,7 @@ const { check, batchCheck } = OpenFGAService.method;
 
 export interface GrpcPermissionCheckerOptions extends Pinned {
   readonly client: Pick<OpenFgaClient, "exchange" | "timeoutMs">;
-  /** Told what became of the questions of each call, and of how many. */
+  /** Called with the outcome of the questions of each call, and of how many. */
   readonly onOutcome?: (method: "Check" | "BatchCheck", outcome: Outcome, questions: number) => void;
 }
 

@@ -12,13 +12,13 @@ export interface GrpcResourceListerOptions extends Pinned {
   readonly contextOf: ContextOf;
   /** When OpenFGA ends a list by itself, milliseconds. */
   readonly listDeadlineMs: number;
-  /** Told what became of each list. */
+  /** Called with the outcome of each list. */
   readonly onOutcome?: (method: "StreamedListObjects", outcome: Outcome, lists: number) => void;
 }
 
 const pageSize = 1_000;
 
-/** For whoever reads slowly what OpenFGA has found in time. A stuck OpenFGA, which keeps to no deadline of its own, is left then as well. */
+/** Time for a slow reader of what OpenFGA has found in time. A stuck OpenFGA, which keeps to no deadline of its own, is left then as well. */
 const slowReaderMs = 10_000;
 
 /**

@@ -28,7 +28,7 @@ export interface Refusal {
   readonly cancelled: boolean;
 }
 
-/** Of input_error and internal_error of a BatchCheck item: their numbers are those of the calls. */
+/** Numbers of input_error and internal_error of a BatchCheck item: their numbers are those of the calls. */
 const invalid = 2000;
 const tooDeep = 2002;
 

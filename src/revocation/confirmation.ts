@@ -4,7 +4,7 @@ import { type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation
 
 export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "remove">;
-  /** The monotonic clock, milliseconds: the only one that a wait for a lease may go by, since no hand and no time server can set it. */
+  /** The monotonic clock, milliseconds: the only one that a wait for a lease may rely on, since no hand and no time server can set it. */
   readonly monotonicMs: () => number;
   /** Makes this process apply changes without waiting for the notification. */
   readonly sync: () => void;

@@ -39,7 +39,7 @@ const distrustMs = 10 * 60_000;
 const everything: readonly Touched[] = [{ kind: "everything", key: "" }];
 
 /**
- * What one replica knows of revocations, and until when it may serve what it has cached: the steps of the lease protocol, without I/O. Whoever revokes
+ * What one replica knows of revocations, and until when it may serve what it has cached: the steps of the lease protocol, without I/O. A revoker
  * waits until every replica has acknowledged, or its lease must have run out; so a replica must never serve after `leaseUntil`, which counts from before
  * the renewal was sent, and must drop what a change touched before it says so.
  */
@@ -114,7 +114,7 @@ export class Lease {
     const { epoch, databaseTimeMs } = renewal;
     const last = this.#last;
     this.#last = { sentAt: sent.monotonicMs, databaseTimeMs };
-    // The database cannot have seen more time go by than we did from before the last statement until after this one, unless we stood still.
+    // The database cannot have seen more time pass than we did from before the last statement until after this one, unless we stood still.
     if (last && databaseTimeMs - last.databaseTimeMs > now.monotonicMs - last.sentAt + leaseMarginMs) {
       this.#distrustedUntil = now.monotonicMs + distrustMs;
       this.#leaseUntil = Number.NEGATIVE_INFINITY;

@@ -136,7 +136,7 @@ export class TokenCache {
   }
 }
 
-/** What it hangs on. */
+/** The keys that drop it. */
 function namesOf({ id, kind, subject, organization }: ResolvedToken): Names {
   const own = kind === "pat" ? organization : subject;
   return {

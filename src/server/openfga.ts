@@ -15,7 +15,7 @@ export interface OpenFgaOptions {
   readonly config: Config["openfga"];
   readonly metrics: Pick<Metrics, "openfgaCallEnded" | "answerKept" | "questionJoined">;
   readonly clock: Clock;
-  /** Told each change of state. */
+  /** Called at each change of state. */
   readonly onChange: (state: ConnectionState) => void;
 }
 
@@ -67,7 +67,7 @@ export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptio
   };
 }
 
-/** What was made for the key as it is now; made anew when that has changed. */
+/** Returns a function that makes a value once for each key, and again when the key has changed. */
 function currentFor<T>(key: () => string, make: (key: string) => T): () => T {
   let made: { readonly key: string; readonly value: T } | undefined;
   return () => {

@@ -35,7 +35,7 @@ describe("the log", () => {
     expect(last().msg).toBe("a\r\nb\u001b[31m\0");
   });
 
-  it("shows an error with type, message, code, reason, causes and stack, and nothing else that hangs on it", () => {
+  it("shows an error with type, message, code, reason, causes and stack, and none of its other properties", () => {
     const { log, last } = capture();
     const driver = Object.assign(new Error("reset"), { code: "ECONNRESET" });
     const error = Object.assign(new Failure("DATABASE_UNAVAILABLE", { cause: driver }), { parameters: ["digest"] });

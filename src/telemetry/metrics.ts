@@ -172,7 +172,7 @@ export function createMetrics(): Metrics {
       );
       observe(
         "patwarden_revocation_epoch",
-        "Newest change that this replica goes by; compare replicas",
+        "Newest change that this replica has applied; compare replicas",
         () => cache.seen,
       );
       observe("patwarden_revocation_notifications", "1 when notifications of changes arrive from the database", () =>

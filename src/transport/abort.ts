@@ -17,7 +17,7 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSi
   const iterator = source[Symbol.asyncIterator]();
   // Not awaited: a generator that still waits for something else answers only afterwards.
   const stop = (): void => void iterator.return?.().catch(() => undefined);
-  // Heard between two values as well, where a reader that never comes back would leave the source open for ever.
+  // Heard between two values as well, where a reader that never comes back would leave the source open forever.
   signal.addEventListener("abort", stop, { once: true });
   try {
     for (;;) {

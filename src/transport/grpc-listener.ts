@@ -190,7 +190,7 @@ const lastResortMs = 500;
 function drain(server: Server, address: string, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const lastResort = setTimeout(resolve, graceMs + lastResortMs);
-    // In this order: after tryShutdown, drain does nothing; without it tryShutdown waits for ever on an endless stream,
+    // In this order: after tryShutdown, drain does nothing; without it tryShutdown waits forever on an endless stream,
     // and forceShutdown closes no session when channelz is off.
     server.drain(address, graceMs);
     server.tryShutdown(() => {

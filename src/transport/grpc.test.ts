@@ -323,7 +323,7 @@ describe("streams over gRPC", () => {
     expect((await end).error?.code).toBe("CANCELLED");
   });
 
-  it("stops a handler that would go on for ever when the caller leaves", async () => {
+  it("stops a handler that would go on forever when the caller leaves", async () => {
     let cleaned: () => void;
     const cleanedUp = new Promise<void>((resolve) => {
       cleaned = resolve;

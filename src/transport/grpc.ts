@@ -97,7 +97,7 @@ function messagesOf(operation: StreamOperation, stream: GrpcStream, call: GrpcCa
 }
 
 async function* decodeEach(desc: DescMessage, stream: ServerDuplexStream<Buffer, Buffer>): AsyncGenerator<Message> {
-  // The default iterator destroys the stream of a handler that stops reading early, and its caller would wait for ever.
+  // The default iterator destroys the stream of a handler that stops reading early, and its caller would wait forever.
   for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield decode(desc, bytes);
 }
 

@@ -65,7 +65,7 @@ export interface HttpListenerOptions {
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly limits?: Partial<ArrivalLimits>;
   readonly events?: ArrivalEvents;
-  /** Told of what a route threw; the peer gets a plain 500. */
+  /** Called with what a route threw; the peer gets a plain 500. */
   readonly onDefect?: (error: unknown) => void;
 }
 

@@ -28,10 +28,10 @@ export interface CallContext {
   readonly requestId: string;
   /**
    * The peer of the connection, an unwrapped IPv4 or an IPv6 address; a proxy's when one stands in between, unless it is trusted to tell whose call
-   * it is. Undefined: not known, which no range of networks admits. Costs on each reading.
+   * it is. Undefined means not known, which no range of networks admits. Costs on each reading.
    */
   readonly address: Address | undefined;
-  /** What the client's verified certificate says it is, see transport/client-certificate.ts; undefined: nothing. Read anew each time. */
+  /** What the client's verified certificate says it is, see transport/client-certificate.ts; undefined when it says nothing. Each reading costs. */
   readonly clientName: string | undefined;
   /** Who calls, as in audit events. Set for calls of the management plane once the caller is authenticated. */
   actor?: string;
@@ -45,7 +45,7 @@ export interface CallContext {
    * returned.
    */
   readonly signal: AbortSignal;
-  /** Whether the call is over: answered, or `signal` is aborted. Costs nothing; for who looks now and then instead of waiting. */
+  /** Whether the call is over: answered, or `signal` is aborted. Costs nothing; for polling; use `signal` to wait. */
   readonly cancelled: boolean;
   /** A request header by lower-case name. Repeated ones: the first over gRPC, all joined by commas over HTTP. */
   header(name: string): string | undefined;
@@ -53,7 +53,7 @@ export interface CallContext {
   setHeader(name: string, value: string): void;
 }
 
-/** Told once how each call ended: undefined for success. Must not throw. */
+/** Called once when a call has ended, with its error: undefined for success. Must not throw. */
 export type OnCallEnd = (call: CallContext, error: StatusError | undefined) => void;
 
 /** What implements a method: it answers, or throws a `Failure`; anything else that it throws leaves as INTERNAL. */

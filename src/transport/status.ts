@@ -33,7 +33,7 @@ interface StatusInit {
 export class StatusError extends Error {
   override readonly name = "StatusError";
   readonly code: StatusCode;
-  /** Undefined: raised by the transport, for which there is no `ErrorInfo`. */
+  /** Undefined when the transport raised it, for which there is no `ErrorInfo`. */
   readonly reason: FailureReason | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];

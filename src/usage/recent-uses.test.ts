@@ -58,7 +58,7 @@ describe("recent uses", () => {
     for (const one of [held, free]) uses.note(one, undefined, start);
     const taken = uses.takeFresh(start);
     uses.stored(taken, new Set([free.secretId]));
-    // Not at once: whoever holds the row may hold it for long.
+    // Not at once: anyone who holds the row may hold it for long.
     expect(uses.takeDue(start)).toEqual([]);
     uses.retry();
     expect(secretsOf(uses.takeDue(start + 5 * second))).toEqual([held.secretId]);

@@ -78,7 +78,7 @@ export class RecentUses {
     return this.#takeOlderThan(nowMs - 1, nowMs);
   }
 
-  /** Of uses that were taken these secrets' are in the database. The others wait until `retry`. */
+  /** Marks the uses of these secrets as stored; the others stay queued until `retry`. */
   stored(uses: readonly TokenUse[], stored: ReadonlySet<SecretId>): void {
     for (const { secretId, time } of uses) {
       const use = this.#uses.get(secretId);

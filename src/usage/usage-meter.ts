@@ -14,16 +14,16 @@ export interface MeteredToken {
 /** What was asked. */
 export interface MeteredQuestion {
   readonly action: ActionName;
-  /** What is billed when it is allowed. Undefined: 1. */
+  /** What is billed when it is allowed. Undefined means 1. */
   readonly usageUnits: number | undefined;
   /** Under which it is billed once a day. Empty: each time. */
   readonly usageId: string;
 }
 
 export interface UsageMeterOptions {
-  /** Told while the meter is crowded, at each new kind. Must not wait and not throw. */
+  /** Called while the meter is crowded, at each new kind. Must not wait and not throw. */
   readonly onCrowded?: () => void;
-  /** Told of each decision that could not be counted. Must not wait and not throw. */
+  /** Called for each decision that could not be counted. Must not wait and not throw. */
   readonly onLost?: () => void;
   /** Kinds of decisions, and usage ids, that make it crowded. Default 5,000. */
   readonly many?: number;
@@ -43,7 +43,7 @@ const hourLengthMs = 3_600_000;
 interface Tally extends UsageCount {
   count: number;
   units: number;
-  /** Of the same token and action with another reason. */
+  /** The counter of the same token and action with another reason. */
   readonly next: Tally | undefined;
 }
 

@@ -11,14 +11,14 @@ import type { UsageStore } from "./usage-store.js";
 
 export interface UsageRecorderOptions {
   readonly store: Pick<UsageStore, "add" | "sweep">;
-  /** Undefined: last uses are not recorded. */
+  /** Undefined when last uses are not recorded. */
   readonly lastUses: LastUseStore | undefined;
   readonly log: Logger;
   /** Between two writes of counts, milliseconds: what a killed process loses at most. */
   readonly flushIntervalMs: number;
   /** Compares the clocks: hours are closed and usage ids forgotten for good. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
-  /** Told of each decision that could not be counted, since too much waits for the database. Must not wait and not throw. */
+  /** Called for each decision that could not be counted, since too much waits for the database. Must not wait and not throw. */
   readonly onLost?: () => void;
   /** Limits of the counts in memory. */
   readonly limits?: Pick<UsageMeterOptions, "many" | "max">;
@@ -75,7 +75,7 @@ export class UsageRecorder {
     ];
   }
 
-  /** Of each decision about a token that was recognized. Never waits or throws; well below a microsecond. */
+  /** Counts a decision about a recognized token. Never waits or throws; takes well below a microsecond. */
   record(
     token: MeteredToken & UsedToken,
     question: MeteredQuestion & { readonly clientAddress: Address | undefined },
@@ -87,7 +87,7 @@ export class UsageRecorder {
     if (reason === "ALLOWED") this.#used(token, question.clientAddress, nowMs);
   }
 
-  /** Of a use that is no decision, such as a list: it is not counted. */
+  /** Records a use that is no decision, such as a list: it is not counted. */
   used(token: UsedToken, clientAddress: Address | undefined): void {
     this.#used(token, clientAddress, this.#wallMs());
   }

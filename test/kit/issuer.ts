@@ -6,7 +6,7 @@ import type { IssuerConfig, OidcAlgorithm } from "../../src/callers/oidc/access-
 /** A key pair of the issuer, or of somebody else. */
 export interface SigningKey {
   readonly algorithm: OidcAlgorithm;
-  /** Undefined: published without a name. */
+  /** Undefined when it is published without a name. */
   readonly kid: string | undefined;
   readonly privateKey: CryptoKey;
   readonly publicJwk: JWK;
@@ -130,7 +130,7 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
     const iat = Math.floor(now().getTime() / 1000);
     const defaults = { iss: url, aud: audience, sub: "alice", client_id: "cli", iat, exp: iat + 3600 };
     const parameters = withoutUndefined({ alg: key.algorithm, typ: "at+jwt", kid: key.kid, ...header });
-    const { crit = [] } = parameters as unknown as { crit?: readonly string[] }; // whoever writes a test knows
+    const { crit = [] } = parameters as unknown as { crit?: readonly string[] }; // anyone who writes a test knows
     return new SignJWT(withoutUndefined({ ...defaults, ...claims }))
       .setProtectedHeader(parameters as unknown as JWTHeaderParameters) // jose looks itself
       .sign(key.privateKey, { crit: Object.fromEntries(crit.map((name) => [name, true])) });

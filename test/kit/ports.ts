@@ -25,12 +25,12 @@ export type Reply<T> =
       /** Canonical name, `INVALID_ARGUMENT`. */
       readonly code: string;
       readonly message: string;
-      /** Of the one ErrorInfo; undefined when the transport itself refused. */
+      /** The reason of the one ErrorInfo; undefined when the transport itself refused. */
       readonly reason: string | undefined;
       readonly metadata: Readonly<Record<string, string>>;
       readonly fields: readonly string[];
       readonly descriptions: readonly string[];
-      /** Of the RetryInfo; undefined without one. */
+      /** The delay of the RetryInfo; undefined without one. */
       readonly retryDelayMs: number | undefined;
     };
 

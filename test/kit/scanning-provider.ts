@@ -11,7 +11,7 @@ export interface ScanningKey {
 
 /** A secret-scanning program on loopback that publishes its keys as GitHub does, and signs as it does. */
 export interface TestProvider {
-  /** Of its keys. */
+  /** The URL of its keys. */
   readonly url: string;
   /** Those that it publishes from now on; it signs with the first. */
   publish(...keys: readonly ScanningKey[]): void;

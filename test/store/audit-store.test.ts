@@ -146,7 +146,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
     it("lets one at a time seal, and each event get one place, however many try", async () => {
       await append(...Array.from({ length: 40 }, () => event()));
       let sealed = 0;
-      // Of three at once one has the lock at least.
+      // At least one of three has the lock.
       for (let round = 0; sealed < 40 && round < 40; round++) {
         const counts = await Promise.all([store.sealNext(7), store.sealNext(7), store.sealNext(7)]);
         sealed += counts.reduce((sum, count) => sum + count, 0);
@@ -229,9 +229,9 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
 
     it("puts another statement in the place of one, unless that has changed meanwhile", async () => {
       await store.keepCheckpoint(kept(3, 0));
-      await store.restate(kept(3, 0), "signed anew");
+      await store.restate(kept(3, 0), "signed again");
       await store.restate(kept(3, 0), "too late");
-      expect(await store.firstCheckpoint()).toEqual({ ...kept(3, 0), statement: "signed anew" });
+      expect(await store.firstCheckpoint()).toEqual({ ...kept(3, 0), statement: "signed again" });
     });
 
     it("cuts at a checkpoint: that is the first one then, and the events up to it go, in batches, with their seals", async () => {

@@ -239,7 +239,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
           }
           throw new Error("the lock of a dead replica is still held");
         });
-        // Whoever waits meanwhile is told that it may try again.
+        // Anyone who waits meanwhile is told that it may try again.
         for (const failures of await Promise.all(waits)) {
           for (const error of failures) expect(error).toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
         }

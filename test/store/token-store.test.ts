@@ -172,7 +172,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       expect(`${error} ${error instanceof Error ? error.stack : ""}`).not.toContain("CANARY");
     });
 
-    it("keeps the first revocation, whoever repeats it, and knows no other token's", async () => {
+    it("keeps the first revocation, no matter who repeats it, and knows no other token's", async () => {
       const written = record();
       await insert(written, secret());
       const first = { by: "service:a", reason: "LEAKED", time: later(1) } as const;

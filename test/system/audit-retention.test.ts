@@ -73,7 +73,7 @@ it("a server with audit.retention deletes what is older, and audit verify and ex
   const listed = await port.call(AuditService.method.listAuditEvents, {});
   expect(listed?.ok && listed.value.events.map(({ tokenId }) => tokenId)).toEqual([token.id]);
 
-  // Whoever removes more cannot sign it.
+  // Anyone who removes more cannot sign it.
   await sql`delete from audit_checkpoint`;
   await expect(audit(cutting, "verify")).rejects.toMatchObject({
     code: 1,

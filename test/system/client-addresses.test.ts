@@ -178,7 +178,7 @@ describe("where a call comes from", () => {
     [["198.51.100.9, unknown, 10.0.0.3"], false],
     [["10.0.0.3"], false],
     [[], false],
-  ])("A4 the integrations of proxies go by the client's address in %j: %s", async (forwarded, expected) => {
+  ])("A4 the integrations of proxies use the client's address in %j: %s", async (forwarded, expected) => {
     const { secret } = await boundTo("198.51.100.0/24");
     for (const [integration, told] of [
       ["forward-auth", ["X-Forwarded-Method", "X-Forwarded-Host", "X-Forwarded-Uri"]],

@@ -156,7 +156,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
 
     // Only Envoy has settings of routes.
     if (kind === "envoy") {
-      it("E4 goes by the settings of the route, and by its path alone", async () => {
+      it("E4 uses the settings of the route, and by its path alone", async () => {
         const own = async (target: string) => (await ask({ target, headers: [bearer()] })).answer.status;
         expect(await own("/own/roadmap")).toBe(200);
         expect(await own("/own/payroll")).toBe(403);
@@ -245,7 +245,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       }
     });
 
-    it("P2 lets Connection take away nothing that the decision hangs on", async () => {
+    it("P2 lets Connection take away nothing that the decision depends on", async () => {
       const named = [
         ...identity,
         "authorization",

@@ -129,7 +129,7 @@ const cases: readonly Case[] = [
       const [header] = httpResponse.value.headers.map(({ header }) => [header?.key, header?.value]);
       return { code: status?.code, status: httpResponse.value.status?.code, header };
     },
-    // A denial and no error, which `failure_mode_allow` would let through.
+    // A denial and no error, which `failure_mode_allow` would allowed.
     limited: { code: 7, status: 429, header: ["retry-after", "1"] },
   },
 ];

@@ -132,7 +132,7 @@ describe("a report by a secret-scanning program", () => {
     ["/secret-scanning", 200],
     ["/report-leak", 202],
   ])(
-    "SS-3 is answered at %s only when a replica that stands still can no longer go by what it knew",
+    "SS-3 is answered at %s only when a replica that stands still can no longer use what it knew",
     async (integration, status) => {
       const leaked = await create();
       await warm(leaked);
@@ -232,7 +232,7 @@ describe("a report by a secret-scanning program", () => {
     const stranger = makeScanningKey();
     const cases: readonly [string, string, readonly (readonly [string, string])[]][] = [
       ["a changed body", body.replace("patwarden_token", "patwarden-token"), signed],
-      ["a body that was written anew", JSON.stringify(JSON.parse(body), null, 1), signed],
+      ["a body that was written again", JSON.stringify(JSON.parse(body), null, 1), signed],
       ["no body", "", signed],
       ["no signature", body, signed.slice(0, 1)],
       ["no key", body, signed.slice(1)],
@@ -284,7 +284,7 @@ describe("a report by a secret-scanning program", () => {
     expect((await known()).status).toBe(200);
   });
 
-  it("answers 503 while the provider's keys cannot be had, and goes on by itself", async () => {
+  it("answers 503 while the provider's keys cannot be fetched, and goes on by itself", async () => {
     const body = JSON.stringify([]);
     const headers = gitlab.sign(body, { name: "Gitlab" });
     gitlab.answer({ status: 500, text: "" });

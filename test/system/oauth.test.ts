@@ -44,7 +44,7 @@ describe("the OAuth integrations", () => {
     })),
   ];
   let patwarden: Patwarden;
-  /** Hears no notification: it goes by a change at its next renewal, unless somebody waits for it. */
+  /** Hears no notification: it applies a change at its next renewal, unless somebody waits for it. */
   let other: Server;
   let database: FaultProxy;
   let unheard: FaultProxy;
@@ -273,7 +273,7 @@ describe("the OAuth integrations", () => {
     else expect(JSON.parse(reply.body)).toMatchObject({ error, error_description: expect.any(String) });
   });
 
-  it("O3 has ended a token on every replica when it answers, whoever's it is, and says the same of what was none", async () => {
+  it("O3 has ended a token on every replica when it answers, no matter whose it is, and says the same of what was none", async () => {
     const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "lost",
@@ -326,7 +326,7 @@ describe("the OAuth integrations", () => {
     const isActive = async (token: string) => JSON.parse((await introspect(token)).body).active;
     const made = () => patwarden.createToken({ subject: "user:alice", name: "found", grant: { full: true } });
 
-    it("lets whoever has a token end it on every replica, in the token's own name", async () => {
+    it("lets the holder of a token end it on every replica, in the token's own name", async () => {
       const { token, secret } = await made();
       const suspended = await made();
       await call(TokenService.method.suspendToken, { id: suspended.token.id });

@@ -87,7 +87,7 @@ type Right = "read" | "create" | "approve" | "revoke";
 type Expected = "ok" | "CALLER_FORBIDDEN" | "NOT_FOUND" | "CALLER_UNAUTHENTICATED";
 
 const all: readonly Right[] = ["read", "create", "approve", "revoke"];
-/** Who has which right on what; whoever is not named has none. */
+/** Who has which right on what; anyone else has none. */
 const rights: Readonly<Partial<Record<CallerName, Partial<Record<ObjectName, readonly Right[]>>>>> = {
   alice: { "alice's": ["read", "create", "revoke"], "alice's for acme": ["read", "create", "revoke"] },
   "behalf of alice": { "alice's": ["read", "create", "revoke"], "alice's for acme": ["read", "create", "revoke"] },
@@ -544,7 +544,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     expect((await ask(TokenService.method.getToken, { id: organizations.id })).token).toEqual(organizations);
   });
 
-  it("SC-1 a create call without an identity makes nothing, whoever it names", async () => {
+  it("SC-1 a create call without an identity makes nothing, no matter who it names", async () => {
     const before = await patwarden.countTokens();
     const unsigned = `${encoded({ alg: "none", typ: "at+jwt" })}.${encoded({ iss: issuer.url, sub: "alice" })}.`;
     const alice = await issuer.sign({ sub: "alice" });

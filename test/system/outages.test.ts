@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
-/** Of a Check over this port. */
+/** The outcome of a Check over this port. */
 const outcome = (name: PortName) => patwarden.over(name).check(patwarden.alice.secret);
 const ready = async () => {
   const response = await fetch(`${patwarden.server.http}/readyz`);
@@ -138,7 +138,7 @@ describe.each(portNames)("over %s", (name) => {
     await expect.poll(settled, { timeout: 10_000, interval: 100 }).toEqual([1]);
   });
 
-  it("RV-10 database half-open: UNAVAILABLE, the query is given up, the next one connects anew", async () => {
+  it("RV-10 database half-open: UNAVAILABLE, the query is given up, the next one connects again", async () => {
     expect(await outcome(name)).toBe(Reason.ALLOWED);
     database.stall();
     expect(await outcome(name)).toBe("DATABASE_UNAVAILABLE");
@@ -192,7 +192,7 @@ describe("a wrong set-up", () => {
     const { reply, status, body } = await misconfigured({ storeId, modelId });
     expect(reply).toMatchObject({ ok: false, code: "INVALID_ARGUMENT", reason: "UNKNOWN_ACTION" });
     expect(status).toBe(200);
-    // Otherwise organizations would get a silent NOT_PERMITTED for ever.
+    // Otherwise organizations would get a silent NOT_PERMITTED forever.
     expect(JSON.parse(body)).toMatchObject({ checks: { model_organization: { ok: false }, model_user: { ok: true } } });
   });
 

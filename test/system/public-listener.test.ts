@@ -383,7 +383,7 @@ describe("the limit of speed of /v1/self", () => {
     // Handed on by another proxy of ours.
     expect(await from("192.0.2.1, 10.1.2.3")).toBe(429);
     expect(await from("192.0.2.2, 10.1.2.3")).toBe(200);
-    // The trail goes by it too.
+    // The trail uses it too.
     const headers = { "x-forwarded-for": "192.0.2.3" };
     const refused = await httpPort(server.publicHttp, "").call(listTokens, {}, { key: "garbage", headers });
     expect(refused).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });

@@ -137,7 +137,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       }
     });
     await Promise.all(batches);
-    // Of no token that is known: counted by the metrics only.
+    // No known token: counted by the metrics only.
     await patwarden.port.call(check, { token: "garbage", resource: "document:roadmap", action: "viewer" });
     expect([...made.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(400);
     expect(new Set([...made.keys()].map((key) => Number(key.split(" ")[1])))).toEqual(
@@ -382,7 +382,7 @@ describe("in the database", () => {
     await sql`delete from written`;
     const other = postgres(patwarden.databaseUrl, { max: 1 });
     try {
-      // Nobody waits for whoever holds the token.
+      // Nobody waits for the holder of the token.
       await other.begin(async (held) => {
         await held`select from token where id = ${row?.["id"]} for update`;
         await Promise.all(Array.from({ length: 200 }, () => ask(patwarden.port, token)));

@@ -26,7 +26,7 @@ export async function fetchIfChanged(
   return condition && response.status === 304 ? undefined : documentOf(response);
 }
 
-/** Follows no redirect: whoever is redirected trusts another. */
+/** Follows no redirect: a redirect would lead to a host that nobody configured. */
 function request(address: string, signal: AbortSignal, headers?: Headers): Promise<Response> {
   return fetch(address, { redirect: "error", signal, headers: { accept: "application/json", ...headers } });
 }

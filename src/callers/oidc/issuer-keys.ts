@@ -1,5 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet } from "jose";
 import { Refreshed, type RefreshedOptions } from "../../async/refreshed.js";
+import { Failure } from "../../domain/errors.js";
 import { isConfidential } from "../../domain/network.js";
 import { fetchDocument } from "./fetch-document.js";
 
@@ -7,15 +8,20 @@ import { fetchDocument } from "./fetch-document.js";
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 export interface IssuerKeysOptions extends Pick<RefreshedOptions, "maxAgeMs" | "monotonicMs" | "random" | "onFailure"> {
-  /** Of discovery and keys together, milliseconds. */
+  /** Deadline of discovery and keys together, milliseconds. */
   readonly fetchTimeoutMs: number;
 }
 
 /** The public keys of one issuer. */
 export class IssuerKeys extends Refreshed<KeySet> {
   constructor(issuer: string, options: IssuerKeysOptions) {
-    super(() => fetchKeys(issuer, options.fetchTimeoutMs), options);
+    super(() => fetchKeys(issuer, options.fetchTimeoutMs), { ...options, unavailable: issuerUnavailable });
   }
+}
+
+/** Makes the error of keys that cannot be fetched now. */
+export function issuerUnavailable(cause: unknown, retryDelayMs?: number): Failure {
+  return new Failure("ISSUER_UNAVAILABLE", { cause, ...(retryDelayMs !== undefined && { retryDelayMs }) });
 }
 
 /** OpenID Connect Discovery §4: the issuer's document names the keys' address, and must repeat the issuer to the letter. */

@@ -47,7 +47,7 @@ function verifierOf(configs: readonly IssuerConfig[], options: OidcOptions = {})
   };
 }
 
-/** `unavailable` when keys could not be had; any other throw is a defect. */
+/** `unavailable` when keys cannot be fetched; any other throw is a defect. */
 async function outcomeOf(verifier: OidcVerifier, token: string): Promise<string> {
   try {
     return (await verifier.verify(token))?.subject ?? "refused";
@@ -543,7 +543,7 @@ describe("keys of an issuer", () => {
     ],
   ];
 
-  it.each(outages)("of one that %s cannot be had, and that is no refusal", async (_, mode) => {
+  it.each(outages)("of one that %s cannot be fetched, and that is no refusal", async (_, mode) => {
     await arrange();
     own.set(mode(own));
     expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
@@ -570,13 +570,13 @@ describe("keys of an issuer", () => {
     expect(verifier.fetchFailures[0]?.message).toMatch(/names another issuer|names no address|too large/);
   });
 
-  it("of an issuer that does not answer cannot be had when the time is over", async () => {
+  it("of an issuer that does not answer cannot be fetched when the time is over", async () => {
     await arrange({ fetchTimeoutMs: 1 });
     own.set({ kind: "stalled" });
     expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
   });
 
-  it("of an issuer that nobody can reach cannot be had", async () => {
+  it("of an issuer that nobody can reach cannot be fetched", async () => {
     const gone = await startTestIssuer({ now: () => time });
     const token = await gone.sign();
     await gone.stop();
@@ -602,7 +602,7 @@ describe("keys of an issuer", () => {
     await repeated(10, token);
     verifier.pass(1000);
     await repeated(10, token);
-    // Well in between: pauses start anew.
+    // Well in between: pauses start again.
     expect(own.discoveryFetches).toBe(8 + 1 + 2);
   });
 

@@ -30,7 +30,7 @@ export interface UserIdentity {
 }
 
 export interface OidcVerifier {
-  /** The user; undefined for every token that is not good, whatever the reason. Throws ISSUER_UNAVAILABLE when keys cannot be had. */
+  /** The user; undefined for every token that is not good, whatever the reason. Throws ISSUER_UNAVAILABLE when keys cannot be fetched. */
   verify(token: string): Promise<UserIdentity | undefined>;
   /** Takes the place of all issuers at once; keys of issuers that stay are kept. */
   replace(issuers: readonly IssuerConfig[]): void;
@@ -43,13 +43,13 @@ export interface OidcOptions {
   readonly clock?: { now(): Date };
   /** A clock that never jumps, milliseconds, for the age of keys. Default: the process's. */
   readonly monotonicMs?: () => number;
-  /** Of one fetch of discovery and keys, milliseconds. Default 5,000. */
+  /** Deadline of one fetch of discovery and keys, milliseconds. Default 5,000. */
   readonly fetchTimeoutMs?: number;
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
-  /** Told why a token is refused, and of which issuer if that is known; never anything of the token. */
+  /** Called with the reason for which a token is refused, and its issuer if that is known; never with any part of the token. */
   readonly onRefusal?: (reason: TokenRefusal, issuer?: string) => void;
-  /** Told of every fetch of keys that failed. */
+  /** Called for every fetch of keys that failed. */
   readonly onFetchFailure?: (issuer: string, error: unknown) => void;
 }
 

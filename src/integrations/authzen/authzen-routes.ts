@@ -33,11 +33,11 @@ export interface AuthZenOptions {
   readonly routes: RouteTable;
   /** Under which https URL the integration is reached. */
   readonly identifier: string;
-  /** Of each caller. Absent: any number of requests. */
+  /** Limits each caller. Absent: any number of requests. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
-  /** Told of each answer. Must not wait and not throw. */
+  /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: string) => void;
-  /** Told of what was not expected. */
+  /** Called with unexpected errors. */
   readonly onDefect?: (error: unknown) => void;
 }
 

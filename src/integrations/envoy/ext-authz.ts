@@ -30,7 +30,7 @@ export interface ExtAuthzOptions {
   readonly basic: boolean;
   /** CIDR ranges of the proxies in front of Envoy. */
   readonly trustedProxies: readonly string[];
-  /** Told of each answer. Must not wait and not throw. */
+  /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: GateAnswer) => void;
 }
 
@@ -88,7 +88,7 @@ async function ask(
   });
 }
 
-/** In either encoding. Undefined: a value of a header that may hold a credential is no text, or both encodings are there. */
+/** Reads either encoding. Returns undefined when a header that may hold a credential is no text, or when both encodings are there. */
 function headersOf({ headers, headerMap }: HttpRequest): RawHeaders | undefined {
   const joined = Object.entries(headers);
   if (!headerMap) return joined;

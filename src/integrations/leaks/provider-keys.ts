@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { Refreshed } from "../../async/refreshed.js";
 import { fetchIfChanged } from "../../callers/oidc/fetch-document.js";
+import { issuerUnavailable } from "../../callers/oidc/issuer-keys.js";
 
 export interface ProviderConfig {
   /** Where the provider publishes its keys; https, or http on loopback. */
@@ -11,7 +12,7 @@ export interface ProviderConfig {
 
 /** The keys that a provider signs its reports with. */
 export interface ProviderKeys {
-  /** Undefined: it has no key of this name. Throws ISSUER_UNAVAILABLE when they cannot be had. */
+  /** Returns undefined when it has no key of this name. Throws ISSUER_UNAVAILABLE when the keys cannot be fetched. */
   find(id: string): Promise<KeyObject | undefined>;
 }
 
@@ -37,14 +38,20 @@ export function createProviderKeys(
     const fetched = await fetchIfChanged(keysUrl, AbortSignal.timeout(fetchTimeoutMs), known?.etag, headers);
     return fetched ? { byId: keysIn(fetched.document), etag: fetched.etag } : { ...(known ?? nothing) };
   };
-  const keys = new Refreshed(fetchKeys, { maxAgeMs, unknownNameMs, monotonicMs, onFailure: onFetchFailure });
+  const keys = new Refreshed(fetchKeys, {
+    maxAgeMs,
+    unknownNameMs,
+    monotonicMs,
+    onFailure: onFetchFailure,
+    unavailable: issuerUnavailable,
+  });
   return {
     find: (id) => keys.find(id, ({ byId }) => byId.get(id)),
   };
 }
 
 export interface ProviderKeysOptions {
-  /** Told of every fetch of keys that failed. */
+  /** Called for every fetch of keys that failed. */
   readonly onFetchFailure: (error: unknown) => void;
   /** A clock that never jumps, milliseconds. Default: the process's. */
   readonly monotonicMs?: () => number;

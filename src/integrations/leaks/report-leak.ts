@@ -7,11 +7,11 @@ import { type Refusal, sendRefusal, tooFast, undecided } from "../shared/refusal
 import { maxReportBytes, maxReported, type ReportFound } from "./report.js";
 
 export interface ReportLeakOptions {
-  /** By the address of who asks. Undefined: nobody is limited. */
+  /** Limits each address. Undefined means nobody is limited. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
   readonly addressOf: (request: IncomingMessage) => Address | undefined;
   readonly report: ReportFound;
-  /** Told of each answer. Must not wait and not throw. */
+  /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer: (answer: string) => void;
   readonly onDefect: (error: unknown) => void;
 }
@@ -20,7 +20,7 @@ const malformed: Refusal = { status: 422, message: 'the body must be JSON, {"cre
 const tooBig: Refusal = { status: 413, message: "the body must have at most 1 MiB and 1,000 credentials" };
 
 /**
- * `POST /report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every replica goes by the end
+ * `POST /report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every replica has applied the end
  * of what was ours, so that it tells nobody what is alive.
  */
 export function reportLeakRoute(options: ReportLeakOptions): Route {

@@ -8,6 +8,6 @@ export type ReportFound = (
   from: Address | undefined,
 ) => Promise<readonly boolean[]>;
 
-/** Of one report, bytes and found texts. */
+/** Limits of one report: bytes, and found texts. */
 export const maxReportBytes = 1024 * 1024;
 export const maxReported = 1_000;

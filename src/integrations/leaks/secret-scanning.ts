@@ -14,7 +14,7 @@ export interface SecretScanningOptions {
   readonly providers: Readonly<Partial<Record<ScanningProvider, ProviderKeys>>>;
   readonly report: ReportFound;
   readonly addressOf: (request: IncomingMessage) => Address | undefined;
-  /** Told of each answer. Must not wait and not throw. */
+  /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer: (answer: string) => void;
   readonly onDefect: (error: unknown) => void;
 }
@@ -85,7 +85,7 @@ function prefixOf(provider: ScanningProvider): string {
   return `${provider}-public-key-`;
 }
 
-/** ECDSA over P-256 and SHA-256, of the bytes as they came: JSON that was written anew is another text. */
+/** ECDSA over P-256 and SHA-256, of the bytes as they came: JSON that was written again is another text. */
 export function isSigned(body: Uint8Array, signature: Uint8Array, key: KeyObject): boolean {
   return verify("sha256", body, { key, dsaEncoding: "der" }, signature);
 }

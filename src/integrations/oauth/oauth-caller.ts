@@ -10,7 +10,7 @@ import { invalidRequest, OAuthError, tooManyRequests } from "./form.js";
 
 export interface OAuthCallerOptions {
   readonly services: Pick<Services, "withKey" | "withCertificate">;
-  /** Of each caller. Absent: any number of requests. */
+  /** Limits each caller. Absent: any number of requests. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
 

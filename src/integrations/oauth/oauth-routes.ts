@@ -26,9 +26,9 @@ export interface OAuthOptions extends OAuthCallerOptions {
   /** Whether the port asks its clients for certificates. */
   readonly certificatesAsked: boolean;
   readonly clock: Clock;
-  /** Told of each answer. Must not wait and not throw. */
+  /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer?: (endpoint: EndpointName, answer: string) => void;
-  /** Told of what was not expected. */
+  /** Called with unexpected errors. */
   readonly onDefect?: (error: unknown) => void;
 }
 
@@ -49,7 +49,7 @@ const revokePath = "/oauth2/revoke";
 const tokenPath = "/oauth2/token";
 const keysPath = "/.well-known/jwks.json";
 
-/** Of what anybody may read. */
+/** The `cache-control` of documents that anybody may read. */
 const mayBeKept = `public, max-age=${keySetMaxAgeMs / 1000}`;
 
 /**

@@ -44,7 +44,7 @@ function readKey(value: string): string | "odd" | undefined {
   return /^[\x21-\x2b\x2d-\x7e]+$/.test(text) ? text : "odd";
 }
 
-/** Undefined: it holds nothing that is read here, such as another scheme. */
+/** Returns undefined when it holds nothing that is read here, such as another scheme. */
 function readAuthorization(value: string, basic: boolean): string | "odd" | undefined {
   const [, name, text] = scheme.exec(value) ?? [];
   if (name === undefined || text === undefined)

@@ -44,7 +44,7 @@ export interface GateRequest {
   /** Who asks. */
   readonly proxy: ServiceCaller;
   readonly credential: ShownCredential;
-  /** Undefined: the request has none. */
+  /** Undefined when the request has none. */
   readonly mapping: Mapping | undefined;
   /** Whether it is a preflight that passes without a credential. */
   readonly preflight: boolean;
@@ -56,7 +56,7 @@ export interface GateOptions {
   readonly authorizer: Pick<Authorizer, "check">;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
-  /** Of each proxy. Absent: any number of requests. */
+  /** Limits each proxy. Absent: any number of requests. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
 
@@ -82,7 +82,7 @@ export class Gate {
       const clientIp = address?.toString() ?? "";
       const raw = { token: credential.text, resource, action, clientIp, consistency: "minimize-latency" } as const;
       const question = parseQuestion({ ...raw, usageUnits: undefined, usageId: "" }, this.#options.model());
-      // The route table names what the model does not know: whoever set it up must learn of that, and nobody may pass.
+      // The route table names what the model does not know: the operator must learn of that, and nobody may pass.
       if (question instanceof Failure) return { kind: "undecided", failure: question };
       const verdict = await this.#options.authorizer.check(question, options);
       if (verdict instanceof Failure) return { kind: "undecided", failure: verdict };

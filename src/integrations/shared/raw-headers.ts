@@ -17,7 +17,7 @@ export function isThere(headers: RawHeaders, wanted: string): boolean {
   return headers.some(([name]) => name === wanted);
 }
 
-/** Undefined: it is not there, is there more than once, or is empty. */
+/** Returns undefined when it is absent, repeated or empty. */
 export function theOnly(headers: RawHeaders, wanted: string): string | undefined {
   const values = headers.flatMap(([name, value]) => (name === wanted ? [value] : []));
   return values.length === 1 && values[0] !== "" ? values[0] : undefined;

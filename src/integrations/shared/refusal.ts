@@ -34,7 +34,7 @@ export function undecided(error: unknown, onDefect: (error: unknown) => void): R
   return { status: 503, message: "no answer could be given; ask again", headers: [["retry-after", "1"]] };
 }
 
-/** For whoever has to wait so many milliseconds. */
+/** Refuses a caller that has to wait so many milliseconds. */
 export function tooFast(waitMs: number): Refusal {
   const seconds = String(Math.ceil(waitMs / 1000));
   return { status: 429, message: "too many calls; try again later", headers: [["retry-after", seconds]] };

@@ -89,7 +89,7 @@ export class RouteTable {
   }
 }
 
-/** What is wrong with a path or resource of a rule, in words for whoever configures it. */
+/** Says what is wrong with a path or resource of a rule, for the operator who configures it. */
 export function problemOf({ path, resource }: Pick<RouteRule, "path" | "resource">): string | undefined {
   const { literal } = partsOf(path);
   const plain = readPath(literal === "" ? "/" : literal);

@@ -16,7 +16,7 @@ export interface EmbeddedOpenFgaOptions {
   readonly engine: "sqlite" | "memory";
   /** Preshared key, without comma. Default 32 random bytes. */
   readonly apiKey?: string;
-  /** Told the warnings and errors of OpenFGA's log. Its information lines hold request bodies and are not handed on. */
+  /** Called with the warnings and errors of OpenFGA's log. Its information lines hold request bodies and are not handed on. */
   readonly onProblem?: (message: string) => void;
 }
 
@@ -136,7 +136,7 @@ function datastore({ engine, directory }: EmbeddedOpenFgaOptions): readonly stri
 interface Launched {
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  /** Pending for ever when it is never told. */
+  /** Pending forever when it is never told. */
   readonly grpcAddress: Promise<string>;
   lastProblem(): string;
   stop(): Promise<Exit>;

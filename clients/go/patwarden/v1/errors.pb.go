@@ -69,14 +69,14 @@ const (
 	ErrorReason_ERROR_REASON_OPENFGA_UNAVAILABLE ErrorReason = 17
 	// INTERNAL: OpenFGA refuses how Patwarden is set up (key, store, model). For the operator.
 	ErrorReason_ERROR_REASON_OPENFGA_MISCONFIGURED ErrorReason = 18
-	// UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it goes by it. Repeat the call to
+	// UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it applies it. Repeat the call to
 	// confirm it.
 	ErrorReason_ERROR_REASON_REVOCATION_PENDING ErrorReason = 19
 	// UNAVAILABLE: the connection broke while the change was being committed. Repeat the call to settle it.
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 20
 	// DEADLINE_EXCEEDED: time was over before a decision could be made.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 21
-	// UNAVAILABLE: the keys of the token's issuer cannot be had; try again.
+	// UNAVAILABLE: the keys of the token's issuer cannot be fetched; try again.
 	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 23
 	// INTERNAL: a defect of Patwarden. Metadata `requestId` finds it in the log.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22

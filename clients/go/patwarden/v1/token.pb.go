@@ -2204,7 +2204,7 @@ type ApproveTokenRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Up to 500 characters.
 	Comment string `protobuf:"bytes,2,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Of the token as the approver saw it. Required: approved is what was seen.
+	// The etag of the token as the approver saw it. Required: approved is what was seen.
 	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -813,7 +813,7 @@ pub struct ApproveTokenRequest {
     /// Up to 500 characters.
     #[prost(string, tag = "2")]
     pub comment: ::prost::alloc::string::String,
-    /// Of the token as the approver saw it. Required: approved is what was seen.
+    /// The etag of the token as the approver saw it. Required: approved is what was seen.
     #[prost(string, tag = "3")]
     pub etag: ::prost::alloc::string::String,
 }
@@ -1756,14 +1756,14 @@ pub enum ErrorReason {
     OpenfgaUnavailable = 17,
     /// INTERNAL: OpenFGA refuses how Patwarden is set up (key, store, model). For the operator.
     OpenfgaMisconfigured = 18,
-    /// UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it goes by it. Repeat the call to
+    /// UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it applies it. Repeat the call to
     /// confirm it.
     RevocationPending = 19,
     /// UNAVAILABLE: the connection broke while the change was being committed. Repeat the call to settle it.
     OutcomeUnknown = 20,
     /// DEADLINE_EXCEEDED: time was over before a decision could be made.
     DeadlineExceeded = 21,
-    /// UNAVAILABLE: the keys of the token's issuer cannot be had; try again.
+    /// UNAVAILABLE: the keys of the token's issuer cannot be fetched; try again.
     IssuerUnavailable = 23,
     /// INTERNAL: a defect of Patwarden. Metadata `requestId` finds it in the log.
     Internal = 22,

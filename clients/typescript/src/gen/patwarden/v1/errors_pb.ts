@@ -157,7 +157,7 @@ export enum ErrorReason {
   OPENFGA_MISCONFIGURED = 18,
 
   /**
-   * UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it goes by it. Repeat the call to
+   * UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it applies it. Repeat the call to
    * confirm it.
    *
    * @generated from enum value: ERROR_REASON_REVOCATION_PENDING = 19;
@@ -179,7 +179,7 @@ export enum ErrorReason {
   DEADLINE_EXCEEDED = 21,
 
   /**
-   * UNAVAILABLE: the keys of the token's issuer cannot be had; try again.
+   * UNAVAILABLE: the keys of the token's issuer cannot be fetched; try again.
    *
    * @generated from enum value: ERROR_REASON_ISSUER_UNAVAILABLE = 23;
    */

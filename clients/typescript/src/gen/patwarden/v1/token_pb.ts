@@ -1236,7 +1236,7 @@ export type ApproveTokenRequest = Message<"patwarden.v1.ApproveTokenRequest"> & 
   comment: string;
 
   /**
-   * Of the token as the approver saw it. Required: approved is what was seen.
+   * The etag of the token as the approver saw it. Required: approved is what was seen.
    *
    * @generated from field: string etag = 3;
    */

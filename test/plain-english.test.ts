@@ -1,0 +1,43 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { oddWords } from "./kit/odd-words.js";
+
+/** A doc comment begins with a verb or the thing. */
+const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever) /;
+
+const listed = execFileSync("git", ["ls-files", "src", "test", "bench", "tools", "examples", "proto"], {
+  encoding: "utf8",
+});
+const files = listed
+  .split("\n")
+  .filter((file) => /\.(ts|mjs|proto|yaml)$/.test(file) && !/(plain-english\.test|odd-words)\.ts$/.test(file));
+
+/** `file:line: word (what to write instead)`. */
+function oddIn(file: string, text: string): readonly string[] {
+  return text.split("\n").flatMap((line, at) => [
+    ...oddWords.flatMap(([word, better]) => {
+      const found = word.exec(line)?.[0];
+      return found === undefined ? [] : [`${file}:${at + 1}: ${found} (${better})`];
+    }),
+    ...(oddBeginning.test(line) ? [`${file}:${at + 1}: a comment begins with a verb or the thing`] : []),
+  ]);
+}
+
+describe("plain English", () => {
+  it("is what comments, logs and errors are written in", () => {
+    expect(files.length).toBeGreaterThan(500);
+    expect(files.flatMap((file) => oddIn(file, readFileSync(file, "utf8")))).toEqual([]);
+  });
+
+  it.each([
+    "/** Of a token. */",
+    "  /** Told of each use. */",
+    "// Undefined: no limit.",
+    "keys cannot be had",
+    "what it hangs on",
+    "Whoever calls",
+  ])("finds %j", (line) => {
+    expect(oddIn("x.ts", line)).toHaveLength(1);
+  });
+});
