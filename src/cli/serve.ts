@@ -44,7 +44,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   const reload = async (): Promise<void> => {
     const next = loadConfig({ file, env: process.env });
     if (next.ok) await running.reload(next.config);
-    else log.error({ problems: next.problems }, "the configuration is faulty; nothing of it was taken up");
+    else log.error({ problems: next.problems }, "the configuration is faulty; nothing was reloaded");
   };
   // One after the other: what was read last is what holds.
   let reloading = Promise.resolve();

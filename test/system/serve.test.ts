@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as grpc from "@grpc/grpc-js";
+import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
@@ -79,6 +80,23 @@ describe("patwarden serve", () => {
       expect(await refused.exited).toBe(1);
       expect(refused.log()).toContain(`cannot use the database of database.url (database error ${meaning})`);
     }
+    rmSync(directory, { recursive: true });
+  }, 120_000);
+
+  it("leaves no registration behind when a port is taken", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
+    const file = join(directory, "patwarden.yaml");
+    const config = parse(readFileSync(patwarden.server.configFile, "utf8"));
+    // The last port that opens: by then the replica is registered.
+    writeFileSync(file, stringify({ ...config, http: { listen: patwarden.server.http.replace("http://", "") } }));
+    const sql = postgres(patwarden.databaseUrl, { max: 1 });
+    const [before] = await sql`select count(*)::int as replicas from replica_lease`;
+    const started = runPatwarden(["serve", "--config", file]);
+    expect(await started.exited).toBe(1);
+    expect(started.log()).toContain("another process uses this port");
+    const [after] = await sql`select count(*)::int as replicas from replica_lease`;
+    expect(after?.["replicas"]).toBe(before?.["replicas"]);
+    await sql.end();
     rmSync(directory, { recursive: true });
   }, 120_000);
 
@@ -169,7 +187,7 @@ type document
         )?.[1];
       const hash = await metric();
       reload({ openfga: { model_id: next } });
-      await expect.poll(() => server.log(), waiting).toContain("took up callers, issuers and model");
+      await expect.poll(() => server.log(), waiting).toContain("reloaded callers, issuers and model");
       expect([await asked("viewer"), await asked("reader"), await asked("can_view")]).toEqual([
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
