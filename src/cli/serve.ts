@@ -22,13 +22,16 @@ const startGraceMs = 2_000;
 export async function serve({ config: file }: ConfigFile): Promise<void> {
   const config = readConfig(file);
   const log = createLogger({ level: config.log.level });
+  // Node prints its warnings as text, among lines of JSON.
+  process.removeAllListeners("warning");
+  process.on("warning", ({ name, message }) => log.warn({ name }, message));
   const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
   const lift = endWithin(startGraceMs);
   holdDriverRejections((error) => log.error({ error }, "the database driver failed in work of its own"));
   const database = openPostgres(config.database);
   let running: Running;
   try {
-    running = await startServer({ config: config, database, log });
+    running = await startServer({ config, database, log });
   } catch (error) {
     await database.close();
     if (stopped.aborted) process.exit(exitCodeOf(stopped.reason));

@@ -55,4 +55,11 @@ describe.skipIf(!havePostgres())("a database and an OpenFGA that speak TLS", () 
     await sql.end();
     expect(sessions).toEqual([{ ssl: true }]);
   });
+
+  it("by their IP address leave every line of the log JSON: Node's warning about that (DEP0123) as well", () => {
+    const lines = server.log().trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ level: "warn", name: "DeprecationWarning" }),
+    );
+  });
 });
