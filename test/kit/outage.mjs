@@ -5,7 +5,8 @@
 const [module, url] = process.argv.slice(2);
 const { openPostgres } = await import(module);
 const { parseDatabaseUrl } = await import(new URL("../config/database-url.js", module).href);
-const { guarded, transact } = await import(new URL("errors.js", module).href);
+const { guarded } = await import(new URL("errors.js", module).href);
+const { transact } = await import(new URL("change.js", module).href);
 
 const addressOf = (text) => parseDatabaseUrl(text).value;
 const open = (over = {}) =>
