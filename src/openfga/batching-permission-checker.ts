@@ -55,31 +55,32 @@ export class BatchingPermissionChecker implements PermissionChecker {
     consistency: Consistency,
     options: CallOptions = {},
   ): Promise<readonly OpenFgaAnswer[]> {
-    const keyed = questions.map((question) => this.#keyed(question));
-    if (consistency === "higher" || !this.#kept) return this.#batchers[consistency].ask(keyed, options);
-    return this.#askUnlessKept(keyed, this.#kept, options);
-  }
-
-  async #askUnlessKept(
-    questions: readonly KeyedQuestion[],
-    kept: KeptAnswers,
-    options: CallOptions,
-  ): Promise<readonly OpenFgaAnswer[]> {
+    const kept = consistency === "higher" ? undefined : this.#kept;
+    const batcher = this.#batchers[consistency];
+    if (!kept) return batcher.ask(questions.map(this.#keyed), options);
     const now = performance.now();
-    const known = questions.map(({ key }) => kept.get(key, now));
-    const open = questions.filter((_, position) => known[position] === undefined);
-    for (let each = open.length; each < questions.length; each++) this.#options.onKept?.();
-    const answers = open.length > 0 ? await this.#batchers["minimize-latency"].ask(open, options) : [];
-    let next = 0;
-    return known.map((answer) => answer ?? answers[next++] ?? new Failure("INTERNAL"));
+    const answers: (OpenFgaAnswer | undefined)[] = [];
+    const open: KeyedQuestion[] = [];
+    for (const question of questions) {
+      const keyed = this.#keyed(question);
+      const answer = kept.get(keyed.key, now);
+      if (answer === undefined) open.push(keyed);
+      else this.#options.onKept?.();
+      answers.push(answer);
+    }
+    if (open.length === 0) return Promise.resolve(answers as OpenFgaAnswer[]); // each of them was kept
+    return batcher.ask(open, options).then((asked) => {
+      let next = 0;
+      return answers.map((answer) => answer ?? asked[next++] ?? new Failure("INTERNAL"));
+    });
   }
 
-  #keyed({ subject, action, resource, clientAddress }: Question): KeyedQuestion {
+  readonly #keyed = ({ subject, action, resource, clientAddress }: Question): KeyedQuestion => {
     const context = this.#options.contextOf(clientAddress);
     // None of the first three holds a blank.
     const key = `${subject} ${action} ${resource} ${context?.key ?? ""}`;
     return { key, subject, action, resource, context };
-  }
+  };
 
   async #send(
     batch: readonly KeyedQuestion[],
