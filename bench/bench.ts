@@ -1,6 +1,7 @@
 // Side by side in one run: a direct OpenFGA Check, a no-op grpc-js call, and Patwarden. See README.md.
 //   bench.ts [full | short] [--rounds N] [--record LABEL] [--only REGEXP] [--tokens N] [--profile FOLDER]
-// --only runs the scenarios whose name fits, and nothing else; --profile has Patwarden write a CPU profile of each into the folder.
+// --only runs the scenarios whose name fits, and nothing else; --profile has Patwarden write a CPU profile of each into
+// the folder.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -1,5 +1,6 @@
-// What a decision costs with this build beside another one, CHECKOUT: a built checkout of another revision. Both run at once, over one PostgreSQL and one
-// OpenFGA, and get the load in turns of a second: what the machine does otherwise then hits both alike. See README.md.
+// What a decision costs with this build beside another one, CHECKOUT: a built checkout of another revision. Both run at
+// once, over one PostgreSQL and one OpenFGA, and get the load in turns of a second: what the machine does otherwise
+// then hits both alike. See README.md.
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../test/kit/postgres.js";

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts Patwarden as one peer of a side-by-side benchmark: PORT, DATABASE_URL, FGA_GRPC, FGA_STORE, FGA_MODEL and SERVICE_KEY come from the
-# environment. The configuration goes to a folder of its own, since every start has other ids.
+# Starts Patwarden as one peer of a side-by-side benchmark: PORT, DATABASE_URL, FGA_GRPC, FGA_STORE, FGA_MODEL and
+# SERVICE_KEY come from the environment. The configuration goes to a folder of its own, since every start has other ids.
 set -eu
 # Of the benchmark itself; the configuration knows no such keys.
 unset PATWARDEN_CMD PATWARDEN_SEED

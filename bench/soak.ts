@@ -1,5 +1,6 @@
-// Three replicas over one PostgreSQL and one OpenFGA, both by TLS, under mixed load, with rolling restarts and faults of every kind. SOAK_MINUTES says
-// how long they are watched, 10 by default. Ends with 1 at any answer that is wrong, any failure that a caller may not repeat, and any growth. See README.md.
+// Three replicas over one PostgreSQL and one OpenFGA, both by TLS, under mixed load, with rolling restarts and faults
+// of every kind. SOAK_MINUTES says how long they are watched, 10 by default. Ends with 1 at any answer that is wrong,
+// any failure that a caller may not repeat, and any growth. See README.md.
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { createAuthority, loopback } from "../test/kit/authority.js";

@@ -37,7 +37,8 @@ function callerOf([name = "", via]: readonly string[]): Caller {
 
 /** Everybody has every right on every organization: who may approve is for four eyes alone to say. */
 const everybody: PermissionChecker = { check: async (questions) => questions.map(() => true) };
-const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel; // a full grant asks no more of it
+// A full grant asks the model nothing else.
+const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel;
 
 const hourMs = 3_600_000;
 

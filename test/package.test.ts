@@ -13,7 +13,10 @@ if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 const root = fileURLToPath(new URL("..", import.meta.url));
 const outage = fileURLToPath(new URL("./kit/outage.mjs", import.meta.url));
 
-/** What everybody gets: the package, installed into an empty folder without scripts and without what only development needs. */
+/**
+ * What everybody gets: the package, installed into an empty folder without scripts and without what only development
+ * needs.
+ */
 describe.skipIf(!havePostgres())("the installed package", () => {
   const folder = mkdtempSync(join(tmpdir(), "patwarden-package-"));
   const installed = join(folder, "node_modules", "patwarden");

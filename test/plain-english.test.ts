@@ -3,6 +3,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { oddWords } from "./kit/odd-words.js";
 
+/** Comments are wrapped here; code is the formatter's, and long strings stay whole. */
+const width = 120;
+const comment = /^\s*(?:\*|\/\*|\/\/)|[;,{)] \/\/ /;
+
 /** A doc comment begins with a verb or the thing. */
 const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever) /;
 
@@ -20,6 +24,7 @@ function oddIn(file: string, text: string): readonly string[] {
       const found = word.exec(line)?.[0];
       return found === undefined ? [] : [`${file}:${at + 1}: ${found} (${better})`];
     }),
+    ...(line.length > width && comment.test(line) ? [`${file}:${at + 1}: a comment longer than ${width} columns`] : []),
     ...(oddBeginning.test(line) ? [`${file}:${at + 1}: a comment begins with a verb or the thing`] : []),
   ]);
 }
@@ -37,6 +42,8 @@ describe("plain English", () => {
     "keys cannot be had",
     "what it hangs on",
     "Whoever calls",
+    `// ${"wide ".repeat(30)}`,
+    `done(); // ${"wide ".repeat(30)}`,
   ])("finds %j", (line) => {
     expect(oddIn("x.ts", line)).toHaveLength(1);
   });

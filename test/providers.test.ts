@@ -7,8 +7,9 @@ import { type Patwarden, startPatwarden } from "./kit/patwarden.js";
 import { httpPort } from "./kit/ports.js";
 
 /*
- * What providers really send: header and claims of their access tokens and of what else they sign with the same keys, as their documentation and source
- * have them. `iss`, `iat` and `exp` are the test issuer's. docs/guides/providers.md has the same configurations.
+ * What providers really send: header and claims of their access tokens and of what else they sign with the same keys,
+ * as their documentation and source have them. `iss`, `iat` and `exp` are the test issuer's. docs/guides/providers.md
+ * has the same configurations.
  */
 
 type Claims = Readonly<Record<string, unknown>>;

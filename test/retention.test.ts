@@ -20,8 +20,8 @@ import { engines, type Opened } from "./kit/engines.js";
 import { secretRecord, testTime, tokenRecord } from "./kit/token.js";
 
 /*
- * Ten events, one an hour, each of which the sealer seals and attests; then the retention of a day, as time goes on. Event and position `n`
- * are those of hour `n`.
+ * Ten events, one an hour, each of which the sealer seals and attests; then the retention of a day, as time goes on.
+ * Event and position `n` are those of hour `n`.
  */
 
 const hourMs = 3_600_000;
@@ -383,7 +383,10 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
 
       const statementOf = (position: number) =>
         ({ kind: "cut", position, hash: hashes[position] ?? chainStart, time: hour(position) }) as const;
-      /** Removes everything up to a position, as somebody with all rights on the database would; with a statement of his choice. */
+      /**
+       * Removes everything up to a position, as somebody with all rights on the database would; with a statement of his
+       * choice.
+       */
       async function cutBy(position: number, statement: string | undefined): Promise<void> {
         const orm = database.orm;
         await orm.delete(auditEvent).where(lte(auditEvent.at, hour(position)));

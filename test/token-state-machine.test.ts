@@ -45,7 +45,8 @@ const admin = service("admin", "admin");
 const nobody: PermissionChecker = {
   check: async (questions) => questions.map(() => false),
 };
-const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel; // a full grant asks no more of it
+// A full grant asks the model nothing else.
+const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel;
 
 /** What a token must be, by the simplest reading of the rules. Time does not pass. */
 interface Model {
@@ -160,7 +161,9 @@ function reasonOf(state: Model, secret: string): string {
 interface Engine {
   readonly name: string;
   readonly available: boolean;
-  /** `lose`: the next transactions with these in their parameters are struck, and none that were to be struck before. */
+  /**
+   * `lose`: the next transactions with these in their parameters are struck, and none that were to be struck before.
+   */
   open(): Promise<Opened & { readonly lose?: (keys: readonly string[], strike?: Strike) => void }>;
 }
 
@@ -249,7 +252,10 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
     }
     type Started = Awaited<ReturnType<typeof start>>;
 
-    /** Runs a command for real, again when its connection was lost: the new secret if there is one, or the reason of its refusal. */
+    /**
+     * Runs a command for real, again when its connection was lost: the new secret if there is one, or the reason of its
+     * refusal.
+     */
     async function run({ id, subject }: Started, command: Command): Promise<{ secret?: string; refused?: string }> {
       const current = await world.store.get(id);
       if (!current) throw new Error("the token is gone");
@@ -418,7 +424,9 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
     it("S3 of two secrets the one that was made last stays, whatever time its maker's clock said", async () => {
       const { id, secret: first } = await start();
       let made = 0;
-      /** Replicas whose clocks are far behind, each one more than the one before: the time that begins an id is theirs. */
+      /**
+       * Replicas whose clocks are far behind, each one more than the one before: the time that begins an id is theirs.
+       */
       const store: typeof world.store = {
         ...world.store,
         change: (token, decide) =>

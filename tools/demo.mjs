@@ -1,5 +1,5 @@
-// make demo: the main job against a real Patwarden and a real OpenFGA, through the public JSON API, nothing kept. Exits with 1 at the first
-// answer that is not the expected one.
+// make demo: the main job against a real Patwarden and a real OpenFGA, through the public JSON API, nothing kept. Exits
+// with 1 at the first answer that is not the expected one.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

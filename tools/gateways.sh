@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes Envoy and Caddy available to the tests of the integrations: those on the PATH, else those in .tools/, else made there, once.
+# Makes Envoy and Caddy available to the tests of the integrations: those on the PATH, else those in .tools/, else made
+# there, once.
 set -eu
 envoy=1.40.0
 caddy=v2.11.9

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes gitleaks available to the tests of examples/scanning: the one on the PATH, else the one in .tools/bin, else built there, once.
+# Makes gitleaks available to the tests of examples/scanning: the one on the PATH, else the one in .tools/bin, else
+# built there, once.
 set -eu
 version=v8.30.1
 cd "$(dirname "$0")/.."

@@ -1,4 +1,5 @@
-// For tools/test.mjs: writes {passed, skipped, failures} as JSON to the file in PATWARDEN_TEST_RESULT. Vitest's own JSON leaves out why a hook failed.
+// For tools/test.mjs: writes {passed, skipped, failures} as JSON to the file in PATWARDEN_TEST_RESULT. Vitest's own
+// JSON leaves out why a hook failed.
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 

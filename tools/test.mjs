@@ -1,6 +1,7 @@
-// make test: every check and every test, all of them even when one fails. The last line is "N passed, N failed": each check counts as one.
-// Two lanes run side by side, because the tests of the server wait more than they compute: they are one, everything else is the other.
-// PATWARDEN_TEST_REQUIRE_ALL=1 counts a skipped test as failed, so that nothing is skipped where everything must be there.
+// make test: every check and every test, all of them even when one fails. The last line is "N passed, N failed": each
+// check counts as one. Two lanes run side by side, because the tests of the server wait more than they compute: they
+// are one, everything else is the other. PATWARDEN_TEST_REQUIRE_ALL=1 counts a skipped test as failed, so that nothing
+// is skipped where everything must be there.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -21,7 +22,9 @@ const checks = [
 
 let passed = 0;
 let failed = 0;
-/** A line for each fault, repeated at the end: what a run of many minutes printed in its middle is soon out of sight. */
+/**
+ * A line for each fault, repeated at the end: what a run of many minutes printed in its middle is soon out of sight.
+ */
 const faults = [];
 
 await Promise.all([testServer(), checkAll().then(testClients)]);
@@ -64,7 +67,10 @@ async function checkAll() {
   }
 }
 
-/** Each language says what it skips for lack of its toolchain; where nothing may be missing, test/clients/run.ts counts that as failed. */
+/**
+ * Each language says what it skips for lack of its toolchain; where nothing may be missing, test/clients/run.ts counts
+ * that as failed.
+ */
 async function testClients() {
   const { green, stdout } = await run("clients", ["node", "--import", "tsx", "test/clients/run.ts"]);
   const [, all, bad] = /(?:^|\n)(\d+) passed, (\d+) failed\n$/.exec(stdout) ?? [];

@@ -1,4 +1,5 @@
-// Loaded into a measured server: SIGUSR2 makes it collect garbage, so that the heap that its metrics then show is what it holds.
+// Loaded into a measured server: SIGUSR2 makes it collect garbage, so that the heap that its metrics then show is what
+// it holds.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

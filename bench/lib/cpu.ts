@@ -8,7 +8,9 @@ interface ProcessTimes {
   readonly ticks: number;
 }
 
-/** CPU time, user and system, of a process, its descendants and those they have waited for, microseconds. Linux only. */
+/**
+ * CPU time, user and system, of a process, its descendants and those they have waited for, microseconds. Linux only.
+ */
 export function cpuOf(pid: number): number {
   const processes = new Map(
     readdirSync("/proc")
@@ -29,7 +31,8 @@ export function cpuOf(pid: number): number {
 
 function timesOf(pid: string): ProcessTimes | undefined {
   try {
-    // Behind the name, which may hold anything: state, parent, … and from the 12th on utime, stime, cutime, cstime (proc(5)).
+    // Behind the name, which may hold anything: state, parent, … and from the 12th on utime, stime, cutime, cstime
+    // (proc(5)).
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
       .replace(/^.*\) /s, "")
       .split(" ")

@@ -107,7 +107,10 @@ function batches(list: readonly Batch[]): Traffic {
   };
 }
 
-/** OpenFGA's own Check of every question, with the subject's name in it: what any service that asks OpenFGA is measured by. */
+/**
+ * OpenFGA's own Check of every question, with the subject's name in it: what any service that asks OpenFGA is measured
+ * by.
+ */
 export function directChecks(storeId: string, authorizationModelId: string): Traffic {
   return {
     path: "/openfga.v1.OpenFGAService/Check",

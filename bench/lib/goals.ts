@@ -17,7 +17,10 @@ export interface Goal {
 export const isMet = ({ value, limit }: Goal): boolean | undefined =>
   value === undefined ? undefined : value <= limit;
 
-/** Median of the rounds of one figure over another of the same round: machines are noisy, and most of it is common to both. */
+/**
+ * Median of the rounds of one figure over another of the same round: machines are noisy, and most of it is common to
+ * both.
+ */
 function compare(
   rounds: Rounds,
   [row, other]: readonly [Row, Row],

@@ -1,6 +1,7 @@
-// Sends prebuilt gRPC requests in turn over one HTTP/2 connection, keeps a fixed number in flight, compares every answer with the expected one
-// and prints one line of JSON. It writes frames by hand and does not read the header blocks of answers: a client library costs more than
-// what is measured. In gRPC a unary call that failed has no message, so an answer without one is a failure.
+// Sends prebuilt gRPC requests in turn over one HTTP/2 connection, keeps a fixed number in flight, compares every
+// answer with the expected one and prints one line of JSON. It writes frames by hand and does not read the header
+// blocks of answers: a client library costs more than what is measured. In gRPC a unary call that failed has no
+// message, so an answer without one is a failure.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { parseArgs } from "node:util";
@@ -25,7 +26,9 @@ const { values: options } = parseArgs({
 
 // ---- answers ----
 
-/** Calls back for every field of a protobuf message that is a varint (with its value) or a message (with its bounds). */
+/**
+ * Calls back for every field of a protobuf message that is a varint (with its value) or a message (with its bounds).
+ */
 function readFields(bytes, start, end, onVarint, onMessage) {
   let at = start;
   const varint = () => {
@@ -108,8 +111,8 @@ function frame(type, flags, stream, payload) {
 }
 
 /**
- * The header block of the first request, which puts everything into the table of the peer, and that of all later ones, which only points there
- * (RFC 7541 §6.1, §6.2.1). All names and values are shorter than 127 bytes.
+ * The header block of the first request, which puts everything into the table of the peer, and that of all later ones,
+ * which only points there (RFC 7541 §6.1, §6.2.1). All names and values are shorter than 127 bytes.
  */
 function headerBlocks(headers) {
   const text = (value) => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);

@@ -16,8 +16,8 @@ async function revoke(server: Server, id: string): Promise<void> {
 }
 
 /**
- * Revokes a token at regular times, without waiting for the one before, but for no more than a second's worth of them. `stop` waits for what is
- * under way and tells how many were not done.
+ * Revokes a token at regular times, without waiting for the one before, but for no more than a second's worth of them.
+ * `stop` waits for what is under way and tells how many were not done.
  */
 export function startRevoking(
   server: Server,
@@ -48,7 +48,10 @@ export function startRevoking(
   };
 }
 
-/** How long one revocation takes while three replicas answer 200 Checks a second, beside commits of one row on the same database. */
+/**
+ * How long one revocation takes while three replicas answer 200 Checks a second, beside commits of one row on the same
+ * database.
+ */
 export async function measureRevocation(bench: Bench, count: number): Promise<RevocationLatency> {
   const databaseUrl = bench.databaseUrls.many;
   const openfga = await startOpenFga({ queryCache: true });

@@ -14,8 +14,9 @@ import { startPatwarden } from "./patwarden.js";
 import { type Bench, startNoop } from "./scenarios.js";
 
 /*
- * What calls cost that anybody can make: those that need no credential, and those that are refused. The load comes from this process; only the
- * server's CPU time counts. It pretends to come from many addresses where one address is limited.
+ * What calls cost that anybody can make: those that need no credential, and those that are refused. The load comes from
+ * this process; only the server's CPU time counts. It pretends to come from many addresses where one address is
+ * limited.
  */
 
 /** Sends calls of one kind, some at a time. */
@@ -89,7 +90,9 @@ async function overGrpc(address: string, path: string, headers: () => Headers, m
   };
 }
 
-/** Questions of reflection, each an answer on a stream that stays open; of as many addresses as there are senders in it. */
+/**
+ * Questions of reflection, each an answer on a stream that stays open; of as many addresses as there are senders in it.
+ */
 async function askingReflection(address: string, message: Uint8Array, addresses: number): Promise<Sender> {
   const [host = "", port = ""] = address.split(":");
   const body = enveloped(message);
@@ -356,7 +359,8 @@ async function measure(
     return begun;
   };
   try {
-    // What is limited is measured cold; of all else some hundred calls are made first, so that the compiler has come by.
+    // What is limited is measured cold; of all else some hundred calls are made first, so that the compiler has come
+    // by.
     if (most === Number.POSITIVE_INFINITY) await load(durationMs / 4, durationMs / 4, most);
     const before = { cpuUs: cpuOf(pid), bytes: sender.bytes() };
     const calls = await load(durationMs, inFlight, most);

@@ -8,8 +8,8 @@ import { testPepper } from "../../test/kit/server.js";
 import { subjectOf, userCount } from "./workload.js";
 
 /*
- * Tokens are numbered; token n belongs to user n mod 1,000. The secrets of the first ones are the same in every run, the others have digests
- * that no secret leads to.
+ * Tokens are numbered; token n belongs to user n mod 1,000. The secrets of the first ones are the same in every run,
+ * the others have digests that no secret leads to.
  */
 
 /** Secrets that a run can use. */
@@ -39,8 +39,8 @@ const uuidFunction = `create function pg_temp.uuid_of(name text) returns uuid im
   return overlay(overlay(md5(name) placing '4' from 13) placing '8' from 17)::uuid`;
 
 /**
- * Brings the database to `rows` tokens, unless it has them. Each is a copy of one that the server on this port makes, so that this knows
- * nothing about the columns but the names of ids, subject and digest.
+ * Brings the database to `rows` tokens, unless it has them. Each is a copy of one that the server on this port makes,
+ * so that this knows nothing about the columns but the names of ids, subject and digest.
  */
 export async function seedTokens(databaseUrl: string, port: Port, rows: number): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });

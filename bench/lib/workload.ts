@@ -1,8 +1,8 @@
 import type { Tuple } from "../../src/openfga/admin/admin.js";
 
 /*
- * What every measured program works on: 1,000 users with a document each to edit, 20 organizations of 50 users, 50 folders that an
- * organization may view, and 1,000 documents in them.
+ * What every measured program works on: 1,000 users with a document each to edit, 20 organizations of 50 users, 50
+ * folders that an organization may view, and 1,000 documents in them.
  */
 
 export const userCount = 1_000;
@@ -92,8 +92,8 @@ const mayNotView = (user: number, index: number): Question => ({
 const kinds = [edits, views, mayNotEdit, mayNotView];
 
 /**
- * 1,000 different questions, one of each user, in a fixed shuffled order: a quarter each allowed directly, allowed by folder and
- * organization, denied directly, denied after that whole search.
+ * 1,000 different questions, one of each user, in a fixed shuffled order: a quarter each allowed directly, allowed by
+ * folder and organization, denied directly, denied after that whole search.
  */
 export const questions: readonly Question[] = count(userCount).map((index) => {
   const user = (index * 617) % userCount;
@@ -102,8 +102,8 @@ export const questions: readonly Question[] = count(userCount).map((index) => {
 });
 
 /**
- * 20 lists of 50 questions of one user each: one allowed directly, 24 allowed by folder and organization, 12 denied directly and 13 after that
- * whole search.
+ * 20 lists of 50 questions of one user each: one allowed directly, 24 allowed by folder and organization, 12 denied
+ * directly and 13 after that whole search.
  */
 export const lists: readonly (readonly Question[])[] = count(questions.length / batchSize).map((index) => {
   const user = (index * 57) % userCount;

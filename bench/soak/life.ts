@@ -138,7 +138,9 @@ export class Worker {
     token.secrets = graceS === 0 ? [secret] : [secret, current];
   }
 
-  /** Checks that began before the revocation returned may say either; none that begins after may allow, on any replica. */
+  /**
+   * Checks that began before the revocation returned may say either; none that begins after may allow, on any replica.
+   */
   async #revoke(token: Living, question: Question): Promise<void> {
     const [secret = "", ...others] = token.secrets;
     const { action, resource } = question;

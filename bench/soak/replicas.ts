@@ -139,7 +139,10 @@ export class Replicas {
     return reply;
   }
 
-  /** Attempts until it is answered, at this replica or each time at any. Throws after a minute, or when it makes no sense to repeat it. */
+  /**
+   * Attempts until it is answered, at this replica or each time at any. Throws after a minute, or when it makes no
+   * sense to repeat it.
+   */
   async insist<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,

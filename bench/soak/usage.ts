@@ -5,7 +5,9 @@ import type { Tally } from "./tally.js";
 
 const settleLimitMs = 30_000;
 
-/** Compares what was billed with what was answered, once everything has been written down. What it found, for a human. */
+/**
+ * Compares what was billed with what was answered, once everything has been written down. What it found, for a human.
+ */
 export async function compareUsage(port: Port, tally: Tally): Promise<string> {
   const { received, allowed, lost } = tally.decisions;
   let said = "";

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the Go client: format, lint, tests, documentation, the published module, the README and the example. Progress goes
-# to stderr; the last line of stdout is "N passed, N failed".
+# Tests the Go client: format, lint, tests, documentation, the published module, the README and the example. Progress
+# goes to stderr; the last line of stdout is "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -118,5 +118,6 @@ function managingFrom(caller: Caller, address: Address | undefined): ManagingCal
 }
 
 function limitOf({ limit }: Method<never>, request: unknown): MethodLimit {
-  return typeof limit === "function" ? limit(request as never) : limit; // the table ties the limit to the method's request
+  // The table ties the limit to the method's request.
+  return typeof limit === "function" ? limit(request as never) : limit;
 }

@@ -17,8 +17,8 @@ import { PlainReader } from "../wire/plain-reader.js";
 import { bytesOf, field, isAscii, number } from "../wire/plain-writer.js";
 
 /*
- * Reads and writes Check and BatchCheck by hand where their messages are plain. Reflection, as protobuf-es does it, costs more than
- * the decision (measured). The tests hold both ways equal.
+ * Reads and writes Check and BatchCheck by hand where their messages are plain. Reflection, as protobuf-es does it,
+ * costs more than the decision (measured). The tests hold both ways equal.
  */
 
 /** Codecs of the methods that every request of a customer passes. */

@@ -9,8 +9,8 @@ export interface Keyed {
 
 export interface BatcherOptions<Question, Answer> {
   /**
-   * Gets the answers to a batch: one for each question, in order. `deadline`, an instant of `performance.now()`, is the latest of those who wait. A
-   * rejection fails the whole batch.
+   * Gets the answers to a batch: one for each question, in order. `deadline`, an instant of `performance.now()`, is the
+   * latest of those who wait. A rejection fails the whole batch.
    */
   readonly send: (batch: readonly Question[], deadline: number) => Promise<readonly (Answer | Failure)[]>;
   /** Most questions in one batch. */
@@ -21,16 +21,18 @@ export interface BatcherOptions<Question, Answer> {
   readonly maxWaiting?: number;
   /** Longest time from a question to its answer, milliseconds. Default: the caller's deadline alone. */
   readonly timeoutMs?: number;
-  /** For how long a question that was sent may still be joined, milliseconds: its answer is as old. Default 0: never. */
+  /**
+   * For how long a question that was sent may still be joined, milliseconds: its answer is as old. Default 0: never.
+   */
   readonly joinSentMs?: number;
   /** Called for each question that has joined an equal one. */
   readonly onJoined?: (() => void) | undefined;
 }
 
 /**
- * Sends the questions of one turn of the event loop as one batch, together with those that came while `maxInFlight` batches were running. A question joins
- * an equal one that has not been sent yet. Each caller is answered at its own deadline, whatever others in the batch wait for; questions that nobody waits
- * for any more are not sent.
+ * Sends the questions of one turn of the event loop as one batch, together with those that came while `maxInFlight`
+ * batches were running. A question joins an equal one that has not been sent yet. Each caller is answered at its own
+ * deadline, whatever others in the batch wait for; questions that nobody waits for any more are not sent.
  */
 export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>> {
   readonly #options: BatcherOptions<Question, Answer>;
@@ -157,7 +159,8 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
   #settle(entry: Entry<Question, Answer>, answer: Answer | Failure): void {
     const { question, places, sent } = entry;
     this.#close(entry);
-    // What failed may have failed by a deadline of those who came first: for those who joined after the sending it is asked again.
+    // What failed may have failed by a deadline of those who came first: for those who joined after the sending it is
+    // asked again.
     const settled = answer instanceof Failure ? places.slice(0, sent?.places) : places;
     for (const { waiter, position } of settled) {
       waiter.answer(position, answer);

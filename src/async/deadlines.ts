@@ -54,7 +54,10 @@ export class Deadlines<T extends Waiting> {
 
 const impatient = new Deadlines<Waiting & { readonly giveUp: () => void }>((late) => late.giveUp());
 
-/** Settles as `work` does, or with `late()` once `deadline` has passed, an instant of `performance.now()`. The work goes on, for others. */
+/**
+ * Settles as `work` does, or with `late()` once `deadline` has passed, an instant of `performance.now()`. The work goes
+ * on, for others.
+ */
 export function byDeadline<T>(work: Promise<T>, deadline: number | undefined, late: () => T | Promise<T>): Promise<T> {
   if (deadline === undefined) return work;
   return new Promise((resolve, reject) => {

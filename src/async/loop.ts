@@ -19,8 +19,8 @@ export class Loop {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * A turn must not reject; a long one should look at its signal. `pauseMs` is the pause after a turn, milliseconds, or gives it when the turn has ended;
-   * infinite: until `wake`.
+   * A turn must not reject; a long one should look at its signal. `pauseMs` is the pause after a turn, milliseconds, or
+   * gives it when the turn has ended; infinite: until `wake`.
    */
   constructor(
     turn: (stopped: AbortSignal) => Promise<void>,
@@ -46,7 +46,10 @@ export class Loop {
     await this.#running;
   }
 
-  /** Takes a turn now instead of after the pause; after the one that is under way, if there is one. Before the start, the first turn has no pause. */
+  /**
+   * Takes a turn now instead of after the pause; after the one that is under way, if there is one. Before the start,
+   * the first turn has no pause.
+   */
   wake(): void {
     if (this.#woken) return;
     this.#woken = true;

@@ -5,11 +5,14 @@ export interface RefreshedOptions {
   readonly maxAgeMs: number;
   /** How long it still serves after that while fetches fail, milliseconds. Default an hour. */
   readonly staleIfErrorMs?: number;
-  /** Longest pause after a failed fetch, milliseconds: the first is about a second, each further one twice as long. Default a minute. */
+  /**
+   * Longest pause after a failed fetch, milliseconds: the first is about a second, each further one twice as long.
+   * Default a minute.
+   */
   readonly longestPauseMs?: number;
   /**
-   * Names that `find` does not find may cause three fetches at once, and then one in so many milliseconds: made-up names must not become a flood of
-   * fetches. Default 30 s.
+   * Names that `find` does not find may cause three fetches at once, and then one in so many milliseconds: made-up
+   * names must not become a flood of fetches. Default 30 s.
    */
   readonly unknownNameMs?: number;
   /** Any clock that never jumps, milliseconds. Default: the process's. */
@@ -34,8 +37,9 @@ interface Fetched<T> {
 }
 
 /**
- * A value that is fetched again at use once it is too old. All who ask share one fetch; a failed one is followed by a pause, and meanwhile what is known
- * serves on for a while. jose's own remote key set fetches once a call while an issuer fails, and has no bound on staleness.
+ * A value that is fetched again at use once it is too old. All who ask share one fetch; a failed one is followed by a
+ * pause, and meanwhile what is known serves on for a while. jose's own remote key set fetches once a call while an
+ * issuer fails, and has no bound on staleness.
  */
 export class Refreshed<T extends object> {
   readonly #fetch: (known: T | undefined) => Promise<T>;
@@ -78,9 +82,10 @@ export class Refreshed<T extends object> {
   }
 
   /**
-   * Finds something by its name in the value as known now or, where it is not there, as fetched since. Returns undefined when it is not there either.
-   * Throws `unavailable` where nobody can tell yet: an issuer may sign with a new key as soon as it is published, and a refusal would be final.
-   * Made-up names get that answer as well once they have used up the fetches; they cost nothing then, and known names go on.
+   * Finds something by its name in the value as known now or, where it is not there, as fetched since. Returns
+   * undefined when it is not there either. Throws `unavailable` where nobody can tell yet: an issuer may sign with a
+   * new key as soon as it is published, and a refusal would be final. Made-up names get that answer as well once they
+   * have used up the fetches; they cost nothing then, and known names go on.
    */
   async find<Found>(
     name: string,

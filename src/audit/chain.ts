@@ -2,9 +2,10 @@ import { createHash, createPrivateKey, type KeyObject, sign, verify } from "node
 import type { AuditEvent } from "../domain/audit-event.js";
 
 /*
- * Events are chained in the order in which they were sealed, which is not that of their ids: a slow transaction shows its event late, and
- * it is sealed then. Each hash covers the event and the hash before it, so that a person who changes, removes or reorders events has to make
- * every later hash again, and then the checkpoints that were written elsewhere no longer fit.
+ * Events are chained in the order in which they were sealed, which is not that of their ids: a slow transaction shows
+ * its event late, and it is sealed then. Each hash covers the event and the hash before it, so that a person who
+ * changes, removes or reorders events has to make every later hash again, and then the checkpoints that were written
+ * elsewhere no longer fit.
  */
 
 /** An event in its place. */
@@ -63,9 +64,10 @@ export type ChainVerdict =
   | { readonly ok: false; readonly position: number; readonly why: string };
 
 /**
- * Whether the chain is as it was written: nothing altered, removed, inserted or reordered, and, as far as checkpoints tell, nothing cut off
- * its end or written again. Entries come by position, from 1 or from a cut on: there its seal must still be, with the hash that the cut
- * attests; the event need not. A checkpoint of an earlier position has nothing left that it could fit.
+ * Whether the chain is as it was written: nothing altered, removed, inserted or reordered, and, as far as checkpoints
+ * tell, nothing cut off its end or written again. Entries come by position, from 1 or from a cut on: there its seal
+ * must still be, with the hash that the cut attests; the event need not. A checkpoint of an earlier position has
+ * nothing left that it could fit.
  */
 export async function verifyChain(
   entries: AsyncIterable<SealedEvent> | Iterable<SealedEvent>,
@@ -134,8 +136,9 @@ export function checkpointKey(seed: Uint8Array): KeyObject {
 }
 
 /**
- * What a signed line says of a place. `checkpoint`: there the chain ended at that time. `cut`: at that time the server deleted what was older
- * than its retention, up to there; nobody without a pepper can say so, and so nobody else can cut.
+ * What a signed line says of a place. `checkpoint`: there the chain ended at that time. `cut`: at that time the server
+ * deleted what was older than its retention, up to there; nobody without a pepper can say so, and so nobody else can
+ * cut.
  */
 export interface Statement extends Checkpoint {
   readonly kind: keyof typeof kinds;

@@ -39,8 +39,8 @@ export interface ListAuditEventsOptions {
 }
 
 /**
- * Newest first. A page token is good only for the caller and the filters that it was made for. A service that is narrowed to some subjects
- * sees their events only.
+ * Newest first. A page token is good only for the caller and the filters that it was made for. A service that is
+ * narrowed to some subjects sees their events only.
  */
 export async function listAuditEvents(
   options: ListAuditEventsOptions,

@@ -14,8 +14,8 @@ export interface RefusalRecorderOptions {
 }
 
 /**
- * Nobody must be able to fill the trail: of each caller, and of all strangers together, so many refusals a minute are events of their own. The
- * others are counted, and one event at the end of the minute tells how many there were.
+ * Nobody must be able to fill the trail: of each caller, and of all strangers together, so many refusals a minute are
+ * events of their own. The others are counted, and one event at the end of the minute tells how many there were.
  */
 export const refusalLimits = {
   ofCaller: 20,

@@ -20,7 +20,9 @@ export interface RetentionOptions {
   readonly clock: Clock;
   /** Compares this machine's clock with the database's; nothing is deleted where they differ. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
-  /** How long events are kept, and tokens after their end, milliseconds. Undefined means forever: nothing is deleted. */
+  /**
+   * How long events are kept, and tokens after their end, milliseconds. Undefined means forever: nothing is deleted.
+   */
   readonly retentionMs: number | undefined;
   /** Between two looks, milliseconds. Default 3,600,000. */
   readonly intervalMs?: number;
@@ -37,10 +39,11 @@ export interface Retention {
 }
 
 /**
- * Deletes what is older than the retention, in the background; every replica may run one. The trail is cut only at a checkpoint that was signed
- * so long ago, so that nobody who can write to the database can have young events deleted by making them look old, and only after the chain
- * up to there has been verified, so that no proof of a forgery goes with it. The cut is signed: by it `audit verify` tells a chain that was cut
- * here from one whose beginning somebody removed.
+ * Deletes what is older than the retention, in the background; every replica may run one. The trail is cut only at a
+ * checkpoint that was signed so long ago, so that nobody who can write to the database can have young events deleted by
+ * making them look old, and only after the chain up to there has been verified, so that no proof of a forgery goes with
+ * it. The cut is signed: by it `audit verify` tells a chain that was cut here from one whose beginning somebody
+ * removed.
  */
 export function createRetention(options: RetentionOptions): Retention {
   const {
@@ -70,7 +73,10 @@ export function createRetention(options: RetentionOptions): Retention {
     }
   }
 
-  /** Once the active pepper is another one. Else what was signed by the old one could not be verified after that has been retired. */
+  /**
+   * Once the active pepper is another one. Else what was signed by the old one could not be verified after that has
+   * been retired.
+   */
   async function signAnew(stopped: AbortSignal): Promise<void> {
     const first = await store.firstCheckpoint();
     if (!first || verifyStatement([key], first.statement) || !verifyStatement(keys, first.statement)) return;

@@ -11,7 +11,10 @@ export interface SealerOptions {
   /** Signs the checkpoints: `checkpointKey(peppers.deriveKey(checkpointKeyLabel))`. */
   readonly key: KeyObject;
   readonly clock: Clock;
-  /** Compares this machine's clock with the database's; nothing is attested where they differ, since cuts rely on these times. Default: they agree. */
+  /**
+   * Compares this machine's clock with the database's; nothing is attested where they differ, since cuts rely on these
+   * times. Default: they agree.
+   */
   readonly clocksAgree?: () => Promise<boolean>;
   /** Between two looks for new events, milliseconds. Default 1,000. */
   readonly intervalMs?: number;
@@ -30,9 +33,9 @@ export interface Sealer {
 }
 
 /**
- * Seals events in the background. Every replica runs one, and a lock in the database lets one at a time work. Each writes a checkpoint to
- * its log when the chain has grown: logs go off the host, and what they attest cannot be taken back. One an hour is kept beside the chain, as
- * a place where it may be cut one day.
+ * Seals events in the background. Every replica runs one, and a lock in the database lets one at a time work. Each
+ * writes a checkpoint to its log when the chain has grown: logs go off the host, and what they attest cannot be taken
+ * back. One an hour is kept beside the chain, as a place where it may be cut one day.
  */
 export function createSealer(options: SealerOptions): Sealer {
   const { store, log, key, clock, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 100 } = options;

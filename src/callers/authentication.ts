@@ -11,9 +11,15 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** `patwarden-user-authorization`: the user's own access token, passed on by a service. */
   readonly userAuthorization: string | undefined;
-  /** The name of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is read only without `authorization`. */
+  /**
+   * The name of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is read only
+   * without `authorization`.
+   */
   readonly clientName: () => string | undefined;
-  /** Where the call comes from; undefined when that is not known. Reading it costs, so it is read only for a Patwarden token. */
+  /**
+   * Where the call comes from; undefined when that is not known. Reading it costs, so it is read only for a Patwarden
+   * token.
+   */
   readonly address: () => Address | undefined;
   /** Instant of `performance.now()` after which nobody waits for the proof. Absent: no limit. */
   readonly deadline: number | undefined;
@@ -33,7 +39,10 @@ export interface AuthenticationOptions {
 
 /** Proves who is calling. */
 export interface Authenticator {
-  /** Returns undefined when nobody is authenticated; the reason is not exposed. Throws when a credential could not be verified. */
+  /**
+   * Returns undefined when nobody is authenticated; the reason is not exposed. Throws when a credential could not be
+   * verified.
+   */
   authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
 }
 
@@ -85,7 +94,10 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   }
 }
 
-/** Authenticates on a public port: users and tokens only. Service keys and certificates are not accepted, and nobody passes on another's token. */
+/**
+ * Authenticates on a public port: users and tokens only. Service keys and certificates are not accepted, and nobody
+ * passes on another's token.
+ */
 export function createPublicAuthenticator(options: Omit<AuthenticationOptions, "services">): Authenticator {
   const nobody = { find: () => undefined };
   const { authenticate } = createAuthenticator({ ...options, services: nobody });

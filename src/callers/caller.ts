@@ -3,10 +3,11 @@ import type { Address } from "../domain/network.js";
 import type { Grant, SecretId, TokenId } from "../domain/token.js";
 
 /**
- * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate` creates and changes tokens
- * of any subject without a proof that the subject wants it; `tokens.behalf` does what the user may whose own access token comes with the call, but nothing
- * as an administrator of the deployment; `tokens.claims` writes facts that backends trust;
- * `tokens.exchange` gets JWTs for tokens that it has; `admin` is all of them.
+ * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate`
+ * creates and changes tokens of any subject without a proof that the subject wants it; `tokens.behalf` does what the
+ * user may whose own access token comes with the call, but nothing as an administrator of the deployment;
+ * `tokens.claims` writes facts that backends trust; `tokens.exchange` gets JWTs for tokens that it has; `admin` is all
+ * of them.
  */
 export const permissions = [
   "check",
@@ -41,8 +42,8 @@ export interface ServiceCaller {
   readonly name: string;
   readonly permissions: ReadonlySet<Permission>;
   /**
-   * The only subjects that it has to do with: names, or prefixes that end in `:`. Absent: all. A Check is answered for every token that is shown,
-   * and what is shown may be revoked.
+   * The only subjects that it has to do with: names, or prefixes that end in `:`. Absent: all. A Check is answered for
+   * every token that is shown, and what is shown may be revoked.
    */
   readonly subjects?: readonly string[];
   /** The longest lifetime of a token that it creates, milliseconds. Absent: the general limit. */
@@ -51,7 +52,9 @@ export interface ServiceCaller {
   readonly maxGrant?: Grant;
   /** The only audiences for which it may get JWTs, as far as they are configured at all. Absent: all of those. */
   readonly exchangeAudiences?: readonly string[];
-  /** How long it may keep an answer of introspection, milliseconds. Absent: as long as the integration lets everybody. */
+  /**
+   * How long it may keep an answer of introspection, milliseconds. Absent: as long as the integration lets everybody.
+   */
   readonly maxCacheMs?: number;
 }
 
@@ -109,7 +112,8 @@ export function ceilingsOf(caller: Caller): Pick<ServiceCaller, "subjects" | "ma
 export function admitsSubject({ subjects }: Pick<ServiceCaller, "subjects">, subject: SubjectName): boolean {
   return (
     subjects === undefined ||
-    // Only a prefix that ends in the colon of its type matches more than itself: organization:acme must not hold organization:acme2.
+    // Only a prefix that ends in the colon of its type matches more than itself: organization:acme must not hold
+    // organization:acme2.
     subjects.some((scope) => (scope.endsWith(":") ? subject.startsWith(scope) : subject === scope))
   );
 }

@@ -4,7 +4,10 @@ import { actorOf, type Caller, type ManagingCaller } from "./caller.js";
 import type { MethodLimit } from "./methods.js";
 import { hasPermission } from "./permissions.js";
 
-/** Kinds of expensive calls: those that make secrets, that take something away (every replica has to apply it), that read many rows. */
+/**
+ * Kinds of expensive calls: those that make secrets, that take something away (every replica has to apply it), that
+ * read many rows.
+ */
 export const limitNames = ["creations", "revocations", "lists"] as const;
 export type LimitName = (typeof limitNames)[number];
 
@@ -15,7 +18,10 @@ export type Limits = Readonly<Partial<Record<LimitName, Limit>>>;
 export interface Excess {
   readonly limit: LimitName;
   readonly caller: ManagingCaller;
-  /** Whether it is the first of this caller in a minute. Only that one is logged, so that refused calls cannot fill a log. */
+  /**
+   * Whether it is the first of this caller in a minute. Only that one is logged, so that refused calls cannot fill a
+   * log.
+   */
   readonly first: boolean;
 }
 
@@ -33,8 +39,8 @@ export interface CallerLimitsOptions {
 const logging: Limit = { burst: 1, intervalMs: 60_000 };
 
 /**
- * Limits how fast users, and Patwarden tokens about themselves, make expensive calls. Each is counted by its proven identity, so that nobody can
- * use up another's limit. Services, and callers that may impersonate, are not limited.
+ * Limits how fast users, and Patwarden tokens about themselves, make expensive calls. Each is counted by its proven
+ * identity, so that nobody can use up another's limit. Services, and callers that may impersonate, are not limited.
  */
 export class CallerLimits {
   readonly #limiters: Readonly<Partial<Record<LimitName, RateLimiter>>>;
@@ -49,7 +55,9 @@ export class CallerLimits {
     this.#onExcess = onExcess;
   }
 
-  /** Counts a call that is about to be made. Throws OVERLOADED, with the time to wait; a refused call does not count. */
+  /**
+   * Counts a call that is about to be made. Throws OVERLOADED, with the time to wait; a refused call does not count.
+   */
   require(caller: ManagingCaller, limit: MethodLimit, method: string): void {
     const limiter = limit === "none" ? undefined : this.#limiters[limit];
     if (limit === "none" || !limiter || !isLimited(caller)) return;

@@ -12,7 +12,9 @@ import type { LimitName } from "./limits.js";
 export interface Access {
   /** What a service must have been given. */
   readonly permission: Permission;
-  /** `rights`: users may call, and each object decides what they may. `admin`: only administrators of the deployment. */
+  /**
+   * `rights`: users may call, and each object decides what they may. `admin`: only administrators of the deployment.
+   */
   readonly users: "rights" | "admin";
   /** Whether a Patwarden token may call it about itself. */
   readonly tokens: "self" | "never";
@@ -60,7 +62,9 @@ const unlessLeaked = ({ reason }: { readonly reason: RevocationReason }): Method
 const ofAdministrators = { users: "admin", public: false } as const;
 const itself = { tokens: "self" } as const;
 
-/** Who may call what, and how each call is treated. A method without a row, or a row without a method, does not compile. */
+/**
+ * Who may call what, and how each call is treated. A method without a row, or a row without a method, does not compile.
+ */
 export const methods = {
   authorization: {
     check: decides("check"),

@@ -18,8 +18,9 @@ export interface RightsOptions {
 export type Owner = Pick<TokenRecord, "subject" | "organization" | "kind">;
 
 /**
- * What callers may on objects. A right is either the caller's own (a holder on the own token, a service by configuration, a token on itself),
- * which costs nothing and so works while OpenFGA is down, or what OpenFGA says now of the organization, past every cache.
+ * What callers may on objects. A right is either the caller's own (a holder on the own token, a service by
+ * configuration, a token on itself), which costs nothing and so works while OpenFGA is down, or what OpenFGA says now
+ * of the organization, past every cache.
  */
 export class Rights {
   readonly #options: RightsOptions;
@@ -28,7 +29,10 @@ export class Rights {
     this.#options = options;
   }
 
-  /** How far the caller's word reaches on tokens of this owner; undefined when not at all. Throws when OpenFGA cannot say. */
+  /**
+   * How far the caller's word reaches on tokens of this owner; undefined when not at all. Throws when OpenFGA cannot
+   * say.
+   */
   async rankOn(caller: Caller, owner: Owner, right: Right, id?: TokenId): Promise<Rank | undefined> {
     if (!admitsSubject(ceilingsOf(caller), owner.subject)) return undefined;
     switch (caller.kind) {
@@ -47,7 +51,10 @@ export class Rights {
     }
   }
 
-  /** The same of a caller whose word reaches equally far on every token that it admits, so that nothing need be read to tell. */
+  /**
+   * The same of a caller whose word reaches equally far on every token that it admits, so that nothing need be read to
+   * tell.
+   */
   blanketRank(caller: Caller): { readonly rank: Rank; readonly admits: (owner: Owner) => boolean } | undefined {
     if (caller.kind !== "service") return undefined;
     return { rank: "deployment", admits: ({ subject }) => admitsSubject(ceilingsOf(caller), subject) };
@@ -61,8 +68,8 @@ export class Rights {
   }
 
   /**
-   * The token and how far the caller's word reaches on it. Throws NOT_FOUND alike for an id that does not exist and one that the caller may not
-   * know of, CALLER_FORBIDDEN when it may see the token but lacks the right.
+   * The token and how far the caller's word reaches on it. Throws NOT_FOUND alike for an id that does not exist and one
+   * that the caller may not know of, CALLER_FORBIDDEN when it may see the token but lacks the right.
    */
   async require(
     store: Pick<TokenStore, "get">,

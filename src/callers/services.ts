@@ -39,8 +39,9 @@ export class Services {
   }
 
   /**
-   * Returns the service that calls: by its key as a bearer, or by its client certificate where there is no `authorization` at all. Where a header
-   * proves nothing, the certificate is not asked: the sender meant to be known by the header.
+   * Returns the service that calls: by its key as a bearer, or by its client certificate where there is no
+   * `authorization` at all. Where a header proves nothing, the certificate is not asked: the sender meant to be known
+   * by the header.
    *
    * @param clientName reads the name of the certificate, which costs, so it is called only when it is needed.
    */

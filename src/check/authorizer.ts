@@ -41,15 +41,18 @@ export interface AuthorizerOptions {
   readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
-/** What OpenFGA must answer with yes, all of it: the membership where the token is bound to an organization, and the permission. */
+/**
+ * What OpenFGA must answer with yes, all of it: the membership where the token is bound to an organization, and the
+ * permission.
+ */
 interface OpenQuestion {
   readonly token: ResolvedToken;
   readonly questions: readonly Question[];
 }
 
 /**
- * The decision: resolve the token, let it judge itself, then ask OpenFGA; the first step that refuses decides. Only a received yes of OpenFGA
- * allows; whatever goes wrong on the way is a Failure. No method rejects.
+ * The decision: resolve the token, let it judge itself, then ask OpenFGA; the first step that refuses decides. Only a
+ * received yes of OpenFGA allows; whatever goes wrong on the way is a Failure. No method rejects.
  */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
@@ -98,8 +101,8 @@ export class Authorizer {
   }
 
   /**
-   * Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. A token whose subject is not admitted is unknown, as RFC 7662 §2.2
-   * says of tokens that the caller may not look into.
+   * Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. A token whose subject is not
+   * admitted is unknown, as RFC 7662 §2.2 says of tokens that the caller may not look into.
    */
   async introspect(
     text: string,
@@ -151,7 +154,10 @@ export class Authorizer {
   }
 }
 
-/** What a token that is bound to an organization must also be answered with yes. Returns undefined for a token that is bound to none. */
+/**
+ * What a token that is bound to an organization must also be answered with yes. Returns undefined for a token that is
+ * bound to none.
+ */
 export function membershipQuestion(
   { subject, organization }: ResolvedToken,
   memberRelation: ActionName,

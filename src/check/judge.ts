@@ -15,8 +15,8 @@ export interface Attempt {
 }
 
 /**
- * The token's own part of a decision, steps 3 and 4: state, time and network. Returns undefined when nothing speaks against the token.
- * Pure; no I/O may be needed for it.
+ * The token's own part of a decision, steps 3 and 4: state, time and network. Returns undefined when nothing speaks
+ * against the token. Pure; no I/O may be needed for it.
  */
 export function judgeToken(
   token: ResolvedToken,

@@ -13,8 +13,9 @@ const alice = "user:alice" as SubjectName;
 const acme = "organization:acme" as SubjectName;
 const down = new Failure("OPENFGA_UNAVAILABLE");
 
+/** A grant; its rules must be well formed. */
 const rules = (...each: readonly [action: string, ...resources: string[]][]): Grant =>
-  ({ kind: "rules", rules: each.map(([action, ...resources]) => ({ actions: [action], resources })) }) as Grant; // well formed
+  ({ kind: "rules", rules: each.map(([action, ...resources]) => ({ actions: [action], resources })) }) as Grant;
 
 function known(...facts: Parameters<typeof resolvedToken>): Resolution {
   return { kind: "known", token: resolvedToken({ subject: alice, ...facts[0] }, facts[1]) };

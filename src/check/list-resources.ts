@@ -51,8 +51,9 @@ export interface ListResourcesOptions {
 const pageSize = 1_000;
 
 /**
- * Exactly the resources of the type for which a Check would allow, as far as can be found out: a grant of named resources has these checked, and
- * a wider one OpenFGA's list cut by it. A failure before the first page is returned; nothing rejects.
+ * Exactly the resources of the type for which a Check would allow, as far as can be found out: a grant of named
+ * resources has these checked, and a wider one OpenFGA's list cut by it. A failure before the first page is returned;
+ * nothing rejects.
  */
 export async function listResources(
   options: ListResourcesOptions,

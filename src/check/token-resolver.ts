@@ -44,8 +44,9 @@ const unknown: Resolution = { kind: "unknown" };
 const maxBatch = 500;
 
 /**
- * Finds the token records of secret texts. Malformed text and secrets whose tag fits no pepper are refused without a read, so that a flood of
- * guesses costs next to nothing; what is known is served without one, and reads that are wanted at the same time are one.
+ * Finds the token records of secret texts. Malformed text and secrets whose tag fits no pepper are refused without a
+ * read, so that a flood of guesses costs next to nothing; what is known is served without one, and reads that are
+ * wanted at the same time are one.
  */
 export class TokenResolver {
   readonly #options: TokenResolverOptions;
@@ -56,7 +57,10 @@ export class TokenResolver {
     this.#lookups = new Batcher({ maxBatch, send: (batch) => this.#read(batch) });
   }
 
-  /** Answers at once when no read is needed, otherwise with a promise that never rejects. What is read after a deadline is kept all the same. */
+  /**
+   * Answers at once when no read is needed, otherwise with a promise that never rejects. What is read after a deadline
+   * is kept all the same.
+   */
   resolve(text: string, options?: CallOptions): Resolution | Promise<Resolution> {
     const secret = parseSecret(text, this.#options.brand);
     if (!secret) return malformed;

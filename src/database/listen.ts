@@ -21,9 +21,10 @@ const reconnectMs = 500;
 const hearsWithinMs = 1_000;
 
 /**
- * LISTEN on a connection that is opened again whenever it is lost, also when the first attempt fails. The driver's own `listen` gives up when a
- * reconnection fails. Resolves when the first notification has arrived, the first attempt has failed, or a second has passed: through a pooler in transaction mode
- * LISTEN succeeds and no notification ever arrives, so one notification to ourselves tells.
+ * LISTEN on a connection that is opened again whenever it is lost, also when the first attempt fails. The driver's own
+ * `listen` gives up when a reconnection fails. Resolves when the first notification has arrived, the first attempt has
+ * failed, or a second has passed: through a pooler in transaction mode LISTEN succeeds and no notification ever
+ * arrives, so one notification to ourselves tells.
  */
 export async function listenTo(
   channel: string,

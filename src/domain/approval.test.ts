@@ -59,7 +59,10 @@ type MayRotate = typeof mayRotate;
 const makers = [["user:alice"], ["user:alice", "service:web"], ["service:bot"]] as const;
 const acts: readonly ActKind[] = ["widen", "narrow", "rotate", "rotateWithGrace", "prolong", "approve"];
 
-/** Every order of up to so many acts of everybody: where the rules and the history differ about who may approve or rotate. */
+/**
+ * Every order of up to so many acts of everybody: where the rules and the history differ about who may approve or
+ * rotate.
+ */
 function firstDifference(
   rule: MayApprove,
   length: number,

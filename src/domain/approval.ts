@@ -1,13 +1,17 @@
 import type { Approval } from "./token.js";
 
 /*
- * Who may approve a token: somebody who had no hand in what is approved, and who gains nothing by it (ASVS 2.3.5), neither then nor later. Names are those of audit
- * events: `user:<id>`, `service:<name>`, `token:<id>`. A call has several when a service stood between.
+ * Who may approve a token: somebody who had no hand in what is approved, and who gains nothing by it (ASVS 2.3.5),
+ * neither then nor later. Names are those of audit events: `user:<id>`, `service:<name>`, `token:<id>`. A call has
+ * several when a service stood between.
  */
 
 /** Who had a hand in a token. */
 export interface Hands {
-  /** Who made, widened, prolonged or rotated it, or changed it while it waited, since the last approval: the next one covers their work. */
+  /**
+   * Who made, widened, prolonged or rotated it, or changed it while it waited, since the last approval: the next one
+   * covers their work.
+   */
   readonly contributors: readonly string[];
   /** Who was shown a secret of it that may still work. An approval does not change that. */
   readonly holders: readonly string[];
@@ -17,7 +21,10 @@ export function handsOfMaker(names: readonly string[]): Hands {
   return { contributors: names, holders: names };
 }
 
-/** After a change of what an approver sees. One that neither widens nor meets a token that waits was covered by the last approval. */
+/**
+ * After a change of what an approver sees. One that neither widens nor meets a token that waits was covered by the last
+ * approval.
+ */
 export function handsAfterUpdate(
   { contributors, holders }: Hands,
   names: readonly string[],
@@ -50,8 +57,8 @@ export function mayApprove(
 }
 
 /**
- * Whether a call of these names may be shown a new secret of a token whose policy asks for approval. Who approved it may not, as long as the approval
- * stands: two must be behind a secret that works, in whatever order they act.
+ * Whether a call of these names may be shown a new secret of a token whose policy asks for approval. Who approved it
+ * may not, as long as the approval stands: two must be behind a secret that works, in whatever order they act.
  */
 export function mayRotate(approval: Approval | undefined, names: readonly string[]): boolean {
   return approval?.state !== "approved" || !names.some((name) => name === approval.by || name === approval.via);

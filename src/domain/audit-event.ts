@@ -32,8 +32,8 @@ export interface AuditEvent {
   readonly id: AuditEventId;
   readonly time: Date;
   /**
-   * Who: a user's name (`user:<id>`), `service:<name>`, `token:<id>`, `system`, or of leaks `provider:<name>` of the secret-scanning program or
-   * `reporter` for anybody.
+   * Who: a user's name (`user:<id>`), `service:<name>`, `token:<id>`, `system`, or of leaks `provider:<name>` of the
+   * secret-scanning program or `reporter` for anybody.
    */
   readonly actor: string;
   readonly action: AuditAction;
@@ -80,8 +80,9 @@ export function newAuditEvent(facts: AuditFacts): AuditEvent {
 const neverShown = new Set(["secret", "secrets", "newSecret", "digest", "sealedSecret", "fingerprint"]);
 
 /**
- * Details that show what a change changed: for each field of either side that differs `<field>.before` and `<field>.after`. An absent
- * side had no value. Values that are no text are shown as JSON with sorted keys, times in ISO 8601.
+ * Details that show what a change changed: for each field of either side that differs `<field>.before` and
+ * `<field>.after`. An absent side had no value. Values that are no text are shown as JSON with sorted keys, times in
+ * ISO 8601.
  */
 export function changes(before: object, after: object): Readonly<Record<string, string>> {
   const details: Record<string, string> = {};

@@ -1,4 +1,7 @@
-/** Whether the day and the hour of a time in RFC 3339 (`2030-06-30T12:00:00Z`) exist. `Date` takes 31 June for 1 July, and 24:00 for the next day. */
+/**
+ * Whether the day and the hour of a time in RFC 3339 (`2030-06-30T12:00:00Z`) exist. `Date` takes 31 June for 1 July,
+ * and 24:00 for the next day.
+ */
 export function isInCalendar(time: string): boolean {
   const [year = 0, month = 0, day = 0, hour = 0] = time.split(/[-T:]/, 4).map(Number);
   // The calendar repeats after 400 years; day 0 is the last one of the month before.

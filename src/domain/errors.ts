@@ -1,6 +1,7 @@
 /**
- * Every way a call can fail, once: the name is an `ErrorReason` of errors.proto without its prefix, the code a canonical gRPC
- * status. Messages are fixed ASCII and never hold input: a peer may show them anywhere, and some transports garble other text.
+ * Every way a call can fail, once: the name is an `ErrorReason` of errors.proto without its prefix, the code a
+ * canonical gRPC status. Messages are fixed ASCII and never hold input: a peer may show them anywhere, and some
+ * transports garble other text.
  */
 export const failures = {
   CALLER_UNAUTHENTICATED: { code: "UNAUTHENTICATED", message: "a valid caller credential is required" },
@@ -43,14 +44,19 @@ export const failures = {
 export type FailureReason = keyof typeof failures;
 export type FailureCode = (typeof failures)[FailureReason]["code"];
 
-/** A problem with one field: `field` is a proto path such as `grant.rules[0].actions[1]`, `description` says what would be right. */
+/**
+ * A problem with one field: `field` is a proto path such as `grant.rules[0].actions[1]`, `description` says what would
+ * be right.
+ */
 export interface FieldViolation {
   readonly field: string;
   readonly description: string;
 }
 
 export interface FailureDetail {
-  /** Variable parts for `google.rpc.ErrorInfo.metadata`; keys in lowerCamelCase. Never a secret, never unescaped input. */
+  /**
+   * Variable parts for `google.rpc.ErrorInfo.metadata`; keys in lowerCamelCase. Never a secret, never unescaped input.
+   */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
   /** After how long a repeat may succeed, milliseconds. Absent: not known. */

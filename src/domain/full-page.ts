@@ -1,7 +1,10 @@
 /** Rows of one read. Between two reads, other calls have their turn. */
 const rowsPerRead = 100;
 
-/** The size of a page, roughly. Its message is written in one stretch, in which no Check has its turn; and it is well below the longest message (4 MiB). */
+/**
+ * The size of a page, roughly. Its message is written in one stretch, in which no Check has its turn; and it is well
+ * below the longest message (4 MiB).
+ */
 const maxPageBytes = 262_144;
 
 export interface Page<T> {
@@ -9,7 +12,9 @@ export interface Page<T> {
   readonly more: boolean;
 }
 
-/** Reads a page that ends after `size` rows, or earlier where it is full. It holds one row at least, if there is one. */
+/**
+ * Reads a page that ends after `size` rows, or earlier where it is full. It holds one row at least, if there is one.
+ */
 export async function fullPage<T>(
   size: number,
   read: (size: number, last: T | undefined) => Promise<Page<T>>,

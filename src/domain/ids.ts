@@ -61,6 +61,7 @@ function bytesOf(uuid: string): Uint8Array {
 
 /** Called with nothing but the typeid-js result for the prefix of `Id`. */
 function brand<Id extends TokenId | SecretId>(typeId: string): Id {
-  // It is joined character by character, which V8 keeps as a chain of twenty times its size; a copy is in one piece (measured).
+  // It is joined character by character, which V8 keeps as a chain of twenty times its size; a copy is in one piece
+  // (measured).
   return Buffer.from(typeId, "latin1").toString("latin1") as Id;
 }

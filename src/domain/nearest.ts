@@ -1,4 +1,7 @@
-/** The candidate that a misspelt word most likely meant: at most a third of its letters away. Undefined when none is that near. */
+/**
+ * The candidate that a misspelt word most likely meant: at most a third of its letters away. Undefined when none is
+ * that near.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))

@@ -186,7 +186,8 @@ describe("networkAllows", () => {
   });
 
   it("agrees with Node's own BlockList", () => {
-    // The last 16 bits vary; a prefix of 16 to 32 (112 to 128) of them is cut off at its length, so that no host bits remain.
+    // The last 16 bits vary; a prefix of 16 to 32 (112 to 128) of them is cut off at its length, so that no host bits
+    // remain.
     const v4 = (low: number): string => `10.0.${low >>> 8}.${low & 255}`;
     const v6 = (low: number): string => `2001:db8::${low.toString(16)}`;
     const low = fc.oneof(fc.nat({ max: 65_535 }), fc.constantFrom(0, 1, 255, 256, 32_768, 65_535));

@@ -25,16 +25,16 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether nobody on the way reads what is sent there: https, or http to this machine. It takes a URL and no text, since `HTTP://`, `http:\\` and
- * `http://2130706433` mean what only the parser knows.
+ * Whether nobody on the way reads what is sent there: https, or http to this machine. It takes a URL and no text, since
+ * `HTTP://`, `http:\\` and `http://2130706433` mean what only the parser knows.
  */
 export function isConfidential({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
 }
 
 /**
- * The address of the other end of a socket, as Node tells it. Its zone (RFC 4007 §11) names a link of this machine, which no range does.
- * Undefined when the peer has gone.
+ * The address of the other end of a socket, as Node tells it. Its zone (RFC 4007 §11) names a link of this machine,
+ * which no range does. Undefined when the peer has gone.
  */
 export function peerAddress(remoteAddress: string | undefined): Address | undefined {
   const parsed = parseAddress((remoteAddress ?? "").replace(/^([^%]*:[^%]*)%[\w.~-]+$/, "$1"));
@@ -42,8 +42,8 @@ export function peerAddress(remoteAddress: string | undefined): Address | undefi
 }
 
 /**
- * The address in an item of `X-Forwarded-For`, which some proxies write with the port of the connection (RFC 7239 §6: IPv6 then stands in brackets).
- * Undefined when it tells none, as `unknown`, `_hidden` or nothing at all do.
+ * The address in an item of `X-Forwarded-For`, which some proxies write with the port of the connection (RFC 7239 §6:
+ * IPv6 then stands in brackets). Undefined when it tells none, as `unknown`, `_hidden` or nothing at all do.
  */
 export function forwardedAddress(item: string): Address | undefined {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([0-9.]+))(?::\d{1,5})?$/.exec(item) ?? [];
@@ -109,11 +109,15 @@ export function cidrsWithin(inner: readonly string[], outer: readonly string[]):
   return inner.length > 0 && rangesOf(inner).every((range) => wider.some((each) => rangeWithin(range, each)));
 }
 
-/** What both lists hold, canonical as they are. Two ranges are apart or one holds the other: what they have in common is the smaller one. */
+/**
+ * What both lists hold, canonical as they are. Two ranges are apart or one holds the other: what they have in common is
+ * the smaller one.
+ */
 export function commonCidrs(left: readonly string[], right: readonly string[]): readonly string[] {
   const [leftRanges, rightRanges] = [rangesOf(left), rangesOf(right)];
+  // `ranges` are those of `cidrs`, in the same order.
   const inside = (cidrs: readonly string[], ranges: readonly Range[], others: readonly Range[]) =>
-    cidrs.filter((_, n) => others.some((other) => rangeWithin(ranges[n] as Range, other))); // one range for each of cidrs
+    cidrs.filter((_, n) => others.some((other) => rangeWithin(ranges[n] as Range, other)));
   return [...new Set([...inside(left, leftRanges, rightRanges), ...inside(right, rightRanges, leftRanges)])];
 }
 

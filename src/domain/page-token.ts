@@ -6,8 +6,8 @@ const idLength = 16;
 const macLength = 16;
 
 /**
- * An opaque position in a list: 16 bytes of the last id and a MAC over it and the scope (caller and filters), so that a token that was edited or
- * comes from elsewhere is refused instead of paging through another list.
+ * An opaque position in a list: 16 bytes of the last id and a MAC over it and the scope (caller and filters), so that a
+ * token that was edited or comes from elsewhere is refused instead of paging through another list.
  */
 export function sealPageToken(keys: readonly Uint8Array[], scope: string, last: TokenId): string {
   return sealPosition(keys, scope, Buffer.from(toUuid(last).replaceAll("-", ""), "hex"));

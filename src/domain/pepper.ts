@@ -31,9 +31,9 @@ interface Keys {
 }
 
 /**
- * The keys that make and recognize secrets. A pepper makes a database row worthless to a thief who can only write to the
- * database; the tag that it puts into each secret tells a guess from an issued secret without a read. An operator who loses the
- * peppers has no valid token left.
+ * The keys that make and recognize secrets. A pepper makes a database row worthless to a thief who can only write to
+ * the database; the tag that it puts into each secret tells a guess from an issued secret without a read. An operator
+ * who loses the peppers has no valid token left.
  */
 export class PepperRing {
   readonly #brand: string;

@@ -10,7 +10,10 @@ export interface Question {
   readonly subject: SubjectName;
   readonly action: ActionName;
   readonly resource: ResourceName;
-  /** Where the bearer's request came from, if that is known. Made to text, its canonical form, only where conditions of the model are told it. */
+  /**
+   * Where the bearer's request came from, if that is known. Made to text, its canonical form, only where conditions of
+   * the model are told it.
+   */
   readonly clientAddress?: { toString(): string } | undefined;
 }
 
@@ -19,7 +22,10 @@ export type OpenFgaAnswer = boolean | Failure;
 
 /** Whether subjects hold relations, asked of the pinned store and model. */
 export interface PermissionChecker {
-  /** One answer for each question, in order; a failing question never fails its neighbours. Answers are values: it never rejects. */
+  /**
+   * One answer for each question, in order; a failing question never fails its neighbours. Answers are values: it never
+   * rejects.
+   */
   check(
     questions: readonly Question[],
     consistency: Consistency,
@@ -43,8 +49,8 @@ export interface ResourcePage {
 /** Which resources subjects hold a relation on, asked of the pinned store and model. */
 export interface ResourceLister {
   /**
-   * One page or more; leaving early ends the call. Names that no Check could ask about are left out. Throws a Failure when OpenFGA fails or the
-   * caller has gone: then the pages so far are no list.
+   * One page or more; leaving early ends the call. Names that no Check could ask about are left out. Throws a Failure
+   * when OpenFGA fails or the caller has gone: then the pages so far are no list.
    */
   list(
     query: ResourceQuery,
@@ -64,8 +70,9 @@ export interface AuthorizationModel {
   /** Whether some type has this action. */
   hasActionAnywhere(action: string): boolean;
   /**
-   * Whether an object of `subjectType` (the plain object, not a userset or wildcard) could ever hold `action` on some object of `type`, following
-   * computed relations, tuple-to-userset and set operations; conservative: unsure means true.
+   * Whether an object of `subjectType` (the plain object, not a userset or wildcard) could ever hold `action` on some
+   * object of `type`, following computed relations, tuple-to-userset and set operations; conservative: unsure means
+   * true.
    */
   canHold(subjectType: string, type: string, action: string): boolean;
   /** Whether some relation of some type admits `subjectType` directly. */

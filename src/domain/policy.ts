@@ -2,7 +2,10 @@ import type { ActionName } from "./identifier.js";
 import { commonCidrs } from "./network.js";
 import type { Grant, SecretRecord, TokenRecord } from "./token.js";
 
-/** What a deployment or an organization allows of tokens. Read at use: a stricter policy blocks older tokens and revokes none. */
+/**
+ * What a deployment or an organization allows of tokens. Read at use: a stricter policy blocks older tokens and revokes
+ * none.
+ */
 export interface Policy {
   /** Longest time from a secret's creation to the token's end, milliseconds. Undefined means no limit. */
   readonly maxLifetimeMs: number | undefined;
@@ -15,7 +18,10 @@ export interface Policy {
   readonly allowedCidrs: readonly string[] | undefined;
   /** For tokens made or widened from then on. */
   readonly requireApproval: boolean;
-  /** Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined means none. */
+  /**
+   * Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined means
+   * none.
+   */
   readonly revokeUnusedAfterMs: number | undefined;
   readonly revokeOnReuse: boolean;
   readonly forbidFull: boolean;
@@ -113,7 +119,10 @@ export function grantUnder({ allowedActions }: Policy, grant: Grant): Grant {
   return { kind: "rules", rules: rules.filter(({ actions }) => actions.length > 0) };
 }
 
-/** The fields that a token which is to be made or changed would break: what would block it, and actions it names in vain. */
+/**
+ * The fields that a token which is to be made or changed would break: what would block it, and actions it names in
+ * vain.
+ */
 export function policyViolations(
   policy: Policy,
   token: JudgedToken & Pick<TokenRecord, "selfRotate">,

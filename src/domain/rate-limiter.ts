@@ -1,6 +1,9 @@
 import type { Address } from "./network.js";
 
-/** A token bucket: who is rested may make `burst` calls at once, and every `intervalMs` one comes back. Who calls no faster is never refused. */
+/**
+ * A token bucket: who is rested may make `burst` calls at once, and every `intervalMs` one comes back. Who calls no
+ * faster is never refused.
+ */
 export interface Limit {
   /** Calls, 1 or more. */
   readonly burst: number;
@@ -16,7 +19,10 @@ export interface RateLimiterOptions {
   readonly maxKeys?: number;
 }
 
-/** One limit, held by each key apart: a caller, an address. State is of one process: over N replicas a key gets up to N times as much. */
+/**
+ * One limit, held by each key apart: a caller, an address. State is of one process: over N replicas a key gets up to N
+ * times as much.
+ */
 export class RateLimiter {
   readonly #limit: Limit;
   readonly #monotonicMs: () => number;
@@ -36,8 +42,8 @@ export class RateLimiter {
   }
 
   /**
-   * Counts a call and answers 0, or answers after how many milliseconds the next one is admitted; such a call costs nothing. A call that counts as
-   * several is admitted where one is: the next ones wait for it.
+   * Counts a call and answers 0, or answers after how many milliseconds the next one is admitted; such a call costs
+   * nothing. A call that counts as several is admitted where one is: the next ones wait for it.
    */
   waitMs(key: string, count = 1): number {
     const { burst, intervalMs } = this.#limit;
@@ -52,7 +58,10 @@ export class RateLimiter {
     return 0;
   }
 
-  /** Makes room by a tenth. Forgetting the rested changes nothing; after them it is those who would be rested soonest, who gain least by it. */
+  /**
+   * Makes room by a tenth. Forgetting the rested changes nothing; after them it is those who would be rested soonest,
+   * who gain least by it.
+   */
   #forget(now: number): void {
     const byRest = [...this.#restedAt].sort(([, a], [, b]) => a - b);
     for (const [index, [key, restedAt]] of byRest.entries())
@@ -60,7 +69,10 @@ export class RateLimiter {
   }
 }
 
-/** A holder of one IPv6 address mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. All unknown addresses are one key as well. */
+/**
+ * A holder of one IPv6 address mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. All unknown addresses
+ * are one key as well.
+ */
 export function keyOfAddress(address: Address | undefined): string {
   if (!address) return "";
   return "parts" in address ? address.parts.slice(0, 4).join(":") : address.toString();

@@ -1,6 +1,6 @@
 /**
- * Reasons of a decision by the wire numbers of reason.proto: 10 to 29 say that the token is no good (a backend answers 401),
- * 30 to 49 that a good token is not allowed (403).
+ * Reasons of a decision by the wire numbers of reason.proto: 10 to 29 say that the token is no good (a backend answers
+ * 401), 30 to 49 that a good token is not allowed (403).
  */
 export const reasons = {
   ALLOWED: 1,

@@ -1,4 +1,6 @@
-/** Keys whose values are secrets whatever they look like, without case and separators: `X-API-Key` and `apiKey` are one. */
+/**
+ * Keys whose values are secrets whatever they look like, without case and separators: `X-API-Key` and `apiKey` are one.
+ */
 const secretNames = new Set([
   "authorization",
   "proxyauthorization",
@@ -25,8 +27,8 @@ const jwtShape = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g;
 const passwordInUrl = /(:\/\/[^\s:/?#@"]{0,64}:)[^\s/?#@"]{1,256}@/g;
 
 /**
- * A line of the log, one JSON object, without the secrets in it: by name at any depth, and by shape in every text, keys included. It looks
- * at the finished line because that is the one place that nothing passes by.
+ * A line of the log, one JSON object, without the secrets in it: by name at any depth, and by shape in every text, keys
+ * included. It looks at the finished line because that is the one place that nothing passes by.
  */
 export function redactLine(line: string): string {
   return redactText(`${JSON.stringify(JSON.parse(line, hideNamed))}\n`);

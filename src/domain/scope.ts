@@ -3,8 +3,8 @@ import { isResourceWildcard, type Parsed, parseAction, parseResource } from "./i
 import type { Grant, Rule } from "./token.js";
 
 /*
- * A grant as a scope (RFC 6749 §3.3), words separated by one blank: `full`, or `action:type:id`, `action:type` for every id, `action:*` for every
- * type, with `*` as the action for every one. No word: nothing.
+ * A grant as a scope (RFC 6749 §3.3), words separated by one blank: `full`, or `action:type:id`, `action:type` for
+ * every id, `action:*` for every type, with `*` as the action for every one. No word: nothing.
  */
 
 /** The longest scope that is handed out, bytes: with more a JWT outgrows the headers that servers take. */
@@ -24,8 +24,8 @@ export function scopeOf(grant: Grant): string {
 }
 
 /**
- * The scope that is asked for, each word once, if the grant contains all of it; without one, the whole grant. It is neither widened nor narrowed: what
- * lies only partly within the grant is a problem.
+ * The scope that is asked for, each word once, if the grant contains all of it; without one, the whole grant. It is
+ * neither widened nor narrowed: what lies only partly within the grant is a problem.
  */
 export function scopeWithin(grant: Grant, requested: string | undefined): Parsed<string> {
   const scope = requested ?? scopeOf(grant);

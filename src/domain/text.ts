@@ -25,7 +25,9 @@ export function checkText(text: string, { max, required = false, multiline = fal
   return undefined;
 }
 
-/** What may be kept and shown of a text by strangers: without characters that deceive, and cut to so many code points. */
+/**
+ * What may be kept and shown of a text by strangers: without characters that deceive, and cut to so many code points.
+ */
 export function harmlessText(text: string, max: number): string {
   // Cut twice, so that the work does not grow with the input: a code point takes at most two code units.
   const clean = text.slice(0, 4 * max).replaceAll(new RegExp(deceptive, "gu"), "");

@@ -70,7 +70,10 @@ export function organizationOf({
   return kind === "oat" ? subject : organization;
 }
 
-/** The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop working. */
+/**
+ * The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop
+ * working.
+ */
 export interface TokenRecord extends Hands {
   readonly id: TokenId;
   readonly kind: TokenKind;
@@ -94,7 +97,10 @@ export interface TokenRecord extends Hands {
   readonly notBefore: Date | undefined;
   /** Undefined means never expires. */
   readonly expireTime: Date | undefined;
-  /** A change has ended it at once: it is expired on every replica, whatever the clock of one says. Longer life takes the mark away. */
+  /**
+   * A change has ended it at once: it is expired on every replica, whatever the clock of one says. Longer life takes
+   * the mark away.
+   */
   readonly expired: boolean;
   /** Whether its holder may rotate it with the token itself, where policy allows. */
   readonly selfRotate: boolean;
@@ -113,7 +119,10 @@ export interface SecretRecord {
   readonly pepperVersion: number;
   /** When it was or will be superseded; undefined while it is the current one. */
   readonly retireTime: Date | undefined;
-  /** Superseded at once and for good, on every replica, whatever the clock of one says. `retireTime` is then for display. */
+  /**
+   * Superseded at once and for good, on every replica, whatever the clock of one says. `retireTime` is then for
+   * display.
+   */
   readonly ended: boolean;
 }
 

@@ -12,7 +12,10 @@ import { usability, usableAt } from "../domain/state.js";
 import { organizationOf, type SecretId } from "../domain/token.js";
 import type { ResolvedToken, TokenSnapshot, TokenStore } from "../domain/token-store.js";
 
-/** What a JWT says in the place of a token (RFC 9068 §2.2). Times are whole seconds since 1970. An alias: what signs takes any members, and no interface. */
+/**
+ * What a JWT says in the place of a token (RFC 9068 §2.2). Times are whole seconds since 1970. An alias: what signs
+ * takes any members, and no interface.
+ */
 export type ExchangedClaims = {
   readonly iss: string;
   /** `user:alice` or `organization:acme`. */
@@ -68,7 +71,10 @@ export interface Exchanged {
   readonly expiresIn: number;
 }
 
-/** No JWT for this request, as things are. The names are those of RFC 8693 §2.2.2 and RFC 6749 §5.2; the message is fixed ASCII. */
+/**
+ * No JWT for this request, as things are. The names are those of RFC 8693 §2.2.2 and RFC 6749 §5.2; the message is
+ * fixed ASCII.
+ */
 export class ExchangeRefused extends Error {
   override readonly name = "ExchangeRefused";
   readonly error: "invalid_request" | "invalid_target" | "invalid_scope";
@@ -80,9 +86,10 @@ export class ExchangeRefused extends Error {
 }
 
 /**
- * Makes a JWT of a token, for services that verify JWTs and do not ask: for one audience, for no more than the token may, and for no longer than it, this
- * secret of it or `lifetimeMs` last. It outlives a revocation by what is left of that, which is on record before the JWT leaves. A token that is bound to
- * networks is refused, since nobody who only verifies JWTs knows of them. Throws ExchangeRefused, or a Failure when nothing could be decided.
+ * Makes a JWT of a token, for services that verify JWTs and do not ask: for one audience, for no more than the token
+ * may, and for no longer than it, this secret of it or `lifetimeMs` last. It outlives a revocation by what is left of
+ * that, which is on record before the JWT leaves. A token that is bound to networks is refused, since nobody who only
+ * verifies JWTs knows of them. Throws ExchangeRefused, or a Failure when nothing could be decided.
  */
 export async function exchangeToken(
   options: ExchangeTokenOptions,

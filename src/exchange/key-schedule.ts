@@ -1,6 +1,7 @@
 /*
- * When keys sign and when they are published, from nothing but the keys and the time. A verifier may keep the published keys for `keySetMaxAgeMs`, and a
- * replica may know of a new key `reloadMs` late: so a key is shown well before its first use, and after its last one until the last JWT is over.
+ * When keys sign and when they are published, from nothing but the keys and the time. A verifier may keep the published
+ * keys for `keySetMaxAgeMs`, and a replica may know of a new key `reloadMs` late: so a key is shown well before its
+ * first use, and after its last one until the last JWT is over.
  */
 
 /** How long a verifier may keep the published keys, milliseconds: `max-age` of RFC 9111. */
@@ -24,7 +25,10 @@ export function signingKeyAt<Key extends ScheduledKey>(keys: readonly Key[], now
   return keys.findLast(({ signsFrom }) => signsFrom <= now) ?? keys[0];
 }
 
-/** The keys that verifiers must know: those that sign, will sign, or signed what may still live. All others are over for good. */
+/**
+ * The keys that verifiers must know: those that sign, will sign, or signed what may still live. All others are over for
+ * good.
+ */
 export function publishedAt<Key extends ScheduledKey>(keys: readonly Key[], now: Date): readonly Key[] {
   return keys.filter((key) => (publishedUntil(keys, key)?.getTime() ?? Number.POSITIVE_INFINITY) > now.getTime());
 }

@@ -21,7 +21,10 @@ export interface SigningKeyChange {
 /** Keys of JWTs, ordered by `signsFrom`. Methods fail with Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN. */
 export interface SigningKeyStore {
   list(): Promise<readonly StoredSigningKey[]>;
-  /** `decide` sees the keys under a lock that all changes of keys wait for; undefined changes nothing. The keys as they are then. */
+  /**
+   * `decide` sees the keys under a lock that all changes of keys wait for; undefined changes nothing. The keys as they
+   * are then.
+   */
   change(
     decide: (keys: readonly StoredSigningKey[]) => SigningKeyChange | undefined,
   ): Promise<readonly StoredSigningKey[]>;

@@ -20,15 +20,18 @@ export interface SigningKeysOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Between two reads after a failure, milliseconds: anybody may ask for the keys, and must not make a flood of reads. */
+/**
+ * Between two reads after a failure, milliseconds: anybody may ask for the keys, and must not make a flood of reads.
+ */
 const longestPauseMs = 1_000;
 
 /** RFC 9068 §2.1. */
 const type = "at+jwt";
 
 /**
- * The keys of our JWTs, as the database has them; every replica signs with the same. They are read again at use after `reloadMs`. While the database does not
- * answer, known keys are shown for as long as a JWT may live: none is made meanwhile, so later there is nothing to verify.
+ * The keys of our JWTs, as the database has them; every replica signs with the same. They are read again at use after
+ * `reloadMs`. While the database does not answer, known keys are shown for as long as a JWT may live: none is made
+ * meanwhile, so later there is nothing to verify.
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
@@ -47,8 +50,8 @@ export class SigningKeys {
   }
 
   /**
-   * Reads the keys, makes the first one if there is none, and seals again what an earlier pepper sealed, so that it can be retired. Throws, with what to do,
-   * when no configured pepper opens them.
+   * Reads the keys, makes the first one if there is none, and seals again what an earlier pepper sealed, so that it can
+   * be retired. Throws, with what to do, when no configured pepper opens them.
    */
   async start(): Promise<void> {
     await this.#keys.get();

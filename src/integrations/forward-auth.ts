@@ -40,7 +40,10 @@ interface Dialect {
   readonly target: string;
   /** What else must be there. */
   readonly besides: readonly string[];
-  /** Where statuses must be others: nginx hands on 401 and 403 alone, and its integration answers no others but 200, 500 and 503. */
+  /**
+   * Where statuses must be others: nginx hands on 401 and 403 alone, and its integration answers no others but 200, 500
+   * and 503.
+   */
   readonly statuses: Readonly<Partial<Record<GateAnswer["kind"], number>>>;
 }
 
@@ -65,8 +68,9 @@ const dialects: Readonly<Record<ForwardAuthIntegration, Dialect>> = {
 const proxyKeyHeader = "x-patwarden-proxy-key";
 
 /**
- * The integrations of proxies that ask about each request by one of their own. They look at nothing of that request but its headers, demand the proxy's
- * service key or client certificate (permission `check`) first, and answer 500 without it: the proxy would hand on a 401 as if the bearer were to blame.
+ * The integrations of proxies that ask about each request by one of their own. They look at nothing of that request but
+ * its headers, demand the proxy's service key or client certificate (permission `check`) first, and answer 500 without
+ * it: the proxy would hand on a 401 as if the bearer were to blame.
  */
 export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[] {
   return (["forward-auth", "nginx"] as const).map((integration) => ({

@@ -46,7 +46,8 @@ async function start(limits: { readonly requestMs: number; readonly slow: number
   const integration = { onAnswer: tell, onDefect: tell, report: never, addressOf: () => undefined };
   const key = { find: never } as unknown as ProviderKeys; // all that is used of it
   key.find = async () => ({}) as never; // the signature is looked at after the body
-  const caller = { kind: "service", name: "s", permissions: new Set(["check"]) } as unknown as ServiceCaller; // all that is read of it
+  // The parts that the route reads.
+  const caller = { kind: "service", name: "s", permissions: new Set(["check"]) } as unknown as ServiceCaller;
   const service = { services: { find: () => caller, withKey: () => caller, withCertificate: () => undefined } };
   const identifier = "https://patwarden.example.com";
   const authZen = { ...integration, ...service, identifier, routes: new RouteTable([]), limiter: undefined };

@@ -33,9 +33,9 @@ const messages = {
 } as const;
 
 /**
- * `GET /v1/self` with a token tells whose it is: for command lines, and for scanners that want to know whether what they found is alive. Like
- * introspection without a context it knows no address of the bearer: a token that is bound to networks is not valid here. It moves no last use and
- * counts nothing, so that asking leaves no trace on the token.
+ * `GET /v1/self` with a token tells whose it is: for command lines, and for scanners that want to know whether what
+ * they found is alive. Like introspection without a context it knows no address of the bearer: a token that is bound to
+ * networks is not valid here. It moves no last use and counts nothing, so that asking leaves no trace on the token.
  */
 export function selfRoute(options: SelfOptions): Route {
   return { method: "GET", path: "/v1/self", handle: (request, response) => answer(options, request, response) };

@@ -19,9 +19,9 @@ const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
 
 /**
- * Tells somebody of each leaked token, in the background and on every replica: one of them takes it. What could not be told is tried again after half
- * a minute, and after twice as long each time up to an hour, for as long as the token is kept. Told twice is only who was told when a process or the
- * database ended before that was written down.
+ * Tells somebody of each leaked token, in the background and on every replica: one of them takes it. What could not be
+ * told is tried again after half a minute, and after twice as long each time up to an hour, for as long as the token is
+ * kept. Told twice is only who was told when a process or the database ended before that was written down.
  */
 export class LeakNotifier {
   readonly #options: LeakNotifierOptions;
@@ -59,7 +59,8 @@ export class LeakNotifier {
         await store.notified(taken.id, clock.now());
       }
     } catch (error) {
-      // The others have their turn at the next look: a receiver that did not answer now would not answer to them either.
+      // The others have their turn at the next look: a receiver that did not answer now would not answer to them
+      // either.
       if (!stopped.aborted)
         log.warn({ error, tokenId: taken?.id }, "nobody could be told of a leaked token; trying on");
     }

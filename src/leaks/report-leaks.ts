@@ -32,10 +32,11 @@ const maxSourceLength = 100;
 const reportedTogether = 100;
 
 /**
- * Ends the tokens of secrets that were found in the open, no matter whose they are, and writes down where they were found, so that somebody is told of
- * each token once. Answers for each text whether it was ever a secret of ours. A token that has ended, and one whose secret was superseded, is
- * left as it is: the owner has rotated it, and its new secret has not leaked. An expired one is revoked all the same, since an owner may extend
- * it. May be repeated: what was done stays done, also when it throws half-way.
+ * Ends the tokens of secrets that were found in the open, no matter whose they are, and writes down where they were
+ * found, so that somebody is told of each token once. Answers for each text whether it was ever a secret of ours. A
+ * token that has ended, and one whose secret was superseded, is left as it is: the owner has rotated it, and its new
+ * secret has not leaked. An expired one is revoked all the same, since an owner may extend it. May be repeated: what
+ * was done stays done, also when it throws half-way.
  */
 export async function reportLeaks(
   options: ReportLeaksOptions,

@@ -18,8 +18,9 @@ export interface WebhookOptions extends WebhookConfig {
 }
 
 /**
- * Tells a webhook of a leak; throws unless it answers 2xx. Signed as Standard Webhooks 1.0 says: `webhook-signature` is `v1,` and the base64 of the
- * HMAC-SHA-256 of `<webhook-id>.<webhook-timestamp>.<body>` under the bytes of the key. The id is the same in every repeat.
+ * Tells a webhook of a leak; throws unless it answers 2xx. Signed as Standard Webhooks 1.0 says: `webhook-signature` is
+ * `v1,` and the base64 of the HMAC-SHA-256 of `<webhook-id>.<webhook-timestamp>.<body>` under the bytes of the key. The
+ * id is the same in every repeat.
  */
 export function createWebhook({ url, key, clock, timeoutMs = 10_000 }: WebhookOptions) {
   return async (notice: LeakNotice, stopped: AbortSignal): Promise<void> => {

@@ -8,7 +8,10 @@ import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
 import { requireCompliance } from "./rules/compliance.js";
 
-/** Lets a pending token work. Approved is what was seen: the etag must be that of the token as it is. Repeating it changes nothing. */
+/**
+ * Lets a pending token work. Approved is what was seen: the etag must be that of the token as it is. Repeating it
+ * changes nothing.
+ */
 export function approveToken(
   options: ChangeTokenOptions,
   caller: ManagingCaller,

@@ -30,7 +30,9 @@ export interface ListTokensOptions {
   readonly pageTokenKeys: readonly Uint8Array[];
 }
 
-/** Newest first. A page token is good only for the caller and the filters that it was made for; page sizes may differ. */
+/**
+ * Newest first. A page token is good only for the caller and the filters that it was made for; page sizes may differ.
+ */
 export async function listTokens(
   options: ListTokensOptions,
   caller: Caller,

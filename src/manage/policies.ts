@@ -108,7 +108,10 @@ function policyEvent(
   return changeEvent({ caller, time }, action, undefined, { scope, ...changes(policy, next) });
 }
 
-/** Counts the living tokens of the scope that the change blocks. The database does it: a scope may have any number of them. */
+/**
+ * Counts the living tokens of the scope that the change blocks. The database does it: a scope may have any number of
+ * them.
+ */
 async function countBlocked(
   { store, clock }: PoliciesOptions,
   { scope }: PolicyScope,
@@ -128,7 +131,10 @@ export function tokensUnder(scope: string): Pick<TokenFilter, "kind" | "organiza
   return { organization: scope as SubjectName }; // any other scope is the name of an organization
 }
 
-/** Deployment policies by permission; an organization's also by what OpenFGA says of its people. Who is narrowed to some subjects has their policies alone. */
+/**
+ * Deployment policies by permission; an organization's also by what OpenFGA says of its people. Who is narrowed to some
+ * subjects has their policies alone.
+ */
 async function requireRight(rights: Rights, caller: ManagingCaller, scope: PolicyScope): Promise<void> {
   const ceilings = ceilingsOf(caller);
   const admitted = scope.kind === "organization" ? admitsSubject(ceilings, scope.scope) : admitsAll(ceilings);

@@ -32,8 +32,9 @@ function revokeForReuse(token: TokenRecord, time: Date): TokenChange {
 }
 
 /**
- * Notices the use of superseded secrets: a key that somebody kept, or stole before it was rotated. Off the request path; the Check was refused
- * already. Where the policy says so, the token is revoked. An expired or plainly revoked token is never "reuse".
+ * Notices the use of superseded secrets: a key that somebody kept, or stole before it was rotated. Off the request
+ * path; the Check was refused already. Where the policy says so, the token is revoked. An expired or plainly revoked
+ * token is never "reuse".
  */
 export class ReuseDetector {
   readonly #options: ReuseDetectorOptions;

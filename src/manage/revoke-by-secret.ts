@@ -14,8 +14,9 @@ export interface RevokeBySecretOptions extends ChangeTokenOptions {
 }
 
 /**
- * Ends the token of a secret for good, no matter whose it is: possession is enough to destroy, so what limits the subjects of the service does not hold
- * here. Nothing happens for a text that is no secret of ours, or of a token that has ended.
+ * Ends the token of a secret for good, no matter whose it is: possession is enough to destroy, so what limits the
+ * subjects of the service does not hold here. Nothing happens for a text that is no secret of ours, or of a token that
+ * has ended.
  */
 export async function revokeBySecret(
   options: RevokeBySecretOptions,

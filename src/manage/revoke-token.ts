@@ -7,9 +7,9 @@ import { afterChange } from "./rules/after-change.js";
 import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
 /**
- * Ends a token for good; repeating it keeps the first revocation. By a holder, the token itself or a service it never asks OpenFGA, so that it
- * works while OpenFGA is down. Every Check reads the database in a statement of its own, so once this has returned no Check that starts later can
- * allow.
+ * Ends a token for good; repeating it keeps the first revocation. By a holder, the token itself or a service it never
+ * asks OpenFGA, so that it works while OpenFGA is down. Every Check reads the database in a statement of its own, so
+ * once this has returned no Check that starts later can allow.
  */
 export function revokeToken(
   options: ChangeTokenOptions,
@@ -24,7 +24,10 @@ export function revokeToken(
   });
 }
 
-/** When the last JWT ends that was made of a revoked token; undefined when none lives. Nothing more is handed out for it, so this is the last word. */
+/**
+ * When the last JWT ends that was made of a revoked token; undefined when none lives. Nothing more is handed out for
+ * it, so this is the last word.
+ */
 export async function residualUntil(
   { store, clock }: { readonly store: Pick<TokenStore, "residualOf">; readonly clock: Clock },
   id: TokenId,

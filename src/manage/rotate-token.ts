@@ -35,8 +35,8 @@ export interface RotateTokenOptions extends ChangeTokenOptions, IdempotencyOptio
 const liveSecrets = 2;
 
 /**
- * A new secret for the same token. The old one goes on until its grace ends, never past its old end. Of several that run at once one wins: the
- * others would end the secret that it has just shown, and are refused.
+ * A new secret for the same token. The old one goes on until its grace ends, never past its old end. Of several that
+ * run at once one wins: the others would end the secret that it has just shown, and are refused.
  */
 export async function rotateToken(
   options: RotateTokenOptions,
@@ -94,8 +94,9 @@ function requireCurrent({ token }: TokenSnapshot, secret: SecretId | undefined):
 }
 
 /**
- * A call that had to wait, for a connection or for the row, may read the token only after a call beside it has rotated it, here or on another replica. No
- * two clocks are compared: the database tells for how long it has had the secret. If its clock was set back, that is no time at all.
+ * A call that had to wait, for a connection or for the row, may read the token only after a call beside it has rotated
+ * it, here or on another replica. No two clocks are compared: the database tells for how long it has had the secret. If
+ * its clock was set back, that is no time at all.
  */
 function requireNotRotatedSince(begin: number, { secretStoredMs }: TokenSnapshot): void {
   if (secretStoredMs !== undefined && secretStoredMs > begin && secretStoredMs <= performance.now()) {

@@ -39,7 +39,9 @@ export function disableSubject(
   });
 }
 
-/** Lets a disabled subject's tokens work again; a deleted one starts another generation, without its old tokens (RV-18). */
+/**
+ * Lets a disabled subject's tokens work again; a deleted one starts another generation, without its old tokens (RV-18).
+ */
 export function enableSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,

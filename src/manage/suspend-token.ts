@@ -5,7 +5,9 @@ import { type Rank, ranks, type TokenId } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
 
-/** Stops a token until it is resumed. A repeat changes nothing, but somebody of a higher rank takes the suspension over. */
+/**
+ * Stops a token until it is resumed. A repeat changes nothing, but somebody of a higher rank takes the suspension over.
+ */
 export function suspendToken(
   options: ChangeTokenOptions,
   caller: ManagingCaller,
@@ -21,7 +23,9 @@ export function suspendToken(
   });
 }
 
-/** Lets a suspended token work again; nobody undoes what somebody of a higher rank did. Repeating it changes nothing. */
+/**
+ * Lets a suspended token work again; nobody undoes what somebody of a higher rank did. Repeating it changes nothing.
+ */
 export function resumeToken(
   options: ChangeTokenOptions,
   caller: ManagingCaller,

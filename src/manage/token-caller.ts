@@ -11,9 +11,9 @@ export interface TokenCallerOptions {
 }
 
 /**
- * The holder of a secret, or undefined for what is none of ours, superseded, or of a token that has ended. A suspended, pending or expired token may
- * still look at itself and end itself: possession is enough to destroy. `address` is where it calls from,
- * `deadline` an instant of `performance.now()`. Throws DATABASE_UNAVAILABLE or DEADLINE_EXCEEDED.
+ * The holder of a secret, or undefined for what is none of ours, superseded, or of a token that has ended. A suspended,
+ * pending or expired token may still look at itself and end itself: possession is enough to destroy. `address` is where
+ * it calls from, `deadline` an instant of `performance.now()`. Throws DATABASE_UNAVAILABLE or DEADLINE_EXCEEDED.
  */
 export async function tokenCaller(
   { tokens, clock }: TokenCallerOptions,

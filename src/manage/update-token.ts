@@ -21,7 +21,10 @@ export interface UpdateTokenOptions extends ChangeTokenOptions {
   readonly model: () => AuthorizationModel;
 }
 
-/** Changes what `wanted` names; what is so already is no change. Widening an approved token, or one whose policy asks for approval, sends it to approval. */
+/**
+ * Changes what `wanted` names; what is so already is no change. Widening an approved token, or one whose policy asks
+ * for approval, sends it to approval.
+ */
 export function updateToken(
   options: UpdateTokenOptions,
   caller: ManagingCaller,
@@ -67,9 +70,10 @@ export function updateToken(
 }
 
 /**
- * An end that is not in the future is now, unless the token has ended before, and marked: it takes the token away at once, on replicas whose clock is
- * behind ours as well. One in the future is a time like any other, by each replica's own clock.
- * What is kept of ended tokens is deleted some time after their end, so a date that its holder writes must not make it older.
+ * An end that is not in the future is now, unless the token has ended before, and marked: it takes the token away at
+ * once, on replicas whose clock is behind ours as well. One in the future is a time like any other, by each replica's
+ * own clock. What is kept of ended tokens is deleted some time after their end, so a date that its holder writes must
+ * not make it older.
  */
 function endOf(
   token: Pick<TokenRecord, "expireTime">,

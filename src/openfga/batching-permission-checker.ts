@@ -26,8 +26,9 @@ interface KeyedQuestion extends QuestionInContext {
 }
 
 /**
- * Asks OpenFGA as seldom as it can: questions are batched, each consistency by itself, and answers kept for `maxStalenessMs`. A kept answer, or a question
- * that was sent before, is older than the question that it answers: they serve within that time only, and never `higher`.
+ * Asks OpenFGA as seldom as it can: questions are batched, each consistency by itself, and answers kept for
+ * `maxStalenessMs`. A kept answer, or a question that was sent before, is older than the question that it answers: they
+ * serve within that time only, and never `higher`.
  */
 export class BatchingPermissionChecker implements PermissionChecker {
   readonly #options: BatchingOptions;

@@ -3,7 +3,10 @@ import type { Consistency } from "../domain/permission-checker.js";
 import { bytesOf, field, number } from "../wire/plain-writer.js";
 import type { ConditionContext, QuestionInContext } from "./condition-context.js";
 
-/* Requests of Check and BatchCheck by hand. The tests hold the bytes equal to those of protobuf-es over the same .proto. */
+/*
+ * Requests of Check and BatchCheck by hand. The tests hold the bytes equal to those of protobuf-es over the same
+ * .proto.
+ */
 
 /** What every call names. */
 export interface Pinned {

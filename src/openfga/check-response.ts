@@ -8,7 +8,10 @@ import {
 } from "#gen/openfga/v1/openfga_service_pb.js";
 import { PlainReader } from "../wire/plain-reader.js";
 
-/* Answers of Check and BatchCheck, read by hand where they are plain. The tests hold them equal to what protobuf-es reads. */
+/*
+ * Answers of Check and BatchCheck, read by hand where they are plain. The tests hold them equal to what protobuf-es
+ * reads.
+ */
 
 /** Throws for what is no CheckResponse. */
 export function decodeCheck(bytes: Buffer): CheckResponse {

@@ -1,7 +1,10 @@
 import type { Clock } from "../domain/clock.js";
 import type { Question } from "../domain/permission-checker.js";
 
-/** What the server tells conditions of a model: `now` the time, RFC 3339 in whole seconds, rounded down; `client_ip` the bearer's address. */
+/**
+ * What the server tells conditions of a model: `now` the time, RFC 3339 in whole seconds, rounded down; `client_ip` the
+ * bearer's address.
+ */
 export const contextSources = ["now", "client_ip"] as const;
 
 /** Parameters of conditions and what each is filled with, `openfga.context` of the configuration. */

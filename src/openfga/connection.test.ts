@@ -7,7 +7,10 @@ import type { Outcome } from "./outcome.js";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A connection to a stand-in that refuses with `code`, or answers when that is 0; for whose next answer `held` is waited first. */
+/**
+ * A connection to a stand-in that refuses with `code`, or answers when that is 0; for whose next answer `held` is
+ * waited first.
+ */
 function setUp() {
   const server: { code: number; calls: number; held?: Promise<void> } = { code: 0, calls: 0 };
   const client: Pick<OpenFgaClient, "call"> = {

@@ -22,7 +22,10 @@ export interface GrpcPermissionCheckerOptions extends Pinned {
 
 /** One call to OpenFGA. Questions bring their context, since what was asked at one moment may be sent at another. */
 export interface GrpcPermissionChecker {
-  /** One answer for each question, in order; at most as many questions as OpenFGA takes in one BatchCheck. Rejects only for a defect. */
+  /**
+   * One answer for each question, in order; at most as many questions as OpenFGA takes in one BatchCheck. Rejects only
+   * for a defect.
+   */
   check(
     questions: readonly QuestionInContext[],
     consistency: Consistency,
@@ -65,8 +68,8 @@ export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOption
 
   return {
     /**
-     * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA must not get a call for each
-     * question of a batch. Both calls share one time-out.
+     * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA
+     * must not get a call for each question of a batch. Both calls share one time-out.
      */
     async check(questions, consistency, { deadline: latest = Number.POSITIVE_INFINITY } = {}) {
       const deadline = Math.min(performance.now() + client.timeoutMs, latest);

@@ -18,12 +18,15 @@ export interface GrpcResourceListerOptions extends Pinned {
 
 const pageSize = 1_000;
 
-/** Time for a slow reader of what OpenFGA has found in time. A stuck OpenFGA, which keeps to no deadline of its own, is left then as well. */
+/**
+ * Time for a slow reader of what OpenFGA has found in time. A stuck OpenFGA, which keeps to no deadline of its own, is
+ * left then as well.
+ */
 const slowReaderMs = 10_000;
 
 /**
- * A list that OpenFGA cuts at its own deadline ends like a complete one (openfga#3276): only the time that it took tells. This part of the deadline
- * is clearly less than it.
+ * A list that OpenFGA cuts at its own deadline ends like a complete one (openfga#3276): only the time that it took
+ * tells. This part of the deadline is clearly less than it.
  */
 const surelyInTime = 0.9;
 

@@ -1,6 +1,8 @@
 interface KeptAnswer {
   readonly allowed: boolean;
-  /** Instant of `performance.now()` at which its question was sent: OpenFGA may have read its data at any time since. */
+  /**
+   * Instant of `performance.now()` at which its question was sent: OpenFGA may have read its data at any time since.
+   */
   readonly sentAt: number;
 }
 
@@ -12,8 +14,9 @@ export interface KeptAnswersOptions {
 }
 
 /**
- * Answers of OpenFGA for as long as they may be given again. They live in two generations: when the younger one is half of what may be kept,
- * or as old as an answer may become, it takes the place of the older one, which is dropped whole. So nothing has to be looked for to make room.
+ * Answers of OpenFGA for as long as they may be given again. They live in two generations: when the younger one is half
+ * of what may be kept, or as old as an answer may become, it takes the place of the older one, which is dropped whole.
+ * So nothing has to be looked for to make room.
  */
 export class KeptAnswers {
   readonly #options: KeptAnswersOptions;

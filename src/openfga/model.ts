@@ -26,7 +26,10 @@ export function authorizationModel(message: ModelMessage): AuthorizationModel {
   const actions = new Map([...types].map(([type, relations]) => [type, new Set(relations.keys())]));
   const holdable = new Map<string, ReadonlySet<string>>();
 
-  /** The relations that the type can hold, as `type#relation`: the least set that the rewrites allow, so that a cycle adds nobody. */
+  /**
+   * The relations that the type can hold, as `type#relation`: the least set that the rewrites allow, so that a cycle
+   * adds nobody.
+   */
   function heldBy(subjectType: string): ReadonlySet<string> {
     const known = holdable.get(subjectType);
     if (known) return known;

@@ -37,8 +37,9 @@ const lateCodes = new Set([1, 4, 14, 2058, 4004]);
 const misconfiguredCodes = new Set([7, 12, 16, 2001, 2020]);
 
 /**
- * The one reading of whatever OpenFGA answers instead of yes or no: by number, never by text alone; a text only refines. Nothing
- * of a text reaches a caller but the name of a missing parameter, since some hold the database's address and user.
+ * The one reading of whatever OpenFGA answers instead of yes or no: by number, never by text alone; a text only
+ * refines. Nothing of a text reaches a caller but the name of a missing parameter, since some hold the database's
+ * address and user.
  */
 export function readRefusal(refusal: Refusal): Trouble {
   const { code, details, deadlinePassed, cancelled } = refusal;

@@ -11,7 +11,10 @@ const row = (over: Partial<LeaseRow> = {}): LeaseRow => ({
   ...over,
 });
 
-/** A store that gives these rows one after the other, the last one again and again; each reading takes 100 ms of the monotonic clock. */
+/**
+ * A store that gives these rows one after the other, the last one again and again; each reading takes 100 ms of the
+ * monotonic clock.
+ */
 function setUp(readings: readonly (readonly LeaseRow[])[]) {
   let monotonicMs = 0;
   let reading = 0;

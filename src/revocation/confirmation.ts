@@ -4,7 +4,10 @@ import { type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation
 
 export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "remove">;
-  /** The monotonic clock, milliseconds: the only one that a wait for a lease may rely on, since no hand and no time server can set it. */
+  /**
+   * The monotonic clock, milliseconds: the only one that a wait for a lease may rely on, since no hand and no time
+   * server can set it.
+   */
   readonly monotonicMs: () => number;
   /** Makes this process apply changes without waiting for the notification. */
   readonly sync: () => void;
@@ -12,14 +15,18 @@ export interface ConfirmationOptions {
 
 const firstPollMs = 3;
 const longestPollMs = 20;
-/** The answer needs so long to its caller: waiting ends so much before the deadline, so that the caller is told what became of the change. */
+/**
+ * The answer needs so long to its caller: waiting ends so much before the deadline, so that the caller is told what
+ * became of the change.
+ */
 const answerMs = 50;
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * Waits until every replica has applied what was committed before the call: each has acknowledged the epoch as it is now, or its lease must have run out. This
- * replica is one of them. A repeat of a change that was stored earlier waits in the same way, since the epoch as it is now is not below its own. Throws
- * REVOCATION_PENDING when `deadline` (of the monotonic clock) or the database does not let it be confirmed: the change is stored, a repeat confirms it.
+ * Waits until every replica has applied what was committed before the call: each has acknowledged the epoch as it is
+ * now, or its lease must have run out. This replica is one of them. A repeat of a change that was stored earlier waits
+ * in the same way, since the epoch as it is now is not below its own. Throws REVOCATION_PENDING when `deadline` (of the
+ * monotonic clock) or the database does not let it be confirmed: the change is stored, a repeat confirms it.
  */
 export async function confirmRevocation(
   options: ConfirmationOptions,

@@ -25,12 +25,15 @@ export interface LeaseOptions {
   readonly maxRemembered?: number;
 }
 
-/** The result of applying changes or a renewal: `behind` means that there were changes, which must be acknowledged at once. */
+/**
+ * The result of applying changes or a renewal: `behind` means that there were changes, which must be acknowledged at
+ * once.
+ */
 export type Progress = "current" | "behind" | "history-lost" | "clock-stopped";
 
 /**
- * The wall clock may drift from the monotonic one by so much in one lease, milliseconds; more means that a clock was set or stood still. Below `leaseMarginMs`,
- * which covers what is not noticed.
+ * The wall clock may drift from the monotonic one by so much in one lease, milliseconds; more means that a clock was
+ * set or stood still. Below `leaseMarginMs`, which covers what is not noticed.
  */
 const maxDriftMs = 250;
 /** How long a replica whose machine stood still reads the database, milliseconds. */
@@ -39,9 +42,10 @@ const distrustMs = 10 * 60_000;
 const everything: readonly Touched[] = [{ kind: "everything", key: "" }];
 
 /**
- * What one replica knows of revocations, and until when it may serve what it has cached: the steps of the lease protocol, without I/O. A revoker
- * waits until every replica has acknowledged, or its lease must have run out; so a replica must never serve after `leaseUntil`, which counts from before
- * the renewal was sent, and must drop what a change touched before it says so.
+ * What one replica knows of revocations, and until when it may serve what it has cached: the steps of the lease
+ * protocol, without I/O. A revoker waits until every replica has acknowledged, or its lease must have run out; so a
+ * replica must never serve after `leaseUntil`, which counts from before the renewal was sent, and must drop what a
+ * change touched before it says so.
  */
 export class Lease {
   readonly #leaseMs: number;
@@ -114,7 +118,8 @@ export class Lease {
     const { epoch, databaseTimeMs } = renewal;
     const last = this.#last;
     this.#last = { sentAt: sent.monotonicMs, databaseTimeMs };
-    // The database cannot have seen more time pass than we did from before the last statement until after this one, unless we stood still.
+    // The database cannot have seen more time pass than we did from before the last statement until after this one,
+    // unless we stood still.
     if (last && databaseTimeMs - last.databaseTimeMs > now.monotonicMs - last.sentAt + leaseMarginMs) {
       this.#distrustedUntil = now.monotonicMs + distrustMs;
       this.#leaseUntil = Number.NEGATIVE_INFINITY;
@@ -137,7 +142,10 @@ export class Lease {
     this.#forget(Number.POSITIVE_INFINITY);
   }
 
-  /** Whether a record that was read out of the snapshot of an epoch may be cached: nothing that has been dropped since is in it. */
+  /**
+   * Whether a record that was read out of the snapshot of an epoch may be cached: nothing that has been dropped since
+   * is in it.
+   */
   mayKeep({ tokenId, subjects, scopes }: Names, asOf: number): boolean {
     return (
       asOf >= this.#floor &&

@@ -3,8 +3,9 @@ import { Lease, type LeaseOptions, type Names, type Now, type Progress } from ".
 import { leaseMarginMs, type Renewal, type RevocationChange } from "./revocation-store.js";
 
 /*
- * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row versions, messages that take their
- * time, processes that stand still, clocks that are set. Every promise is checked against what the database knew; each broken variant must break one.
+ * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row
+ * versions, messages that take their time, processes that stand still, clocks that are set. Every promise is checked
+ * against what the database knew; each broken variant must break one.
  */
 
 /** One step of the protocol done wrong. */
@@ -450,7 +451,8 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         yield random() * 100;
         if (random() < 0.15) replica?.step(some());
         if (random() < 0.3) revokerAhead += some();
-        // After one forward, replicas read the database for ten minutes: late, so that there is something to break before.
+        // After one forward, replicas read the database for ten minutes: late, so that there is something to break
+        // before.
         if (world.time > 12_000 && random() < 0.3) databaseAhead += some();
       }
     })(),

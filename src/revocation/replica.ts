@@ -21,7 +21,10 @@ export type ReplicaProblem =
 const spacingMs = 5;
 const renewalsPerLease = 5;
 
-/** Keeps the lease of this process: registers, renews every fifth of it, applies and acknowledges what changes when it is notified, and leaves. */
+/**
+ * Keeps the lease of this process: registers, renews every fifth of it, applies and acknowledges what changes when it
+ * is notified, and leaves.
+ */
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #replicaId = randomUUID();
@@ -42,7 +45,9 @@ export class Replica {
     return this.#listening?.notified() ?? false;
   }
 
-  /** Resolves when the first renewal has been answered or has failed: without a lease every Check reads the database. */
+  /**
+   * Resolves when the first renewal has been answered or has failed: without a lease every Check reads the database.
+   */
   async start(): Promise<void> {
     this.#listening = await this.#options.store.listen(() => this.sync());
     await this.#loop.startNow();

@@ -21,7 +21,10 @@ export interface Revocation {
   /** Whether notifications of other replicas' changes arrive. */
   notified(): boolean;
   start(): Promise<void>;
-  /** Resolves when every replica has applied what was committed before. Throws REVOCATION_PENDING at `deadline` of `performance.now()`. */
+  /**
+   * Resolves when every replica has applied what was committed before. Throws REVOCATION_PENDING at `deadline` of
+   * `performance.now()`.
+   */
   confirm(deadline?: number): Promise<void>;
   stop(): Promise<void>;
 }

@@ -22,7 +22,10 @@ interface Entry {
   next: Entry | undefined;
 }
 
-/** Token records by the SHA-256 of a secret, served under a live lease alone, dropped when a change names them, bounded by bytes. */
+/**
+ * Token records by the SHA-256 of a secret, served under a live lease alone, dropped when a change names them, bounded
+ * by bytes.
+ */
 export class TokenCache {
   readonly lease: Lease;
   readonly #maxBytes: number;

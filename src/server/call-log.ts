@@ -46,7 +46,8 @@ export function logCall(log: Logger, lines: LineBudget, call: CallContext, error
 
 function levelOf({ code, reason, metadata }: StatusError): "error" | "warn" | "info" | "debug" {
   if (code === "INTERNAL") return "error";
-  // Each failed fetch of an issuer's keys is in the log already; a line for each made-up key would let strangers fill it.
+  // Each failed fetch of an issuer's keys is in the log already; a line for each made-up key would let strangers fill
+  // it.
   if (code === "UNAVAILABLE" && reason !== "ISSUER_UNAVAILABLE") return "warn";
   return metadata["problem"] === undefined ? "debug" : "info";
 }

@@ -2,8 +2,9 @@ import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 
 /**
- * The wall clock of a replica, which is compared with the database's again and again. A step back is not followed before it has been compared, so that
- * no token that has expired is allowed in the meantime; a step forward is, since it also comes from a machine that was suspended.
+ * The wall clock of a replica, which is compared with the database's again and again. A step back is not followed
+ * before it has been compared, so that no token that has expired is allowed in the meantime; a step forward is, since
+ * it also comes from a machine that was suspended.
  */
 export class ComparedClock implements Clock {
   readonly #wallMs: () => number;
@@ -22,9 +23,10 @@ export class ComparedClock implements Clock {
   }
 
   /**
-   * Why no token is judged now: this clock and the database's differ, and nobody knows which is right. By a clock that is behind, an expired token would be
-   * allowed; by one that is ahead, its holder would be told that it is over, and log out. Neither is to be undone, so no decision is made at all:
-   * a caller asks another replica. What ends a token goes on, since no time decides it.
+   * Why no token is judged now: this clock and the database's differ, and nobody knows which is right. By a clock that
+   * is behind, an expired token would be allowed; by one that is ahead, its holder would be told that it is over, and
+   * log out. Neither is to be undone, so no decision is made at all: a caller asks another replica. What ends a token
+   * goes on, since no time decides it.
    */
   get fault(): Failure | undefined {
     return this.#fault;

@@ -9,8 +9,9 @@ export interface Stage {
 }
 
 /**
- * Starts stages in their order, each when the one before it has started, and returns the function that stops them in reverse. When a stage
- * fails, stops those that have started, and rejects with the error: a failed start leaves nothing behind.
+ * Starts stages in their order, each when the one before it has started, and returns the function that stops them in
+ * reverse. When a stage fails, stops those that have started, and rejects with the error: a failed start leaves nothing
+ * behind.
  */
 export async function startInOrder(stages: readonly Stage[]): Promise<() => Promise<void>> {
   const started: Stage[] = [];

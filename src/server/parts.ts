@@ -58,8 +58,8 @@ export interface Foundation extends Given {
 export interface Parts extends Foundation, Decision, Callers {}
 
 /**
- * Builds every part. Rejects when the database does not answer or is not migrated, or when a pepper does not fit what is stored. Opens no port and
- * registers nothing: that is `start`'s.
+ * Builds every part. Rejects when the database does not answer or is not migrated, or when a pepper does not fit what
+ * is stored. Opens no port and registers nothing: that is `start`'s.
  */
 export async function createParts(given: Given): Promise<Parts> {
   const { database, log } = given;

@@ -24,9 +24,9 @@ export interface Running extends PortAddresses {
 }
 
 /**
- * Starts the server: the composition root. Resolves when all ports listen. Rejects, leaving nothing behind, when the database does not answer or is
- * not migrated, when a pepper does not fit what is stored, or when a port is taken. An OpenFGA that is down does not stop the start, so that
- * revoking stays reachable.
+ * Starts the server: the composition root. Resolves when all ports listen. Rejects, leaving nothing behind, when the
+ * database does not answer or is not migrated, when a pepper does not fit what is stored, or when a port is taken. An
+ * OpenFGA that is down does not stop the start, so that revoking stays reachable.
  */
 export async function startServer(given: Given): Promise<Running> {
   const { config, log } = given;
@@ -54,7 +54,10 @@ export async function startServer(given: Given): Promise<Running> {
   };
 }
 
-/** The stages in the order of their start. They stop in reverse: ports first, so that what serves them lasts as long as calls do. */
+/**
+ * The stages in the order of their start. They stop in reverse: ports first, so that what serves them lasts as long as
+ * calls do.
+ */
 function stagesOf(parts: Parts, open: { addresses?: PortAddresses; metrics?: MetricsServer }): readonly Stage[] {
   const { config, openfga, watch, revocation, refusals, usage, metrics } = parts;
   const integrations = serveIntegrations(parts);

@@ -111,7 +111,9 @@ export function createPublicServices(parts: Parts): readonly Implementation[] {
     .filter(({ operations }) => operations.length > 0);
 }
 
-/** Returns handlers that give each call a database of its own, which begins nothing once the caller has stopped waiting. */
+/**
+ * Returns handlers that give each call a database of its own, which begins nothing once the caller has stopped waiting.
+ */
 function forEachCall<S extends DescService>(
   service: S,
   database: Database,

@@ -12,7 +12,10 @@ export interface HealthCheck {
 /** How often a problem that lasts is logged, milliseconds. */
 const repeatMs = 60_000;
 
-/** The last known state of each dependency. Each change is logged once, and a problem that is still reported once a minute. */
+/**
+ * The last known state of each dependency. Each change is logged once, and a problem that is still reported once a
+ * minute.
+ */
 export class HealthChecks<Name extends string> {
   readonly #checks = new Map<Name, HealthCheck>();
   readonly #essential: ReadonlySet<Name>;

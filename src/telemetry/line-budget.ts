@@ -7,7 +7,10 @@ interface Minute {
   omitted: number;
 }
 
-/** Limits the log lines of one kind in a minute, so that nobody can fill a disk from outside. Counts the lines that it omits. */
+/**
+ * Limits the log lines of one kind in a minute, so that nobody can fill a disk from outside. Counts the lines that it
+ * omits.
+ */
 export class LineBudget {
   readonly #monotonicMs: () => number;
   readonly #minutes = new Map<string, Minute>();

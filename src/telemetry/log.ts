@@ -11,8 +11,8 @@ export interface LogOptions {
 }
 
 /**
- * One JSON object a line: `time`, `level`, `msg`, and an error under `error`. Pass errors as `log.error(error, "what failed")` or
- * `{ error }`; secrets are taken out of the finished line.
+ * One JSON object a line: `time`, `level`, `msg`, and an error under `error`. Pass errors as `log.error(error, "what
+ * failed")` or `{ error }`; secrets are taken out of the finished line.
  */
 export function createLogger({ level = "info", destination = standardError() }: LogOptions = {}): Logger {
   return pino(
@@ -46,7 +46,10 @@ function standardError(): pino.DestinationStream {
   return stream;
 }
 
-/** Message and stack, causes included. Other properties of an error are left out: drivers hang queries and parameters on theirs. */
+/**
+ * Message and stack, causes included. Other properties of an error are left out: drivers hang queries and parameters on
+ * theirs.
+ */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { type, message, stack } = stdSerializers.err(error);

@@ -4,8 +4,8 @@ import { type Reason, reasons } from "../domain/reason.js";
 import { type ArrivalEvents, closings, latenesses } from "../transport/arrivals.js";
 
 /**
- * What is counted. Labels are of small closed sets, never a token, subject or resource: those would make the metrics endless and tell its
- * reader who does what.
+ * What is counted. Labels are of small closed sets, never a token, subject or resource: those would make the metrics
+ * endless and tell its reader who does what.
  */
 export interface Metrics {
   readonly registry: Registry;

@@ -2,7 +2,9 @@ import type { Server, Socket } from "node:net";
 import { peerAddress } from "../domain/network.js";
 import { keyOfAddress } from "../domain/rate-limiter.js";
 
-/** What anybody may hold of a port without having shown a credential. Each number is far above what honest callers need. */
+/**
+ * What anybody may hold of a port without having shown a credential. Each number is far above what honest callers need.
+ */
 export interface ArrivalLimits {
   /** Connections. An idle one holds some 20 KiB in the clear, 50 KiB with TLS. */
   readonly connections: number;
@@ -35,9 +37,9 @@ export const latenesses = ["late", "crowded"] as const;
 export type Lateness = (typeof latenesses)[number];
 
 /**
- * Why a connection was closed by us: `full`, all there may be are open; `address`, its address has too many; `hello`, no TLS handshake or HTTP/2
- * preface came in time; `headers`, no whole headers of a request did; `malformed`, it speaks no HTTP; `unread`, it went on sending a body that had
- * been answered.
+ * Why a connection was closed by us: `full`, all there may be are open; `address`, its address has too many; `hello`,
+ * no TLS handshake or HTTP/2 preface came in time; `headers`, no whole headers of a request did; `malformed`, it speaks
+ * no HTTP; `unread`, it went on sending a body that had been answered.
  */
 export const closings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
 export type Closing = (typeof closings)[number];
@@ -59,14 +61,17 @@ export interface ArrivalsOptions<T> {
 }
 
 /**
- * Looks after what arrives at a port: connections that say nothing and requests that never end. A request that is whole at the end of the turn of the
- * event loop in which it began, as most are, costs an entry in a list: there is no timer and no listener for each.
+ * Looks after what arrives at a port: connections that say nothing and requests that never end. A request that is whole
+ * at the end of the turn of the event loop in which it began, as most are, costs an entry in a list: there is no timer
+ * and no listener for each.
  */
 export class Arrivals<T extends object> {
   readonly #options: ArrivalsOptions<T>;
   /** Requests that began in this turn of the event loop. */
   #begun: T[] = [];
-  /** Requests that were not whole at the end of their first turn, oldest first, with the look before which they began. */
+  /**
+   * Requests that were not whole at the end of their first turn, oldest first, with the look before which they began.
+   */
   readonly #requests = new Map<T, number>();
   /** What has not said hello yet, by the peer's address and port. */
   readonly #opening = new Map<string, { readonly look: number; readonly destroy: () => void }>();

@@ -28,7 +28,10 @@ export interface ConnectOptions {
 
 /** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
 export interface ConnectRoutes {
-  /** Returns undefined, and does nothing, where the path is no method's. Rejects with what went wrong outside any handler. */
+  /**
+   * Returns undefined, and does nothing, where the path is no method's. Rejects with what went wrong outside any
+   * handler.
+   */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
   /** Ends every running call with UNAVAILABLE. */
   abort(): void;

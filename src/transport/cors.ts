@@ -4,7 +4,10 @@ import { cors } from "@connectrpc/connect";
 /** Answers whether it has answered the request by itself; else it has set what the answer needs besides. */
 export type Cors = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** What the tracing of instrumented pages adds to every request: a preflight that does not admit it breaks the page (supabase-js#2603). */
+/**
+ * What the tracing of instrumented pages adds to every request: a preflight that does not admit it breaks the page
+ * (supabase-js#2603).
+ */
 const tracingHeaders = [
   // W3C Trace Context and Baggage, as OpenTelemetry sends them
   ...["traceparent", "tracestate", "baggage"],
@@ -27,8 +30,9 @@ const methods = cors.allowedMethods.join(", ");
 const maxAge = "7200";
 
 /**
- * Lets pages of these origins read the answers, and answers their preflights (Fetch standard, CORS protocol). Other origins get no header of it: they are
- * answered, and the browser keeps the answer from the page. Never with credentials: nobody is known here by a cookie.
+ * Lets pages of these origins read the answers, and answers their preflights (Fetch standard, CORS protocol). Other
+ * origins get no header of it: they are answered, and the browser keeps the answer from the page. Never with
+ * credentials: nobody is known here by a cookie.
  */
 export function allowOrigins(origins: readonly string[]): Cors {
   const allowed = new Set(origins);

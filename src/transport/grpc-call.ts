@@ -51,7 +51,8 @@ export class GrpcCall implements CallContext {
   }
 
   get address(): Address | undefined {
-    // grpc-js joins the socket's own address and port by a colon, IPv6 without brackets: the port is what follows the last one.
+    // grpc-js joins the socket's own address and port by a colon, IPv6 without brackets: the port is what follows the
+    // last one.
     const peer = this.#surface.getPeer();
     return peerAddress(peer.slice(0, Math.max(peer.lastIndexOf(":"), 0)));
   }

@@ -89,8 +89,8 @@ function secure({ cert, key, clientCa }: TlsKeys): ServerCredentials {
 }
 
 /**
- * The HTTP/2 server inside, from which alone raw headers and requests that never end can be seen. The field is private; a version of grpc-js
- * without it fails here at the start.
+ * The HTTP/2 server inside, from which alone raw headers and requests that never end can be seen. The field is private;
+ * a version of grpc-js without it fails here at the start.
  */
 function http2ServerOf(server: Server): Http2Server {
   const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
@@ -137,7 +137,10 @@ function watchArrivals(
   );
 }
 
-/** Node keeps the first of several `authorization` headers and drops the others, which are to be refused (RFC 9110 §5.3). */
+/**
+ * Node keeps the first of several `authorization` headers and drops the others, which are to be refused (RFC 9110
+ * §5.3).
+ */
 function showEveryAuthorization(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
   let values: string[] | undefined;
   let first: string | undefined;

@@ -117,7 +117,8 @@ describe("Watch", () => {
       if (operation?.kind !== "server_streaming") throw new Error("no Watch");
       const request = create(HealthCheckRequestSchema);
       const { signal } = new AbortController();
-      return operation.handle(request, { signal, address: peerAddress(from) } as CallContext)[Symbol.asyncIterator](); // all that Watch reads
+      // Watch reads nothing else of the call.
+      return operation.handle(request, { signal, address: peerAddress(from) } as CallContext)[Symbol.asyncIterator]();
     };
     const opened = (from: string) => Array.from({ length: watchLimits.ofAddress }, () => open(from));
     // Each a /64 of its own.

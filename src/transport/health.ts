@@ -5,7 +5,10 @@ import { Places } from "./places.js";
 import { type CallContext, type Implementation, implement } from "./service.js";
 import { shuttingDown } from "./status.js";
 
-/** Watches at a time: anybody may open one, and each holds some 20 KiB. All clients behind a balancer may have one address. */
+/**
+ * Watches at a time: anybody may open one, and each holds some 20 KiB. All clients behind a balancer may have one
+ * address.
+ */
 export const watchLimits = { total: 1_000, ofAddress: 500 } as const;
 
 /**

@@ -187,8 +187,8 @@ function iterateGently(this: IncomingMessage): NodeJS.AsyncIterator<unknown> {
 }
 
 /**
- * All headers of a request, names and values, bytes. nginx passes 32 KiB, Envoy 60 KiB by default: what they let in is answered here, not
- * refused.
+ * All headers of a request, names and values, bytes. nginx passes 32 KiB, Envoy 60 KiB by default: what they let in is
+ * answered here, not refused.
  */
 export const maxHeaderBytes = 65_536;
 
@@ -203,8 +203,8 @@ function headerBytesOf({ httpVersionMajor, rawHeaders }: IncomingMessage): numbe
 }
 
 /**
- * What is read, and thrown away, of a request that was answered before its end. Most clients read the answer only when they have sent all, and a
- * connection that is closed before loses it (RFC 9112 §9.6).
+ * What is read, and thrown away, of a request that was answered before its end. Most clients read the answer only when
+ * they have sent all, and a connection that is closed before loses it (RFC 9112 §9.6).
  */
 const readOnLimits = { bytes: 16 * 1_048_576, ms: 5_000 } as const;
 
@@ -216,7 +216,8 @@ function readOn(request: IncomingMessage, events: ArrivalEvents | undefined): vo
     return;
   }
   const { socket } = request;
-  // Node calls this where no other request is to come. Only our half is closed, until the client has closed its own or the limits below.
+  // Node calls this where no other request is to come. Only our half is closed, until the client has closed its own or
+  // the limits below.
   socket.destroySoon = () => socket.end();
   const stop = { ms: performance.now() + readOnLimits.ms, bytes: socket.bytesRead + readOnLimits.bytes };
   // By looking: Node tells nothing of what it throws away.
@@ -232,9 +233,9 @@ function readOn(request: IncomingMessage, events: ArrivalEvents | undefined): vo
   request.resume();
 }
 
-/** Undefined over HTTP/1.1. Over HTTP/2 each request has a `socket` of its own, which is none. */
+/** Returns undefined over HTTP/1.1. Over HTTP/2 the `socket` of a request is only a proxy of the real one. */
 function http2Stream(request: IncomingMessage): Http2ServerRequest["stream"] | undefined {
-  return "stream" in request ? (request as unknown as Http2ServerRequest).stream : undefined; // has it over HTTP/2 alone
+  return "stream" in request ? (request as unknown as Http2ServerRequest).stream : undefined;
 }
 
 const lateAnswers: Readonly<Record<Lateness, readonly [status: number, code: string, message: string]>> = {

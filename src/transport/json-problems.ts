@@ -11,8 +11,8 @@ import type { FieldViolation } from "../domain/errors.js";
 import { nearest } from "../domain/nearest.js";
 
 /*
- * Says what is wrong with a JSON body that cannot be decoded, and where. The decoder's own messages repeat input, and so perhaps a secret; these hold
- * names and forms of the API only.
+ * Says what is wrong with a JSON body that cannot be decoded, and where. The decoder's own messages repeat input, and
+ * so perhaps a secret; these hold names and forms of the API only.
  */
 
 const duration = "google.protobuf.Duration";

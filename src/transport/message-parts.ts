@@ -3,8 +3,9 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { Failure } from "../domain/errors.js";
 
 /*
- * A part of two bytes becomes an object of many, and takes a thousand times as long to make as to send: 256 KiB of them, which anybody may send
- * without a credential, would stop everything else for a third of a second. So what is large is looked over before it is decoded.
+ * A part of two bytes becomes an object of many, and takes a thousand times as long to make as to send: 256 KiB of
+ * them, which anybody may send without a credential, would stop everything else for a third of a second. So what is
+ * large is looked over before it is decoded.
  */
 
 /** Messages within a message, entries of maps and unknown fields, all together. A full BatchCheck has 1,000. */
@@ -47,8 +48,9 @@ function partsOf(field: DescField): DescMessage | undefined {
 }
 
 /**
- * A body of binary messages as it came, each whole and looked over: Connect, gRPC-Web and gRPC decode by themselves. `enveloped`: each behind a byte
- * of flags and four of its length. What is longer than `maxBytes` is handed on as it comes, to be refused for its length.
+ * A body of binary messages as it came, each whole and looked over: Connect, gRPC-Web and gRPC decode by themselves.
+ * `enveloped`: each behind a byte of flags and four of its length. What is longer than `maxBytes` is handed on as it
+ * comes, to be refused for its length.
  */
 export async function* lookedOver(
   body: AsyncIterable<Uint8Array>,

@@ -145,7 +145,10 @@ describe("S2 strangers who ask reflection", () => {
     return new grpc.Client(address, grpc.credentials.createInsecure(), options);
   };
 
-  /** A clock that stands still unless it is moved, and what a handler answers to so many of the questions from an address. */
+  /**
+   * A clock that stands still unless it is moved, and what a handler answers to so many of the questions from an
+   * address.
+   */
   function standing() {
     let ms = 0;
     const [operation] = reflection(mounted, () => ms)[0]?.operations ?? [];
@@ -159,7 +162,8 @@ describe("S2 strangers who ask reflection", () => {
         const questions = (async function* () {
           for (let n = 0; n < count; n++) yield asked;
         })();
-        return operation.handle(questions, { address: peerAddress(from) } as CallContext) as AsyncIterable<Reply>; // of reflection v1
+        // Reply is the message of reflection v1.
+        return operation.handle(questions, { address: peerAddress(from) } as CallContext) as AsyncIterable<Reply>;
       },
     };
   }

@@ -30,8 +30,9 @@ interface ExtensionKey {
 const answerCost = 1_024;
 
 /**
- * Strangers ask, so the whole of it is bounded, in bytes of answers with `answerCost` for each. A tool that reads every service symbol by symbol
- * asks for less than 3 MiB; the process spends at most a few thousandths of its time on more than that.
+ * Strangers ask, so the whole of it is bounded, in bytes of answers with `answerCost` for each. A tool that reads every
+ * service symbol by symbol asks for less than 3 MiB; the process spends at most a few thousandths of its time on more
+ * than that.
  */
 export const reflectionBudget = {
   /** For each address. */
@@ -70,7 +71,8 @@ export function reflection(
     if (!leave) throw new Failure("OVERLOADED");
     try {
       for await (const request of requests) {
-        // A chunk brings thousands of questions, which are read without waiting: between two of them others have their turn.
+        // A chunk brings thousands of questions, which are read without waiting: between two of them others have their
+        // turn.
         await turn();
         const messageResponse = answer(request, index, names);
         const cost = answerCost + sizeOf(messageResponse);
@@ -121,7 +123,10 @@ function answer(
   }
 }
 
-/** A file as it is sent: its own descriptor first, then everything that it imports, so that the client need not ask again. */
+/**
+ * A file as it is sent: its own descriptor first, then everything that it imports, so that the client need not ask
+ * again.
+ */
 type SentFile = readonly Uint8Array[];
 
 function fileAnswer(file: SentFile | undefined) {

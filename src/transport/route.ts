@@ -10,7 +10,10 @@ export interface Route {
   handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>;
 }
 
-/** The body of a request ends before its end: its client has left, or was too slow and has had its answer. There is nothing to answer. */
+/**
+ * The body of a request ends before its end: its client has left, or was too slow and has had its answer. There is
+ * nothing to answer.
+ */
 export class RequestCutOff extends Error {
   override readonly name = "RequestCutOff";
 }

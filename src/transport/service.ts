@@ -15,8 +15,8 @@ import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import type { StatusError } from "./status.js";
 
-// Maps of messages are plain objects, so a label named `__proto__` would be lost without a word. Without the accessor, which nothing needs
-// (`node --disable-proto=delete`), it is a key like any other.
+// Maps of messages are plain objects, so a label named `__proto__` would be lost without a word. Without the accessor,
+// which nothing needs (`node --disable-proto=delete`), it is a key like any other.
 Reflect.deleteProperty(Object.prototype, "__proto__");
 
 /** All that a handler sees of the transport. */
@@ -27,11 +27,15 @@ export interface CallContext {
   /** The caller's `x-request-id` when it is 1 to 64 of `A-Z a-z 0-9 _ . -`, else a UUID, made when first read. */
   readonly requestId: string;
   /**
-   * The peer of the connection, an unwrapped IPv4 or an IPv6 address; a proxy's when one stands in between, unless it is trusted to tell whose call
-   * it is. Undefined means not known, which no range of networks admits. Costs on each reading.
+   * The peer of the connection, an unwrapped IPv4 or an IPv6 address; a proxy's when one stands in between, unless it
+   * is trusted to tell whose call it is. Undefined means not known, which no range of networks admits. Costs on each
+   * reading.
    */
   readonly address: Address | undefined;
-  /** What the client's verified certificate says it is, see transport/client-certificate.ts; undefined when it says nothing. Each reading costs. */
+  /**
+   * What the client's verified certificate says it is, see transport/client-certificate.ts; undefined when it says
+   * nothing. Each reading costs.
+   */
   readonly clientName: string | undefined;
   /** Who calls, as in audit events. Set for calls of the management plane once the caller is authenticated. */
   actor?: string;
@@ -145,8 +149,8 @@ export function requestIdFrom(header: string | undefined): string {
 }
 
 /**
- * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one. It says which: nothing of it
- * tells whether a credential is known.
+ * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one. It
+ * says which: nothing of it tells whether a credential is known.
  */
 export function refuseOddAuthorization(values: readonly { readonly length: number }[]): void {
   const [first] = values;

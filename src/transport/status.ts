@@ -85,8 +85,9 @@ export interface GrpcStatus {
 }
 
 /**
- * Encodes for grpc-js: details travel as a `google.rpc.Status` in `grpc-status-details-bin`, the request's id beside them. An error has no headers
- * before it: clients repeat by their service config only what is answered by trailers alone (gRFC A6).
+ * Encodes for grpc-js: details travel as a `google.rpc.Status` in `grpc-status-details-bin`, the request's id beside
+ * them. An error has no headers before it: clients repeat by their service config only what is answered by trailers
+ * alone (gRFC A6).
  */
 export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus {
   const code = codeOf(error);
@@ -113,7 +114,10 @@ interface Detail<D extends DescMessage = DescMessage> {
 /** Where a call may be repeated and nobody knows when. */
 const defaultRetryDelayMs = 1_000;
 
-/** Details travel in a header, and a grant can be wrong in thousands of places: clients refuse headers of more than 8 or 16 KiB. */
+/**
+ * Details travel in a header, and a grant can be wrong in thousands of places: clients refuse headers of more than 8 or
+ * 16 KiB.
+ */
 const maxViolations = 20;
 
 /** Each type at most once, as AIP-193 asks. */

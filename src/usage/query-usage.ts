@@ -30,7 +30,10 @@ export interface QueryUsageOptions {
   readonly pageTokenKeys: readonly Uint8Array[];
 }
 
-/** By time and then by the dimensions. A page token is good only for the caller and the query that it was made for; page sizes may differ. */
+/**
+ * By time and then by the dimensions. A page token is good only for the caller and the query that it was made for; page
+ * sizes may differ.
+ */
 export async function queryUsage(
   options: QueryUsageOptions,
   caller: Caller,
@@ -61,7 +64,9 @@ function inWholeHours({ start, end, ...filter }: QueryUsageQuery["filter"]): Que
   return { ...filter, ...(start && { start: up(start) }), ...(end && { end: up(end) }) };
 }
 
-/** Cuts the filter to what the caller may see. What a user may not look into answers like something that is not there. */
+/**
+ * Cuts the filter to what the caller may see. What a user may not look into answers like something that is not there.
+ */
 async function visible(
   { rights, store, subjectTypes }: QueryUsageOptions,
   caller: Caller,

@@ -9,7 +9,10 @@ export interface UsedToken {
 }
 
 export interface RecentUsesOptions {
-  /** Between two writes for one secret, milliseconds. Default 50,000: with the time to the next write what is shown is within a minute. */
+  /**
+   * Between two writes for one secret, milliseconds. Default 50,000: with the time to the next write what is shown is
+   * within a minute.
+   */
   readonly intervalMs?: number;
   /** Secrets remembered. Default 100,000, about 30 MB. */
   readonly max?: number;
@@ -31,7 +34,10 @@ interface RecentUse {
 /** When there is no room, so many are looked at for one that can be forgotten. */
 const lookedAt = 20;
 
-/** Uses of secrets, so that each secret is written at once after a pause and then once an interval, however often it is used. */
+/**
+ * Uses of secrets, so that each secret is written at once after a pause and then once an interval, however often it is
+ * used.
+ */
 export class RecentUses {
   readonly #intervalMs: number;
   readonly #max: number;
@@ -68,7 +74,10 @@ export class RecentUses {
     return this.#waiting.splice(0, this.#batch).map((use) => this.#take(use, nowMs));
   }
 
-  /** The same of all uses that are due: those that are not stored, of secrets that nothing was written for within the interval. */
+  /**
+   * The same of all uses that are due: those that are not stored, of secrets that nothing was written for within the
+   * interval.
+   */
   takeDue(nowMs: number): readonly TokenUse[] {
     return this.#takeOlderThan(nowMs - this.#intervalMs, nowMs);
   }

@@ -27,7 +27,10 @@ export interface UsageMeterOptions {
   readonly onLost?: () => void;
   /** Kinds of decisions, and usage ids, that make it crowded. Default 5,000. */
   readonly many?: number;
-  /** The most that are held, those that are being written included; a kind beyond it is lost. Default 50,000, about 20 MB. */
+  /**
+   * The most that are held, those that are being written included; a kind beyond it is lost. Default 50,000, about 20
+   * MB.
+   */
   readonly max?: number;
 }
 
@@ -48,8 +51,9 @@ interface Tally extends UsageCount {
 }
 
 /**
- * Counts decisions in memory, by token, action and reason, in batches of one hour. A batch that has been taken keeps its content and its number until it
- * is said to be written, so that it can be sent again after any failure. Whatever is refused is counted; units are only of what was allowed.
+ * Counts decisions in memory, by token, action and reason, in batches of one hour. A batch that has been taken keeps
+ * its content and its number until it is said to be written, so that it can be sent again after any failure. Whatever
+ * is refused is counted; units are only of what was allowed.
  */
 export class UsageMeter {
   readonly #onCrowded: (() => void) | undefined;
@@ -73,7 +77,10 @@ export class UsageMeter {
     this.#max = max;
   }
 
-  /** Counts a decision made at `nowMs`, since 1970. Some look-ups in maps, an allocation only for a kind that is new; never waits or throws. */
+  /**
+   * Counts a decision made at `nowMs`, since 1970. Some look-ups in maps, an allocation only for a kind that is new;
+   * never waits or throws.
+   */
   record(token: MeteredToken, question: MeteredQuestion, reason: Reason, nowMs: number): void {
     const { action, usageUnits, usageId } = question;
     const sinceHour = nowMs - this.#hourMs;

@@ -18,7 +18,10 @@ export interface UsageRecorderOptions {
   readonly flushIntervalMs: number;
   /** Compares the clocks: hours are closed and usage ids forgotten for good. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
-  /** Called for each decision that could not be counted, since too much waits for the database. Must not wait and not throw. */
+  /**
+   * Called for each decision that could not be counted, since too much waits for the database. Must not wait and not
+   * throw.
+   */
   readonly onLost?: () => void;
   /** Limits of the counts in memory. */
   readonly limits?: Pick<UsageMeterOptions, "many" | "max">;
@@ -33,8 +36,9 @@ const attemptsAtEnd = 3;
 const pauseAtEndMs = 500;
 
 /**
- * Counts decisions and remembers last uses in memory, and writes both in the background: no call waits for it. Counts are exact; a process that is
- * killed loses those of one interval, in the customer's favour. Each process has an id of its own, under which its batches are numbered.
+ * Counts decisions and remembers last uses in memory, and writes both in the background: no call waits for it. Counts
+ * are exact; a process that is killed loses those of one interval, in the customer's favour. Each process has an id of
+ * its own, under which its batches are numbered.
  */
 export class UsageRecorder {
   readonly #options: UsageRecorderOptions;
@@ -108,7 +112,8 @@ export class UsageRecorder {
   /** Writes the counts, as the timer does. A failure is logged and not thrown: the next call sends the same again. */
   flush(): Promise<void> {
     return this.#counts.run(async () => {
-      // Those that could not be written before; then, once, what has come since: load must not make this a loop without a pause.
+      // Those that could not be written before; then, once, what has come since: load must not make this a loop without
+      // a pause.
       do {
         await this.#writeTaken();
         this.#meter.take();
@@ -117,7 +122,10 @@ export class UsageRecorder {
     });
   }
 
-  /** Writes everything. To be called when no decision is made any more; what cannot be written after some attempts is lost, and logged. */
+  /**
+   * Writes everything. To be called when no decision is made any more; what cannot be written after some attempts is
+   * lost, and logged.
+   */
   async stop(): Promise<void> {
     await Promise.all([...this.#loops.map((loop) => loop.stop()), this.#counts.idle()]);
     for (let attempt = 1; ; attempt++) {

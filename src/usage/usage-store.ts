@@ -80,16 +80,21 @@ export interface UsagePage {
 }
 
 /**
- * Counted decisions, by hour. An hour is open until 15 minutes after its end by the database's clock and never changes afterwards. Methods fail with
- * Failure DATABASE_UNAVAILABLE when they did not happen or OUTCOME_UNKNOWN when the connection broke during COMMIT.
+ * Counted decisions, by hour. An hour is open until 15 minutes after its end by the database's clock and never changes
+ * afterwards. Methods fail with Failure DATABASE_UNAVAILABLE when they did not happen or OUTCOME_UNKNOWN when the
+ * connection broke during COMMIT.
  */
 export interface UsageStore {
   /**
-   * Adds a batch, all of it or nothing, to its hour or, when that is closed, to the first open one. `sequence` rises with the batches of a process;
-   * a batch that was added already is left out, so after any failure the same one may be sent again.
+   * Adds a batch, all of it or nothing, to its hour or, when that is closed, to the first open one. `sequence` rises
+   * with the batches of a process; a batch that was added already is left out, so after any failure the same one may be
+   * sent again.
    */
   add(replicaId: string, sequence: number, batch: UsageBatch): Promise<void>;
   query(query: UsageQuery, page: { readonly size: number; readonly after?: UsagePosition }): Promise<UsagePage>;
-  /** Closes hours whose time has come, and forgets usage ids and processes that no longer matter. To be called every minute by any process. */
+  /**
+   * Closes hours whose time has come, and forgets usage ids and processes that no longer matter. To be called every
+   * minute by any process.
+   */
   sweep(): Promise<void>;
 }

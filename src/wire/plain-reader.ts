@@ -1,7 +1,7 @@
 /**
- * Reads what nearly every message of the hot path is made of: small numbers, ASCII text and messages of these. It stands in for protobuf-es, which
- * takes about 10 µs for each message, and leaves all else to it: once anything odd was met (also a fault) `done` stays false, and the message must be
- * read again by protobuf-es, which decides what it is.
+ * Reads what nearly every message of the hot path is made of: small numbers, ASCII text and messages of these. It
+ * stands in for protobuf-es, which takes about 10 µs for each message, and leaves all else to it: once anything odd was
+ * met (also a fault) `done` stays false, and the message must be read again by protobuf-es, which decides what it is.
  */
 export class PlainReader {
   readonly #bytes: Buffer;

@@ -8,8 +8,8 @@ interface Block {
 }
 
 /**
- * Runs lines that print what is expected. It tries again, because a Check has a second, which a busy machine may not keep.
- * Maven resets the colour of a terminal even where there is none.
+ * Runs lines that print what is expected. It tries again, because a Check has a second, which a busy machine may not
+ * keep. Maven resets the colour of a terminal even where there is none.
  */
 const shows = `shows() {
   local attempt

@@ -1,6 +1,7 @@
 /*
- * What the mends of the PostgreSQL driver are about, one scenario a mend: `node driver-scenarios.mjs DRIVER_FOLDER SCENARIO DATABASE_URL` prints
- * what came of it as JSON. A process of its own, because without its mend some end the process and some keep it.
+ * What the mends of the PostgreSQL driver are about, one scenario a mend: `node driver-scenarios.mjs DRIVER_FOLDER
+ * SCENARIO DATABASE_URL` prints what came of it as JSON. A process of its own, because without its mend some end the
+ * process and some keep it.
  */
 import { once } from "node:events";
 import { connect, createServer, Socket } from "node:net";

@@ -53,7 +53,10 @@ export async function onPglite(): Promise<Opened> {
   return { database, close: () => database.close() };
 }
 
-/** What a repository must do alike on each, for `describe.each`; tests of one that cannot be started are skipped and it is said why. */
+/**
+ * What a repository must do alike on each, for `describe.each`; tests of one that cannot be started are skipped and it
+ * is said why.
+ */
 export const engines: readonly { readonly name: string; readonly available: boolean; open(): Promise<Opened> }[] = [
   { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres() },
   { name: "PGlite", available: true, open: onPglite },

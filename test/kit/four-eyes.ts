@@ -1,5 +1,6 @@
 /*
- * Who may approve, and who may rotate, by the simplest reading of the whole history of a token: the oracle of the tests of four eyes. Its policy asks for approval.
+ * Who may approve, and who may rotate, by the simplest reading of the whole history of a token: the oracle of the tests
+ * of four eyes. Its policy asks for approval.
  */
 
 export const actKinds = [

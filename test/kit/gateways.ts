@@ -88,8 +88,8 @@ export interface Gateway {
 }
 
 /**
- * Starts a proxy on a free port with its file of examples/gateways, where each `__NAME__` is replaced by its value, and `__PROXY__` by the port;
- * resolves when it listens.
+ * Starts a proxy on a free port with its file of examples/gateways, where each `__NAME__` is replaced by its value, and
+ * `__PROXY__` by the port; resolves when it listens.
  */
 export async function startGateway(name: GatewayName, values: Readonly<Record<string, string>>): Promise<Gateway> {
   const { program, configuration, source } = gateways[name];

@@ -38,7 +38,10 @@ export async function teardown(): Promise<void> {
   for (const stop of stops.reverse()) await stop();
 }
 
-/** The server of PATWARDEN_TEST_DATABASE_URL, else one of our own; with a database that `patwarden migrate` has prepared. */
+/**
+ * The server of PATWARDEN_TEST_DATABASE_URL, else one of our own; with a database that `patwarden migrate` has
+ * prepared.
+ */
 async function startSharedPostgres(): Promise<SharedPostgres> {
   let url = process.env["PATWARDEN_TEST_DATABASE_URL"];
   if (url === undefined) {

@@ -29,7 +29,10 @@ export interface TestIssuer {
   readonly audience: string;
   /** A sound configuration of it. */
   config(over?: Partial<IssuerConfig>): IssuerConfig;
-  /** A token of user alice for an hour that is good, but for what is said otherwise; `undefined` leaves a claim or parameter out. */
+  /**
+   * A token of user alice for an hour that is good, but for what is said otherwise; `undefined` leaves a claim or
+   * parameter out.
+   */
   sign(claims?: Readonly<Record<string, unknown>>, header?: Readonly<Record<string, unknown>>): Promise<string>;
   /** The same with a key of one's own. */
   signWith(

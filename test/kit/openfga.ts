@@ -28,7 +28,10 @@ type document
     define viewer: [user, organization, organization#member]
 `;
 
-/** A store of a test's own in the OpenFGA of this run. A test that stops, stalls or configures OpenFGA itself needs `startTestOpenFga`. */
+/**
+ * A store of a test's own in the OpenFGA of this run. A test that stops, stalls or configures OpenFGA itself needs
+ * `startTestOpenFga`.
+ */
 export async function openTestStore(model: string = smallModel, tuples: readonly Tuple[] = []): Promise<TestOpenFga> {
   const shared = await sharedOpenFga();
   const store = await createStore(shared, model, tuples);

@@ -1,6 +1,7 @@
 /*
- * `node outage.mjs DATABASE_MODULE DATABASE_URL`: statements of all kinds run while their sessions are ended again and again, each of which ends
- * in its right value or says that the database is not available. Prints what was seen as JSON; a process that ends early has not ridden it out.
+ * `node outage.mjs DATABASE_MODULE DATABASE_URL`: statements of all kinds run while their sessions are ended again and
+ * again, each of which ends in its right value or says that the database is not available. Prints what was seen as
+ * JSON; a process that ends early has not ridden it out.
  */
 const [module, url] = process.argv.slice(2);
 const { openPostgres } = await import(module);

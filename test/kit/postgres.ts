@@ -75,7 +75,10 @@ export function addressOf(url: string): DatabaseAddress {
   return parsed.value;
 }
 
-/** The same URL over TLS. The driver verifies no certificate then; the authority of `verify-full` is that of NODE_EXTRA_CA_CERTS. */
+/**
+ * The same URL over TLS. The driver verifies no certificate then; the authority of `verify-full` is that of
+ * NODE_EXTRA_CA_CERTS.
+ */
 export function overTls(url: string, mode: "require" | "verify-full" = "require"): string {
   const secured = new URL(url);
   secured.searchParams.set("sslmode", mode);
@@ -83,8 +86,8 @@ export function overTls(url: string, mode: "require" | "verify-full" = "require"
 }
 
 /**
- * Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings, `clock` is its wall clock. With an
- * `identity` it speaks TLS to clients that ask for it; see `overTls`.
+ * Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings, `clock` is its
+ * wall clock. With an `identity` it speaks TLS to clients that ask for it; see `overTls`.
  */
 export async function startPostgres(
   over: Readonly<Record<string, string>> = {},

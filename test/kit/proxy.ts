@@ -25,7 +25,8 @@ export interface FaultProxy {
   /** What clients have sent on open connections since `stall()`. */
   unheard(): string;
   /**
-   * Hands on the next chunk that holds `text`, of a client that has sent `before` since this call, and then cuts, so that its answer is lost.
+   * Hands on the next chunk that holds `text`, of a client that has sent `before` since this call, and then cuts, so
+   * that its answer is lost.
    */
   cutAfter(text: string, before?: string): void;
   /** From now on keeps back what the server answers on connections whose client sends `text`. */
@@ -35,8 +36,8 @@ export interface FaultProxy {
   /** Hands on what was kept back, and keeps back nothing more. */
   release(): void;
   /**
-   * Follows the next transaction that sends `key` in the parameters of a statement, and strikes it. Several can be followed at once. Only where the
-   * proxy knows that it is before a PostgreSQL.
+   * Follows the next transaction that sends `key` in the parameters of a statement, and strikes it. Several can be
+   * followed at once. Only where the proxy knows that it is before a PostgreSQL.
    */
   follow(key: string, strike?: Strike): Followed;
   /** All is well again; what was stalled is cut. */
@@ -52,7 +53,10 @@ export function through(url: string, { address }: Pick<FaultProxy, "address">): 
 }
 
 export interface ProxySettings {
-  /** The server is a PostgreSQL. With an identity TLS ends here for clients that ask for it; what they say is seen all the same. */
+  /**
+   * The server is a PostgreSQL. With an identity TLS ends here for clients that ask for it; what they say is seen all
+   * the same.
+   */
   readonly postgres?: { readonly identity?: Pick<Identity, "cert" | "key"> };
 }
 

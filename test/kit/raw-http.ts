@@ -48,7 +48,9 @@ export function sendRaw(
   });
 }
 
-/** Again while it is answered 503, for a while: on a slow machine a decision may take longer than a proxy waits for it. */
+/**
+ * Again while it is answered 503, for a while: on a slow machine a decision may take longer than a proxy waits for it.
+ */
 export async function untilDecided<T>(ask: () => Promise<T>, statusOf: (answer: T) => number): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const answer = await ask();

@@ -44,7 +44,10 @@ export interface ReplicaSettings {
   readonly clocks?: readonly TestClock[];
 }
 
-/** One replica for each lease. Everybody may view document:open. `broken` leaves a step of the protocol out; see broken-server.mjs. */
+/**
+ * One replica for each lease. Everybody may view document:open. `broken` leaves a step of the protocol out; see
+ * broken-server.mjs.
+ */
 export async function startReplicas(
   leases: readonly string[],
   broken?: "no-wait" | "fills-unchecked",

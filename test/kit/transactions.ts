@@ -14,8 +14,8 @@ export interface Strike {
   /** Counted from 0, which is the first statement whose parameters hold the key. */
   readonly statement: number;
   /**
-   * `asked`: it does not reach the server, which may have been asked to describe it. `answered`: the server has executed it, and the client does
-   * not hear of it.
+   * `asked`: it does not reach the server, which may have been asked to describe it. `answered`: the server has
+   * executed it, and the client does not hear of it.
    */
   readonly when: "asked" | "answered";
   readonly fault: Fault;

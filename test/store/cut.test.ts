@@ -114,7 +114,8 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
         expect(reason).toBe(statement === "commit" ? "OUTCOME_UNKNOWN" : "DATABASE_UNAVAILABLE");
         proxy.heal();
         if (statement !== "commit") {
-          // PostgreSQL notices the lost session when it next reads from it; until then its transaction is only invisible.
+          // PostgreSQL notices the lost session when it next reads from it; until then its transaction is only
+          // invisible.
           expect(await dump()).toBe(before);
         } else {
           await expect.poll(async () => (await dump()) !== before, { timeout: 10_000, interval: 50 }).toBe(true);

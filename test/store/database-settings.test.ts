@@ -124,7 +124,10 @@ async function expectAsEver(database: Database): Promise<void> {
   expect((await signing.list()).find(({ kid }) => kid === name)).toMatchObject({ sealedKey: check, signsFrom });
 }
 
-/** Settings that shape text, durability, waiting or search order, and values that somebody may give them; booleans and enums get all of theirs. */
+/**
+ * Settings that shape text, durability, waiting or search order, and values that somebody may give them; booleans and
+ * enums get all of theirs.
+ */
 const odd: Readonly<Record<string, readonly string[]>> = {
   DateStyle: ["German", "SQL, DMY", "Postgres, YMD"],
   TimeZone: ["Asia/Kathmandu", "Africa/Monrovia", "America/New_York", "Europe/Amsterdam"],

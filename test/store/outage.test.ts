@@ -78,7 +78,8 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     proxy.heal();
   });
 
-  // Over TLS nothing of the protocol can be seen at the socket, and a socket's own time-out may be set for one use only.
+  // Over TLS nothing of the protocol can be seen at the socket, and a socket's own time-out may be set for one use
+  // only.
   it.each([
     ["S7", false],
     ["S6", true],

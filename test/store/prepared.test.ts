@@ -7,7 +7,10 @@ import { addressOf, createTestDatabase, havePostgres, noPostgres } from "../kit/
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
 describe.skipIf(!havePostgres())("statements of drizzle", () => {
-  /** How many of their statements PostgreSQL holds after lists of these lengths were asked for, twice each, also in a transaction. */
+  /**
+   * How many of their statements PostgreSQL holds after lists of these lengths were asked for, twice each, also in a
+   * transaction.
+   */
   async function heldAfter(prepare: boolean, ...lengths: readonly number[]): Promise<number> {
     const created = await createTestDatabase();
     const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare });

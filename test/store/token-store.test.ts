@@ -272,7 +272,8 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       expect(await store.residualOf(written.id)).toBeUndefined();
     });
 
-    // The embedded database has one connection, where one always ends before the other begins, and the pooler too few for three that wait.
+    // The embedded database has one connection, where one always ends before the other begins, and the pooler too few
+    // for three that wait.
     if (name === "PostgreSQL")
       describe("between handing out and revoking", () => {
         const revocation = { by: "service:a", reason: "REQUESTED" as const, time: now };

@@ -18,7 +18,8 @@ describe("the AuthZEN integration", () => {
       config: { integrations: { routes, authzen: { enabled: true, identifier } } },
     });
     openfga = patwarden.faults.openfga;
-    // The fixture of the certification scenario, as far as a subject without a token may: alice reads and writes record-1, bob reads it.
+    // The fixture of the certification scenario, as far as a subject without a token may: alice reads and writes
+    // record-1, bob reads it.
     await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
       { user: "user:alice", relation: "editor", object: "document:record-1" },
       { user: "user:bob", relation: "viewer", object: "document:record-1" },

@@ -111,7 +111,10 @@ async function ask(replica: Replica, { secret }: Issued): Promise<Reason | strin
   return reply.ok ? reply.value.reason : (reply.reason ?? reply.code);
 }
 
-/** After a step back of the database's clock a rotation may be taken for one that ran beside the last (ARCHITECTURE, Clocks): it is refused, and repeated. */
+/**
+ * After a step back of the database's clock a rotation may be taken for one that ran beside the last (ARCHITECTURE,
+ * Clocks): it is refused, and repeated.
+ */
 async function rotate(port: Port, { id }: Issued, graceMs = 0) {
   for (let attempt = 1; ; attempt++) {
     const reply = await port.call(rotateToken, { id, grace: durationFromMs(graceMs) });
@@ -286,7 +289,8 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     },
   );
 
-  // Backward first: after a step forward replicas read the database for ten minutes, and are started again to have leases.
+  // Backward first: after a step forward replicas read the database for ten minutes, and are started again to have
+  // leases.
   it.each([-800, -10_000, -3_600_000, 800, 10_000, 3_600_000])(
     "S4 a database whose clock is set %d ms off while a replica is cut off: a revocation waits for that replica's lease",
     async (ms) => {

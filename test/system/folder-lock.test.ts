@@ -83,7 +83,8 @@ describe("the lock of a folder", () => {
       for (let round = 0; round < 3; round++) {
         const first = await contender(folder, asFirst);
         expect(await first.lock()).toBe("locked");
-        // One that runs beside it, in a container of its own or outside, is kept out although its number is no other or not to be seen.
+        // One that runs beside it, in a container of its own or outside, is kept out although its number is no other or
+        // not to be seen.
         for (const wrapper of [asFirst, []]) {
           const second = await contender(folder, wrapper);
           expect(await second.lock()).toContain("is in use by another process");

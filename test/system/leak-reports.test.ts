@@ -182,7 +182,8 @@ describe("a report by a secret-scanning program", () => {
         label: ours.includes(text) ? "true_positive" : "false_positive",
       })),
     );
-    // What has been rotated away does not end the token, what is still in its grace does; an expired one could be extended.
+    // What has been rotated away does not end the token, what is still in its grace does; an expired one could be
+    // extended.
     const ended = new Map([
       [live, "https://example.com/0"],
       [inGrace, "https://example.com/3"],

@@ -15,8 +15,8 @@ import type { CallSettings } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 /*
- * The authorization matrix: every method, every kind of caller, and own, foreign, organization's, bound and missing objects. By examples/direct,
- * bob administers acme, alice is a member of it, carol is nobody there.
+ * The authorization matrix: every method, every kind of caller, and own, foreign, organization's, bound and missing
+ * objects. By examples/direct, bob administers acme, alice is a member of it, carol is nobody there.
  */
 
 const keys = { maker: newKey(), behalf: newKey(), narrowed: newKey(), idle: newKey() };
@@ -386,7 +386,10 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     });
   });
 
-  /** An organization of one test, with an administrator and members who sign in. It may view document:roadmap, as they all may. */
+  /**
+   * An organization of one test, with an administrator and members who sign in. It may view document:roadmap, as they
+   * all may.
+   */
   const organizationOf = async (...members: readonly string[]) => {
     const organization = `organization:${randomUUID()}`;
     const person = async (role: string, relation: "admin" | "member") => {
@@ -511,7 +514,8 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const unbound = (await issue({}, member.settings)).token;
     const other = await organizationOf();
     const strangers = [
-      // Any signed-in user, an administrator of another organization, a member who is no administrator, an administrator of the wrong owner.
+      // Any signed-in user, an administrator of another organization, a member who is no administrator, an
+      // administrator of the wrong owner.
       [await settingsOf("carol", patwarden), organizations],
       [other.admin.settings, organizations],
       [other.admin.settings, bound],

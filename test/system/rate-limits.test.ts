@@ -119,7 +119,10 @@ describe("garbage and guesses", () => {
     expect(await metric("patwarden_token_lookups_total")).toBe(before);
   });
 
-  /** What somebody at the attacker's address asks meanwhile, one after the other over both ports, until the attack is over. */
+  /**
+   * What somebody at the attacker's address asks meanwhile, one after the other over both ports, until the attack is
+   * over.
+   */
   async function victimDuring(attack: Promise<void>): Promise<number> {
     let over = false;
     let asked = 0;

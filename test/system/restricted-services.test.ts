@@ -15,8 +15,8 @@ import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 /*
- * What a service that is narrowed to some subjects learns of all others and can do to them: nothing, by any method. Carol and her organization are
- * the subjects of the service; alice, acme and the deployment as a whole are not.
+ * What a service that is narrowed to some subjects learns of all others and can do to them: nothing, by any method.
+ * Carol and her organization are the subjects of the service; alice, acme and the deployment as a whole are not.
  */
 
 const services = {

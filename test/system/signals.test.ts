@@ -10,7 +10,10 @@ import { startProxy } from "../kit/proxy.js";
 import { runPatwarden, type Started } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
-/** Runs a program as the first process of a PID namespace, as in a container: the kernel drops what such a process does not listen to. */
+/**
+ * Runs a program as the first process of a PID namespace, as in a container: the kernel drops what such a process does
+ * not listen to.
+ */
 const asFirst = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
 const mayUnshare = spawnSync("unshare", [...asFirst, "true"]).status === 0;
 if (!mayUnshare)

@@ -927,7 +927,8 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
             reason: "CALLER_FORBIDDEN",
           });
         }
-        // S17: what is in its grace has been replaced; another run of the same patwarden must not end what the first has got.
+        // S17: what is in its grace has been replaced; another run of the same patwarden must not end what the first
+        // has got.
         const late = await refusal(tokens.rotateToken, {}, { key: secret });
         expect(late).toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
         const grace = { seconds: 60n };

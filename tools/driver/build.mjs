@@ -5,7 +5,10 @@ import { common, mends, version } from "./mends.mjs";
 
 const installed = fileURLToPath(new URL("../../node_modules/postgres/", import.meta.url));
 
-/** Writes it to `folder`, `without` the mends of these names. Throws when the installed driver is not the one that the mends were written for. */
+/**
+ * Writes it to `folder`, `without` the mends of these names. Throws when the installed driver is not the one that the
+ * mends were written for.
+ */
 export function writeDriver(folder, { without = [] } = {}) {
   const found = JSON.parse(readFileSync(`${installed}package.json`, "utf8")).version;
   if (found !== version) throw new Error(`postgres is ${found}, and tools/driver/mends.mjs was written for ${version}`);

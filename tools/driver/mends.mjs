@@ -1,5 +1,6 @@
-// What is mended in the PostgreSQL driver, postgres 3.4.9. Each mend says what goes wrong without it and which upstream issue it waits for; once
-// that is released, take the mend away. test/store/driver.test.ts has a test for each that fails when the mend is left out.
+// What is mended in the PostgreSQL driver, postgres 3.4.9. Each mend says what goes wrong without it and which upstream
+// issue it waits for; once that is released, take the mend away. test/store/driver.test.ts has a test for each that
+// fails when the mend is left out.
 
 /** The version that the mends were written for. */
 export const version = "3.4.9";

@@ -55,7 +55,7 @@ impl Route {
 /// fn app(client: patwarden::Client) -> Router {
 ///     let guard = Guard::new(client);
 ///     Router::new()
-///         .route("/documents/{id}", get(async |Extension(bearer): Extension<Decision>| bearer.subject.unwrap_or_default()))
+///         .route("/documents/{id}", get(async |Extension(b): Extension<Decision>| b.subject.unwrap_or_default()))
 ///         .route_layer(guard.layer(|request| {
 ///             let id = request.uri.path().strip_prefix("/documents/")?;
 ///             Some(Route::new(format!("document:{id}"), "viewer"))

@@ -25,8 +25,8 @@ export interface IssuerConfig {
   /** The only clients whose tokens are taken. Empty: any. */
   readonly clients: readonly string[];
   /**
-   * Accepted `typ` of the header, lower case and without `application/`: `at+jwt` of RFC 9068, `jwt` for issuers that say no more, or nothing at all
-   * (RFC 7519 §5.1).
+   * Accepted `typ` of the header, lower case and without `application/`: `at+jwt` of RFC 9068, `jwt` for issuers that
+   * say no more, or nothing at all (RFC 7519 §5.1).
    */
   readonly types: readonly string[];
   /** Tokens whose claim is this value, or a list with it, are an administrator's. Absent: none is. */
@@ -67,7 +67,10 @@ export type TokenRefusal = keyof typeof tokenRefusals;
 /** The most that our clock and the issuer's may differ. */
 export const maxSkewMs = 60_000;
 
-/** What is wrong with a header, before its key is looked for. `jku`, `x5u`, `jwk` and `x5c` are not looked at, here or by jose. */
+/**
+ * What is wrong with a header, before its key is looked for. `jku`, `x5u`, `jwk` and `x5c` are not looked at, here or
+ * by jose.
+ */
 export function headerRefusal({ alg, typ }: JWTHeaderParameters, issuer: IssuerConfig): TokenRefusal | undefined {
   if (!issuer.algorithms.some((allowed) => allowed === alg)) return "algorithm_not_allowed";
   // RFC 7515 §4.1.9: case does not matter, and the prefix may be left out.
@@ -117,7 +120,10 @@ function holderRefusal(claims: JWTPayload, issuer: IssuerConfig): TokenRefusal |
   return issuer.requiredScopes.every((scope) => scopes.includes(scope)) ? undefined : "scope_missing";
 }
 
-/** The clients that a token names, all of which must be right. Names of the one claim: RFC 9068 and OpenID Connect, Okta, Microsoft. */
+/**
+ * The clients that a token names, all of which must be right. Names of the one claim: RFC 9068 and OpenID Connect,
+ * Okta, Microsoft.
+ */
 export function clientsOf(claims: JWTPayload): readonly string[] {
   return ["client_id", "azp", "cid", "appid"].flatMap((claim) => textsIn(claims[claim]));
 }
@@ -128,7 +134,10 @@ function isForUs(claims: JWTPayload, { audiences, audienceClaim }: IssuerConfig)
   return looked.every((claim) => textsIn(claims[claim]).some((audience) => audiences.includes(audience)));
 }
 
-/** Where `typ` of the header says no more than JWT, an ID or logout token is known by what only it has, or by the issuer's own marks. */
+/**
+ * Where `typ` of the header says no more than JWT, an ID or logout token is known by what only it has, or by the
+ * issuer's own marks.
+ */
 function isAccessToken(claims: JWTPayload, { requiredClaims }: IssuerConfig): boolean {
   if (["at_hash", "c_hash", "s_hash", "events"].some((claim) => claims[claim] !== undefined)) return false;
   const { typ, token_use: use, tokenType: type } = claims; // Keycloak, Cognito, Casdoor

@@ -9,7 +9,10 @@ export interface FetchedDocument {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Fetches a JSON object of at most 256 KiB. Throws for everything else, with the status alone and nothing of the document. */
+/**
+ * Fetches a JSON object of at most 256 KiB. Throws for everything else, with the status alone and nothing of the
+ * document.
+ */
 export async function fetchDocument(address: string, signal: AbortSignal): Promise<FetchedDocument["document"]> {
   return (await documentOf(await request(address, signal))).document;
 }

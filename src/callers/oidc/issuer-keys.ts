@@ -24,7 +24,9 @@ export function issuerUnavailable(cause: unknown, retryDelayMs?: number): Failur
   return new Failure("ISSUER_UNAVAILABLE", { cause, ...(retryDelayMs !== undefined && { retryDelayMs }) });
 }
 
-/** OpenID Connect Discovery §4: the issuer's document names the keys' address, and must repeat the issuer to the letter. */
+/**
+ * OpenID Connect Discovery §4: the issuer's document names the keys' address, and must repeat the issuer to the letter.
+ */
 async function fetchKeys(issuer: string, timeoutMs: number): Promise<KeySet> {
   const signal = AbortSignal.timeout(timeoutMs);
   const document = await fetchDocument(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);

@@ -30,7 +30,10 @@ export interface UserIdentity {
 }
 
 export interface OidcVerifier {
-  /** The user; undefined for every token that is not good, whatever the reason. Throws ISSUER_UNAVAILABLE when keys cannot be fetched. */
+  /**
+   * The user; undefined for every token that is not good, whatever the reason. Throws ISSUER_UNAVAILABLE when keys
+   * cannot be fetched.
+   */
   verify(token: string): Promise<UserIdentity | undefined>;
   /** Takes the place of all issuers at once; keys of issuers that stay are kept. */
   replace(issuers: readonly IssuerConfig[]): void;
@@ -47,7 +50,10 @@ export interface OidcOptions {
   readonly fetchTimeoutMs?: number;
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
-  /** Called with the reason for which a token is refused, and its issuer if that is known; never with any part of the token. */
+  /**
+   * Called with the reason for which a token is refused, and its issuer if that is known; never with any part of the
+   * token.
+   */
   readonly onRefusal?: (reason: TokenRefusal, issuer?: string) => void;
   /** Called for every fetch of keys that failed. */
   readonly onFetchFailure?: (issuer: string, error: unknown) => void;
@@ -107,7 +113,8 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
     if (!issuer) return refused("unknown_issuer");
     const { config } = issuer;
     const now = clock.now();
-    // Before the signature: what is no good even by its own account costs no fetch, and is refused while the issuer is down.
+    // Before the signature: what is no good even by its own account costs no fetch, and is refused while the issuer is
+    // down.
     const refusal = headerRefusal(decoded.header, config) ?? claimsRefusal(decoded.claims, config, now);
     if (refusal) return refused(refusal, config.issuer);
     if (!subjectOf(decoded.claims, issuer)) return refused("no_usable_subject", config.issuer);

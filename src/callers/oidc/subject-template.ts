@@ -16,8 +16,8 @@ const shape = /^(?:[A-Za-z0-9_\-./@+=~|]|\{[A-Za-z0-9_:./-]{1,100}\})+$/;
 const placeholder = /\{([^}]*)\}/;
 
 /**
- * Claims that people change, choose, or hand on when they leave: the next holder of a mailbox or a user name would get its tokens with it
- * (OpenID Connect Core §5.7).
+ * Claims that people change, choose, or hand on when they leave: the next holder of a mailbox or a user name would get
+ * its tokens with it (OpenID Connect Core §5.7).
  */
 const unstable = new Set([
   "email",

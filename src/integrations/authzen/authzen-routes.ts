@@ -48,7 +48,10 @@ const deadlineMs = 5_000;
 /** Subjects whose id is a token; the second is what the profile for API gateways calls it. */
 const tokenSubjects = ["access_token", "identity"];
 
-/** The AuthZEN Authorization API 1.0: a policy decision point whose subjects are tokens. A denial is an answer; what cannot be decided is none. */
+/**
+ * The AuthZEN Authorization API 1.0: a policy decision point whose subjects are tokens. A denial is an answer; what
+ * cannot be decided is none.
+ */
 export function authZenRoutes(options: AuthZenOptions): readonly Route[] {
   const at = (path: string): string => `${options.identifier.replace(/\/$/, "")}${path}`;
   const configuration = JSON.stringify({
@@ -214,7 +217,10 @@ interface Asking {
   readonly action: string;
 }
 
-/** As gateways ask: by method and path, mapped as for proxies. The path that was asked for stands in `properties`; without one the id is the path. */
+/**
+ * As gateways ask: by method and path, mapped as for proxies. The path that was asked for stands in `properties`;
+ * without one the id is the path.
+ */
 function routed(routes: RouteTable, { id, properties }: Evaluation["resource"], method: string): Mapping | undefined {
   const { path = id, host = "none" } = properties;
   return typeof path === "string" && typeof host === "string" ? routes.map({ method, host, target: path }) : undefined;

@@ -44,7 +44,10 @@ export function parseEvaluation(body: unknown): Evaluation {
   };
 }
 
-/** Returns undefined when there are none, so that the body is one evaluation. Throws a BadRequest for what is wrong with the whole. */
+/**
+ * Returns undefined when there are none, so that the body is one evaluation. Throws a BadRequest for what is wrong with
+ * the whole.
+ */
 export function parseEvaluations(body: unknown): Evaluations | undefined {
   const { evaluations, options, ...defaults } = fieldsOf(body, "the body");
   const semantic = semanticOf(options);

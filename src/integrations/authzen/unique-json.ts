@@ -1,6 +1,9 @@
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
-/** Parses JSON in which no object has a key twice: of two, JSON.parse keeps the last and others the first. Throws a SyntaxError. */
+/**
+ * Parses JSON in which no object has a key twice: of two, JSON.parse keeps the last and others the first. Throws a
+ * SyntaxError.
+ */
 export function parseUniqueJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   // What follows may take the text for sound JSON.

@@ -40,9 +40,10 @@ const marginMs = 50;
 const longestMs = 400;
 
 /**
- * Envoy's external authorization, v3. Envoy forwards whatever comes back with status code 0, also an empty message; so a reply is made by `allow`
- * and `deny` alone, and all that goes wrong is a reply too: a gRPC error would let requests through where `failure_mode_allow` is set, and a denial
- * never may. Only an unknown proxy gets a gRPC error, UNAUTHENTICATED.
+ * Envoy's external authorization, v3. Envoy forwards whatever comes back with status code 0, also an empty message; so
+ * a reply is made by `allow` and `deny` alone, and all that goes wrong is a reply too: a gRPC error would let requests
+ * through where `failure_mode_allow` is set, and a denial never may. Only an unknown proxy gets a gRPC error,
+ * UNAUTHENTICATED.
  */
 export function extAuthz(options: ExtAuthzOptions): Implementation {
   return implement(Authorization, {
@@ -88,7 +89,10 @@ async function ask(
   });
 }
 
-/** Reads either encoding. Returns undefined when a header that may hold a credential is no text, or when both encodings are there. */
+/**
+ * Reads either encoding. Returns undefined when a header that may hold a credential is no text, or when both encodings
+ * are there.
+ */
 function headersOf({ headers, headerMap }: HttpRequest): RawHeaders | undefined {
   const joined = Object.entries(headers);
   if (!headerMap) return joined;
@@ -99,7 +103,10 @@ function headersOf({ headers, headerMap }: HttpRequest): RawHeaders | undefined 
   ]);
 }
 
-/** By the route's own settings, `resource` or `resource_type` with the path's last segment, and `action`; else by the table. */
+/**
+ * By the route's own settings, `resource` or `resource_type` with the path's last segment, and `action`; else by the
+ * table.
+ */
 function mappingOf(
   extensions: Readonly<Record<string, string>>,
   { method, host, path }: HttpRequest,
@@ -144,7 +151,10 @@ const codes = { ok: 0, permissionDenied: 7, unavailable: 14 } as const;
 
 type Headers = ProxyReply["headers"];
 
-/** Every identity header without an append action, so that what the bearer sent under its name is replaced; the credential stays here. */
+/**
+ * Every identity header without an append action, so that what the bearer sent under its name is replaced; the
+ * credential stays here.
+ */
 function allow(headers: Headers): CheckResponse {
   return create(CheckResponseSchema, {
     status: { code: codes.ok },

@@ -28,7 +28,10 @@ const maxAgeMs = 3_600_000;
 const unknownNameMs = 60_000;
 const fetchTimeoutMs = 5_000;
 
-/** Kept for an hour; an unknown name makes them fetched again, a few times and then once a minute whatever the names are. */
+/**
+ * Kept for an hour; an unknown name makes them fetched again, a few times and then once a minute whatever the names
+ * are.
+ */
 export function createProviderKeys(
   { keysUrl, token }: ProviderConfig,
   { onFetchFailure, monotonicMs = () => performance.now() }: ProviderKeysOptions,
@@ -57,7 +60,10 @@ export interface ProviderKeysOptions {
   readonly monotonicMs?: () => number;
 }
 
-/** `public_keys` of both providers; what is no P-256 key is passed over, so that a new kind of key does not end the trust in the others. */
+/**
+ * `public_keys` of both providers; what is no P-256 key is passed over, so that a new kind of key does not end the
+ * trust in the others.
+ */
 function keysIn(document: Readonly<Record<string, unknown>>): ReadonlyMap<string, KeyObject> {
   const entries = document["public_keys"];
   if (!Array.isArray(entries)) throw new Error("the document has no list of public keys");

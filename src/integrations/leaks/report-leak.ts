@@ -20,8 +20,8 @@ const malformed: Refusal = { status: 422, message: 'the body must be JSON, {"cre
 const tooBig: Refusal = { status: 413, message: "the body must have at most 1 MiB and 1,000 credentials" };
 
 /**
- * `POST /report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every replica has applied the end
- * of what was ours, so that it tells nobody what is alive.
+ * `POST /report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every
+ * replica has applied the end of what was ours, so that it tells nobody what is alive.
  */
 export function reportLeakRoute(options: ReportLeakOptions): Route {
   const { limiter, addressOf, onAnswer, onDefect } = options;

@@ -116,7 +116,9 @@ function entriesIn(body: Buffer): readonly Entry[] | undefined {
   return entries.every(sound) ? entries : undefined;
 }
 
-/** GitHub's feedback on a match. The hash is in lower-case hex, as everywhere here; the token itself is never sent back. */
+/**
+ * GitHub's feedback on a match. The hash is in lower-case hex, as everywhere here; the token itself is never sent back.
+ */
 function labelOf({ type, token }: Entry, ours: boolean): object {
   return {
     token_hash: hash("sha256", token, "hex"),

@@ -18,8 +18,9 @@ export class OAuthError extends Error {
 const maxBytes = 16 * 1024;
 
 /**
- * The parameters of a request: form-encoded in the body, each at most once (RFC 6749 §3.2), none in the query, where logs would find it. Throws an
- * OAuthError; `repeated` has another one for a parameter of which it is no fault of form to be there twice.
+ * The parameters of a request: form-encoded in the body, each at most once (RFC 6749 §3.2), none in the query, where
+ * logs would find it. Throws an OAuthError; `repeated` has another one for a parameter of which it is no fault of form
+ * to be there twice.
  */
 export async function readForm(
   request: IncomingMessage,

@@ -22,9 +22,9 @@ export interface OAuthRequest {
 }
 
 /**
- * The service that calls, by one way alone (RFC 6749 §2.3): its key as the password of Basic or as `client_secret`, with its configured name as the
- * client id, its key as a bearer, or, where none of these is shown, its client certificate (RFC 8705 §2.1). Throws an OAuthError, also for one that
- * may not or that calls too fast.
+ * The service that calls, by one way alone (RFC 6749 §2.3): its key as the password of Basic or as `client_secret`,
+ * with its configured name as the client id, its key as a bearer, or, where none of these is shown, its client
+ * certificate (RFC 8705 §2.1). Throws an OAuthError, also for one that may not or that calls too fast.
  */
 export function oauthCaller(options: OAuthCallerOptions, request: OAuthRequest, permission: Permission): ServiceCaller {
   const caller = knownCaller(options, request);
@@ -40,7 +40,10 @@ export function oauthCaller(options: OAuthCallerOptions, request: OAuthRequest, 
   return caller;
 }
 
-/** Whether nothing is shown that would prove a caller: no key, no certificate of a service. A `client_id` alone proves nothing. */
+/**
+ * Whether nothing is shown that would prove a caller: no key, no certificate of a service. A `client_id` alone proves
+ * nothing.
+ */
 export function showsNobody(
   { services }: Pick<OAuthCallerOptions, "services">,
   { headers, parameters, socket }: OAuthRequest,

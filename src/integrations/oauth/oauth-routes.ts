@@ -33,7 +33,10 @@ export interface OAuthOptions extends OAuthCallerOptions {
 }
 
 type EndpointName = "introspect" | "revoke" | "token";
-/** Without a service it is the bearer, at this address, who ends the token: a secret that has been superseded then ends nothing. */
+/**
+ * Without a service it is the bearer, at this address, who ends the token: a secret that has been superseded then ends
+ * nothing.
+ */
 export type Revoke = (secret: string, by: ServiceCaller | Bearer) => Promise<void>;
 
 interface Bearer {
@@ -53,8 +56,8 @@ const keysPath = "/.well-known/jwks.json";
 const mayBeKept = `public, max-age=${keySetMaxAgeMs / 1000}`;
 
 /**
- * OAuth 2.0 token introspection (RFC 7662), revocation (RFC 7009), token exchange (RFC 8693) with its keys where it is open, and the document that tells
- * where they are (RFC 8414).
+ * OAuth 2.0 token introspection (RFC 7662), revocation (RFC 7009), token exchange (RFC 8693) with its keys where it is
+ * open, and the document that tells where they are (RFC 8414).
  */
 export function oauthRoutes(options: OAuthOptions): readonly Route[] {
   const { settings, exchange: open } = options;

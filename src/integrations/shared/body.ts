@@ -2,7 +2,10 @@ import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { RequestCutOff } from "../../transport/route.js";
 
-/** The whole body as text; undefined for one of more than `maxBytes`, of which the rest is not read. Throws RequestCutOff. */
+/**
+ * The whole body as text; undefined for one of more than `maxBytes`, of which the rest is not read. Throws
+ * RequestCutOff.
+ */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   return (await readBytes(request, maxBytes))?.toString("utf8");
 }

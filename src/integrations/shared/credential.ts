@@ -1,7 +1,10 @@
 import { maxCredentialHeader } from "../../domain/bearer.js";
 import type { RawHeaders } from "./raw-headers.js";
 
-/** What a request shows of its bearer: nothing, exactly one credential, or more than one, which two readers may read differently. */
+/**
+ * What a request shows of its bearer: nothing, exactly one credential, or more than one, which two readers may read
+ * differently.
+ */
 export type ShownCredential =
   | { readonly kind: "none" }
   | { readonly kind: "one"; readonly text: string }
@@ -17,8 +20,9 @@ const scheme = /^[ \t]*(bearer|basic)[ \t]+([\x21-\x7e]+)[ \t]*$/i;
 const schemeOnly = /^[ \t]*(?:bearer|basic)(?:[ \t]|$)/i;
 
 /**
- * Reads the one credential of `authorization` (Bearer, and Basic where admitted) and `x-api-key`. A comma is what repeated headers are joined with on
- * their way, and no character of a credential of ours. Query and path never carry one.
+ * Reads the one credential of `authorization` (Bearer, and Basic where admitted) and `x-api-key`. A comma is what
+ * repeated headers are joined with on their way, and no character of a credential of ours. Query and path never carry
+ * one.
  */
 export function readCredential(headers: RawHeaders, { basic }: CredentialOptions): ShownCredential {
   const shown: string[] = [];

@@ -9,7 +9,10 @@ export interface ProxyReply {
 
 const realm = 'Bearer realm="patwarden"';
 
-/** One reply for each situation, alike at every integration of proxies (RFC 6750 §3.1: no error code where no credential was shown). */
+/**
+ * One reply for each situation, alike at every integration of proxies (RFC 6750 §3.1: no error code where no credential
+ * was shown).
+ */
 export function replyOf(answer: GateAnswer): ProxyReply {
   switch (answer.kind) {
     case "allow":

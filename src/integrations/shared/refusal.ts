@@ -25,8 +25,8 @@ export function sendRefusal(response: ServerResponse, { status, message, headers
 }
 
 /**
- * For what could not be answered: neither yes nor no, to be asked again. `onDefect` is told of what was not expected. Throws a RequestCutOff again:
- * who leaves in the middle of a body must not be able to fill the log with it.
+ * For what could not be answered: neither yes nor no, to be asked again. `onDefect` is told of what was not expected.
+ * Throws a RequestCutOff again: who leaves in the middle of a body must not be able to fill the log with it.
  */
 export function undecided(error: unknown, onDefect: (error: unknown) => void): Refusal {
   if (error instanceof RequestCutOff) throw error;

@@ -1,8 +1,8 @@
 import { domainToASCII } from "node:url";
 
 /**
- * A path whose meaning nobody in front of or behind us can read differently: proxies, frameworks and we each decode, normalize and cut in their own
- * way, and what is refused here is what two of them are known to take for two things.
+ * A path whose meaning nobody in front of or behind us can read differently: proxies, frameworks and we each decode,
+ * normalize and cut in their own way, and what is refused here is what two of them are known to take for two things.
  */
 export interface PlainPath {
   /** Decoded once; none of them empty. `/` has none. */
@@ -16,7 +16,10 @@ export interface PlainPath {
 /** Unescaped: visible ASCII but `#` and `\`. */
 const plainCharacters = /^[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 const escapes = /%(?:[0-9a-f]{2})?/gi;
-/** `/`, `\`, `.`, `%`, and control characters: they would mean something else after one more decoding, or already after this one. */
+/**
+ * `/`, `\`, `.`, `%`, and control characters: they would mean something else after one more decoding, or already after
+ * this one.
+ */
 const tellingBytes = new Set([0x2f, 0x5c, 0x2e, 0x25, 0x7f]);
 
 /** The path of a request target in origin form, query and all. Undefined: it is refused. */
@@ -59,7 +62,10 @@ function isWay(segment: string): boolean {
   return segment === "" || segment === "." || segment === "..";
 }
 
-/** Services, databases and file systems compose characters (NFC), and some map those that look alike (NFKC): `．．／` then is a way up. */
+/**
+ * Services, databases and file systems compose characters (NFC), and some map those that look alike (NFKC): `．．／` then
+ * is a way up.
+ */
 function isOneSpelling(segment: string): boolean {
   const mapped = segment.normalize("NFKC");
   if (segment !== segment.normalize("NFC") || isWay(withoutParameters(mapped))) return false;
@@ -67,9 +73,10 @@ function isOneSpelling(segment: string): boolean {
 }
 
 /**
- * The one spelling of a host of a `Host` header or an authority: lower case, without port and without the dot at the end that an absolute name may have
- * (RFC 1034 §3.1). Undefined: it is none, or proxies and services read it as different ones, such as the address `127.1`. Names beyond ASCII are known
- * by their `xn--` form, which is how clients send them (RFC 5890 §2.3.2.1).
+ * The one spelling of a host of a `Host` header or an authority: lower case, without port and without the dot at the
+ * end that an absolute name may have (RFC 1034 §3.1). Undefined: it is none, or proxies and services read it as
+ * different ones, such as the address `127.1`. Names beyond ASCII are known by their `xn--` form, which is how clients
+ * send them (RFC 5890 §2.3.2.1).
  */
 export function readHost(authority: string): string | undefined {
   const [, host] = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.exec(authority) ?? [];

@@ -8,14 +8,18 @@ export interface RouteRule {
   /** Upper case. Absent: any. What fits GET fits HEAD, unless a rule for HEAD does. */
   readonly method?: string;
   /**
-   * `/documents/{id}`: literal segments and `{name}`, each one whole segment; `/**` at the end: that path and everything below it. With a `/` behind all
-   * that it fits just paths that end in one, and without it just others: services differ in whether both are one path.
+   * `/documents/{id}`: literal segments and `{name}`, each one whole segment; `/**` at the end: that path and
+   * everything below it. With a `/` behind all that it fits just paths that end in one, and without it just others:
+   * services differ in whether both are one path.
    */
   readonly path: string;
   /** `document:{id}`, with the names of the path. */
   readonly resource: string;
   readonly action: ActionName;
-  /** Whether segments may hold `;`. Where not, a path that fits but for what stands behind a `;` is left to no other rule. */
+  /**
+   * Whether segments may hold `;`. Where not, a path that fits but for what stands behind a `;` is left to no other
+   * rule.
+   */
   readonly semicolons: boolean;
   /** Whether a browser's preflight for such a request passes, which never carries a credential (Fetch, section 4.8). */
   readonly preflights: boolean;
@@ -48,9 +52,10 @@ const placeholder = /^\{([a-z][a-z0-9_]*)\}$/;
 const placeholders = /\{([a-z][a-z0-9_]*)\}/g;
 
 /**
- * From host, method and path of a request to resource and action. The first rule that fits decides; without one nothing is mapped, and so nothing
- * allowed. Which one is first does not depend on a `;` or on a last slash: to a service that ignores them `/admin/users;x` and `/admin/users/` are
- * `/admin/users`, and a laxer rule further down must not decide for it.
+ * From host, method and path of a request to resource and action. The first rule that fits decides; without one nothing
+ * is mapped, and so nothing allowed. Which one is first does not depend on a `;` or on a last slash: to a service that
+ * ignores them `/admin/users;x` and `/admin/users/` are `/admin/users`, and a laxer rule further down must not decide
+ * for it.
  */
 export class RouteTable {
   readonly #rules: readonly CompiledRule[];

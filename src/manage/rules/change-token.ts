@@ -13,8 +13,8 @@ export interface ChangeTokenOptions {
 }
 
 /**
- * Changes a token if the caller has the right on it. `decide` sees the facts under the row lock, so that changes of one token never overtake each
- * other; it answers what is to change, undefined for nothing, or throws.
+ * Changes a token if the caller has the right on it. `decide` sees the facts under the row lock, so that changes of one
+ * token never overtake each other; it answers what is to change, undefined for nothing, or throws.
  */
 export async function changeToken(
   { store, clock, rights }: ChangeTokenOptions,

@@ -18,7 +18,9 @@ const requestFields: Readonly<Record<PolicyField, string>> = {
   allow_self_rotation: "self_rotate",
 };
 
-/** Throws POLICY_VIOLATION, naming field, limit and scope, when a token that is to be made or changed breaks a policy. */
+/**
+ * Throws POLICY_VIOLATION, naming field, limit and scope, when a token that is to be made or changed breaks a policy.
+ */
 export function requireCompliance(
   { policies, policy }: TokenContext,
   token: Parameters<typeof policyViolations>[1],

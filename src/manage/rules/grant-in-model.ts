@@ -5,8 +5,9 @@ import type { AuthorizationModel } from "../../domain/permission-checker.js";
 import type { Grant, Rule } from "../../domain/token.js";
 
 /**
- * Refuses a grant that names what the model does not know, and one that could never be used by this kind of subject: a typo that was dropped, or
- * an organization that no relation admits, would be a silent NOT_PERMITTED forever. An empty grant passes: such a token identifies itself.
+ * Refuses a grant that names what the model does not know, and one that could never be used by this kind of subject: a
+ * typo that was dropped, or an organization that no relation admits, would be a silent NOT_PERMITTED forever. An empty
+ * grant passes: such a token identifies itself.
  */
 export function checkGrantAgainstModel(
   model: AuthorizationModel,

@@ -25,8 +25,8 @@ export interface Issued {
 }
 
 /**
- * Runs a call that shows a secret. Under a request key a repeat of the same request gets the same secret back within ten minutes; another request,
- * or a later repeat, is refused with REQUEST_ID_REUSED. Without a key it just runs.
+ * Runs a call that shows a secret. Under a request key a repeat of the same request gets the same secret back within
+ * ten minutes; another request, or a later repeat, is refused with REQUEST_ID_REUSED. Without a key it just runs.
  */
 export async function once(
   options: IdempotencyOptions,

@@ -18,7 +18,10 @@ export function widens(token: Reach, next: Reach): boolean {
   );
 }
 
-/** What a token that is widened gets besides: approval is asked for again where it was given, and where the policy asks for it. */
+/**
+ * What a token that is widened gets besides: approval is asked for again where it was given, and where the policy asks
+ * for it.
+ */
 export function approvalOfWidened(
   token: Pick<TokenRecord, "approval">,
   { policy }: Pick<TokenContext, "policy">,

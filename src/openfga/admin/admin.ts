@@ -15,7 +15,9 @@ export interface Tuple {
   readonly condition?: { readonly name: string; readonly context?: object };
 }
 
-/** Set-up over HTTP, for the embedded server and for tests. Whatever fails rejects: nobody waits for a decision here. */
+/**
+ * Set-up over HTTP, for the embedded server and for tests. Whatever fails rejects: nobody waits for a decision here.
+ */
 export interface OpenFgaAdmin {
   /** Id of a new store. Names need not be unique. */
   createStore(name: string): Promise<string>;

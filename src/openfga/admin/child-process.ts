@@ -16,7 +16,10 @@ export interface EmbeddedOpenFgaOptions {
   readonly engine: "sqlite" | "memory";
   /** Preshared key, without comma. Default 32 random bytes. */
   readonly apiKey?: string;
-  /** Called with the warnings and errors of OpenFGA's log. Its information lines hold request bodies and are not handed on. */
+  /**
+   * Called with the warnings and errors of OpenFGA's log. Its information lines hold request bodies and are not handed
+   * on.
+   */
   readonly onProblem?: (message: string) => void;
 }
 
@@ -40,8 +43,9 @@ export interface EmbeddedOpenFga {
 }
 
 /**
- * OpenFGA does not die with its parent, so it runs under this shell, whose stdin is a pipe that we hold: when we are gone, however we went, the
- * pipe ends and the shell ends OpenFGA. umask: SQLite would make its file readable by everybody.
+ * OpenFGA does not die with its parent, so it runs under this shell, whose stdin is a pipe that we hold: when we are
+ * gone, however we went, the pipe ends and the shell ends OpenFGA. umask: SQLite would make its file readable by
+ * everybody.
  */
 const watchOver = `umask 077; exec 3<&0
 "$@" </dev/null 3<&- & p=$!
@@ -56,7 +60,10 @@ const shutdownTimeoutMs = 5_000;
 /** OpenFGA's exit code when it cannot start, among others because the port is taken. */
 const cannotStart = 2;
 
-/** Starts OpenFGA on free loopback ports and waits until it answers to our key. Rejects with what its log says when it does not. */
+/**
+ * Starts OpenFGA on free loopback ports and waits until it answers to our key. Rejects with what its log says when it
+ * does not.
+ */
 export async function startOpenFga(options: EmbeddedOpenFgaOptions): Promise<EmbeddedOpenFga> {
   // Preshared keys are separated by commas; base64url has none.
   const apiKey = options.apiKey ?? randomBytes(32).toString("base64url");
@@ -110,7 +117,10 @@ async function migrate(options: EmbeddedOpenFgaOptions): Promise<void> {
     throw new Error(`openfga migrate ended with ${exit.code ?? exit.signal}: ${child.lastProblem()}`);
 }
 
-/** Flags beat a stray config.yaml, which could open a profiler or listen on all interfaces: whatever matters is said here. */
+/**
+ * Flags beat a stray config.yaml, which could open a profiler or listen on all interfaces: whatever matters is said
+ * here.
+ */
 function runArguments(options: EmbeddedOpenFgaOptions, httpAddress: string): readonly string[] {
   return [
     "run",

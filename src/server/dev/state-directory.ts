@@ -22,7 +22,10 @@ export function makePrivateDirectory(directory: string): void {
   chmodSync(directory, 0o700);
 }
 
-/** Returns the secrets of this folder, made at first use. Each is a file of mode 0600. Call only under the folder's lock. */
+/**
+ * Returns the secrets of this folder, made at first use. Each is a file of mode 0600. Call only under the folder's
+ * lock.
+ */
 export function keptSecrets(directory: string, brand: string): DevSecrets {
   const fresh = freshSecrets(brand);
   const pepper = keep(join(directory, "pepper"), Buffer.from(fresh.pepper).toString("base64"));

@@ -1,4 +1,5 @@
-//! protoc plugin for the Rust client: prost and tonic as a plugin, so that buf drives them as it does the other languages'.
+//! protoc plugin for the Rust client: prost and tonic as a plugin, so that buf drives them as it does the other
+//! languages'.
 
 use std::error::Error;
 use std::fs;
