@@ -55,7 +55,7 @@ const harmless = 'import { isIP } from "node:net";';
 const clock = /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bprocess\.|\bset(?:Timeout|Interval|Immediate)\(/;
 
 interface Source {
-  /** Relative to src, `check/judge.ts`. */
+  /** Relative to src, `check/token-rules.ts`. */
   readonly file: string;
   readonly text: string;
 }
@@ -131,18 +131,22 @@ describe("the arrows between the folders", () => {
   });
 
   it.each<[string, string, string]>([
-    ["a transport in the decision", "check/judge.ts", 'import { x } from "../transport/service.js";'],
+    ["a transport in the decision", "check/token-rules.ts", 'import { x } from "../transport/service.js";'],
     ["the database in a use-case", "manage/create-token.ts", 'import { x } from "../database/token.js";'],
     ["a type only", "domain/grant.ts", 'import type { Caller } from "../callers/caller.js";'],
-    ["an import of several lines", "database/schema.ts", 'import {\n  type A,\n  b,\n} from "../check/judge.js";'],
+    [
+      "an import of several lines",
+      "database/schema.ts",
+      'import {\n  type A,\n  b,\n} from "../check/token-rules.js";',
+    ],
     ["a re-export", "openfga/model.ts", 'export { x } from "../manage/get-token.js";'],
     ["an import for effect", "transport/route.ts", 'import "../database/database.js";'],
     ["an import at run time", "transport/grpc.ts", 'const x = await import("../openfga/client.js");'],
     ["a way out of src", "transport/grpc.ts", 'import { x } from "../../test/kit/ports.js";'],
-    ["the composition root", "check/judge.ts", 'import { x } from "../server/server.js";'],
+    ["the composition root", "check/token-rules.ts", 'import { x } from "../server/server.js";'],
     ["a folder that nobody placed", "surprise/x.ts", ""],
     ["a message in a use-case", "manage/get-token.ts", 'import type { Token } from "#gen/patwarden/v1/token_pb.js";'],
-    ["a driver in the decision", "check/judge.ts", 'import postgres from "postgres";'],
+    ["a driver in the decision", "check/token-rules.ts", 'import postgres from "postgres";'],
     ["a file in a pure folder", "domain/pepper.ts", 'import { readFileSync } from "node:fs";'],
     ["a clock in a pure folder", "domain/state.ts", "const now = Date.now();"],
     ["a timer in a pure file", "revocation/lease.ts", "setTimeout(() => {}, 1);"],
@@ -152,7 +156,7 @@ describe("the arrows between the folders", () => {
 
   it.each<[string, string, string]>([
     ["a neighbour", "domain/grant.ts", 'import { x } from "./state.js";'],
-    ["a port", "check/judge.ts", 'import type { TokenStore } from "../domain/token-store.js";'],
+    ["a port", "check/token-rules.ts", 'import type { TokenStore } from "../domain/token-store.js";'],
     ["a package", "config/tokens.ts", 'import { z } from "zod";'],
     ["a word in a comment", "domain/state.ts", "/** Takes the time instead of Date.now(). */"],
     ["the database in the composition root", "server/server.ts", 'import { x } from "../database/database.js";'],

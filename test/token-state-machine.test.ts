@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Caller, Permission } from "../src/callers/caller.js";
 import { Rights } from "../src/callers/rights.js";
-import { judge } from "../src/check/judge.js";
+import { judge } from "../src/check/token-rules.js";
 import { type Database, openPostgres } from "../src/database/database.js";
 import { createPolicyStore } from "../src/database/policy.js";
 import { createSubjectStore } from "../src/database/subject.js";

@@ -16,7 +16,7 @@ import {
 } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { admitsSubject, ceilingsOf } from "../callers/caller.js";
-import type { Authorizer, Decision, Verdict } from "../check/authorizer.js";
+import type { Authorizer, Decision, Verdict } from "../check/decision.js";
 import { type ListResourcesOptions, listResources } from "../check/list-resources.js";
 import { type CheckQuestion, parseQuestion, unknownAction, unknownType } from "../check/question.js";
 import { bearerOf } from "../domain/bearer.js";

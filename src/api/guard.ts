@@ -1,9 +1,9 @@
 import type { DescMethodServerStreaming, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
 import type { Authenticator } from "../callers/authentication.js";
+import { authorize } from "../callers/authorize.js";
 import { actorOf, type Caller, type ManagingCaller } from "../callers/caller.js";
 import type { CallerLimits } from "../callers/limits.js";
 import type { Method, MethodLimit, Methods } from "../callers/methods.js";
-import { authorize } from "../callers/permissions.js";
 import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "../transport/service.js";

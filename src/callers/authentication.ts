@@ -1,9 +1,9 @@
 import { bearerOf, maxCredentialHeader } from "../domain/bearer.js";
 import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
+import { hasPermission } from "./authorize.js";
 import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js";
 import type { OidcVerifier } from "./oidc/oidc.js";
-import { hasPermission } from "./permissions.js";
 import type { Services } from "./services.js";
 
 /** The credentials that a call shows. */

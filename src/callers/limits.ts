@@ -1,8 +1,8 @@
 import { Failure } from "../domain/errors.js";
 import { type Limit, RateLimiter } from "../domain/rate-limiter.js";
+import { hasPermission } from "./authorize.js";
 import { actorOf, type Caller, type ManagingCaller } from "./caller.js";
 import type { MethodLimit } from "./methods.js";
-import { hasPermission } from "./permissions.js";
 
 /**
  * Kinds of expensive calls: those that make secrets, that take something away (every replica has to apply it), that

@@ -14,9 +14,9 @@ import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { Failure } from "../domain/errors.js";
 import type { SubjectName } from "../domain/identifier.js";
 import type { SecretId, TokenId } from "../domain/token.js";
+import { authorize, requirePermission } from "./authorize.js";
 import type { Caller, Permission } from "./caller.js";
 import { type Method, type Methods, methods, methodsThatAre } from "./methods.js";
-import { authorize, requirePermission } from "./permissions.js";
 
 const caller = (...permissions: Permission[]): Caller => ({
   kind: "service",

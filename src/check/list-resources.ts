@@ -13,9 +13,9 @@ import type {
 } from "../domain/permission-checker.js";
 import type { Reason } from "../domain/reason.js";
 import type { ResolvedToken } from "../domain/token-store.js";
-import { membershipQuestion, unrecognized } from "./authorizer.js";
-import { complies, judgeToken } from "./judge.js";
+import { membershipQuestion, unrecognized } from "./decision.js";
 import type { TokenResolver } from "./token-resolver.js";
+import { complies, judgeToken } from "./token-rules.js";
 
 /** Which resources of a type a token may act on; type and action are known to the model. */
 export interface ListQuestion {

@@ -2,7 +2,7 @@ import { Failure, type FieldViolation } from "../domain/errors.js";
 import { type Parsed, parseAction, parseResource, typeOf } from "../domain/identifier.js";
 import { parseAddress } from "../domain/network.js";
 import type { AuthorizationModel, Consistency } from "../domain/permission-checker.js";
-import type { Attempt } from "./judge.js";
+import type { Attempt } from "./token-rules.js";
 
 /** A well-formed question whose type and action the model knows. */
 export interface CheckQuestion extends Attempt {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { hasPermission } from "../callers/authorize.js";
 import type { ServiceCaller } from "../callers/caller.js";
-import { hasPermission } from "../callers/permissions.js";
 import type { Services } from "../callers/services.js";
 import { clientNameOf } from "../transport/client-certificate.js";
 import { type Route, send } from "../transport/route.js";

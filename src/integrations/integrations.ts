@@ -1,5 +1,5 @@
 import type { Services } from "../callers/services.js";
-import type { Authorizer } from "../check/authorizer.js";
+import type { Authorizer } from "../check/decision.js";
 import type { Clock } from "../domain/clock.js";
 import type { SubjectTypes } from "../domain/identifier.js";
 import type { AuthorizationModel, PermissionChecker } from "../domain/permission-checker.js";

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Authorizer } from "../check/authorizer.js";
+import type { Authorizer } from "../check/decision.js";
 import { type Limit, RateLimiter } from "../domain/rate-limiter.js";
 import { type ScanningProvider, scanningProviders } from "../leaks/leak.js";
 import type { Route } from "../transport/route.js";

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Authorizer } from "../check/authorizer.js";
+import type { Authorizer } from "../check/decision.js";
 import { Failure } from "../domain/errors.js";
 import { endOf } from "../domain/lifetime.js";
 import type { Address } from "../domain/network.js";

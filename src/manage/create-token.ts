@@ -1,6 +1,6 @@
 import { tokenEvent } from "../audit/change-event.js";
+import { requirePermission } from "../callers/authorize.js";
 import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
-import { requirePermission } from "../callers/permissions.js";
 import type { Rights } from "../callers/rights.js";
 import { handsOfMaker } from "../domain/approval.js";
 import { changes } from "../domain/audit-event.js";

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { changeEvent } from "../audit/change-event.js";
+import { hasPermission } from "../callers/authorize.js";
 import { admitsAll, admitsSubject, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
-import { hasPermission } from "../callers/permissions.js";
 import type { Rights } from "../callers/rights.js";
 import { type AuditEvent, changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";

@@ -1,6 +1,6 @@
 import { tokenEvent } from "../audit/change-event.js";
+import { hasPermission } from "../callers/authorize.js";
 import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
-import { hasPermission } from "../callers/permissions.js";
 import type { Rights } from "../callers/rights.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";

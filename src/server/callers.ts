@@ -14,7 +14,7 @@ import { Services } from "../callers/services.js";
 import type { Address } from "../domain/network.js";
 import { RateLimiter } from "../domain/rate-limiter.js";
 import { tokenCaller } from "../manage/token-caller.js";
-import type { Decision } from "./decision.js";
+import type { DecisionParts } from "./decision-parts.js";
 import type { Foundation } from "./parts.js";
 
 /** The parts that find out who calls, and what a management call passes. */
@@ -28,7 +28,7 @@ export interface Callers {
   readonly management: Management;
 }
 
-export function createCallers(parts: Foundation & Decision): Callers {
+export function createCallers(parts: Foundation & DecisionParts): Callers {
   const { config, events, clock, log, revocation, resolver } = parts;
   const services = new Services(config.callers);
   const users = createUsers(parts);

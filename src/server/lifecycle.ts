@@ -1,31 +1,90 @@
-/** Something that runs from the start of the server to its end. */
-export interface Stage {
-  /** For error messages. */
-  readonly name: string;
-  /** Absent for a stage that is only to be stopped. */
-  readonly start?: () => unknown;
-  /** Must not throw. Absent for a stage that ends by itself. */
-  readonly stop?: () => unknown;
+import { setTimeout as sleep } from "node:timers/promises";
+import { createMetricsServer } from "../telemetry/metrics-server.js";
+import { serveIntegrations } from "./integrations.js";
+import { createHousekeeping } from "./jobs.js";
+import type { Parts } from "./parts.js";
+import { type PortAddresses, Ports } from "./ports.js";
+
+/** The addresses of all ports, `host:port`. */
+export interface Addresses extends PortAddresses {
+  readonly metrics: string;
+}
+
+/** What runs, and the function that stops it. */
+export interface Started<T> {
+  readonly value: T;
+  /** Stops everything in reverse. Resolves when all of it has stopped; a second call does nothing. */
+  stop(): Promise<void>;
 }
 
 /**
- * Starts stages in their order, each when the one before it has started, and returns the function that stops them in
- * reverse. When a stage fails, stops those that have started, and rejects with the error: a failed start leaves nothing
- * behind.
+ * Starts all that runs while the server does, in this order. It stops in reverse: ports first, so that what serves
+ * calls lasts as long as they do.
  */
-export async function startInOrder(stages: readonly Stage[]): Promise<() => Promise<void>> {
-  const started: Stage[] = [];
+export function startParts(parts: Parts): Promise<Started<Addresses>> {
+  const { config, openfga, watch, revocation, refusals, usage, metrics } = parts;
+  const integrations = serveIntegrations(parts);
+  const { signingKeys, leakNotifier } = integrations;
+  const housekeeping = createHousekeeping(parts, signingKeys);
+  const ports = new Ports(parts, integrations);
+  // Waits for a job that has begun, but not for a statement of minutes: that one ends with its connection.
+  const withinGrace = (ending: Promise<unknown>) =>
+    Promise.race([ending, sleep(config.graceMs, undefined, { ref: false })]);
+
+  return startInOrder(async (onStop) => {
+    await openfga.connection.start();
+    onStop(() => openfga.close());
+
+    await watch.start();
+    onStop(() => withinGrace(watch.stop()));
+
+    const metricsServer = await createMetricsServer(config.metrics, metrics.registry);
+    onStop(() => metricsServer.close());
+
+    await signingKeys?.start();
+
+    await startRevocation(parts);
+    onStop(() => revocation.stop());
+
+    housekeeping.start();
+    leakNotifier?.start();
+    onStop(() => withinGrace(Promise.all([housekeeping.stop(), leakNotifier?.stop(), refusals.stop()])));
+
+    usage.start();
+    onStop(() => usage.stop());
+
+    const addresses = await ports.open();
+    onStop(() => ports.drain(config.graceMs));
+
+    return { ...addresses, metrics: metricsServer.address };
+  });
+}
+
+/**
+ * Runs `start`, which passes to `onStop` what stops each thing that it has started; that must not throw. When `start`
+ * fails, stops what has started and rejects with the error: a failed start leaves nothing behind.
+ */
+export async function startInOrder<T>(
+  start: (onStop: (stop: () => unknown) => void) => Promise<T>,
+): Promise<Started<T>> {
+  const stops: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
-    for (let stage = started.pop(); stage; stage = started.pop()) await stage.stop?.();
+    for (let next = stops.pop(); next; next = stops.pop()) await next();
   };
   try {
-    for (const stage of stages) {
-      await stage.start?.();
-      started.push(stage);
-    }
+    return { value: await start((each) => stops.push(each)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  return stop;
+}
+
+/** Registers this replica, so that each change waits for it. */
+async function startRevocation({ config, revocation, log }: Parts): Promise<void> {
+  await revocation.start();
+  if (config.tokenCache.leaseMs > 0 && !revocation.notified()) {
+    log.warn(
+      "no notifications arrive from the database, so a change takes until the next renewal; point database.listen_url at PostgreSQL itself, not at a pooler",
+    );
+  }
 }

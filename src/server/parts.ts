@@ -20,7 +20,7 @@ import type { Logger } from "../telemetry/log.js";
 import { createMetrics, type Metrics } from "../telemetry/metrics.js";
 import { type Callers, createCallers } from "./callers.js";
 import { ComparedClock } from "./compared-clock.js";
-import { createDecision, type Decision } from "./decision.js";
+import { createDecisionParts, type DecisionParts } from "./decision-parts.js";
 import { ServerHealth } from "./health.js";
 import { createOpenFga, type OpenFga } from "./openfga.js";
 
@@ -55,7 +55,7 @@ export interface Foundation extends Given {
 }
 
 /** Every part of the server, built and not started. */
-export interface Parts extends Foundation, Decision, Callers {}
+export interface Parts extends Foundation, DecisionParts, Callers {}
 
 /**
  * Builds every part. Rejects when the database does not answer or is not migrated, or when a pepper does not fit what
@@ -67,7 +67,7 @@ export async function createParts(given: Given): Promise<Parts> {
   await verifySchema(database);
   const foundation = createFoundation(given);
   await verifyPeppers(createPepperStore(database), foundation.peppers, foundation.clock.now());
-  const decision = createDecision(foundation);
+  const decision = createDecisionParts(foundation);
   return { ...foundation, ...decision, ...createCallers({ ...foundation, ...decision }) };
 }
 

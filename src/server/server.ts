@@ -2,17 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.js";
 import { configHash } from "../config/config-hash.js";
 import type { Logger } from "../telemetry/log.js";
-import { createMetricsServer, type MetricsServer } from "../telemetry/metrics-server.js";
-import { serveIntegrations } from "./integrations.js";
-import { createHousekeeping } from "./jobs.js";
-import { type Stage, startInOrder } from "./lifecycle.js";
-import { createParts, type Given, type Parts } from "./parts.js";
-import { type PortAddresses, Ports } from "./ports.js";
+import { type Addresses, startParts } from "./lifecycle.js";
+import { createParts, type Given } from "./parts.js";
 import { createReload } from "./reload.js";
 
 /** A server that listens. */
-export interface Running extends PortAddresses {
-  readonly metrics: string;
+export interface Running extends Addresses {
   /** Applies the callers, issuers and model of another configuration, see `createReload`. */
   reload(next: Config): Promise<void>;
   /**
@@ -33,16 +28,13 @@ export async function startServer(given: Given): Promise<Running> {
   const parts = await createParts(given);
   const { health, metrics } = parts;
   warnOfPowers(config, log);
-  const open: { addresses?: PortAddresses; metrics?: MetricsServer } = {};
-  const stop = await startInOrder(stagesOf(parts, open));
+  const { value: addresses, stop } = await startParts(parts);
   health.listening();
   metrics.configured(configHash(config));
-  const { grpc, http, publicHttp } = open.addresses as PortAddresses; // its stage has started
-  const addresses = { grpc, http, metrics: (open.metrics as MetricsServer).address }; // likewise
-  log.info({ ...addresses, ...(publicHttp !== undefined && { public_http: publicHttp }) }, "listening");
+  const { publicHttp, ...always } = addresses;
+  log.info({ ...always, ...(publicHttp !== undefined && { public_http: publicHttp }) }, "listening");
   return {
     ...addresses,
-    publicHttp,
     reload: createReload(parts),
     async stop({ drainDelayMs } = config) {
       log.info("draining");
@@ -52,60 +44,6 @@ export async function startServer(given: Given): Promise<Running> {
       log.info("stopped");
     },
   };
-}
-
-/**
- * The stages in the order of their start. They stop in reverse: ports first, so that what serves them lasts as long as
- * calls do.
- */
-function stagesOf(parts: Parts, open: { addresses?: PortAddresses; metrics?: MetricsServer }): readonly Stage[] {
-  const { config, openfga, watch, revocation, refusals, usage, metrics } = parts;
-  const integrations = serveIntegrations(parts);
-  const { signingKeys, leakNotifier } = integrations;
-  const housekeeping = createHousekeeping(parts, signingKeys);
-  const ports = new Ports(parts, integrations);
-  // What has begun may end within the grace; a statement of minutes ends with its connection.
-  const withinGrace = (ending: Promise<unknown>) =>
-    Promise.race([ending, sleep(config.graceMs, undefined, { ref: false })]);
-  return [
-    { name: "OpenFGA", start: () => openfga.connection.start(), stop: () => openfga.close() },
-    { name: "database watch", start: () => watch.start(), stop: () => withinGrace(watch.stop()) },
-    {
-      name: "metrics port",
-      start: async () => {
-        open.metrics = await createMetricsServer(config.metrics, metrics.registry);
-      },
-      stop: () => open.metrics?.close(),
-    },
-    { name: "signing keys", start: () => signingKeys?.start() },
-    { name: "revocation", start: () => startRevocation(parts), stop: () => revocation.stop() },
-    {
-      name: "jobs",
-      start: () => {
-        housekeeping.start();
-        leakNotifier?.start();
-      },
-      stop: () => withinGrace(Promise.all([housekeeping.stop(), leakNotifier?.stop(), refusals.stop()])),
-    },
-    { name: "usage", start: () => usage.start(), stop: () => usage.stop() },
-    {
-      name: "ports",
-      start: async () => {
-        open.addresses = await ports.open();
-      },
-      stop: () => ports.drain(config.graceMs),
-    },
-  ];
-}
-
-/** Registers this replica, so that each change waits for it. */
-async function startRevocation({ config, revocation, log }: Parts): Promise<void> {
-  await revocation.start();
-  if (config.tokenCache.leaseMs > 0 && !revocation.notified()) {
-    log.warn(
-      "no notifications arrive from the database, so a change takes until the next renewal; point database.listen_url at PostgreSQL itself, not at a pooler",
-    );
-  }
 }
 
 function warnOfPowers({ callers, dangerouslyDisableCallerAuthentication }: Config, log: Logger): void {

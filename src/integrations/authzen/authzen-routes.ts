@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { hasPermission } from "../../callers/authorize.js";
 import { admitsSubject, type ServiceCaller } from "../../callers/caller.js";
-import { hasPermission } from "../../callers/permissions.js";
 import type { Services } from "../../callers/services.js";
-import type { Authorizer } from "../../check/authorizer.js";
+import type { Authorizer } from "../../check/decision.js";
 import { parseAttempt, parseQuestion, type RawAttempt } from "../../check/question.js";
 import { Failure } from "../../domain/errors.js";
 import { parseSubject, type SubjectTypes } from "../../domain/identifier.js";

@@ -6,8 +6,8 @@ import {
   CheckResponseSchema,
   type HttpRequest,
 } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
+import { hasPermission } from "../../callers/authorize.js";
 import type { ServiceCaller } from "../../callers/caller.js";
-import { hasPermission } from "../../callers/permissions.js";
 import type { Services } from "../../callers/services.js";
 import { Failure } from "../../domain/errors.js";
 import { parseAction, parseResource } from "../../domain/identifier.js";

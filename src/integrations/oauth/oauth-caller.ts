@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
+import { hasPermission } from "../../callers/authorize.js";
 import type { Permission, ServiceCaller } from "../../callers/caller.js";
-import { hasPermission } from "../../callers/permissions.js";
 import type { Services } from "../../callers/services.js";
 import { bearerOf } from "../../domain/bearer.js";
 import type { RateLimiter } from "../../domain/rate-limiter.js";

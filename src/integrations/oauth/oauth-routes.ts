@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { admitsSubject, type ServiceCaller } from "../../callers/caller.js";
-import type { Authorizer } from "../../check/authorizer.js";
+import type { Authorizer } from "../../check/decision.js";
 import type { Clock } from "../../domain/clock.js";
 import { Failure } from "../../domain/errors.js";
 import { type Address, peerAddress } from "../../domain/network.js";

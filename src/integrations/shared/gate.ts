@@ -1,5 +1,5 @@
 import type { ServiceCaller } from "../../callers/caller.js";
-import type { Authorizer } from "../../check/authorizer.js";
+import type { Authorizer } from "../../check/decision.js";
 import { parseQuestion } from "../../check/question.js";
 import type { CallOptions } from "../../domain/call-options.js";
 import { Failure } from "../../domain/errors.js";

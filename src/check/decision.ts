@@ -9,9 +9,9 @@ import type { Reason } from "../domain/reason.js";
 import { usability } from "../domain/state.js";
 import type { SecretRecord } from "../domain/token.js";
 import type { ResolvedToken, TokenSnapshot, TokenStore } from "../domain/token-store.js";
-import { inNetwork, judge, judgeToken } from "./judge.js";
 import type { CheckQuestion } from "./question.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";
+import { inNetwork, judge, judgeToken } from "./token-rules.js";
 
 /** Allowed or not, with the reason. `token` is there whenever it was recognized. */
 export interface Decision {

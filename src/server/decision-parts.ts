@@ -1,5 +1,5 @@
 import { Rights } from "../callers/rights.js";
-import { Authorizer } from "../check/authorizer.js";
+import { Authorizer } from "../check/decision.js";
 import type { ListResourcesOptions } from "../check/list-resources.js";
 import { TokenResolver } from "../check/token-resolver.js";
 import { createLastUseStore } from "../database/last-use.js";
@@ -11,7 +11,7 @@ import { UsageRecorder } from "../usage/usage-recorder.js";
 import type { Foundation } from "./parts.js";
 
 /** The parts that a Check passes. */
-export interface Decision {
+export interface DecisionParts {
   readonly revocation: Revocation;
   readonly usage: UsageRecorder;
   readonly reuse: ReuseDetector;
@@ -24,7 +24,7 @@ export interface Decision {
   readonly listing: ListResourcesOptions;
 }
 
-export function createDecision(foundation: Foundation): Decision {
+export function createDecisionParts(foundation: Foundation): DecisionParts {
   const { config, database, clock, peppers, tokens, revocations, metrics, health, openfga, watch, log } = foundation;
   const { permissions, resources } = openfga;
   const revocation = (foundation.createRevocation ?? createRevocation)({
@@ -40,7 +40,7 @@ export function createDecision(foundation: Foundation): Decision {
     known: revocation.cache,
     onLookup: metrics.tokenLookedUp,
   });
-  const judged: Decision["judged"] = {
+  const judged: DecisionParts["judged"] = {
     resolve: (text, options) =>
       clock.fault ? { kind: "failed", failure: clock.fault } : resolver.resolve(text, options),
   };

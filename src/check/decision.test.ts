@@ -6,7 +6,7 @@ import type { Consistency, OpenFgaAnswer, PermissionChecker, Question } from "..
 import { noPolicy } from "../domain/policy.js";
 import { unmentionedSubject } from "../domain/subject-state.js";
 import type { TokenRecord } from "../domain/token.js";
-import { Authorizer, type Verdict } from "./authorizer.js";
+import { Authorizer, type Verdict } from "./decision.js";
 import type { CheckQuestion } from "./question.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";
 
