@@ -15,8 +15,8 @@ export const file_patwarden_v1_errors: GenFile = /*@__PURE__*/
   fileDesc("ChlwYXR3YXJkZW4vdjEvZXJyb3JzLnByb3RvEgxwYXR3YXJkZW4udjEq0gYKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEicKI0VSUk9SX1JFQVNPTl9DQUxMRVJfVU5BVVRIRU5USUNBVEVEEAESIQodRVJST1JfUkVBU09OX0NBTExFUl9GT1JCSURERU4QAhIeChpFUlJPUl9SRUFTT05fSU5WQUxJRF9GSUVMRBADEh0KGUVSUk9SX1JFQVNPTl9VTktOT1dOX1RZUEUQBBIfChtFUlJPUl9SRUFTT05fVU5LTk9XTl9BQ1RJT04QBRIjCh9FUlJPUl9SRUFTT05fUEFHRV9UT0tFTl9JTlZBTElEEAYSGgoWRVJST1JfUkVBU09OX05PVF9GT1VORBAHEh4KGkVSUk9SX1JFQVNPTl9FVEFHX01JU01BVENIEAgSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAkSIQodRVJST1JfUkVBU09OX1BPTElDWV9WSU9MQVRJT04QChIfChtFUlJPUl9SRUFTT05fU1RBVEVfQ09ORkxJQ1QQCxIeChpFUlJPUl9SRUFTT05fU1VCSkVDVF9TVEFURRAMEioKJkVSUk9SX1JFQVNPTl9TVUJKRUNUX1RZUEVfTk9UX0lOX01PREVMEA0SJwojRVJST1JfUkVBU09OX01PREVMX0NPTlRFWFRfUkVRVUlSRUQQDhIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAPEiUKIUVSUk9SX1JFQVNPTl9EQVRBQkFTRV9VTkFWQUlMQUJMRRAQEiQKIEVSUk9SX1JFQVNPTl9PUEVORkdBX1VOQVZBSUxBQkxFEBESJgoiRVJST1JfUkVBU09OX09QRU5GR0FfTUlTQ09ORklHVVJFRBASEiMKH0VSUk9SX1JFQVNPTl9SRVZPQ0FUSU9OX1BFTkRJTkcQExIgChxFUlJPUl9SRUFTT05fT1VUQ09NRV9VTktOT1dOEBQSIgoeRVJST1JfUkVBU09OX0RFQURMSU5FX0VYQ0VFREVEEBUSIwofRVJST1JfUkVBU09OX0lTU1VFUl9VTkFWQUlMQUJMRRAXEhkKFUVSUk9SX1JFQVNPTl9JTlRFUk5BTBAWQiEKEGRldi5wYXR3YXJkZW4udjFCC0Vycm9yc1Byb3RvUAFiBnByb3RvMw");
 
 /**
- * Reason of a `google.rpc.ErrorInfo` with domain `patwarden.v1`, there without the prefix. Every error that Patwarden raises
- * carries exactly one; errors raised by the transport itself carry none.
+ * The reason in a `google.rpc.ErrorInfo` with domain `patwarden.v1`, without the prefix ERROR_REASON_. Every error of
+ * Patwarden has exactly one; errors of the transport itself have none.
  *
  * @generated from enum patwarden.v1.ErrorReason
  */
@@ -29,21 +29,21 @@ export const ErrorReason = {
   UNSPECIFIED: 0,
 
   /**
-   * UNAUTHENTICATED: no or bad caller credential; the same for unknown, expired and revoked.
+   * UNAUTHENTICATED: the caller's credential is missing or not accepted. Does not tell unknown from expired or revoked.
    *
    * @generated from enum value: ERROR_REASON_CALLER_UNAUTHENTICATED = 1;
    */
   CALLER_UNAUTHENTICATED: 1,
 
   /**
-   * PERMISSION_DENIED: the caller is known and may not. Metadata `permission` names what it lacks.
+   * PERMISSION_DENIED: the caller may not do this. Metadata `permission` names the permission that it lacks.
    *
    * @generated from enum value: ERROR_REASON_CALLER_FORBIDDEN = 2;
    */
   CALLER_FORBIDDEN: 2,
 
   /**
-   * INVALID_ARGUMENT: see the `google.rpc.BadRequest` detail for the fields.
+   * INVALID_ARGUMENT: a field is wrong. The `google.rpc.BadRequest` detail names the fields.
    *
    * @generated from enum value: ERROR_REASON_INVALID_FIELD = 3;
    */
@@ -71,66 +71,67 @@ export const ErrorReason = {
   PAGE_TOKEN_INVALID: 6,
 
   /**
-   * NOT_FOUND: no such token, or none that the caller may know of.
+   * NOT_FOUND: the object does not exist, or the caller may not see it.
    *
    * @generated from enum value: ERROR_REASON_NOT_FOUND = 7;
    */
   NOT_FOUND: 7,
 
   /**
-   * ABORTED: the etag is not that of the object as it is now; read it again.
+   * ABORTED: the object has changed since this etag was read; read it again.
    *
    * @generated from enum value: ERROR_REASON_ETAG_MISMATCH = 8;
    */
   ETAG_MISMATCH: 8,
 
   /**
-   * ALREADY_EXISTS: this request_id was used for another request, or so long ago that its secret is gone; metadata `tokenId` names
-   * what it made.
+   * ALREADY_EXISTS: this request_id was used for another request, or so long ago that its secret is no longer stored.
+   * Metadata `tokenId` names the token that it created.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_ID_REUSED = 9;
    */
   REQUEST_ID_REUSED: 9,
 
   /**
-   * FAILED_PRECONDITION: a ceiling is exceeded. Metadata `field`, `limit` and `scope` say which.
+   * FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
+   * `scope` say which.
    *
    * @generated from enum value: ERROR_REASON_POLICY_VIOLATION = 10;
    */
   POLICY_VIOLATION: 10,
 
   /**
-   * FAILED_PRECONDITION: the token's state does not admit this. Metadata `state` names it.
+   * FAILED_PRECONDITION: not possible in the token's state. Metadata `state` names the state.
    *
    * @generated from enum value: ERROR_REASON_STATE_CONFLICT = 11;
    */
   STATE_CONFLICT: 11,
 
   /**
-   * FAILED_PRECONDITION: the subject's state does not admit this. Metadata `state` names it.
+   * FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state.
    *
    * @generated from enum value: ERROR_REASON_SUBJECT_STATE = 12;
    */
   SUBJECT_STATE: 12,
 
   /**
-   * FAILED_PRECONDITION: the model admits this type of subject nowhere where the grant could be used.
+   * FAILED_PRECONDITION: the model allows this type of subject for none of the relations that the grant contains.
    *
    * @generated from enum value: ERROR_REASON_SUBJECT_TYPE_NOT_IN_MODEL = 13;
    */
   SUBJECT_TYPE_NOT_IN_MODEL: 13,
 
   /**
-   * FAILED_PRECONDITION: a condition of the model needs a parameter that the server was not set up to send.
-   * Metadata `parameter` names it.
+   * FAILED_PRECONDITION: a condition of the model needs a parameter that `openfga.context` does not send. Metadata
+   * `parameter` names it.
    *
    * @generated from enum value: ERROR_REASON_MODEL_CONTEXT_REQUIRED = 14;
    */
   MODEL_CONTEXT_REQUIRED: 14,
 
   /**
-   * RESOURCE_EXHAUSTED: a part of the system is overloaded, or the caller makes dear calls too fast; then metadata `limit` names the limit:
-   * `creations`, `revocations` or `lists`. The `google.rpc.RetryInfo` detail says after how long to try again.
+   * RESOURCE_EXHAUSTED: the system is overloaded, or the caller makes expensive calls too fast. Then metadata `limit`
+   * names the limit: `creations`, `revocations` or `lists`. The `google.rpc.RetryInfo` detail says when to try again.
    *
    * @generated from enum value: ERROR_REASON_OVERLOADED = 15;
    */
@@ -151,43 +152,44 @@ export const ErrorReason = {
   OPENFGA_UNAVAILABLE: 17,
 
   /**
-   * INTERNAL: OpenFGA refuses how Patwarden is set up (key, store, model). For the operator.
+   * INTERNAL: OpenFGA refuses Patwarden's configuration (key, store or model). The operator must correct it.
    *
    * @generated from enum value: ERROR_REASON_OPENFGA_MISCONFIGURED = 18;
    */
   OPENFGA_MISCONFIGURED: 18,
 
   /**
-   * UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it applies it. Repeat the call to
-   * confirm it.
+   * UNAVAILABLE: the change is stored, but not every replica confirmed within the caller's deadline that it applies the
+   * change. Repeat the call to wait for the rest.
    *
    * @generated from enum value: ERROR_REASON_REVOCATION_PENDING = 19;
    */
   REVOCATION_PENDING: 19,
 
   /**
-   * UNAVAILABLE: the connection broke while the change was being committed. Repeat the call to settle it.
+   * UNAVAILABLE: the connection to the database broke during the commit, so the change may or may not be stored. Repeat
+   * the call.
    *
    * @generated from enum value: ERROR_REASON_OUTCOME_UNKNOWN = 20;
    */
   OUTCOME_UNKNOWN: 20,
 
   /**
-   * DEADLINE_EXCEEDED: time was over before a decision could be made.
+   * DEADLINE_EXCEEDED: no decision could be made in time.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 21;
    */
   DEADLINE_EXCEEDED: 21,
 
   /**
-   * UNAVAILABLE: the keys of the token's issuer cannot be fetched; try again.
+   * UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.
    *
    * @generated from enum value: ERROR_REASON_ISSUER_UNAVAILABLE = 23;
    */
   ISSUER_UNAVAILABLE: 23,
 
   /**
-   * INTERNAL: a defect of Patwarden. Metadata `requestId` finds it in the log.
+   * INTERNAL: a defect of Patwarden. Search the log for metadata `requestId`.
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 22;
    */
@@ -195,8 +197,8 @@ export const ErrorReason = {
 } as const;
 
 /**
- * Reason of a `google.rpc.ErrorInfo` with domain `patwarden.v1`, there without the prefix. Every error that Patwarden raises
- * carries exactly one; errors raised by the transport itself carry none.
+ * The reason in a `google.rpc.ErrorInfo` with domain `patwarden.v1`, without the prefix ERROR_REASON_. Every error of
+ * Patwarden has exactly one; errors of the transport itself have none.
  *
  * @generated from enum patwarden.v1.ErrorReason
  */

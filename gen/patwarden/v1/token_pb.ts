@@ -19,7 +19,8 @@ export const file_patwarden_v1_token: GenFile = /*@__PURE__*/
   fileDesc("ChhwYXR3YXJkZW4vdjEvdG9rZW4ucHJvdG8SDHBhdHdhcmRlbi52MSKGCQoFVG9rZW4SCgoCaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIMCgRuYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEigKBXN0YXRlGAUgASgOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEiIKBWdyYW50GAYgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhUKDWFsbG93ZWRfY2lkcnMYByADKAkSMwoIbWV0YWRhdGEYCCADKAsyIS5wYXR3YXJkZW4udjEuVG9rZW4uTWV0YWRhdGFFbnRyeRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbm90X2JlZm9yZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWxhc3RfdXNlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA4gASgJEjkKEXJldm9jYXRpb25fcmVhc29uGA8gASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SJQoHc2VjcmV0cxgQIAMoCzIULnBhdHdhcmRlbi52MS5TZWNyZXQSDAoEZXRhZxgRIAEoCRIUCgxvcmdhbml6YXRpb24YEiABKAkSLwoGY2xhaW1zGBMgAygLMh8ucGF0d2FyZGVuLnYxLlRva2VuLkNsYWltc0VudHJ5EhUKDW5ldmVyX2V4cGlyZXMYFCABKAgSJAoGdXNhYmxlGBUgASgOMhQucGF0d2FyZGVuLnYxLlJlYXNvbhISCgpibG9ja2VkX2J5GBYgAygJEhMKC2NyZWF0ZWRfdmlhGBcgASgJEhMKC2xhc3RfdXNlX2lwGBggASgJEhMKC3NlbGZfcm90YXRlGBkgASgIEigKCGFwcHJvdmFsGBogASgLMhYucGF0d2FyZGVuLnYxLkFwcHJvdmFsEiwKCnN1c3BlbnNpb24YGyABKAsyGC5wYXR3YXJkZW4udjEuU3VzcGVuc2lvbhovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKZAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIaChZTVEFURV9QRU5ESU5HX0FQUFJPVkFMEAISEwoPU1RBVEVfU1VTUEVOREVEEAMSEQoNU1RBVEVfRVhQSVJFRBAEEhEKDVNUQVRFX1JFVk9LRUQQBRIQCgxTVEFURV9ERU5JRUQQBiJZCghBcHByb3ZhbBISCgpkZWNpZGVkX2J5GAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYAyABKAkiUwoKU3VzcGVuc2lvbhIKCgJieRgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAMgASgJIsgBCgZTZWNyZXQSCgoCaWQYASABKAkSDAoEaGludBgCIAEoCRIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBSABKAgSMQoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOAoFR3JhbnQSDAoEZnVsbBgBIAEoCBIhCgVydWxlcxgCIAMoCzISLnBhdHdhcmRlbi52MS5SdWxlIioKBFJ1bGUSDwoHYWN0aW9ucxgBIAMoCRIRCglyZXNvdXJjZXMYAiADKAki6wQKEkNyZWF0ZVRva2VuUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFZ3JhbnQYBCABKAsyEy5wYXR3YXJkZW4udjEuR3JhbnQSKAoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASMQoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASFwoNbmV2ZXJfZXhwaXJlcxgHIAEoCEgAEi4KCm5vdF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWFsbG93ZWRfY2lkcnMYCSADKAkSQAoIbWV0YWRhdGEYCiADKAsyLi5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoKcmVxdWVzdF9pZBgLIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAwgASgIEhQKDG9yZ2FuaXphdGlvbhgNIAEoCRI8CgZjbGFpbXMYDiADKAsyLC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0LkNsYWltc0VudHJ5EhMKC3NlbGZfcm90YXRlGA8gASgIGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtDbGFpbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCGxpZmV0aW1lIk4KE0NyZWF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SEwoGc2VjcmV0GAIgASgJQgOAAQEiHQoPR2V0VG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIjYKEEdldFRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iiQIKEUxpc3RUb2tlbnNSZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkSKQoGc3RhdGVzGAIgAygOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhIKCmNyZWF0ZWRfYnkYBSABKAkSFAoMb3JnYW5pemF0aW9uGAYgASgJEjEKDWV4cGlyZV9iZWZvcmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3RfdXNlZF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKEkxpc3RUb2tlbnNSZXNwb25zZRIjCgZ0b2tlbnMYASADKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlAKElJldm9rZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIuCgZyZWFzb24YAiABKA4yHi5wYXR3YXJkZW4udjEuUmV2b2NhdGlvblJlYXNvbiJtChNSZXZva2VUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuEjIKDnJlc2lkdWFsX3VudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJpChJVcGRhdGVUb2tlblJlcXVlc3QSIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjkKE1VwZGF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4i7gEKElJvdGF0ZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIoCgVncmFjZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIoCgN0dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIXCg1uZXZlcl9leHBpcmVzGAYgASgISAASEgoKcmVxdWVzdF9pZBgEIAEoCRIMCgRldGFnGAcgASgJQgoKCGxpZmV0aW1lIk4KE1JvdGF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SEwoGc2VjcmV0GAIgASgJQgOAAQEiOgoTUmV2b2tlU2VjcmV0UmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIRCglzZWNyZXRfaWQYAiABKAkiOgoUUmV2b2tlU2VjcmV0UmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4i8wEKE1Jldm9rZVRva2Vuc1JlcXVlc3QSEQoHc3ViamVjdBgBIAEoCUgAEhYKDG9yZ2FuaXphdGlvbhgFIAEoCUgAEhQKCmV2ZXJ5dGhpbmcYBiABKAhIABIyCg5jcmVhdGVkX2JlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoGcmVhc29uGAMgASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SFQoNdmFsaWRhdGVfb25seRgEIAEoCBIWCg5leHBlY3RlZF9jb3VudBgHIAEoBUIICgZ0YXJnZXQiJQoUUmV2b2tlVG9rZW5zUmVzcG9uc2USDQoFY291bnQYASABKAUiMgoTU3VzcGVuZFRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJIjoKFFN1c3BlbmRUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuIjEKElJlc3VtZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJIjkKE1Jlc3VtZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iQAoTQXBwcm92ZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJEgwKBGV0YWcYAyABKAkiOgoUQXBwcm92ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iLwoQRGVueVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJIjcKEURlbnlUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuKoUCChBSZXZvY2F0aW9uUmVhc29uEiEKHVJFVk9DQVRJT05fUkVBU09OX1VOU1BFQ0lGSUVEEAASHwobUkVWT0NBVElPTl9SRUFTT05fUkVRVUVTVEVEEAESHAoYUkVWT0NBVElPTl9SRUFTT05fTEVBS0VEEAISJQohUkVWT0NBVElPTl9SRUFTT05fU1VCSkVDVF9ERUxFVEVEEAMSJAogUkVWT0NBVElPTl9SRUFTT05fUkVVU0VfREVURUNURUQQBBIcChhSRVZPQ0FUSU9OX1JFQVNPTl9VTlVTRUQQBRIkCiBSRVZPQ0FUSU9OX1JFQVNPTl9BRE1JTklTVFJBVElWRRAGMvgHCgxUb2tlblNlcnZpY2USUgoLQ3JlYXRlVG9rZW4SIC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USSQoIR2V0VG9rZW4SHS5wYXR3YXJkZW4udjEuR2V0VG9rZW5SZXF1ZXN0Gh4ucGF0d2FyZGVuLnYxLkdldFRva2VuUmVzcG9uc2USTwoKTGlzdFRva2VucxIfLnBhdHdhcmRlbi52MS5MaXN0VG9rZW5zUmVxdWVzdBogLnBhdHdhcmRlbi52MS5MaXN0VG9rZW5zUmVzcG9uc2USUgoLUmV2b2tlVG9rZW4SIC5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlJldm9rZVRva2VuUmVzcG9uc2USUgoLVXBkYXRlVG9rZW4SIC5wYXR3YXJkZW4udjEuVXBkYXRlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlVwZGF0ZVRva2VuUmVzcG9uc2USUgoLUm90YXRlVG9rZW4SIC5wYXR3YXJkZW4udjEuUm90YXRlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlJvdGF0ZVRva2VuUmVzcG9uc2USVQoMUmV2b2tlU2VjcmV0EiEucGF0d2FyZGVuLnYxLlJldm9rZVNlY3JldFJlcXVlc3QaIi5wYXR3YXJkZW4udjEuUmV2b2tlU2VjcmV0UmVzcG9uc2USVQoMUmV2b2tlVG9rZW5zEiEucGF0d2FyZGVuLnYxLlJldm9rZVRva2Vuc1JlcXVlc3QaIi5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5zUmVzcG9uc2USVQoMU3VzcGVuZFRva2VuEiEucGF0d2FyZGVuLnYxLlN1c3BlbmRUb2tlblJlcXVlc3QaIi5wYXR3YXJkZW4udjEuU3VzcGVuZFRva2VuUmVzcG9uc2USUgoLUmVzdW1lVG9rZW4SIC5wYXR3YXJkZW4udjEuUmVzdW1lVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlJlc3VtZVRva2VuUmVzcG9uc2USVQoMQXBwcm92ZVRva2VuEiEucGF0d2FyZGVuLnYxLkFwcHJvdmVUb2tlblJlcXVlc3QaIi5wYXR3YXJkZW4udjEuQXBwcm92ZVRva2VuUmVzcG9uc2USTAoJRGVueVRva2VuEh4ucGF0d2FyZGVuLnYxLkRlbnlUb2tlblJlcXVlc3QaHy5wYXR3YXJkZW4udjEuRGVueVRva2VuUmVzcG9uc2VCIAoQZGV2LnBhdHdhcmRlbi52MUIKVG9rZW5Qcm90b1ABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_patwarden_v1_reason]);
 
 /**
- * A token: the logical credential. Its secret is stored only as a keyed hash and appears in no read message.
+ * A token: a credential with one or more secrets. Secrets are stored only as keyed hashes; no message that reads a
+ * token shows them.
  *
  * @generated from message patwarden.v1.Token
  */
@@ -53,42 +54,42 @@ export type Token = Message<"patwarden.v1.Token"> & {
   description: string;
 
   /**
-   * Derived from the stored facts and the clock when read.
+   * Derived from the stored token and the time when it is read.
    *
    * @generated from field: patwarden.v1.Token.State state = 5;
    */
   state: Token_State;
 
   /**
-   * What the token may do at most.
+   * The most that the token may do.
    *
    * @generated from field: patwarden.v1.Grant grant = 6;
    */
   grant?: Grant | undefined;
 
   /**
-   * Networks the bearer must come from, as CIDR ranges; empty means any.
+   * Networks that the bearer must call from, as CIDR ranges. Empty: any.
    *
    * @generated from field: repeated string allowed_cidrs = 7;
    */
   allowedCidrs: string[];
 
   /**
-   * The holder's note. Never shown outside TokenService.
+   * Notes of the holder. Only TokenService shows them.
    *
    * @generated from field: map<string, string> metadata = 8;
    */
   metadata: { [key: string]: string };
 
   /**
-   * When it was created.
+   * When the token was created.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 9;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Not valid before this time. Absent means from its creation.
+   * Not valid before this time. Absent: valid from its creation.
    *
    * @generated from field: google.protobuf.Timestamp not_before = 10;
    */
@@ -102,94 +103,95 @@ export type Token = Message<"patwarden.v1.Token"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * When a Check with it was last allowed; refused ones do not move it. Moves at once after a pause and then within a minute; never goes
-   * back. Absent: never.
+   * When a Check with the token was last allowed; refused Checks do not count. Updated at once after a pause, otherwise
+   * within a minute; never goes back. Absent: never used.
    *
    * @generated from field: google.protobuf.Timestamp last_use_time = 12;
    */
   lastUseTime?: Timestamp | undefined;
 
   /**
-   * When it was revoked.
+   * When the token was revoked.
    *
    * @generated from field: google.protobuf.Timestamp revoke_time = 13;
    */
   revokeTime?: Timestamp | undefined;
 
   /**
-   * Who asked for it: `user:<id>` or `service:<name>`.
+   * Who created the token: `user:<id>` or `service:<name>`.
    *
    * @generated from field: string created_by = 14;
    */
   createdBy: string;
 
   /**
-   * Why it was revoked.
+   * Why the token was revoked.
    *
    * @generated from field: patwarden.v1.RevocationReason revocation_reason = 15;
    */
   revocationReason: RevocationReason;
 
   /**
-   * Its live secrets and the last five dead ones, newest first.
+   * The secrets that still work, and the last five that do not; newest first.
    *
    * @generated from field: repeated patwarden.v1.Secret secrets = 16;
    */
   secrets: Secret[];
 
   /**
-   * Opaque; covers what a caller may write.
+   * Opaque. Changes with every field that a caller can write.
    *
    * @generated from field: string etag = 17;
    */
   etag: string;
 
   /**
-   * The organization that a user token is bound to. It never changes. It binds subject and policy: the user must be a member at each
-   * Check, and the organization's policy and administrators rule over the token. It does not by itself keep the user's other
-   * resources out; the grant does.
+   * The organization that a user's token is bound to; it never changes. The user must be a member of it at each Check,
+   * and the organization's policy and administrators apply to the token. The binding alone does not keep the token
+   * from the user's other resources; the grant does that.
    *
    * @generated from field: string organization = 18;
    */
   organization: string;
 
   /**
-   * Facts written by a trusted service; Check gives them back when asked.
+   * Facts written by a trusted service. Check returns those that the caller asks for.
    *
    * @generated from field: map<string, string> claims = 19;
    */
   claims: { [key: string]: string };
 
   /**
-   * Whether it has no expire_time.
+   * Whether the token has no expire_time.
    *
    * @generated from field: bool never_expires = 20;
    */
   neverExpires: boolean;
 
   /**
-   * What Check would say now, before network and grant: REASON_ALLOWED, a reason of the token, or REASON_POLICY.
+   * What Check would answer now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
+   * or REASON_POLICY.
    *
    * @generated from field: patwarden.v1.Reason usable = 21;
    */
   usable: Reason;
 
   /**
-   * Fields of the policy that block it, when `usable` is REASON_POLICY.
+   * The fields of the policy that block the token, when `usable` is REASON_POLICY.
    *
    * @generated from field: repeated string blocked_by = 22;
    */
   blockedBy: string[];
 
   /**
-   * The service that stood between, when a user asked through one: `service:<name>`.
+   * The service through which the user created the token: `service:<name>`. Empty: none.
    *
    * @generated from field: string created_via = 23;
    */
   createdVia: string;
 
   /**
-   * The bearer's address of that use, `client_ip` of its Check. Empty: never used, or not told.
+   * The bearer's address of the last use, `client_ip` of that Check. Empty: never used, or the Check did not say.
    *
    * @generated from field: string last_use_ip = 24;
    */
@@ -203,14 +205,14 @@ export type Token = Message<"patwarden.v1.Token"> & {
   selfRotate: boolean;
 
   /**
-   * The decision about it. Absent while there is none.
+   * The decision about its approval. Absent while there is none.
    *
    * @generated from field: patwarden.v1.Approval approval = 26;
    */
   approval?: Approval | undefined;
 
   /**
-   * Set while it is suspended.
+   * Set while the token is suspended.
    *
    * @generated from field: patwarden.v1.Suspension suspension = 27;
    */
@@ -225,7 +227,7 @@ export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_token, 0);
 
 /**
- * Where a token is in its life.
+ * The state of a token.
  *
  * @generated from enum patwarden.v1.Token.State
  */
@@ -238,14 +240,14 @@ export const Token_State = {
   UNSPECIFIED: 0,
 
   /**
-   * None of the others, also before `not_before`.
+   * In none of the other states. Also before `not_before`.
    *
    * @generated from enum value: STATE_ACTIVE = 1;
    */
   ACTIVE: 1,
 
   /**
-   * Waiting for a third person's word.
+   * Waiting for approval.
    *
    * @generated from enum value: STATE_PENDING_APPROVAL = 2;
    */
@@ -281,7 +283,7 @@ export const Token_State = {
 } as const;
 
 /**
- * Where a token is in its life.
+ * The state of a token.
  *
  * @generated from enum patwarden.v1.Token.State
  */
@@ -294,7 +296,7 @@ export const Token_StateSchema: GenEnum<Token_State> = /*@__PURE__*/
   enumDesc(file_patwarden_v1_token, 0, 0);
 
 /**
- * A third person's decision about a token.
+ * The decision about a token that needs approval.
  *
  * @generated from message patwarden.v1.Approval
  */
@@ -307,7 +309,7 @@ export type Approval = Message<"patwarden.v1.Approval"> & {
   decidedBy: string;
 
   /**
-   * When.
+   * When it was decided.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
@@ -342,7 +344,7 @@ export type Suspension = Message<"patwarden.v1.Suspension"> & {
   by: string;
 
   /**
-   * When.
+   * When it was suspended.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
@@ -364,7 +366,7 @@ export const SuspensionSchema: GenMessage<Suspension> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_token, 2);
 
 /**
- * One secret of a token, never the secret itself.
+ * Facts about one secret of a token; never the secret itself.
  *
  * @generated from message patwarden.v1.Secret
  */
@@ -384,28 +386,28 @@ export type Secret = Message<"patwarden.v1.Secret"> & {
   hint: string;
 
   /**
-   * When it was made.
+   * When the secret was created.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 3;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * When it stops by itself: the end of its grace, or the token's expiry. Absent when neither is set.
+   * When the secret stops working: the end of its grace, or the token's expiry. Absent when neither is set.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 4;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * Whether it is the newest.
+   * Whether it is the newest secret.
    *
    * @generated from field: bool current = 5;
    */
   current: boolean;
 
   /**
-   * As Token.last_use_time, of this secret.
+   * Like Token.last_use_time, for this secret.
    *
    * @generated from field: google.protobuf.Timestamp last_use_time = 6;
    */
@@ -420,20 +422,20 @@ export const SecretSchema: GenMessage<Secret> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_token, 3);
 
 /**
- * What a token may do at most. Neither `full` nor rules: the token can only identify itself.
+ * The most that a token may do. With neither `full` nor rules the token can only identify itself.
  *
  * @generated from message patwarden.v1.Grant
  */
 export type Grant = Message<"patwarden.v1.Grant"> & {
   /**
-   * Everything the subject may do. Excludes rules.
+   * Everything that the subject may do. Must be false when there are rules.
    *
    * @generated from field: bool full = 1;
    */
   full: boolean;
 
   /**
-   * Some rule must hold both the action and the resource. At most 50 rules, 16 KiB together.
+   * At least one rule must contain both the action and the resource. At most 50 rules, 16 KiB together.
    *
    * @generated from field: repeated patwarden.v1.Rule rules = 2;
    */
@@ -448,7 +450,7 @@ export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_token, 4);
 
 /**
- * Actions times resources. Both lists must have an entry; `*` times `*` is refused: say `full`.
+ * Allows each of the actions on each of the resources. Both lists need an entry. `*` on `*` is refused: set `full`.
  *
  * @generated from message patwarden.v1.Rule
  */
@@ -476,7 +478,7 @@ export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_token, 5);
 
 /**
- * What is asked of CreateToken.
+ * The request of CreateToken.
  *
  * @generated from message patwarden.v1.CreateTokenRequest
  */
@@ -503,20 +505,21 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
   description: string;
 
   /**
-   * What the token may do at most. Absent or empty: it can only identify itself.
+   * The most that the token may do. Absent or empty: it can only identify itself.
    *
    * @generated from field: patwarden.v1.Grant grant = 4;
    */
   grant?: Grant | undefined;
 
   /**
-   * When the token ends. Default: the deployment's `tokens.default_lifetime`, 90 days unless configured, echoed in the reply.
+   * When the token ends. Default: the deployment's `tokens.default_lifetime`, 90 days unless configured, echoed in the
+   * reply.
    *
    * @generated from oneof patwarden.v1.CreateTokenRequest.lifetime
    */
   lifetime: {
     /**
-     * From now, 1 second to 10 years, kept to the millisecond.
+     * Counted from now, 1 second to 10 years, in whole milliseconds.
      *
      * @generated from field: google.protobuf.Duration ttl = 5;
      */
@@ -541,7 +544,7 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Not valid before this time; must be before the end.
+   * Not valid before this time. Must be before the token's end.
    *
    * @generated from field: google.protobuf.Timestamp not_before = 8;
    */
@@ -555,21 +558,22 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
   allowedCidrs: string[];
 
   /**
-   * The holder's note: up to 32 keys of 64 characters, values of 512, 4 KiB together.
+   * Notes of the holder: up to 32 keys of 64 characters, values of 512 characters, 4 KiB together.
    *
    * @generated from field: map<string, string> metadata = 10;
    */
   metadata: { [key: string]: string };
 
   /**
-   * A UUID of the caller's choice: a repeat within 10 minutes gives the same token and secret. Remembered for a day.
+   * A UUID that the caller chooses. A repeat of the call within 10 minutes returns the same token and secret; within a
+   * day it is REQUEST_ID_REUSED; later it creates another token.
    *
    * @generated from field: string request_id = 11;
    */
   requestId: string;
 
   /**
-   * Only say what would be made; nothing is, and there is no secret.
+   * Only validates: returns the token as it would be created, without a secret, and stores nothing.
    *
    * @generated from field: bool validate_only = 12;
    */
@@ -583,14 +587,14 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
   organization: string;
 
   /**
-   * Facts that Check gives back: limits as for metadata.
+   * Facts that Check returns when asked. Limits as for metadata.
    *
    * @generated from field: map<string, string> claims = 14;
    */
   claims: { [key: string]: string };
 
   /**
-   * Whether the token may rotate itself; refused where policy does not allow it.
+   * Whether the token may rotate itself. Refused where the policy does not allow it.
    *
    * @generated from field: bool self_rotate = 15;
    */
@@ -605,7 +609,7 @@ export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PUR
   messageDesc(file_patwarden_v1_token, 6);
 
 /**
- * What CreateToken made.
+ * The answer of CreateToken.
  *
  * @generated from message patwarden.v1.CreateTokenResponse
  */
@@ -618,7 +622,7 @@ export type CreateTokenResponse = Message<"patwarden.v1.CreateTokenResponse"> & 
   token?: Token | undefined;
 
   /**
-   * The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
+   * The secret. Never shown again, except to a repeat with the same request_id within 10 minutes.
    *
    * @generated from field: string secret = 2;
    */
@@ -633,7 +637,7 @@ export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__P
   messageDesc(file_patwarden_v1_token, 7);
 
 /**
- * What is asked of GetToken.
+ * The request of GetToken.
  *
  * @generated from message patwarden.v1.GetTokenRequest
  */
@@ -675,13 +679,13 @@ export const GetTokenResponseSchema: GenMessage<GetTokenResponse> = /*@__PURE__*
   messageDesc(file_patwarden_v1_token, 9);
 
 /**
- * What is asked of ListTokens. All filters must hold.
+ * The request of ListTokens. A token must pass all filters that are set.
  *
  * @generated from message patwarden.v1.ListTokensRequest
  */
 export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   /**
-   * Only tokens of this subject. Empty: of all subjects the caller may see.
+   * Only tokens of this subject. Empty: of all subjects that the caller may see.
    *
    * @generated from field: string subject = 1;
    */
@@ -702,14 +706,14 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, from a request with the same filters. It is opaque.
+   * `next_page_token` of the page before, from a request with the same filters. Opaque.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
 
   /**
-   * Only tokens that this user or service asked for, `user:<id>` or `service:<name>`.
+   * Only tokens that this user or service created, `user:<id>` or `service:<name>`.
    *
    * @generated from field: string created_by = 5;
    */
@@ -730,8 +734,8 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   expireBefore?: Timestamp | undefined;
 
   /**
-   * Only tokens that were not used at or after this time. One that was never used counts as used when it first could be: at its creation,
-   * approval or `not_before`, whichever was last.
+   * Only tokens that were not used at or after this time. A token that was never used counts as used at the first
+   * moment it could be: its creation, approval or `not_before`, whichever was last.
    *
    * @generated from field: google.protobuf.Timestamp last_used_before = 8;
    */
@@ -752,7 +756,7 @@ export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE_
  */
 export type ListTokensResponse = Message<"patwarden.v1.ListTokensResponse"> & {
   /**
-   * At most page_size; possibly fewer although more follow.
+   * At most page_size. A page can be shorter although more pages follow.
    *
    * @generated from field: repeated patwarden.v1.Token tokens = 1;
    */
@@ -774,7 +778,7 @@ export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PUR
   messageDesc(file_patwarden_v1_token, 11);
 
 /**
- * What is asked of RevokeToken.
+ * The request of RevokeToken.
  *
  * @generated from message patwarden.v1.RevokeTokenRequest
  */
@@ -787,7 +791,7 @@ export type RevokeTokenRequest = Message<"patwarden.v1.RevokeTokenRequest"> & {
   id: string;
 
   /**
-   * REQUESTED (default), LEAKED or ADMINISTRATIVE. Kept from the first call when repeated.
+   * REQUESTED (default), LEAKED or ADMINISTRATIVE. A repeated call keeps the reason of the first one.
    *
    * @generated from field: patwarden.v1.RevocationReason reason = 2;
    */
@@ -815,8 +819,8 @@ export type RevokeTokenResponse = Message<"patwarden.v1.RevokeTokenResponse"> & 
   token?: Token | undefined;
 
   /**
-   * When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
-   * take one. Absent: none was handed out that has not ended.
+   * When the last JWT ends that was exchanged for the token (RFC 8693). Until then a service that only verifies JWTs
+   * may still accept one. Absent: no such JWT is left.
    *
    * @generated from field: google.protobuf.Timestamp residual_until = 2;
    */
@@ -831,21 +835,21 @@ export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__P
   messageDesc(file_patwarden_v1_token, 13);
 
 /**
- * What is asked of UpdateToken.
+ * The request of UpdateToken.
  *
  * @generated from message patwarden.v1.UpdateTokenRequest
  */
 export type UpdateTokenRequest = Message<"patwarden.v1.UpdateTokenRequest"> & {
   /**
-   * `id`, and the new values of what the mask names. `etag`, when set, must be that of the token as it is.
+   * `id`, and the new values of the fields that the mask names. `etag`, when set, must be the token's current one.
    *
    * @generated from field: patwarden.v1.Token token = 1;
    */
   token?: Token | undefined;
 
   /**
-   * Required. Of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires and self_rotate; `*` and
-   * other paths are refused. A named field that is absent is emptied, where it can be.
+   * Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires
+   * and self_rotate; `*` and other paths are refused. A named field that is absent is cleared, if it may be empty.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -881,7 +885,7 @@ export const UpdateTokenResponseSchema: GenMessage<UpdateTokenResponse> = /*@__P
   messageDesc(file_patwarden_v1_token, 15);
 
 /**
- * What is asked of RotateToken.
+ * The request of RotateToken.
  *
  * @generated from message patwarden.v1.RotateTokenRequest
  */
@@ -894,7 +898,7 @@ export type RotateTokenRequest = Message<"patwarden.v1.RotateTokenRequest"> & {
   id: string;
 
   /**
-   * How long the old secret goes on, 0 to 7 days. Default 0: it stops at once.
+   * How long the old secret still works, 0 to 7 days. Default 0: it stops at once.
    *
    * @generated from field: google.protobuf.Duration grace = 2;
    */
@@ -915,7 +919,7 @@ export type RotateTokenRequest = Message<"patwarden.v1.RotateTokenRequest"> & {
     case: "expireTime";
   } | {
     /**
-     * From now, 1 second to 10 years.
+     * Counted from now, 1 second to 10 years.
      *
      * @generated from field: google.protobuf.Duration ttl = 5;
      */
@@ -939,7 +943,7 @@ export type RotateTokenRequest = Message<"patwarden.v1.RotateTokenRequest"> & {
   requestId: string;
 
   /**
-   * When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+   * When set, must be the token's current etag: then you cannot replace a secret that somebody has just received.
    *
    * @generated from field: string etag = 7;
    */
@@ -982,7 +986,7 @@ export const RotateTokenResponseSchema: GenMessage<RotateTokenResponse> = /*@__P
   messageDesc(file_patwarden_v1_token, 17);
 
 /**
- * What is asked of RevokeSecret.
+ * The request of RevokeSecret.
  *
  * @generated from message patwarden.v1.RevokeSecretRequest
  */
@@ -1031,7 +1035,7 @@ export const RevokeSecretResponseSchema: GenMessage<RevokeSecretResponse> = /*@_
   messageDesc(file_patwarden_v1_token, 19);
 
 /**
- * What is asked of RevokeTokens.
+ * The request of RevokeTokens.
  *
  * @generated from message patwarden.v1.RevokeTokensRequest
  */
@@ -1059,7 +1063,7 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
     case: "organization";
   } | {
     /**
-     * Every token there is. Must be true; needs `expected_count`.
+     * Every token of the deployment. Must be true; needs `expected_count`.
      *
      * @generated from field: bool everything = 6;
      */
@@ -1082,14 +1086,15 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
   reason: RevocationReason;
 
   /**
-   * Only count.
+   * Only counts the tokens; revokes none.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
 
   /**
-   * How many tokens the caller means to revoke: another number refuses all. 0: any number, but not for `everything`.
+   * How many tokens the caller expects to revoke; with another number nothing is revoked. 0: any number, but not for
+   * `everything`.
    *
    * @generated from field: int32 expected_count = 7;
    */
@@ -1104,13 +1109,13 @@ export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__P
   messageDesc(file_patwarden_v1_token, 20);
 
 /**
- * What RevokeTokens did.
+ * The answer of RevokeTokens.
  *
  * @generated from message patwarden.v1.RevokeTokensResponse
  */
 export type RevokeTokensResponse = Message<"patwarden.v1.RevokeTokensResponse"> & {
   /**
-   * Tokens revoked now, or that would be; those already revoked do not count.
+   * Tokens that this call revoked, or would revoke. Tokens that were revoked before do not count.
    *
    * @generated from field: int32 count = 1;
    */
@@ -1125,7 +1130,7 @@ export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@_
   messageDesc(file_patwarden_v1_token, 21);
 
 /**
- * What is asked of SuspendToken.
+ * The request of SuspendToken.
  *
  * @generated from message patwarden.v1.SuspendTokenRequest
  */
@@ -1174,7 +1179,7 @@ export const SuspendTokenResponseSchema: GenMessage<SuspendTokenResponse> = /*@_
   messageDesc(file_patwarden_v1_token, 23);
 
 /**
- * What is asked of ResumeToken.
+ * The request of ResumeToken.
  *
  * @generated from message patwarden.v1.ResumeTokenRequest
  */
@@ -1223,7 +1228,7 @@ export const ResumeTokenResponseSchema: GenMessage<ResumeTokenResponse> = /*@__P
   messageDesc(file_patwarden_v1_token, 25);
 
 /**
- * What is asked of ApproveToken.
+ * The request of ApproveToken.
  *
  * @generated from message patwarden.v1.ApproveTokenRequest
  */
@@ -1243,7 +1248,7 @@ export type ApproveTokenRequest = Message<"patwarden.v1.ApproveTokenRequest"> & 
   comment: string;
 
   /**
-   * The etag of the token as the approver saw it. Required: approved is what was seen.
+   * The etag of the token that the approver looked at. Required, so that nothing is approved unseen.
    *
    * @generated from field: string etag = 3;
    */
@@ -1279,7 +1284,7 @@ export const ApproveTokenResponseSchema: GenMessage<ApproveTokenResponse> = /*@_
   messageDesc(file_patwarden_v1_token, 27);
 
 /**
- * What is asked of DenyToken.
+ * The request of DenyToken.
  *
  * @generated from message patwarden.v1.DenyTokenRequest
  */
@@ -1341,14 +1346,14 @@ export const RevocationReason = {
   UNSPECIFIED: 0,
 
   /**
-   * The holder or a service asked for it.
+   * On request of the holder or a service.
    *
    * @generated from enum value: REVOCATION_REASON_REQUESTED = 1;
    */
   REQUESTED: 1,
 
   /**
-   * The secret was found where it should not be.
+   * A secret leaked.
    *
    * @generated from enum value: REVOCATION_REASON_LEAKED = 2;
    */
@@ -1362,7 +1367,7 @@ export const RevocationReason = {
   SUBJECT_DELETED: 3,
 
   /**
-   * A superseded secret was used and the policy says that this ends the token.
+   * A superseded secret was used, and the policy has `revoke_on_reuse`.
    *
    * @generated from enum value: REVOCATION_REASON_REUSE_DETECTED = 4;
    */
@@ -1403,10 +1408,10 @@ export const RevocationReasonSchema: GenEnum<RevocationReason> = /*@__PURE__*/
  */
 export const TokenService: GenService<{
   /**
-   * CreateToken makes a token and shows its secret, the only time it is ever shown.
-   * Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-   * violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-   * nothing that is granted could ever be allowed.
+   * CreateToken creates a token and returns its secret: the only time that the secret is shown.
+   * Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+   * field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+   * SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
    *
    * @generated from rpc patwarden.v1.TokenService.CreateToken
    */
@@ -1416,7 +1421,8 @@ export const TokenService: GenService<{
     output: typeof CreateTokenResponseSchema;
   },
   /**
-   * GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of.
+   * GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+   * token.
    *
    * @generated from rpc patwarden.v1.TokenService.GetToken
    */
@@ -1437,7 +1443,7 @@ export const TokenService: GenService<{
   },
   /**
    * RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-   * Once it has returned, no Check that starts later allows, on any replica.
+   * After it has returned, no Check that starts later is allowed, on any replica.
    *
    * @generated from rpc patwarden.v1.TokenService.RevokeToken
    */
@@ -1447,8 +1453,9 @@ export const TokenService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-   * later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+   * UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+   * Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+   * ETAG_MISMATCH for a stale etag.
    *
    * @generated from rpc patwarden.v1.TokenService.UpdateToken
    */
@@ -1458,9 +1465,10 @@ export const TokenService: GenService<{
     output: typeof UpdateTokenResponseSchema;
   },
   /**
-   * RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-   * end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-   * with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+   * RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+   * never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+   * the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+   * ETAG_MISMATCH for a stale etag.
    *
    * @generated from rpc patwarden.v1.TokenService.RotateToken
    */
@@ -1480,7 +1488,8 @@ export const TokenService: GenService<{
     output: typeof RevokeSecretResponseSchema;
   },
   /**
-   * RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`.
+   * RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+   * `tokens.revoke`.
    *
    * @generated from rpc patwarden.v1.TokenService.RevokeTokens
    */
@@ -1500,7 +1509,9 @@ export const TokenService: GenService<{
     output: typeof SuspendTokenResponseSchema;
   },
   /**
-   * ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended.
+   * ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+   * higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+   * administrator of the deployment.
    *
    * @generated from rpc patwarden.v1.TokenService.ResumeToken
    */
@@ -1510,7 +1521,8 @@ export const TokenService: GenService<{
     output: typeof ResumeTokenResponseSchema;
   },
   /**
-   * ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three.
+   * ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+   * created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
    *
    * @generated from rpc patwarden.v1.TokenService.ApproveToken
    */

@@ -23,18 +23,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Reason of a `google.rpc.ErrorInfo` with domain `patwarden.v1`, there without the prefix. Every error that Patwarden raises
-// carries exactly one; errors raised by the transport itself carry none.
+// The reason in a `google.rpc.ErrorInfo` with domain `patwarden.v1`, without the prefix ERROR_REASON_. Every error of
+// Patwarden has exactly one; errors of the transport itself have none.
 type ErrorReason int32
 
 const (
 	// Never sent.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// UNAUTHENTICATED: no or bad caller credential; the same for unknown, expired and revoked.
+	// UNAUTHENTICATED: the caller's credential is missing or not accepted. Does not tell unknown from expired or revoked.
 	ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED ErrorReason = 1
-	// PERMISSION_DENIED: the caller is known and may not. Metadata `permission` names what it lacks.
+	// PERMISSION_DENIED: the caller may not do this. Metadata `permission` names the permission that it lacks.
 	ErrorReason_ERROR_REASON_CALLER_FORBIDDEN ErrorReason = 2
-	// INVALID_ARGUMENT: see the `google.rpc.BadRequest` detail for the fields.
+	// INVALID_ARGUMENT: a field is wrong. The `google.rpc.BadRequest` detail names the fields.
 	ErrorReason_ERROR_REASON_INVALID_FIELD ErrorReason = 3
 	// INVALID_ARGUMENT: the model has no such type.
 	ErrorReason_ERROR_REASON_UNKNOWN_TYPE ErrorReason = 4
@@ -42,43 +42,45 @@ const (
 	ErrorReason_ERROR_REASON_UNKNOWN_ACTION ErrorReason = 5
 	// INVALID_ARGUMENT: the page token was not made by this deployment for this caller and these filters.
 	ErrorReason_ERROR_REASON_PAGE_TOKEN_INVALID ErrorReason = 6
-	// NOT_FOUND: no such token, or none that the caller may know of.
+	// NOT_FOUND: the object does not exist, or the caller may not see it.
 	ErrorReason_ERROR_REASON_NOT_FOUND ErrorReason = 7
-	// ABORTED: the etag is not that of the object as it is now; read it again.
+	// ABORTED: the object has changed since this etag was read; read it again.
 	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 8
-	// ALREADY_EXISTS: this request_id was used for another request, or so long ago that its secret is gone; metadata `tokenId` names
-	// what it made.
+	// ALREADY_EXISTS: this request_id was used for another request, or so long ago that its secret is no longer stored.
+	// Metadata `tokenId` names the token that it created.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 9
-	// FAILED_PRECONDITION: a ceiling is exceeded. Metadata `field`, `limit` and `scope` say which.
+	// FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
+	// `scope` say which.
 	ErrorReason_ERROR_REASON_POLICY_VIOLATION ErrorReason = 10
-	// FAILED_PRECONDITION: the token's state does not admit this. Metadata `state` names it.
+	// FAILED_PRECONDITION: not possible in the token's state. Metadata `state` names the state.
 	ErrorReason_ERROR_REASON_STATE_CONFLICT ErrorReason = 11
-	// FAILED_PRECONDITION: the subject's state does not admit this. Metadata `state` names it.
+	// FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state.
 	ErrorReason_ERROR_REASON_SUBJECT_STATE ErrorReason = 12
-	// FAILED_PRECONDITION: the model admits this type of subject nowhere where the grant could be used.
+	// FAILED_PRECONDITION: the model allows this type of subject for none of the relations that the grant contains.
 	ErrorReason_ERROR_REASON_SUBJECT_TYPE_NOT_IN_MODEL ErrorReason = 13
-	// FAILED_PRECONDITION: a condition of the model needs a parameter that the server was not set up to send.
-	// Metadata `parameter` names it.
+	// FAILED_PRECONDITION: a condition of the model needs a parameter that `openfga.context` does not send. Metadata
+	// `parameter` names it.
 	ErrorReason_ERROR_REASON_MODEL_CONTEXT_REQUIRED ErrorReason = 14
-	// RESOURCE_EXHAUSTED: a part of the system is overloaded, or the caller makes dear calls too fast; then metadata `limit` names the limit:
-	// `creations`, `revocations` or `lists`. The `google.rpc.RetryInfo` detail says after how long to try again.
+	// RESOURCE_EXHAUSTED: the system is overloaded, or the caller makes expensive calls too fast. Then metadata `limit`
+	// names the limit: `creations`, `revocations` or `lists`. The `google.rpc.RetryInfo` detail says when to try again.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 15
 	// UNAVAILABLE: the database did not answer; try again.
 	ErrorReason_ERROR_REASON_DATABASE_UNAVAILABLE ErrorReason = 16
 	// UNAVAILABLE: OpenFGA did not answer; try again.
 	ErrorReason_ERROR_REASON_OPENFGA_UNAVAILABLE ErrorReason = 17
-	// INTERNAL: OpenFGA refuses how Patwarden is set up (key, store, model). For the operator.
+	// INTERNAL: OpenFGA refuses Patwarden's configuration (key, store or model). The operator must correct it.
 	ErrorReason_ERROR_REASON_OPENFGA_MISCONFIGURED ErrorReason = 18
-	// UNAVAILABLE: the change is stored, but within the caller's deadline not every replica had confirmed that it applies it. Repeat the call to
-	// confirm it.
+	// UNAVAILABLE: the change is stored, but not every replica confirmed within the caller's deadline that it applies the
+	// change. Repeat the call to wait for the rest.
 	ErrorReason_ERROR_REASON_REVOCATION_PENDING ErrorReason = 19
-	// UNAVAILABLE: the connection broke while the change was being committed. Repeat the call to settle it.
+	// UNAVAILABLE: the connection to the database broke during the commit, so the change may or may not be stored. Repeat
+	// the call.
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 20
-	// DEADLINE_EXCEEDED: time was over before a decision could be made.
+	// DEADLINE_EXCEEDED: no decision could be made in time.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 21
-	// UNAVAILABLE: the keys of the token's issuer cannot be fetched; try again.
+	// UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.
 	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 23
-	// INTERNAL: a defect of Patwarden. Metadata `requestId` finds it in the log.
+	// INTERNAL: a defect of Patwarden. Search the log for metadata `requestId`.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22
 )
 

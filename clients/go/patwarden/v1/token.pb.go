@@ -32,13 +32,13 @@ type RevocationReason int32
 const (
 	// Not revoked; in a request the same as REQUESTED.
 	RevocationReason_REVOCATION_REASON_UNSPECIFIED RevocationReason = 0
-	// The holder or a service asked for it.
+	// On request of the holder or a service.
 	RevocationReason_REVOCATION_REASON_REQUESTED RevocationReason = 1
-	// The secret was found where it should not be.
+	// A secret leaked.
 	RevocationReason_REVOCATION_REASON_LEAKED RevocationReason = 2
 	// Its subject, or the organization that it was bound to, was deleted.
 	RevocationReason_REVOCATION_REASON_SUBJECT_DELETED RevocationReason = 3
-	// A superseded secret was used and the policy says that this ends the token.
+	// A superseded secret was used, and the policy has `revoke_on_reuse`.
 	RevocationReason_REVOCATION_REASON_REUSE_DETECTED RevocationReason = 4
 	// It was not used for as long as the policy's `revoke_unused_after`.
 	RevocationReason_REVOCATION_REASON_UNUSED RevocationReason = 5
@@ -95,15 +95,15 @@ func (RevocationReason) EnumDescriptor() ([]byte, []int) {
 	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{0}
 }
 
-// Where a token is in its life.
+// The state of a token.
 type Token_State int32
 
 const (
 	// Never sent; in a filter, not allowed.
 	Token_STATE_UNSPECIFIED Token_State = 0
-	// None of the others, also before `not_before`.
+	// In none of the other states. Also before `not_before`.
 	Token_STATE_ACTIVE Token_State = 1
-	// Waiting for a third person's word.
+	// Waiting for approval.
 	Token_STATE_PENDING_APPROVAL Token_State = 2
 	// Stopped until it is resumed.
 	Token_STATE_SUSPENDED Token_State = 3
@@ -164,7 +164,8 @@ func (Token_State) EnumDescriptor() ([]byte, []int) {
 	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// A token: the logical credential. Its secret is stored only as a keyed hash and appears in no read message.
+// A token: a credential with one or more secrets. Secrets are stored only as keyed hashes; no message that reads a
+// token shows them.
 type Token struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Public id, `tok_` and 26 characters (a TypeID over a UUIDv7). It can be logged and shown; it never authenticates.
@@ -175,54 +176,55 @@ type Token struct {
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Up to 500 characters.
 	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	// Derived from the stored facts and the clock when read.
+	// Derived from the stored token and the time when it is read.
 	State Token_State `protobuf:"varint,5,opt,name=state,proto3,enum=patwarden.v1.Token_State" json:"state,omitempty"`
-	// What the token may do at most.
+	// The most that the token may do.
 	Grant *Grant `protobuf:"bytes,6,opt,name=grant,proto3" json:"grant,omitempty"`
-	// Networks the bearer must come from, as CIDR ranges; empty means any.
+	// Networks that the bearer must call from, as CIDR ranges. Empty: any.
 	AllowedCidrs []string `protobuf:"bytes,7,rep,name=allowed_cidrs,json=allowedCidrs,proto3" json:"allowed_cidrs,omitempty"`
-	// The holder's note. Never shown outside TokenService.
+	// Notes of the holder. Only TokenService shows them.
 	Metadata map[string]string `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// When it was created.
+	// When the token was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// Not valid before this time. Absent means from its creation.
+	// Not valid before this time. Absent: valid from its creation.
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	// Not valid from this time on. Absent when `never_expires`.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// When a Check with it was last allowed; refused ones do not move it. Moves at once after a pause and then within a minute; never goes
-	// back. Absent: never.
+	// When a Check with the token was last allowed; refused Checks do not count. Updated at once after a pause, otherwise
+	// within a minute; never goes back. Absent: never used.
 	LastUseTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
-	// When it was revoked.
+	// When the token was revoked.
 	RevokeTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
-	// Who asked for it: `user:<id>` or `service:<name>`.
+	// Who created the token: `user:<id>` or `service:<name>`.
 	CreatedBy string `protobuf:"bytes,14,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
-	// Why it was revoked.
+	// Why the token was revoked.
 	RevocationReason RevocationReason `protobuf:"varint,15,opt,name=revocation_reason,json=revocationReason,proto3,enum=patwarden.v1.RevocationReason" json:"revocation_reason,omitempty"`
-	// Its live secrets and the last five dead ones, newest first.
+	// The secrets that still work, and the last five that do not; newest first.
 	Secrets []*Secret `protobuf:"bytes,16,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	// Opaque; covers what a caller may write.
+	// Opaque. Changes with every field that a caller can write.
 	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
-	// The organization that a user token is bound to. It never changes. It binds subject and policy: the user must be a member at each
-	// Check, and the organization's policy and administrators rule over the token. It does not by itself keep the user's other
-	// resources out; the grant does.
+	// The organization that a user's token is bound to; it never changes. The user must be a member of it at each Check,
+	// and the organization's policy and administrators apply to the token. The binding alone does not keep the token
+	// from the user's other resources; the grant does that.
 	Organization string `protobuf:"bytes,18,opt,name=organization,proto3" json:"organization,omitempty"`
-	// Facts written by a trusted service; Check gives them back when asked.
+	// Facts written by a trusted service. Check returns those that the caller asks for.
 	Claims map[string]string `protobuf:"bytes,19,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Whether it has no expire_time.
+	// Whether the token has no expire_time.
 	NeverExpires bool `protobuf:"varint,20,opt,name=never_expires,json=neverExpires,proto3" json:"never_expires,omitempty"`
-	// What Check would say now, before network and grant: REASON_ALLOWED, a reason of the token, or REASON_POLICY.
+	// What Check would answer now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
+	// or REASON_POLICY.
 	Usable Reason `protobuf:"varint,21,opt,name=usable,proto3,enum=patwarden.v1.Reason" json:"usable,omitempty"`
-	// Fields of the policy that block it, when `usable` is REASON_POLICY.
+	// The fields of the policy that block the token, when `usable` is REASON_POLICY.
 	BlockedBy []string `protobuf:"bytes,22,rep,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
-	// The service that stood between, when a user asked through one: `service:<name>`.
+	// The service through which the user created the token: `service:<name>`. Empty: none.
 	CreatedVia string `protobuf:"bytes,23,opt,name=created_via,json=createdVia,proto3" json:"created_via,omitempty"`
-	// The bearer's address of that use, `client_ip` of its Check. Empty: never used, or not told.
+	// The bearer's address of the last use, `client_ip` of that Check. Empty: never used, or the Check did not say.
 	LastUseIp string `protobuf:"bytes,24,opt,name=last_use_ip,json=lastUseIp,proto3" json:"last_use_ip,omitempty"`
 	// Whether the token may rotate itself, where policy allows.
 	SelfRotate bool `protobuf:"varint,25,opt,name=self_rotate,json=selfRotate,proto3" json:"self_rotate,omitempty"`
-	// The decision about it. Absent while there is none.
+	// The decision about its approval. Absent while there is none.
 	Approval *Approval `protobuf:"bytes,26,opt,name=approval,proto3" json:"approval,omitempty"`
-	// Set while it is suspended.
+	// Set while the token is suspended.
 	Suspension    *Suspension `protobuf:"bytes,27,opt,name=suspension,proto3" json:"suspension,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -447,12 +449,12 @@ func (x *Token) GetSuspension() *Suspension {
 	return nil
 }
 
-// A third person's decision about a token.
+// The decision about a token that needs approval.
 type Approval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `user:<id>` or `service:<name>`.
 	DecidedBy string `protobuf:"bytes,1,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// When.
+	// When it was decided.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// Up to 500 characters.
 	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
@@ -516,7 +518,7 @@ type Suspension struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `user:<id>` or `service:<name>`.
 	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
-	// When.
+	// When it was suspended.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// Up to 500 characters.
 	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
@@ -575,20 +577,20 @@ func (x *Suspension) GetComment() string {
 	return ""
 }
 
-// One secret of a token, never the secret itself.
+// Facts about one secret of a token; never the secret itself.
 type Secret struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Public id, `sec_…`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Prefix and last four characters of the random part, for example `pw_pat_...x9Kq`.
 	Hint string `protobuf:"bytes,2,opt,name=hint,proto3" json:"hint,omitempty"`
-	// When it was made.
+	// When the secret was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it stops by itself: the end of its grace, or the token's expiry. Absent when neither is set.
+	// When the secret stops working: the end of its grace, or the token's expiry. Absent when neither is set.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// Whether it is the newest.
+	// Whether it is the newest secret.
 	Current bool `protobuf:"varint,5,opt,name=current,proto3" json:"current,omitempty"`
-	// As Token.last_use_time, of this secret.
+	// Like Token.last_use_time, for this secret.
 	LastUseTime   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -666,12 +668,12 @@ func (x *Secret) GetLastUseTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// What a token may do at most. Neither `full` nor rules: the token can only identify itself.
+// The most that a token may do. With neither `full` nor rules the token can only identify itself.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Everything the subject may do. Excludes rules.
+	// Everything that the subject may do. Must be false when there are rules.
 	Full bool `protobuf:"varint,1,opt,name=full,proto3" json:"full,omitempty"`
-	// Some rule must hold both the action and the resource. At most 50 rules, 16 KiB together.
+	// At least one rule must contain both the action and the resource. At most 50 rules, 16 KiB together.
 	Rules         []*Rule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -721,7 +723,7 @@ func (x *Grant) GetRules() []*Rule {
 	return nil
 }
 
-// Actions times resources. Both lists must have an entry; `*` times `*` is refused: say `full`.
+// Allows each of the actions on each of the resources. Both lists need an entry. `*` on `*` is refused: set `full`.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Relations of the model, or `*` alone for any. 1 to 50.
@@ -776,7 +778,7 @@ func (x *Rule) GetResources() []string {
 	return nil
 }
 
-// What is asked of CreateToken.
+// The request of CreateToken.
 type CreateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who the token acts as. Required.
@@ -785,9 +787,10 @@ type CreateTokenRequest struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Up to 500 characters.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// What the token may do at most. Absent or empty: it can only identify itself.
+	// The most that the token may do. Absent or empty: it can only identify itself.
 	Grant *Grant `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
-	// When the token ends. Default: the deployment's `tokens.default_lifetime`, 90 days unless configured, echoed in the reply.
+	// When the token ends. Default: the deployment's `tokens.default_lifetime`, 90 days unless configured, echoed in the
+	// reply.
 	//
 	// Types that are valid to be assigned to Lifetime:
 	//
@@ -795,21 +798,22 @@ type CreateTokenRequest struct {
 	//	*CreateTokenRequest_ExpireTime
 	//	*CreateTokenRequest_NeverExpires
 	Lifetime isCreateTokenRequest_Lifetime `protobuf_oneof:"lifetime"`
-	// Not valid before this time; must be before the end.
+	// Not valid before this time. Must be before the token's end.
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	// Up to 32 CIDR ranges, for example `192.0.2.0/24` or `2001:db8::/32`; host bits must be zero.
 	AllowedCidrs []string `protobuf:"bytes,9,rep,name=allowed_cidrs,json=allowedCidrs,proto3" json:"allowed_cidrs,omitempty"`
-	// The holder's note: up to 32 keys of 64 characters, values of 512, 4 KiB together.
+	// Notes of the holder: up to 32 keys of 64 characters, values of 512 characters, 4 KiB together.
 	Metadata map[string]string `protobuf:"bytes,10,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// A UUID of the caller's choice: a repeat within 10 minutes gives the same token and secret. Remembered for a day.
+	// A UUID that the caller chooses. A repeat of the call within 10 minutes returns the same token and secret; within a
+	// day it is REQUEST_ID_REUSED; later it creates another token.
 	RequestId string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Only say what would be made; nothing is, and there is no secret.
+	// Only validates: returns the token as it would be created, without a secret, and stores nothing.
 	ValidateOnly bool `protobuf:"varint,12,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Binds a user token to an organization, of which the user must be a member.
 	Organization string `protobuf:"bytes,13,opt,name=organization,proto3" json:"organization,omitempty"`
-	// Facts that Check gives back: limits as for metadata.
+	// Facts that Check returns when asked. Limits as for metadata.
 	Claims map[string]string `protobuf:"bytes,14,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Whether the token may rotate itself; refused where policy does not allow it.
+	// Whether the token may rotate itself. Refused where the policy does not allow it.
 	SelfRotate    bool `protobuf:"varint,15,opt,name=self_rotate,json=selfRotate,proto3" json:"self_rotate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -968,7 +972,7 @@ type isCreateTokenRequest_Lifetime interface {
 }
 
 type CreateTokenRequest_Ttl struct {
-	// From now, 1 second to 10 years, kept to the millisecond.
+	// Counted from now, 1 second to 10 years, in whole milliseconds.
 	Ttl *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl,proto3,oneof"`
 }
 
@@ -988,12 +992,12 @@ func (*CreateTokenRequest_ExpireTime) isCreateTokenRequest_Lifetime() {}
 
 func (*CreateTokenRequest_NeverExpires) isCreateTokenRequest_Lifetime() {}
 
-// What CreateToken made.
+// The answer of CreateToken.
 type CreateTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The token as stored, defaults filled in.
 	Token *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	// The secret. It is shown here and never again, but to a repeat under the same request_id within 10 minutes.
+	// The secret. Never shown again, except to a repeat with the same request_id within 10 minutes.
 	Secret        string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1043,7 +1047,7 @@ func (x *CreateTokenResponse) GetSecret() string {
 	return ""
 }
 
-// What is asked of GetToken.
+// The request of GetToken.
 type GetTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
@@ -1135,25 +1139,25 @@ func (x *GetTokenResponse) GetToken() *Token {
 	return nil
 }
 
-// What is asked of ListTokens. All filters must hold.
+// The request of ListTokens. A token must pass all filters that are set.
 type ListTokensRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only tokens of this subject. Empty: of all subjects the caller may see.
+	// Only tokens of this subject. Empty: of all subjects that the caller may see.
 	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Only tokens in one of these states. Empty: all.
 	States []Token_State `protobuf:"varint,2,rep,packed,name=states,proto3,enum=patwarden.v1.Token_State" json:"states,omitempty"`
 	// 1 to 1000; 0 means 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, from a request with the same filters. It is opaque.
+	// `next_page_token` of the page before, from a request with the same filters. Opaque.
 	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only tokens that this user or service asked for, `user:<id>` or `service:<name>`.
+	// Only tokens that this user or service created, `user:<id>` or `service:<name>`.
 	CreatedBy string `protobuf:"bytes,5,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	// Only tokens of this organization: its own and those bound to it.
 	Organization string `protobuf:"bytes,6,opt,name=organization,proto3" json:"organization,omitempty"`
 	// Only tokens that end before this time.
 	ExpireBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_before,json=expireBefore,proto3" json:"expire_before,omitempty"`
-	// Only tokens that were not used at or after this time. One that was never used counts as used when it first could be: at its creation,
-	// approval or `not_before`, whichever was last.
+	// Only tokens that were not used at or after this time. A token that was never used counts as used at the first
+	// moment it could be: its creation, approval or `not_before`, whichever was last.
 	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1248,7 +1252,7 @@ func (x *ListTokensRequest) GetLastUsedBefore() *timestamppb.Timestamp {
 // One page of tokens, newest first.
 type ListTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most page_size; possibly fewer although more follow.
+	// At most page_size. A page can be shorter although more pages follow.
 	Tokens []*Token `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -1300,12 +1304,12 @@ func (x *ListTokensResponse) GetNextPageToken() string {
 	return ""
 }
 
-// What is asked of RevokeToken.
+// The request of RevokeToken.
 type RevokeTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// REQUESTED (default), LEAKED or ADMINISTRATIVE. Kept from the first call when repeated.
+	// REQUESTED (default), LEAKED or ADMINISTRATIVE. A repeated call keeps the reason of the first one.
 	Reason        RevocationReason `protobuf:"varint,2,opt,name=reason,proto3,enum=patwarden.v1.RevocationReason" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1360,8 +1364,8 @@ type RevokeTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The token, in STATE_REVOKED.
 	Token *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	// When the last JWT ends that was handed out for the token by exchange (RFC 8693); until then a service that only verifies JWTs may still
-	// take one. Absent: none was handed out that has not ended.
+	// When the last JWT ends that was exchanged for the token (RFC 8693). Until then a service that only verifies JWTs
+	// may still accept one. Absent: no such JWT is left.
 	ResidualUntil *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=residual_until,json=residualUntil,proto3" json:"residual_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1411,13 +1415,13 @@ func (x *RevokeTokenResponse) GetResidualUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// What is asked of UpdateToken.
+// The request of UpdateToken.
 type UpdateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `id`, and the new values of what the mask names. `etag`, when set, must be that of the token as it is.
+	// `id`, and the new values of the fields that the mask names. `etag`, when set, must be the token's current one.
 	Token *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	// Required. Of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires and self_rotate; `*` and
-	// other paths are refused. A named field that is absent is emptied, where it can be.
+	// Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires
+	// and self_rotate; `*` and other paths are refused. A named field that is absent is cleared, if it may be empty.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1513,12 +1517,12 @@ func (x *UpdateTokenResponse) GetToken() *Token {
 	return nil
 }
 
-// What is asked of RotateToken.
+// The request of RotateToken.
 type RotateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// How long the old secret goes on, 0 to 7 days. Default 0: it stops at once.
+	// How long the old secret still works, 0 to 7 days. Default 0: it stops at once.
 	Grace *durationpb.Duration `protobuf:"bytes,2,opt,name=grace,proto3" json:"grace,omitempty"`
 	// When the token ends from now on. Default: unchanged.
 	//
@@ -1530,7 +1534,7 @@ type RotateTokenRequest struct {
 	Lifetime isRotateTokenRequest_Lifetime `protobuf_oneof:"lifetime"`
 	// As in CreateTokenRequest.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// When set, it must be that of the token as it is: so nobody ends a secret that somebody else has just been shown.
+	// When set, must be the token's current etag: then you cannot replace a secret that somebody has just received.
 	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1638,7 +1642,7 @@ type RotateTokenRequest_ExpireTime struct {
 }
 
 type RotateTokenRequest_Ttl struct {
-	// From now, 1 second to 10 years.
+	// Counted from now, 1 second to 10 years.
 	Ttl *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl,proto3,oneof"`
 }
 
@@ -1708,7 +1712,7 @@ func (x *RotateTokenResponse) GetSecret() string {
 	return ""
 }
 
-// What is asked of RevokeSecret.
+// The request of RevokeSecret.
 type RevokeSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
@@ -1809,7 +1813,7 @@ func (x *RevokeSecretResponse) GetToken() *Token {
 	return nil
 }
 
-// What is asked of RevokeTokens.
+// The request of RevokeTokens.
 type RevokeTokensRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose tokens. Required.
@@ -1824,9 +1828,10 @@ type RevokeTokensRequest struct {
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
 	// As in RevokeTokenRequest.
 	Reason RevocationReason `protobuf:"varint,3,opt,name=reason,proto3,enum=patwarden.v1.RevocationReason" json:"reason,omitempty"`
-	// Only count.
+	// Only counts the tokens; revokes none.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// How many tokens the caller means to revoke: another number refuses all. 0: any number, but not for `everything`.
+	// How many tokens the caller expects to revoke; with another number nothing is revoked. 0: any number, but not for
+	// `everything`.
 	ExpectedCount int32 `protobuf:"varint,7,opt,name=expected_count,json=expectedCount,proto3" json:"expected_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1939,7 +1944,7 @@ type RevokeTokensRequest_Organization struct {
 }
 
 type RevokeTokensRequest_Everything struct {
-	// Every token there is. Must be true; needs `expected_count`.
+	// Every token of the deployment. Must be true; needs `expected_count`.
 	Everything bool `protobuf:"varint,6,opt,name=everything,proto3,oneof"`
 }
 
@@ -1949,10 +1954,10 @@ func (*RevokeTokensRequest_Organization) isRevokeTokensRequest_Target() {}
 
 func (*RevokeTokensRequest_Everything) isRevokeTokensRequest_Target() {}
 
-// What RevokeTokens did.
+// The answer of RevokeTokens.
 type RevokeTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Tokens revoked now, or that would be; those already revoked do not count.
+	// Tokens that this call revoked, or would revoke. Tokens that were revoked before do not count.
 	Count         int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1995,7 +2000,7 @@ func (x *RevokeTokensResponse) GetCount() int32 {
 	return 0
 }
 
-// What is asked of SuspendToken.
+// The request of SuspendToken.
 type SuspendTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
@@ -2096,7 +2101,7 @@ func (x *SuspendTokenResponse) GetToken() *Token {
 	return nil
 }
 
-// What is asked of ResumeToken.
+// The request of ResumeToken.
 type ResumeTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
@@ -2197,14 +2202,14 @@ func (x *ResumeTokenResponse) GetToken() *Token {
 	return nil
 }
 
-// What is asked of ApproveToken.
+// The request of ApproveToken.
 type ApproveTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Up to 500 characters.
 	Comment string `protobuf:"bytes,2,opt,name=comment,proto3" json:"comment,omitempty"`
-	// The etag of the token as the approver saw it. Required: approved is what was seen.
+	// The etag of the token that the approver looked at. Required, so that nothing is approved unseen.
 	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2307,7 +2312,7 @@ func (x *ApproveTokenResponse) GetToken() *Token {
 	return nil
 }
 
-// What is asked of DenyToken.
+// The request of DenyToken.
 type DenyTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tok_…`. Required.

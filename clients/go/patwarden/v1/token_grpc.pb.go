@@ -41,34 +41,41 @@ const (
 //
 // TokenService creates, shows and ends tokens.
 type TokenServiceClient interface {
-	// CreateToken makes a token and shows its secret, the only time it is ever shown.
-	// Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-	// violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-	// nothing that is granted could ever be allowed.
+	// CreateToken creates a token and returns its secret: the only time that the secret is shown.
+	// Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+	// field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+	// SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
-	// GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of.
+	// GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+	// token.
 	GetToken(ctx context.Context, in *GetTokenRequest, opts ...grpc.CallOption) (*GetTokenResponse, error)
 	// ListTokens lists tokens, newest first. Needs `tokens.read`.
 	ListTokens(ctx context.Context, in *ListTokensRequest, opts ...grpc.CallOption) (*ListTokensResponse, error)
 	// RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-	// Once it has returned, no Check that starts later allows, on any replica.
+	// After it has returned, no Check that starts later is allowed, on any replica.
 	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
-	// UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-	// later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+	// UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+	// Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+	// ETAG_MISMATCH for a stale etag.
 	UpdateToken(ctx context.Context, in *UpdateTokenRequest, opts ...grpc.CallOption) (*UpdateTokenResponse, error)
-	// RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-	// end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-	// with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+	// RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+	// never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+	// the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+	// ETAG_MISMATCH for a stale etag.
 	RotateToken(ctx context.Context, in *RotateTokenRequest, opts ...grpc.CallOption) (*RotateTokenResponse, error)
 	// RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
 	RevokeSecret(ctx context.Context, in *RevokeSecretRequest, opts ...grpc.CallOption) (*RevokeSecretResponse, error)
-	// RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`.
+	// RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+	// `tokens.revoke`.
 	RevokeTokens(ctx context.Context, in *RevokeTokensRequest, opts ...grpc.CallOption) (*RevokeTokensResponse, error)
 	// SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
 	SuspendToken(ctx context.Context, in *SuspendTokenRequest, opts ...grpc.CallOption) (*SuspendTokenResponse, error)
-	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended.
+	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+	// higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+	// administrator of the deployment.
 	ResumeToken(ctx context.Context, in *ResumeTokenRequest, opts ...grpc.CallOption) (*ResumeTokenResponse, error)
-	// ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three.
+	// ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+	// created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
 	ApproveToken(ctx context.Context, in *ApproveTokenRequest, opts ...grpc.CallOption) (*ApproveTokenResponse, error)
 	// DenyToken ends a pending token for good. Needs `tokens.approve`.
 	DenyToken(ctx context.Context, in *DenyTokenRequest, opts ...grpc.CallOption) (*DenyTokenResponse, error)
@@ -208,34 +215,41 @@ func (c *tokenServiceClient) DenyToken(ctx context.Context, in *DenyTokenRequest
 //
 // TokenService creates, shows and ends tokens.
 type TokenServiceServer interface {
-	// CreateToken makes a token and shows its secret, the only time it is ever shown.
-	// Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-	// violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-	// nothing that is granted could ever be allowed.
+	// CreateToken creates a token and returns its secret: the only time that the secret is shown.
+	// Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+	// field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+	// SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
-	// GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of.
+	// GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+	// token.
 	GetToken(context.Context, *GetTokenRequest) (*GetTokenResponse, error)
 	// ListTokens lists tokens, newest first. Needs `tokens.read`.
 	ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error)
 	// RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-	// Once it has returned, no Check that starts later allows, on any replica.
+	// After it has returned, no Check that starts later is allowed, on any replica.
 	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
-	// UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-	// later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+	// UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+	// Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+	// ETAG_MISMATCH for a stale etag.
 	UpdateToken(context.Context, *UpdateTokenRequest) (*UpdateTokenResponse, error)
-	// RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-	// end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-	// with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+	// RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+	// never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+	// the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+	// ETAG_MISMATCH for a stale etag.
 	RotateToken(context.Context, *RotateTokenRequest) (*RotateTokenResponse, error)
 	// RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
 	RevokeSecret(context.Context, *RevokeSecretRequest) (*RevokeSecretResponse, error)
-	// RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`.
+	// RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+	// `tokens.revoke`.
 	RevokeTokens(context.Context, *RevokeTokensRequest) (*RevokeTokensResponse, error)
 	// SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
 	SuspendToken(context.Context, *SuspendTokenRequest) (*SuspendTokenResponse, error)
-	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended.
+	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+	// higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+	// administrator of the deployment.
 	ResumeToken(context.Context, *ResumeTokenRequest) (*ResumeTokenResponse, error)
-	// ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three.
+	// ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+	// created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
 	ApproveToken(context.Context, *ApproveTokenRequest) (*ApproveTokenResponse, error)
 	// DenyToken ends a pending token for good. Needs `tokens.approve`.
 	DenyToken(context.Context, *DenyTokenRequest) (*DenyTokenResponse, error)

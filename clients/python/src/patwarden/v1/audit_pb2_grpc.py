@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditServiceStub(object):
-    """AuditService tells who did what, when and from where.
+    """AuditService lists who did what, when and from where.
     """
 
     def __init__(self, channel):
@@ -43,12 +43,13 @@ class AuditServiceStub(object):
 
 
 class AuditServiceServicer(object):
-    """AuditService tells who did what, when and from where.
+    """AuditService lists who did what, when and from where.
     """
 
     def ListAuditEvents(self, request, context):
-        """ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`; refused Checks are no
-        events, they are counted. Errors: INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID.
+        """ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`;
+        refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field violations,
+        PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +72,7 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService(object):
-    """AuditService tells who did what, when and from where.
+    """AuditService lists who did what, when and from where.
     """
 
     @staticmethod

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class AuthorizationServiceStub(object):
-    """AuthorizationService answers whether the holder of a token may do something. A decision is a value; an error means
-    that no decision could be made, and must never be read as either answer.
+    """AuthorizationService answers whether the holder of a token may do something. A refusal is an answer, not an
+    error. An error means that no decision could be made; never read it as allowed or refused.
     """
 
     def __init__(self, channel):
@@ -59,14 +59,14 @@ class AuthorizationServiceStub(object):
 
 
 class AuthorizationServiceServicer(object):
-    """AuthorizationService answers whether the holder of a token may do something. A decision is a value; an error means
-    that no decision could be made, and must never be read as either answer.
+    """AuthorizationService answers whether the holder of a token may do something. A refusal is an answer, not an
+    error. An error means that no decision could be made; never read it as allowed or refused.
     """
 
     def Check(self, request, context):
-        """Check resolves a token to its subject, applies the token's own limits, asks OpenFGA and answers.
-        Needs the caller permission `check`. Errors: INVALID_ARGUMENT for a request that is not well formed or names a type or
-        action unknown to the model; UNAVAILABLE and DEADLINE_EXCEEDED when no decision could be made.
+        """Check resolves a token to its subject, applies the token's own limits and asks OpenFGA.
+        Needs the caller permission `check`. Errors: INVALID_ARGUMENT for a malformed request, or a type or action that
+        the model does not have; UNAVAILABLE and DEADLINE_EXCEEDED when no decision could be made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,23 +74,23 @@ class AuthorizationServiceServicer(object):
 
     def BatchCheck(self, request, context):
         """BatchCheck answers up to 500 questions in one call, each with its own decision or error, in the order asked.
-        It fails as a whole only for an empty or over-long list or a caller without the permission `check`.
+        It fails as a whole only when the list is empty or too long, or when the caller lacks the permission `check`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListResources(self, request, context):
-        """ListResources tells which resources of a type a token may act on: those that its subject may by OpenFGA, as far as the token's grant holds
-        them. It is for showing a list; ask Check before acting on an entry. Needs the caller permission `check`. Errors as of Check, also after some
-        messages: then those are no list.
+        """ListResources lists the resources of a type that a token may act on: those that OpenFGA allows to its subject and
+        that the token's grant contains. Use it to show a list, and ask Check before acting on an entry. Needs the caller
+        permission `check`. Errors as for Check. An error can come after some messages; then discard them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Introspect(self, request, context):
-        """Introspect tells what a token is, without asking OpenFGA. Needs the caller permission `introspect`.
+        """Introspect returns what is known about a token, without asking OpenFGA. Needs the caller permission `introspect`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,8 +128,8 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuthorizationService(object):
-    """AuthorizationService answers whether the holder of a token may do something. A decision is a value; an error means
-    that no decision could be made, and must never be read as either answer.
+    """AuthorizationService answers whether the holder of a token may do something. A refusal is an answer, not an
+    error. An error means that no decision could be made; never read it as allowed or refused.
     """
 
     @staticmethod

@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class PolicyServiceStub(object):
-    """PolicyService reads and writes policies. The deployment's and an organization's both hold; the stricter wins, field by field. A policy is
-    read at each Check: a stricter one blocks older tokens; but for `revoke_unused_after` it revokes none.
+    """PolicyService reads and writes policies. The policies of the deployment and of an organization both apply; in each
+    field the stricter one wins. Each Check applies the current policy, so a stricter policy also blocks older tokens. A
+    policy revokes no token, except by `revoke_unused_after` and `revoke_on_reuse`.
     """
 
     def __init__(self, channel):
@@ -54,26 +55,27 @@ class PolicyServiceStub(object):
 
 
 class PolicyServiceServicer(object):
-    """PolicyService reads and writes policies. The deployment's and an organization's both hold; the stricter wins, field by field. A policy is
-    read at each Check: a stricter one blocks older tokens; but for `revoke_unused_after` it revokes none.
+    """PolicyService reads and writes policies. The policies of the deployment and of an organization both apply; in each
+    field the stricter one wins. Each Check applies the current policy, so a stricter policy also blocks older tokens. A
+    policy revokes no token, except by `revoke_unused_after` and `revoke_on_reuse`.
     """
 
     def GetPolicy(self, request, context):
-        """GetPolicy shows a policy and what is in effect. A scope that nobody has set sets no limit. Needs `policies`.
+        """GetPolicy returns a policy and what is in effect. A scope without a policy has no limits. Needs `policies`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePolicy(self, request, context):
-        """UpdatePolicy changes what the mask names. Needs `policies`. ABORTED ETAG_MISMATCH for a stale etag.
+        """UpdatePolicy changes the fields that the mask names. Needs `policies`. ABORTED ETAG_MISMATCH for a stale etag.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeletePolicy(self, request, context):
-        """DeletePolicy takes all limits of a scope away; repeating it changes nothing. Needs `policies`.
+        """DeletePolicy removes all limits of a scope; repeating it changes nothing. Needs `policies`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,8 +108,9 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService(object):
-    """PolicyService reads and writes policies. The deployment's and an organization's both hold; the stricter wins, field by field. A policy is
-    read at each Check: a stricter one blocks older tokens; but for `revoke_unused_after` it revokes none.
+    """PolicyService reads and writes policies. The policies of the deployment and of an organization both apply; in each
+    field the stricter one wins. Each Check applies the current policy, so a stricter policy also blocks older tokens. A
+    policy revokes no token, except by `revoke_unused_after` and `revoke_on_reuse`.
     """
 
     @staticmethod

@@ -62,29 +62,32 @@ class SubjectServiceServicer(object):
     """
 
     def GetSubject(self, request, context):
-        """GetSubject tells a subject's state and how many living tokens its removal would stop. A subject never mentioned is ACTIVE.
+        """GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
+        never named before is ACTIVE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DisableSubject(self, request, context):
-        """DisableSubject refuses all its tokens, and those bound to it, until it is enabled; they are kept. Repeating it changes nothing.
+        """DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.
+        Repeating it changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EnableSubject(self, request, context):
-        """EnableSubject lets a disabled subject's tokens work again, and a deleted subject have new ones: that starts a new generation, and its
-        old tokens stay revoked.
+        """EnableSubject makes the tokens of a disabled subject usable again. It lets a deleted subject have new tokens: a new
+        generation starts, and the old tokens stay revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSubject(self, request, context):
-        """DeleteSubject revokes all its tokens and those bound to it, for good, and refuses new ones until it is enabled.
+        """DeleteSubject revokes all tokens of the subject and those bound to it, for good, and refuses new ones until the
+        subject is enabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

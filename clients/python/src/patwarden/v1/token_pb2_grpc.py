@@ -102,17 +102,18 @@ class TokenServiceServicer(object):
     """
 
     def CreateToken(self, request, context):
-        """CreateToken makes a token and shows its secret, the only time it is ever shown.
-        Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-        violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-        nothing that is granted could ever be allowed.
+        """CreateToken creates a token and returns its secret: the only time that the secret is shown.
+        Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+        field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+        SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetToken(self, request, context):
-        """GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of.
+        """GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+        token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,24 +128,26 @@ class TokenServiceServicer(object):
 
     def RevokeToken(self, request, context):
         """RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-        Once it has returned, no Check that starts later allows, on any replica.
+        After it has returned, no Check that starts later is allowed, on any replica.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateToken(self, request, context):
-        """UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-        later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+        """UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+        Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+        ETAG_MISMATCH for a stale etag.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-        end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-        with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+        """RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+        never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+        the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+        ETAG_MISMATCH for a stale etag.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,7 +161,8 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeTokens(self, request, context):
-        """RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`.
+        """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+        `tokens.revoke`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,14 +176,17 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResumeToken(self, request, context):
-        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended.
+        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+        higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+        administrator of the deployment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApproveToken(self, request, context):
-        """ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three.
+        """ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+        created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,38 +34,49 @@ class TokenServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TokenServiceAsyncStub: ...
     CreateToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.CreateTokenRequest, _token_pb2.CreateTokenResponse]
-    """CreateToken makes a token and shows its secret, the only time it is ever shown.
-    Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-    violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-    nothing that is granted could ever be allowed.
+    """CreateToken creates a token and returns its secret: the only time that the secret is shown.
+    Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+    field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+    SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
     """
     GetToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.GetTokenRequest, _token_pb2.GetTokenResponse]
-    """GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of."""
+    """GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+    token.
+    """
     ListTokens: _grpc.UnaryUnaryMultiCallable[_token_pb2.ListTokensRequest, _token_pb2.ListTokensResponse]
     """ListTokens lists tokens, newest first. Needs `tokens.read`."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeTokenRequest, _token_pb2.RevokeTokenResponse]
     """RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-    Once it has returned, no Check that starts later allows, on any replica.
+    After it has returned, no Check that starts later is allowed, on any replica.
     """
     UpdateToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.UpdateTokenRequest, _token_pb2.UpdateTokenResponse]
-    """UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-    later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+    """UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+    Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+    ETAG_MISMATCH for a stale etag.
     """
     RotateToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.RotateTokenRequest, _token_pb2.RotateTokenResponse]
-    """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-    end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-    with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+    """RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+    never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+    the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+    ETAG_MISMATCH for a stale etag.
     """
     RevokeSecret: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeSecretRequest, _token_pb2.RevokeSecretResponse]
     """RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`."""
     RevokeTokens: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeTokensRequest, _token_pb2.RevokeTokensResponse]
-    """RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`."""
+    """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+    `tokens.revoke`.
+    """
     SuspendToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.SuspendTokenRequest, _token_pb2.SuspendTokenResponse]
     """SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`."""
     ResumeToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.ResumeTokenRequest, _token_pb2.ResumeTokenResponse]
-    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended."""
+    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+    higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+    administrator of the deployment.
+    """
     ApproveToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.ApproveTokenRequest, _token_pb2.ApproveTokenResponse]
-    """ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three."""
+    """ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+    created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
+    """
     DenyToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.DenyTokenRequest, _token_pb2.DenyTokenResponse]
     """DenyToken ends a pending token for good. Needs `tokens.approve`."""
 
@@ -75,38 +86,49 @@ class TokenServiceAsyncStub(TokenServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateToken: _aio.UnaryUnaryMultiCallable[_token_pb2.CreateTokenRequest, _token_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """CreateToken makes a token and shows its secret, the only time it is ever shown.
-    Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-    violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-    nothing that is granted could ever be allowed.
+    """CreateToken creates a token and returns its secret: the only time that the secret is shown.
+    Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+    field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+    SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
     """
     GetToken: _aio.UnaryUnaryMultiCallable[_token_pb2.GetTokenRequest, _token_pb2.GetTokenResponse]  # type: ignore[assignment]
-    """GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of."""
+    """GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+    token.
+    """
     ListTokens: _aio.UnaryUnaryMultiCallable[_token_pb2.ListTokensRequest, _token_pb2.ListTokensResponse]  # type: ignore[assignment]
     """ListTokens lists tokens, newest first. Needs `tokens.read`."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeTokenRequest, _token_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-    Once it has returned, no Check that starts later allows, on any replica.
+    After it has returned, no Check that starts later is allowed, on any replica.
     """
     UpdateToken: _aio.UnaryUnaryMultiCallable[_token_pb2.UpdateTokenRequest, _token_pb2.UpdateTokenResponse]  # type: ignore[assignment]
-    """UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-    later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+    """UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+    Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+    ETAG_MISMATCH for a stale etag.
     """
     RotateToken: _aio.UnaryUnaryMultiCallable[_token_pb2.RotateTokenRequest, _token_pb2.RotateTokenResponse]  # type: ignore[assignment]
-    """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-    end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-    with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+    """RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+    never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+    the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+    ETAG_MISMATCH for a stale etag.
     """
     RevokeSecret: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeSecretRequest, _token_pb2.RevokeSecretResponse]  # type: ignore[assignment]
     """RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`."""
     RevokeTokens: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeTokensRequest, _token_pb2.RevokeTokensResponse]  # type: ignore[assignment]
-    """RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`."""
+    """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+    `tokens.revoke`.
+    """
     SuspendToken: _aio.UnaryUnaryMultiCallable[_token_pb2.SuspendTokenRequest, _token_pb2.SuspendTokenResponse]  # type: ignore[assignment]
     """SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`."""
     ResumeToken: _aio.UnaryUnaryMultiCallable[_token_pb2.ResumeTokenRequest, _token_pb2.ResumeTokenResponse]  # type: ignore[assignment]
-    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended."""
+    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+    higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+    administrator of the deployment.
+    """
     ApproveToken: _aio.UnaryUnaryMultiCallable[_token_pb2.ApproveTokenRequest, _token_pb2.ApproveTokenResponse]  # type: ignore[assignment]
-    """ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three."""
+    """ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+    created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
+    """
     DenyToken: _aio.UnaryUnaryMultiCallable[_token_pb2.DenyTokenRequest, _token_pb2.DenyTokenResponse]  # type: ignore[assignment]
     """DenyToken ends a pending token for good. Needs `tokens.approve`."""
 
@@ -119,10 +141,10 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.CreateTokenResponse, _abc.Awaitable[_token_pb2.CreateTokenResponse]]:
-        """CreateToken makes a token and shows its secret, the only time it is ever shown.
-        Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with field
-        violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and SUBJECT_TYPE_NOT_IN_MODEL when
-        nothing that is granted could ever be allowed.
+        """CreateToken creates a token and returns its secret: the only time that the secret is shown.
+        Needs the caller permission `tokens.impersonate`, and `tokens.claims` to set claims. Errors: INVALID_ARGUMENT with
+        field violations; FAILED_PRECONDITION POLICY_VIOLATION when a ceiling of the caller is exceeded, and
+        SUBJECT_TYPE_NOT_IN_MODEL when nothing that is granted could ever be allowed.
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +153,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.GetTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.GetTokenResponse, _abc.Awaitable[_token_pb2.GetTokenResponse]]:
-        """GetToken shows one token. Needs `tokens.read`. NOT_FOUND for an id that does not exist or that the caller may not know of."""
+        """GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
+        token.
+        """
 
     @_abc_1.abstractmethod
     def ListTokens(
@@ -148,7 +172,7 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.RevokeTokenResponse, _abc.Awaitable[_token_pb2.RevokeTokenResponse]]:
         """RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
-        Once it has returned, no Check that starts later allows, on any replica.
+        After it has returned, no Check that starts later is allowed, on any replica.
         """
 
     @_abc_1.abstractmethod
@@ -157,8 +181,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.UpdateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.UpdateTokenResponse, _abc.Awaitable[_token_pb2.UpdateTokenResponse]]:
-        """UpdateToken changes what the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims. Widening (grant, networks, a
-        later end, an earlier begin) sends an approved token back to approval. ABORTED ETAG_MISMATCH for a stale etag.
+        """UpdateToken changes the fields that the mask names. Needs `tokens.impersonate`, and `tokens.claims` for claims.
+        Widening (grant, networks, a later end, an earlier start) sends an approved token back to approval. ABORTED
+        ETAG_MISMATCH for a stale etag.
         """
 
     @_abc_1.abstractmethod
@@ -167,9 +192,10 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.RotateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.RotateTokenResponse, _abc.Awaitable[_token_pb2.RotateTokenResponse]]:
-        """RotateToken gives a token a new secret; the token stays the same. The old secret goes on until its grace ends, never past its old
-        end. Of rotations that run at once one wins, and the others are FAILED_PRECONDITION STATE_CONFLICT, as is a token that rotates itself
-        with a secret that has been replaced; ABORTED ETAG_MISMATCH for a stale etag. Needs `tokens.impersonate`.
+        """RotateToken gives a token a new secret; the token stays the same. The old secret works until its grace ends, but
+        never longer than before. Needs `tokens.impersonate`. FAILED_PRECONDITION STATE_CONFLICT when another rotation of
+        the token runs at the same time and wins, and when a token rotates itself with a replaced secret. ABORTED
+        ETAG_MISMATCH for a stale etag.
         """
 
     @_abc_1.abstractmethod
@@ -186,7 +212,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.RevokeTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.RevokeTokensResponse, _abc.Awaitable[_token_pb2.RevokeTokensResponse]]:
-        """RevokeTokens revokes all tokens of a subject, of an organization, or everything; none or all. Needs `tokens.revoke`."""
+        """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
+        `tokens.revoke`.
+        """
 
     @_abc_1.abstractmethod
     def SuspendToken(
@@ -202,7 +230,10 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.ResumeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.ResumeTokenResponse, _abc.Awaitable[_token_pb2.ResumeTokenResponse]]:
-        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`; nobody resumes what somebody of a higher rank suspended."""
+        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
+        higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+        administrator of the deployment.
+        """
 
     @_abc_1.abstractmethod
     def ApproveToken(
@@ -210,7 +241,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.ApproveTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.ApproveTokenResponse, _abc.Awaitable[_token_pb2.ApproveTokenResponse]]:
-        """ApproveToken lets a pending token work. Needs `tokens.approve`; maker, subject and approver must be three."""
+        """ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
+        created, widened, prolonged or rotated it, and must not have been shown a secret that may still work.
+        """
 
     @_abc_1.abstractmethod
     def DenyToken(

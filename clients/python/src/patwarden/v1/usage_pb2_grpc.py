@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class UsageServiceStub(object):
-    """UsageService tells how many decisions were made, for whom, on what and why.
+    """UsageService counts decisions and billed units.
     """
 
     def __init__(self, channel):
@@ -43,14 +43,15 @@ class UsageServiceStub(object):
 
 
 class UsageServiceServicer(object):
-    """UsageService tells how many decisions were made, for whom, on what and why.
+    """UsageService counts decisions and billed units.
     """
 
     def QueryUsage(self, request, context):
-        """QueryUsage sums decisions and units over windows of whole hours (UTC), in the order of time and then of the dimensions. Services need the
-        caller permission `usage`; users see what is their own, and what is an organization's where they may see its tokens. A decision is counted
-        within seconds of its Check; a process that is killed loses what it has not written yet, a few seconds of counts at most. Errors:
-        INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token, subject or organization that the caller may not look into.
+        """QueryUsage sums decisions and units over windows of whole hours (UTC), ordered by time and then by the
+        dimensions. Services need the caller permission `usage`. Users see their own usage, and that of an organization
+        whose tokens they may see. A decision is counted within seconds of its Check. A process that is killed loses the
+        counts that it has not written yet: those of a few seconds at most. Errors: INVALID_ARGUMENT with field violations,
+        PAGE_TOKEN_INVALID; NOT_FOUND for a token, subject or organization that the caller may not see.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,7 +74,7 @@ def add_UsageServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class UsageService(object):
-    """UsageService tells how many decisions were made, for whom, on what and why.
+    """UsageService counts decisions and billed units.
     """
 
     @staticmethod
