@@ -70,8 +70,8 @@ type TokenServiceClient interface {
 	RevokeTokens(ctx context.Context, in *RevokeTokensRequest, opts ...grpc.CallOption) (*RevokeTokensResponse, error)
 	// SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
 	SuspendToken(ctx context.Context, in *SuspendTokenRequest, opts ...grpc.CallOption) (*SuspendTokenResponse, error)
-	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-	// higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+	// a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
 	// administrator of the deployment.
 	ResumeToken(ctx context.Context, in *ResumeTokenRequest, opts ...grpc.CallOption) (*ResumeTokenResponse, error)
 	// ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have
@@ -244,8 +244,8 @@ type TokenServiceServer interface {
 	RevokeTokens(context.Context, *RevokeTokensRequest) (*RevokeTokensResponse, error)
 	// SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
 	SuspendToken(context.Context, *SuspendTokenRequest) (*SuspendTokenResponse, error)
-	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-	// higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+	// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+	// a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
 	// administrator of the deployment.
 	ResumeToken(context.Context, *ResumeTokenRequest) (*ResumeTokenResponse, error)
 	// ApproveToken lets a pending token work. Needs `tokens.approve`. The approver must not be its subject, must not have

@@ -1217,8 +1217,8 @@ pub mod token_service_client {
                 .insert(GrpcMethod::new("patwarden.v1.TokenService", "SuspendToken"));
             self.inner.unary(req, path, codec).await
         }
-        /// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-        /// higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+        /// ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+        /// a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
         /// administrator of the deployment.
         pub async fn resume_token(
             &mut self,

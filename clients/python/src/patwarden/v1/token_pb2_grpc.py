@@ -176,8 +176,8 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResumeToken(self, request, context):
-        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-        higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+        a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
         administrator of the deployment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -69,8 +69,8 @@ class TokenServiceStub:
     SuspendToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.SuspendTokenRequest, _token_pb2.SuspendTokenResponse]
     """SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`."""
     ResumeToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.ResumeTokenRequest, _token_pb2.ResumeTokenResponse]
-    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-    higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+    a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
     administrator of the deployment.
     """
     ApproveToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.ApproveTokenRequest, _token_pb2.ApproveTokenResponse]
@@ -121,8 +121,8 @@ class TokenServiceAsyncStub(TokenServiceStub):
     SuspendToken: _aio.UnaryUnaryMultiCallable[_token_pb2.SuspendTokenRequest, _token_pb2.SuspendTokenResponse]  # type: ignore[assignment]
     """SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`."""
     ResumeToken: _aio.UnaryUnaryMultiCallable[_token_pb2.ResumeTokenRequest, _token_pb2.ResumeTokenResponse]  # type: ignore[assignment]
-    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-    higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+    """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+    a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
     administrator of the deployment.
     """
     ApproveToken: _aio.UnaryUnaryMultiCallable[_token_pb2.ApproveTokenRequest, _token_pb2.ApproveTokenResponse]  # type: ignore[assignment]
@@ -230,8 +230,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.ResumeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.ResumeTokenResponse, _abc.Awaitable[_token_pb2.ResumeTokenResponse]]:
-        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-        higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+        """ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+        a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
         administrator of the deployment.
         """
 

@@ -1495,8 +1495,8 @@ export const TokenService: GenService<{
     output: typeof SuspendTokenResponseSchema;
   },
   /**
-   * ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of a
-   * higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
+   * ResumeToken lets a suspended token work again. Needs `tokens.impersonate`. Nobody resumes a token that a caller of
+   * a higher rank suspended. From low to high: the holder, an administrator of the organization, a service or an
    * administrator of the deployment.
    *
    * @generated from rpc patwarden.v1.TokenService.ResumeToken
