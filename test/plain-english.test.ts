@@ -5,17 +5,18 @@ import { oddWords } from "./kit/odd-words.js";
 
 /** Comments are wrapped here; code is the formatter's, and long strings stay whole. */
 const width = 120;
-const comment = /^\s*(?:\*|\/\*|\/\/)|[;,{)] \/\/ /;
+const comment = /^\s*(?:\*|\/\*|\/\/|# )|[;,{)] \/\/ /;
 
 /** A doc comment begins with a verb or the thing. */
 const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever) /;
 
-const listed = execFileSync("git", ["ls-files", "src", "test", "bench", "tools", "examples", "proto"], {
+const listed = execFileSync("git", ["ls-files", "src", "test", "bench", "tools", "examples", "proto", "clients"], {
   encoding: "utf8",
 });
 const files = listed
   .split("\n")
-  .filter((file) => /\.(ts|mjs|proto|yaml)$/.test(file) && !/(plain-english\.test|odd-words)\.ts$/.test(file));
+  .filter((file) => /\.(ts|mjs|proto|yaml|go|rs|py|java|kt)$/.test(file))
+  .filter((file) => !/(plain-english\.test|odd-words)\.ts$|\/(gen|pb)\/|\.pb\.go$|_pb2/.test(file));
 
 /** `file:line: word (what to write instead)`. */
 function oddIn(file: string, text: string): readonly string[] {
