@@ -15,12 +15,12 @@ interface Call {
   readonly resources: readonly string[];
   readonly consistency: Consistency;
   readonly deadline: number | undefined;
-  /** By resource; the same for all when it is one. */
+  /** Answers the call, by resource or with one answer for all. */
   answer(permissions: OpenFgaAnswer | Readonly<Record<string, OpenFgaAnswer>>): Promise<void>;
   fail(error: unknown): Promise<void>;
 }
 
-/** The end of this turn of the event loop. No time passes. */
+/** Waits for the end of this turn of the event loop. No time passes. */
 const turn = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
@@ -74,7 +74,7 @@ const question = (resource: string, more: Partial<Question> = {}): Question => (
   ...more,
 });
 
-/** A promise whose state can be seen: undefined while it waits, the reason of a failure. */
+/** Makes the state of a promise visible: undefined while it waits; the reason when it fails. */
 function watched(promise: Promise<OpenFgaAnswer | undefined>): { now: boolean | string | undefined } {
   const state: { now: boolean | string | undefined } = { now: undefined };
   void promise.then((permission) => {
@@ -185,7 +185,7 @@ describe("within maxStalenessMs", () => {
     expect(joined.now).toBe(false);
   });
 
-  it("a failure is not kept, and who joined after the sending has the question asked again, once", async () => {
+  it("a failure is not kept, and for a caller that joined after the sending the question is asked again, once", async () => {
     const { ask, call, sent } = setUp(stale);
     const start = performance.now();
     const hasty = ask("a", "minimize-latency", { deadline: start + 20 });
@@ -202,7 +202,7 @@ describe("within maxStalenessMs", () => {
     expect(sent()).toEqual(["a", "a", "a"]);
   });
 
-  it("higher consistency goes past what is kept and what was sent, and its answer takes the place of the kept one", async () => {
+  it("higher consistency uses no kept answer and joins no sent question, and its answer replaces the kept one", async () => {
     const { checker, ask, call, sent } = setUp(stale);
     ask("a");
     await turn();
@@ -217,7 +217,7 @@ describe("within maxStalenessMs", () => {
     expect(await checker.check([question("a")], "minimize-latency")).toEqual([false]);
   });
 
-  it("the answer to an earlier question does not take the place of that to a later one", async () => {
+  it("the answer to an earlier question does not replace the answer to a later one", async () => {
     const { checker, ask, call } = setUp(stale);
     ask("a");
     await turn();
@@ -287,7 +287,7 @@ describe("the context of conditions", () => {
     expect(calls).toHaveLength(2);
   });
 
-  it("leaves the address out of what makes questions identical when no condition is told it", async () => {
+  it("compares questions without the address when no condition uses it", async () => {
     const { checker, call } = setUp({ contextOf: createContextOf({ current_time: "now" }, { now: () => at(1) }) });
     void checker.check([question("a", { clientAddress: "192.0.2.1" })], "minimize-latency");
     void checker.check([question("a", { clientAddress: "192.0.2.2" })], "minimize-latency");
@@ -296,7 +296,7 @@ describe("the context of conditions", () => {
   });
 });
 
-/** One thing that happens: somebody asks, time passes, OpenFGA answers its oldest or youngest call, or fails it. */
+/** One event: a caller asks, time passes, or OpenFGA answers (or fails) its oldest or youngest call. */
 type Event =
   | { readonly kind: "ask"; readonly names: readonly string[]; readonly higher: boolean; readonly waits: number }
   | { readonly kind: "pass"; readonly ms: number }
@@ -314,11 +314,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 );
 
 it.each([0, 100])(
-  "whatever happens, everybody gets an answer to the own question that is fresh enough (%i ms)",
+  "whatever happens, each caller gets an answer to its own question that is fresh enough (%i ms)",
   async (maxStalenessMs) => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 60 }), async (events) => {
-        // OpenFGA allows what has been asked of it at an even instant: an answer tells when its question was sent.
+        // OpenFGA allows a question that was sent at an even instant: so an answer shows when its question was sent.
         const sentAt = new Map<Call, number>();
         const { checker, calls } = setUp({ maxBatch: 3, maxInFlight: 2, maxStalenessMs });
         const open: Call[] = [];
@@ -381,7 +381,7 @@ it.each([0, 100])(
   },
 );
 
-/** Stands for a yes or no that tells what it is about. */
+/** Stands for a yes or no and records what it is about. */
 class Told {
   readonly name: string;
   readonly at: number;

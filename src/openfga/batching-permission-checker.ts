@@ -11,13 +11,13 @@ export interface BatchingOptions
   readonly checker: GrpcPermissionChecker;
   /** Fills the parameters of conditions. */
   readonly contextOf: ContextOf;
-  /** Longest time from being asked to being answered, milliseconds. */
+  /** The longest time from a question to its answer, milliseconds. */
   readonly timeoutMs: number;
-  /** How long an answer may be given again, milliseconds from the sending of its question. Default 0: never. */
+  /** How long an answer may be used again, in milliseconds from the sending of its question. Default 0: never. */
   readonly maxStalenessMs?: number;
-  /** Most answers that are kept, each about 300 bytes. Default 100,000. */
+  /** The most answers that are kept, each about 300 bytes. Default 100,000. */
   readonly maxKept?: number;
-  /** Called for each question that a kept answer has answered. */
+  /** Called for each question that was answered by a kept answer. */
   readonly onKept?: () => void;
 }
 
@@ -26,9 +26,9 @@ interface KeyedQuestion extends QuestionInContext {
 }
 
 /**
- * Asks OpenFGA as seldom as it can: questions are batched, each consistency by itself, and answers kept for
- * `maxStalenessMs`. A kept answer, or a question that was sent before, is older than the question that it answers: they
- * serve within that time only, and never `higher`.
+ * Asks OpenFGA as rarely as it can: it batches questions (each consistency separately) and keeps answers for
+ * `maxStalenessMs`. A kept answer, or a question that was already sent, is older than the new question. So they are
+ * used within that time only, and never for `higher`.
  */
 export class BatchingPermissionChecker implements PermissionChecker {
   readonly #options: BatchingOptions;
@@ -69,7 +69,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
       else this.#options.onKept?.();
       answers.push(answer);
     }
-    if (open.length === 0) return Promise.resolve(answers as OpenFgaAnswer[]); // each of them was kept
+    if (open.length === 0) return Promise.resolve(answers as OpenFgaAnswer[]); // all of them were kept
     return batcher.ask(open, options).then((asked) => {
       let next = 0;
       return answers.map((answer) => answer ?? asked[next++] ?? new Failure("INTERNAL"));
@@ -78,7 +78,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
 
   readonly #keyed = ({ subject, action, resource, clientAddress }: Question): KeyedQuestion => {
     const context = this.#options.contextOf(clientAddress);
-    // None of the first three holds a blank.
+    // Subject, action and resource contain no space.
     const key = `${subject} ${action} ${resource} ${context?.key ?? ""}`;
     return { key, subject, action, resource, context };
   };

@@ -65,7 +65,7 @@ it("a BatchCheck is written as protobuf-es writes it", () => {
   );
 });
 
-it("a name whose characters would become others is not sent", () => {
+it("a name whose characters would become other characters is not sent", () => {
   const asked = { subject: "user:\u0161" as SubjectName, action: "a" as ActionName, resource: "d:1" as ResourceName };
   expect(() => encodeCheck(pinned, asked, 100)).toThrow("not ASCII");
   expect(() => encodeBatchCheck(pinned, [asked, asked], 100)).toThrow("not ASCII");

@@ -3,12 +3,9 @@ import type { Consistency } from "../domain/permission-checker.js";
 import { bytesOf, field, number } from "../wire/plain-writer.js";
 import type { ConditionContext, QuestionInContext } from "./condition-context.js";
 
-/*
- * Requests of Check and BatchCheck by hand. The tests hold the bytes equal to those of protobuf-es over the same
- * .proto.
- */
+/** Encodes requests of Check and BatchCheck by hand. The tests compare the bytes with those of protobuf-es. */
 
-/** What every call names. */
+/** The store and the model, which every call names. */
 export interface Pinned {
   readonly storeId: string;
   readonly modelId: string;
@@ -19,7 +16,7 @@ export const consistencyPreferences: Readonly<Record<Consistency, ConsistencyPre
   higher: ConsistencyPreference.HIGHER_CONSISTENCY,
 };
 
-/** A CheckRequest. Identifiers are ASCII; throws when one is not even Latin-1. */
+/** Encodes a CheckRequest. Identifiers are ASCII; throws when one is not even Latin-1. */
 export function encodeCheck({ storeId, modelId }: Pinned, question: QuestionInContext, consistency: number): Buffer {
   return bytesOf(
     field(1, storeId) +
@@ -30,7 +27,7 @@ export function encodeCheck({ storeId, modelId }: Pinned, question: QuestionInCo
   );
 }
 
-/** A BatchCheckRequest whose correlation ids are the positions of the questions. Throws as above. */
+/** Encodes a BatchCheckRequest whose correlation ids are the positions of the questions. Throws as above. */
 export function encodeBatchCheck(
   { storeId, modelId }: Pinned,
   questions: readonly QuestionInContext[],

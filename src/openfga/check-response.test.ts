@@ -43,7 +43,7 @@ it("an answer to BatchCheck is read as protobuf-es reads it", () => {
   );
 });
 
-it("whatever the bytes are, an answer is read as protobuf-es reads it, or refused as there", () => {
+it("any bytes are read as protobuf-es reads them, or refused where protobuf-es refuses them", () => {
   const outcome = (read: () => unknown): unknown => {
     try {
       return read();

@@ -8,17 +8,14 @@ import {
 } from "#gen/openfga/v1/openfga_service_pb.js";
 import { PlainReader } from "../wire/plain-reader.js";
 
-/*
- * Answers of Check and BatchCheck, read by hand where they are plain. The tests hold them equal to what protobuf-es
- * reads.
- */
+/** Decodes plain answers of Check and BatchCheck by hand. The tests compare them with what protobuf-es reads. */
 
-/** Throws for what is no CheckResponse. */
+/** Decodes a CheckResponse. Throws when the bytes are not one. */
 export function decodeCheck(bytes: Buffer): CheckResponse {
   return plainCheck(new PlainReader(bytes)) ?? fromBinary(CheckResponseSchema, bytes);
 }
 
-/** Throws for what is no BatchCheckResponse. */
+/** Decodes a BatchCheckResponse. Throws when the bytes are not one. */
 export function decodeBatchCheck(bytes: Buffer): BatchCheckResponse {
   return plainBatchCheck(new PlainReader(bytes)) ?? fromBinary(BatchCheckResponseSchema, bytes);
 }
@@ -39,14 +36,14 @@ function plainBatchCheck(reader: PlainReader): BatchCheckResponse | undefined {
     const entry = reader.message();
     const key = entry.tag() === 0x0a ? entry.text() : "";
     const item = entry.tag() === 0x12 ? plainItem(entry.message()) : undefined;
-    // Correlation ids are positions; any other text could name a property that every object has.
+    // Correlation ids are positions; any other text could be the name of a property that every object has.
     if (!item || !entry.done || !/^\d+$/.test(key)) return undefined;
     result[key] = item;
   }
   return reader.done ? { $typeName: "openfga.v1.BatchCheckResponse", result } : undefined;
 }
 
-/** An answer; errors are rare and left to protobuf-es. */
+/** Decodes an answer; errors are rare and left to protobuf-es. */
 function plainItem(reader: PlainReader): BatchCheckSingleResult | undefined {
   if (reader.tag() !== 0x08) return undefined;
   const value = reader.varint() !== 0;

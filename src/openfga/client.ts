@@ -12,29 +12,29 @@ import {
 import * as grpc from "@grpc/grpc-js";
 
 export interface OpenFgaClientOptions {
-  /** `host:port`, at least one. Of several, calls go to those that answer. */
+  /** `host:port`, at least one. With several, calls go to those that answer. */
   readonly addresses: readonly string[];
   readonly tls: boolean;
-  /** Preshared key; undefined where OpenFGA asks for none. */
+  /** Preshared key; undefined when OpenFGA needs none. */
   readonly apiKey: string | undefined;
-  /** Longest time of any call, milliseconds: some calls would never end without one. */
+  /** The longest time of any call, milliseconds: without it some calls would never end. */
   readonly timeoutMs: number;
 }
 
-/** What came back; numbers from 1000 upwards are OpenFGA's own and not gRPC's. */
+/** The reply to a call. Numbers from 1000 upwards are OpenFGA's own codes and not gRPC's. */
 export type Reply<T> = { readonly ok: true; readonly value: T } | Refused;
 
 export interface Refused {
   readonly ok: false;
   readonly code: number;
   readonly details: string;
-  /** By our own clock: the number alone does not tell (1, 4, 2058 and 4004 were all seen). */
+  /** By our own clock: the number alone is not enough (1, 4, 2058 and 4004 were all seen). */
   readonly deadlinePassed: boolean;
   readonly cancelled: boolean;
 }
 
 export interface CallOptions {
-  /** Instant of `performance.now()` at which the call ends unless its time-out is earlier. */
+  /** Instant of `performance.now()` at which the call ends, unless its time-out is earlier. */
   readonly deadline?: number;
 }
 
@@ -45,27 +45,27 @@ export interface StreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** OpenFGA over one grpc-js channel. Every call carries a deadline; none rejects, not even after `close`. */
+/** OpenFGA over one grpc-js channel. Every call has a deadline; no call rejects, not even after `close`. */
 export class OpenFgaClient {
-  /** Longest time of any call, milliseconds. */
+  /** The longest time of any call, milliseconds. */
   readonly timeoutMs: number;
   readonly #client: grpc.Client;
   readonly #metadata = new grpc.Metadata();
   #closed = false;
 
   constructor({ addresses, tls, apiKey, timeoutMs }: OpenFgaClientOptions) {
-    // Plaintext with a key is the operator's explicit `tls: false`.
+    // Sending a key in plaintext is the operator's explicit choice, `tls: false`.
     const credentials = tls ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
     this.#client = new grpc.Client(target(addresses), credentials, {
       "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-      // The defaults stay away from a server that is back for seven seconds (measured).
+      // With the defaults, the client avoids a server that is back for another seven seconds (measured).
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 500,
       "grpc.enable_channelz": 0,
-      // One thing retries, and it is not the channel.
+      // Only the permission checker retries, not the channel.
       "grpc.enable_retries": 0,
       "grpc.use_local_subchannel_pool": 1,
-      // http_proxy of the environment is meant for the web; it cannot reach our loopback.
+      // http_proxy of the environment is meant for the web; such a proxy cannot reach our loopback.
       "grpc.enable_http_proxy": 0,
     });
     if (apiKey !== undefined) this.#metadata.set("authorization", `Bearer ${apiKey}`);
@@ -81,7 +81,7 @@ export class OpenFgaClient {
     return this.exchange(method, bytes, (answer) => fromBinary(method.output, answer), options);
   }
 
-  /** The same with bytes that are written and read elsewhere. */
+  /** The same, with messages that the caller encodes and decodes. */
   exchange<O extends DescMessage>(
     method: DescMethodUnary<DescMessage, O>,
     request: Buffer,
@@ -90,7 +90,7 @@ export class OpenFgaClient {
   ): Promise<Reply<MessageShape<O>>> {
     const now = performance.now();
     const giveUpAt = Math.min(now + this.timeoutMs, deadline ?? Number.POSITIVE_INFINITY);
-    // grpc-js throws then.
+    // grpc-js would throw here.
     if (this.#closed) return Promise.resolve(closedReply);
     return new Promise((resolve) => {
       this.#client.makeUnaryRequest(
@@ -105,7 +105,10 @@ export class OpenFgaClient {
     });
   }
 
-  /** Messages as they are read, and at the end how it ended: undefined for well. Leaving early ends the call. */
+  /**
+   * Yields messages as they arrive. Returns how the call ended: undefined when it ended well. A reader that stops early
+   * ends the call.
+   */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
@@ -121,15 +124,15 @@ export class OpenFgaClient {
       { deadline: wallTime(deadline) },
     );
     const cancel = (): void => call.cancel();
-    // Cancelling tells it of an error, which nobody else may listen to by then.
+    // Cancelling emits an error, and nobody else may listen to it by then.
     call.on("error", () => undefined);
     if (signal?.aborted) cancel();
     else signal?.addEventListener("abort", cancel, { once: true });
     try {
-      for await (const message of call) yield message as MessageShape<O>; // the deserializer makes nothing else
+      for await (const message of call) yield message as MessageShape<O>; // the deserializer returns no other type
       return undefined;
     } catch (error) {
-      // A call ends with no other error.
+      // A call fails with no other error.
       return refused(error as grpc.ServiceError, deadline, signal);
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -147,7 +150,7 @@ function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** Converts an instant of `performance.now()`. */
+/** Converts an instant of `performance.now()` to wall-clock time. */
 function wallTime(instant: number): number {
   return Date.now() + Math.max(0, instant - performance.now());
 }
@@ -177,7 +180,7 @@ function target(addresses: readonly string[]): string {
   const [first] = addresses;
   if (first === undefined) throw new Error("no address of OpenFGA");
   if (addresses.length === 1) return first;
-  // Only lists of literal addresses can be given to one channel.
+  // One channel accepts only a list of literal addresses.
   return addresses.every((address) => address.startsWith("["))
     ? `ipv6:${addresses.join(",")}`
     : `ipv4:${addresses.join(",")}`;

@@ -2,28 +2,28 @@ import type { Clock } from "../domain/clock.js";
 import type { Question } from "../domain/permission-checker.js";
 
 /**
- * What the server tells conditions of a model: `now` the time, RFC 3339 in whole seconds, rounded down; `client_ip` the
- * bearer's address.
+ * Values that the server passes to conditions of a model: `now` is the time, RFC 3339 in whole seconds, rounded down;
+ * `client_ip` is the bearer's address.
  */
 export const contextSources = ["now", "client_ip"] as const;
 
-/** Parameters of conditions and what each is filled with, `openfga.context` of the configuration. */
+/** Parameters of conditions and the source of each, `openfga.context` of the configuration. */
 export type ConditionParameters = Readonly<Record<string, (typeof contextSources)[number]>>;
 
-/** What conditions are told with one question. */
+/** The values that conditions get with one question. */
 export interface ConditionContext {
-  /** Parameters and their values; one whose value is not known is left out. */
+  /** Parameters and their values, without those whose value is not known. */
   readonly values: readonly (readonly [parameter: string, value: string])[];
-  /** Contexts of the same parameters are equal when this is. */
+  /** Two contexts with the same parameters are equal when their keys are equal. */
   readonly key: string;
 }
 
-/** A question with the context that it had when it was asked. */
+/** A question with its context at the moment when it was asked. */
 export interface QuestionInContext extends Omit<Question, "clientAddress"> {
   readonly context?: ConditionContext | undefined;
 }
 
-/** Makes contexts; undefined when no parameter is configured, so that nothing is sent and no address is looked at. */
+/** Makes contexts; undefined when no parameter is configured, so that nothing is sent and no address is read. */
 export type ContextOf = (clientAddress: Question["clientAddress"]) => ConditionContext | undefined;
 
 export function createContextOf(parameters: ConditionParameters, clock: Clock): ContextOf {

@@ -8,8 +8,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /**
- * A connection to a stand-in that refuses with `code`, or answers when that is 0; for whose next answer `held` is
- * waited first.
+ * Makes a connection to a stand-in that refuses with `code`, or answers when that is 0, after it has waited for `held`.
  */
 function setUp() {
   const server: { code: number; calls: number; held?: Promise<void> } = { code: 0, calls: 0 };
@@ -30,7 +29,7 @@ function setUp() {
 }
 
 it.each<Outcome>(["unreachable", "engine-failure", "misconfigured", "deadline"])(
-  "looks for itself when a call ended as %s, and again until all is well",
+  "checks OpenFGA when a call ended as %s, and again until it is ready",
   async (outcome) => {
     const { server, connection } = setUp();
     await connection.start();
@@ -46,7 +45,7 @@ it.each<Outcome>(["unreachable", "engine-failure", "misconfigured", "deadline"])
   },
 );
 
-it("looks at most once a second, however many calls fail", async () => {
+it("checks at most once a second, however many calls fail", async () => {
   const { server, connection } = setUp();
   server.code = 14;
   await connection.start();
@@ -58,7 +57,7 @@ it("looks at most once a second, however many calls fail", async () => {
   connection.close();
 });
 
-it("says nothing and looks no more after it was closed", async () => {
+it("reports nothing and checks no more after it was closed", async () => {
   const { server, connection } = setUp();
   server.code = 14;
   await connection.start();
@@ -68,7 +67,7 @@ it("says nothing and looks no more after it was closed", async () => {
   expect(server.calls).toBe(1);
 });
 
-it("goes over to another model once that was read, and stays as it was when it was not", async () => {
+it("changes to another model once that was read, and keeps the old one when it was not", async () => {
   const { server, connection } = setUp();
   await connection.start();
   server.code = 2001;
@@ -82,7 +81,7 @@ it("goes over to another model once that was read, and stays as it was when it w
   connection.close();
 });
 
-it("is mended by a model that is there, and then looks at that one", async () => {
+it("becomes ready with a model that exists, and then checks that one", async () => {
   const { server, connection } = setUp();
   server.code = 2001;
   await connection.start();
@@ -95,7 +94,7 @@ it("is mended by a model that is there, and then looks at that one", async () =>
   connection.close();
 });
 
-it.each([0, 2001])("forgets a look at a model that is no longer pinned when it ends (with %i)", async (code) => {
+it.each([0, 2001])("ignores the result for a model that is no longer pinned (with %i)", async (code) => {
   const { server, connection } = setUp();
   await connection.start();
   let answer = (): void => undefined;

@@ -9,10 +9,7 @@ import { type Outcome, readRefusal } from "./outcome.js";
 
 const { getStore, readAuthorizationModel, check, batchCheck } = OpenFGAService.method;
 
-/**
- * unreachable: an outage, which passes. misconfigured: a wrong store, model, key or endpoint, which an operator must
- * mend.
- */
+/** unreachable: an outage, which passes. misconfigured: an operator must correct the store, model, key or endpoint. */
 export type ConnectionState =
   | { readonly kind: "ready" }
   | { readonly kind: "unreachable"; readonly problem: string }
@@ -23,33 +20,31 @@ export interface OpenFgaConnectionOptions {
   readonly storeId: string;
   /** The id of the model that is pinned at first. */
   readonly modelId: string;
-  /**
-   * How the client reaches it, for the words of a problem. `maxBatch`: questions that OpenFGA must take in one
-   * BatchCheck.
-   */
+  /** How the client reaches OpenFGA. `maxBatch`: questions that OpenFGA must accept in one BatchCheck. */
   readonly endpoint: Endpoint;
   /** Called at each change of state. */
   readonly onChange?: (state: ConnectionState) => void;
 }
 
-/** Between two looks, however many calls fail meanwhile. */
+/** Milliseconds between two health checks, however many calls fail in the meantime. */
 const intervalMs = 1_000;
 
 /**
- * A call that ran out of time may only have had an impatient caller: the look, which waits the full time-out, tells.
+ * Outcomes that start a health check. After `deadline`, only the caller may have been impatient: the health check waits
+ * for the full time-out and so decides.
  */
 const troubling: ReadonlySet<Outcome> = new Set(["unreachable", "engine-failure", "misconfigured", "deadline"]);
 
 interface Finding {
   readonly state: ConnectionState;
-  /** There when the state is ready. */
+  /** Present when the state is ready. */
   readonly model?: AuthorizationModel;
 }
 
 /**
- * Whether OpenFGA is there and is the one we were told of. The store and the pinned model are read back before the
- * first question; when calls fail later it looks again, every second until all is well, so that health does not depend
- * on anybody asking.
+ * The state of OpenFGA: whether it is reachable and has the configured store and model. The store and the pinned model
+ * are read before the first question. When calls fail later, a health check runs every second until OpenFGA is ready
+ * again, so that health does not depend on callers.
  */
 export class OpenFgaConnection {
   readonly #options: OpenFgaConnectionOptions;
@@ -72,7 +67,7 @@ export class OpenFgaConnection {
     return this.#state;
   }
 
-  /** The pinned model. Throws OPENFGA_UNAVAILABLE or OPENFGA_MISCONFIGURED until it has been read once. */
+  /** Returns the pinned model. Throws OPENFGA_UNAVAILABLE or OPENFGA_MISCONFIGURED until it has been read once. */
   model(): AuthorizationModel {
     if (this.#model) return this.#model;
     throw new Failure(this.#state.kind === "misconfigured" ? "OPENFGA_MISCONFIGURED" : "OPENFGA_UNAVAILABLE");
@@ -84,8 +79,8 @@ export class OpenFgaConnection {
   }
 
   /**
-   * Goes over to another model, once OpenFGA has given it and answered a question by it. Resolves to what was found;
-   * unless that is `ready`, all stays as it was.
+   * Changes to another model, once OpenFGA has returned it and has answered a question by it. Resolves to the state
+   * that was found; unless that is `ready`, nothing changes.
    */
   async pin(modelId: string): Promise<ConnectionState> {
     const found = await this.#examine(modelId);
@@ -96,12 +91,12 @@ export class OpenFgaConnection {
     return found.state;
   }
 
-  /** Looks now, and again until all is well. Resolves after the first look, whatever it found. */
+  /** Checks OpenFGA now, and again until it is ready. Resolves after the first check, whatever its result. */
   start(): Promise<void> {
     return this.#loop.startNow();
   }
 
-  /** Tell it what became of calls: trouble makes it look for itself. */
+  /** Reports the outcome of calls: a troubling one starts a health check. */
   noticed(outcome: Outcome): void {
     if (troubling.has(outcome)) this.#loop.wake();
   }
@@ -114,7 +109,7 @@ export class OpenFgaConnection {
   async #look(): Promise<void> {
     const modelId = this.#modelId;
     const found = await this.#examine(modelId);
-    // Unless another one was pinned meanwhile, by what was found then.
+    // Unless another model was pinned in the meantime, by a newer result.
     if (!this.#closed && modelId === this.#modelId) this.#take(found);
   }
 
@@ -148,7 +143,8 @@ export class OpenFgaConnection {
         consistency: 200,
       });
       if (!asked.ok && readRefusal(asked).outcome !== "context-required") return trouble("question", asked);
-      // Else this would show under load only. The same question many times over is evaluated once.
+      // Otherwise this fault would show under load only. OpenFGA evaluates the same question only once, however often
+      // it is in a batch.
       const batch = await client.call(batchCheck, {
         storeId,
         authorizationModelId: modelId,
@@ -176,7 +172,7 @@ function canaryQuestion(
 
 function stateOf(reply: Refused, problem: string): ConnectionState {
   const { outcome } = readRefusal(reply);
-  // 2000 and others about an id that we sent: also the configuration's fault.
+  // 2000 and others are about an id that we sent: also a fault of the configuration.
   const unreachable =
     outcome === "unreachable" || outcome === "deadline" || outcome === "engine-failure" || outcome === "overloaded";
   return { kind: unreachable ? "unreachable" : "misconfigured", problem };

@@ -9,7 +9,7 @@ const endpoint: Endpoint = {
   maxBatch: 60,
 };
 
-// Texts as grpc-js 1.14 and OpenFGA 1.19 give them.
+// Texts of grpc-js 1.14 and OpenFGA 1.19.
 const noConnection = (last: string) => `round_robin: No connection established. Last error: ${last}. Resolution note: `;
 
 it.each<readonly [what: string, step: Step, code: number, details: string, over: Partial<Endpoint>, words: string]>([
@@ -35,7 +35,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Error: 80:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl3_record.c:350:"),
     { tls: true },
-    "openfga.addresses: openfga:8081 speaks no TLS; set openfga.tls: false (status 14)",
+    "openfga.addresses: openfga:8081 does not use TLS; set openfga.tls: false (status 14)",
   ],
   [
     "no TLS to a port with it",
@@ -43,7 +43,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Failed to connect (2026-11-30T04:41:02.351Z)"),
     {},
-    "openfga.addresses: openfga:8081 closed the connection; if it speaks TLS, set openfga.tls: true (status 14)",
+    "openfga.addresses: openfga:8081 closed the connection; if it uses TLS, set openfga.tls: true (status 14)",
   ],
   [
     "an untrusted certificate",
@@ -51,7 +51,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Error: self-signed certificate"),
     { tls: true },
-    "openfga.tls: the certificate of openfga:8081 is not trusted or not for it; see NODE_EXTRA_CA_CERTS (status 14)",
+    "openfga.tls: the certificate of openfga:8081 is not trusted, or is for another host; see NODE_EXTRA_CA_CERTS (status 14)",
   ],
   [
     "the HTTP port",
@@ -59,7 +59,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Protocol error (2026-11-30T04:39:02.375Z)"),
     {},
-    "openfga.addresses: openfga:8081 speaks no gRPC; is it OpenFGA's HTTP port? gRPC has 8081 by default (status 14)",
+    "openfga.addresses: openfga:8081 does not use gRPC; is it OpenFGA's HTTP port? The gRPC port is 8081 by default (status 14)",
   ],
   [
     "silence",
@@ -83,7 +83,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     1010,
     "missing bearer token",
     { hasKey: false },
-    "openfga.auth.preshared: OpenFGA asks for a key, and none is configured (status 1010)",
+    "openfga.auth.preshared: OpenFGA needs a key, and none is configured (status 1010)",
   ],
   [
     "another store",
@@ -107,7 +107,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     2000,
     "batchCheck received 60 checks, the maximum allowed is 50",
     {},
-    "openfga.max_batch: OpenFGA takes fewer than 60 questions at once (--max-checks-per-batch-check) (status 2000)",
+    "openfga.max_batch: OpenFGA accepts fewer than 60 questions at once (--max-checks-per-batch-check) (status 2000)",
   ],
   [
     "its own database",
@@ -117,7 +117,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     {},
     "OpenFGA at openfga:8081 failed to answer a first question; its log says why (status 4000)",
   ],
-])("says of %s which key to change, and repeats no text of OpenFGA", (_, step, code, details, over, words) => {
+])("for %s, says which key to change, and repeats no text of OpenFGA", (_, step, code, details, over, words) => {
   const reply = { ok: false, code, details, deadlinePassed: code === 4, cancelled: false } as const;
   expect(describeFault(step, reply, { ...endpoint, ...over })).toBe(words);
 });

@@ -11,11 +11,11 @@ export interface Endpoint {
   readonly maxBatch: number;
 }
 
-/** What was asked when the fault showed. */
+/** The step at which the fault showed. */
 export type Step = "store" | "model" | "question" | "batch";
 
 /**
- * Says what is wrong with OpenFGA or with what we were told of it: the key of the configuration to change, the cause,
+ * Describes what is wrong with OpenFGA or with its configuration: the key of the configuration to change, the cause,
  * and the status in brackets. Nothing of OpenFGA's own text is repeated: some texts hold its database's address and
  * user, and `/readyz` shows this to everybody.
  */
@@ -37,12 +37,12 @@ function words(step: Step, reply: Refused, endpoint: Endpoint): string {
   if (code === 5002) return "openfga.store_id: OpenFGA has no store of this id";
   if (step === "model" && code === 2001) return "openfga.model_id: the store has no model of this id";
   if (step === "batch" && code === 2000 && details.includes("maximum allowed")) {
-    return `openfga.max_batch: OpenFGA takes fewer than ${maxBatch} questions at once (--max-checks-per-batch-check)`;
+    return `openfga.max_batch: OpenFGA accepts fewer than ${maxBatch} questions at once (--max-checks-per-batch-check)`;
   }
   if (code === 16 || (code >= 1001 && code <= 1600)) {
     return hasKey
       ? "openfga.auth.preshared: OpenFGA refuses the key"
-      : "openfga.auth.preshared: OpenFGA asks for a key, and none is configured";
+      : "openfga.auth.preshared: OpenFGA needs a key, and none is configured";
   }
   if (code === 12) return `openfga.addresses: the server at ${where} has no such method; OpenFGA must be 1.19 or later`;
   switch (readRefusal(reply).outcome) {
@@ -59,23 +59,23 @@ function words(step: Step, reply: Refused, endpoint: Endpoint): string {
   }
 }
 
-/** By the texts of Node and grpc-js, which only refine. */
+/** Describes why OpenFGA is unreachable. The texts of Node and grpc-js only make it more precise. */
 function unreachable(details: string, { tls }: Endpoint, where: string): string {
   if (details.includes("ECONNREFUSED")) return `openfga.addresses: nothing listens at ${where}`;
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
     return `openfga.addresses: the host of ${where} cannot be found`;
   }
   if (tls && /wrong version number|EPROTO/.test(details)) {
-    return `openfga.addresses: ${where} speaks no TLS; set openfga.tls: false`;
+    return `openfga.addresses: ${where} does not use TLS; set openfga.tls: false`;
   }
   if (tls && /certificate|altname/i.test(details)) {
-    return `openfga.tls: the certificate of ${where} is not trusted or not for it; see NODE_EXTRA_CA_CERTS`;
+    return `openfga.tls: the certificate of ${where} is not trusted, or is for another host; see NODE_EXTRA_CA_CERTS`;
   }
   if (/Protocol error|without gRPC status/.test(details)) {
-    return `openfga.addresses: ${where} speaks no gRPC; is it OpenFGA's HTTP port? gRPC has 8081 by default`;
+    return `openfga.addresses: ${where} does not use gRPC; is it OpenFGA's HTTP port? The gRPC port is 8081 by default`;
   }
   if (!tls && /Failed to connect|ECONNRESET|EPIPE/.test(details)) {
-    return `openfga.addresses: ${where} closed the connection; if it speaks TLS, set openfga.tls: true`;
+    return `openfga.addresses: ${where} closed the connection; if it uses TLS, set openfga.tls: true`;
   }
   return `openfga.addresses: cannot reach ${where}`;
 }

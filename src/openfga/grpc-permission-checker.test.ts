@@ -99,7 +99,7 @@ describe("the gRPC permission checker", () => {
     expect(checks).toHaveLength(1);
   });
 
-  it("asks once more where that can help, and not a third time", async () => {
+  it("retries once where that can help, and not a second time", async () => {
     const recovered = setUp({ check: (_asked, call) => (call === 1 ? refused(14) : yes) });
     expect(await recovered.ask(question(1))).toEqual([true]);
     expect(recovered.outcomes).toEqual(["unreachable", "answered"]);
@@ -131,14 +131,14 @@ describe("the gRPC permission checker", () => {
     expect(await ask(...[1, 5, 2, 3, 15].map(question))).toEqual([false, true, false, false, true]);
   });
 
-  it("gives each item its own outcome: one that fails fails nobody else", async () => {
+  it("gives each item its own outcome: one that fails does not fail the others", async () => {
     const { ask, checks } = setUp({
       check: () => yes,
       batch: () => batch({ 0: allowed(true), 1: failed(2000, "invalid relation"), 2: failed(4000, "db.internal") }),
     });
     const permissions = await ask(...[1, 2, 3].map(question));
     expect(permissions.map(reasonOf)).toEqual([true, "INTERNAL", true]);
-    // Only what may pass was asked again, alone.
+    // Only the item that may be retried was asked again, alone.
     expect(checks.map(({ tupleKey }) => tupleKey?.object)).toEqual(["document:3"]);
   });
 
@@ -151,20 +151,20 @@ describe("the gRPC permission checker", () => {
     expect(permissions.map(reasonOf)).toEqual([true, "INTERNAL"]);
   });
 
-  it("trusts nothing of an answer that holds more than was asked", async () => {
+  it("uses nothing of an answer that holds more than was asked", async () => {
     const { ask } = setUp({ batch: () => batch({ 0: allowed(true), 1: allowed(true), 7: allowed(true) }) });
     const permissions = await ask(...[1, 2].map(question));
     expect(permissions.map(reasonOf)).toEqual(["INTERNAL", "INTERNAL"]);
   });
 
-  it("asks a batch that failed as a whole once more as a whole: a broken OpenFGA gets no storm (openfga#2422)", async () => {
+  it("retries a batch that failed as a whole in one call: no retry storm for a broken OpenFGA (openfga#2422)", async () => {
     const { ask, checks, batches } = setUp({ batch: () => refused(4000) });
     const permissions = await ask(...[1, 2].map(question));
     expect(permissions.map(reasonOf)).toEqual(["OPENFGA_UNAVAILABLE", "OPENFGA_UNAVAILABLE"]);
     expect([batches.length, checks.length]).toEqual([2, 0]);
   });
 
-  it("asks all items that may pass again in one call", async () => {
+  it("retries all items that may pass in one call", async () => {
     const { ask, checks, batches } = setUp({
       batch: (_asked, call) =>
         call === 1

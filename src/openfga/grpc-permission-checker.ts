@@ -16,15 +16,17 @@ const { check, batchCheck } = OpenFGAService.method;
 
 export interface GrpcPermissionCheckerOptions extends Pinned {
   readonly client: Pick<OpenFgaClient, "exchange" | "timeoutMs">;
-  /** Called with the outcome of the questions of each call, and of how many. */
+  /** Called after each call with the outcome of its questions and their number. */
   readonly onOutcome?: (method: "Check" | "BatchCheck", outcome: Outcome, questions: number) => void;
 }
 
-/** One call to OpenFGA. Questions bring their context, since what was asked at one moment may be sent at another. */
+/**
+ * Asks OpenFGA in one call. Questions bring their context, since a question may be sent some time after it was asked.
+ */
 export interface GrpcPermissionChecker {
   /**
-   * One answer for each question, in order; at most as many questions as OpenFGA takes in one BatchCheck. Rejects only
-   * for a defect.
+   * Returns one answer for each question, in order. Accepts at most as many questions as OpenFGA accepts in one
+   * BatchCheck. Rejects only for a defect.
    */
   check(
     questions: readonly QuestionInContext[],
@@ -35,7 +37,7 @@ export interface GrpcPermissionChecker {
 
 type Answer = boolean | Trouble;
 
-/** OpenFGA asked over gRPC: a lone question by Check, several by BatchCheck. */
+/** Asks OpenFGA over gRPC: one question by Check, several by BatchCheck. */
 export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOptions): GrpcPermissionChecker {
   const { client, onOutcome } = options;
 
@@ -68,8 +70,8 @@ export function createGrpcPermissionChecker(options: GrpcPermissionCheckerOption
 
   return {
     /**
-     * Asks again, once, what failed in a way that may pass, without its neighbours and in one call: a broken OpenFGA
-     * must not get a call for each question of a batch. Both calls share one time-out.
+     * Retries, once, the questions that failed in a way that may pass, all in one call: a broken OpenFGA must not get a
+     * call for each question of a batch. Both calls share one time-out.
      */
     async check(questions, consistency, { deadline: latest = Number.POSITIVE_INFINITY } = {}) {
       const deadline = Math.min(performance.now() + client.timeoutMs, latest);

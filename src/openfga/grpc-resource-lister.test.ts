@@ -17,7 +17,7 @@ afterEach(() => void vi.useRealTimers());
 
 const refused = (code: number): Refused => ({ ok: false, code, details: "", deadlinePassed: false, cancelled: false });
 
-/** Stands in for a stream of OpenFGA that sends these names, takes so long and ends so. */
+/** Stands in for a stream of OpenFGA that sends these names, takes `takesMs` and ends with `end`. */
 function setUp(names: readonly string[], { takesMs = 0, end = undefined as Refused | undefined } = {}) {
   const seen = { read: 0, left: false };
   const requests: MessageShape<typeof StreamedListObjectsRequestSchema>[] = [];
@@ -67,7 +67,7 @@ async function all(pages: AsyncIterable<ResourcePage>): Promise<ResourcePage[]> 
 
 const documents = (count: number) => Array.from({ length: count }, (_, index) => `document:${index}`);
 
-it("asks for what was asked, of the pinned store and model", async () => {
+it("sends the caller's question, with the pinned store and model", async () => {
   const { lister, query, requests } = setUp([]);
   await all(lister.list(query, "higher"));
   await all(lister.list(query, "minimize-latency"));
@@ -106,7 +106,7 @@ it.each([
   [2_700, true],
   [5_000, true],
 ])(
-  "a list that took %i ms where OpenFGA cuts at 3,000 may lack something: %s (openfga#3276)",
+  "a list that took %i ms, with OpenFGA's own limit at 3,000, may be incomplete: %s (openfga#3276)",
   async (takesMs, incomplete) => {
     const { lister, query } = setUp(documents(1_001), { takesMs });
     const pages = await all(lister.list(query, "higher"));
@@ -138,7 +138,7 @@ it.each<[number, string, Outcome]>([
   expect(outcomes).toEqual([outcome]);
 });
 
-it("reads no further than its reader, and ends the call when that leaves", async () => {
+it("reads no further than its reader, and ends the call when the reader stops", async () => {
   const { lister, query, seen } = setUp(documents(5_000));
   for await (const page of lister.list(query, "higher")) {
     expect(page.resources).toHaveLength(1_000);
@@ -148,7 +148,7 @@ it("reads no further than its reader, and ends the call when that leaves", async
   expect(seen).toEqual({ read: 1_001, left: true });
 });
 
-it("ends at its caller's deadline, or when nobody can still be reading slowly; and with its caller's signal", async () => {
+it("ends at its caller's deadline, after the time for a slow reader, and with its caller's signal", async () => {
   const { lister, query, streams } = setUp([]);
   const { signal } = new AbortController();
   const now = performance.now();

@@ -10,7 +10,7 @@ export interface GrpcResourceListerOptions extends Pinned {
   readonly client: Pick<OpenFgaClient, "stream">;
   /** Fills the parameters of conditions. */
   readonly contextOf: ContextOf;
-  /** When OpenFGA ends a list by itself, milliseconds. */
+  /** Milliseconds after which OpenFGA itself ends a list. */
   readonly listDeadlineMs: number;
   /** Called with the outcome of each list. */
   readonly onOutcome?: (method: "StreamedListObjects", outcome: Outcome, lists: number) => void;
@@ -19,18 +19,18 @@ export interface GrpcResourceListerOptions extends Pinned {
 const pageSize = 1_000;
 
 /**
- * Time for a slow reader of what OpenFGA has found in time. A stuck OpenFGA, which keeps to no deadline of its own, is
- * left then as well.
+ * The time for a slow reader to read what OpenFGA has found in time. It also ends the call to a stuck OpenFGA, which
+ * does not keep its own deadline.
  */
 const slowReaderMs = 10_000;
 
 /**
- * A list that OpenFGA cuts at its own deadline ends like a complete one (openfga#3276): only the time that it took
- * tells. This part of the deadline is clearly less than it.
+ * The part of OpenFGA's deadline within which a list is surely complete. A list that OpenFGA cuts at its deadline ends
+ * like a complete one (openfga#3276): only the elapsed time shows the difference.
  */
 const surelyInTime = 0.9;
 
-/** OpenFGA's StreamedListObjects: unlike ListObjects it has no greatest number of results. Not retried. */
+/** Lists by StreamedListObjects, which unlike ListObjects has no limit on the number of results. Not retried. */
 export function createGrpcResourceLister(options: GrpcResourceListerOptions): ResourceLister {
   const { client, storeId, modelId, contextOf, listDeadlineMs, onOutcome } = options;
   return {

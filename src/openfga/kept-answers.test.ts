@@ -9,11 +9,11 @@ it("gives an answer again until it is too old, counted from the sending of its q
   expect([kept.get("yes", 1_100), kept.get("no", 1_100)]).toEqual([undefined, undefined]);
 });
 
-it("gives the answer to the question that was sent last, whichever came last and however old the generations are", () => {
+it("gives the answer to the question that was sent last, in whatever order the answers arrived", () => {
   const kept = new KeptAnswers({ maxStalenessMs: 100, maxEntries: 4 });
   kept.keep("a", true, 1_000, 1_010);
   kept.keep("b", true, 1_000, 1_010);
-  // Takes the place of the younger generation, which becomes the older.
+  // Replaces the younger generation, which becomes the older.
   kept.keep("a", false, 1_020, 1_030);
   expect(kept.get("a", 1_040)).toBe(false);
   kept.keep("a", true, 1_010, 1_050);
@@ -29,7 +29,7 @@ it("holds no more than it may, and keeps the younger half", () => {
   for (let key = 950; key < 1_000; key++) expect(kept.get(String(key), 1_000)).toBe(true);
 });
 
-it("lets go of what is too old when new answers come", () => {
+it("drops answers that are too old when new answers come", () => {
   const kept = new KeptAnswers({ maxStalenessMs: 100, maxEntries: 1e6 });
   for (let key = 0; key < 50; key++) kept.keep(String(key), true, 0, 0);
   kept.keep("later", true, 100, 100);

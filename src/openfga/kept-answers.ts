@@ -7,29 +7,29 @@ interface KeptAnswer {
 }
 
 export interface KeptAnswersOptions {
-  /** Milliseconds from the sending of a question during which its answer may be given again. */
+  /** Milliseconds from the sending of a question during which its answer may be used again. */
   readonly maxStalenessMs: number;
-  /** Most answers that are kept. */
+  /** The most answers that are kept. */
   readonly maxEntries: number;
 }
 
 /**
- * Answers of OpenFGA for as long as they may be given again. They live in two generations: when the younger one is half
- * of what may be kept, or as old as an answer may become, it takes the place of the older one, which is dropped whole.
- * So nothing has to be looked for to make room.
+ * Keeps answers of OpenFGA for as long as they may be used again. They live in two generations. When the younger one
+ * holds half of the limit, or is as old as an answer may become, it replaces the older one, which is dropped as a
+ * whole. So making room needs no search.
  */
 export class KeptAnswers {
   readonly #options: KeptAnswersOptions;
   #younger = new Map<string, KeptAnswer>();
   #older: ReadonlyMap<string, KeptAnswer> = new Map();
-  /** When the younger generation began. */
+  /** The time when the younger generation began. */
   #since = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeptAnswersOptions) {
     this.#options = options;
   }
 
-  /** Both generations, expired ones included. */
+  /** The number of answers in both generations, expired ones included. */
   get size(): number {
     return this.#younger.size + this.#older.size;
   }
@@ -39,7 +39,7 @@ export class KeptAnswers {
     return kept && now - kept.sentAt < this.#options.maxStalenessMs ? kept.allowed : undefined;
   }
 
-  /** An answer to a later question stays: answers may overtake each other. */
+  /** Keeps an answer, unless one to a later question is kept already: answers may overtake each other. */
   keep(key: string, allowed: boolean, sentAt: number, now: number): void {
     const { maxStalenessMs, maxEntries } = this.#options;
     if ((this.#find(key)?.sentAt ?? sentAt) > sentAt) return;

@@ -9,7 +9,7 @@ const computed = (relation: string) => ({
 const direct = { userset: { case: "this" as const, value: {} } };
 const union = (...child: readonly object[]) => ({ userset: { case: "union" as const, value: { child: [...child] } } });
 
-/** Relations of `document`, each admitting `user` directly where its rewrite says `this`. */
+/** Makes a type `document` with these relations; each admits `user` directly where its rewrite says `this`. */
 function modelOf(relations: Readonly<Record<string, ReturnType<typeof union> | typeof direct>>) {
   const admitted = { directlyRelatedUserTypes: [{ type: "user" }] };
   return authorizationModel(
@@ -27,7 +27,7 @@ function modelOf(relations: Readonly<Record<string, ReturnType<typeof union> | t
 }
 
 describe("canHold", () => {
-  it("lets relations that stand for each other in only whom one of them admits", () => {
+  it("admits to relations that refer to each other only the types that one of them admits", () => {
     const model = modelOf({ a: union(computed("b")), b: union(computed("a")), c: union(computed("d")), d: direct });
     expect(["a", "b", "c", "d"].map((action) => model.canHold("user", "document", action))).toEqual([
       false,

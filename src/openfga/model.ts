@@ -10,7 +10,7 @@ interface Relation {
   readonly admitted: readonly RelationReference[];
 }
 
-/** What the model knows, worked out once. */
+/** Returns what can be computed from the model once. */
 export function authorizationModel(message: ModelMessage): AuthorizationModel {
   const types = new Map<string, ReadonlyMap<string, Relation>>(
     message.typeDefinitions.map(({ type, relations, metadata }) => [
@@ -27,8 +27,8 @@ export function authorizationModel(message: ModelMessage): AuthorizationModel {
   const holdable = new Map<string, ReadonlySet<string>>();
 
   /**
-   * The relations that the type can hold, as `type#relation`: the least set that the rewrites allow, so that a cycle
-   * adds nobody.
+   * Returns the relations that the type can hold, as `type#relation`: the least set that the rewrites allow, so that a
+   * cycle adds no type.
    */
   function heldBy(subjectType: string): ReadonlySet<string> {
     const known = holdable.get(subjectType);
@@ -46,7 +46,7 @@ export function authorizationModel(message: ModelMessage): AuthorizationModel {
     return held;
   }
 
-  /** Whether the rewrite lets the type in, when it holds `held` already. */
+  /** Returns whether the rewrite admits the type, when the type already holds `held`. */
   function allows(
     subjectType: string,
     type: string,
@@ -76,7 +76,7 @@ export function authorizationModel(message: ModelMessage): AuthorizationModel {
       case "difference":
         return allowedBy(rewrite.value.base);
       default:
-        // A rewrite that we do not know may admit anybody.
+        // A rewrite that we do not know may admit any type.
         return true;
     }
   }

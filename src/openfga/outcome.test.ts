@@ -5,7 +5,7 @@ const refusal = { details: "", deadlinePassed: false, cancelled: false };
 
 describe("readRefusal", () => {
   it.each([
-    // reference numbers of OpenFGA v1.22.1; grpc/grpc#13321: statuses from 1000 upwards are not gRPC codes
+    // Reference numbers of OpenFGA v1.22.1. grpc/grpc#13321: statuses from 1000 upwards are not gRPC codes.
     [1, "unreachable", "OPENFGA_UNAVAILABLE", true],
     [2, "engine-failure", "OPENFGA_UNAVAILABLE", true],
     [3, "unexpected", "INTERNAL", false],
@@ -69,12 +69,12 @@ describe("readRefusal", () => {
     expect(readRefusal({ ...refusal, code: 2000, details: "throttled: too many" }).outcome).toBe("overloaded");
   });
 
-  it("asks again after a stream reset that comes as INTERNAL (grpc-node#2647)", () => {
+  it("retries after a stream reset that comes as INTERNAL (grpc-node#2647)", () => {
     const details = "Received RST_STREAM with code 2 (Internal server error)";
     expect(readRefusal({ ...refusal, code: 13, details })).toMatchObject({ outcome: "unreachable", retry: true });
   });
 
-  it("hands nothing of OpenFGA's text to callers, and only printable ASCII to the log", () => {
+  it("passes nothing of OpenFGA's text to callers, and only printable ASCII to the log", () => {
     const details = `dial tcp db.internal:5432 user=fga \u202e\n${"x".repeat(1000)}`;
     const { failure } = readRefusal({ ...refusal, code: 4000, details });
     expect(failure.message + JSON.stringify(failure.metadata)).not.toContain("db.internal");

@@ -1,6 +1,6 @@
 import { Failure, type FailureReason } from "../domain/errors.js";
 
-/** What became of a question to OpenFGA, for metrics and health. */
+/** The outcome of a question to OpenFGA, for metrics and health. */
 export type Outcome =
   | "answered"
   | "cancelled"
@@ -17,7 +17,7 @@ export type Outcome =
 export interface Trouble {
   readonly outcome: Outcome;
   readonly failure: Failure;
-  /** Whether the same question may be asked once more if time remains. */
+  /** Whether the same question may be retried once if time remains. */
   readonly retry: boolean;
 }
 
@@ -28,18 +28,18 @@ export interface Refusal {
   readonly cancelled: boolean;
 }
 
-/** Numbers of input_error and internal_error of a BatchCheck item: their numbers are those of the calls. */
+/** Numbers of input_error and internal_error of a BatchCheck item; they are the same as the numbers of the calls. */
 const invalid = 2000;
 const tooDeep = 2002;
 
-/** Statuses that say our deadline, when it has passed: the server's reset may arrive before our own timer. */
+/** Statuses that mean our deadline, when it has passed: the server's reset may arrive before our own timer fires. */
 const lateCodes = new Set([1, 4, 14, 2058, 4004]);
 const misconfiguredCodes = new Set([7, 12, 16, 2001, 2020]);
 
 /**
- * The one reading of whatever OpenFGA answers instead of yes or no: by number, never by text alone; a text only
- * refines. Nothing of a text reaches a caller but the name of a missing parameter, since some hold the database's
- * address and user.
+ * Interprets every answer of OpenFGA that is not yes or no. Decides by number, never by text alone; a text only makes
+ * it more precise. Only the name of a missing parameter reaches a caller, since some texts hold the database's address
+ * and user.
  */
 export function readRefusal(refusal: Refusal): Trouble {
   const { code, details, deadlinePassed, cancelled } = refusal;
@@ -55,7 +55,7 @@ export function readRefusal(refusal: Refusal): Trouble {
   if ((deadlinePassed && lateCodes.has(code)) || code === 4 || code === 4004)
     return trouble("deadline", "DEADLINE_EXCEEDED");
   if (code === 1 || code === 14 || code === 2058) return trouble("unreachable", "OPENFGA_UNAVAILABLE", true);
-  // "RST_STREAM with code 2" is INTERNAL but passes (grpc-node#2647).
+  // "RST_STREAM with code 2" has status INTERNAL but is temporary (grpc-node#2647).
   if (code === 13 && details.includes("RST_STREAM")) return trouble("unreachable", "OPENFGA_UNAVAILABLE", true);
   if (code === 2 || code === 4000) return trouble("engine-failure", "OPENFGA_UNAVAILABLE", true);
   if (code === 8 || code === 3500 || (code === invalid && details.startsWith("throttled:"))) {
@@ -72,7 +72,7 @@ export function readRefusal(refusal: Refusal): Trouble {
   return trouble("unexpected", "INTERNAL");
 }
 
-/** For answers that are no answers: an unset oneof, a missing or a surplus correlation id. */
+/** Returns the trouble for an answer that is not usable: an unset oneof, a missing or a surplus correlation id. */
 export function unanswered(what: string): Trouble {
   return {
     outcome: "unexpected",
@@ -87,7 +87,7 @@ function missingParameter(details: string): Record<string, string> {
   return parameter === undefined ? {} : { parameter };
 }
 
-/** Some texts echo input with control and bidirectional characters. */
+/** Removes control and bidirectional characters: some texts echo input that contains them. */
 function printable(text: string): string {
   return text.slice(0, 300).replaceAll(/[^\x20-\x7e]/g, "?");
 }

@@ -15,18 +15,16 @@ export interface Tuple {
   readonly condition?: { readonly name: string; readonly context?: object };
 }
 
-/**
- * Set-up over HTTP, for the embedded server and for tests. Whatever fails rejects: nobody waits for a decision here.
- */
+/** Sets OpenFGA up over HTTP, for the embedded server and for tests. Methods reject on every failure. */
 export interface OpenFgaAdmin {
-  /** Id of a new store. Names need not be unique. */
+  /** Creates a store and returns its id. Names need not be unique. */
   createStore(name: string): Promise<string>;
-  /** Id of a store of exactly this name. */
+  /** Returns the id of a store of exactly this name. */
   findStore(name: string): Promise<string | undefined>;
   deleteStore(storeId: string): Promise<void>;
-  /** Id of the new model. Faults of the text are told by `file` and line. */
+  /** Writes a model and returns its id. Reports faults of the text by `file` and line. */
   writeModel(storeId: string, dsl: string, file?: string): Promise<string>;
-  /** Afterwards the store holds each of them with just this condition, whatever it held before. */
+  /** Writes tuples. Afterwards the store holds each of them with exactly this condition, whatever it held before. */
   writeTuples(storeId: string, tuples: readonly Tuple[]): Promise<void>;
   deleteTuples(storeId: string, tuples: readonly Tuple[]): Promise<void>;
 }
@@ -37,7 +35,7 @@ export interface AdminOptions {
   readonly apiKey: string;
 }
 
-/** What OpenFGA takes in one Write, by default. */
+/** The most tuples that OpenFGA accepts in one Write by default. */
 const tuplesPerWrite = 100;
 
 export function createOpenFgaAdmin({ http, apiKey }: AdminOptions): OpenFgaAdmin {
@@ -103,7 +101,10 @@ function toTupleKey({ user, relation, object, condition }: Tuple): TupleKey {
   return { user, relation, object, ...(condition && { condition: { ...condition } }) };
 }
 
-/** There with another condition (409, gRPC 10), or simply there for a server that does not know `ignore` (2017). */
+/**
+ * Returns whether the tuple exists with another condition (409, gRPC 10), or exists at all and the server does not know
+ * `ignore` (2017).
+ */
 function isConflict(error: unknown): boolean {
   return (
     error instanceof FgaApiError &&

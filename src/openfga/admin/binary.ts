@@ -2,10 +2,10 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Two levels up from here, both in src/ and in dist/. */
+/** The root of the package: two levels up from here, both in src/ and in dist/. */
 const packageRoot = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** The `openfga` executable on the PATH, else the one in `.tools/bin`, else undefined. */
+/** Returns the `openfga` executable on the PATH, else the one in `.tools/bin`, else undefined. */
 export function findOpenFga(path: string = process.env["PATH"] ?? ""): string | undefined {
   const folders = [...path.split(delimiter).filter((folder) => folder !== ""), join(packageRoot, ".tools", "bin")];
   return folders.map((folder) => join(folder, "openfga")).find(isExecutable);

@@ -10,16 +10,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface EmbeddedOpenFgaOptions {
   /** The executable, see `findOpenFga`. */
   readonly binary: string;
-  /** An existing folder of ours, mode 0700: working directory, home, and where SQLite keeps `openfga.db`. */
-  readonly directory: string;
-  /** `memory` forgets everything at the end. */
-  readonly engine: "sqlite" | "memory";
-  /** Preshared key, without comma. Default 32 random bytes. */
-  readonly apiKey?: string;
   /**
-   * Called with the warnings and errors of OpenFGA's log. Its information lines hold request bodies and are not handed
-   * on.
+   * An existing private folder, mode 0700: the working directory and home of OpenFGA, where SQLite keeps `openfga.db`.
    */
+  readonly directory: string;
+  /** `memory` keeps nothing after the process ends. */
+  readonly engine: "sqlite" | "memory";
+  /** Preshared key, without a comma. Default: 32 random bytes. */
+  readonly apiKey?: string;
+  /** Called with the warnings and errors of OpenFGA's log. Its info lines hold request bodies and are not passed on. */
   readonly onProblem?: (message: string) => void;
 }
 
@@ -28,24 +27,24 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A running OpenFGA that ends with this process, however this process ends. */
+/** A running OpenFGA that ends with this process, even when this process is killed. */
 export interface EmbeddedOpenFga {
   /** `127.0.0.1:PORT`. */
   readonly grpc: string;
   /** `http://127.0.0.1:PORT`. */
   readonly http: string;
   readonly apiKey: string;
-  /** Process id of the shell that watches over it; OpenFGA is in its process group. */
+  /** Process id of the shell that supervises OpenFGA; OpenFGA is in its process group. */
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  /** Asks it to end, after 7 s makes it. Repeating it is harmless. */
+  /** Asks OpenFGA to end, and kills it after 7 s. A second call does no harm. */
   stop(): Promise<Exit>;
 }
 
 /**
- * OpenFGA does not die with its parent, so it runs under this shell, whose stdin is a pipe that we hold: when we are
- * gone, however we went, the pipe ends and the shell ends OpenFGA. umask: SQLite would make its file readable by
- * everybody.
+ * OpenFGA does not end with its parent. So it runs under this shell, whose stdin is a pipe that this process holds
+ * open: when this process ends, in any way, the pipe closes and the shell ends OpenFGA. umask: SQLite would otherwise
+ * make its file readable by everybody.
  */
 const watchOver = `umask 077; exec 3<&0
 "$@" </dev/null 3<&- & p=$!
@@ -57,12 +56,12 @@ kill $w 2>/dev/null; exit $rc`;
 const startAttempts = 5;
 const startTimeoutMs = 15_000;
 const shutdownTimeoutMs = 5_000;
-/** OpenFGA's exit code when it cannot start, among others because the port is taken. */
+/** OpenFGA's exit code when it cannot start, for example because the port is taken. */
 const cannotStart = 2;
 
 /**
- * Starts OpenFGA on free loopback ports and waits until it answers to our key. Rejects with what its log says when it
- * does not.
+ * Starts OpenFGA on free loopback ports and waits until it answers to our key. Rejects with the text of its log when it
+ * does not answer.
  */
 export async function startOpenFga(options: EmbeddedOpenFgaOptions): Promise<EmbeddedOpenFga> {
   // Preshared keys are separated by commas; base64url has none.
@@ -71,7 +70,7 @@ export async function startOpenFga(options: EmbeddedOpenFgaOptions): Promise<Emb
   for (let attempt = 1; ; attempt++) {
     const outcome = await attemptToStart(options, apiKey);
     if (outcome.kind === "started") return outcome.openfga;
-    // Between picking the HTTP port and listening on it somebody else may have taken it.
+    // Another process may have taken the HTTP port after it was picked and before OpenFGA listened on it.
     if (outcome.exit.code !== cannotStart || attempt === startAttempts) {
       throw new Error(`OpenFGA ended with ${outcome.exit.code ?? outcome.exit.signal}: ${outcome.problem}`);
     }
@@ -96,7 +95,7 @@ async function attemptToStart(options: EmbeddedOpenFgaOptions, apiKey: string): 
     if (grpc !== undefined) {
       while (!ended && !(await answersToOurKeyOnly(http, apiKey, giveUp)))
         await sleep(20, undefined, { signal: giveUp });
-      // A stranger on the port may have answered while our own child died of "address in use".
+      // Another process on this port may have answered while our own OpenFGA ended with "address in use".
       if (!ended) return { kind: "started", openfga: { grpc, http, apiKey, ...child } };
     }
     return { kind: "ended", exit: await child.exited, problem: child.lastProblem() };
@@ -110,7 +109,7 @@ async function attemptToStart(options: EmbeddedOpenFgaOptions, apiKey: string): 
 }
 
 async function migrate(options: EmbeddedOpenFgaOptions): Promise<void> {
-  // Without --timeout it waits a minute on a path that does not work.
+  // Without --timeout it waits for a minute on a path that does not work.
   const child = launch(options, ["migrate", ...datastore(options), "--timeout", "5s"], {});
   const exit = await child.exited;
   if (exit.code !== 0)
@@ -118,8 +117,8 @@ async function migrate(options: EmbeddedOpenFgaOptions): Promise<void> {
 }
 
 /**
- * Flags beat a stray config.yaml, which could open a profiler or listen on all interfaces: whatever matters is said
- * here.
+ * Flags take precedence over a stray config.yaml, which could enable a profiler or listen on all interfaces. So every
+ * setting that matters is set here.
  */
 function runArguments(options: EmbeddedOpenFgaOptions, httpAddress: string): readonly string[] {
   return [
@@ -130,7 +129,7 @@ function runArguments(options: EmbeddedOpenFgaOptions, httpAddress: string): rea
     ...["--authn-method", "preshared"],
     ...["--check-query-cache-enabled=false", "--check-iterator-cache-enabled=false", "--shared-iterator-enabled=false"],
     ...datastore(options),
-    // The gRPC port that it picked is told at level info only.
+    // OpenFGA logs the gRPC port that it picked at level info only.
     ...["--log-format", "json", "--log-level", "info"],
     ...["--shutdown-timeout", `${shutdownTimeoutMs}ms`],
   ];
@@ -138,7 +137,7 @@ function runArguments(options: EmbeddedOpenFgaOptions, httpAddress: string): rea
 
 function datastore({ engine, directory }: EmbeddedOpenFgaOptions): readonly string[] {
   if (engine === "memory") return ["--datastore-engine", "memory"];
-  // A bare %, ? or # in a path would end or change it.
+  // A plain %, ? or # in a path would end or change it.
   const path = join(directory, "openfga.db").split(sep).map(encodeURIComponent).join("/");
   return ["--datastore-engine", "sqlite", "--datastore-uri", `file:${path}`];
 }
@@ -146,7 +145,7 @@ function datastore({ engine, directory }: EmbeddedOpenFgaOptions): readonly stri
 interface Launched {
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  /** Pending forever when it is never told. */
+  /** Stays pending when OpenFGA never logs it. */
   readonly grpcAddress: Promise<string>;
   lastProblem(): string;
   stop(): Promise<Exit>;
@@ -159,21 +158,22 @@ function launch(
 ): Launched {
   const child = spawn("/bin/sh", ["-c", watchOver, "sh", binary, ...args], {
     cwd: directory,
-    // Nothing of ours: other OPENFGA_* variables would configure it, and our secrets are none of its business.
-    // TMPDIR is not our folder: OpenFGA puts a socket there, whose path must be short and without % (v1.22.1).
+    // Our own environment is not passed on: other OPENFGA_* variables would configure OpenFGA, and it must not see our
+    // secrets. TMPDIR is not our folder: OpenFGA puts a socket there, and its path must be short and without %
+    // (v1.22.1).
     env: { PATH: process.env["PATH"] ?? "", HOME: directory, TMPDIR: tmpdir(), ...env },
     stdio: ["pipe", "pipe", "pipe"],
-    // A process group of its own: Ctrl-C reaches only us, and we end OpenFGA after our last call.
+    // In a process group of its own: Ctrl-C reaches only this process, which ends OpenFGA after its last call.
     detached: true,
   });
-  let problem = "it said nothing";
+  let problem = "it logged no problem";
   let toldHelp = false;
   const exited = new Promise<Exit>((resolve) => {
     child.once("error", (error) => {
       problem = error.message;
       resolve({ code: null, signal: null });
     });
-    // Not "exit": the last lines of the log are still on their way then.
+    // "close" and not "exit": at "exit" the last lines of the log may not have arrived yet.
     child.once("close", (code, signal) => resolve({ code, signal }));
   });
   const grpcAddress = new Promise<string>((resolve) => {
@@ -182,7 +182,7 @@ function launch(
         const entry = parseLogLine(line);
         const address = /starting gRPC server on '([^']+)'/.exec(entry.message)?.[1];
         if (address !== undefined) resolve(address);
-        // Behind a wrong flag comes the whole help, which says nothing.
+        // After a wrong flag OpenFGA prints its whole help text, which does not help here.
         if (!entry.problem || toldHelp) return;
         toldHelp = entry.message.startsWith("Usage:");
         if (toldHelp) return;
@@ -210,7 +210,7 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // It has just ended.
+    // The process has just ended.
   }
 }
 
@@ -219,20 +219,26 @@ interface LogLine {
   readonly problem: boolean;
 }
 
-/** What is no JSON is the command line's usage text or a crash: its first line tells the fault. */
+/**
+ * Parses a line of the log. A line that is not JSON is the usage text of the command line or a crash: its first line
+ * names the fault.
+ */
 function parseLogLine(line: string): LogLine {
   if (!line.startsWith("{")) return { message: line, problem: /^(?:Error|panic|fatal error|sh): /.test(line) };
   try {
     const { level, msg, error }: { level?: unknown; msg?: unknown; error?: unknown } = JSON.parse(line);
     const message = typeof error === "string" ? `${msg}: ${error}` : String(msg);
-    // Two warnings come at every start and are what we asked for.
+    // Two warnings come at every start; they are about settings that we chose.
     return { message, problem: level !== "info" && level !== "debug" && !message.includes("TLS is disabled") };
   } catch {
     return { message: line, problem: true };
   }
 }
 
-/** Health needs no key, so a stranger could answer it. */
+/**
+ * Returns whether OpenFGA accepts our key and refuses a call without one. The health endpoint needs no key, so another
+ * process on this port could answer there.
+ */
 async function answersToOurKeyOnly(http: string, apiKey: string, signal: AbortSignal): Promise<boolean> {
   const statusOf = async (headers: Record<string, string>): Promise<number> => {
     const response = await fetch(`${http}/stores?page_size=1`, { headers, signal });
