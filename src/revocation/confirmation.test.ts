@@ -12,8 +12,8 @@ const row = (over: Partial<LeaseRow> = {}): LeaseRow => ({
 });
 
 /**
- * A store that gives these rows one after the other, the last one again and again; each reading takes 100 ms of the
- * monotonic clock.
+ * Makes a store that returns these rows one after the other and then repeats the last one. Each reading takes 100 ms of
+ * the monotonic clock.
  */
 function setUp(readings: readonly (readonly LeaseRow[])[]) {
   let monotonicMs = 0;
@@ -43,7 +43,7 @@ describe("confirming a revocation", () => {
     expect([removed, nowMs()]).toEqual([[], 100]);
   });
 
-  it("S4 waits for as long as each replica's own lease, from when it was read, and removes what was not renewed", async () => {
+  it("S4 waits for each replica's own lease from when it was read, and removes registrations that were not renewed", async () => {
     const short = row({ replicaId: "short", leaseMs: 700 });
     const { options, removed, nowMs } = setUp([[row({ leaseMs: 1_000 }), short]]);
     await confirmRevocation(options);
@@ -51,7 +51,7 @@ describe("confirming a revocation", () => {
     expect(removed).toEqual(["replica", "short"]);
   });
 
-  it("S4 removes nothing that was renewed or registered again while it waited", async () => {
+  it("S4 removes no registration that was renewed or made again while it waited", async () => {
     for (const since of [{ renewal: 2 }, { incarnation: "second", renewal: 1 }]) {
       const { options, removed } = setUp([[row({ leaseMs: 300 })], [row({ leaseMs: 300, ...since })]]);
       await confirmRevocation(options);
@@ -59,7 +59,7 @@ describe("confirming a revocation", () => {
     }
   });
 
-  it("is done although what is dead could not be removed", async () => {
+  it("succeeds although dead registrations could not be removed", async () => {
     const { options } = setUp([[row({ leaseMs: 300 })]]);
     const remove = () => Promise.reject(new Error("no database"));
     await confirmRevocation({ ...options, store: { ...options.store, remove } });
@@ -67,14 +67,14 @@ describe("confirming a revocation", () => {
 
   it.each([
     ["30 ms before a deadline", 700, 30],
-    ["10 ms before a very short one, of which it leaves the half", 40, 10],
-  ])("S23 has given up %s, so that its caller is told", async (_what, leftMs, beforeMs) => {
+    ["10 ms before a very short one: half of the time is left", 40, 10],
+  ])("S23 gives up %s, so that its caller gets an answer", async (_what, leftMs, beforeMs) => {
     const { options } = setUp([[row()]]);
     const confirmed = confirmRevocation(
       { ...options, monotonicMs: () => performance.now() },
       performance.now() + leftMs,
     );
-    // Timers of one process end in the order of their times, however busy it is.
+    // Timers of one process end in the order of their times, even when it is busy.
     let over = false;
     const timer = setTimeout(() => {
       over = true;

@@ -4,10 +4,7 @@ import { type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation
 
 export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "remove">;
-  /**
-   * The monotonic clock, milliseconds: the only one that a wait for a lease may rely on, since no hand and no time
-   * server can set it.
-   */
+  /** The monotonic clock, milliseconds. Waits for leases use only this clock, since nobody can set it. */
   readonly monotonicMs: () => number;
   /** Makes this process apply changes without waiting for the notification. */
   readonly sync: () => void;
@@ -16,17 +13,18 @@ export interface ConfirmationOptions {
 const firstPollMs = 3;
 const longestPollMs = 20;
 /**
- * The answer needs so long to its caller: waiting ends so much before the deadline, so that the caller is told what
- * became of the change.
+ * The time that the answer needs to reach its caller, milliseconds: waiting ends this long before the deadline, so that
+ * the caller learns the result of the change.
  */
 const answerMs = 50;
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * Waits until every replica has applied what was committed before the call: each has acknowledged the epoch as it is
- * now, or its lease must have run out. This replica is one of them. A repeat of a change that was stored earlier waits
- * in the same way, since the epoch as it is now is not below its own. Throws REVOCATION_PENDING when `deadline` (of the
- * monotonic clock) or the database does not let it be confirmed: the change is stored, a repeat confirms it.
+ * Waits until every replica has applied what was committed before the call. For each replica, either it has
+ * acknowledged the current epoch, or its lease must have run out. This replica is one of them. A repeat of a change
+ * that was stored earlier waits in the same way, since the current epoch is not below that of the change. Throws
+ * REVOCATION_PENDING when `deadline` (of the monotonic clock) passes or the database fails before that: the change is
+ * stored, and a repeat confirms it.
  */
 export async function confirmRevocation(
   options: ConfirmationOptions,
@@ -53,7 +51,7 @@ async function everyReplica(
   signal: AbortSignal,
 ): Promise<void> {
   const { epoch, rows: first } = await store.leases();
-  // Every lease that this answer shows was counted from before it; one that was renewed since has seen the epoch.
+  // Every lease in this answer was counted from before this instant. A lease that was renewed since has seen the epoch.
   const readAt = monotonicMs();
   let rows = first;
   for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 1.25, longestPollMs)) {
@@ -61,12 +59,12 @@ async function everyReplica(
     const behind = rows.filter(({ ackedEpoch }) => ackedEpoch < epoch);
     if (behind.every(({ leaseMs }) => waitedMs >= leaseMs + leaseMarginMs)) {
       const dead = behind.filter((row) => first.some((before) => isSameLease(before, row)));
-      // So that the next one need not wait for them. Where it fails, that one does it.
+      // Then the next revoker need not wait for these replicas. If the removal fails, the next revoker does it.
       if (dead.length > 0) await store.remove(dead).catch(() => undefined);
       return;
     }
     await sleep(pollMs, undefined, { signal });
-    // Only the rows: changes that come later are their own callers' to wait for.
+    // Only the rows are updated: the callers of later changes wait for those changes themselves.
     ({ rows } = await store.leases());
   }
 }

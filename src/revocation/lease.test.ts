@@ -24,7 +24,7 @@ function setUp(maxRemembered?: number) {
 }
 
 describe("Lease", () => {
-  it("starts without one, and forgets at the first renewal what it cannot know", () => {
+  it("starts without a lease, and drops everything at the first renewal", () => {
     const { lease, dropped, renew } = setUp();
     expect(lease.isLive(at(0))).toBe(false);
     expect(lease.mayKeep(names("a"), 100)).toBe(false);
@@ -45,7 +45,7 @@ describe("Lease", () => {
     expect(lease.isLive(at(6_000))).toBe(false);
   });
 
-  it("is not extended by news, which drop what they name all the same", () => {
+  it("is not extended by changes without a renewal, which still drop what they name", () => {
     const { lease, dropped, renew } = setUp();
     renew(1);
     dropped.length = 0;
@@ -63,7 +63,7 @@ describe("Lease", () => {
     expect(lease.isLive(at(0))).toBe(false);
   });
 
-  it("drops what changes name, no more, and keeps no older reading of it", () => {
+  it("drops only what changes name, and keeps no older reading of it", () => {
     const { lease, dropped, renew } = setUp();
     renew(3);
     dropped.length = 0;
@@ -96,7 +96,7 @@ describe("Lease", () => {
     expect(lease.mayKeep(names("c"), 2_000)).toBe(false);
   });
 
-  it("remembers so many changes and keeps nothing from before the ones that it forgot", () => {
+  it("remembers a limited number of changes, and keeps no reading from before those that it forgot", () => {
     const { lease, renew } = setUp(2);
     renew(3);
     renew(6, [change(4, "a"), change(5, "b"), change(6, "c")]);
@@ -105,7 +105,7 @@ describe("Lease", () => {
     expect(lease.mayKeep(names("b"), 4)).toBe(false);
   });
 
-  it("gives everything up with its registration", () => {
+  it("drops everything when its registration is lost", () => {
     const { lease, dropped, renew } = setUp();
     renew(3);
     lease.lost();
@@ -118,7 +118,7 @@ describe("Lease", () => {
   it.each<[string, number, Partial<Renewal>]>([
     ["a lower epoch", 2, {}],
     ["the same epoch with another nonce", 3, { nonce: "other" }],
-  ])("halts for good at %s: history was lost", (_what, epoch, over) => {
+  ])("halts forever at %s: history was lost", (_what, epoch, over) => {
     const { lease, renew } = setUp();
     renew(3);
     expect(renew(epoch, [], 10, over)).toBe("history-lost");
@@ -127,7 +127,7 @@ describe("Lease", () => {
     expect(lease.isLive(at(21))).toBe(false);
   });
 
-  it("LP-12 reads the database for ten minutes when the machine stood still: more time went by there than here", () => {
+  it("LP-12 reads the database for ten minutes when the machine stood still: more time passed there than here", () => {
     const { lease, renew } = setUp();
     renew(3, [], 1_000);
     const sentAt = 2_000;
@@ -160,22 +160,22 @@ describe("Lease", () => {
   it.each<[string, number | undefined]>([
     ["the first one", undefined],
     ["one with a lease before it", 900],
-  ])("S4 has no lease of a renewal that was on its way while the machine was suspended: %s", (_what, before) => {
+  ])("S4 gets no lease from a renewal that was on its way while the machine was suspended: %s", (_what, before) => {
     const { lease, renew } = setUp();
     if (before !== undefined) renew(3, [], before);
     const sent = at(1_000);
-    // The database answers at once; the monotonic clock does not count the minute that the machine sleeps.
+    // The database answers at once; the monotonic clock does not count the minute during which the machine sleeps.
     const answer = { epoch: 3, nonce: "nonce 3", changes: [], databaseTimeMs: 1_001 };
     const awake = at(1_002, 61_002);
     lease.renewed(sent, answer, awake);
     expect([lease.remainingMs(awake), lease.isLive(awake)]).toEqual([0, false]);
-    // The next one is sent by an awake machine.
+    // The next renewal is sent by an awake machine.
     const next = at(1_003, 61_003);
     lease.renewed(next, { ...answer, databaseTimeMs: 1_004 }, next);
     expect(lease.remainingMs(next)).toBe(leaseMs);
   });
 
-  it("S4 bears clocks that drift a little while a renewal is on its way", () => {
+  it("S4 tolerates clocks that drift a little while a renewal is on its way", () => {
     const { lease } = setUp();
     const answer = { epoch: 3, nonce: "nonce 3", changes: [], databaseTimeMs: 1_001 };
     lease.renewed(at(1_000), answer, at(1_100, 1_350));

@@ -1,51 +1,48 @@
 import type { Changes, Renewal, RevocationChange, Touched } from "./revocation-store.js";
 import { leaseMarginMs, maxChanges } from "./revocation-store.js";
 
-/** What a replica reads before it goes on: its monotonic clock and the wall clock, milliseconds. */
+/** The clocks that a replica reads before each step: its monotonic clock and the wall clock, milliseconds. */
 export interface Now {
   readonly monotonicMs: number;
   readonly wallMs: number;
 }
 
-/** Cached records are under these names: a change that touches one of them drops them. */
+/** The names of a cached record: a change that touches one of them drops the record. */
 export interface Names {
   readonly tokenId: string;
   /** Subject, and organization if any. */
   readonly subjects: readonly string[];
-  /** Scopes of the policies that hold for it. */
+  /** Scopes of the policies that apply to the record. */
   readonly scopes: readonly string[];
 }
 
 export interface LeaseOptions {
   /** L, milliseconds. 0: there is never a lease. */
   readonly leaseMs: number;
-  /** Drops what is cached under what was touched, before it returns. */
+  /** Drops cached records that one of these changes names, before it returns. */
   readonly drop: (touched: readonly Touched[]) => void;
-  /** Changes remembered; of older ones only the epoch is. Default 10,000. */
+  /** The most changes that are remembered; of older ones only the newest epoch is known. Default 10,000. */
   readonly maxRemembered?: number;
 }
 
-/**
- * The result of applying changes or a renewal: `behind` means that there were changes, which must be acknowledged at
- * once.
- */
+/** The result of applying changes or a renewal. `behind`: there were changes, which must be acknowledged at once. */
 export type Progress = "current" | "behind" | "history-lost" | "clock-stopped";
 
 /**
- * The wall clock may drift from the monotonic one by so much in one lease, milliseconds; more means that a clock was
- * set or stood still. Below `leaseMarginMs`, which covers what is not noticed.
+ * How far the wall clock may drift from the monotonic one in one lease, milliseconds. More means that a clock was set
+ * or stood still. Below `leaseMarginMs`, which covers smaller, unnoticed drifts.
  */
 const maxDriftMs = 250;
-/** How long a replica whose machine stood still reads the database, milliseconds. */
+/** How long a replica reads the database after its machine stood still, milliseconds. */
 const distrustMs = 10 * 60_000;
 
 const everything: readonly Touched[] = [{ kind: "everything", key: "" }];
 
 /**
- * What one replica knows of revocations, and until when it may serve what it has cached: the steps of the lease
- * protocol, without I/O. A revoker waits until every replica has acknowledged, or its lease must have run out; so a
- * replica must never serve after `leaseUntil`, which counts from before the renewal was sent, and must drop what a
- * change touched before it says so.
+ * The revocations that one replica knows, and the instant until which it may serve cached records: the steps of the
+ * lease protocol, without I/O. A revoker waits until each replica has acknowledged the change or its lease must have
+ * run out. So a replica must never serve after `leaseUntil`, which counts from before the renewal was sent. It must
+ * drop what a change touched before it acknowledges the change.
  */
 export class Lease {
   readonly #leaseMs: number;
@@ -59,7 +56,7 @@ export class Lease {
   #wallOffset = 0;
   /** Epoch of the last change of each thing, oldest first. */
   readonly #remembered = new Map<string, number>();
-  /** The newest epoch of which nothing more is remembered: what was read before it is not kept. */
+  /** The newest epoch whose changes are no longer remembered: a record that was read before it is not kept. */
   #floor = Number.POSITIVE_INFINITY;
   #last: { readonly sentAt: number; readonly databaseTimeMs: number } | undefined;
   #distrustedUntil = Number.NEGATIVE_INFINITY;
@@ -71,22 +68,24 @@ export class Lease {
     this.#maxRemembered = maxRemembered;
   }
 
-  /** The epoch that the replica has acted upon; 0 before the first renewal. */
+  /** The newest epoch that the replica has applied; 0 before the first renewal. */
   get seen(): number {
     return this.#seen ?? 0;
   }
 
-  /** Milliseconds left; not above 0 without a lease. */
+  /** Returns the milliseconds left; not above 0 without a lease. */
   remainingMs(now: Now): number {
     return this.isLive(now) ? this.#leaseUntil - now.monotonicMs : 0;
   }
 
-  /** Whether history was lost: no lease any more until the process is started again. */
+  /** Whether history was lost: then there is no lease until the process is restarted. */
   get halted(): boolean {
     return this.#halted;
   }
 
-  /** Whether what is cached may be served. To be asked before the cache is read, in the same turn. */
+  /**
+   * Returns whether cached records may be served. Call it before the cache is read, in the same turn of the event loop.
+   */
   isLive({ monotonicMs, wallMs }: Now): boolean {
     if (monotonicMs >= this.#leaseUntil) return false;
     if (Math.abs(wallMs - monotonicMs - this.#wallOffset) <= maxDriftMs) return true;
@@ -94,7 +93,7 @@ export class Lease {
     return false;
   }
 
-  /** Applies changes. They give no lease: only a renewal does, because it writes the row that revokers look at. */
+  /** Applies changes. They give no lease: only a renewal does, because it writes the row that revokers read. */
   apply({ epoch, nonce, changes }: Changes): Exclude<Progress, "clock-stopped"> {
     if (this.#halted) return "history-lost";
     const seen = this.#seen;
@@ -111,15 +110,15 @@ export class Lease {
     return behind ? "behind" : "current";
   }
 
-  /** Applies the changes of a renewal, and takes the lease. `sent`: the clocks before it was sent. */
+  /** Applies the changes of a renewal and takes the lease. `sent`: the clocks before it was sent. */
   renewed(sent: Now, renewal: Renewal, now: Now): Progress {
     const progress = this.apply(renewal);
     if (progress === "history-lost") return progress;
     const { epoch, databaseTimeMs } = renewal;
     const last = this.#last;
     this.#last = { sentAt: sent.monotonicMs, databaseTimeMs };
-    // The database cannot have seen more time pass than we did from before the last statement until after this one,
-    // unless we stood still.
+    // From before the last statement until after this one, less time passed for the database than for us, unless this
+    // machine stood still.
     if (last && databaseTimeMs - last.databaseTimeMs > now.monotonicMs - last.sentAt + leaseMarginMs) {
       this.#distrustedUntil = now.monotonicMs + distrustMs;
       this.#leaseUntil = Number.NEGATIVE_INFINITY;
@@ -128,13 +127,14 @@ export class Lease {
     }
     if (now.monotonicMs >= this.#distrustedUntil) {
       this.#leaseUntil = Math.max(this.#leaseUntil, sent.monotonicMs + this.#leaseMs);
-      // Not that of now: the machine may have been suspended with the answer on its way, and this lease then is over.
+      // Not the offset of `now`: the machine may have been suspended while the answer was on its way, and then this
+      // lease is over.
       this.#wallOffset = sent.wallMs - sent.monotonicMs;
     }
     return progress;
   }
 
-  /** The registration is gone: revokers no longer wait for this replica. */
+  /** Called when the registration is gone: revokers no longer wait for this replica. */
   lost(): void {
     this.#leaseUntil = Number.NEGATIVE_INFINITY;
     this.#seen = undefined;
@@ -142,10 +142,7 @@ export class Lease {
     this.#forget(Number.POSITIVE_INFINITY);
   }
 
-  /**
-   * Whether a record that was read out of the snapshot of an epoch may be cached: nothing that has been dropped since
-   * is in it.
-   */
+  /** Returns whether a record of epoch `asOf` may be cached: no change since then names it. */
   mayKeep({ tokenId, subjects, scopes }: Names, asOf: number): boolean {
     return (
       asOf >= this.#floor &&
@@ -185,7 +182,7 @@ export class Lease {
   }
 }
 
-/** Whether the list was not cut off and has every epoch from after `seen` up to `epoch`. */
+/** Returns whether the list was not cut off and has every epoch from after `seen` up to `epoch`. */
 function coversAll(changes: readonly RevocationChange[], seen: number, epoch: number): boolean {
   if (changes.length > maxChanges) return false;
   return new Set(changes.map((change) => change.epoch)).size === epoch - seen;

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { Lease, type LeaseOptions, type Names, type Now, type Progress } from "./lease.js";
 import { leaseMarginMs, type Renewal, type RevocationChange } from "./revocation-store.js";
 
-/*
+/**
  * The protocol as a discrete-event model: replicas with the Lease of the product, a database with snapshots and row
- * versions, messages that take their time, processes that stand still, clocks that are set. Every promise is checked
- * against what the database knew; each broken variant must break one.
+ * versions, slow messages, processes that stand still, clocks that are set. Every promise is checked against what the
+ * database knew. Each broken variant must break at least one promise.
  */
 
-/** One step of the protocol done wrong. */
+/** Each field does one step of the protocol wrong. */
 interface Broken {
   /** LP-1 */ readonly noWait?: true;
   /** LP-2 */ readonly leaseFromAnswer?: true;
@@ -23,35 +23,35 @@ interface Broken {
   /** LP-14 */ readonly fillsUnchecked?: true;
   readonly fillsIgnoreFloor?: true;
   readonly seenRaisedBeforeDrop?: true;
-  /** On a sync, whatever the database has by now instead of what was read. */
+  /** On a sync, the replica acknowledges whatever the database has by now instead of what was read. */
   readonly syncAcknowledgesNewest?: true;
-  /** On a sync, though no row was written. */
+  /** A sync extends the lease, though no row was written. */
   readonly syncExtends?: true;
-  /** S4: a registration is removed when it looks stale by the database's clock, as in 175ae3e. */
+  /** S4: a registration is removed when it looks old by the database's clock, as in 175ae3e. */
   readonly staleByDatabaseClock?: true;
-  /** S4: the same one is not removed but ignored. */
+  /** S4: such a registration is not removed but ignored. */
   readonly staleIgnored?: true;
   /** The revoker waits by a clock that can be set. */
   readonly waitsByWallClock?: true;
-  /** Every lease is taken for as long as the revoker's own. */
+  /** Every lease is assumed to be as long as the revoker's own. */
   readonly waitsOwnLease?: true;
-  /** What has been waited for is removed though it was renewed meanwhile. */
+  /** A registration is removed after the wait though it was renewed in the meantime. */
   readonly removesRenewed?: true;
-  /** What is removed has been waited for since the commit, and not since its lease was read. */
+  /** A registration is removed after a wait that began at the commit, and not when its lease was read. */
   readonly removesSinceCommit?: true;
   /** A lease runs by a clock that can be set. */
   readonly leaseByWallClock?: true;
-  /** What the machine slept with a renewal on its way goes unseen. */
+  /** A suspension of the machine while a renewal was on its way is not noticed. */
   readonly offsetFromAnswer?: true;
 }
 
-/** For each replica: they may be configured otherwise. */
+/** One lease for each replica: they may be configured differently. */
 const leases = [1_000, 1_400, 700];
 const shortestMs = 700;
 const tokens = ["t0", "t1", "t2", "t3", "t4", "t5"];
 const namesOf = (tokenId: string): Names => ({ tokenId, subjects: [], scopes: [] });
 
-/** mulberry32: the same run for the same seed. */
+/** mulberry32: the same numbers for the same seed. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -62,7 +62,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** Runs generators that yield how long they wait, by virtual time. */
+/** Runs generators, which yield the time that they wait, by virtual time. */
 class World {
   time = 0;
   readonly #due: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
@@ -102,7 +102,7 @@ interface Row {
   readonly leaseMs: number;
   /** By the database's clock. */
   renewedAt: number;
-  /** A renewal is being committed: who wants to delete the row waits, and looks at it again. */
+  /** A renewal is being committed: a statement that wants to delete the row waits and then reads it again. */
   locked?: boolean;
 }
 
@@ -114,7 +114,7 @@ interface Database {
   readonly rows: Map<number, Row>;
 }
 
-/** A lease done wrong as `broken` says. */
+/** Makes a lease that is wrong as `broken` says. */
 function brokenLease(broken: Broken, options: LeaseOptions): Lease {
   if (broken.leaseByWallClock) {
     const asWall = (now: Now): Now => ({ ...now, monotonicMs: now.wallMs });
@@ -159,15 +159,15 @@ function brokenLease(broken: Broken, options: LeaseOptions): Lease {
   return new Lease(options);
 }
 
-/** Runs for some seconds of virtual time; gives what went wrong. */
+/** Runs for some seconds of virtual time and returns the violations. */
 function simulate(seed: number, broken: Broken = {}): readonly string[] {
   const random = randomFrom(seed);
   const world = new World();
   const database: Database = { epoch: 0, changes: [], revoked: new Map(), rows: new Map() };
   const violations: string[] = [];
-  /** Revocations that have returned: token to when. */
+  /** Revocations that have returned: the token and the time. */
   const returned = new Map<string, number>();
-  /** Mostly quick, at times long. */
+  /** Mostly short, sometimes long. */
   const delay = (): number => (random() < 0.06 ? random() * 1_600 : random() * 6);
   let renewing = true;
   /** How far the database's clock is ahead of real time, and a revoker's wall clock. */
@@ -179,9 +179,9 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
     let pausedUntil = 0;
     let cutUntil = 0;
     let ahead = 0;
-    /** How long its machine was suspended in all, which its monotonic clock does not count. */
+    /** How long the machine was suspended in total, which its monotonic clock does not count. */
     let asleep = 0;
-    /** To the database or back. */
+    /** Returns the time of one way to the database or back. */
     const hop = (): number => Math.max(cutUntil - world.time, 0) + delay();
     const lease = brokenLease(broken, {
       leaseMs,
@@ -226,7 +226,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
           registered = false;
           continue;
         }
-        // The snapshot; the row is written when the statement commits, a little later.
+        // The snapshot. The row is written when the statement commits, a little later.
         const epoch = database.epoch;
         const changes = database.changes.filter((change) => change.epoch > seen);
         const databaseTimeMs = world.time + databaseAhead;
@@ -247,7 +247,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         const renewal: Renewal = { epoch, nonce: String(epoch), changes, databaseTimeMs };
         const from = broken.leaseFromAnswer ? now() : sent;
         if (broken.extendBeforeDrop && epoch > seen && seen > 0) {
-          // The old epoch once more extends the lease; what changed is fetched afterwards.
+          // The old epoch again extends the lease; changes are fetched afterwards.
           lease.renewed(from, { ...renewal, epoch: seen, nonce: String(seen), changes: [] }, now());
           yield 40;
         }
@@ -259,7 +259,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         const progress = lease.renewed(from, renewal, now());
         if (progress === "behind") continue;
         yield random() < 0.5 ? leaseMs / 5 : random() * 20;
-        // Hints, some of which come late and many never.
+        // Hints: some are late, and many never arrive.
         for (let hints = random() < 0.7 ? 0 : Math.floor(random() * 6); hints > 0; hints--) {
           yield random() * 20;
           yield* sync();
@@ -299,7 +299,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         const startedAt = world.time;
         const goneBefore = returned.get(token);
         const judge = (good: boolean): void => {
-          // The same revocation, and no other life of the token since.
+          // The same revocation: the token was not made usable again since.
           if (good && goneBefore !== undefined && goneBefore < startedAt && returned.get(token) === goneBefore) {
             violations.push(`replica ${id} allowed ${token} at ${startedAt}, revoked by ${goneBefore}`);
           }
@@ -349,7 +349,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
       let stored = database.revoked.get(token);
       const repeated = stored !== undefined;
       if (repeated && random() < 0.3) {
-        // Under its name starts another life, so that there is always something to revoke.
+        // Makes the token usable again, so that there is always something to revoke.
         yield* changed(
           token,
           () => void database.revoked.delete(token),
@@ -374,7 +374,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
 
   function* changed(token: string, apply: (epoch: number) => void, after?: () => void): Generator<number, void> {
     if (broken.epochBeforeCommit) {
-      // As a sequence gives it: the number is visible, what it stands for is not yet.
+      // Like a sequence: the number is visible before the change that it stands for.
       const epoch = ++database.epoch;
       yield delay();
       apply(epoch);
@@ -430,11 +430,11 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
   );
   world.spawn(
     (function* suspensions() {
-      // Late, like steps of the database's clock and for the same reason.
+      // Late, like the steps of the database's clock and for the same reason.
       yield 12_000;
       for (;;) {
         yield random() * 2_000;
-        // Some are too short for the clocks to tell.
+        // Some are too short for the clocks to show.
         replicas[Math.floor(random() * replicas.length)]?.suspend(random() < 0.5 ? random() * 300 : random() * 2_800);
       }
     })(),
@@ -445,14 +445,14 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
       const some = (): number => steps[Math.floor(random() * steps.length)] ?? 0;
       for (;;) {
         yield random() * 3_000;
-        // A replica that is cut off goes on with its lease while clocks step.
+        // A replica that is cut off keeps its lease while clocks are set.
         const replica = replicas[Math.floor(random() * replicas.length)];
         if (random() < 0.5) replica?.cut(random() * 2_500);
         yield random() * 100;
         if (random() < 0.15) replica?.step(some());
         if (random() < 0.3) revokerAhead += some();
-        // After one forward, replicas read the database for ten minutes: late, so that there is something to break
-        // before.
+        // A step forward makes replicas read the database for ten minutes, so it comes late: the lease can be broken
+        // first.
         if (world.time > 12_000 && random() < 0.3) databaseAhead += some();
       }
     })(),
@@ -474,7 +474,7 @@ const firstViolation = (broken?: Broken): string | undefined => {
 };
 
 describe("the lease protocol, in a model", () => {
-  it("keeps the promise whatever is delayed, paused or forgotten", () => {
+  it("keeps the promise although messages are delayed, processes pause and changes are forgotten", () => {
     expect(firstViolation()).toBeUndefined();
   });
 
@@ -497,7 +497,7 @@ describe("the lease protocol, in a model", () => {
     ["S4 registrations removed because they look stale by the database's clock", { staleByDatabaseClock: true }],
     ["S4 registrations ignored because they look stale by the database's clock", { staleIgnored: true }],
     ["S4 a revoker that waits by a clock that can be set", { waitsByWallClock: true }],
-    ["S4 a revoker that takes every lease for as long as its own", { waitsOwnLease: true }],
+    ["S4 a revoker that assumes every lease to be as long as its own", { waitsOwnLease: true }],
     ["S4 a registration removed that was renewed meanwhile", { removesRenewed: true }],
     [
       "S4 a registration removed that was waited for since the commit, not since it was read",

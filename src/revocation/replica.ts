@@ -17,13 +17,13 @@ export type ReplicaProblem =
   | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: Exclude<Progress, "current" | "behind"> };
 
-/** Notifications that come closer together are taken as one, milliseconds. */
+/** Notifications that come closer together than this are handled as one, milliseconds. */
 const spacingMs = 5;
 const renewalsPerLease = 5;
 
 /**
- * Keeps the lease of this process: registers, renews every fifth of it, applies and acknowledges what changes when it
- * is notified, and leaves.
+ * Keeps the lease of this process: registers, renews five times per lease, applies and acknowledges changes when it is
+ * notified, and leaves.
  */
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -40,7 +40,7 @@ export class Replica {
     this.#loop = new Loop(() => this.#turn(), pauseMs, { spacingMs });
   }
 
-  /** Whether notifications arrive; without, changes of other replicas are applied at the next renewal. */
+  /** Whether notifications arrive; without them, changes of other replicas are applied at the next renewal. */
   get notified(): boolean {
     return this.#listening?.notified() ?? false;
   }
@@ -53,24 +53,24 @@ export class Replica {
     await this.#loop.startNow();
   }
 
-  /** Applies what has changed, now. */
+  /** Applies changes now. */
   sync(): void {
     this.#loop.wake();
   }
 
-  /** Gives the lease up, so that nobody waits for it. */
+  /** Ends the lease, so that no revoker waits for it. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     await this.#listening?.stop();
     this.#options.lease.lost();
-    // Otherwise the others wait once until it has run out.
+    // Without this, each revoker would wait until the lease has run out.
     if (this.#registration) await this.#options.store.leave(this.#registration).catch(() => undefined);
   }
 
   async #turn(): Promise<void> {
     const { lease, now } = this.#options;
     if (lease.halted) return;
-    // Notifications must not keep the renewal from its turn.
+    // Notifications must not delay the renewal.
     if (now().monotonicMs < this.#renewAt) await this.#catchUp();
     else {
       await this.#renew();
@@ -78,14 +78,14 @@ export class Replica {
     }
   }
 
-  /** Cheaper than a renewal, which waits for the disk: a revocation waits for this. */
+  /** Reads and acknowledges changes. Cheaper than a renewal, which waits for the disk: a revocation waits for this. */
   async #catchUp(): Promise<void> {
     const { store, lease, onProblem } = this.#options;
     if (!this.#registration) return this.#renew();
     try {
       const progress = lease.apply(await store.changesSince(lease.seen));
       if (progress === "history-lost") onProblem({ kind: progress });
-      // Only after the drop: a revocation relies on it.
+      // Only after the drop: a revocation depends on this order.
       if (progress !== "behind" || (await store.acknowledge(this.#registration, lease.seen))) return;
       lease.lost();
       this.#registration = undefined;
@@ -109,7 +109,7 @@ export class Replica {
         if (!renewal) {
           lease.lost();
           this.#registration = undefined;
-          // Registered again at once; should that fail too, not before the next renewal.
+          // Registers again at once. If that also fails, the next attempt is at the next renewal.
           continue;
         }
         const progress = lease.renewed(sent, renewal, now());

@@ -1,4 +1,4 @@
-/** Something that a change touched: replicas drop what they keep of it. */
+/** Something that a change touched: replicas drop their records of it. */
 export interface Touched {
   readonly kind: "token" | "subject" | "policy" | "everything";
   /**
@@ -12,18 +12,18 @@ export interface RevocationChange extends Touched {
   readonly epoch: number;
 }
 
-/** A registration of a replica: another incarnation is another one. */
+/** The registration of a replica. Another incarnation of the same replica is another registration. */
 export interface Registration {
   /** UUIDs. */
   readonly replicaId: string;
   readonly incarnation: string;
 }
 
-/** Changes, all out of one snapshot. */
+/** Changes, all from one snapshot. */
 export interface Changes {
   readonly epoch: number;
   readonly nonce: string;
-  /** Those after the epoch asked from, in order; cut off after `maxChanges`. */
+  /** The changes after the epoch that was given, in order; cut off after `maxChanges`. */
   readonly changes: readonly RevocationChange[];
 }
 
@@ -33,53 +33,47 @@ export interface Renewal extends Changes {
   readonly databaseTimeMs: number;
 }
 
-/** Most changes of one answer: a replica that is further behind drops everything. */
+/** The most changes in one answer: a replica that is further behind drops everything. */
 export const maxChanges = 1_000;
 
-/**
- * How far two monotonic clocks may drift apart in a lease, milliseconds. A wait for the end of a lease is so much
- * longer.
- */
+/** How far two monotonic clocks may drift apart during a lease, milliseconds. A wait for a lease is longer by this. */
 export const leaseMarginMs = 300;
 
 export interface LeaseRow extends Registration {
   readonly ackedEpoch: number;
-  /** As the replica itself counts it; another replica's may be configured otherwise. */
+  /** The lease of this replica, milliseconds; another replica may be configured differently. */
   readonly leaseMs: number;
-  /** Raised by each renewal: as long as it is the same, the lease has not been extended. */
+  /** Incremented by each renewal: while it is the same, the lease has not been extended. */
   readonly renewal: number;
 }
 
 /** Epoch and leases in the one writable database. Methods fail with Failure DATABASE_UNAVAILABLE. */
 export interface RevocationStore {
-  /** Committed when it returns; only then may the first renewal be sent. */
+  /** Registers a replica. The registration is committed when this resolves; only then may the first renewal be sent. */
   register(registration: Registration, leaseMs: number): Promise<void>;
-  /**
-   * Acknowledges `seen` and extends the lease, in one statement. Returns undefined when there is no such registration
-   * any more.
-   */
+  /** Acknowledges `seen` and extends the lease, in one statement. Returns undefined without a registration. */
   renew(registration: Registration, seen: number): Promise<Renewal | undefined>;
-  /** Reads the changes after `seen`; writes nothing and extends no lease. */
+  /** Reads the changes after `seen`. Writes nothing and extends no lease. */
   changesSince(seen: number): Promise<Changes>;
   /**
-   * Records that the replica has applied everything up to `seen`; extends no lease. Returns false when there is no
-   * such registration any more. A crash of the database may lose it, so that a revoker waits longer.
+   * Records that the replica has applied everything up to `seen`. Extends no lease. Returns false when the registration
+   * no longer exists. A crash of the database may lose the record; then a revoker waits longer.
    */
   acknowledge(registration: Registration, seen: number): Promise<boolean>;
-  /** A graceful end: nobody waits for the replica any more. */
+  /** Removes the registration at a graceful end: no revoker waits for the replica any more. */
   leave(registration: Registration): Promise<void>;
-  /** The epoch as it is now, and every registration. */
+  /** Returns the current epoch and every registration. */
   leases(): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
   /**
-   * Deletes registrations whose lease has run out, as their reader has waited for it. One that was renewed since it
-   * was read stays; a renewal that is on its way finds no registration, and so gives no lease.
+   * Deletes registrations whose lease has run out; the caller has waited for that. A registration that was renewed
+   * since it was read stays. A renewal that is on its way finds no registration and so gives no lease.
    */
   remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
-  /** Forgets changes older than the newest `keep` epochs. */
+  /** Deletes changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
   /**
-   * Calls back after each change of any replica, as well as it can: a notification carries no data. Resolves when it
-   * listens.
+   * Calls back after each change of any replica, but may miss some. Notifications carry no data. Resolves when
+   * listening.
    */
   listen(onChange: () => void): Promise<Listening>;
 }

@@ -13,12 +13,12 @@ export interface RevocationOptions {
   readonly createLease?: (options: LeaseOptions) => Lease;
 }
 
-/** Everything that a replica does so that revoked means revoked. */
+/** The part of a replica that makes a revocation take effect on every replica. */
 export interface Revocation {
   readonly cache: TokenCache;
-  /** Milliseconds left of the lease; not above 0 without one. */
+  /** Returns the milliseconds left of the lease; not above 0 without one. */
   leaseMs(): number;
-  /** Whether notifications of other replicas' changes arrive. */
+  /** Returns whether notifications of other replicas' changes arrive. */
   notified(): boolean;
   start(): Promise<void>;
   /**
@@ -33,7 +33,7 @@ const now = (): Now => ({ monotonicMs: performance.now(), wallMs: Date.now() });
 
 export function createRevocation({ store, leaseMs, maxBytes, onProblem, createLease }: RevocationOptions): Revocation {
   const cache = new TokenCache({ maxBytes, leaseMs, now, ...(createLease && { createLease }) });
-  // Without a lease there is nothing to register, and nobody waits for this replica.
+  // Without a lease there is nothing to register, and no revoker waits for this replica.
   const replica = leaseMs > 0 ? new Replica({ store, lease: cache.lease, leaseMs, now, onProblem }) : undefined;
   const monotonicMs = (): number => performance.now();
   return {

@@ -27,20 +27,20 @@ function setUp(maxBytes = 1_000_000) {
 }
 
 describe("TokenCache", () => {
-  it("serves what it kept while the lease lives", () => {
+  it("serves kept records while it has a lease", () => {
     const { cache, keep, pass, change } = setUp();
     const token = resolvedToken();
     keep("a", token);
     expect(cache.get("a")).toBe(token);
     pass(1_000);
     expect(cache.get("a")).toBeUndefined();
-    // Nothing has changed meanwhile: the next lease serves it again.
+    // Nothing has changed in the meantime: the next lease serves the record again.
     change();
     expect(cache.get("a")).toBe(token);
     expect(cache.hits).toBe(2);
   });
 
-  it("drops all secrets of a token, everything of a subject, and everything under a policy", () => {
+  it("drops all secrets of a token, all tokens of a subject, and all tokens under a policy", () => {
     const { cache, keep, change } = setUp();
     const acme = "organization:acme" as SubjectName;
     const alice = resolvedToken();
@@ -96,7 +96,7 @@ describe("TokenCache", () => {
     expect(cache.get("a")).toBeUndefined();
   });
 
-  it("stays within its bytes, giving up first what was not used", () => {
+  it("stays within its limit of bytes, and drops unused records first", () => {
     const { cache, keep } = setUp(5_000);
     keep("used", resolvedToken());
     for (let index = 0; index < 100; index++) {

@@ -4,9 +4,9 @@ import { Lease, type Names, type Now } from "./lease.js";
 import type { Touched } from "./revocation-store.js";
 
 export interface TokenCacheOptions {
-  /** Estimated bytes of all entries; beyond it those not used lately are given up. */
+  /** The most estimated bytes of all entries; above it, entries that were not used lately are dropped. */
   readonly maxBytes: number;
-  /** L, milliseconds. 0: nothing is ever served. */
+  /** L, milliseconds. 0: nothing is served. */
   readonly leaseMs: number;
   readonly now: () => Now;
   readonly createLease?: (options: ConstructorParameters<typeof Lease>[0]) => Lease;
@@ -16,15 +16,15 @@ interface Entry {
   readonly key: string;
   readonly token: ResolvedToken;
   readonly bytes: number;
-  /** Used since it was last passed over. */
+  /** Whether it was used since `#evict` last looked at it. */
   used: boolean;
   /** Another secret of the same token. */
   next: Entry | undefined;
 }
 
 /**
- * Token records by the SHA-256 of a secret, served under a live lease alone, dropped when a change names them, bounded
- * by bytes.
+ * Token records by the SHA-256 of a secret. They are served only under a valid lease, dropped when a change names them,
+ * and limited by bytes.
  */
 export class TokenCache {
   readonly lease: Lease;
@@ -45,7 +45,7 @@ export class TokenCache {
     return this.#entries.size;
   }
 
-  /** Estimated. */
+  /** The estimated bytes of all entries. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -56,7 +56,7 @@ export class TokenCache {
   }
 
   get(key: string): ResolvedToken | undefined {
-    // The lease first: nothing may come between it and the reading.
+    // The lease is checked first: nothing may happen between this check and the reading.
     if (!this.lease.isLive(this.#now())) return undefined;
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -65,12 +65,12 @@ export class TokenCache {
     return entry.token;
   }
 
-  /** The epoch that a read sent now may not be behind. */
+  /** A read that is sent now must not be older than this epoch. */
   get seen(): number {
     return this.lease.seen;
   }
 
-  /** Keeps a record that was read out of the snapshot of epoch `asOf`, unless something newer is known. */
+  /** Keeps a record that was read from the snapshot of epoch `asOf`, unless a newer change names it. */
   keep(key: string, token: ResolvedToken, asOf: number): void {
     if (this.#entries.has(key) || !this.lease.isLive(this.#now()) || !this.lease.mayKeep(namesOf(token), asOf)) return;
     const entry: Entry = { key, token, bytes: bytesOf(token), used: false, next: this.#byToken.get(token.id) };
@@ -80,7 +80,7 @@ export class TokenCache {
     while (this.#bytes > this.#maxBytes) this.#evict();
   }
 
-  /** Second chance: the oldest that was not used since its last turn. */
+  /** Drops an entry by the second-chance algorithm: the oldest that was not used since it was last looked at. */
   #evict(): void {
     for (const [key, entry] of this.#entries) {
       this.#entries.delete(key);
@@ -99,7 +99,7 @@ export class TokenCache {
     for (const { kind, key } of touched) {
       switch (kind) {
         case "token":
-          this.#dropToken(key as TokenId); // compared with ids only
+          this.#dropToken(key as TokenId); // only compared with ids
           break;
         case "subject":
           subjects.add(key);
@@ -139,7 +139,7 @@ export class TokenCache {
   }
 }
 
-/** The keys that drop it. */
+/** Returns the names whose changes drop the record. */
 function namesOf({ id, kind, subject, organization }: ResolvedToken): Names {
   const own = kind === "pat" ? organization : subject;
   return {
@@ -149,7 +149,7 @@ function namesOf({ id, kind, subject, organization }: ResolvedToken): Names {
   };
 }
 
-/** Objects, both maps' slots and the texts that every token has; measured with 40,000 tokens. */
+/** The bytes of the objects, of both maps' slots and of the texts that every token has; measured with 40,000 tokens. */
 const baseBytes = 520;
 const perTextBytes = 24;
 const perListBytes = 48;
