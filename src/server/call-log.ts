@@ -6,9 +6,11 @@ import type { StatusError } from "../transport/status.js";
 
 const logged = methodsThatAre(({ logged }) => logged);
 
-/** Logs calls that failed, and those that changed something. Answered questions are counted, not logged. */
+/**
+ * Logs calls that failed, and calls that changed something. Successful Checks and other reads are counted, not logged.
+ */
 export function logCall(log: Logger, lines: LineBudget, call: CallContext, error: StatusError | undefined): void {
-  // Most calls are questions that are answered: they must cost nothing here.
+  // Most calls are reads that succeed: they must cost nothing here.
   if (!error && !logged.has(call.method)) return;
   const facts = {
     method: call.method,
@@ -23,10 +25,10 @@ export function logCall(log: Logger, lines: LineBudget, call: CallContext, error
     return;
   }
   const { code, reason, metadata, cause } = error;
-  // Helps a caller who cannot see why it is refused, as behind a proxy.
+  // Helps a caller that cannot see why it is refused, for example behind a proxy.
   const { problem } = metadata;
   const level = levelOf(error);
-  // In an outage each call fails for the same reason: one line a minute says so, and how many more there were.
+  // In an outage each call fails for the same reason: one line a minute says so, and how many were omitted.
   const perMinute = code === "UNAVAILABLE" ? 1 : undefined;
   const omitted = level === "debug" ? 0 : lines.admit(`${call.method} ${code} ${reason}`, perMinute);
   if (omitted === undefined) return;
@@ -36,7 +38,7 @@ export function logCall(log: Logger, lines: LineBudget, call: CallContext, error
       code,
       reason,
       ...(problem !== undefined && { problem }),
-      // A stack says something about a defect only.
+      // A stack is useful for a defect only.
       ...(cause !== undefined && (code === "INTERNAL" ? { error: cause } : { cause: messageOf(cause) })),
       ...(omitted > 0 && { omitted }),
     },
@@ -46,8 +48,7 @@ export function logCall(log: Logger, lines: LineBudget, call: CallContext, error
 
 function levelOf({ code, reason, metadata }: StatusError): "error" | "warn" | "info" | "debug" {
   if (code === "INTERNAL") return "error";
-  // Each failed fetch of an issuer's keys is in the log already; a line for each made-up key would let strangers fill
-  // it.
+  // Failed fetches of an issuer's keys are logged elsewhere. A line per made-up key would let anybody fill the log.
   if (code === "UNAVAILABLE" && reason !== "ISSUER_UNAVAILABLE") return "warn";
   return metadata["problem"] === undefined ? "debug" : "info";
 }

@@ -17,7 +17,7 @@ import { tokenCaller } from "../manage/token-caller.js";
 import type { DecisionParts } from "./decision-parts.js";
 import type { Foundation } from "./parts.js";
 
-/** The parts that find out who calls, and what a management call passes. */
+/** The parts that authenticate callers and check management calls. */
 export interface Callers {
   readonly services: Services;
   readonly users: OidcVerifier;
@@ -59,7 +59,7 @@ export function createCallers(parts: Foundation & DecisionParts): Callers {
 }
 
 function createUsers({ config, clock, metrics, log }: Foundation): OidcVerifier {
-  // Strangers must not be able to fill the log: one line a minute for each issuer and reason.
+  // Unauthenticated callers must not be able to fill the log: one line a minute for each issuer and reason.
   const refusalLines = new RateLimiter({
     limit: { burst: 1, intervalMs: 60_000 },
     monotonicMs: () => performance.now(),

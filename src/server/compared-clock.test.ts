@@ -13,7 +13,7 @@ describe("the clock that is compared", () => {
     return { at, clock, pass, nowMs: () => clock.now().getTime() };
   };
 
-  it("S27 does not follow a step back before it has been compared", () => {
+  it("S27 ignores a step back until it has been compared", () => {
     const { at, clock, pass, nowMs } = setUp();
     at.wallMs -= 3_600_000;
     pass(1_000);
@@ -30,13 +30,13 @@ describe("the clock that is compared", () => {
     expect(nowMs()).toBe(at.wallMs);
   });
 
-  it("follows a step forward at once: a machine that was suspended has one", () => {
+  it("follows a step forward at once, as after a suspension of the machine", () => {
     const { at, nowMs } = setUp();
     at.wallMs += 10_000;
     expect(nowMs()).toBe(1_800_000_010_000);
   });
 
-  it("is the machine's own until it is compared", () => {
+  it("is the machine's own clock until it is compared", () => {
     expect(new ComparedClock({ wallMs: () => 5, monotonicMs: () => 7 }).now().getTime()).toBe(5);
   });
 });

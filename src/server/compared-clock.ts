@@ -2,14 +2,14 @@ import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 
 /**
- * The wall clock of a replica, which is compared with the database's again and again. A step back is not followed
- * before it has been compared, so that no token that has expired is allowed in the meantime; a step forward is, since
- * it also comes from a machine that was suspended.
+ * The wall clock of a replica, which is compared with the database's clock again and again. A step back is ignored
+ * until the next comparison, so that no expired token is allowed in the meantime. A step forward takes effect at once,
+ * since a machine that was suspended also shows one.
  */
 export class ComparedClock implements Clock {
   readonly #wallMs: () => number;
   readonly #monotonicMs: () => number;
-  /** Wall clock minus monotonic clock when it was last found right. */
+  /** Wall clock minus monotonic clock at the last comparison that found the clock right. */
   #offsetMs = Number.NEGATIVE_INFINITY;
   #fault: Failure | undefined;
 
@@ -23,10 +23,10 @@ export class ComparedClock implements Clock {
   }
 
   /**
-   * Why no token is judged now: this clock and the database's differ, and nobody knows which is right. By a clock that
-   * is behind, an expired token would be allowed; by one that is ahead, its holder would be told that it is over, and
-   * log out. Neither is to be undone, so no decision is made at all: a caller asks another replica. What ends a token
-   * goes on, since no time decides it.
+   * The reason why this replica makes no decisions now: its clock and the database's clock differ, and nobody knows
+   * which is right. With a clock that is behind, an expired token would be allowed. With a clock that is ahead, the
+   * holder of a usable token would read that it has expired, and log out. Neither can be undone, so this replica makes
+   * no decision, and a caller asks another one. Tokens can still be revoked, since that does not depend on the time.
    */
   get fault(): Failure | undefined {
     return this.#fault;

@@ -10,15 +10,15 @@ import { createRevocation, type Revocation } from "../revocation/revocation.js";
 import { UsageRecorder } from "../usage/usage-recorder.js";
 import type { Foundation } from "./parts.js";
 
-/** The parts that a Check passes. */
+/** The parts that a Check uses. */
 export interface DecisionParts {
   readonly revocation: Revocation;
   readonly usage: UsageRecorder;
   readonly reuse: ReuseDetector;
   readonly rights: Rights;
-  /** Resolves tokens for those who end them: no time decides that, so a wrong clock does not matter. */
+  /** Resolves tokens for calls that revoke them: these do not depend on the time, so a wrong clock does not matter. */
   readonly resolver: TokenResolver;
-  /** The same for what is judged by its times: fails while this machine's clock is wrong. */
+  /** The same for decisions, which depend on the time: fails while this machine's clock is wrong. */
   readonly judged: Pick<TokenResolver, "resolve">;
   readonly authorizer: Authorizer;
   readonly listing: ListResourcesOptions;

@@ -19,23 +19,23 @@ type CheckName =
   | "model_user"
   | "model_organization";
 
-/** Until these end, every Check reads the database. */
+/** Until these problems end, every Check reads the database. */
 const replicaProblems = {
-  failed: "the lease could not be renewed; every Check reads the database",
+  failed: "failed to renew the lease; every Check reads the database until it is renewed",
   "clock-stopped":
-    "this machine stood still, or the database's clock was set; every Check reads the database for ten minutes",
+    "this machine was suspended, or the database's clock was set; every Check reads the database for ten minutes",
   "history-lost":
     "the database lost changes, as after a fail-over to a standby that lagged; check what was revoked, then restart",
 } as const;
 
-/** What `/readyz` and gRPC health say: the same, and of AuthorizationService also whether OpenFGA answers. */
+/** The state that `/readyz` and gRPC health show. For AuthorizationService, OpenFGA must also answer. */
 export class ServerHealth {
   readonly service = new HealthService([AuthorizationService.typeName, ...managementServices]);
   readonly #checks: HealthChecks<CheckName>;
   #listening = false;
 
   constructor(log: Logger) {
-    // OpenFGA is essential until it has been read once. A later outage shows in health of AuthorizationService only.
+    // OpenFGA is essential until it has been read once. A later outage only makes AuthorizationService unhealthy.
     this.#checks = new HealthChecks(["database", "clock", "openfga_configuration"], log, () => this.#show());
   }
 
@@ -55,7 +55,7 @@ export class ServerHealth {
     return this.#checks.snapshot();
   }
 
-  /** Called after each look at the database; undefined when it is healthy. */
+  /** Called after each check of the database; undefined when it is healthy. */
   database(problem: string | undefined): void {
     this.#checks.report("database", problem === undefined ? { ok: true } : { ok: false, problem });
   }
@@ -73,11 +73,11 @@ export class ServerHealth {
     if (state.kind !== "unreachable") this.#checks.report("openfga_configuration", { ok, ...problem });
   }
 
-  /** Called when a model was read. A type that it admits nowhere would only show as NOT_PERMITTED. */
+  /** Called when a model was read. A type that the model admits nowhere would otherwise only show as NOT_PERMITTED. */
   model(model: AuthorizationModel, types: SubjectTypes): void {
     for (const kind of ["user", "organization"] as const) {
       const type = types[kind];
-      const problem = `the authorization model admits type ${type} nowhere directly: tokens of ${kind}s are refused`;
+      const problem = `no relation of the authorization model admits type ${type} directly, so tokens of ${kind}s are refused`;
       this.#checks.report(`model_${kind}`, model.admits(type) ? { ok: true } : { ok: false, problem });
     }
   }
@@ -99,7 +99,7 @@ function clocksDiffer({ here, database }: ClockDifference): HealthCheck {
   return {
     ok: false,
     problem:
-      "the clocks of this machine and the database's differ by more than a second; synchronize them. Until then no token is judged here",
+      "the clocks of this machine and of the database differ by more than a second; synchronize them. Until then this replica makes no decisions",
     facts: { here: here.toISOString(), database: database.toISOString() },
   };
 }

@@ -17,20 +17,20 @@ import { revokeBySecret } from "../manage/revoke-by-secret.js";
 import { revokeItself } from "../manage/revoke-itself.js";
 import type { Parts } from "./parts.js";
 
-/** The deadline of an integration that changes something, milliseconds: no HTTP caller says how long it waits. */
+/** The deadline of an integration that changes something, milliseconds: HTTP callers do not say how long they wait. */
 const integrationDeadlineMs = 10_000;
 /** The same for reports of leaks: their senders give up after half a minute. */
 const leakDeadlineMs = 20_000;
 
-/** The integrations, with what has to be started for them. */
+/** The integrations, and the parts that must be started for them. */
 export interface ServedIntegrations extends Integrations {
-  /** Undefined when no JWTs are made. Must be started before a port opens. */
+  /** Undefined when no JWTs are issued. Must be started before a port opens. */
   readonly signingKeys: SigningKeys | undefined;
   /** Undefined when leak reporting is off. */
   readonly leakNotifier: LeakNotifier | undefined;
 }
 
-/** Builds the integrations that the configuration enables, with what stands behind them. */
+/** Builds the integrations that the configuration enables, and the parts that they need. */
 export function serveIntegrations(parts: Parts): ServedIntegrations {
   const { config, database, resolver, judged, authorizer, openfga, model, revocation, rights } = parts;
   const { services, reuse, usage, peppers, clock, metrics, log, lines, onDefect } = parts;
@@ -57,7 +57,7 @@ export function serveIntegrations(parts: Parts): ServedIntegrations {
     revoke: (secret, by) =>
       within(integrationDeadlineMs, async (own, deadline) => {
         const parsed = parseSecret(secret, brand);
-        // A stranger's guess costs no read.
+        // A guessed secret causes no read of the database.
         if (!parsed || !peppers.recognize(parsed)) return;
         const changing = { store: createTokenStore(own), clock, rights };
         if ("address" in by)
@@ -75,7 +75,7 @@ export function serveIntegrations(parts: Parts): ServedIntegrations {
         const ours = await reportLeaks(reported, found, { reporter, from: from?.toString() });
         if (!ours.includes(true)) return ours;
         leakNotifier?.wake();
-        // Also when all of it had ended before: an earlier report may have been cut off before this.
+        // Also when all tokens had ended before: an earlier report may have been interrupted before this line.
         await revocation.confirm(deadline);
         return ours;
       }),
@@ -85,20 +85,20 @@ export function serveIntegrations(parts: Parts): ServedIntegrations {
     onProblem(integration, problem) {
       const omitted = lines.admit(`${integration} ${problem}`, 1);
       if (omitted !== undefined)
-        log.warn({ integration, problem, ...(omitted > 0 && { omitted }) }, "an integration could not answer");
+        log.warn({ integration, problem, ...(omitted > 0 && { omitted }) }, "an integration failed to answer");
     },
     onDefect,
   });
   return { ...integrations, signingKeys: exchange?.keys, leakNotifier };
 
-  /** Throws DEADLINE_EXCEEDED when the time is over. Nothing begins in the database after it. */
+  /** Throws DEADLINE_EXCEEDED when the time is over. No statement starts in the database after that. */
   function within<T>(limitMs: number, work: (own: Database, deadline: number) => Promise<T>): Promise<T> {
     const deadline = performance.now() + limitMs;
     const own = database.forCaller(() => performance.now() >= deadline);
     return byDeadline(work(own, deadline), deadline, () => Promise.reject(new Failure("DEADLINE_EXCEEDED")));
   }
 
-  /** Builds the exchange of tokens for JWTs, and the keys that sign them. */
+  /** Builds the exchange of tokens for JWTs, and the keys that sign the JWTs. */
   function createExchange(issuer: string, settings: ExchangeConfig): { keys: SigningKeys; integration: TokenExchange } {
     const keys = new SigningKeys({
       store: createSigningKeyStore(database),

@@ -8,12 +8,12 @@ import { revokeUnused } from "../manage/revoke-unused.js";
 import type { Parts } from "./parts.js";
 
 const sweepIntervalMs = 60_000;
-/** It goes through all tokens under a limit, which is a day at least. */
+/** The job reads all tokens under a limit, and a limit is at least a day. */
 const unusedIntervalMs = 600_000;
-/** Secrets are kept for repeats of a call no longer than promised. */
+/** Secrets are kept for repeats of a call only as long as promised. */
 const requestSecretsMs = 10 * 60_000;
 const requestsMs = 24 * 3_600_000;
-/** Changes that a replica may have missed and still drop one by one. */
+/** A replica may miss this many changes and still drop records one by one. */
 const epochsKept = 10_000;
 
 /** Jobs that run again and again, on any replica. */
@@ -40,7 +40,7 @@ export function createHousekeeping(parts: Parts, signingKeys: SigningKeys | unde
     deleteDeadTokens: (before, limit) => deleteDeadTokens(database, before, limit),
   });
   const jobs = [createSealer(signing), retention, new Loop(sweep, sweepIntervalMs, { firstAfterMs: sweepIntervalMs })];
-  // Every token would look unused where uses are not recorded.
+  // Where uses are not recorded, every token would look unused.
   if (config.usage.lastUse) jobs.push(new Loop(endUnused, unusedIntervalMs));
   return {
     start() {
@@ -52,7 +52,7 @@ export function createHousekeeping(parts: Parts, signingKeys: SigningKeys | unde
   };
 
   async function sweep(): Promise<void> {
-    // What a wrong clock takes for old would be lost.
+    // A wrong clock could make rows look old, and they would be deleted.
     if (!(await clocksAgree())) return;
     const ago = (ms: number): Date => new Date(clock.now().getTime() - ms);
     const done = async (what: string, job: Promise<unknown>): Promise<void> => {

@@ -10,7 +10,7 @@ export interface Addresses extends PortAddresses {
   readonly metrics: string;
 }
 
-/** What runs, and the function that stops it. */
+/** A running part, and the function that stops it. */
 export interface Started<T> {
   readonly value: T;
   /** Stops everything in reverse. Resolves when all of it has stopped; a second call does nothing. */
@@ -18,8 +18,8 @@ export interface Started<T> {
 }
 
 /**
- * Starts all that runs while the server does, in this order. It stops in reverse: ports first, so that what serves
- * calls lasts as long as they do.
+ * Starts everything that runs while the server does, in this order. It stops in reverse: ports first, so that the other
+ * parts run until the last call has ended.
  */
 export function startParts(parts: Parts): Promise<Started<Addresses>> {
   const { config, openfga, watch, revocation, refusals, usage, metrics } = parts;
@@ -27,7 +27,7 @@ export function startParts(parts: Parts): Promise<Started<Addresses>> {
   const { signingKeys, leakNotifier } = integrations;
   const housekeeping = createHousekeeping(parts, signingKeys);
   const ports = new Ports(parts, integrations);
-  // Waits for a job that has begun, but not for a statement of minutes: that one ends with its connection.
+  // Waits for a job that has begun, but not for a statement that takes minutes: that one ends with its connection.
   const withinGrace = (ending: Promise<unknown>) =>
     Promise.race([ending, sleep(config.graceMs, undefined, { ref: false })]);
 
@@ -61,8 +61,9 @@ export function startParts(parts: Parts): Promise<Started<Addresses>> {
 }
 
 /**
- * Runs `start`, which passes to `onStop` what stops each thing that it has started; that must not throw. When `start`
- * fails, stops what has started and rejects with the error: a failed start leaves nothing behind.
+ * Runs `start`, which passes to `onStop` the function that stops each part that it has started. These functions must
+ * not throw. When `start` fails, stops what has started and rejects with the error: a failed start leaves nothing
+ * behind.
  */
 export async function startInOrder<T>(
   start: (onStop: (stop: () => unknown) => void) => Promise<T>,

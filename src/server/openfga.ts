@@ -26,7 +26,7 @@ export interface OpenFga {
   close(): void;
 }
 
-/** Everything that asks OpenFGA, by the model that is pinned at the time. */
+/** Builds everything that asks OpenFGA, with the model that is pinned at the time. */
 export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptions): OpenFga {
   const { tls, timeoutMs, maxBatch } = config;
   const apiKey = config.auth?.preshared;
@@ -40,7 +40,7 @@ export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptio
     metrics.openfgaCallEnded(method, outcome, questions);
     connection.noticed(outcome);
   };
-  // One for each model: what waits to be asked, and answers that are kept, are of the model that was pinned then.
+  // One for each model: waiting questions and kept answers belong to the model that was pinned then.
   const checker = currentFor(
     () => connection.modelId,
     (modelId) =>
@@ -67,7 +67,7 @@ export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptio
   };
 }
 
-/** Returns a function that makes a value once for each key, and again when the key has changed. */
+/** Returns a function that makes a value once for each key, and again after the key has changed. */
 function currentFor<T>(key: () => string, make: (key: string) => T): () => T {
   let made: { readonly key: string; readonly value: T } | undefined;
   return () => {

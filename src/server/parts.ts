@@ -24,17 +24,17 @@ import { createDecisionParts, type DecisionParts } from "./decision-parts.js";
 import { ServerHealth } from "./health.js";
 import { createOpenFga, type OpenFga } from "./openfga.js";
 
-/** What the server is started with. */
+/** The values that the server is started with. */
 export interface Given {
   readonly config: Config;
   /** Stays open when the server stops: it belongs to the caller. */
   readonly database: Database;
   readonly log: Logger;
-  /** How revocations reach every replica. Default: as promised. A test passes a broken one. */
+  /** How revocations reach every replica. Default: as documented. A test passes a broken one. */
   readonly createRevocation?: typeof createRevocation;
 }
 
-/** What everything else stands on. */
+/** The parts that all others need. */
 export interface Foundation extends Given {
   readonly metrics: Metrics;
   readonly clock: ComparedClock;
@@ -50,7 +50,7 @@ export interface Foundation extends Given {
   readonly model: () => AuthorizationModel;
   /** Bounds the lines of the log that callers can cause. */
   readonly lines: LineBudget;
-  /** Called with what went wrong in a route. */
+  /** Called with the error of a route. */
   readonly onDefect: (error: unknown) => void;
 }
 
@@ -58,8 +58,8 @@ export interface Foundation extends Given {
 export interface Parts extends Foundation, DecisionParts, Callers {}
 
 /**
- * Builds every part. Rejects when the database does not answer or is not migrated, or when a pepper does not fit what
- * is stored. Opens no port and registers nothing: that is `start`'s.
+ * Builds every part. Rejects when the database does not answer or is not migrated, or when a pepper does not match the
+ * stored tokens. Opens no port and registers nothing: `startParts` does that.
  */
 export async function createParts(given: Given): Promise<Parts> {
   const { database, log } = given;

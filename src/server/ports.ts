@@ -19,11 +19,11 @@ import { createPublicServices, createServices } from "./services.js";
 export interface PortAddresses {
   readonly grpc: string;
   readonly http: string;
-  /** Undefined when the configuration does not open it. */
+  /** Undefined when the configuration has no public port. */
   readonly publicHttp: string | undefined;
 }
 
-/** The ports that serve callers: one after the other they open, and all together they drain. */
+/** The ports that serve callers: they open one after the other, and drain all together. */
 export class Ports {
   readonly #open: { grpc?: Listener; http?: Listener; publicHttp?: Listener } = {};
   readonly #parts: Parts;
@@ -52,7 +52,7 @@ export class Ports {
     }
   }
 
-  /** Lets calls finish for so long, then closes the ports. */
+  /** Lets calls finish for this time, then closes the ports. */
   async drain(graceMs: number): Promise<void> {
     this.#parts.health.service.close();
     await Promise.all(Object.values(this.#open).map((port) => port.drain(graceMs)));

@@ -4,9 +4,9 @@ import { restartKeys } from "../config/restart-keys.js";
 import type { Parts } from "./parts.js";
 
 /**
- * Returns a function that applies the callers, issuers and model of another configuration, all or nothing: nothing when
- * OpenFGA does not have the model. It logs what it did and which keys need a restart. Await it before it is called
- * again.
+ * Returns a function that applies the callers, issuers and model of another configuration, all or nothing: it applies
+ * nothing when OpenFGA does not have the model. It logs the result and which keys need a restart. Await it before you
+ * call it again.
  */
 export function createReload(parts: Parts): (next: Config) => Promise<void> {
   const { openfga, health, services, users, metrics, log } = parts;

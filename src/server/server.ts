@@ -11,17 +11,18 @@ export interface Running extends Addresses {
   /** Applies the callers, issuers and model of another configuration, see `createReload`. */
   reload(next: Config): Promise<void>;
   /**
-   * Tells balancers and watchers, lets calls finish, closes ports and connections. The database stays open.
+   * Reports "not serving" to balancers and watchers, lets calls finish, and closes ports and connections. The database
+   * stays open.
    *
-   * @param options.drainDelayMs how long it goes on serving first. Default: `drain_delay` of the configuration.
+   * @param options.drainDelayMs how long it still serves calls first. Default: `drain_delay` of the configuration.
    */
   stop(options?: { readonly drainDelayMs: number }): Promise<void>;
 }
 
 /**
  * Starts the server: the composition root. Resolves when all ports listen. Rejects, leaving nothing behind, when the
- * database does not answer or is not migrated, when a pepper does not fit what is stored, or when a port is taken. An
- * OpenFGA that is down does not stop the start, so that revoking stays reachable.
+ * database does not answer or is not migrated, when a pepper does not match the stored tokens, or when a port is taken.
+ * The server also starts while OpenFGA is down, so that tokens can be revoked.
  */
 export async function startServer(given: Given): Promise<Running> {
   const { config, log } = given;
@@ -48,12 +49,15 @@ export async function startServer(given: Given): Promise<Running> {
 
 function warnOfPowers({ callers, dangerouslyDisableCallerAuthentication }: Config, log: Logger): void {
   if (dangerouslyDisableCallerAuthentication) {
-    log.warn("CALLER AUTHENTICATION IS OFF: everybody who reaches a port is an administrator");
+    log.warn("CALLER AUTHENTICATION IS OFF: everybody who can connect to a port is an administrator");
   }
   for (const { caller } of callers) {
     const { permissions, subjects } = caller;
     if (!subjects && (permissions.has("tokens.impersonate") || permissions.has("admin"))) {
-      log.warn({ caller: caller.name }, "may create tokens for any subject; `subjects` would narrow it");
+      log.warn(
+        { caller: caller.name },
+        "this caller may create tokens for any subject; set its `subjects` to restrict it",
+      );
     }
   }
 }

@@ -24,7 +24,7 @@ import { createUsageStore } from "../database/usage.js";
 import { type CallContext, type Implementation, methodName, withCodecs } from "../transport/service.js";
 import type { Parts } from "./parts.js";
 
-/** Services that work while OpenFGA is down, as far as they need not ask it. */
+/** Services that also work while OpenFGA is down, as far as a call does not need OpenFGA. */
 export const managementServices: readonly string[] = [
   TokenService,
   SubjectService,
@@ -112,7 +112,7 @@ export function createPublicServices(parts: Parts): readonly Implementation[] {
 }
 
 /**
- * Returns handlers that give each call a database of its own, which begins nothing once the caller has stopped waiting.
+ * Returns handlers that give each call its own database, which starts no statement once the caller has stopped waiting.
  */
 function forEachCall<S extends DescService>(
   service: S,

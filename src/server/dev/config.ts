@@ -12,8 +12,8 @@ export interface DevAddresses {
 }
 
 /**
- * The configuration of `patwarden dev`: what differs from the defaults of patwarden.yaml, in its words and through its
- * checks. All integrations are open, for the guides of docs/ and the model of examples/direct.
+ * Returns the configuration of `patwarden dev`: the settings that differ from the defaults, written and checked like
+ * patwarden.yaml. All integrations are enabled, for the guides of docs/ and the model of examples/direct.
  */
 export function devConfig(
   { grpc, http, publicHttp }: DevAddresses,
@@ -27,7 +27,7 @@ export function devConfig(
     http: { listen: formatHostPort(http) },
     public_http: { listen: formatHostPort(publicHttp) },
     metrics: { listen: "127.0.0.1:0" },
-    // Required, and not used: PGlite is open already.
+    // Required but not used: PGlite is already open.
     database: { url: "postgres://embedded" },
     openfga: {
       addresses: [openfga.grpc],
@@ -54,7 +54,7 @@ export function devConfig(
     grace: "5s",
   });
   if (loaded.ok) return loaded.config;
-  // A defect: what the user can choose has been checked before.
+  // A defect: values that the user can choose were checked before.
   const problems = loaded.problems.map(({ key, problem }) => `${key} ${problem}`);
   throw new Error(`the configuration of patwarden dev is faulty: ${problems.join("; ")}`);
 }

@@ -7,9 +7,9 @@ import { makePrivateDirectory } from "./state-directory.js";
 export interface EmbeddedOptions {
   /** OpenFGA's executable. */
   readonly binary: string;
-  /** Absolute path of a private folder that no other process uses; OpenFGA runs in a folder below it. */
+  /** Absolute path of a private folder that no other process uses. OpenFGA runs in a folder inside it. */
   readonly directory: string;
-  /** Keeps nothing: database and OpenFGA live in memory. */
+  /** Whether nothing is kept: database and OpenFGA are in memory. */
   readonly ephemeral: boolean;
   readonly model: { readonly file: string; readonly text: string };
   readonly tuples: readonly Tuple[];
@@ -23,18 +23,18 @@ export interface Embedded {
   readonly openfga: EmbeddedOpenFga;
   readonly storeId: string;
   readonly modelId: string;
-  /** Stops both; the folder stays. */
+  /** Stops both; the folder is not deleted. */
   stop(): Promise<void>;
 }
 
 const storeName = "patwarden-dev";
 
-/** Opens the database, starts OpenFGA and writes model and tuples. Stops what has started when any of it fails. */
+/** Opens the database, starts OpenFGA and writes model and tuples. When one of these fails, stops the others. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const { binary, directory, ephemeral, model, tuples, onOpenFgaProblem } = options;
   const openfgaDirectory = join(directory, "openfga");
   makePrivateDirectory(openfgaDirectory);
-  // Waits for both before either's failure is thrown: what has started must be stopped.
+  // Waits for both before it throws the failure of one: whatever has started must be stopped.
   const [started, opened] = await Promise.allSettled([
     startOpenFga({
       binary,

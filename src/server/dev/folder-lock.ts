@@ -8,15 +8,15 @@ const maxPathBytes = 103;
 const lockName = /^lock\.([1-9]\d{0,8})$/;
 
 /**
- * Keeps every other process from using the folder, until this one ends, however it ends; throws when another has it.
- * Two on one folder would corrupt it silently.
+ * Locks the folder against every other process until this one ends, in any way. Throws when another process holds it.
+ * Two processes on one folder would silently corrupt it.
  *
- * The lock is a Unix-domain socket on which its holder listens. It dies with its process, which no number of a process
- * tells: in a container every process is number 1. A new process binds the number after the highest, which only one
- * can, and holds the folder when from then on nobody is seen who listens or has a higher number: of two that bind, the
- * later one sees the earlier, or the earlier one sees the later. So nobody has to remove a dead lock before making a
- * new one, since a third could come in between. Only a holder removes locks, and only lower ones, so that the numbers
- * never begin again.
+ * The lock is a Unix-domain socket on which its holder listens. It ends with its process; the process number would not
+ * show that, since in a container every process is number 1. A new process binds the next number above the highest,
+ * which only one process can do. It then holds the folder if no other socket has a listener or a higher number: of two
+ * processes that bind, at least one sees the other. So nobody has to remove a dead lock before making a new one, and no
+ * third process can come in between. Only a holder removes locks, and only lower ones, so that the numbers never start
+ * again.
  */
 export async function lockFolder(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -44,31 +44,33 @@ function locksIn(directory: string): readonly number[] {
   });
 }
 
-/** From the working directory where that is shorter. */
+/** Returns the path of a lock, relative to the working directory where that is shorter. */
 function pathOf(directory: string, number: number): string {
   const absolute = join(directory, `lock.${number}`);
   const fromHere = relative(process.cwd(), absolute);
   const path = fromHere.length < absolute.length ? fromHere : absolute;
   if (Buffer.byteLength(path) > maxPathBytes) {
-    throw new Error(`${directory} has too long a path for the lock in it, a socket; choose a shorter one`);
+    throw new Error(
+      `${directory} has too long a path for the lock, which is a socket in it; choose a folder with a shorter path`,
+    );
   }
   return path;
 }
 
-/** Undefined when the path is taken. */
+/** Returns undefined when the path is taken. */
 function listenOn(path: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once("error", (error) => {
       if (codeOf(error) === "EADDRINUSE") resolve(undefined);
-      else reject(new Error(`cannot make a socket in the folder, which locks it: ${codeOf(error)}`, { cause: error }));
+      else reject(new Error(`cannot lock the folder by a socket in it: ${codeOf(error)}`, { cause: error }));
     });
     server.listen({ path }, () => resolve(server));
     server.unref();
   });
 }
 
-/** Whether somebody listens there, or may: what cannot be asked counts as held. */
+/** Returns whether a process listens there, or may listen: a socket that cannot be asked counts as held. */
 function isHeld(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });
@@ -77,7 +79,7 @@ function isHeld(path: string): Promise<boolean> {
       resolve(held);
     };
     socket.once("connect", () => done(true));
-    // Nobody listens, or its holder has just put it away.
+    // No process listens, or the holder has just removed it.
     socket.once("error", (error) => done(!["ECONNREFUSED", "ENOENT"].includes(codeOf(error))));
   });
 }

@@ -11,21 +11,18 @@ export interface DevSecrets {
   readonly serviceKey: string;
 }
 
-/** Makes the secrets of a server that keeps nothing. */
+/** Makes the secrets of a server that keeps no state. */
 export function freshSecrets(brand: string): DevSecrets {
   return { pepper: randomBytes(32), serviceKey: encodeSecret(brand, "svc", randomBytes(32)) };
 }
 
-/** Makes the folder, readable by its owner only, also when it was there already with wider rights. */
+/** Makes the folder readable by its owner only, also when it existed with wider permissions. */
 export function makePrivateDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   chmodSync(directory, 0o700);
 }
 
-/**
- * Returns the secrets of this folder, made at first use. Each is a file of mode 0600. Call only under the folder's
- * lock.
- */
+/** Returns the secrets of this folder, made at first use, in files of mode 0600. Call only under the folder's lock. */
 export function keptSecrets(directory: string, brand: string): DevSecrets {
   const fresh = freshSecrets(brand);
   const pepper = keep(join(directory, "pepper"), Buffer.from(fresh.pepper).toString("base64"));
@@ -37,7 +34,7 @@ export function keptSecrets(directory: string, brand: string): DevSecrets {
 
 function keep(file: string, fresh: string): string {
   if (!existsSync(file)) {
-    // By renaming: a process that is killed in between would leave an empty secret.
+    // Written by renaming: a process that is killed while it writes must not leave an empty secret.
     writeFileSync(`${file}.new`, `${fresh}\n`, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }

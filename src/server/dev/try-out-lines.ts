@@ -6,8 +6,8 @@ export interface Ready {
 }
 
 /**
- * Lines to paste into a shell. `keyFile` is read there; without one the key itself is shown, since there is no other
- * way to it.
+ * Returns lines to paste into a shell. They read the key from `keyFile`; without one they show the key itself, since
+ * the user cannot get it in another way.
  */
 export function tryOutLines({ grpc, http, public_http, service_key }: Ready, keyFile: string | undefined): string {
   return `
