@@ -1,15 +1,15 @@
 import type { Logger } from "./log.js";
 
-/** The state of something that the service depends on. */
+/** The state of a dependency of the service. */
 export interface HealthCheck {
   readonly ok: boolean;
-  /** Says what is wrong, for an operator. Nothing secret: `/readyz` shows it to everybody. */
+  /** Describes what is wrong, for an operator. Must hold no secret: `/readyz` shows it to everybody. */
   readonly problem?: string;
-  /** What was observed. The log has it as it was when the problem began. Nothing secret either. */
+  /** The observed facts. The log shows them as they were when the problem began. They must hold no secret either. */
   readonly facts?: Readonly<Record<string, string>>;
 }
 
-/** How often a problem that lasts is logged, milliseconds. */
+/** How often an unchanged problem is logged, milliseconds. */
 const repeatMs = 60_000;
 
 /**
@@ -26,9 +26,10 @@ export class HealthChecks<Name extends string> {
   #draining = false;
 
   /**
-   * @param essential those without which the process must get no traffic; they are unhealthy until they are reported.
+   * @param essential the checks without which the process must get no traffic; they are unhealthy until they are
+   * reported.
    * @param onReport is called after each report.
-   * @param monotonicMs a clock that never jumps. Default: the process's.
+   * @param monotonicMs a clock that never jumps. Default: the clock of the process.
    */
   constructor(
     essential: readonly Name[],
@@ -43,7 +44,7 @@ export class HealthChecks<Name extends string> {
     this.#onReport = onReport;
   }
 
-  /** Whether the process can do its work: the one place that decides it, for `/readyz` and gRPC health alike. */
+  /** Whether the process can serve calls. `/readyz` and gRPC health both read it here. */
   get ready(): boolean {
     return !this.#draining && [...this.#checks].every(([name, { ok }]) => ok || !this.#essential.has(name));
   }
@@ -67,7 +68,7 @@ export class HealthChecks<Name extends string> {
     this.#log.warn({ problem: check.problem, ...check.facts }, `unhealthy: ${name}`);
   }
 
-  /** Makes the process unready from now on, whatever is reported. */
+  /** Makes the process not ready from now on, whatever is reported later. */
   drain(): void {
     this.#draining = true;
     this.#onReport();

@@ -7,10 +7,7 @@ interface Minute {
   omitted: number;
 }
 
-/**
- * Limits the log lines of one kind in a minute, so that nobody can fill a disk from outside. Counts the lines that it
- * omits.
- */
+/** Limits the log lines of one kind in a minute, so that no caller can fill a disk. Counts the lines that it omits. */
 export class LineBudget {
   readonly #monotonicMs: () => number;
   readonly #minutes = new Map<string, Minute>();
@@ -20,9 +17,9 @@ export class LineBudget {
   }
 
   /**
-   * Returns how many lines were omitted since the last one, or undefined when this one is to be omitted.
+   * Returns how many lines were omitted since the last one, or undefined when this line must be omitted.
    *
-   * @param kind must be one of few: it is remembered.
+   * @param kind must be one of a small set: it is remembered.
    * @param perMinute how many lines of this kind a minute may have. Default 60.
    */
   admit(kind: string, perMinute = defaultPerMinute): number | undefined {

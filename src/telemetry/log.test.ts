@@ -102,11 +102,11 @@ describe("the log", () => {
 });
 
 describe("redaction by shape", () => {
-  it("takes both of two secrets that touch", () => {
+  it("removes both of two secrets that touch", () => {
     expect(redactText(secret + secret)).toBe("pw_pat_***");
   });
 
-  it("takes any secret of any brand out of any text", () => {
+  it("removes any secret of any brand from any text", () => {
     const digits = fc.stringMatching(/^[0-9A-Za-z]{8,60}$/);
     fc.assert(
       fc.property(

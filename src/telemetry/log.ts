@@ -6,13 +6,13 @@ export type Logger = pino.Logger;
 export interface LogOptions {
   /** Default `info`. */
   readonly level?: pino.LevelWithSilent;
-  /** Where whole lines go. Default stderr: stdout is for results. */
+  /** Gets whole lines. Default stderr: stdout is for results. */
   readonly destination?: { write(line: string): void };
 }
 
 /**
- * One JSON object a line: `time`, `level`, `msg`, and an error under `error`. Pass errors as `log.error(error, "what
- * failed")` or `{ error }`; secrets are taken out of the finished line.
+ * Creates a logger that writes one JSON object a line: `time`, `level`, `msg`, and an error under `error`. Pass errors
+ * as `log.error(error, "failed to X")` or `{ error }`. Secrets are removed from the finished line.
  */
 export function createLogger({ level = "info", destination = standardError() }: LogOptions = {}): Logger {
   return pino(
@@ -29,15 +29,15 @@ export function createLogger({ level = "info", destination = standardError() }: 
   );
 }
 
-/** What waits for a disk that is full; more is dropped. */
+/** The most bytes that wait while the disk is full; more lines are dropped. */
 const maxWaitingBytes = 1_048_576;
 
-/** A log that cannot be written loses lines. Without the listener it would end the process. */
+/** Writes lines to stderr, and drops those that cannot be written. Without the error listener the process would end. */
 function standardError(): pino.DestinationStream {
   const stream = pino.destination({ dest: 2, maxLength: maxWaitingBytes });
   const flushSync = stream.flushSync.bind(stream);
   stream.on("error", () => {
-    // At the end of the process it would repeat a write without end that can only fail (sonic-boom 4.2.1, flushSync).
+    // At the end of the process, a write that can only fail would be repeated forever (sonic-boom 4.2.1, flushSync).
     stream.flushSync = () => undefined;
   });
   stream.on("drain", () => {
@@ -47,8 +47,7 @@ function standardError(): pino.DestinationStream {
 }
 
 /**
- * Message and stack, causes included. Other properties of an error are left out: drivers hang queries and parameters on
- * theirs.
+ * Returns message and stack, causes included. Other properties are left out: drivers add queries and parameters there.
  */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

@@ -15,7 +15,7 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Serves the registry at `GET /metrics`; resolves when it listens, rejects when it cannot. */
+/** Serves the registry at `GET /metrics`. Resolves when it listens, rejects when it cannot. */
 export async function createMetricsServer(
   { listen }: MetricsServerOptions,
   registry: Registry,

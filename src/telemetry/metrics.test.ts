@@ -27,7 +27,7 @@ describe("metrics", () => {
     );
   });
 
-  it("count look-ups by secret, from 0", async () => {
+  it("count lookups by secret, from 0", async () => {
     const metrics = createMetrics();
     expect(await linesOf(metrics, "patwarden_token_lookups_total")).toEqual(["patwarden_token_lookups_total 0"]);
     metrics.tokenLookedUp(3);
@@ -52,7 +52,7 @@ describe("metrics", () => {
     ]);
   });
 
-  it("S12 count what a port closed and gave up, every cause from 0", async () => {
+  it("S12 count connections that a port closed and requests that it gave up, every cause from 0", async () => {
     const metrics = createMetrics();
     const arrivals = metrics.arrivalsAt("http");
     arrivals.closed("hello");
@@ -68,7 +68,7 @@ describe("metrics", () => {
     ]);
   });
 
-  it("show the configuration in use and no earlier one", async () => {
+  it("show the configuration in use, and no earlier one", async () => {
     const metrics = createMetrics();
     metrics.configured("a1");
     metrics.configured("b2");
@@ -83,7 +83,7 @@ describe("metrics", () => {
 });
 
 describe("the metrics server", () => {
-  it("answers at /metrics alone, to reading alone, and frees its port even while a scraper is connected", async () => {
+  it("answers only at /metrics and only to GET, and frees its port even while a scraper is connected", async () => {
     const metrics = createMetrics();
     const server = await createMetricsServer({ listen: { host: "127.0.0.1", port: 0 } }, metrics.registry);
     expect(server.address).toMatch(/^127\.0\.0\.1:[1-9]\d*$/);

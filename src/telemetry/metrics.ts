@@ -4,8 +4,8 @@ import { type Reason, reasons } from "../domain/reason.js";
 import { type ArrivalEvents, closings, latenesses } from "../transport/arrivals.js";
 
 /**
- * What is counted. Labels are of small closed sets, never a token, subject or resource: those would make the metrics
- * endless and tell its reader who does what.
+ * The events that are counted. Labels have few values, never a token, subject or resource: those would make the number
+ * of metrics endless and show their reader which subject does what.
  */
 export interface Metrics {
   readonly registry: Registry;
@@ -15,19 +15,19 @@ export interface Metrics {
   decided(reason: Reason): void;
   /** A read asked the database for the secrets of these digests. */
   tokenLookedUp(digests: number): void;
-  /** Questions to OpenFGA ended: `method` of the call as `Check`, `outcome` what became of them. */
+  /** Questions to OpenFGA ended: `method` of the call as `Check`, `outcome` of the questions. */
   openfgaCallEnded(method: string, outcome: string, questions: number): void;
-  /** A call of the management plane was refused because its caller makes such calls too fast. */
+  /** A management call was refused because its caller makes such calls too fast. */
   callLimited(limit: LimitName): void;
   /** Shows cache and lease whenever the metrics are read. */
   observeTokenCache(observed: ObservedTokenCache): void;
-  /** A decision could not be counted for QueryUsage: too much waits for the database. */
+  /** A decision could not be counted for QueryUsage: too many counts wait for the database. */
   usageLost(): void;
-  /** An integration was answered; both labels are names of small sets. */
+  /** An integration answered; both labels have few values. */
   integrationAnswered(integration: string, answer: string): void;
-  /** An access token was refused for this reason; the issuer is one of the configuration, or none. */
+  /** An access token was refused for this reason; the issuer is a configured one, or undefined. */
   accessTokenRefused(issuer: string | undefined, reason: string): void;
-  /** Counts what a port closed and gave up by itself. */
+  /** Returns the functions that count connections that a port closed and requests that it gave up. */
   arrivalsAt(port: PortName): ArrivalEvents;
   /** A kept answer answered a question. */
   answerKept(): void;
@@ -39,7 +39,7 @@ export interface Metrics {
 
 export type PortName = "grpc" | "http" | "public_http";
 
-/** What there is to see of the token cache and its lease. */
+/** The observable values of the token cache and its lease. */
 export interface ObservedTokenCache {
   readonly cache: {
     readonly size: number;
@@ -51,10 +51,12 @@ export interface ObservedTokenCache {
   notified(): boolean;
 }
 
-// Seconds. A Check takes a millisecond or two, so most of the buckets are there; the last ones are deadlines.
+// Seconds. A Check takes one or two milliseconds, so most buckets are there; the last ones are deadlines.
 const buckets = [0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2.5, 10];
 
-/** Metrics in a registry of their own, with those of the process: CPU, memory, garbage collection, event-loop delay. */
+/**
+ * Creates metrics in their own registry, with those of the process: CPU, memory, garbage collection, event-loop delay.
+ */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -72,7 +74,7 @@ export function createMetrics(): Metrics {
     help: "Decisions by reason",
     labelNames: ["reason"],
     registers,
-    // Finding the labels again takes longer than all else that is counted of a Check.
+    // Counted at each scrape: finding the labels again at each Check takes longer than the rest of its counting.
     collect() {
       for (const [reason, count] of decided) this.inc({ reason }, count);
       decided.clear();
@@ -80,7 +82,7 @@ export function createMetrics(): Metrics {
   });
   const lookups = new Counter({
     name: "patwarden_token_lookups_total",
-    help: "Secrets that the database was asked for",
+    help: "Secrets that were looked up in the database",
     registers,
   });
   const openfgaCalls = new Counter({
@@ -91,18 +93,18 @@ export function createMetrics(): Metrics {
   });
   const callsLimited = new Counter({
     name: "patwarden_calls_limited_total",
-    help: "Management calls of users that were refused for their speed, by limit",
+    help: "Management calls of users that were refused for too many calls, by limit",
     labelNames: ["limit"],
     registers,
   });
   const kept = new Counter({
     name: "patwarden_openfga_kept_answers_total",
-    help: "Questions that an answer within max_staleness answered",
+    help: "Questions that were answered by a kept answer within max_staleness",
     registers,
   });
   const joined = new Counter({
     name: "patwarden_openfga_joined_questions_total",
-    help: "Questions that were asked of OpenFGA together with an identical one",
+    help: "Questions that joined an identical question to OpenFGA",
     registers,
   });
   const integrationAnswers = new Counter({
@@ -113,7 +115,7 @@ export function createMetrics(): Metrics {
   });
   const accessTokensRefused = new Counter({
     name: "patwarden_access_tokens_refused_total",
-    help: "Access tokens that proved nobody, by configured issuer (empty: none of them) and reason",
+    help: "Access tokens that were refused, by configured issuer (empty: no configured one) and reason",
     labelNames: ["issuer", "reason"],
     registers,
   });
@@ -125,13 +127,13 @@ export function createMetrics(): Metrics {
   });
   const requestsGivenUp = new Counter({
     name: "patwarden_requests_given_up_total",
-    help: "Requests that a port did not wait for any longer, by cause",
+    help: "Requests that a port gave up, by cause",
     labelNames: ["port", "cause"],
     registers,
   });
   const lostDecisions = new Counter({
     name: "patwarden_usage_lost_decisions_total",
-    help: "Decisions that were made and not counted in the usage, in the customer's favour",
+    help: "Decisions that were made but not counted in the usage, and so not billed",
     registers,
   });
   const configInfo = new Gauge({
@@ -167,12 +169,12 @@ export function createMetrics(): Metrics {
       observe("patwarden_token_cache_hits", "Tokens served from memory since the start", () => cache.hits);
       observe(
         "patwarden_lease_seconds",
-        "Left of the lease under which token records are served",
+        "Seconds left of the lease under which token records are served",
         () => leaseMs() / 1000,
       );
       observe(
         "patwarden_revocation_epoch",
-        "Newest change that this replica has applied; compare replicas",
+        "Epoch of the newest change that this replica has applied; replicas should agree",
         () => cache.seen,
       );
       observe("patwarden_revocation_notifications", "1 when notifications of changes arrive from the database", () =>
