@@ -26,13 +26,13 @@ export interface QueryUsageOptions {
   readonly store: Pick<TokenStore, "get">;
   readonly rights: Rights;
   readonly subjectTypes: SubjectTypes;
-  /** Keys that page tokens are authenticated with; the first seals, all open. */
+  /** Keys that authenticate page tokens. The first seals new ones; all can open them. */
   readonly pageTokenKeys: readonly Uint8Array[];
 }
 
 /**
- * By time and then by the dimensions. A page token is good only for the caller and the query that it was made for; page
- * sizes may differ.
+ * Returns usage sorted by time and then by the dimensions. A page token is valid only for the caller and the query that
+ * it was made for; page sizes may differ.
  */
 export async function queryUsage(
   options: QueryUsageOptions,
@@ -49,24 +49,22 @@ export async function queryUsage(
       violations: [{ field: "page_token", description: "must be next_page_token of the same request" }],
     });
   }
-  const position = after && (JSON.parse(Buffer.from(after).toString()) as UsagePosition); // sealed by ourselves
+  const position = after && (JSON.parse(Buffer.from(after).toString()) as UsagePosition); // sealed by this server
   const { rows, next } = await usage.query(query, { size: pageSize, ...(position && { after: position }) });
   return { rows, nextPageToken: next ? sealPosition(pageTokenKeys, scope, Buffer.from(JSON.stringify(next))) : "" };
 }
 
 const hourMs = 3_600_000;
-/** The last hour of the years that times may be of: the next one has no text that a database or JSON takes. */
+/** The last hour of the supported years: the next one cannot be written as a database or JSON text. */
 const lastHourMs = Date.UTC(9999, 11, 31, 23);
 
-/** The hours that begin within these times are those that begin within whole hours. */
+/** Rounds the times to whole hours: the same hours begin within them. */
 function inWholeHours({ start, end, ...filter }: QueryUsageQuery["filter"]): QueryUsageQuery["filter"] {
   const up = (time: Date): Date => new Date(Math.min(lastHourMs, Math.ceil(time.getTime() / hourMs) * hourMs));
   return { ...filter, ...(start && { start: up(start) }), ...(end && { end: up(end) }) };
 }
 
-/**
- * Cuts the filter to what the caller may see. What a user may not look into answers like something that is not there.
- */
+/** Restricts the filter to what the caller may see. Anything else is treated as if it did not exist. */
 async function visible(
   { rights, store, subjectTypes }: QueryUsageOptions,
   caller: Caller,

@@ -17,7 +17,7 @@ const secretsOf = (uses: readonly TokenUse[]) => uses.map(({ secretId }) => secr
 const store = (uses: RecentUses, taken: readonly TokenUse[]) => uses.stored(taken, new Set(secretsOf(taken)));
 
 describe("recent uses", () => {
-  it("give the first use after a pause at once, with its time and address", () => {
+  it("return the first use after a pause at once, with its time and address", () => {
     const uses = new RecentUses();
     const [used, silent] = [token(), token()];
     expect(uses.note(used, address("192.0.2.1"), start)).toBe(true);
@@ -31,7 +31,7 @@ describe("recent uses", () => {
     expect(uses.takeDue(start + 4)).toEqual([]);
   });
 
-  it("LU-1 LU-4 give one write a secret and interval, however often it is used, and the last use within a minute", () => {
+  it("LU-1 LU-4 need one write per secret and interval, however often it is used, and return the last use within a minute", () => {
     const uses = new RecentUses();
     const used = token();
     const writes: (readonly [number, number])[] = [];
@@ -52,19 +52,19 @@ describe("recent uses", () => {
     ]);
   });
 
-  it("give again what could not be stored", () => {
+  it("return again the uses that could not be stored", () => {
     const uses = new RecentUses();
     const [held, free] = [token(), token()];
     for (const one of [held, free]) uses.note(one, undefined, start);
     const taken = uses.takeFresh(start);
     uses.stored(taken, new Set([free.secretId]));
-    // Not at once: anyone who holds the row may hold it for long.
+    // Not at once: another transaction that locks the row may hold it for long.
     expect(uses.takeDue(start)).toEqual([]);
     uses.retry();
     expect(secretsOf(uses.takeDue(start + 5 * second))).toEqual([held.secretId]);
   });
 
-  it("keep a use that came while an older one was written", () => {
+  it("keep a use that happened while an older one was written", () => {
     const uses = new RecentUses();
     const used = token();
     uses.note(used, undefined, start);
@@ -74,7 +74,7 @@ describe("recent uses", () => {
     expect(uses.takeDue(start + 50 * second).map(({ time }) => time)).toEqual([new Date(start + 1)]);
   });
 
-  it("forget what is stored and not used any more, so that the next use is a first one", () => {
+  it("forget a stored use of a secret that is no longer used, so that the next use is a first one", () => {
     const uses = new RecentUses();
     const used = token();
     uses.note(used, undefined, start);
@@ -83,7 +83,7 @@ describe("recent uses", () => {
     expect(uses.note(used, undefined, start + 51 * second)).toBe(true);
   });
 
-  it("give everything that is not stored at the end, and nothing else", () => {
+  it("return every use that is not stored at the end, and no other", () => {
     const uses = new RecentUses();
     const [done, again, fresh] = [token(), token(), token()];
     for (const one of [done, again]) uses.note(one, undefined, start);
@@ -93,7 +93,7 @@ describe("recent uses", () => {
     expect(secretsOf(uses.takeAny(start + 2))).toEqual([fresh.secretId, again.secretId]);
   });
 
-  it("remember no more than the limit: what is stored makes room, what is not stays", () => {
+  it("remember no more than the limit: stored uses are dropped, others stay", () => {
     const uses = new RecentUses({ max: 2 });
     const [a, b, c, d] = [token(), token(), token(), token()];
     uses.note(a, undefined, start);
@@ -104,7 +104,7 @@ describe("recent uses", () => {
     expect(secretsOf(uses.takeAny(start + 3))).toEqual([b.secretId, c.secretId]);
   });
 
-  it("are taken in batches, each once, until there is none", () => {
+  it("are taken in batches, each once, until none is left", () => {
     const uses = new RecentUses({ batch: 2 });
     const tokens = Array.from({ length: 5 }, token);
     const takeAll = (take: () => readonly TokenUse[]) => {

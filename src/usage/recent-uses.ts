@@ -10,13 +10,13 @@ export interface UsedToken {
 
 export interface RecentUsesOptions {
   /**
-   * Between two writes for one secret, milliseconds. Default 50,000: with the time to the next write what is shown is
-   * within a minute.
+   * Milliseconds between two writes for one secret. Default 50,000: with the time to the next write, the shown use is
+   * at most a minute old.
    */
   readonly intervalMs?: number;
-  /** Secrets remembered. Default 100,000, about 30 MB. */
+  /** The most secrets that are remembered. Default 100,000, about 30 MB. */
   readonly max?: number;
-  /** Uses that are taken at once. Default 1,000, which is a few milliseconds of work. */
+  /** The most uses that are taken at once. Default 1,000, which is a few milliseconds of work. */
   readonly batch?: number;
 }
 
@@ -25,26 +25,25 @@ interface RecentUse {
   readonly secretId: SecretId;
   timeMs: number;
   address: Address | undefined;
-  /** When it was last taken to be written. 0: it waits for that. */
+  /** When it was last taken to be written. 0: it waits to be taken. */
   takenMs: number;
-  /** The `timeMs` that is in the database. 0: none that is known. */
+  /** The `timeMs` that is in the database. 0: not known. */
   storedMs: number;
 }
 
-/** When there is no room, so many are looked at for one that can be forgotten. */
+/** When there is no room, at most this many uses are checked for one that can be forgotten. */
 const lookedAt = 20;
 
 /**
- * Uses of secrets, so that each secret is written at once after a pause and then once an interval, however often it is
- * used.
+ * Uses of secrets. Each secret is written at once after a pause, and then once per interval, however often it is used.
  */
 export class RecentUses {
   readonly #intervalMs: number;
   readonly #max: number;
   readonly #batch: number;
-  /** In the order in which they were taken, and then those that wait. */
+  /** In the order in which they were taken; those that wait come last. */
   readonly #uses = new Map<SecretId, RecentUse>();
-  /** To be taken at once. */
+  /** First uses, to be taken at once. */
   #waiting: RecentUse[] = [];
   #failed: RecentUse[] = [];
 
@@ -54,7 +53,7 @@ export class RecentUses {
     this.#batch = batch;
   }
 
-  /** Notes a use. True: it is the first one after a pause. */
+  /** Records a use. Returns true for the first one after a pause. */
   note({ id: tokenId, secretId }: UsedToken, address: Address | undefined, nowMs: number): boolean {
     const known = this.#uses.get(secretId);
     if (known) {
@@ -69,25 +68,22 @@ export class RecentUses {
     return true;
   }
 
-  /** Some of the first uses after a pause, to be written at once; none when there are no more. */
+  /** Takes some of the first uses after a pause, to be written at once; empty when there are no more. */
   takeFresh(nowMs: number): readonly TokenUse[] {
     return this.#waiting.splice(0, this.#batch).map((use) => this.#take(use, nowMs));
   }
 
-  /**
-   * The same of all uses that are due: those that are not stored, of secrets that nothing was written for within the
-   * interval.
-   */
+  /** Takes some of the uses that are due: not stored, and of secrets without a write within the interval. */
   takeDue(nowMs: number): readonly TokenUse[] {
     return this.#takeOlderThan(nowMs - this.#intervalMs, nowMs);
   }
 
-  /** The same of whatever is not stored, before the process ends. */
+  /** Takes some of all uses that are not stored, before the process ends. */
   takeAny(nowMs: number): readonly TokenUse[] {
     return this.#takeOlderThan(nowMs - 1, nowMs);
   }
 
-  /** Marks the uses of these secrets as stored; the others stay queued until `retry`. */
+  /** Marks the uses of these secrets as stored; the others wait until `retry`. */
   stored(uses: readonly TokenUse[], stored: ReadonlySet<SecretId>): void {
     for (const { secretId, time } of uses) {
       const use = this.#uses.get(secretId);
@@ -97,7 +93,7 @@ export class RecentUses {
     }
   }
 
-  /** Makes due at once what could not be stored. */
+  /** Makes the uses that could not be stored due at once. */
   retry(): void {
     this.#waiting = this.#waiting.concat(this.#failed);
     this.#failed = [];
@@ -121,7 +117,7 @@ export class RecentUses {
     return { tokenId, secretId, time: new Date(timeMs), address: address?.toString() };
   }
 
-  /** One that is stored is only remembered to save a write. */
+  /** Forgets one use that is stored, which was only remembered to save a write. Returns whether it found one. */
   #forgetOne(): boolean {
     let left = lookedAt;
     for (const [secretId, { timeMs, storedMs }] of this.#uses) {

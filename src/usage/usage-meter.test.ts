@@ -22,7 +22,7 @@ const acme: MeteredToken = {
   organization: undefined,
 };
 
-/** A meter with a clock that is set by hand, and what it tells. */
+/** Makes a meter with a clock that is set by hand, and records its events. */
 function setUp(options: UsageMeterOptions = {}) {
   const told = { lost: 0, crowded: 0 };
   const meter = new UsageMeter({ onLost: () => told.lost++, onCrowded: () => told.crowded++, ...options });
@@ -37,7 +37,7 @@ function setUp(options: UsageMeterOptions = {}) {
       const question = { action: "viewer" as ActionName, usageUnits: undefined, usageId: "", ...over };
       meter.record(token, question, reason, nowMs);
     },
-    /** Everything so far, as written: by hour, the counts and what is billed under ids. */
+    /** Writes everything so far and returns, by hour, the counts and the units billed under ids. */
     writeAll() {
       meter.take();
       const batches = [];
@@ -76,7 +76,7 @@ describe("the usage meter", () => {
     expect(writeAll()).toEqual([]);
   });
 
-  it("says whose bill it is: the organization that a token is bound to or is", () => {
+  it("names the organization that pays: the one that a token is bound to, or its subject", () => {
     const { record, writeAll } = setUp();
     for (const token of [alice, bound, acme]) record(token);
     expect(writeAll()[0]?.counts.map(({ subject, organization }) => [subject, organization])).toEqual([
@@ -87,11 +87,11 @@ describe("the usage meter", () => {
   });
 
   it.each<[string, Reason, number | undefined, readonly [number, number]]>([
-    ["1 where nothing is said", "ALLOWED", undefined, [1, 1]],
-    ["what is said", "ALLOWED", 7, [1, 7]],
+    ["1 when the question says nothing", "ALLOWED", undefined, [1, 1]],
+    ["the units of the question", "ALLOWED", 7, [1, 7]],
     ["nothing for 0", "ALLOWED", 0, [1, 0]],
     ["nothing for a refusal", "NOT_PERMITTED", 7, [1, 0]],
-    ["nothing for a token that is no good", "TOKEN_EXPIRED", undefined, [1, 0]],
+    ["nothing for a token that is not usable", "TOKEN_EXPIRED", undefined, [1, 0]],
   ])("bills %s", (_, reason, usageUnits, expected) => {
     const { record, writeAll } = setUp();
     record(alice, { usageUnits }, reason);
@@ -125,7 +125,7 @@ describe("the usage meter", () => {
       ["r1", 1, acme.id],
       ["r2", 2, alice.id],
     ]);
-    // Beside them only what has no id.
+    // Only units without an id are billed beside them.
     expect(batch?.counts.reduce((sum, { units }) => sum + units, 0)).toBe(1);
     expect(batch?.counts.reduce((sum, { count }) => sum + count, 0)).toBe(7);
   });
@@ -144,7 +144,7 @@ describe("the usage meter", () => {
     ]);
   });
 
-  it("gives the same batch under the same number until it is written, and the next one a higher number", () => {
+  it("returns the same batch under the same number until it is written, and the next one under a higher number", () => {
     const { meter, record } = setUp();
     record(alice);
     meter.take();
@@ -162,7 +162,7 @@ describe("the usage meter", () => {
     expect([meter.oldest, meter.unwritten]).toEqual([undefined, 0]);
   });
 
-  it("holds no more than its limit: new kinds are lost and told, known ones still counted", () => {
+  it("holds no more than its limit: new kinds are reported as lost, known ones are still counted", () => {
     const { meter, told, record, writeAll } = setUp({ many: 2, max: 3 });
     record(alice);
     record(alice, { usageId: "r1" });
@@ -171,7 +171,7 @@ describe("the usage meter", () => {
     expect(meter.crowded).toBe(false);
     record(alice);
     record(acme);
-    // Billed never rather than twice: an id that cannot be remembered counts for nothing.
+    // An id that cannot be remembered is not counted: it is better not to bill a request than to bill it twice.
     record(alice, { usageId: "r2" });
     record(alice);
     expect(told.lost).toBe(1);

@@ -11,30 +11,30 @@ export interface MeteredToken {
   readonly organization: SubjectName | undefined;
 }
 
-/** What was asked. */
+/** The question of a decision. */
 export interface MeteredQuestion {
   readonly action: ActionName;
-  /** What is billed when it is allowed. Undefined means 1. */
+  /** The units that are billed when it is allowed. Undefined means 1. */
   readonly usageUnits: number | undefined;
-  /** Under which it is billed once a day. Empty: each time. */
+  /** The id under which the units are billed once a day. Empty: they are billed each time. */
   readonly usageId: string;
 }
 
 export interface UsageMeterOptions {
-  /** Called while the meter is crowded, at each new kind. Must not wait and not throw. */
+  /** Called at each new kind while the meter is crowded. Must not wait or throw. */
   readonly onCrowded?: () => void;
-  /** Called for each decision that could not be counted. Must not wait and not throw. */
+  /** Called for each decision that could not be counted. Must not wait or throw. */
   readonly onLost?: () => void;
-  /** Kinds of decisions, and usage ids, that make it crowded. Default 5,000. */
+  /** The number of kinds of decisions and usage ids from which the meter is crowded. Default 5,000. */
   readonly many?: number;
   /**
-   * The most that are held, those that are being written included; a kind beyond it is lost. Default 50,000, about 20
-   * MB.
+   * The most kinds that are held, including those that are being written; a new kind beyond that is lost. Default
+   * 50,000, about 20 MB.
    */
   readonly max?: number;
 }
 
-/** Counts, to be written under a number. */
+/** Counts that are written under a number. */
 export interface NumberedBatch {
   readonly sequence: number;
   readonly batch: UsageBatch;
@@ -42,18 +42,18 @@ export interface NumberedBatch {
 
 const hourLengthMs = 3_600_000;
 
-/** Grows while its hour lasts. */
+/** A count that can grow during its hour. */
 interface Tally extends UsageCount {
   count: number;
   units: number;
-  /** The counter of the same token and action with another reason. */
+  /** The counter of the same token and action for another reason. */
   readonly next: Tally | undefined;
 }
 
 /**
  * Counts decisions in memory, by token, action and reason, in batches of one hour. A batch that has been taken keeps
- * its content and its number until it is said to be written, so that it can be sent again after any failure. Whatever
- * is refused is counted; units are only of what was allowed.
+ * its content and its number until `written` is called, so it can be sent again after any failure. Refused decisions
+ * are counted too; units only come from allowed ones.
  */
 export class UsageMeter {
   readonly #onCrowded: (() => void) | undefined;
@@ -78,7 +78,7 @@ export class UsageMeter {
   }
 
   /**
-   * Counts a decision made at `nowMs`, since 1970. Some look-ups in maps, an allocation only for a kind that is new;
+   * Counts a decision made at `nowMs`, milliseconds since 1970. It looks up maps and allocates only for a new kind; it
    * never waits or throws.
    */
   record(token: MeteredToken, question: MeteredQuestion, reason: Reason, nowMs: number): void {
@@ -97,7 +97,7 @@ export class UsageMeter {
     else if (units > 0) this.#identify(tally, usageId, units);
   }
 
-  /** Makes a batch of what was counted since the last one. */
+  /** Makes a batch of the counts since the last one. */
   take(): void {
     if (this.#counts.length === 0) return;
     const batch = { hourMs: this.#hourMs, counts: this.#counts, identified: [...this.#identified.values()] };
@@ -112,18 +112,18 @@ export class UsageMeter {
     return this.#taken[0];
   }
 
-  /** The oldest batch is in the database. */
+  /** Removes the oldest batch, which is in the database now. */
   written(): void {
     const done = this.#taken.shift();
     if (done) this.#held -= done.batch.counts.length + done.batch.identified.length;
   }
 
-  /** Whether as many kinds as should be written at once were counted since the last batch. */
+  /** Whether so many kinds were counted since the last batch that they should be written at once. */
   get crowded(): boolean {
     return this.#counts.length + this.#identified.size >= this.#many;
   }
 
-  /** Decisions that are not written. */
+  /** The number of decisions that are not written. */
   get unwritten(): number {
     const all = [...this.#taken.flatMap(({ batch }) => batch.counts), ...this.#counts];
     return all.reduce((sum, { count }) => sum + count, 0);
@@ -146,15 +146,15 @@ export class UsageMeter {
     return tally;
   }
 
-  /** The first of a subject under an id counts, here as in the database. */
+  /** Counts the first decision of a subject under an id, as the database does. */
   #identify(tally: Tally, usageId: string, units: number): void {
     const key = `${tally.subject}\n${usageId}`;
     if (this.#identified.has(key)) return;
-    // Counted, and given away: nothing of it would be known to be billed once.
+    // Without room for the id, the units are not billed: nobody could know later that they were billed once.
     if (this.#hold()) this.#identified.set(key, { usageId, units, of: tally });
   }
 
-  /** Makes room for one more. */
+  /** Makes room for one more kind or id. Returns whether there is room. */
   #hold(): boolean {
     if (this.#held >= this.#max) return false;
     this.#held++;

@@ -9,7 +9,7 @@ import type { UsageBatch } from "./usage-store.js";
 
 type Outcome = "stored" | "refused" | "stored, and the answer is lost" | "lost before it was stored";
 
-/** A store like the real one, with faults in turn; and what came of it. */
+/** Makes a store that behaves like the real one, with these faults in turn, and collects the results. */
 function setUp(outcomes: readonly Outcome[] = [], over: Partial<UsageRecorderOptions> = {}) {
   const stored = new Map<string, number>();
   const sent: { readonly replica: string; readonly sequence: number }[] = [];
@@ -94,12 +94,12 @@ describe("the usage recorder", () => {
     expect(totals).toEqual({ decisions: made, units: made / 2 });
   });
 
-  it("writes what was there when it began, and leaves the rest to the next time", async () => {
+  it("writes the decisions that were there when it began, and leaves the rest to the next flush", async () => {
     let sent = 0;
     const { recorder } = setUp([], {
       store: {
         async add() {
-          // There is always another one.
+          // There is always another decision.
           if (++sent < 10) recorder.record(token, question, "ALLOWED");
         },
         sweep: async () => undefined,
@@ -112,7 +112,7 @@ describe("the usage recorder", () => {
     expect(sent).toBe(2);
   });
 
-  it("writes early when many kinds wait, and not again and again while the database refuses", async () => {
+  it("writes early when many kinds wait, but not while the database refuses", async () => {
     const { recorder, sent } = setUp(["refused"], { limits: { many: 10, max: 1_000 } });
     const use = (count: number) => {
       for (let index = 0; index < count; index++) {
@@ -133,7 +133,7 @@ describe("the usage recorder", () => {
     await recorder.stop();
   });
 
-  it("tells what is lost when more waits than it holds", async () => {
+  it("reports lost decisions when more wait than it can hold", async () => {
     const { recorder, lost, totals } = setUp(["refused"], { limits: { many: 1, max: 2 } });
     for (const action of ["a", "b", "c", "c", "a"])
       recorder.record(token, { ...question, action: action as ActionName }, "ALLOWED");
@@ -142,7 +142,7 @@ describe("the usage recorder", () => {
     expect(totals.decisions).toBe(3);
   });
 
-  it("says once that it cannot write, and at its end what is lost", async () => {
+  it("logs once that it cannot write, and at its end how many decisions are lost", async () => {
     const { recorder, lines } = setUp(Array.from({ length: 9 }, () => "refused" as const));
     for (let flush = 0; flush < 3; flush++) {
       recorder.record(token, question, "ALLOWED");
@@ -156,7 +156,7 @@ describe("the usage recorder", () => {
     ]);
   });
 
-  it("RV-8 takes only allowed calls for uses", async () => {
+  it("RV-8 records only allowed calls as uses", async () => {
     const { recorder, uses } = setUp();
     for (const reason of ["TOKEN_REVOKED", "NOT_PERMITTED", "NETWORK_NOT_ALLOWED"] as const) {
       recorder.record(token, question, reason);
@@ -178,7 +178,7 @@ describe("the usage recorder", () => {
     expect(uses).toHaveLength(1);
   });
 
-  it("LU-1 makes no write of many uses, and no call wait for a slow one", async () => {
+  it("LU-1 needs few writes for many uses, and no call waits for a slow write", async () => {
     let finish = (): void => undefined;
     const slow = new Promise<void>((resolve) => {
       finish = resolve;

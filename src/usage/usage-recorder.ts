@@ -14,14 +14,11 @@ export interface UsageRecorderOptions {
   /** Undefined when last uses are not recorded. */
   readonly lastUses: LastUseStore | undefined;
   readonly log: Logger;
-  /** Between two writes of counts, milliseconds: what a killed process loses at most. */
+  /** Milliseconds between two writes of counts: a killed process loses at most the counts of this time. */
   readonly flushIntervalMs: number;
-  /** Compares the clocks: hours are closed and usage ids forgotten for good. Default: they agree. */
+  /** Compares the clocks, because closing hours and forgetting usage ids cannot be undone. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
-  /**
-   * Called for each decision that could not be counted, since too much waits for the database. Must not wait and not
-   * throw.
-   */
+  /** Called for each decision that is lost because too many counts wait for the database. Must not wait or throw. */
   readonly onLost?: () => void;
   /** Limits of the counts in memory. */
   readonly limits?: Pick<UsageMeterOptions, "many" | "max">;
@@ -30,15 +27,17 @@ export interface UsageRecorderOptions {
 }
 
 const sweepIntervalMs = 60_000;
-/** Between two writes of first uses: one statement a second at most, however many tokens come to life. */
+/**
+ * Milliseconds between two writes of first uses: at most one statement a second, however many tokens are used again.
+ */
 const freshIntervalMs = 1_000;
 const attemptsAtEnd = 3;
 const pauseAtEndMs = 500;
 
 /**
- * Counts decisions and remembers last uses in memory, and writes both in the background: no call waits for it. Counts
- * are exact; a process that is killed loses those of one interval, in the customer's favour. Each process has an id of
- * its own, under which its batches are numbered.
+ * Counts decisions and remembers last uses in memory, and writes both in the background: no call waits for a write.
+ * Counts are exact, except that a killed process loses those of one interval, which are then not billed. Each process
+ * has its own id, under which its batches are numbered.
  */
 export class UsageRecorder {
   readonly #options: UsageRecorderOptions;
@@ -46,13 +45,11 @@ export class UsageRecorder {
   readonly #replicaId = randomUUID();
   readonly #meter: UsageMeter;
   readonly #uses = new RecentUses();
-  /** Each has at most one run at a time. */
-  readonly #counts = new Job((error) =>
-    this.#failed("decisions could not be counted in the database; trying on", error),
-  );
-  readonly #lastUses = new Job((error) => this.#failed("last uses could not be written; trying on", error));
-  readonly #sweeping = new Job((error) => this.#failed("hours of usage could not be closed; trying on", error));
-  /** Writes first uses when there are some. */
+  /** Each job has at most one run at a time. */
+  readonly #counts = new Job((error) => this.#failed("failed to write counts of decisions; retrying", error));
+  readonly #lastUses = new Job((error) => this.#failed("failed to write last uses; retrying", error));
+  readonly #sweeping = new Job((error) => this.#failed("failed to close hours of usage; retrying", error));
+  /** Writes first uses when there are any. */
   readonly #fresh = new Loop(() => this.#writeFreshUses(), Number.POSITIVE_INFINITY, {
     firstAfterMs: Number.POSITIVE_INFINITY,
     spacingMs: freshIntervalMs,
@@ -65,7 +62,7 @@ export class UsageRecorder {
     this.#meter = new UsageMeter({
       ...options.limits,
       onCrowded: () => {
-        // While the database refuses, the timer is often enough.
+        // While the database refuses writes, the timer is enough.
         if (!this.#counts.failing) void this.flush();
       },
       ...(options.onLost && { onLost: options.onLost }),
@@ -79,7 +76,7 @@ export class UsageRecorder {
     ];
   }
 
-  /** Counts a decision about a recognized token. Never waits or throws; takes well below a microsecond. */
+  /** Counts a decision about a recognized token. Never waits or throws; takes much less than a microsecond. */
   record(
     token: MeteredToken & UsedToken,
     question: MeteredQuestion & { readonly clientAddress: Address | undefined },
@@ -91,7 +88,7 @@ export class UsageRecorder {
     if (reason === "ALLOWED") this.#used(token, question.clientAddress, nowMs);
   }
 
-  /** Records a use that is no decision, such as a list: it is not counted. */
+  /** Records a use without a decision, such as a list: it is not counted. */
   used(token: UsedToken, clientAddress: Address | undefined): void {
     this.#used(token, clientAddress, this.#wallMs());
   }
@@ -109,11 +106,13 @@ export class UsageRecorder {
     if ((await clocksAgree?.()) !== false) await store.sweep();
   }
 
-  /** Writes the counts, as the timer does. A failure is logged and not thrown: the next call sends the same again. */
+  /**
+   * Writes the counts, as the timer does. Failures are logged, not thrown: the next call sends the same counts again.
+   */
   flush(): Promise<void> {
     return this.#counts.run(async () => {
-      // Those that could not be written before; then, once, what has come since: load must not make this a loop without
-      // a pause.
+      // First the batches that could not be written before; then, once, the counts that have been added since. Under
+      // load this must not become a loop without a pause.
       do {
         await this.#writeTaken();
         this.#meter.take();
@@ -123,7 +122,7 @@ export class UsageRecorder {
   }
 
   /**
-   * Writes everything. To be called when no decision is made any more; what cannot be written after some attempts is
+   * Writes everything. Call it when no more decisions are made. Counts that cannot be written after some attempts are
    * lost, and logged.
    */
   async stop(): Promise<void> {
@@ -134,7 +133,10 @@ export class UsageRecorder {
       const { unwritten } = this.#meter;
       if (unwritten === 0) return;
       if (attempt === attemptsAtEnd) {
-        this.#options.log.error({ decisions: unwritten }, "decisions could not be counted and are lost");
+        this.#options.log.error(
+          { decisions: unwritten },
+          "failed to write counts of decisions before the end; they are lost",
+        );
         return;
       }
       await sleep(pauseAtEndMs);
@@ -158,12 +160,12 @@ export class UsageRecorder {
     return this.#writeUses((nowMs) => this.#uses.takeDue(nowMs));
   }
 
-  /** One batch after the other, until there is none. */
+  /** Writes one batch after the other, until none is left. */
   #writeUses(take: (nowMs: number) => readonly TokenUse[]): Promise<void> {
     const { lastUses } = this.#options;
     if (!lastUses) return Promise.resolve();
     return this.#lastUses.run(async () => {
-      // All at one time: what is taken is not taken again, stored or not.
+      // One time for all batches: a use that is taken is not taken again, whether it is stored or not.
       const nowMs = this.#wallMs();
       for (let uses = take(nowMs); uses.length > 0; uses = take(nowMs)) {
         let stored: Awaited<ReturnType<LastUseStore["move"]>> = new Set();
@@ -181,7 +183,7 @@ export class UsageRecorder {
   }
 }
 
-/** Work that is done again and again: one run at a time, and a failure told once until there is success. */
+/** Work that is repeated: one run at a time. A failure is reported once, until a run succeeds. */
 class Job {
   readonly #onFailure: (error: unknown) => void;
   #running: Promise<void> | undefined;
@@ -196,7 +198,7 @@ class Job {
     return this.#failing;
   }
 
-  /** Never rejects. While it runs, another call only waits for that run. */
+  /** Runs the work. Never rejects. During a run, another call only waits for that run. */
   run(work: () => Promise<void>): Promise<void> {
     this.#running ??= this.#attempt(work).finally(() => {
       this.#running = undefined;
