@@ -37,13 +37,13 @@ describe("PlainReader", () => {
     ["text that is cut off", Buffer.of(5, 0x61), (reader: PlainReader) => reader.text()],
     ["a message that is cut off", Buffer.of(5, 0x61), (reader: PlainReader) => reader.message().tag()],
     ["nothing", Buffer.alloc(0), (reader: PlainReader) => reader.varint()],
-  ])("is not done with %s, and reads nothing more", (_, bytes, read) => {
+  ])("is not done after %s, and reads nothing more", (_, bytes, read) => {
     const reader = new PlainReader(bytes);
     read(reader);
     expect([reader.done, reader.tag(), reader.done]).toEqual([false, 0, false]);
   });
 
-  it("is not done where something is left", () => {
+  it("is not done when bytes are left", () => {
     const reader = new PlainReader(Buffer.of(0x08, 1, 0, 1));
     reader.tag();
     reader.varint();
@@ -51,7 +51,7 @@ describe("PlainReader", () => {
     expect([reader.tag(), reader.done]).toEqual([0, false]);
   });
 
-  it("ends whatever it is given", () => {
+  it("ends for any input", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.infiniteStream(fc.nat(3)), (bytes, choices) => {
         let reader = new PlainReader(Buffer.from(bytes));
