@@ -34,7 +34,7 @@ describe("untilAborted", () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  it("throws the reason even when the source never answers again, and lets the source clean up", async () => {
+  it("throws the reason even when the source never yields again, and lets the source clean up", async () => {
     const controller = new AbortController();
     let cleaned = false;
     const source = {

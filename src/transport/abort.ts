@@ -1,7 +1,4 @@
-/**
- * `promise`, unless `signal` is aborted first: then rejects with the signal's reason, and whatever the promise does is
- * ignored.
- */
+/** Settles as `promise` does. When `signal` is aborted first, rejects with its reason and ignores the promise. */
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   // The listener is removed each time: a Promise.race against one long-lived promise would keep every loser in memory.
   return new Promise((resolve, reject) => {
@@ -12,12 +9,12 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
-/** The same values, until `signal` is aborted: then throws the signal's reason, even when the source is deaf to it. */
+/** Yields the values of `source`. Throws the reason of `signal` when it is aborted, even if the source ignores it. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
   const iterator = source[Symbol.asyncIterator]();
   // Not awaited: a generator that still waits for something else answers only afterwards.
   const stop = (): void => void iterator.return?.().catch(() => undefined);
-  // Heard between two values as well, where a reader that never comes back would leave the source open forever.
+  // Also handled between two values: otherwise a reader that never comes back would leave the source open forever.
   signal.addEventListener("abort", stop, { once: true });
   try {
     for (;;) {

@@ -6,7 +6,7 @@ it("S12 counts the connections of one /64 of IPv6 as those of one address", () =
   const server = new net.Server();
   const limits = { ...defaultArrivalLimits, connectionsOfAddress: 2 };
   new Arrivals(server, { limits, isWhole: () => true, connectionOf: () => undefined, refuse: () => undefined });
-  /** Whether it is kept. No machine has so many addresses. */
+  /** Returns whether the connection is kept. No test machine has so many addresses. */
   const arrives = (remoteAddress: string): boolean => {
     const socket = Object.defineProperty(new net.Socket(), "remoteAddress", { value: remoteAddress });
     server.emit("connection", socket);

@@ -3,22 +3,22 @@ import { peerAddress } from "../domain/network.js";
 import { keyOfAddress } from "../domain/rate-limiter.js";
 
 /**
- * What anybody may hold of a port without having shown a credential. Each number is far above what honest callers need.
+ * Limits of a port for callers that have not shown a credential yet. Each number is far above what honest callers need.
  */
 export interface ArrivalLimits {
-  /** Connections. An idle one holds some 20 KiB in the clear, 50 KiB with TLS. */
+  /** The most connections. An idle one holds about 20 KiB in plaintext, 50 KiB with TLS. */
   readonly connections: number;
-  /** Connections of one address, or of one /64 of IPv6: balancers and proxies count as one. */
+  /** The most connections of one address, or of one /64 of IPv6. A balancer or proxy counts as one address. */
   readonly connectionsOfAddress: number;
-  /** To finish the TLS handshake and to send the HTTP/2 preface with its settings, milliseconds. */
+  /** Time to finish the TLS handshake and to send the HTTP/2 preface with its settings, milliseconds. */
   readonly helloMs: number;
-  /** To send a whole request, milliseconds. */
+  /** Time to send a whole request, milliseconds. */
   readonly requestMs: number;
-  /** How often it is looked for what is late, milliseconds. A request that two looks have seen unfinished is slow. */
+  /** Milliseconds between two looks for late requests. A request that two looks have seen unfinished is slow. */
   readonly lookMs: number;
-  /** Slow requests, each of which may hold the 256 KiB of one message. */
+  /** The most slow requests, each of which may hold the 256 KiB of one message. */
   readonly slow: number;
-  /** Slow requests of one connection. */
+  /** The most slow requests of one connection. */
   readonly slowOfConnection: number;
 }
 
@@ -32,19 +32,19 @@ export const defaultArrivalLimits: ArrivalLimits = {
   slowOfConnection: 32,
 };
 
-/** Why a request is not waited for any longer: its time is over, or too many arrive as slowly. */
+/** Why the port gives up a request: its time is over, or too many slow requests arrive. */
 export const latenesses = ["late", "crowded"] as const;
 export type Lateness = (typeof latenesses)[number];
 
 /**
- * Why a connection was closed by us: `full`, all there may be are open; `address`, its address has too many; `hello`,
- * no TLS handshake or HTTP/2 preface came in time; `headers`, no whole headers of a request did; `malformed`, it speaks
- * no HTTP; `unread`, it went on sending a body that had been answered.
+ * Why we closed a connection. `full`: all allowed connections are open. `address`: its address has too many. `hello`:
+ * no TLS handshake or HTTP/2 preface came in time. `headers`: no complete request headers came in time. `malformed`: it
+ * does not send HTTP. `unread`: it went on sending a body after the answer.
  */
 export const closings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
 export type Closing = (typeof closings)[number];
 
-/** Called with what was given up. Must not wait and not throw. */
+/** Called with what was closed or given up. Must not wait or throw. */
 export interface ArrivalEvents {
   closed(closing: Closing): void;
   gaveUp(lateness: Lateness): void;
@@ -52,7 +52,7 @@ export interface ArrivalEvents {
 
 export interface ArrivalsOptions<T> {
   readonly limits: ArrivalLimits;
-  /** Whether all of the request is here, or nothing more of it will come. */
+  /** Returns whether the whole request is here, or no more of it will come. */
   readonly isWhole: (request: T) => boolean;
   readonly connectionOf: (request: T) => unknown;
   /** Answers the request and stops reading it. */
@@ -61,19 +61,19 @@ export interface ArrivalsOptions<T> {
 }
 
 /**
- * Looks after what arrives at a port: connections that say nothing and requests that never end. A request that is whole
- * at the end of the turn of the event loop in which it began, as most are, costs an entry in a list: there is no timer
- * and no listener for each.
+ * Supervises a port: closes connections that send nothing, and refuses requests that never end. Most requests are whole
+ * at the end of the turn of the event loop in which they began. These cost one entry in a list: there is no timer and
+ * no listener per request.
  */
 export class Arrivals<T extends object> {
   readonly #options: ArrivalsOptions<T>;
   /** Requests that began in this turn of the event loop. */
   #begun: T[] = [];
   /**
-   * Requests that were not whole at the end of their first turn, oldest first, with the look before which they began.
+   * Requests that were not whole at the end of their first turn, oldest first, with the number of the next look then.
    */
   readonly #requests = new Map<T, number>();
-  /** What has not said hello yet, by the peer's address and port. */
+  /** Connections that have not sent their hello yet, by the peer's address and port. */
   readonly #opening = new Map<string, { readonly look: number; readonly destroy: () => void }>();
   readonly #connections = new Map<string, number>();
   #look = 0;
@@ -91,7 +91,7 @@ export class Arrivals<T extends object> {
     if (this.#begun.push(request) === 1) setImmediate(() => this.#keepUnfinished());
   }
 
-  /** Expects that `arrived` is called for this peer soon; else destroys it. */
+  /** Destroys the connection of this peer unless `arrived` is called for it in time. */
   expect(peer: string, destroy: () => void): void {
     this.#opening.set(peer, { look: this.#look, destroy });
   }
@@ -142,7 +142,7 @@ export class Arrivals<T extends object> {
         else arriving.push(request);
       }
     }
-    // The oldest: who came late need not make room for who sends nothing.
+    // The oldest ones: they send nothing, and newer requests must not make room for them.
     for (const request of arriving.slice(0, Math.max(0, arriving.length - slow))) this.#refuse(request, "crowded");
   }
 
@@ -153,7 +153,7 @@ export class Arrivals<T extends object> {
   }
 }
 
-/** Key of a connection among those that are open. */
+/** Returns the key of an open connection. */
 export function peerOf({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">): string {
   return `${remoteAddress}:${remotePort}`;
 }

@@ -41,14 +41,14 @@ describe("the name of a client certificate", () => {
     expect(clientNameIn(certificate.toLegacyObject())).toBe(expected);
   });
 
-  it("is none with a comma or a quote in it, which no SPIFFE id has", () => {
+  it("is none for a URI with a comma or a quote, which no SPIFFE id has", () => {
     for (const uri of [`${orders},`, `${orders}"`, `${orders}, URI:${orders}`]) {
       const certificate = new X509Certificate(authority.issue({ "URI.1": uri }, "client").cert);
       expect(clientNameIn(certificate.toLegacyObject())).not.toBe(orders);
     }
   });
 
-  it("is none for an authority, whatever its URI", () => {
+  it("is none for a certificate authority, whatever its URI", () => {
     const certificate = new X509Certificate(authority.issue({ "URI.1": orders }, "authority").cert);
     expect(clientNameIn(certificate.toLegacyObject())).toBeUndefined();
   });

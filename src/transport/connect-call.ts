@@ -12,7 +12,7 @@ import {
 } from "./service.js";
 import { type StatusError, toStatusError } from "./status.js";
 
-/** What the connection knows and connect does not pass on. */
+/** Facts about the connection that connect does not pass on. */
 export interface Arrival {
   readonly address: Address | undefined;
   readonly socket: Socket | undefined;
@@ -22,7 +22,7 @@ export interface Arrival {
 
 export const arrivalKey = createContextKey<Arrival>({ address: undefined, socket: undefined, authorizations: [] });
 
-/** running → ended, once. */
+/** A call over connect. running → ended, once. */
 export class ConnectCall implements CallContext {
   readonly transport = "connect";
   readonly startTime = performance.now();
@@ -77,7 +77,7 @@ export class ConnectCall implements CallContext {
     this.signal.throwIfAborted();
   }
 
-  /** What to send. */
+  /** Ends the call with this error and returns the error to send. */
   fail(thrown: unknown): StatusError {
     const error = toStatusError(thrown, this.requestId);
     this.setHeader(requestIdHeader, this.requestId);

@@ -13,15 +13,15 @@ import { toConnectError, toStatusError } from "./status.js";
 type JsonOptions = Partial<JsonReadOptions & JsonWriteOptions>;
 
 /**
- * Ignored unknown fields would turn a misspelt `"allowedCidr"` into an unrestricted token; absent zeros puzzle people
- * with curl.
+ * If unknown fields were ignored, a misspelt `"allowedCidr"` would give an unrestricted token. Absent zeros would
+ * confuse people who use curl.
  */
 const strict: JsonOptions = { ignoreUnknownFields: false, alwaysEmitImplicit: true };
 
 /**
- * JSON of a method with this input. Connect decodes by itself and puts the decoder's message, which repeats input, into
- * its error; the one place where it lets us in before is the text decoder, so that decodes first and fails with errors
- * of ours. JSON bodies are parsed twice for it; speed is the gRPC port's.
+ * Returns the JSON options of a method with this input. Connect decodes by itself and puts the decoder's message, which
+ * repeats input, into its error. The text decoder is the only hook before that: it decodes first and fails with our own
+ * errors. So JSON bodies are parsed twice; speed matters on the gRPC port.
  */
 export function strictJson(input: DescMessage): JsonOptions {
   const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -44,7 +44,7 @@ export function strictJson(input: DescMessage): JsonOptions {
       } catch (error) {
         throw invalid(problemsOf(input, text, error));
       }
-      // The decoder takes 31 June for 1 July.
+      // The decoder accepts 31 June as 1 July.
       const problems = withTimes ? jsonProblems(input, JSON.parse(text) as JsonValue) : [];
       if (problems.length > 0) throw invalid(problems);
       return text;
@@ -59,12 +59,12 @@ function problemsOf(input: DescMessage, text: string, error: unknown): readonly 
   try {
     json = JSON.parse(text) as JsonValue;
   } catch {
-    return [{ field: "", description: "the body must be JSON; see that quotes, commas and brackets are all there" }];
+    return [{ field: "", description: "the body must be valid JSON; check its quotes, commas and brackets" }];
   }
   const problems = jsonProblems(input, json);
   if (problems.length > 0) return problems;
   const twice = error instanceof Error && error.message.includes("duplicate");
-  const description = twice ? "the same key is twice in one object" : "the message cannot be decoded as its type";
+  const description = twice ? "an object has the same key twice" : "the message cannot be decoded as its type";
   return [{ field: "", description }];
 }
 

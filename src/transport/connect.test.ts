@@ -31,7 +31,7 @@ interface Parts {
 
 async function* nothing(): AsyncGenerator<never> {}
 
-/** Starts the ports; the origin of the HTTP one. */
+/** Starts the ports and returns the origin of the HTTP one. */
 async function start(parts: Parts = {}): Promise<{ origin: string; both: BothPorts }> {
   const started = await startBothPorts([
     implement(AuthorizationService, {
@@ -61,10 +61,7 @@ async function start(parts: Parts = {}): Promise<{ origin: string; both: BothPor
   return { origin: `http://${started.http.address}`, both: started };
 }
 
-/**
- * A request that no client library would send: the text as it is. Resolves with all that came back until the peer
- * closed.
- */
+/** Sends exactly this text, as no client library would. Resolves with all that the server sent until it closed. */
 async function raw(origin: string, text: string): Promise<string> {
   const { hostname, port } = new URL(origin);
   const socket = net.connect(Number(port), hostname);
@@ -78,15 +75,15 @@ describe("JSON over HTTP", () => {
   it.each<[string, string | Uint8Array<ArrayBuffer>, string?]>([
     ["nothing", ""],
     ["half an object", `{"subject":"ECHO`],
-    ["another type than an object", `"ECHO"`],
+    ["a type other than an object", `"ECHO"`],
     ["a misspelt field, which would otherwise mint an unrestricted token", `{"allowedCidr":["ECHO"]}`, "allowed_cidrs"],
     ["an unknown field named like a secret", `{"ECHO_pw_pat_secret":1}`],
     ["a wrong type", `{"subject":["ECHO"]}`, "subject"],
     ["an unknown enum name", `{"states":["ECHO"]}`],
     ["a lone surrogate", `{"name":"ECHO\\ud800"}`, "name"],
     ["invalid UTF-8", new Uint8Array([...Buffer.from(`{"name":"ECHO`), 0xc3, 0x28, ...Buffer.from(`"}`)])],
-    ["a timestamp that is none", `{"expireTime":"ECHO"}`, "expire_time"],
-  ])("refuses %s, names the field that is wrong, and never repeats it", async (_what, body, field = "") => {
+    ["an invalid timestamp", `{"expireTime":"ECHO"}`, "expire_time"],
+  ])("refuses %s, names the wrong field, and never repeats its value", async (_what, body, field = "") => {
     const { origin } = await start();
     const reply = await postJson(origin, createToken, body, {});
     expect(reply).toMatchObject({
@@ -99,7 +96,7 @@ describe("JSON over HTTP", () => {
     expect(JSON.stringify(reply)).not.toContain("ECHO");
   });
 
-  it("shows false, 0 and empty text", async () => {
+  it("includes false, 0 and empty text", async () => {
     const { origin } = await start();
     const response = await fetch(origin + checkPath, { method: "POST", headers: json, body: "{}" });
     expect(await response.json()).toEqual({
@@ -113,7 +110,7 @@ describe("JSON over HTTP", () => {
     });
   });
 
-  it("takes field names of the proto file as well", async () => {
+  it("accepts field names of the proto file as well", async () => {
     const { origin } = await start();
     const reply = await postJson(origin, check, `{"token":"t","context":{"client_ip":"192.0.2.1"}}`, {});
     expect(reply).toMatchObject({ ok: true, value: { subject: "t" } });
@@ -144,7 +141,7 @@ describe("Connect over HTTP", () => {
     expect(reply).toMatchObject(accepted ? { ok: true } : { ok: false, code: "INVALID_ARGUMENT" });
   });
 
-  it("refuses two authorization headers, though the same", async () => {
+  it("refuses two authorization headers, even identical ones", async () => {
     let called = false;
     const { origin, both } = await start({
       check: async () => {
@@ -168,16 +165,16 @@ describe("Connect over HTTP", () => {
   });
 
   it.each([
-    ["a Host that is none", `POST ${checkPath} HTTP/1.1\r\nHost: [\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`],
+    ["an invalid Host", `POST ${checkPath} HTTP/1.1\r\nHost: [\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`],
     ["no Host at all", `POST ${checkPath} HTTP/1.0\r\nContent-Length: 0\r\n\r\n`],
-  ])("answers 400 to %s and lives on", async (_what, request) => {
+  ])("answers 400 to %s and continues to serve", async (_what, request) => {
     const { origin, both } = await start();
     expect(await raw(origin, request)).toMatch(/^HTTP\/1\.1 400 /);
     expect(await postJson(origin, check, "{}", {})).toMatchObject({ ok: true });
     expect(both.defects).toEqual([]);
   });
 
-  it("answers RESOURCE_EXHAUSTED to a body without a length that goes on and on", async () => {
+  it("answers RESOURCE_EXHAUSTED to an endless body without a length", async () => {
     const { origin } = await start();
     const { hostname, port } = new URL(origin);
     const request = http.request({ hostname, port, path: checkPath, method: "POST", headers: json });
@@ -201,7 +198,7 @@ describe("Connect over HTTP", () => {
     ["another method", { method: "PUT", headers: json, body: "{}" }, 405, "must be POST"],
     ["Connect's GET", {}, 405, "must be POST"],
   ] as const)(
-    "B11 answers %s with a body in Connect's shape that says what would be right",
+    "B11 answers %s with a body in Connect's format that says what would be right",
     async (_what, init, status, right) => {
       const { origin } = await start();
       const response = await fetch(origin + checkPath, init);
@@ -210,7 +207,7 @@ describe("Connect over HTTP", () => {
     },
   );
 
-  it("tells a caller of a stream the content types of streams", async () => {
+  it("names the content types of streams to a caller of a stream", async () => {
     const { origin } = await start();
     const path = "/patwarden.v1.AuthorizationService/ListResources";
     const response = await fetch(origin + path, { method: "POST", headers: json, body: "{}" });
@@ -222,9 +219,9 @@ describe("Connect over HTTP", () => {
 
   it.each([
     ["a misspelt field", '{"tokn":"t"}', "token"],
-    ["no JSON", '{"token":', ""],
+    ["a body that is not JSON", '{"token":', ""],
     ["a key that is there twice", '{"token":"a","token":"b"}', ""],
-    ["bytes that are no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), ""],
+    ["bytes that are not UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), ""],
   ])("B11 refuses %s and names the field", async (_what, body, field) => {
     const { origin } = await start();
     const response = await fetch(origin + checkPath, { method: "POST", headers: json, body });
@@ -238,7 +235,7 @@ describe("Connect over HTTP", () => {
     expect(violations).toMatchObject(field === "" ? [{ description: expect.stringMatching(/./) }] : [{ field }]);
   });
 
-  it("B11 refuses times that do not exist, which the decoder takes for others, and takes those that do", async () => {
+  it("B11 refuses times that do not exist, which the decoder would change, and accepts those that do", async () => {
     const { origin } = await start();
     const create = (members: string) =>
       fetch(`${origin}/patwarden.v1.TokenService/CreateToken`, { method: "POST", headers: json, body: `{${members}}` });
@@ -266,7 +263,7 @@ describe("Connect over HTTP", () => {
     expect((await fetch(origin + path, { method: "POST", headers, body: "" })).status).toBe(505);
   });
 
-  it("answers INVALID_ARGUMENT or INTERNAL, without repeating it, to an undecodable binary body", async () => {
+  it("answers INVALID_ARGUMENT or INTERNAL to an undecodable binary body, without repeating it", async () => {
     const { origin } = await start();
     const bytes = Buffer.concat([
       toBinary(CheckRequestSchema, create(CheckRequestSchema, { token: "ECHO" })),
@@ -275,11 +272,11 @@ describe("Connect over HTTP", () => {
     const headers = { "content-type": "application/proto" };
     const response = await fetch(origin + checkPath, { method: "POST", headers, body: new Uint8Array(bytes) });
     const text = await response.text();
-    expect(JSON.parse(text).code).toBe("internal"); // connect's own, without details
+    expect(JSON.parse(text).code).toBe("internal"); // an error of connect itself, without details
     expect(text).not.toContain("ECHO");
   });
 
-  it("warns of no leak when many calls run at once", async () => {
+  it("causes no warning of a listener leak when many calls run at once", async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on("warning", onWarning);
@@ -342,7 +339,7 @@ describe.each([
     expect(error.message).not.toContain("secret");
   });
 
-  it("ends at the deadline though the handler is deaf to it", async () => {
+  it("ends at the deadline though the handler ignores it", async () => {
     const watch: Parts["watch"] = async function* () {
       yield { status: 1 };
       await new Promise(() => undefined);

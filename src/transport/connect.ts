@@ -22,22 +22,19 @@ import { cancelled, shuttingDown, toConnectError, toStatusError } from "./status
 
 export interface ConnectOptions {
   readonly onEnd?: OnCallEnd;
-  /** The address that a request comes from, where proxies stand in between. Default: the peer's. */
+  /** Returns the address of the caller, where proxies stand in between. Default: the peer's address. */
   readonly addressOf?: (request: IncomingMessage) => Address | undefined;
 }
 
 /** Connect, gRPC-Web, JSON and (over HTTP/2) gRPC for the HTTP port. */
 export interface ConnectRoutes {
-  /**
-   * Returns undefined, and does nothing, where the path is no method's. Rejects with what went wrong outside any
-   * handler.
-   */
+  /** Returns undefined, and does nothing, when the path is no method. Rejects with errors outside of handlers. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
   /** Ends every running call with UNAVAILABLE. */
   abort(): void;
 }
 
-/** Callers that would wait longer are refused with INVALID_ARGUMENT. */
+/** The longest deadline of a caller; longer ones are refused with INVALID_ARGUMENT. */
 const maxTimeoutMs = 60_000;
 
 export function connectRoutes(
@@ -76,7 +73,7 @@ async function serve(
   try {
     universal = universalRequestFromNodeRequest(request, response, undefined, values);
   } catch {
-    // It makes a URL of the Host header, which may be absent (HTTP/1.0) or no host at all.
+    // connect makes a URL from the Host header, which may be absent (HTTP/1.0) or invalid.
     refuse(response, 400, handler);
     return;
   }
@@ -85,13 +82,13 @@ async function serve(
     if (answer.status < 400 || answer.body) await universalResponseToNodeResponse(answer, response);
     else refuse(response, answer.status, handler, answer.header);
   } catch (error) {
-    // Aborted is how connect calls a peer that went away.
+    // connect uses the code Aborted for a peer that went away.
     if (ConnectError.from(error).code !== Code.Aborted) throw error;
     if (!response.writableEnded) response.destroy();
   }
 }
 
-/** JSON is looked over by its own decoder. */
+/** Returns the body with a limit on its parts. JSON bodies are checked by the JSON decoder instead. */
 function boundedBody({ body, header }: UniversalServerRequest, { method }: UniversalHandler): typeof body {
   const type = header.get("content-type") ?? "";
   if (typeof body !== "object" || body === null || !(Symbol.asyncIterator in body) || type.includes("json"))
@@ -109,24 +106,24 @@ async function* refusedAs<T>(body: AsyncIterable<T>): AsyncGenerator<T> {
   }
 }
 
-/** What connect answers with nothing in it. */
+/** Bodies for statuses that connect answers with an empty body. */
 const refusals: Readonly<Record<number, { readonly code: string; readonly message: string }>> = {
   400: { code: "invalid_argument", message: "the Host header must name a host" },
   405: { code: "unimplemented", message: "the method must be POST" },
   505: { code: "unimplemented", message: "this method needs HTTP/2" },
 };
 
-/** Content types that are right for a method. */
+/** Returns a refusal that names the content types of the method. */
 function wrongType({ methodKind }: UniversalHandler["method"]): { readonly code: string; readonly message: string } {
   const own =
     methodKind === "unary"
       ? "application/json or application/proto"
       : "application/connect+json or application/connect+proto, since this method streams";
-  const others = "of gRPC-Web application/grpc-web+proto; of gRPC, over HTTP/2, application/grpc";
+  const others = "for gRPC-Web, application/grpc-web+proto; for gRPC over HTTP/2, application/grpc";
   return { code: "invalid_argument", message: `the content type must be ${own}; ${others}` };
 }
 
-/** In the shape of Connect's errors: no answer is empty. */
+/** Answers in the format of Connect's errors, so that no answer is empty. */
 function refuse(response: ServerResponse, status: number, { method }: UniversalHandler, header = new Headers()): void {
   const refusal = status === 415 ? wrongType(method) : refusals[status];
   const body = JSON.stringify(refusal ?? { code: "unknown", message: "the request cannot be served" });
@@ -137,7 +134,7 @@ function arrivalOf({ rawHeaders, socket }: IncomingMessage, address: Address | u
   return {
     address,
     socket,
-    // `headers` keeps only the first of several; names and values alternate here.
+    // `headers` keeps only the first of several; `rawHeaders` has names and values alternately.
     authorizations: rawHeaders.filter(
       (_, index) => rawHeaders[index - 1]?.toLowerCase() === "authorization" && index % 2 === 1,
     ),
@@ -165,7 +162,7 @@ function mount(router: ConnectRouter, operation: Operation, onEnd: OnCallEnd | u
   }
 }
 
-/** Connect only signals a deadline and then waits for the handler (connect-es#591), hence the race. */
+/** Runs a unary call. Connect signals a deadline but then waits for the handler (connect-es#591), hence the race. */
 async function answer(
   context: HandlerContext,
   onEnd: OnCallEnd | undefined,
@@ -188,7 +185,7 @@ async function* stream(
   run: (call: ConnectCall) => AsyncIterable<Outgoing>,
 ): AsyncGenerator<Outgoing> {
   const call = new ConnectCall(context, onEnd);
-  // Once its peer is gone connect may never resume us: it waits for the connection to drain.
+  // When the peer is gone, connect may never resume this generator: it waits for the connection to drain.
   context.signal.addEventListener("abort", () => call.fail(interruption(context.signal.reason)), { once: true });
   try {
     call.admit();
@@ -203,7 +200,7 @@ function wasInterrupted({ signal }: HandlerContext, thrown: unknown): boolean {
   return signal.aborted && thrown === signal.reason;
 }
 
-/** What the reason of an aborted signal means. */
+/** Returns the error for the reason of an aborted signal. */
 function interruption(reason: unknown): Error {
   switch (ConnectError.from(reason).code) {
     case Code.DeadlineExceeded:

@@ -1,43 +1,42 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { cors } from "@connectrpc/connect";
 
-/** Answers whether it has answered the request by itself; else it has set what the answer needs besides. */
+/** Returns whether it has answered the request by itself. Otherwise it has set the headers that the answer needs. */
 export type Cors = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /**
- * What the tracing of instrumented pages adds to every request: a preflight that does not admit it breaks the page
- * (supabase-js#2603).
+ * Headers that the tracing of pages adds to each request: a preflight without them breaks the page (supabase-js#2603).
  */
 const tracingHeaders = [
-  // W3C Trace Context and Baggage, as OpenTelemetry sends them
+  // W3C Trace Context and Baggage, as OpenTelemetry sends them.
   ...["traceparent", "tracestate", "baggage"],
-  // Zipkin's
+  // Zipkin's headers.
   ...["b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"],
   ...["sentry-trace", "uber-trace-id", "newrelic", "elastic-apm-traceparent", "X-Cloud-Trace-Context"],
   ...["X-Datadog-Trace-Id", "X-Datadog-Parent-Id", "X-Datadog-Origin", "X-Datadog-Sampling-Priority"],
   ...["X-Datadog-Tags", "X-Correlation-Id", "Request-Id", "Request-Context"],
 ];
-/** What clients of Connect and gRPC-Web send, what we read besides, and what is not ours but harmless. */
+/** Headers of Connect and gRPC-Web clients, other headers that we read, and harmless headers that we do not read. */
 const requestHeaders = [
   ...cors.allowedHeaders,
   ...["Authorization", "X-API-Key", "X-Request-Id", "Accept"],
   ...tracingHeaders,
 ].join(", ");
-/** What a page may read besides the headers that every page may. */
+/** Headers that a page may read besides those that every page may read. */
 const responseHeaders = [...cors.exposedHeaders, "Retry-After", "X-Request-Id"].join(", ");
 const methods = cors.allowedMethods.join(", ");
-/** Chrome keeps a preflight no longer. Seconds. */
+/** The longest time for which Chrome keeps a preflight. Seconds. */
 const maxAge = "7200";
 
 /**
  * Lets pages of these origins read the answers, and answers their preflights (Fetch standard, CORS protocol). Other
- * origins get no header of it: they are answered, and the browser keeps the answer from the page. Never with
- * credentials: nobody is known here by a cookie.
+ * origins get no CORS header: they are answered, and the browser hides the answer from the page. Credentials are never
+ * allowed: no caller is authenticated by a cookie.
  */
 export function allowOrigins(origins: readonly string[]): Cors {
   const allowed = new Set(origins);
   return (request, response) => {
-    // Also to those that are not listed, or a cache would give one page what was meant for another.
+    // Also for origins that are not listed: otherwise a cache would give one page the answer for another.
     response.setHeader("vary", "Origin");
     const { origin } = request.headers;
     if (origin === undefined || !allowed.has(origin)) return false;

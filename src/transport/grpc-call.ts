@@ -6,19 +6,19 @@ import { clientNameIn } from "./client-certificate.js";
 import { type CallContext, type OnCallEnd, refuseOddAuthorization, requestIdFrom, requestIdHeader } from "./service.js";
 import { cancelled, type StatusError, toStatusError } from "./status.js";
 
-/** A call of grpc-js; messages are left to us as bytes. */
+/** A call of grpc-js, whose messages are passed to us as bytes. */
 export type SurfaceCall =
   | ServerUnaryCall<Buffer, Buffer>
   | ServerWritableStream<Buffer, Buffer>
   | ServerDuplexStream<Buffer, Buffer>;
 
 /**
- * A caller cancels at its own deadline, by its own clock, often just before ours: milliseconds by which that still
- * counts as time over.
+ * A caller cancels at its own deadline by its own clock, often just before ours. Milliseconds by which that still
+ * counts as a passed deadline.
  */
 const deadlineSlackMs = 10;
 
-/** running → ended, once, by an answer, an error or by the caller's leaving. */
+/** A call over gRPC. running → ended, once: by an answer, an error, or when the caller leaves. */
 export class GrpcCall implements CallContext {
   readonly transport = "grpc";
   readonly startTime = performance.now();
@@ -51,8 +51,7 @@ export class GrpcCall implements CallContext {
   }
 
   get address(): Address | undefined {
-    // grpc-js joins the socket's own address and port by a colon, IPv6 without brackets: the port is what follows the
-    // last one.
+    // grpc-js joins the socket's own address and port by a colon, IPv6 without brackets: the last colon counts.
     const peer = this.#surface.getPeer();
     return peerAddress(peer.slice(0, Math.max(peer.lastIndexOf(":"), 0)));
   }
@@ -92,28 +91,28 @@ export class GrpcCall implements CallContext {
     refuseOddAuthorization(this.#surface.metadata.get("authorization"));
   }
 
-  /** Before the first message: the caller reads its own id back. */
+  /** Sends the headers, before the first message. The caller gets back its own request id. */
   sendHeaders(): void {
     if (this.#sentRequestId !== undefined) this.setHeader(requestIdHeader, this.requestId);
     if (this.#responseHeaders) this.#surface.sendMetadata(this.#responseHeaders);
   }
 
-  /** Whether the call was still running, so that a success may be sent. */
+  /** Ends the call with success. Returns whether the call was still running, so that the success may be sent. */
   succeed(): boolean {
     return this.#end(undefined);
   }
 
-  /** What to send; undefined when nobody waits for it. */
+  /** Ends the call with this error. Returns the error to send; undefined when no caller waits for it. */
   fail(thrown: unknown): StatusError | undefined {
     const error = toStatusError(thrown, this.requestId);
     return this.#end(error) ? error : undefined;
   }
 
   #interrupt(): void {
-    // After every call that ended well, too: no error need be made then.
+    // Also called after every call that ended well: then no error is needed.
     if (this.#ended) return;
     const late = this.deadline !== undefined && performance.now() >= this.deadline - deadlineSlackMs;
-    // grpc-js has already answered; this is for the log and for a handler that still runs.
+    // grpc-js has already answered; this error is for the log and for a handler that still runs.
     const error = late ? toStatusError(new Failure("DEADLINE_EXCEEDED"), this.requestId) : cancelled();
     if (!this.#end(error)) return;
     this.#interruption = error;

@@ -21,30 +21,31 @@ import { listenError } from "./listen-error.js";
 import { type Implementation, maxConcurrentStreams, messageLimits, methodName, type OnCallEnd } from "./service.js";
 import { codeOf, type StatusCode } from "./status.js";
 
-// Its lines are no JSON, and what they say of a port or a call comes as an error too.
+// The log lines of grpc-js are not JSON, and what they report of a port or a call also arrives as an error.
 if (process.env["GRPC_VERBOSITY"] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /** PEM texts. */
 export interface TlsKeys {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** Set: only clients with a certificate of this authority may connect. */
+  /** When set, only clients with a certificate of this authority may connect. */
   readonly clientCa?: Buffer;
 }
 
 /** A bound port. */
 export interface Listener {
-  /** Host as asked for, with the real port: `127.0.0.1:9081`, `[::1]:9081`. */
+  /** The configured host with the real port: `127.0.0.1:9081`, `[::1]:9081`. */
   readonly address: string;
   /**
-   * Stops accepting, lets calls that run finish, and cuts after `graceMs` milliseconds what is still open. Resolves
-   * when all connections are closed, shortly after the grace at the latest. End endless streams of our own before.
+   * Stops accepting, lets running calls finish, and cuts what is still open after `graceMs` milliseconds. Resolves when
+   * all connections are closed, at the latest shortly after the grace. Ends no stream by itself: end endless streams of
+   * our own before.
    */
   drain(graceMs: number): Promise<void>;
 }
 
 export interface GrpcListenerOptions {
-  /** `host:port`; port 0 takes a free one. */
+  /** `host:port`; port 0 picks a free port. */
   readonly listen: string;
   /** Absent: plaintext. */
   readonly tls?: TlsKeys;
@@ -58,18 +59,18 @@ const serverOptions = {
   "grpc.max_receive_message_length": messageLimits.receive,
   "grpc.max_send_message_length": messageLimits.send,
   "grpc.max_concurrent_streams": maxConcurrentStreams,
-  // Clients find new replicas behind a balancer; the grace is above the longest deadline that makes sense.
+  // Makes clients find new replicas behind a balancer. The grace is above the longest reasonable deadline.
   "grpc.max_connection_age_ms": 10 * 60_000,
   "grpc.max_connection_age_grace_ms": 30_000,
   "grpc.max_connection_idle_ms": 15 * 60_000,
   // Finds dead peers.
   "grpc.keepalive_time_ms": 2 * 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
-  // It leaks (grpc-node#2068).
+  // Channelz leaks memory (grpc-node#2068).
   "grpc.enable_channelz": 0,
 } as const;
 
-/** Serves gRPC once it resolves. Rejects when the port cannot be bound. */
+/** Serves gRPC once this resolves. Rejects when the port cannot be bound. */
 export async function startGrpcListener(options: GrpcListenerOptions): Promise<Listener> {
   const { listen, tls, implementations, onEnd, limits, events } = options;
   const server = new Server(serverOptions);
@@ -89,17 +90,17 @@ function secure({ cert, key, clientCa }: TlsKeys): ServerCredentials {
 }
 
 /**
- * The HTTP/2 server inside, from which alone raw headers and requests that never end can be seen. The field is private;
- * a version of grpc-js without it fails here at the start.
+ * Returns the HTTP/2 server inside. Only there can raw headers and requests that never end be seen. The field is
+ * private: with a grpc-js version without it, this throws at the start.
  */
 function http2ServerOf(server: Server): Http2Server {
   const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
   const [inner] = http2Servers?.keys() ?? [];
-  if (!inner) throw new Error("grpc-js no longer shows its HTTP/2 server");
+  if (!inner) throw new Error("this version of grpc-js does not expose its HTTP/2 server");
   return inner;
 }
 
-/** Methods whose requests have no end by their nature; their handlers bound them. */
+/** Returns the methods whose requests may be endless; their handlers limit them. */
 function endlessPaths(implementations: readonly Implementation[]): ReadonlySet<string> {
   const operations = implementations.flatMap((implementation) => implementation.operations);
   return new Set(operations.flatMap(({ kind, method }) => (kind === "bidi_streaming" ? `/${methodName(method)}` : [])));
@@ -138,8 +139,8 @@ function watchArrivals(
 }
 
 /**
- * Node keeps the first of several `authorization` headers and drops the others, which are to be refused (RFC 9110
- * §5.3).
+ * Makes every `authorization` header visible. Node keeps the first of several and drops the others, but we must refuse
+ * several (RFC 9110 §5.3).
  */
 function showEveryAuthorization(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
   let values: string[] | undefined;
@@ -154,7 +155,7 @@ function showEveryAuthorization(headers: IncomingHttpHeaders, rawHeaders: readon
       values.push(value);
     }
   }
-  // grpc-js makes metadata with several values of it.
+  // grpc-js makes metadata with several values from an array.
   if (values) (headers as Record<string, unknown>)["authorization"] = values;
 }
 
@@ -185,7 +186,7 @@ function bind(server: Server, listen: string, credentials: ServerCredentials): P
 }
 
 /**
- * For connections without a session, which `drain` does not know: a TLS handshake that never ends would hold up
+ * For connections without a session, which `drain` does not know: a TLS handshake that never ends would delay
  * `tryShutdown` for minutes.
  */
 const lastResortMs = 500;
@@ -193,8 +194,8 @@ const lastResortMs = 500;
 function drain(server: Server, address: string, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const lastResort = setTimeout(resolve, graceMs + lastResortMs);
-    // In this order: after tryShutdown, drain does nothing; without it tryShutdown waits forever on an endless stream,
-    // and forceShutdown closes no session when channelz is off.
+    // The order matters: after tryShutdown, drain does nothing; without drain, tryShutdown waits forever for an endless
+    // stream; and forceShutdown closes no session when channelz is off.
     server.drain(address, graceMs);
     server.tryShutdown(() => {
       clearTimeout(lastResort);

@@ -26,8 +26,8 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
-  // A test that fails as it hears an answer is still within Node's reading of the frame: a session that is destroyed
-  // there corrupts memory (Node 20).
+  // A test that fails when an answer arrives is still inside Node's reading of the frame: destroying a session there
+  // corrupts memory (Node 20).
   await turn();
   for (const end of ends.splice(0).reverse()) await end();
 });
@@ -80,7 +80,7 @@ async function healthStatuses(stream: AsyncIterable<Buffer>): Promise<number[]> 
   return statuses;
 }
 
-/** Status of a stream whose messages nobody reads. */
+/** Returns the status of a stream whose messages are not read. */
 function statusOf(
   stream: grpc.ClientReadableStream<Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>,
 ): Promise<grpc.StatusObject> {
@@ -108,7 +108,7 @@ describe("unary over gRPC", () => {
     expect((await unary(client, checkBytes("t"))).status).toBeUndefined();
   });
 
-  it("can be repeated by a client's service config when it fails", async () => {
+  it("can be retried by a client's service config when it fails", async () => {
     let calls = 0;
     const { both } = await start({
       check: async () => {
@@ -134,7 +134,7 @@ describe("unary over gRPC", () => {
     expect([calls, bytes && fromBinary(CheckResponseSchema, bytes).allowed]).toEqual([3, true]);
   });
 
-  it("takes an empty message for one with defaults", async () => {
+  it("decodes an empty message as one with defaults", async () => {
     const { client } = await start({});
     const { bytes } = await unary(client, Buffer.alloc(0));
     expect(bytes && fromBinary(CheckResponseSchema, bytes).subject).toBe("");
@@ -150,7 +150,7 @@ describe("unary over gRPC", () => {
     expect((await end).error?.cause).toBeInstanceOf(Error);
   });
 
-  it("S30 refuses two authorization headers, of which HTTP/2 in Node shows one, and takes one", async () => {
+  it("S30 refuses two authorization headers, of which HTTP/2 in Node shows one, and accepts one", async () => {
     const seen: (string | undefined)[] = [];
     const { both } = await start({
       check: async (_, call) => {
@@ -300,7 +300,7 @@ describe("streams over gRPC", () => {
     expect((await statusOf(stream.resume())).code).toBe(grpc.status.INVALID_ARGUMENT);
   });
 
-  it("ends the handler when the caller leaves, though it waits for something else", async () => {
+  it("ends a handler that waits for something else when the caller leaves", async () => {
     let cleaned: () => void;
     const cleanedUp = new Promise<void>((resolve) => {
       cleaned = resolve;
@@ -343,7 +343,7 @@ describe("streams over gRPC", () => {
     await cleanedUp;
   });
 
-  it("does not run ahead of a reader that is slow", async () => {
+  it("does not run ahead of a slow reader", async () => {
     let produced = 0;
     const total = 200;
     const info: Parts["info"] = async function* () {
@@ -439,10 +439,10 @@ describe("the gRPC listener", () => {
   });
 });
 
-describe("what strangers may hold of the gRPC port", () => {
+describe("the limits of the gRPC port for unauthenticated callers", () => {
   type Limits = Partial<ArrivalLimits>;
 
-  /** What the listener closed and gave up. */
+  /** Events of the listener: what it closed and gave up. */
   let told: string[];
   beforeEach(() => {
     told = [];
@@ -474,7 +474,7 @@ describe("what strangers may hold of the gRPC port", () => {
     ends.push(() => session.destroy());
     return session;
   }
-  /** A call of which only these bytes are sent. */
+  /** Starts a call and sends only these bytes of it. */
   function begin(session: http2.ClientHttp2Session, bytes: Buffer, path = checkPath) {
     const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc" });
     stream.on("error", () => undefined);
@@ -484,7 +484,7 @@ describe("what strangers may hold of the gRPC port", () => {
     return { stream, status };
   }
   const message = Buffer.concat([Buffer.alloc(5), Buffer.alloc(0)]);
-  /** Whether a new connection is closed; one that is taken hears the server's settings first. */
+  /** Returns whether the server closes a new connection; on a kept one, the server's settings arrive first. */
   async function isClosed(port: number): Promise<boolean> {
     const socket = net.connect(port, "127.0.0.1");
     socket.on("error", () => undefined);
@@ -493,7 +493,7 @@ describe("what strangers may hold of the gRPC port", () => {
     return (await Promise.race(events)) === "close";
   }
 
-  it("S12 gives up calls whose request never ends, also one whose answer was given before, and no call that waits", async () => {
+  it("S12 gives up calls whose request never ends, also after an early answer, but no call that waits", async () => {
     const { address } = await listen({ requestMs: 500 });
     const session = await connect(address);
     const half = begin(session, message.subarray(0, 3));
@@ -501,12 +501,12 @@ describe("what strangers may hold of the gRPC port", () => {
     const tooLarge = begin(session, Buffer.from([0, 0x7f, 0, 0, 0, 1]));
     const questions = begin(session, message, reflectionPath);
     expect(await half.status).toBe(grpc.status.DEADLINE_EXCEEDED);
-    // A message without the end of its stream is no request yet either.
+    // A message without the end of its stream is not a whole request either.
     expect(await whole.status).toBe(grpc.status.DEADLINE_EXCEEDED);
     expect(await tooLarge.status).toBe(grpc.status.RESOURCE_EXHAUSTED);
     await Promise.all([half, tooLarge].map(({ stream }) => stream.closed || once(stream, "close")));
     expect(told).toEqual(["late", "late", "late"]);
-    // The honest twins: a stream of questions is not one request, and a call that ends is answered.
+    // The controls: a stream of questions is not one request, and a call that ends is answered.
     expect(await questions.status).toBe(0);
     expect(questions.stream.closed).toBe(false);
     const quick = begin(session, message);
@@ -514,7 +514,7 @@ describe("what strangers may hold of the gRPC port", () => {
     expect(await quick.status).toBe(0);
   });
 
-  it("S12 waits for so many slow calls of a connection and of all", async () => {
+  it("S12 limits the slow calls of a connection and of all", async () => {
     const { address } = await listen({ slow: 5, slowOfConnection: 3, requestMs: 60_000 });
     const sessions = await Promise.all([connect(address), connect(address), connect(address)]);
     const crowd = sessions.flatMap((session) =>
@@ -535,7 +535,7 @@ describe("what strangers may hold of the gRPC port", () => {
     expect(told).toEqual(Array(7).fill("crowded"));
   });
 
-  it("S12 waits for so many slow calls of one connection only, and for those of others", async () => {
+  it("S12 limits the slow calls of one connection, and still waits for those of others", async () => {
     const { address } = await listen({ slowOfConnection: 3, requestMs: 10_000 });
     const [crowded, other] = [await connect(address), await connect(address)];
     const crowd = Array.from({ length: 5 }, () => begin(crowded, message.subarray(0, 3)));
@@ -550,21 +550,21 @@ describe("what strangers may hold of the gRPC port", () => {
   it.each([
     ["the preface", undefined],
     ["its handshake", selfSigned()],
-  ])("S12 closes a connection that never sends %s, and none that rests after it", async (_what, tls) => {
+  ])("S12 closes a connection that never sends %s, and none that is idle after it", async (_what, tls) => {
     const { address, port } = await listen({ helloMs: 200, requestMs: 1_000 }, tls);
     const silent = net.connect(port, "127.0.0.1");
     silent.on("error", () => undefined).resume();
     const closed = once(silent, "close");
     await once(silent, "connect");
     const rests = await connect(address, tls?.cert);
-    // One that is given more time than the silent one, by the same looks.
+    // The looks of the port give this connection more time than the silent one.
     expect(await begin(rests, message.subarray(0, 3)).status).toBe(grpc.status.DEADLINE_EXCEEDED);
     expect(told).toEqual(["hello", "late"]);
     await closed;
     expect(rests.closed).toBe(false);
   });
 
-  it("S12 has so many connections of one address, and others after they have left", async () => {
+  it("S12 limits the connections of one address, and accepts others after some have left", async () => {
     const { address, port } = await listen({ connectionsOfAddress: 2 });
     const [first] = [await connect(address), await connect(address)];
     expect(await isClosed(port)).toBe(true);
@@ -573,14 +573,14 @@ describe("what strangers may hold of the gRPC port", () => {
     await vi.waitFor(async () => expect(await isClosed(port)).toBe(false), 20_000);
   });
 
-  it("S12 has so many connections in all", async () => {
+  it("S12 limits the connections in total", async () => {
     const { address, port } = await listen({ connections: 2 });
     for (let n = 0; n < 2; n++) await connect(address);
     expect(await isClosed(port)).toBe(true);
     expect(told).toEqual(["full"]);
   });
 
-  it("B3 takes metadata of 60 KiB with an access token of 12.6 KiB", async () => {
+  it("B3 accepts metadata of 60 KiB with an access token of 12.6 KiB", async () => {
     const { both, client } = await start({});
     const metadata = new grpc.Metadata();
     metadata.set("authorization", `Bearer ${"t".repeat(12_900)}`);

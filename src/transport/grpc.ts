@@ -18,8 +18,8 @@ type StreamOperation = Exclude<Operation, UnaryOperation>;
 type GrpcStream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /**
- * grpc-js hands over bytes, so that what cannot be decoded or encoded becomes an error of ours and not its INTERNAL
- * without details.
+ * grpc-js passes bytes through: so a message that cannot be decoded or encoded becomes our own error and not its
+ * INTERNAL without details.
  */
 const asBytes = (bytes: Buffer): Buffer => bytes;
 
@@ -72,7 +72,7 @@ function streamHandler(
         if (!headersSent) call.sendHeaders();
         headersSent = true;
         if (!stream.write(encode(operation.method.output, message))) {
-          // Also where a call ends whose caller has gone: nothing more is written then.
+          // Also ends when the caller has gone: nothing more is written then.
           await once(stream, "drain", { signal: call.signal });
         }
       }
@@ -97,7 +97,7 @@ function messagesOf(operation: StreamOperation, stream: GrpcStream, call: GrpcCa
 }
 
 async function* decodeEach(desc: DescMessage, stream: ServerDuplexStream<Buffer, Buffer>): AsyncGenerator<Message> {
-  // The default iterator destroys the stream of a handler that stops reading early, and its caller would wait forever.
+  // The default iterator destroys the stream when a handler stops reading early, and the caller would wait forever.
   for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield decode(desc, bytes);
 }
 

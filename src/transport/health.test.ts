@@ -32,7 +32,7 @@ afterEach(async () => {
 describe.each(["gRPC", "HTTP"])("health over %s", (name) => {
   const port = () => (name === "gRPC" ? grpcPort(both.grpc.address, "") : httpPort(`http://${both.http.address}`, ""));
 
-  it("says NOT_SERVING until told otherwise, each service by itself", async () => {
+  it("says NOT_SERVING until a service is set to serving, each service separately", async () => {
     const ask = async (service: string) => {
       const reply = await port().call(check, { service }, { key: null });
       return reply.ok ? reply.value.status : reply.code;
@@ -111,7 +111,7 @@ describe("Watch", () => {
     await expect(staying.next()).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
   });
 
-  it("S2 has so many at a time, so many of them of one address, and room again when one leaves", async () => {
+  it("S2 limits watches in total and per address, and has room again when one ends", async () => {
     const open = (from: string) => {
       const operation = health.implementation.operations.find(({ kind }) => kind === "server_streaming");
       if (operation?.kind !== "server_streaming") throw new Error("no Watch");
@@ -121,7 +121,7 @@ describe("Watch", () => {
       return operation.handle(request, { signal, address: peerAddress(from) } as CallContext)[Symbol.asyncIterator]();
     };
     const opened = (from: string) => Array.from({ length: watchLimits.ofAddress }, () => open(from));
-    // Each a /64 of its own.
+    // Each has its own /64.
     const others = Array.from({ length: watchLimits.total / watchLimits.ofAddress }, (_, net) => `2001:db8:0:${net}`);
     const [mine = "", ...rest] = others;
     const own = opened(`${mine}::1`);
@@ -133,7 +133,7 @@ describe("Watch", () => {
     expect((await open("192.0.2.1").next()).done).toBe(false);
   });
 
-  it("ends at once, so that the port closes long before the grace", async () => {
+  it("ends at once, so that the port closes long before the end of the grace", async () => {
     const watching = watch("");
     await watching.next();
     health.close();

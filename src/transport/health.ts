@@ -6,8 +6,8 @@ import { type CallContext, type Implementation, implement } from "./service.js";
 import { shuttingDown } from "./status.js";
 
 /**
- * Watches at a time: anybody may open one, and each holds some 20 KiB. All clients behind a balancer may have one
- * address.
+ * The most watches at a time: anybody may open one, and each holds about 20 KiB. All clients behind a balancer may
+ * share one address.
  */
 export const watchLimits = { total: 1_000, ofAddress: 500 } as const;
 
@@ -29,34 +29,34 @@ export class HealthService {
   });
 
   readonly #serving: Map<string, boolean>;
-  /** One listener for each watching call: as many as callers please. */
+  /** One listener for each watching call, without limit. */
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #places = new Places(watchLimits);
   #state: "serving" | "draining" | "closed" = "serving";
 
-  /** `services`: full names, beside `""`. */
+  /** `services`: full names, in addition to `""`. */
   constructor(services: readonly string[]) {
     this.#serving = new Map(["", ...services].map((name) => [name, false]));
   }
 
-  /** Calls that watch now. */
+  /** The number of calls that watch now. */
   get watching(): number {
     return this.#places.taken;
   }
 
-  /** Watchers hear of it at once. Without effect on what is seen once the process drains. */
+  /** Sets a status and notifies watchers at once. While the process drains, nothing changes for watchers. */
   set(service: string, serving: boolean): void {
     this.#serving.set(service, serving);
     this.#changes.emit("change");
   }
 
-  /** Everything is NOT_SERVING from now on. */
+  /** Makes everything NOT_SERVING from now on. */
   drain(): void {
     this.#state = "draining";
     this.#changes.emit("change");
   }
 
-  /** Ends all watches with UNAVAILABLE; they would hold up the closing of the ports. */
+  /** Ends all watches with UNAVAILABLE; otherwise they would delay the closing of the ports. */
   close(): void {
     this.#state = "closed";
     this.#changes.emit("change");

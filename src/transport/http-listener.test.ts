@@ -63,7 +63,7 @@ async function start({
   return { both, origin, port };
 }
 
-/** All that a peer sends until it closes; a reset counts as a close. */
+/** Collects all that a peer sends until it closes; a reset counts as a close. */
 async function received(socket: net.Socket): Promise<string> {
   let text = "";
   socket.setEncoding("utf8");
@@ -75,7 +75,7 @@ async function received(socket: net.Socket): Promise<string> {
   return text;
 }
 
-/** Writes down what a listener closes and gives up. */
+/** Records what a listener closes and gives up. */
 function listening(): { readonly told: string[]; readonly events: ArrivalEvents } {
   const told: string[] = [];
   const tell = (what: string) => void told.push(what);
@@ -83,7 +83,7 @@ function listening(): { readonly told: string[]; readonly events: ArrivalEvents 
 }
 
 describe("the HTTP listener", () => {
-  it("answers 404 in the shape of a Connect error to a path that nobody has", async () => {
+  it("answers 404 in the format of a Connect error to an unknown path", async () => {
     const { origin } = await start();
     for (const path of ["/", "/livez/", "/patwarden.v1.AuthorizationService/Nope", "//livez"]) {
       const response = await fetch(origin + path, { method: "POST" });
@@ -92,14 +92,14 @@ describe("the HTTP listener", () => {
     }
   });
 
-  it("serves HEAD where GET is, and names the methods of a path asked for another", async () => {
+  it("serves HEAD where GET is served, and names the allowed methods of a path for another one", async () => {
     const { origin } = await start();
     expect((await fetch(`${origin}/livez`, { method: "HEAD" })).status).toBe(200);
     const response = await fetch(`${origin}/livez`, { method: "POST" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET"]);
   });
 
-  it("answers 500 with a fixed text when a route throws, and lives on", async () => {
+  it("answers 500 with a fixed text when a route throws, and continues to serve", async () => {
     const handle = (): never => {
       throw new Error("secret");
     };
@@ -110,7 +110,7 @@ describe("the HTTP listener", () => {
     expect(await postJson(origin, check, "{}", {})).toMatchObject({ ok: true });
   });
 
-  it("survives a route that writes after its end", async () => {
+  it("survives a route that writes after the end of its answer", async () => {
     const { origin, both } = await start({
       routes: [
         {
@@ -147,7 +147,7 @@ describe("the HTTP listener", () => {
 });
 
 describe.each([
-  ["HTTP/1.1 in the clear", undefined],
+  ["HTTP/1.1 in plaintext", undefined],
   ["HTTP/1.1 over TLS", keys],
 ])("%s", (_name, tlsKeys) => {
   const connect = async (port: number): Promise<net.Socket> => {
@@ -175,7 +175,7 @@ describe.each([
     expect(await received(socket)).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("closes a connection that rests between requests", async () => {
+  it("closes a connection that is idle between requests", async () => {
     const { port } = await start({ timeouts: { keepAliveMs: 50 }, ...withTls });
     const socket = await connect(port);
     socket.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -230,7 +230,7 @@ describe.each([
     expect(await text).toMatch(/^HTTP\/1\.1 503 .*"code":"unavailable"/s);
   });
 
-  it("closes at once when all connections rest", async () => {
+  it("closes at once when all connections are idle", async () => {
     const { port, both } = await start(withTls);
     const socket = await connect(port);
     socket.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -263,7 +263,7 @@ describe("HTTP/2 over TLS", () => {
     return session;
   };
 
-  it("serves the probes, Connect and gRPC to who chooses it by ALPN", async () => {
+  it("serves the probes, Connect and gRPC to a client that chooses it by ALPN", async () => {
     const watch = async function* () {
       yield { status: 1 } as const;
     };
@@ -286,7 +286,7 @@ describe("HTTP/2 over TLS", () => {
     }
   });
 
-  it("lets pages of listed origins ask and read", async () => {
+  it("lets pages of listed origins call and read answers", async () => {
     const { origin } = await start({ tls: keys, cors: allowOrigins(["https://app.example.com"]) });
     const session = await connect(origin);
     const answer = async (headers: http2.OutgoingHttpHeaders): Promise<http2.IncomingHttpHeaders> => {
@@ -348,7 +348,7 @@ describe("HTTP/2 over TLS", () => {
     expect(settings?.maxConcurrentStreams).toBe(250);
   });
 
-  it("closes a connection that rests", async () => {
+  it("closes an idle connection", async () => {
     const { origin } = await start({ tls: keys, timeouts: { http2IdleMs: 50 } });
     await once(await connect(origin), "close");
   });
@@ -361,7 +361,7 @@ describe("HTTP/2 over TLS", () => {
     expect(told).toEqual(["hello"]);
   });
 
-  it("S12 closes a connection that never sends the preface of HTTP/2, and none that rests after it", async () => {
+  it("S12 closes a connection that never sends the preface of HTTP/2, and none that is idle after it", async () => {
     const { told, events } = listening();
     const { port, origin } = await start({ tls: keys, limits: { helloMs: 200, requestMs: 1_000, lookMs: 50 }, events });
     const rests = await connect(origin);
@@ -375,7 +375,7 @@ describe("HTTP/2 over TLS", () => {
     silent.on("error", () => undefined).resume();
     const closed = once(silent, "close");
     await once(silent, "secureConnect");
-    // One that is given more time than the silent one, by the same looks.
+    // The looks of the port give this request more time than the silent one.
     const late = rests.request({ ":method": "POST", ":path": checkPath, "content-type": "application/json" });
     late.on("error", () => undefined).write("{");
     expect((await once(late, "response"))[0][":status"]).toBe(408);
@@ -384,7 +384,7 @@ describe("HTTP/2 over TLS", () => {
     expect(rests.closed).toBe(false);
   });
 
-  it("drains at once when only resting connections are open", async () => {
+  it("drains at once when only idle connections are open", async () => {
     const { origin, both } = await start({ tls: keys });
     const session = await connect(origin);
     const stream = session.request({ ":path": "/livez" });
@@ -510,18 +510,18 @@ describe("HTTP/2 over TLS", () => {
 describe.each([
   ["HTTP/1.1", undefined],
   ["HTTP/2", keys],
-])("what strangers may hold over %s", (_name, tlsKeys) => {
+])("the limits for unauthenticated callers over %s", (_name, tlsKeys) => {
   interface Answer {
     readonly status: number;
     readonly body: string;
   }
-  /** A request whose body is written by hand, and what is answered to it. */
+  /** A request whose body is written by hand, and the answer to it. */
   interface Sent {
     readonly write: (bytes: string | Buffer) => Promise<void>;
     readonly end: () => void;
     readonly answer: Promise<Answer>;
   }
-  /** A connection for one request after the other (HTTP/1.1) or for many beside each other. */
+  /** Opens a request on one connection: one after the other (HTTP/1.1) or many in parallel (HTTP/2). */
   type Open = (path: string, headers?: Readonly<Record<string, string>>) => Sent;
 
   function sentBy(stream: Duplex): Sent {
@@ -566,7 +566,7 @@ describe.each([
           headers: { ...json, ...headers },
         });
         request.flushHeaders();
-        return sentBy(request as never); // a ClientRequest is all that is used of it
+        return sentBy(request as never); // sentBy uses only what a ClientRequest has
       };
     }
     const session = http2.connect(`https://localhost:${port}`, { ca: keys.cert, maxSendHeaderBlockLength: 200_000 });
@@ -575,7 +575,7 @@ describe.each([
     ends.push(() => session.destroy());
     return (path, headers = {}) => sentBy(session.request({ ":method": "POST", ":path": path, ...json, ...headers }));
   }
-  /** The status that a whole request of a connection of its own has; the connection stays. */
+  /** Sends a whole request on a new connection and returns its status; the connection stays open. */
   async function askOver(port: number): Promise<number> {
     const sent = (await connect(port))(checkPath);
     await sent.write("{}");
@@ -584,27 +584,27 @@ describe.each([
   }
   const withTls = tlsKeys && { tls: tlsKeys };
 
-  it("S26 a body of 5 MB that is too large is answered, also to a client that reads only after it has sent all", async () => {
+  it("S26 a body of 5 MB is refused with an answer, also for a client that reads only after it has sent all", async () => {
     const { port } = await start(withTls);
     const open = await connect(port);
     const sent = open(checkPath);
     const half = Buffer.alloc(2_500_000, "x");
     const all = Promise.all([sent.write(half), sent.write(half)]);
-    // Over HTTP/2 the answer comes with the wish to hear no more.
+    // Over HTTP/2 the answer comes before the rest of the body is sent.
     if (!tlsKeys) await all;
     all.catch(() => undefined);
     sent.end();
     expect(await sent.answer).toMatchObject({ status: 429, body: expect.stringContaining("resource_exhausted") });
-    // The honest twin: the next request, over the same connection where it was kept.
+    // The control: the next request is answered.
     const next = (await connect(port))(checkPath);
     await next.write("{}");
     next.end();
     expect((await next.answer).status).toBe(200);
   });
 
-  // What a socket does not take is kept by its peer: more than the buffers of both ends hold.
+  // The socket of the server stops reading: the body is larger than the buffers of both ends, so the client waits.
   if (!tlsKeys) {
-    it("S26 a client that reads nothing before it has sent all is not cut off", async () => {
+    it("S26 a client that reads nothing before it has sent all gets its answer", async () => {
       const { port } = await start();
       const socket = net.connect(port, "127.0.0.1").pause();
       ends.push(() => socket.destroy());
@@ -622,7 +622,7 @@ describe.each([
     });
   }
 
-  it("S26 a route that stops reading a body answers all the same", async () => {
+  it("S26 the answer of a route that stops reading a body still arrives", async () => {
     const handle = async (request: http.IncomingMessage, response: http.ServerResponse): Promise<void> => {
       for await (const _ of request) break;
       sendJson(response, 413, {});
@@ -634,7 +634,7 @@ describe.each([
     expect((await sent.answer).status).toBe(413);
   });
 
-  it("S26 an endless body is read on for a while only", async () => {
+  it("S26 an endless body is read only for a limited time after the answer", async () => {
     const { port } = await start(withTls);
     const sent = (await connect(port))("/livez");
     const chunk = Buffer.alloc(1_048_576);
@@ -647,7 +647,7 @@ describe.each([
     expect((await sent.answer).status).toBe(405);
   });
 
-  it("B3 serves headers of 60 KiB, and says what is admitted to more than 64 KiB", async () => {
+  it("B3 serves headers of 60 KiB, and names the limit when they have more than 64 KiB", async () => {
     const { port } = await start(withTls);
     const open = await connect(port);
     const ask = async (length: number): Promise<Answer> => {
@@ -661,11 +661,11 @@ describe.each([
     expect(refused.status).toBe(431);
     expect(JSON.parse(refused.body)).toEqual({
       code: "resource_exhausted",
-      message: "the headers must have at most 65536 bytes together",
+      message: "all headers together must have at most 65536 bytes",
     });
   });
 
-  it("S12 gives up requests that never end, and lets one that is slow but ends in time have its answer", async () => {
+  it("S12 gives up requests that never end, and answers one that is slow but ends in time", async () => {
     const { told, events } = listening();
     const { port } = await start({
       ...withTls,
@@ -685,16 +685,16 @@ describe.each([
       status: 408,
       body: expect.stringContaining("did not arrive in time"),
     });
-    // Over HTTP/1.1 Node may have looked first.
+    // Over HTTP/1.1 Node may have noticed it first.
     expect(told).toEqual([expect.stringMatching(tlsKeys ? /^late$/ : /^(late|headers)$/)]);
   });
 
-  it("S12 waits for so many slow requests only, and quick ones are served beside them", async () => {
+  it("S12 limits the slow requests, and serves quick ones beside them", async () => {
     const { told, events } = listening();
     const { port } = await start({
       ...withTls,
       events,
-      // Two looks must not see the quick one, however busy the machine is.
+      // Two looks must not see the quick one, even on a busy machine.
       limits: { slow: 5, slowOfConnection: 3, lookMs: 1_000, requestMs: 60_000 },
     });
     const crowd: Sent[] = [];
@@ -724,7 +724,7 @@ describe.each([
   });
 
   if (tlsKeys) {
-    it("S12 waits for so many slow requests of one connection only, and for those of others", async () => {
+    it("S12 limits the slow requests of one connection, and still waits for those of others", async () => {
       const { port } = await start({ ...withTls, limits: { slowOfConnection: 3, lookMs: 50, requestMs: 10_000 } });
       const [crowded, other] = [await connect(port), await connect(port)];
       const crowd = Array.from({ length: 5 }, () => crowded(checkPath));
@@ -741,7 +741,7 @@ describe.each([
     });
   }
 
-  it("S12 closes connections of one address beyond its number, and counts those that have left no more", async () => {
+  it("S12 closes connections of one address above its limit, and no longer counts those that have ended", async () => {
     const { told, events } = listening();
     const { port } = await start({ ...withTls, limits: { connectionsOfAddress: 3 }, events });
     const dial = async (): Promise<net.Socket> => {
@@ -759,7 +759,7 @@ describe.each([
     await vi.waitFor(async () => expect(await askOver(port)).toBe(200), 20_000);
   });
 
-  it("S12 accepts so many connections in all", async () => {
+  it("S12 limits the connections in total", async () => {
     const { told, events } = listening();
     const { port } = await start({ ...withTls, limits: { connections: 2 }, events });
     expect([await askOver(port), await askOver(port)]).toEqual([200, 200]);

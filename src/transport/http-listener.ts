@@ -24,22 +24,22 @@ import { listenError } from "./listen-error.js";
 import { RequestCutOff, type Route, sendJson } from "./route.js";
 import { maxConcurrentStreams } from "./service.js";
 
-/** Milliseconds. */
+/** Time-outs, milliseconds. */
 export interface HttpTimeouts {
-  /** To send all request headers. Default 10,000. */
+  /** Time to send all request headers. Default 10,000. */
   readonly headersMs: number;
-  /** To send a whole request. Default 30,000. */
+  /** Time to send a whole request. Default 30,000. */
   readonly requestMs: number;
-  /** How often the two above are looked at. Default 5,000. */
+  /** How often the two limits above are checked. Default 5,000. */
   readonly checkMs: number;
   /**
-   * An HTTP/1.1 connection may rest between requests; longer than balancers do, or they send into a closing one.
-   * Default 65,000.
+   * Time for which an HTTP/1.1 connection may be idle between requests. It must be longer than that of balancers, or
+   * they send into a connection that closes. Default 65,000.
    */
   readonly keepAliveMs: number;
-  /** Default 10,000. */
+  /** Time for the TLS handshake. Default 10,000. */
   readonly handshakeMs: number;
-  /** An HTTP/2 connection may rest. Default 900,000. */
+  /** Time for which an HTTP/2 connection may be idle. Default 900,000. */
   readonly http2IdleMs: number;
 }
 
@@ -53,27 +53,27 @@ export const defaultHttpTimeouts: HttpTimeouts = {
 };
 
 export interface HttpListenerOptions {
-  /** `host:port`; port 0 takes a free one. */
+  /** `host:port`; port 0 picks a free port. */
   readonly listen: string;
-  /** Absent: plaintext HTTP/1.1. Present: HTTP/2 as well, whichever the client chooses by ALPN. */
+  /** Absent: plaintext HTTP/1.1. Present: also HTTP/2; the client chooses by ALPN. */
   readonly tls?: TlsKeys;
   /** Matched before the RPCs. */
   readonly routes: readonly Route[];
   readonly rpc: ConnectRoutes;
-  /** Absent: pages of other origins can read nothing. */
+  /** Absent: pages of other origins cannot read answers. */
   readonly cors?: Cors;
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly limits?: Partial<ArrivalLimits>;
   readonly events?: ArrivalEvents;
-  /** Called with what a route threw; the peer gets a plain 500. */
+  /** Called with the error of a route; the peer gets a plain 500. */
   readonly onDefect?: (error: unknown) => void;
 }
 
-/** Serves HTTP once it resolves. Rejects when the port cannot be bound. */
+/** Serves HTTP once this resolves. Rejects when the port cannot be bound. */
 export async function startHttpListener(options: HttpListenerOptions): Promise<Listener> {
   const timeouts = { ...defaultHttpTimeouts, ...options.timeouts };
   const connections = new Connections();
-  // The handler and what watches the server need each other.
+  // The handler needs what watches the server, which needs the server.
   const server = options.tls ? tlsServer(options.tls, timeouts) : http.createServer(serverOptions(timeouts));
   const arrivals = new Arrivals<ServerResponse>(server, {
     limits: { ...defaultArrivalLimits, ...options.limits },
@@ -86,14 +86,14 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
   server.on("request", handler);
   if (options.tls) serveHttp2(server, timeouts, handler, connections, arrivals);
   server.on("connection", (socket: Socket) => connections.add(socket));
-  // The event's type is wider than what it is emitted with: connections of this server.
+  // The event's type is wider than its real values, which are connections of this server.
   server.on("clientError", (error, socket) => answerClientError(error, socket as Socket, options.events));
   const { host, port } = splitHostPort(options.listen);
   server.listen(port, host);
   await once(server, "listening").catch((error: unknown) => {
     throw listenError(options.listen, error);
   });
-  // From here on an error is one failed accept, which must not end the process.
+  // From here on an error is a failed accept, which must not end the process.
   server.on("error", (error) => options.onDefect?.(error));
   const bound = (server.address() as AddressInfo).port; // it listens on TCP
   return {
@@ -103,12 +103,12 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
 }
 
 /**
- * Errors of sockets say that the peer is gone; `close` follows. Those of TLS may end the process when nobody listens
- * (node#39363).
+ * Does nothing. Errors of sockets say that the peer is gone, and `close` follows. Errors of TLS may end the process
+ * when there is no listener (node#39363).
  */
 const ignore = (): void => undefined;
 
-/** Everything open, to be closed well or, at the end, cut. */
+/** Everything that is open. It is closed gracefully or, at the end, cut. */
 class Connections {
   readonly sockets = new Set<Socket>();
   readonly sessions = new Set<ServerHttp2Session>();
@@ -124,7 +124,7 @@ class Connections {
     this.sessions.add(session);
     session.once("close", () => this.sessions.delete(session));
     session.setTimeout(idleMs, () => session.close());
-    // Accepted before the drain, ready only now.
+    // It was accepted before the drain and is ready only now.
     if (this.draining) session.close();
   }
 }
@@ -135,7 +135,7 @@ function requestHandler(
   arrivals: Arrivals<ServerResponse>,
 ): RequestListener {
   const fail = (response: ServerResponse, error: unknown): void => {
-    // A handler does not know that its request was given up: it may fail by answering once more.
+    // A handler does not know that its request was given up: it may fail because it answers again.
     if (error instanceof RequestCutOff || givenUp.has(response)) return;
     onDefect?.(error);
     if (!response.headersSent) sendJson(response, 500, { code: "internal", message: "internal error" });
@@ -148,11 +148,11 @@ function requestHandler(
       // A kept-alive connection would stay open for its whole idle time.
       if (connections.draining && request.httpVersionMajor === 1) request.socket.end();
     });
-    // Before Node's own listener, which closes the connection where there is to be no other request.
+    // Before Node's own listener, which closes the connection when no other request may follow.
     response.prependOnceListener("finish", () => {
       if (!request.complete) readOn(request, events);
     });
-    // Who stops reading a body must not break the connection: the answer would be lost.
+    // A handler that stops reading a body must not break the connection: the answer would be lost.
     request[Symbol.asyncIterator] = iterateGently;
     if (cors?.(request, response)) return;
     if (headerBytesOf(request) > maxHeaderBytes) {
@@ -169,11 +169,11 @@ function requestHandler(
         if (running instanceof Promise) running.catch((error) => fail(response, error));
       } else if (here.length > 0) {
         response.setHeader("allow", here.map((candidate) => candidate.method).join(", "));
-        sendJson(response, 405, { code: "unimplemented", message: "the path does not have this method" });
+        sendJson(response, 405, { code: "unimplemented", message: "this path does not support this method" });
       } else {
         const running = rpc.handle(request, response);
         if (running) running.catch((error) => fail(response, error));
-        // In the shape of Connect's errors, so that its clients show it.
+        // In the format of Connect's errors, so that Connect clients show it.
         else sendJson(response, 404, { code: "unimplemented", message: "no such path" });
       }
     } catch (error) {
@@ -183,44 +183,44 @@ function requestHandler(
 }
 
 function iterateGently(this: IncomingMessage): NodeJS.AsyncIterator<unknown> {
-  return this.iterator({ destroyOnReturn: false }) as NodeJS.AsyncIterator<unknown>; // declared without its end
+  return this.iterator({ destroyOnReturn: false }) as NodeJS.AsyncIterator<unknown>; // its type lacks `return`
 }
 
 /**
- * All headers of a request, names and values, bytes. nginx passes 32 KiB, Envoy 60 KiB by default: what they let in is
- * answered here, not refused.
+ * The most bytes of all headers of a request, names and values. By default nginx passes 32 KiB and Envoy 60 KiB:
+ * requests that they pass must be answered here, not refused.
  */
 export const maxHeaderBytes = 65_536;
 
 const headersTooLarge = {
   code: "resource_exhausted",
-  message: `the headers must have at most ${maxHeaderBytes} bytes together`,
+  message: `all headers together must have at most ${maxHeaderBytes} bytes`,
 } as const;
 
-/** For HTTP/2 only: HTTP/1.1's parser counts by itself. */
+/** Returns the size of the headers. Only for HTTP/2: the parser of HTTP/1.1 counts by itself. */
 function headerBytesOf({ httpVersionMajor, rawHeaders }: IncomingMessage): number {
   return httpVersionMajor === 1 ? 0 : rawHeaders.reduce((sum, { length }) => sum + length, 0);
 }
 
 /**
- * What is read, and thrown away, of a request that was answered before its end. Most clients read the answer only when
- * they have sent all, and a connection that is closed before loses it (RFC 9112 §9.6).
+ * How much of a request is read and discarded after an early answer. Most clients read the answer only after they have
+ * sent everything. If the connection is closed before that, the answer is lost (RFC 9112 §9.6).
  */
 const readOnLimits = { bytes: 16 * 1_048_576, ms: 5_000 } as const;
 
 function readOn(request: IncomingMessage, events: ArrivalEvents | undefined): void {
   const stream = http2Stream(request);
   if (stream) {
-    // HTTP/2 says by this that the answer stands and the rest is not wanted (RFC 9113 §8.1).
+    // In HTTP/2 this means that the answer is valid and the rest is not wanted (RFC 9113 §8.1).
     stream.close(constants.NGHTTP2_NO_ERROR);
     return;
   }
   const { socket } = request;
-  // Node calls this where no other request is to come. Only our half is closed, until the client has closed its own or
-  // the limits below.
+  // Node calls this when no other request may follow. Only our half is closed, until the client has closed its half or
+  // a limit below is reached.
   socket.destroySoon = () => socket.end();
   const stop = { ms: performance.now() + readOnLimits.ms, bytes: socket.bytesRead + readOnLimits.bytes };
-  // By looking: Node tells nothing of what it throws away.
+  // By polling: Node does not report what it discards.
   const looking = setInterval(() => {
     if (socket.destroyed || (request.complete && socket.writable)) {
       clearInterval(looking);
@@ -233,7 +233,10 @@ function readOn(request: IncomingMessage, events: ArrivalEvents | undefined): vo
   request.resume();
 }
 
-/** Returns undefined over HTTP/1.1. Over HTTP/2 the `socket` of a request is only a proxy of the real one. */
+/**
+ * Returns the stream of an HTTP/2 request; undefined over HTTP/1.1. Over HTTP/2 the `socket` of a request is only a
+ * proxy of the real one.
+ */
 function http2Stream(request: IncomingMessage): Http2ServerRequest["stream"] | undefined {
   return "stream" in request ? (request as unknown as Http2ServerRequest).stream : undefined;
 }
@@ -243,23 +246,23 @@ const lateAnswers: Readonly<Record<Lateness, readonly [status: number, code: str
   crowded: [429, "resource_exhausted", "too many requests arrive too slowly; try again later"],
 };
 
-/** Whose handlers may run on: what they throw afterwards means nothing. */
+/** Answers to requests that were given up. Their handlers may still run; what these throw is ignored. */
 const givenUp = new WeakSet<ServerResponse>();
 
-/** Who is late is not read on: the answer is all that it gets. */
+/** Answers a late request and stops reading it. */
 function refuseLate(response: ServerResponse, why: Lateness): void {
   const { req, headersSent } = response;
   givenUp.add(response);
   const [status, code, message] = lateAnswers[why];
   if (!headersSent) sendJson(response, status, { code, message });
   const stream = http2Stream(req);
-  // Once the answer is sent. Else Node keeps a stream open whose body is read and has no end.
+  // After the answer is sent. Otherwise Node keeps a stream open whose body has no end.
   if (stream) stream.close(constants.NGHTTP2_NO_ERROR);
   else if (headersSent) req.destroy();
   else response.once("finish", () => req.destroy());
 }
 
-/** For what is no request at all: the parser's error, by its code. Everything else is a request that is malformed. */
+/** Answers by the parser's error code, for bytes that are not a request. Every other code gets `malformed`. */
 const clientErrors: Readonly<Record<string, readonly [status: string, body: { code: string; message: string }]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", headersTooLarge],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [
@@ -271,17 +274,20 @@ const clientErrors: Readonly<Record<string, readonly [status: string, body: { co
     { code: "deadline_exceeded", message: "the request did not arrive in time" },
   ],
 };
-const malformed = ["400 Bad Request", { code: "invalid_argument", message: "the request is no HTTP/1.1" }] as const;
+const malformed = [
+  "400 Bad Request",
+  { code: "invalid_argument", message: "the request is not valid HTTP/1.1" },
+] as const;
 
 function answerClientError(
   error: NodeJS.ErrnoException,
   socket: Socket & { _httpMessage?: ServerResponse },
   events: ArrivalEvents | undefined,
 ): void {
-  // Called again for all that comes after.
+  // Called again for all bytes that follow.
   if (!socket.writable || error.code === "ECONNRESET") return;
   if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") {
-    // Nothing can be answered before a handshake.
+    // No answer is possible before a handshake.
     events?.closed("hello");
     socket.destroy();
     return;
@@ -322,9 +328,8 @@ function tlsServer({ cert, key, clientCa }: TlsKeys, timeouts: HttpTimeouts): ht
 }
 
 /**
- * Hands connections which chose h2 to an http2 server that never listens.
- * `http2.createSecureServer({ allowHTTP1: true })` would be shorter, but on Node 20 and 22 it enforces no time-out at
- * all on HTTP/1.1.
+ * Passes connections that chose h2 to an http2 server that never listens. `http2.createSecureServer({ allowHTTP1: true
+ * })` would be shorter, but on Node 20 and 22 it enforces no time-out on HTTP/1.1.
  */
 function serveHttp2(
   server: Server,
@@ -333,9 +338,9 @@ function serveHttp2(
   connections: Connections,
   arrivals: Arrivals<ServerResponse>,
 ): void {
-  // The compatibility API of http2 offers what we use of http's request and response.
+  // The compatibility API of http2 has all that we use of http's request and response.
   const handler2 = handler as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void;
-  // Twice what is admitted: beyond this Node resets the stream without an answer.
+  // Twice the allowed size: above it, Node resets the stream without an answer.
   const settings = { maxConcurrentStreams, maxHeaderListSize: 2 * maxHeaderBytes };
   const h2 = http2.createServer({ settings }, handler2);
   h2.on("session", (session) => {
@@ -359,12 +364,12 @@ function splitHostPort(listen: string): { readonly host: string; readonly port: 
   return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(listen.slice(colon + 1)) };
 }
 
-/** After the grace, milliseconds for aborted calls to send their error before their connection is cut. */
+/** Time after the grace for aborted calls to send their error before their connection is cut, milliseconds. */
 const lastWordsMs = 200;
 
 async function drain(server: Server, connections: Connections, rpc: ConnectRoutes, graceMs: number): Promise<void> {
   connections.draining = true;
-  // Closes idle HTTP/1.1 connections by itself, but no HTTP/2 session on Node 20 and 22.
+  // This closes idle HTTP/1.1 connections, but no HTTP/2 session on Node 20 and 22.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of connections.sessions) session.close();
   if (await happensWithin(graceMs, closed)) return;

@@ -10,18 +10,18 @@ import { isInCalendar } from "../domain/calendar.js";
 import type { FieldViolation } from "../domain/errors.js";
 import { nearest } from "../domain/nearest.js";
 
-/*
- * Says what is wrong with a JSON body that cannot be decoded, and where. The decoder's own messages repeat input, and
- * so perhaps a secret; these hold names and forms of the API only.
+/**
+ * Describes what is wrong with a JSON body that cannot be decoded, and where. The decoder's own messages repeat input,
+ * and so perhaps a secret; these contain only names and formats of the API.
  */
 
 const duration = "google.protobuf.Duration";
 const timestamp = "google.protobuf.Timestamp";
 
-/** Problems that are looked for: a body has room for a hundred thousand, and each takes its time. */
+/** The most problems that are reported: a body has room for a hundred thousand, and each takes time. */
 const maxProblems = 20;
 
-/** The first problems of the value as a message of this type, with proto paths. Empty: it is one. */
+/** Returns the first problems of the value as a message of this type, with proto paths; empty when there are none. */
 export function jsonProblems(desc: DescMessage, json: JsonValue): readonly FieldViolation[] {
   const found: FieldViolation[] = [];
   for (const problem of problemsIn(desc, json, "")) if (found.push(problem) === maxProblems) break;
@@ -44,34 +44,34 @@ function* problemsIn(desc: DescMessage, json: JsonValue, path: string): Generato
     const earlier = seen.get(field.oneof?.name ?? field.name);
     if (value !== null) seen.set(field.oneof?.name ?? field.name, field);
     if (earlier && value !== null) {
-      const description = earlier === field ? "is there twice" : `must not be set beside ${earlier.name}`;
+      const description = earlier === field ? "is given twice" : `must not be set together with ${earlier.name}`;
       yield { field: at, description };
     } else yield* fieldProblems(desc, field, value, at);
   }
 }
 
-/** Whether times may be anywhere in messages of this type: the decoder takes some that do not exist. */
+/** Returns whether messages of this type may contain times: the decoder accepts some that do not exist. */
 export function holdsTimes(desc: DescMessage, above: ReadonlySet<DescMessage> = new Set()): boolean {
   if (desc.typeName === duration || desc.typeName === timestamp) return true;
   if (above.has(desc)) return false;
   return desc.fields.some(({ message }) => message && holdsTimes(message, new Set([...above, desc])));
 }
 
-/** No name of a field is half as long. */
+/** Names of fields are less than half as long. */
 const maxNameLength = 64;
 
 function misspelt(desc: DescMessage, json: object, key: string, path: string): FieldViolation {
   const names = desc.fields.map(({ jsonName }) => jsonName);
   const missing = names.filter((name) => !Object.hasOwn(json, name));
-  // To compare takes as long as the key.
+  // Comparing takes time that grows with the length of the key.
   const meant = key.length > maxNameLength ? undefined : nearest(key, missing);
   const field = desc.fields.find(({ jsonName }) => jsonName === meant);
   if (field) return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"` };
-  // Named only where it looks like a field and unlike a secret that somebody may have sent in its place.
+  // The key is repeated only when it looks like a field and not like a secret that a caller put there.
   const unknown = /^(?!\w*_(?:pat|oat|svc)_)[a-z]\w{0,31}$/i.test(key)
     ? `the unknown field ${key}`
     : "an unknown field";
-  return { field: path, description: `has ${unknown}; there are: ${names.join(", ") || "none"}` };
+  return { field: path, description: `has ${unknown}; the known fields are: ${names.join(", ") || "none"}` };
 }
 
 function* fieldProblems(desc: DescMessage, field: DescField, value: JsonValue, at: string): Generator<FieldViolation> {
@@ -91,7 +91,7 @@ function* fieldProblems(desc: DescMessage, field: DescField, value: JsonValue, a
   }
 }
 
-/** The decoder's own word for one field. */
+/** Returns whether the decoder accepts this one field. */
 function decodes(desc: DescMessage, { jsonName }: DescField, value: JsonValue): boolean {
   try {
     fromJson(desc, { [jsonName]: value });
@@ -116,7 +116,7 @@ function formOf(field: DescField): string {
     case "list":
       return "must be a list";
     case "map":
-      return "must be an object of texts";
+      return "must be an object with string values";
     case "enum":
       return enumForm(field.enum);
     case "scalar":
@@ -139,11 +139,11 @@ function enumForm({ values }: DescEnum): string {
 function messageForm({ typeName }: DescMessage): string {
   switch (typeName) {
     case duration:
-      return 'must be seconds with an s after them, such as "3600s"';
+      return 'must be a number of seconds followed by s, such as "3600s"';
     case timestamp:
-      return 'must be a time of RFC 3339 that exists, such as "2030-06-30T12:00:00Z"';
+      return 'must be an RFC 3339 time that exists, such as "2030-06-30T12:00:00Z"';
     case "google.protobuf.FieldMask":
-      return 'must be names of fields with commas between them, such as "name,allowedCidrs"';
+      return 'must be field names separated by commas, such as "name,allowedCidrs"';
     default:
       return "must be a JSON object";
   }
@@ -152,7 +152,7 @@ function messageForm({ typeName }: DescMessage): string {
 function scalarForm(scalar: ScalarType): string {
   switch (scalar) {
     case ScalarType.STRING:
-      return "must be a text in quotes";
+      return "must be a string";
     case ScalarType.BOOL:
       return "must be true or false";
     case ScalarType.INT32:
@@ -160,9 +160,9 @@ function scalarForm(scalar: ScalarType): string {
     case ScalarType.UINT32:
       return "must be a whole number from 0 to 4294967295";
     case ScalarType.BYTES:
-      return "must be base64 in quotes";
+      return "must be a base64 string";
     default:
-      return "must be a whole number of 64 bits, in quotes where it is large";
+      return "must be a 64-bit whole number, in quotes when it is large";
   }
 }
 

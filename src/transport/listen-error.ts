@@ -1,6 +1,6 @@
-/** A port that cannot be opened. */
+/** The error of a port that cannot be opened. */
 export class ListenError extends Error {
-  /** Node's, such as EADDRINUSE; empty when there is none. */
+  /** Node's error code, such as EADDRINUSE; empty when there is none. */
   readonly code: string;
 
   constructor(message: string, code: string) {
@@ -16,7 +16,9 @@ const meanings: Readonly<Record<string, string>> = {
   ENOTFOUND: "there is no host of this name",
 };
 
-/** Says why `host:port` cannot be listened on. Node gives the code, grpc-js only a text that holds it. */
+/**
+ * Returns the reason why `host:port` cannot be listened on. Node gives the code, grpc-js only a text that contains it.
+ */
 export function listenError(listen: string, error: unknown): ListenError {
   const text = error instanceof Error ? ("code" in error ? String(error.code) : error.message) : String(error);
   const code = /\bE[A-Z]{4,}\b/.exec(text)?.[0] ?? "";

@@ -6,7 +6,7 @@ import { lookedOver, maxJsonParts, maxParts, refuseManyJsonParts, refuseManyPart
 
 const tag = (number: number): Buffer => Buffer.of((number << 3) | 2);
 const times = (count: number, bytes: Uint8Array): Buffer => Buffer.concat(Array(count).fill(bytes));
-/** `count` items of BatchCheck, as small as they may be. */
+/** Returns `count` items of BatchCheck, as small as possible. */
 const items = (count: number): Buffer => times(count, Buffer.concat([tag(4), Buffer.of(0)]));
 const behind = (payload: Buffer): Buffer => {
   const prefix = Buffer.alloc(5);
@@ -45,7 +45,7 @@ describe("S2 a message of too many parts", () => {
     );
   });
 
-  it("S2 is none with as many as there may be, with long texts, or where it is no message", () => {
+  it("S2 is accepted at the limit of parts, with long texts, or when it is not a message", () => {
     refuseManyParts(BatchCheckRequestSchema, items(maxParts));
     refuseManyParts(
       BatchCheckRequestSchema,
@@ -54,7 +54,7 @@ describe("S2 a message of too many parts", () => {
     for (const byte of [0x00, 0x7f, 0xff]) refuseManyParts(BatchCheckRequestSchema, Buffer.alloc(200_000, byte));
   });
 
-  it("S2 of JSON is refused by its commas and braces", () => {
+  it("S2 in JSON is refused by the number of its commas and braces", () => {
     const body = (count: number) => Buffer.from(`{"items":[${"{},".repeat(count)}{}]}`);
     expect(() => refuseManyJsonParts(body(maxJsonParts / 2))).toThrow(
       expect.objectContaining({ reason: "INVALID_FIELD" }),
@@ -63,7 +63,7 @@ describe("S2 a message of too many parts", () => {
   });
 });
 
-describe("a body that is looked over", () => {
+describe("a body that is checked for its parts", () => {
   async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
@@ -76,17 +76,20 @@ describe("a body that is looked over", () => {
   const refused = expect.objectContaining({ reason: "INVALID_FIELD" });
   const many = items(maxParts + 1);
 
-  it.each([1, 7, 4_096, 1_000_000])("S2 is the one that came, message by message (%s bytes at once)", async (size) => {
-    const [first, second] = [behind(items(3)), behind(Buffer.alloc(0))];
-    const half = behind(items(9)).subarray(0, 10);
-    expect(await read(Buffer.concat([first, second, half]), size, true)).toEqual([first, second, half]);
-    expect(await read(items(5), size, false)).toEqual([items(5)]);
-    expect(await read(Buffer.alloc(0), size, false)).toEqual([]);
-    await expect(read(many, size, false)).rejects.toEqual(refused);
-    await expect(read(Buffer.concat([first, behind(many)]), size, true)).rejects.toEqual(refused);
-  });
+  it.each([1, 7, 4_096, 1_000_000])(
+    "S2 is passed on unchanged, message by message (%s bytes at once)",
+    async (size) => {
+      const [first, second] = [behind(items(3)), behind(Buffer.alloc(0))];
+      const half = behind(items(9)).subarray(0, 10);
+      expect(await read(Buffer.concat([first, second, half]), size, true)).toEqual([first, second, half]);
+      expect(await read(items(5), size, false)).toEqual([items(5)]);
+      expect(await read(Buffer.alloc(0), size, false)).toEqual([]);
+      await expect(read(many, size, false)).rejects.toEqual(refused);
+      await expect(read(Buffer.concat([first, behind(many)]), size, true)).rejects.toEqual(refused);
+    },
+  );
 
-  it("S2 is handed on unread where it is too long anyway", async () => {
+  it("S2 is passed on unchecked when it is too long anyway", async () => {
     for (const enveloped of [true, false]) {
       const body = behind(items(15_000));
       expect(Buffer.concat(await read(body, 4_096, enveloped))).toEqual(body);

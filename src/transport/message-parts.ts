@@ -2,24 +2,24 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { Failure } from "../domain/errors.js";
 
-/*
- * A part of two bytes becomes an object of many, and takes a thousand times as long to make as to send: 256 KiB of
- * them, which anybody may send without a credential, would stop everything else for a third of a second. So what is
- * large is looked over before it is decoded.
+/**
+ * A part of two bytes becomes an object of many bytes, and decoding takes a thousand times as long as sending. Anybody
+ * may send 256 KiB of such parts without a credential, which would block the process for a third of a second. So large
+ * messages are checked before they are decoded.
  */
 
-/** Messages within a message, entries of maps and unknown fields, all together. A full BatchCheck has 1,000. */
+/** The most messages within a message, entries of maps and unknown fields together. A full BatchCheck has 1,000. */
 export const maxParts = 2_000;
 
-/** Commas and opening braces of a JSON body: twice what the largest request needs. */
+/** The most commas and opening braces of a JSON body: twice what the largest request needs. */
 export const maxJsonParts = 10_000;
 
-/** As deep as protobuf-es reads. */
+/** The depth up to which protobuf-es reads. */
 const maxDepth = 100;
 
-/** Throws INVALID_FIELD for a message that has too many parts. What cannot be read is left to the decoder. */
+/** Throws INVALID_FIELD for a message that has too many parts. Invalid bytes are left to the decoder. */
 export function refuseManyParts(desc: DescMessage, bytes: Uint8Array): void {
-  // Each part takes two bytes at least.
+  // Each part has at least two bytes.
   if (bytes.length <= 2 * maxParts) return;
   let left = maxParts;
   const reader = new BinaryReader(bytes);
@@ -39,18 +39,18 @@ export function refuseManyParts(desc: DescMessage, bytes: Uint8Array): void {
   } catch {
     return;
   }
-  if (left < 0) throw tooMany(`the message must have at most ${maxParts} messages and entries of maps in it`);
+  if (left < 0) throw tooMany(`the message must have at most ${maxParts} messages and map entries in it`);
 }
 
-/** No map of ours holds messages: their entries are looked at as if they were unknown. */
+/** Returns the message type inside a field. None of our maps holds messages: entries count like unknown fields. */
 function partsOf(field: DescField): DescMessage | undefined {
   return field.fieldKind === "map" ? undefined : field.message;
 }
 
 /**
- * A body of binary messages as it came, each whole and looked over: Connect, gRPC-Web and gRPC decode by themselves.
- * `enveloped`: each behind a byte of flags and four of its length. What is longer than `maxBytes` is handed on as it
- * comes, to be refused for its length.
+ * Yields a body of binary messages unchanged, message by message, each checked for its parts: Connect, gRPC-Web and
+ * gRPC decode by themselves. `enveloped`: each message follows a byte of flags and four bytes of its length. A message
+ * longer than `maxBytes` is passed on unchecked; the decoder refuses it for its length.
  */
 export async function* lookedOver(
   body: AsyncIterable<Uint8Array>,
@@ -59,7 +59,7 @@ export async function* lookedOver(
   const prefix = enveloped ? 5 : 0;
   let chunks: Uint8Array[] = [];
   let length = 0;
-  /** The length of the message with its prefix, once that is here. */
+  /** The length of the message with its prefix, once the prefix has arrived. */
   let wanted = enveloped ? undefined : Number.POSITIVE_INFINITY;
   for await (const chunk of body) {
     chunks.push(chunk);
@@ -88,7 +88,7 @@ export async function* lookedOver(
   yield rest;
 }
 
-/** The same for a body of JSON; also what is in texts is counted. */
+/** The same for a JSON body. Commas and braces inside strings count too. */
 export function refuseManyJsonParts(bytes: Uint8Array): void {
   if (bytes.length <= maxJsonParts) return;
   let count = 0;

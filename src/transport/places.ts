@@ -1,14 +1,14 @@
 import type { Address } from "../domain/network.js";
 import { keyOfAddress } from "../domain/rate-limiter.js";
 
-/** How many may be taken at a time. */
+/** How many places may be taken at a time. */
 export interface PlaceLimits {
   readonly total: number;
-  /** By one address: nobody may keep out the others. */
+  /** By one address: it must not keep out the others. */
   readonly ofAddress: number;
 }
 
-/** Places for calls that anybody may open and that may stay as long as their connection. */
+/** Places for calls that anybody may open and that may last as long as their connection. */
 export class Places {
   readonly #limits: PlaceLimits;
   readonly #taken = new Map<string, number>();
@@ -18,12 +18,12 @@ export class Places {
     this.#limits = limits;
   }
 
-  /** Places that are taken now. */
+  /** The number of places that are taken now. */
   get taken(): number {
     return this.#total;
   }
 
-  /** Answers what gives the place back, to be called once; undefined where there is none. */
+  /** Takes a place. Returns a function that gives it back, to be called once; undefined when no place is free. */
   take(address: Address | undefined): (() => void) | undefined {
     const key = keyOfAddress(address);
     const count = this.#taken.get(key) ?? 0;

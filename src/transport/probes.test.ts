@@ -5,7 +5,7 @@ import { probes, type Readiness } from "./probes.js";
 let both: BothPorts | undefined;
 afterEach(() => both?.stop());
 
-it("/livez is 200 and /readyz follows the readiness of the moment, with its reasons", async () => {
+it("/livez is 200, and /readyz shows the current readiness with its reasons", async () => {
   let readiness: Readiness = { ready: false, checks: { openfga: { ok: false, problem: "unreachable" } } };
   both = await startBothPorts([], { routes: probes(() => readiness) });
   const get = async (path: string) => {

@@ -44,7 +44,7 @@ afterAll(async () => {
 describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
   type Answer = MessageShape<typeof ServerReflectionResponseSchema>;
 
-  /** Asks all in one stream and half-closes. */
+  /** Sends all requests in one stream and half-closes it. */
   async function ask(
     ...questions: MessageInitShape<typeof ServerReflectionRequestSchema>["messageRequest"][]
   ): Promise<Answer[]> {
@@ -102,7 +102,7 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     expect(filesIn(answer)[0]).toBe(file);
   });
 
-  it("sends a file with everything it imports, complete enough to build on", async () => {
+  it("sends a file with all its imports, complete enough to build a registry", async () => {
     const [answer] = await ask({ case: "fileByFilename", value: "patwarden/v1/authorization.proto" });
     if (answer?.messageResponse.case !== "fileDescriptorResponse") throw new Error("no files");
     const { fileDescriptorProto } = answer.messageResponse.value;
@@ -113,7 +113,7 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     );
   });
 
-  it("answers what it does not know inside the stream, and goes on", async () => {
+  it("answers unknown names inside the stream, and continues", async () => {
     const answers = await ask(
       { case: "fileContainingSymbol", value: "patwarden.v1.Nope" },
       { case: "fileByFilename", value: "__proto__" },
@@ -128,7 +128,7 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
   });
 });
 
-describe("S2 strangers who ask reflection", () => {
+describe("S2 limits of reflection for unauthenticated callers", () => {
   const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
   const question = create(ServerReflectionRequestSchema, {
     messageRequest: { case: "fileContainingSymbol", value: "patwarden.v1.AuthorizationService" },
@@ -140,15 +140,12 @@ describe("S2 strangers who ask reflection", () => {
       (bytes) => fromBinary(ServerReflectionResponseSchema, bytes),
     );
   const connect = (address: string) => {
-    // A pool of its own, so that a closed client closes its connection.
+    // Its own pool, so that a closed client closes its connection.
     const options = { "grpc.use_local_subchannel_pool": 1 };
     return new grpc.Client(address, grpc.credentials.createInsecure(), options);
   };
 
-  /**
-   * A clock that stands still unless it is moved, and what a handler answers to so many of the questions from an
-   * address.
-   */
+  /** Makes a handler with a clock that is moved by hand, and functions that count its answers to an address. */
   function standing() {
     let ms = 0;
     const [operation] = reflection(mounted, () => ms)[0]?.operations ?? [];
@@ -178,7 +175,7 @@ describe("S2 strangers who ask reflection", () => {
   }
   const overloaded = "overloaded; try again later";
 
-  it("S2 no answer serializes a descriptor: two hold the same bytes", async () => {
+  it("S2 descriptors are serialized once: two answers hold the same bytes", async () => {
     const seen: Uint8Array[][] = [];
     for await (const { messageResponse } of standing().ask(2, "192.0.2.1")) {
       if (messageResponse.case === "fileDescriptorResponse") seen.push(messageResponse.value.fileDescriptorProto);
@@ -187,7 +184,7 @@ describe("S2 strangers who ask reflection", () => {
     expect(seen[0]?.[0]).toBe(seen[1]?.[0]);
   });
 
-  it("S2 lets others have a turn between two of the questions that came at once", async () => {
+  it("S2 lets other calls run between two questions that arrived together", async () => {
     let turns = 0;
     let counting: NodeJS.Immediate | undefined;
     const count = (): void => {
@@ -205,17 +202,17 @@ describe("S2 strangers who ask reflection", () => {
     expect(turns).toBeGreaterThanOrEqual(200);
   });
 
-  it("S2 answers an address so many bytes at once, refuses more, and others still get theirs", async () => {
+  it("S2 limits the bytes for one address, and still answers other addresses", async () => {
     const { ask, pass } = standing();
     expect(await count(ask(100_000, "192.0.2.1"))).toBe(`refused after some: ${overloaded}`);
     expect(await count(ask(1, "192.0.2.1"))).toBe(`refused: ${overloaded}`);
-    // The honest twin: a tool that asks for every symbol of every service.
+    // The control: a tool that asks for every symbol of every service.
     expect(await count(ask(200, "192.0.2.2"))).toBe(200);
     pass(1_000);
     expect(await count(ask(5, "192.0.2.1"))).toBe(5);
   });
 
-  it("S2 holds a budget over all addresses together", async () => {
+  it("S2 limits the bytes for all addresses together", async () => {
     const { ask, pass } = standing();
     let refusedAt: number | undefined;
     for (let address = 0; address < 50 && refusedAt === undefined; address++) {
@@ -227,7 +224,7 @@ describe("S2 strangers who ask reflection", () => {
     expect(await count(ask(1, "198.51.100.1"))).toBe(1);
   });
 
-  it("S2 repeats no long name", async () => {
+  it("S2 does not repeat a long name", async () => {
     const value = "x".repeat(513);
     const long = create(ServerReflectionRequestSchema, { messageRequest: { case: "fileContainingSymbol", value } });
     const { ask } = standing();
@@ -237,7 +234,7 @@ describe("S2 strangers who ask reflection", () => {
     ).toContain("not valid");
   });
 
-  it("S2 keeps so many streams of one address open, and forgets those whose clients have gone", async () => {
+  it("S2 limits the streams of one address, and no longer counts those whose clients have gone", async () => {
     const crowd = connect(both.grpc.address);
     const kept = Array.from({ length: reflectionLimits.ofAddress }, () => {
       const stream = open(crowd);
@@ -256,7 +253,7 @@ describe("S2 strangers who ask reflection", () => {
     }, 20_000);
   });
 
-  it("S2 has so many streams at a time, and no address can take the places of the others", async () => {
+  it("S2 limits the streams in total, and one address cannot take the places of others", async () => {
     const { ask } = standing();
     const kept = (from: string, length: number) => Array.from({ length }, () => ask(2, from)[Symbol.asyncIterator]());
     const { total, ofAddress } = reflectionLimits;

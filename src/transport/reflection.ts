@@ -26,30 +26,30 @@ interface ExtensionKey {
   readonly extensionNumber: number;
 }
 
-/** What one answer costs besides its bytes, in bytes: framing, flow control and the question's own decoding. */
+/** The cost of one answer besides its bytes, in bytes: framing, flow control and the decoding of the question. */
 const answerCost = 1_024;
 
 /**
- * Strangers ask, so the whole of it is bounded, in bytes of answers with `answerCost` for each. A tool that reads every
- * service symbol by symbol asks for less than 3 MiB; the process spends at most a few thousandths of its time on more
- * than that.
+ * Anybody may ask, so the total is limited, in bytes of answers with `answerCost` for each. A tool that reads every
+ * service symbol by symbol needs less than 3 MiB. The refill for more than that costs at most a few thousandths of the
+ * process's time.
  */
 export const reflectionBudget = {
-  /** For each address. */
+  /** The budget of each address. */
   address: { burst: 4 * 1_048_576, intervalMs: 1_000 / (128 * 1_024) },
-  /** For all addresses together. */
+  /** The budget of all addresses together. */
   process: { burst: 16 * 1_048_576, intervalMs: 1_000 / (512 * 1_024) },
 } as const;
 
-/** Streams at a time: each holds some 20 KiB. A tool opens one. */
+/** The most streams at a time: each holds about 20 KiB. A tool opens one. */
 export const reflectionLimits = { total: 100, ofAddress: 10 } as const;
 
 /** The longest host or name that is answered, since an answer repeats it. Names of descriptors are far shorter. */
 const maxNameLength = 512;
 
 /**
- * Server reflection v1 and v1alpha for these services and for itself. It tells descriptors only, no data; mounting it
- * is the operator's choice.
+ * Server reflection v1 and v1alpha for these services and for itself. It shows only descriptors, no data; the operator
+ * chooses to mount it.
  */
 export function reflection(
   implementations: readonly Implementation[],
@@ -58,7 +58,7 @@ export function reflection(
   const services = [...implementations.map(({ service }) => service), ServerReflection, ServerReflectionAlpha];
   const index = new DescriptorIndex([
     ...services.map(({ file }) => file),
-    // No service imports it, but clients show error details by it.
+    // No service imports it, but clients need it to show error details.
     file_google_rpc_error_details,
   ]);
   const names = services.map(({ typeName }) => ({ name: typeName }));
@@ -71,8 +71,7 @@ export function reflection(
     if (!leave) throw new Failure("OVERLOADED");
     try {
       for await (const request of requests) {
-        // A chunk brings thousands of questions, which are read without waiting: between two of them others have their
-        // turn.
+        // A chunk brings thousands of questions, which are read without waiting: other calls must run in between.
         await turn();
         const messageResponse = answer(request, index, names);
         const cost = answerCost + sizeOf(messageResponse);
@@ -119,14 +118,11 @@ function answer(
       return { case: "allExtensionNumbersResponse" as const, value: { baseTypeName, extensionNumber } };
     }
     case undefined:
-      return errorAnswer(Code.INVALID_ARGUMENT, "the request asks for nothing");
+      return errorAnswer(Code.INVALID_ARGUMENT, "the request contains no question");
   }
 }
 
-/**
- * A file as it is sent: its own descriptor first, then everything that it imports, so that the client need not ask
- * again.
- */
+/** A file as it is sent: its own descriptor first, then all its imports, so that the client need not ask again. */
 type SentFile = readonly Uint8Array[];
 
 function fileAnswer(file: SentFile | undefined) {
@@ -139,7 +135,7 @@ function sizeOf(response: ReturnType<typeof answer>): number {
   return response.value.fileDescriptorProto.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** Inside the stream: a client goes on asking after it. */
+/** Answered inside the stream: a client continues after it. */
 function notFound() {
   return errorAnswer(Code.NOT_FOUND, "no such descriptor");
 }
@@ -148,7 +144,7 @@ function errorAnswer(errorCode: number, errorMessage: string) {
   return { case: "errorResponse" as const, value: { errorCode, errorMessage } };
 }
 
-/** The files and all that they import, imports first. Imports have no cycles. */
+/** Returns the files and all their imports, imports first. Imports have no cycles. */
 function closure(files: Iterable<DescFile>, found = new Set<DescFile>()): Set<DescFile> {
   for (const file of files) {
     if (found.has(file)) continue;
@@ -158,7 +154,7 @@ function closure(files: Iterable<DescFile>, found = new Set<DescFile>()): Set<De
   return found;
 }
 
-/** Where everything that has a full name is declared. */
+/** The file in which each full name is declared. */
 class DescriptorIndex {
   /** By path, `patwarden/v1/token.proto`. */
   readonly files = new Map<string, SentFile>();
@@ -168,7 +164,7 @@ class DescriptorIndex {
   readonly extensions = new Map<string, Map<number, SentFile>>();
 
   constructor(roots: readonly DescFile[]) {
-    // Serialized once, here: it takes milliseconds, and strangers may ask as often as they like.
+    // Serialized once, here: it takes milliseconds, and anybody may ask again and again.
     const bytes = new Map([...closure(roots)].map((file) => [file, toBinary(FileDescriptorProtoSchema, file.proto)]));
     for (const desc of bytes.keys()) {
       const sent = [...closure([desc])].reverse().flatMap((file) => bytes.get(file) ?? []);
@@ -188,7 +184,7 @@ class DescriptorIndex {
           for (const { name } of type.methods) this.symbols.set(`${type.typeName}.${name}`, file);
           break;
         case "enum": {
-          // Values are siblings of their enum, as in C.
+          // As in C, the values are in the scope that contains their enum.
           const scope = type.typeName.slice(0, type.typeName.lastIndexOf(".") + 1);
           for (const { name } of type.values) this.symbols.set(`${scope}${name}`, file);
           break;

@@ -1,24 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** A plain endpoint beside the RPCs. HEAD is served where GET is. */
+/** A plain endpoint next to the RPCs. HEAD is served where GET is. */
 export interface Route {
-  /** `*`: any. */
+  /** `*`: any method. */
   readonly method: "GET" | "POST" | "*";
-  /** Exact path without query, `/livez`. */
+  /** The exact path without a query, `/livez`. */
   readonly path: string;
-  /** What it throws, or rejects with, is answered by a plain 500. */
+  /** When this throws or rejects, the answer is a plain 500. */
   handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>;
 }
 
 /**
- * The body of a request ends before its end: its client has left, or was too slow and has had its answer. There is
+ * The error of a body that was cut off: the client has left, or was too slow and already has its answer. There is
  * nothing to answer.
  */
 export class RequestCutOff extends Error {
   override readonly name = "RequestCutOff";
 }
 
-/** Answers in full; nothing may cache it unless `cacheControl` says so. */
+/** Sends a complete answer. It must not be cached unless `cacheControl` says so. */
 export function send(
   response: ServerResponse,
   status: number,
@@ -26,7 +26,7 @@ export function send(
   body: string,
   cacheControl = "no-store",
 ): void {
-  // Not by writeHead: end() then adds the length, and no client need know of chunks.
+  // Not by writeHead: then end() adds the length, and clients need not support chunks.
   response.statusCode = status;
   response.setHeader("content-type", contentType);
   response.setHeader("cache-control", cacheControl);

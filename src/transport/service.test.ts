@@ -11,7 +11,7 @@ import { type CallContext, type Handlers, implement, requestIdFrom } from "./ser
 const { check } = AuthorizationService.method;
 type Reply = Awaited<ReturnType<Handlers<typeof AuthorizationService>["check"]>>;
 
-/** What the next Check does. */
+/** Handles the next Check. */
 let handler: (request: CheckRequest, call: CallContext) => Promise<Reply>;
 let both: BothPorts;
 let ports: Record<"gRPC" | "HTTP", Port>;
@@ -120,7 +120,7 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
 
   it.each([
     ["16,384 characters pass", 16_384, true],
-    ["16,385 are refused unread, and it is said why", 16_385, false],
+    ["16,385 are refused unread, with the reason", 16_385, false],
   ])("B3 an authorization header: %s", async (_what, length, passes) => {
     let called = false;
     handler = async () => {
@@ -143,7 +143,7 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
     expect(reply.ok).toBe(true);
   });
 
-  it("ends a call at its deadline though the handler is deaf to it", async () => {
+  it("ends a call at its deadline though the handler ignores it", async () => {
     let signal: AbortSignal | undefined;
     handler = (_, call) => {
       signal = call.signal;
@@ -151,7 +151,7 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
     };
     const { reply, end } = await callOnce({}, { timeoutMs: 50 });
     expect(reply).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
-    // A gRPC client cancels at its own deadline, and may be heard before the server's timer.
+    // A gRPC client cancels at its own deadline, and this may arrive before the server's timer fires.
     const codes = name === "HTTP" ? ["DEADLINE_EXCEEDED"] : ["DEADLINE_EXCEEDED", "CANCELLED"];
     expect(codes).toContain(end.error?.code);
     expect(signal?.aborted).toBe(true);
@@ -159,7 +159,7 @@ describe.each(["gRPC", "HTTP"] as const)("one implementation over %s", (name) =>
     if (name === "HTTP") expect(reply).toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   });
 
-  it("has an aborted signal for a handler that first asks after the end", async () => {
+  it("has an aborted signal for a handler that first reads it after the end", async () => {
     const seen: boolean[] = [];
     const late = new Promise<AbortSignal>((resolve) => {
       handler = async (_, call) => {
@@ -251,7 +251,7 @@ describe("x-request-id", () => {
       headers = received;
     });
     const [status]: grpc.StatusObject[] = await once(call, "status");
-    // With an error by trailers alone, or no client would repeat it by its service config.
+    // With an error only in the trailers: otherwise a client would not retry by its service config.
     expect((failure ? status?.metadata : headers)?.get("x-request-id")[0]).toEqual(back);
     client.close();
   });

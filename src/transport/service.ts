@@ -15,52 +15,56 @@ import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import type { StatusError } from "./status.js";
 
-// Maps of messages are plain objects, so a label named `__proto__` would be lost without a word. Without the accessor,
-// which nothing needs (`node --disable-proto=delete`), it is a key like any other.
+// Maps of messages are plain objects, so a label named `__proto__` would be lost silently. Without the accessor, which
+// nothing needs (`node --disable-proto=delete`), it is a key like any other.
 Reflect.deleteProperty(Object.prototype, "__proto__");
 
-/** All that a handler sees of the transport. */
+/** Everything that a handler can see of the transport. */
 export interface CallContext {
   /** Full name, `patwarden.v1.AuthorizationService/Check`. */
   readonly method: string;
   readonly transport: "grpc" | "connect";
-  /** The caller's `x-request-id` when it is 1 to 64 of `A-Z a-z 0-9 _ . -`, else a UUID, made when first read. */
+  /** The caller's `x-request-id` when it is 1 to 64 of `A-Z a-z 0-9 _ . -`; otherwise a UUID, made at first read. */
   readonly requestId: string;
   /**
-   * The peer of the connection, an unwrapped IPv4 or an IPv6 address; a proxy's when one stands in between, unless it
-   * is trusted to tell whose call it is. Undefined means not known, which no range of networks admits. Costs on each
-   * reading.
+   * The address of the peer of the connection, an unwrapped IPv4 or an IPv6 address. With a proxy in between, it is the
+   * proxy's address, unless the proxy is trusted to name the caller's. Undefined means not known; then no network range
+   * matches. Each reading costs time.
    */
   readonly address: Address | undefined;
   /**
-   * What the client's verified certificate says it is, see transport/client-certificate.ts; undefined when it says
-   * nothing. Each reading costs.
+   * The name in the client's verified certificate, see transport/client-certificate.ts; undefined when there is none.
+   * Each reading costs time.
    */
   readonly clientName: string | undefined;
-  /** Who calls, as in audit events. Set for calls of the management plane once the caller is authenticated. */
+  /** The caller's name, as in audit events. Set for management calls once the caller is authenticated. */
   actor?: string;
   /** `performance.now()` when the request had been read. */
   readonly startTime: number;
-  /** Instant of `performance.now()` after which the caller no longer waits. Absent: the caller set none. */
+  /** Instant of `performance.now()` after which the caller no longer waits. Absent: the caller set no deadline. */
   readonly deadline?: number;
   /**
-   * Aborted when the caller has gone, its time is over or the server closes. Handlers that wait must watch it, or they
-   * outlive their call. Made on first access: most calls never need one. Do not look at it after the handler has
-   * returned.
+   * Aborted when the caller has gone, its deadline has passed or the server closes. Handlers that wait must watch it;
+   * otherwise they outlive their call. Made on first access: most calls never need one. Do not read it after the
+   * handler has returned.
    */
   readonly signal: AbortSignal;
-  /** Whether the call is over: answered, or `signal` is aborted. Costs nothing; for polling; use `signal` to wait. */
+  /**
+   * Whether the call is over: answered, or `signal` is aborted. Costs nothing; for polling. Use `signal` for waiting.
+   */
   readonly cancelled: boolean;
-  /** A request header by lower-case name. Repeated ones: the first over gRPC, all joined by commas over HTTP. */
+  /**
+   * Returns a request header by lower-case name. Of repeated ones: the first over gRPC, all joined by commas over HTTP.
+   */
   header(name: string): string | undefined;
   /** Sets a response header; streams must do so before their first message. */
   setHeader(name: string, value: string): void;
 }
 
-/** Called once when a call has ended, with its error: undefined for success. Must not throw. */
+/** Called once when a call has ended, with its error, or undefined for success. Must not throw. */
 export type OnCallEnd = (call: CallContext, error: StatusError | undefined) => void;
 
-/** What implements a method: it answers, or throws a `Failure`; anything else that it throws leaves as INTERNAL. */
+/** Implements a method: it answers, or throws a `Failure`. Callers get INTERNAL for anything else that it throws. */
 export type Handler<M extends DescMethod> =
   M extends DescMethodUnary<infer I, infer O>
     ? (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>
@@ -70,10 +74,10 @@ export type Handler<M extends DescMethod> =
         ? (requests: AsyncIterable<MessageShape<I>>, call: CallContext) => AsyncIterable<MessageInitShape<O>>
         : never;
 
-/** A handler for every method of a service. Client streaming is not supported: no service of ours has it. */
+/** A handler for every method of a service. Client streaming is not supported: none of our services has it. */
 export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]]: Handler<S["method"][K]> };
 
-/** A method with its handler, stripped of its message types: what the transports mount. */
+/** A method with its handler, without its message types: the form that transports mount. */
 export type Operation =
   | {
       readonly kind: "unary";
@@ -89,13 +93,13 @@ export type Operation =
     }
   | { readonly kind: "bidi_streaming"; readonly method: DescMethodBiDiStreaming; readonly handle: BidiStreamHandler };
 
-/** Reads requests and writes responses of one method; returns undefined for a message that it leaves to protobuf-es. */
+/** Reads requests and writes responses of one method. Returns undefined for a message that is left to protobuf-es. */
 export interface MessageCodec {
   readonly decode: (request: Buffer) => Message | undefined;
   readonly encode: (response: Message) => Buffer | undefined;
 }
 
-/** A message, or what `create` makes one of. */
+/** A message, or the input of `create` for one. */
 export type Outgoing = MessageInitShape<DescMessage>;
 
 type UnaryHandler = (request: Message, call: CallContext) => Promise<Outgoing>;
@@ -112,7 +116,7 @@ export function implement<S extends DescService>(service: S, handlers: Handlers<
   return { service, operations: service.methods.map((method) => operationOf(method, handlers)) };
 }
 
-/** The same service, with these codecs for its unary methods. */
+/** Returns the same service with these codecs for its unary methods. */
 export function withCodecs(
   { service, operations }: Implementation,
   codecs: ReadonlyMap<DescMethod, MessageCodec>,
@@ -127,12 +131,12 @@ export function withCodecs(
 }
 
 function operationOf(method: DescMethod, handlers: object): Operation {
-  // Handlers<S> has one entry for each method, typed by the same descriptor that is read here.
+  // Handlers<S> has one entry for each method, with types of the same descriptor that is read here.
   const handle: unknown = (handlers as Readonly<Record<string, unknown>>)[method.localName];
   if (typeof handle !== "function" || method.methodKind === "client_streaming") {
     throw new Error(`${methodName(method)} has no handler`);
   }
-  return { kind: method.methodKind, method, handle } as Operation; // kind and method agree: both are of this descriptor
+  return { kind: method.methodKind, method, handle } as Operation; // both are from this descriptor
 }
 
 /** `package.Service/Method`. */
@@ -140,17 +144,17 @@ export function methodName(method: DescMethod): string {
   return `${method.parent.typeName}/${method.name}`;
 }
 
-/** Response and request header that names a call in logs. */
+/** The request and response header that identifies a call in logs. */
 export const requestIdHeader = "x-request-id";
 
-/** The id that a caller sent, when it can be logged as it is; else a new one. */
+/** Returns the id that a caller sent, when it can be logged unchanged; otherwise a new one. */
 export function requestIdFrom(header: string | undefined): string {
   return header !== undefined && /^[A-Za-z0-9_.-]{1,64}$/.test(header) ? header : randomUUID();
 }
 
 /**
- * Refuses a call that shows two credentials, of which proxies and we might each believe another, or an overlong one. It
- * says which: nothing of it tells whether a credential is known.
+ * Refuses a call with two credentials, of which a proxy and we might each use another one, or with one that is too
+ * long. The error says which; it does not show whether a credential is known.
  */
 export function refuseOddAuthorization(values: readonly { readonly length: number }[]): void {
   const [first] = values;
@@ -163,8 +167,8 @@ export function refuseOddAuthorization(values: readonly { readonly length: numbe
 }
 
 /**
- * The whole request could not be decoded. One fixed text and no cause: a decoder's message may repeat input, and so a
- * secret.
+ * Returns the error for a request that could not be decoded. It has one fixed text and no cause: a decoder's message
+ * may repeat input, and so a secret.
  */
 export function undecodable(): Failure {
   return new Failure("INVALID_FIELD", {
@@ -172,8 +176,8 @@ export function undecodable(): Failure {
   });
 }
 
-/** Sizes of one message, bytes: a full BatchCheck and the longest list fit. */
+/** The largest sizes of one message, bytes: a full BatchCheck and the longest list fit. */
 export const messageLimits = { receive: 256 * 1024, send: 4 * 1024 * 1024 } as const;
 
-/** Streams that one connection may have open at a time. */
+/** The most streams that one connection may have open at a time. */
 export const maxConcurrentStreams = 250;

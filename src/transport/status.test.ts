@@ -49,7 +49,7 @@ describe.each([
     ]);
   });
 
-  it("carries field violations, also such as are no Unicode text", () => {
+  it("carries field violations, also with invalid Unicode", () => {
     const violations = [
       { field: "grant.rules[0]", description: "must be \ud800 well-formed" },
       { field: "metadata[\u202e]", description: "é" },
@@ -76,7 +76,7 @@ describe.each([
     for (const { value } of retries) expect(fromBinary(RetryInfoSchema, value).retryDelay?.seconds).toBe(1n);
   });
 
-  it("tells the true delay where it is known", () => {
+  it("sends the exact delay when it is known", () => {
     const { details } = encode(toStatusError(new Failure("OVERLOADED", { retryDelayMs: 35_999 }), ""));
     const [retry] = details.filter(({ type }) => type === RetryInfoSchema.typeName);
     expect(fromBinary(RetryInfoSchema, retry?.value ?? new Uint8Array()).retryDelay).toMatchObject({
@@ -102,7 +102,7 @@ describe("toStatusError", () => {
     },
   );
 
-  it("tells the request id of every INTERNAL failure, and of no other", () => {
+  it("sends the request id with every INTERNAL failure, and with no other", () => {
     expect(toStatusError(new Failure("OPENFGA_MISCONFIGURED"), "id-1").metadata).toEqual({ requestId: "id-1" });
     expect(toStatusError(new Failure("NOT_FOUND"), "id-1").metadata).toEqual({});
   });

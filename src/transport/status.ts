@@ -8,15 +8,15 @@ import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Failure, type FailureReason, type FieldViolation } from "../domain/errors.js";
 import { requestIdHeader } from "./service.js";
 
-/** Name of a canonical gRPC code other than OK. */
+/** The name of a canonical gRPC code other than OK. */
 export type StatusCode = Exclude<keyof typeof Code, "OK">;
 
-/** The number of a code, the same in gRPC, Connect and `google.rpc.Code`. */
+/** Returns the number of a code, the same in gRPC, Connect and `google.rpc.Code`. */
 export function codeOf({ code }: { readonly code: StatusCode }): number {
   return Code[code];
 }
 
-/** Domain of every `google.rpc.ErrorInfo` of ours. */
+/** The domain of every `google.rpc.ErrorInfo` of this service. */
 export const errorDomain = "patwarden.v1";
 
 interface StatusInit {
@@ -33,7 +33,7 @@ interface StatusInit {
 export class StatusError extends Error {
   override readonly name = "StatusError";
   readonly code: StatusCode;
-  /** Undefined when the transport raised it, for which there is no `ErrorInfo`. */
+  /** Undefined when the transport raised the error: then there is no `ErrorInfo`. */
   readonly reason: FailureReason | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
@@ -49,20 +49,17 @@ export class StatusError extends Error {
   }
 }
 
-/** Nobody waits for the answer any more. */
+/** Returns the error of a call whose caller no longer waits. */
 export function cancelled(): StatusError {
   return new StatusError({ code: "CANCELLED", message: "the call was cancelled" });
 }
 
-/** For calls that a closing server ends: another replica may take them. */
+/** Returns the error for calls that a closing server ends: another replica may take them. */
 export function shuttingDown(): StatusError {
   return new StatusError({ code: "UNAVAILABLE", message: "the server is shutting down" });
 }
 
-/**
- * The only mapping of what a handler throws: a Failure keeps its reason, anything else is a defect and becomes
- * INTERNAL.
- */
+/** Converts what a handler throws: a Failure keeps its reason; anything else is a defect and becomes INTERNAL. */
 export function toStatusError(error: unknown, requestId: string): StatusError {
   if (error instanceof StatusError) return error;
   const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
@@ -85,9 +82,9 @@ export interface GrpcStatus {
 }
 
 /**
- * Encodes for grpc-js: details travel as a `google.rpc.Status` in `grpc-status-details-bin`, the request's id beside
- * them. An error has no headers before it: clients repeat by their service config only what is answered by trailers
- * alone (gRFC A6).
+ * Encodes an error for grpc-js. The details are a `google.rpc.Status` in `grpc-status-details-bin`, next to the request
+ * id. No headers are sent before an error: clients retry by their service config only when the answer consists of
+ * trailers alone (gRFC A6).
  */
 export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus {
   const code = codeOf(error);
@@ -101,7 +98,7 @@ export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus 
   return { code, details: error.message, metadata };
 }
 
-/** Encodes for connect, which carries the same details over each of its protocols. */
+/** Encodes an error for connect, which carries the same details over each of its protocols. */
 export function toConnectError(error: StatusError): ConnectError {
   return new ConnectError(error.message, codeOf(error), undefined, detailsOf(error));
 }
@@ -111,16 +108,16 @@ interface Detail<D extends DescMessage = DescMessage> {
   readonly value: MessageShape<D>;
 }
 
-/** Where a call may be repeated and nobody knows when. */
+/** The delay for calls that may be retried when no better delay is known. */
 const defaultRetryDelayMs = 1_000;
 
 /**
- * Details travel in a header, and a grant can be wrong in thousands of places: clients refuse headers of more than 8 or
- * 16 KiB.
+ * The most violations in one error. Details travel in a header, and a grant can be wrong in thousands of places;
+ * clients refuse headers of more than 8 or 16 KiB.
  */
 const maxViolations = 20;
 
-/** Each type at most once, as AIP-193 asks. */
+/** Returns each type at most once, as AIP-193 requires. */
 function detailsOf({ code, reason, metadata, violations, retryDelayMs = defaultRetryDelayMs }: StatusError): Detail[] {
   if (reason === undefined) return [];
   const info = create(ErrorInfoSchema, { reason, domain: errorDomain, metadata: { ...metadata } });
