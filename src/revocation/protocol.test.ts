@@ -451,8 +451,7 @@ function simulate(seed: number, broken: Broken = {}): readonly string[] {
         yield random() * 100;
         if (random() < 0.15) replica?.step(some());
         if (random() < 0.3) revokerAhead += some();
-        // A step forward makes replicas read the database for ten minutes, so it comes late: the lease can be broken
-        // first.
+        // A step forward makes replicas read the database for ten minutes: it comes late, so a lease can break first.
         if (world.time > 12_000 && random() < 0.3) databaseAhead += some();
       }
     })(),

@@ -71,10 +71,7 @@ export interface RevocationStore {
   remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
   /** Deletes changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
-  /**
-   * Calls back after each change of any replica, but may miss some. Notifications carry no data. Resolves when
-   * listening.
-   */
+  /** Calls back after changes of any replica; may miss some. Notifications carry no data. Resolves when it listens. */
   listen(onChange: () => void): Promise<Listening>;
 }
 

@@ -101,7 +101,7 @@ function toTupleKey({ user, relation, object, condition }: Tuple): TupleKey {
   return { user, relation, object, ...(condition && { condition: { ...condition } }) };
 }
 
-/** Whether the tuple exists with another condition (409, gRPC 10), or exists and the server ignores `ignore` (2017). */
+/** Returns whether the tuple exists with another condition (409, gRPC 10), or at all before `ignore` existed (2017). */
 function isConflict(error: unknown): boolean {
   return (
     error instanceof FgaApiError &&
