@@ -1,4 +1,4 @@
-/** The advisory locks of PostgreSQL that we take. Any numbers do that nobody else uses in the same database. */
+/** The numbers of our PostgreSQL advisory locks. No other program may use them in the same database. */
 export const advisoryLocks = {
   migration: 1_472_665_730,
   /** Held by the process that adds events to the audit chain. */

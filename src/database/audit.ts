@@ -15,7 +15,7 @@ import { subjectMatches } from "./token-conditions.js";
 export const auditEvent = pgTable(
   "audit_event",
   {
-    /** The UUIDv7 of the TypeID, by which lists are ordered. */
+    /** The UUIDv7 of the TypeID. Lists are ordered by it. */
     id: uuid("id").primaryKey(),
     at: instant("at").notNull(),
     actor: identifier("actor").notNull(),
@@ -57,22 +57,22 @@ export const auditSeal = pgTable(
 );
 
 /**
- * Events that wait for their seal: inserted with the event, deleted when it is sealed. Transactions do not commit in
- * the order of their ids, so no position in `audit_event` says what has been sealed, and an anti-join would read
- * everything.
+ * Events that are not sealed yet. A row is inserted with its event and deleted when the event is sealed. Transactions
+ * do not commit in the order of event ids, so no position in `audit_event` separates sealed from unsealed events, and
+ * an anti-join would read the whole table.
  */
 export const auditPending = pgTable("audit_pending", {
   eventId: uuid("event_id").primaryKey(),
 });
 
-/** Signed statements about places of the chain, about one an hour: where it was cut, and where it may be cut. */
+/** Signed statements about positions in the chain, about one per hour: where it was cut, and where it may be cut. */
 export const auditCheckpoint = pgTable(
   "audit_checkpoint",
   {
     position: bigint("position", { mode: "number" }).primaryKey(),
-    /** When the chain ended there. A copy of a signed value, for lookups. */
+    /** The time when the chain ended at this position. A copy of a signed value, for lookups. */
     at: instant("at").notNull(),
-    /** A checkpoint, or in the first row a cut once something was cut away. */
+    /** A checkpoint. Once events were cut away, the first row holds the cut instead. */
     statement: text("statement").notNull(),
   },
   (table) => [
@@ -92,7 +92,7 @@ const keptCheckpoint = {
   statement: auditCheckpoint.statement,
 };
 
-/** Audit events and their chain in PostgreSQL or PGlite. */
+/** Stores audit events and their chain in PostgreSQL or PGlite. */
 export function createAuditStore(database: Database): AuditStore {
   return { ...trail(database), ...chain(database), ...checkpoints(database) };
 }
@@ -123,7 +123,7 @@ function chain(database: Database): Pick<AuditStore, "sealNext" | "readSealed" |
     sealNext: (limit) =>
       transact(database, async (transaction) => {
         if (!(await tryLock(transaction, advisoryLocks.seal))) return 0;
-        // In statements after the lock: they see what the sealer that held it before has committed.
+        // These statements run after the lock is taken, so they see what its previous holder committed.
         const waiting = await transaction
           .select({ event: auditEvent })
           .from(auditPending)
@@ -277,7 +277,7 @@ function checkpoints(database: Database): Checkpoints {
           .limit(limit);
         const last = old.at(-1);
         if (!last) return 0;
-        // Deleted together: an event without its seal would look as if it had been inserted behind the server's back.
+        // Deleted together: an event without a seal would look like one that the server did not insert.
         await transaction.delete(auditEvent).where(
           inArray(
             auditEvent.id,
@@ -290,7 +290,7 @@ function checkpoints(database: Database): Checkpoints {
   };
 }
 
-/** Takes an advisory lock until the transaction ends; false when another process holds it. */
+/** Takes an advisory lock until the transaction ends. Returns false when another process holds the lock. */
 async function tryLock(transaction: Transaction, lock: number): Promise<boolean> {
   return evaluate(transaction, sql<boolean>`pg_try_advisory_xact_lock(${lock}::bigint)`);
 }

@@ -4,19 +4,19 @@ import { Failure } from "../domain/errors.js";
 import type { Orm } from "./database.js";
 
 /*
- * Work for one caller, whose deadline may pass meanwhile. From then on
+ * Database work for one caller. Once the deadline of the caller has passed:
  *
  * - a statement that is still in the queue is not sent (each tick of statement-timeout.ts looks for such statements);
- * - a transaction whose BEGIN is answered changes nothing, so that no change happens after the caller was told that
- *   its time is over;
- * - statements that were sent, and a change that has begun, go on up to the limit of each statement. To give them up
- *   would destroy their connections, and callers with short deadlines could keep the pool reconnecting.
+ * - a transaction whose BEGIN is answered makes no change, so that nothing changes after the caller has received
+ *   DEADLINE_EXCEEDED;
+ * - statements that were sent, and changes that have begun, continue up to the limit of each statement. Giving them up
+ *   would destroy their connections, so callers with short deadlines could keep the pool reconnecting.
  *
- * Each call has its own client for this. An AsyncLocalStorage would need none, but in Node 20 its first use makes
- * every promise of the process more expensive, those of a Check included.
+ * Each call has its own client for this. An AsyncLocalStorage would not need one, but in Node 20 its first use makes
+ * every promise of the process more expensive, including those of a Check.
  */
 
-/** Returns the same client for a caller that waits no longer once `isOver`. */
+/** Returns the same client for a caller that no longer waits once `isOver` returns true. */
 export function clientForCaller<Client extends postgres.Sql>(client: Client, isOver: () => boolean): Client {
   const waiting = { isOver };
   const unsafe: postgres.Sql["unsafe"] = (statement, parameters, options) =>
@@ -28,7 +28,7 @@ export function clientForCaller<Client extends postgres.Sql>(client: Client, isO
   });
 }
 
-/** Does the same for an embedded database, which has no queue to look into. */
+/** Does the same for the embedded database, which has no queue of statements. */
 export function ormForCaller(orm: Orm, isOver: () => boolean): Orm {
   const transaction: Orm["transaction"] = (work, config) => orm.transaction(inTime(isOver, work), config);
   return new Proxy(orm, {

@@ -8,21 +8,24 @@ import { revocationChannel } from "./revocation.js";
 
 export type Transaction = Parameters<Parameters<Orm["transaction"]>[0]>[0];
 
-/** The result of a change, and what must be committed with it. Both lists are required: an empty one is a decision. */
+/**
+ * The result of a change, and what must be committed with it. Both lists are required, so that an empty list is always
+ * a deliberate choice.
+ */
 export interface Change<Result> {
   readonly result: Result;
   /**
-   * Written to the audit trail: what is not in the trail did not happen. A change of many rows gives batches that it
-   * makes while they are written, so that it never holds all of them in memory.
+   * Events for the audit trail, in which every change must appear. A change of many rows yields its events in batches
+   * while they are written, so that they are never all in memory.
    */
   readonly events: readonly AuditEvent[] | AsyncIterable<readonly AuditEvent[]>;
-  /** What replicas may have cached and must drop before the caller of the change gets its answer. */
+  /** Entries that replicas may have cached and must drop before the caller of the change gets a reply. */
   readonly touched: readonly Touched[];
 }
 
 /**
- * Runs a change of what a decision or the audit trail depends on. Its rows, its audit events, the epoch and the record
- * of what it touched are committed together or not at all. Fails as `transact` does.
+ * Runs a change of data that decisions or the audit trail depend on. The rows, the audit events, the new epoch and the
+ * record of what was touched are committed together or not at all. Fails as `transact` does.
  */
 export function transactChange<Result>(
   database: Pick<Database, "orm">,
@@ -32,16 +35,16 @@ export function transactChange<Result>(
     const { result, events, touched } = await change(transaction);
     const batches = Symbol.asyncIterator in events ? events : [events];
     for await (const batch of batches) await appendEvents(transaction, batch);
-    // Last: from here to the commit every other change waits for the row of the epoch.
+    // This comes last: from here to the commit, every other change waits for the row of the epoch.
     await raiseEpoch(transaction, touched);
     return result;
   });
 }
 
 /**
- * Runs a transaction for our own bookkeeping, which neither a decision nor the audit trail depends on: all of it
- * happens or none. Fails with DATABASE_UNAVAILABLE when nothing happened, and with OUTCOME_UNKNOWN when it may have,
- * because no clear answer to COMMIT came.
+ * Runs a transaction for internal bookkeeping that neither decisions nor the audit trail depend on. Fails with
+ * DATABASE_UNAVAILABLE when nothing was committed, and with OUTCOME_UNKNOWN when the answer to COMMIT was lost or
+ * unclear, so that the change may have been committed.
  */
 export async function transact<Result>(
   { orm }: Pick<Database, "orm">,
@@ -72,8 +75,8 @@ async function appendEvents(transaction: Transaction, events: readonly AuditEven
     outcome: event.outcome,
     details: event.details,
   }));
-  // One parameter for all rows: drizzle takes as long to build a statement of thousands as a revocation takes
-  // otherwise.
+  // One parameter for all rows: with thousands of parameters, drizzle would take as long to build the statement as the
+  // rest of a revocation takes.
   await transaction.execute(sql`
     with written as (
       insert into audit_event (id, at, actor, action, subject, token_id, client_ip, outcome, details)

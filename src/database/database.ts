@@ -26,18 +26,21 @@ export interface Database {
   readonly orm: Orm;
   /** For changes of many rows: the same database, on connections whose statements may take minutes. */
   readonly patient: Orm;
-  /** For reads of many rows: the same on two other connections, so that no number of reads makes a revocation wait. */
+  /** For reads of many rows: the same database on two other connections, so that reads never make a revocation wait. */
   readonly scanning: Orm;
   /**
    * Runs one statement with `$1`-style parameters, prepared once for each connection where `prepare` allows it. For the
    * lookups of every Check.
    */
   query<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** The same on a connection of its own, for statements that must never queue. */
+  /** Does the same on a separate connection, for statements that must never queue. */
   urgent<Row>(statement: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** The same database for one caller: once `isOver`, waiting statements are not sent and no change begins. */
+  /**
+   * Returns the same database for one caller. Once `isOver` returns true, no statement leaves the queue and no change
+   * begins. Statements that were sent continue.
+   */
   forCaller(isOver: () => boolean): Database;
-  /** Calls back for every notification, and after each reconnection, since notifications may have been missed. */
+  /** Calls `onNotification` for each notification, and after each reconnection, when some may have been missed. */
   listen(channel: string, onNotification: () => void): Promise<Listening>;
   /** Brings the schema up to date. Safe when several processes do it at once. */
   migrate(): Promise<void>;
@@ -46,25 +49,25 @@ export interface Database {
 
 export interface PostgresOptions {
   readonly address: DatabaseAddress;
-  /** Where to listen for notifications: not through a pooler. Default `address`. */
+  /** The address to listen for notifications at, which must not be a pooler. Default `address`. */
   readonly listenAddress?: DatabaseAddress;
   readonly maxConnections: number;
-  /** False behind a transaction-mode pooler that does not know prepared statements. */
+  /** False behind a pooler in transaction mode that does not support prepared statements. */
   readonly prepare: boolean;
   /** The longest time for one statement, milliseconds, the wait for a connection included. Default 2,000. */
   readonly statementMs?: number;
 }
 
-/** All statements have ended when a database is closed, except one whose answer was lost. */
+/** Seconds that `close` waits for running statements. By then only a statement whose answer was lost can be running. */
 const closeTimeoutSeconds = 1;
-/** Connections of the patient pool, and of the scanning pool. */
+/** The connections of each of the patient pool and the scanning pool. */
 const patientConnections = 2;
 /** The longest time for a statement over many rows. */
 export const patientStatementMs = 5 * 60_000;
 /** A migration may rewrite a large table, or wait for another process that does so. */
 const migrationStatementMs = 24 * 3_600_000;
 
-/** Connects lazily: an unreachable server shows in the first statement. */
+/** Connects lazily: when the server is unreachable, the first statement fails. */
 export function openPostgres(options: PostgresOptions): Database {
   const { address, listenAddress = address, maxConnections, prepare, statementMs = 2_000 } = options;
   const open = (connections: number, limitMs: number) => openPool(address, { max: connections, prepare }, limitMs);
@@ -103,8 +106,8 @@ export function openPostgres(options: PostgresOptions): Database {
     async migrate() {
       const own = openPool(address, { max: 2, prepare: false }, migrationStatementMs);
       try {
-        // One transaction: behind a pooler a lock of the session would pass to its next user, and outlive a lost
-        // process.
+        // One transaction, whose lock ends with it: behind a pooler, a lock of the session would pass to the next user
+        // of the session and outlive a process that dies.
         await own.sql.begin(async (held) => {
           await held.unsafe(migrationSettings);
           await held`select pg_advisory_xact_lock(${advisoryLocks.migration})`;
@@ -121,7 +124,7 @@ export function openPostgres(options: PostgresOptions): Database {
   return database;
 }
 
-/** Packed by the build. Without it PGlite makes the database itself, which takes several times as long. */
+/** An empty database, packed by the build. Without it, PGlite creates one itself, which takes several times as long. */
 const emptyDatabase = fileURLToPath(new URL("../../dist/empty-database.tar.gz", import.meta.url));
 
 function gzipped(file: string): Blob {
@@ -131,7 +134,7 @@ function gzipped(file: string): Blob {
 /** Opens the embedded database in a folder that this process has locked, or in memory when none is given. */
 export async function openPglite(directory: string | undefined): Promise<Database> {
   const dataDir = directory === undefined ? undefined : join(directory, "data");
-  // Exists while the database is being made: a process that is killed meanwhile leaves no usable database.
+  // Exists while the database is being created. If the process dies meanwhile, the next start deletes the database.
   const unfinished = dataDir && `${dataDir}.unfinished`;
   if (dataDir && unfinished && existsSync(unfinished)) rmSync(dataDir, { recursive: true, force: true });
   const isNew = dataDir === undefined || !existsSync(join(dataDir, "PG_VERSION"));
@@ -159,14 +162,14 @@ export async function openPglite(directory: string | undefined): Promise<Databas
       const stop = await client.listen(channel, onNotification);
       return { notified: () => true, stop: () => stop() };
     },
-    // Shared by all calls: within one process there is no lock to wait for.
+    // All calls share one run: within one process there is no lock to wait for.
     migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),
     close: () => client.close(),
   };
   return database;
 }
 
-/** Returns the database's time. Throws DATABASE_UNAVAILABLE when it does not answer. */
+/** Returns the time of the database. Throws DATABASE_UNAVAILABLE when the database does not answer. */
 export async function databaseTime({ orm }: Database): Promise<Date> {
   const ms = await guarded(() => evaluate(orm, sql<string>`extract(epoch from clock_timestamp()) * 1000`));
   return new Date(Number(ms));

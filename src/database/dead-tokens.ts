@@ -8,19 +8,20 @@ import { request } from "./request.js";
 import { token, tokenSecret } from "./token-table.js";
 
 /**
- * Deletes up to `limit` tokens that had ended for good before a time, by their last end (expired, revoked or denied),
- * with all their secrets, unless the audit trail has a later event about them. Returns how many. From then on their
- * secrets are unknown. Their usage stays, since it may be on a bill.
+ * Deletes up to `limit` tokens that ended for good before a time, with all their secrets, and returns how many. A token
+ * ends when it expires, is revoked or is denied; the latest of these times counts. Keeps a token while the audit trail
+ * has a later event about it. Afterwards the secrets of the deleted tokens are unknown. Their usage is kept, since it
+ * may be on a bill.
  */
 export function deleteDeadTokens(database: Database, before: Date, limit: number): Promise<number> {
-  // It may have to read every token.
+  // The statement may have to read every token.
   return transactChange({ orm: database.patient }, async (transaction) => {
     const livingSecret = transaction
       .select({ one: sql`1` })
       .from(tokenSecret)
       .where(and(eq(tokenSecret.tokenId, token.id), gte(tokenSecret.retiresAt, before)));
-    // By the server's own record, whatever times the row has: a secret that is found leads to its token for as long as
-    // the audit trail tells of the token.
+    // The time of the audit event counts, whatever times the row of the token has: while the audit trail has events
+    // about a token, a secret that somebody finds can be traced to it.
     const youngEvent = transaction
       .select({ one: sql`1` })
       .from(auditEvent)
@@ -32,7 +33,7 @@ export function deleteDeadTokens(database: Database, before: Date, limit: number
       .limit(limit)
       .for("update", { skipLocked: true });
     const ids = dead.map(({ id }) => id);
-    // Every replica refuses them already, whether it has them cached or not.
+    // Touches nothing: every replica already refuses these tokens, cached or not.
     const deleted = { result: ids.length, events: [], touched: [] };
     if (ids.length === 0) return deleted;
     await transaction.delete(request).where(inArray(request.tokenId, ids));

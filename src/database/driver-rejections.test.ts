@@ -12,7 +12,7 @@ const nowhere: DatabaseAddress = {
   parameters: {},
 };
 
-describe("S1 what ends no server", () => {
+describe("S1 a rejection that does not end the server", () => {
   it("is an error that the driver made, or with which it failed a statement", async () => {
     const pool = openPool(nowhere, { max: 1 }, 1_000);
     expect(isOfDriver(await pool.sql`select 1`.catch((error: unknown) => error))).toBe(true);
@@ -20,7 +20,7 @@ describe("S1 what ends no server", () => {
     expect(isOfDriver(await pool.sql`select 1`.catch((error: unknown) => error))).toBe(true);
   });
 
-  it("is neither a defect of ours, nor a statement of drizzle that nobody holds", async () => {
+  it("is neither a defect of ours, nor a statement of drizzle that nobody awaits", async () => {
     const database = openPostgres({ address: nowhere, maxConnections: 1, prepare: false });
     const wrapped = await database.orm.execute(sql`select 1`).catch((error: unknown) => error);
     await database.close();

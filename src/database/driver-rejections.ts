@@ -2,9 +2,9 @@ import { fileURLToPath } from "node:url";
 import * as driver from "#postgres";
 
 /**
- * Keeps an unhandled rejection of the driver from ending the process in an outage that it should survive. The known
- * cases are mended (tools/driver/mends.mjs); an unknown one calls `onRejection`. Any other unhandled rejection, also
- * of a statement of drizzle, is a defect of ours and still ends the process. It lasts until the process ends.
+ * Prevents an unhandled rejection of the driver from ending the process in an outage. The known cases are fixed in the
+ * driver (tools/driver/mends.mjs); any other one calls `onRejection`. All other unhandled rejections, including those
+ * of drizzle statements, are our own defects and still end the process. The handler stays until the process ends.
  */
 export function holdDriverRejections(onRejection: (error: Error) => void): void {
   process.on("unhandledRejection", (reason) => {
@@ -14,8 +14,8 @@ export function holdDriverRejections(onRejection: (error: Error) => void): void 
 }
 
 /**
- * Whether the driver made the error, or failed a statement with it, which then has the statement's parameters. Errors
- * of drizzle are wrapped.
+ * Returns whether the driver created the error, or failed a statement with it; such an error has the parameters of the
+ * statement. Errors of drizzle are wrapped and do not count.
  */
 export function isOfDriver(reason: unknown): reason is Error {
   if (!(reason instanceof Error)) return false;

@@ -11,7 +11,7 @@ const mappedByDrizzle = [1082, 1083, 1114, 1115, 1182, 1184, 1185, 1231];
 const writtenByDrizzle = [114, 3802];
 const asItIs = <T>(value: T): T => value;
 
-/** Returns drizzle over our client. `drizzle-orm/postgres-js` would load the published driver, with its faults. */
+/** Returns drizzle on our client. `drizzle-orm/postgres-js` would load the published driver with its bugs. */
 export function drizzlePostgres(client: postgres.Sql) {
   const { parsers, serializers } = client.options;
   for (const type of mappedByDrizzle) parsers[type] = asItIs;

@@ -4,16 +4,16 @@ import { Failure } from "../domain/errors.js";
 import { transact } from "./change.js";
 import { guarded } from "./errors.js";
 
-/** As the driver tells it, by way of drizzle. */
+/** Returns an error as the driver reports it through drizzle. */
 const failed = (code: string, over: object = {}): Error =>
   new DrizzleQueryError("select 1", [], Object.assign(new Error("secret values"), { code, ...over }));
 
 const outcome = (error: unknown): string => (error instanceof Failure ? error.reason : "defect");
 
-/** What comes of an error as the answer to a read, to a statement of a change, and to its COMMIT. */
+/** Returns what an error becomes in a read, in a statement of a change, and in its COMMIT. */
 async function outcomes(error: Error): Promise<readonly string[]> {
   type Orm = Parameters<typeof transact>[0]["orm"];
-  // Stands for a database that answers each of them so: no real one can be brought to most of these.
+  // A fake database, since a real one cannot be made to send most of these errors.
   const orm = {
     transaction: async (work: (transaction: never) => Promise<unknown>) => {
       await work(undefined as never);
@@ -112,7 +112,7 @@ describe("B7 an error of the database", () => {
     },
   );
 
-  it("that a migration beside it has caused is one that passes", async () => {
+  it("that a concurrent migration has caused is temporary", async () => {
     expect(await outcomes(failed("0A000", { routine: "RevalidateCachedQuery" }))).toEqual(undone);
   });
 

@@ -8,22 +8,23 @@ import { instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 
-/** When a token or one of its secrets was last used. It is not in their own rows, so that nothing waits for it. */
+/** The last use of each token and secret. Not in the rows of tokens and secrets, so that nothing waits for it. */
 export const lastUse = pgTable(
   "last_use",
   {
     /** The id of a token or of a secret. Both are UUIDv7, so no two of them are equal. */
     id: uuid("id").primaryKey(),
     usedAt: instant("used_at").notNull(),
-    /** Null when the caller did not say. */
+    /** Null when the caller did not send an address. */
     address: text("address"),
   },
   (table) => readable("time", table.usedAt),
 );
 
 /**
- * Skips rows that are locked, and rows that another process has just inserted: it returns neither. Rows are taken in
- * the order of their ids, so that two such statements never wait for each other.
+ * Moves last uses forward and returns the ids that were stored. Skips rows that are locked or that another process has
+ * just inserted, and does not return these. Takes rows in the order of their ids, so that two such statements never
+ * deadlock.
  */
 const moveStatement = `
   with use as (
@@ -46,7 +47,7 @@ const moveStatement = `
   )
   select id::text from free union all select id::text from added`;
 
-/** Last uses in PostgreSQL or PGlite. Each statement commits by itself and reads no other table. */
+/** Stores last uses in PostgreSQL or PGlite. Each statement commits by itself and reads no other table. */
 export function createLastUseStore(database: Database): LastUseStore {
   return {
     async move(uses) {

@@ -21,7 +21,7 @@ export const leakedToken = pgTable(
     url: text("url").notNull(),
     hint: text("hint").notNull(),
     reportedAt: instant("reported_at").notNull(),
-    /** The number of notifications that were tried. */
+    /** The number of attempts to send a notification. */
     attempts: integer("attempts").notNull(),
     nextAttemptAt: instant("next_attempt_at").notNull(),
     /** Null until a notification has succeeded. */
@@ -33,20 +33,20 @@ export const leakedToken = pgTable(
   ],
 );
 
-/** Leaks in PostgreSQL or PGlite. */
+/** Stores leaks in PostgreSQL or PGlite. */
 export function createLeakStore(database: Database): LeakStore {
   return {
     report: (ids, revocation, decide) =>
       transactChange(database, async (transaction) => {
         const uuids = ids.map(toUuid);
-        // In one order, so that two reports never wait for each other.
+        // Locked in the order of ids, so that two reports never deadlock.
         const rows = await transaction
           .select()
           .from(token)
           .where(inArray(token.id, uuids))
           .orderBy(token.id)
           .for("update");
-        // Read after the rows are locked, so that one of two reports is the first.
+        // Read after the rows are locked, so that exactly one of two concurrent reports is the first.
         const reported = await transaction.select().from(leakedToken).where(inArray(leakedToken.tokenId, uuids));
         const earlier = new Set(reported.map(({ tokenId }) => tokenId));
         const changes = rows.flatMap((row) => {

@@ -2,7 +2,7 @@ import { Loop } from "../async/loop.js";
 import type { Listening } from "../revocation/revocation-store.js";
 import type { Pool } from "./pool.js";
 
-/** Options of the driver; it does not declare `onnotify` (postgres 3.4.9, connection.js NotificationResponse). */
+/** Options of the driver. Its types do not declare `onnotify` (postgres 3.4.9, connection.js NotificationResponse). */
 export interface ListenHooks {
   readonly onnotify: (channel: string) => void;
   readonly onclose: () => void;
@@ -10,9 +10,9 @@ export interface ListenHooks {
 }
 
 export interface ListenParts {
-  /** One connection of its own. */
+  /** Opens a separate connection. */
   readonly open: (hooks: ListenHooks) => Pool;
-  /** Sends a notification by another connection. */
+  /** Sends a notification on another connection. */
   readonly notify: () => Promise<unknown>;
 }
 
@@ -21,10 +21,10 @@ const reconnectMs = 500;
 const hearsWithinMs = 1_000;
 
 /**
- * LISTEN on a connection that is opened again whenever it is lost, also when the first attempt fails. The driver's own
- * `listen` gives up when a reconnection fails. Resolves when the first notification has arrived, the first attempt has
- * failed, or a second has passed: through a pooler in transaction mode LISTEN succeeds and no notification ever
- * arrives, so one notification to ourselves tells.
+ * Runs LISTEN on a connection that is opened again whenever it is lost, also when the first attempt fails; the driver's
+ * own `listen` gives up when a reconnection fails. Sends a notification to itself, because through a pooler in
+ * transaction mode LISTEN succeeds and no notification ever arrives. Resolves when the first notification has arrived,
+ * when the first attempt has failed, or after a second.
  */
 export async function listenTo(
   channel: string,
@@ -63,7 +63,7 @@ export async function listenTo(
 
   async function look(): Promise<void> {
     try {
-      // On a half-open connection only a question that is not answered tells.
+      // Only a statement that is not answered reveals a half-open connection.
       if (listening) await pool.sql.unsafe("select 1");
       else await listen();
     } catch {
@@ -73,10 +73,10 @@ export async function listenTo(
   }
 
   async function listen(): Promise<void> {
-    // Before the statement: the connection may be lost again while it is answered.
+    // Set before the statement: the connection may be lost again while LISTEN is answered.
     listening = true;
     await pool.sql.unsafe(`listen ${channel}`);
-    // What was sent before is missed; whether anything arrives from here on shows by this one, if it can be sent.
+    // Notifications from before LISTEN were missed. The one sent now, if possible, shows whether any arrive.
     onNotification();
     await notify().catch(() => undefined);
   }

@@ -5,14 +5,14 @@ import { sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import { evaluate, guarded, onlyRow } from "./errors.js";
 
-/** The SQL that drizzle-kit made, two levels up from here, both in src/ and in dist/. */
+/** The folder of the SQL that drizzle-kit generated: two levels up from this file, both in src/ and in dist/. */
 export const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
 
 interface Journal {
   readonly entries: readonly { readonly when: number }[];
 }
 
-/** Whether the newest migration of this version has run. Throws DATABASE_UNAVAILABLE when the database is silent. */
+/** Returns whether the newest migration of this version has run. Throws DATABASE_UNAVAILABLE without an answer. */
 export async function schemaIsCurrent({ orm }: Database): Promise<boolean> {
   const journal: Journal = JSON.parse(readFileSync(join(migrationsFolder, "meta", "_journal.json"), "utf8"));
   const newest = Math.max(...journal.entries.map(({ when }) => when));

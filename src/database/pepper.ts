@@ -9,15 +9,15 @@ import { isLive } from "./token-conditions.js";
 import { token, tokenSecret } from "./token-table.js";
 
 /**
- * Check values, written at the first use of a pepper: the server does not start with a key that does not fit its
- * version.
+ * Check values, written at the first use of a pepper. The server does not start with a key that does not match the
+ * check value of its version.
  */
 export const pepperCheck = pgTable("pepper_check", {
   version: smallint("version").primaryKey(),
   checkValue: bytea("check_value").notNull(),
 });
 
-/** Proofs of peppers in PostgreSQL or PGlite. */
+/** Stores the check values of peppers in PostgreSQL or PGlite. */
 export function createPepperStore(database: Database): PepperStore {
   return {
     async checkValues() {

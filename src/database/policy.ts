@@ -32,7 +32,9 @@ export const policy = pgTable(
   "policy",
   {
     scope: identifier("scope").primaryKey(),
-    /** Null when it was deleted. The row stays, so that no revision is used twice, and an old etag never fits again. */
+    /**
+     * Null when the policy was deleted. The row stays, so that no revision is used twice and no old etag matches again.
+     */
     fields: jsonb("fields").$type<StoredPolicy>(),
     revision: integer("revision").notNull(),
     updatedAt: instant("updated_at").notNull(),
@@ -40,7 +42,7 @@ export const policy = pgTable(
   (table) => readable("time", table.updatedAt),
 );
 
-/** Policies in PostgreSQL or PGlite. */
+/** Stores policies in PostgreSQL or PGlite. */
 export function createPolicyStore(database: Database): PolicyStore {
   const { orm } = database;
   return {
@@ -59,7 +61,7 @@ export function createPolicyStore(database: Database): PolicyStore {
 
     change: (scope, now, decide) =>
       transactChange(database, async (transaction) => {
-        // Makes a row to lock, also for a scope that was never set, which revision 0 says.
+        // Inserts a row to lock for a scope that was never set. Revision 0 marks such a row.
         await transaction
           .insert(policy)
           .values({ scope, fields: null, revision: 0, updatedAt: now })
@@ -108,11 +110,11 @@ export function policyOfText(fields: string | null): Policy {
   return readPolicy(fields === null ? undefined : { fields: JSON.parse(fields) });
 }
 
-/** Stricter policies by the texts of both. Policies are few, and cached tokens under the same ones share the object. */
+/** The stricter of two policies by the texts of both. There are few, and cached tokens share these objects. */
 const effectivePolicies = new Map<string, Policy>();
 const mostPolicies = 10_000;
 
-/** Returns the stricter of two policies that are given as `policyOfText` takes them. Each pair is computed once. */
+/** Returns the stricter of two policies, each given as JSON or null. Each pair is computed once. */
 export function effectivePolicy(deployment: string | null, own: string | null): Policy {
   const key = `${deployment ?? ""}\n${own ?? ""}`;
   const known = effectivePolicies.get(key);

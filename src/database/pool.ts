@@ -6,21 +6,21 @@ import { limitStatements } from "./statement-timeout.js";
 
 const connectTimeoutMs = 2_000;
 /**
- * The longest time before a lost connection is made again. The back-off of the driver grows to 20 s, and statements
- * wait for it even after the database has recovered.
+ * The longest pause before a reconnection, seconds. The back-off of the driver itself grows to 20 s, and statements
+ * would wait for it even after the database has recovered.
  */
 const longestReconnectSeconds = 0.1;
 
-/** Throws when this is the published driver, with which a lost connection can end the process or lose an answer. */
+/** Throws for the published driver, with which a lost connection can end the process or lose an answer. */
 export function requireMended(found: object): void {
   if ("mends" in found) return;
-  throw new Error("the PostgreSQL driver is not the mended one of this package: build or install patwarden again");
+  throw new Error("the PostgreSQL driver is not the patched one of this package; build or install patwarden again");
 }
 
 /** Connections to one database. Each of their statements ends within a limit. */
 export interface Pool {
   readonly sql: postgres.Sql;
-  /** Waits up to `timeoutSeconds` for running statements, and leaves nothing open. */
+  /** Waits up to `timeoutSeconds` for running statements, then closes all connections. */
   end(timeoutSeconds: number): Promise<void>;
 }
 
@@ -33,14 +33,14 @@ export function openPool(
   requireMended(driver);
   const sql = postgres<Record<string, postgres.PostgresType>>({
     ...placeOf(address),
-    // Always given: otherwise the driver takes it from variables such as PGSSL.
+    // Always set: otherwise the driver reads it from environment variables such as PGSSL.
     ssl: tlsOptions(address.tls),
     connect_timeout: address.connectTimeoutSeconds ?? connectTimeoutMs / 1000,
     keep_alive: 1,
     backoff: (failures) => Math.min(3 ** failures / 100, longestReconnectSeconds),
     connection: { application_name: "patwarden", ...address.parameters, ...sessionParameters },
     types: sessionTypes,
-    // Costs a round trip before the first statement of each connection; drizzle reads and writes arrays itself.
+    // Fetching types costs a round trip before the first statement of each connection. Drizzle handles arrays itself.
     fetch_types: false,
     // Notices may contain data, and the default prints them to stdout.
     onnotice: () => undefined,
@@ -64,8 +64,8 @@ function placeOf({ hosts, user, password, database, sessions }: DatabaseAddress)
     ...(first?.host.startsWith("/")
       ? { path: `${first.host}/.s.PGSQL.${first.port}` }
       : {
-          // The driver splits a single host at its colons. It also takes lists (parseOptions), which its types do not
-          // say.
+          // The driver splits a single host at its colons. It also accepts lists (parseOptions), although its types do
+          // not declare them.
           host: hosts.map(({ host }) => host) as string[] & string,
           port: hosts.map(({ port }) => port) as number[] & number,
         }),

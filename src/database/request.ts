@@ -8,13 +8,13 @@ import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 import { token } from "./token-table.js";
 
-/** The token that a call with a `request_id` made, so that a repeated call finds it. */
+/** The token that each call with a `request_id` created, so that a repeated call finds it. */
 export const request = pgTable(
   "request",
   {
     caller: identifier("caller").notNull(),
     requestId: text("request_id").notNull(),
-    /** SHA-256 of the request. Another request under the same id is refused. */
+    /** SHA-256 of the request. Another request with the same id is refused. */
     fingerprint: bytea("fingerprint").notNull(),
     tokenId: uuid("token_id")
       .notNull()
@@ -30,7 +30,7 @@ export const request = pgTable(
   ],
 );
 
-/** Records a request with the token that it made. Throws RequestKnown when its key was used before. */
+/** Records a request with the token that it created. Throws RequestKnown when its key was used before. */
 export async function rememberRequest(
   transaction: Transaction,
   tokenId: string,
@@ -46,7 +46,7 @@ export async function rememberRequest(
   if (inserted.length === 0) throw new RequestKnown();
 }
 
-/** The requests that are remembered, in PostgreSQL or PGlite. */
+/** Stores remembered requests in PostgreSQL or PGlite. */
 export function requests(database: Database): Pick<TokenStore, "findRequest" | "sweepRequests"> {
   return {
     async findRequest({ caller, requestId }) {

@@ -9,7 +9,7 @@ import { guarded } from "./errors.js";
 import { readSnapshots } from "./token-snapshot.js";
 import { token } from "./token-table.js";
 
-/** When the last JWT expires that was handed out for a token: ending the token does not end its JWTs. */
+/** The time when the last JWT of each token expires. Ending a token does not end its JWTs. */
 export const tokenResidual = pgTable(
   "token_residual",
   {
@@ -21,7 +21,7 @@ export const tokenResidual = pgTable(
   (table) => readable("time", table.until),
 );
 
-/** What was handed out for tokens and outlives them, in PostgreSQL or PGlite. */
+/** Stores until when JWTs of a token are valid, in PostgreSQL or PGlite. */
 export function residuals(database: Database): Pick<TokenStore, "handOut" | "residualOf"> {
   return {
     handOut: (id, decide) =>
@@ -33,8 +33,8 @@ export function residuals(database: Database): Pick<TokenStore, "handOut" | "res
         const handedOut = decide(current);
         const { expireTime: until } = handedOut;
         const [known] = await transaction.select().from(tokenResidual).where(eq(tokenResidual.tokenId, uuid));
-        // JWTs that are handed out within a second mostly expire within one: calls that write nothing do not wait for
-        // each other.
+        // JWTs that are issued within the same second mostly expire within the same second. Most of these calls write
+        // nothing, so they do not wait for each other.
         if (!known || known.until < until) {
           await transaction
             .insert(tokenResidual)

@@ -6,19 +6,21 @@ import type { Database } from "./database.js";
 import { guarded, onlyRow } from "./errors.js";
 import { durably } from "./session.js";
 
-/** The epoch, as one row: each change of something that replicas may have cached raises it. */
+/** The epoch, in a single row. Each change of data that replicas may have cached raises it. */
 export const revocationEpoch = pgTable(
   "revocation_epoch",
   {
     one: smallint("one").primaryKey(),
     epoch: bigint("epoch", { mode: "number" }).notNull(),
-    /** New with each epoch: the same number with another nonce is another history, as after a failover. */
+    /**
+     * New with each epoch. The same epoch with another nonce belongs to another history, for example after a failover.
+     */
     nonce: uuid("nonce").notNull(),
   },
   (table) => [...readable("number", table.epoch), check("revocation_epoch_one", sql`${table.one} = 1`)],
 );
 
-/** The things that the change of each epoch touched. */
+/** The tokens, subjects and policies that the change of each epoch touched. */
 export const revocationChange = pgTable(
   "revocation_change",
   {
@@ -30,7 +32,7 @@ export const revocationChange = pgTable(
   (table) => [...readable("number", table.epoch), primaryKey({ columns: [table.epoch, table.kind, table.key] })],
 );
 
-/** Replicas that may serve cached token records. A row is deleted only when its lease must have run out. */
+/** Replicas that may serve cached token records. A row is deleted only when its lease must have expired. */
 export const replicaLease = pgTable(
   "replica_lease",
   {
@@ -39,7 +41,9 @@ export const replicaLease = pgTable(
     incarnation: uuid("incarnation").notNull(),
     /** The replica has dropped everything that changes up to this epoch touched. */
     ackedEpoch: bigint("acked_epoch", { mode: "number" }).notNull(),
-    /** Counts renewals: while it is the same, the lease was not extended. Not a time, since a clock can be set. */
+    /**
+     * The number of renewals. While it stays the same, the lease was not extended. Not a time, since clocks can be set.
+     */
     renewal: bigint("renewal", { mode: "number" }).notNull().default(0),
     leaseMs: integer("lease_ms").notNull(),
   },
@@ -48,8 +52,8 @@ export const replicaLease = pgTable(
 
 export const revocationChannel = "patwarden_revocation";
 
-// Registrations and renewals are durable. If a crash took a registration back, a revoker would not wait for that
-// replica; if it took a renewal back, a revoker would take the replica for silent.
+// Registrations and renewals are durable. If a crash lost a registration, revocations would not wait for that replica;
+// if it lost a renewal, they would treat the replica as silent.
 const registerStatement = `
   insert into replica_lease (replica_id, incarnation, acked_epoch, lease_ms)
   select $1::uuid, $2::uuid, 0, $3::integer from ${durably}
@@ -64,7 +68,7 @@ const changesAfter = (seen: string): string => `
       order by epoch limit ${maxChanges + 1}
     ) changed) as changes`;
 
-// One statement, so one snapshot: the epoch that it reads belongs to the changes that it reads.
+// One statement, so one snapshot: the epoch and the changes that it reads belong together.
 const changesStatement = `select ${changesAfter("$1")}`;
 
 const renewStatement = `
@@ -74,7 +78,7 @@ const renewStatement = `
   where replica_id = $1 and incarnation = $2
   returning (extract(epoch from clock_timestamp()) * 1000)::int8 as "databaseTimeMs", ${changesAfter("$3")}`;
 
-// Its commit does not wait for the disk: what a replica has dropped stays dropped, even if a crash loses this.
+// The commit does not wait for the disk: dropped entries stay dropped, even if a crash loses this.
 const acknowledgeStatement = `
   update replica_lease
   set acked_epoch = greatest(acked_epoch, $3::bigint)
@@ -99,9 +103,9 @@ const removeStatement = `
   where replica_id = over."replicaId" and replica_lease.incarnation = over.incarnation
     and replica_lease.renewal = over.renewal`;
 
-/** Epoch, changes and leases in PostgreSQL or PGlite. */
+/** Stores the epoch, changes and leases in PostgreSQL or PGlite. */
 export function createRevocationStore(database: Database): RevocationStore {
-  // On a connection of its own: renewals must not queue behind anything.
+  // On a separate connection: renewals must not queue behind anything.
   const run = <Row>(statement: string, ...parameters: unknown[]) =>
     guarded(() => database.urgent<Row>(statement, parameters));
   return {

@@ -3,24 +3,24 @@ import type postgres from "#postgres";
 /*
  * A role, a database, a server or a pooler may set parameters that our sessions depend on. So
  *
- * - a change sets the parameters that it needs by itself, for its transaction alone: a pooler gives each transaction
+ * - each change sets the parameters that it needs, for its own transaction alone: a pooler may run each transaction in
  *   another session, and refuses most parameters at connect;
- * - reads ask for forms that no parameter changes: times and counts as whole numbers, bytes in either form, times of
- *   columns in ISO with any offset;
- * - settings.ts requires the rest.
+ * - reads use formats that no parameter changes: times and counts as whole numbers, bytes in either format, times of
+ *   columns in ISO format with any offset;
+ * - settings.ts verifies the rest.
  */
 
 /** Sent at connect. Poolers such as PgBouncer pass it on, since every JDBC driver sends it. */
 export const sessionParameters = { DateStyle: "ISO" } as const;
 
-/** Types of which PostgreSQL has more than one text form, and how the driver reads and writes them. */
+/** How the driver reads and writes types for which PostgreSQL has more than one text format. */
 export const sessionTypes = {
-  // Whole numbers of ours are exact in a double. Asked for as float8 they would be rounded as extra_float_digits says.
+  // Our whole numbers are exact in a double. Selected as float8, they would be rounded as extra_float_digits says.
   int8: { to: 20, from: [20], serialize: String, parse: Number },
   bytea: { to: 17, from: [17], serialize: (bytes: Uint8Array) => `\\x${hex(bytes)}`, parse: readBytes },
 };
 
-/** Reads bytes in either form of `bytea_output` (PostgreSQL, 8.4.1 and 8.4.2). */
+/** Reads bytes in either format of `bytea_output` (PostgreSQL, 8.4.1 and 8.4.2). */
 export function readBytes(text: string): Buffer {
   if (text.startsWith("\\x")) return Buffer.from(text.slice(2), "hex");
   // A backslash is doubled; an unprintable byte is a backslash with three octal digits.
@@ -44,10 +44,12 @@ export function readInstant(text: string): Date {
       text,
     );
   if (!parts)
-    throw new Error("the database sent a time that is not in ISO format: set DateStyle to ISO for our sessions");
+    throw new Error(
+      "the database sent a time that is not in ISO format; set DateStyle to ISO for the role or database",
+    );
   const [, year, month, day, hours, minutes, seconds, fraction = "", sign, ...rest] = parts;
   const [offHours, offMinutes = 0, offSeconds = 0, bc] = rest;
-  // Date.UTC takes the years before 100 for those after 1900. There is no year 0.
+  // Date.UTC reads the years 0 to 99 as 1900 to 1999. There is no year 0.
   const date = new Date(0).setUTCFullYear(bc ? 1 - Number(year) : Number(year), Number(month) - 1, Number(day));
   const time = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   const local = date + time * 1000 + Number(fraction.padEnd(3, "0"));
@@ -55,27 +57,28 @@ export function readInstant(text: string): Date {
   return new Date(sign === "-" ? local + offsetMs : local - offsetMs);
 }
 
-/** Turns durability on, and never lowers it. */
+/** An expression that makes the commit durable, and keeps a stricter setting. */
 const durable = `set_config(
   'synchronous_commit',
   case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end,
   true
 )`;
 
-/** Part of the FROM of a statement that commits by itself and must survive a crash. */
+/** A part of the FROM clause for a statement that commits by itself and must survive a crash. */
 export const durably = `(select ${durable}) durably`;
 
 /**
  * Returns the statement that sets the parameters of a change when it begins.
  *
  * - `synchronous_commit`: a revocation survives a crash of PostgreSQL, whatever the default is.
- * - `idle_in_transaction_session_timeout`: a replica that is suspended or lost between two statements holds locks that
- *   every revocation waits for, the lock of the epoch among them; TCP would allow it two hours.
- * - `tcp_user_timeout`: the same for a replica that is lost while rows are sent to it, which PostgreSQL does not count
- *   as idle.
+ * - `idle_in_transaction_session_timeout`: a replica that is suspended or lost between two statements would hold locks
+ *   that every revocation waits for, including the lock of the epoch; TCP alone would allow this for two hours.
+ * - `tcp_user_timeout`: the same for a replica that is lost while rows are sent to it; PostgreSQL does not count it as
+ *   idle.
  * - `lock_timeout`: a call that waits for such a lock fails in time instead of queueing. Longer than
- *   `deadlock_timeout`, which gives a better reason.
- * - `statement_timeout`: no statement runs on without a client. Longer than any of ours may take.
+ *   `deadlock_timeout`, whose error says more.
+ * - `statement_timeout`: no statement keeps running after its client is lost. Longer than any of our statements may
+ *   take.
  */
 const settings = (lockTimeout: string, statementTimeout: string): string => `
   select
@@ -87,22 +90,21 @@ const settings = (lockTimeout: string, statementTimeout: string): string => `
 
 const changeSettings = settings("1500ms", "6min");
 
-/** A migration may take as long as it needs, and waits for another one without a limit. */
+/** The settings of a migration, which may run and wait for another migration without a limit. */
 export const migrationSettings = settings("0", "0");
 
-/** Returns the same client with transactions that begin with these settings. They cost no round trip of their own. */
+/** Returns the same client, whose transactions begin with the settings of a change. They cost no extra round trip. */
 export function settingChanges<Client extends postgres.Sql>(client: Client, prepare: boolean): Client {
   const begin = (work: (transaction: postgres.TransactionSql) => unknown) =>
     client.begin((transaction) => {
-      // Sent together with the first statement of the work. If it fails, the driver fails the transaction with its
-      // error.
+      // Sent together with the first statement of `work`. If they fail, the driver fails the transaction.
       transaction.unsafe(changeSettings, [], { prepare }).execute();
       return work(transaction);
     });
   return new Proxy(client, { get: (target, name) => (name === "begin" ? begin : Reflect.get(target, name)) });
 }
 
-/** Returns the same client with all its statements and transactions inside one that has begun. */
+/** Returns the same client, whose statements and transactions all run inside `transaction`. */
 export function within(client: postgres.Sql, transaction: postgres.TransactionSql): postgres.Sql {
   const begin = (work: (part: postgres.TransactionSql) => unknown) => transaction.savepoint(work);
   return new Proxy(client, {

@@ -2,17 +2,17 @@ import { inArray, sql } from "drizzle-orm";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 
-/** A setting that must have certain values for our sessions, and that none of our statements can set for itself. */
+/** A setting that must have certain values in our sessions and that our statements cannot set themselves. */
 interface Need {
   readonly name: string;
-  /** The admitted values, as an error names them. */
+  /** The allowed values, as an error shows them. */
   readonly value: string;
   readonly admits: (value: string) => boolean;
-  /** What to do about another value. Default `usualCure`. */
+  /** What the operator should do about another value. Default `usualCure`. */
   readonly cure?: string;
 }
 
-const usualCure = "Set them for the role or database (ALTER ROLE … SET), or where the pooler does";
+const usualCure = "Set them for the role or database (ALTER ROLE … SET), or in the pooler";
 
 const exactly = (name: string, value: string): Need => ({ name, value, admits: (found) => found === value });
 
@@ -24,32 +24,32 @@ const noTimeoutUnder = (name: string, seconds: number): Need => ({
 });
 
 const needs: readonly Need[] = [
-  // A standby may lag behind: a row that it lacks would read as none, also that of a token that must be revoked.
+  // A standby may lag behind: a row that it lacks would look like no row, even the row of a token that must be revoked.
   {
     ...exactly("in_hot_standby", "off"),
     cure:
-      "The server is a standby: name the primary, or all hosts with target_session_attrs=read-write, " +
+      "The server is a standby: use the primary, or all hosts with target_session_attrs=read-write, " +
       "in the URL of the database",
   },
   // The formats of what we read and write.
   { name: "DateStyle", value: "ISO", admits: (found) => /^ISO\b/.test(found) },
   exactly("client_encoding", "UTF8"),
   exactly("server_encoding", "UTF8"),
-  // The schema of our tables. Not the text of the setting, which may name schemas that do not exist.
+  // The schema of our tables: the first one that exists. The text of the setting may name missing schemas.
   {
     name: "search_path",
-    value: "one of which public is the first schema that exists",
+    value: "a path whose first existing schema is public",
     admits: (found) => found === "public",
   },
-  // They apply to statements that commit by themselves.
+  // These apply to statements that commit by themselves.
   exactly("default_transaction_read_only", "off"),
   exactly("default_transaction_isolation", "read committed"),
   // With another value foreign keys check nothing and cascade nothing.
   exactly("session_replication_role", "origin"),
-  // A damaged page would read as one without rows, and so lose a revocation.
+  // Otherwise a damaged page would be read as an empty one, and a revocation could be lost.
   exactly("zero_damaged_pages", "off"),
   exactly("ignore_checksum_failure", "off"),
-  // Shorter times would end lookups and changes before they can answer, and connections between two heartbeats.
+  // Shorter times would end lookups and changes before they are answered, and connections between two heartbeats.
   noTimeoutUnder("statement_timeout", 1),
   noTimeoutUnder("transaction_timeout", 1),
   noTimeoutUnder("idle_in_transaction_session_timeout", 1),
@@ -75,16 +75,16 @@ export async function verifySettings({ orm }: Pick<Database, "orm">): Promise<re
   );
   const found = new Map(rows.map(({ name, value }) => [name, value]));
   const wrong = needs.flatMap(({ name, value, admits, cure = usualCure }) => {
-    // PostgreSQL 17 introduced this one.
+    // PostgreSQL 17 introduced transaction_timeout.
     const inForce = found.get(name) ?? (name === "transaction_timeout" ? "0" : "");
     return admits(inForce) ? [] : [{ fault: `${name} is ${inForce || "empty"} and must be ${value}`, cure }];
   });
   if (wrong.length > 0) {
     const faults = wrong.map(({ fault }) => fault).join("; ");
     const cures = [...new Set(wrong.map(({ cure }) => cure))].join(". ");
-    throw new Error(`settings of PostgreSQL do not fit: ${faults}. ${cures}`);
+    throw new Error(`unsuitable settings of PostgreSQL: ${faults}. ${cures}`);
   }
   return found.get("fsync") === "off"
-    ? ["fsync of PostgreSQL is off: a crash of its machine may undo revocations"]
+    ? ["fsync of PostgreSQL is off: a crash of the database machine may undo revocations"]
     : [];
 }

@@ -7,7 +7,7 @@ import { bytea, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 
-/** Keys that sign JWTs: the current one, the next one, and earlier ones until every JWT of theirs has expired. */
+/** Keys that sign JWTs: the current one, the next one, and earlier ones until all of their JWTs have expired. */
 export const signingKey = pgTable(
   "signing_key",
   {
@@ -20,7 +20,7 @@ export const signingKey = pgTable(
   (table) => readable("time", table.signsFrom),
 );
 
-/** Signing keys in PostgreSQL or PGlite. */
+/** Stores signing keys in PostgreSQL or PGlite. */
 export function createSigningKeyStore(database: Database): SigningKeyStore {
   const read = (reader: Pick<Transaction, "select">) =>
     reader.select().from(signingKey).orderBy(signingKey.signsFrom, signingKey.kid);
@@ -29,7 +29,7 @@ export function createSigningKeyStore(database: Database): SigningKeyStore {
 
     change: (decide) =>
       transact(database, async (transaction) => {
-        // Not a lock of rows: before the first key there are none.
+        // Not a row lock: before the first key there are no rows.
         await transaction.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.signingKeys}::bigint)`);
         const keys = await read(transaction);
         const change = decide(keys);

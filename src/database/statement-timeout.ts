@@ -7,8 +7,8 @@ export interface StatementLimit {
 }
 
 /**
- * The time between two looks. A process that was suspended counts few ticks for that time, so that it does not give up
- * statements whose answers have already arrived.
+ * Milliseconds between two ticks. A process that was suspended counts few ticks for that time, so that it does not give
+ * up statements whose answers have already arrived.
  */
 const tickMs = 100;
 
@@ -16,10 +16,10 @@ const limited = new Set<StatementLimit>();
 let timer: NodeJS.Timeout | undefined;
 
 /**
- * Ends each statement of a pool within its limit, which covers the wait for a connection, the greeting, TLS and the
- * answer. A statement that takes longer fails like one on a lost connection, and its connection is destroyed. Nothing
- * is cancelled: PostgreSQL reports a change as done when its wait for a synchronous standby is cancelled. All pools
- * share one timer, and a statement costs no more than its stamp.
+ * Ends each statement of a pool within its limit. The limit covers the wait for a connection, the startup messages, TLS
+ * and the answer. A statement that takes longer fails like one on a lost connection, and its connection is destroyed.
+ * Nothing is canceled in PostgreSQL: it reports a change as done when its wait for a synchronous standby is canceled.
+ * All pools share one timer, so a statement costs only a time stamp.
  */
 export function limitStatements(limit: StatementLimit): { stop(): void } {
   limited.add(limit);
@@ -39,7 +39,7 @@ function look(): void {
   for (const { pool, limitMs } of limited) pool.giveUp(driver.clock.tick - limitMs / tickMs, timedOut);
 }
 
-/** Has the code by which errors.ts recognizes a lost connection. */
+/** Returns an error with a code that errors.ts recognizes as a lost connection. */
 function timedOut(): Error {
   return Object.assign(new Error("the database did not answer in time"), { code: "ETIMEDOUT" });
 }

@@ -24,23 +24,23 @@ export const subject = pgTable(
   (table) => readable("time", table.updatedAt),
 );
 
-/** Returns the facts of a subject by its row, which is absent while nothing has mentioned it. */
+/** Returns the facts of a subject from its row. A subject that was never mentioned has no row. */
 export function subjectFacts(
   row: Pick<typeof subject.$inferSelect, "state" | "generation"> | null | undefined,
 ): SubjectFacts {
   return row ? { state: row.state, generation: row.generation } : unmentionedSubject;
 }
 
-/** The time of a row that was made only so that it can be locked. */
+/** The `updated_at` of a row that was inserted only so that it can be locked. */
 const never = new Date(0);
 
-/** Makes the rows of subjects that are not known yet, so that they can be locked. Such a row says what no row says. */
+/** Inserts rows for subjects that have none, so that they can be locked. Such a row means the same as no row. */
 export async function mentionSubjects(transaction: Transaction, names: readonly SubjectName[]): Promise<void> {
   const rows = names.map((name) => ({ name, state: "ACTIVE" as const, generation: 1, updatedAt: never }));
   await transaction.insert(subject).values(rows).onConflictDoNothing();
 }
 
-/** Locks these subjects against changes until the transaction ends; one that is being deleted is waited for. */
+/** Locks these subjects against changes until the transaction ends. Waits for a subject that is being deleted. */
 export async function holdSubjects(transaction: Transaction, names: readonly SubjectName[]): Promise<void> {
   const sorted = [...names].sort();
   await mentionSubjects(transaction, sorted);
@@ -49,7 +49,7 @@ export async function holdSubjects(transaction: Transaction, names: readonly Sub
 
 const dependsOn = (name: SubjectName) => or(eq(token.subject, name), eq(token.organization, name));
 
-/** Subjects in PostgreSQL or PGlite. */
+/** Stores subjects in PostgreSQL or PGlite. */
 export function createSubjectStore(database: Database): SubjectStore {
   return {
     async get(name) {
@@ -78,7 +78,7 @@ export function createSubjectStore(database: Database): SubjectStore {
         return {
           result: { name, state, generation, updateTime: now },
           events: events(),
-          // It stands for the tokens too: replicas drop every token that depends on the subject.
+          // This covers the tokens too: replicas drop every token that depends on the subject.
           touched: [{ kind: "subject", key: name }],
         };
       }),

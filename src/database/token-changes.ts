@@ -10,12 +10,12 @@ import { lockUnrevoked, revokeLocked } from "./token-revocation.js";
 import { readContexts, readSnapshots } from "./token-snapshot.js";
 import { factColumns, secretColumns, token, tokenColumns, tokenSecret } from "./token-table.js";
 
-/** The changes of tokens, each under the locks that its decision needs. */
+/** Returns the methods that change tokens. Each takes the locks that its decision needs. */
 export function tokenChanges(database: Database): Pick<TokenStore, "create" | "change" | "revokeAll"> {
   return {
     create: (owner, draft) =>
       transactChange(database, async (transaction) => {
-        // Waits for a subject that is being deleted; one that is not known yet cannot be deleted meanwhile.
+        // Waits for a subject that is being deleted. A new subject gets a row, so it cannot be deleted meanwhile.
         await holdSubjects(transaction, [owner.subject, ...(owner.organization ? [owner.organization] : [])]);
         const contextOf = await readContexts(transaction, [owner]);
         const context = contextOf(owner);
@@ -28,7 +28,7 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
         return {
           result: { token: { ...made.token, secrets: [secret] }, lastUses: new Map(), ...context },
           events: [made.event],
-          // No replica has cached a token that was not there.
+          // No replica can have cached a token that did not exist.
           touched: [],
         };
       }),
@@ -53,7 +53,7 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
             .where(eq(tokenSecret.id, toUuid(secretId)));
         }
         if (newSecret) {
-          // The default would be the time at which the transaction began.
+          // The default is the time at which the transaction began.
           const storedAt = sql`clock_timestamp()`;
           await transaction.insert(tokenSecret).values({ ...secretColumns(uuid, newSecret), storedAt });
         }
@@ -81,7 +81,7 @@ async function readAgain(transaction: Transaction, uuid: string): Promise<TokenS
   return found;
 }
 
-/** Returns the token as it reads after these facts were written. */
+/** Returns the token as it is after these facts were written. */
 function withFacts(snapshot: TokenSnapshot, facts: TokenChange["facts"]): TokenSnapshot {
   const { token: before } = snapshot;
   return { ...snapshot, token: { ...before, ...facts, revision: before.revision + 1 } };

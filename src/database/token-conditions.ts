@@ -6,7 +6,7 @@ import type { TokenFilter } from "../domain/token-store.js";
 import { lastUse } from "./last-use.js";
 import { token, tokenSecret } from "./token-table.js";
 
-/** Returns all conditions of a filter, undefined when it has none. */
+/** Returns the conditions of a filter, or undefined when it has none. */
 export function matching(filter: TokenFilter, now: Date): SQL | undefined {
   return and(
     filter.kind && eq(token.kind, filter.kind),
@@ -26,11 +26,11 @@ export function matching(filter: TokenFilter, now: Date): SQL | undefined {
  * `organization:acme` is not `organization:acme2`.
  */
 export function subjectMatches(subject: PgColumn, entry: string): SQL {
-  // starts_with, not LIKE: identifiers may hold `_`, which LIKE would take as any character.
+  // starts_with, not LIKE: identifiers may contain `_`, which LIKE treats as a wildcard.
   return entry.endsWith(":") ? sql`starts_with(${subject}, ${entry})` : eq(subject, entry);
 }
 
-/** A token that was never used counts from when it became usable. */
+/** Matches tokens that were not used since `time`. A token that was never used counts from when it became usable. */
 function isUnusedSince(time: Date): SQL {
   const since = sql`${time.toISOString()}::timestamptz`;
   const usableFrom = sql`greatest(${token.createdAt}, ${token.notBefore}, ${token.decidedAt})`; // leaves out nulls
@@ -43,7 +43,7 @@ const decided = or(isNull(token.approval), eq(token.approval, "approved"));
 const notRevoked = isNull(token.revokedAt);
 const notSuspended = isNull(token.suspendedAt);
 
-/** The rules of domain/state.ts in SQL and in the same order: the first that holds names the state. */
+/** Returns the rules of domain/state.ts in SQL, in the same order: the first rule that matches decides the state. */
 export function inState(state: TokenState, now: Date): SQL | undefined {
   switch (state) {
     case "REVOKED":
@@ -67,12 +67,12 @@ export function inState(state: TokenState, now: Date): SQL | undefined {
   }
 }
 
-/** Neither revoked, denied nor expired at `now`. */
+/** Matches tokens that are neither revoked, denied nor expired at `now`. */
 export function isLive(now: Date): SQL | undefined {
   return or(...(["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"] as const).map((state) => inState(state, now)));
 }
 
-/** The rules of `blockedBy` of domain/policy.ts in SQL, for a token and its current secret. */
+/** Returns the rules of `blockedBy` of domain/policy.ts in SQL, for a token and its current secret. */
 export function blockedByPolicy(policy: Policy): SQL | undefined {
   const { blockAll, requireExpiry, maxLifetimeMs, forbidFull, requireOrganization } = policy;
   const longest = sql`${tokenSecret.createdAt} + ${maxLifetimeMs}::float8 * interval '1 millisecond'`;

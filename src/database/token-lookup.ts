@@ -15,7 +15,7 @@ import { readGrant } from "./token-table.js";
 
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::int8`;
 
-/** Reads everything that a decision needs in one snapshot, with its epoch. It gives one row at least. */
+/** Reads everything that a decision needs in one snapshot, with its epoch. Returns at least one row. */
 const resolveStatement = `
   select now.epoch, now.standby, found.*
   from (select coalesce((select epoch from revocation_epoch), 0)::int8 as epoch, pg_is_in_recovery() as standby) now
@@ -117,7 +117,7 @@ function resolvedToken(row: ResolvedRow): ResolvedToken {
   const grant = readGrant(JSON.parse(row.grant));
   const policy = effectivePolicy(row.deploymentPolicy, row.ownPolicy);
   const expireMs = row.expireMs ?? undefined;
-  // The literal, which all tokens share, and not the row's own copy.
+  // The literal, which all tokens share, instead of the copy in the row.
   const kind = row.kind === "oat" ? "oat" : "pat";
   const organization = (row.organization ?? undefined) as SubjectName | undefined;
   const expireTime = expireMs === undefined ? undefined : new Date(expireMs);
@@ -126,7 +126,7 @@ function resolvedToken(row: ResolvedRow): ResolvedToken {
     { kind, organization, grant, expireTime },
     { createTime: new Date(row.secretCreatedMs) },
   );
-  // Every property is named here: an object made by spreading takes three times the memory (measured).
+  // Every property is named here: an object that is made by spreading takes three times the memory (measured).
   return {
     id: tokenIdFromUuid(row.id),
     kind,

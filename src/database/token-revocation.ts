@@ -5,14 +5,13 @@ import type { Transaction } from "./change.js";
 import { type TokenRow, token, tokenRecord } from "./token-table.js";
 
 /**
- * The number of tokens that are read and revoked together. Between two batches other calls get their turn, and of the
- * other tokens only the ids are in memory.
+ * The number of tokens in one batch. Other calls run between batches, and only ids of the other tokens are in memory.
  */
 const revokedTogether = 100;
 
 /**
  * Locks the tokens that match and are not revoked yet, the oldest ones up to `limit`, and returns their ids. They are
- * locked by id, so that two such calls never wait for each other.
+ * locked in the order of ids, so that two such calls never deadlock.
  */
 export async function lockUnrevoked(
   transaction: Transaction,
@@ -29,7 +28,7 @@ export async function lockUnrevoked(
 }
 
 /**
- * Revokes locked tokens in batches, and gives the event of each token, so that the history of every token is complete.
+ * Revokes locked tokens in batches, and yields the event of each token, so that the history of every token is complete.
  */
 export async function* revokeLocked(
   transaction: Transaction,
@@ -45,7 +44,7 @@ export async function* revokeLocked(
   }
 }
 
-/** Revokes locked tokens. Their events are for the caller to make. */
+/** Revokes locked tokens. The caller must write their events. */
 export async function markRevoked(
   transaction: Transaction,
   rows: readonly TokenRow[],

@@ -8,7 +8,7 @@ import { effectivePolicy, policy, policyOfText } from "./policy.js";
 import { subject, subjectFacts } from "./subject.js";
 import { secretRecord, type TokenRow, tokenRecord, tokenSecret } from "./token-table.js";
 
-/** All columns but the digest, which never leaves the database. */
+/** All columns except the digest. */
 const shownSecret = {
   id: tokenSecret.id,
   tokenId: tokenSecret.tokenId,
@@ -19,7 +19,7 @@ const shownSecret = {
   ended: tokenSecret.ended,
 };
 
-/** Two live secrets and the last five that ended. */
+/** The secrets that are shown: two live ones, and the last five that ended. */
 const secretsShown = 7;
 
 type Reader = Pick<Transaction, "select">;
@@ -33,7 +33,7 @@ function scopesOf({ kind, subject: owner, organization }: Owner): {
   return kind === "pat" ? { deployment: "user", own: organization ?? "" } : { deployment: "organization", own: owner };
 }
 
-/** Reads the states of subjects and the policies that decide about tokens, in two statements for any number of them. */
+/** Reads the states of subjects and the policies that apply to tokens, in two statements for any number of tokens. */
 export async function readContexts(reader: Reader, owners: readonly Owner[]): Promise<(owner: Owner) => TokenContext> {
   const names = new Set(
     owners.flatMap(({ subject: name, organization }) => [name, ...(organization ? [organization] : [])]),
@@ -72,10 +72,10 @@ export async function readContexts(reader: Reader, owners: readonly Owner[]): Pr
   };
 }
 
-/** Reads the rest of these tokens: their secrets, last uses and context. Keeps their order. */
+/** Reads the secrets, last uses and context of these tokens. Keeps the order of the tokens. */
 export async function readSnapshots(reader: Reader, rows: readonly TokenRow[]): Promise<TokenSnapshot[]> {
   if (rows.length === 0) return [];
-  // An id begins with a time of the replica that made it, so ids do not say which secret is newer.
+  // An id begins with the time of the replica that created it, so ids do not tell which secret is newer.
   const place = sql<number>`row_number() over (
     partition by ${tokenSecret.tokenId} order by ${tokenSecret.retiresAt} desc nulls first, ${tokenSecret.id} desc)`;
   const ageMs = sql`extract(epoch from clock_timestamp() - ${tokenSecret.storedAt}) * 1000`.mapWith(Number);

@@ -25,18 +25,18 @@ import type {
 import type { NewSecret, TokenFacts } from "../domain/token-store.js";
 import { bytea, identifier, instant, readable } from "./columns.js";
 
-/** A grant as stored. The full grant is explicit, so that a missing value never reads as everything. */
+/** A grant as stored. The full grant is explicit, so that a missing value never grants everything. */
 export type StoredGrant =
   | { readonly full: true }
   | { readonly rules: readonly { readonly actions: readonly string[]; readonly resources: readonly string[] }[] };
 
 const numNulls = (...columns: readonly PgColumn[]) => sql`num_nulls(${sql.join([...columns], sql`, `)})`;
 
-/** Tokens. A token survives the rotation of its secrets, and a revocation is never taken back. */
+/** Tokens. A token survives the rotation of its secrets. A revocation is never undone. */
 export const token = pgTable(
   "token",
   {
-    /** The UUIDv7 of the TypeID, by which lists are ordered. */
+    /** The UUIDv7 of the TypeID. Lists are ordered by it. */
     id: uuid("id").primaryKey(),
     kind: text("kind").$type<"pat" | "oat">().notNull(),
     subject: identifier("subject").notNull(),
@@ -52,12 +52,12 @@ export const token = pgTable(
     createdBy: identifier("created_by").notNull(),
     createdVia: text("created_via"),
     notBefore: instant("not_before"),
-    /** Null when it never expires. */
+    /** Null when the token never expires. */
     expiresAt: instant("expires_at"),
-    /** A change has ended it at once: no replica's clock has to reach the time. */
+    /** Whether a change ended the token at once, on all replicas, whatever their clocks say. */
     expired: boolean("expired").notNull().default(false),
     selfRotate: boolean("self_rotate").notNull(),
-    /** Null when no approval was asked for. */
+    /** Null when no approval was required. */
     approval: text("approval").$type<"pending" | "approved" | "denied">(),
     decidedBy: text("decided_by"),
     /** The service that the decision came through. */
@@ -123,9 +123,9 @@ export const tokenSecret = pgTable(
     createdAt: instant("created_at").notNull(),
     /** When the row was written, by the database's clock. */
     storedAt: instant("stored_at").notNull().default(sql`now()`),
-    /** When it was or will be superseded. */
+    /** When the secret was or will be superseded. */
     retiresAt: instant("retires_at"),
-    /** A change has superseded it at once: no replica's clock has to reach the time. */
+    /** Whether a change superseded the secret at once, on all replicas, whatever their clocks say. */
     ended: boolean("ended").notNull().default(false),
   },
   (table) => [
@@ -136,7 +136,7 @@ export const tokenSecret = pgTable(
   ],
 );
 
-// Rows to records and back. What was parsed before it was written gets back the branded type that it had then.
+// Conversions of rows to records and back. Stored values were parsed before, so their branded types are safe.
 
 export type TokenRow = typeof token.$inferSelect;
 export type SecretRow = Omit<typeof tokenSecret.$inferSelect, "digest" | "storedAt">;
@@ -175,7 +175,7 @@ export function tokenRecord(row: TokenRow): TokenRecord {
 
 function readApproval({ approval, decidedBy, decidedVia, decidedAt, decisionComment }: TokenRow): Approval | undefined {
   if (approval === null) return undefined;
-  // The table has a constraint that a decision is complete; one that is not is none.
+  // A constraint of the table requires complete decisions. An incomplete one counts as pending.
   if (approval === "pending" || decidedBy === null || !decidedAt) return { state: "pending" };
   const decision = { by: decidedBy, time: decidedAt, comment: decisionComment ?? "" };
   return { state: approval, ...decision, ...(decidedVia !== null && { via: decidedVia }) };
@@ -286,7 +286,7 @@ function storedGrant(grant: Grant): StoredGrant {
   return grant.kind === "full" ? { full: true } : { rules: grant.rules };
 }
 
-/** Returns the full grant for its explicit marker alone. Anything else that is not a list of rules grants nothing. */
+/** Returns the full grant only for its explicit marker. Anything else that is not a list of rules grants nothing. */
 export function readGrant(stored: StoredGrant): Grant {
   if ("full" in stored && stored.full === true) return { kind: "full" };
   return {

@@ -12,7 +12,7 @@ import { tokenLookup } from "./token-lookup.js";
 import { readSnapshots } from "./token-snapshot.js";
 import { token, tokenSecret } from "./token-table.js";
 
-/** Tokens in PostgreSQL or PGlite. */
+/** Stores tokens in PostgreSQL or PGlite. */
 export function createTokenStore(database: Database): TokenStore {
   return {
     ...tokenLookup(database),

@@ -20,7 +20,7 @@ import type { Database } from "./database.js";
 import { guarded } from "./errors.js";
 import { subjectMatches } from "./token-conditions.js";
 
-/** Decisions of an hour. Counts only grow, and only while the hour is open. */
+/** Decisions per hour. Counts only grow, and only while the hour is open. */
 export const usage = pgTable(
   "usage",
   {
@@ -31,7 +31,7 @@ export const usage = pgTable(
     action: identifier("action").notNull(),
     reason: text("reason").$type<Reason>().notNull(),
     subject: identifier("subject").notNull(),
-    /** The organization that the token is bound to or is; empty when there is none. */
+    /** The organization that the token is bound to or acts as; empty when there is none. */
     organization: identifier("organization").notNull(),
     /** Read only as sums, which may exceed what a double represents exactly. */
     count: bigint("count", { mode: "bigint" }).notNull(),
@@ -47,8 +47,9 @@ export const usage = pgTable(
 );
 
 /**
- * Where open hours begin, as one row. Each transaction that adds to `usage` holds a share lock on it, so that it cannot
- * move past an hour that is being written to: a reader that sees it past an hour sees all of that hour.
+ * The start of the open hours, in a single row. Each transaction that adds to `usage` holds a share lock on the row, so
+ * that the watermark cannot move past an hour that is being written to. A reader that sees the watermark past an hour
+ * sees all of that hour.
  */
 export const usageWatermark = pgTable(
   "usage_watermark",
@@ -60,7 +61,7 @@ export const usageWatermark = pgTable(
   (table) => [...readable("time", table.openFrom), check("usage_watermark_one", sql`${table.one} = 1`)],
 );
 
-/** The last batch of each process that was added. A repeat after a lost COMMIT finds its number here. */
+/** The last batch that each process has added. A retry after a lost COMMIT finds its number here. */
 export const usageBatch = pgTable(
   "usage_batch",
   {
@@ -75,21 +76,22 @@ export const usageBatch = pgTable(
 export const usageId = pgTable(
   "usage_id",
   {
-    /** The first 16 bytes of SHA-256 over subject and id: ids have any length and may say something about people. */
+    /** The first 16 bytes of SHA-256 over subject and id: ids can have any length and may contain personal data. */
     digest: bytea("digest").primaryKey(),
     billedAt: instant("billed_at").notNull(),
   },
   (table) => [...readable("time", table.billedAt), index("usage_id_billed_at").on(table.billedAt)],
 );
 
-/** Rows of one statement: few enough that none blocks the event loop or its connection for long. */
+/** The most rows of one statement, so that no statement blocks the event loop or its connection for long. */
 const rowsTogether = 1_000;
 
-// In UTC, since the session's time zone may be half an hour off. Read at each use, not at the start of the transaction.
+// In UTC, since the offset of the session's time zone may include half an hour. Evaluated at each use, not at the start
+// of the transaction.
 const firstOpenHour = sql`date_trunc('hour', clock_timestamp() - interval '15 minutes', 'UTC')`;
 const thisHour = sql`date_trunc('hour', clock_timestamp(), 'UTC')`;
 
-/** Counted decisions in PostgreSQL or PGlite. */
+/** Stores counted decisions in PostgreSQL or PGlite. */
 export function createUsageStore(database: Database): UsageStore {
   return {
     add: (replicaId, sequence, { hourMs, counts, identified }) =>
@@ -107,7 +109,7 @@ export function createUsageStore(database: Database): UsageStore {
         if (marked.length === 0) return;
         const hour = await holdOpenHour(transaction, hourMs);
         const billed = await billOnce(transaction, identified);
-        // All processes take the rows in one order, so that no two wait for each other.
+        // All processes write rows in the same order, so that they never deadlock.
         for (const rows of chunks([...counts].sort(byKey))) {
           const values = rows.map((row) => ({
             token: toUuid(row.tokenId),
@@ -177,7 +179,7 @@ export function createUsageStore(database: Database): UsageStore {
           .set({ openFrom: firstOpenHour })
           .where(lt(usageWatermark.openFrom, firstOpenHour));
         await patient.delete(usageId).where(lt(usageId.billedAt, sql`clock_timestamp() - interval '25 hours'`));
-        // By then no process can repeat its last batch any more.
+        // After that time, no process repeats its last batch.
         await patient.delete(usageBatch).where(lt(usageBatch.addedAt, sql`clock_timestamp() - interval '30 days'`));
       });
     },
@@ -188,7 +190,7 @@ export function createUsageStore(database: Database): UsageStore {
 async function holdOpenHour(transaction: Transaction, hourMs: number): Promise<string> {
   await beginWatermark(transaction);
   const counted = sql`${new Date(hourMs).toISOString()}::timestamptz`;
-  // A process whose clock is ahead does not write to an hour that has not begun, and no clock opens a closed one.
+  // A process whose clock is ahead must not write to an hour that has not begun, and no clock may reopen a closed hour.
   const open = sql`greatest(${usageWatermark.openFrom}, least(greatest(${counted}, ${firstOpenHour}), ${thisHour}))`;
   const [row] = await transaction
     .select({ ms: sql<number>`${milliseconds(open)}` })
@@ -198,7 +200,7 @@ async function holdOpenHour(transaction: Transaction, hourMs: number): Promise<s
   return new Date(row.ms).toISOString();
 }
 
-/** Inserts its one row before the first use. */
+/** Inserts the row of the watermark before the first use. */
 async function beginWatermark(database: Pick<Transaction, "insert">): Promise<void> {
   await database
     .insert(usageWatermark)
@@ -206,7 +208,7 @@ async function beginWatermark(database: Pick<Transaction, "insert">): Promise<vo
     .onConflictDoNothing();
 }
 
-/** Records usage ids. Returns the units of those that are the first of a day, by the count that they belong to. */
+/** Records usage ids. Returns the units of ids that were not billed in the last 24 hours, summed for each count. */
 async function billOnce(
   transaction: Transaction,
   identified: readonly IdentifiedUnits[],
@@ -265,9 +267,7 @@ const dimensionKeys: Readonly<Record<UsageDimension, Key>> = {
   organization: { column: sql`${usage.organization}`, type: "text" },
 };
 
-/**
- * The keys that rows are grouped and sorted by. The hour with every dimension is the primary key and needs no sorting.
- */
+/** Returns the keys that rows are grouped and sorted by. The hour with all dimensions is the primary key: no sort. */
 function keysOf({ granularity, groupBy }: Pick<UsageQuery, "granularity" | "groupBy">): readonly Key[] {
   const dimensions = usageDimensions.filter((name) => groupBy.has(name)).map((name) => dimensionKeys[name]);
   switch (granularity) {
@@ -287,7 +287,7 @@ function textOf({ column, type }: Key): SQL {
     : sql`${column}::text`;
 }
 
-/** Milliseconds since 1970. */
+/** Returns SQL for the milliseconds since 1970. */
 function milliseconds(time: SQL): SQL {
   return sql`(extract(epoch from ${time}) * 1000)::int8`;
 }
@@ -301,7 +301,7 @@ function isAfter(keys: readonly Key[], position: readonly string[]): SQL {
 
 const windowMs = { DAY: 86_400_000, HOUR: 3_600_000 };
 
-/** Reads the values of `keysOf` back. */
+/** Parses the values of `keysOf`. */
 function readKey(
   { granularity, groupBy, filter }: UsageQuery,
   key: readonly string[],

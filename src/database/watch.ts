@@ -5,18 +5,18 @@ import { verifySettings } from "./settings.js";
 
 const intervalMs = 2_000;
 /**
- * The largest difference of two clocks that counts as none, milliseconds: a token may expire so much earlier on one
+ * The largest tolerated difference between two clocks, milliseconds. A token may expire this much earlier on one
  * replica than on another.
  */
 const maxClockOffsetMs = 1_000;
-/** The longest time for one look. Longer than one statement may take, whose error says more. */
+/** The longest time for one look, milliseconds. Longer than a statement may take, whose error says more. */
 const lookMs = 5_000;
 
 export interface DatabaseWatchOptions {
   readonly database: Database;
   /** Returns this machine's wall clock, milliseconds since 1970. */
   readonly wallMs: () => number;
-  /** Called after each look with the problem that an operator must know; undefined when there is none. */
+  /** Called after each look with a problem that the operator must know, or with undefined when there is none. */
   readonly onLook: (problem: string | undefined) => void;
   /** Called after each comparison with both times, or with undefined when they differ by at most `maxClockOffsetMs`. */
   readonly onClock: (difference: ClockDifference | undefined) => void;
@@ -53,7 +53,7 @@ export class DatabaseWatch {
     }
   }
 
-  /** Calls nothing from now on. Waits for a look that has begun. */
+  /** Stops all callbacks. Waits for a look that has begun. */
   stop(): Promise<void> {
     return this.#loop.stop();
   }
@@ -89,7 +89,7 @@ export async function verifySchema(database: Database): Promise<void> {
   throw new Error("the database schema is not that of this version; run `patwarden migrate` first");
 }
 
-/** Each replica judges expiry by its own clock, so all must agree, and the database's clock is what they share. */
+/** Compares our clock with the database's. Each replica judges expiry by its own clock, so all must agree with it. */
 async function compareClocks({
   database,
   wallMs,

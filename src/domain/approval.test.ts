@@ -27,7 +27,7 @@ interface Candidate extends Hands {
 
 const waiting: Approval = { state: "pending" };
 
-/** What the use-cases make of the rule; test/approval.test.ts does the same with them and a database. */
+/** Applies an act as the use cases do. test/approval.test.ts does the same with the use cases and a database. */
 function after(token: Candidate, { kind, names }: Act): Candidate {
   const pending = token.approval.state === "pending";
   switch (kind) {
@@ -55,13 +55,13 @@ function approvalOf([by = "", via]: readonly string[]): Approval {
 type MayApprove = typeof mayApprove;
 type MayRotate = typeof mayRotate;
 
-/** One of each kind: the rule is the same whatever people and services are called. */
+/** One maker of each kind: names make no difference to the rule. */
 const makers = [["user:alice"], ["user:alice", "service:web"], ["service:bot"]] as const;
 const acts: readonly ActKind[] = ["widen", "narrow", "rotate", "rotateWithGrace", "prolong", "approve"];
 
 /**
- * Every order of up to so many acts of everybody: where the rules and the history differ about who may approve or
- * rotate.
+ * Tries every order of up to `length` acts by everybody, and returns the first in which the rule and the history differ
+ * about who may approve or rotate.
  */
 function firstDifference(
   rule: MayApprove,

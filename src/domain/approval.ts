@@ -1,19 +1,19 @@
 import type { Approval } from "./token.js";
 
 /*
- * Who may approve a token: somebody who had no hand in what is approved, and who gains nothing by it (ASVS 2.3.5),
- * neither then nor later. Names are those of audit events: `user:<id>`, `service:<name>`, `token:<id>`. A call has
- * several when a service stood between.
+ * The rule who may approve a token: a person who was not involved in what is approved and gains nothing by the approval
+ * (ASVS 2.3.5), neither now nor later. Names are those of audit events: `user:<id>`, `service:<name>`, `token:<id>`. A
+ * call has several names when a user calls through a service.
  */
 
-/** Who had a hand in a token. */
+/** The names that are involved in a token. */
 export interface Hands {
   /**
-   * Who made, widened, prolonged or rotated it, or changed it while it waited, since the last approval: the next one
-   * covers their work.
+   * Names that created, widened, extended or rotated the token, or changed it while it was pending, since the last
+   * approval. The next approval covers their work.
    */
   readonly contributors: readonly string[];
-  /** Who was shown a secret of it that may still work. An approval does not change that. */
+  /** Names that were shown a secret of the token that may still work. An approval does not change this list. */
   readonly holders: readonly string[];
 }
 
@@ -22,8 +22,8 @@ export function handsOfMaker(names: readonly string[]): Hands {
 }
 
 /**
- * After a change of what an approver sees. One that neither widens nor meets a token that waits was covered by the last
- * approval.
+ * Returns who is involved after an update. An update that neither widens the token nor changes a pending one is covered
+ * by the last approval.
  */
 export function handsAfterUpdate(
   { contributors, holders }: Hands,
@@ -33,7 +33,10 @@ export function handsAfterUpdate(
   return { contributors: wider || pending ? union(contributors, names) : contributors, holders };
 }
 
-/** After a rotation. `replacesHolders`: somebody else was shown the new secret, and the old ones ended at once. */
+/**
+ * Returns who is involved after a rotation. `replacesHolders` is true when the new secret was shown to somebody else
+ * and the old ones ended at once.
+ */
 export function handsAfterRotation(
   { contributors, holders }: Hands,
   names: readonly string[],
@@ -46,7 +49,10 @@ export function handsAfterApproval({ holders }: Hands): Hands {
   return { contributors: [], holders };
 }
 
-/** Whether a call of these names may approve. Its maker and subject never may, even after others have changed it. */
+/**
+ * Returns whether a call with these names may approve. The creator and the subject of the token never may, even after
+ * others have changed it.
+ */
 export function mayApprove(
   token: Hands & { readonly subject: string; readonly createdBy: string; readonly createdVia: string | undefined },
   names: readonly string[],
@@ -57,8 +63,9 @@ export function mayApprove(
 }
 
 /**
- * Whether a call of these names may be shown a new secret of a token whose policy asks for approval. Who approved it
- * may not, as long as the approval stands: two must be behind a secret that works, in whatever order they act.
+ * Returns whether a call with these names may be shown a new secret of a token whose policy requires approval. The
+ * approver may not, as long as the approval stands: every secret that works needs two people, in whatever order they
+ * act.
  */
 export function mayRotate(approval: Approval | undefined, names: readonly string[]): boolean {
   return approval?.state !== "approved" || !names.some((name) => name === approval.by || name === approval.via);

@@ -5,7 +5,7 @@ import type { TokenId } from "./token.js";
 /** `aud_` and 26 characters: a TypeID over a UUIDv7. */
 export type AuditEventId = string & { readonly __brand: "AuditEventId" };
 
-/** Every kind of event, as security tools search for it. None is renamed, and none is used for another meaning. */
+/** Every kind of event. Security tools search for these names, so none is ever renamed or gets another meaning. */
 export const auditActions = [
   "token.created",
   "token.updated",
@@ -27,24 +27,24 @@ export const auditActions = [
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
-/** What happened, written once and never changed. It holds no secret. */
+/** An event, written once and never changed. It contains no secret. */
 export interface AuditEvent {
   readonly id: AuditEventId;
   readonly time: Date;
   /**
-   * Who: a user's name (`user:<id>`), `service:<name>`, `token:<id>`, `system`, or of leaks `provider:<name>` of the
-   * secret-scanning program or `reporter` for anybody.
+   * The actor: `user:<id>`, `service:<name>`, `token:<id>` or `system`. For leaks, `provider:<name>` of the
+   * secret-scanning program, or `reporter` for anybody.
    */
   readonly actor: string;
   readonly action: AuditAction;
-  /** For whom: the subject of the token, or the subject that was changed. */
+  /** The subject of the token, or the subject that was changed. */
   readonly subject: string | undefined;
-  /** Need not be the id of a token that exists: refused calls are events too. */
+  /** May be the id of a token that does not exist: refused calls are events too. */
   readonly tokenId: TokenId | undefined;
-  /** Where the call came from, as far as the server knows. */
+  /** The address that the call came from, if known. */
   readonly clientIp: string | undefined;
   readonly outcome: "ok" | "refused";
-  /** Whatever else is worth knowing, at most 2 KiB of UTF-8 a value; longer ones end in `…`. */
+  /** Further facts. A value has at most 2 KiB of UTF-8; longer ones are cut and end in `…`. */
   readonly details: Readonly<Record<string, string>>;
 }
 
@@ -60,7 +60,10 @@ export interface AuditFacts {
   readonly details?: Readonly<Record<string, string>>;
 }
 
-/** An event with an id of its own, its texts such that any database keeps them and no secret by shape is in them. */
+/**
+ * Returns an event with a new id. Its texts are cleaned: any database can store them, and nothing that looks like a
+ * secret is left.
+ */
 export function newAuditEvent(facts: AuditFacts): AuditEvent {
   const { time, actor, action, subject, tokenId, clientIp, outcome = "ok", details = {} } = facts;
   return {
@@ -76,13 +79,12 @@ export function newAuditEvent(facts: AuditFacts): AuditEvent {
   };
 }
 
-/** Facts that are secrets, or only make sense beside one, at any depth. */
+/** Facts that are secrets, or only make sense beside one. They are hidden at any depth. */
 const neverShown = new Set(["secret", "secrets", "newSecret", "digest", "sealedSecret", "fingerprint"]);
 
 /**
- * Details that show what a change changed: for each field of either side that differs `<field>.before` and
- * `<field>.after`. An absent side had no value. Values that are no text are shown as JSON with sorted keys, times in
- * ISO 8601.
+ * Returns details that show a change: `<field>.before` and `<field>.after` for each field that differs. An absent side
+ * had no value. Values that are not text are shown as JSON with sorted keys, times in ISO 8601.
  */
 export function changes(before: object, after: object): Readonly<Record<string, string>> {
   const details: Record<string, string> = {};
@@ -91,7 +93,7 @@ export function changes(before: object, after: object): Readonly<Record<string, 
   for (const field of [...fields].filter((name) => !neverShown.has(name)).sort()) {
     const was = sides.before.get(field);
     const is = sides.after.get(field);
-    // Compared before anything is cut or hidden: a difference behind the limit is a difference.
+    // Compared before anything is cut or hidden: a difference beyond the limit is a difference.
     if (text(was, false) === text(is, false)) continue;
     for (const [side, value] of [
       ["before", text(was, true)],
@@ -113,18 +115,18 @@ function text(value: unknown, hide: boolean): string | undefined {
   });
 }
 
-/** An object whose keys have no order that means anything. */
+/** Returns whether a value is an object in which the order of keys has no meaning. */
 function isPlain(node: unknown): node is object {
   return typeof node === "object" && node !== null && !Array.isArray(node);
 }
 
 const maxBytes = 2048;
 const ellipsis = "…";
-// PostgreSQL keeps neither in a text: what is hashed must be what is read back.
+// PostgreSQL stores neither of these in a text, and the text that is hashed must be the text that is read back.
 const unstorable = /\0|\p{Cs}/gu;
 
 function clean(written: string): string {
-  // A secret that was pasted into a name or comment; before the cut, which could take its shape away.
+  // Hides secrets that were pasted into a name or comment. Before the cut, which could make them unrecognizable.
   const shown = redactText(written).replace(unstorable, "\ufffd");
   const bytes = Buffer.from(shown);
   if (bytes.length <= maxBytes) return shown;
@@ -133,19 +135,19 @@ function clean(written: string): string {
   return bytes.toString("utf8", 0, end) + ellipsis;
 }
 
-/** Whether a cut before this byte of UTF-8 would go through a character. */
+/** Returns whether a cut before this byte of UTF-8 would split a character. */
 function isContinuation(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 const idPrefix = "aud";
 
-/** As the database's `uuid` shows it: lower case, with dashes. */
+/** Returns the UUID of an id as the database shows it: lower case, with dashes. */
 export function auditEventUuid(id: AuditEventId): string {
   return toUUID(fromString(id, idPrefix));
 }
 
-/** From 32 hexadecimal digits, with or without dashes; throws for anything else. */
+/** Returns the id of a UUID of 32 hexadecimal digits, with or without dashes. Throws for anything else. */
 export function auditEventIdFromUuid(uuid: string): AuditEventId {
   return fromUUIDBytes(idPrefix, Buffer.from(uuid.replaceAll("-", ""), "hex")) as string as AuditEventId;
 }

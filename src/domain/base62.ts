@@ -1,19 +1,19 @@
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Value of each ASCII code, -1 for what is no digit. Value order is ASCII order. */
+/** The value of each ASCII code, -1 when it is not a digit. Value order is ASCII order. */
 const digitValues = new Int8Array(128).fill(-1);
 for (const [value, digit] of [...alphabet].entries()) digitValues[digit.charCodeAt(0)] = value;
 
-/** Digits of a 256-bit number. */
+/** The number of digits of a 256-bit number. */
 export const width256 = 43;
 
 /**
- * 43 digits can hold a little more than 256 bits. As value order is ASCII order, plain string comparison compares
- * values.
+ * The greatest number of 256 bits; 43 digits can hold a little more. Value order is ASCII order, so strings compare
+ * like values.
  */
 const greatest256 = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
 
-/** Whether all characters of `text` from `start` to before `end` are digits. */
+/** Returns whether all characters of `text` from `start` to before `end` are digits. */
 export function isBase62(text: string, start: number, end: number): boolean {
   for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index);
@@ -22,21 +22,21 @@ export function isBase62(text: string, start: number, end: number): boolean {
   return true;
 }
 
-/** A number in a fixed width, left-padded with `0`; it must fit. */
+/** Encodes a number in a fixed width, left-padded with `0`. The number must fit. */
 export function encodeBase62(value: bigint, width: number): string {
   let text = "";
   for (let rest = value; text.length < width; rest /= 62n) text = alphabet.charAt(Number(rest % 62n)) + text;
   return text;
 }
 
-/** 32 bytes as one big-endian number. */
+/** Encodes 32 bytes as one big-endian number. */
 export function encode256(bytes: Uint8Array): string {
   return encodeBase62(BigInt(`0x${Buffer.from(bytes).toString("hex")}`), width256);
 }
 
 /**
- * The number that the digits of `text` from `start` to before `end` write. They must be digits, at most eight: it stays
- * an exact double.
+ * Decodes the digits of `text` from `start` to before `end`. There must be only digits, at most eight, so that the
+ * number is exact in a double.
  */
 export function decodeBase62(text: string, start: number, end: number): number {
   let value = 0;
@@ -44,16 +44,16 @@ export function decodeBase62(text: string, start: number, end: number): number {
   return value;
 }
 
-// Five digits at a time (62^5 < 2^30) into limbs of 16 bits: every intermediate stays an exact double. With a BigInt it
-// takes 2.6 times as long, and this runs on every Check.
+// `decode256` takes five digits at a time (62^5 < 2^30) into limbs of 16 bits, so that every intermediate value is
+// exact in a double. With a BigInt it would take 2.6 times as long, and it runs on every Check.
 const stride = 5;
 
-/** Whether 43 digits are below 2^256. */
+/** Returns whether 43 digits are below 2^256. */
 export function fits256(digits: string): boolean {
   return digits <= greatest256;
 }
 
-/** The 32 bytes of 43 digits that fit. */
+/** Returns the 32 bytes of 43 digits. The digits must be below 2^256. */
 export function decode256(digits: string): Uint8Array {
   const limbs = new Uint16Array(16);
   for (let start = 0; start < width256; start += stride) {

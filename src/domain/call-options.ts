@@ -1,10 +1,10 @@
-/** How long a caller waits. Read again while it does, so a call's own context may be passed. */
+/** How long a caller waits. The fields are read again during the call, so the context of a call may be passed. */
 export interface CallOptions {
   /**
-   * Instant of `performance.now()` after which the caller gets DEADLINE_EXCEEDED. A time-out of what is asked also
-   * applies; the earlier wins.
+   * The instant of `performance.now()` after which the caller gets DEADLINE_EXCEEDED. The timeout of the called service
+   * also applies; the earlier one wins.
    */
   readonly deadline?: number | undefined;
-  /** Whether the caller has gone: what has not been sent yet need not be sent. */
+  /** Whether the caller has gone away. Requests that were not sent yet need not be sent. */
   readonly cancelled?: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * Every way a call can fail, once: the name is an `ErrorReason` of errors.proto without its prefix, the code a
- * canonical gRPC status. Messages are fixed ASCII and never hold input: a peer may show them anywhere, and some
+ * Every reason why a call can fail. The name is an `ErrorReason` of errors.proto without its prefix, the code a
+ * canonical gRPC status. Messages are fixed ASCII and never contain input: clients may show them anywhere, and some
  * transports garble other text.
  */
 export const failures = {
@@ -13,12 +13,12 @@ export const failures = {
   NOT_FOUND: { code: "NOT_FOUND", message: "no such object" },
   ETAG_MISMATCH: { code: "ABORTED", message: "the object has changed; read it again" },
   REQUEST_ID_REUSED: { code: "ALREADY_EXISTS", message: "this request_id was used before" },
-  STATE_CONFLICT: { code: "FAILED_PRECONDITION", message: "the token's state does not admit this" },
-  SUBJECT_STATE: { code: "FAILED_PRECONDITION", message: "the subject's state does not admit this" },
+  STATE_CONFLICT: { code: "FAILED_PRECONDITION", message: "the token's state does not allow this" },
+  SUBJECT_STATE: { code: "FAILED_PRECONDITION", message: "the subject's state does not allow this" },
   POLICY_VIOLATION: { code: "FAILED_PRECONDITION", message: "a limit that applies to this call is exceeded" },
   SUBJECT_TYPE_NOT_IN_MODEL: {
     code: "FAILED_PRECONDITION",
-    message: "the authorization model admits this type of subject nowhere where the grant could be used",
+    message: "under the authorization model, this type of subject could never use the grant",
   },
   MODEL_CONTEXT_REQUIRED: {
     code: "FAILED_PRECONDITION",
@@ -31,13 +31,13 @@ export const failures = {
   ISSUER_UNAVAILABLE: { code: "UNAVAILABLE", message: "the issuer's keys cannot be fetched; try again" },
   OUTCOME_UNKNOWN: {
     code: "UNAVAILABLE",
-    message: "the connection broke while the change was committed; repeat the call to settle it",
+    message: "the connection was lost during the commit, so the change may be stored; repeat the call to make sure",
   },
   REVOCATION_PENDING: {
     code: "UNAVAILABLE",
     message: "the change is stored but not confirmed by every replica yet; repeat the call to confirm it",
   },
-  DEADLINE_EXCEEDED: { code: "DEADLINE_EXCEEDED", message: "time was over before an answer could be given" },
+  DEADLINE_EXCEEDED: { code: "DEADLINE_EXCEEDED", message: "the deadline passed before a reply was ready" },
   INTERNAL: { code: "INTERNAL", message: "internal error" },
 } as const satisfies Record<string, { readonly code: string; readonly message: string }>;
 
@@ -59,13 +59,13 @@ export interface FailureDetail {
    */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
-  /** After how long a repeat may succeed, milliseconds. Absent: not known. */
+  /** Milliseconds after which a retry may succeed. Absent when not known. */
   readonly retryDelayMs?: number;
   /** For the log only. */
   readonly cause?: unknown;
 }
 
-/** An expected failure. Anything else that is thrown is a defect and leaves as INTERNAL. */
+/** An expected failure. Any other error that is thrown is a defect, and the caller gets INTERNAL. */
 export class Failure extends Error {
   override readonly name = "Failure";
   readonly reason: FailureReason;

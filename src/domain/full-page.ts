@@ -1,9 +1,9 @@
-/** Rows of one read. Between two reads, other calls have their turn. */
+/** The most rows of one read. Other calls run between two reads. */
 const rowsPerRead = 100;
 
 /**
- * The size of a page, roughly. Its message is written in one stretch, in which no Check has its turn; and it is well
- * below the longest message (4 MiB).
+ * The approximate size limit of a page. A message is serialized without a pause, so no Check runs meanwhile. The limit
+ * is well below the longest message (4 MiB).
  */
 const maxPageBytes = 262_144;
 
@@ -12,9 +12,7 @@ export interface Page<T> {
   readonly more: boolean;
 }
 
-/**
- * Reads a page that ends after `size` rows, or earlier where it is full. It holds one row at least, if there is one.
- */
+/** Reads a page of `size` rows, or fewer when the page is full. It has at least one row, if there is any. */
 export async function fullPage<T>(
   size: number,
   read: (size: number, last: T | undefined) => Promise<Page<T>>,

@@ -8,7 +8,7 @@ import {
 } from "./identifier.js";
 import type { Grant, Rule } from "./token.js";
 
-/** A grant as it arrives. Neither `full` nor rules: the token can only identify itself. */
+/** A grant as received. With neither `full` nor rules, the token can only identify itself. */
 export interface GrantInput {
   readonly full: boolean;
   readonly rules: readonly RuleInput[];
@@ -34,18 +34,18 @@ const maxActions = 50;
 const maxResources = 100;
 const maxBytes = 16 * 1024;
 
-/** Refuses a grant as a whole and says everything that is wrong with it; nothing is ever left out of one silently. */
+/** Parses a grant. Refuses it as a whole and lists everything that is wrong; never drops a part silently. */
 export function parseGrant({ full, rules }: GrantInput): ParsedGrant {
   if (full && rules.length > 0) return refused("rules", "must be empty when full is set");
   if (full) return { ok: true, grant: { kind: "full" } };
   if (rules.length > maxRules) return refused("rules", `must have at most ${maxRules} entries`);
-  // What is not ASCII, and so longer in bytes than in characters, is refused below.
+  // Counting characters is enough: text that is not ASCII, and so has more bytes, is refused below.
   const length = rules.flatMap(({ actions, resources }) => [...actions, ...resources]).join("").length;
   if (length > maxBytes) return refused("rules", "must have at most 16 KiB, all actions and resources together");
 
   const violations = rules.flatMap(checkRule);
   if (violations.length > 0) return { ok: false, violations };
-  // checkRule parsed every entry, and parsing changes none.
+  // checkRule has parsed every entry, and parsing changes nothing.
   return {
     ok: true,
     grant: { kind: "rules", rules: rules.map(({ actions, resources }) => ({ actions, resources }) as Rule) },
@@ -55,7 +55,7 @@ export function parseGrant({ full, rules }: GrantInput): ParsedGrant {
 function checkRule({ actions, resources }: RuleInput, index: number): readonly GrantViolation[] {
   const field = `rules[${index}]`;
   if (actions.length === 1 && actions[0] === "*" && resources.length === 1 && resources[0] === "*") {
-    return [{ field, description: "must not be * of *: everything the subject may is full" }];
+    return [{ field, description: "must not be * on *: use full to grant everything that the subject may do" }];
   }
   return [
     ...checkEntries(`${field}.actions`, actions, maxActions, actionProblem),
@@ -70,7 +70,8 @@ function checkEntries(
   problemOf: (entry: string) => string | undefined,
 ): readonly GrantViolation[] {
   if (entries.length === 0 || entries.length > max) return [{ field, description: `must have 1 to ${max} entries` }];
-  if (entries.length > 1 && entries.includes("*")) return [{ field, description: "must have no other entry beside *" }];
+  if (entries.length > 1 && entries.includes("*"))
+    return [{ field, description: "must not have other entries beside *" }];
   return entries.flatMap((entry, index) => {
     const description = problemOf(entry);
     return description === undefined ? [] : [{ field: `${field}[${index}]`, description }];
@@ -91,7 +92,7 @@ function refused(field: string, description: string): ParsedGrant {
   return { ok: false, violations: [{ field, description }] };
 }
 
-/** Whether the grant holds this action on this resource: some one rule must hold both. */
+/** Returns whether the grant covers this action on this resource: a single rule must cover both. */
 export function grantCovers(grant: Grant, action: ActionName, resource: ResourceName): boolean {
   return (
     grant.kind === "full" ||
@@ -99,7 +100,7 @@ export function grantCovers(grant: Grant, action: ActionName, resource: Resource
   );
 }
 
-/** Which resources of a type the grant holds this action on: `any` of them, or these. */
+/** Returns the resources of a type on which the grant covers this action, or `any`. */
 export function grantedResources(grant: Grant, action: ActionName, type: string): "any" | readonly ResourceName[] {
   if (grant.kind === "full") return "any";
   const named = new Set<ResourceName>();
@@ -113,15 +114,13 @@ export function grantedResources(grant: Grant, action: ActionName, type: string)
   return [...named];
 }
 
-/**
- * Whether `outer` covers whatever `inner` covers: containment, not overlap. Models and their types are not looked at.
- */
+/** Returns whether `outer` covers everything that `inner` covers. The authorization model is not considered. */
 export function grantWithin(inner: Grant, outer: Grant): boolean {
   if (outer.kind === "full") return true;
   if (inner.kind === "full") return false;
   return inner.rules.every((rule) =>
     rule.resources.every((resource) => {
-      // Rules of `outer` may share the actions among them, but each resource or wildcard must lie in a rule as a whole.
+      // Several rules of `outer` may share the actions, but each of them must cover the whole resource or wildcard.
       const actions = outer.rules
         .filter(({ resources }) => coversResource(resources, resource))
         .flatMap((each) => each.actions);
@@ -141,7 +140,7 @@ function coversResource(resources: Rule["resources"], resource: Rule["resources"
 
 /** Something that must exist in the model for the grant to make sense. */
 export interface Mention {
-  /** Relative to the grant. */
+  /** The path of the field, relative to the grant. */
   readonly field: string;
   /** Undefined when the action must exist on some type. */
   readonly type?: string;
@@ -149,7 +148,7 @@ export interface Mention {
   readonly action?: string;
 }
 
-/** Every type of the grant by itself, then every combination of type and action that must exist on it. */
+/** Yields every type of the grant, and every combination of a type and an action that must exist on it. */
 export function* mentions(grant: Grant): Generator<Mention> {
   if (grant.kind === "full") return;
   for (const [index, { actions, resources }] of grant.rules.entries()) {

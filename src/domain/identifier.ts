@@ -1,36 +1,36 @@
 /**
- * The three identifiers of a decision, in the words of the customer's own OpenFGA model. What OpenFGA admits beyond
- * this (usersets, wildcards, blanks, non-ASCII) is refused: `organization:acme#member` is a member of acme by
- * definition, and a lone surrogate is granted what U+FFFD was granted. Nothing is trimmed, lower-cased or normalized.
+ * The three identifiers of a decision, as named in the customer's own OpenFGA model. Other forms that OpenFGA accepts
+ * (usersets, wildcards, blanks, non-ASCII) are refused: `organization:acme#member` is a member of acme by definition,
+ * and a lone surrogate is granted what U+FFFD was granted. Nothing is trimmed, lower-cased or normalized.
  */
 
 /** `type:id` of an OpenFGA object, for example `document:roadmap`. */
 export type ResourceName = string & { readonly __brand: "ResourceName" };
-/** `type:id` of who a token acts as: `user:<id>` or `organization:<id>`, never a userset. */
+/** `type:id` of the subject that a token acts as: `user:<id>` or `organization:<id>`, never a userset. */
 export type SubjectName = string & { readonly __brand: "SubjectName" };
 /** A relation of the model, for example `viewer`. */
 export type ActionName = string & { readonly __brand: "ActionName" };
 
-/** A value, or in words what would have been right. */
+/** A value, or a problem that says what would have been right. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
-/** Which OpenFGA types stand for users and organizations, `subjects` of the configuration. */
+/** The OpenFGA types of users and organizations: `subjects` of the configuration. */
 export interface SubjectTypes {
   readonly user: string;
   readonly organization: string;
 }
 
-/** Who a token acts as. */
+/** The user or organization that a token acts as. */
 export interface Subject {
   readonly name: SubjectName;
   readonly kind: "user" | "organization";
 }
 
-/** The longest `type:id`, bytes. Every admitted character is one byte. */
+/** The longest `type:id`, bytes. Every allowed character is one byte. */
 const maxNameLength = 256;
 
-// The colon is in neither class, so there is one way to match and nothing to backtrack over. The shape of a type only
-// bounds what is looked up in the model.
+// The colon is in neither character class, so there is only one way to match and no backtracking. The pattern of a type
+// only limits what is looked up in the model.
 const typeName = /^[A-Za-z0-9_][A-Za-z0-9_./-]*$/;
 const objectName = /^[A-Za-z0-9_][A-Za-z0-9_./-]*:[A-Za-z0-9_\-./@+=~|]{1,200}$/;
 const relationName = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
@@ -42,24 +42,24 @@ function isObjectName(text: string): boolean {
   return text.length <= maxNameLength && objectName.test(text);
 }
 
-/** An OpenFGA object as Check takes it; whether the model has its type is another question. */
+/** Parses an OpenFGA object for Check. Does not check whether the model has its type. */
 export function parseResource(text: string): Parsed<ResourceName> {
   return isObjectName(text) ? { ok: true, value: text as ResourceName } : { ok: false, problem: objectRule };
 }
 
-/** `type:*` or `*`, which only a grant may say. */
+/** Returns whether a text is `type:*` or `*`, which only a grant may contain. */
 export function isResourceWildcard(text: string): text is `${string}:*` | "*" {
   return text === "*" || (text.length <= maxNameLength && text.endsWith(":*") && typeName.test(text.slice(0, -2)));
 }
 
-/** A relation; whether the resource's type has it is for the model to say. */
+/** Parses a relation. Does not check whether the model has it on the type of the resource. */
 export function parseAction(text: string): Parsed<ActionName> {
   return relationName.test(text)
     ? { ok: true, value: text as ActionName }
     : { ok: false, problem: "must be a relation: a letter, then up to 49 of A-Z a-z 0-9 _ -" };
 }
 
-/** Who a token may act as: a plain object of one of the two configured types. */
+/** Parses a subject: a plain object of one of the two configured types. */
 export function parseSubject(text: string, types: SubjectTypes): Parsed<Subject> {
   if (!isObjectName(text)) return { ok: false, problem: objectRule };
   const name = text as SubjectName;
@@ -73,7 +73,7 @@ export function parseSubject(text: string, types: SubjectTypes): Parsed<Subject>
   }
 }
 
-/** The part before the colon. */
+/** Returns the part before the colon. */
 export function typeOf(name: ResourceName | SubjectName | `${string}:*`): string {
   return name.slice(0, name.indexOf(":"));
 }

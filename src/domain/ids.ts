@@ -2,8 +2,9 @@ import { fromString, fromUUIDBytes, toUUID, typeidUnboxed } from "typeid-js";
 import type { Parsed } from "./identifier.js";
 import type { SecretId, TokenId } from "./token.js";
 
-// TypeIDs over UUIDv7 with a counter (RFC 9562 §6.2 method 1): within a process later ids sort after earlier ones, also
-// in one millisecond, unless the clock is set back by more than ten seconds. Text and UUID sort alike.
+// TypeIDs over UUIDv7 with a counter (RFC 9562 §6.2 method 1): within a process, later ids sort after earlier ones,
+// even within one millisecond, unless the clock is set back by more than ten seconds. Text and UUID have the same
+// order.
 
 const tokenPrefix = "tok";
 const secretPrefix = "sec";
@@ -16,14 +17,14 @@ export function newSecretId(): SecretId {
   return brand(typeidUnboxed(secretPrefix));
 }
 
-/** `tok_` and 26 characters in their one spelling. Whether the token exists is another question. */
+/** Parses `tok_` and 26 characters in their canonical spelling. Does not check whether the token exists. */
 export function parseTokenId(text: string): Parsed<TokenId> {
   return isId(text, tokenPrefix)
     ? { ok: true, value: text as TokenId }
     : { ok: false, problem: "must be a token id: tok_ and 26 lower-case letters and digits" };
 }
 
-/** `sec_` and 26 characters in their one spelling. */
+/** Parses `sec_` and 26 characters in their canonical spelling. */
 export function parseSecretId(text: string): Parsed<SecretId> {
   return isId(text, secretPrefix)
     ? { ok: true, value: text as SecretId }
@@ -32,25 +33,25 @@ export function parseSecretId(text: string): Parsed<SecretId> {
 
 function isId(text: string, prefix: string): boolean {
   try {
-    toUUID(fromString(text, prefix)); // throws for what is no UUID
+    toUUID(fromString(text, prefix)); // throws when it is not a UUID
     return true;
   } catch {
     return false;
   }
 }
 
-/** As the database's `uuid` shows it: lower case, with dashes. */
+/** Returns the UUID of an id as the database shows it: lower case, with dashes. */
 export function toUuid(id: TokenId | SecretId): string {
-  // Both types are only made here, out of a TypeID.
+  // Both types are only created here, from a TypeID.
   return toUUID(id as string as Parameters<typeof toUUID>[0]);
 }
 
-/** From 32 hexadecimal digits, with or without dashes; throws for anything else. */
+/** Returns the id of a UUID of 32 hexadecimal digits, with or without dashes. Throws for anything else. */
 export function tokenIdFromUuid(uuid: string): TokenId {
   return brand(fromUUIDBytes(tokenPrefix, bytesOf(uuid)));
 }
 
-/** From 32 hexadecimal digits, with or without dashes; throws for anything else. */
+/** Returns the id of a UUID of 32 hexadecimal digits, with or without dashes. Throws for anything else. */
 export function secretIdFromUuid(uuid: string): SecretId {
   return brand(fromUUIDBytes(secretPrefix, bytesOf(uuid)));
 }
@@ -59,9 +60,9 @@ function bytesOf(uuid: string): Uint8Array {
   return Buffer.from(uuid.replaceAll("-", ""), "hex");
 }
 
-/** Called with nothing but the typeid-js result for the prefix of `Id`. */
+/** Brands a text. Call it only with a typeid-js result for the prefix of `Id`. */
 function brand<Id extends TokenId | SecretId>(typeId: string): Id {
-  // It is joined character by character, which V8 keeps as a chain of twenty times its size; a copy is in one piece
-  // (measured).
+  // typeid-js joins the text character by character, and V8 keeps such a text as a chain of twenty times its size. A
+  // copy is in one piece (measured).
   return Buffer.from(typeId, "latin1").toString("latin1") as Id;
 }

@@ -6,7 +6,7 @@ export interface LastUse {
   readonly address: string | undefined;
 }
 
-/** A use of a token by one of its secrets. */
+/** A use of a token with one of its secrets. */
 export interface TokenUse extends LastUse {
   readonly tokenId: TokenId;
   readonly secretId: SecretId;
@@ -16,13 +16,13 @@ export interface TokenUse extends LastUse {
 export type LastUses = ReadonlyMap<TokenId | SecretId, LastUse>;
 
 /**
- * Last uses, stored apart from the tokens. Methods fail with the Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN,
- * and may be repeated after both.
+ * Last uses, stored apart from the tokens. Methods fail with the Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN, and
+ * may be repeated after either.
  */
 export interface LastUseStore {
   /**
-   * Moves last uses forward, never back, in one statement. A thousand is a good number. It skips rows that are locked.
-   * Returns the secrets whose uses are stored; send the others again later.
+   * Moves last uses forward, never back, in one statement. About a thousand at a time works well. Skips rows that are
+   * locked. Returns the secrets whose uses are stored; send the others again later.
    */
   move(uses: readonly TokenUse[]): Promise<ReadonlySet<SecretId>>;
 }

@@ -1,14 +1,15 @@
 import type { Parsed } from "./identifier.js";
 
 /**
- * As protobuf has it: `nanos` belongs to the second before it, 0 to 999,999,999; negative only in a negative duration.
+ * Seconds and nanoseconds as in protobuf. `nanos` is 0 to 999,999,999, added to `seconds`; negative only in a negative
+ * duration.
  */
 export interface SecondsAndNanos {
   readonly seconds: bigint;
   readonly nanos: number;
 }
 
-/** How long a token shall live. `default`: nothing was asked for. */
+/** The requested lifetime of a token. `default` when the request names none. */
 export type Lifetime =
   | { readonly kind: "default" }
   | ({ readonly kind: "ttl" } & SecondsAndNanos)
@@ -28,10 +29,10 @@ export interface ExpiryInput {
 }
 
 const dayMs = 86_400_000;
-/** Ten years; a longer life is `never`, which is a choice of its own. */
+/** Ten years. A token with a longer life must be made with `never`. */
 export const longestLifetimeMs = 3652 * dayMs;
 
-/** When a token ends, to the millisecond: in the future, within ten years of `now`, after `notBefore`. */
+/** Returns when a token ends, to the millisecond: in the future, within ten years of `now`, after `notBefore`. */
 export function resolveExpiry({ lifetime, now, defaultLifetimeMs, notBefore }: ExpiryInput): Expiry {
   switch (lifetime.kind) {
     case "never":
@@ -60,7 +61,7 @@ function startingBefore(notBefore: Date | undefined, expireTime: Date): Expiry {
     : { ok: true, expireTime };
 }
 
-/** Milliseconds that a token may live. */
+/** Parses the lifetime of a token into milliseconds. */
 export function parseTtl(ttl: SecondsAndNanos): Parsed<number> {
   const ms = toMilliseconds(ttl);
   return ms === undefined || ms < 1000 || ms > longestLifetimeMs
@@ -72,27 +73,27 @@ export function parseTtl(ttl: SecondsAndNanos): Parsed<number> {
 const firstSecond = -62_135_596_800n;
 const lastSecond = 253_402_300_799n;
 
-/** An instant of the years 1 to 9999, rounded down to the millisecond. */
+/** Parses an instant of the years 1 to 9999, rounded down to the millisecond. */
 export function parseTimestamp(timestamp: SecondsAndNanos): Parsed<Date> {
   const ms = toMilliseconds(timestamp);
   if (ms === undefined || timestamp.seconds < firstSecond || timestamp.seconds > lastSecond) {
-    return { ok: false, problem: "must be of the years 0001 to 9999, with nanos of 0 to 999999999" };
+    return { ok: false, problem: "must be in the years 0001 to 9999, with nanos from 0 to 999999999" };
   }
   return { ok: true, value: new Date(ms) };
 }
 
-/** Undefined for malformed nanos. Exact wherever the ranges above hold. */
+/** Returns undefined for malformed nanos. Exact within the ranges above. */
 function toMilliseconds({ seconds, nanos }: SecondsAndNanos): number | undefined {
   if (!Number.isInteger(nanos) || nanos < 0 || nanos > 999_999_999) return undefined;
   return Number(seconds) * 1000 + Math.floor(nanos / 1_000_000);
 }
 
-/** The first of two times; undefined never comes. */
+/** Returns the earlier of two times. Undefined means never. */
 export function earlier(a: Date | undefined, b: Date): Date {
   return a && a < b ? a : b;
 }
 
-/** When a secret of a token ends: at its own end or at the token's, whichever is first. Undefined means never. */
+/** Returns when a secret ends: at its own end or at the token's, whichever is first. Undefined means never. */
 export function endOf(
   { expireTime }: { readonly expireTime: Date | undefined },
   { retireTime }: { readonly retireTime: Date | undefined },

@@ -1,6 +1,6 @@
 /**
- * The candidate that a misspelt word most likely meant: at most a third of its letters away. Undefined when none is
- * that near.
+ * Returns the candidate that a misspelled word most likely means: at most a third of its letters differ. Returns
+ * undefined when no candidate is that close.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
@@ -10,7 +10,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best && best.distance <= Math.ceil(word.length / 3) ? best.candidate : undefined;
 }
 
-/** Insertions, deletions and replacements of one letter (Levenshtein). */
+/** Returns the number of inserted, deleted and replaced letters (Levenshtein). */
 function editDistance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row++) {

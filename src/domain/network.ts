@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import type { Parsed } from "./identifier.js";
 
-/** Where a bearer's request came from. */
+/** The address that a bearer's request came from. */
 export type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 type Range = readonly [network: Address, bits: number];
@@ -10,14 +10,14 @@ type Range = readonly [network: Address, bits: number];
 const addressRule = "must be an IPv4 or IPv6 address, without port and zone";
 const cidrRule = "must be a range such as 192.0.2.0/24 or 2001:db8::/32, with no bits set after the prefix";
 
-/** An address without port and zone. An IPv4-mapped IPv6 address is the IPv4 address that it maps. */
+/** Parses an address without port and zone. An IPv4-mapped IPv6 address becomes the IPv4 address that it maps. */
 export function parseAddress(text: string): Parsed<Address> {
   const address = readAddress(text);
   if (!address) return { ok: false, problem: addressRule };
   return { ok: true, value: isMapped(address) ? address.toIPv4Address() : address };
 }
 
-/** Whether a host is this machine. Names other than `localhost` may lead anywhere. IPv6 with or without brackets. */
+/** Returns whether a host is this machine, IPv6 with or without brackets. Other names may resolve to any address. */
 export function isLoopback(host: string): boolean {
   if (host.toLowerCase() === "localhost") return true;
   const parsed = parseAddress(host.replace(/^\[(.*)\]$/, "$1"));
@@ -25,16 +25,16 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether nobody on the way reads what is sent there: https, or http to this machine. It takes a URL and no text, since
- * `HTTP://`, `http:\\` and `http://2130706433` mean what only the parser knows.
+ * Returns whether nobody on the way can read what is sent to a URL: https, or http to this machine. Takes a URL instead
+ * of a text, since only the parser knows what `HTTP://`, `http:\\` and `http://2130706433` mean.
  */
 export function isConfidential({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
 }
 
 /**
- * The address of the other end of a socket, as Node tells it. Its zone (RFC 4007 §11) names a link of this machine,
- * which no range does. Undefined when the peer has gone.
+ * Parses the address of the other end of a socket, as Node reports it. The zone (RFC 4007 §11) is dropped: it names a
+ * link of this machine, and no range contains a zone. Returns undefined when the peer has disconnected.
  */
 export function peerAddress(remoteAddress: string | undefined): Address | undefined {
   const parsed = parseAddress((remoteAddress ?? "").replace(/^([^%]*:[^%]*)%[\w.~-]+$/, "$1"));
@@ -42,8 +42,8 @@ export function peerAddress(remoteAddress: string | undefined): Address | undefi
 }
 
 /**
- * The address in an item of `X-Forwarded-For`, which some proxies write with the port of the connection (RFC 7239 §6:
- * IPv6 then stands in brackets). Undefined when it tells none, as `unknown`, `_hidden` or nothing at all do.
+ * Parses the address in an item of `X-Forwarded-For`. Some proxies add the port of the connection (RFC 7239 §6: IPv6 is
+ * then in brackets). Returns undefined when the item has no address, such as `unknown`, `_hidden` or an empty item.
  */
 export function forwardedAddress(item: string): Address | undefined {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([0-9.]+))(?::\d{1,5})?$/.exec(item) ?? [];
@@ -51,8 +51,8 @@ export function forwardedAddress(item: string): Address | undefined {
 }
 
 /**
- * An address range in canonical text (RFC 5952). IPv4 ranges must be written as such: addresses are unwrapped before
- * they are compared.
+ * Parses an address range into canonical text (RFC 5952). IPv4 ranges must be written as IPv4: IPv4-mapped addresses
+ * are converted before they are compared.
  */
 export function parseCidr(text: string): Parsed<string> {
   const slash = text.indexOf("/");
@@ -69,8 +69,8 @@ export function parseCidr(text: string): Parsed<string> {
 }
 
 /**
- * Whether one of the ranges, canonical as `parseCidr` gives them, holds the address. No ranges: any network, also an
- * unknown one.
+ * Returns whether one of the ranges, canonical as `parseCidr` returns them, contains the address. Without ranges, any
+ * network is allowed, even an unknown one.
  */
 export function networkAllows(cidrs: readonly string[], address: Address | undefined): boolean {
   if (cidrs.length === 0) return true;
@@ -80,7 +80,7 @@ export function networkAllows(cidrs: readonly string[], address: Address | undef
 
 const compiled = new WeakMap<readonly string[], readonly Range[]>();
 
-/** Parsed once for each list; lists are never changed in place. */
+/** Parses the ranges once for each list. Lists are never changed in place. */
 function rangesOf(cidrs: readonly string[]): readonly Range[] {
   let ranges = compiled.get(cidrs);
   if (!ranges) {
@@ -90,10 +90,10 @@ function rangesOf(cidrs: readonly string[]): readonly Range[] {
   return ranges;
 }
 
-/** Node's parser decides what an address is: ipaddr.js also takes octal, hexadecimal and short IPv4. */
+/** Parses an address if it is one for Node: ipaddr.js also accepts octal, hexadecimal and short IPv4. */
 function readAddress(text: string): Address | undefined {
   if (isIP(text) === 0 || text.includes("%")) return undefined;
-  // The deprecated ::192.0.2.1 (RFC 4291 §2.5.5.1) is no mapped address, but ipaddr.js reads it as one.
+  // The deprecated ::192.0.2.1 (RFC 4291 §2.5.5.1) is not a mapped address, but ipaddr.js reads it as one.
   if (text.startsWith("::") && isIP(text.slice(2)) === 4) return undefined;
   return ipaddr.parse(text);
 }
@@ -102,7 +102,7 @@ function isMapped(address: Address): address is ipaddr.IPv6 {
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
 }
 
-/** Whether every address that `inner` allows is allowed by `outer` too; empty lists allow every one. */
+/** Returns whether `outer` allows every address that `inner` allows. An empty list allows every address. */
 export function cidrsWithin(inner: readonly string[], outer: readonly string[]): boolean {
   if (outer.length === 0) return true;
   const wider = rangesOf(outer);
@@ -110,8 +110,8 @@ export function cidrsWithin(inner: readonly string[], outer: readonly string[]):
 }
 
 /**
- * What both lists hold, canonical as they are. Two ranges are apart or one holds the other: what they have in common is
- * the smaller one.
+ * Returns the ranges that both lists contain, in canonical text. Two ranges are either disjoint or one contains the
+ * other, so their common part is the smaller one.
  */
 export function commonCidrs(left: readonly string[], right: readonly string[]): readonly string[] {
   const [leftRanges, rightRanges] = [rangesOf(left), rangesOf(right)];

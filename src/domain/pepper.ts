@@ -7,7 +7,7 @@ export interface Pepper {
   readonly version: number;
   /** At least 32 random bytes. */
   readonly key: Uint8Array;
-  /** The one active pepper mints; all verify. */
+  /** Whether new secrets are made with it. Exactly one pepper is active; all of them verify. */
   readonly active: boolean;
 }
 
@@ -31,21 +31,21 @@ interface Keys {
 }
 
 /**
- * The keys that make and recognize secrets. A pepper makes a database row worthless to a thief who can only write to
- * the database; the tag that it puts into each secret tells a guess from an issued secret without a read. An operator
- * who loses the peppers has no valid token left.
+ * The keys that make and recognize secrets. Without the pepper, a thief who can only write to the database cannot
+ * create a row for a secret of their own. The tag in each secret tells a guess from an issued secret without a read. If
+ * the operator loses the peppers, no token is valid any more.
  */
 export class PepperRing {
   readonly #brand: string;
   readonly #random: (length: number) => Uint8Array;
-  /** The active one first: most secrets are its. */
+  /** The active one is first, since most secrets were made with it. */
   readonly #keys: readonly [Keys, ...Keys[]];
 
-  /** Throws on a list without exactly one active pepper, with a version twice, or with a key under 32 bytes. */
+  /** Throws unless exactly one pepper is active, all versions differ, and all keys have at least 32 bytes. */
   constructor(brand: string, peppers: readonly Pepper[], random: (length: number) => Uint8Array = randomBytes) {
     if (new Set(peppers.map(({ version }) => version)).size !== peppers.length)
-      throw new Error("a pepper version twice");
-    if (peppers.some(({ key }) => key.length < 32)) throw new Error("a pepper of less than 32 bytes");
+      throw new Error("two peppers have the same version");
+    if (peppers.some(({ key }) => key.length < 32)) throw new Error("a pepper has less than 32 bytes");
     const [active, ...others] = peppers.filter((pepper) => pepper.active);
     if (!active || others.length > 0) throw new Error("there must be exactly one active pepper");
     this.#brand = brand;
@@ -53,7 +53,7 @@ export class PepperRing {
     this.#keys = [prepare(active), ...peppers.filter((pepper) => !pepper.active).map(prepare)];
   }
 
-  /** A new secret, by the active pepper. */
+  /** Makes a new secret with the active pepper. */
   mint(kind: TokenKind): MintedSecret {
     const [keys] = this.#keys;
     const random = this.#random(randomLength);
@@ -62,7 +62,7 @@ export class PepperRing {
     return { text, digest: digestOf(keys, text), pepperVersion: keys.version, hint: hintOf(text) };
   }
 
-  /** The digest to look up, or undefined for a secret that none of the peppers made. */
+  /** Returns the digest to look up, or undefined when none of the peppers made the secret. */
   recognize(secret: SecretText): RecognizedSecret | undefined {
     const { random, tag } = secretBytes(secret);
     for (const keys of this.#keys) {
@@ -73,22 +73,24 @@ export class PepperRing {
     return undefined;
   }
 
-  /** Where a found secret, of which only the SHA-256 is known, would be stored: one digest for each pepper. */
+  /** Returns the possible digests of a secret of which only the SHA-256 is known: one for each pepper. */
   digestsOfSha256(sha256: Uint8Array): readonly Uint8Array[] {
     return this.#keys.map(({ digest }) => createHmac("sha256", digest).update(sha256).digest());
   }
 
-  /** By version: proves that a key is the one that was used before, without giving it away. */
+  /**
+   * Returns a check value by version. It proves that a key is the one that was used before, without revealing the key.
+   */
   checkValues(): ReadonlyMap<number, Uint8Array> {
     return new Map(this.#keys.map(({ version, pepper }) => [version, hmac(pepper, "patwarden pepper check")]));
   }
 
-  /** A key for another purpose, 32 bytes, from the active pepper. */
+  /** Derives a key for another purpose, 32 bytes, from the active pepper. */
   deriveKey(label: string): Uint8Array {
     return hmac(this.#keys[0].pepper, label);
   }
 
-  /** The same from every pepper, the active one first: what was made before a change of peppers still opens. */
+  /** Derives a key from every pepper, the active one first, so that older peppers still open what they sealed. */
   deriveKeys(label: string): readonly Uint8Array[] {
     return this.#keys.map(({ pepper }) => hmac(pepper, label));
   }
@@ -99,8 +101,8 @@ function prepare({ version, key }: Pepper): Keys {
   return {
     version,
     pepper,
-    // Making a KeyObject costs two thirds of an HMAC (2 of 3 us), so it is made once; unlike bytes, it shows nothing
-    // when inspected.
+    // Creating a KeyObject costs two thirds of an HMAC (2 of 3 us), so it is created once. Unlike bytes, it reveals
+    // nothing when it is inspected.
     tag: createSecretKey(hmac(pepper, "patwarden tag")),
     digest: createSecretKey(hmac(pepper, "patwarden digest")),
   };
@@ -114,7 +116,10 @@ function tagOf(keys: Keys, prefix: string, random: Uint8Array): Uint8Array {
   return createHmac("sha256", keys.tag).update(prefix).update(random).digest().subarray(0, tagLength);
 }
 
-/** The inner hash lets a found secret be looked up by its SHA-256 without storing anything more. */
+/**
+ * Returns the digest of a secret. With the inner hash, a found secret can be looked up by its SHA-256, and nothing more
+ * is stored.
+ */
 function digestOf(keys: Keys, text: string): Uint8Array {
   return createHmac("sha256", keys.digest)
     .update(hash("sha256", text, "buffer"))

@@ -2,7 +2,7 @@ import type { CallOptions } from "./call-options.js";
 import type { Failure } from "./errors.js";
 import type { ActionName, ResourceName, SubjectName } from "./identifier.js";
 
-/** How fresh OpenFGA's answer must be. `higher` goes past every cache. */
+/** How fresh OpenFGA's answer must be. `higher` bypasses every cache. */
 export type Consistency = "minimize-latency" | "higher";
 
 /** One relationship question. */
@@ -11,8 +11,8 @@ export interface Question {
   readonly action: ActionName;
   readonly resource: ResourceName;
   /**
-   * Where the bearer's request came from, if that is known. Made to text, its canonical form, only where conditions of
-   * the model are told it.
+   * The address that the bearer's request came from, if known. It is converted to its canonical text only when
+   * conditions of the model use it.
    */
   readonly clientAddress?: { toString(): string } | undefined;
 }
@@ -20,11 +20,11 @@ export interface Question {
 /** Only a received `allowed === true` is `true`. A failure is neither yes nor no. */
 export type OpenFgaAnswer = boolean | Failure;
 
-/** Whether subjects hold relations, asked of the pinned store and model. */
+/** Asks the pinned store and model whether subjects hold relations. */
 export interface PermissionChecker {
   /**
-   * One answer for each question, in order; a failing question never fails its neighbours. Answers are values: it never
-   * rejects.
+   * Returns one answer for each question, in order. A question that fails does not affect the others. Failures are
+   * values: the promise never rejects.
    */
   check(
     questions: readonly Question[],
@@ -33,12 +33,12 @@ export interface PermissionChecker {
   ): Promise<readonly OpenFgaAnswer[]>;
 }
 
-/** Whose resources of a type are wanted. */
+/** A question for all resources of a type. */
 export interface ResourceQuery extends Omit<Question, "resource"> {
   readonly type: string;
 }
 
-/** A part of a list, in no order. */
+/** A part of a list, in no particular order. */
 export interface ResourcePage {
   /** At most 1,000. */
   readonly resources: readonly ResourceName[];
@@ -46,11 +46,11 @@ export interface ResourcePage {
   readonly incomplete: boolean;
 }
 
-/** Which resources subjects hold a relation on, asked of the pinned store and model. */
+/** Asks the pinned store and model on which resources subjects hold a relation. */
 export interface ResourceLister {
   /**
-   * One page or more; leaving early ends the call. Names that no Check could ask about are left out. Throws a Failure
-   * when OpenFGA fails or the caller has gone: then the pages so far are no list.
+   * Yields one or more pages. Leaving the loop early ends the call. Names that no Check could ask about are left out.
+   * Throws a Failure when OpenFGA fails or the caller has gone away; the pages so far are then no valid list.
    */
   list(
     query: ResourceQuery,
@@ -59,22 +59,22 @@ export interface ResourceLister {
   ): AsyncIterable<ResourcePage>;
 }
 
-/** What the pinned authorization model knows, read once at start; answers cost no I/O. */
+/** The pinned authorization model, read once at start. Its methods need no I/O. */
 export interface AuthorizationModel {
   readonly id: string;
   readonly types: ReadonlySet<string>;
   hasType(type: string): boolean;
   hasAction(type: string, action: string): boolean;
-  /** The relations of a type; empty for an unknown one. */
+  /** Returns the relations of a type, none for an unknown type. */
   actionsOf(type: string): ReadonlySet<string>;
-  /** Whether some type has this action. */
+  /** Returns whether some type has this action. */
   hasActionAnywhere(action: string): boolean;
   /**
-   * Whether an object of `subjectType` (the plain object, not a userset or wildcard) could ever hold `action` on some
-   * object of `type`, following computed relations, tuple-to-userset and set operations; conservative: unsure means
-   * true.
+   * Returns whether an object of `subjectType` (the plain object, not a userset or wildcard) could ever hold `action`
+   * on some object of `type`, following computed relations, tuple-to-userset and set operations. Returns true when
+   * unsure.
    */
   canHold(subjectType: string, type: string, action: string): boolean;
-  /** Whether some relation of some type admits `subjectType` directly. */
+  /** Returns whether some relation of some type allows `subjectType` directly. */
   admits(subjectType: string): boolean;
 }

@@ -1,7 +1,7 @@
 import type { AuditEvent } from "./audit-event.js";
 import type { Policy } from "./policy.js";
 
-/** A policy with the number of its changes, which is never used twice; 0 when it was never set or was deleted. */
+/** A policy with its revision. No revision is used twice; 0 means that the policy was never set or was deleted. */
 export interface StoredPolicyRecord {
   readonly scope: string;
   readonly policy: Policy;

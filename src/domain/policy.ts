@@ -3,25 +3,24 @@ import { commonCidrs } from "./network.js";
 import type { Grant, SecretRecord, TokenRecord } from "./token.js";
 
 /**
- * What a deployment or an organization allows of tokens. Read at use: a stricter policy blocks older tokens and revokes
- * none.
+ * The limits of a deployment or an organization for tokens. They apply at each use: a stricter policy blocks older
+ * tokens and revokes none.
  */
 export interface Policy {
   /** Longest time from a secret's creation to the token's end, milliseconds. Undefined means no limit. */
   readonly maxLifetimeMs: number | undefined;
-  /** Lifetime of a token for which none is asked, milliseconds. Undefined means the deployment's configuration. */
+  /**
+   * Lifetime when the request names none, milliseconds. Undefined means the value of the deployment's configuration.
+   */
   readonly defaultLifetimeMs: number | undefined;
   readonly requireExpiry: boolean;
-  /** Undefined means no limit. `*` and full in a grant mean "of these". */
+  /** Undefined means no limit. `*` and full in a grant cover only these actions. */
   readonly allowedActions: readonly ActionName[] | undefined;
   /** Undefined means no limit. */
   readonly allowedCidrs: readonly string[] | undefined;
-  /** For tokens made or widened from then on. */
+  /** Applies to tokens that are made or widened after the policy is set. */
   readonly requireApproval: boolean;
-  /**
-   * Tokens that were not used for so long are revoked in the background, milliseconds, a day at least. Undefined means
-   * none.
-   */
+  /** Milliseconds, at least a day, after which unused tokens are revoked in the background. Undefined means never. */
   readonly revokeUnusedAfterMs: number | undefined;
   readonly revokeOnReuse: boolean;
   readonly forbidFull: boolean;
@@ -31,7 +30,7 @@ export interface Policy {
   readonly requireOrganization: boolean;
 }
 
-/** The policy of a scope that nobody has set. */
+/** The policy of a scope for which none is set. */
 export const noPolicy: Policy = {
   maxLifetimeMs: undefined,
   defaultLifetimeMs: undefined,
@@ -58,7 +57,7 @@ export type PolicyField =
   | "require_organization"
   | "allow_self_rotation";
 
-/** Both hold: field by field the stricter one, so that an organization can tighten and never loosen. */
+/** Returns the stricter value of each field, so that an organization can tighten limits and never loosen them. */
 export function stricter(a: Policy, b: Policy): Policy {
   const allowedActions = bothLists(a.allowedActions, b.allowedActions, (left, right) =>
     left.filter((action) => right.includes(action)),
@@ -74,7 +73,7 @@ export function stricter(a: Policy, b: Policy): Policy {
     revokeUnusedAfterMs: smaller(a.revokeUnusedAfterMs, b.revokeUnusedAfterMs),
     revokeOnReuse: a.revokeOnReuse || b.revokeOnReuse,
     forbidFull: a.forbidFull || b.forbidFull,
-    // Limits that have nothing in common allow nothing; an empty list would read as no limit.
+    // Limits that have nothing in common allow nothing. An empty list would mean no limit.
     blockAll: a.blockAll || b.blockAll || allowedActions?.length === 0 || allowedCidrs?.length === 0,
     allowSelfRotation: a.allowSelfRotation && b.allowSelfRotation,
     requireOrganization: a.requireOrganization || b.requireOrganization,
@@ -84,7 +83,7 @@ export function stricter(a: Policy, b: Policy): Policy {
 /** The part of a token that a policy judges. */
 export type JudgedToken = Pick<TokenRecord, "kind" | "organization" | "grant" | "expireTime">;
 
-/** The fields that block the whole token now, whatever is asked of it. Empty: none. */
+/** Returns the fields that block every use of the token now; empty when none does. */
 export function blockedBy(
   policy: Policy,
   token: JudgedToken,
@@ -103,12 +102,12 @@ export function blockedBy(
   return blocked;
 }
 
-/** Whether the policy allows the action at all. */
+/** Returns whether the policy allows the action at all. */
 export function policyAllows({ allowedActions }: Policy, action: ActionName): boolean {
   return allowedActions?.includes(action) ?? true;
 }
 
-/** What is left of a grant under the policy: `*` and full mean "of these" where it names actions. */
+/** Returns the part of a grant that the policy allows. If the policy names actions, `*` and full cover only these. */
 export function grantUnder({ allowedActions }: Policy, grant: Grant): Grant {
   if (!allowedActions) return grant;
   if (grant.kind === "full") return { kind: "rules", rules: [{ actions: allowedActions, resources: ["*"] }] };
@@ -120,8 +119,8 @@ export function grantUnder({ allowedActions }: Policy, grant: Grant): Grant {
 }
 
 /**
- * The fields that a token which is to be made or changed would break: what would block it, and actions it names in
- * vain.
+ * Returns the fields that a new or changed token would violate: those that would block it, and those that forbid its
+ * self-rotation or actions that it names.
  */
 export function policyViolations(
   policy: Policy,
@@ -134,12 +133,12 @@ export function policyViolations(
   return broken;
 }
 
-/** Whether `after` takes something away that `before` allowed. */
+/** Returns whether `after` forbids something that `before` allowed. */
 export function tightens(before: Policy, after: Policy): boolean {
   return JSON.stringify(stricter(before, after)) !== JSON.stringify(before);
 }
 
-/** Whether `after` allows something that `before` did not. */
+/** Returns whether `after` allows something that `before` did not. */
 export function loosens(before: Policy, after: Policy): boolean {
   return tightens(after, before);
 }

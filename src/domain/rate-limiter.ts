@@ -1,8 +1,8 @@
 import type { Address } from "./network.js";
 
 /**
- * A token bucket: who is rested may make `burst` calls at once, and every `intervalMs` one comes back. Who calls no
- * faster is never refused.
+ * A token bucket: a key with a full bucket may make `burst` calls at once, and one more every `intervalMs`. A key that
+ * calls no faster is never refused.
  */
 export interface Limit {
   /** Calls, 1 or more. */
@@ -15,19 +15,19 @@ export interface RateLimiterOptions {
   readonly limit: Limit;
   /** A clock that never jumps, milliseconds. */
   readonly monotonicMs: () => number;
-  /** Keys that are remembered. Default 10,000, about 1 MB. */
+  /** The most keys that are remembered. Default 10,000, about 1 MB. */
   readonly maxKeys?: number;
 }
 
 /**
- * One limit, held by each key apart: a caller, an address. State is of one process: over N replicas a key gets up to N
- * times as much.
+ * A limit that applies to each key (a caller or an address) separately. The state belongs to one process: with N
+ * replicas, a key gets up to N times as much.
  */
 export class RateLimiter {
   readonly #limit: Limit;
   readonly #monotonicMs: () => number;
   readonly #maxKeys: number;
-  /** For each key the time at which all of its calls will have come back. */
+  /** The time for each key at which its bucket is full again. */
   readonly #restedAt = new Map<string, number>();
 
   constructor({ limit, monotonicMs, maxKeys = 10_000 }: RateLimiterOptions) {
@@ -36,14 +36,14 @@ export class RateLimiter {
     this.#maxKeys = maxKeys;
   }
 
-  /** Keys that are remembered now. */
+  /** The number of keys that are remembered now. */
   get size(): number {
     return this.#restedAt.size;
   }
 
   /**
-   * Counts a call and answers 0, or answers after how many milliseconds the next one is admitted; such a call costs
-   * nothing. A call that counts as several is admitted where one is: the next ones wait for it.
+   * Counts a call and returns 0, or returns the milliseconds after which the next call is allowed; a refused call does
+   * not count. A call with a `count` above 1 is allowed whenever a single call is; the next calls wait longer.
    */
   waitMs(key: string, count = 1): number {
     const { burst, intervalMs } = this.#limit;
@@ -59,8 +59,8 @@ export class RateLimiter {
   }
 
   /**
-   * Makes room by a tenth. Forgetting the rested changes nothing; after them it is those who would be rested soonest,
-   * who gain least by it.
+   * Forgets all keys with full buckets, which changes nothing, and at least a tenth of the keys. The next ones to go
+   * are those whose buckets are full soonest, which gain least by it.
    */
   #forget(now: number): void {
     const byRest = [...this.#restedAt].sort(([, a], [, b]) => a - b);
@@ -70,8 +70,8 @@ export class RateLimiter {
 }
 
 /**
- * A holder of one IPv6 address mostly has all of its /64 (RFC 4291 §2.5.4), so that is one key. All unknown addresses
- * are one key as well.
+ * Returns the key of an address. The holder of an IPv6 address mostly has all of its /64 (RFC 4291 §2.5.4), so a /64 is
+ * one key. All unknown addresses are one key as well.
  */
 export function keyOfAddress(address: Address | undefined): string {
   if (!address) return "";

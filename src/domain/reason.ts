@@ -1,6 +1,6 @@
 /**
- * Reasons of a decision by the wire numbers of reason.proto: 10 to 29 say that the token is no good (a backend answers
- * 401), 30 to 49 that a good token is not allowed (403).
+ * The reasons of a decision with their numbers in reason.proto. 10 to 29: the token is not valid (a backend replies
+ * 401). 30 to 49: the token is valid but not allowed to do this (403).
  */
 export const reasons = {
   ALLOWED: 1,
@@ -22,7 +22,7 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
-/** Whether the token itself was good; only then does a decision say anything about the subject. */
+/** Returns whether the token itself is valid. Only then does a decision reveal anything about the subject. */
 export function tokenIsValid(reason: Reason): boolean {
   return reason === "ALLOWED" || reasons[reason] >= 30;
 }

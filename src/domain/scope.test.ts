@@ -74,7 +74,7 @@ describe("a scope that is asked for", () => {
     ["one word within and one beyond", some, "viewer:folder viewer:document"],
     ["a resource of another action's rule", some, "owner:folder editor:document:plan viewer:document:b"],
   ])("is refused whole: %s", (_, grant, requested) => {
-    expect(scopeWithin(grant, requested)).toEqual({ ok: false, problem: "must lie within what the token may" });
+    expect(scopeWithin(grant, requested)).toEqual({ ok: false, problem: "must be within the grant of the token" });
   });
 
   it.each([

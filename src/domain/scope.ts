@@ -3,18 +3,18 @@ import { isResourceWildcard, type Parsed, parseAction, parseResource } from "./i
 import type { Grant, Rule } from "./token.js";
 
 /*
- * A grant as a scope (RFC 6749 §3.3), words separated by one blank: `full`, or `action:type:id`, `action:type` for
- * every id, `action:*` for every type, with `*` as the action for every one. No word: nothing.
+ * A grant as a scope (RFC 6749 §3.3), words separated by one space: `full`, or `action:type:id`, `action:type` for
+ * every id, `action:*` for every type, with `*` as the action for every action. An empty scope grants nothing.
  */
 
-/** The longest scope that is handed out, bytes: with more a JWT outgrows the headers that servers take. */
+/** The longest scope, bytes. With more, a JWT would not fit into the headers that servers accept. */
 const maxScopeBytes = 4096;
 
-const malformed = "must be full, or words such as viewer:document:roadmap, viewer:document, viewer:*, one blank apart";
-const beyond = "must lie within what the token may";
+const malformed = "must be full, or words such as viewer:document:roadmap, viewer:document, viewer:*, one space apart";
+const beyond = "must be within the grant of the token";
 const tooLong = "must have at most 4 KiB; ask for less";
 
-/** Every action of a rule with every resource, each once. */
+/** Returns every action of a rule with every resource, each word once. */
 export function scopeOf(grant: Grant): string {
   if (grant.kind === "full") return "full";
   const words = grant.rules.flatMap(({ actions, resources }) =>
@@ -24,8 +24,8 @@ export function scopeOf(grant: Grant): string {
 }
 
 /**
- * The scope that is asked for, each word once, if the grant contains all of it; without one, the whole grant. It is
- * neither widened nor narrowed: what lies only partly within the grant is a problem.
+ * Returns the requested scope, each word once, if the grant contains all of it; without a request, the whole grant. The
+ * scope is neither widened nor narrowed: one that is only partly within the grant is refused.
  */
 export function scopeWithin(grant: Grant, requested: string | undefined): Parsed<string> {
   const scope = requested ?? scopeOf(grant);
@@ -40,7 +40,9 @@ export function scopeWithin(grant: Grant, requested: string | undefined): Parsed
 
 const wordForm = /^([^:]+):([^:]+)(?::([^:]+))?$/;
 
-/** What a word means; undefined for one that means nothing. Everything has one name, so `*:*` is none. */
+/**
+ * Returns the grant of a word, or undefined for an invalid word. Every grant has only one name, so `*:*` is invalid.
+ */
 function grantOf(word: string): Grant | undefined {
   if (word === "full") return { kind: "full" };
   const [, action = "", type = "", id] = wordForm.exec(word) ?? [];

@@ -14,7 +14,7 @@ export function seal(keys: readonly Uint8Array[], purpose: string, text: string)
   return Buffer.concat([nonce, sealed, cipher.getAuthTag()]);
 }
 
-/** The secret, or undefined when none of the keys sealed this for this purpose. */
+/** Returns the secret, or undefined when none of the keys sealed it for this purpose. */
 export function unseal(keys: readonly Uint8Array[], purpose: string, bytes: Uint8Array): string | undefined {
   const body = Buffer.from(bytes.subarray(nonceLength, -tagLength));
   for (const key of keys) {

@@ -3,10 +3,10 @@ import { crc32 } from "node:zlib";
 import { decode256, decodeBase62, encode256, encodeBase62, fits256, isBase62, width256 } from "./base62.js";
 import type { TokenKind } from "./token.js";
 
-/** `svc` is the shape of service keys; they are no tokens. */
+/** `svc` is for service keys, which are not tokens. */
 export type SecretKind = TokenKind | "svc";
 
-/** A well-formed secret. That it is well formed says nothing about whether it was ever issued. */
+/** A well-formed secret. It need not have been issued. */
 export interface SecretText {
   readonly text: string;
   readonly kind: TokenKind;
@@ -14,7 +14,7 @@ export interface SecretText {
   readonly prefix: string;
 }
 
-/** What a secret is made of. */
+/** The parts of a secret. */
 export interface SecretBytes {
   /** 24 random bytes. */
   readonly random: Uint8Array;
@@ -26,16 +26,16 @@ export const randomLength = 24;
 export const tagLength = 8;
 const checksumWidth = 6;
 
-/** `<brand>_<kind>_`, 43 digits for the 32 bytes, 6 digits of CRC-32 over all before. */
+/** Encodes a secret: `<brand>_<kind>_`, 43 digits for the 32 bytes, 6 digits of CRC-32 over all of these. */
 export function encodeSecret(brand: string, kind: SecretKind, bytes: Uint8Array): string {
   const checked = `${brand}_${kind}_${encode256(bytes)}`;
   return checked + encodeBase62(BigInt(crc32(checked)), checksumWidth);
 }
 
 /**
- * Reads a token secret of this brand; undefined for anything else. Length first, so that the work does not grow with
- * the input; then brand, kind, alphabet, range and checksum. It never throws, trims or changes case. The checksum is no
- * security control: it stops typos, cut-off pastes and garbage before any hashing.
+ * Parses a token secret of this brand. Returns undefined for anything else. Checks the length first, so that the work
+ * does not grow with the input; then brand, kind, alphabet, range and checksum. Never throws, trims or changes case.
+ * The checksum is not a security control: it stops typos, truncated pastes and garbage before any hashing.
  */
 export function parseSecret(text: string, brand: string): SecretText | undefined {
   const prefixLength = brand.length + "_pat_".length;
@@ -48,18 +48,18 @@ export function parseSecret(text: string, brand: string): SecretText | undefined
   return { text, kind, prefix: text.slice(0, prefixLength) };
 }
 
-/** Decodes what was parsed before; apart from parsing, since a secret that is known needs no decoding. */
+/** Decodes a parsed secret. Separate from parsing, since a secret that is already known needs no decoding. */
 export function secretBytes({ text, prefix }: SecretText): SecretBytes {
   const bytes = decode256(text.slice(prefix.length, prefix.length + width256));
   return { random: bytes.subarray(0, randomLength), tag: bytes.subarray(randomLength) };
 }
 
-/** One character for each of the 32 bytes: the key of a secret in memory, which does not give it away. */
+/** Returns the SHA-256, one character for each byte: the key of a secret in memory, which does not reveal it. */
 export function sha256Of(text: string): string {
   return hash("sha256", text, "binary");
 }
 
-/** What lists show of a secret: prefix and the last four digits before the checksum. */
+/** Returns what lists show of a secret: the prefix and the last four digits before the checksum. */
 export function hintOf(text: string): string {
   const prefix = text.slice(0, text.lastIndexOf("_") + 1);
   return `${prefix}...${text.slice(-checksumWidth - 4, -checksumWidth)}`;

@@ -4,7 +4,7 @@ import type { SecretRecord, TokenRecord } from "./token.js";
 /** The state of a token as lists show it and filter by it. */
 export type TokenState = "ACTIVE" | "PENDING_APPROVAL" | "SUSPENDED" | "EXPIRED" | "REVOKED" | "DENIED";
 
-/** Whether a token can be used by its stored facts and the time; the names are reasons of a decision. */
+/** Whether a token can be used, by its stored facts and the time. The names are reasons of a decision. */
 export type Usability =
   | "ALLOWED"
   | "TOKEN_REVOKED"
@@ -36,7 +36,7 @@ export interface TokenSubjects {
   readonly organization: SubjectFacts | undefined;
 }
 
-/** Whether a token can be used by its stored facts alone, without the time: the first of these that applies. */
+/** Whether a token can be used, by its stored facts alone, without the time: the first of these that applies. */
 export type Standing =
   | "REVOKED"
   | "SUPERSEDED"
@@ -48,8 +48,8 @@ export type Standing =
 
 /**
  * Sums up the stored facts of a token, one of its secrets and its subjects. A denied token counts as revoked, and so
- * does one of a deleted subject or of an earlier life of it. A mark, not a time, says what has ended at once: a time
- * would end it only on replicas whose clocks have reached it.
+ * does a token of a deleted subject or of an earlier generation of the subject. A flag, not a time, marks what has
+ * ended at once: a time would take effect on a replica only when its clock reaches it.
  */
 export function standingOf(
   token: {
@@ -80,7 +80,7 @@ export interface UseTimes {
   readonly retireMs: number | undefined;
 }
 
-/** Judges standing and time together; the first that fails decides. Valid while `notBefore <= now < expire`. */
+/** Judges standing and time together: the first check that fails decides. Valid while `notBefore <= now < expire`. */
 export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }: UseTimes, nowMs: number): Usability {
   if (standing === "REVOKED") return "TOKEN_REVOKED";
   if (isSuperseded({ standing, retireMs }, nowMs)) return "TOKEN_SUPERSEDED";
@@ -92,8 +92,8 @@ export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }
 }
 
 /**
- * Whether the secret was superseded, by a mark or by its time. Do not ask this of a revoked token: its secrets have no
- * standing.
+ * Returns whether the secret was superseded, by a flag or by its time. Do not call it for a revoked token, whose
+ * standing hides that of its secrets.
  */
 export function isSuperseded(
   { standing, retireMs }: Pick<UseTimes, "retireMs"> & { readonly standing: Standing },
@@ -103,8 +103,8 @@ export function isSuperseded(
 }
 
 /**
- * Whether a token may be used at `now` with this secret, before network, grant and policy are judged. Without a secret
- * it judges what holds for all live ones.
+ * Returns whether a token may be used at `now` with this secret, before network, grant and policy are checked. Without
+ * a secret, returns what applies to all live secrets.
  */
 export function usability(
   token: StateFacts & Pick<TokenRecord, "notBefore" | "generation">,

@@ -1,7 +1,7 @@
-/** active ⇄ disabled; either → deleted, which revokes every token; deleted → active starts another generation. */
+/** active ⇄ disabled; either → deleted, which revokes every token; deleted → active starts a new generation. */
 export type SubjectState = "ACTIVE" | "DISABLED" | "DELETED";
 
-/** What is known of a subject. One that was never mentioned is active, in its first generation. */
+/** The facts about a subject. A subject that was never mentioned is active, in its first generation. */
 export interface SubjectFacts {
   readonly state: SubjectState;
   readonly generation: number;

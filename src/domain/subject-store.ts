@@ -5,7 +5,7 @@ import type { Revocation, TokenRecord } from "./token.js";
 
 export interface StoredSubject extends SubjectFacts {
   readonly name: SubjectName;
-  /** Undefined when it was never changed. */
+  /** Undefined when the subject was never changed. */
   readonly updateTime: Date | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface SubjectStore {
     now: Date,
     decide: (current: StoredSubject) => SubjectChange | undefined,
   ): Promise<StoredSubject>;
-  /** Counts its own tokens and those bound to it that are neither ended nor expired. */
+  /** Counts the tokens of a subject and those bound to it that are neither revoked, denied nor expired. */
   countLiveTokens(name: SubjectName, now: Date): Promise<number>;
 }
 

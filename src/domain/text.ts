@@ -1,18 +1,18 @@
 export interface TextRule {
-  /** In code points. */
+  /** The longest text, code points. */
   readonly max: number;
   /** Whether empty and blank texts are refused. Default false. */
   readonly required?: boolean;
-  /** Whether line breaks and tabs are admitted. Default false. */
+  /** Whether line breaks and tabs are allowed. Default false. */
   readonly multiline?: boolean;
 }
 
-// Control and format (bidirectional, zero-width) characters, lone surrogates, line and paragraph separators, and the
-// letters that draw nothing: they let one name read as another, or break a log. U+FFFD is what a lossy decoder leaves
+// Control and format (bidirectional, zero-width) characters, lone surrogates, line and paragraph separators, and
+// invisible letters: they can make one name look like another, or break a log. U+FFFD is what a lossy decoder leaves
 // behind.
 const deceptive = /[\u034f\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\ufffd]/u;
 
-/** What is wrong with a text that people write and read, or undefined. It is never trimmed or normalized. */
+/** Returns what is wrong with a text that people write and read, or undefined. Never trims or normalizes the text. */
 export function checkText(text: string, { max, required = false, multiline = false }: TextRule): string | undefined {
   // A code point takes one or two code units: only a text between the two bounds has to be counted.
   if (text.length > 2 * max || (text.length > max && [...text].length > max)) {
@@ -26,7 +26,8 @@ export function checkText(text: string, { max, required = false, multiline = fal
 }
 
 /**
- * What may be kept and shown of a text by strangers: without characters that deceive, and cut to so many code points.
+ * Returns a stranger's text so that it may be stored and shown: without deceptive characters, at most `max` code
+ * points.
  */
 export function harmlessText(text: string, max: number): string {
   // Cut twice, so that the work does not grow with the input: a code point takes at most two code units.
@@ -40,12 +41,12 @@ const keyRule: TextRule = { max: 64, required: true };
 const valueRule: TextRule = { max: 512, multiline: true };
 
 export interface LabelProblem {
-  /** The key whose value is wrong; only well-formed keys are repeated. */
+  /** The key whose value is wrong. Only well-formed keys are shown. */
   readonly key?: string;
   readonly problem: string;
 }
 
-/** What is wrong with metadata or claims: 32 keys of 64 characters, values of 512, 4 KiB of UTF-8 together. */
+/** Returns what is wrong with metadata or claims: 32 keys of 64 characters, values of 512, 4 KiB of UTF-8 in total. */
 export function checkLabels(labels: Readonly<Record<string, string>>): readonly LabelProblem[] {
   const entries = Object.entries(labels);
   if (entries.length > maxLabels) return [{ problem: `must have at most ${maxLabels} keys` }];

@@ -21,8 +21,8 @@ export interface NewSecret extends SecretRecord {
 }
 
 /**
- * A token as a decision needs it, found by the digest of a secret. It holds no more, since a cache holds many. Its
- * times are compared with the clock at each use.
+ * A token as a decision needs it, found by the digest of a secret. It has no other fields, since a cache holds many.
+ * Its times are compared with the clock at each use.
  */
 export interface ResolvedToken extends UseTimes {
   readonly id: TokenId;
@@ -36,11 +36,11 @@ export interface ResolvedToken extends UseTimes {
   readonly allowedCidrs: readonly string[];
   readonly claims: Readonly<Record<string, string>>;
   readonly secretId: SecretId;
-  /** The stricter of the deployment's and the organization's. Tokens under the same policies share the object. */
+  /** The stricter of the deployment's and the organization's. Tokens with the same policies share the object. */
   readonly policy: Policy;
 }
 
-/** The tokens that digests lead to, all read in one snapshot of the database. */
+/** The tokens that were found by digests, all read in one snapshot of the database. */
 export interface Resolved {
   /** One for each digest, in order; undefined when no token has it. */
   readonly tokens: readonly (ResolvedToken | undefined)[];
@@ -48,23 +48,23 @@ export interface Resolved {
   readonly asOf: number;
 }
 
-/** The facts outside a token that decide about it, as they are now: the states of its subjects, and its policies. */
+/** The current facts outside a token that affect it: the states of its subjects, and its policies. */
 export interface TokenContext {
   readonly subjects: TokenSubjects;
   /** The stricter of the deployment's and the organization's. */
   readonly policy: Policy;
-  /** The one or two policies that `policy` is made of. */
+  /** The one or two policies that `policy` is computed from. */
   readonly policies: readonly { readonly scope: string; readonly policy: Policy }[];
 }
 
-/** A token with everything that management calls show and decide by. */
+/** A token with everything that management calls show or need for a decision. */
 export interface TokenSnapshot extends TokenContext {
   readonly token: TokenWithSecrets;
-  /** The last uses of the token and of the secrets that it is shown with. */
+  /** The last uses of the token and of its secrets in `token`. */
   readonly lastUses: LastUses;
   /**
-   * When the current secret was stored, as an instant of `performance.now()`; too early by no more than one statement
-   * takes. Absent when no row was read.
+   * When the current secret was stored, as an instant of `performance.now()`. It may be too early by at most the time
+   * of one statement. Absent when no row was read.
    */
   readonly secretStoredMs?: number;
 }
@@ -74,13 +74,15 @@ export interface TokenFilter {
   readonly subject?: SubjectName;
   /** Only subjects whose name equals one of these, or starts with one that ends in `:`. Absent: any subject. */
   readonly subjects?: readonly string[];
-  /** Tokens that are bound to it, and its own. */
+  /** Only tokens of this organization and tokens that are bound to it. */
   readonly organization?: SubjectName;
   readonly states?: readonly TokenState[];
   readonly createdBy?: string;
   readonly createdBefore?: Date;
   readonly expireBefore?: Date;
-  /** Not used at or after this time; one that was never used counts from when it first could be. */
+  /**
+   * Only tokens that were not used at or after this time. One that was never used counts from when it became usable.
+   */
   readonly unusedSince?: Date;
 }
 
@@ -100,16 +102,16 @@ export interface RequestKey {
   readonly fingerprint: Uint8Array;
 }
 
-/** What an earlier call under the same key left. */
+/** What an earlier call with the same key stored. */
 export interface RememberedRequest {
   readonly fingerprint: Uint8Array;
   readonly tokenId: TokenId;
-  /** Undefined after its time is over. */
+  /** Undefined after `sweepRequests` has deleted it. */
   readonly sealedSecret: Uint8Array | undefined;
   readonly createTime: Date;
 }
 
-/** A request key with the secret that the call made. */
+/** A request key with the secret that the call created. */
 export interface NewRequest extends RequestKey {
   readonly sealedSecret: Uint8Array;
   readonly createTime: Date;
@@ -123,7 +125,7 @@ export interface NewToken {
   readonly request?: NewRequest;
 }
 
-/** Facts that may change. `revision` is raised by the store. */
+/** Facts that may change. The store raises `revision`. */
 export type TokenFacts = Pick<
   TokenRecord,
   | "name"
@@ -159,14 +161,14 @@ export class RequestKnown extends Error {
 }
 
 /**
- * Tokens and their secrets in the database. Each method is one statement or one transaction. It fails with the Failure
- * DATABASE_UNAVAILABLE when nothing happened, with OUTCOME_UNKNOWN when the connection broke during COMMIT, and never
- * with an error of the driver. An error that `draft` or `decide` throws undoes everything and is thrown again. Neither
- * may wait for anything.
+ * Tokens and their secrets in the database. Each method is one statement or one transaction. A method fails with the
+ * Failure DATABASE_UNAVAILABLE when nothing happened, with OUTCOME_UNKNOWN when the connection was lost during COMMIT,
+ * and never with an error of the driver. An error that `draft` or `decide` throws rolls everything back and is thrown
+ * again. Neither may wait for anything.
  */
 export interface TokenStore {
   /**
-   * Makes a token for a subject and organization. Their states and policies are read in the same transaction, and the
+   * Creates a token for a subject and organization. Their states and policies are read in the same transaction, and the
    * states are locked until it ends. Throws RequestKnown when the request key was used before.
    */
   create(
@@ -188,24 +190,24 @@ export interface TokenStore {
    */
   change(id: TokenId, decide: (current: TokenSnapshot) => TokenChange | undefined): Promise<TokenSnapshot | undefined>;
   /**
-   * Records the `expireTime` of something that stays valid by itself, such as a JWT, and that `decide` makes for the
-   * token. Changes of the token wait until that is committed: so a change that ends the token either comes first and
+   * Records the `expireTime` of something that `decide` makes for the token and that stays valid by itself, such as a
+   * JWT. Changes of the token wait until the time is committed. So a change that ends the token either comes first, and
    * `decide` sees it, or finds the recorded time. Returns undefined when there is no such token.
    */
   handOut<T extends { readonly expireTime: Date }>(
     id: TokenId,
     decide: (current: TokenSnapshot) => T,
   ): Promise<T | undefined>;
-  /** Returns when the last thing expires or expired that was handed out for a token, undefined when nothing was. */
+  /** Returns when the last thing that was handed out for a token expires or expired, or undefined when nothing was. */
   residualOf(id: TokenId): Promise<Date | undefined>;
   /** Revokes all tokens that match and are not revoked yet. */
   revokeAll(
     filter: TokenFilter,
     revocation: Revocation,
     bounds: {
-      /** How many they must be; otherwise nothing is done. */
+      /** The expected number of tokens. When it is wrong, nothing is done. */
       readonly expected?: number | undefined;
-      /** Revokes at most so many, the oldest ones. Default: all. */
+      /** The most tokens to revoke, oldest first. Default: all. */
       readonly limit?: number;
     },
     now: Date,
@@ -214,15 +216,15 @@ export interface TokenStore {
   /** Counts the tokens that match. */
   count(filter: TokenFilter, now: Date): Promise<number>;
   /**
-   * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`. It
-   * is one statement, however many they are.
+   * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`. One
+   * statement for any number of tokens.
    */
   countBlocked(
     filter: TokenFilter,
     policies: { readonly before: Policy; readonly after: Policy },
     now: Date,
   ): Promise<number>;
-  /** Returns the token that one of the digests belongs to, ended or not. */
+  /** Returns the token that one of the digests belongs to, even if it has ended. */
   findByDigest(digests: readonly Uint8Array[]): Promise<TokenId | undefined>;
   findRequest(key: Pick<RequestKey, "caller" | "requestId">): Promise<RememberedRequest | undefined>;
   /** Deletes sealed secrets that are older than the first time, and requests that are older than the second. */

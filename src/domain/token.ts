@@ -1,7 +1,10 @@
 import type { Hands } from "./approval.js";
 import type { ActionName, ResourceName, SubjectName } from "./identifier.js";
 
-/** `tok_` and 26 characters: a TypeID over a UUIDv7. Public; it looks up and revokes but never authenticates. */
+/**
+ * `tok_` and 26 characters: a TypeID over a UUIDv7. Public: it serves to look up and revoke a token, never to
+ * authenticate.
+ */
 export type TokenId = string & { readonly __brand: "TokenId" };
 /** `sec_` and 26 characters. */
 export type SecretId = string & { readonly __brand: "SecretId" };
@@ -10,7 +13,8 @@ export type SecretId = string & { readonly __brand: "SecretId" };
 export type TokenKind = "pat" | "oat";
 
 /**
- * `full`: whatever the subject may do. Otherwise some rule must hold both action and resource; no rules grant nothing.
+ * `full` covers everything that the subject may do. Otherwise a single rule must cover both action and resource.
+ * Without rules, nothing is granted.
  */
 export type Grant = { readonly kind: "full" } | { readonly kind: "rules"; readonly rules: readonly Rule[] };
 
@@ -29,14 +33,14 @@ export type RevocationReason =
   | "UNUSED"
   | "ADMINISTRATIVE";
 
-/** Who revoked a token, when, and why. Final. */
+/** Who revoked a token, when, and why. A revocation is final. */
 export interface Revocation {
   readonly time: Date;
   readonly by: string;
   readonly reason: RevocationReason;
 }
 
-/** Who did something to a token, when, and what they said. */
+/** Who did something to a token, when, and with which comment. */
 export interface Attribution {
   readonly by: string;
   readonly time: Date;
@@ -44,24 +48,24 @@ export interface Attribution {
   readonly comment: string;
 }
 
-/** How far a caller's word reaches; nobody undoes what somebody of a higher rank did. */
+/** The ranks of callers, lowest first. A caller cannot undo what a caller of a higher rank did. */
 export const ranks = ["holder", "organization", "deployment"] as const;
 export type Rank = (typeof ranks)[number];
 
-/** `pending` until a third person has decided; absent where no approval was asked for. */
+/** `pending` until a third person has decided; absent when no approval was required. */
 export type Approval = { readonly state: "pending" } | ({ readonly state: "approved" | "denied" } & ApprovalDecision);
 
-/** Who approved or denied, with the service that it came through, if any. */
+/** Who approved or denied, and the service that the person called through, if any. */
 export interface ApprovalDecision extends Attribution {
   readonly via?: string;
 }
 
-/** Suspended by somebody of this rank. */
+/** A suspension, with the rank of the caller who suspended. */
 export interface Suspension extends Attribution {
   readonly rank: Rank;
 }
 
-/** The organization that a token is bound to, or is. */
+/** Returns the organization that a token is bound to or acts as. */
 export function organizationOf({
   kind,
   subject,
@@ -71,16 +75,17 @@ export function organizationOf({
 }
 
 /**
- * The stored facts of a token. States and verdicts are derived at use: nothing has to run on time for a token to stop
- * working.
+ * The stored facts of a token. States and verdicts are derived at use, so tokens end on time without background jobs.
  */
 export interface TokenRecord extends Hands {
   readonly id: TokenId;
   readonly kind: TokenKind;
   readonly subject: SubjectName;
-  /** Which life of the subject it belongs to; a deleted subject that is enabled again starts another. */
+  /**
+   * The generation of the subject that the token belongs to. A deleted subject that is enabled again starts a new one.
+   */
   readonly generation: number;
-  /** A user token may be bound to one ("alice, for acme"); never changes. */
+  /** The organization that a user token is bound to ("alice, for acme"), if any. It never changes. */
   readonly organization: SubjectName | undefined;
   readonly name: string;
   readonly description: string;
@@ -90,16 +95,16 @@ export interface TokenRecord extends Hands {
   readonly metadata: Readonly<Record<string, string>>;
   readonly claims: Readonly<Record<string, string>>;
   readonly createTime: Date;
-  /** `user:<id>` or `service:<name>`: who asked for it. */
+  /** The creator: `user:<id>` or `service:<name>`. */
   readonly createdBy: string;
-  /** `service:<name>` that stood between, when a user asked through one. */
+  /** The `service:<name>` that the creator called through, if any. */
   readonly createdVia: string | undefined;
   readonly notBefore: Date | undefined;
   /** Undefined means never expires. */
   readonly expireTime: Date | undefined;
   /**
-   * A change has ended it at once: it is expired on every replica, whatever the clock of one says. Longer life takes
-   * the mark away.
+   * Whether a change ended the token at once: it is expired on every replica, whatever the replica's clock says.
+   * Cleared when the lifetime is extended.
    */
   readonly expired: boolean;
   /** Whether its holder may rotate it with the token itself, where policy allows. */
@@ -117,21 +122,21 @@ export interface SecretRecord {
   readonly hint: string;
   readonly createTime: Date;
   readonly pepperVersion: number;
-  /** When it was or will be superseded; undefined while it is the current one. */
+  /** When the secret was or will be superseded; undefined while it is the current one. */
   readonly retireTime: Date | undefined;
   /**
-   * Superseded at once and for good, on every replica, whatever the clock of one says. `retireTime` is then for
-   * display.
+   * Whether the secret was superseded at once and for good, on every replica, whatever the replica's clock says.
+   * `retireTime` is then only for display.
    */
   readonly ended: boolean;
 }
 
-/** A token as the management plane shows it: with its secrets, newest first. */
+/** A token as management calls show it: with its secrets, newest first. */
 export interface TokenWithSecrets extends TokenRecord {
   readonly secrets: readonly SecretRecord[];
 }
 
-/** The secret that was minted last and has not been superseded. */
+/** Returns the secret that was minted last and has not been superseded. */
 export function currentSecret({ secrets }: TokenWithSecrets): SecretRecord | undefined {
   return secrets.find(({ retireTime }) => retireTime === undefined);
 }

@@ -295,7 +295,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
       cwd: mkdtempSync(join(tmpdir(), "patwarden-test-")),
     });
     expect(await exited).toBe(1);
-    expect(log()).toContain("search_path is evil and must be one of which public is the first schema that exists");
+    expect(log()).toContain("search_path is evil and must be a path whose first existing schema is public");
     await reset("search_path");
   });
 

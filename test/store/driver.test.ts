@@ -140,6 +140,6 @@ describe.skipIf(!havePostgres())("the mended driver", () => {
 
   it("S13 is told from the published one, with which nothing starts", () => {
     expect(() => requireMended(mended)).not.toThrow();
-    expect(() => requireMended(plain)).toThrow(/driver is not the mended one/);
+    expect(() => requireMended(plain)).toThrow(/driver is not the patched one/);
   });
 });

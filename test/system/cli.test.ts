@@ -430,11 +430,7 @@ describe("serve --check", () => {
     });
 
   it.each<readonly [string, () => Record<string, string>, RegExp]>([
-    [
-      "a database that is not there",
-      nosuch,
-      /^FAILED +database and schema: .*3D000: there is no database of this name/m,
-    ],
+    ["a database that is not there", nosuch, /^FAILED +database and schema: .*3D000: the database does not exist/m],
     [
       "a role that may not log in",
       nobody,
@@ -463,7 +459,7 @@ describe("serve --check", () => {
 
   it("shares its words with serve and migrate", async () => {
     const serve = await run(["serve", "--config", job.server.configFile], nosuch());
-    expect([serve.code, serve.stderr]).toEqual([1, expect.stringContaining("there is no database of this name")]);
+    expect([serve.code, serve.stderr]).toEqual([1, expect.stringContaining("the database does not exist")]);
     const migrate = await run(["migrate", "--config", job.server.configFile], nobody());
     expect([migrate.code, migrate.stderr]).toEqual([
       1,

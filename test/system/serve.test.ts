@@ -73,7 +73,7 @@ describe("patwarden serve", () => {
     absent.pathname = "/absent";
     for (const [url, meaning] of [
       ["postgres://patwarden@127.0.0.1:1/none", "ECONNREFUSED: nothing listens at this host and port"],
-      [absent.href, "3D000: there is no database of this name; create it"],
+      [absent.href, "3D000: the database does not exist; create it"],
     ] as const) {
       writeFileSync(file, stringify({ ...config, database: { url } }));
       const refused = runPatwarden(["serve", "--config", file]);
