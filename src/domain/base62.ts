@@ -7,10 +7,7 @@ for (const [value, digit] of [...alphabet].entries()) digitValues[digit.charCode
 /** The number of digits of a 256-bit number. */
 export const width256 = 43;
 
-/**
- * The greatest number of 256 bits; 43 digits can hold a little more. Value order is ASCII order, so strings compare
- * like values.
- */
+/** The greatest number of 256 bits; 43 digits can hold a little more. Comparing strings compares values. */
 const greatest256 = "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1";
 
 /** Returns whether all characters of `text` from `start` to before `end` are digits. */

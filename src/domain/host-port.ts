@@ -13,10 +13,7 @@ export const hostPortForm = "must be HOST:PORT, IPv6 in brackets";
 
 const pattern = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/;
 
-/**
- * Parses `127.0.0.1:9081`, `[::1]:9081` or `name:9081`. No part may be left out: `:9081` would listen everywhere
- * unnoticed.
- */
+/** Parses `127.0.0.1:9081`, `[::1]:9081` or `name:9081`. No part may be left out: `:9081` would listen everywhere. */
 export function parseHostPort(text: string): Parsed<HostPort> {
   const [, ipv6, name, digits] = pattern.exec(text) ?? [];
   const host = ipv6 ?? name;

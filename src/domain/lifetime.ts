@@ -1,9 +1,6 @@
 import type { Parsed } from "./identifier.js";
 
-/**
- * Seconds and nanoseconds as in protobuf. `nanos` is 0 to 999,999,999, added to `seconds`; negative only in a negative
- * duration.
- */
+/** Seconds and nanoseconds as in protobuf. `nanos` is 0 to 999,999,999, negative only in a negative duration. */
 export interface SecondsAndNanos {
   readonly seconds: bigint;
   readonly nanos: number;

@@ -116,10 +116,7 @@ function tagOf(keys: Keys, prefix: string, random: Uint8Array): Uint8Array {
   return createHmac("sha256", keys.tag).update(prefix).update(random).digest().subarray(0, tagLength);
 }
 
-/**
- * Returns the digest of a secret. With the inner hash, a found secret can be looked up by its SHA-256, and nothing more
- * is stored.
- */
+/** Returns the digest of a secret. The inner hash allows lookups by the SHA-256 of a found secret. */
 function digestOf(keys: Keys, text: string): Uint8Array {
   return createHmac("sha256", keys.digest)
     .update(hash("sha256", text, "buffer"))

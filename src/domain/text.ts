@@ -25,10 +25,7 @@ export function checkText(text: string, { max, required = false, multiline = fal
   return undefined;
 }
 
-/**
- * Returns a stranger's text so that it may be stored and shown: without deceptive characters, at most `max` code
- * points.
- */
+/** Returns a stranger's text without deceptive characters, at most `max` code points, to be stored and shown. */
 export function harmlessText(text: string, max: number): string {
   // Cut twice, so that the work does not grow with the input: a code point takes at most two code units.
   const clean = text.slice(0, 4 * max).replaceAll(new RegExp(deceptive, "gu"), "");

@@ -1,10 +1,7 @@
 import type { Hands } from "./approval.js";
 import type { ActionName, ResourceName, SubjectName } from "./identifier.js";
 
-/**
- * `tok_` and 26 characters: a TypeID over a UUIDv7. Public: it serves to look up and revoke a token, never to
- * authenticate.
- */
+/** `tok_` and 26 characters: a TypeID over a UUIDv7. Public: it looks up or revokes a token but never authenticates. */
 export type TokenId = string & { readonly __brand: "TokenId" };
 /** `sec_` and 26 characters. */
 export type SecretId = string & { readonly __brand: "SecretId" };

@@ -15,7 +15,7 @@ const api = "https://api.example.com";
 const acme = "organization:acme" as SubjectName;
 const caller: ServiceCaller = { kind: "service", name: "edge", permissions: new Set(["tokens.exchange"]) };
 const later = (ms: number): Date => new Date(testTime.getTime() + ms);
-/** The second in which it is asked; a tenth of it has passed. */
+/** The second of the request, of which a tenth has passed. */
 const second = Math.floor(testTime.getTime() / 1000);
 const grant = {
   kind: "rules",
@@ -160,7 +160,7 @@ describe("exchanging a token", () => {
       "a token that its policy blocks since it was changed",
       { policy: { forbidFull: true }, locked: { grant: { kind: "full" } } },
     ],
-  ])("refuses %s as it refuses any, and records nothing", async (_, scene) => {
+  ])("refuses %s with the same error, and records nothing", async (_, scene) => {
     const { answer, did } = await exchange(scene);
     expect(answer).toEqual(invalidToken);
     expect(did).toEqual([]);

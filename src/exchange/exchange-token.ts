@@ -13,25 +13,25 @@ import { organizationOf, type SecretId } from "../domain/token.js";
 import type { ResolvedToken, TokenSnapshot, TokenStore } from "../domain/token-store.js";
 
 /**
- * What a JWT says in the place of a token (RFC 9068 §2.2). Times are whole seconds since 1970. An alias: what signs
- * takes any members, and no interface.
+ * The claims of a JWT that stands for a token (RFC 9068 §2.2). Times are whole seconds since 1970. A type alias,
+ * because an interface is not assignable to the claims that `SigningKeys.sign` takes.
  */
 export type ExchangedClaims = {
   readonly iss: string;
   /** `user:alice` or `organization:acme`. */
   readonly sub: string;
   readonly aud: string;
-  /** Name of the service that asked for it. */
+  /** The name of the service that requested it. */
   readonly client_id: string;
   readonly iat: number;
   readonly exp: number;
   readonly jti: string;
-  /** In the words of domain/scope.ts; empty: nothing. */
+  /** As domain/scope.ts writes it; empty when nothing is granted. */
   readonly scope: string;
   readonly token_id: string;
-  /** That the token is bound to, or is. */
+  /** The organization that the token is bound to or acts as. */
   readonly organization?: string;
-  /** The token's, if it has any. */
+  /** The claims of the token, if it has any. */
   readonly claims?: Readonly<Record<string, string>>;
 };
 
@@ -39,12 +39,12 @@ export interface ExchangeTokenOptions {
   readonly tokens: Pick<TokenResolver, "resolve">;
   readonly store: Pick<TokenStore, "handOut">;
   readonly permissions: PermissionChecker;
-  /** As of Authorizer. */
+  /** The same as in Authorizer. */
   readonly memberRelation: ActionName;
   readonly clock: Clock;
   /** `iss` of the JWTs. */
   readonly issuer: string;
-  /** What JWTs may be made for; a caller's own list narrows it. */
+  /** The audiences that JWTs may be made for. A caller's own list narrows them. */
   readonly audiences: readonly string[];
   /** Longest life of a JWT, milliseconds, 1,000 to 300,000. */
   readonly lifetimeMs: number;
@@ -58,22 +58,21 @@ export interface ExchangeTokenOptions {
 export interface ExchangeRequest {
   /** Secret of a token. */
   readonly secret: string;
-  /** What the JWT is for; there must be one. */
+  /** The audiences or resources that the JWT is for. There must be exactly one. */
   readonly targets: readonly string[];
-  /** Undefined means all that the token may. */
+  /** Undefined means the whole grant of the token. */
   readonly scope: string | undefined;
 }
 
 export interface Exchanged {
   readonly jwt: string;
   readonly scope: string;
-  /** Seconds that it lives. */
+  /** The lifetime of the JWT, seconds. */
   readonly expiresIn: number;
 }
 
 /**
- * No JWT for this request, as things are. The names are those of RFC 8693 §2.2.2 and RFC 6749 §5.2; the message is
- * fixed ASCII.
+ * Thrown when a request gets no JWT. `error` is a code of RFC 8693 §2.2.2 or RFC 6749 §5.2; the message is fixed ASCII.
  */
 export class ExchangeRefused extends Error {
   override readonly name = "ExchangeRefused";
@@ -86,10 +85,11 @@ export class ExchangeRefused extends Error {
 }
 
 /**
- * Makes a JWT of a token, for services that verify JWTs and do not ask: for one audience, for no more than the token
- * may, and for no longer than it, this secret of it or `lifetimeMs` last. It outlives a revocation by what is left of
- * that, which is on record before the JWT leaves. A token that is bound to networks is refused, since nobody who only
- * verifies JWTs knows of them. Throws ExchangeRefused, or a Failure when nothing could be decided.
+ * Exchanges a token for a JWT, for services that verify JWTs themselves. The JWT is for one audience, allows no more
+ * than the token, and lives no longer than the token, the secret or `lifetimeMs`. After a revocation, the JWT stays
+ * valid until it expires; this time is stored before the JWT is returned. A token that is bound to networks is refused,
+ * since a service that only verifies JWTs does not know the networks. Throws ExchangeRefused, or a Failure when nothing
+ * could be decided.
  */
 export async function exchangeToken(
   options: ExchangeTokenOptions,
@@ -106,7 +106,7 @@ export async function exchangeToken(
   if (!admitsSubject(caller, token.subject)) throw invalidToken();
   const usable = usableAt(token.standing, token, clock.now().getTime());
   if (usable === "TOKEN_SUPERSEDED") onSuperseded?.(token);
-  // What is no good by itself is no question to OpenFGA, and locks nothing.
+  // A token that cannot be used is refused before OpenFGA is asked or anything is locked.
   if (usable !== "ALLOWED" || token.blocked || isBoundToNetworks(token, token.policy)) throw invalidToken();
   if (token.organization) await requireMember(options, token.subject, token.organization, callOptions);
   const wanted = { audience, scope, client: caller.name, secretId: token.secretId };
@@ -118,7 +118,9 @@ export async function exchangeToken(
   return { jwt, scope: claims.scope, expiresIn: claims.exp - claims.iat };
 }
 
-/** Throws `invalid_target` for more than one, and for what may not be asked for (CVE-2022-1245). */
+/**
+ * Returns the target. Throws `invalid_target` for more than one, and for one that may not be requested (CVE-2022-1245).
+ */
 function admittedTarget(
   { audiences }: Pick<ExchangeTokenOptions, "audiences">,
   { exchangeAudiences = audiences }: ServiceCaller,
@@ -127,7 +129,7 @@ function admittedTarget(
   const [target, ...others] = targets;
   if (target === undefined) throw new ExchangeRefused("invalid_request", "audience or resource is required");
   if (others.length > 0)
-    throw new ExchangeRefused("invalid_target", "one audience or resource is admitted in a request");
+    throw new ExchangeRefused("invalid_target", "only one audience or resource is allowed in a request");
   if (!audiences.includes(target) || !exchangeAudiences.includes(target)) {
     throw new ExchangeRefused("invalid_target", "the caller may not ask for this audience or resource");
   }
@@ -140,7 +142,7 @@ async function requireMember(
   organization: SubjectName,
   callOptions: CallOptions,
 ): Promise<void> {
-  // The name of an organization is that of an object like any other.
+  // An organization is an object of OpenFGA like any other.
   const membership = { subject, action: memberRelation, resource: organization as string as ResourceName };
   const [member] = await permissions.check([membership], "higher", callOptions);
   if (member instanceof Failure) throw member;
@@ -150,12 +152,12 @@ async function requireMember(
 interface Wanted {
   readonly audience: string;
   readonly scope: string | undefined;
-  /** Name of the service that asks. */
+  /** The name of the service that calls. */
   readonly client: string;
   readonly secretId: SecretId;
 }
 
-/** What the JWT says, if the token may be used now with this secret. Throws ExchangeRefused. */
+/** Returns the claims of the JWT. Throws ExchangeRefused when the token may not be used now with this secret. */
 function claimsOf(
   { issuer, lifetimeMs }: Pick<ExchangeTokenOptions, "issuer" | "lifetimeMs">,
   { token, subjects, policy }: TokenSnapshot,
@@ -170,7 +172,7 @@ function claimsOf(
 
   const ends = [now.getTime() + lifetimeMs, token.expireTime?.getTime(), secret.retireTime?.getTime()];
   const iat = seconds(now.getTime());
-  // Rounded down: never later than what it stands for.
+  // Rounded down, so that the JWT never ends later than the token.
   const exp = seconds(Math.min(...ends.filter((end) => end !== undefined)));
   // The token ends within this second.
   if (exp <= iat) throw invalidToken();
@@ -195,7 +197,7 @@ function isBoundToNetworks({ allowedCidrs }: Pick<ResolvedToken, "allowedCidrs">
   return allowedCidrs.length > 0 || policy.allowedCidrs !== undefined;
 }
 
-/** One for every reason. */
+/** Returns the same error for every reason. */
 function invalidToken(): ExchangeRefused {
   return new ExchangeRefused("invalid_request", "the subject token is not valid");
 }

@@ -4,13 +4,13 @@ import type { SigningAlgorithm, SigningKeyStore } from "./signing-key-store.js";
 
 export interface RotationOptions {
   readonly store: Pick<SigningKeyStore, "change">;
-  /** As of `SigningKeys`. */
+  /** The same as in `SigningKeys`. */
   readonly sealKeys: readonly Uint8Array[];
   /** The algorithm of the new key. */
   readonly algorithm: SigningAlgorithm;
   /** The database's time. */
   readonly now: Date;
-  /** Whether somebody else may have the old keys: they are withdrawn, and the new one signs, at once. */
+  /** Whether somebody else may have the old keys. If so, they are withdrawn and the new key signs at once. */
   readonly compromised: boolean;
 }
 
@@ -18,11 +18,11 @@ export interface Rotation {
   readonly kid: string;
   readonly algorithm: SigningAlgorithm;
   readonly signsFrom: Date;
-  /** Older keys that are published on. */
+  /** Older keys that stay published. */
   readonly previous: readonly { readonly kid: string; readonly publishedUntil: Date }[];
 }
 
-/** Publishes the next signing key. Throws, saying when it may, while another one waits to sign. */
+/** Publishes the next signing key. Throws while another key waits to sign; the error says when to try again. */
 export async function rotateSigningKeys(options: RotationOptions): Promise<Rotation> {
   const { store, sealKeys, algorithm, now, compromised } = options;
   const { kid, sealedKey } = await newSigningKey(algorithm, sealKeys, now);

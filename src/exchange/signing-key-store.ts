@@ -1,4 +1,4 @@
-/** What JWTs are signed with. */
+/** The algorithms that JWTs are signed with. */
 export const signingAlgorithms = ["ES256", "RS256"] as const;
 export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
@@ -6,24 +6,24 @@ export interface StoredSigningKey {
   /** JWK thumbprint (RFC 7638). */
   readonly kid: string;
   readonly algorithm: SigningAlgorithm;
-  /** The private key, which nobody who reads the database alone can open. */
+  /** The private key, encrypted: the database alone is not enough to open it. */
   readonly sealedKey: Uint8Array;
-  /** When it begins to sign, and the one before it stops. */
+  /** When the key begins to sign and the previous one stops. */
   readonly signsFrom: Date;
 }
 
 export interface SigningKeyChange {
   readonly add?: StoredSigningKey;
-  /** By their kids. */
+  /** The kids of the keys to remove. */
   readonly remove?: readonly string[];
 }
 
-/** Keys of JWTs, ordered by `signsFrom`. Methods fail with Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN. */
+/** Keys that sign JWTs, ordered by `signsFrom`. Methods fail with Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN. */
 export interface SigningKeyStore {
   list(): Promise<readonly StoredSigningKey[]>;
   /**
-   * `decide` sees the keys under a lock that all changes of keys wait for; undefined changes nothing. The keys as they
-   * are then.
+   * Changes the keys under a lock that all changes of keys wait for. `decide` gets the current keys; undefined changes
+   * nothing. Returns the keys after the change.
    */
   change(
     decide: (keys: readonly StoredSigningKey[]) => SigningKeyChange | undefined,

@@ -4,7 +4,7 @@ import { calculateJwkThumbprint, type JWK } from "jose";
 import { seal, unseal } from "../domain/sealed-secret.js";
 import type { SigningAlgorithm, StoredSigningKey } from "./signing-key-store.js";
 
-/** What the keys are derived from the peppers with that signing keys are sealed under. */
+/** The label with which the keys that seal signing keys are derived from the peppers. */
 export const signingKeyLabel = "patwarden signing key";
 
 /** A key that is ready for use. */
@@ -18,7 +18,7 @@ export interface SigningKey {
 
 const generate = promisify(generateKeyPair);
 
-/** A key that nobody has seen, sealed under the first of the keys. An RSA key takes a few hundred milliseconds. */
+/** Generates a key, sealed with the first of `sealKeys`. An RSA key takes a few hundred milliseconds. */
 export async function newSigningKey(
   algorithm: SigningAlgorithm,
   sealKeys: readonly Uint8Array[],
@@ -27,13 +27,13 @@ export async function newSigningKey(
   const { privateKey, publicKey } =
     algorithm === "ES256"
       ? await generate("ec", { namedCurve: "P-256" })
-      : await generate("rsa", { modulusLength: 2048 }); // the least of RFC 7518 §3.3
+      : await generate("rsa", { modulusLength: 2048 }); // the minimum of RFC 7518 §3.3
   const kid = await calculateJwkThumbprint(publicKey.export({ format: "jwk" }) as JWK);
   const sealedKey = seal(sealKeys, kid, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
   return { kid, algorithm, sealedKey, signsFrom };
 }
 
-/** Throws, with what to do, when none of the keys opens it. */
+/** Opens a stored key. Throws when none of `sealKeys` opens it; the error says what to do. */
 export function openSigningKey(
   { kid, algorithm, sealedKey, signsFrom }: StoredSigningKey,
   sealKeys: readonly Uint8Array[],
@@ -48,14 +48,14 @@ export function openSigningKey(
   return { kid, algorithm, signsFrom, privateKey, publicKey: createPublicKey(privateKey) };
 }
 
-/** The same key sealed under the first of the keys; undefined where it is, or where none of them opens it. */
+/** Returns the same key sealed with the first of `sealKeys`, or undefined when it is already, or when none opens it. */
 export function sealedAnew(stored: StoredSigningKey, sealKeys: readonly Uint8Array[]): StoredSigningKey | undefined {
   const { kid, sealedKey } = stored;
   const pem = unseal(sealKeys.slice(0, 1), kid, sealedKey) === undefined && unseal(sealKeys, kid, sealedKey);
   return pem ? { ...stored, sealedKey: seal(sealKeys, kid, pem) } : undefined;
 }
 
-/** As a verifier needs it (RFC 7517): public parameters only. */
+/** Returns a key as verifiers need it (RFC 7517): public parameters only. */
 export function publicJwk({ kid, algorithm, publicKey }: SigningKey): JWK {
   return { ...(publicKey.export({ format: "jwk" }) as JWK), kid, use: "sig", alg: algorithm };
 }

@@ -33,7 +33,7 @@ describe("the signing keys", () => {
   let store: TestStore;
   let nowMs: number;
   let problems: unknown[];
-  /** Before its first use, and after the first use of the next one. */
+  /** The times before the first use of a key, and after the first use of the next key. */
   const leadMs = 2 * keySetMaxAgeMs + reloadMs;
   const minutes = (count: number): number => count * 60_000;
   const now = (): Date => new Date(nowMs);
@@ -107,14 +107,14 @@ describe("the signing keys", () => {
     expect(store.keys).toEqual(sealed);
   });
 
-  it("begin with one that all replicas share which start together", async () => {
+  it("begin with one key that replicas which start together share", async () => {
     const replicas = [replica(), replica(), replica()];
     await Promise.all(replicas.map((each) => each.start()));
     expect(store.keys).toHaveLength(1);
     for (const signer of replicas) for (const shower of replicas) await verified(await sign(signer), shower);
   });
 
-  it("are read once by all that ask at a time, and again after ten seconds", async () => {
+  it("are read once for all concurrent requests, and again after ten seconds", async () => {
     const keys = replica();
     await Promise.all([keys.published(), keys.published(), sign(keys)]);
     expect(store.reads).toBe(1);

@@ -14,14 +14,15 @@ export interface SigningKeysOptions {
   /** `iss` of the JWTs. */
   readonly issuer: string;
   readonly clock: Clock;
-  /** A clock that never jumps, milliseconds, for the age of what was read. */
+  /** A clock that never jumps, milliseconds, for the age of the keys that were read. */
   readonly monotonicMs: () => number;
-  /** Called for every read that failed: known keys may hide it. */
+  /** Called for every failed read. Cached keys may hide the failure from callers. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * Between two reads after a failure, milliseconds: anybody may ask for the keys, and must not make a flood of reads.
+ * The longest pause between two reads after a failure, milliseconds. Anybody may request the keys, and this must not
+ * cause a flood of reads.
  */
 const longestPauseMs = 1_000;
 
@@ -29,9 +30,9 @@ const longestPauseMs = 1_000;
 const type = "at+jwt";
 
 /**
- * The keys of our JWTs, as the database has them; every replica signs with the same. They are read again at use after
- * `reloadMs`. While the database does not answer, known keys are shown for as long as a JWT may live: none is made
- * meanwhile, so later there is nothing to verify.
+ * The keys of our JWTs, as stored in the database; every replica signs with the same key. They are read again at use
+ * after `reloadMs`. While the database does not answer, cached keys are published for as long as a JWT may live: no JWT
+ * is made meanwhile, so afterwards there is nothing left to verify.
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
@@ -50,8 +51,8 @@ export class SigningKeys {
   }
 
   /**
-   * Reads the keys, makes the first one if there is none, and seals again what an earlier pepper sealed, so that it can
-   * be retired. Throws, with what to do, when no configured pepper opens them.
+   * Reads the keys, makes the first one if there is none, and seals keys of an earlier pepper again, so that the
+   * earlier pepper can be retired. Throws when no configured pepper opens them; the error says what to do.
    */
   async start(): Promise<void> {
     await this.#keys.get();
@@ -59,24 +60,24 @@ export class SigningKeys {
     for (const stored of await store.list()) {
       const add = sealedAnew(stored, sealKeys);
       if (!add) continue;
-      // Unless it was swept or withdrawn meanwhile.
+      // Only if the key was not swept or withdrawn meanwhile.
       await store.change((keys) => (keys.some(({ kid }) => kid === add.kid) ? { add, remove: [add.kid] } : undefined));
     }
   }
 
-  /** A JWT of these claims, by the key whose time it is. */
+  /** Signs a JWT of these claims with the current key. */
   async sign(claims: JWTPayload): Promise<string> {
     const { algorithm: alg, kid, privateKey } = this.#keyOfNow(await this.#keys.get());
     return new SignJWT(claims).setProtectedHeader({ alg, typ: type, kid }).sign(privateKey);
   }
 
-  /** What verifiers fetch (RFC 7517 §5). */
+  /** Returns the keys that verifiers fetch (RFC 7517 §5). */
   async published(): Promise<JSONWebKeySet> {
     const keys = await this.#keys.get();
     return { keys: publishedAt(keys, this.#options.clock.now()).map(publicJwk) };
   }
 
-  /** Whether a text is a JWT that was signed by one of the published keys for us, ended or not. */
+  /** Returns whether a text is a JWT of ours, signed by one of the published keys, expired or not. */
   async made(text: string): Promise<boolean> {
     const header = this.#claimedHeader(text);
     if (!header) return false;
@@ -88,7 +89,7 @@ export class SigningKeys {
     );
   }
 
-  /** Deletes keys of which nothing lives. */
+  /** Deletes keys whose JWTs have all expired. */
   async sweep(): Promise<void> {
     const overAt = (keys: readonly { readonly kid: string; readonly signsFrom: Date }[]): readonly string[] => {
       const published = publishedAt(keys, this.#options.clock.now());
@@ -98,7 +99,7 @@ export class SigningKeys {
     if (overAt(await store.list()).length > 0) await store.change((keys) => ({ remove: overAt(keys) }));
   }
 
-  /** What a text says of itself, if it says that it is one of ours. */
+  /** Returns the header of a text that claims to be a JWT of ours, without verifying it. */
   #claimedHeader(text: string): { readonly kid?: string } | undefined {
     try {
       const header = decodeProtectedHeader(text);
@@ -121,7 +122,7 @@ export class SigningKeys {
     return publishedAt(stored, clock.now()).map((key) => openSigningKey(key, sealKeys));
   }
 
-  /** Another replica may do so at the same time: one of them is first. */
+  /** Makes the first key. Another replica may do so at the same time; only one of the keys is stored. */
   async #makeFirst(): ReturnType<SigningKeyStore["list"]> {
     const { store, sealKeys, algorithm, clock } = this.#options;
     const first = await newSigningKey(algorithm, sealKeys, nextSignsFrom([], clock.now()));

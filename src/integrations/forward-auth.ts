@@ -30,19 +30,19 @@ export interface ForwardAuthOptions {
   ) => void;
 }
 
-/** Proxies give up soon after, and would then answer for themselves, milliseconds. */
+/** The longest time for a decision, milliseconds. Proxies give up soon after and reply on their own. */
 const deadlineMs = 400;
 
-/** How a proxy tells of the request that it asks about; each once, or the request is refused. */
+/** The headers in which a proxy describes the request. Each must be there exactly once, or the request is refused. */
 interface Dialect {
   readonly method: string;
   readonly host: string;
   readonly target: string;
-  /** What else must be there. */
+  /** Other headers that must be there. */
   readonly besides: readonly string[];
   /**
-   * Where statuses must be others: nginx hands on 401 and 403 alone, and its integration answers no others but 200, 500
-   * and 503.
+   * Statuses that differ for this proxy. nginx passes on only 401 and 403; besides these, its integration replies only
+   * with 200, 500 and 503.
    */
   readonly statuses: Readonly<Partial<Record<GateAnswer["kind"], number>>>;
 }
@@ -68,9 +68,9 @@ const dialects: Readonly<Record<ForwardAuthIntegration, Dialect>> = {
 const proxyKeyHeader = "x-patwarden-proxy-key";
 
 /**
- * The integrations of proxies that ask about each request by one of their own. They look at nothing of that request but
- * its headers, demand the proxy's service key or client certificate (permission `check`) first, and answer 500 without
- * it: the proxy would hand on a 401 as if the bearer were to blame.
+ * Returns the routes for proxies that ask about each request with a request of their own. Only the headers of that
+ * request are read. The proxy must first show its service key or client certificate (permission `check`); otherwise the
+ * reply is 500, since the proxy would pass on a 401 as if the bearer were to blame.
  */
 export function forwardAuthRoutes(options: ForwardAuthOptions): readonly Route[] {
   return (["forward-auth", "nginx"] as const).map((integration) => ({
@@ -95,7 +95,7 @@ async function answer(
       response,
       500,
       "text/plain",
-      "the proxy is not known: its X-Patwarden-Proxy-Key, or else its client certificate, must be of a service with the permission check",
+      "the proxy is unknown: its X-Patwarden-Proxy-Key, or else its client certificate, must belong to a service with the permission check",
     );
     return;
   }
@@ -119,7 +119,7 @@ async function answer(
   send(response, dialects[integration].statuses[given.kind] ?? status, "text/plain", bodies[given.kind]);
 }
 
-/** By the key where there is such a header, whatever the certificate says. */
+/** Identifies the proxy by its key header if there is one, whatever the certificate says. */
 function proxyOf(
   { services }: Pick<ForwardAuthOptions, "services">,
   headers: RawHeaders,
@@ -146,7 +146,7 @@ function requirementOf(
   };
 }
 
-/** For people; proxies read the status. */
+/** The bodies, for people; proxies read the status. */
 const bodies: Readonly<Record<GateAnswer["kind"], string>> = {
   allow: "",
   preflight: "",

@@ -16,7 +16,7 @@ import { type LeaksConfig, type PublicIntegrationsOptions, publicIntegrations } 
 import { Gate, type GateAnswer } from "./shared/gate.js";
 import { type RouteRule, RouteTable } from "./shared/route-table.js";
 
-/** Which integrations are open, and how; what is absent is closed. */
+/** The enabled integrations and their settings. An absent integration is disabled. */
 export interface IntegrationsConfig {
   readonly routes: readonly RouteRule[];
   readonly forwardAuth?: ProxyConfig;
@@ -32,7 +32,7 @@ export interface IntegrationsConfig {
   readonly leaks?: LeaksConfig;
 }
 
-/** For what, how long and by which kind of key JWTs are made of tokens. */
+/** The audiences, the lifetime and the algorithm of JWTs that tokens are exchanged for. */
 export interface ExchangeConfig {
   /** 1 to 20. */
   readonly audiences: readonly string[];
@@ -49,7 +49,7 @@ export interface ProxyConfig extends Limited {
 }
 
 interface Limited {
-  /** How fast one caller may ask. Absent: as fast as it can. */
+  /** How fast one caller may ask. Absent: no limit. */
   readonly limit?: Limit;
 }
 
@@ -62,18 +62,18 @@ export interface IntegrationsOptions extends PublicIntegrationsOptions {
   readonly model: () => AuthorizationModel;
   readonly subjectTypes: SubjectTypes;
   readonly clock: Clock;
-  /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
+  /** Revokes the token of a secret on every replica, if the secret is ours and the token has not ended. */
   readonly revoke: Revoke;
-  /** Absent: exchange is closed. */
+  /** Undefined when token exchange is disabled. */
   readonly exchange: TokenExchange | undefined;
   /** Whether the HTTP port asks its clients for certificates. */
   readonly certificatesAsked: boolean;
 }
 
-/** What is served besides the API. */
+/** The routes and services besides the API. */
 export interface Integrations {
   readonly routes: readonly Route[];
-  /** Those of them that are for anybody: they know nobody by a service key. */
+  /** The routes that are open to anybody, without a service key. */
   readonly publicRoutes: readonly Route[];
   /** For the gRPC port. */
   readonly services: readonly Implementation[];
@@ -96,7 +96,7 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
     onAnswer(integration, answer.kind);
     if (answer.kind === "undecided") onProblem(integration, answer.failure.reason);
     if (answer.kind === "proxy-unauthenticated")
-      onProblem(integration, "it was asked without a service key or client certificate");
+      onProblem(integration, "a proxy asked without a valid service key or client certificate");
   };
   const opened: (readonly Route[])[] = [];
   if (forwardAuth) opened.push(forwardAuthRoutes({ ...ofProxies(forwardAuth), onAnswer: ofProxy }));
@@ -117,7 +117,7 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
     : [];
   return {
     routes: [...opened.flat(), ...ofOAuth, ...forAnybody],
-    // What is posted to OAuth needs a caller, its documents do not.
+    // The POST routes of OAuth need a caller, its documents do not.
     publicRoutes: [...ofOAuth.filter(({ method }) => method === "GET"), ...forAnybody],
     services: envoy ? [extAuthz({ ...ofProxies(envoy), onAnswer: (answer) => ofProxy("ext-authz", answer) })] : [],
   };

@@ -34,11 +34,11 @@ const asked: readonly (readonly [path: string, headers: Readonly<Record<string, 
   ["/oauth2/token", form],
   ["/patwarden.v1.AuthorizationService/Check", json],
   ["/patwarden.v1.AuthorizationService/ListResources", { "content-type": "application/connect+json" }],
-  // It reads no body, and answers when it has been given up.
+  // A route that reads no body, and replies only when the request has been given up.
   ["/deaf", json],
 ];
 
-/** Every integration that reads a body, in front of nothing: none comes further than the body. */
+/** Starts every integration that reads a body, with fakes behind it: no request gets further than its body. */
 async function start(limits: { readonly requestMs: number; readonly slow: number }, tls: typeof keys | undefined) {
   const told: unknown[] = [];
   const tell = (what: unknown): void => void told.push(what);

@@ -13,22 +13,22 @@ import { clientAddress } from "./shared/client-address.js";
 export interface LeaksConfig {
   /** Whether anybody may report. */
   readonly report: boolean;
-  /** Providers that may, by their signature. */
+  /** Providers that may report with their signature. */
   readonly providers: Readonly<Partial<Record<ScanningProvider, ProviderConfig>>>;
-  /** Organizations whose tokens are not revoked for it. */
+  /** Organizations whose tokens are not revoked when they leak. */
   readonly notifyOnly: readonly string[];
-  /** Who is told. Absent: the log. */
+  /** Where notifications are sent. Absent: to the log. */
   readonly webhook?: { readonly url: string; readonly key: string };
 }
 
 export interface PublicIntegrationsOptions {
   readonly config: { readonly leaks?: LeaksConfig };
   readonly authorizer: Pick<Authorizer, "introspect">;
-  /** Ends what is ours of what somebody found, on every replica. */
+  /** Revokes the tokens of found secrets that are ours, on every replica. */
   readonly reportFound: ReportFound;
   /** How often one address may call `GET /v1/self`. Undefined means any number of times. */
   readonly selfLimit: Limit | undefined;
-  /** CIDR ranges of the reverse proxies whose X-Forwarded-For is believed. */
+  /** CIDR ranges of the reverse proxies whose X-Forwarded-For is trusted. */
   readonly trustedProxies: readonly string[];
   /** Called for each answer of an integration. Must not wait and not throw. */
   readonly onAnswer: (integration: string, answer: string) => void;
@@ -40,7 +40,7 @@ export interface PublicIntegrationsOptions {
 /** How often one address may report. */
 const reportLimit: Limit = { burst: 60, intervalMs: 60_000 };
 
-/** The integrations that know nobody by a service key: for holders of tokens, and for finders. */
+/** Returns the routes that need no service key: for holders of tokens, and for reports of leaked ones. */
 export function publicIntegrations(options: PublicIntegrationsOptions): readonly Route[] {
   const { config, authorizer, reportFound: report, selfLimit, trustedProxies, onDefect } = options;
   const limiterOf = (limit: Limit) => new RateLimiter({ limit, monotonicMs: () => performance.now() });

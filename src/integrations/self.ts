@@ -23,7 +23,7 @@ export interface SelfOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** As long as the integrations that decide, milliseconds. */
+/** The longest time for a reply, milliseconds, as in the integrations that decide. */
 const deadlineMs = 5_000;
 
 const messages = {
@@ -33,9 +33,10 @@ const messages = {
 } as const;
 
 /**
- * `GET /v1/self` with a token tells whose it is: for command lines, and for scanners that want to know whether what
- * they found is alive. Like introspection without a context it knows no address of the bearer: a token that is bound to
- * networks is not valid here. It moves no last use and counts nothing, so that asking leaves no trace on the token.
+ * Returns the route `GET /v1/self`, which describes the token that is sent: for command lines, and for scanners that
+ * want to know whether a token that they found is usable. Like introspection without a context, it knows no address of
+ * the bearer, so a token that is bound to networks is not valid here. It moves no last use and counts nothing, so that
+ * it leaves no trace on the token.
  */
 export function selfRoute(options: SelfOptions): Route {
   return { method: "GET", path: "/v1/self", handle: (request, response) => answer(options, request, response) };
@@ -71,7 +72,7 @@ function refused(kind: keyof typeof messages): Refusal {
   return { status: status === 400 ? 400 : 401, message: messages[kind], headers };
 }
 
-/** What a holder may know, who may be a thief: no metadata, description, claims or networks. */
+/** The facts that a holder may see. The holder may be a thief: no metadata, description, claims or networks. */
 interface SelfDescription {
   readonly active: true;
   readonly id: string;
@@ -84,7 +85,7 @@ interface SelfDescription {
   readonly scope: string;
   /** RFC 3339. */
   readonly create_time: string;
-  /** When the token ends, or what was shown of it does, whichever is first. Absent: never. */
+  /** When the token or the secret that was sent ends, whichever is first. Absent: never. */
   readonly expire_time?: string;
 }
 

@@ -51,7 +51,7 @@ function setUp(tell: LeakNotifierOptions["tell"]) {
   return { time, waiting, lines, log, notifier, leak, looks: () => looks };
 }
 
-it("tells of everything that waits at the start, and at once of what comes later", async () => {
+it("sends what waits at the start, and new notifications at once", async () => {
   const told: string[] = [];
   const { notifier, leak, waiting } = setUp(async ({ id }) => void told.push(id));
   const ids = [leak().id, leak().id];
@@ -64,7 +64,7 @@ it("tells of everything that waits at the start, and at once of what comes later
   await notifier.stop();
 });
 
-it("looks again for what came while it was telling", async () => {
+it("looks again for leaks that came while it was sending", async () => {
   const told: string[] = [];
   let finish = (): void => undefined;
   const { notifier, leak } = setUp(async ({ id }) => {
@@ -84,7 +84,7 @@ it("looks again for what came while it was telling", async () => {
   await notifier.stop();
 });
 
-it("tries again what could not be told, after pauses that double up to an hour", async () => {
+it("tries failed notifications again, after pauses that double up to an hour", async () => {
   let attempts = 0;
   const { notifier, leak, waiting, time, lines } = setUp(async () => {
     attempts += 1;

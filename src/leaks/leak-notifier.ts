@@ -6,22 +6,25 @@ import type { LeakStore } from "./leak-store.js";
 
 export interface LeakNotifierOptions {
   readonly store: Pick<LeakStore, "claim" | "notified">;
-  /** Tells somebody; throws unless they have been told. Gives up when its signal is aborted, which ends the process. */
+  /**
+   * Sends a notification; throws unless it was delivered. Must give up when its signal is aborted: the process ends.
+   */
   readonly tell: (notice: LeakNotice, stopped: AbortSignal) => Promise<void>;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Between two looks for leaks that nobody was told of, milliseconds. Default 5,000. */
+  /** Milliseconds between two looks for leaks without a notification. Default 5,000. */
   readonly intervalMs?: number;
 }
 
-/** Longer than telling somebody takes, so that no other process does it meanwhile. */
+/** Longer than one notification takes, so that no other process sends it meanwhile. */
 const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
 
 /**
- * Tells somebody of each leaked token, in the background and on every replica: one of them takes it. What could not be
- * told is tried again after half a minute, and after twice as long each time up to an hour, for as long as the token is
- * kept. Told twice is only who was told when a process or the database ended before that was written down.
+ * Sends a notification for each leaked token, in the background. It runs on every replica, and one of them takes the
+ * leak. A notification that failed is tried again after half a minute, then after twice as long each time, up to an
+ * hour, for as long as the token is kept. It is sent twice only when a process or the database stopped before the
+ * success was stored.
  */
 export class LeakNotifier {
   readonly #options: LeakNotifierOptions;
@@ -36,7 +39,7 @@ export class LeakNotifier {
     this.#loop.start();
   }
 
-  /** There is something to tell. */
+  /** Looks for leaks now. */
   wake(): void {
     this.#loop.wake();
   }
@@ -59,15 +62,14 @@ export class LeakNotifier {
         await store.notified(taken.id, clock.now());
       }
     } catch (error) {
-      // The others have their turn at the next look: a receiver that did not answer now would not answer to them
-      // either.
+      // Other leaks are tried at the next look: a receiver that does not answer now would not answer for them either.
       if (!stopped.aborted)
-        log.warn({ error, tokenId: taken?.id }, "nobody could be told of a leaked token; trying on");
+        log.warn({ error, tokenId: taken?.id }, "failed to send the notification of a leaked token; retrying later");
     }
   }
 }
 
-/** For where nothing else is configured: a line of the log is all that tells. It has ids and no names: logs go far. */
+/** Writes a log line, when no webhook is configured. It has ids and no names, since logs are read by many. */
 export function tellLog(log: Logger): LeakNotifierOptions["tell"] {
   return async ({ id, subject, reporter, revoked }) => {
     log.warn({ event: "leaked", tokenId: id, subject, reporter, revoked }, "a token leaked");

@@ -2,24 +2,21 @@ import type { AuditEvent } from "../domain/audit-event.js";
 import type { Revocation, TokenId, TokenRecord } from "../domain/token.js";
 import type { Leak, LeakNotice } from "./leak.js";
 
-/** What is written of the leak of one token. */
+/** The change that a report makes to one leaked token. */
 export interface LeakChange {
-  /** Kept unless an earlier one is: the first report of a token stays. */
+  /** Stored unless the token has an earlier report: only the first one is kept. */
   readonly leak: Leak;
   readonly event: AuditEvent;
-  /** Whether the token is revoked, or lives on. */
+  /** Whether the token is revoked. */
   readonly revokes: boolean;
 }
 
-/**
- * Leaks that were reported, and who is still to be told. Methods fail with Failure DATABASE_UNAVAILABLE or
- * OUTCOME_UNKNOWN.
- */
+/** Reported leaks and their notifications. Methods fail with Failure DATABASE_UNAVAILABLE or OUTCOME_UNKNOWN. */
 export interface LeakStore {
   /**
-   * Writes what `decide` makes of the facts of each token under its row lock, and of whether a leak of it was reported
-   * before; undefined writes nothing. All of it is written or nothing; a hundred tokens are a good number. `decide`
-   * must not wait for anything.
+   * Locks the row of each token, calls `decide` with its facts and with whether a leak was reported before, and writes
+   * the change that it returns; undefined writes nothing. All changes are written or none. About a hundred tokens at a
+   * time work well. `decide` must not wait for anything.
    */
   report(
     ids: readonly TokenId[],
@@ -27,10 +24,10 @@ export interface LeakStore {
     decide: (token: TokenRecord, reportedBefore: boolean) => LeakChange | undefined,
   ): Promise<void>;
   /**
-   * Takes one leak that nobody was told of and whose turn it is, for the process that asks alone: its next turn is at
-   * what `retryTime` makes of the attempts before. Undefined means none is due.
+   * Takes one leak whose notification is due, for this process alone. It is due again at the time that `retryTime`
+   * returns. Returns undefined when none is due.
    */
   claim(now: Date, retryTime: (attemptsBefore: number) => Date): Promise<LeakNotice | undefined>;
-  /** Somebody was told of the leak: it has no other turn. */
+  /** Records that the notification was sent, so that it is not sent again. */
   notified(id: TokenId, time: Date): Promise<void>;
 }

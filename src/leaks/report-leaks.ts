@@ -16,27 +16,27 @@ export interface ReportLeaksOptions {
   readonly brand: string;
   readonly peppers: Pick<PepperRing, "recognize">;
   readonly clock: Clock;
-  /** Organizations whose tokens, their own and those bound to them, are not revoked: somebody is only told. */
+  /** Organizations whose tokens, their own and those bound to them, are not revoked. Only a notification is sent. */
   readonly notifyOnly: readonly string[];
 }
 
 export interface Informant {
   readonly reporter: LeakReporter;
-  /** Address that the report came from, if it is known. */
+  /** The address that the report came from, if known. */
   readonly from: string | undefined;
 }
 
 const maxUrlLength = 2_000;
 const maxSourceLength = 100;
-/** In one transaction. */
+/** The most tokens of one transaction. */
 const reportedTogether = 100;
 
 /**
- * Ends the tokens of secrets that were found in the open, no matter whose they are, and writes down where they were
- * found, so that somebody is told of each token once. Answers for each text whether it was ever a secret of ours. A
- * token that has ended, and one whose secret was superseded, is left as it is: the owner has rotated it, and its new
- * secret has not leaked. An expired one is revoked all the same, since an owner may extend it. May be repeated: what
- * was done stays done, also when it throws half-way.
+ * Revokes the tokens of secrets that were found in the open, no matter whose they are, and stores where they were
+ * found, so that one notification is sent for each token. Returns for each text whether it was ever a secret of ours. A
+ * token that has ended, or whose found secret was superseded, is left as it is: the owner has rotated it, and the new
+ * secret has not leaked. An expired token is revoked too, since an owner may extend it. May be repeated: what was done
+ * stays done, even when it throws halfway.
  */
 export async function reportLeaks(
   options: ReportLeaksOptions,
@@ -48,7 +48,7 @@ export async function reportLeaks(
     const secret = parseSecret(text, brand);
     return secret && peppers.recognize(secret);
   });
-  // The same secret may have been found in many places, of which the first is kept.
+  // The same secret may have been found in many places. The first place is kept.
   const ours = new Map<string, { readonly digest: Uint8Array; readonly first: FoundText }>();
   for (const [index, first] of found.entries()) {
     const digest = recognized[index]?.digest;
@@ -66,7 +66,7 @@ export async function reportLeaks(
     for (let start = 0; start < entries.length; start += reportedTogether)
       await reportTogether(options, new Map(entries.slice(start, start + reportedTogether)), informant);
   }
-  // Its tag tells that a secret was made here, also long after its token was deleted.
+  // The tag of a secret shows that it was made here, even long after its token was deleted.
   return recognized.map((secret) => secret !== undefined);
 }
 
@@ -88,7 +88,7 @@ async function reportTogether(
     if (!place || state === "REVOKED" || state === "DENIED") return undefined;
     const revokes = !notifyOnly.some((organization) => organization === organizationOf(token));
     if (!revokes && reportedBefore) return undefined;
-    // A link may hold what was found.
+    // A link may contain the secret that was found.
     const url = redactText(harmlessText(place.url, maxUrlLength));
     const source = redactText(harmlessText(place.source, maxSourceLength));
     const event = newAuditEvent({

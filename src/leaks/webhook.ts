@@ -7,7 +7,7 @@ import type { LeakNotice } from "./leak.js";
 export interface WebhookConfig {
   /** https, or http on loopback. */
   readonly url: string;
-  /** What both sides know, 32 characters or more. */
+  /** The shared key, 32 characters or more. */
   readonly key: string;
 }
 
@@ -18,15 +18,15 @@ export interface WebhookOptions extends WebhookConfig {
 }
 
 /**
- * Tells a webhook of a leak; throws unless it answers 2xx. Signed as Standard Webhooks 1.0 says: `webhook-signature` is
- * `v1,` and the base64 of the HMAC-SHA-256 of `<webhook-id>.<webhook-timestamp>.<body>` under the bytes of the key. The
- * id is the same in every repeat.
+ * Returns a function that sends a notification to a webhook and throws unless it replies 2xx. Signed as Standard
+ * Webhooks 1.0 requires: `webhook-signature` is `v1,` and the base64 of the HMAC-SHA-256 of
+ * `<webhook-id>.<webhook-timestamp>.<body>` under the bytes of the key. The id is the same in every repeat.
  */
 export function createWebhook({ url, key, clock, timeoutMs = 10_000 }: WebhookOptions) {
   return async (notice: LeakNotice, stopped: AbortSignal): Promise<void> => {
     const id = `leak-${notice.id}`;
     const timestamp = String(Math.floor(clock.now().getTime() / 1000));
-    // Somebody may have given the token its own secret for a name.
+    // Somebody may have used a secret as the name of the token.
     const body = redactText(JSON.stringify(eventOf(notice)));
     const signature = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
     const response = await fetch(url, {

@@ -9,8 +9,8 @@ import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/c
 import { requireCompliance } from "./rules/compliance.js";
 
 /**
- * Lets a pending token work. Approved is what was seen: the etag must be that of the token as it is. Repeating it
- * changes nothing.
+ * Approves a pending token. The etag must be the current one, so that only what the caller has seen is approved.
+ * Repeating it changes nothing.
  */
 export function approveToken(
   options: ChangeTokenOptions,
@@ -52,7 +52,7 @@ export function denyToken(
   });
 }
 
-/** A service that stood between counts like the person. */
+/** Requires a caller that was not involved. A service that a person calls through counts like the person. */
 function requireThirdPerson(caller: ManagingCaller, { token }: TokenSnapshot): void {
   if (mayApprove(token, namesOf(caller))) return;
   const because = "is its subject, or made, changed or rotated it";

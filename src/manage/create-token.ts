@@ -18,7 +18,7 @@ import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
 import { type IdempotencyOptions, type Issued, once } from "./rules/idempotency.js";
 import { mintSecret } from "./rules/mint-secret.js";
 
-/** A well-formed wish for a token; every field has been parsed. */
+/** A well-formed request for a token; every field has been parsed. */
 export interface CreateTokenCommand {
   /** Undefined means the calling user. */
   readonly subject: Subject | undefined;
@@ -44,7 +44,7 @@ export interface CreateTokenOptions extends IdempotencyOptions {
   readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
-  /** Lifetime of a token for which neither request nor policy asks, milliseconds. */
+  /** Lifetime of a token when neither request nor policy names one, milliseconds. */
   readonly defaultLifetimeMs: number;
   /** `subjects.member_relation` of the configuration. */
   readonly memberRelation: ActionName;
@@ -52,7 +52,7 @@ export interface CreateTokenOptions extends IdempotencyOptions {
 
 const kinds = { user: "pat", organization: "oat" } as const satisfies Record<Subject["kind"], TokenKind>;
 
-/** What a draft came to when nothing was to be made; it undoes the transaction. */
+/** Thrown with the result of a draft when nothing is to be made, so that the transaction is rolled back. */
 class Validated extends Error {
   readonly issued: Issued;
   constructor(issued: Issued) {
@@ -61,7 +61,7 @@ class Validated extends Error {
   }
 }
 
-/** Makes a token and its first secret. Throws Failure; then nothing was stored, unless it is OUTCOME_UNKNOWN. */
+/** Creates a token and its first secret. When it throws a Failure other than OUTCOME_UNKNOWN, nothing was stored. */
 export async function createToken(
   options: CreateTokenOptions,
   caller: ManagingCaller,
@@ -73,11 +73,11 @@ export async function createToken(
   const kind = kinds[subject.kind];
   const { organization } = command;
   if (organization && kind === "oat") {
-    throw invalid("organization", "is only for tokens of users; an organization's own token names it as subject");
+    throw invalid("organization", "is only for tokens of users; for an organization's own token, set subject instead");
   }
   const owner = { kind, subject: subject.name, organization };
   if (!(await rights.rankOn(caller, owner, "create"))) {
-    // Also for organizations that do not exist: nobody learns of them here.
+    // Also for organizations that do not exist, so that nobody learns here which ones exist.
     throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "create" } });
   }
   if (Object.keys(command.claims).length > 0) requireClaims(caller);
@@ -116,7 +116,7 @@ function draftToken(
   now: Date,
 ): NewToken["token"] {
   for (const facts of [subjects.subject, subjects.organization]) {
-    // A disabled subject's tokens are refused anyway; a deleted one must be enabled first.
+    // The tokens of a disabled subject are refused anyway. A deleted subject must be enabled first.
     if (facts?.state === "DELETED") throw new Failure("SUBJECT_STATE", { metadata: { state: facts.state } });
   }
   const ceilings = [policy.maxLifetimeMs, ceilingsOf(caller).maxLifetimeMs].filter((ms) => ms !== undefined);
@@ -154,7 +154,7 @@ function draftToken(
   };
 }
 
-/** What the new token may, so that the trail tells it even after changes. */
+/** Returns what the new token may do, so that the audit trail shows it even after changes. */
 function createdDetails(token: NewToken["token"]): Readonly<Record<string, string>> {
   const { name, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate } = token;
   const told = { name, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate };
@@ -163,10 +163,13 @@ function createdDetails(token: NewToken["token"]): Readonly<Record<string, strin
 
 function callingUser(caller: ManagingCaller): Subject {
   if (caller.kind === "user") return { name: caller.subject, kind: "user" };
-  throw invalid("subject", "is required; only for a calling user it may be left out");
+  throw invalid("subject", "is required; it may be left out only when the caller is a user");
 }
 
-/** Claims are facts that backends trust: a trusted service writes them, also when it asks on a user's behalf. */
+/**
+ * Requires the permission to write claims. Backends trust claims, so only a trusted service may write them, also when
+ * it calls on behalf of a user.
+ */
 export function requireClaims(caller: ManagingCaller): void {
   requirePermission(caller.kind === "user" && caller.via ? caller.via : caller, "tokens.claims");
 }

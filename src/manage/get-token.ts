@@ -8,7 +8,7 @@ export interface GetTokenOptions {
   readonly rights: Rights;
 }
 
-/** The token, or NOT_FOUND alike for an id that does not exist and one that the caller may not know of. */
+/** Returns the token. Throws NOT_FOUND both for an id that does not exist and for one that the caller may not see. */
 export async function getToken(
   { store, rights }: GetTokenOptions,
   caller: Caller,

@@ -31,7 +31,8 @@ export interface ListTokensOptions {
 }
 
 /**
- * Newest first. A page token is good only for the caller and the filters that it was made for; page sizes may differ.
+ * Lists tokens, newest first. A page token is valid only for the caller and the filters that it was made for; page
+ * sizes may differ.
  */
 export async function listTokens(
   options: ListTokensOptions,
@@ -57,7 +58,7 @@ export async function listTokens(
   return { tokens, nextPageToken: more && last ? sealPageToken(pageTokenKeys, scope, last.token.id) : "" };
 }
 
-/** Cuts the filter to what the caller may see. Whom a user may not look into answers like one who is not there. */
+/** Limits the filter to what the caller may see. Throws NOT_FOUND for a subject that a user may not see. */
 async function visible(
   { rights, subjectTypes }: ListTokensOptions,
   caller: Caller,

@@ -14,7 +14,7 @@ import type { PolicyStore, StoredPolicyRecord } from "../domain/policy-store.js"
 import type { TokenFilter, TokenStore } from "../domain/token-store.js";
 import { afterChange } from "./rules/after-change.js";
 
-/** The deployment's for a kind of subject, or an organization's. */
+/** The scope of a policy: the deployment's for a kind of subject, or an organization's. */
 export type PolicyScope =
   | { readonly kind: "deployment"; readonly scope: "user" | "organization" }
   | { readonly kind: "organization"; readonly scope: SubjectName };
@@ -28,11 +28,11 @@ export interface PoliciesOptions {
 }
 
 export interface PolicyView extends StoredPolicyRecord {
-  /** Empty for a scope that nobody has set. */
+  /** Empty for a scope without a policy. */
   readonly etag: string;
 }
 
-/** The policy as it was written, and the stricter of it and the deployment's for organizations. */
+/** Returns the policy as it was written, and the stricter of it and the deployment's for organizations. */
 export async function getPolicy(
   { policies, rights }: PoliciesOptions,
   caller: ManagingCaller,
@@ -52,7 +52,7 @@ export interface UpdatePolicyCommand {
   readonly validateOnly: boolean;
 }
 
-/** Changes a policy, and counts the living tokens that it now blocks as a whole and did not block before. */
+/** Changes a policy, and counts the live tokens that it now blocks completely and did not block before. */
 export async function updatePolicy(
   options: PoliciesOptions,
   caller: ManagingCaller,
@@ -83,7 +83,7 @@ export async function updatePolicy(
   return { policy: { ...view(stored), policy }, blockedTokens };
 }
 
-/** Takes all limits of a scope away. */
+/** Deletes the policy of a scope and so all its limits. */
 export async function deletePolicy(
   { policies, rights, clock }: PoliciesOptions,
   caller: ManagingCaller,
@@ -97,7 +97,7 @@ export async function deletePolicy(
   );
 }
 
-/** Loosening is told as such: that is what somebody who looks for trouble looks for. */
+/** Returns the event of a change. Loosening has its own action, so that it is easy to find in the audit trail. */
 function policyEvent(
   caller: ManagingCaller,
   { scope, policy }: StoredPolicyRecord,
@@ -109,8 +109,8 @@ function policyEvent(
 }
 
 /**
- * Counts the living tokens of the scope that the change blocks. The database does it: a scope may have any number of
- * them.
+ * Counts the live tokens of the scope that the change blocks. The database counts them, since a scope may have any
+ * number of tokens.
  */
 async function countBlocked(
   { store, clock }: PoliciesOptions,
@@ -118,13 +118,13 @@ async function countBlocked(
   before: Policy | undefined,
   after: Policy,
 ): Promise<number> {
-  // A change of nothing blocks nothing: repeating it costs no count.
+  // An update that changes nothing blocks nothing, so a repeat needs no count.
   if (!before || isDeepStrictEqual(before, after)) return 0;
   const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope) };
   return store.countBlocked(filter, { before, after }, clock.now());
 }
 
-/** The tokens that the policy of a scope holds for. */
+/** Returns the filter for the tokens that the policy of a scope applies to. */
 export function tokensUnder(scope: string): Pick<TokenFilter, "kind" | "organization"> {
   if (scope === "user") return { kind: "pat" };
   if (scope === "organization") return { kind: "oat" };
@@ -132,8 +132,8 @@ export function tokensUnder(scope: string): Pick<TokenFilter, "kind" | "organiza
 }
 
 /**
- * Deployment policies by permission; an organization's also by what OpenFGA says of its people. Who is narrowed to some
- * subjects has their policies alone.
+ * Requires the right to the policies of a scope. All policies need the permission `policies`; for an organization's,
+ * the right of a user in OpenFGA is enough. A caller that is limited to some subjects has only the policies of these.
  */
 async function requireRight(rights: Rights, caller: ManagingCaller, scope: PolicyScope): Promise<void> {
   const ceilings = ceilingsOf(caller);

@@ -8,15 +8,15 @@ export interface ReuseDetectorOptions {
   readonly clock: Clock;
   /** Called with what failed. */
   readonly onFailure: (error: unknown) => void;
-  /** Called for each reuse that is reported, once a secret and hour. */
+  /** Called for each reuse that is reported: once per secret and hour. */
   readonly onReuse: (reused: ResolvedToken) => void;
 }
 
 const windowMs = 3_600_000;
-/** Secrets remembered; beyond it the oldest are forgotten, and reported once more. */
+/** The most secrets that are remembered. Beyond this the oldest are forgotten, and their reuse is reported again. */
 const maxRemembered = 100_000;
 
-/** What the policy asks for, without an order from anybody. */
+/** Returns the revocation that the policy requires. */
 function revokeForReuse(token: TokenRecord, time: Date): TokenChange {
   const facts = { revocation: { time, by: "system", reason: "REUSE_DETECTED" as const } };
   const details = changes({}, facts);
@@ -32,9 +32,9 @@ function revokeForReuse(token: TokenRecord, time: Date): TokenChange {
 }
 
 /**
- * Notices the use of superseded secrets: a key that somebody kept, or stole before it was rotated. Off the request
- * path; the Check was refused already. Where the policy says so, the token is revoked. An expired or plainly revoked
- * token is never "reuse".
+ * Detects the use of superseded secrets: a key that somebody kept, or stole before it was rotated. Runs outside the
+ * request path, after the Check was refused. Revokes the token when the policy says so. The use of an expired or
+ * revoked token is never "reuse".
  */
 export class ReuseDetector {
   readonly #options: ReuseDetectorOptions;
@@ -67,7 +67,7 @@ export class ReuseDetector {
           : revokeForReuse(current.token, clock.now()),
       );
     } catch (error) {
-      // Reported again at the next use.
+      // So that the reuse is reported again at the next use.
       this.#reported.clear();
       onFailure(error);
     }

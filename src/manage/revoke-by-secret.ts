@@ -14,9 +14,9 @@ export interface RevokeBySecretOptions extends ChangeTokenOptions {
 }
 
 /**
- * Ends the token of a secret for good, no matter whose it is: possession is enough to destroy, so what limits the
- * subjects of the service does not hold here. Nothing happens for a text that is no secret of ours, or of a token that
- * has ended.
+ * Revokes the token of a secret for good, no matter whose it is: possession is enough to revoke, so the subjects that
+ * the service is limited to do not matter. Does nothing for a text that is not a secret of ours, or when the token has
+ * ended.
  */
 export async function revokeBySecret(
   options: RevokeBySecretOptions,

@@ -5,9 +5,9 @@ import type { ChangeTokenOptions } from "./rules/change-token.js";
 import { type TokenCallerOptions, tokenCaller } from "./token-caller.js";
 
 /**
- * Ends the token of a secret when its holder asks, from this address: the token itself is the actor. Nothing happens
- * for a text that is no secret of ours, for one that has been superseded, or for a token that has ended. Throws
- * DATABASE_UNAVAILABLE or DEADLINE_EXCEEDED.
+ * Revokes the token of a secret for its holder, at this address; the token itself is the actor. Does nothing for a text
+ * that is not a secret of ours, for a superseded secret, or for a token that has ended. Throws DATABASE_UNAVAILABLE or
+ * DEADLINE_EXCEEDED.
  */
 export async function revokeItself(
   options: ChangeTokenOptions & TokenCallerOptions,

@@ -6,7 +6,7 @@ import type { SecretId, TokenId } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
-/** Ends the grace of a superseded secret now. The current secret is not ended so: revoke or rotate the token. */
+/** Ends the grace of a superseded secret now. Refuses the current secret: revoke or rotate the token instead. */
 export function revokeSecret(
   options: ChangeTokenOptions,
   caller: ManagingCaller,
@@ -17,7 +17,8 @@ export function revokeSecret(
     const secret = token.secrets.find((candidate) => candidate.id === secretId);
     if (!secret) throw new Failure("NOT_FOUND");
     if (!secret.retireTime) throw new Failure("STATE_CONFLICT", { metadata: { state: "CURRENT_SECRET" } });
-    // Not by its time: what is over by our clock may go on by another replica's, and nothing would end it there.
+    // Checks the flag, not the time: a secret that has ended by our clock may still be valid by another replica's
+    // clock, and nothing would end it there.
     if (secret.ended) return undefined;
     const details = { secret: secretId, hint: secret.hint };
     const event = tokenEvent({ caller, time: now }, "secret.revoked", token, {}, details);

@@ -7,9 +7,9 @@ import { afterChange } from "./rules/after-change.js";
 import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
 /**
- * Ends a token for good; repeating it keeps the first revocation. By a holder, the token itself or a service it never
- * asks OpenFGA, so that it works while OpenFGA is down. Every Check reads the database in a statement of its own, so
- * once this has returned no Check that starts later can allow.
+ * Revokes a token for good. A repeat keeps the first revocation. For a holder, the token itself or a service it never
+ * asks OpenFGA, so that it works while OpenFGA is down. When it returns, the revocation is committed; api/guard.ts then
+ * waits until every replica has applied it.
  */
 export function revokeToken(
   options: ChangeTokenOptions,
@@ -25,8 +25,8 @@ export function revokeToken(
 }
 
 /**
- * When the last JWT ends that was made of a revoked token; undefined when none lives. Nothing more is handed out for
- * it, so this is the last word.
+ * Returns when the last JWT of a revoked token expires, or undefined when none is valid. No more JWTs are made for a
+ * revoked token, so this time is final.
  */
 export async function residualUntil(
   { store, clock }: { readonly store: Pick<TokenStore, "residualOf">; readonly clock: Clock },

@@ -28,7 +28,7 @@ export interface RevokeTokensOptions {
 
 const notRevoked = ["ACTIVE", "PENDING_APPROVAL", "SUSPENDED", "EXPIRED", "DENIED"] as const;
 
-/** Revokes all tokens of a target, or none: how many it was. */
+/** Revokes all tokens of a target, or none, and returns how many. */
 export async function revokeTokens(
   { store, clock, rights }: RevokeTokensOptions,
   caller: ManagingCaller,

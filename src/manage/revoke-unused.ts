@@ -15,9 +15,9 @@ export interface RevokeUnusedOptions {
 const revokedTogether = 500;
 
 /**
- * Revokes the tokens that were not used for as long as a policy of theirs says; how many it was. To be called every few
- * minutes, by any number of processes: what one of them has revoked is none of the others'. Both policies of a token
- * are gone through, so the stricter decides.
+ * Revokes the tokens that were not used for as long as one of their policies says, and returns how many. Call it every
+ * few minutes, on any number of processes: each token is revoked by one of them. Both policies of a token are applied,
+ * so the stricter one decides.
  */
 export async function revokeUnused({ policies, store, clock }: RevokeUnusedOptions): Promise<number> {
   let revoked = 0;

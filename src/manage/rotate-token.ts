@@ -17,11 +17,11 @@ import { mintSecret } from "./rules/mint-secret.js";
 import { approvalOfWidened, widens } from "./rules/widening.js";
 
 export interface RotateTokenCommand {
-  /** How long the old secret goes on, milliseconds. */
+  /** How long the old secret stays valid, milliseconds. */
   readonly graceMs: number;
-  /** `default`: the end stays as it is. */
+  /** `default` keeps the end of the token. */
   readonly lifetime: Lifetime;
-  /** The etag of the token as the caller saw it. Empty when any will do. */
+  /** The etag of the token as the caller saw it. Empty accepts any. */
   readonly etag: string;
   readonly request: RequestKey | undefined;
 }
@@ -31,12 +31,13 @@ export interface RotateTokenOptions extends ChangeTokenOptions, IdempotencyOptio
   readonly peppers: PepperRing;
 }
 
-/** Two may live at a time: another rotation ends the older one at once. */
+/** The most secrets that may be valid at a time. Another rotation ends the oldest at once. */
 const liveSecrets = 2;
 
 /**
- * A new secret for the same token. The old one goes on until its grace ends, never past its old end. Of several that
- * run at once one wins: the others would end the secret that it has just shown, and are refused.
+ * Makes a new secret for the same token. The old one stays valid until its grace ends, but never past its old end. Of
+ * several concurrent rotations one succeeds; the others are refused, since they would end the secret that it has just
+ * shown.
  */
 export async function rotateToken(
   options: RotateTokenOptions,
@@ -46,9 +47,9 @@ export async function rotateToken(
 ): Promise<Issued> {
   const begin = performance.now();
   const right: Right = caller.kind === "token" ? "revoke" : "create";
-  // A repeat is told its secret only if it still has the right to it.
+  // A repeated call gets its secret only if the caller still has the right.
   const { snapshot } = await options.rights.require(options.store, caller, id, right);
-  // A token replaces the secret that it shows, and no other.
+  // A token can replace only the secret that it calls with.
   const replaced = caller.kind === "token" ? caller.secretId : currentSecret(snapshot.token)?.id;
   return once(options, command.request, options.clock.now(), async (requestFor) => {
     let text = "";
@@ -62,18 +63,18 @@ export async function rotateToken(
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
       text = minted.text;
       const expireTime = newExpiry(current, command.lifetime, now);
-      // A new end is in the future.
+      // A new end is always in the future.
       const expired = command.lifetime.kind === "default" && current.token.expired;
       const next = { ...current.token, expireTime, expired };
       requireCompliance(current, next, minted.secret);
       requireWithinCeilings(caller, next, now);
       const wider = widens(current.token, next);
-      // It renews its secret; a longer life is somebody else's to give.
+      // A token may renew its secret, but not extend its own lifetime.
       if (wider && caller.kind === "token") {
         throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.impersonate" } });
       }
       const facts = { expireTime, expired, ...(wider && approvalOfWidened(current.token, current)) };
-      // Who rotates a token with the token itself holds it already.
+      // A caller that rotates a token with the token itself already holds it.
       const replacesHolders = command.graceMs === 0 && caller.kind !== "token";
       const hands = handsAfterRotation(current.token, namesOf(caller), replacesHolders);
       const details = { hint: minted.secret.hint, graceMs: String(command.graceMs) };
@@ -94,9 +95,9 @@ function requireCurrent({ token }: TokenSnapshot, secret: SecretId | undefined):
 }
 
 /**
- * A call that had to wait, for a connection or for the row, may read the token only after a call beside it has rotated
- * it, here or on another replica. No two clocks are compared: the database tells for how long it has had the secret. If
- * its clock was set back, that is no time at all.
+ * Refuses a call that had to wait, for a connection or for the row, while another call rotated the token, here or on
+ * another replica. No two clocks are compared: the database tells how old the secret is. If its clock was set back, the
+ * age is negative and is ignored.
  */
 function requireNotRotatedSince(begin: number, { secretStoredMs }: TokenSnapshot): void {
   if (secretStoredMs !== undefined && secretStoredMs > begin && secretStoredMs <= performance.now()) {
@@ -104,14 +105,14 @@ function requireNotRotatedSince(begin: number, { secretStoredMs }: TokenSnapshot
   }
 }
 
-/** No ABORTED: who repeats without a look would rotate what another has just been shown. */
+/** Not ABORTED: a client that retries blindly would rotate the secret that another caller has just received. */
 function rotatedMeanwhile(): Failure {
   return new Failure("STATE_CONFLICT", { metadata: { state: "ROTATED" } });
 }
 
 function requireRotatable(caller: ManagingCaller, current: TokenSnapshot, now: Date): void {
   if (caller.kind !== "token") return;
-  // A shop plugin renews its key without a person, and can do no more with it.
+  // For example, a shop plugin renews its key without a person, and can do nothing else with it.
   const { token, subjects, policy } = current;
   const secret = token.secrets.find(({ id }) => id === caller.secretId);
   const usable =
@@ -138,7 +139,7 @@ function newExpiry({ token }: TokenSnapshot, lifetime: Lifetime, now: Date): Dat
 
 function retirements({ token }: TokenSnapshot, graceMs: number, now: Date): NonNullable<TokenChange["retire"]> {
   const end = new Date(Math.min(now.getTime() + graceMs, token.expireTime?.getTime() ?? Number.POSITIVE_INFINITY));
-  // All that are not marked, also those whose time is over by our clock: by another replica's they may go on.
+  // All secrets without the flag, even if they have ended by our clock: by another replica's they may be valid.
   return token.secrets
     .filter(({ ended }) => !ended)
     .map(({ id, retireTime }, index) => {

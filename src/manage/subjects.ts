@@ -13,7 +13,7 @@ export interface SubjectsOptions {
   readonly clock: Clock;
 }
 
-/** A subject, with how many tokens its removal would stop. */
+/** A subject, with the number of tokens that deleting it would end. */
 export interface SubjectView extends StoredSubject {
   readonly liveTokens: number;
 }
@@ -27,7 +27,7 @@ export async function getSubject(
   return view(options, await options.subjects.get(name));
 }
 
-/** Refuses all its tokens and those bound to it, and keeps them. Repeating it changes nothing. */
+/** Disables a subject: its tokens and those bound to it are refused but kept. Repeating it changes nothing. */
 export function disableSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,
@@ -40,7 +40,8 @@ export function disableSubject(
 }
 
 /**
- * Lets a disabled subject's tokens work again; a deleted one starts another generation, without its old tokens (RV-18).
+ * Enables a subject. The tokens of a disabled subject work again; a deleted subject starts a new generation without its
+ * old tokens (RV-18).
  */
 export function enableSubject(
   options: SubjectsOptions,
@@ -52,7 +53,9 @@ export function enableSubject(
   );
 }
 
-/** Revokes all its tokens and those bound to it, for good, in the same transaction. Repeating it changes nothing. */
+/**
+ * Deletes a subject and, in the same transaction, revokes its tokens and those bound to it. A repeat changes nothing.
+ */
 export function deleteSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,

@@ -6,7 +6,8 @@ import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
 
 /**
- * Stops a token until it is resumed. A repeat changes nothing, but somebody of a higher rank takes the suspension over.
+ * Suspends a token until it is resumed. A repeat changes nothing, unless the caller has a higher rank: the suspension
+ * is then the caller's.
  */
 export function suspendToken(
   options: ChangeTokenOptions,
@@ -23,9 +24,7 @@ export function suspendToken(
   });
 }
 
-/**
- * Lets a suspended token work again; nobody undoes what somebody of a higher rank did. Repeating it changes nothing.
- */
+/** Resumes a suspended token, unless a caller of a higher rank has suspended it. Repeating it changes nothing. */
 export function resumeToken(
   options: ChangeTokenOptions,
   caller: ManagingCaller,

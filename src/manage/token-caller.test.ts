@@ -3,7 +3,7 @@ import { peerAddress } from "../domain/network.js";
 import type { ResolvedToken } from "../domain/token-store.js";
 import { tokenCaller } from "./token-caller.js";
 
-/** As far as it is looked at. */
+/** A token with only the fields that are read. */
 const token = {
   id: "tok_1",
   subject: "user:alice",

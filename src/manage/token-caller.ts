@@ -4,16 +4,17 @@ import type { Clock } from "../domain/clock.js";
 import type { Address } from "../domain/network.js";
 import { isSuperseded } from "../domain/state.js";
 
-/** How a Patwarden token proves itself as a caller. It can then manage nothing but itself. */
+/** How a Patwarden token authenticates as a caller. It can then manage only itself. */
 export interface TokenCallerOptions {
   readonly tokens: Pick<TokenResolver, "resolve">;
   readonly clock: Clock;
 }
 
 /**
- * The holder of a secret, or undefined for what is none of ours, superseded, or of a token that has ended. A suspended,
- * pending or expired token may still look at itself and end itself: possession is enough to destroy. `address` is where
- * it calls from, `deadline` an instant of `performance.now()`. Throws DATABASE_UNAVAILABLE or DEADLINE_EXCEEDED.
+ * Returns the token of a secret as a caller, or undefined when the text is not a secret of ours, the secret was
+ * superseded, or the token has ended. A suspended, pending or expired token may still read itself and revoke itself.
+ * `address` is where it calls from, `deadline` an instant of `performance.now()`. Throws DATABASE_UNAVAILABLE or
+ * DEADLINE_EXCEEDED.
  */
 export async function tokenCaller(
   { tokens, clock }: TokenCallerOptions,

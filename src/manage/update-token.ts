@@ -14,7 +14,7 @@ import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js"
 import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
 import { approvalOfWidened, widens } from "./rules/widening.js";
 
-/** What a caller may write. */
+/** The facts that a caller may write. */
 export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation" | "expired" | keyof Hands>>;
 
 export interface UpdateTokenOptions extends ChangeTokenOptions {
@@ -22,8 +22,8 @@ export interface UpdateTokenOptions extends ChangeTokenOptions {
 }
 
 /**
- * Changes what `wanted` names; what is so already is no change. Widening an approved token, or one whose policy asks
- * for approval, sends it to approval.
+ * Changes the facts in `wanted`; a fact that already has its value is not a change. Widening an approved token, or one
+ * whose policy requires approval, makes it pending.
  */
 export function updateToken(
   options: UpdateTokenOptions,
@@ -56,7 +56,7 @@ export function updateToken(
       checkGrantAgainstModel(options.model(), { name: token.subject, kind }, update.grant, "token.grant");
     }
     const wider = widens(token, next);
-    // What is only narrowed, or only renamed, may stay as much out of policy as it was.
+    // A token that is only narrowed or renamed may violate the policy as much as before.
     if (wider) {
       const secret = currentSecret(token);
       if (secret) requireCompliance(current, next, secret);
@@ -70,10 +70,10 @@ export function updateToken(
 }
 
 /**
- * An end that is not in the future is now, unless the token has ended before, and marked: it takes the token away at
- * once, on replicas whose clock is behind ours as well. One in the future is a time like any other, by each replica's
- * own clock. What is kept of ended tokens is deleted some time after their end, so a date that its holder writes must
- * not make it older.
+ * Returns the end to store. An end that is not in the future becomes now, unless the token has ended before, and sets
+ * the flag: the token ends at once, even on replicas whose clocks are behind. An end in the future applies by each
+ * replica's own clock. Ended tokens are deleted some time after their end, so a date that the holder writes must not
+ * make the end look older.
  */
 function endOf(
   token: Pick<TokenRecord, "expireTime">,

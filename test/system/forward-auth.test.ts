@@ -172,7 +172,9 @@ describe("the integrations of proxies", () => {
         expect(reply.status).toBe(500);
         expect(reply.headers).not.toHaveProperty("x-patwarden-subject");
       }
-      await expect.poll(patwarden.server.log, { timeout: 10_000 }).toContain("it was asked without a service key");
+      await expect
+        .poll(patwarden.server.log, { timeout: 10_000 })
+        .toContain("a proxy asked without a valid service key");
     });
 
     it("P5 ignores its own method and query", async () => {

@@ -236,7 +236,7 @@ condition late(current_time: timestamp, start: timestamp) {
     ).rejects.toThrow(/PEPPER_MISMATCH: the key of pepper version 1/);
     await expect(
       patwarden.startReplica({ config: { tokens: { peppers: [{ version: 2, key, active: true }] } } }),
-    ).rejects.toThrow(/PEPPER_MISMATCH: \d+ living secrets need pepper version 1/);
+    ).rejects.toThrow(/PEPPER_MISMATCH: \d+ live secrets need pepper version 1/);
   });
 
   it("RV-5 a revocation survives a restart", async () => {

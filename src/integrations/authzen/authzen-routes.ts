@@ -31,7 +31,7 @@ export interface AuthZenOptions {
   readonly model: () => AuthorizationModel;
   readonly subjectTypes: SubjectTypes;
   readonly routes: RouteTable;
-  /** Under which https URL the integration is reached. */
+  /** The https URL under which the integration is reached. */
   readonly identifier: string;
   /** Limits each caller. Absent: any number of requests. */
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
@@ -45,12 +45,12 @@ const evaluationPath = "/access/v1/evaluation";
 const evaluationsPath = "/access/v1/evaluations";
 const maxBytes = 256 * 1024;
 const deadlineMs = 5_000;
-/** Subjects whose id is a token; the second is what the profile for API gateways calls it. */
+/** Types of subjects whose id is a token. The profile for API gateways uses the second one. */
 const tokenSubjects = ["access_token", "identity"];
 
 /**
- * The AuthZEN Authorization API 1.0: a policy decision point whose subjects are tokens. A denial is an answer; what
- * cannot be decided is none.
+ * Returns the routes of the AuthZEN Authorization API 1.0, a policy decision point whose subjects are tokens. A denial
+ * is a decision; without a decision the reply is an error.
  */
 export function authZenRoutes(options: AuthZenOptions): readonly Route[] {
   const at = (path: string): string => `${options.identifier.replace(/\/$/, "")}${path}`;
@@ -76,7 +76,7 @@ interface Decision {
 
 type Evaluate = (asked: Asked, body: unknown) => Promise<Decision | { readonly evaluations: readonly Decision[] }>;
 
-/** An evaluation's way through the core, for one caller until one deadline. */
+/** Decides evaluations for one caller, until one deadline. */
 interface Asked {
   decide(evaluation: Evaluation): Promise<boolean>;
 }
@@ -88,7 +88,10 @@ const evaluateMany: Evaluate = async (asked, body) => {
   return evaluations ? { evaluations: await decideEach(asked, evaluations) } : evaluateOne(asked, body);
 };
 
-/** All at once where all count, so that they travel together; else one after the other, up to the one that decides. */
+/**
+ * Decides all items at once when all are needed, so that they are batched; otherwise one after another, up to the item
+ * that ends the evaluation.
+ */
 async function decideEach(asked: Asked, { items, semantic }: Evaluations): Promise<readonly Decision[]> {
   const decide = async (item: Evaluation | undefined): Promise<Decision> => ({
     decision: item !== undefined && (await asked.decide(item)),
@@ -161,7 +164,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return parseUniqueJson(text);
   } catch {
-    throw new BadRequest("the body must be JSON without a key twice in one object");
+    throw new BadRequest("the body must be JSON, and no object may have a key twice");
   }
 }
 
@@ -186,7 +189,7 @@ function askedBy(options: AuthZenOptions, caller: ServiceCaller, response: Serve
   async function decideToken(token: string, raw: RawAttempt): Promise<boolean> {
     const fields = { ...raw, token, usageUnits: undefined, usageId: "", consistency: "minimize-latency" } as const;
     const question = parseQuestion(fields, model());
-    // What the model does not know nobody may; that OpenFGA could not be asked is a Failure of the verdict.
+    // Types and actions that the model does not have are denied. If OpenFGA cannot be asked, the verdict is a Failure.
     if (question instanceof Failure) return false;
     const verdict = await authorizer.check(question, callOptions);
     if (verdict instanceof Failure) throw verdict;
@@ -218,8 +221,8 @@ interface Asking {
 }
 
 /**
- * As gateways ask: by method and path, mapped as for proxies. The path that was asked for stands in `properties`;
- * without one the id is the path.
+ * Maps a question of an API gateway by method and path, as for proxies. The requested path is in `properties`; without
+ * it, the id is the path.
  */
 function routed(routes: RouteTable, { id, properties }: Evaluation["resource"], method: string): Mapping | undefined {
   const { path = id, host = "none" } = properties;

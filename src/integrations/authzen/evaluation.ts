@@ -5,7 +5,7 @@ export interface Entity {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** AuthZEN 1.0 §6.1. */
+/** An evaluation of AuthZEN 1.0 §6.1. */
 export interface Evaluation {
   readonly subject: Entity;
   readonly action: { readonly name: string };
@@ -16,13 +16,13 @@ export interface Evaluation {
 export const semantics = ["execute_all", "deny_on_first_deny", "permit_on_first_permit"] as const;
 export type Semantic = (typeof semantics)[number];
 
-/** AuthZEN 1.0 §7.1: an item that is no evaluation is undefined. */
+/** Several evaluations of AuthZEN 1.0 §7.1. An invalid item is undefined. */
 export interface Evaluations {
   readonly items: readonly (Evaluation | undefined)[];
   readonly semantic: Semantic;
 }
 
-/** What the caller got wrong; `message` is fixed text. */
+/** A mistake of the caller; `message` is fixed text. */
 export class BadRequest extends Error {
   override readonly name = "BadRequest";
 }
@@ -31,7 +31,7 @@ const maxItems = 100;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Throws a BadRequest. Members that are not known are ignored. */
+/** Parses one evaluation, and ignores unknown members. Throws a BadRequest. */
 export function parseEvaluation(body: unknown): Evaluation {
   const fields = fieldsOf(body, "the body");
   const { name } = fieldsOf(fields["action"], "action");
@@ -45,8 +45,8 @@ export function parseEvaluation(body: unknown): Evaluation {
 }
 
 /**
- * Returns undefined when there are none, so that the body is one evaluation. Throws a BadRequest for what is wrong with
- * the whole.
+ * Parses several evaluations. Returns undefined when there are none: the body is then one evaluation. Throws a
+ * BadRequest when the request as a whole is wrong.
  */
 export function parseEvaluations(body: unknown): Evaluations | undefined {
   const { evaluations, options, ...defaults } = fieldsOf(body, "the body");
@@ -58,7 +58,7 @@ export function parseEvaluations(body: unknown): Evaluations | undefined {
   return { items: evaluations.map((item) => parseItem(defaults, item)), semantic };
 }
 
-/** What an item says replaces the whole object of the request. */
+/** Parses an item. Each object in the item replaces the whole object of the request. */
 function parseItem(defaults: Fields, item: unknown): Evaluation | undefined {
   try {
     return parseEvaluation({ ...defaults, ...fieldsOf(item, "an item") });
@@ -90,7 +90,7 @@ function fieldsOf(value: unknown, what: string): Fields {
   return value as Fields;
 }
 
-/** Whether an answer ends what `semantic` runs. */
+/** Returns whether a decision ends the evaluations under `semantic`. */
 export function endsWith(semantic: Semantic, decision: boolean): boolean {
   return semantic === (decision ? "permit_on_first_permit" : "deny_on_first_deny");
 }

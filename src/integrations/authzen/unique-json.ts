@@ -1,12 +1,12 @@
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
 /**
- * Parses JSON in which no object has a key twice: of two, JSON.parse keeps the last and others the first. Throws a
- * SyntaxError.
+ * Parses JSON. Throws a SyntaxError also when an object has a key twice, since JSON.parse keeps the last one and other
+ * parsers the first.
  */
 export function parseUniqueJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  // What follows may take the text for sound JSON.
+  // From here on, the text is valid JSON.
   const open: Set<string>[] = [];
   let last = "";
   for (const [token] of text.matchAll(tokens)) {
@@ -16,7 +16,7 @@ export function parseUniqueJson(text: string): unknown {
       // Two spellings of one key are one key.
       const key = String(JSON.parse(last));
       const keys = open.at(-1);
-      if (keys?.has(key)) throw new SyntaxError("a key is there twice");
+      if (keys?.has(key)) throw new SyntaxError("an object has a key twice");
       keys?.add(key);
     }
     last = token;

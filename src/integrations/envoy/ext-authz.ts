@@ -34,16 +34,16 @@ export interface ExtAuthzOptions {
   readonly onAnswer?: (answer: GateAnswer) => void;
 }
 
-/** Before the filter's own time is over, milliseconds: what comes later is not heard. */
+/** Milliseconds before the timeout of Envoy's filter, which ignores later replies. */
 const marginMs = 50;
-/** Where Envoy names no deadline. */
+/** The longest time for a decision, milliseconds, also when Envoy sends no deadline. */
 const longestMs = 400;
 
 /**
- * Envoy's external authorization, v3. Envoy forwards whatever comes back with status code 0, also an empty message; so
- * a reply is made by `allow` and `deny` alone, and all that goes wrong is a reply too: a gRPC error would let requests
- * through where `failure_mode_allow` is set, and a denial never may. Only an unknown proxy gets a gRPC error,
- * UNAUTHENTICATED.
+ * Returns Envoy's external authorization service, v3. Envoy forwards a request on any reply with status code 0, even an
+ * empty message. So only `allow`, `deny` and `fail` make replies, and errors are replies too: a gRPC error would let
+ * requests pass where `failure_mode_allow` is set, and a denial must never do that. Only an unknown proxy gets a gRPC
+ * error (UNAUTHENTICATED), and a proxy without the permission `check` (PERMISSION_DENIED).
  */
 export function extAuthz(options: ExtAuthzOptions): Implementation {
   return implement(Authorization, {
@@ -89,10 +89,7 @@ async function ask(
   });
 }
 
-/**
- * Reads either encoding. Returns undefined when a header that may hold a credential is no text, or when both encodings
- * are there.
- */
+/** Reads headers in either encoding. Returns undefined when both encodings are there. */
 function headersOf({ headers, headerMap }: HttpRequest): RawHeaders | undefined {
   const joined = Object.entries(headers);
   if (!headerMap) return joined;
@@ -104,8 +101,8 @@ function headersOf({ headers, headerMap }: HttpRequest): RawHeaders | undefined 
 }
 
 /**
- * By the route's own settings, `resource` or `resource_type` with the path's last segment, and `action`; else by the
- * table.
+ * Maps a request by the settings of its Envoy route: `resource`, or `resource_type` with the last segment of the path,
+ * and `action`. Without such settings, the route table maps it.
  */
 function mappingOf(
   extensions: Readonly<Record<string, string>>,
@@ -118,16 +115,18 @@ function mappingOf(
   const last = plain && !plain.hasSemicolon && !plain.endsInSlash ? plain.segments.at(-1) : undefined;
   const name = parseResource(resource ?? (last === undefined ? "" : `${type}:${last}`));
   const named = parseAction(action ?? "");
-  // Also where the resource is fixed: a path that is read in two ways is no request of this route.
+  // Also when the resource is fixed: a path that can be read in two ways is refused.
   return plain && name.ok && named.ok ? { resource: name.value, action: named.value } : undefined;
 }
 
-/** Whether the route says itself what it needs. */
+/** Returns whether the Envoy route has settings of its own. */
 function saysItself({ resource, resource_type: type, action }: Readonly<Record<string, string>>): boolean {
   return resource !== undefined || type !== undefined || action !== undefined;
 }
 
-/** By the route's own setting `preflights: "true"` where it has settings; else by the table. */
+/**
+ * Returns whether a preflight passes: by `preflights: "true"` if the route has settings, otherwise by the route table.
+ */
 function isAdmittedPreflight(
   extensions: Readonly<Record<string, string>>,
   { method, host, path }: HttpRequest,
@@ -146,14 +145,14 @@ function responseOf(answer: GateAnswer): CheckResponse {
   return answer.kind === "undecided" ? fail(status, headers) : deny(status, headers);
 }
 
-/** Numbers of google.rpc.Code. Envoy looks at nothing else but whether it is 0. */
+/** Numbers of google.rpc.Code. Envoy only checks whether the code is 0. */
 const codes = { ok: 0, permissionDenied: 7, unavailable: 14 } as const;
 
 type Headers = ProxyReply["headers"];
 
 /**
- * Every identity header without an append action, so that what the bearer sent under its name is replaced; the
- * credential stays here.
+ * Returns a reply that lets a request pass. Identity headers have no append action, so that they replace headers of the
+ * bearer with the same names. The credential is removed.
  */
 function allow(headers: Headers): CheckResponse {
   return create(CheckResponseSchema, {
@@ -172,7 +171,7 @@ function deny(status: number, headers: Headers): CheckResponse {
   });
 }
 
-/** No decision: a status of its own, which Envoy forwards in spite of only where it was told to. */
+/** Returns a reply without a decision. Envoy then forwards the request only if it is configured to. */
 function fail(status: number, headers: Headers): CheckResponse {
   return create(CheckResponseSchema, {
     status: { code: codes.unavailable },

@@ -64,7 +64,7 @@ it("SS-1 keys that have not changed are not sent again, and a key that was taken
   expect([await knows(first.id), await knows(second.id)]).toEqual([false, true]);
 });
 
-it("known keys serve on while the provider fails, unknown ones cannot be told", async () => {
+it("known keys are still used while the provider fails, unknown ones give an error", async () => {
   await knows(first.id);
   provider.answer({ status: 500, text: "" });
   nowMs = hourMs + 1;
@@ -90,7 +90,7 @@ it.each<[string, number, string]>([
   await expect(keys.find(first.id)).rejects.toMatchObject(unavailable);
 });
 
-it("what is no P-256 key is passed over", async () => {
+it("a key that is not P-256 is skipped", async () => {
   const entries = [
     { key_identifier: "no key", key: "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----" },
     { key_identifier: "no text", key: 1 },

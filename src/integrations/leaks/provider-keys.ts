@@ -6,7 +6,7 @@ import { issuerUnavailable } from "../../callers/oidc/issuer-keys.js";
 export interface ProviderConfig {
   /** Where the provider publishes its keys; https, or http on loopback. */
   readonly keysUrl: string;
-  /** Sent as a bearer to that address. Absent: none is needed. */
+  /** Sent to that address as a bearer token. Absent when none is needed. */
   readonly token?: string;
 }
 
@@ -23,14 +23,14 @@ interface KeySet {
 
 const nothing: KeySet = { byId: new Map(), etag: undefined };
 
-/** How long a key that was taken back is trusted, milliseconds. */
+/** How long a key that the provider has withdrawn is still trusted, milliseconds. */
 const maxAgeMs = 3_600_000;
 const unknownNameMs = 60_000;
 const fetchTimeoutMs = 5_000;
 
 /**
- * Kept for an hour; an unknown name makes them fetched again, a few times and then once a minute whatever the names
- * are.
+ * Keeps the keys of a provider for an hour. An unknown name causes another fetch: a few times, and then once a minute
+ * for all names together.
  */
 export function createProviderKeys(
   { keysUrl, token }: ProviderConfig,
@@ -61,8 +61,8 @@ export interface ProviderKeysOptions {
 }
 
 /**
- * `public_keys` of both providers; what is no P-256 key is passed over, so that a new kind of key does not end the
- * trust in the others.
+ * Returns the `public_keys` of a document, in the format of both providers. Keys that are not P-256 are skipped, so
+ * that a new kind of key does not make the others useless.
  */
 function keysIn(document: Readonly<Record<string, unknown>>): ReadonlyMap<string, KeyObject> {
   const entries = document["public_keys"];

@@ -20,8 +20,9 @@ const malformed: Refusal = { status: 422, message: 'the body must be JSON, {"cre
 const tooBig: Refusal = { status: 413, message: "the body must have at most 1 MiB and 1,000 credentials" };
 
 /**
- * `POST /report-leak` by anybody: possession is enough to destroy. It answers 202 whatever was sent in, once every
- * replica has applied the end of what was ours, so that it tells nobody what is alive.
+ * Returns the route `POST /report-leak`, open to anybody: possession of a secret is enough to revoke its token. It
+ * replies 202 for any credentials, once every replica has applied the revocations, so that the reply does not reveal
+ * which tokens were usable.
  */
 export function reportLeakRoute(options: ReportLeakOptions): Route {
   const { limiter, addressOf, onAnswer, onDefect } = options;
@@ -37,7 +38,7 @@ export function reportLeakRoute(options: ReportLeakOptions): Route {
 }
 
 async function take({ report, addressOf }: ReportLeakOptions, request: IncomingMessage): Promise<Refusal | undefined> {
-  // What a page of any origin can send unasked is no JSON.
+  // A web page of another origin cannot send JSON without a preflight.
   if (mediaTypeOf(request) !== "application/json") return malformed;
   const body = await readBody(request, maxReportBytes);
   if (body === undefined) return tooBig;

@@ -19,7 +19,9 @@ export interface SecretScanningOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** `POST /secret-scanning`: the partner protocol of GitHub, which GitLab speaks too under names of its own. */
+/**
+ * Returns the route `POST /secret-scanning`: the partner protocol of GitHub, which GitLab uses too, with its own names.
+ */
 export function secretScanningRoute(options: SecretScanningOptions): Route {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const given = await answer(options, request).catch((error) => undecided(error, options.onDefect));
@@ -37,7 +39,7 @@ export function secretScanningRoute(options: SecretScanningOptions): Route {
 
 interface Accepted {
   readonly provider: ScanningProvider;
-  /** For each entry, in order, in GitHub's words. */
+  /** The feedback on each entry, in order, in GitHub's format. */
   readonly labels: readonly object[];
 }
 
@@ -69,7 +71,9 @@ interface Shown {
   readonly signature: Buffer;
 }
 
-/** The one pair of headers of one provider; undefined for none, half of one, or more. */
+/**
+ * Reads the pair of headers of one provider. Returns undefined for none, an incomplete pair, or more than one provider.
+ */
 function signatureIn(headers: RawHeaders): Shown | undefined {
   const claimed = scanningProviders.filter((name) => headers.some(([header]) => header.startsWith(prefixOf(name))));
   const [provider] = claimed;
@@ -85,7 +89,7 @@ function prefixOf(provider: ScanningProvider): string {
   return `${provider}-public-key-`;
 }
 
-/** ECDSA over P-256 and SHA-256, of the bytes as they came: JSON that was written again is another text. */
+/** Verifies ECDSA over P-256 and SHA-256, of the bytes as received: JSON that is serialized again may differ. */
 export function isSigned(body: Uint8Array, signature: Uint8Array, key: KeyObject): boolean {
   return verify("sha256", body, { key, dsaEncoding: "der" }, signature);
 }
@@ -93,12 +97,12 @@ export function isSigned(body: Uint8Array, signature: Uint8Array, key: KeyObject
 interface Entry {
   readonly type: string;
   readonly token: string;
-  /** Empty: GitHub does not always tell. */
+  /** Empty when GitHub does not send it. */
   readonly url: string;
   readonly source: string;
 }
 
-/** Undefined for anything else than a list of these. */
+/** Returns undefined for anything but a list of entries. */
 function entriesIn(body: Buffer): readonly Entry[] | undefined {
   let parsed: unknown;
   try {
@@ -116,9 +120,7 @@ function entriesIn(body: Buffer): readonly Entry[] | undefined {
   return entries.every(sound) ? entries : undefined;
 }
 
-/**
- * GitHub's feedback on a match. The hash is in lower-case hex, as everywhere here; the token itself is never sent back.
- */
+/** Returns the feedback to GitHub on a match. The hash is lower-case hex; the token itself is never sent back. */
 function labelOf({ type, token }: Entry, ours: boolean): object {
   return {
     token_hash: hash("sha256", token, "hex"),

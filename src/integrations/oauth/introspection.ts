@@ -7,15 +7,17 @@ import type { TokenSnapshot } from "../../domain/token-store.js";
 /** The answer of RFC 7662 §2.2 about an active token. Times are whole seconds since 1970. */
 export interface ActiveToken {
   readonly active: true;
-  /** What the token may at most, not a permission, in the words of domain/scope.ts. */
+  /** The grant of the token as domain/scope.ts writes it: an upper limit, not a permission. */
   readonly scope: string;
   /** `user:alice` or `organization:acme`. */
   readonly sub: string;
-  /** The token's id: a token belongs to no application. */
+  /** The id of the token, since a token belongs to no application. */
   readonly client_id: string;
   readonly token_type: "Bearer";
   readonly token_use: "access_token";
-  /** When the answer must be asked for again, the secret that was shown ends, or the token does, whichever is first. */
+  /**
+   * The earliest of three times: the end of the time that callers may cache the reply, of the secret, and of the token.
+   */
   readonly exp: number;
   readonly iat: number;
   readonly nbf?: number;
@@ -25,13 +27,13 @@ export interface ActiveToken {
   readonly subject_type: "user" | "organization";
 }
 
-/** For every reason alike. */
+/** The same reply for every reason. */
 export const inactive = { active: false } as const;
 
 export interface IntrospectionSettings {
   /** `iss`. */
   readonly issuer: string;
-  /** How long callers may keep an answer, milliseconds; one may have a shorter time of its own. */
+  /** How long callers may cache a reply, milliseconds. A caller may have a shorter time of its own. */
   readonly maxCacheMs: number;
 }
 
@@ -52,7 +54,7 @@ export function activeToken(
     client_id: id,
     token_type: "Bearer",
     token_use: "access_token",
-    // Rounded down: never later than what it stands for.
+    // Rounded down, so that it is never later than the real end.
     exp: seconds(earlier(endOf(token, secret), keptUntil).getTime()),
     iat: seconds(createTime.getTime()),
     ...(notBefore && { nbf: seconds(notBefore.getTime()) }),

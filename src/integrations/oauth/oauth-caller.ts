@@ -14,7 +14,7 @@ export interface OAuthCallerOptions {
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
 
-/** What a request shows of its caller. */
+/** The parts of a request that may identify its caller. */
 export interface OAuthRequest {
   readonly headers: RawHeaders;
   readonly parameters: ReadonlyMap<string, string>;
@@ -22,16 +22,17 @@ export interface OAuthRequest {
 }
 
 /**
- * The service that calls, by one way alone (RFC 6749 §2.3): its key as the password of Basic or as `client_secret`,
- * with its configured name as the client id, its key as a bearer, or, where none of these is shown, its client
- * certificate (RFC 8705 §2.1). Throws an OAuthError, also for one that may not or that calls too fast.
+ * Authenticates the calling service by exactly one method (RFC 6749 §2.3): its key as the password of Basic or as
+ * `client_secret`, with its configured name as the client id; its key as a bearer token; or, without any of these, its
+ * client certificate (RFC 8705 §2.1). Throws an OAuthError, also when the caller lacks the permission or calls too
+ * fast.
  */
 export function oauthCaller(options: OAuthCallerOptions, request: OAuthRequest, permission: Permission): ServiceCaller {
   const caller = knownCaller(options, request);
-  // A public hint beside another way must not name somebody else.
+  // A `client_id` beside another method must not name another caller.
   const named = request.parameters.get("client_id");
   if (!caller || (named !== undefined && named !== caller.name)) {
-    throw new OAuthError(401, "invalid_client", "the caller is not known");
+    throw new OAuthError(401, "invalid_client", "the caller is unknown");
   }
   if (!hasPermission(caller, permission)) {
     throw new OAuthError(400, "unauthorized_client", `the caller lacks the permission ${permission}`);
@@ -40,10 +41,7 @@ export function oauthCaller(options: OAuthCallerOptions, request: OAuthRequest, 
   return caller;
 }
 
-/**
- * Whether nothing is shown that would prove a caller: no key, no certificate of a service. A `client_id` alone proves
- * nothing.
- */
+/** Returns whether a request has no key and no certificate of a service. A `client_id` alone proves nothing. */
 export function showsNobody(
   { services }: Pick<OAuthCallerOptions, "services">,
   { headers, parameters, socket }: OAuthRequest,
@@ -63,7 +61,7 @@ function knownCaller(
   const [authorization] = authorizations;
   const posted = parameters.get("client_secret");
   if (authorizations.length > 1 || (authorization !== undefined && posted !== undefined))
-    throw invalidRequest("one way of caller authentication is admitted in a request");
+    throw invalidRequest("only one method of caller authentication is allowed in a request");
   if (authorization === undefined && posted === undefined) return services.withCertificate(clientNameOf(socket));
   const shown = authorization === undefined ? fromBody(parameters) : fromHeader(authorization);
   const caller = shown && services.withKey(shown.key);

@@ -16,12 +16,12 @@ import { type OAuthCallerOptions, type OAuthRequest, oauthCaller, showsNobody } 
 
 export interface OAuthOptions extends OAuthCallerOptions {
   readonly authorizer: Pick<Authorizer, "introspect">;
-  /** Ends the token of a secret, if it is one of ours and lives, on every replica. */
+  /** Revokes the token of a secret on every replica, if the secret is ours and the token has not ended. */
   readonly revoke: Revoke;
-  /** By the address of who shows no credential of a caller. Absent: revocation needs one. */
+  /** Limits each address that revokes without the credential of a caller. Undefined means that revocation needs one. */
   readonly publicRevocations: Pick<RateLimiter, "waitMs"> | undefined;
   readonly settings: IntrospectionSettings;
-  /** Absent: exchange is closed. */
+  /** Undefined when token exchange is disabled. */
   readonly exchange?: TokenExchange | undefined;
   /** Whether the port asks its clients for certificates. */
   readonly certificatesAsked: boolean;
@@ -34,13 +34,12 @@ export interface OAuthOptions extends OAuthCallerOptions {
 
 type EndpointName = "introspect" | "revoke" | "token";
 /**
- * Without a service it is the bearer, at this address, who ends the token: a secret that has been superseded then ends
- * nothing.
+ * Revokes the token of a secret, for a service or the bearer at an address. A bearer's superseded secret does nothing.
  */
 export type Revoke = (secret: string, by: ServiceCaller | Bearer) => Promise<void>;
 
 interface Bearer {
-  /** Undefined when it has gone. */
+  /** Undefined when the peer has disconnected. */
   readonly address: Address | undefined;
 }
 
@@ -56,8 +55,8 @@ const keysPath = "/.well-known/jwks.json";
 const mayBeKept = `public, max-age=${keySetMaxAgeMs / 1000}`;
 
 /**
- * OAuth 2.0 token introspection (RFC 7662), revocation (RFC 7009), token exchange (RFC 8693) with its keys where it is
- * open, and the document that tells where they are (RFC 8414).
+ * Returns the routes of OAuth 2.0 token introspection (RFC 7662), revocation (RFC 7009), token exchange (RFC 8693) with
+ * its keys when it is enabled, and the metadata document (RFC 8414).
  */
 export function oauthRoutes(options: OAuthOptions): readonly Route[] {
   const { settings, exchange: open } = options;
@@ -101,14 +100,14 @@ const revoke: Endpoint = async (options, request) => {
       ? publicRevoker(publicRevocations, request)
       : oauthCaller(options, request, "tokens.revoke");
   const token = required(request.parameters, "token");
-  // It lives to its end, and to say that it was ended would be a lie (RFC 7009 §2.2.1).
+  // A JWT stays valid until it expires, so it must not be reported as revoked (RFC 7009 §2.2.1).
   if (await open?.made(token)) throw new OAuthError(400, "unsupported_token_type", "a JWT of ours cannot be revoked");
   await end(token, by);
-  // Also for what never was a token: there is nothing that a caller could do about it (RFC 7009 §2.2).
+  // Also for a text that never was a token: the caller could not do anything about it (RFC 7009 §2.2).
   return { answer: "revoked", body: undefined };
 };
 
-/** Throws an OAuthError for an address that calls too fast. */
+/** Returns the bearer. Throws an OAuthError for an address that calls too fast. */
 function publicRevoker(limiter: Pick<RateLimiter, "waitMs">, { socket }: OAuthRequest): Bearer {
   const address = peerAddress(socket.remoteAddress);
   if (limiter.waitMs(keyOfAddress(address)) > 0) throw tooManyRequests();
@@ -153,7 +152,7 @@ function endpoint(
     } catch (error) {
       const problem = refusal(error) ?? undecided(options, error);
       options.onAnswer?.(name, problem.status === 429 ? "limited" : problem.error);
-      // Nobody reads what is left of a body that was refused.
+      // The rest of a refused body is not read.
       if (!request.complete) response.setHeader("connection", "close");
       sendError(response, problem);
     }
@@ -172,14 +171,14 @@ function refusal(error: unknown): OAuthError | undefined {
   return error instanceof OAuthError ? error : undefined;
 }
 
-/** Neither active nor inactive, neither revoked nor not: to be asked again. */
+/** Returns the error for a request that could not be decided and should be repeated. */
 function undecided({ onDefect }: OAuthOptions, error: unknown): OAuthError {
   if (error instanceof RequestCutOff) throw error;
   if (!(error instanceof Failure) || error.reason === "INTERNAL") onDefect?.(error);
-  return new OAuthError(503, "temporarily_unavailable", "no answer could be given; ask again");
+  return new OAuthError(503, "temporarily_unavailable", "no decision could be made; try again");
 }
 
-/** RFC 8414 §3.1: between the host of an issuer and its path. */
+/** Returns the path of the metadata document, which is between the host of an issuer and its path (RFC 8414 §3.1). */
 function metadataPath(issuer: string): string {
   const { pathname } = new URL(issuer);
   return `/.well-known/oauth-authorization-server${pathname === "/" ? "" : pathname}`;

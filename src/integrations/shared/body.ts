@@ -2,15 +2,12 @@ import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { RequestCutOff } from "../../transport/route.js";
 
-/**
- * The whole body as text; undefined for one of more than `maxBytes`, of which the rest is not read. Throws
- * RequestCutOff.
- */
+/** Reads the whole body as text. Stops and returns undefined above `maxBytes`. Throws RequestCutOff. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   return (await readBytes(request, maxBytes))?.toString("utf8");
 }
 
-/** The same as it came, for what is signed. */
+/** Reads the body as bytes, for signed requests. Otherwise the same as `readBody`. */
 export async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -27,12 +24,12 @@ export async function readBytes(request: IncomingMessage, maxBytes: number): Pro
   return Buffer.concat(chunks);
 }
 
-/** Over HTTP/2 Node ends the body of a stream that was closed as if all of it had come. */
+/** Returns whether an HTTP/2 stream was closed. Node ends the body of such a stream as if it were complete. */
 function isClosed(request: IncomingMessage & { readonly stream?: ServerHttp2Stream }): boolean {
   return request.stream?.closed === true;
 }
 
-/** The media type of a request without its parameters, lower case. */
+/** Returns the media type of a request without its parameters, lower case. */
 export function mediaTypeOf({ headers }: IncomingMessage): string {
   const [type = ""] = (headers["content-type"] ?? "").split(";", 1);
   return type.trim().toLowerCase();

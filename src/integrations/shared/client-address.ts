@@ -3,15 +3,16 @@ import { type Address, forwardedAddress, networkAllows, peerAddress } from "../.
 import { type RawHeaders, rawHeadersOf } from "./raw-headers.js";
 
 /*
- * Where a request comes from, read out of X-Forwarded-For. Each proxy adds to its right end what it has seen, so the
- * right-most item that is no trusted proxy's is the client's, and what stands left of it anybody can write. Where an
- * item tells no address the client's is not known: what stands right of it is a proxy's own, and a token that is bound
- * to the proxies' network would be good from anywhere. RFC 7239's Forwarded is not read.
+ * The client address of a request, read from X-Forwarded-For. Each proxy adds the address that it sees at the right
+ * end. So the right-most item that is not a trusted proxy is the client, and anybody can write the items to the left of
+ * it. If an item has no address, the client's address is unknown: the items to the right of it are proxies, and with
+ * one of these addresses a token that is bound to the proxies' network would be valid from anywhere. The header
+ * Forwarded of RFC 7239 is not read.
  */
 
 /**
- * The address of a request over a port of ours; undefined when it is not known. Without trusted proxies (CIDR ranges)
- * it is the peer's, whatever that writes.
+ * Returns the client address of a request to one of our ports, or undefined when it is unknown. Without trusted proxies
+ * (CIDR ranges), it is the address of the peer, whatever headers the peer sends.
  */
 export function clientAddress(
   request: Pick<IncomingMessage, "rawHeaders" | "socket">,
@@ -22,7 +23,8 @@ export function clientAddress(
 }
 
 /**
- * The address of a request that came from this peer, to us or to a proxy that asks us. Undefined when it is not known.
+ * Returns the client address of a request that came from this peer, to us or to a proxy that asks us, or undefined when
+ * it is unknown.
  */
 export function addressBehind(
   peer: Address | undefined,
@@ -33,8 +35,9 @@ export function addressBehind(
 }
 
 /**
- * The address of a request that a proxy asks about, which has proven itself: the last item is what it has seen. Without
- * trusted proxies only a single item counts, for of several the last is a proxy's.
+ * Returns the client address of a request that an authenticated proxy asks about. The last item is the address that the
+ * proxy sees. Without trusted proxies, only a single item counts, since the last of several would be the address of
+ * another proxy.
  */
 export function addressForwarded(headers: RawHeaders, trustedProxies: readonly string[]): Address | undefined {
   const items = forwardedIn(headers);
@@ -52,11 +55,11 @@ function rightMost(items: readonly string[], trustedProxies: readonly string[]):
 }
 
 function isTrusted(address: Address | undefined, trustedProxies: readonly string[]): boolean {
-  // No ranges would allow any address.
+  // Without ranges, `networkAllows` would allow any address.
   return address !== undefined && trustedProxies.length > 0 && networkAllows(trustedProxies, address);
 }
 
-/** The items of every such header, in their order (RFC 9110 §5.3). */
+/** Returns the items of all X-Forwarded-For headers, in their order (RFC 9110 §5.3). */
 function forwardedIn(headers: RawHeaders): readonly string[] {
   return headers.flatMap(([name, value]) =>
     name === "x-forwarded-for" ? value.split(",").map((item) => item.trim()) : [],

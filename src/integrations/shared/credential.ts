@@ -1,28 +1,27 @@
 import { maxCredentialHeader } from "../../domain/bearer.js";
 import type { RawHeaders } from "./raw-headers.js";
 
-/**
- * What a request shows of its bearer: nothing, exactly one credential, or more than one, which two readers may read
- * differently.
- */
+/** The credential of a request: none, exactly one, or more than one, which two readers may interpret differently. */
 export type ShownCredential =
   | { readonly kind: "none" }
   | { readonly kind: "one"; readonly text: string }
   | { readonly kind: "ambiguous" };
 
 export interface CredentialOptions {
-  /** Also the password of Basic, with any user name: for hosts and libraries that can do no better. */
+  /**
+   * Whether the password of Basic is a credential too, with any user name, for clients that cannot send anything else.
+   */
   readonly basic: boolean;
 }
 
-// RFC 6750 §2.1 and RFC 9110 §11.1: one token after the scheme, whose case does not matter.
+// RFC 6750 §2.1 and RFC 9110 §11.1: one token after the scheme, which is case-insensitive.
 const scheme = /^[ \t]*(bearer|basic)[ \t]+([\x21-\x7e]+)[ \t]*$/i;
 const schemeOnly = /^[ \t]*(?:bearer|basic)(?:[ \t]|$)/i;
 
 /**
- * Reads the one credential of `authorization` (Bearer, and Basic where admitted) and `x-api-key`. A comma is what
- * repeated headers are joined with on their way, and no character of a credential of ours. Query and path never carry
- * one.
+ * Reads the credential of `authorization` (Bearer, and Basic where it is enabled) and `x-api-key`. Proxies join
+ * repeated headers with a comma, and no credential of ours contains one, so a comma is ambiguous. A credential in the
+ * query or path is never read.
  */
 export function readCredential(headers: RawHeaders, { basic }: CredentialOptions): ShownCredential {
   const shown: string[] = [];
@@ -30,7 +29,7 @@ export function readCredential(headers: RawHeaders, { basic }: CredentialOptions
   const seen = new Set<string>();
   for (const [name, value] of headers) {
     if (name !== "authorization" && name !== "x-api-key") continue;
-    // Also when one of them is empty: which one counts would be for others to say.
+    // Also when one of them is empty: another reader may use either of them.
     if (seen.has(name) || value.length > maxCredentialHeader) return { kind: "ambiguous" };
     seen.add(name);
     const read = name === "x-api-key" ? readKey(value) : readAuthorization(value, basic);
@@ -48,7 +47,7 @@ function readKey(value: string): string | "odd" | undefined {
   return /^[\x21-\x2b\x2d-\x7e]+$/.test(text) ? text : "odd";
 }
 
-/** Returns undefined when it holds nothing that is read here, such as another scheme. */
+/** Returns undefined when the header has no such credential, for example another scheme. */
 function readAuthorization(value: string, basic: boolean): string | "odd" | undefined {
   const [, name, text] = scheme.exec(value) ?? [];
   if (name === undefined || text === undefined)
@@ -57,7 +56,7 @@ function readAuthorization(value: string, basic: boolean): string | "odd" | unde
   return basic ? passwordOf(text) : undefined;
 }
 
-/** RFC 7617 §2. */
+/** Returns the password of Basic (RFC 7617 §2). */
 function passwordOf(base64: string): string | "odd" | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return "odd";
   const pair = Buffer.from(base64, "base64").toString("latin1");

@@ -11,44 +11,44 @@ import { organizationOf } from "../../domain/token.js";
 import type { ShownCredential } from "./credential.js";
 import type { Mapping } from "./route-table.js";
 
-/** Who a request that may pass acts as. Values are ASCII without control characters. */
+/** The identity of a request that may pass. Values are ASCII without control characters. */
 export interface Identity {
   /** `user:alice` or `organization:acme`. */
   readonly subject: string;
   readonly tokenId: string;
-  /** That the token is bound to, or is; empty: none. */
+  /** The organization that the token is bound to or acts as; empty when there is none. */
   readonly organization: string;
 }
 
-/** What a proxy is told of a request. Only `allow` and `preflight` let it pass. */
+/** The answer to a proxy about a request. Only with `allow` and `preflight` the request may pass. */
 export type GateAnswer =
   | { readonly kind: "allow"; readonly identity: Identity }
-  /** A browser's preflight, where these pass: nobody shows anything, and nobody is who it acts as. */
+  /** A browser's preflight, where preflights may pass. It has no credential and no identity. */
   | { readonly kind: "preflight" }
-  /** Nobody showed anything. */
+  /** The request has no credential. */
   | { readonly kind: "no-credential" }
   /** More than one credential, or one that can be read in two ways. */
   | { readonly kind: "ambiguous" }
-  /** What was shown is no good, for whatever reason. */
+  /** The token is not valid, for whatever reason. */
   | { readonly kind: "invalid-token" }
-  /** A good token that may not. */
+  /** The token is valid but not allowed to do this. */
   | { readonly kind: "not-permitted" }
-  /** The request means nothing that could be asked about. */
+  /** The request maps to no resource and action. */
   | { readonly kind: "no-mapping" }
-  /** The proxy asks faster than it may: nothing was decided. */
+  /** The proxy exceeds its rate limit: nothing was decided. */
   | { readonly kind: "limited" }
   /** No decision could be made: neither yes nor no. */
   | { readonly kind: "undecided"; readonly failure: Failure };
 
 export interface GateRequest {
-  /** Who asks. */
+  /** The proxy that asks. */
   readonly proxy: ServiceCaller;
   readonly credential: ShownCredential;
-  /** Undefined when the request has none. */
+  /** The resource and action of the request; undefined when it maps to none. */
   readonly mapping: Mapping | undefined;
   /** Whether it is a preflight that passes without a credential. */
   readonly preflight: boolean;
-  /** The bearer's address as the proxy tells it; undefined when it is not known. */
+  /** The bearer's address as the proxy reports it; undefined when it is unknown. */
   readonly address: Address | undefined;
 }
 
@@ -60,7 +60,7 @@ export interface GateOptions {
   readonly limiter: Pick<RateLimiter, "waitMs"> | undefined;
 }
 
-/** The one way from a proxied request to an answer, for every integration of proxies. It never rejects. */
+/** Answers proxied requests, for every integration of proxies. `ask` never rejects. */
 export class Gate {
   readonly #options: GateOptions;
 
@@ -82,7 +82,7 @@ export class Gate {
       const clientIp = address?.toString() ?? "";
       const raw = { token: credential.text, resource, action, clientIp, consistency: "minimize-latency" } as const;
       const question = parseQuestion({ ...raw, usageUnits: undefined, usageId: "" }, this.#options.model());
-      // The route table names what the model does not know: the operator must learn of that, and nobody may pass.
+      // The route table names a type or action that the model does not have. The operator must see it.
       if (question instanceof Failure) return { kind: "undecided", failure: question };
       const verdict = await this.#options.authorizer.check(question, options);
       if (verdict instanceof Failure) return { kind: "undecided", failure: verdict };

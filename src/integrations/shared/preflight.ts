@@ -1,8 +1,8 @@
 import { type RawHeaders, theOnly } from "./raw-headers.js";
 
 /**
- * The method of the request that a browser asks about by a CORS preflight (Fetch, section 4.8): OPTIONS with one
- * `Origin` and one `Access-Control-Request-Method`. Returns undefined when it is no preflight.
+ * Returns the method that a browser asks about with a CORS preflight (Fetch, section 4.8): OPTIONS with one `Origin`
+ * and one `Access-Control-Request-Method`. Returns undefined when the request is not a preflight.
  */
 export function preflightFor(method: string, headers: RawHeaders): string | undefined {
   if (method !== "OPTIONS" || theOnly(headers, "origin") === undefined) return undefined;

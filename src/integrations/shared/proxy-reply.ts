@@ -1,8 +1,8 @@
 import type { GateAnswer, Identity } from "./gate.js";
 
-/** What a proxy is to answer, or to add to a request that it forwards. */
+/** The reply that a proxy should send, or the headers that it should add to a request that it forwards. */
 export interface ProxyReply {
-  /** 200 forwards. */
+  /** 200 means that the request is forwarded. */
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
@@ -10,8 +10,8 @@ export interface ProxyReply {
 const realm = 'Bearer realm="patwarden"';
 
 /**
- * One reply for each situation, alike at every integration of proxies (RFC 6750 §3.1: no error code where no credential
- * was shown).
+ * Returns the reply to an answer, the same in every integration of proxies (RFC 6750 §3.1: no error code when no
+ * credential was sent).
  */
 export function replyOf(answer: GateAnswer): ProxyReply {
   switch (answer.kind) {
@@ -40,7 +40,7 @@ function challenge(error: string): readonly [string, string] {
   return ["www-authenticate", `${realm}, error="${error}"`];
 }
 
-/** All of them on every allow, so that none of what the bearer sent under these names gets through. */
+/** Returns all identity headers on every allow, so that headers of the bearer with the same names never pass. */
 function identityHeaders({ subject, tokenId, organization }: Identity): ProxyReply["headers"] {
   return [
     ["x-patwarden-subject", subject],

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 
-/** Headers as they came: lower-case names, every occurrence apart. */
+/** Headers as received: lower-case names, each occurrence separately. */
 export type RawHeaders = readonly (readonly [name: string, value: string])[];
 
-/** Node's `headers` shows the first of several `authorization` lines alone. */
+/** Returns all headers. Node's `headers` has only the first of several `authorization` lines. */
 export function rawHeadersOf({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): RawHeaders {
   const headers: [string, string][] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -12,12 +12,12 @@ export function rawHeadersOf({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">
   return headers;
 }
 
-/** Whether it is there at all, also empty or more than once. */
+/** Returns whether a header is present, even empty or more than once. */
 export function isThere(headers: RawHeaders, wanted: string): boolean {
   return headers.some(([name]) => name === wanted);
 }
 
-/** Returns undefined when it is absent, repeated or empty. */
+/** Returns the value of a header, or undefined when it is absent, repeated or empty. */
 export function theOnly(headers: RawHeaders, wanted: string): string | undefined {
   const values = headers.flatMap(([name, value]) => (name === wanted ? [value] : []));
   return values.length === 1 && values[0] !== "" ? values[0] : undefined;

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { Failure } from "../../domain/errors.js";
 import { RequestCutOff, sendJson } from "../../transport/route.js";
 
-/** An answer that is no success, in the shape of Connect's errors, which clients of the API know how to show. */
+/** An error reply in the format of Connect errors, which clients of the API can show. */
 export interface Refusal {
   readonly status: keyof typeof codes;
   /** Fixed ASCII, never input. */
@@ -25,16 +25,17 @@ export function sendRefusal(response: ServerResponse, { status, message, headers
 }
 
 /**
- * For what could not be answered: neither yes nor no, to be asked again. `onDefect` is told of what was not expected.
- * Throws a RequestCutOff again: who leaves in the middle of a body must not be able to fill the log with it.
+ * Returns the refusal for a request that could not be decided and should be repeated. Calls `onDefect` for unexpected
+ * errors. Throws a RequestCutOff again: a client that disconnects in the middle of a body must not be able to fill the
+ * log.
  */
 export function undecided(error: unknown, onDefect: (error: unknown) => void): Refusal {
   if (error instanceof RequestCutOff) throw error;
   if (!(error instanceof Failure) || error.reason === "INTERNAL") onDefect(error);
-  return { status: 503, message: "no answer could be given; ask again", headers: [["retry-after", "1"]] };
+  return { status: 503, message: "no decision could be made; try again", headers: [["retry-after", "1"]] };
 }
 
-/** Refuses a caller that has to wait so many milliseconds. */
+/** Returns the refusal for a caller that has to wait `waitMs`. */
 export function tooFast(waitMs: number): Refusal {
   const seconds = String(Math.ceil(waitMs / 1000));
   return { status: 429, message: "too many calls; try again later", headers: [["retry-after", seconds]] };

@@ -1,28 +1,25 @@
 import { domainToASCII } from "node:url";
 
 /**
- * A path whose meaning nobody in front of or behind us can read differently: proxies, frameworks and we each decode,
- * normalize and cut in their own way, and what is refused here is what two of them are known to take for two things.
+ * A path that all proxies and services read in the same way. Each of them decodes, normalizes and cuts paths in its own
+ * way, so a path that two of them are known to read differently is refused.
  */
 export interface PlainPath {
-  /** Decoded once; none of them empty. `/` has none. */
+  /** Decoded once; no segment is empty. `/` has none. */
   readonly segments: readonly string[];
-  /** A `/` behind the last segment: to some services another path, to others the same. */
+  /** Whether there is a `/` after the last segment: for some services this is another path, for others the same. */
   readonly endsInSlash: boolean;
-  /** A `;`, which some servers take for the begin of parameters. */
+  /** Whether there is a `;`, which some servers treat as the start of parameters. */
   readonly hasSemicolon: boolean;
 }
 
-/** Unescaped: visible ASCII but `#` and `\`. */
+/** The characters that may be unescaped: visible ASCII except `#` and `\`. */
 const plainCharacters = /^[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
 const escapes = /%(?:[0-9a-f]{2})?/gi;
-/**
- * `/`, `\`, `.`, `%`, and control characters: they would mean something else after one more decoding, or already after
- * this one.
- */
+/** Bytes that must not be escaped: `/`, `\`, `.`, `%` and DEL. Decoding once or twice would change their meaning. */
 const tellingBytes = new Set([0x2f, 0x5c, 0x2e, 0x25, 0x7f]);
 
-/** The path of a request target in origin form, query and all. Undefined: it is refused. */
+/** Reads the path of a request target in origin form, which may have a query. Returns undefined to refuse it. */
 export function readPath(target: string): PlainPath | undefined {
   const path = target.split("?", 1)[0] ?? "";
   if (!path.startsWith("/") || !plainCharacters.test(path)) return undefined;
@@ -44,27 +41,27 @@ function readSegment(raw: string): string | undefined {
   }
   try {
     const segment = decodeURIComponent(raw);
-    // Tomcat and others cut `..;x` at the `;`, and then take it for the way up.
+    // Tomcat and others cut `..;x` at the `;`, and then read it as `..`.
     if (isWay(withoutParameters(segment))) return undefined;
     return /^[\x20-\x7e]*$/.test(segment) || isOneSpelling(segment) ? segment : undefined;
   } catch {
-    return undefined; // no UTF-8
+    return undefined; // not UTF-8
   }
 }
 
-/** A segment as servers have it that take what stands behind a `;` for parameters (RFC 3986 §3.3). */
+/** Returns a segment as read by servers that treat the text after a `;` as parameters (RFC 3986 §3.3). */
 export function withoutParameters(segment: string): string {
   return segment.split(";", 1)[0] ?? "";
 }
 
-/** Nothing, `.` and `..`: normalizing takes them away. */
+/** Returns whether a segment is empty, `.` or `..`, which normalizing removes. */
 function isWay(segment: string): boolean {
   return segment === "" || segment === "." || segment === "..";
 }
 
 /**
- * Services, databases and file systems compose characters (NFC), and some map those that look alike (NFKC): `．．／` then
- * is a way up.
+ * Returns whether a segment has only one spelling. Services, databases and file systems compose characters (NFC), and
+ * some map characters that look alike (NFKC): `．．／` then leads to the parent folder.
  */
 function isOneSpelling(segment: string): boolean {
   const mapped = segment.normalize("NFKC");
@@ -73,10 +70,10 @@ function isOneSpelling(segment: string): boolean {
 }
 
 /**
- * The one spelling of a host of a `Host` header or an authority: lower case, without port and without the dot at the
- * end that an absolute name may have (RFC 1034 §3.1). Undefined: it is none, or proxies and services read it as
- * different ones, such as the address `127.1`. Names beyond ASCII are known by their `xn--` form, which is how clients
- * send them (RFC 5890 §2.3.2.1).
+ * Returns the canonical spelling of the host in a `Host` header or an authority: lower case, without port and without
+ * the final dot that an absolute name may have (RFC 1034 §3.1). Returns undefined when it is not a host, or when
+ * proxies and services may read it differently, such as the address `127.1`. Names beyond ASCII must have their `xn--`
+ * form, in which clients send them (RFC 5890 §2.3.2.1).
  */
 export function readHost(authority: string): string | undefined {
   const [, host] = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.exec(authority) ?? [];
@@ -84,6 +81,6 @@ export function readHost(authority: string): string | undefined {
   if (host.startsWith("[")) return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined;
   const name = host.toLowerCase().replace(/\.$/, "");
   if (name.length > 253 || name.split(".").includes("")) return undefined;
-  // Empty for what is no name, and another for what is an address in disguise.
+  // domainToASCII returns an empty text when it is not a name, and another text for an address in disguise.
   return domainToASCII(name) === name ? name : undefined;
 }

@@ -77,7 +77,7 @@ describe("the route table", () => {
     expect(map([rule({ path: "/**/", resource: "document:any" })], "/docs/")?.resource).toBe("document:any");
   });
 
-  it("S14 leaves a path that a rule fits but for a semicolon or a last slash to no other rule", () => {
+  it("S14 maps a path that a rule matches except for a semicolon or a final slash by no other rule", () => {
     const rules = [
       rule({ path: "/admin/**", resource: "system:root", action: editor }),
       rule({ path: "/**", resource: "system:root", semicolons: true }),
@@ -146,7 +146,7 @@ describe("the route table", () => {
     expect(decided).toBeGreaterThan(50);
   });
 
-  it("B4 fits HEAD where GET is, unless a rule names HEAD", () => {
+  it("B4 matches HEAD by a rule for GET, unless a rule names HEAD", () => {
     const get = rule({ method: "GET" });
     const rest = rule({ path: "/**", resource: "document:any", action: editor });
     expect(map([get], "/docs/1", "HEAD")?.action).toBe("viewer");
@@ -171,7 +171,7 @@ describe("the route table", () => {
     [{ path: "/docs/x{id}" }, "whole segment"],
     [{ path: "/docs/*" }, "whole segment"],
     [{ path: "/docs/**/x" }, "whole segment"],
-    [{ path: "/{id}/{id}" }, "two segments alike"],
+    [{ path: "/{id}/{id}" }, "two segments the same {name}"],
     [{ resource: "document:{name}" }, "{name}, which its path lacks"],
     [{ resource: "{id}" }, "type:id"],
     [{ resource: "document:*" }, "type:id"],

@@ -1,31 +1,31 @@
 import { type ActionName, parseAction, parseResource, type ResourceName } from "../../domain/identifier.js";
 import { type PlainPath, readHost, readPath, withoutParameters } from "./request-path.js";
 
-/** A line of the table, as configured. */
+/** A rule of the table, as configured. */
 export interface RouteRule {
   /** Lower case, without port. Absent: any. */
   readonly host?: string;
-  /** Upper case. Absent: any. What fits GET fits HEAD, unless a rule for HEAD does. */
+  /** Upper case. Absent: any. A rule for GET matches HEAD too, unless a rule for HEAD matches. */
   readonly method?: string;
   /**
-   * `/documents/{id}`: literal segments and `{name}`, each one whole segment; `/**` at the end: that path and
-   * everything below it. With a `/` behind all that it fits just paths that end in one, and without it just others:
-   * services differ in whether both are one path.
+   * A path such as `/documents/{id}`: literal segments and `{name}`, each a whole segment. A final `/**` matches that
+   * path and everything below it. With a `/` after all that, the rule matches only paths that end in one; without it,
+   * only other paths: for some services both are one path, for others not.
    */
   readonly path: string;
-  /** `document:{id}`, with the names of the path. */
+  /** A resource such as `document:{id}`, with the names of the path. */
   readonly resource: string;
   readonly action: ActionName;
   /**
-   * Whether segments may hold `;`. Where not, a path that fits but for what stands behind a `;` is left to no other
-   * rule.
+   * Whether segments may contain `;`. If not, a path that would match without the text after a `;` is not mapped, not
+   * even by another rule.
    */
   readonly semicolons: boolean;
-  /** Whether a browser's preflight for such a request passes, which never carries a credential (Fetch, section 4.8). */
+  /** Whether a browser's preflight for such a request passes. It never has a credential (Fetch, section 4.8). */
   readonly preflights: boolean;
 }
 
-/** A request that is asked about, as its proxy saw it. */
+/** A request that a proxy asks about, as the proxy received it. */
 export interface ProxiedRequest {
   readonly method: string;
   readonly host: string;
@@ -33,7 +33,7 @@ export interface ProxiedRequest {
   readonly target: string;
 }
 
-/** What a request needs. */
+/** The resource and the action that a request needs. */
 export interface Mapping {
   readonly resource: ResourceName;
   readonly action: ActionName;
@@ -52,15 +52,15 @@ const placeholder = /^\{([a-z][a-z0-9_]*)\}$/;
 const placeholders = /\{([a-z][a-z0-9_]*)\}/g;
 
 /**
- * From host, method and path of a request to resource and action. The first rule that fits decides; without one nothing
- * is mapped, and so nothing allowed. Which one is first does not depend on a `;` or on a last slash: to a service that
- * ignores them `/admin/users;x` and `/admin/users/` are `/admin/users`, and a laxer rule further down must not decide
- * for it.
+ * Maps host, method and path of a request to a resource and an action. The first rule that matches decides; without
+ * one, nothing is mapped, so nothing is allowed. Which rule is first does not depend on a `;` or on a final slash:
+ * services that ignore these read `/admin/users;x` and `/admin/users/` as `/admin/users`, and a laxer rule further down
+ * must not decide for it.
  */
 export class RouteTable {
   readonly #rules: readonly CompiledRule[];
 
-  /** Throws for a rule that `problemOf` finds fault with. */
+  /** Throws when `problemOf` finds a problem in a rule. */
   constructor(rules: readonly RouteRule[]) {
     this.#rules = rules.map(compile);
   }
@@ -71,7 +71,7 @@ export class RouteTable {
     return rule && mapped(rule, path.segments);
   }
 
-  /** Whether a preflight for this request passes. */
+  /** Returns whether a preflight for this request passes. */
   admitsPreflight(request: ProxiedRequest): boolean {
     const path = readPath(request.target);
     return path !== undefined && this.#find(request, path)?.preflights === true;
@@ -94,15 +94,15 @@ export class RouteTable {
   }
 }
 
-/** Says what is wrong with a path or resource of a rule, for the operator who configures it. */
+/** Returns what is wrong with the path or resource of a rule, for the operator who configures it. */
 export function problemOf({ path, resource }: Pick<RouteRule, "path" | "resource">): string | undefined {
   const { literal } = partsOf(path);
   const plain = readPath(literal === "" ? "/" : literal);
   if (!plain) return "must be a path such as /documents/{id}, without empty, . or .. segments";
   const names = plain.segments.flatMap((segment) => placeholder.exec(segment)?.[1] ?? []);
   if (plain.segments.some((segment) => /[{}*]/.test(segment) && !placeholder.test(segment)))
-    return "must have each {name} as a whole segment, and no * but a last /**";
-  if (new Set(names).size < names.length) return "must not name two segments alike";
+    return "must have each {name} as a whole segment, and * only in a final /**";
+  if (new Set(names).size < names.length) return "must not give two segments the same {name}";
   const unknown = [...resource.matchAll(placeholders)]
     .map(([, name]) => name)
     .find((name) => !names.includes(name ?? ""));
@@ -139,13 +139,13 @@ function fits({ parts, open }: CompiledRule, segments: readonly string[]): boole
   return parts.every((part, index) => "name" in part || part.literal === segments[index]);
 }
 
-/** Whether these are the two rules for one path, with the slash and without. */
+/** Returns whether these are the two rules for one path, with the final slash and without. */
 function differInSlash(one: CompiledRule, other: CompiledRule): boolean {
   const [shorter, longer] = one.endsInSlash ? [other, one] : [one, other];
   return longer.path === `${shorter.path}/` && one.host === other.host && one.method === other.method;
 }
 
-/** Undefined also for values that no resource name may hold. */
+/** Returns undefined also for values that a resource name may not contain. */
 function mapped({ resource, action, parts }: CompiledRule, segments: readonly string[]): Mapping | undefined {
   const value = (key: string) => segments[parts.findIndex((part) => "name" in part && part.name === key)] ?? "";
   const name = parseResource(resource.replace(placeholders, (_, key: string) => value(key)));

@@ -1,8 +1,8 @@
 import { Failure } from "../../domain/errors.js";
 
 /**
- * Reads what the answer to a change tells besides. The change is stored: a database that fails only now must not say
- * that it was not, so this throws REVOCATION_PENDING in place of DATABASE_UNAVAILABLE.
+ * Reads further data for the reply to a change. The change is already stored, so a database that fails only now must
+ * not make it look undone: throws REVOCATION_PENDING in place of DATABASE_UNAVAILABLE.
  */
 export async function afterChange<T>(read: () => Promise<T>): Promise<T> {
   try {

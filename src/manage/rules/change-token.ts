@@ -13,8 +13,8 @@ export interface ChangeTokenOptions {
 }
 
 /**
- * Changes a token if the caller has the right on it. `decide` sees the facts under the row lock, so that changes of one
- * token never overtake each other; it answers what is to change, undefined for nothing, or throws.
+ * Changes a token if the caller has the right on it. `decide` gets the facts under the row lock, so that changes of one
+ * token run one after another. It returns the change, or undefined for none, or throws.
  */
 export async function changeToken(
   { store, clock, rights }: ChangeTokenOptions,
@@ -24,7 +24,7 @@ export async function changeToken(
   decide: (current: TokenSnapshot, now: Date, rank: Rank) => TokenChange | undefined,
 ): Promise<TokenSnapshot> {
   const blanket = rights.blanketRank(caller);
-  // A right on a token never ends by a change of the token itself, so it need not be asked again under the lock.
+  // No change of the token itself ends a right on it, so the right need not be checked again under the lock.
   const { rank } = blanket ?? (await rights.require(store, caller, id, right));
   const changed = await store.change(id, (current) => {
     if (blanket?.admits(current.token) === false) throw new Failure("NOT_FOUND");

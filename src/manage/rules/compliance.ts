@@ -6,7 +6,7 @@ import { type PolicyField, policyViolations } from "../../domain/policy.js";
 import type { SecretRecord, TokenRecord } from "../../domain/token.js";
 import type { TokenContext } from "../../domain/token-store.js";
 
-/** Field of a request that a limit speaks of. */
+/** The field of a request that each limit applies to. */
 const requestFields: Readonly<Record<PolicyField, string>> = {
   max_lifetime: "expire_time",
   require_expiry: "never_expires",
@@ -18,9 +18,7 @@ const requestFields: Readonly<Record<PolicyField, string>> = {
   allow_self_rotation: "self_rotate",
 };
 
-/**
- * Throws POLICY_VIOLATION, naming field, limit and scope, when a token that is to be made or changed breaks a policy.
- */
+/** Throws POLICY_VIOLATION, with field, limit and scope, when a new or changed token violates a policy. */
 export function requireCompliance(
   { policies, policy }: TokenContext,
   token: Parameters<typeof policyViolations>[1],

@@ -6,7 +6,7 @@ import { parseSubject } from "../../domain/identifier.js";
 import type { AuthorizationModel } from "../../domain/permission-checker.js";
 import { checkGrantAgainstModel } from "./grant-in-model.js";
 
-/** Documents are viewed by users and organizations, edited by users; nobody is admitted to reports. */
+/** Documents are viewed by users and organizations, edited by users; reports allow nobody. */
 const relations: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   user: {},
   organization: { member: ["user"] },

@@ -5,9 +5,9 @@ import type { AuthorizationModel } from "../../domain/permission-checker.js";
 import type { Grant, Rule } from "../../domain/token.js";
 
 /**
- * Refuses a grant that names what the model does not know, and one that could never be used by this kind of subject: a
- * typo that was dropped, or an organization that no relation admits, would be a silent NOT_PERMITTED forever. An empty
- * grant passes: such a token identifies itself.
+ * Refuses a grant that names a type or relation which the model does not have, and a grant that this kind of subject
+ * could never use. Otherwise a typo, or an organization that no relation allows, would silently lead to NOT_PERMITTED
+ * forever. An empty grant passes: such a token identifies itself.
  */
 export function checkGrantAgainstModel(
   model: AuthorizationModel,

@@ -17,16 +17,16 @@ export interface IdempotencyOptions {
   readonly requestKeys: readonly Uint8Array[];
 }
 
-/** What a call made that shows a secret. */
+/** The result of a call that shows a secret. */
 export interface Issued {
   readonly snapshot: TokenSnapshot;
-  /** The only copy outside the holder's hands. Empty where nothing was made. */
+  /** The text of the secret, which we keep only encrypted. Empty when none was made. */
   readonly secret: string;
 }
 
 /**
- * Runs a call that shows a secret. Under a request key a repeat of the same request gets the same secret back within
- * ten minutes; another request, or a later repeat, is refused with REQUEST_ID_REUSED. Without a key it just runs.
+ * Runs a call that shows a secret. With a request key, a repeat of the same request within ten minutes gets the same
+ * secret; another request, or a later repeat, is refused with REQUEST_ID_REUSED. Without a key the call just runs.
  */
 export async function once(
   options: IdempotencyOptions,
@@ -42,7 +42,7 @@ export async function once(
       request: { ...key, sealedSecret: seal(options.requestKeys, purposeOf(key), secret), createTime: now },
     }));
   } catch (error) {
-    // A repeat that ran beside us was first; a rotation may find the new secret before it finds the key.
+    // A concurrent repeat was first. A rotation may find its new secret before it finds the key.
     const conflict = error instanceof Failure && ["STATE_CONFLICT", "ETAG_MISMATCH"].includes(error.reason);
     if (!conflict && !(error instanceof RequestKnown)) throw error;
     const first = await repeat(options, key, now);

@@ -3,7 +3,7 @@ import type { PepperRing } from "../../domain/pepper.js";
 import type { TokenKind } from "../../domain/token.js";
 import type { NewSecret } from "../../domain/token-store.js";
 
-/** A new secret in both forms: to be stored, and the text that is shown once. */
+/** Makes a new secret in both forms: the one to store, and the text that is shown once. */
 export function mintSecret(
   peppers: PepperRing,
   kind: TokenKind,

@@ -5,7 +5,7 @@ import type { TokenContext } from "../../domain/token-store.js";
 
 type Reach = Pick<TokenRecord, "grant" | "allowedCidrs" | "expireTime" | "expired" | "notBefore" | "selfRotate">;
 
-/** Whether `next` could do something, somewhere or sometime, that `token` could not. */
+/** Returns whether `next` could do something, at some place or time, that `token` could not. */
 export function widens(token: Reach, next: Reach): boolean {
   const never = Number.POSITIVE_INFINITY;
   return (
@@ -18,10 +18,7 @@ export function widens(token: Reach, next: Reach): boolean {
   );
 }
 
-/**
- * What a token that is widened gets besides: approval is asked for again where it was given, and where the policy asks
- * for it.
- */
+/** Returns the approval of a widened token: pending when it had one before, or when the policy requires one. */
 export function approvalOfWidened(
   token: Pick<TokenRecord, "approval">,
   { policy }: Pick<TokenContext, "policy">,
