@@ -1,57 +1,57 @@
-# Every target does its own set-up. Needed: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
+# Every target installs what it needs. Required: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
 .PHONY: help demo dev test test-clients bench soak endure build lint format generate api-baseline openfga gateways gitleaks clean
 .DEFAULT_GOAL := help
-# tsc writes dist/main.js even when it finds faults; make must not take it for built.
+# tsc writes dist/main.js even when it finds errors; make must then not treat it as built.
 .DELETE_ON_ERROR:
 
 sources := $(shell find src gen -name '*.ts' ! -name '*.test.ts') $(wildcard tsconfig*.json) tools/build.mjs $(wildcard tools/driver/*)
 example := examples/direct
 
-help: ## this list
+help: ## prints this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
-demo: build openfga ## everything once: tokens made, allowed, denied, revoked, refused; keeps nothing
+demo: build openfga ## shows everything once: tokens created, allowed, denied, revoked, refused; keeps nothing
 	@node tools/demo.mjs
 
-dev: build openfga ## a server to play with on 127.0.0.1:9081 and :9080, data in .patwarden/
+dev: build openfga ## starts a server to try out, on 127.0.0.1:9081 and :9080, data in .patwarden/
 	@node dist/main.js dev --model $(example)/model.fga --tuples $(example)/tuples.json
 
-test: build openfga ## every check and every test, of the clients too; ends with "N passed, N failed"
+test: build openfga ## runs every check and every test, also of the clients; ends with "N passed, N failed"
 	@node tools/test.mjs
 
-test-clients: build openfga ## the clients in all five languages, against a real server; CLIENTS="go rust": only these
+test-clients: build openfga ## tests the clients in all five languages against a real server; CLIENTS="go rust": only these
 	@node --import tsx test/clients/run.ts $(CLIENTS)
 
-bench: build openfga ## side by side with OpenFGA itself, 8 minutes; BENCH=short: only whether it works; RECORD="...": keeps the result
+bench: build openfga ## compares with OpenFGA itself, 8 minutes; BENCH=short: only checks that it works; RECORD="...": keeps the result
 	@node --import tsx bench/bench.ts $(BENCH) $(if $(RECORD),--record "$(RECORD)")
 
-soak: build openfga ## three replicas under load, restarts and faults, over TLS, SOAK_MINUTES=10
+soak: build openfga ## runs three replicas under load, restarts and faults, over TLS, SOAK_MINUTES=10
 	@node --import tsx bench/soak.ts
 
-endure: build openfga ## the suites of revocation, outages, lost replicas and states, again and again, MINUTES=60
+endure: build openfga ## repeats the test suites of revocation, outages, lost replicas and states, MINUTES=60
 	@node tools/endure.mjs
 
 build: dist/main.js ## compiles to dist/
 
-lint: node_modules/.installed ## biome, and buf on the API: style, format, breaking changes
+lint: node_modules/.installed ## runs biome, and buf on the API: style, format, breaking changes
 	@npm run --silent lint
 
 format: node_modules/.installed ## formats everything
 	@npm run --silent format
 
-generate: node_modules/.installed ## gen/ and the stubs of all clients from the protos; commit the result
+generate: node_modules/.installed ## generates gen/ and the stubs of all clients from the protos; commit the result
 	@npm run --silent generate
 
-api-baseline: node_modules/.installed ## at a release: the API that later changes must not break
+api-baseline: node_modules/.installed ## at a release: records the API that later changes must not break
 	@npx --no-install buf build proto --exclude-source-info -o tools/api-baseline.binpb
 
 openfga: ## finds OpenFGA on PATH or in .tools/bin, else builds it there
 	@tools/openfga.sh
 
-gateways: ## Envoy and Caddy for the tests of the integrations, into .tools/ (nginx, Apache: from the system)
+gateways: ## installs Envoy and Caddy for the tests of the integrations into .tools/ (nginx, Apache: from the system)
 	@tools/gateways.sh
 
-gitleaks: ## gitleaks for the tests of examples/scanning, into .tools/
+gitleaks: ## installs gitleaks for the tests of examples/scanning into .tools/
 	@tools/gitleaks.sh
 
 clean: ## removes what was built; .tools/ and .patwarden/ stay

@@ -1,4 +1,4 @@
-// npm run build: everything to dist/. dist/main.js is the command line.
+// npm run build: builds everything into dist/. dist/main.js is the command line.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -25,7 +25,7 @@ run("tsc", "-b", "tsconfig.build.json");
 chmodSync("dist/main.js", 0o755);
 copyFileSync(await emptyDatabase(), "dist/empty-database.tar.gz");
 
-/** Packs a new embedded database, which PGlite unpacks several times faster than it makes one. Kept between builds. */
+/** Packs a new embedded database: PGlite unpacks one several times faster than it creates one. Kept between builds. */
 async function emptyDatabase() {
   const { version } = JSON.parse(readFileSync("node_modules/@electric-sql/pglite/package.json", "utf8"));
   const file = `.tools/pglite-${version}-empty.tar.gz`;
@@ -35,7 +35,7 @@ async function emptyDatabase() {
   const packed = await database.dumpDataDir("gzip");
   await database.close();
   mkdirSync(".tools", { recursive: true });
-  // Renamed when whole: another build may look for it at the same time.
+  // Renamed when it is complete: another build may look for it at the same time.
   const unfinished = `${file}.${process.pid}`;
   writeFileSync(unfinished, Buffer.from(await packed.arrayBuffer()));
   renameSync(unfinished, file);

@@ -1,6 +1,6 @@
-// Fails when gen/ or the stubs of a client differ from what the protos give. Generates outside the checkout, so it
-// neither needs git nor touches the tree. A client whose toolchain is missing is skipped with a message; with
-// PATWARDEN_TEST_REQUIRE_ALL=1 that is a failure.
+// Fails when gen/ or the stubs of a client differ from the output for the protos. Generates outside of the checkout, so
+// it needs no git and changes no file. A client whose toolchain is missing is skipped with a message; with
+// PATWARDEN_TEST_REQUIRE_ALL=1 it counts as a failure.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { differences, missing, targets, withRendered } from "./targets.mjs";
@@ -11,7 +11,7 @@ for (const target of targets) {
   const lacks = missing(target);
   if (lacks === undefined) checkable.push(target);
   else {
-    console.error(`SKIPPED: cannot tell whether ${target.folder} is current: ${lacks}`);
+    console.error(`SKIPPED: cannot check whether ${target.folder} is up to date: ${lacks}`);
     if (requireAll) process.exitCode = 1;
   }
 }
@@ -21,7 +21,7 @@ try {
     for (const target of checkable) {
       for (const path of differences(target, rendered)) {
         spawnSync("diff", ["-uN", path, join(rendered, path)], { stdio: "inherit" });
-        console.error(`${path} differs from what the protos give: run \`make generate\` and commit the result`);
+        console.error(`${path} does not match the protos: run \`make generate\` and commit the result`);
         process.exitCode = 1;
       }
     }

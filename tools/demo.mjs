@@ -1,5 +1,5 @@
-// make demo: the main job against a real Patwarden and a real OpenFGA, through the public JSON API, nothing kept. Exits
-// with 1 at the first answer that is not the expected one.
+// make demo: the main job against a real Patwarden and a real OpenFGA, through the public JSON API. Nothing is kept.
+// Exits with 1 at the first answer that is not the expected one.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -62,15 +62,15 @@ async function mainJob({ http, grpc, service_key: key }) {
   console.log();
   await check(alice, "viewer", "document:roadmap", "ALLOWED");
   await check(alice, "viewer", "document:payroll", "NOT_PERMITTED", "alice herself may not");
-  await check(alice, "editor", "document:roadmap", "NOT_GRANTED", "alice may, this token may not");
+  await check(alice, "editor", "document:roadmap", "NOT_GRANTED", "alice may, but this token may not");
   await check(acme, "viewer", "document:price-list", "ALLOWED");
-  await check(acme, "viewer", "document:roadmap", "NOT_PERMITTED", "that one is alice's");
+  await check(acme, "viewer", "document:roadmap", "NOT_PERMITTED", "only alice may");
   console.log();
   const { token } = await call("TokenService/RevokeToken", { id: alice.id, reason: "REVOCATION_REASON_LEAKED" });
   expect("the state after revocation", token.state, "STATE_REVOKED");
   console.log(`revoked   "${alice.name}"`);
   await check(alice, "viewer", "document:roadmap", "TOKEN_REVOKED", "at once");
-  await check(acme, "viewer", "document:price-list", "ALLOWED", "others are not touched");
+  await check(acme, "viewer", "document:price-list", "ALLOWED", "other tokens are not affected");
 }
 
 async function post(url, key, request) {
@@ -90,7 +90,7 @@ function expect(what, found, expected) {
 }
 
 function describeGrant({ full, rules }) {
-  if (full) return "may all that its subject may";
+  if (full) return "may do everything that its subject may";
   return `may at most ${rules.map((rule) => `${rule.actions.join(", ")} on ${rule.resources.join(", ")}`).join("; ")}`;
 }
 
@@ -132,7 +132,7 @@ function startServer(readyFile) {
   };
 }
 
-/** Neither the server nor the OpenFGA that it started may be there any more. */
+/** Fails when the server or the OpenFGA that it started still answers. */
 async function expectGone({ http, openfga }) {
   for (const [name, url] of [
     ["Patwarden", `${http}/livez`],
@@ -144,5 +144,5 @@ async function expectGone({ http, openfga }) {
     );
     expect(`${name} still answers after the stop`, answered, false);
   }
-  console.log("\nstopped: Patwarden and its OpenFGA are gone");
+  console.log("\nstopped: Patwarden and its OpenFGA have ended");
 }

@@ -1,6 +1,5 @@
-// Repeats the suites of the promises that hold whatever happens, each time with seeds of its own, for MINUTES.
-// Prints what failed, and with which
-// seed; ends with 1 when anything did.
+// Repeats the test suites of the promises that must always hold, each time with new seeds, for MINUTES. Prints the
+// failures with their seeds; exits with 1 when there was one.
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 

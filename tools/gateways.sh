@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes Envoy and Caddy available to the tests of the integrations: those on the PATH, else those in .tools/, else made
+# Makes Envoy and Caddy available to the tests of the integrations: those on the PATH, else those in .tools/, else built
 # there, once.
 set -eu
 envoy=1.40.0

@@ -1,4 +1,4 @@
-// npm run generate: gen/ and the clients' stubs from the protos. --server-only: gen/ alone, with npm packages only.
+// npm run generate: generates gen/ and the clients' stubs from the protos. --server-only: only gen/, needs only npm.
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,7 +20,7 @@ function generate(targets) {
     for (const target of targets) {
       const changed = differences(target, rendered);
       for (const path of changed) replace(path, join(rendered, path));
-      console.error(`${target.folder}: ${changed.length} changed`);
+      console.error(`${target.folder}: ${changed.length} files changed`);
     }
   });
 }

@@ -1,5 +1,5 @@
-// npm run migrations -- --name WHAT_IT_DOES: drizzle-kit makes a migration from the tables in src/database/.
-// drizzle-kit compares with the newest snapshot alone, and one is 1,600 lines: only the newest stays.
+// npm run migrations -- --name WHAT_IT_DOES: lets drizzle-kit write a migration from the tables in src/database/.
+// drizzle-kit compares only with the newest snapshot, and each has 1,600 lines: so only the newest is kept.
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";

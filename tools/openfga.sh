@@ -15,7 +15,7 @@ done
 tools/require.sh go
 echo "OpenFGA: building $version into .tools/bin, once; some minutes on a small machine"
 mkdir -p "$bin"
-# Downloads say nothing and the compiler neither; somebody waiting wants to see that it lives.
+# Downloads and compiler print nothing, so print a line now and then to show that the build still runs.
 start=$(date +%s)
 (while sleep 15 >/dev/null 2>&1 </dev/null; do echo "OpenFGA: still building, $(($(date +%s) - start)) s"; done) &
 ticker=$!

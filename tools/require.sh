@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/require.sh node|go: says what to install when it is missing or too old.
+# tools/require.sh node|go: prints what to install when it is missing or too old.
 set -eu
 
 fail() {
@@ -19,7 +19,7 @@ case $1 in
     npm --version >/dev/null 2>&1 || fail "npm, which comes with Node.js" "" https://nodejs.org/
     ;;
   go)
-    # Outside of the checkout and without downloads: the version that is installed, not one that a go.mod asks for.
+    # Run outside of the checkout: it must be the installed version, not the one that a go.mod would download.
     version=$(cd / && GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//') || true
     at_least 1.26 "${version:-0}" || fail "Go >= 1.26 to build OpenFGA, or an openfga on the PATH" "$version" https://go.dev/dl/
     ;;

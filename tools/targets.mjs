@@ -1,6 +1,6 @@
-// What is generated from proto/ and third_party/proto/ and committed, target by target: the server's code and the stubs
-// of the clients, except those of Java, which Maven makes. Everything is rendered into a folder outside the checkout
-// first, so that a failure changes nothing.
+// The targets that are generated from proto/ and third_party/proto/ and committed: the server's code and the stubs of
+// the clients, except those of Java, which Maven generates. Everything is first rendered into a folder outside of the
+// checkout, so that a failure changes nothing.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 
 /**
- * `folder` and `file` tell generated files, by their folder and base name, from those written by hand beside them.
+ * `folder` and `file` match generated files by their folder and base name; other files there are written by hand.
  * `generators` is what a target needs in addition to the npm packages: `toolchain` makes the folder `made` by the steps
  * `setUp`, and makes it again when one of the files `from` changes.
  */
@@ -40,7 +40,7 @@ export const targets = [
     generators: {
       toolchain: {
         name: "Python",
-        // Debian's Python comes without what makes virtual environments.
+        // Debian's Python comes without the modules for virtual environments.
         version: ["python3", "-c", "import ensurepip, platform; print(platform.python_version())"],
         atLeast: "3.10",
         source: "https://www.python.org/downloads/ (Debian: python3 and python3-venv)",
@@ -87,7 +87,7 @@ export function withRendered(targets, use) {
       run("buf", "generate", "--template", target.template, "-o", folder);
       const strange = filesOf(join(folder, target.folder)).find((path) => !target.file.test(basename(path)));
       if (strange)
-        throw new Error(`${target.folder}/${strange} is generated, but tools/targets.mjs takes it for written by hand`);
+        throw new Error(`${target.folder}/${strange} is generated, but tools/targets.mjs lists it as written by hand`);
     }
     return use(folder);
   } finally {
@@ -117,7 +117,7 @@ const environment = { ...process.env, PATH: `${resolve("node_modules/.bin")}:${p
 
 function setUp({ name, generators: { toolchain, made, from, setUp } }) {
   const wanted = createHash("sha256");
-  // A virtual environment knows its own place and its Python.
+  // A virtual environment contains its own path and that of its Python.
   for (const part of [
     process.cwd(),
     process.platform,

@@ -1,5 +1,5 @@
 // For tools/test.mjs: writes {passed, skipped, failures} as JSON to the file in PATWARDEN_TEST_RESULT. Vitest's own
-// JSON leaves out why a hook failed.
+// JSON does not say why a hook failed.
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 
@@ -10,7 +10,7 @@ export default class TestReporter {
     const failures = unhandledErrors.map((error) => `outside of any test: ${firstLine(error)}`);
     for (const module of modules) {
       const where = relative(process.cwd(), module.moduleId);
-      // Errors of a suite are those of its hooks.
+      // Errors of a suite come from its hooks.
       for (const part of [module, ...module.children.allSuites()]) {
         const name = part === module ? "" : `${part.fullName}: `;
         failures.push(...part.errors().map((error) => `${where}: ${name}${firstLine(error)}`));
@@ -27,7 +27,7 @@ export default class TestReporter {
 }
 
 function firstLine(error) {
-  return String(error?.message ?? "it does not say why")
+  return String(error?.message ?? "no reason given")
     .split("\n", 1)[0]
     .slice(0, 300);
 }

@@ -1,7 +1,7 @@
-// make test: every check and every test, all of them even when one fails. The last line is "N passed, N failed": each
-// check counts as one. Two lanes run side by side, because the tests of the server wait more than they compute: they
-// are one, everything else is the other. PATWARDEN_TEST_REQUIRE_ALL=1 counts a skipped test as failed, so that nothing
-// is skipped where everything must be there.
+// make test: runs every check and every test, even after a failure. The last line is "N passed, N failed"; each check
+// counts as one. Two lanes run in parallel, because the tests of the server wait more than they compute: these are one
+// lane, everything else is the other. PATWARDEN_TEST_REQUIRE_ALL=1 counts a skipped test as failed, for machines where
+// nothing may be skipped.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -17,14 +17,12 @@ process.env.PATWARDEN_TEST_RESULT = resultFile;
 const checks = [
   ["style and API", ["npm", "run", "--silent", "lint"]],
   ["types", ["tsc", "-p", "tsconfig.json", "--noEmit"]],
-  ["gen/ and clients' stubs are what proto/ gives", ["node", "tools/check-generated.mjs"]],
+  ["gen/ and the clients' stubs match proto/", ["node", "tools/check-generated.mjs"]],
 ];
 
 let passed = 0;
 let failed = 0;
-/**
- * A line for each fault, repeated at the end: what a run of many minutes printed in its middle is soon out of sight.
- */
+/** One line for each fault, repeated at the end: the output of a long run scrolls away. */
 const faults = [];
 
 await Promise.all([testServer(), checkAll().then(testClients)]);
@@ -45,12 +43,12 @@ async function testServer() {
   passed += result.passed;
   for (const failure of result.failures) fail(failure);
   if (result.skipped.length > 0)
-    console.log(`\n${result.skipped.length} tests were SKIPPED: see above what they lack.`);
+    console.log(`\n${result.skipped.length} tests were SKIPPED: the lines above say what is missing.`);
   if (requireAll) for (const test of result.skipped) fail(`${test}: skipped`);
-  if (!green && result.failures.length === 0) fail("tests of the server: vitest failed without a failure, see above");
+  if (!green && result.failures.length === 0) fail("tests of the server: vitest failed although no test did, see above");
 }
 
-/** What tools/test-reporter.mjs wrote, if vitest got so far. */
+/** Returns the result of tools/test-reporter.mjs, if vitest wrote one. */
 function vitestResult() {
   try {
     return JSON.parse(readFileSync(resultFile, "utf8"));
@@ -68,18 +66,20 @@ async function checkAll() {
 }
 
 /**
- * Each language says what it skips for lack of its toolchain; where nothing may be missing, test/clients/run.ts counts
- * that as failed.
+ * Each language lists the tests that it skips without its toolchain; with PATWARDEN_TEST_REQUIRE_ALL=1,
+ * test/clients/run.ts counts them as failed.
  */
 async function testClients() {
   const { green, stdout } = await run("clients", ["node", "--import", "tsx", "test/clients/run.ts"]);
   const [, all, bad] = /(?:^|\n)(\d+) passed, (\d+) failed\n$/.exec(stdout) ?? [];
   passed += Number(all ?? 0);
   if (green && bad === "0") return;
-  fail("clients: see their part above", Math.max(1, Number(bad ?? 0)));
+  fail("clients: see their output above", Math.max(1, Number(bad ?? 0)));
 }
 
-/** What a command prints is shown as it comes where it is "live", else at its end, so that the lanes do not mix. */
+/**
+ * Runs a command. Its output is shown at once where it is "live", else at its end, so that the two lanes do not mix.
+ */
 async function run(name, [command, ...args], live) {
   console.log(`\n--- ${name}: started`);
   const start = Date.now();

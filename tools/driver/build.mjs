@@ -1,4 +1,4 @@
-// Writes the mended copy of the PostgreSQL driver; node_modules stays as it is.
+// Writes the patched copy of the PostgreSQL driver; node_modules is not changed.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { common, mends, version } from "./mends.mjs";
@@ -6,8 +6,8 @@ import { common, mends, version } from "./mends.mjs";
 const installed = fileURLToPath(new URL("../../node_modules/postgres/", import.meta.url));
 
 /**
- * Writes it to `folder`, `without` the mends of these names. Throws when the installed driver is not the one that the
- * mends were written for.
+ * Writes the copy to `folder`, `without` the mends of these names. Throws when the installed driver is not the version
+ * that the mends were written for.
  */
 export function writeDriver(folder, { without = [] } = {}) {
   const found = JSON.parse(readFileSync(`${installed}package.json`, "utf8")).version;
@@ -19,7 +19,7 @@ export function writeDriver(folder, { without = [] } = {}) {
   const texts = new Map();
   for (const [file, before, after] of [...common, ...applied.flatMap(({ changes }) => changes)]) {
     const text = texts.get(file) ?? readFileSync(`${folder}/${file}`, "utf8");
-    if (text.split(before).length !== 2) throw new Error(`${file} of postgres has not once: ${before}`);
+    if (text.split(before).length !== 2) throw new Error(`${file} of postgres does not contain exactly once: ${before}`);
     texts.set(
       file,
       text.replace(before, () => after),

@@ -1,25 +1,25 @@
 import type { TransactionSql } from "postgres";
 
-/** What the mended driver has besides. */
+/** The functions that the mended driver adds. */
 export interface Supervised {
   /**
-   * Fails what was handed over before the tick `since`; a connection that owes it is destroyed. What is not sent yet
-   * and `isOver` is failed, too.
+   * Fails the statements that were passed to the driver before the tick `since`, and destroys connections that still
+   * owe an answer to one. Also fails statements that are not sent yet and whose `isOver` returns true.
    */
   giveUp(since: number, failure: () => Error): void;
-  /** The driver's own, with what its BEGIN is told. */
+  /** The driver's own `begin`, with options for its BEGIN statement. */
   begin(options: string, work: (transaction: TransactionSql) => unknown, waiting: Waiting): Promise<unknown>;
 }
 
-/** May be among the options of a statement. */
+/** May be part of the options of a statement. */
 export interface Waiting {
-  /** Whether nobody waits for it any more. */
+  /** Returns whether no caller waits for the statement any more. */
   readonly isOver: () => boolean;
 }
 
-/** The tick that statements are stamped with when they are handed over. */
+/** The tick that a statement gets when it is passed to the driver. */
 export declare const clock: { tick: number };
-/** URL of the folder that it is in. */
+/** URL of the driver's folder. */
 export declare const home: string;
 /** Names of the faults that are mended. */
 export declare const mends: readonly string[] | undefined;

@@ -1,6 +1,6 @@
-// What is mended in the PostgreSQL driver, postgres 3.4.9. Each mend says what goes wrong without it and which upstream
-// issue it waits for; once that is released, take the mend away. test/store/driver.test.ts has a test for each that
-// fails when the mend is left out.
+// The faults that are fixed ("mended") in the PostgreSQL driver, postgres 3.4.9. Each mend says what goes wrong without
+// it and which upstream issue it waits for. When that issue is released, remove the mend. test/store/driver.test.ts has
+// a test for each mend, which fails without it.
 
 /** The version that the mends were written for. */
 export const version = "3.4.9";
@@ -8,11 +8,11 @@ export const version = "3.4.9";
 const connection = "connection.js";
 const pool = "index.js";
 
-/** `changes`: file, what stands there once, what takes its place. */
+/** `changes`: the file, the text that it contains once, and the replacement. */
 export const mends = [
   {
     name: "rows-end-with-their-answer",
-    why: "The row counter survives an error in the middle of rows: the next answer on the connection begins with holes, which read as none.",
+    why: "The row counter is not reset by an error in the middle of rows: the next result on the connection starts with missing rows.",
     waitsFor: ["porsager/postgres#1181", "porsager/postgres#795"],
     changes: [
       [
@@ -24,7 +24,7 @@ export const mends = [
   },
   {
     name: "first-statements-are-held",
-    why: "The driver's own first statements of a connection have no holder: an error of one of them ends the process.",
+    why: "No code handles errors of the driver's own first statements on a connection: such an error ends the process.",
     waitsFor: ["porsager/postgres#1192", "porsager/postgres#1205", "porsager/postgres#1223"],
     changes: [
       [connection, "        return fetchArrayTypes()\n", "        return fetchArrayTypes().catch(giveUp)\n"],
@@ -37,7 +37,7 @@ export const mends = [
   },
   {
     name: "greeting-is-held",
-    why: "What fails while a password is worked out or TLS begins is thrown where nobody catches it, which ends the process.",
+    why: "An error while a password is computed or TLS begins is thrown where nothing catches it, which ends the process.",
     waitsFor: [],
     changes: [
       [
@@ -65,8 +65,8 @@ export const mends = [
   {
     name: "session-ends-whole",
     why:
-      "What was asked on a connection that was lost is kept, and so is its error: it may stay unanswered, take the answer of a statement of the " +
-      "next session, or fail that one. A small write that waited keeps all later ones waiting.",
+      "Statements on a lost connection are kept, and so is the error: a statement may stay unanswered, get the answer to a statement of the " +
+      "next session, or make that one fail. A small write that waited makes all later ones wait.",
     waitsFor: ["porsager/postgres#1154", "porsager/postgres#1208"],
     changes: [
       [
@@ -89,8 +89,8 @@ export const mends = [
   {
     name: "nothing-before-the-greeting",
     why:
-      "A statement that meets a connection which is not greeted yet, or which has failed, is written all the same: it takes the answer to the " +
-      "greeting for its own, and every later statement the answer of the one before it. Where there is no socket, it ends the process.",
+      "A statement is written even when its connection is not ready yet or has failed: it gets the answer to the " +
+      "greeting as its own, and every later statement gets the answer to the one before it. Without a socket, the process ends.",
     waitsFor: ["porsager/postgres#1154", "porsager/postgres#1208"],
     changes: [
       [
@@ -109,8 +109,8 @@ export const mends = [
   {
     name: "transaction-stays-on-its-session",
     why:
-      "A transaction that has lost its connection goes on with the next session of it, outside of any transaction or inside somebody else's: half a " +
-      "change is committed, or another's rolled back.",
+      "A transaction that has lost its connection continues on the next session, outside of any transaction or inside another one: half a " +
+      "change is committed, or another change is rolled back.",
     waitsFor: ["porsager/postgres#1215", "porsager/postgres#1216", "porsager/postgres#1133"],
     changes: [
       [
@@ -134,7 +134,7 @@ export const mends = [
     name: "begin-reserves",
     why:
       "A BEGIN that fills the pipeline of a connection, or its write buffer, does not reserve it: the transaction stays open there, and later " +
-      "statements of others run inside it and are never committed.",
+      "statements of other callers run inside it and are never committed.",
     waitsFor: ["porsager/postgres#1189", "porsager/postgres#1210", "porsager/postgres#1218", "porsager/postgres#823"],
     changes: [
       [
@@ -146,21 +146,21 @@ export const mends = [
   },
   {
     name: "drain-opens-nothing",
-    why: "A socket that has written all that waited gives its connection to the next caller, also in the middle of a transaction.",
+    why: "When a socket has written everything that waited, its connection goes to the next caller, even in the middle of a transaction.",
     waitsFor: ["porsager/postgres#1207"],
     changes: [
       [
         connection,
         "    !query && onopen(connection)\n",
-        "    // ReadyForQuery opens it: nothing else knows that it is free.\n",
+        "    // ReadyForQuery opens it: only then is it known to be free.\n",
       ],
     ],
   },
   {
     name: "faulty-statement-fails-alone",
     why:
-      "A statement that cannot be put into messages, behind others on the same connection, fails the one before it and stays in the queue: it takes " +
-      "the next answer for its own.",
+      "A statement that cannot be encoded, behind others on the same connection, makes the one before it fail and stays in the queue: it gets " +
+      "the next answer as its own.",
     waitsFor: [],
     changes: [
       [
@@ -178,8 +178,8 @@ export const mends = [
   {
     name: "answers-are-whole",
     why:
-      "An answer without its end, with other rows than its end counts, or to nothing that was asked is taken for a result: none where nothing was " +
-      "said. Such a connection is out of step; it ends.",
+      "An answer without an end, with a wrong number of rows, or to no statement counts as a result, or as an empty one where nothing " +
+      "was sent. Such a connection is out of step; it is ended.",
     waitsFor: [],
     changes: [
       [
@@ -217,8 +217,8 @@ export const mends = [
   {
     name: "failed-greeting-fails-its-statement",
     why:
-      "A server that ends a connection before it greets is asked again without a pause and without an end, and so are several hosts that are all " +
-      "gone. Each host is tried once.",
+      "A server that ends connections before its greeting is tried again without a pause and without an end, and so are several hosts that are all " +
+      "down. With the mend, each host is tried once.",
     waitsFor: ["porsager/postgres#1193", "porsager/postgres#1188", "porsager/postgres#815"],
     changes: [
       [
@@ -241,8 +241,8 @@ export const mends = [
   {
     name: "writers-are-no-standbys",
     why:
-      "A standby reports that its sessions do not read only by default, so target_session_attrs=read-write takes it for a server that writes. " +
-      "libpq asks for both (PostgreSQL, 34.1.2).",
+      "A standby reports that its sessions are not read-only by default, so target_session_attrs=read-write accepts it as a server that writes. " +
+      "libpq checks both parameters (PostgreSQL, 34.1.2).",
     waitsFor: [],
     changes: [
       [
@@ -254,7 +254,7 @@ export const mends = [
   },
   {
     name: "parameters-stay-as-given",
-    why: "A prepared statement that is asked again binds values that were made into text already: other bytes are looked up or written.",
+    why: "A prepared statement that is sent again binds values that were already converted to text: wrong bytes are looked up or written.",
     waitsFor: ["porsager/postgres#1197, merged after 3.4.9"],
     changes: [
       [
@@ -266,7 +266,7 @@ export const mends = [
   },
   {
     name: "failures-leave-no-trace",
-    why: "Every statement that fails leaves its text in a map for the life of the process.",
+    why: "Every failed statement leaves its text in a map until the process ends.",
     waitsFor: [],
     changes: [
       [
@@ -296,7 +296,7 @@ export const mends = [
   },
   {
     name: "end-is-final",
-    why: "A pool that has ended leaves connections whose peer is silent, and makes one that waited to be made: either keeps the process.",
+    why: "A pool that has ended keeps connections whose peer is silent, and still opens one that waited: both keep the process running.",
     waitsFor: [],
     changes: [
       [
@@ -318,10 +318,10 @@ export const mends = [
   },
   {
     name: "supervision",
-    why: "The driver has no limit for a statement: one that is not answered waits for as long as TCP keeps the connection.",
+    why: "The driver has no time-out for a statement: without an answer it waits for as long as TCP keeps the connection.",
     waitsFor: ["porsager/postgres#1089"],
     changes: [
-      // The tick in which a statement was handed over.
+      // The tick in which a statement was passed to the driver.
       ["query.js", "export const CLOSE = {}\n", "export const CLOSE = {}\nexport const clock = { tick: 0 }\n"],
       [
         "query.js",
@@ -348,15 +348,15 @@ export const mends = [
       [
         pool,
         "  async function close() {\n",
-        "  // Fails what was handed over before the tick `since`; a connection that owes it is destroyed. What waits here for nobody is failed, too.\n  function giveUp(since, failure) {\n    while (queries.length && queries.first().since < since)\n      queries.shift().reject(failure())\n    queries.length && queries.keep(q => !(q.options && q.options.isOver && q.options.isOver()) || void q.reject(failure()))\n    connections.forEach(c => c.owedSince() < since && c.giveUp(failure()))\n  }\n\n  async function close() {\n",
+        "  // Fails statements from before the tick `since`, and destroys connections that owe them an answer. Also fails waiting statements without a caller.\n  function giveUp(since, failure) {\n    while (queries.length && queries.first().since < since)\n      queries.shift().reject(failure())\n    queries.length && queries.keep(q => !(q.options && q.options.isOver && q.options.isOver()) || void q.reject(failure()))\n    connections.forEach(c => c.owedSince() < since && c.giveUp(failure()))\n  }\n\n  async function close() {\n",
       ],
     ],
   },
   {
     name: "transaction-is-idle-between-messages",
     why:
-      "A statement is described first, and until the driver asks for more PostgreSQL takes it for running: none of its time-outs ends a client that " +
-      "stands still there with locks held. In a transaction the description is a round of its own, after which idle_in_transaction_session_timeout counts.",
+      "A statement is described first, and PostgreSQL counts it as running until the driver continues: no time-out ends a client that " +
+      "stops there with locks held. With the mend, the description in a transaction is its own round, after which idle_in_transaction_session_timeout counts.",
     waitsFor: [],
     changes: [
       [
@@ -383,7 +383,7 @@ export const mends = [
   },
 ];
 
-/** What several mends use: `greeted` is true while a session answers. Harmless by itself. */
+/** Changes that several mends need: `greeted` is true while a session answers. Harmless on their own. */
 export const common = [
   [connection, "    terminate,\n    execute,\n", "    terminate,\n    giveUp,\n    execute,\n"],
   [
@@ -400,6 +400,6 @@ export const common = [
   [
     connection,
     "  function errored(err) {\n",
-    "  // Everything that the connection owes.\n  function fail(err) {\n    greeted = false\n    errored(err)\n    while (sent.length)\n      queryError(sent.shift(), err)\n  }\n\n  function giveUp(err) {\n    fail(err)\n    socket && socket.destroy()\n  }\n\n  function errored(err) {\n",
+    "  // Fails every statement that waits for an answer of this connection.\n  function fail(err) {\n    greeted = false\n    errored(err)\n    while (sent.length)\n      queryError(sent.shift(), err)\n  }\n\n  function giveUp(err) {\n    fail(err)\n    socket && socket.destroy()\n  }\n\n  function errored(err) {\n",
   ],
 ];
