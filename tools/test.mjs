@@ -45,7 +45,8 @@ async function testServer() {
   if (result.skipped.length > 0)
     console.log(`\n${result.skipped.length} tests were SKIPPED: the lines above say what is missing.`);
   if (requireAll) for (const test of result.skipped) fail(`${test}: skipped`);
-  if (!green && result.failures.length === 0) fail("tests of the server: vitest failed although no test did, see above");
+  if (!green && result.failures.length === 0)
+    fail("tests of the server: vitest failed although no test did, see above");
 }
 
 /** Returns the result of tools/test-reporter.mjs, if vitest wrote one. */

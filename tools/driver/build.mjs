@@ -19,7 +19,8 @@ export function writeDriver(folder, { without = [] } = {}) {
   const texts = new Map();
   for (const [file, before, after] of [...common, ...applied.flatMap(({ changes }) => changes)]) {
     const text = texts.get(file) ?? readFileSync(`${folder}/${file}`, "utf8");
-    if (text.split(before).length !== 2) throw new Error(`${file} of postgres does not contain exactly once: ${before}`);
+    if (text.split(before).length !== 2)
+      throw new Error(`${file} of postgres does not contain exactly once: ${before}`);
     texts.set(
       file,
       text.replace(before, () => after),
