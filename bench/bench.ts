@@ -1,7 +1,9 @@
-// Side by side in one run: a direct OpenFGA Check, a no-op grpc-js call, and Patwarden. See README.md.
-//   bench.ts [full | short] [--rounds N] [--record LABEL] [--only REGEXP] [--tokens N] [--profile FOLDER]
-// --only runs the scenarios whose name fits, and nothing else; --profile has Patwarden write a CPU profile of each into
-// the folder.
+// Compares in one run: a direct OpenFGA Check, a no-op grpc-js call, and Patwarden. See README.md.
+//
+// bench.ts [full | short] [--rounds N] [--record LABEL] [--only REGEXP] [--tokens N] [--profile FOLDER]
+//
+// --only runs only the scenarios whose name matches. With --profile, Patwarden writes a CPU profile of each scenario
+// into the folder.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -29,9 +31,9 @@ interface Size {
   readonly revocations: number;
   readonly memory: MemoryLoad;
   readonly embeddedStarts: number;
-  /** For how long each kind of call of strangers is made, milliseconds. */
+  /** How long each kind of call of unauthenticated callers is made, milliseconds. */
   readonly strangersMs: number;
-  /** Whether its times mean anything. */
+  /** Whether its times are compared with the goals. */
   readonly judged: boolean;
 }
 
@@ -46,7 +48,7 @@ const sizes: Readonly<Record<string, Size>> = {
     strangersMs: 1_000,
     judged: true,
   },
-  /** Shows that everything works and answers right; its times say nothing. `make demo` starts the embedded server. */
+  /** Checks that everything works and answers correctly; ignore its times. `make demo` starts the embedded server. */
   short: {
     rounds: 1,
     tokens: 3_000,
@@ -74,7 +76,7 @@ const size = sizes[sizeName];
 if (!size) throw new Error(`no size ${sizeName}; there are: ${Object.keys(sizes).join(", ")}`);
 
 const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [], strangers: [] };
-/** Those of the measurements that are no scenario. */
+/** The name of the measurements that are not a scenario. */
 const strangers = "strangers";
 
 useScratchFolder();
@@ -96,7 +98,7 @@ try {
     ...[...run.rounds.values()].flat().map((measurement) => measurement.faults),
     ...run.facts.strangers.map(({ wrong }) => wrong),
   ].reduce((sum, count) => sum + count, 0);
-  if (faults > 0) throw new Error(`${faults} wrong or missing answers: the table is worth nothing`);
+  if (faults > 0) throw new Error(`${faults} wrong or missing answers: the table is not valid`);
   if (options.record !== undefined) record(run, text);
 } finally {
   await database.stop();
@@ -172,7 +174,7 @@ function revision(): string {
   }
 }
 
-/** Puts the run above the earlier ones of RESULTS.md. */
+/** Writes the run above the earlier ones in RESULTS.md. */
 function record({ label, date }: Run, text: string): void {
   const file = new URL("RESULTS.md", import.meta.url);
   const marker = "<!-- newest first -->\n";

@@ -1,6 +1,6 @@
-// What a decision costs with this build beside another one, CHECKOUT: a built checkout of another revision. Both run at
-// once, over one PostgreSQL and one OpenFGA, and get the load in turns of a second: what the machine does otherwise
-// then hits both alike. See README.md.
+// Compares the cost of a decision in this build with that in CHECKOUT, a built checkout of another revision. Both run
+// at the same time, over one PostgreSQL and one OpenFGA, and get the load in turns of a second: so other work of the
+// machine affects both equally. See README.md.
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../test/kit/postgres.js";
@@ -65,7 +65,7 @@ try {
     const here = await sideOf(resolve(import.meta.dirname, ".."), "here", openfga);
     const there = await sideOf(resolve(checkout), "there", openfga);
     console.log(
-      "CPU time of a decision, µs; ratio: the median of the turns, and the range in which 95 % of such medians lie",
+      "CPU time of a decision, µs; ratio: the median of the turns, and the range that contains 95 % of such medians",
     );
     for (const { settings, rows: all } of scenarios) {
       const rows = all.filter(({ name }) => new RegExp(values.only).test(name));
@@ -91,7 +91,7 @@ try {
 }
 
 async function sideOf(folder: string, name: string, openfga: OpenFga): Promise<Side> {
-  // Its own, with the settings that its configuration needs.
+  // Its own function, with the settings that its configuration needs.
   const { startPatwarden: start }: { readonly startPatwarden: Side["start"] } = await import(
     `${folder}/bench/lib/patwarden.ts`
   );
@@ -106,13 +106,13 @@ async function sideOf(folder: string, name: string, openfga: OpenFga): Promise<S
   return { start, databaseUrl };
 }
 
-/** CPU time of one decision, microseconds: of the server, and with OpenFGA and PostgreSQL. */
+/** CPU time of one decision, microseconds: of the server alone, and with OpenFGA and PostgreSQL. */
 interface Cost {
   readonly server: number;
   readonly all: number;
 }
 
-/** One turn each. */
+/** One pair for each turn. */
 type Costs = readonly (readonly [there: Cost, here: Cost])[];
 
 async function compare(row: Row, servers: readonly [Server, Server], openfga: OpenFga): Promise<Costs> {
@@ -152,7 +152,9 @@ function describe(costs: Costs, of: (cost: Cost) => number): string {
   return `${there} -> ${here}, ratio ${median(ratios).toFixed(3)} (${low} to ${high})`;
 }
 
-/** By the order of the values alone: so many lie below a median by chance in 2.5 % of the cases, and so many above. */
+/**
+ * Uses only the order of the values: by chance, so many are below a median in 2.5 % of the cases, and so many above.
+ */
 function medianRange(values: readonly number[]): readonly [low: number, high: number] {
   const half = (1.96 * Math.sqrt(values.length)) / 2;
   const at = (index: number): number => values.toSorted((a, b) => a - b)[Math.round(index)] ?? Number.NaN;

@@ -2,7 +2,7 @@
 # Starts Patwarden as one peer of a side-by-side benchmark: PORT, DATABASE_URL, FGA_GRPC, FGA_STORE, FGA_MODEL and
 # SERVICE_KEY come from the environment. The configuration goes to a folder of its own, since every start has other ids.
 set -eu
-# Of the benchmark itself; the configuration knows no such keys.
+# Variables of the benchmark itself; the configuration does not have these keys.
 unset PATWARDEN_CMD PATWARDEN_SEED
 cd "$(dirname "$0")/.."
 config=$(mktemp -d)/patwarden.yaml

@@ -1,6 +1,6 @@
-// For a side-by-side benchmark that starts Patwarden by peer.sh: brings the database to a million tokens, the first
-// time, and prints the secrets of one token of each user u0 … u999, a line each. DATABASE_URL, PORT and SERVICE_KEY
-// come from the environment. --pepper prints the pepper that they are made with.
+// For a side-by-side benchmark that starts Patwarden by peer.sh. On the first run, fills the database with a million
+// tokens. Prints the secrets of one token of each user u0 … u999, one per line. DATABASE_URL, PORT and SERVICE_KEY come
+// from the environment. --pepper prints the pepper that the secrets are made with.
 import { grpcPort } from "../test/kit/ports.js";
 import { testPepper } from "../test/kit/server.js";
 import { secretsOf, seedTokens } from "./lib/tokens.js";

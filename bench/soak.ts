@@ -1,6 +1,6 @@
-// Three replicas over one PostgreSQL and one OpenFGA, both by TLS, under mixed load, with rolling restarts and faults
-// of every kind. SOAK_MINUTES says how long they are watched, 10 by default. Ends with 1 at any answer that is wrong,
-// any failure that a caller may not repeat, and any growth. See README.md.
+// Runs three replicas over one PostgreSQL and one OpenFGA, both by TLS, under mixed load, with rolling restarts and
+// faults of every kind. SOAK_MINUTES is the time for which they are watched, 10 by default. Exits with 1 at any wrong
+// answer, any failure that a caller may not retry, and any growth. See README.md.
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { createAuthority, loopback } from "../test/kit/authority.js";
@@ -21,9 +21,9 @@ const workerCount = 16;
 const samples = 30;
 /** Samples after which OpenFGA is restarted. */
 const outages = new Set([10, 20]);
-/** How long it is gone. */
+/** How long OpenFGA is down. */
 const outageMs = 1_000;
-/** Between restarts, and between faults. */
+/** Milliseconds between two restarts, and between two faults. */
 const settleMs = 2_000;
 
 const minutes = Number(process.env["SOAK_MINUTES"] ?? 10);
@@ -60,7 +60,7 @@ try {
   stopping = true;
   await Promise.all(working);
 
-  // What a replica has counted is written down when it stops, at the latest.
+  // Each replica writes its counts at the latest when it stops.
   for (const number of replicas.numbers.slice(1)) await replicas.stop(number);
   const [last] = replicas.servers;
   if (!last) throw new Error("no replica");
@@ -77,7 +77,7 @@ try {
 }
 if (tally.violationCount > 0) process.exitCode = 1;
 
-/** Restarts one after the other; between two rounds of that the replicas are watched, while OpenFGA goes and comes. */
+/** Restarts all replicas, one after the other, before and after they are watched. Meanwhile OpenFGA is restarted. */
 async function disturb(): ReturnType<typeof watch> {
   await restartAll();
   const verdict = await watch();
@@ -108,7 +108,7 @@ async function watch(): Promise<ReturnType<Watch["verdict"]>> {
   return watched.verdict();
 }
 
-/** One fault after the other, each in its turn, and none when it is looked. */
+/** Runs one fault after the other, and none while samples are taken. */
 async function disturbUntil(end: number): Promise<void> {
   while (performance.now() < end) {
     const fault = faults[disturbances++ % faults.length];

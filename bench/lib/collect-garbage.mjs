@@ -1,5 +1,4 @@
-// Loaded into a measured server: SIGUSR2 makes it collect garbage, so that the heap that its metrics then show is what
-// it holds.
+// Loaded into a measured server: SIGUSR2 makes it collect garbage, so that its heap metrics then show only live memory.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

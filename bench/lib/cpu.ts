@@ -9,7 +9,7 @@ interface ProcessTimes {
 }
 
 /**
- * CPU time, user and system, of a process, its descendants and those they have waited for, microseconds. Linux only.
+ * Returns the CPU time (user and system) of a process and its descendants, ended ones included, microseconds. Linux.
  */
 export function cpuOf(pid: number): number {
   const processes = new Map(
@@ -31,8 +31,7 @@ export function cpuOf(pid: number): number {
 
 function timesOf(pid: string): ProcessTimes | undefined {
   try {
-    // Behind the name, which may hold anything: state, parent, … and from the 12th on utime, stime, cutime, cstime
-    // (proc(5)).
+    // After the name, which may be any text: state, parent, … and from the 12th on utime, stime, cutime, cstime.
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
       .replace(/^.*\) /s, "")
       .split(" ")
@@ -44,7 +43,7 @@ function timesOf(pid: string): ProcessTimes | undefined {
   }
 }
 
-/** Time that all cores of the machine were busy, or taken away by its host, microseconds. */
+/** Returns the time during which all cores of the machine were busy or taken away by its host, microseconds. */
 export function cpuOfMachine(): number {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync("/proc/stat", "latin1")
     .slice("cpu ".length, 200)

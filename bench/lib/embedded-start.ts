@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runPatwarden } from "../../test/kit/server.js";
 
-/** From `patwarden dev --ephemeral` to its being ready, milliseconds. */
+/** Measures the milliseconds from `patwarden dev --ephemeral` until it is ready. */
 export async function measureEmbeddedStart(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), "patwarden-bench-"));
   const readyFile = join(directory, "ready.json");

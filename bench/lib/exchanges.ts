@@ -4,7 +4,7 @@ import { BatchCheckRequestSchema, CheckRequestSchema } from "#gen/patwarden/v1/a
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { batchSize, lists, type Question, questions, subjectOf } from "./workload.js";
 
-/** What is sent, and what must come back in the words of the load generator. */
+/** A request, and the expected answer in the notation of the load generator. */
 export interface Exchange {
   readonly body: Uint8Array;
   readonly expected: string;
@@ -13,7 +13,7 @@ export interface Exchange {
 /** How the load generator reads an answer, see `load-generator.mjs`. */
 export type AnswerKind = "decision" | "batch" | "openfga" | "empty";
 
-/** One call over and over, in the order of its exchanges. */
+/** One kind of call, repeated in the order of its exchanges. */
 export interface Traffic {
   /** Path of the method, `/package.Service/Method`. */
   readonly path: string;
@@ -32,12 +32,12 @@ function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>):
   return toBinary(schema, create(schema, message));
 }
 
-/** Check: every question once, with `secrets[user]`. */
+/** Returns Checks: every question once, with `secrets[user]`. */
 export function checks(secrets: readonly string[]): Traffic {
   return checksOf(questions.map((question) => ({ question, token: secrets[question.user] ?? "" })));
 }
 
-/** Check: every token once, each with its user's question. */
+/** Returns Checks: every token once, each with its user's question. */
 export function checksOfTokens(secrets: readonly string[]): Traffic {
   const byUser = new Map(questions.map((question) => [question.user, question]));
   return checksOf(
@@ -60,19 +60,19 @@ function checksOf(asked: readonly { readonly question: Question; readonly token:
   };
 }
 
-/** Check with what is no secret. */
+/** Returns Checks with malformed secrets. */
 export function malformedChecks(): Traffic {
   const traffic = checks(questions.map(({ user }) => `pw_pat_${"x".repeat(48)}${user % 10}`));
   const expected = decision(false, Reason.TOKEN_MALFORMED);
   return { ...traffic, exchanges: traffic.exchanges.map(({ body }) => ({ body, expected })) };
 }
 
-/** BatchCheck of 50 questions of one token, as a backend that filters a list asks. */
+/** Returns BatchChecks of 50 questions for one token, as from a backend that filters a list. */
 export function listBatches(secrets: readonly string[]): Traffic {
   return batches(lists.map((list) => ({ questions: list, token: secrets[list[0]?.user ?? 0] ?? "" })));
 }
 
-/** BatchCheck of 50 questions of 50 tokens: the same 1,000 questions as Check. */
+/** Returns BatchChecks of 50 questions for 50 tokens: the same 1,000 questions as Check. */
 export function mixedBatches(secrets: readonly string[]): Traffic {
   const chunks = Array.from({ length: questions.length / batchSize }, (_, index) =>
     questions.slice(index * batchSize, (index + 1) * batchSize),
@@ -107,10 +107,7 @@ function batches(list: readonly Batch[]): Traffic {
   };
 }
 
-/**
- * OpenFGA's own Check of every question, with the subject's name in it: what any service that asks OpenFGA is measured
- * by.
- */
+/** Returns OpenFGA's own Check of every question, with the subject's name: the baseline of the measurements. */
 export function directChecks(storeId: string, authorizationModelId: string): Traffic {
   return {
     path: "/openfga.v1.OpenFGAService/Check",
@@ -127,7 +124,7 @@ export function directChecks(storeId: string, authorizationModelId: string): Tra
   };
 }
 
-/** The same requests as `checks`, to a server that answers an empty message. */
+/** Returns the same requests as `checks`, for a server that answers an empty message. */
 export function noopCalls(secrets: readonly string[]): Traffic {
   const traffic = checks(secrets);
   return { ...traffic, answer: "empty", exchanges: traffic.exchanges.map(({ body }) => ({ body, expected: "" })) };

@@ -19,7 +19,7 @@ const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStart
 describe("the goals", () => {
   it("compare within each round and take the median of that", () => {
     const rounds = new Map([
-      // A busy second round made everything dearer.
+      // A busy second round made everything slower.
       [rows.checkOn.name, [measurement(120), measurement(300), measurement(130)]],
       [rows.directOn.name, [measurement(100), measurement(200), measurement(100)]],
     ]);

@@ -1,14 +1,14 @@
 import { type Facts, type Measurement, median } from "./measurement.js";
 import { type Row, rows } from "./scenarios.js";
 
-/** Measurements of each row, one a round. A row that this build cannot show is missing. */
+/** Measurements of each row, one per round. A row that this build cannot measure is missing. */
 export type Rounds = ReadonlyMap<string, readonly Measurement[]>;
 
-/** One promise about speed. */
+/** A promise about speed. */
 export interface Goal {
   readonly what: string;
   readonly unit: "times" | "ms" | "bytes" | "s";
-  /** Holds up to this. */
+  /** The goal is met up to this value. */
   readonly limit: number;
   /** Undefined when it was not measured. */
   readonly value: number | undefined;
@@ -18,8 +18,8 @@ export const isMet = ({ value, limit }: Goal): boolean | undefined =>
   value === undefined ? undefined : value <= limit;
 
 /**
- * Median of the rounds of one figure over another of the same round: machines are noisy, and most of it is common to
- * both.
+ * Divides a figure by another of the same round and returns the median of the rounds: machines are noisy, and most of
+ * the noise is common to both.
  */
 function compare(
   rounds: Rounds,
@@ -34,7 +34,7 @@ function compare(
   return values.length > 0 ? median(values) : undefined;
 }
 
-/** CPU time of all programs for each decision, as a multiple. */
+/** Returns the CPU time of all programs for each decision, as a multiple. */
 export function cpuRatio(rounds: Rounds, row: Row, other: Row): number | undefined {
   return compare(rounds, [row, other], (one, two) => one.totalCpuUs / two.totalCpuUs);
 }

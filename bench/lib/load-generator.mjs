@@ -1,6 +1,6 @@
 // Sends prebuilt gRPC requests in turn over one HTTP/2 connection, keeps a fixed number in flight, compares every
 // answer with the expected one and prints one line of JSON. It writes frames by hand and does not read the header
-// blocks of answers: a client library costs more than what is measured. In gRPC a unary call that failed has no
+// blocks of answers: a client library would cost more than the measured server. In gRPC a failed unary call has no
 // message, so an answer without one is a failure.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -17,9 +17,9 @@ const { values: options } = parseArgs({
     /** How answers are read: a name in `readers`. */
     answer: { type: "string" },
     "in-flight": { type: "string" },
-    /** For how long calls are begun. */
+    /** How long calls are started. */
     "duration-ms": { type: "string" },
-    /** Goes on until so many have been begun. */
+    /** Continues until at least this many calls have been started. */
     "min-calls": { type: "string" },
   },
 });
@@ -111,8 +111,8 @@ function frame(type, flags, stream, payload) {
 }
 
 /**
- * The header block of the first request, which puts everything into the table of the peer, and that of all later ones,
- * which only points there (RFC 7541 §6.1, §6.2.1). All names and values are shorter than 127 bytes.
+ * Returns the header block of the first request, which adds all headers to the table of the peer, and that of all later
+ * ones, which only refers to the table (RFC 7541 §6.1, §6.2.1). All names and values are shorter than 127 bytes.
  */
 function headerBlocks(headers) {
   const text = (value) => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
@@ -141,7 +141,7 @@ const blocks = headerBlocks([
   ...(options.authorization ? [["authorization", options.authorization]] : []),
 ]);
 
-/** HEADERS and DATA of each request for stream 0; where in it the second stream number stands. */
+/** HEADERS and DATA of each request for stream 0, and the position of the second stream number in it. */
 const requests = readFileSync(options.exchanges, "utf8")
   .trimEnd()
   .split("\n")

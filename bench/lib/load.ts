@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Traffic } from "./exchanges.js";
 
-/** What the load generator prints. */
+/** The output of the load generator. */
 export interface LoadResult {
   readonly calls: number;
   readonly perSecond: number;
@@ -22,18 +22,18 @@ export interface LoadResult {
 export interface LoadSettings {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
-  /** Sent as a bearer; undefined: none. */
+  /** Sent as a bearer token; undefined: none. */
   readonly key?: string;
   readonly inFlight: number;
   readonly durationMs: number;
-  /** Calls to be made even when time is up. Default: one for each call in flight. */
+  /** The least number of calls, even when the time is over. Default: one for each call in flight. */
   readonly minCalls?: number;
 }
 
 const generator = new URL("load-generator.mjs", import.meta.url).pathname;
 const run = promisify(execFile);
 
-/** Runs the load generator, a process of its own. Rejects when the connection breaks. */
+/** Runs the load generator in its own process. Rejects when the connection breaks. */
 export async function sendLoad(traffic: Traffic, settings: LoadSettings): Promise<LoadResult> {
   const directory = mkdtempSync(join(tmpdir(), "patwarden-load-"));
   const file = join(directory, "exchanges");

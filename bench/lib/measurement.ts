@@ -1,4 +1,4 @@
-/** What was seen of one kind of traffic in one round. CPU time is for each decision, microseconds. */
+/** The results for one kind of traffic in one round. CPU time is for each decision, microseconds. */
 export interface Measurement {
   readonly decisionsPerSecond: number;
   /** Latency of a call with many in flight. */
@@ -10,7 +10,7 @@ export interface Measurement {
   /** All programs together, without the load generator. */
   readonly totalCpuUs: number;
   readonly generatorCpuUs: number;
-  /** Share of all cores that went to anything else on the machine, or was taken by its host, meanwhile. */
+  /** The share of all cores that meanwhile went to other work on the machine, or was taken by its host. */
   readonly otherPercent: number;
   /** Answers that were not the expected ones, and calls without an answer. */
   readonly faults: number;
@@ -19,32 +19,32 @@ export interface Measurement {
 export const programs = ["server", "openfga", "postgres"] as const;
 export type Program = (typeof programs)[number];
 
-/** What was measured once and not in rounds. */
+/** Results that are measured once and not in rounds. */
 export interface Facts {
   readonly revocation: RevocationLatency | undefined;
   readonly memory: TokenMemory | undefined;
-  /** From the command to ready, milliseconds, of each start. */
+  /** Time from the command to ready, milliseconds, of each start. */
   readonly embeddedStartMs: readonly number[];
   readonly strangers: readonly StrangerCost[];
 }
 
-/** What a kind of call that anybody can make costs the server. */
+/** The cost for the server of a kind of call that anybody can make. */
 export interface StrangerCost {
   readonly name: string;
   readonly calls: number;
   /** CPU time of the server for each, microseconds. */
   readonly cpuUs: number;
-  /** Bytes that came back for each, with all that the protocols add. */
+  /** Bytes received for each call, including the overhead of the protocols. */
   readonly bytes: number;
   /** CPU time as a multiple of that of a no-op call. */
   readonly timesNoop: number;
-  /** What that must not exceed. Undefined: it is what the others are compared with. */
+  /** The highest allowed value of `timesNoop`. Undefined for the no-op call itself. */
   readonly limit: number | undefined;
   /** Answers that were not the expected ones. */
   readonly wrong: number;
 }
 
-/** RevokeToken with three replicas, in turn with inserts of one row, each a commit. */
+/** RevokeToken with three replicas, alternating with inserts of one row, each a commit. */
 export interface RevocationLatency {
   readonly count: number;
   readonly p50Ms: number;
@@ -53,11 +53,11 @@ export interface RevocationLatency {
   readonly commitP99Ms: number;
 }
 
-/** What one more token in use adds to the process once garbage has been collected, bytes. */
+/** The memory that one more used token adds to the process after garbage collection, bytes. */
 export interface TokenMemory {
   readonly tokens: number;
   readonly bytesPerToken: number;
-  /** What the server's own gauges say; undefined without them. */
+  /** By the server's own gauges; undefined without them. */
   readonly countedBytesPerToken: number | undefined;
 }
 

@@ -7,19 +7,19 @@ import { startOpenFga } from "./openfga.js";
 import { heldBytes, readMetrics, startPatwarden } from "./patwarden.js";
 import type { Bench } from "./scenarios.js";
 
-/** Tokens used before the first look, so that compiled code and buffers are there. */
+/** Tokens used before the first reading, so that compiled code and buffers exist. */
 const warmTokens = 1_000;
 
 export interface MemoryLoad {
-  /** Used once each. */
+  /** The number of tokens, used once each. */
   readonly tokens: number;
-  /** With other tokens, before. */
+  /** Calls with other tokens before the measurement. */
   readonly warmUpCalls: number;
-  /** Until what is held for a moment, such as counts that are not written yet, is gone. */
+  /** Waits until temporary memory, such as counts that are not written yet, is free. */
   readonly settleMs: number;
 }
 
-/** What the server holds more of after so many tokens were used. */
+/** Measures how much more memory the server holds after this many tokens were used. */
 export async function measureMemory(
   bench: Bench,
   { tokens: count, warmUpCalls, settleMs }: MemoryLoad,
@@ -27,7 +27,7 @@ export async function measureMemory(
   const openfga = await startOpenFga({ queryCache: true });
   let server: Server | undefined;
   try {
-    // What is remembered of last uses, about 200 bytes each of the last 100,000 secrets, is no part of the record.
+    // Last uses, about 200 bytes each for the last 100,000 secrets, are not part of the record.
     const settings = { usage: { last_use: false } };
     server = await startPatwarden({ databaseUrl: bench.databaseUrls.many, openfga, settings });
     const { grpc: address, keys } = server;

@@ -1,5 +1,5 @@
-// What grpc-js itself costs: a server that answers every Check with an empty message and looks at nothing. Prints its
-// address.
+// Measures the cost of grpc-js itself: a server that answers every Check with an empty message and reads nothing.
+// Prints its address.
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 
 const nothing = Buffer.alloc(0);

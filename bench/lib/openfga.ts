@@ -15,22 +15,22 @@ export interface OpenFga {
   readonly modelId: string;
   pid(): number;
   stop(): Promise<void>;
-  /** Again on the same port; with a `databaseUrl` it knows what it knew. */
+  /** Starts it again on the same port; with a `databaseUrl` it still has its data. */
   start(): Promise<void>;
 }
 
 export interface OpenFgaSettings {
-  /** Its check query cache, 60 s. */
+  /** Whether its check query cache is on, for 60 s. */
   readonly queryCache: boolean;
   /** Where it keeps its data. Default: memory. */
   readonly databaseUrl?: string;
-  /** Its gRPC port speaks TLS. Default: it does not. */
+  /** Makes its gRPC port use TLS. Default: plaintext. */
   readonly identity?: Pick<Identity, "certFile" | "keyFile">;
 }
 
 const startLimitMs = 20_000;
 
-/** An OpenFGA without authentication that logs errors only, with the model and the tuples of the workload. */
+/** Starts an OpenFGA without authentication that logs only errors, with the model and the tuples of the workload. */
 export async function startOpenFga({ queryCache, databaseUrl, identity }: OpenFgaSettings): Promise<OpenFga> {
   const binary = openFgaBinary();
   const datastore =
@@ -69,7 +69,7 @@ export async function startOpenFga({ queryCache, databaseUrl, identity }: OpenFg
 
   await start();
   try {
-    const admin = createOpenFgaAdmin({ http: `http://${http}`, apiKey: "none is asked for" });
+    const admin = createOpenFgaAdmin({ http: `http://${http}`, apiKey: "not needed" });
     const storeId = await admin.createStore("bench");
     const modelId = await admin.writeModel(storeId, model);
     await admin.writeTuples(storeId, tuples);
@@ -81,14 +81,14 @@ export async function startOpenFga({ queryCache, databaseUrl, identity }: OpenFg
 }
 
 export function openFgaVersion(): string {
-  // It tells it on stderr.
+  // OpenFGA prints it to stderr.
   const said = execFileSync("/bin/sh", ["-c", `"$0" version 2>&1`, openFgaBinary()], { encoding: "utf8" });
   return /version `([^`]*)`/.exec(said)?.[1] ?? "of unknown version";
 }
 
 function openFgaBinary(): string {
   const binary = findOpenFga();
-  if (binary === undefined) throw new Error("no OpenFGA on the PATH or in .tools/bin; `make openfga` gets one");
+  if (binary === undefined) throw new Error("no OpenFGA on the PATH or in .tools/bin; run `make openfga`");
   return binary;
 }
 

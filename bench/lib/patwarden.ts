@@ -8,20 +8,20 @@ export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>
 export interface PatwardenSettings {
   readonly databaseUrl: string;
   readonly openfga: Pick<OpenFga, "grpc" | "storeId" | "modelId">;
-  /** The database's schema is not there yet. */
+  /** Whether the database has no schema yet. */
   readonly fresh?: boolean;
-  /** Laid over the configuration, one level deep; whatever is not said is at its default. */
+  /** Merged into the configuration, one level deep; other settings have their defaults. */
   readonly settings?: Settings;
   /** Where the process writes a CPU profile when it ends. */
   readonly profileFolder?: string | undefined;
-  /** Environment of the process, beside what the measurement needs. */
+  /** Environment variables of the process besides those that the measurement needs. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The build under test does not know a setting. */
+/** The error when the build under test does not know a setting. */
 export class UnknownSetting extends Error {}
 
-/** The built `patwarden serve`. Rejects with `UnknownSetting` when its configuration has no such key. */
+/** Starts the built `patwarden serve`. Rejects with `UnknownSetting` when its configuration has no such key. */
 export async function startPatwarden({
   databaseUrl,
   openfga,
@@ -39,7 +39,7 @@ export async function startPatwarden({
       config: {
         ...settings,
         ...over("database", { url: databaseUrl }),
-        // On a busy machine a call may take longer than anybody would wait for it; its cost is the same.
+        // On a busy machine a call may take longer than any caller would wait; its cost is the same.
         ...over("openfga", {
           addresses: [openfga.grpc],
           store_id: openfga.storeId,
@@ -65,7 +65,7 @@ export async function startPatwarden({
   }
 }
 
-/** Values of one sample of `/metrics`, summed over its labels; undefined when there is none of this name. */
+/** Reads `/metrics` once. Returns a function for the value of a name, summed over labels; undefined without one. */
 export async function readMetrics(server: Server): Promise<(name: string) => number | undefined> {
   const text = await (await fetch(`http://${server.metrics}/metrics`)).text();
   return (name) => {
@@ -75,10 +75,10 @@ export async function readMetrics(server: Server): Promise<(name: string) => num
   };
 }
 
-/** What the process holds in its heap and beside it once garbage has been collected, bytes. */
+/** Returns the heap and the other memory of the process after garbage collection, bytes. */
 export async function heldBytes(server: Server): Promise<number> {
   server.child.kill("SIGUSR2");
-  await sleep(100); // it collects when it comes round to the signal
+  await sleep(100); // until the process has handled the signal
   const metric = await readMetrics(server);
   return (metric("nodejs_heap_size_used_bytes") ?? Number.NaN) + (metric("nodejs_external_memory_bytes") ?? Number.NaN);
 }

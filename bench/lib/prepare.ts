@@ -10,7 +10,7 @@ import { userCount } from "./workload.js";
 
 type Prepared = Pick<Bench, "postgresPid" | "databaseUrls" | "secrets" | "nextUnusedToken">;
 
-/** A generator that calls everything right would make every table look good. */
+/** Checks that the load generator notices faults: one that accepts every answer would make every table look good. */
 export async function proveThatFaultsAreNoticed(): Promise<void> {
   const noop = await startNoop();
   try {
@@ -30,7 +30,7 @@ export async function proveThatFaultsAreNoticed(): Promise<void> {
   }
 }
 
-/** Two databases of tokens, filled by a server that is gone afterwards. */
+/** Makes two databases of tokens, filled by a server that is then stopped. */
 export async function prepare(server: TestPostgres, tokens: number): Promise<Prepared> {
   const few = await newDatabase(server, "few");
   const many = await newDatabase(server, "many");

@@ -1,4 +1,4 @@
-// Preloaded: profiles the process from its start, and writes a .cpuprofile into the folder PROFILE_FOLDER when it ends.
+// Preloaded: profiles the process from its start, and writes a .cpuprofile into the folder PROFILE_FOLDER at its end.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { join } from "node:path";

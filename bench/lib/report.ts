@@ -11,11 +11,11 @@ export interface Run {
   readonly rounds: Rounds;
   readonly facts: Facts;
   readonly goals: readonly Goal[];
-  /** What could not be measured as it should, and why. */
+  /** Results that could not be measured as intended, and why. */
   readonly notes: readonly string[];
 }
 
-/** The run as two Markdown tables: what was measured, and what of the goals is met. */
+/** Returns the run as two Markdown tables: the measurements, and which goals are met. */
 export function markdown(run: Run): string {
   const parts = [
     table(

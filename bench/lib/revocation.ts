@@ -8,7 +8,7 @@ import { startPatwarden } from "./patwarden.js";
 import type { Bench } from "./scenarios.js";
 import { questions } from "./workload.js";
 
-/** Rejects when it was not done. */
+/** Rejects when the token was not revoked. */
 async function revoke(server: Server, id: string): Promise<void> {
   const [port] = server.ports;
   const reply = await port?.call(TokenService.method.revokeToken, { id, reason: RevocationReason.REQUESTED });
@@ -16,8 +16,8 @@ async function revoke(server: Server, id: string): Promise<void> {
 }
 
 /**
- * Revokes a token at regular times, without waiting for the one before, but for no more than a second's worth of them.
- * `stop` waits for what is under way and tells how many were not done.
+ * Revokes a token at regular times, without waiting for the one before, but with at most a second's worth of them in
+ * flight. `stop` waits for those in flight and returns how many were not done.
  */
 export function startRevoking(
   server: Server,
@@ -49,8 +49,8 @@ export function startRevoking(
 }
 
 /**
- * How long one revocation takes while three replicas answer 200 Checks a second, beside commits of one row on the same
- * database.
+ * Measures how long one revocation takes while three replicas answer 200 Checks a second, beside commits of one row on
+ * the same database.
  */
 export async function measureRevocation(bench: Bench, count: number): Promise<RevocationLatency> {
   const databaseUrl = bench.databaseUrls.many;
@@ -88,7 +88,7 @@ export async function measureRevocation(bench: Bench, count: number): Promise<Re
       commits.push(await timed(() => sql`insert into bench_commit values (${turn})`));
       revocations.push(await timed(() => revoke(serverOf(turn), bench.nextUnusedToken())));
     }
-    if (faults.length > 0) throw new Error(`${faults.length} of ${asked} Checks meanwhile: ${faults[0]}`);
+    if (faults.length > 0) throw new Error(`${faults.length} of ${asked} Checks failed meanwhile: ${faults[0]}`);
     return {
       count,
       p50Ms: quantile(revocations, 0.5),

@@ -21,33 +21,33 @@ import { startRevoking } from "./revocation.js";
 
 /** One line of the table. */
 export interface Row {
-  /** Unique; ends with what OpenFGA's query cache was, where there is one. */
+  /** Unique; ends with the state of OpenFGA's query cache, where there is one. */
   readonly name: string;
   readonly inFlight: number;
-  /** Also measure one call at a time. */
+  /** Whether to measure also one call at a time. */
   readonly alone?: boolean;
 }
 
-/** What is started afresh, and what is then measured of it, one after the other. */
+/** Programs that are started for this scenario, and the rows that are then measured one after the other. */
 export interface Scenario {
   readonly name: string;
-  /** It does what another one does too, and shows nothing but a time. */
+  /** Whether it does the same as another scenario and only adds a time. */
   readonly timeOnly?: boolean;
   run(bench: Bench, onRow: (row: Row, measurement: Measurement) => void): Promise<void>;
 }
 
-/** What stays for the whole run. */
+/** Resources that exist for the whole run. */
 export interface Bench {
   readonly postgresPid: number;
   /** A database of 1,000 tokens, and one of a million. */
   readonly databaseUrls: { readonly few: string; readonly many: string };
   readonly secrets: readonly string[];
   readonly pace: Pace;
-  /** Where CPU profiles of Patwarden are written; absent: none are made. */
+  /** The folder for CPU profiles of Patwarden; absent: no profiles. */
   readonly profileFolder?: string;
-  /** Id of a token that nobody uses, another one each time. */
+  /** Returns the id of an unused token, a new one each time. */
   nextUnusedToken(): string;
-  /** Something that the report must say. */
+  /** Adds a note to the report. */
   note(text: string): void;
 }
 
@@ -80,7 +80,7 @@ export const rows = {
   keptListOn: batch("BatchCheck of 50 within max_staleness, one token, cache on"),
 } as const satisfies Readonly<Record<string, Row>>;
 
-/** All of them once are a round. */
+/** One round runs all of them once. */
 export const scenarios: readonly Scenario[] = [
   direct({ queryCache: false }, rows.directOff),
   patwarden("Patwarden, cache off", { queryCache: false }, [[rows.checkOff, checks]]),
@@ -177,7 +177,7 @@ function patwarden(
   };
 }
 
-/** The last lines of its log, but for what goes well. */
+/** Returns the last lines of its log that report problems. */
 function problemsOf(server: Server): string {
   const lines = server.log().split("\n");
   return lines
@@ -192,7 +192,7 @@ function noop(): Scenario {
     async run(bench, onRow) {
       const server = await startNoop();
       try {
-        const target = { address: server.address, key: "none is asked for", pids: { server: server.child.pid ?? 0 } };
+        const target = { address: server.address, key: "not needed", pids: { server: server.child.pid ?? 0 } };
         onRow(rows.noop, await measure(rows.noop, noopCalls(bench.secrets), target, bench.pace));
       } finally {
         server.child.kill();
@@ -214,7 +214,7 @@ interface Target {
   readonly pids: Readonly<Partial<Record<Program, number>>>;
 }
 
-/** Warms up until everything was asked once, then loads, then asks alone. */
+/** Warms up until every request was sent once, then measures under load, then one call at a time. */
 async function measure(row: Row, traffic: Traffic, { address, key, pids }: Target, pace: Pace): Promise<Measurement> {
   const settings = { address, ...(key !== undefined && { key }), inFlight: row.inFlight };
   const minCalls = traffic.exchanges.length;

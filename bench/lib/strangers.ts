@@ -13,29 +13,29 @@ import { startOpenFga } from "./openfga.js";
 import { startPatwarden } from "./patwarden.js";
 import { type Bench, startNoop } from "./scenarios.js";
 
-/*
- * What calls cost that anybody can make: those that need no credential, and those that are refused. The load comes from
- * this process; only the server's CPU time counts. It pretends to come from many addresses where one address is
- * limited.
+/**
+ * Measures the cost of calls that anybody can make: those that need no credential, and those that are refused. The load
+ * comes from this process; only the server's CPU time counts. Where one address is limited, the load pretends to come
+ * from many addresses.
  */
 
 /** Sends calls of one kind, some at a time. */
 interface Sender {
-  /** Makes one call; answers its status. */
+  /** Makes one call and returns its status. */
   send(): Promise<number>;
-  /** All that came back so far. */
+  /** Returns the number of bytes received so far. */
   bytes(): number;
   close(): void;
 }
 
 interface Kind {
   readonly name: string;
-  /** Times a no-op call. */
+  /** The highest allowed CPU time, as a multiple of a no-op call. */
   readonly limit: number;
   readonly expected: number;
-  /** So many calls and no more: beyond them it is limited. */
+  /** The most calls: beyond them the server limits the rate. */
   readonly calls?: number;
-  /** On a server whose budgets nobody has touched. */
+  /** Whether it needs a server whose budgets are unused. */
   readonly afresh?: boolean;
   open(server: Server): Promise<Sender>;
 }
@@ -44,7 +44,7 @@ const inFlight = 16;
 const origin = "https://app.example.com";
 const issuer = "https://patwarden.example.com";
 
-/** A secret in all but its tag, as somebody makes it who has read how secrets are made. */
+/** Returns a secret that is valid except for its tag, like one from an attacker who has read how secrets are made. */
 const guess = (): string => guesses.mint("pat").text;
 const guesses = new PepperRing("pw", [{ version: 1, key: Buffer.alloc(32, 7), active: true }]);
 const forgedJwt = [
@@ -66,7 +66,7 @@ function enveloped(message: Uint8Array): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-/** Over one connection of HTTP/2; the status is that of gRPC. */
+/** Sends over one connection of HTTP/2; the status is that of gRPC. */
 async function overGrpc(address: string, path: string, headers: () => Headers, message: Uint8Array): Promise<Sender> {
   const session = connectHttp2(`http://${address}`);
   await once(session, "connect");
@@ -90,9 +90,7 @@ async function overGrpc(address: string, path: string, headers: () => Headers, m
   };
 }
 
-/**
- * Questions of reflection, each an answer on a stream that stays open; of as many addresses as there are senders in it.
- */
+/** Sends questions of reflection, each an answer on a stream that stays open, from this many addresses. */
 async function askingReflection(address: string, message: Uint8Array, addresses: number): Promise<Sender> {
   const [host = "", port = ""] = address.split(":");
   const body = enveloped(message);
@@ -168,12 +166,12 @@ const nothing = new Uint8Array();
 const json = { "content-type": "application/json" };
 const form = { "content-type": "application/x-www-form-urlencoded" };
 let address = 0;
-/** Another address each time, as a proxy that is trusted tells it. */
+/** Returns a different address each time, as from a trusted proxy. */
 const fromAnywhere = (): Headers => {
   const from = ++address;
   return { "x-forwarded-for": `10.${(from >> 16) & 255}.${(from >> 8) & 255}.${from & 255}` };
 };
-/** As large as a message may be, and all of it items of two bytes. */
+/** As large as a message may be, and filled with items of two bytes. */
 const manyParts = Buffer.alloc(256 * 1024 - 16, Buffer.of((BatchCheckRequestSchema.field.items.number << 3) | 2, 0));
 const manyJsonParts = `{"items":[${"{},".repeat(87_000)}{}]}`;
 const credentials = (count: number): string => JSON.stringify({ credentials: Array.from({ length: count }, guess) });
@@ -227,7 +225,7 @@ const self = (credential: () => string): HttpCall => ({ ...read("/v1/self"), hea
 
 const kinds: readonly Kind[] = [
   grpc("refused, no credential", 16, 6),
-  grpc("refused, a key of nobody", 16, 6, () => bearer(newKey())),
+  grpc("refused, an unknown key", 16, 6, () => bearer(newKey())),
   grpc("refused, a guessed token", 16, 6, () => bearer(guess())),
   grpc("refused, a forged JWT", 16, 6, () => bearer(forgedJwt)),
   grpc("health", 0, 4, nobody, "/grpc.health.v1.Health/Check"),
@@ -245,7 +243,7 @@ const kinds: readonly Kind[] = [
   http("unknown method", 404, 4, posted("/patwarden.v1.TokenService/Nope")),
   http("refused, no credential", 401, 12, posted(list)),
   http(
-    "refused, a key of nobody",
+    "refused, an unknown key",
     401,
     12,
     posted(list, () => bearer(newKey())),
@@ -285,7 +283,7 @@ const kinds: readonly Kind[] = [
   http("leak report, 1,000 guesses", 202, 60, posted("/report-leak", fromAnywhere, credentials(1_000)), "publicHttp"),
 ];
 
-/** Once each, one after the other. */
+/** Measures each kind of call once, one after the other. */
 export async function measureStrangers({ databaseUrls }: Bench, durationMs: number): Promise<readonly StrangerCost[]> {
   const noop = await startNoop();
   let baseUs: number;
@@ -359,8 +357,7 @@ async function measure(
     return begun;
   };
   try {
-    // What is limited is measured cold; of all else some hundred calls are made first, so that the compiler has come
-    // by.
+    // Limited calls are measured cold; all others are called some hundred times first, so that the code is compiled.
     if (most === Number.POSITIVE_INFINITY) await load(durationMs / 4, durationMs / 4, most);
     const before = { cpuUs: cpuOf(pid), bytes: sender.bytes() };
     const calls = await load(durationMs, inFlight, most);

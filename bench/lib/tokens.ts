@@ -7,15 +7,15 @@ import type { Port } from "../../test/kit/ports.js";
 import { testPepper } from "../../test/kit/server.js";
 import { subjectOf, userCount } from "./workload.js";
 
-/*
- * Tokens are numbered; token n belongs to user n mod 1,000. The secrets of the first ones are the same in every run,
- * the others have digests that no secret leads to.
+/**
+ * Tokens are numbered; token n belongs to user n mod 1,000. The secrets of the first ones are the same in every run.
+ * The others have digests for which no secret is known.
  */
 
-/** Secrets that a run can use. */
+/** The number of tokens whose secrets a run can use. */
 export const usableTokens = 50_000;
 
-/** Secrets of tokens 0 to `count` - 1. */
+/** Returns the secrets of tokens 0 to `count` - 1. */
 export function secretsOf(count: number): readonly string[] {
   return mint(count).map(({ text }) => text);
 }
@@ -28,19 +28,19 @@ function mint(count: number) {
   return Array.from({ length: count }, () => ring.mint("pat"));
 }
 
-/** Id of token `number`. */
+/** Returns the id of token `number`. */
 export function tokenId(number: number): string {
   const hex = createHash("md5").update(`token ${number}`).digest("hex");
   return tokenIdFromUuid(`${hex.slice(0, 12)}4${hex.slice(13, 16)}8${hex.slice(17)}`);
 }
 
-/** The same in SQL: with the digits that make a UUID a version 4. */
+/** The same in SQL, with the digits that make a UUID a version 4. */
 const uuidFunction = `create function pg_temp.uuid_of(name text) returns uuid immutable language sql
   return overlay(overlay(md5(name) placing '4' from 13) placing '8' from 17)::uuid`;
 
 /**
- * Brings the database to `rows` tokens, unless it has them. Each is a copy of one that the server on this port makes,
- * so that this knows nothing about the columns but the names of ids, subject and digest.
+ * Fills the database up to `rows` tokens, unless it has them. Each is a copy of one that the server on this port makes,
+ * so this code knows only the names of the columns for ids, subject and digest.
  */
 export async function seedTokens(databaseUrl: string, port: Port, rows: number): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
@@ -87,7 +87,7 @@ async function fill(sql: postgres.Sql, rows: number): Promise<void> {
   await sql.unsafe("checkpoint");
 }
 
-/** One row of the table once for each row of `source`, with some columns otherwise. */
+/** Copies one row of the table once for each row of `source`, with different values in some columns. */
 async function copyRow(
   sql: postgres.Sql,
   table: string,

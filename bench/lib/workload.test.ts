@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { batchSize, lists, type Question, questions, subjectOf, tuples } from "./workload.js";
 
-/** Read off the tuples: the model's `editor`, and `viewer` by folder and organization. */
+/** Reads the answer from the tuples: the model's `editor`, and `viewer` by folder and organization. */
 function allowedByTuples({ user, action, resource }: Question): boolean {
   const has = (subject: string, relation: string, object: string): boolean =>
     relationships.has(`${subject} ${relation} ${object}`);

@@ -1,7 +1,7 @@
 import type { Tuple } from "../../src/openfga/admin/admin.js";
 
-/*
- * What every measured program works on: 1,000 users with a document each to edit, 20 organizations of 50 users, 50
+/**
+ * The data that every measured program uses: 1,000 users who may each edit a document, 20 organizations of 50 users, 50
  * folders that an organization may view, and 1,000 documents in them.
  */
 
@@ -10,12 +10,12 @@ const documentCount = 1_000;
 const folderCount = 50;
 const organizationCount = 20;
 
-/** Questions of one BatchCheck: OpenFGA takes no more by default. */
+/** Questions of one BatchCheck: by default OpenFGA accepts no more. */
 export const batchSize = 50;
 
-/** May the user? With the answer that the tuples give. */
+/** A question with the answer that the tuples give. */
 export interface Question {
-  /** The number of user `u<user>`. */
+  /** The number in the user's name, `u<user>`. */
   readonly user: number;
   readonly action: string;
   readonly resource: string;
@@ -62,7 +62,7 @@ export const tuples: readonly Tuple[] = [
   })),
 ];
 
-/** The `index`-th document, up to 40, in the folders that this user's organization may view. */
+/** Returns the `index`-th document, up to 40, in the folders that this user's organization may view. */
 function viewable(user: number, index: number): string {
   const inFolder = documentCount / folderCount;
   const folder = (user % organizationCount) + organizationCount * Math.floor(index / inFolder);
@@ -81,7 +81,7 @@ const mayNotEdit = (user: number, index: number): Question => ({
   resource: documentOf(user + 1 + index),
   allowed: false,
 });
-/** Found out only after folder and organization have been looked through. */
+/** Makes a question that is denied only after folder and organization have been searched. */
 const mayNotView = (user: number, index: number): Question => ({
   user,
   action: "viewer",
@@ -92,8 +92,8 @@ const mayNotView = (user: number, index: number): Question => ({
 const kinds = [edits, views, mayNotEdit, mayNotView];
 
 /**
- * 1,000 different questions, one of each user, in a fixed shuffled order: a quarter each allowed directly, allowed by
- * folder and organization, denied directly, denied after that whole search.
+ * 1,000 different questions, one for each user, in a fixed shuffled order. A quarter each is allowed directly, allowed
+ * by folder and organization, denied directly, and denied after that whole search.
  */
 export const questions: readonly Question[] = count(userCount).map((index) => {
   const user = (index * 617) % userCount;

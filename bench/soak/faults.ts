@@ -3,26 +3,23 @@ import type { TestClock } from "../../test/kit/clock.js";
 import { anyOf, type Replicas, type Surroundings } from "./replicas.js";
 
 /**
- * What happens while the load goes on, and is over when it resolves. No call need fail for longer than it lasts and
- * some seconds.
+ * A fault that is caused while the load continues; it is over when `run` resolves. No call may fail for more than some
+ * seconds longer than the fault lasts.
  */
 export interface Fault {
   readonly name: string;
   run(): Promise<void>;
 }
 
-/** Seconds that are ridden out, and seconds that are not. */
+/** Some faults are short enough that calls still succeed, others are not. */
 const shortestMs = 100;
 const longestMs = 4_000;
-/**
- * An hour is stepped on the database alone: graces and repeats of requests end by a replica's clock, within ten
- * minutes.
- */
+/** Only the database's clock is stepped by an hour: a replica's clock ends graces and repeats within ten minutes. */
 const steps = { ofReplica: [800, 10_000], ofDatabase: [800, 10_000, 3_600_000] };
 
 const someTime = (): Promise<void> => sleep(shortestMs + Math.random() * (longestMs - shortestMs));
 
-/** All of them, of which each chooses a replica when it runs. */
+/** Returns all faults; each chooses a replica when it runs. */
 export function faultsOf(replicas: Replicas, databaseClock: TestClock | undefined): readonly Fault[] {
   const one = (): Surroundings => anyOf(replicas.surroundings);
   const lost = (way: "database" | "openfga", how: "cut" | "stall"): Fault => ({
@@ -57,7 +54,7 @@ export function faultsOf(replicas: Replicas, databaseClock: TestClock | undefine
       },
     },
     {
-      name: "a replica stands still",
+      name: "a replica is frozen",
       async run() {
         const thaw = replicas.freeze(anyOf(replicas.numbers));
         await someTime();

@@ -12,13 +12,13 @@ import type { Tally } from "./tally.js";
 const { check, batchCheck, introspect } = AuthorizationService.method;
 const { createToken, listTokens, revokeToken, rotateToken } = TokenService.method;
 
-/** Longest time between two steps of one worker, milliseconds. */
+/** The longest time between two steps of one worker, milliseconds. */
 const thinkingMs = 20;
 const stepsOfALife = 24;
 const questionsOfABatch = 20;
 const graveyardSize = 500;
 
-/** A secret that must never allow again, and what must be said of it. */
+/** A secret that must never be allowed again, and the expected reason. */
 interface Dead {
   readonly secret: string;
   readonly reason: Reason;
@@ -27,19 +27,19 @@ interface Dead {
 interface Living {
   readonly id: string;
   readonly subject: string;
-  /** May only what a viewer may. */
+  /** Whether it may do only what a viewer may. */
   readonly viewerOnly: boolean;
-  /** The current one first; with a second one while its grace lasts. */
+  /** The current one first, and a second one during its grace. */
   secrets: readonly string[];
 }
 
-/** Everything that one token goes through, again and again, with what must be answered at each step. */
+/** Takes one token after the other through its whole life, and checks the answer at each step. */
 export class Worker {
   readonly #replicas: Replicas;
   readonly #tally: Tally;
   readonly #graveyard: Dead[];
 
-  /** The graveyard is shared by all workers: each asks for what others have ended. */
+  /** All workers share the graveyard: each also asks for tokens that others have ended. */
   constructor(replicas: Replicas, tally: Tally, graveyard: Dead[]) {
     this.#replicas = replicas;
     this.#tally = tally;
@@ -117,7 +117,7 @@ export class Worker {
       this.#tally.violated(`Introspect of a live token said ${nameOf(reply.value.reason)}`);
   }
 
-  /** The newest tokens of the subject come first, and it is one of them. */
+  /** The newest tokens of the subject come first, and this is one of them. */
   async #list({ id, subject }: Living, state: Token_State): Promise<void> {
     const { tokens } = await this.#replicas.insist(listTokens, { subject, pageSize: 1_000 });
     const listed = tokens.find((token) => token.id === id);
@@ -127,10 +127,10 @@ export class Worker {
       );
   }
 
-  /** A repeat of a request whose answer was lost gives the same secret again. */
+  /** A repeat of a request whose answer was lost must return the same secret again. */
   async #rotate(token: Living, graceS: number): Promise<void> {
     const [current = "", second] = token.secrets;
-    // At most two secrets live at a time: the new one ends the grace of the oldest.
+    // At most two secrets are usable at a time: a new one ends the grace of the oldest.
     const request = { id: token.id, grace: { seconds: BigInt(graceS) }, requestId: randomUUID() };
     const { secret } = await this.#replicas.insist(rotateToken, request);
     if (second !== undefined) await this.#bury({ secret: second, reason: Reason.TOKEN_SUPERSEDED });
@@ -139,7 +139,8 @@ export class Worker {
   }
 
   /**
-   * Checks that began before the revocation returned may say either; none that begins after may allow, on any replica.
+   * A Check that began before the revocation returned may be allowed or not. A Check that begins later must not be
+   * allowed, on any replica.
    */
   async #revoke(token: Living, question: Question): Promise<void> {
     const [secret = "", ...others] = token.secrets;
@@ -155,7 +156,7 @@ export class Worker {
     await Promise.all(racing);
   }
 
-  /** Makes sure of a death everywhere, and keeps it to be asked for again. */
+  /** Checks that a secret is refused on every replica, and keeps it for later checks. */
   async #bury(dead: Dead): Promise<void> {
     await Promise.all(this.#replicas.numbers.map((number) => this.#askDead(dead, number)));
     if (this.#graveyard.length < graveyardSize) this.#graveyard.push(dead);
@@ -174,7 +175,10 @@ export class Worker {
     this.#judge(reply.value, [...new Set([reason, Reason.TOKEN_REVOKED])], "a dead secret");
   }
 
-  /** A failure that the service gives a reason for was no decision; one of the transport may have lost it. */
+  /**
+   * Counts calls without a decision. A failure with a reason of the service made no decision; after a failure of the
+   * transport, the decision may have been lost.
+   */
   #undecided({ reason }: Extract<Reply<never>, { ok: false }>, count: number): void {
     if (reason === undefined) this.#tally.undecided(count);
   }

@@ -10,30 +10,30 @@ import { type Settings, startPatwarden, UnknownSetting } from "../lib/patwarden.
 import { isRetryable, type Tally } from "./tally.js";
 
 const callTimeoutMs = 5_000;
-/** Between two attempts of one call. */
+/** Milliseconds between two attempts of one call. */
 const pauseMs = 50;
 const retryLimitMs = 60_000;
 
-/** What bounds memory is set so low that it is reached long before the first look. */
+/** Limits of memory that are so low that they are reached long before the first sample. */
 const tightBounds: Settings = { token_cache: { max_bytes: "1MiB" } };
 
-/** What a replica reaches its parts by, and its clock. They stay when another process takes its place. */
+/** The connections of a replica to its parts, and its clock. They stay when another process replaces it. */
 export interface Surroundings {
   readonly database: FaultProxy;
   readonly openfga: FaultProxy;
-  /** Undefined where clocks cannot be stepped. */
+  /** Undefined where clocks cannot be set. */
   readonly clock: TestClock | undefined;
 }
 
 interface Replica {
   readonly server: Server;
-  /** Nobody calls it between its end and the start of the next. */
+  /** Whether it is stopped: it gets no calls until the next one has started. */
   gone: boolean;
-  /** Beside the kit's own, which is closed with the server: this one goes on calling while it stops. */
+  /** Besides the test kit's port, which closes with the server: this one still calls while the server stops. */
   readonly port: Port;
 }
 
-/** Patwardens over one database and one OpenFGA, both by TLS, and the ways to call them. */
+/** Replicas of Patwarden over one database and one OpenFGA, both by TLS, and the ways to call them. */
 export class Replicas {
   readonly #replicas: Replica[] = [];
   readonly #surroundings: Surroundings[] = [];
@@ -42,7 +42,7 @@ export class Replicas {
   readonly #authorityFile: string;
   readonly #tally: Tally;
 
-  /** `authorityFile`: who says that OpenFGA is OpenFGA. */
+  /** `authorityFile`: the authority of OpenFGA's certificate. */
   constructor(databaseUrl: string, openfga: OpenFga, authorityFile: string, tally: Tally) {
     this.#databaseUrl = databaseUrl;
     this.#openfga = openfga;
@@ -81,7 +81,7 @@ export class Replicas {
     return this.#surroundings;
   }
 
-  /** Its process stands still until what this gives is called. */
+  /** Freezes its process until the returned function is called. */
   freeze(number: number): () => void {
     const { child } = this.#at(number).server;
     child.kill("SIGSTOP");
@@ -92,12 +92,12 @@ export class Replicas {
     return this.#replicas.map(({ server }) => server);
   }
 
-  /** Those that are there. */
+  /** The numbers of the replicas that are running. */
   get numbers(): readonly number[] {
     return this.#replicas.flatMap(({ gone }, number) => (gone ? [] : [number]));
   }
 
-  /** Stops it as an operator would, and then starts another in its place. */
+  /** Stops a replica as an operator would, and then starts another in its place. */
   async restart(number: number): Promise<void> {
     await this.stop(number);
     const { port } = this.#at(number);
@@ -123,7 +123,7 @@ export class Replicas {
     for (const { clock } of this.#surroundings) clock?.remove();
   }
 
-  /** One attempt, at this replica or any. A failure that is none that callers may repeat is a violation. */
+  /** Makes one attempt, at this replica or any. A failure that callers may not retry is a violation. */
   async call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -131,7 +131,7 @@ export class Replicas {
   ): Promise<Reply<MessageShape<O>>> {
     const reply = await this.#at(number).port.call(method, request, { timeoutMs: callTimeoutMs });
     this.#tally.called(method.name, reply.ok ? "OK" : reply.code);
-    // When the clock of the database steps back, a rotation may take the one before it for one beside it.
+    // When the clock of the database steps back, a rotation may regard an earlier one as concurrent.
     const isRotated = !reply.ok && method.name === "RotateToken" && reply.metadata["state"] === "ROTATED";
     if (!reply.ok && !isRetryable(reply.code) && !isRotated) {
       this.#tally.violated(`${method.name} failed with ${reply.code} ${reply.reason}: ${reply.message}`);
@@ -140,8 +140,7 @@ export class Replicas {
   }
 
   /**
-   * Attempts until it is answered, at this replica or each time at any. Throws after a minute, or when it makes no
-   * sense to repeat it.
+   * Tries until it is answered, at this replica or each time at any one. Throws after a minute, or if no retry helps.
    */
   async insist<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
@@ -172,5 +171,5 @@ export function anyOf<T>(list: readonly T[]): T {
   return chosen;
 }
 
-/** The violation is on record; the life of this token cannot go on. */
+/** The violation is recorded; the life of this token cannot continue. */
 export class GaveUp extends Error {}

@@ -1,13 +1,13 @@
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 
-/** Codes of failures that a caller answers by asking again. */
+/** Codes of failures after which a caller may retry. */
 const retryable = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"]);
 
 export const isRetryable = (code: string): boolean => retryable.has(code);
 
 const violationsKept = 20;
 
-/** What a soak has seen so far. */
+/** The events of a soak so far. */
 export class Tally {
   readonly #calls = new Map<string, number>();
   readonly #failures = new Map<string, number>();
@@ -36,7 +36,7 @@ export class Tally {
     this.#undecided += count;
   }
 
-  /** Something that must never happen. */
+  /** Called for something that must never happen. */
   violated(what: string): void {
     this.#violationCount++;
     if (this.#violations.length < violationsKept) this.#violations.push(what);
@@ -58,7 +58,7 @@ export class Tally {
     return [
       "calls",
       ...list(this.#calls),
-      "failures that may be repeated",
+      "failures that may be retried",
       ...list(this.#failures),
       `violations: ${this.#violationCount}`,
       ...this.#violations.map((what) => `  ${what}`),

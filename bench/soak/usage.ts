@@ -6,7 +6,7 @@ import type { Tally } from "./tally.js";
 const settleLimitMs = 30_000;
 
 /**
- * Compares what was billed with what was answered, once everything has been written down. What it found, for a human.
+ * Compares what was billed with what was answered, after everything has been written. Returns the result, for a human.
  */
 export async function compareUsage(port: Port, tally: Tally): Promise<string> {
   const { received, allowed, lost } = tally.decisions;
@@ -20,7 +20,7 @@ export async function compareUsage(port: Port, tally: Tally): Promise<string> {
       continue;
     }
     const [{ count, units } = { count: 0n, units: 0n }] = reply.value.rows;
-    said = `QueryUsage counts ${count} decisions and ${units} units; received were ${received} and ${allowed}, and ${lost} answers were lost`;
+    said = `QueryUsage counts ${count} decisions and ${units} units; callers received ${received} and ${allowed}, and ${lost} answers were lost`;
     const add = (counted: bigint, known: number): boolean => counted >= known && counted <= known + lost;
     if (add(count, received) && add(units, allowed)) return said;
   }

@@ -4,7 +4,7 @@ import type { Server } from "../../test/kit/server.js";
 import { median } from "../lib/measurement.js";
 import { heldBytes } from "../lib/patwarden.js";
 
-/** What must not grow while the load stays the same. */
+/** Values that must not grow while the load stays the same. */
 interface Sample {
   /** Memory of each replica, once garbage has been collected, bytes. */
   readonly heap: readonly number[];
@@ -13,11 +13,11 @@ interface Sample {
   readonly connections: number;
 }
 
-/** Growth that is none: what is compiled, or opened for a moment. */
+/** Growth that does not count: compiled code, or connections that are open for a moment. */
 const slack = { heapShare: 0.1, heapBytes: 4 * 2 ** 20, descriptors: 8, connections: 6 };
 const fewestSamples = 6;
 
-/** Looks at replicas that are not restarted meanwhile. */
+/** Samples replicas that are not restarted meanwhile. */
 export class Watch {
   readonly #samples: Sample[] = [];
   readonly #servers: readonly Server[];
@@ -40,7 +40,7 @@ export class Watch {
     });
   }
 
-  /** Compares the first third of the samples with the last: what was seen, and what has grown. */
+  /** Compares the first third of the samples with the last: returns what was measured, and what has grown. */
   verdict(): { readonly seen: readonly string[]; readonly grown: readonly string[] } {
     const third = Math.floor(this.#samples.length / 3);
     const seen: string[] = [];
