@@ -1,4 +1,4 @@
-// What a backend does with the token of a request. Run it beside `make dev`:
+// Decides about a request of a backend by its token. Run it beside `make dev`:
 //   KEY=$(cat .patwarden/service-key) TOKEN=… npx tsx examples/check.ts
 import { enumToJson } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
@@ -10,7 +10,8 @@ const { KEY: key = "", TOKEN: token = "", PATWARDEN: baseUrl = "http://127.0.0.1
 
 const patwarden = createClient(AuthorizationService, createConnectTransport({ baseUrl, httpVersion: "1.1" }));
 
-// No decision, say because OpenFGA is down, is a rejection (ConnectError): answer 503. It is never a denial.
+// Without a decision, for example while OpenFGA is down, this rejects with a ConnectError: answer 503. It is never a
+// denial.
 const decision = await patwarden.check(
   { token, resource: "document:roadmap", action: "viewer" },
   { headers: { authorization: `Bearer ${key}` }, timeoutMs: 2_000 },

@@ -1,6 +1,6 @@
-// Tells TruffleHog whether a found token is alive: node trufflehog-verifier.mjs https://patwarden.example.com [PORT]
-// It takes {"patwarden": {"token": ["pw_pat_…"]}} and answers with the status of GET /v1/self. It listens on loopback
-// only, and keeps nothing.
+// Tells TruffleHog whether a found token is usable: node trufflehog-verifier.mjs https://patwarden.example.com [PORT]
+// It accepts {"patwarden": {"token": ["pw_pat_…"]}} and answers with the status of GET /v1/self. It listens only on
+// loopback, and stores nothing.
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 
