@@ -23,7 +23,7 @@ export interface AuditServiceOptions extends ListAuditEventsOptions {
   readonly subjectTypes: SubjectTypes;
 }
 
-/** Handlers of AuditService. */
+/** Returns the handlers of AuditService. */
 export function auditService(options: AuditServiceOptions): GuardedHandlers<typeof AuditService> {
   return {
     async listAuditEvents(request, { caller }) {

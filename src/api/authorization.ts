@@ -43,7 +43,7 @@ export interface AuthorizationServiceOptions {
   readonly clock: Clock;
 }
 
-/** Handlers of AuthorizationService: validate, ask the authorizer, render. They decide nothing. */
+/** Returns the handlers of AuthorizationService: they validate, ask the authorizer and render. They decide nothing. */
 export function authorizationService({
   authorizer,
   resources,
@@ -118,7 +118,7 @@ export function authorizationService({
 
     async introspect(request, { caller, call }) {
       const violations = new Violations();
-      // With a Patwarden token as caller an empty token means that one, and no other can be asked about.
+      // When the caller is a Patwarden token, it can ask only about itself; an empty `token` means the caller.
       const own = caller.kind === "token" ? bearerOf(call.header("authorization")) : undefined;
       if (caller.kind === "token" && request.token !== "" && request.token !== own) {
         throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "introspect" } });
@@ -126,7 +126,7 @@ export function authorizationService({
       const token = own ?? request.token;
       if (token === "") violations.add("token", "is required");
       const clientIp = request.context?.clientIp ?? "";
-      // A token that asks about itself shows where it comes from.
+      // When a token asks about itself, the address of the call is the client's.
       const seen = caller.kind === "token" ? caller.address : undefined;
       const address = clientIp === "" ? seen : violations.take("context.client_ip", parseAddress(clientIp));
       violations.settle({});
@@ -168,7 +168,7 @@ function requireInModel(model: AuthorizationModel, type: string, action: ActionN
   }
 }
 
-/** Undefined for a number that the enum does not have: an unknown wish must not quietly become the weaker one. */
+/** Returns undefined for an unknown number: an unknown value must not silently become the weaker consistency. */
 function freshness(consistency: Consistency): Freshness | undefined {
   switch (consistency) {
     case Consistency.UNSPECIFIED:
@@ -182,7 +182,7 @@ function freshness(consistency: Consistency): Freshness | undefined {
 }
 
 function decisionMessage({ reason, token }: Decision, claims: readonly string[]): CheckResponse {
-  // Put together by hand: on every Check, and `create` takes several times as long.
+  // Built by hand: this runs on every Check, and `create` takes several times as long.
   const message: CheckResponse = {
     $typeName: "patwarden.v1.CheckResponse",
     allowed: reason === "ALLOWED",
@@ -198,7 +198,7 @@ function decisionMessage({ reason, token }: Decision, claims: readonly string[])
   return message;
 }
 
-/** Writes a time since 1970, milliseconds. */
+/** Converts a time in milliseconds since 1970; it must not be negative. */
 function timestamp(ms: number): Timestamp {
   return {
     $typeName: "google.protobuf.Timestamp",

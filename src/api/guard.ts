@@ -8,7 +8,7 @@ import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "../transport/service.js";
 
-/** What a handler of our own API gets beside the request: a caller that is proven and may call this method. */
+/** What a handler gets besides the request: an authenticated caller who may call this method. */
 export interface GuardedCall {
   readonly caller: ManagingCaller;
   readonly call: CallContext;
@@ -29,7 +29,7 @@ export type GuardedHandlers<S extends DescService> = {
 /** Called when a management call is refused because of its caller. Must not wait and not throw. */
 export type OnRefusal = (refusal: Failure, caller: ManagingCaller | undefined, call: CallContext) => void;
 
-/** What a call of the management plane also passes. */
+/** The extra steps of every call of the management plane. */
 export interface Management {
   readonly onRefusal: OnRefusal;
   readonly limits: Pick<CallerLimits, "require">;
@@ -42,11 +42,11 @@ const refusals: ReadonlySet<string> = new Set(["CALLER_UNAUTHENTICATED", "CALLER
 export interface GuardOptions<S extends DescService> {
   readonly methods: Methods<S>;
   readonly authenticator: Authenticator;
-  /** Absent for a service of the data plane, whose calls count against no limit and are not audited. */
+  /** Absent for a service of the data plane: its calls have no caller limits and are not audited. */
   readonly management?: Management;
 }
 
-/** Authenticates and authorizes each call before its handler runs; there is no other way to mount a service of ours. */
+/** Authenticates and authorizes each call before its handler runs. Every service of our API is mounted through this. */
 export function guard<S extends DescService>(
   service: S,
   handlers: GuardedHandlers<S>,
@@ -63,9 +63,9 @@ export function guard<S extends DescService>(
   const guarded = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => {
       const name = localName as keyof S["method"]; // one of this service's own methods
-      const method = methods[name] as Method<never>; // its limit is asked about this method's own requests alone
+      const method = methods[name] as Method<never>; // its `limit` gets only requests of this method
       if (methodKind === "server_streaming") {
-        if (management) throw new Error(`${localName}: a stream of the management plane would move no limit`);
+        if (management) throw new Error(`${localName}: limits are not implemented for streams of the management plane`);
         const stream = handlers[name] as (request: unknown, guarded: GuardedCall) => AsyncIterable<unknown>;
         return [
           localName,
@@ -83,7 +83,7 @@ export function guard<S extends DescService>(
         async (request: unknown, call: CallContext) => {
           if (!management) {
             const proven = authenticate(call);
-            // A service key needs no turn of the event loop.
+            // For a service key there is no promise: this avoids a turn of the event loop.
             const caller = proven instanceof Promise ? await proven : proven;
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(caller, method);
@@ -99,7 +99,7 @@ export function guard<S extends DescService>(
             authorize(managing, method);
             limits.require(managing, limitOf(method, request), call.method);
             const response = await handle(request, { caller: managing, call });
-            // Also when nothing was changed: a repeat confirms what an earlier call stored.
+            // Also when this call changed nothing: a repeated call confirms the change that an earlier call stored.
             if (method.confirmed) await confirm(call.deadline);
             return response;
           } catch (error) {
@@ -110,7 +110,7 @@ export function guard<S extends DescService>(
       ];
     }),
   );
-  return implement(service, guarded as Handlers<S>); // one for each method, of the same types
+  return implement(service, guarded as Handlers<S>); // one handler for each method, with the method's types
 }
 
 function managingFrom(caller: Caller, address: Address | undefined): ManagingCaller {
@@ -118,6 +118,6 @@ function managingFrom(caller: Caller, address: Address | undefined): ManagingCal
 }
 
 function limitOf({ limit }: Method<never>, request: unknown): MethodLimit {
-  // The table ties the limit to the method's request.
+  // The type of the methods table ensures that `limit` takes this method's request.
   return typeof limit === "function" ? limit(request as never) : limit;
 }

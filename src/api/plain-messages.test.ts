@@ -57,7 +57,7 @@ const results = fc.array(
   { maxLength: 60 },
 );
 
-/** With no `undefined` left, which protobuf-es takes for a value. */
+/** Removes fields that are `undefined`: protobuf-es takes `undefined` for a value. */
 function encoded<D extends DescMessage>(schema: D, fields: unknown): Buffer {
   const init = JSON.parse(
     JSON.stringify(fields, (_, value) => (typeof value === "bigint" ? `big${value}` : value)),
@@ -86,7 +86,7 @@ describe("requests are read as protobuf-es reads them", () => {
     );
   });
 
-  it("or are left to it: whatever else there is", () => {
+  it("or are left to protobuf-es: all other messages", () => {
     const odd: readonly [string, (writer: BinaryWriter) => BinaryWriter][] = [
       ["an unknown field", (writer) => writer.tag(99, WireType.Varint).uint32(1)],
       ["text that is not ASCII", (writer) => writer.tag(1, WireType.LengthDelimited).string("pw_pät")],
@@ -104,7 +104,7 @@ describe("requests are read as protobuf-es reads them", () => {
     }
   });
 
-  it("whatever the bytes are, both read the same or one leaves it to the other", () => {
+  it("for any bytes, both read the same, or the bytes are left to protobuf-es", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 30 }), (random) => {
         const bytes = Buffer.from(random);
@@ -137,7 +137,7 @@ describe("answers are written as protobuf-es writes them", () => {
     );
   });
 
-  it("or are left to it: claims, and what is not ASCII", () => {
+  it("or are left to protobuf-es: claims, and text that is not ASCII", () => {
     expect(check.encode(create(CheckResponseSchema, { claims: { tier: "gold" } }))).toBeUndefined();
     for (const field of ["subject", "tokenId", "organization"]) {
       const decided = create(CheckResponseSchema, { [field]: "usér:alice" });

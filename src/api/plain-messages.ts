@@ -17,11 +17,11 @@ import { PlainReader } from "../wire/plain-reader.js";
 import { bytesOf, field, isAscii, number } from "../wire/plain-writer.js";
 
 /*
- * Reads and writes Check and BatchCheck by hand where their messages are plain. Reflection, as protobuf-es does it,
- * costs more than the decision (measured). The tests hold both ways equal.
+ * Reads and writes the messages of Check and BatchCheck by hand when they are plain; otherwise protobuf-es does it. The
+ * reflection of protobuf-es costs more than the decision itself (measured). Tests check that both give the same result.
  */
 
-/** Codecs of the methods that every request of a customer passes. */
+/** Codecs of the methods on the hot path. */
 export const plainCodecs: ReadonlyMap<DescMethod, MessageCodec> = new Map<DescMethod, MessageCodec>([
   [
     AuthorizationService.method.check,
@@ -76,7 +76,7 @@ function readBatchCheckRequest(reader: PlainReader): BatchCheckRequest | undefin
         break;
       case 0x22: {
         const item = readBatchCheckItem(reader.message());
-        // Too many are refused where all other messages are decoded.
+        // The general decoder refuses a message with too many items.
         if (!item || items.push(item) > maxParts) return undefined;
         break;
       }
@@ -124,7 +124,7 @@ function readQuestionField(reader: PlainReader, tag: number, question: CheckRequ
 }
 
 function readContext(reader: PlainReader, into: { context?: RequestContext | undefined }): boolean {
-  // A second one would have to be merged with the first.
+  // Protobuf merges a second context into the first; the general decoder does that.
   if (into.context) return false;
   const context: RequestContext = { $typeName: "patwarden.v1.RequestContext", clientIp: "", usageId: "" };
   const fields = reader.message();
@@ -162,12 +162,12 @@ function writeCheckResponse(response: CheckResponse): string | undefined {
   );
 }
 
-/** An int32 or enum value that is not negative. */
+/** Returns whether the value is an int32 or enum value that is not negative. */
 function isPlainNumber(value: number): boolean {
   return value >= 0 && (value | 0) === value;
 }
 
-/** Writes a time since 1970. */
+/** Writes a time, 1970 or later. */
 function writeTimestamp({ seconds, nanos }: Timestamp): string {
   return (seconds === 0n ? "" : number(1, Number(seconds))) + (nanos === 0 ? "" : number(2, nanos));
 }

@@ -29,11 +29,11 @@ export interface PolicyServiceOptions extends PoliciesOptions {
 
 const maxEntries = 100;
 const second = { seconds: 1n, name: "1 second" };
-// Last use moves within a minute: that must not decide over the life of a token.
+// The time of last use is recorded at most once a minute. A shorter minimum could revoke a token that is in use.
 const day = { seconds: 86_400n, name: "1 day" };
 const maxDurationSeconds = 3652n * 86_400n;
 
-/** Handlers of PolicyService. */
+/** Returns the handlers of PolicyService. */
 export function policyService(options: PolicyServiceOptions): GuardedHandlers<typeof PolicyService> {
   const scopeOf = (text: string): PolicyScope => {
     const violations = new Violations();
@@ -84,7 +84,7 @@ function parseUpdatePolicy(
   return { ...violations.settle({ scope }), update, etag: policy?.etag ?? "", validateOnly };
 }
 
-/** For each path that a mask may name, what it changes. Empty lists and absent durations take a limit away. */
+/** The change for each path that an update mask may name. An empty list or an absent duration removes the limit. */
 const fields = {
   max_lifetime: ({ maxLifetime }, violations) => ({
     maxLifetimeMs: takeDuration(violations, "policy.max_lifetime", maxLifetime),

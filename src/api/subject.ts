@@ -26,7 +26,7 @@ export interface SubjectServiceOptions extends SubjectsOptions {
   readonly subjectTypes: SubjectTypes;
 }
 
-/** Handlers of SubjectService. */
+/** Returns the handlers of SubjectService. */
 export function subjectService(options: SubjectServiceOptions): GuardedHandlers<typeof SubjectService> {
   const named = ({ subject }: { readonly subject: string }): SubjectName => {
     const violations = new Violations();

@@ -19,11 +19,11 @@ import { tokenState, usability } from "../domain/state.js";
 import { type Attribution, currentSecret, type Grant, type SecretRecord } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 
-/** A token as its management plane sees it. */
+/** Renders a token as the management plane shows it. */
 export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapshot, now: Date): Token {
   const current = currentSecret(token);
   const usable = usability(token, current, subjects, now);
-  // What would be minted now is judged when there is no secret yet.
+  // Without a secret yet, the policy is applied to a secret that would be created now.
   const blocked = usable === "ALLOWED" ? blockedBy(policy, token, current ?? { createTime: now }) : [];
   const lastUse = lastUses.get(token.id);
   return create(TokenSchema, {
@@ -60,7 +60,7 @@ export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapsho
   });
 }
 
-/** A token as Introspect shows it to a backend: without the holder's notes and without its other secrets. */
+/** Renders a token as Introspect shows it to a backend: without metadata, other secrets and etag. */
 export function introspectedMessage(snapshot: TokenSnapshot, secret: SecretRecord, now: Date): Token {
   const message = tokenMessage({ ...snapshot, token: { ...snapshot.token, metadata: {}, secrets: [secret] } }, now);
   return { ...message, etag: "" };

@@ -41,7 +41,10 @@ const maxCidrs = 32;
 const defaultPageSize = 50;
 const maxPageSize = 1000;
 
-/** Each function turns a request into what the use-case takes, or throws INVALID_FIELD with every violation. */
+/*
+ * Each exported function converts a request to the input of its use-case, or throws INVALID_FIELD with all violations.
+ */
+
 export function parseCreateToken(
   request: CreateTokenRequest,
   caller: Caller,
@@ -117,7 +120,7 @@ export function parseUpdateToken({ token, updateMask }: UpdateTokenRequest): Upd
   return { ...violations.settle({ id }), etag: token?.etag ?? "", update };
 }
 
-/** For each path that a mask may name, what it changes. */
+/** The change for each path that an update mask may name. */
 const updatable = {
   name({ name }: Token, violations: Violations) {
     violations.check("token.name", checkText(name, { max: maxName, required: true }));
@@ -146,11 +149,12 @@ const updatable = {
     notBefore: takeTime(violations, "token.not_before", notBefore),
   }),
   expire_time({ expireTime }: Token, violations: Violations) {
-    if (!expireTime) violations.add("token.expire_time", "is required; a token that never ends says never_expires");
+    if (!expireTime) violations.add("token.expire_time", "is required; for a token without an end, set never_expires");
     return { expireTime: takeTime(violations, "token.expire_time", expireTime) };
   },
   never_expires({ neverExpires }: Token, violations: Violations) {
-    if (!neverExpires) violations.add("token.never_expires", "must be true; to set an end, name expire_time");
+    if (!neverExpires)
+      violations.add("token.never_expires", "must be true; to set an end, name expire_time in the update mask");
     return { expireTime: undefined };
   },
   self_rotate: ({ selfRotate }: Token) => ({ selfRotate }),
@@ -174,7 +178,7 @@ export function parseApproveToken(request: ApproveTokenRequest): {
   const violations = new Violations();
   const id = violations.take("id", parseTokenId(request.id));
   violations.check("comment", checkText(request.comment, { max: maxDescription, multiline: true }));
-  if (request.etag === "") violations.add("etag", "is required: approved is what was seen");
+  if (request.etag === "") violations.add("etag", "is required: the etag of the token that you approve");
   return { ...violations.settle({ id }), comment: request.comment, etag: request.etag };
 }
 
@@ -194,7 +198,7 @@ export function parseRevokeTokens(request: RevokeTokensRequest, subjectTypes: Su
   if (request.expectedCount < 0) violations.add("expected_count", "must not be negative");
   const { expectedCount, validateOnly } = request;
   if (target?.kind === "everything" && expectedCount === 0 && !validateOnly) {
-    violations.add("expected_count", "is required for everything; validate_only tells it");
+    violations.add("expected_count", "is required for everything; a call with validate_only returns it");
   }
   return {
     ...violations.settle({ target, reason }),
@@ -217,7 +221,7 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
   for (const [index, state] of request.states.entries()) {
     const known = parseState(state);
     if (known) states.push(known);
-    else violations.add(`states[${index}]`, "must be one of the states but STATE_UNSPECIFIED");
+    else violations.add(`states[${index}]`, "must be a known state other than STATE_UNSPECIFIED");
   }
   if (request.pageSize < 0 || request.pageSize > maxPageSize) {
     violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
@@ -252,7 +256,7 @@ export function parseRevokeToken(
   return violations.settle({ id, reason });
 }
 
-/** With a Patwarden token as caller an empty id means that token. */
+/** Returns the parsed id. When the caller is a Patwarden token, an empty id means the caller. */
 function takeOwnOr(violations: Violations, field: string, id: string, caller: Caller): TokenId | undefined {
   return caller.kind === "token" && id === "" ? caller.id : violations.take(field, parseTokenId(id));
 }
@@ -307,7 +311,7 @@ function takeGrace(violations: Violations, grace: Duration | undefined): number 
   return undefined;
 }
 
-/** The caller's own key for this request, with a fingerprint of all the rest of it. */
+/** Returns the key for idempotent retries: the caller, the request id and a fingerprint of the rest of the request. */
 function takeRequestKey<D extends DescMessage>(
   violations: Violations,
   schema: D,
@@ -320,11 +324,11 @@ function takeRequestKey<D extends DescMessage>(
     violations.add("request_id", "must be a UUID");
     return undefined;
   }
-  // JSON cannot hold every time that a request can.
+  // `toJson` throws for some times that a request can hold; those are violations already.
   if (!violations.isEmpty) return undefined;
   const rest = toJson(schema, { ...request, requestId: "" });
   const fingerprint = createHash("sha256")
-    // The same of a user through another service is another request: its answer would show that one the secret.
+    // The service in between is part of the request: another service must not get the secret by repeating it.
     .update(canonicalJson([schema.typeName, rest, viaOf(caller) ?? ""]))
     .digest();
   return { caller: actorOf(caller), requestId: requestId.toLowerCase(), fingerprint };
@@ -332,7 +336,7 @@ function takeRequestKey<D extends DescMessage>(
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Maps arrive in any order; the same request must have the same text. */
+/** Writes JSON with sorted keys: maps arrive in any order, and the same request must have the same text. */
 function canonicalJson(value: JsonValue): string {
   return JSON.stringify(value, (_key, node: JsonValue) =>
     node !== null && typeof node === "object" && !Array.isArray(node)
@@ -366,7 +370,7 @@ function takeLifetime(
     }
     case "neverExpires":
       if (lifetime.value) return { kind: "never" };
-      violations.add("never_expires", "must be true when set; leave it out to have the default lifetime");
+      violations.add("never_expires", "must be true when set; omit it for the default lifetime");
       return undefined;
   }
 }

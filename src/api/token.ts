@@ -48,7 +48,7 @@ export interface TokenServiceOptions extends Omit<CreateTokenOptions, "store">, 
   readonly subjectTypes: SubjectTypes;
 }
 
-/** Handlers of TokenService: validate, run the use-case, render. */
+/** Returns the handlers of TokenService: they validate, run the use-case and render. */
 export function tokenService(options: TokenServiceOptions): GuardedHandlers<typeof TokenService> {
   const { clock, subjectTypes } = options;
   const render = (snapshot: TokenSnapshot): Token => tokenMessage(snapshot, clock.now());

@@ -21,7 +21,7 @@ import { Violations } from "./violations.js";
 const defaultPageSize = 50;
 const maxPageSize = 1000;
 
-/** Handlers of UsageService. */
+/** Returns the handlers of UsageService. */
 export function usageService(options: QueryUsageOptions): GuardedHandlers<typeof UsageService> {
   return {
     async queryUsage(request, { caller }) {
@@ -52,8 +52,8 @@ function parseQueryUsage(
   const groupBy = new Set<UsageDimension>();
   for (const [index, value] of request.groupBy.entries()) {
     const dimension = dimensionOf(value);
-    if (!dimension) violations.add(`group_by[${index}]`, "must be one of the dimensions but DIMENSION_UNSPECIFIED");
-    else if (groupBy.has(dimension)) violations.add(`group_by[${index}]`, "must not be there twice");
+    if (!dimension) violations.add(`group_by[${index}]`, "must be a known dimension other than DIMENSION_UNSPECIFIED");
+    else if (groupBy.has(dimension)) violations.add(`group_by[${index}]`, "must not be repeated");
     else groupBy.add(dimension);
   }
   if (request.pageSize < 0 || request.pageSize > maxPageSize) {
