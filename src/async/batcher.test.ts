@@ -12,12 +12,12 @@ type Answer = boolean | Failure;
 interface Call {
   readonly keys: readonly string[];
   readonly deadline: number;
-  /** By key; the same for all when it is one. */
+  /** Answers each question by its key, or all questions with the same answer. */
   answer(answers: Answer | Readonly<Record<string, Answer>>): Promise<void>;
   fail(error: unknown): Promise<void>;
 }
 
-/** The end of this turn of the event loop. No time passes. */
+/** Waits for the end of this turn of the event loop. No time passes. */
 const turn = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
@@ -60,7 +60,7 @@ function setUp(options: Partial<BatcherOptions<Keyed, boolean>> = {}) {
   return { batcher, calls, call, sent, told, ask };
 }
 
-/** A promise whose state can be seen: undefined while it waits, the reason of a failure. */
+/** Shows the state of a promise: undefined while it waits, then the answer or the reason of the failure. */
 function watched(promise: Promise<Answer | undefined>): { now: boolean | string | undefined } {
   const state: { now: boolean | string | undefined } = { now: undefined };
   void promise.then((answer) => {
@@ -104,7 +104,7 @@ describe("a batch", () => {
     expect(await answers).toEqual(names.map((_, index) => index % 3 === 0));
   });
 
-  it("grows while as many calls run as may", async () => {
+  it("grows while the maximum of calls is running", async () => {
     const { ask, call, sent } = setUp({ maxInFlight: 2 });
     for (const name of ["a", "b", "c", "d"]) {
       ask(name);
@@ -115,7 +115,7 @@ describe("a batch", () => {
     expect(sent()).toEqual(["a", "b", "c d"]);
   });
 
-  it("gives each question its own answer: one that fails fails no other", async () => {
+  it("gives each question its own answer: a failure of one does not fail the others", async () => {
     const { ask, call } = setUp();
     const [a, b, c] = [ask("a"), ask("b"), ask("c")];
     await turn();
@@ -150,7 +150,7 @@ describe("a batch", () => {
     expect(await answers).toEqual([true, expect.objectContaining({ reason: "INTERNAL" })]);
   });
 
-  it("of no questions is no call", async () => {
+  it("without questions makes no call", async () => {
     const { batcher, calls } = setUp();
     expect(await batcher.ask([])).toEqual([]);
     await turn();
@@ -188,7 +188,7 @@ describe("an identical question", () => {
 });
 
 describe("a caller", () => {
-  it("is answered at the own deadline; the call ends at the latest of all", async () => {
+  it("is answered at its own deadline; the call ends at the latest deadline of all", async () => {
     const { ask, call } = setUp();
     const start = performance.now();
     const [short, long] = [ask("a", { deadline: start + 50 }), ask("a", { deadline: start + 300 })];
@@ -200,7 +200,7 @@ describe("a caller", () => {
     expect([short.now, long.now]).toEqual(["DEADLINE_EXCEEDED", true]);
   });
 
-  it("does not cut the time of others in the batch", async () => {
+  it("does not shorten the time of others in the batch", async () => {
     const { ask, call } = setUp();
     const start = performance.now();
     for (const ms of [50, 300, 100]) ask(String(ms), { deadline: start + ms });
@@ -208,7 +208,7 @@ describe("a caller", () => {
     expect(call(0).deadline).toBe(start + 300);
   });
 
-  it("waits no longer than the time-out, the time before the sending included", async () => {
+  it("waits no longer than the time-out, which includes the time before the sending", async () => {
     const { ask, call, sent } = setUp({ maxInFlight: 1 });
     const start = performance.now();
     const first = ask("a", { deadline: start + 10_000 });
@@ -225,7 +225,7 @@ describe("a caller", () => {
     expect(sent()).toEqual(["a"]);
   });
 
-  it("waits as long as it takes, without a timer, where there is neither a deadline nor a time-out", async () => {
+  it("waits without limit and without a timer when there is neither a deadline nor a time-out", async () => {
     const { ask, call } = setUp({ timeoutMs: Number.POSITIVE_INFINITY });
     const patient = ask("a");
     await turn();
@@ -247,7 +247,7 @@ describe("a caller", () => {
     expect(await answers).toEqual([true, expect.objectContaining({ reason: "DEADLINE_EXCEEDED" })]);
   });
 
-  it("is not asked for when time is over before the sending", async () => {
+  it("sends no question when its time is over before the sending", async () => {
     const { ask, call, sent } = setUp({ maxInFlight: 1, maxBatch: 2 });
     ask("a");
     await turn();
@@ -262,7 +262,7 @@ describe("a caller", () => {
     expect([b.now, c.now]).toEqual([true, true]);
   });
 
-  it("may go: the question is sent for those who stay, and not at all when none does", async () => {
+  it("may cancel: the question is sent for the remaining callers, and not at all when there are none", async () => {
     const { ask, call, sent } = setUp({ maxInFlight: 1 });
     ask("a");
     await turn();

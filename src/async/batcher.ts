@@ -10,29 +10,27 @@ export interface Keyed {
 export interface BatcherOptions<Question, Answer> {
   /**
    * Gets the answers to a batch: one for each question, in order. `deadline`, an instant of `performance.now()`, is the
-   * latest of those who wait. A rejection fails the whole batch.
+   * latest deadline of its callers. A rejection fails the whole batch.
    */
   readonly send: (batch: readonly Question[], deadline: number) => Promise<readonly (Answer | Failure)[]>;
   /** Most questions in one batch. */
   readonly maxBatch: number;
-  /** Most batches at a time. Default 4: what is asked meanwhile makes the next batch larger, and so cheaper. */
+  /** Most batches at a time. Default 4: questions that wait meanwhile make the next batch larger, which is cheaper. */
   readonly maxInFlight?: number;
   /** Most questions that wait to be sent; more are refused with OVERLOADED at once. Default 10,000. */
   readonly maxWaiting?: number;
-  /** Longest time from a question to its answer, milliseconds. Default: the caller's deadline alone. */
+  /** Longest time from a question to its answer, milliseconds. Default: only the caller's deadline applies. */
   readonly timeoutMs?: number;
-  /**
-   * For how long a question that was sent may still be joined, milliseconds: its answer is as old. Default 0: never.
-   */
+  /** How long after its sending an equal question may join, milliseconds; its answer is that much older. Default 0. */
   readonly joinSentMs?: number;
-  /** Called for each question that has joined an equal one. */
+  /** Called when a question has joined an equal one. */
   readonly onJoined?: (() => void) | undefined;
 }
 
 /**
  * Sends the questions of one turn of the event loop as one batch, together with those that came while `maxInFlight`
  * batches were running. A question joins an equal one that has not been sent yet. Each caller is answered at its own
- * deadline, whatever others in the batch wait for; questions that nobody waits for any more are not sent.
+ * deadline at the latest, also when the batch still runs. Questions that no caller waits for any more are not sent.
  */
 export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>> {
   readonly #options: BatcherOptions<Question, Answer>;
@@ -40,7 +38,7 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
   readonly #maxWaiting: number;
   readonly #timeoutMs: number;
   readonly #joinSentMs: number;
-  /** Not sent yet, the oldest first. */
+  /** Questions that are not sent yet, the oldest first. */
   readonly #waiting: Entry<Question, Answer>[] = [];
   readonly #joinable = new Map<string, Entry<Question, Answer>>();
   readonly #deadlines = new Deadlines<Waiter<Answer>>((waiter) => waiter.giveUp());
@@ -56,7 +54,7 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
     this.#joinSentMs = joinSentMs;
   }
 
-  /** Resolves to one answer for each question, in order. Failures are values: it never rejects. */
+  /** Resolves to one answer for each question, in order. Failures are values: the promise never rejects. */
   ask(questions: readonly Question[], options: CallOptions = {}): Promise<readonly (Answer | Failure)[]> {
     const now = performance.now();
     const deadline = Math.min(now + this.#timeoutMs, options.deadline ?? Number.POSITIVE_INFINITY);
@@ -95,7 +93,7 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
     if (this.#joinable.get(key) === entry) this.#joinable.delete(key);
   }
 
-  /** Sends at the end of this turn of the event loop, in which more may be asked. */
+  /** Schedules the sending at the end of this turn of the event loop: more questions may come in the same turn. */
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= this.#maxInFlight) return;
     this.#scheduled = true;
@@ -110,7 +108,7 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
     }
   };
 
-  /** Takes the oldest questions that somebody still waits for, with the latest deadline. */
+  /** Takes the oldest questions that a caller still waits for. Returns them with their latest deadline. */
   #take(now: number): { readonly batch: readonly Entry<Question, Answer>[]; readonly deadline: number } {
     const batch: Entry<Question, Answer>[] = [];
     let deadline = Number.NEGATIVE_INFINITY;
@@ -140,7 +138,7 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
     const questions = batch.map(({ question }) => question);
     const answers = await this.#answersTo(questions, deadline);
     this.#inFlight--;
-    // No Failure is made before one is needed: the stack trace of an error costs 5 % of a Check.
+    // A Failure is created only when it is needed: the stack trace of an error costs 5 % of a Check.
     for (const [index, entry] of batch.entries()) {
       this.#settle(entry, answers instanceof Failure ? answers : (answers[index] ?? new Failure("INTERNAL")));
     }
@@ -159,8 +157,8 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
   #settle(entry: Entry<Question, Answer>, answer: Answer | Failure): void {
     const { question, places, sent } = entry;
     this.#close(entry);
-    // What failed may have failed by a deadline of those who came first: for those who joined after the sending it is
-    // asked again.
+    // The question may have failed at a deadline of its first callers. For those who joined after the sending, it is
+    // sent again.
     const settled = answer instanceof Failure ? places.slice(0, sent?.places) : places;
     for (const { waiter, position } of settled) {
       waiter.answer(position, answer);
@@ -170,15 +168,15 @@ export class Batcher<Question extends Keyed, Answer extends NonNullable<unknown>
   }
 }
 
-/** A question with all who wait for its answer: waiting → sent → answered. */
+/** A question with all callers that wait for its answer: waiting → sent → answered. */
 interface Entry<Question, Answer> {
   readonly question: Question;
   readonly places: { readonly waiter: Waiter<Answer>; readonly position: number }[];
-  /** When it was sent, and for how many: others may join later. Undefined while it waits. */
+  /** When the question was sent, and for how many places; others may join later. Undefined until it is sent. */
   sent: { readonly at: number; readonly places: number } | undefined;
 }
 
-/** One call of `ask`: waiting → answered, when all answers are there or it is given up. */
+/** One call of `ask`: waiting → answered, when all answers are there or the call is given up. */
 class Waiter<Answer> {
   readonly options: CallOptions;
   /** Instant of `performance.now()`. */
@@ -198,7 +196,7 @@ class Waiter<Answer> {
     return this.#missing === 0;
   }
 
-  /** Called once. */
+  /** Returns the promise of the answers. May be called only once. */
   answers(): Promise<readonly (Answer | Failure)[]> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -206,7 +204,7 @@ class Waiter<Answer> {
     });
   }
 
-  /** Does nothing once it was given up. Each position gets one answer. */
+  /** Sets the answer at a position, once for each position. Does nothing after `giveUp`. */
   answer(position: number, answer: Answer | Failure): void {
     if (this.answered) return;
     this.#answers[position] = answer;
@@ -223,12 +221,12 @@ class Waiter<Answer> {
   }
 
   #settle(): void {
-    // No hole is left then.
+    // When it is answered, no position is undefined.
     if (this.answered) this.#resolve?.(this.#answers as (Answer | Failure)[]);
   }
 }
 
-/** Returns undefined when nobody waits for it. */
+/** Returns the latest deadline of the callers that wait for a question, or undefined when none does. */
 function latestDeadline<Answer>({ places }: Entry<unknown, Answer>, now: number): number | undefined {
   let latest: number | undefined;
   for (const { waiter } of places) {

@@ -16,7 +16,7 @@ function setUp() {
   return { deadlines, late, add };
 }
 
-it("tells once of whatever is late, at most a few milliseconds after its deadline and never before", async () => {
+it("reports each late item once, at most a few milliseconds after its deadline and never before", async () => {
   const { late, add } = setUp();
   for (const ms of [300, 100, 200, 101]) add(ms);
   await vi.advanceTimersByTimeAsync(99);
@@ -39,7 +39,7 @@ it("has one timer, whatever the order of the deadlines, and none when nothing wa
   expect(late).toEqual([500]);
 });
 
-it("takes in what is added while it tells", async () => {
+it("accepts an item that is added while another is reported", async () => {
   const late: number[] = [];
   const start = performance.now();
   const deadlines: Deadlines<Waiting> = new Deadlines(({ deadline }) => {

@@ -1,13 +1,13 @@
-/** What waits, until its deadline at most. */
+/** Something that waits until its deadline at most. */
 export interface Waiting {
   /** Instant of `performance.now()`. */
   readonly deadline: number;
 }
 
-/** Two deadlines closer than this, milliseconds, may be met together, by the later one. */
+/** Deadlines closer together than this, milliseconds, may be handled together, at the later one. */
 const coarsenessMs = 5;
 
-/** Tells what has waited too long, with one timer for all: none is made or cleared for each. */
+/** Reports what has passed its deadline. One timer serves all: timers for each would be expensive. */
 export class Deadlines<T extends Waiting> {
   readonly #waiting = new Set<T>();
   readonly #onPassed: (late: T) => void;
@@ -15,7 +15,7 @@ export class Deadlines<T extends Waiting> {
   /** When the timer fires; not later than `coarsenessMs` after the earliest deadline. */
   #wakeAt = Number.POSITIVE_INFINITY;
 
-  /** `onPassed` is told once, of what is still there; it may add and delete. */
+  /** `onPassed` is called once for each item that was not deleted before its deadline. It may add and delete items. */
   constructor(onPassed: (late: T) => void) {
     this.#onPassed = onPassed;
   }
@@ -25,7 +25,7 @@ export class Deadlines<T extends Waiting> {
     if (waiting.deadline + coarsenessMs < this.#wakeAt) this.#wake(waiting.deadline);
   }
 
-  /** The timer stays as it is: it finds nothing to do, once, and looks for the next deadline. */
+  /** Leaves the timer as it is: when it fires, it may find nothing to do and is set to the next deadline. */
   delete(waiting: T): void {
     this.#waiting.delete(waiting);
   }
@@ -55,8 +55,8 @@ export class Deadlines<T extends Waiting> {
 const impatient = new Deadlines<Waiting & { readonly giveUp: () => void }>((late) => late.giveUp());
 
 /**
- * Settles as `work` does, or with `late()` once `deadline` has passed, an instant of `performance.now()`. The work goes
- * on, for others.
+ * Settles as `work` does, or with `late()` when `deadline` passes first, an instant of `performance.now()`. The work is
+ * not stopped: others may wait for it.
  */
 export function byDeadline<T>(work: Promise<T>, deadline: number | undefined, late: () => T | Promise<T>): Promise<T> {
   if (deadline === undefined) return work;

@@ -6,7 +6,7 @@ afterEach(() => void vi.useRealTimers());
 
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
-/** A loop with the times at which its turns began; each takes `turnMs`. */
+/** Returns a loop, and the times at which its turns began. Each turn takes `turnMs`. */
 function setUp(pauseMs: number | (() => number), options: LoopOptions & { readonly turnMs?: number } = {}) {
   const begin = performance.now();
   const turns: number[] = [];
@@ -32,7 +32,7 @@ it("pauses after each turn, however long it takes", async () => {
 
 it("takes a turn at once when it is woken, and after the present one while a turn is under way", async () => {
   const { loop, turns } = setUp(1_000, { firstAfterMs: 1_000, turnMs: 30 });
-  // At once is after a millisecond at most.
+  // "At once" means after a millisecond at most.
   const begun = () => turns.map((time) => time - (time % 10));
   loop.start();
   await pass(10);

@@ -1,11 +1,11 @@
 export interface LoopOptions {
   /** Pause between the start and the first turn, milliseconds. Default 0. */
   readonly firstAfterMs?: number;
-  /** Shortest pause between two turns, milliseconds; holds for a turn that is woken, too. Default 0. */
+  /** Shortest pause between two turns, milliseconds, also after `wake`. Default 0. */
   readonly spacingMs?: number;
 }
 
-/** Takes a turn again and again, with a pause after each, until it is stopped. */
+/** Runs a function ("a turn") again and again, with a pause after each turn, until the loop is stopped. */
 export class Loop {
   readonly #turn: (stopped: AbortSignal) => Promise<void>;
   readonly #pauseMs: () => number;
@@ -19,8 +19,8 @@ export class Loop {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * A turn must not reject; a long one should look at its signal. `pauseMs` is the pause after a turn, milliseconds, or
-   * gives it when the turn has ended; infinite: until `wake`.
+   * `turn` must not reject; a long turn should check its signal. `pauseMs` is the pause after a turn, milliseconds, or
+   * a function that returns it, called when the turn has ended. An infinite pause ends only with `wake`.
    */
   constructor(
     turn: (stopped: AbortSignal) => Promise<void>,
@@ -39,7 +39,7 @@ export class Loop {
     this.#runIn(this.#woken ? 0 : this.#firstAfterMs);
   }
 
-  /** Starts with a turn at once. Resolves when that has ended. */
+  /** Starts with a turn at once. Resolves when that turn has ended. */
   async startNow(): Promise<void> {
     this.#started = true;
     this.#run();
@@ -47,8 +47,8 @@ export class Loop {
   }
 
   /**
-   * Takes a turn now instead of after the pause; after the one that is under way, if there is one. Before the start,
-   * the first turn has no pause.
+   * Runs a turn now instead of after the pause, or right after the turn that is running. When it is called before the
+   * start, the first turn has no pause.
    */
   wake(): void {
     if (this.#woken) return;
@@ -57,7 +57,7 @@ export class Loop {
     this.#runIn(this.#endedAt + this.#spacingMs - performance.now());
   }
 
-  /** For good. Lets a turn that has begun end. */
+  /** Stops the loop forever. Resolves when a turn that has begun has ended. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     clearTimeout(this.#timer);
@@ -67,7 +67,7 @@ export class Loop {
   #runIn(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#stopped.signal.aborted || ms === Number.POSITIVE_INFINITY) return;
-    // Never at once: the caller of `wake` must not wait for the beginning of a turn.
+    // Never synchronously: the caller of `wake` must not wait for the first part of a turn.
     if (ms <= 0) setImmediate(() => this.#run());
     else this.#timer = setTimeout(() => this.#run(), ms).unref();
   }

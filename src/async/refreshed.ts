@@ -1,27 +1,27 @@
 import { RateLimiter } from "../domain/rate-limiter.js";
 
 export interface RefreshedOptions {
-  /** How long a fetched value is current, milliseconds. What was taken back meanwhile is trusted for as long. */
+  /** How long a fetched value is current, milliseconds. Entries that its source withdraws are trusted until then. */
   readonly maxAgeMs: number;
-  /** How long it still serves after that while fetches fail, milliseconds. Default an hour. */
+  /** How long after that the value is still used while fetches fail, milliseconds. Default an hour. */
   readonly staleIfErrorMs?: number;
   /**
-   * Longest pause after a failed fetch, milliseconds: the first is about a second, each further one twice as long.
-   * Default a minute.
+   * Longest pause after a failed fetch, milliseconds. The first pause is about a second, each further one twice as
+   * long. Default a minute.
    */
   readonly longestPauseMs?: number;
   /**
-   * Names that `find` does not find may cause three fetches at once, and then one in so many milliseconds: made-up
-   * names must not become a flood of fetches. Default 30 s.
+   * Milliseconds between two fetches for names that `find` does not find, after a burst of three: made-up names must
+   * not cause a flood of fetches. Default 30 s.
    */
   readonly unknownNameMs?: number;
-  /** Any clock that never jumps, milliseconds. Default: the process's. */
+  /** Returns the time of a clock that never jumps, milliseconds. Default: `performance.now`. */
   readonly monotonicMs?: () => number;
-  /** 0 to 1, for the jitter. Default: Math.random. */
+  /** Returns a number from 0 to 1, for the jitter. Default: Math.random. */
   readonly random?: () => number;
-  /** Called for every failed fetch, for the log: a known value may hide an outage for an hour. */
+  /** Called when a fetch fails, for the log: without it, a known value could hide an outage for an hour. */
   readonly onFailure: (error: unknown) => void;
-  /** Makes the error that is thrown when there is no value that may serve, of the last failure. */
+  /** Returns the error to throw when there is no usable value. `cause` is the error of the last failed fetch. */
   readonly unavailable: (cause: unknown, retryDelayMs?: number) => unknown;
 }
 
@@ -37,25 +37,25 @@ interface Fetched<T> {
 }
 
 /**
- * A value that is fetched again at use once it is too old. All who ask share one fetch; a failed one is followed by a
- * pause, and meanwhile what is known serves on for a while. jose's own remote key set fetches once a call while an
- * issuer fails, and has no bound on staleness.
+ * A value that is fetched again when it is used and too old. All callers share one fetch. After a failed fetch there is
+ * a pause; meanwhile the known value is still used for a while. jose's own remote key set fetches on every call while
+ * an issuer fails, and has no bound on staleness.
  */
 export class Refreshed<T extends object> {
   readonly #fetch: (known: T | undefined) => Promise<T>;
   readonly #options: Required<RefreshedOptions>;
   #fetched: Fetched<T> | undefined;
   #fetching: Promise<void> | undefined;
-  /** Fetches begun so far. */
+  /** Number of fetches begun so far. */
   #begun = 0;
   #failures = 0;
   #retryTime = Number.NEGATIVE_INFINITY;
   #lastError: unknown;
   readonly #fetchesForNames: RateLimiter;
-  /** Names that were asked for before the value as known now was fetched: they are not in it, or were not then. */
+  /** Names that were missing from a value fetched after they were asked for. */
   readonly #asked = new Set<string>();
 
-  /** `fetch` gets the value as known before; what it returns must be another object, also when nothing has changed. */
+  /** `fetch` gets the known value. It must return a new object, also when nothing has changed. */
   constructor(
     fetch: (known: T | undefined) => Promise<T>,
     {
@@ -73,7 +73,7 @@ export class Refreshed<T extends object> {
     this.#fetchesForNames = new RateLimiter({ limit, monotonicMs });
   }
 
-  /** Returns the value as known now. Throws `unavailable` when there is none that may serve. */
+  /** Returns the value, fetched again if it is too old. Throws `unavailable` when there is no usable value. */
   async get(): Promise<T> {
     const { maxAgeMs, staleIfErrorMs } = this.#options;
     if (!this.#isYoungerThan(maxAgeMs)) await this.#refresh();
@@ -82,10 +82,10 @@ export class Refreshed<T extends object> {
   }
 
   /**
-   * Finds something by its name in the value as known now or, where it is not there, as fetched since. Returns
-   * undefined when it is not there either. Throws `unavailable` where nobody can tell yet: an issuer may sign with a
-   * new key as soon as it is published, and a refusal would be final. Made-up names get that answer as well once they
-   * have used up the fetches; they cost nothing then, and known names go on.
+   * Finds something by its name in the known value or, if it is missing there, in a newly fetched one. Returns
+   * undefined when a value fetched after the call does not have the name either. Throws `unavailable` when such a value
+   * cannot be fetched yet: an issuer may sign with a new key as soon as the key is published, and a refusal would be
+   * final. Made-up names get this error too when they have used up the allowed fetches; known names still work.
    */
   async find<Found>(
     name: string,
@@ -101,7 +101,7 @@ export class Refreshed<T extends object> {
     return undefined;
   }
 
-  /** Returns a newer value, or undefined when the known one was fetched after this name was asked for. */
+  /** Returns a newer value, or undefined when the known value was fetched after this name was asked for. */
   async #newerThan(known: T, name: string, begun: number): Promise<T | undefined> {
     const { monotonicMs, unknownNameMs } = this.#options;
     if (this.#fetched?.value !== known) return this.#fetched?.value;
@@ -109,7 +109,7 @@ export class Refreshed<T extends object> {
       this.#remember(name);
       return undefined;
     }
-    // Only for a while: it may have been published late.
+    // Only for a while: the name may be published later.
     if (this.#asked.has(name) && this.#isYoungerThan(unknownNameMs)) return undefined;
     if (!this.#fetching && monotonicMs() >= this.#retryTime) {
       const retryDelayMs = this.#fetchesForNames.waitMs("");
@@ -130,7 +130,7 @@ export class Refreshed<T extends object> {
     return this.#fetched !== undefined && this.#options.monotonicMs() - this.#fetched.fetchTime < ageMs;
   }
 
-  /** Resolves when a fetch has ended, well or not, or when it is too early for another. */
+  /** Resolves when a fetch has succeeded or failed, or at once when it is too early for another one. */
   async #refresh(): Promise<void> {
     if (!this.#fetching && this.#options.monotonicMs() < this.#retryTime) return;
     this.#fetching ??= this.#fetchOnce().finally(() => {
@@ -141,7 +141,7 @@ export class Refreshed<T extends object> {
 
   async #fetchOnce(): Promise<void> {
     const { monotonicMs, longestPauseMs, random, onFailure } = this.#options;
-    // Counted from before: what came later may not be in the answer.
+    // The age counts from before the fetch: later changes may not be in the answer.
     const fetchTime = monotonicMs();
     const serial = ++this.#begun;
     try {
