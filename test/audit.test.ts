@@ -183,14 +183,14 @@ describe("audit verify", () => {
     const attested = await checkpoint();
     await database.orm.delete(auditSeal).where(eq(auditSeal.position, 5));
     const cut =
-      "the audit chain is broken at position 5: the chain ends before it, and a checkpoint attests position 5";
+      "the audit chain is broken at position 5: the chain ends before this position, but a checkpoint attests position 5";
     expect(await verify([attested])).toEqual({ ok: false, problem: cut });
     await database.orm.delete(auditSeal).where(eq(auditSeal.position, 3));
-    const removed = "the audit chain is broken at position 3: it is missing; the next one is 4";
+    const removed = "the audit chain is broken at position 3: the position is missing; the next one is 4";
     expect(await verify([attested])).toEqual({ ok: false, problem: removed });
   });
 
-  it("names an event that was put in past the chain", async () => {
+  it("names an event that was inserted outside the chain", async () => {
     await appendSealed(5);
     const stranger = await append();
     await database.orm.delete(auditPending).where(eq(auditPending.eventId, auditEventUuid(stranger.id)));
@@ -304,7 +304,7 @@ describe("audit export", () => {
     });
     expect(positions).toEqual([1, 2, 3, 4, 5]);
     expect(problems).toEqual([
-      "the database did not answer; try again; waiting from position 4 on",
+      "the database did not answer; try again; waiting; will continue at position 4",
       "the database answers again",
     ]);
   });
@@ -318,7 +318,7 @@ describe("audit export", () => {
     await expect(run({ store: failing(new Error("defect")), follow: true })).rejects.toThrow("defect");
   });
 
-  it("begins behind a cut, and says so", async () => {
+  it("begins after a cut, and reports it", async () => {
     await appendSealed(4);
     const { position, time, hash } = await checkpoint();
     await store.keepCheckpoint({ position, time, statement: "" });
@@ -332,14 +332,14 @@ describe("audit export", () => {
     expect(await run({ from: 5 })).toMatchObject({ positions: [5, 6], problems: [] });
   });
 
-  it("tells of what is not there any more, and goes on", async () => {
+  it("reports missing positions and deleted events, and goes on", async () => {
     await appendSealed(4);
     await database.orm.delete(auditSeal).where(eq(auditSeal.position, 2));
     const { event } = (await store.readSealed(3, 1))[0] ?? {};
     if (event) await database.orm.delete(auditEvent).where(eq(auditEvent.id, auditEventUuid(event.id)));
     const { positions, problems, lines } = await run({});
     expect(positions).toEqual([1, 3, 4]);
-    expect(problems).toEqual(["positions 2 to 2 are not there", "the event at position 3 is gone"]);
+    expect(problems).toEqual(["positions 2 to 2 are missing", "the event at position 3 was deleted"]);
     expect(lines[1]?.id).toBeUndefined();
   });
 });

@@ -124,7 +124,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
           cut: { position: 4, time: now },
         });
         expect(lines.map(({ level, msg, position }) => [level, msg, position])).toEqual([
-          ["info", "the audit trail begins behind this position from now on", 4],
+          ["info", "cut the audit trail: it now begins after this position", 4],
         ]);
         expect(verifyStatement([ours], lines[0]?.cut ?? "")).toMatchObject({ kind: "cut", position: 4, time: now });
       });
@@ -231,7 +231,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
           pageSize: 3,
         });
         expect(verdict).toMatchObject({ ok: true, cut: { position: 8 } });
-        expect(told).toContain("the chain was cut meanwhile; beginning again");
+        expect(told).toContain("the chain was cut meanwhile; starting again");
       });
 
       describe("T7 cuts nothing of a chain that is not as it was", () => {
@@ -346,9 +346,9 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         [
           "the next entries removed",
           () => database.orm.delete(auditSeal).where(lte(auditSeal.position, 6)),
-          "position 4: it is missing",
+          "position 4: the position is missing",
         ],
-        ["more removed, up to a kept checkpoint", () => cutBy(7, undefined), "position 1: it is missing"],
+        ["more removed, up to a kept checkpoint", () => cutBy(7, undefined), "position 1: the position is missing"],
         [
           "more removed, and a cut forged",
           () => cutBy(7, signStatement(strange, statementOf(7))),
@@ -359,11 +359,11 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
           async () => cutBy(7, (await store.firstCheckpoint())?.statement),
           "no pepper of this configuration signed the cut of the audit chain at position 7",
         ],
-        ["the cut forgotten", () => database.orm.delete(auditCheckpoint), "position 1: it is missing"],
+        ["the cut forgotten", () => database.orm.delete(auditCheckpoint), "position 1: the position is missing"],
         [
           "the seal at the cut removed",
           () => database.orm.delete(auditSeal).where(eq(auditSeal.position, 4)),
-          "position 4: it is missing",
+          "position 4: the position is missing",
         ],
         [
           "the seal at the cut altered",

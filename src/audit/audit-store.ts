@@ -2,11 +2,11 @@ import type { AuditEvent, AuditEventId } from "../domain/audit-event.js";
 import type { TokenId } from "../domain/token.js";
 import type { Place, Seal, SealedEvent } from "./chain.js";
 
-/** Everything that is set must hold. */
+/** Matches events for which every field that is set holds. */
 export interface AuditFilter {
   readonly tokenId?: TokenId;
   readonly subject?: string;
-  /** Names, or prefixes that end in `:`; an event without a subject is none of them. */
+  /** Names, or prefixes that end in `:`. An event without a subject does not match. */
   readonly subjects?: readonly string[];
   readonly actor?: string;
   /** Not before this time. */
@@ -17,7 +17,7 @@ export interface AuditFilter {
 
 export interface AuditEntry {
   readonly event: AuditEvent;
-  /** Undefined for a moment, until the event is sealed. */
+  /** Undefined until the event is sealed, which takes a moment. */
   readonly seal: Seal | undefined;
 }
 
@@ -27,55 +27,55 @@ export interface AuditPage {
 }
 
 export interface UnsealedPage {
-  /** Events that neither have a seal nor wait for one: they were put in past the server. */
+  /** Events that neither have a seal nor wait for one: they were not inserted by the server. */
   readonly strangers: readonly AuditEventId[];
-  /** Where to go on; undefined after the last event. */
+  /** The id after which the next page starts; undefined after the last event. */
   readonly next: AuditEventId | undefined;
 }
 
-/** A place of the chain with what was signed about it. */
+/** A position of the chain with the signed statement about it. */
 export interface KeptCheckpoint {
   readonly position: number;
-  /** When the chain ended there. */
+  /** When the chain ended at this position. */
   readonly time: Date;
-  /** As `verifyStatement` reads it; only what it says can be trusted. */
+  /** The line that `verifyStatement` verifies. Only its content can be trusted, not the other fields. */
   readonly statement: string;
 }
 
-/** Events and their chain. The events of a change are committed with it (`transactChange` of database/change.ts). */
+/** Stores events and their chain. `transactChange` of database/change.ts commits the events of a change with it. */
 export interface AuditStore {
   /** Writes events that belong to no change, such as refused calls: all of them or none. */
   append(...events: readonly AuditEvent[]): Promise<void>;
-  /** Ordered by id, newest first, starting after `after`. */
+  /** Returns events ordered by id, newest first, starting after `after`. */
   list(filter: AuditFilter, page: { readonly size: number; readonly after?: AuditEventId }): Promise<AuditPage>;
   /**
-   * Adds up to `limit` waiting events to the chain and tells how many; 0 also while another process does it. Each
-   * committed event is sealed once, however late it came to light.
+   * Adds up to `limit` waiting events to the chain and returns how many; 0 also while another process does it. Each
+   * committed event is sealed once, however late its transaction commits.
    */
   sealNext(limit: number): Promise<number>;
-  /** The chain from a position on, by position. */
+  /** Returns up to `limit` entries of the chain from a position on, ordered by position. */
   readSealed(fromPosition: number, limit: number): Promise<readonly SealedEvent[]>;
-  /** The end of the chain; undefined while it is empty. */
+  /** Returns the last position of the chain, or undefined while the chain is empty. */
   lastSeal(): Promise<Place | undefined>;
-  /** Looks through the next `limit` events after an id, by id. */
+  /** Checks the next `limit` events after an id, ordered by id. */
   findUnsealed(after: AuditEventId | undefined, limit: number): Promise<UnsealedPage>;
-  /** Keeps a checkpoint, unless one of the hour before is kept or something is at its position. */
+  /** Stores a checkpoint, unless one is stored for the hour before or for the same position. */
   keepCheckpoint(checkpoint: KeptCheckpoint): Promise<void>;
-  /** Up to `limit` kept checkpoints below a position, the last of them first. */
+  /** Returns up to `limit` stored checkpoints below a position, the last one first. */
   checkpointsBelow(position: number, limit: number): Promise<readonly KeptCheckpoint[]>;
-  /** The first one that is kept: the cut, if the chain was cut. */
+  /** Returns the first stored checkpoint. It is the cut if the chain was cut. */
   firstCheckpoint(): Promise<KeptCheckpoint | undefined>;
-  /** The last one from before a time. */
+  /** Returns the last stored checkpoint from before a time. */
   lastCheckpointBefore(time: Date): Promise<KeptCheckpoint | undefined>;
-  /** Puts another statement in the place of that of a kept checkpoint, unless it is another one by now. */
+  /** Replaces the statement of a stored checkpoint, unless it has changed since it was read. */
   restate(checkpoint: KeptCheckpoint, statement: string): Promise<void>;
   /**
-   * Cuts the chain at a kept checkpoint: keeps the cut in its place and nothing before it, and deletes the event
-   * there. Its seal stays.
+   * Cuts the chain at a stored checkpoint: replaces it with the cut, and deletes earlier checkpoints and the event at
+   * this position. The seal at this position stays.
    */
   cut(position: number, statement: string): Promise<void>;
   /**
-   * Deletes up to `limit` sealed events before a position, with their seals, and tells how many; 0 also while another
+   * Deletes up to `limit` sealed events before a position, with their seals, and returns how many; 0 also while another
    * process does it.
    */
   deleteBefore(position: number, limit: number): Promise<number>;

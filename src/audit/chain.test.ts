@@ -27,7 +27,7 @@ function event(over: Partial<AuditEvent> = {}): AuditEvent {
   };
 }
 
-/** Anyone who can write to the database could make this as well: only checkpoints tell it from the real one. */
+/** Builds a chain. Anyone who can write to the database can do this too: only checkpoints prove which chain is real. */
 function chainOf(events: readonly AuditEvent[]): readonly SealedEvent[] {
   let hash = chainStart;
   return events.map((entry, index) => {
@@ -99,7 +99,7 @@ describe("a chain", () => {
     expect(await verifyChain([])).toEqual({ ok: true, last: undefined });
   });
 
-  it("is right from a cut on, where its seal is left, and checkpoints from before have nothing to fit any more", async () => {
+  it("is right from a cut on whose seal is left; checkpoints from before the cut are ignored", async () => {
     const bare = { ...at(3), event: undefined };
     const last = { position: 5, hash: at(5).hash };
     expect(await verifyChain([bare, at(4), at(5)], [checkpoint(1), checkpoint(5)], checkpoint(3))).toEqual({
@@ -115,40 +115,40 @@ describe("a chain", () => {
     ["nothing left at all", [], checkpoint(3), 3, "ends before"],
     ["another seal there", [{ ...at(3), hash: at(2).hash }, at(4)], checkpoint(3), 3, "another hash"],
     ["another hash in the cut", chain.slice(2), { position: 3, hash: at(2).hash }, 3, "another hash"],
-    ["an event altered behind it", [at(3), { ...at(4), event: event() }], checkpoint(3), 4, "not the one"],
+    ["an event altered behind it", [at(3), { ...at(4), event: event() }], checkpoint(3), 4, "changed"],
     ["the next one removed", [at(3), at(5)], checkpoint(3), 4, "missing"],
-    ["a next one that follows something else", [at(3), { ...at(5), position: 4 }], checkpoint(3), 4, "does not follow"],
+    ["a next one that follows something else", [at(3), { ...at(5), position: 4 }], checkpoint(3), 4, "does not match"],
     ["a cut at an earlier place", chain.slice(2), checkpoint(1), 1, "missing"],
-  ])("whose beginning is gone shows %s", async (_, entries, cut, position, why) => {
+  ])("whose beginning was deleted shows %s", async (_, entries, cut, position, why) => {
     expect(await verifyChain(entries, [], cut)).toEqual({ ok: false, position, why: expect.stringContaining(why) });
   });
 
-  it("takes no checkpoint for a cut: else anyone who removes the beginning would only need an old log", async () => {
+  it("does not accept a checkpoint as a cut: an old log would be enough to remove the beginning", async () => {
     expect(await verifyChain(chain.slice(2), [checkpoint(2)])).toMatchObject({ ok: false, position: 1 });
     expect(await verifyChain(chain.slice(2), [checkpoint(3)])).toMatchObject({ ok: false, position: 1 });
   });
 
   const stranger = chainOf(Array.from({ length: 5 }, () => event()));
   it.each<[string, readonly SealedEvent[], number, string]>([
-    ["an altered event", chain.with(2, { ...at(3), event: event({ actor: "service:other" }) }), 3, "not the one"],
-    ["a removed event", chain.with(2, { ...at(3), event: undefined }), 3, "gone"],
+    ["an altered event", chain.with(2, { ...at(3), event: event({ actor: "service:other" }) }), 3, "changed"],
+    ["a removed event", chain.with(2, { ...at(3), event: undefined }), 3, "deleted"],
     ["a removed entry", chain.toSpliced(2, 1), 3, "missing"],
     ["the first entry removed", chain.slice(1), 1, "missing"],
     [
       "a removed entry with the rest renumbered",
       chain.toSpliced(2, 1).map((entry, index) => ({ ...entry, position: index + 1 })),
       3,
-      "does not follow",
+      "does not match",
     ],
     ["two entries reordered", chain.with(2, at(4)).with(3, at(3)), 3, "missing"],
     [
       "two events swapped",
       chain.with(2, { ...at(3), event: at(4).event }).with(3, { ...at(4), event: at(3).event }),
       3,
-      "not the one",
+      "changed",
     ],
     ["an entry twice", chain.toSpliced(3, 0, at(3)), 3, "twice"],
-    ["an inserted entry", chain.toSpliced(2, 0, { ...at(3), event: event() }), 3, "not the one"],
+    ["an inserted entry", chain.toSpliced(2, 0, { ...at(3), event: event() }), 3, "changed"],
     ["its end cut off", chain.slice(0, 3), 4, "ends before"],
     ["everything cut off", [], 1, "ends before"],
     [
@@ -166,7 +166,7 @@ describe("a chain", () => {
     });
   });
 
-  it("shows any change of one entry where it was made or right after it", async () => {
+  it("shows any change of a hash at its position", async () => {
     const entryChange = fc.record({ at: fc.integer({ min: 0, max: 4 }), bit: fc.integer({ min: 0, max: 255 }) });
     await fc.assert(
       fc.asyncProperty(
@@ -183,7 +183,7 @@ describe("a chain", () => {
     );
   });
 
-  it("is no chain where two checkpoints disagree", async () => {
+  it("is broken where two checkpoints attest different hashes", async () => {
     const verdict = await verifyChain(chain, [checkpoint(2), { ...checkpoint(2), hash: at(3).hash }]);
     expect(verdict).toMatchObject({ ok: false, position: 2 });
   });
@@ -193,7 +193,7 @@ describe("a checkpoint", () => {
   const key = checkpointKey(Buffer.alloc(32, 7));
   const line = signCheckpoint(key, checkpoint(5));
 
-  it("is one line that any of the keys opens, wherever it stands", () => {
+  it("is one line that any of the keys verifies, anywhere in a text", () => {
     expect(verifyCheckpoint([checkpointKey(randomBytes(32)), key], line)).toEqual({
       kind: "checkpoint",
       ...checkpoint(5),
@@ -202,7 +202,7 @@ describe("a checkpoint", () => {
     expect(signCheckpoint(checkpointKey(Buffer.alloc(32, 7)), checkpoint(5))).toBe(line);
   });
 
-  it("is told from a cut, and neither passes for the other", () => {
+  it("differs from a cut, and neither is accepted as the other", () => {
     const cut = signStatement(key, { ...checkpoint(5), kind: "cut" });
     expect(verifyStatement([key], cut)).toEqual({ kind: "cut", ...checkpoint(5) });
     expect(verifyCheckpoint([key], cut)).toBeUndefined();
@@ -214,7 +214,7 @@ describe("a checkpoint", () => {
     expect([...cut.matchAll(checkpointShape)]).toEqual([]);
   });
 
-  it("says nothing under another key, nor when a single character differs", () => {
+  it("is not verified with another key, nor when a single character differs", () => {
     expect(verifyCheckpoint([checkpointKey(randomBytes(32))], line)).toBeUndefined();
     const variants = [...line].flatMap((character, index) =>
       ["A", "B", "_", "="]

@@ -2,13 +2,13 @@ import { createHash, createPrivateKey, type KeyObject, sign, verify } from "node
 import type { AuditEvent } from "../domain/audit-event.js";
 
 /*
- * Events are chained in the order in which they were sealed, which is not that of their ids: a slow transaction shows
- * its event late, and it is sealed then. Each hash covers the event and the hash before it, so that a person who
- * changes, removes or reorders events has to make every later hash again, and then the checkpoints that were written
- * elsewhere no longer fit.
+ * Events are chained in the order in which they were sealed. This is not the order of their ids: a slow transaction
+ * commits its event late, and the event is sealed then. Each hash covers the event and the hash before it. A person who
+ * changes, removes or reorders events has to compute every later hash again, and then the checkpoints that were written
+ * elsewhere no longer match.
  */
 
-/** An event in its place. */
+/** The position of an event in the chain, with its hashes. */
 export interface Seal {
   /** 1, 2, 3 and so on, without a gap. */
   readonly position: number;
@@ -18,27 +18,27 @@ export interface Seal {
   readonly hash: Uint8Array;
 }
 
-/** As read back; the event is undefined where its row is gone. */
+/** A seal as read from the database. The event is undefined when its row was deleted. */
 export interface SealedEvent extends Seal {
   readonly event: AuditEvent | undefined;
 }
 
-/** What the chain ended with at some time. */
+/** The end of the chain at some time. */
 export interface Checkpoint {
   readonly position: number;
   readonly hash: Uint8Array;
   readonly time: Date;
 }
 
-/** Before the first event. */
+/** The `previousHash` of the first event. */
 export const chainStart: Uint8Array = new Uint8Array(32);
 
-/** The hash of an event that follows `previousHash`. */
+/** Returns the hash of an event that follows `previousHash`. */
 export function seal(previousHash: Uint8Array, event: AuditEvent): Uint8Array {
   return createHash("sha256").update(previousHash).update(canonical(event)).digest();
 }
 
-/** One text for each event, and no two events with the same. The format is that of version 1 forever. */
+/** Returns the text of an event; different events have different texts. This format, version 1, must never change. */
 function canonical({ id, time, actor, action, subject, tokenId, clientIp, outcome, details }: AuditEvent): string {
   const sorted = Object.entries(details).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([
@@ -55,7 +55,7 @@ function canonical({ id, time, actor, action, subject, tokenId, clientIp, outcom
   ]);
 }
 
-/** The hash of a position. */
+/** A position and its hash. */
 export type Place = Pick<Checkpoint, "position" | "hash">;
 
 export type ChainVerdict =
@@ -64,10 +64,10 @@ export type ChainVerdict =
   | { readonly ok: false; readonly position: number; readonly why: string };
 
 /**
- * Whether the chain is as it was written: nothing altered, removed, inserted or reordered, and, as far as checkpoints
- * tell, nothing cut off its end or written again. Entries come by position, from 1 or from a cut on: there its seal
- * must still be, with the hash that the cut attests; the event need not. A checkpoint of an earlier position has
- * nothing left that it could fit.
+ * Verifies that the chain is as it was written: no event was altered, removed, inserted or reordered. Checkpoints also
+ * prove that the end of the chain was not removed and that the chain was not written again. Entries must be ordered by
+ * position, from 1 or from a cut on. At the cut, the seal must still exist, with the hash that the cut attests; its
+ * event may be deleted. Checkpoints of positions before the cut are ignored.
  */
 export async function verifyChain(
   entries: AsyncIterable<SealedEvent> | Iterable<SealedEvent>,
@@ -77,7 +77,7 @@ export async function verifyChain(
   const attested = new Map<number, Uint8Array>();
   for (const { position, hash } of cut ? [cut, ...checkpoints] : checkpoints) {
     const other = attested.get(position);
-    if (other && !equal(other, hash)) return { ok: false, position, why: "two checkpoints disagree about it" };
+    if (other && !equal(other, hash)) return { ok: false, position, why: "two checkpoints attest different hashes" };
     attested.set(position, hash);
   }
   const start = cut ? cut.position - 1 : 0;
@@ -94,7 +94,7 @@ export async function verifyChain(
     return {
       ok: false,
       position: end + 1,
-      why: `the chain ends before it, and a checkpoint attests position ${newest}`,
+      why: `the chain ends before this position, but a checkpoint attests position ${newest}`,
     };
   }
   return { ok: true, last };
@@ -107,38 +107,39 @@ function problemOf(
   cut: Place | undefined,
 ): { readonly position: number; readonly why: string } | undefined {
   const expected = last.position + 1;
-  if (position > expected) return { position: expected, why: `it is missing; the next one is ${position}` };
-  if (position < expected) return { position, why: "it comes twice or out of order" };
+  if (position > expected) return { position: expected, why: `the position is missing; the next one is ${position}` };
+  if (position < expected) return { position, why: "the position is there twice or out of order" };
   if (position !== cut?.position) {
-    if (!equal(previousHash, last.hash)) return { position, why: "it does not follow the event before it" };
-    if (!event) return { position, why: "its event is gone" };
-    if (!equal(hash, seal(previousHash, event))) return { position, why: "its event is not the one that was sealed" };
+    if (!equal(previousHash, last.hash))
+      return { position, why: "its previous hash does not match the hash of the event before" };
+    if (!event) return { position, why: "its event was deleted" };
+    if (!equal(hash, seal(previousHash, event))) return { position, why: "its event was changed after it was sealed" };
   }
   const attestedHash = attested.get(position);
   if (attestedHash && !equal(attestedHash, hash)) return { position, why: "a checkpoint attests another hash" };
   return undefined;
 }
 
-/** Not secret: no need of constant time. */
+/** Compares hashes. They are not secret, so constant time is not needed. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-/** Label under which the seed of the key is derived from a pepper. */
+/** The label for deriving the seed of the checkpoint key from a pepper. */
 export const checkpointKeyLabel = "patwarden audit checkpoint";
 
-// RFC 8410 §7: what stands before the 32 bytes of an Ed25519 private key in PKCS #8.
+// RFC 8410 §7: the bytes before the 32 bytes of an Ed25519 private key in PKCS #8.
 const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** The Ed25519 key that signs checkpoints, from a seed of 32 bytes. */
+/** Returns the Ed25519 key that signs checkpoints, made of a seed of 32 bytes. */
 export function checkpointKey(seed: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: "der", type: "pkcs8" });
 }
 
 /**
- * What a signed line says of a place. `checkpoint`: there the chain ended at that time. `cut`: at that time the server
- * deleted what was older than its retention, up to there; nobody without a pepper can say so, and so nobody else can
- * cut.
+ * The content of a signed line about a position. `checkpoint`: the chain ended at this position at that time. `cut`: at
+ * that time the server deleted events older than the retention, up to this position. Only a holder of a pepper can sign
+ * a cut.
  */
 export interface Statement extends Checkpoint {
   readonly kind: keyof typeof kinds;
@@ -148,10 +149,10 @@ export interface Statement extends Checkpoint {
 const kinds = { checkpoint: 1, cut: 2 } as const;
 const payloadLength = 1 + 8 + 8 + 32;
 const signatureLength = 64;
-/** What is signed besides, so that no signature of ours for another purpose can pass for one of these. */
+/** A prefix of the signed bytes, so that signatures for other purposes cannot be used as statements. */
 const context = Buffer.from("patwarden audit checkpoint 1\0");
 
-/** One line of base64url, 151 characters. */
+/** Returns a signed statement: one line of base64url, 151 characters. */
 export function signStatement(key: KeyObject, { kind, position, hash, time }: Statement): string {
   const payload = Buffer.alloc(payloadLength);
   payload.writeUInt8(kinds[kind], 0);
@@ -165,25 +166,25 @@ export function signCheckpoint(key: KeyObject, checkpoint: Checkpoint): string {
   return signStatement(key, { ...checkpoint, kind: "checkpoint" });
 }
 
-/** What a checkpoint attests; undefined when none of the keys has signed it, or it is none. */
+/** Returns a checkpoint, or undefined when the line is no checkpoint or was signed by none of the keys. */
 export function verifyCheckpoint(keys: readonly KeyObject[], line: string): Checkpoint | undefined {
   const statement = verifyStatement(keys, line);
   return statement?.kind === "checkpoint" ? statement : undefined;
 }
 
-/** A whole checkpoint line wherever it stands in a text, such as a line of a log. */
+/** Matches a whole checkpoint anywhere in a text, such as a line of a log. */
 export const checkpointShape = /(?<![A-Za-z0-9_-])AQ[A-Za-z0-9_-]{149}(?![A-Za-z0-9_-])/g;
 
-/** What the line says it is, signed or not. */
+/** Returns the kind that the line claims. The signature is not verified. */
 export function kindOfStatement(line: string): Statement["kind"] | undefined {
   const [byte] = Buffer.from(line.slice(0, 4), "base64url");
   return (["checkpoint", "cut"] as const).find((kind) => kinds[kind] === byte);
 }
 
-/** What the line says; undefined when none of the keys has signed it. */
+/** Returns the statement of a line, or undefined when it was signed by none of the keys. */
 export function verifyStatement(keys: readonly KeyObject[], line: string): Statement | undefined {
   const bytes = Buffer.from(line, "base64url");
-  // Node ignores what is no base64url: only the one canonical spelling is a checkpoint.
+  // Node ignores characters that are not base64url; only the canonical text is accepted.
   if (bytes.length !== payloadLength + signatureLength || bytes.toString("base64url") !== line) return undefined;
   const payload = bytes.subarray(0, payloadLength);
   const kind = kindOfStatement(line);

@@ -3,13 +3,13 @@ import { type AuditAction, type AuditEvent, changes, newAuditEvent } from "../do
 import type { TokenRecord } from "../domain/token.js";
 import type { TokenFacts } from "../domain/token-store.js";
 
-/** The part of an event that every change has: who, through which service, from where, when. */
+/** The caller and the time of a change: the facts that every event has. */
 export interface Occasion {
   readonly caller: ManagingCaller;
   readonly time: Date;
 }
 
-/** A change of a token, with what was before and is after. */
+/** Returns the event of a change of a token, with the values before and after it. */
 export function tokenEvent(
   { caller, time }: Occasion,
   action: AuditAction,
@@ -28,7 +28,7 @@ export function tokenEvent(
   });
 }
 
-/** A change of something else than a token. */
+/** Returns the event of a change of something other than a token. */
 export function changeEvent(
   { caller, time }: Occasion,
   action: AuditAction,
@@ -44,7 +44,7 @@ export function changeEvent(
   });
 }
 
-/** Who, and from where. */
+/** Returns the actor and the client address of an event. */
 export function whoAndWhence(caller: ManagingCaller): {
   readonly actor: string;
   readonly clientIp: string | undefined;

@@ -9,16 +9,16 @@ export interface ExportParts {
   readonly follow: boolean;
   /** Ends the export between two pages. */
   readonly signal: AbortSignal;
-  /** Whole lines. Resolves when they have gone out. */
+  /** Writes whole lines. Resolves when they are written. */
   readonly write: (lines: string) => Promise<void>;
-  /** Called when there is nothing new, and when the database does not answer. */
+  /** Waits before the next read. Called when there is nothing new, and when the database does not answer. */
   readonly pause: () => Promise<void>;
   readonly onProblem: (text: string) => void;
   /** Events of one read. Default 1,000. */
   readonly pageSize?: number;
 }
 
-/** While it follows, a database that does not answer is waited for; nothing is left out or written twice. */
+/** Exports sealed events. With `follow`, waits while the database does not answer; no event is skipped or repeated. */
 export async function exportAuditTrail(parts: ExportParts): Promise<void> {
   const { store, from, follow, signal, write, pause, onProblem, pageSize = 1_000 } = parts;
   let waiting = false;
@@ -35,7 +35,7 @@ export async function exportAuditTrail(parts: ExportParts): Promise<void> {
       }
     } catch (error) {
       if (!follow || !(error instanceof Failure && error.code === "UNAVAILABLE")) throw error;
-      if (!waiting) onProblem(`${error.message}; waiting from position ${position} on`);
+      if (!waiting) onProblem(`${error.message}; waiting; will continue at position ${position}`);
       waiting = true;
       await pause();
       continue;
@@ -43,8 +43,8 @@ export async function exportAuditTrail(parts: ExportParts): Promise<void> {
     if (waiting) onProblem("the database answers again");
     waiting = false;
     for (const entry of page) {
-      if (entry.position !== position) onProblem(`positions ${position} to ${entry.position - 1} are not there`);
-      if (!entry.event) onProblem(`the event at position ${entry.position} is gone`);
+      if (entry.position !== position) onProblem(`positions ${position} to ${entry.position - 1} are missing`);
+      if (!entry.event) onProblem(`the event at position ${entry.position} was deleted`);
       position = entry.position + 1;
     }
     if (page.length > 0) await write(page.map((entry) => `${JSON.stringify(exported(entry))}\n`).join(""));
@@ -54,7 +54,7 @@ export async function exportAuditTrail(parts: ExportParts): Promise<void> {
   }
 }
 
-/** The names of the API. */
+/** Renders an event with the field names of the API. */
 function exported({ position, previousHash, hash, event }: SealedEvent): unknown {
   return {
     position,

@@ -16,11 +16,11 @@ export interface ListAuditEventsQuery {
     readonly start?: Date;
     readonly end?: Date;
   };
-  /** SHA-256 of a found secret, 32 bytes. */
+  /** SHA-256 of a secret that somebody found, 32 bytes. */
   readonly secretSha256: Uint8Array | undefined;
   /** 1 to 1000. */
   readonly pageSize: number;
-  /** Empty: the first page. */
+  /** Empty for the first page. */
   readonly pageToken: string;
 }
 
@@ -32,15 +32,15 @@ export interface ListedAuditEvents {
 
 export interface ListAuditEventsOptions {
   readonly events: Pick<AuditStore, "list">;
-  /** The token that a secret with this SHA-256 belongs to, whether it still lives or not. */
+  /** Returns the token of the secret with this SHA-256, also when the token has ended. */
   readonly findTokenBySecretSha256: (sha256: Uint8Array) => Promise<TokenId | undefined>;
-  /** Keys that page tokens are authenticated with; the first seals, all open. */
+  /** Keys of page tokens. The first seals new ones, all open. */
   readonly pageTokenKeys: readonly Uint8Array[];
 }
 
 /**
- * Newest first. A page token is good only for the caller and the filters that it was made for. A service that is
- * narrowed to some subjects sees their events only.
+ * Lists events, newest first. A page token is valid only for the caller and the filters that it was made for. A service
+ * that is limited to some subjects sees only their events.
  */
 export async function listAuditEvents(
   options: ListAuditEventsOptions,
@@ -52,7 +52,7 @@ export async function listAuditEvents(
   const narrowed: AuditFilter = { ...asked, ...(subjects && { subjects }) };
   const sha256 = secretSha256 && Buffer.from(secretSha256).toString("hex");
   const scope = JSON.stringify(["audit events", actorOf(caller), narrowed, sha256]);
-  // A page token holds the 16 bytes of a UUID, whatever has that id.
+  // A page token holds the 16 bytes of a UUID; its type is that of a token id, also for events.
   const position = pageToken === "" ? undefined : openPageToken(pageTokenKeys, scope, pageToken);
   if (pageToken !== "" && position === undefined) {
     throw new Failure("PAGE_TOKEN_INVALID", {
@@ -75,7 +75,7 @@ export async function listAuditEvents(
   };
 }
 
-/** Undefined when nothing can match. */
+/** Adds a token to a filter. Returns undefined when no event can match. */
 function ofToken(filter: AuditFilter, tokenId: TokenId | undefined): AuditFilter | undefined {
   if (tokenId === undefined) return undefined;
   if (filter.tokenId !== undefined && filter.tokenId !== tokenId) return undefined;

@@ -23,10 +23,10 @@ function recorder(windowMs = 3_600_000) {
 const create = "patwarden.v1.TokenService/CreateToken";
 
 describe("S11 refused calls cannot fill the trail", () => {
-  it("S11 of 5,000 refused calls of one token so many are events, and one tells how many more there were", async () => {
+  it("S11 records the first refused calls of a token as events, and counts the other ones in one event", async () => {
     const { events, refused } = recorder();
     for (let n = 0; n < 5_000; n++) refused.record("CALLER_FORBIDDEN", token(1), create, undefined);
-    // The honest twin: another caller's refusal is an event of its own.
+    // The refusal of another caller still gets its own event.
     refused.record("CALLER_FORBIDDEN", token(2), create, undefined);
     await expect.poll(() => events.length).toBe(refusalLimits.ofCaller + 1);
     await refused.stop();
@@ -35,7 +35,7 @@ describe("S11 refused calls cannot fill the trail", () => {
     expect(more).toMatchObject([{ actor: "token:tok_1", details: { more: String(5_000 - refusalLimits.ofCaller) } }]);
   });
 
-  it("S11 many callers share what strangers have", async () => {
+  it("S11 counts callers beyond the limit together with unauthenticated callers", async () => {
     const { events, refused } = recorder();
     for (let n = 0; n < 5_000; n++) refused.record("CALLER_FORBIDDEN", token(n), create, undefined);
     for (let n = 0; n < 5_000; n++) refused.record("CALLER_UNAUTHENTICATED", undefined, create, "192.0.2.9");
@@ -45,7 +45,7 @@ describe("S11 refused calls cannot fill the trail", () => {
     expect(told).toBe(10_000);
   });
 
-  it("S11 tells the count by itself when the window ends, and begins a new one", async () => {
+  it("S11 records the count when the window ends, and begins a new window", async () => {
     const { events, refused } = recorder(20);
     for (let n = 0; n < 30; n++) refused.record("CALLER_FORBIDDEN", token(1), create, undefined);
     await expect.poll(() => events.map(({ details }) => details["more"]).filter(Boolean)).toEqual(["10"]);
@@ -53,7 +53,7 @@ describe("S11 refused calls cannot fill the trail", () => {
     await expect.poll(() => events.length).toBe(refusalLimits.ofCaller + 2);
   });
 
-  it("S11 a burst is written by one transaction at a time, so that it keeps nobody waiting for a connection", async () => {
+  it("S11 writes a burst with one transaction at a time, so that other calls still get a connection", async () => {
     let writing = 0;
     let most = 0;
     let written = 0;

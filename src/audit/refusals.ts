@@ -7,20 +7,21 @@ import { whoAndWhence } from "./change-event.js";
 export interface RefusalRecorderOptions {
   readonly store: Pick<AuditStore, "append">;
   readonly clock: Clock;
-  /** Called with what could not be recorded. */
+  /** Called with the error when refusals could not be recorded. */
   readonly onFailure: (error: unknown) => void;
   /** How long refusals are counted together, milliseconds. Default a minute. */
   readonly windowMs?: number;
 }
 
 /**
- * Nobody must be able to fill the trail: of each caller, and of all strangers together, so many refusals a minute are
- * events of their own. The others are counted, and one event at the end of the minute tells how many there were.
+ * Limits that keep refused calls from filling the trail. So many refusals a minute get their own event, for each caller
+ * and for all unauthenticated callers ("strangers") together. The others are counted, and one event at the end of the
+ * minute records their number.
  */
 export const refusalLimits = {
   ofCaller: 20,
   ofStrangers: 60,
-  /** Callers that are counted apart; those beyond are counted with the strangers. */
+  /** The most callers that are counted separately; further ones are counted with the strangers. */
   callers: 100,
 } as const;
 
@@ -34,7 +35,7 @@ interface Window {
 /** Records refused calls of the management plane, off the request path. */
 export class RefusalRecorder {
   readonly #options: RefusalRecorderOptions;
-  /** By actor; strangers have the empty one. */
+  /** Windows by actor; the key of the strangers is empty. */
   readonly #windows = new Map<string, Window>();
   #waiting: AuditEvent[] = [];
   #writing: Promise<void> | undefined;
@@ -56,7 +57,7 @@ export class RefusalRecorder {
     }
   }
 
-  /** Tells the counts that are not told yet. */
+  /** Ends all windows and records their counts. */
   async stop(): Promise<void> {
     await Promise.all([...this.#windows.keys()].map((key) => this.#close(key)));
   }
@@ -83,7 +84,7 @@ export class RefusalRecorder {
     return this.#writing;
   }
 
-  /** By one transaction at a time: a burst of refused calls must not keep look-ups waiting for a connection. */
+  /** Writes with one transaction at a time: lookups must not wait for a connection during a burst of refused calls. */
   async #write(): Promise<void> {
     const { store, onFailure } = this.#options;
     while (this.#waiting.length > 0) {

@@ -10,40 +10,37 @@ export interface RetentionOptions {
     AuditStore,
     "firstCheckpoint" | "lastCheckpointBefore" | "checkpointsBelow" | "restate" | "readSealed" | "cut" | "deleteBefore"
   >;
-  /** Deletes up to so many tokens that had ended for good before a time, and tells how many. */
+  /** Deletes up to `limit` tokens that had ended for good before a time, and returns how many. */
   readonly deleteDeadTokens: (before: Date, limit: number) => Promise<number>;
-  /** Signs, as the sealer's does: of the active pepper. */
+  /** The key that signs, derived from the active pepper, as for the sealer. */
   readonly key: KeyObject;
-  /** Verify: of all peppers. */
+  /** The keys that verify, derived from all peppers. */
   readonly keys: readonly KeyObject[];
   readonly log: Logger;
   readonly clock: Clock;
-  /** Compares this machine's clock with the database's; nothing is deleted where they differ. Default: they agree. */
+  /** Compares the clocks of this machine and the database; nothing is deleted when they differ. Default: they agree. */
   readonly clocksAgree?: () => Promise<boolean>;
-  /**
-   * How long events are kept, and tokens after their end, milliseconds. Undefined means forever: nothing is deleted.
-   */
+  /** How long events are kept, and tokens after their end, milliseconds. Undefined: nothing is ever deleted. */
   readonly retentionMs: number | undefined;
-  /** Between two looks, milliseconds. Default 3,600,000. */
+  /** Pause between two runs, milliseconds. Default 3,600,000. */
   readonly intervalMs?: number;
-  /** Rows of one transaction. Default 1,000. */
+  /** Most rows of one transaction. Default 1,000. */
   readonly batch?: number;
 }
 
 export interface Retention {
   start(): void;
-  /** Lets the transaction that has begun end. */
+  /** Stops after the transaction that has begun. */
   stop(): Promise<void>;
-  /** One look, as the loop does it: a failure is logged and not thrown. */
+  /** Runs once, as the loop does. A failure is logged and not thrown. */
   look(stopped?: AbortSignal): Promise<void>;
 }
 
 /**
- * Deletes what is older than the retention, in the background; every replica may run one. The trail is cut only at a
- * checkpoint that was signed so long ago, so that nobody who can write to the database can have young events deleted by
- * making them look old, and only after the chain up to there has been verified, so that no proof of a forgery goes with
- * it. The cut is signed: by it `audit verify` tells a chain that was cut here from one whose beginning somebody
- * removed.
+ * Deletes events and tokens older than the retention, in the background. Every replica may run one. The trail is cut
+ * only at a checkpoint whose signed time is older than the retention: a person who can write to the database cannot
+ * have young events deleted by making them look old. Before a cut, the chain up to there is verified, so that no proof
+ * of a forgery is deleted. The cut is signed: `audit verify` can tell it from a beginning that somebody removed.
  */
 export function createRetention(options: RetentionOptions): Retention {
   const {
@@ -67,20 +64,20 @@ export function createRetention(options: RetentionOptions): Retention {
       const before = new Date(clock.now().getTime() - retentionMs);
       await cutTrail(before, stopped);
       const tokens = await inBatches(() => deleteDeadTokens(before, batch), stopped);
-      if (tokens > 0) log.info({ tokens }, "deleted tokens that have been dead longer than the retention");
+      if (tokens > 0) log.info({ tokens }, "deleted tokens that ended longer ago than the retention");
     } catch (error) {
-      log.warn({ error }, "could not delete what is older than the retention; trying again later");
+      log.warn({ error }, "failed to delete events and tokens older than the retention; retrying later");
     }
   }
 
   /**
-   * Once the active pepper is another one. Else what was signed by the old one could not be verified after that has
-   * been retired.
+   * Signs all stored statements again when the active pepper has changed. Otherwise they could not be verified after
+   * the old pepper is removed.
    */
   async function signAnew(stopped: AbortSignal): Promise<void> {
     const first = await store.firstCheckpoint();
     if (!first || verifyStatement([key], first.statement) || !verifyStatement(keys, first.statement)) return;
-    // The first one last: as long as it is not signed again, the work is not done.
+    // The first checkpoint is signed last: while its signature is old, the work is not done.
     for (let below = Number.MAX_SAFE_INTEGER; !stopped.aborted; ) {
       const page = await store.checkpointsBelow(below, batch);
       for (const checkpoint of page) {
@@ -96,7 +93,7 @@ export function createRetention(options: RetentionOptions): Retention {
     const first = await store.firstCheckpoint();
     const there = await store.lastCheckpointBefore(before);
     if (first && there && there.position !== signedCut(first)?.position) await cutAt(there, first, before, stopped);
-    // Also what an earlier look left when it was interrupted.
+    // Deletes also the rows that an interrupted run has left.
     const position = signedCut(await store.firstCheckpoint())?.position;
     if (position !== undefined) await inBatches(() => store.deleteBefore(position, batch), stopped);
   }
@@ -107,13 +104,13 @@ export function createRetention(options: RetentionOptions): Retention {
     before: Date,
     stopped: AbortSignal,
   ): Promise<void> {
-    // Another process may cut between any two of these reads: what then looks odd is its doing.
+    // Another process may cut between any two of these reads. A mismatch is then no sign of a forgery.
     const cutMeanwhile = async (): Promise<boolean> => (await store.firstCheckpoint())?.statement !== first.statement;
     const checkpoint = verifyStatement(keys, there.statement);
     if (checkpoint?.position !== there.position || checkpoint.time >= before) {
       if (await cutMeanwhile()) return;
       const { position } = there;
-      log.error({ position }, "A KEPT CHECKPOINT IS NOT WHAT WAS SIGNED, or its pepper is not loaded; nothing is cut");
+      log.error({ position }, "A STORED CHECKPOINT WAS CHANGED, or its pepper is not configured; nothing is deleted");
       return;
     }
     const { position, hash } = checkpoint;
@@ -122,15 +119,15 @@ export function createRetention(options: RetentionOptions): Retention {
     if (stopped.aborted) return;
     if (!verdict.ok) {
       if (await cutMeanwhile()) return;
-      log.error({ position: verdict.position, why: verdict.why }, "THE AUDIT CHAIN IS BROKEN; nothing of it is cut");
+      log.error({ position: verdict.position, why: verdict.why }, "THE AUDIT CHAIN IS BROKEN; nothing is deleted");
       return;
     }
     const statement = signStatement(key, { kind: "cut", position, hash, time: clock.now() });
     await store.cut(position, statement);
-    log.info({ position, cut: statement }, "the audit trail begins behind this position from now on");
+    log.info({ position, cut: statement }, "cut the audit trail: it now begins after this position");
   }
 
-  /** Undefined for a chain that was never cut. */
+  /** Returns the cut, if its signature is valid; undefined for a chain that was never cut. */
   function signedCut(first: KeptCheckpoint | undefined): Checkpoint | undefined {
     const statement = first && verifyStatement(keys, first.statement);
     return statement?.kind === "cut" && statement.position === first?.position ? statement : undefined;
@@ -139,7 +136,7 @@ export function createRetention(options: RetentionOptions): Retention {
   async function* upTo(last: number, from: number, stopped: AbortSignal): AsyncIterable<SealedEvent> {
     for (let position = from; position <= last && !stopped.aborted; ) {
       const page = await store.readSealed(position, Math.min(batch, last - position + 1));
-      // A gap moves the end of a page past it.
+      // When positions are missing, a page may end after `last`.
       yield* page.filter((entry) => entry.position <= last);
       const end = page.at(-1);
       if (!end) return;
@@ -147,7 +144,7 @@ export function createRetention(options: RetentionOptions): Retention {
     }
   }
 
-  /** All that there is: how many it was. */
+  /** Repeats until everything is deleted. Returns the number of deleted rows. */
   async function inBatches(deleteSome: () => Promise<number>, stopped: AbortSignal): Promise<number> {
     let total = 0;
     for (let deleted = batch; deleted === batch && !stopped.aborted; total += deleted) deleted = await deleteSome();

@@ -16,7 +16,7 @@ interface Line {
 
 type Store = SealerOptions["store"];
 
-/** A sealer over what the given functions say, with its log. */
+/** Returns a sealer on a store of the given functions, with its log lines and the stored checkpoints. */
 function sealerOver(
   store: Omit<Store, "keepCheckpoint"> & Partial<Pick<Store, "keepCheckpoint">>,
   over: Partial<SealerOptions> = {},
@@ -37,7 +37,7 @@ function sealerOver(
   return { sealer, lines, kept };
 }
 
-/** Answers in turn, and the last one forever. */
+/** Returns a function that gives the answers in turn, and then the last one forever. */
 function inTurn<T>(...answers: readonly (T | Error)[]): () => Promise<T> {
   let asked = 0;
   return async () => {
@@ -62,7 +62,7 @@ describe("the sealer", () => {
     expect(limits).toEqual([10, 10, 10]);
   });
 
-  it("writes a signed checkpoint at its first look and then every so many, when the chain has grown", async () => {
+  it("writes a signed checkpoint in its first run, and in every n-th one after it, if the chain has grown", async () => {
     const { sealer, lines, kept } = sealerOver({
       sealNext: async () => 0,
       lastSeal: inTurn(place(3), place(3), place(8)),
@@ -83,8 +83,8 @@ describe("the sealer", () => {
   });
 
   it.each<[string, Place | undefined, RegExp]>([
-    ["shorter", place(2), /CUT/],
-    ["empty", undefined, /CUT/],
+    ["shorter", place(2), /REMOVED/],
+    ["empty", undefined, /REMOVED/],
     ["another one", place(3, 9), /REWRITTEN/],
   ])("attests no chain that has become %s, and says so", async (_, then, message) => {
     const { sealer, lines } = sealerOver(
@@ -100,7 +100,7 @@ describe("the sealer", () => {
     expect(lines[1]?.msg).toMatch(message);
   });
 
-  it("attests nothing that it could not keep, and tries again at the next look", async () => {
+  it("logs no checkpoint that it could not store, and tries again in the next run", async () => {
     const refused: Error[] = [new Error("gone")];
     const { sealer, lines } = sealerOver({
       sealNext: async () => 0,
@@ -116,7 +116,7 @@ describe("the sealer", () => {
     expect(lines.map(({ checkpoint }) => checkpoint !== undefined)).toEqual([false, true, false]);
   });
 
-  it("says once that it cannot, and once that it can again", async () => {
+  it("logs once that sealing fails, and once that it works again", async () => {
     const { sealer, lines } = sealerOver({
       sealNext: inTurn(new Error("gone"), new Error("gone"), 0),
       lastSeal: inTurn<Place | undefined>(new Error("gone"), undefined),

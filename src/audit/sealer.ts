@@ -12,30 +12,30 @@ export interface SealerOptions {
   readonly key: KeyObject;
   readonly clock: Clock;
   /**
-   * Compares this machine's clock with the database's; nothing is attested where they differ, since cuts rely on these
-   * times. Default: they agree.
+   * Compares the clocks of this machine and the database. When they differ, no checkpoint is written, because cuts rely
+   * on the times of checkpoints. Default: they agree.
    */
   readonly clocksAgree?: () => Promise<boolean>;
-  /** Between two looks for new events, milliseconds. Default 1,000. */
+  /** Pause between two looks for new events, milliseconds. Default 1,000. */
   readonly intervalMs?: number;
   /** Looks between two checkpoints. Default 60: a minute. */
   readonly looksPerCheckpoint?: number;
-  /** Events of one transaction. Default 100: other calls have their turn in between. */
+  /** Most events of one transaction. Default 100, so that other calls get their turn in between. */
   readonly batch?: number;
 }
 
 export interface Sealer {
   start(): void;
-  /** Lets a look that has begun end. */
+  /** Stops. Resolves when a look that has begun has ended. */
   stop(): Promise<void>;
-  /** Seals everything that waits. One look, as the loop does it: a failure is logged and not thrown. */
+  /** Seals all waiting events once, as the loop does. A failure is logged and not thrown. */
   look(): Promise<void>;
 }
 
 /**
- * Seals events in the background. Every replica runs one, and a lock in the database lets one at a time work. Each
- * writes a checkpoint to its log when the chain has grown: logs go off the host, and what they attest cannot be taken
- * back. One an hour is kept beside the chain, as a place where it may be cut one day.
+ * Seals events in the background. Every replica runs one; a lock in the database lets only one work at a time. Each
+ * writes a checkpoint to its log when the chain has grown: logs are sent to other hosts, where an attacker cannot
+ * change them. One checkpoint an hour is stored in the database: the retention may later cut the chain there.
  */
 export function createSealer(options: SealerOptions): Sealer {
   const { store, log, key, clock, intervalMs = 1_000, looksPerCheckpoint = 60, batch = 100 } = options;
@@ -50,13 +50,13 @@ export function createSealer(options: SealerOptions): Sealer {
       do sealed = await store.sealNext(batch);
       while (sealed === batch);
       if (looks === 0) await checkpoint();
-      // Only after a success: a checkpoint that could not be written is tried again at the next look.
+      // Counted only after a success: a checkpoint that could not be written is tried again in the next look.
       looks = (looks + 1) % looksPerCheckpoint;
       if (failing) log.info("audit events are sealed again");
       failing = false;
     } catch (error) {
-      // Once for each outage, not once a second.
-      if (!failing) log.warn({ error }, "audit events could not be sealed; trying on");
+      // Logged once for each outage, not once a second.
+      if (!failing) log.warn({ error }, "failed to seal audit events; retrying");
       failing = true;
     }
   }
@@ -65,13 +65,13 @@ export function createSealer(options: SealerOptions): Sealer {
     const last = await store.lastSeal();
     const before = attested;
     if (before && (last?.position ?? 0) < before.position) {
-      log.error({ position: last?.position ?? 0, attested: before.position }, "THE AUDIT CHAIN HAS BEEN CUT");
+      log.error({ position: last?.position ?? 0, attested: before.position }, "THE END OF THE AUDIT CHAIN WAS REMOVED");
       return;
     }
     if (!last || !(await clocksAgree())) return;
     if (before?.position === last.position) {
       if (Buffer.compare(before.hash, last.hash) !== 0)
-        log.error({ position: last.position }, "THE AUDIT CHAIN HAS BEEN REWRITTEN");
+        log.error({ position: last.position }, "THE AUDIT CHAIN WAS REWRITTEN");
       return;
     }
     const time = clock.now();

@@ -13,21 +13,21 @@ import {
 export interface AuditTrailParts {
   readonly store: Pick<AuditStore, "readSealed" | "lastSeal" | "findUnsealed" | "firstCheckpoint">;
   readonly checkpoints: readonly Checkpoint[];
-  /** Whose signature a cut must bear. Called only when the chain says that it was cut. */
+  /** Returns the keys that a cut may be signed with. Called only when the database says that the chain was cut. */
   readonly keys: () => readonly KeyObject[];
   readonly progress: (text: string) => void;
-  /** Events of one read. Default 1,000. */
+  /** Most events of one read. Default 1,000. */
   readonly pageSize?: number;
 }
 
 export type TrailVerdict =
-  /** `cut`: what stood before was deleted by the retention. */
+  /** `cut`: where the retention has deleted the beginning of the chain. */
   | { readonly ok: true; readonly last: Place | undefined; readonly cut: Checkpoint | undefined }
   | { readonly ok: false; readonly problem: string };
 
 const eventsPerReport = 100_000;
 
-/** The chain from its signed beginning on, and that no event was put in past it. */
+/** Verifies the chain from its beginning or its signed cut on, and that no event was inserted outside of it. */
 export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVerdict> {
   const { store, checkpoints, keys, progress, pageSize = 1_000 } = parts;
   const claimed = await claimedCut(store);
@@ -42,7 +42,7 @@ export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVer
   const verdict = await verifyChain(chain(), checkpoints, cut);
   if (!verdict.ok) {
     if ((await claimedCut(store))?.statement !== claimed?.statement) {
-      progress("the chain was cut meanwhile; beginning again");
+      progress("the chain was cut meanwhile; starting again");
       return verifyAuditTrail(parts);
     }
     return { ok: false, problem: `the audit chain is broken at position ${verdict.position}: ${verdict.why}` };
@@ -63,19 +63,19 @@ export async function verifyAuditTrail(parts: AuditTrailParts): Promise<TrailVer
     for await (const page of pagesOf(store, before + 1, pageSize)) {
       for (const entry of page) {
         yield entry;
-        if (++seen % eventsPerReport === 0) progress(`${seen} of ${total} events are right`);
+        if (++seen % eventsPerReport === 0) progress(`${seen} of ${total} events verified`);
       }
     }
   }
 }
 
-/** Where the chain was cut, as far as the database says, which proves nothing. */
+/** Returns the cut that the database claims. Its signature is not verified. */
 export async function claimedCut(store: Pick<AuditStore, "firstCheckpoint">): Promise<KeptCheckpoint | undefined> {
   const first = await store.firstCheckpoint();
   return first && kindOfStatement(first.statement) === "cut" ? first : undefined;
 }
 
-/** Pages of the chain from a position to its end. */
+/** Yields the chain in pages, from a position to its end. */
 async function* pagesOf(
   store: Pick<AuditStore, "readSealed">,
   from: number,
