@@ -6,22 +6,22 @@ import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js
 import type { OidcVerifier } from "./oidc/oidc.js";
 import type { Services } from "./services.js";
 
-/** The credentials that a call shows. */
+/** The credentials of a call. */
 export interface Credentials {
   readonly authorization: string | undefined;
   /** `patwarden-user-authorization`: the user's own access token, passed on by a service. */
   readonly userAuthorization: string | undefined;
   /**
-   * The name of the client's verified certificate, see client-certificate.ts. Reading it costs, so it is read only
-   * without `authorization`.
+   * Returns the name of the client's verified certificate, see client-certificate.ts. It is expensive, so it is called
+   * only without `authorization`.
    */
   readonly clientName: () => string | undefined;
   /**
-   * Where the call comes from; undefined when that is not known. Reading it costs, so it is read only for a Patwarden
-   * token.
+   * Returns the address of the client, or undefined when it is not known. It is expensive, so it is called only for a
+   * Patwarden token.
    */
   readonly address: () => Address | undefined;
-  /** Instant of `performance.now()` after which nobody waits for the proof. Absent: no limit. */
+  /** Instant of `performance.now()` after which the caller no longer waits. Absent: no limit. */
   readonly deadline: number | undefined;
 }
 
@@ -37,21 +37,21 @@ export interface AuthenticationOptions {
   ) => Promise<TokenCaller | undefined>;
 }
 
-/** Proves who is calling. */
+/** Authenticates callers. */
 export interface Authenticator {
   /**
-   * Returns undefined when nobody is authenticated; the reason is not exposed. Throws when a credential could not be
-   * verified.
+   * Returns the caller, or undefined when the credentials prove none; the reason is not exposed. Throws when a
+   * credential could not be verified.
    */
   authenticate(credentials: Credentials): Promise<Caller | undefined> | Caller | undefined;
 }
 
-/** Says what is wrong with the form of a header. It reveals nothing about any credential. */
+/** Returns the error for a malformed header. It reveals nothing about any credential. */
 function unreadable(header: string, value: string): Failure {
   const problem =
     value.length > maxCredentialHeader
       ? `the ${header} header has more than ${maxCredentialHeader} characters`
-      : `the ${header} header must be "Bearer", a blank and one credential`;
+      : `the ${header} header must be "Bearer", a space and one credential`;
   return new Failure("CALLER_UNAUTHENTICATED", { metadata: { problem } });
 }
 
@@ -62,7 +62,7 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
     const identity = await users.verify(token);
     if (!identity) return undefined;
     const { subject } = identity;
-    // A page that acts for all users would otherwise hold the whole deployment as soon as one administrator opens it.
+    // Otherwise a web page that acts for its users would control the whole deployment once an administrator opens it.
     const admin = identity.admin && (via === undefined || hasPermission(via, "admin"));
     return { kind: "user", subject, admin, ...(via && { via }) };
   };
@@ -72,7 +72,7 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
       // The hot path: a service needs no promise.
       if (userAuthorization === undefined) return service ?? orUser(authorization, address, deadline);
       if (!service) return undefined;
-      // Acting for a user takes the permission and the user's own token; with either missing there is no caller.
+      // To act for a user, a service needs the permission and the user's own token.
       if (!hasPermission(service, "tokens.behalf")) {
         throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "tokens.behalf" } });
       }
@@ -95,8 +95,8 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
 }
 
 /**
- * Authenticates on a public port: users and tokens only. Service keys and certificates are not accepted, and nobody
- * passes on another's token.
+ * Authenticates on a public port: only users and Patwarden tokens. Service keys and certificates are not accepted, and
+ * no service can pass on a user's token.
  */
 export function createPublicAuthenticator(options: Omit<AuthenticationOptions, "services">): Authenticator {
   const nobody = { find: () => undefined };
@@ -104,8 +104,8 @@ export function createPublicAuthenticator(options: Omit<AuthenticationOptions, "
   return { authenticate: (credentials) => authenticate({ ...credentials, userAuthorization: undefined }) };
 }
 
-/** Everybody who can reach the ports, when caller authentication is off. */
+/** The caller of every call when caller authentication is off. */
 const everybody: ServiceCaller = { kind: "service", name: "everybody", permissions: new Set(["admin"]) };
 
-/** For `dangerously_disable_caller_authentication`: every call, with or without a credential, is an administrator's. */
+/** Makes every caller an administrator, with or without credentials (`dangerously_disable_caller_authentication`). */
 export const noAuthentication: Authenticator = { authenticate: () => everybody };

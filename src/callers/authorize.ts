@@ -2,7 +2,7 @@ import { Failure } from "../domain/errors.js";
 import type { Caller, Permission } from "./caller.js";
 import type { Access } from "./methods.js";
 
-/** Throws CALLER_FORBIDDEN unless the caller may call a method with this row at all. */
+/** Throws CALLER_FORBIDDEN unless the caller may call the method. Rights on single objects are checked later. */
 export function authorize(caller: Caller, method: Access): void {
   switch (caller.kind) {
     case "service":
@@ -29,7 +29,7 @@ export function hasPermission(caller: Caller, permission: Permission): boolean {
   }
 }
 
-/** Throws CALLER_FORBIDDEN. For a permission that depends on what is asked, such as `tokens.claims`. */
+/** Throws CALLER_FORBIDDEN without the permission. For permissions that only some requests need: `tokens.claims`. */
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (!hasPermission(caller, permission)) throw new Failure("CALLER_FORBIDDEN", { metadata: { permission } });
 }

@@ -9,7 +9,7 @@ describe("a caller", () => {
     expect(actorOf(caller)).toBe("service:shop");
   });
 
-  it("acts for every subject unless it is narrowed", () => {
+  it("acts for every subject unless its subjects are limited", () => {
     expect(admitsSubject(caller, "organization:acme" as SubjectName)).toBe(true);
   });
 
@@ -27,7 +27,7 @@ describe("a caller", () => {
     );
   });
 
-  it("narrowed to nobody acts for nobody", () => {
+  it("with an empty list of subjects acts for no subject", () => {
     expect(admitsSubject({ ...caller, subjects: [] }, "user:alice" as SubjectName)).toBe(false);
   });
 });

@@ -3,11 +3,11 @@ import type { Address } from "../domain/network.js";
 import type { Grant, SecretId, TokenId } from "../domain/token.js";
 
 /**
- * What a service may be allowed. `check.direct` asks about subjects without a token, over AuthZEN; `tokens.impersonate`
- * creates and changes tokens of any subject without a proof that the subject wants it; `tokens.behalf` does what the
- * user may whose own access token comes with the call, but nothing as an administrator of the deployment;
- * `tokens.claims` writes facts that backends trust; `tokens.exchange` gets JWTs for tokens that it has; `admin` is all
- * of them.
+ * The permissions that a service can have. `check.direct`: ask about subjects without a token, over AuthZEN.
+ * `tokens.impersonate`: create and change tokens of any subject without a proof that the subject wants it.
+ * `tokens.behalf`: act as the user whose own access token comes with the call, but never as an administrator of the
+ * deployment. `tokens.claims`: write facts that backends trust. `tokens.exchange`: get JWTs for Patwarden tokens that
+ * the service holds. `admin`: all permissions.
  */
 export const permissions = [
   "check",
@@ -29,10 +29,10 @@ export const permissions = [
 
 export type Permission = (typeof permissions)[number];
 
-/** Who calls Patwarden, proven. */
+/** An authenticated caller of Patwarden. */
 export type Caller = ServiceCaller | UserCaller | TokenCaller;
 
-/** A caller of the management plane, with the address that its call came from, as far as the server knows. */
+/** A caller of the management plane, with the client address of the call, if it is known. */
 export type ManagingCaller = Caller & { readonly from?: string };
 
 /** A configured backend or script, known by a service key or a client certificate. */
@@ -42,19 +42,17 @@ export interface ServiceCaller {
   readonly name: string;
   readonly permissions: ReadonlySet<Permission>;
   /**
-   * The only subjects that it has to do with: names, or prefixes that end in `:`. Absent: all. A Check is answered for
-   * every token that is shown, and what is shown may be revoked.
+   * The only subjects that the service may manage: names, or prefixes that end in `:`. Absent: all. Checks and
+   * revocations with the secret of a token are not limited by this.
    */
   readonly subjects?: readonly string[];
-  /** The longest lifetime of a token that it creates, milliseconds. Absent: the general limit. */
+  /** The longest lifetime of a token that the service creates, milliseconds. Absent: no limit of its own. */
   readonly maxLifetimeMs?: number;
-  /** What a token that it creates may do at most. Absent: anything. */
+  /** The largest grant of a token that the service creates. Absent: no limit of its own. */
   readonly maxGrant?: Grant;
-  /** The only audiences for which it may get JWTs, as far as they are configured at all. Absent: all of those. */
+  /** The only configured audiences for which the service may get JWTs. Absent: all of them. */
   readonly exchangeAudiences?: readonly string[];
-  /**
-   * How long it may keep an answer of introspection, milliseconds. Absent: as long as the integration lets everybody.
-   */
+  /** How long the service may cache introspection responses, milliseconds. Absent: as the integration allows. */
   readonly maxCacheMs?: number;
 }
 
@@ -62,24 +60,24 @@ export interface ServiceCaller {
 export interface UserCaller {
   readonly kind: "user";
   readonly subject: SubjectName;
-  /** Whether this user administers the deployment: the issuer says so, and a service in between does so too. */
+  /** Whether this user administers the deployment: the issuer says so, and a service in between has `admin` too. */
   readonly admin: boolean;
-  /** The service that passed the user's token on; its ceilings hold as well. */
+  /** The service that passed on the user's token. Its limits on subjects, lifetime and grant apply as well. */
   readonly via?: ServiceCaller;
 }
 
-/** The holder of a Patwarden token, known by its secret. It manages nothing but itself. */
+/** The holder of a Patwarden token, known by a secret of the token. It can manage only this token. */
 export interface TokenCaller {
   readonly kind: "token";
   readonly id: TokenId;
   readonly subject: SubjectName;
-  /** The secret that was shown: a token's other secrets are not this caller's. */
+  /** The id of the secret in the call. The caller does not know the token's other secrets. */
   readonly secretId: SecretId;
-  /** Where the call came from; undefined when that is not known. */
+  /** The client address of the call; undefined when it is not known. */
   readonly address: Address | undefined;
 }
 
-/** Name of the caller in audit events and `created_by`: `service:<name>`, the user's subject, or `token:<id>`. */
+/** Returns the caller's name for audit events and `created_by`: `service:<name>`, the user's subject, `token:<id>`. */
 export function actorOf(caller: Caller): string {
   switch (caller.kind) {
     case "service":
@@ -91,34 +89,33 @@ export function actorOf(caller: Caller): string {
   }
 }
 
-/** `service:<name>` of the service in between, if there is one. */
+/** Returns `service:<name>` of the service in between, or undefined when there is none. */
 export function viaOf(caller: Caller): string | undefined {
   return caller.kind === "user" && caller.via ? `service:${caller.via.name}` : undefined;
 }
 
-/** All that had a part in a call: the caller, and the service in between. */
+/** Returns the names of all parties of a call: the caller, and the service in between. */
 export function namesOf(caller: Caller): readonly string[] {
   const via = viaOf(caller);
   return via === undefined ? [actorOf(caller)] : [actorOf(caller), via];
 }
 
-/** The service whose ceilings hold: the caller itself or the one in between. */
+/** Returns the limits ("ceilings") that apply to a call: those of the calling service or of the service in between. */
 export function ceilingsOf(caller: Caller): Pick<ServiceCaller, "subjects" | "maxLifetimeMs" | "maxGrant"> {
   if (caller.kind === "service") return caller;
   return (caller.kind === "user" && caller.via) || {};
 }
 
-/** Whether these ceilings admit tokens of this subject. */
+/** Returns whether these ceilings admit tokens of this subject. */
 export function admitsSubject({ subjects }: Pick<ServiceCaller, "subjects">, subject: SubjectName): boolean {
   return (
     subjects === undefined ||
-    // Only a prefix that ends in the colon of its type matches more than itself: organization:acme must not hold
-    // organization:acme2.
+    // Only a scope that ends in a colon is a prefix: organization:acme must not include organization:acme2.
     subjects.some((scope) => (scope.endsWith(":") ? subject.startsWith(scope) : subject === scope))
   );
 }
 
-/** Whether these ceilings admit what holds for subjects as a whole. */
+/** Returns whether these ceilings admit settings that apply to all subjects, such as the policies of the deployment. */
 export function admitsAll({ subjects }: Pick<ServiceCaller, "subjects">): boolean {
   return subjects === undefined;
 }

@@ -22,7 +22,7 @@ const token = (id: string): Caller => ({
   address: undefined,
 });
 
-/** Limits under a clock that is set; the defaults of the configuration, but for what is said otherwise. */
+/** Returns limits with a clock that tests set. Without `over`, they are the defaults of the configuration. */
 function setUp(over: Partial<CallerLimitsOptions> = {}) {
   const time = { now: 5_000 };
   const told: (Excess & { readonly method: string })[] = [];
@@ -36,7 +36,7 @@ function setUp(over: Partial<CallerLimitsOptions> = {}) {
     onExcess: (excess, method) => told.push({ ...excess, method }),
     ...over,
   });
-  /** Milliseconds to wait; 0 when admitted. */
+  /** Makes a call. Returns the milliseconds to wait; 0 when it is admitted. */
   const wait = (caller: Caller, rule: Parameters<CallerLimits["require"]>[1]): number => {
     try {
       limits.require(caller, rule, "patwarden.v1.TokenService/X");
@@ -47,7 +47,7 @@ function setUp(over: Partial<CallerLimitsOptions> = {}) {
       return error.retryDelayMs ?? Number.NaN;
     }
   };
-  /** How many of so many calls at once are admitted. */
+  /** Makes `count` calls at once. Returns how many are admitted. */
   const admitted = (count: number, ...call: Parameters<typeof wait>): number =>
     Array.from({ length: count }, () => wait(...call)).filter((ms) => ms === 0).length;
   return { time, told, limits, wait, admitted };
@@ -76,7 +76,7 @@ describe("limits of callers", () => {
 
   const rates = { burst: fc.integer({ min: 1, max: 20 }), perMinute: fc.integer({ min: 1, max: 1_000 }) };
 
-  it("RL-5 never refuse who keeps to the rate", () => {
+  it("RL-5 never refuse a caller that keeps to the rate", () => {
     fc.assert(
       fc.property(fc.record(rates), fc.array(fc.nat(100), { maxLength: 200 }), ({ burst, perMinute }, idle) => {
         const intervalMs = 60_000 / perMinute;
@@ -89,7 +89,7 @@ describe("limits of callers", () => {
     );
   });
 
-  it("admit no more than the burst and the rate in any stretch of time, and everybody who waits as told", () => {
+  it("admit no more than burst and rate in any interval, and admit each caller that has waited as long as told", () => {
     const steps = fc.array(fc.oneof(fc.constant("as told" as const), fc.nat(5_000)), { maxLength: 200 });
     fc.assert(
       fc.property(fc.record(rates), steps, ({ burst, perMinute }, pauses) => {
@@ -106,7 +106,7 @@ describe("limits of callers", () => {
         }
         for (const [first, from] of times.entries()) {
           for (const [last, to] of times.entries()) {
-            // One millisecond is nobody's to wait for.
+            // The bound allows a rounding error of one millisecond.
             if (last >= first)
               expect(last - first + 1).toBeLessThanOrEqual(burst + (to - from + 1) / intervalMs + 1e-6);
           }
@@ -115,20 +115,20 @@ describe("limits of callers", () => {
     );
   });
 
-  it("T23 are of one caller: nobody uses up what is another's, nor a token what is its user's", () => {
+  it("T23 count each caller separately: a caller does not use up another's limit, nor a token that of its user", () => {
     const { wait, admitted } = setUp();
     const callers = [alice, user("alicea"), user("bob"), token("tok_1"), token("tok_2")];
     for (const caller of callers) expect(admitted(101, caller, "creations")).toBe(100);
     expect(wait(user("carol"), "creations")).toBe(0);
   });
 
-  it("are of the user, by whichever service the call comes", () => {
+  it("count calls of a user together, through any service", () => {
     const { admitted } = setUp();
     expect(admitted(60, alice, "creations")).toBe(60);
     expect(admitted(60, user("alice", { via: service("tokens.behalf") }), "creations")).toBe(40);
   });
 
-  it("are apart from each other", () => {
+  it("are independent of each other", () => {
     const { admitted } = setUp();
     for (const [limit, burst] of [
       ["creations", 100],
@@ -141,9 +141,9 @@ describe("limits of callers", () => {
 
   it.each<[string, Caller]>([
     ["a service", service("tokens.impersonate")],
-    ["a service that may less", service("tokens.revoke")],
+    ["a service with fewer permissions", service("tokens.revoke")],
     ["an administrator of the deployment", user("root", { admin: true })],
-  ])("are none for %s", (_, caller) => {
+  ])("do not apply to %s", (_, caller) => {
     const { admitted, told } = setUp();
     expect(admitted(500, caller, "creations")).toBe(500);
     expect(told).toEqual([]);
@@ -155,7 +155,7 @@ describe("limits of callers", () => {
     expect(admitted(500, alice, "lists")).toBe(1);
   });
 
-  it("tell of every refused call, and which is a caller's first in a minute", () => {
+  it("report every refused call, and whether it is the caller's first in a minute", () => {
     const { time, told, admitted } = setUp();
     admitted(13, alice, "lists");
     admitted(22, alice, "revocations");
@@ -178,7 +178,7 @@ describe("limits of callers", () => {
     ]);
   });
 
-  it("T21 remember so many callers and no more; who has used up a limit stays refused while others come and go", () => {
+  it("T21 remember at most `maxCallers`; a caller that has used up a limit stays refused while others come and go", () => {
     const { time, wait, admitted } = setUp({ maxCallers: 100 });
     expect(admitted(101, alice, "creations")).toBe(100);
     for (let stranger = 0; stranger < 10_000; stranger++) {

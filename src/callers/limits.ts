@@ -5,42 +5,39 @@ import { actorOf, type Caller, type ManagingCaller } from "./caller.js";
 import type { MethodLimit } from "./methods.js";
 
 /**
- * Kinds of expensive calls: those that make secrets, that take something away (every replica has to apply it), that
- * read many rows.
+ * Kinds of expensive calls: calls that create secrets, calls that revoke (every replica has to apply it), and calls
+ * that read many rows.
  */
 export const limitNames = ["creations", "revocations", "lists"] as const;
 export type LimitName = (typeof limitNames)[number];
 
-/** How fast one caller may call at one replica. A limit that is absent is off. */
+/** The rates at which one caller may call one replica. A limit that is absent is off. */
 export type Limits = Readonly<Partial<Record<LimitName, Limit>>>;
 
-/** A call that was refused for its limit. */
+/** A call that was refused because of a limit. */
 export interface Excess {
   readonly limit: LimitName;
   readonly caller: ManagingCaller;
-  /**
-   * Whether it is the first of this caller in a minute. Only that one is logged, so that refused calls cannot fill a
-   * log.
-   */
+  /** Whether this is the caller's first in a minute. Only the first is logged: refused calls cannot fill the log. */
   readonly first: boolean;
 }
 
 export interface CallerLimitsOptions {
   readonly limits: Limits;
-  /** A clock that never jumps, milliseconds. */
+  /** Returns the time of a clock that never jumps, milliseconds. */
   readonly monotonicMs: () => number;
-  /** Called for every refused call. Must not wait and not throw. */
+  /** Called when a call is refused. Must not wait and not throw. */
   readonly onExcess: (excess: Excess, method: string) => void;
   /** The most callers that are remembered for each limit. Default 10,000. */
   readonly maxCallers?: number;
 }
 
-/** How often one caller that calls too fast is logged. */
+/** How often refused calls of one caller are logged. */
 const logging: Limit = { burst: 1, intervalMs: 60_000 };
 
 /**
- * Limits how fast users, and Patwarden tokens about themselves, make expensive calls. Each is counted by its proven
- * identity, so that nobody can use up another's limit. Services, and callers that may impersonate, are not limited.
+ * Limits how fast users and Patwarden tokens make expensive calls. Callers are counted by their proven identity, so
+ * that nobody can use up another caller's limit. Services, and callers that may impersonate, are not limited.
  */
 export class CallerLimits {
   readonly #limiters: Readonly<Partial<Record<LimitName, RateLimiter>>>;
@@ -55,9 +52,7 @@ export class CallerLimits {
     this.#onExcess = onExcess;
   }
 
-  /**
-   * Counts a call that is about to be made. Throws OVERLOADED, with the time to wait; a refused call does not count.
-   */
+  /** Counts a call, or throws OVERLOADED with the time to wait. A refused call does not count. */
   require(caller: ManagingCaller, limit: MethodLimit, method: string): void {
     const limiter = limit === "none" ? undefined : this.#limiters[limit];
     if (limit === "none" || !limiter || !isLimited(caller)) return;

@@ -58,7 +58,7 @@ describe("the table of methods", () => {
     expect(incomplete).toBeDefined();
   });
 
-  it("lets nobody wait who revokes what has leaked", () => {
+  it("does not limit revocations because of a leak", () => {
     for (const reason of [
       RevocationReason.UNSPECIFIED,
       RevocationReason.REQUESTED,
@@ -71,7 +71,7 @@ describe("the table of methods", () => {
     }
   });
 
-  it("logs each change, and no question", () => {
+  it("logs each change, and no calls that only read", () => {
     const logged = methodsThatAre((method) => method.logged);
     expect(rows.filter(([, { logged }]) => !logged).map(([name]) => name)).toEqual([
       ...["check", "batchCheck", "listResources", "introspect", "getToken", "listTokens", "getSubject", "getPolicy"],
@@ -88,7 +88,7 @@ describe("the table of methods", () => {
     );
   });
 
-  it("confirms on every replica what takes something away", () => {
+  it("confirms on every replica all changes other than the creation of a token", () => {
     expect(rows.filter(([, { confirmed, logged }]) => logged && !confirmed).map(([name]) => name)).toEqual([
       "createToken",
     ]);
@@ -104,7 +104,7 @@ describe("the table of methods", () => {
     });
   });
 
-  it("let users in where rights decide, administrators everywhere, and Patwarden tokens only to themselves", () => {
+  it("admits users where rights decide, administrators everywhere, and Patwarden tokens only to themselves", () => {
     const user = (admin: boolean): Caller => ({ kind: "user", subject: "user:a" as SubjectName, admin });
     const token: Caller = {
       kind: "token",
@@ -118,11 +118,11 @@ describe("the table of methods", () => {
     expect(admitted(user(true))).toEqual(rows.map(([name]) => name));
     const { tokens, policies, usage } = methods;
     expect(admitted(user(false))).toEqual([tokens, policies, usage].flatMap((rules) => Object.keys(rules)));
-    // SC-2 SC-5 SC-6: a token makes, widens and lists nothing.
+    // SC-2 SC-5 SC-6: a token cannot create, widen or list tokens.
     expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken"]);
   });
 
-  it("keep claims apart from creating tokens", () => {
+  it("requires a separate permission for claims", () => {
     expect(refusal(() => requirePermission(caller("tokens.impersonate"), "tokens.claims"))).toEqual({
       reason: "CALLER_FORBIDDEN",
       metadata: { permission: "tokens.claims" },

@@ -8,32 +8,30 @@ import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import type { Permission } from "./caller.js";
 import type { LimitName } from "./limits.js";
 
-/** What a method asks of its caller before it looks at any object. */
+/** Who may call a method, before its rights on single objects are checked. */
 export interface Access {
-  /** What a service must have been given. */
+  /** The permission that a service needs. */
   readonly permission: Permission;
-  /**
-   * `rights`: users may call, and each object decides what they may. `admin`: only administrators of the deployment.
-   */
+  /** `rights`: users may call, with rights checked on each object. `admin`: only administrators of the deployment. */
   readonly users: "rights" | "admin";
-  /** Whether a Patwarden token may call it about itself. */
+  /** Whether a Patwarden token may call the method about itself. */
   readonly tokens: "self" | "never";
 }
 
-/** The limit that a call counts against, where it does not depend on the request. */
+/** The limit that applies to a call. */
 export type MethodLimit = LimitName | "none";
 
 /** One row of the table of methods. */
 export interface Method<M extends DescMethod = DescMethod> extends Access {
-  /** Whether it changes what replicas may have cached: it answers only when all of them have applied the change. */
+  /** Whether the method changes cached facts: its response waits until all replicas have applied the change. */
   readonly confirmed: boolean;
-  /** The limit that a call counts against. */
+  /** The limit that applies to a call; a function when it depends on the request. */
   readonly limit:
     | MethodLimit
     | ((request: M extends DescMethodUnary<infer I> ? MessageShape<I> : never) => MethodLimit);
-  /** Whether a call that succeeds is a line in the log; failed calls always are. */
+  /** Whether a successful call is logged; failed calls always are. */
   readonly logged: boolean;
-  /** Whether the public port serves it. */
+  /** Whether the public port serves the method. */
   readonly public: boolean;
 }
 
@@ -55,16 +53,14 @@ const reads = (permission: Permission, limit: MethodLimit = "none") =>
 const changes = (permission: Permission, limit: MethodLimit = "none") =>
   ({ permission, users: "rights", tokens: "never", confirmed: true, limit, logged: true, public: true }) as const;
 
-/** What takes away is limited, but never for somebody who has found a leaked secret. */
+/** Limits revocations, except those because of a leak. */
 const unlessLeaked = ({ reason }: { readonly reason: RevocationReason }): MethodLimit =>
   reason === RevocationReason.LEAKED ? "none" : "revocations";
 
 const ofAdministrators = { users: "admin", public: false } as const;
 const itself = { tokens: "self" } as const;
 
-/**
- * Who may call what, and how each call is treated. A method without a row, or a row without a method, does not compile.
- */
+/** The table of all methods. A method without a row, or a row without a method, does not compile. */
 export const methods = {
   authorization: {
     check: decides("check"),
@@ -76,7 +72,7 @@ export const methods = {
     createToken: { ...changes("tokens.impersonate", "creations"), confirmed: false },
     getToken: reads("tokens.read"),
     listTokens: reads("tokens.read", "lists"),
-    // It may narrow the token, which nobody knows before the row is locked.
+    // The update may narrow the token, which is known only after its row is locked.
     updateToken: changes("tokens.impersonate", "revocations"),
     rotateToken: { ...changes("tokens.impersonate", "creations"), ...itself },
     revokeToken: { ...changes("tokens.revoke"), ...itself, limit: unlessLeaked },
@@ -118,7 +114,7 @@ const services: readonly (readonly [DescService, Readonly<Record<string, Method<
   [AuditService, methods.audit],
 ];
 
-/** Returns the full names, `patwarden.v1.TokenService/CreateToken`, of the methods whose row is so. */
+/** Returns the full names, such as `patwarden.v1.TokenService/CreateToken`, of the methods that `wanted` selects. */
 export function methodsThatAre(
   wanted: (method: Access & Pick<Method, "logged" | "public">) => boolean,
 ): ReadonlySet<string> {

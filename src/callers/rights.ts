@@ -5,7 +5,7 @@ import type { Rank, TokenId, TokenRecord } from "../domain/token.js";
 import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { admitsSubject, type Caller, ceilingsOf } from "./caller.js";
 
-/** What people may be allowed on an organization's tokens; which relation stands for it is configuration. */
+/** A right of users on an organization's tokens. The configuration maps each right to a relation. */
 export type Right = "read" | "create" | "approve" | "revoke" | "policy";
 
 export interface RightsOptions {
@@ -14,13 +14,13 @@ export interface RightsOptions {
   readonly relations: Readonly<Record<Right, ActionName>>;
 }
 
-/** Whose token it is or will be. */
+/** The owner of an existing or new token. */
 export type Owner = Pick<TokenRecord, "subject" | "organization" | "kind">;
 
 /**
- * What callers may on objects. A right is either the caller's own (a holder on the own token, a service by
- * configuration, a token on itself), which costs nothing and so works while OpenFGA is down, or what OpenFGA says now
- * of the organization, past every cache.
+ * Decides what callers may do with objects. Holders have rights on their own tokens, services by configuration, and a
+ * token on itself: these rights work also while OpenFGA is down. All other rights are relations to the organization;
+ * OpenFGA is asked with higher consistency, past every cache.
  */
 export class Rights {
   readonly #options: RightsOptions;
@@ -30,8 +30,8 @@ export class Rights {
   }
 
   /**
-   * How far the caller's word reaches on tokens of this owner; undefined when not at all. Throws when OpenFGA cannot
-   * say.
+   * Returns the caller's rank on tokens of this owner, or undefined when the caller does not have the right. Throws
+   * when OpenFGA fails.
    */
   async rankOn(caller: Caller, owner: Owner, right: Right, id?: TokenId): Promise<Rank | undefined> {
     if (!admitsSubject(ceilingsOf(caller), owner.subject)) return undefined;
@@ -42,9 +42,9 @@ export class Rights {
         return id !== undefined && id === caller.id ? "holder" : undefined;
       case "user": {
         if (caller.admin) return "deployment";
-        // Approving one's own token would be no approval; ASVS 2.3.5.
+        // Nobody approves their own token; ASVS 2.3.5.
         if (owner.subject === caller.subject) return right === "approve" ? undefined : "holder";
-        // Administrators see and end tokens bound to their organization; they never mint for a member.
+        // Administrators of an organization may see and revoke members' tokens bound to it, but never create them.
         const organization = owner.kind === "oat" ? owner.subject : right === "create" ? undefined : owner.organization;
         return organization && (await this.#holds(caller.subject, right, organization)) ? "organization" : undefined;
       }
@@ -52,15 +52,15 @@ export class Rights {
   }
 
   /**
-   * The same of a caller whose word reaches equally far on every token that it admits, so that nothing need be read to
-   * tell.
+   * Returns the rank of a caller that has the same rank on every token that it admits, and which owners it admits; no
+   * token must be read for this. Returns undefined for other callers.
    */
   blanketRank(caller: Caller): { readonly rank: Rank; readonly admits: (owner: Owner) => boolean } | undefined {
     if (caller.kind !== "service") return undefined;
     return { rank: "deployment", admits: ({ subject }) => admitsSubject(ceilingsOf(caller), subject) };
   }
 
-  /** Whether the caller has a right on an organization itself, for its policy and its whole list. */
+  /** Returns whether the caller has a right on the whole organization, for its policy and lists of its tokens. */
   async onOrganization(caller: Caller, organization: SubjectName, right: Right): Promise<boolean> {
     if (!admitsSubject(ceilingsOf(caller), organization)) return false;
     if (caller.kind !== "user" || caller.admin) return caller.kind !== "token";
@@ -68,8 +68,8 @@ export class Rights {
   }
 
   /**
-   * The token and how far the caller's word reaches on it. Throws NOT_FOUND alike for an id that does not exist and one
-   * that the caller may not know of, CALLER_FORBIDDEN when it may see the token but lacks the right.
+   * Returns the token and the caller's rank on it. Throws NOT_FOUND for an id that does not exist and for one that the
+   * caller may not see, CALLER_FORBIDDEN when the caller may see the token but does not have the right.
    */
   async require(
     store: Pick<TokenStore, "get">,

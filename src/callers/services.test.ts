@@ -73,7 +73,7 @@ describe("services by their keys", () => {
     ]);
   });
 
-  it("are not asked for when caller authentication is off", () => {
+  it("are not needed when caller authentication is off", () => {
     const credentials = {
       authorization: undefined,
       userAuthorization: undefined,
@@ -110,7 +110,7 @@ describe("the service that calls", () => {
     expect(services.find(authorization, () => clientName)?.name).toBe(name);
   });
 
-  it("is not asked for its certificate beside a header: reading it costs", () => {
+  it("reads no certificate when there is a header: reading it is expensive", () => {
     const asked = (): never => {
       throw new Error("asked for a certificate");
     };

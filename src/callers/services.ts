@@ -2,12 +2,12 @@ import { hash } from "node:crypto";
 import { bearerOf } from "../domain/bearer.js";
 import type { ServiceCaller } from "./caller.js";
 
-/** A service of the configuration and what proves it: keys, client certificates, or either. */
+/** A service of the configuration, with its keys and client certificates. Either proves it. */
 export interface ConfiguredCaller {
   readonly caller: ServiceCaller;
   /** SHA-256 of up to two keys, lower-case hex; two while a key is being changed. */
   readonly keySha256: readonly string[];
-  /** SPIFFE ids, up to 10: a certificate must have one of them as its name, to the letter. */
+  /** SPIFFE ids, up to 10. The name of a certificate must be exactly one of them. */
   readonly certificates: readonly string[];
 }
 
@@ -21,29 +21,28 @@ export class Services {
     this.#byCertificate = certificatesOf(callers);
   }
 
-  /** Replaces all services at once. Calls that have been admitted go on. */
+  /** Replaces all services at once. Calls that were already admitted continue. */
   replace(callers: readonly ConfiguredCaller[]): void {
     this.#byKey = keysOf(callers);
     this.#byCertificate = certificatesOf(callers);
   }
 
-  /** Returns the service that this key proves. */
+  /** Returns the service with this key. */
   withKey(key: string): ServiceCaller | undefined {
-    // Keys are compared only by looking up their SHA-256. Its timing reveals nothing that an attacker can choose.
+    // Keys are compared by their SHA-256, so the timing of the lookup reveals nothing useful to an attacker.
     return this.#byKey.get(hash("sha256", key));
   }
 
-  /** Returns the service that a verified certificate of this name proves; most certificates prove none. */
+  /** Returns the service with a certificate of this name, or undefined when no service has it. */
   withCertificate(name: string | undefined): ServiceCaller | undefined {
     return name === undefined ? undefined : this.#byCertificate.get(name);
   }
 
   /**
-   * Returns the service that calls: by its key as a bearer, or by its client certificate where there is no
-   * `authorization` at all. Where a header proves nothing, the certificate is not asked: the sender meant to be known
-   * by the header.
+   * Returns the service that calls: by its key as a bearer, or by its client certificate when there is no
+   * `authorization` header. When the header is invalid, the certificate is ignored: the caller chose the header.
    *
-   * @param clientName reads the name of the certificate, which costs, so it is called only when it is needed.
+   * @param clientName Returns the name of the certificate. It is expensive, so it is called only when it is needed.
    */
   find(authorization: string | undefined, clientName: () => string | undefined): ServiceCaller | undefined {
     if (authorization === undefined) return this.withCertificate(clientName());

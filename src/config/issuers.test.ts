@@ -92,13 +92,13 @@ describeSettings(
     [{ issuers: [{ ...issuer, admin: { claim: "roles" } }] }, { "issuers[0].admin.value": "is required" }],
     [
       { issuers: [{ ...issuer, subject: "sub" }] },
-      { "issuers[0].subject": "must hold a claim in braces, such as {sub}" },
+      { "issuers[0].subject": "must contain a claim in braces, such as {sub}" },
     ],
     [
       { issuers: [{ ...issuer, subject: "{email}" }] },
       {
         "issuers[0].subject":
-          "must be made of claims that never change hands, such as {sub}; not of names or addresses",
+          "must contain only claims that never pass to another person, such as {sub}; no names or addresses",
       },
     ],
     [

@@ -683,7 +683,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   it("passing on a user's token takes the permission, the header, and a token that is good", async () => {
     const good = await issuer.sign({ sub: "alice" });
     const unauthenticated = { reason: "CALLER_UNAUTHENTICATED", metadata: {} };
-    const problem = 'the patwarden-user-authorization header must be "Bearer", a blank and one credential';
+    const problem = 'the patwarden-user-authorization header must be "Bearer", a space and one credential';
     for (const [key, header, refusal] of [
       [keys.behalf, "Bearer nonsense", unauthenticated],
       [keys.behalf, good, { ...unauthenticated, metadata: { problem } }],

@@ -23,7 +23,7 @@ it.each<readonly [TokenRefusal, () => Record<string, unknown>, Record<string, un
   ["claims_missing", () => ({ sub: undefined }), {}, () => "exp, iat, sub: got "],
   ["client_not_allowed", () => ({ azp: "shop" }), {}, () => 'client: got ["cli","shop"], expected "cli"'],
   ["scope_missing", () => ({ azp: "cli", scope: "openid" }), {}, () => 'scope: got "openid", expected "tokens"'],
-])("says of %s what the token has and what would be right", async (reason, claims, header, words) => {
+])("explains %s: what the token has and what is expected", async (reason, claims, header, words) => {
   const restricted = reason === "client_not_allowed" || reason === "scope_missing";
   const config = issuer.config(restricted ? { clients: ["cli"], requiredScopes: ["tokens"] } : {});
   const token = await issuer.sign(claims(), header);
@@ -34,6 +34,6 @@ it.each<readonly [TokenRefusal, () => Record<string, unknown>, Record<string, un
   expect(jwt && explainRefusal(reason, jwt, [config], new Date())).toContain(words());
 });
 
-it("decodes no text that is no JWT", () => {
+it("returns undefined for text that is not a JWT", () => {
   expect(["", "a.b.c", "pw_pat_x"].map(decodeAccessToken)).toEqual([undefined, undefined, undefined]);
 });

@@ -1,16 +1,16 @@
 import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload } from "jose";
 import { clientsOf, type IssuerConfig, type TokenRefusal } from "./access-token.js";
 
-/** Header and claims of a JWT, verified by nothing. */
+/** Header and claims of a JWT, not verified. */
 export interface DecodedJwt {
   readonly header: JWTHeaderParameters;
   readonly claims: JWTPayload;
 }
 
-/** Returns undefined for text that is no JWT. */
+/** Decodes a JWT without verifying it. Returns undefined for text that is not a JWT. */
 export function decodeAccessToken(token: string): DecodedJwt | undefined {
   try {
-    // jose promises no `alg`; everything here takes it for unknown until it is looked at.
+    // The type of jose has no `alg`. The functions here check its value before they use it.
     return { header: decodeProtectedHeader(token) as JWTHeaderParameters, claims: decodeJwt(token) };
   } catch {
     return undefined;
@@ -18,8 +18,8 @@ export function decodeAccessToken(token: string): DecodedJwt | undefined {
 }
 
 /**
- * Returns what the token has and what its issuer's configuration expects, for a refusal that depends on both; undefined
- * for others. It repeats claims: for the terminal of an operator who holds the token, never for a log.
+ * Returns what the token has and what its issuer's configuration expects, or undefined for a refusal that does not
+ * depend on both. The text contains claims: it is for the terminal of an operator who has the token, never for a log.
  */
 export function explainRefusal(
   reason: TokenRefusal,
@@ -51,11 +51,11 @@ export function explainRefusal(
     case "claims_missing":
       return `exp, iat, sub: got ${[claims.exp, claims.iat, claims.sub].map(shown).join(", ")}`;
     case "expired":
-      return `exp: got ${instant(claims.exp)}; it is ${instant(now.getTime() / 1000)}`;
+      return `exp: got ${instant(claims.exp)}; the time is ${instant(now.getTime() / 1000)}`;
     case "not_yet_valid":
-      return `iat ${instant(claims.iat)}, nbf ${instant(claims.nbf)}; it is ${instant(now.getTime() / 1000)}`;
+      return `iat ${instant(claims.iat)}, nbf ${instant(claims.nbf)}; now: ${instant(now.getTime() / 1000)}`;
     case "lives_too_long":
-      return `it lives ${Number(claims.exp) - Number(claims.iat)} s; max_lifetime is ${issuer.maxLifetimeMs / 1000} s`;
+      return `lifetime: ${Number(claims.exp) - Number(claims.iat)} s; max_lifetime is ${issuer.maxLifetimeMs / 1000} s`;
     case "client_not_allowed":
       return difference("client", clientOf(claims), list(issuer.clients));
     case "of_a_machine":
@@ -69,13 +69,13 @@ export function explainRefusal(
     case "no_usable_subject":
       return `the issuer's subject is ${shown(issuer.subject)}; sub: got ${shown(claims.sub)}`;
     case "unknown_key":
-      return `kid: got ${shown(header.kid)}, which is none of the issuer's keys`;
+      return `kid: got ${shown(header.kid)}, which the issuer does not publish`;
     default:
       return undefined;
   }
 }
 
-/** One where there is one, as most tokens have it. */
+/** Returns the client, or a list when the token names several. */
 function clientOf(claims: JWTPayload): unknown {
   const clients = [...new Set(clientsOf(claims))];
   return clients.length > 1 ? clients : clients[0];
@@ -86,14 +86,14 @@ function difference(what: string, got: unknown, expected: string): string {
 }
 
 function list(values: readonly string[]): string {
-  return values.map((value) => shown(value)).join(" or ") || "nothing: none is configured";
+  return values.map((value) => shown(value)).join(" or ") || "nothing (none is configured)";
 }
 
 function shown(value: unknown): string {
   return value === undefined ? "nothing" : JSON.stringify(value);
 }
 
-/** A NumericDate of RFC 7519. */
+/** Writes a NumericDate of RFC 7519. */
 function instant(seconds: number | undefined): string {
   const date = new Date(Number(seconds) * 1000);
   return Number.isNaN(date.getTime()) ? shown(seconds) : date.toISOString();

@@ -1,7 +1,6 @@
-/** Bytes. */
 const maxDocumentBytes = 262_144;
 
-/** A JSON object, and the ETag that it came with. */
+/** A fetched JSON object with its ETag. */
 export interface FetchedDocument {
   readonly document: Readonly<Record<string, unknown>>;
   readonly etag: string | undefined;
@@ -10,14 +9,14 @@ export interface FetchedDocument {
 type Headers = Readonly<Record<string, string>>;
 
 /**
- * Fetches a JSON object of at most 256 KiB. Throws for everything else, with the status alone and nothing of the
- * document.
+ * Fetches a JSON object of at most 256 KiB. Throws for any other response. The error names the status but contains no
+ * part of the document.
  */
 export async function fetchDocument(address: string, signal: AbortSignal): Promise<FetchedDocument["document"]> {
   return (await documentOf(await request(address, signal))).document;
 }
 
-/** The same, with headers; undefined when it is still the one with this ETag (RFC 9110 §13.1.2). */
+/** Fetches like `fetchDocument`. Returns undefined when the document still has this ETag (RFC 9110 §13.1.2). */
 export async function fetchIfChanged(
   address: string,
   signal: AbortSignal,
@@ -29,7 +28,7 @@ export async function fetchIfChanged(
   return condition && response.status === 304 ? undefined : documentOf(response);
 }
 
-/** Follows no redirect: a redirect would lead to a host that nobody configured. */
+/** Sends a GET request. Redirects are errors: they could lead to a host that nobody configured. */
 function request(address: string, signal: AbortSignal, headers?: Headers): Promise<Response> {
   return fetch(address, { redirect: "error", signal, headers: { accept: "application/json", ...headers } });
 }
@@ -41,13 +40,13 @@ async function documentOf(response: Response): Promise<FetchedDocument> {
   }
   const document = parsed(await limitedText(response));
   if (typeof document !== "object" || document === null || Array.isArray(document)) {
-    throw new Error("the document is no JSON object");
+    throw new Error("the document is not a JSON object");
   }
-  // Just tested.
+  // The type was checked above.
   return { document: document as FetchedDocument["document"], etag: response.headers.get("etag") ?? undefined };
 }
 
-/** Undefined for what is no JSON: the parser's error would quote it. */
+/** Returns undefined for text that is not JSON: the parser's error would quote the text. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

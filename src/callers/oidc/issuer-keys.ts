@@ -4,7 +4,7 @@ import { Failure } from "../../domain/errors.js";
 import { isConfidential } from "../../domain/network.js";
 import { fetchDocument } from "./fetch-document.js";
 
-/** Finds the public key for the header of a token; what jose's verification takes. */
+/** A function that finds the public key for the header of a token, as jose's verification needs it. */
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 export interface IssuerKeysOptions extends Pick<RefreshedOptions, "maxAgeMs" | "monotonicMs" | "random" | "onFailure"> {
@@ -19,27 +19,25 @@ export class IssuerKeys extends Refreshed<KeySet> {
   }
 }
 
-/** Makes the error of keys that cannot be fetched now. */
+/** Returns the error for keys that cannot be fetched now. */
 export function issuerUnavailable(cause: unknown, retryDelayMs?: number): Failure {
   return new Failure("ISSUER_UNAVAILABLE", { cause, ...(retryDelayMs !== undefined && { retryDelayMs }) });
 }
 
-/**
- * OpenID Connect Discovery §4: the issuer's document names the keys' address, and must repeat the issuer to the letter.
- */
+/** Fetches keys by OpenID Connect Discovery §4: the document has their address, and must repeat the exact issuer. */
 async function fetchKeys(issuer: string, timeoutMs: number): Promise<KeySet> {
   const signal = AbortSignal.timeout(timeoutMs);
   const document = await fetchDocument(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);
   if (document["issuer"] !== issuer) throw new Error("the discovery document names another issuer");
   const address = document["jwks_uri"];
   if (typeof address !== "string" || !URL.canParse(address) || !mayServeKeys(new URL(address), issuer)) {
-    throw new Error("the discovery document names no address of keys that may be used");
+    throw new Error("the discovery document has no jwks_uri that may be used; it must be an https: URL");
   }
-  // jose looks at its shape before it takes anything out of it.
+  // jose checks the form of the document before it uses it.
   return createLocalJWKSet((await fetchDocument(address, signal)) as unknown as JSONWebKeySet);
 }
 
-/** Only an issuer on this machine, as tests and demos have it, may name an address without TLS. */
+/** Returns whether keys may be fetched from an address. Only an issuer on loopback may name one without TLS. */
 function mayServeKeys(address: URL, issuer: string): boolean {
   const plain = (url: URL): boolean => url.protocol === "http:";
   return isConfidential(address) && (!plain(address) || plain(new URL(issuer)));

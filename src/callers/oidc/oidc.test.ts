@@ -20,7 +20,7 @@ interface Subject extends OidcVerifier {
   /** Why each token was refused. */
   readonly refusals: readonly TokenRefusal[];
   readonly fetchFailures: readonly { readonly issuer: string; readonly message: string }[];
-  /** Lets milliseconds pass. */
+  /** Advances the clock by milliseconds. */
   pass(ms: number): void;
 }
 
@@ -47,7 +47,7 @@ function verifierOf(configs: readonly IssuerConfig[], options: OidcOptions = {})
   };
 }
 
-/** `unavailable` when keys cannot be fetched; any other throw is a defect. */
+/** Returns the subject, `refused`, or `unavailable` when keys cannot be fetched. Any other error is a defect. */
 async function outcomeOf(verifier: OidcVerifier, token: string): Promise<string> {
   try {
     return (await verifier.verify(token))?.subject ?? "refused";
@@ -104,17 +104,17 @@ describe("an access token", () => {
     expect(strict.refusals).toEqual(["algorithm_not_allowed"]);
   });
 
-  /** Good ones that look unusual. */
+  // Valid tokens that look unusual.
   it.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ["one audience of several", { aud: ["https://api.example.com", "https://patwarden.example.com"] }, {}],
     ["a type written in full", {}, { typ: "application/at+jwt" }],
     ["a type in capitals", {}, { typ: "AT+JWT" }],
     ["an id of an Auth0 user", { sub: "auth0|5f7c8ec7c33c6c004bbafe82" }, {}],
     ["no client", { client_id: undefined }, {}],
-    ["the end of its life within the skew", { iat: seconds - 3600, exp: seconds - 59 }, {}],
+    ["an expiry within the skew", { iat: seconds - 3600, exp: seconds - 59 }, {}],
     ["a beginning within the skew", { iat: seconds + 59, nbf: seconds + 59 }, {}],
-    ["a life just as long as is allowed", { exp: seconds + 86_400 }, {}],
-    ["a name of a key in its header that is another's", {}, { jku: "https://attacker.example/keys" }],
+    ["the longest lifetime that is allowed", { exp: seconds + 86_400 }, {}],
+    ["the address of another's keys in its header", {}, { jku: "https://attacker.example/keys" }],
   ])("with %s is good", async (_, claims, header) => {
     const verifier = verifierOf([issuer.config()]);
     await verifier.verify(await issuer.sign(claims, header));
@@ -241,7 +241,7 @@ describe("an access token", () => {
     expect(verifier.refusals).toEqual([reason]);
   });
 
-  it("names its keys' address in vain", async () => {
+  it("cannot name the address of its keys", async () => {
     const attacker = await newIssuer();
     attacker.publish(attackersKey);
     const verifier = verifierOf([issuer.config()]);
@@ -400,7 +400,7 @@ describe("keys of an issuer", () => {
     return new Set(outcomes);
   };
 
-  it("are fetched once by all who wait for them", async () => {
+  it("are fetched once for all calls that wait for them", async () => {
     await arrange();
     own.set({ kind: "stalled" });
     const token = await own.sign();
@@ -411,7 +411,7 @@ describe("keys of an issuer", () => {
     expect([own.discoveryFetches, own.keyFetches]).toEqual([1, 1]);
   });
 
-  it("are not fetched for tokens that are no good by their own account", async () => {
+  it("are not fetched for tokens whose own claims are wrong", async () => {
     await arrange();
     const tokens = ["garbage", await own.sign({ exp: seconds - 61 }), await own.sign({ aud: "x" })];
     for (const token of tokens) expect(await outcomeOf(verifier, token)).toBe("refused");
@@ -430,7 +430,7 @@ describe("keys of an issuer", () => {
     expect(own.keyFetches).toBe(2);
   });
 
-  it("that the issuer has removed are trusted until the age of all is over", async () => {
+  it("that the issuer has removed are trusted until the maximum age", async () => {
     await arrange();
     const token = await own.sign();
     await outcomeOf(verifier, token);
@@ -452,7 +452,7 @@ describe("keys of an issuer", () => {
     expect(verifier.refusals).toEqual([]);
   });
 
-  it("B2 that have no name are found at once, too", async () => {
+  it("B2 without kid are found at once, too", async () => {
     await arrange();
     own.publish(await makeSigningKey("RS256", null));
     await outcomeOf(verifier, await own.sign());
@@ -461,7 +461,7 @@ describe("keys of an issuer", () => {
     expect(verifier.refusals).toEqual([]);
   });
 
-  it("B2 that nobody has make the issuer no more busy than a fetch in 30 seconds, and refuse nobody who has a new one", async () => {
+  it("B2 that do not exist cause at most one fetch in 30 seconds, and a new key is not refused meanwhile", async () => {
     await arrange();
     const old = await own.sign();
     const made = await Promise.all(
@@ -475,7 +475,7 @@ describe("keys of an issuer", () => {
     const first = [...Array<string>(4).fill("refused"), ...Array<string>(16).fill("unavailable")];
     expect(await all()).toEqual(first);
     expect(own.keyFetches).toBe(4);
-    // Those that were looked for are known not to be there: for them the answer stays.
+    // The first four keys are known to be missing: their answer stays.
     expect(await all()).toEqual(first);
     own.publish(await makeSigningKey());
     expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
@@ -493,7 +493,7 @@ describe("keys of an issuer", () => {
     }
   });
 
-  it("B2 that was published late is looked for again", async () => {
+  it("B2 that are published late are looked up again", async () => {
     await arrange();
     const late = await makeSigningKey();
     const token = await own.signWith(late);
@@ -505,7 +505,7 @@ describe("keys of an issuer", () => {
     expect(await outcomeOf(verifier, token)).toBe("user:alice");
   });
 
-  it("without a name are found among four", async () => {
+  it("without kid are found among the first four", async () => {
     await arrange();
     const keys = await Promise.all(Array.from({ length: 5 }, () => makeSigningKey("RS256", null)));
     own.publish(...keys);
@@ -515,7 +515,7 @@ describe("keys of an issuer", () => {
     expect(verifier.refusals).toEqual(["unknown_key"]);
   });
 
-  it("of other kinds and for other uses are passed over", async () => {
+  it("of other kinds and for other uses are skipped", async () => {
     await arrange();
     const rsa = await makeSigningKey("RS256", null);
     const { kid: _, ...encrypting } = { ...attackersKey.publicJwk, use: "enc" };
@@ -529,21 +529,21 @@ describe("keys of an issuer", () => {
     expect(await outcomeOf(verifier, await own.signWith(rsa))).toBe("user:alice");
   });
 
-  /** Ways of an issuer to be down. */
+  /** The ways in which an issuer can be down. */
   const outages: readonly [string, (issuer: TestIssuer) => IssuerMode][] = [
     ["answers 500", () => ({ kind: "error", status: 500 })],
     ["answers 404", () => ({ kind: "error", status: 404 })],
     ["redirects", () => ({ kind: "redirected" })],
-    ["says nothing that is JSON", () => ({ kind: "body", text: "<html>" })],
-    ["says a list", () => ({ kind: "body", text: "[]" })],
+    ["answers with text that is not JSON", () => ({ kind: "body", text: "<html>" })],
+    ["answers with a list", () => ({ kind: "body", text: "[]" })],
     ["names no keys", ({ url }) => ({ kind: "body", text: JSON.stringify({ issuer: url }) })],
     [
-      "names itself for keys",
+      "names its own discovery document as keys",
       ({ url }) => ({ kind: "body", text: JSON.stringify({ issuer: url, jwks_uri: `${url}keys` }) }),
     ],
   ];
 
-  it.each(outages)("of one that %s cannot be fetched, and that is no refusal", async (_, mode) => {
+  it.each(outages)("of an issuer that %s cannot be fetched, which is no refusal", async (_, mode) => {
     await arrange();
     own.set(mode(own));
     expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
@@ -561,13 +561,13 @@ describe("keys of an issuer", () => {
     ["a file", () => ({ jwks_uri: "file:///etc/passwd" })],
     ["more than 256 KiB", () => ({ x: "x".repeat(262_144) })],
     ["data", () => ({ jwks_uri: `data:application/json,${encodeURIComponent('{"keys":[]}')}` })],
-  ])("of a discovery document that names %s are not taken", async (_, over) => {
+  ])("are not fetched when the discovery document names %s", async (_, over) => {
     await arrange();
     own.discover(over(own));
     expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
     expect(own.keyFetches).toBe(0);
-    // Not because the address would have led nowhere.
-    expect(verifier.fetchFailures[0]?.message).toMatch(/names another issuer|names no address|too large/);
+    // The document was refused; the failure is not that of an address that does not answer.
+    expect(verifier.fetchFailures[0]?.message).toMatch(/names another issuer|has no jwks_uri|too large/);
   });
 
   it("of an issuer that does not answer cannot be fetched when the time is over", async () => {
@@ -583,7 +583,7 @@ describe("keys of an issuer", () => {
     expect(await outcomeOf(verifierOf([gone.config()]), token)).toBe("unavailable");
   });
 
-  it("are asked for after pauses that double up to a minute while the issuer is down", async () => {
+  it("are fetched after pauses that double up to a minute while the issuer is down", async () => {
     await arrange();
     own.set({ kind: "error", status: 500 });
     const token = await own.sign();
@@ -602,11 +602,11 @@ describe("keys of an issuer", () => {
     await repeated(10, token);
     verifier.pass(1000);
     await repeated(10, token);
-    // Well in between: pauses start again.
+    // A fetch has succeeded in between: pauses start again.
     expect(own.discoveryFetches).toBe(8 + 1 + 2);
   });
 
-  it("are asked for after pauses that replicas do not share", async () => {
+  it("are fetched after pauses with jitter, so that replicas do not fetch at the same time", async () => {
     await arrange({ random: () => 0 });
     own.set({ kind: "error", status: 500 });
     const token = await own.sign();
@@ -619,7 +619,7 @@ describe("keys of an issuer", () => {
     expect(own.discoveryFetches).toBe(2);
   });
 
-  it("that are known serve for an hour more while the issuer is down", async () => {
+  it("that are known are used for another hour while the issuer is down", async () => {
     await arrange();
     const token = await own.sign();
     await outcomeOf(verifier, token);
@@ -634,7 +634,7 @@ describe("keys of an issuer", () => {
     expect(await outcomeOf(verifier, token)).toBe("unavailable");
   });
 
-  it("that are unknown are no refusal while the issuer is down", async () => {
+  it("that are unknown cause no refusal while the issuer is down", async () => {
     await arrange();
     await outcomeOf(verifier, await own.sign());
     own.set({ kind: "error", status: 500 });

@@ -31,11 +31,11 @@ export interface UserIdentity {
 
 export interface OidcVerifier {
   /**
-   * The user; undefined for every token that is not good, whatever the reason. Throws ISSUER_UNAVAILABLE when keys
-   * cannot be fetched.
+   * Returns the user, or undefined for every token that is refused. Throws ISSUER_UNAVAILABLE when keys cannot be
+   * fetched.
    */
   verify(token: string): Promise<UserIdentity | undefined>;
-  /** Takes the place of all issuers at once; keys of issuers that stay are kept. */
+  /** Replaces all issuers at once. The keys of issuers that stay are kept. */
   replace(issuers: readonly IssuerConfig[]): void;
 }
 
@@ -44,18 +44,18 @@ export interface OidcOptions {
   readonly subjectTypes?: SubjectTypes;
   /** Default: the system's clock. */
   readonly clock?: { now(): Date };
-  /** A clock that never jumps, milliseconds, for the age of keys. Default: the process's. */
+  /** Returns the time of a clock that never jumps, milliseconds, for the age of keys. Default: `performance.now`. */
   readonly monotonicMs?: () => number;
   /** Deadline of one fetch of discovery and keys, milliseconds. Default 5,000. */
   readonly fetchTimeoutMs?: number;
-  /** 0 to 1, for jitter. */
+  /** Returns a number from 0 to 1, for the jitter. Default: Math.random. */
   readonly random?: () => number;
   /**
-   * Called with the reason for which a token is refused, and its issuer if that is known; never with any part of the
+   * Called when a token is refused, with the reason and the issuer if it is known; never with any other part of the
    * token.
    */
   readonly onRefusal?: (reason: TokenRefusal, issuer?: string) => void;
-  /** Called for every fetch of keys that failed. */
+  /** Called when a fetch of keys has failed. */
   readonly onFetchFailure?: (issuer: string, error: unknown) => void;
 }
 
@@ -65,11 +65,11 @@ interface Issuer {
   readonly keys: IssuerKeys;
 }
 
-/** A token without the name of its key is tried on so many keys. */
+/** The most keys that are tried for a token without `kid`. */
 const maxTriedKeys = 4;
 const maxTokenLength = 16_384;
 
-/** Users by the access tokens of these issuers, as RFC 9068 §4 says, and by dialects that are configured. */
+/** Creates a verifier of these issuers' access tokens: those of RFC 9068 §4, and variants that are configured. */
 export function createOidcVerifier(configs: readonly IssuerConfig[], options: OidcOptions = {}): OidcVerifier {
   const {
     subjectTypes = { user: "user", organization: "organization" },
@@ -90,7 +90,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
 
   function issuerOf(config: IssuerConfig, previous: Issuer | undefined): Issuer {
     const template = parseSubjectTemplate(config.subject);
-    if (!template.ok) throw new Error("a checked configuration has sound subject templates");
+    if (!template.ok) throw new Error("a subject template is invalid although the configuration was checked");
     const { issuer, cacheMaxAgeMs } = config;
     const keys =
       previous?.config.cacheMaxAgeMs === cacheMaxAgeMs
@@ -113,8 +113,8 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
     if (!issuer) return refused("unknown_issuer");
     const { config } = issuer;
     const now = clock.now();
-    // Before the signature: what is no good even by its own account costs no fetch, and is refused while the issuer is
-    // down.
+    // Checked before the signature: a token whose own claims are wrong causes no fetch, and is refused also while the
+    // issuer is down.
     const refusal = headerRefusal(decoded.header, config) ?? claimsRefusal(decoded.claims, config, now);
     if (refusal) return refused(refusal, config.issuer);
     if (!subjectOf(decoded.claims, issuer)) return refused("no_usable_subject", config.issuer);
@@ -142,7 +142,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
   }
 }
 
-/** Header and claims, proven by nothing. */
+/** Decodes header and claims, not verified. */
 function decode(token: string): { readonly header: JWTHeaderParameters; readonly claims: JWTPayload } | undefined {
   try {
     return { header: decodeProtectedHeader(token) as JWTHeaderParameters, claims: decodeJwt(token) };
@@ -154,7 +154,7 @@ function decode(token: string): { readonly header: JWTHeaderParameters; readonly
 type Verified = JWTPayload | "unknown_key" | "unusable_key" | "bad_signature";
 
 async function verifySignature(token: string, kid: unknown, { config, keys }: Issuer, now: Date): Promise<Verified> {
-  // A key without a name may have taken the place of another.
+  // A key without `kid` may have been replaced by a new one, so a bad signature causes a new fetch.
   const unknown = kid === undefined ? ["unknown_key", "bad_signature"] : ["unknown_key"];
   const verified = await keys.find(typeof kid === "string" ? kid : "", async (set) => {
     const one = await verifyWith(set, token, config, now);
@@ -180,7 +180,7 @@ async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now
     return await verify(keys);
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey) return "unknown_key";
-    // What does not come from jose comes from the runtime, which will not take this key: too short, or malformed.
+    // Errors that are not jose's come from the runtime, which refuses this key: it is too short or malformed.
     if (!(error instanceof errors.JOSEError)) return "unusable_key";
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return "bad_signature";
     let tried = 0;
@@ -190,7 +190,7 @@ async function verifyWith(keys: KeySet, token: string, config: IssuerConfig, now
       tried += 1;
       if (tried === maxTriedKeys) break;
     }
-    // The right key has no name either, and may have come since.
+    // The right key may have been published since.
     return "unknown_key";
   }
 }

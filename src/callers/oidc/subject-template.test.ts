@@ -7,8 +7,8 @@ function templateOf(text: string): SubjectTemplate {
   return parsed.value;
 }
 
-const faulty = "must be characters of an id and claims in braces, such as {sub}";
-const unstable = "must be made of claims that never change hands, such as {sub}; not of names or addresses";
+const faulty = "must consist of letters, digits, _-./@+=~| and claims in braces, such as {sub}";
+const unstable = "must contain only claims that never pass to another person, such as {sub}; no names or addresses";
 
 describe("a subject template", () => {
   it.each([
@@ -22,7 +22,7 @@ describe("a subject template", () => {
     ["*{sub}", faulty],
     ["{sub}\n", faulty],
     [`{sub}${"a".repeat(196)}`, faulty],
-    ["alice", "must hold a claim in braces, such as {sub}"],
+    ["alice", "must contain a claim in braces, such as {sub}"],
     ["{email}", unstable],
     ["{Email}", unstable],
     ["{sub}|{preferred_username}", unstable],
