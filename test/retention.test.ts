@@ -285,7 +285,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
               await writeAnew((event) => ({ ...event, time: hour(-1_000) }));
               await database.orm.update(auditCheckpoint).set({ at: hour(-1_000) });
             },
-            "NOT WHAT WAS SIGNED",
+            "CHECKPOINT WAS CHANGED",
           ],
           [
             "a young checkpoint made to look old",
@@ -294,7 +294,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
                 .update(auditCheckpoint)
                 .set({ at: hour(1) })
                 .where(eq(auditCheckpoint.position, 9)),
-            "NOT WHAT WAS SIGNED",
+            "CHECKPOINT WAS CHANGED",
           ],
           [
             "a checkpoint at another place",
@@ -303,7 +303,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
                 .update(auditCheckpoint)
                 .set({ statement: sql`(select statement from audit_checkpoint where position = 3)` })
                 .where(eq(auditCheckpoint.position, 4)),
-            "NOT WHAT WAS SIGNED",
+            "CHECKPOINT WAS CHANGED",
           ],
           [
             "a checkpoint that somebody else signed",
@@ -314,7 +314,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
                   statement: signCheckpoint(strange, { position: 4, hash: hashes[4] ?? chainStart, time: hour(4) }),
                 })
                 .where(eq(auditCheckpoint.position, 4)),
-            "NOT WHAT WAS SIGNED",
+            "CHECKPOINT WAS CHANGED",
           ],
         ])("%s", async (_, tamper, message) => {
           await tamper();
@@ -341,7 +341,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
               .update(auditEvent)
               .set({ actor: "user:mallory" })
               .where(gt(auditEvent.at, hour(8))),
-          "position 9: its event is not the one",
+          "position 9: its event was changed",
         ],
         [
           "the next entries removed",

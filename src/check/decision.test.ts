@@ -16,7 +16,7 @@ function known(subject: string, facts: Partial<TokenRecord> = {}, context: Parti
   return { kind: "known", token: resolvedToken({ subject: subject as SubjectName, ...facts }, context) };
 }
 
-/** Tokens by their text, and an OpenFGA that answers by subject and records what it was asked. */
+/** Creates an authorizer with tokens by their text. Its OpenFGA answers by subject and records the questions. */
 function setUp(
   tokens: Readonly<Record<string, Resolution>>,
   permissions: Readonly<Record<string, OpenFgaAnswer>>,
@@ -41,7 +41,7 @@ function setUp(
     resolve(text) {
       resolvedTexts.push(text);
       const resolution = tokens[text] ?? { kind: "unknown" };
-      // Some are known at once and some are read.
+      // Some tokens are found at once, and some after a read.
       return text.length % 2 === 0 ? resolution : Promise.resolve(resolution);
     },
   };
@@ -94,7 +94,7 @@ describe("Authorizer", () => {
     expect(await authorizer.check(question("b"), {})).toBe(stored);
   });
 
-  it("asks nothing of OpenFGA for a token that refuses by itself", async () => {
+  it("does not ask OpenFGA about a token that is refused by its own rules", async () => {
     const past = new Date(now.getTime() - 1);
     const { authorizer, asked } = setUp(
       {
@@ -158,7 +158,7 @@ describe("Authorizer", () => {
     ]);
   });
 
-  it("asks for membership beside the permission, in one batch; without it NOT_A_MEMBER, whatever OpenFGA says of the rest", async () => {
+  it("asks for membership and permission in one batch; a no to the membership is always NOT_A_MEMBER", async () => {
     const organization = "organization:acme" as SubjectName;
     const bound = { organization };
     const down = new Failure("OPENFGA_UNAVAILABLE");
@@ -235,7 +235,7 @@ describe("Authorizer", () => {
     expect(asked).toEqual([]);
   });
 
-  it("introspects what is stored now: what it shows must not contradict what it answers", async () => {
+  it("introspects the token as it is stored now, so that the shown token and the answer agree", async () => {
     const revocation = { time: now, by: "user:a", reason: "LEAKED" as const };
     const { authorizer } = setUp({ a: known("user:a") }, {}, { revocation });
     expect(await authorizer.introspect("a", undefined)).toEqual({ reason: "TOKEN_REVOKED" });

@@ -13,16 +13,16 @@ import type { CheckQuestion } from "./question.js";
 import type { Resolution, TokenResolver } from "./token-resolver.js";
 import { inNetwork, judge, judgeToken } from "./token-rules.js";
 
-/** Allowed or not, with the reason. `token` is there whenever it was recognized. */
+/** Allowed or not, with the reason. `token` is set whenever the token was found. */
 export interface Decision {
   readonly reason: Reason;
   readonly token?: ResolvedToken;
 }
 
-/** A decision, or why none could be made. A failure is never a yes and never a no. */
+/** A decision, or the failure that prevented one. A failure is neither a yes nor a no. */
 export type Verdict = Decision | Failure;
 
-/** What Introspect tells: a token that could be used, as it is stored now, or why it could not. */
+/** The result of Introspect: a usable token as it is stored now, or why the token is not usable. */
 export type Introspection =
   | { readonly reason: "ALLOWED"; readonly snapshot: TokenSnapshot; readonly secret: SecretRecord }
   | { readonly reason: Exclude<Reason, "ALLOWED"> }
@@ -33,26 +33,23 @@ export interface AuthorizerOptions {
   readonly snapshots: Pick<TokenStore, "get">;
   readonly permissions: PermissionChecker;
   readonly clock: Clock;
-  /** What makes a user a member of an organization, `subjects.member_relation` of the configuration. */
+  /** The relation of members to an organization, `subjects.member_relation` of the configuration. */
   readonly memberRelation: ActionName;
-  /** Called for each decision that was made. Must not wait and not throw. */
+  /** Called when a decision was made. Must not wait and not throw. */
   readonly onDecision?: (decision: Decision, question: CheckQuestion) => void;
-  /** Called for each use of a superseded secret. Must not wait and not throw. */
+  /** Called when a superseded secret is used. Must not wait and not throw. */
   readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
-/**
- * What OpenFGA must answer with yes, all of it: the membership where the token is bound to an organization, and the
- * permission.
- */
+/** Questions that OpenFGA must all answer with yes: the membership in a bound organization, and the permission. */
 interface OpenQuestion {
   readonly token: ResolvedToken;
   readonly questions: readonly Question[];
 }
 
 /**
- * The decision: resolve the token, let it judge itself, then ask OpenFGA; the first step that refuses decides. Only a
- * received yes of OpenFGA allows; whatever goes wrong on the way is a Failure. No method rejects.
+ * Makes decisions: finds the token, applies its own rules, then asks OpenFGA. The first step that refuses decides. Only
+ * a received yes of OpenFGA allows; any error is returned as a Failure. No method rejects.
  */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
@@ -69,7 +66,7 @@ export class Authorizer {
     return this.#decided(concluded(judged.token, permissions), question);
   }
 
-  /** One verdict for each question, in order; a failing one never fails its neighbours. */
+  /** Returns one verdict for each question, in order. A failure of one does not fail the others. */
   async batchCheck(questions: readonly CheckQuestion[], options: CallOptions): Promise<readonly Verdict[]> {
     const resolutions = new Map<string, Resolution | Promise<Resolution>>();
     for (const { token } of questions)
@@ -77,12 +74,12 @@ export class Authorizer {
     for (const [token, resolution] of resolutions) {
       if (resolution instanceof Promise) resolutions.set(token, await resolution);
     }
-    // One time for all: reading the clocks for each takes as long as a good part of its decision.
+    // One time for all questions: reading the clock for each would take a good part of the time of its decision.
     const now = this.#options.clock.now();
     const judged = questions.map((question) =>
       this.#judge(question, resolutions.get(question.token) as Resolution, now),
     );
-    // Consistency is a property of the whole call to OpenFGA: questions of different consistency never travel together.
+    // The consistency applies to a whole call to OpenFGA, so questions of different consistency are sent separately.
     const [latency, higher] = await Promise.all(
       (["minimize-latency", "higher"] as const).map(async (consistency) => {
         const open = judged.flatMap((each, index) =>
@@ -101,8 +98,8 @@ export class Authorizer {
   }
 
   /**
-   * Steps 1 to 4 alone: `ALLOWED` when a Check with this token could allow something. A token whose subject is not
-   * admitted is unknown, as RFC 7662 §2.2 says of tokens that the caller may not look into.
+   * Runs only steps 1 to 4: `ALLOWED` when a Check with this token could allow something. A token whose subject is not
+   * admitted is reported as unknown, as RFC 7662 §2.2 says of tokens that the caller may not see.
    */
   async introspect(
     text: string,
@@ -118,7 +115,7 @@ export class Authorizer {
     const refusal = judgeToken(resolution.token, clientAddress, now.getTime());
     if (refusal) return introspectionOf({ reason: refusal });
     try {
-      // What is shown beside the answer is more than is known of a token without a read, and the answer must fit it.
+      // The response shows facts that are not cached, so the token is read, and the answer must match what was read.
       const snapshot = await byDeadline(this.#options.snapshots.get(id), options.deadline, () =>
         Promise.reject(new Failure("DEADLINE_EXCEEDED")),
       );
@@ -154,17 +151,14 @@ export class Authorizer {
   }
 }
 
-/**
- * What a token that is bound to an organization must also be answered with yes. Returns undefined for a token that is
- * bound to none.
- */
+/** Returns the membership question for a token that is bound to an organization, or undefined for other tokens. */
 export function membershipQuestion(
   { subject, organization }: ResolvedToken,
   memberRelation: ActionName,
   clientAddress: Address | undefined,
 ): Question | undefined {
   if (!organization) return undefined;
-  // The name of an organization is that of an object like any other.
+  // The name of an organization is also the name of its object in the model.
   return { subject, action: memberRelation, resource: organization as string as ResourceName, clientAddress };
 }
 
@@ -179,17 +173,17 @@ export function unrecognized(resolution: Exclude<Resolution, { kind: "known" }>)
   }
 }
 
-/** The first no decides; without one, the first failure: a failure must neither hide a received no nor become one. */
+/** Returns the first no, or else the first failure: a failure must neither hide a received no nor become one. */
 function concluded(token: ResolvedToken, permissions: readonly (OpenFgaAnswer | undefined)[]): Verdict {
   const refused = permissions.indexOf(false);
-  // The last question is the permission; one before it, the membership.
+  // The last question is the permission; the one before it, if there is one, is the membership.
   if (refused >= 0) return { reason: refused === permissions.length - 1 ? "NOT_PERMITTED" : "NOT_A_MEMBER", token };
   const undecided = permissions.findIndex((permission) => permission !== true);
   if (undecided < 0) return { reason: "ALLOWED", token };
   const failure = permissions[undecided];
   return failure instanceof Failure
     ? failure
-    : new Failure("INTERNAL", { cause: new Error("a question was not answered") });
+    : new Failure("INTERNAL", { cause: new Error("OpenFGA's response lacks the answer to a question") });
 }
 
 function introspectionOf(verdict: Verdict): Introspection {

@@ -1,8 +1,8 @@
 import type { Reason } from "../domain/reason.js";
 
-/** A step of the decision, as it went. */
+/** A step of a decision with its result. */
 export interface Step {
-  /** What the step looks at, in a word or two. */
+  /** The subject of the step, in a word or two. */
   readonly name: string;
   readonly verdict: "passed" | "refused" | "not reached";
 }
@@ -29,12 +29,12 @@ const steps: readonly { readonly name: string; readonly reasons: readonly Reason
   { name: "OpenFGA", reasons: ["NOT_A_MEMBER", "NOT_PERMITTED"] },
 ];
 
-/** Steps that need no action and resource, and that Introspect takes. */
+/** The number of steps that need no action and resource. Introspect runs only these. */
 export const stepsOfToken = 4;
 
 /**
- * Returns how far a decision with this reason came: the first step that refuses decides, and those after it are not
- * reached.
+ * Returns the result of each step of a decision with this reason: the first step that refuses decides, and the steps
+ * after it are not reached.
  */
 export function explain(reason: Reason, taken = steps.length): readonly Step[] {
   const refused = steps.findIndex(({ reasons }) => reasons.includes(reason));
@@ -45,21 +45,21 @@ export function explain(reason: Reason, taken = steps.length): readonly Step[] {
   });
 }
 
-/** What a reason means, and what the holder or an administrator can do. */
+/** The meaning of each reason, and what the holder or an administrator can do. */
 export const meanings: Readonly<Record<Reason, string>> = {
   ALLOWED: "every step passed",
-  TOKEN_MALFORMED: "the text is no secret of this deployment, usually a paste that was cut off",
-  TOKEN_UNKNOWN: "well formed, but never issued here or no longer on record",
-  TOKEN_EXPIRED: "the token has expired; make another",
-  TOKEN_NOT_YET_VALID: "the token begins later",
-  TOKEN_REVOKED: "the token was revoked, its approval was denied or its subject deleted; make another",
+  TOKEN_MALFORMED: "the text is not a secret of this deployment; often it was cut off when it was copied",
+  TOKEN_UNKNOWN: "the text has the right form, but was never issued here, or its token was deleted",
+  TOKEN_EXPIRED: "the token has expired; create a new one",
+  TOKEN_NOT_YET_VALID: "the token is not valid yet",
+  TOKEN_REVOKED: "the token was revoked, its approval was denied or its subject was deleted; create a new one",
   TOKEN_SUSPENDED: "the token is suspended; it can be resumed",
   TOKEN_PENDING_APPROVAL: "the token waits for approval",
   TOKEN_SUPERSEDED: "this secret was replaced by a newer one; use that",
   SUBJECT_DISABLED: "the token's subject, or the organization that it is bound to, is disabled",
-  NETWORK_NOT_ALLOWED: "the address is outside the networks of the token or its policy, or was not given",
-  NOT_GRANTED: "the token's grant does not hold this action on this resource",
-  POLICY: "the policy as it is now blocks the token or this action",
+  NETWORK_NOT_ALLOWED: "the client address is unknown or outside the networks of the token or its policy",
+  NOT_GRANTED: "the token's grant does not include this action on this resource",
+  POLICY: "the current policy blocks the token or this action",
   NOT_PERMITTED: "OpenFGA says that the subject may not",
-  NOT_A_MEMBER: "OpenFGA says that the subject is no member of the organization that the token is bound to",
+  NOT_A_MEMBER: "OpenFGA says that the subject is not a member of the organization that the token is bound to",
 };

@@ -13,7 +13,7 @@ const alice = "user:alice" as SubjectName;
 const acme = "organization:acme" as SubjectName;
 const down = new Failure("OPENFGA_UNAVAILABLE");
 
-/** A grant; its rules must be well formed. */
+/** Parses a grant, which must be well formed. */
 const rules = (...each: readonly [action: string, ...resources: string[]][]): Grant =>
   ({ kind: "rules", rules: each.map(([action, ...resources]) => ({ actions: [action], resources })) }) as Grant;
 
@@ -21,7 +21,7 @@ function known(...facts: Parameters<typeof resolvedToken>): Resolution {
   return { kind: "known", token: resolvedToken({ subject: alice, ...facts[0] }, facts[1]) };
 }
 
-/** A token, an OpenFGA that lists these pages, and answers by resource; undefined: it allows. */
+/** Lists with a token, and with an OpenFGA that lists these pages and answers by resource; undefined allows. */
 function setUp(
   resolution: Resolution,
   {
@@ -69,7 +69,7 @@ function setUp(
   return { list, asked, listed, told };
 }
 
-/** As one list, with the last page's word; pages are at most 1,000 names and only the last may be incomplete. */
+/** Joins all pages, and checks that each has at most 1,000 names and that only the last may be incomplete. */
 async function read(listing: Listing | Failure) {
   if (listing instanceof Failure) return listing.reason;
   const { reason, pages } = listing;
@@ -89,7 +89,7 @@ const page = (incomplete: boolean, ...resources: string[]): ResourcePage => ({
   incomplete,
 });
 
-describe("a token that refuses by itself", () => {
+describe("a token that is refused by its own rules", () => {
   const past = new Date(testTime.getTime() - 1);
   it.each<[string, Resolution]>([
     ["TOKEN_MALFORMED", { kind: "malformed" }],
@@ -101,7 +101,7 @@ describe("a token that refuses by itself", () => {
     ["NOT_GRANTED", known({ grant: rules(["editor", "document:*"], ["viewer", "folder:*", "folder:1"]) })],
     ["POLICY", known({}, { policy: { ...noPolicy, allowedActions: ["editor" as ActionName] } })],
     ["POLICY", known({}, { policy: { ...noPolicy, forbidFull: true } })],
-    // The grant is looked at before the policy, as in Check.
+    // The grant is checked before the policy, as in Check.
     ["NOT_GRANTED", known({ grant: rules(["editor", "*"]) }, { policy: { ...noPolicy, blockAll: true } })],
   ])("is answered %s with an empty list, and OpenFGA is not asked", async (reason, resolution) => {
     const { list, asked, listed, told } = setUp(resolution);
@@ -109,7 +109,7 @@ describe("a token that refuses by itself", () => {
     expect([asked, listed, told]).toEqual([[], [], []]);
   });
 
-  it("by a superseded secret is told of", async () => {
+  it("because of a superseded secret is reported", async () => {
     const { list, told } = setUp(known({}, { secret: { retireTime: past } as never }));
     expect(await read(await list())).toMatchObject({ reason: "TOKEN_SUPERSEDED" });
     expect(told).toEqual(["superseded of user:alice"]);
@@ -142,7 +142,7 @@ describe("a grant of a whole type", () => {
     expect(told).toEqual(["use by user:alice"]);
   });
 
-  it("lets nothing through that it does not hold, whatever OpenFGA lists", async () => {
+  it("removes all resources that it does not include from OpenFGA's list", async () => {
     const { list } = setUp(known({ grant: rules(["viewer", "document:*"]) }), {
       pages: [page(false, "document:1", "folder:1")],
     });
@@ -162,7 +162,7 @@ describe("a grant of named resources", () => {
     ["viewer", "folder:1", "document:4"],
   );
 
-  it("has just these checked, however many OpenFGA would list", async () => {
+  it("checks only these resources, however many OpenFGA would list", async () => {
     const { list, asked, listed } = setUp(known({ grant }), { permissions: { "document:2": false } });
     expect(await read(await list())).toEqual({
       reason: "ALLOWED",
@@ -177,7 +177,7 @@ describe("a grant of named resources", () => {
     expect(listed).toEqual([]);
   });
 
-  it("is incomplete when some could not be found out, and a failure when none could", async () => {
+  it("is incomplete when some checks fail, and a failure when all fail", async () => {
     const some = setUp(known({ grant }), { permissions: { "document:1": down, "document:2": false } });
     expect(await read(await some.list())).toEqual({ reason: "ALLOWED", resources: ["document:4"], incomplete: true });
     const none = setUp(known({ grant }), {
@@ -217,7 +217,7 @@ describe("a token bound to an organization", () => {
     expect(asked.map(({ resource }) => resource)).toEqual(questions);
   });
 
-  it("lists just what of the named resources a member may", async () => {
+  it("lists only the named resources that a member may access", async () => {
     const grant = rules(["viewer", "document:1", "document:2", "document:3"]);
     const permissions = { "document:1": false, "document:3": false };
     const { list } = setUp(known({ ...bound, grant }), { permissions });

@@ -17,21 +17,21 @@ import { membershipQuestion, unrecognized } from "./decision.js";
 import type { TokenResolver } from "./token-resolver.js";
 import { complies, judgeToken } from "./token-rules.js";
 
-/** Which resources of a type a token may act on; type and action are known to the model. */
+/** A question for the resources of a type on which a token allows an action. The model knows type and action. */
 export interface ListQuestion {
-  /** As the bearer sent it; not yet looked at. */
+  /** The token as the bearer sent it, not checked yet. */
   readonly token: string;
   readonly type: string;
   readonly action: ActionName;
-  /** Undefined when the caller does not know it. */
+  /** Undefined when the caller does not know the address. */
   readonly clientAddress: Address | undefined;
   readonly consistency: Consistency;
 }
 
-/** What a token reaches. Unless the reason is ALLOWED that is nothing, for this reason. */
+/** The resources that a token can access. Empty, with the reason, unless the reason is ALLOWED. */
 export interface Listing {
   readonly reason: Reason;
-  /** One or more, to be read once. They throw a Failure when OpenFGA fails; then what was read before is no list. */
+  /** One or more pages, to be read once. Throws a Failure when OpenFGA fails; the pages so far are then not a list. */
   readonly pages: AsyncIterable<ResourcePage>;
 }
 
@@ -40,20 +40,20 @@ export interface ListResourcesOptions {
   readonly permissions: PermissionChecker;
   readonly resources: ResourceLister;
   readonly clock: Clock;
-  /** As of Authorizer. */
+  /** The relation of members to an organization, as in AuthorizerOptions. */
   readonly memberRelation: ActionName;
-  /** Called for each token that was no reason for a refusal. Must not wait and not throw. */
+  /** Called when a list is allowed. Must not wait and not throw. */
   readonly onUse?: (token: ResolvedToken, question: ListQuestion) => void;
-  /** Called for each use of a superseded secret. Must not wait and not throw. */
+  /** Called when a superseded secret is used. Must not wait and not throw. */
   readonly onSuperseded?: (token: ResolvedToken) => void;
 }
 
 const pageSize = 1_000;
 
 /**
- * Exactly the resources of the type for which a Check would allow, as far as can be found out: a grant of named
- * resources has these checked, and a wider one OpenFGA's list cut by it. A failure before the first page is returned;
- * nothing rejects.
+ * Returns the resources of the type for which a Check would allow. For a grant of named resources, these are checked;
+ * for a wider grant, OpenFGA's list is filtered by the grant. A failure before the first page is returned; the promise
+ * never rejects.
  */
 export async function listResources(
   options: ListResourcesOptions,
@@ -108,7 +108,7 @@ export async function listResources(
   };
 }
 
-/** Steps 3 to 6 for a list, the first refusal decides. Returns undefined when OpenFGA has to decide. */
+/** Runs steps 3 to 6 for a list and returns the first refusal, or undefined when OpenFGA has to decide. */
 function judgeList(
   token: ResolvedToken,
   { action, clientAddress }: ListQuestion,
@@ -133,7 +133,7 @@ async function* pagesOf(resources: readonly ResourceName[], incomplete: boolean)
   yield { resources: resources.slice(start), incomplete };
 }
 
-/** The grant has the last word, whatever was listed. */
+/** Removes all resources that the grant does not include. */
 async function* cutByGrant(
   pages: AsyncIterable<ResourcePage>,
   { grant }: ResolvedToken,

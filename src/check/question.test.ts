@@ -3,7 +3,7 @@ import { unknownAction, unknownType } from "./question.js";
 
 const names = (count: number) => new Set(Array.from({ length: count }, (_, index) => `n${index}`));
 
-it("names an unknown type or action and those that there are, at most 20", () => {
+it("names an unknown type or action, and at most 20 of those that exist", () => {
   expect(unknownType("docment", { types: new Set(["user", "document"]) })).toBe(
     "type docment is not in the authorization model; there are: user, document",
   );
@@ -14,7 +14,7 @@ it("names an unknown type or action and those that there are, at most 20", () =>
   expect(unknownType("x", { types: names(25) })).toMatch(/n18, n19 and 5 more$/);
 });
 
-it("does not repeat what may be a secret in place of a type", () => {
+it("does not repeat a type that may be a secret", () => {
   const secret = `pw_pat_${"a".repeat(49)}`;
   expect(unknownType(secret, { types: names(1) })).toBe("this type is not in the authorization model; there are: n0");
   expect(unknownType("a b", { types: names(1) })).toMatch(/^this type /);

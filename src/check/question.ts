@@ -6,20 +6,20 @@ import type { Attempt } from "./token-rules.js";
 
 /** A well-formed question whose type and action the model knows. */
 export interface CheckQuestion extends Attempt {
-  /** As the bearer sent it; not yet looked at. */
+  /** The token as the bearer sent it, not checked yet. */
   readonly token: string;
   readonly consistency: Consistency;
-  /** What an allowed Check is billed as. Undefined means one. 0: not billed. */
+  /** The units that an allowed Check is billed as. Undefined means one; 0 means not billed. */
   readonly usageUnits: number | undefined;
-  /** Units of the same id are billed once a day; empty: no id. */
+  /** Units of the same id are billed once a day. Empty means no id. */
   readonly usageId: string;
 }
 
-/** What is attempted, as it arrives. */
+/** Action, resource and client address as they arrive. */
 export interface RawAttempt {
   readonly resource: string;
   readonly action: string;
-  /** Empty: not known. */
+  /** Empty when it is not known. */
   readonly clientIp: string;
 }
 
@@ -32,12 +32,12 @@ export interface RawQuestion extends RawAttempt {
 }
 
 const mostUnits = 1_000_000;
-/** What may be stored and shown as it is. */
+/** Visible ASCII, which can be stored and shown without escaping. */
 const usageIdPattern = /^[\x21-\x7e]{0,128}$/;
 
 /**
- * Validates a question before anything is decided, without I/O. All violations are told at once; an unknown type or
- * action is told only for a question that is otherwise well formed.
+ * Validates a question, without I/O. All violations are reported at once; an unknown type or action only when the
+ * question is otherwise valid.
  */
 export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): CheckQuestion | Failure {
   const { token, usageUnits, usageId } = raw;
@@ -53,13 +53,13 @@ export function parseQuestion(raw: RawQuestion, model: AuthorizationModel): Chec
   const attempt = parseAttempt(raw, model, violations);
   if (attempt instanceof Failure) return attempt;
   const { resource, action, clientAddress } = attempt;
-  const consistency = raw.consistency as Consistency; // a violation otherwise
+  const consistency = raw.consistency as Consistency; // undefined would be a violation
   return { token, resource, action, clientAddress, consistency, usageUnits, usageId };
 }
 
 /**
- * The part of a question that does not depend on who asks: a subject may be asked about by name. `besides` is what else
- * is wrong with it.
+ * Validates the part of a question that is the same for tokens and for subjects by name. `besides` are violations that
+ * were found before.
  */
 export function parseAttempt(
   raw: RawAttempt,
@@ -92,14 +92,14 @@ export function parseAttempt(
   return { resource, action, clientAddress };
 }
 
-/** For a type that the model does not have: the type, and those that it has. */
+/** Describes a type that the model does not have, with the types that it has. */
 export function unknownType(type: string, { types }: Pick<AuthorizationModel, "types">): string {
-  // Shorter than any secret that somebody may have sent in its place.
+  // Longer texts are not shown: they may be a secret that was sent by mistake. Every secret is longer than 50.
   const named = /^[\w-]{1,50}$/.test(type) ? `type ${type}` : "this type";
   return `${named} is not in the authorization model; there are: ${namesOf(types)}`;
 }
 
-/** For an action that the type does not have: both, and the actions that it has. */
+/** Describes an action that the type does not have, with the actions that it has. */
 export function unknownAction(
   type: string,
   action: string,

@@ -41,7 +41,7 @@ describe("TokenResolver", () => {
     expect(reads).toEqual([]);
   });
 
-  it("reads once for all that is wanted at the same time, equal ones once, and answers each", async () => {
+  it("reads once for all lookups of the same time, equal secrets once, and answers each", async () => {
     const [first, second, deleted] = [peppers.mint("pat"), peppers.mint("oat"), peppers.mint("pat")];
     const [one, two] = [resolvedToken(), resolvedToken()];
     const rows = new Map([
@@ -59,7 +59,7 @@ describe("TokenResolver", () => {
     expect(reads).toEqual([3]);
   });
 
-  it("starts another read for what is wanted after one was sent", async () => {
+  it("starts another read for lookups that come after the first was sent", async () => {
     const secret = peppers.mint("pat");
     const { resolve, reads } = setUp(new Map([[key(secret.digest), resolvedToken()]]));
     const first = resolve(secret.text);
@@ -68,7 +68,7 @@ describe("TokenResolver", () => {
     expect(reads).toEqual([1, 1]);
   });
 
-  it("refuses what it could not look up soon, instead of queueing without end", async () => {
+  it("refuses further lookups when the queue is full", async () => {
     const { resolve } = setUp(new Map());
     const texts = Array.from({ length: 10_001 }, () => peppers.mint("pat").text);
     const kinds = (await resolve(...texts)).map((each) => (each.kind === "failed" ? each.failure.reason : each.kind));
@@ -76,7 +76,7 @@ describe("TokenResolver", () => {
     expect(kinds.filter((kind) => kind === "unknown")).toHaveLength(10_000);
   });
 
-  it("S6 lets nobody wait beyond their deadline, while others do, and keeps what comes later", async () => {
+  it("S6 answers each caller at its deadline, while others wait on, and keeps records that come later", async () => {
     const secret = peppers.mint("pat");
     const token = resolvedToken();
     let release: () => void = () => undefined;
@@ -96,7 +96,7 @@ describe("TokenResolver", () => {
       known: { get: () => undefined, keep: (sha256) => kept.push(sha256), seen: 0 },
     });
     const patient = resolver.resolve(secret.text);
-    // Where nobody is let go, the answer comes in the end and is another.
+    // Callers that wait to the end get the record.
     const end = setTimeout(release, 5_000);
     const hurried = await resolver.resolve(secret.text, { deadline: performance.now() + 20 });
     expect(hurried).toMatchObject({ kind: "failed", failure: { reason: "DEADLINE_EXCEEDED" } });
@@ -107,7 +107,7 @@ describe("TokenResolver", () => {
     expect(kept).toContain(sha256Of(secret.text));
   });
 
-  it("serves what is known at once, and offers what it read with the epoch that it is of", async () => {
+  it("serves known records at once, and offers the records that it read, with their epoch", async () => {
     const [kept, fresh] = [peppers.mint("pat"), peppers.mint("pat")];
     const [one, two] = [resolvedToken(), resolvedToken()];
     const offered: unknown[] = [];
@@ -122,14 +122,14 @@ describe("TokenResolver", () => {
     expect(reads).toEqual([1]);
   });
 
-  it("fails when the database has gone back behind what was seen before the read", async () => {
+  it("fails when the database has gone back to an older epoch than was seen before the read", async () => {
     const secret = peppers.mint("pat");
     const known: KnownTokens = { get: () => undefined, keep: () => expect.unreachable(), seen: 8 };
     const { resolve } = setUp(new Map([[key(secret.digest), resolvedToken()]]), undefined, known);
     expect(await resolve(secret.text)).toMatchObject([{ kind: "failed", failure: { reason: "DATABASE_UNAVAILABLE" } }]);
   });
 
-  it("RV-10 turns a database that does not answer into a failure of those that needed it, never into unknown", async () => {
+  it("RV-10 returns a failure when the database does not answer and is needed, never unknown", async () => {
     const down = new Failure("DATABASE_UNAVAILABLE");
     const { resolve } = setUp(new Map(), down);
     expect(await resolve("garbage", peppers.mint("pat").text)).toEqual([

@@ -5,20 +5,20 @@ import type { PepperRing } from "../domain/pepper.js";
 import { parseSecret, sha256Of } from "../domain/secret.js";
 import type { ResolvedToken, TokenStore } from "../domain/token-store.js";
 
-/** What a text leads to. Only `known` and a failure may cost a read. */
+/** The result of resolving a text. `malformed`, and `unknown` for guessed secrets, need no read. */
 export type Resolution =
   | { readonly kind: "malformed" }
   | { readonly kind: "unknown" }
   | { readonly kind: "known"; readonly token: ResolvedToken }
   | { readonly kind: "failed"; readonly failure: Failure };
 
-/** Records that were read before and may be served without a read. */
+/** The cache of token records that may be served without a read. */
 export interface KnownTokens {
-  /** Returns undefined when the record of this secret, by its SHA-256, must be read. */
+  /** Returns the record of a secret by its SHA-256, or undefined when it must be read. */
   get(sha256: string): ResolvedToken | undefined;
-  /** Offers a record that was read out of the snapshot of an epoch. */
+  /** Stores a record that was read at an epoch, if it is still current. */
   keep(sha256: string, token: ResolvedToken, asOf: number): void;
-  /** The epoch that a read sent now may not be behind. */
+  /** The newest epoch seen so far. A read that is sent now must not return an older one. */
   readonly seen: number;
 }
 
@@ -44,9 +44,9 @@ const unknown: Resolution = { kind: "unknown" };
 const maxBatch = 500;
 
 /**
- * Finds the token records of secret texts. Malformed text and secrets whose tag fits no pepper are refused without a
- * read, so that a flood of guesses costs next to nothing; what is known is served without one, and reads that are
- * wanted at the same time are one.
+ * Finds the token records of secrets. Malformed text and secrets whose tag fits no pepper are refused without a read,
+ * so that a flood of guesses costs next to nothing. Known records are served without a read, and reads that come at the
+ * same time are joined.
  */
 export class TokenResolver {
   readonly #options: TokenResolverOptions;
@@ -58,8 +58,8 @@ export class TokenResolver {
   }
 
   /**
-   * Answers at once when no read is needed, otherwise with a promise that never rejects. What is read after a deadline
-   * is kept all the same.
+   * Returns the result at once when no read is needed, otherwise a promise that never rejects. A record that is read
+   * after the deadline is still kept.
    */
   resolve(text: string, options?: CallOptions): Resolution | Promise<Resolution> {
     const secret = parseSecret(text, this.#options.brand);
@@ -81,7 +81,10 @@ export class TokenResolver {
     const seen = known?.seen ?? 0;
     onLookup?.(batch.length);
     const { tokens, asOf } = await store.resolve(batch.map(({ digest }) => digest));
-    if (asOf < seen) throw new Failure("DATABASE_UNAVAILABLE", { cause: new Error("the database went back in time") });
+    if (asOf < seen)
+      throw new Failure("DATABASE_UNAVAILABLE", {
+        cause: new Error("the database returned an older epoch than before"),
+      });
     return batch.map(({ key }, index): Resolution => {
       const token = tokens[index];
       if (!token) return unknown;

@@ -6,17 +6,17 @@ import type { Reason } from "../domain/reason.js";
 import { usableAt } from "../domain/state.js";
 import type { ResolvedToken } from "../domain/token-store.js";
 
-/** What the bearer attempts. */
+/** What the bearer wants to do. */
 export interface Attempt {
   readonly action: ActionName;
   readonly resource: ResourceName;
-  /** Undefined when the caller does not know it. */
+  /** Undefined when the caller does not know the address. */
   readonly clientAddress: Address | undefined;
 }
 
 /**
- * The token's own part of a decision, steps 3 and 4: state, time and network. Returns undefined when nothing speaks
- * against the token. Pure; no I/O may be needed for it.
+ * Runs steps 3 and 4 of a decision: state, time and network. Returns the refusal, or undefined when the token passes.
+ * Pure, without I/O.
  */
 export function judgeToken(
   token: ResolvedToken,
@@ -28,7 +28,7 @@ export function judgeToken(
   return inNetwork(token, token.policy, clientAddress) ? undefined : "NETWORK_NOT_ALLOWED";
 }
 
-/** Whether the address is in the ranges of the token and of its policy. */
+/** Returns whether the address is in the ranges of the token and of its policy. */
 export function inNetwork(
   { allowedCidrs }: Pick<ResolvedToken, "allowedCidrs">,
   policy: Policy,
@@ -37,7 +37,7 @@ export function inNetwork(
   return networkAllows(allowedCidrs, clientAddress) && networkAllows(policy.allowedCidrs ?? [], clientAddress);
 }
 
-/** Steps 3 to 6, the first refusal decides. Returns undefined when OpenFGA has to decide. */
+/** Runs steps 3 to 6 and returns the first refusal, or undefined when OpenFGA has to decide. */
 export function judge(token: ResolvedToken, attempt: Attempt, nowMs: number): Reason | undefined {
   const refusal = judgeToken(token, attempt.clientAddress, nowMs);
   if (refusal) return refusal;
@@ -45,7 +45,7 @@ export function judge(token: ResolvedToken, attempt: Attempt, nowMs: number): Re
   return complies(token, attempt.action) ? undefined : "POLICY";
 }
 
-/** Step 6: whether the policy, as it is now, allows the action with this token. */
+/** Runs step 6: returns whether the current policy allows the action with this token. */
 export function complies({ blocked, policy }: ResolvedToken, action: ActionName): boolean {
   return !blocked && policyAllows(policy, action);
 }
