@@ -219,7 +219,7 @@ describe("--checkpoint", () => {
       writeFileSync(file, ["{}", ...logged.map((checkpoint) => JSON.stringify({ checkpoint })), "x"].join("\n"));
       expect(await read(lineBy(peppers[0].key, 9), file)).toEqual([9, 3, 5]);
       writeFileSync(file, "nothing\n");
-      await expect(read(file)).rejects.toThrow("there is no checkpoint in it");
+      await expect(read(file)).rejects.toThrow("it contains no checkpoint");
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

@@ -23,18 +23,18 @@ import { endWithin, exitCodeOf, takeSignals } from "./signals.js";
 
 export interface VerifyAuditOptions {
   readonly config?: string;
-  /** Checkpoint lines, or files that hold some: a log will do. */
+  /** Checkpoint lines, or files that contain some, such as a log. */
   readonly checkpoint?: readonly string[];
   readonly json: boolean;
 }
 
 /**
- * Goes through the whole chain; ends with exit code 1, naming the first position that is wrong. Progress goes to
- * stderr.
+ * Verifies the whole chain. Ends with exit code 1 and the first wrong position when the chain is broken. Progress goes
+ * to stderr.
  */
 export async function verifyAudit({ config: file, checkpoint: sources = [], json }: VerifyAuditOptions): Promise<void> {
   const { database: settings } = readMigrationConfig(file);
-  // Only checkpoints and cuts need the peppers: without one the rest of the configuration need not be there.
+  // Only checkpoints and cuts need the peppers. Without them, only `database` of the configuration is needed.
   const checkpoints = sources.length === 0 ? [] : await readCheckpoints(sources, readConfig(file).tokens);
   if (checkpoints.length === 0) tell("no --checkpoint: a truncated or rewritten trail cannot be detected");
   await withDatabase({ ...settings, statementMs: patientStatementMs }, async (database) => {
@@ -51,8 +51,8 @@ export async function verifyAudit({ config: file, checkpoint: sources = [], json
       ...(cut && { cut: { position: cut.position, time: cut.time.toISOString() } }),
     };
     const end = verdict.last ? `; the last position is ${position}, its hash ${last.hash}` : ", and empty";
-    const begin = cut ? `; the retention has deleted what stood up to position ${cut.position}` : "";
-    await print(json, last, `the audit chain is whole, ${checkpoints.length} checkpoint(s) fit${end}${begin}`);
+    const begin = cut ? `; the retention has deleted the events up to position ${cut.position}` : "";
+    await print(json, last, `the audit chain is intact, ${checkpoints.length} checkpoint(s) match${end}${begin}`);
   });
 }
 
@@ -60,7 +60,7 @@ function checkpointKeys({ brand, peppers }: Pick<Config["tokens"], "brand" | "pe
   return new PepperRing(brand, peppers).deriveKeys(checkpointKeyLabel).map(checkpointKey);
 }
 
-/** All that a pepper of the configuration signed. Throws when there is none: then nothing would be proven. */
+/** Reads the checkpoints that a configured pepper signed. Throws when there is none, which would prove nothing. */
 export async function readCheckpoints(
   sources: readonly string[],
   tokens: Pick<Config["tokens"], "brand" | "peppers">,
@@ -80,11 +80,11 @@ export async function readCheckpoints(
   if (checkpoints.length === 0) {
     throw new Error(
       foreign === 0
-        ? "--checkpoint: there is no checkpoint in it"
+        ? "--checkpoint: it contains no checkpoint"
         : "--checkpoint: no pepper of this configuration signed it",
     );
   }
-  if (foreign > 0) tell(`${foreign} checkpoint(s) left out: no pepper of this configuration signed them`);
+  if (foreign > 0) tell(`ignored ${foreign} checkpoint(s): no pepper of this configuration signed them`);
   return checkpoints;
 }
 
@@ -100,18 +100,18 @@ export interface ExportAuditOptions {
 }
 
 const pauseMs = 1_000;
-/** For the page that is under way at a signal. */
+/** Time to finish the current page after a signal, milliseconds. */
 const stopGraceMs = 2_000;
 
 /**
- * Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow` it goes on until
- * SIGTERM or SIGINT.
+ * Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow`, runs until SIGTERM
+ * or SIGINT.
  */
 export async function exportAudit({ config: file, follow, from }: ExportAuditOptions): Promise<void> {
   if (!/^[1-9][0-9]{0,14}$/.test(from)) return fail(new Error("--from must be a position, 1 or more"));
   const { database: settings } = readMigrationConfig(file);
   const stopped = takeSignals();
-  // A reader that reads no more, or a database that does not answer, would hold it up.
+  // A reader that does not read, or a database that does not answer, could delay the end.
   endWithin(stopGraceMs);
   try {
     await withDatabase(settings, (database) =>
@@ -126,7 +126,7 @@ export async function exportAudit({ config: file, follow, from }: ExportAuditOpt
       }),
     );
   } catch (error) {
-    // What fails after a signal is no reason to end otherwise than by it.
+    // After a signal, the exit code is that of the signal, whatever fails.
     if (stopped.aborted) process.exit(exitCodeOf(stopped.reason));
     throw error;
   }

@@ -26,16 +26,16 @@ interface WhyOptions extends CheckOptions {
   readonly config?: string;
 }
 
-const secretArgument = "the secret, or - to read it from stdin: ps shows arguments to others";
+const secretArgument = "the secret, or - to read it from stdin; other users can see arguments, for example with ps";
 
-/** Adds `patwarden check`, `whoami` and `why`. What they ask is never billed. */
+/** Adds `patwarden check`, `whoami` and `why`. Their calls are never billed. */
 export function addCheckCommands(program: Command): void {
-  const ip = ["--ip <address>", "address that the holder's request comes from; default: not known"] as const;
-  const fresh = ["--fresh", "go past every cache of OpenFGA"] as const;
+  const ip = ["--ip <address>", "client address of the holder's request; default: unknown"] as const;
+  const fresh = ["--fresh", "ask OpenFGA with HIGHER_CONSISTENCY, past every cache of its answers"] as const;
   const commands = [
     program
       .command("check")
-      .description("ask whether the holder of a token may do something; exit code 0: allowed, 2: not")
+      .description("check whether a token allows an action on a resource; exit code 0: allowed, 2: not allowed")
       .argument("<token>", secretArgument)
       .argument("<action>", "such as viewer")
       .argument("<resource>", "such as document:roadmap")
@@ -44,8 +44,8 @@ export function addCheckCommands(program: Command): void {
       .action(check),
     program
       .command("whoami")
-      .description("show what token a secret belongs to, or who the service key is; exit code 2: it is not usable")
-      .argument("[token]", `${secretArgument}; without it, the service key that is used here`)
+      .description("show the token of a secret, or the caller of the service key; exit code 2: not usable")
+      .argument("[token]", `${secretArgument}; default: show the service key of this command`)
       .option(...ip)
       .addOption(configOption())
       .action(whoami),
@@ -53,7 +53,7 @@ export function addCheckCommands(program: Command): void {
       .command("why")
       .description("show each step of the decision, or why an issuer's access token is refused; exit code 2: refused")
       .argument("<token>", secretArgument)
-      .argument("[action]", "such as viewer; without it only what concerns the token itself")
+      .argument("[action]", "such as viewer; without it, only the steps about the token are shown")
       .argument("[resource]", "such as document:roadmap")
       .option(...ip)
       .option(...fresh)
@@ -78,7 +78,7 @@ async function check(token: string, action: string, resource: string, options: C
 }
 
 async function whoami(argument: string | undefined, options: WhyOptions): Promise<void> {
-  // The configuration takes its time to load.
+  // Loaded only when needed: the configuration takes a while to load.
   if (argument === undefined) return (await import("./whoami-service.js")).whoamiService(options);
   const introspection = await introspect(await readSecret(argument), options);
   const { active, reason, token } = introspection;
@@ -95,9 +95,9 @@ async function why(
 ): Promise<void> {
   const secret = await readSecret(argument);
   if (/^[a-z][a-z0-9]*_svc_/.test(secret)) {
-    throw new Error("that is a service key, which calls Patwarden, and no token; give it by --key-file");
+    throw new Error("that is a service key, not a token; pass a service key with --key-file");
   }
-  // Header and claims are JSON objects, and so begin alike.
+  // Header and claims of a JWT are JSON objects, so their base64url begins with eyJ.
   if (/^eyJ[\w-]+\.eyJ[\w-]+\./.test(secret)) {
     return (await import("./why-access-token.js")).whyAccessToken(secret, options);
   }
@@ -110,7 +110,7 @@ async function why(
   const steps = explain(name, asked ? undefined : stepsOfToken);
   const noted = steps.map((step) => ({ ...step, note: noteOf(step, name, { token, known, asked, ip: options.ip }) }));
   const rows = noted.map(({ name: of, verdict, note }, index) => [String(index + 1), of, verdict, note]);
-  const allowed = asked ? "allowed" : "the token is usable; with ACTION RESOURCE the rest is asked";
+  const allowed = asked ? "allowed" : "the token is usable; add ACTION RESOURCE to check the other steps";
   const text = table(["", "STEP", "VERDICT", elastic("WHY")], rows);
   await print(
     options.json,
@@ -120,7 +120,7 @@ async function why(
   if (name !== "ALLOWED") process.exitCode = refusedExitCode;
 }
 
-/** What is known for the notes: the token, as far as this key may read it, and whose it is. */
+/** The facts for the notes: the token, if this key may read it, and its id and subject as text. */
 interface Known {
   readonly reason: ReasonNumber;
   readonly token: Token | undefined;
@@ -141,7 +141,7 @@ async function factsOfIntrospection(secret: string, options: CheckOptions): Prom
   return { reason, token, known: token ? `${token.id} of ${token.subject}` : "" };
 }
 
-/** Returns undefined where the key may not: the notes are then shorter. */
+/** Returns undefined when the key has no permission for the call: the notes are then shorter. */
 async function allowedOnly<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
@@ -166,7 +166,7 @@ function noteOf({ name, verdict }: Step, reason: Reason, noted: Noted): string {
   return parts.filter((part) => part !== "").join("; ");
 }
 
-/** What the step looked at, as far as it is known here. */
+/** Returns the facts that the step has checked, or an empty text when they are not known here. */
 function factOf(step: string, reason: Reason, refused: boolean, { token, known, asked, ip }: Noted): string {
   if (step === "record") return known;
   if (!token) return "";
@@ -177,7 +177,7 @@ function factOf(step: string, reason: Reason, refused: boolean, { token, known, 
       const ranges = token.allowedCidrs.join(", ");
       return ranges === "" && !refused
         ? "from anywhere"
-        : `from ${ranges || "anywhere"}; address: ${ip ?? "not known (--ip)"}`;
+        : `from ${ranges || "anywhere"}; address: ${ip ?? "unknown (set --ip)"}`;
     }
     case "grant":
       return describeGrant(token.grant);

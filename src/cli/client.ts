@@ -6,15 +6,15 @@ import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details
 import { headerProblem, withoutLineEnd } from "../config/secret.js";
 import { isConfidential } from "../domain/network.js";
 
-/** How a command reaches a running Patwarden. */
+/** The options for connecting to a running Patwarden. */
 export interface Connection {
   /** URL of its HTTP port. */
   readonly url: string;
-  /** File that holds the service key. A key is never an argument: the list of processes would show it. */
+  /** File with the service key. The key itself is never an argument: the list of processes would show it. */
   readonly keyFile?: string;
 }
 
-/** A call that failed, in words for the person at the terminal. */
+/** The error of a failed call, with a text for the person at the terminal. */
 export class CallError extends ConnectError {
   readonly exitCode: number;
   /** Reason of the API's error, without its prefix; undefined when no API answered. */
@@ -27,7 +27,7 @@ export class CallError extends ConnectError {
   }
 }
 
-/** Where `patwarden dev` keeps its key. */
+/** The file where `patwarden dev` stores its key. */
 const devKeyFile = ".patwarden/service-key";
 const timeoutMs = 30_000;
 
@@ -55,19 +55,17 @@ export function connect<S extends DescService>(service: S, { url, keyFile }: Con
   return createClient(service, transport);
 }
 
-/**
- * Returns the parsed URL, so that what is judged is what is called. No error repeats it, since it may hold a password.
- */
+/** Returns the parsed URL, which is then called as checked. No error contains it, since it may have a password. */
 function serverUrl(text: string): URL {
   const source = "--url or PATWARDEN_CLIENT_URL";
-  // `127.0.0.1:9080` is no URL, and `localhost:9080` is one of the scheme `localhost`.
+  // `127.0.0.1:9080` is not a URL, and `localhost:9080` is a URL with the scheme `localhost`.
   if (/^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?\/?$/i.test(text)) {
     throw new Error(`${source} has no scheme: write http:// or https:// before the host, as in http://127.0.0.1:9080`);
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const plain = url?.username === "" && url.password === "" && url.search === "" && url.hash === "";
   if (!url || !plain || !/^https?:$/.test(url.protocol)) {
-    throw new Error(`${source} must be an https: or http: URL without user, query and fragment`);
+    throw new Error(`${source} must be an https: or http: URL without user, query or fragment`);
   }
   if (!isConfidential(url)) {
     throw new Error(`${url.origin} would send the key in clear text; use https://, or a loopback address`);
@@ -77,7 +75,7 @@ function serverUrl(text: string): URL {
 
 interface Key {
   readonly key: string;
-  /** Where it came from, for errors. */
+  /** The source of the key, for errors. */
   readonly source: string;
 }
 
@@ -95,10 +93,10 @@ function keyText(file: string | undefined): Key {
   const given = process.env["PATWARDEN_CLIENT_KEY"];
   if (given) return { source: "PATWARDEN_CLIENT_KEY", key: given };
   if (existsSync(devKeyFile)) return { source: devKeyFile, key: readKeyFile(devKeyFile, devKeyFile) };
-  throw new Error("no service key: name its file by --key-file, or put it into PATWARDEN_CLIENT_KEY");
+  throw new Error("no service key: name its file with --key-file, or set PATWARDEN_CLIENT_KEY");
 }
 
-/** The error names the option alone: somebody may have given the key instead of the name of its file. */
+/** Reads a key file. The error does not name the file: it may be the key itself, given by mistake. */
 function readKeyFile(source: string, file: string): string {
   try {
     return readFileSync(file, "utf8");
@@ -107,10 +105,10 @@ function readKeyFile(source: string, file: string): string {
   }
 }
 
-/** EX_TEMPFAIL of sysexits.h: trying again may help. */
+/** EX_TEMPFAIL of sysexits.h: the call may succeed later. */
 const temporary = 75;
 
-/** Says what went wrong with a call, and with what exit code it ends the command. */
+/** Returns the error of a failed call, with the exit code of the command. */
 function callError(thrown: unknown, server: URL, keySource: string): CallError {
   const error = ConnectError.from(thrown);
   const [info] = error.findDetails(ErrorInfoSchema);
@@ -126,7 +124,7 @@ function callError(thrown: unknown, server: URL, keySource: string): CallError {
   return new CallError(text, error, exitCode, info.reason);
 }
 
-/** Where Patwarden did not answer: what did, and what to change. */
+/** Describes a call without an answer of Patwarden: what happened, and what to change. */
 function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
   const code = codeOf(error.cause);
   const change = "--url or PATWARDEN_CLIENT_URL";
@@ -137,7 +135,7 @@ function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
     case "EAI_AGAIN":
       return `the host of ${origin} cannot be found; see ${change}`;
     case "EPROTO":
-      return `${origin} speaks no TLS; use http:// in ${change}`;
+      return `${origin} does not speak TLS; use http:// in ${change}`;
     case "ECONNRESET":
     case "EPIPE":
       return `${origin} closed the connection: ${change} must name the HTTP port, with https:// if it speaks TLS`;

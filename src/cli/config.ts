@@ -3,12 +3,12 @@ import type { Config, MigrationConfig } from "../config/config.js";
 import { defaultFile, type Loaded, loadConfig, loadMigrationConfig } from "../config/load.js";
 import { fail } from "./fail.js";
 
-/** The configuration of `--config`. Ends the command with all that is wrong with it. */
+/** Reads the configuration of `--config`. Ends the command with all its problems if there are any. */
 export function readConfig(file: string | undefined): Config {
   return configOr(loadConfig({ file, env: process.env }), file);
 }
 
-/** The part of it that a command needs that only uses the database. */
+/** Reads the part of the configuration that commands need that only use the database. */
 export function readMigrationConfig(file: string | undefined): MigrationConfig {
   return configOr(loadMigrationConfig({ file, env: process.env }), file);
 }

@@ -3,7 +3,7 @@ import { Reason, ReasonSchema } from "#gen/patwarden/v1/reason_pb.js";
 import { type Approval, type Grant, RevocationReason, type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
 import { facts, nameOf, timeText } from "./output.js";
 
-/** A token in words, a line for each fact. */
+/** Describes a token, with a line for each fact. */
 export function describeToken(token: Token): string {
   return facts([
     ["id", token.id],
@@ -40,7 +40,7 @@ function actText(by: string, { time, comment }: Pick<Approval, "time" | "comment
   return `${timeText(time)} by ${by}${comment === "" ? "" : `: ${comment}`}`;
 }
 
-/** `yes`, or `no` and why: what Check would say before network and grant. */
+/** Returns `yes`, or `no` and why: the result of Check before network and grant. */
 export function describeUsable({ usable, state, blockedBy }: Token): string {
   if (usable === Reason.ALLOWED) return "yes";
   if (usable === Reason.POLICY) return `no, policy: ${blockedBy.join(", ")}`;
@@ -51,12 +51,12 @@ export function describeUsable({ usable, state, blockedBy }: Token): string {
 }
 
 export function describeGrant(grant: Grant | undefined): string {
-  if (grant?.full) return "all that the subject may";
+  if (grant?.full) return "everything that the subject may do";
   const rules = grant?.rules.map(({ actions, resources }) => `${actions.join("|")} on ${resources.join(" ")}`);
-  return rules?.join("; ") || "nothing: it can only identify itself";
+  return rules?.join("; ") || "nothing: the token can only identify itself";
 }
 
-/** The current secret, and each older one whose grace is not over. */
+/** Describes the current secret, and older secrets that are still in their grace period. */
 function describeSecrets({ secrets }: Token): readonly (readonly [string, string])[] {
   return secrets.flatMap(({ hint, current, expireTime }): readonly (readonly [string, string])[] => {
     if (current) return [["secret", hint]];
@@ -65,7 +65,7 @@ function describeSecrets({ secrets }: Token): readonly (readonly [string, string
   });
 }
 
-/** The name of a reason as reason.proto has it, without its prefix. */
+/** Returns the name of a reason as in reason.proto, without its prefix. */
 export function reasonName(reason: Reason): string {
   return ReasonSchema.value[reason]?.localName ?? String(reason);
 }

@@ -20,7 +20,7 @@ import { tell, writeOut } from "./output.js";
 import { aborted, takeSignals } from "./signals.js";
 
 export interface DevOptions {
-  /** Keep nothing: database and OpenFGA in memory, fresh secrets. */
+  /** Whether to keep nothing: database and OpenFGA in memory, new secrets. */
   readonly ephemeral: boolean;
   readonly directory: string;
   readonly grpc: string;
@@ -34,8 +34,8 @@ export interface DevOptions {
 const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", import.meta.url));
 
 /**
- * Runs the whole service in one process on loopback, with an OpenFGA of its own, until a signal. One that comes during
- * the start ends the process at once: the lock and OpenFGA end with it.
+ * Runs the whole service in one process on loopback, with its own OpenFGA, until a signal. A signal during the start
+ * ends the process at once; the folder lock and OpenFGA end with the process.
  */
 export async function dev(options: DevOptions): Promise<void> {
   const { ephemeral, readyFile } = options;
@@ -46,11 +46,12 @@ export async function dev(options: DevOptions): Promise<void> {
   const model = { file: modelFile, text: readFileSync(modelFile, "utf8") };
   const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);
   const binary = findOpenFga();
-  if (binary === undefined) throw new Error("no `openfga` on the PATH or in .tools/bin; `make openfga` gets one");
+  if (binary === undefined)
+    throw new Error("`openfga` was not found on the PATH or in .tools/bin; `make openfga` installs it");
 
   const log = createLogger({ level: "warn" });
   const directory = await ownDirectory(options);
-  // One that a killed process left would be taken for ours.
+  // A ready file of a killed process would be taken for ours.
   if (readyFile !== undefined) rmSync(readyFile, { force: true });
   const secrets = ephemeral ? freshSecrets(defaultBrand) : keptSecrets(directory, defaultBrand);
   tell("opening the database and starting OpenFGA");
@@ -89,13 +90,13 @@ export async function dev(options: DevOptions): Promise<void> {
       await running.stop();
       if (readyFile !== undefined) rmSync(readyFile, { force: true });
     }
-    if (ended) throw new Error(`OpenFGA ended by itself with ${ended.code ?? ended.signal}`);
+    if (ended) throw new Error(`OpenFGA ended unexpectedly with ${ended.code ?? ended.signal}`);
   } finally {
     await embedded.stop();
   }
 }
 
-/** A private folder that no other process uses, as an absolute path: OpenFGA runs in a folder below it. */
+/** Returns a private folder that no other process uses. Its path is absolute: OpenFGA runs in a folder below it. */
 async function ownDirectory({ ephemeral, directory: kept }: DevOptions): Promise<string> {
   const directory = ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : resolve(kept);
   makePrivateDirectory(directory);
@@ -121,7 +122,7 @@ function readTuples(file: string): readonly Tuple[] {
   return read;
 }
 
-/** Undefined for what is no JSON: the parser's error would quote it, and the file may be the wrong one. */
+/** Returns undefined for text that is not JSON. The parser's error would quote it, and it may be a secret. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -130,7 +131,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A program that waits for the file finds it whole. */
+/** Writes a file at once: a program that waits for the file never reads a part of it. */
 function writeAtOnce(file: string, text: string): void {
   const unfinished = `${file}.${process.pid}`;
   try {

@@ -9,7 +9,7 @@ export async function makePepper({ json }: Printing): Promise<void> {
   await print(json, { key }, key);
 }
 
-/** Prints a key, which its caller keeps, and the hash, which the configuration keeps. */
+/** Prints a key for the caller, and its hash for the configuration. */
 export async function makeServiceKey({ brand, json }: Printing & { readonly brand: string }): Promise<void> {
   const key = encodeSecret(brand, "svc", randomBytes(32));
   const keySha256 = createHash("sha256").update(key).digest("hex");

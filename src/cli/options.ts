@@ -13,15 +13,13 @@ export interface Printing {
 /** Options of every command that calls a running Patwarden. */
 export type Calling = Connection & Printing;
 
-/**
- * Adds what every command needs that calls a running Patwarden. Call it last: help lists options as they were added.
- */
+/** Adds the options of commands that call a running Patwarden. Call it last: help lists options in this order. */
 export function withConnection(command: Command): Command {
   const group = "Connection and output:";
   const url = new Option("--url <url>", "URL of the HTTP port").env("PATWARDEN_CLIENT_URL");
   const key = new Option(
     "--key-file <file>",
-    "file of the service key; default: the key in PATWARDEN_CLIENT_KEY, else that of `patwarden dev` in this folder",
+    "file of the service key; default: the key in PATWARDEN_CLIENT_KEY, or that of `patwarden dev` in this folder",
   );
   return command
     .addOption(url.default("http://127.0.0.1:9080").helpGroup(group))
@@ -34,12 +32,12 @@ export function jsonOption(): Option {
 }
 
 export function configOption(): Option {
-  return new Option("--config <file>", "YAML or JSON; default: ./patwarden.yaml, if there is one");
+  return new Option("--config <file>", "YAML or JSON; default: ./patwarden.yaml, if it exists");
 }
 
 /**
- * An option that may be given several times. The choices are checked here: an argParser takes the place of the check
- * that `choices` brings.
+ * Returns an option that may be given several times. The choices are checked here: an argParser replaces the check of
+ * `choices`.
  */
 export function repeatable(flags: string, description: string, choices?: readonly string[]): Option {
   const option = new Option(flags, `${description} (repeatable)`);
@@ -52,9 +50,9 @@ export function repeatable(flags: string, description: string, choices?: readonl
   });
 }
 
-/** Milliseconds. */
+/** Parses a duration to milliseconds. */
 export function parseDuration(value: string): number {
-  // ms gives undefined for a unit that is none.
+  // `ms` returns undefined for an unknown unit.
   const duration = /^\d+(\.\d+)?[a-z]+$/i.test(value) ? ms(value as StringValue) : undefined;
   if (duration === undefined) throw new InvalidArgumentError("must be a duration such as 90d, 12h or 30m");
   return duration;
@@ -68,7 +66,7 @@ export function parseTime(value: string): Date {
   return time;
 }
 
-/** Reads NAME=VALUE texts; `option` is named in the error. */
+/** Parses NAME=VALUE texts. `option` is named in the error. */
 export function parsePairs(option: string, values: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     values.map((value) => {
@@ -80,13 +78,13 @@ export function parsePairs(option: string, values: readonly string[]): Record<st
 }
 
 /**
- * The argument itself, or what stdin holds where it is `-`: the list of processes shows arguments to everybody on the
- * machine.
+ * Returns the argument, or the content of stdin when the argument is `-`: the list of processes shows arguments to
+ * everybody on the machine.
  */
 export async function readSecret(argument: string): Promise<string> {
   if (argument !== "-") return argument;
   if (process.stdin.isTTY) tell("paste the token, then press Enter and Ctrl-D");
   const secret = (await text(process.stdin)).trim();
-  if (secret === "") throw new Error("stdin holds no token");
+  if (secret === "") throw new Error("stdin contains no token");
   return secret;
 }

@@ -7,12 +7,12 @@ const rows = [
   ["tok_2", "short", "2027-01-31T00:00:00Z"],
 ];
 
-it("makes columns as wide as their cells where nothing limits them", () => {
+it("makes columns as wide as their cells when there is no limit", () => {
   const lines = table(columns, rows, Number.POSITIVE_INFINITY).split("\n");
   expect(lines[1]).toBe("tok_1  a name that is rather long, and longer  never");
 });
 
-it("cuts elastic columns until a line fits, and no other", () => {
+it("cuts only elastic columns until a line fits", () => {
   const lines = table(columns, rows, 50).split("\n");
   expect(lines[1]).toBe("tok_1  a name that is rathe…  never");
   expect(lines[2]).toBe("tok_2  short                  2027-01-31T00:00:00Z");
@@ -20,7 +20,7 @@ it("cuts elastic columns until a line fits, and no other", () => {
   expect(table(columns, rows, 5)).toContain("tok_1  a name …  never");
 });
 
-it("keeps control characters from the terminal, and characters whole", () => {
+it("replaces control characters, and does not split characters", () => {
   expect(facts([["name", "a\u001b[31m\u202eb"]])).toBe("name: a\ufffd[31m\ufffdb");
   expect(table([elastic("NAME")], [["😀😀😀😀😀😀😀😀😀😀"]], 8)).toContain("😀😀😀😀😀😀😀…");
 });

@@ -4,11 +4,11 @@ import type { Writable } from "node:stream";
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 
-/** A result that could not be written, or not whole. */
+/** The error of a result that could not be written completely. */
 export class OutputError extends Error {
-  /** `ENOSPC` and the like; `EPIPE` when its reader has gone. */
+  /** `ENOSPC` and the like; `EPIPE` when the reader has closed the pipe. */
   readonly code: string;
-  /** What is lost by it, and what to do; undefined when repeating the command gives the result again. */
+  /** What is lost, and what to do; undefined when the command can be repeated for the same result. */
   readonly loss: string | undefined;
 
   constructor(code: string, loss: string | undefined) {
@@ -19,8 +19,8 @@ export class OutputError extends Error {
 }
 
 /**
- * Writes the help, which must be out when this returns. Throws an OutputError for files; does not wait for the reader
- * of a pipe.
+ * Writes the help, which must be written when this returns. Throws an OutputError for files; does not wait for the
+ * reader of a pipe.
  */
 export function writeNow(text: string): void {
   const stdout: Writable = process.stdout;
@@ -28,7 +28,7 @@ export function writeNow(text: string): void {
   else writeToFile(text);
 }
 
-/** Writes a text to stdout; resolves when all of it has gone out. Throws an OutputError. */
+/** Writes a text to stdout; resolves when all of it is written. Throws an OutputError. */
 export async function writeOut(text: string, loss?: string): Promise<void> {
   const stdout: Writable = process.stdout;
   if (!(stdout instanceof Socket)) {
@@ -40,24 +40,22 @@ export async function writeOut(text: string, loss?: string): Promise<void> {
   });
 }
 
-/** Writes a result, for people or for a script; `loss` as in OutputError. */
+/** Writes a result as text or JSON. `loss` as in OutputError. */
 export function print(json: boolean, value: unknown, text: string, loss?: string): Promise<void> {
   return writeOut(json ? `${JSON.stringify(value)}\n` : `${text}\n`, loss);
 }
 
-/** Writes progress and other remarks, beside the result. */
+/** Writes progress and other remarks to stderr. */
 export function tell(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A message as JSON, false and 0 included: a script must not have to guess defaults. */
+/** Renders a message as JSON, with false and 0: a script must not have to guess defaults. */
 export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
   return toJson(schema, message, { alwaysEmitImplicit: true });
 }
 
-/**
- * Node's own stream for files takes a write that was cut short, as on a full disk, for a whole one (nodejs/node#12921).
- */
+/** Writes to a file. Node's own stream takes a partial write, as on a full disk, for a whole one (nodejs/node#12921). */
 function writeToFile(text: string, loss?: string): void {
   const bytes = Buffer.from(text);
   try {
@@ -74,16 +72,14 @@ function outputError(error: unknown, loss: string | undefined): OutputError {
 /** A column of a table: its heading, and whether its cells may be cut to fit the terminal. */
 export type Column = string | { readonly heading: string; readonly elastic: true };
 
-/** A column whose cells are cut where the terminal is too narrow for them. */
+/** Returns a column whose cells are cut when the terminal is too narrow for them. */
 export function elastic(heading: string): Column {
   return { heading, elastic: true };
 }
 
 const narrowest = 8;
 
-/**
- * Columns as wide as their widest cell. On a terminal, elastic ones give way until a line fits; a pipe gets all of it.
- */
+/** Renders columns as wide as their widest cell. On a terminal, elastic columns are cut until a line fits. */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -114,26 +110,26 @@ export function table(
     .join("\n");
 }
 
-/** `name: value` lines of what has a value. */
+/** Renders `name: value` lines. Entries without a value are omitted. */
 export function facts(entries: readonly (readonly [name: string, value: string | undefined])[]): string {
   const told = entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined && entry[1] !== "");
   const width = Math.max(...told.map(([name]) => name.length + 1));
   return told.map(([name, value]) => `${`${name}:`.padEnd(width)} ${printable(value)}`).join("\n");
 }
 
-/** Control characters of names that others chose must not reach the terminal. */
+/** Replaces control characters: names that others chose must not control the terminal. */
 function printable(text: string): string {
   return text.replaceAll(/\p{C}/gu, (character) => (character === "\n" ? " " : "\ufffd"));
 }
 
-/** A time for people, to the second; JSON has it whole. */
+/** Renders a time to the second; JSON output has the full precision. */
 export function timeText(time: Timestamp | Date | undefined): string {
   if (!time) return "";
   const date = time instanceof Date ? time : timestampDate(time);
   return date.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** The name of a value of an enum, in lower case. */
+/** Returns the name of an enum's value, in lower case. */
 export function nameOf(constant: Readonly<Record<string, unknown>>, value: unknown): string {
   const name = Object.keys(constant).find((each) => constant[each] === value);
   return name?.toLowerCase() ?? String(value);

@@ -11,20 +11,20 @@ import { facts, jsonOf, print } from "./output.js";
 export function addPolicyCommands(program: Command): void {
   const policy = program
     .command("policy")
-    .description("show and write what a deployment and its organizations allow of tokens");
+    .description("show and change the limits that the deployment and its organizations set for tokens");
   const command = (name: string, description: string) =>
     policy
       .command(name)
       .argument("<scope>", "user, organization (both the deployment's), or organization:acme")
       .description(description);
-  command("show", "show a policy and what is in effect").action(show);
+  command("show", "show a policy, and the limits in effect").action(show);
   command("set", "change fields of a policy")
     .argument("<field=value...>", `fields: ${Object.keys(fields).join(", ")}; an empty value removes the limit`)
-    .option("--validate-only", "change nothing, only say how many tokens would no longer be usable", false)
+    .option("--validate-only", "change nothing; only print how many tokens would no longer be usable", false)
     .action(set);
   command("delete", "remove all limits of a scope").action(async (scope: string, options: Calling) => {
     await connect(PolicyService, options).deletePolicy({ scope });
-    await print(options.json, {}, `${scope} sets no limit any more`);
+    await print(options.json, {}, `${scope} no longer sets limits`);
   });
   for (const each of policy.commands) withConnection(each);
 }
@@ -48,7 +48,7 @@ async function set(
   const { blockedTokens } = response;
   const effect = validateOnly
     ? `nothing was changed; tokens that would no longer be usable: ${blockedTokens}`
-    : `tokens that are no longer usable by this change: ${blockedTokens}`;
+    : `tokens that are no longer usable because of this change: ${blockedTokens}`;
   const json = { policy: jsonOf(PolicySchema, response.policy), blockedTokens };
   await print(options.json, json, `${describe(response.policy)}\n${effect}`);
 }
@@ -61,7 +61,7 @@ const flag = (text: string): boolean => {
   throw new Error("must be true or false");
 };
 
-/** How the value of each field is read. */
+/** The parser of each field's value. */
 const fields = {
   max_lifetime: (text) => ({ maxLifetime: duration(text) }),
   default_lifetime: (text) => ({ defaultLifetime: duration(text) }),
@@ -88,7 +88,7 @@ function parseSettings(
       throw new Error(`${setting} must be FIELD=VALUE with one of ${Object.keys(fields).join(", ")}`);
     }
     try {
-      Object.assign(policy, fields[name as keyof typeof fields](value)); // a name of `fields`, as just tested
+      Object.assign(policy, fields[name as keyof typeof fields](value)); // checked above
     } catch (error) {
       throw new Error(`${setting}: ${error instanceof Error ? error.message : error}`);
     }

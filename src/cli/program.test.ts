@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 
 const src = fileURLToPath(new URL("..", import.meta.url));
 
-/** The packages that a module loads before it runs, over the modules that it imports; `import()` loads later. */
+/** Returns the packages that a module and its imports load before it runs. `import()` loads later. */
 function packagesOf(file: string, seen: Set<string>): readonly string[] {
   if (seen.has(file)) return [];
   seen.add(file);
@@ -16,12 +16,12 @@ function packagesOf(file: string, seen: Set<string>): readonly string[] {
   );
 }
 
-it("the command line starts without what only some commands need", () => {
+it("the command line starts without packages that only some commands need", () => {
   const seen = new Set<string>();
   const packages = new Set(packagesOf(join(src, "cli/program.ts"), seen));
   expect(packages).toContain("@connectrpc/connect-node");
   expect([...seen]).toContain(join(src, "domain/network.ts"));
-  // Each takes a tenth of a second and more.
+  // Each of these takes a tenth of a second or more to load.
   const slow = [
     "zod",
     "yaml",

@@ -10,8 +10,8 @@ import { addTokenCommands } from "./token.js";
 import { addUsageCommands } from "./usage.js";
 import { version } from "./version.js";
 
-// Commands that need a database or an OpenFGA client load it when they run: it takes its time. The others add
-// themselves.
+// Commands that need a database or an OpenFGA client load them when they run, because loading takes a while. The other
+// commands add themselves.
 const program = new Command("patwarden")
   .configureOutput({ writeOut: writeNow })
   .description(
@@ -25,25 +25,25 @@ program
   .command("serve")
   .description("run the service on PostgreSQL and an OpenFGA cluster")
   .addOption(configOption())
-  .option("--check", "only try the configuration, database, OpenFGA and issuers; start nothing", false)
+  .option("--check", "only check the configuration, database, OpenFGA and issuers; do not start the service", false)
   .action(async ({ check, ...options }: { readonly config?: string; readonly check: boolean }) =>
     check ? (await import("./serve-check.js")).checkServe(options) : (await import("./serve.js")).serve(options),
   );
 
 program
   .command("migrate")
-  .description("bring the database schema up to date; needs only `database` of the configuration")
+  .description("update the database schema; needs only `database` of the configuration")
   .addOption(configOption())
   .action(async (options) => (await import("./serve.js")).migrate(options));
 
 program
   .command("dev")
   .description("run the service with an embedded database and OpenFGA, to try it")
-  .option("--ephemeral", "keep nothing", false)
+  .option("--ephemeral", "keep no data", false)
   .option("--directory <folder>", "where data and secrets are kept", ".patwarden")
   .option("--grpc <address>", "gRPC port; port 0 picks one", "127.0.0.1:9081")
   .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
-  .option("--public-http <address>", "HTTP port as for the internet; port 0 picks one", "127.0.0.1:9083")
+  .option("--public-http <address>", "public HTTP port; port 0 picks one", "127.0.0.1:9083")
   .option(
     "--model <file>",
     "authorization model in OpenFGA's language (.fga); default: a model of documents and folders",
@@ -58,37 +58,41 @@ addSubjectCommands(program);
 addPolicyCommands(program);
 addUsageCommands(program);
 
-const keys = program.command("keys").description("make and change keys, and count the secrets that depend on a pepper");
+const keys = program
+  .command("keys")
+  .description("create and rotate keys, and count the secrets that depend on a pepper");
 
-keys.command("pepper").description("make a pepper for tokens.peppers").addOption(jsonOption()).action(makePepper);
+keys.command("pepper").description("create a pepper for tokens.peppers").addOption(jsonOption()).action(makePepper);
 
 keys
   .command("service")
-  .description("make a service key and its hash for callers")
+  .description("create a service key, and its hash for callers")
   .option("--brand <brand>", "first part of the key", "pw")
   .addOption(jsonOption())
   .action(makeServiceKey);
 
 keys
   .command("peppers")
-  .description("count the secrets of each pepper version that may still be used: a version without any can be retired")
+  .description(
+    "count the secrets that may still be used, for each pepper version; a version without any can be removed",
+  )
   .addOption(configOption())
   .addOption(jsonOption())
   .action(async (options) => (await import("./stored-keys.js")).countPeppers(options));
 
 keys
   .command("rotate-signing")
-  .description("publish the next key that JWTs are signed with; it signs when every verifier knows it")
+  .description("publish the next key for signing JWTs; it is used once every verifier has had time to fetch it")
   .addOption(configOption())
   .option("--compromised", "withdraw all earlier keys and sign with the new one at once", false)
   .addOption(jsonOption())
   .action(async (options) => (await import("./stored-keys.js")).rotateSigning(options));
 
-const audit = program.command("audit").description("prove and export the audit trail, straight from the database");
+const audit = program.command("audit").description("verify and export the audit trail, directly from the database");
 
 audit
   .command("verify")
-  .description("prove that no event was changed, removed, moved or put in")
+  .description("verify that no event was changed, removed, moved or inserted")
   .addOption(configOption())
   .option("--checkpoint <file-or-line...>", "signed checkpoints of the log: a log file, or the line itself")
   .addOption(jsonOption())
@@ -98,13 +102,13 @@ audit
   .command("export")
   .description("print the trail as NDJSON, in the order of the chain")
   .addOption(configOption())
-  .option("--follow", "go on as events come", false)
+  .option("--follow", "continue, and print new events as they come", false)
   .option("--from <position>", "position of the first event", "1")
   .action(async (options) => (await import("./audit.js")).exportAudit(options));
 
 process.on("uncaughtException", crash);
-// Each write to stdout has its own callback, and a stderr without a reader is no reason to end: without listeners
-// either would end us as a defect.
+// Without these listeners, an error of stdout or stderr would end the process as a defect. Each write to stdout handles
+// its own error, and a stderr without a reader is no reason to end.
 process.stdout.on("error", () => undefined);
 process.stderr.on("error", () => undefined);
 

@@ -12,18 +12,18 @@ import { withDatabase } from "./database.js";
 import { messageOf } from "./fail.js";
 import { writeOut } from "./output.js";
 
-/** What one part was found to be. */
+/** The result of checking one part. */
 interface Finding {
   readonly part: string;
-  /** Undefined when all is well. */
+  /** Undefined when the part is fine. */
   readonly problem: string | undefined;
 }
 
 const fetchTimeoutMs = 5_000;
 
 /**
- * Tries all that `serve` needs and prints a line for each; exit code 1 when something is wrong. It starts and writes
- * nothing.
+ * Checks everything that `serve` needs and prints a line for each part; exit code 1 when something is wrong. Does not
+ * start the service and does not write to the database.
  */
 export async function checkServe({ config: file }: { readonly config?: string }): Promise<void> {
   const config = readConfig(file);
@@ -35,7 +35,7 @@ export async function checkServe({ config: file }: { readonly config?: string })
       tryPart(`keys of ${issuer}`, () => checkIssuer(issuer, maxAgeMs)),
     ),
   ];
-  // All are tried at once and told in order.
+  // All parts are checked at once, and printed in order.
   for (const finding of findings) {
     const found = await finding;
     await tellFinding(found);
@@ -58,7 +58,7 @@ function checkDatabase({ database: settings, tokens }: Config): Promise<undefine
     const readOnly: PepperStore = {
       checkValues: () => store.checkValues(),
       countLiveSecrets: (now) => store.countLiveSecrets(now),
-      // The first start puts a new pepper on record, and a trial must not.
+      // The first start records a new pepper; a check must not.
       recordCheckValue: () => Promise.resolve(),
     };
     await verifyPeppers(readOnly, new PepperRing(tokens.brand, tokens.peppers), new Date());

@@ -12,22 +12,22 @@ interface ConfigFile {
   readonly config?: string;
 }
 
-/** How long a start may go on after it was asked to stop, so that it takes back what it has registered. */
+/** How long a start may go on after a signal, milliseconds, so that it can undo its registrations. */
 const startGraceMs = 2_000;
 
 /**
- * Runs until SIGTERM or SIGINT, also during the start; SIGHUP reads the configuration again and takes up its callers,
- * issuers and model, all or nothing.
+ * Runs the service until SIGTERM or SIGINT, also during the start. SIGHUP reads the configuration again and applies its
+ * callers, issuers and model, all or nothing.
  */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
   const config = readConfig(file);
   const log = createLogger({ level: config.log.level });
-  // Node prints its warnings as text, among lines of JSON.
+  // Node would print its warnings as text between lines of JSON.
   process.removeAllListeners("warning");
   process.on("warning", ({ name, message }) => log.warn({ name }, message));
   const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
   const lift = endWithin(startGraceMs);
-  holdDriverRejections((error) => log.error({ error }, "the database driver failed in work of its own"));
+  holdDriverRejections((error) => log.error({ error }, "the database driver failed in a background task"));
   const database = openPostgres(config.database);
   let running: Running;
   try {
@@ -38,7 +38,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
     throw error;
   }
   if (stopped.aborted) {
-    // Nobody was told that it is there.
+    // No client can know this replica yet, so there is no drain delay.
     await running.stop({ drainDelayMs: 0 });
     await database.close();
     process.exit(exitCodeOf(stopped.reason));
@@ -47,19 +47,21 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   const reload = async (): Promise<void> => {
     const next = loadConfig({ file, env: process.env });
     if (next.ok) await running.reload(next.config);
-    else log.error({ problems: next.problems }, "the configuration is faulty; nothing was reloaded");
+    else log.error({ problems: next.problems }, "the configuration has problems; nothing was reloaded");
   };
-  // One after the other: what was read last is what holds.
+  // Reloads run one after the other, so that the configuration that was read last applies.
   let reloading = Promise.resolve();
   takeHangups(() => {
-    reloading = reloading.then(reload).catch((error: unknown) => log.error({ error }, "the reload failed"));
+    reloading = reloading
+      .then(reload)
+      .catch((error: unknown) => log.error({ error }, "failed to reload the configuration"));
   });
   await aborted(stopped);
   await running.stop();
   await database.close();
 }
 
-/** Runs what migrations are missing, waiting for another process that does. */
+/** Runs the missing migrations. Waits while another process runs them. */
 export async function migrate({ config: file }: ConfigFile): Promise<void> {
   await withDatabase(readMigrationConfig(file).database, async (database) => {
     tell("migrating the database");

@@ -1,9 +1,9 @@
 import { constants } from "node:os";
 
 /*
- * The kernel drops a signal for the first process of a container that does not listen to it, so this module listens
- * from the first moment on. Until a command takes charge, a signal ends the process at once, with the exit code that a
- * shell gives: 128 and the signal's number.
+ * For the first process of a container, the kernel drops signals that the process does not listen to, so this module
+ * listens from the start. Until a command calls `takeSignals`, a signal ends the process at once, with the exit code
+ * that a shell reports: 128 plus the signal's number.
  */
 
 export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
@@ -13,7 +13,7 @@ let onSecond: ((signal: StopSignal) => void) | undefined;
 let hangups = 0;
 let onHangup: (() => void) | undefined;
 
-/** Begins to listen. `serve` remembers a SIGHUP, which asks it to reload; everything else ends by it, as by SIGTERM. */
+/** Begins to listen. `serve` remembers SIGHUP and reloads later; all other commands end on SIGHUP, as on SIGTERM. */
 export function listenForSignals(command: string | undefined): void {
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
@@ -21,8 +21,8 @@ export function listenForSignals(command: string | undefined): void {
 }
 
 /**
- * For a command that ends in order: the first signal aborts this, with its name as the reason. A second one ends the
- * process at once.
+ * Returns a signal for a command that shuts down in order. The first SIGTERM or SIGINT aborts it, with its name as the
+ * reason. The second calls `second` and ends the process at once.
  */
 export function takeSignals(second: (signal: StopSignal) => void = () => undefined): AbortSignal {
   onSecond = second;
@@ -30,8 +30,8 @@ export function takeSignals(second: (signal: StopSignal) => void = () => undefin
 }
 
 /**
- * Ends the process this long after the first signal, unless what it gives is called before: for what may wait for
- * others without a limit.
+ * Ends the process `limitMs` after the first signal, unless the returned function is called before: for work that may
+ * wait for others without a limit.
  */
 export function endWithin(limitMs: number): () => void {
   let timer: NodeJS.Timeout | undefined;
@@ -53,13 +53,13 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Called once for all SIGHUPs so far, if there were any, and for each that follows. */
+/** Calls `reload` once for all SIGHUPs so far, if there were any, and for each later one. */
 export function takeHangups(reload: () => void): void {
   onHangup = reload;
   if (hangups > 0) reload();
 }
 
-/** The exit code of a command that a signal ended before it was done. */
+/** Returns the exit code of a command that a signal has ended. */
 export function exitCodeOf(signal: StopSignal): number {
   return 128 + constants.signals[signal];
 }

@@ -27,15 +27,16 @@ export interface RotateSigningOptions extends Printing {
   readonly compromised: boolean;
 }
 
-/** Publishes the next key that JWTs are signed with, and prints what happens when. */
+/** Publishes the next key for signing JWTs, and prints the times at which keys change. */
 export async function rotateSigning({ config: file, compromised, json }: RotateSigningOptions): Promise<void> {
   const { database: settings, integrations, tokens } = readConfig(file);
   const exchange = integrations.oauth?.exchange;
-  if (!exchange) return fail(new Error("integrations.oauth.exchange is off: there is nothing to sign"));
+  if (!exchange)
+    return fail(new Error("integrations.oauth.exchange is off, so no JWTs are signed; set its audiences to use it"));
   await withDatabase({ ...settings, statementMs: patientStatementMs }, async (database) => {
     const now = await databaseTime(database);
     const peppers = new PepperRing(tokens.brand, tokens.peppers);
-    // A key that was sealed under another pepper than the replicas' would stop them.
+    // A key that is sealed with a pepper that the replicas do not have would stop them.
     await verifyPeppers(createPepperStore(database), peppers, now);
     const { kid, algorithm, signsFrom, previous } = await rotateSigningKeys({
       store: createSigningKeyStore(database),
@@ -49,13 +50,18 @@ export async function rotateSigning({ config: file, compromised, json }: RotateS
       ...previous.map((old) => `earlier key: ${old.kid}, published until ${timeText(old.publishedUntil)}`),
       ...(compromised
         ? [
-            "All earlier keys are withdrawn, and their JWTs are accepted no longer than this:",
+            "All earlier keys are withdrawn. Their JWTs are still accepted for at most this long:",
             `by replicas ${reloadMs / 1000} seconds, by verifiers ${keySetMaxAgeMs / 60_000} minutes after they fetched the keys.`,
           ]
         : []),
     ];
     const keys = previous.map((old) => ({ kid: old.kid, published_until: old.publishedUntil }));
     const result = { kid, algorithm, signs_from: signsFrom, previous: keys };
-    await print(json, result, lines.join("\n"), `the keys were rotated: do not repeat it. The next key is ${kid}`);
+    await print(
+      json,
+      result,
+      lines.join("\n"),
+      `the keys were rotated: do not repeat the command. The next key is ${kid}`,
+    );
   });
 }

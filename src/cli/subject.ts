@@ -12,18 +12,19 @@ export function addSubjectCommands(program: Command): void {
   const command = (name: string, description: string) =>
     subject.command(name).argument("<subject>", "such as user:alice or organization:acme").description(description);
   const client = (options: Calling) => connect(SubjectService, options);
-  command("show", "show a subject, and how many tokens disabling it would stop").action(
+  command("show", "show a subject, and the number of tokens that would stop if it were disabled").action(
     async (name: string, options: Calling) =>
       show(options, (await client(options).getSubject({ subject: name })).subject),
   );
-  command("disable", "refuse all its tokens until it is enabled").action(async (name: string, options: Calling) =>
-    show(options, (await client(options).disableSubject({ subject: name })).subject),
+  command("disable", "refuse all tokens of a subject until it is enabled").action(
+    async (name: string, options: Calling) =>
+      show(options, (await client(options).disableSubject({ subject: name })).subject),
   );
-  command("enable", "accept its tokens again; a deleted subject can have new ones").action(
+  command("enable", "accept the tokens of a subject again; a deleted subject can get new tokens").action(
     async (name: string, options: Calling) =>
       show(options, (await client(options).enableSubject({ subject: name })).subject),
   );
-  command("delete", "revoke all its tokens for good").action(async (name: string, options: Calling) =>
+  command("delete", "revoke all tokens of a subject for good").action(async (name: string, options: Calling) =>
     show(options, (await client(options).deleteSubject({ subject: name })).subject),
   );
   for (const each of subject.commands) withConnection(each);
@@ -42,7 +43,7 @@ async function show({ json }: Calling, subject: Subject | undefined): Promise<vo
     ["state", states[subject.state]],
     ["changed", timeText(subject.updateTime)],
     ["tokens", `${subject.liveTokens} neither ended nor expired`],
-    ["lives", subject.generation > 1 ? `${subject.generation}: it was deleted and enabled again` : undefined],
+    ["generation", subject.generation > 1 ? `${subject.generation}: it was deleted and enabled again` : undefined],
   ]);
   await print(json, jsonOf(SubjectSchema, subject), text);
 }

@@ -33,63 +33,67 @@ export function addTokenCommands(program: Command): void {
   const command = (name: string, description: string) => token.command(name).description(description);
   const ofToken = (name: string, description: string) =>
     command(name, description).argument("<id>", "tok_ and 26 lower-case letters and digits");
-  addGrantOptions(command("create", "make a token and print its secret, the only time it is shown"))
-    .requiredOption("--subject <subject>", "who it acts as: user:alice or organization:acme")
-    .requiredOption("--name <name>", "what it is for")
-    .option("--description <text>", "more about it")
+  addGrantOptions(command("create", "create a token and print its secret, which is shown only once"))
+    .requiredOption("--subject <subject>", "subject that the token acts as, such as user:alice or organization:acme")
+    .requiredOption("--name <name>", "name that says what the token is for")
+    .option("--description <text>", "longer description")
     .option("--organization <organization>", "organization that a user's token is bound to; default: none")
     .addOption(
-      new Option("--ttl <duration>", "how long it lives; default: what policy or configuration says, else 90d")
+      new Option("--ttl <duration>", "lifetime; default: as policy or configuration say, otherwise 90d")
         .argParser(parseDuration)
         .conflicts(["expires", "never"]),
     )
-    .addOption(new Option("--expires <time>", "when it ends").argParser(parseTime).conflicts("never"))
-    .option("--never", "it never ends")
-    .addOption(repeatable("--cidr <range>", "network that it may be used from; default: any"))
+    .addOption(
+      new Option("--expires <time>", "time at which the token expires").argParser(parseTime).conflicts("never"),
+    )
+    .option("--never", "the token never expires")
+    .addOption(repeatable("--cidr <range>", "network from which the token may be used; default: any"))
     .addOption(repeatable("--metadata <name=value>", "a note"))
     .addOption(repeatable("--claim <name=value>", "a fact that Check returns"))
-    .option("--self-rotate", "it may rotate itself, where policy allows")
-    .option("--validate-only", "make nothing, only say what would be made")
+    .option("--self-rotate", "the token may rotate itself, if policy allows")
+    .option("--validate-only", "create nothing; only print the token that would be created")
     .action(createToken);
   command("list", "list tokens, newest first")
-    .option("--subject <subject>", "only of this subject")
-    .option("--organization <organization>", "only of this organization and bound to it")
-    .option("--created-by <actor>", "only made by user:alice or service:shop")
-    .addOption(new Option("--unused-since <time>", "only not used at or after this time").argParser(parseTime))
-    .addOption(new Option("--usable", "only those that can be used now").conflicts("state"))
-    .addOption(repeatable("--state <state>", "only in this state", states))
+    .option("--subject <subject>", "only tokens of this subject")
+    .option("--organization <organization>", "only tokens of this organization, and users' tokens bound to it")
+    .option("--created-by <actor>", "only tokens created by this actor, such as user:alice or service:shop")
+    .addOption(new Option("--unused-since <time>", "only tokens not used since this time").argParser(parseTime))
+    .addOption(new Option("--usable", "only tokens that can be used now").conflicts("state"))
+    .addOption(repeatable("--state <state>", "only tokens in this state", states))
     .action(listTokens);
   command("show", "show a token")
-    .argument("<id>", "its id, or - to read its secret from stdin")
+    .argument("<id>", "id of the token, or - to read its secret from stdin")
     .action(async (id: string, options: Calling) =>
       show(options, (await connect(TokenService, options).getToken({ id: await idOf(id, options) })).token),
     );
-  addGrantOptions(ofToken("update", "change what the options name, and leave the rest as it is"))
-    .option("--name <name>", "what it is for")
-    .option("--description <text>", "more about it")
-    .addOption(new Option("--expires <time>", "when it ends").argParser(parseTime).conflicts("never"))
-    .option("--never", "it never ends")
-    .addOption(new Option("--not-before <time>", "when it begins to be usable").argParser(parseTime))
-    .addOption(repeatable("--cidr <range>", "all networks that it may be used from; one empty text for any"))
-    .addOption(repeatable("--metadata <name=value>", "all its notes; one empty text for none"))
-    .addOption(repeatable("--claim <name=value>", "all facts that Check returns; one empty text for none"))
-    .option("--self-rotate", "it may rotate itself, where policy allows")
-    .option("--no-self-rotate", "it may not rotate itself")
-    .option("--etag <etag>", "refuse if the token has changed since `token show` printed this")
+  addGrantOptions(ofToken("update", "change the fields that the options name, and leave the rest unchanged"))
+    .option("--name <name>", "name that says what the token is for")
+    .option("--description <text>", "longer description")
+    .addOption(
+      new Option("--expires <time>", "time at which the token expires").argParser(parseTime).conflicts("never"),
+    )
+    .option("--never", "the token never expires")
+    .addOption(new Option("--not-before <time>", "time from which the token is usable").argParser(parseTime))
+    .addOption(repeatable("--cidr <range>", "all networks from which the token may be used; an empty text for any"))
+    .addOption(repeatable("--metadata <name=value>", "all notes; an empty text for none"))
+    .addOption(repeatable("--claim <name=value>", "all facts that Check returns; an empty text for none"))
+    .option("--self-rotate", "the token may rotate itself, if policy allows")
+    .option("--no-self-rotate", "the token may not rotate itself")
+    .option("--etag <etag>", "refuse if the token has changed since `token show` printed this etag")
     .action(updateToken);
   ofToken("rotate", "give a token a new secret and print it")
     .addOption(
-      new Option("--grace <duration>", "how long the old secret works on, up to 7d")
+      new Option("--grace <duration>", "how long the old secret still works, up to 7d")
         .argParser(parseDuration)
         .default(0, "0s"),
     )
-    .option("--etag <etag>", "refuse if the token has changed since `token show` printed this")
+    .option("--etag <etag>", "refuse if the token has changed since `token show` printed this etag")
     .action(async (id: string, { grace, etag = "", ...options }: Calling & RotateOptions) => {
       const client = connect(TokenService, options);
       const response = await client.rotateToken({ id, grace: durationFromMs(grace), etag });
       await printSecret(options.json, response.token, response.secret, "the token has a new secret");
     });
-  ofToken("revoke", "end a token for good")
+  ofToken("revoke", "revoke a token for good")
     .addOption(
       new Option("--reason <reason>", "why").choices(["requested", "leaked", "administrative"]).default("requested"),
     )
@@ -104,11 +108,11 @@ export function addTokenCommands(program: Command): void {
       show(options, (await connect(TokenService, options).resumeToken({ id, comment })).token),
   );
   commented("approve", "approve a token as it is")
-    .requiredOption("--etag <etag>", "etag of the token as you saw it, see `token show`")
+    .requiredOption("--etag <etag>", "etag of the token that you have reviewed, from `token show`")
     .action(async (id: string, { comment = "", etag, ...options }: Commented & { readonly etag: string }) =>
       show(options, (await connect(TokenService, options).approveToken({ id, comment, etag })).token),
     );
-  commented("deny", "end a pending token for good").action(
+  commented("deny", "deny a pending token for good").action(
     async (id: string, { comment = "", ...options }: Commented) =>
       show(options, (await connect(TokenService, options).denyToken({ id, comment })).token),
   );
@@ -167,14 +171,16 @@ interface Commented extends Calling {
   readonly comment?: string;
 }
 
-/** Those of Token.State in which a token is not usable. */
+/** The values of Token.State in which a token is not usable. */
 const states = ["pending_approval", "suspended", "expired", "revoked", "denied"] as const;
 
 function addGrantOptions(command: Command): Command {
   return command
-    .addOption(new Option("--full", "grant all that the subject may").conflicts(["action", "resource"]))
+    .addOption(new Option("--full", "grant everything that the subject may do").conflicts(["action", "resource"]))
     .addOption(repeatable("--action <action>", "grant this action on each --resource; * for any"))
-    .addOption(repeatable("--resource <resource>", "grant each --action on this; document:1, document:* or *"));
+    .addOption(
+      repeatable("--resource <resource>", "grant each --action on this resource: document:1, document:* or *"),
+    );
 }
 
 /** Returns undefined when no option names a grant. */
@@ -189,10 +195,10 @@ function grantOf({ full, action, resource }: GrantOptions): MessageInitShape<typ
 async function createToken(options: CreateOptions): Promise<void> {
   const response = await connect(TokenService, options).createToken(createRequest(options));
   if (!options.validateOnly || options.json) {
-    await printSecret(options.json, response.token, response.secret, "the token exists");
+    await printSecret(options.json, response.token, response.secret, "the token was created");
     return;
   }
-  tell("nothing was made; the token would be");
+  tell("nothing was created; the token would be");
   if (!response.token) return;
   const { createTime: _, ...planned } = response.token;
   // Only a token that exists has an id and an etag.
@@ -205,8 +211,8 @@ function createRequest(options: CreateOptions): MessageInitShape<typeof CreateTo
   if (!grant) {
     throw new Error(
       [
-        "the token would be allowed nothing: grant with --full all that the subject may,",
-        "or with --action and --resource a part of it, such as --action viewer --resource 'document:*'",
+        "the token would have no permissions: use --full to grant everything that the subject may do,",
+        "or --action and --resource to grant a part of it, such as --action viewer --resource 'document:*'",
       ].join(" "),
     );
   }
@@ -226,7 +232,7 @@ function lifetimeOf({ ttl, expires, never }: CreateOptions) {
   return never && ({ case: "neverExpires", value: true } as const);
 }
 
-/** All pages, with progress for long lists. */
+/** Prints all pages, with progress for long lists. */
 async function listTokens(options: ListOptions): Promise<void> {
   const client = connect(TokenService, options);
   const { subject = "", organization = "", createdBy = "", unusedSince, usable, state = [] } = options;
@@ -255,12 +261,12 @@ async function listTokens(options: ListOptions): Promise<void> {
   await print(options.json, json, table(head, rows));
 }
 
-/** Returns the id, or for `-` that of the token whose secret is on stdin. */
+/** Returns the id. For `-`, reads a secret from stdin and returns the id of its token. */
 async function idOf(argument: string, options: Calling): Promise<string> {
   if (argument !== "-") {
     if (/^[a-z][a-z0-9]*_[po]at_/.test(argument)) {
       throw new Error(
-        "that is a secret, not an id; `patwarden token show -` reads it from stdin, where others do not see it",
+        "that is a secret, not an id; `patwarden token show -` reads it from stdin, where other users cannot see it",
       );
     }
     return argument;
@@ -269,7 +275,7 @@ async function idOf(argument: string, options: Calling): Promise<string> {
   const { reason, token } = await connect(AuthorizationService, options).introspect({ token: secret });
   if (token) return token.id;
   throw new Error(
-    `${reasonName(reason)}: this secret is not usable; \`patwarden why - ACTION RESOURCE\` may name its token`,
+    `${reasonName(reason)}: this secret is not usable; \`patwarden why - ACTION RESOURCE\` may show its token`,
   );
 }
 
@@ -292,12 +298,12 @@ async function updateToken(id: string, options: UpdateOptions): Promise<void> {
     ...(selfRotate !== undefined && { selfRotate }),
   };
   const paths = Object.keys(changed).map((key) => TokenSchema.field[key as keyof typeof TokenSchema.field].name);
-  if (paths.length === 0) throw new Error("nothing to change: see `patwarden token update --help` for what can be");
+  if (paths.length === 0) throw new Error("nothing to change: see `patwarden token update --help` for the options");
   const client = connect(TokenService, options);
   await show(options, (await client.updateToken({ token: { ...changed, id, etag }, updateMask: { paths } })).token);
 }
 
-/** One empty text stands for an empty list. */
+/** Returns the values; one empty text stands for an empty list. */
 function listOf(values: readonly string[] | undefined): string[] | undefined {
   return values?.length === 1 && values[0] === "" ? [] : values && [...values];
 }
@@ -314,12 +320,12 @@ async function revokeToken(
   const client = connect(TokenService, options);
   const { token, residualUntil } = await client.revokeToken({ id, reason: reason[options.reason] });
   await show(options, token);
-  if (residualUntil) tell(`JWTs that were made of it live until ${timestampDate(residualUntil).toISOString()}`);
+  if (residualUntil) tell(`JWTs made from this token are valid until ${timestampDate(residualUntil).toISOString()}`);
 }
 
 /**
- * Prints the secret alone on stdout, so that a script can keep it, and the rest on stderr. `change` says what has
- * happened by now.
+ * Prints only the secret on stdout, so that a script can store it, and the rest on stderr. `change` says what has
+ * already happened, in case the secret cannot be written.
  */
 async function printSecret(json: boolean, token: Token | undefined, secret: string, change: string): Promise<void> {
   const id = token?.id ?? "";
@@ -328,7 +334,7 @@ async function printSecret(json: boolean, token: Token | undefined, secret: stri
       ? undefined
       : [
           `${change}, ${id}, but its secret is lost:`,
-          `make another with \`patwarden token rotate ${id}\`, or end it with \`patwarden token revoke ${id}\``,
+          `create a new one with \`patwarden token rotate ${id}\`, or revoke the token with \`patwarden token revoke ${id}\``,
         ].join(" ");
   if (json) {
     const response = create(RotateTokenResponseSchema, { ...(token && { token }), secret });

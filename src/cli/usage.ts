@@ -39,15 +39,17 @@ const dimensions = ["organization", "subject", "token", "action", "reason"] as c
 
 /** Adds `patwarden usage …`. */
 export function addUsageCommands(program: Command): void {
-  const usage = program.command("usage").description("show how much tokens are used, and export it for billing");
+  const usage = program.command("usage").description("show the usage of tokens, and export it for billing");
   withRange(usage.command("query"))
     .description("sum decisions and units")
-    .option("--token <id>", "only of this token")
-    .option("--subject <subject>", "only of this subject")
-    .option("--organization <organization>", "only of this organization: its own tokens and those bound to it")
-    .addOption(new Option("--per <period>", "one sum for each").choices(periods).default("total"))
+    .option("--token <id>", "only usage of this token")
+    .option("--subject <subject>", "only usage of this subject")
+    .option("--organization <organization>", "only usage of this organization: its own tokens and tokens bound to it")
+    .addOption(new Option("--per <period>", "print a sum for each period").choices(periods).default("total"))
     .addOption(
-      new Option("--by <dimension...>", "what to keep apart, in this order").choices(dimensions).default([], "nothing"),
+      new Option("--by <dimension...>", "dimensions to group by, in this order")
+        .choices(dimensions)
+        .default([], "nothing"),
     )
     .action(async (options: QueryOptions) => {
       const rows: UsageRow[] = [];
@@ -57,18 +59,22 @@ export function addUsageCommands(program: Command): void {
     });
   withRange(usage.command("export"))
     .description(
-      "print closed hours as CloudEvents, one a line; an hour has the same ids each time, so a repeat bills nothing",
+      "print closed hours as CloudEvents, one a line; event ids are always the same, so a second export bills nothing",
     )
-    .option("--source <uri>", "`source` of the events: choose one for a deployment and keep it", "patwarden")
+    .option("--source <uri>", "`source` of the events; choose one for each deployment and never change it", "patwarden")
     .action(exportUsage);
   for (const each of usage.commands) withConnection(each);
 }
 
 function withRange(command: Command): Command {
   return command
-    .addOption(new Option("--from <time>", "first hour; default: the first there is").argParser(parseTime))
     .addOption(
-      new Option("--to <time>", "end of the last hour; default: the end of the last there is").argParser(parseTime),
+      new Option("--from <time>", "start of the first hour; default: that of the first recorded hour").argParser(
+        parseTime,
+      ),
+    )
+    .addOption(
+      new Option("--to <time>", "end of the last hour; default: that of the last recorded hour").argParser(parseTime),
     );
 }
 
@@ -81,7 +87,7 @@ function dimensionOf(name: (typeof dimensions)[number]): Dimension {
   return Dimension[name.toUpperCase() as Uppercase<typeof name>];
 }
 
-/** Yields all pages and tells progress for long results. */
+/** Yields all pages and prints progress for long results. */
 async function* pagesOf(options: RangeOptions, request: Asked): AsyncIterable<readonly UsageRow[]> {
   const client = connect(UsageService, options);
   const { from, to } = options;
@@ -124,7 +130,7 @@ function cellOf(row: UsageRow, dimension: (typeof dimensions)[number]): string {
   }
 }
 
-/** Stops at the first hour that is open: what follows may still change. */
+/** Exports usage. Stops at the first open hour: its counts, and those of later hours, may still change. */
 async function exportUsage(options: ExportOptions): Promise<void> {
   const request = { granularity: Granularity.HOUR, groupBy: dimensions.map(dimensionOf) };
   let events = 0;
@@ -142,9 +148,9 @@ async function exportUsage(options: ExportOptions): Promise<void> {
 }
 
 /**
- * A CloudEvent 1.0 in the JSON format. Its id is made only of what the row is about, so a reader that drops events
- * whose source and id it has seen bills an hour once however often it is exported. `subject` pays: the organization,
- * where there is one.
+ * Returns a CloudEvent 1.0 in the JSON format. Its id depends only on the keys of the row, not on its counts. A reader
+ * that drops events with a known source and id bills an hour once, however often it is exported. `subject` is the
+ * payer: the organization, if there is one.
  */
 function usageEvent(source: string, row: UsageRow): object {
   const { tokenId, subject, organization, action } = row;
@@ -172,7 +178,7 @@ function usageEvent(source: string, row: UsageRow): object {
   };
 }
 
-/** To the millisecond, as events had it from the first. */
+/** Renders a time to the millisecond. Event ids contain it, so this format must never change. */
 function timeOf(time: UsageRow["startTime"]): string {
   return time ? timestampDate(time).toISOString() : "";
 }

@@ -13,8 +13,8 @@ export interface WhoamiServiceOptions extends Calling {
 }
 
 /**
- * Prints whether the server accepts the service key, and with a configuration which caller it is: no call of the API
- * tells that.
+ * Prints whether the server accepts the service key, and which caller it belongs to. The caller is read from the
+ * configuration: no method of the API returns it.
  */
 export async function whoamiService(options: WhoamiServiceOptions): Promise<void> {
   const { key, source } = readKey(options.keyFile);
@@ -26,8 +26,8 @@ export async function whoamiService(options: WhoamiServiceOptions): Promise<void
     ...(caller && { name: caller.name, permissions: [...caller.permissions], subjects: caller.subjects }),
   };
   const text = facts([
-    ["accepted", accepted ? "yes" : "no: the server knows no such key"],
-    ["key", `of ${source}`],
+    ["accepted", accepted ? "yes" : "no: the server does not know this key"],
+    ["key", `from ${source}`],
     ["caller", caller?.name ?? callerUnknown(options.config)],
     ["permissions", caller && [...caller.permissions].join(", ")],
     ["subjects", caller?.subjects?.join(", ")],
@@ -36,7 +36,7 @@ export async function whoamiService(options: WhoamiServiceOptions): Promise<void
   if (!accepted) process.exitCode = refusedExitCode;
 }
 
-/** Asks nothing: the server looks at the key before it looks at the request. */
+/** Returns whether the server accepts the key. Sends an empty request: the server checks the key before the request. */
 async function isAccepted(options: Calling): Promise<boolean> {
   try {
     await connect(AuthorizationService, options).introspect({});
@@ -58,5 +58,5 @@ function callerOf(key: string, file: string | undefined) {
 }
 
 function callerUnknown(file: string | undefined): string {
-  return isConfigured(file) ? "none of the configuration has this key" : "not known here; --config names it";
+  return isConfigured(file) ? "no caller of the configuration has this key" : "unknown; use --config to show it";
 }

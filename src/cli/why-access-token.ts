@@ -12,7 +12,7 @@ export interface WhyAccessTokenOptions extends Printing {
   readonly config?: string;
 }
 
-/** An issuer's access token: no secret of Patwarden's, but what a user calls it with. */
+/** Explains whether an issuer's access token is accepted. Users call Patwarden with it; it is not a Patwarden token. */
 export async function whyAccessToken(token: string, { config: file, json }: WhyAccessTokenOptions): Promise<void> {
   const jwt = decodeAccessToken(token);
   if (!jwt) throw new Error("that looks like a JWT but cannot be decoded: was it cut off?");
@@ -20,7 +20,7 @@ export async function whyAccessToken(token: string, { config: file, json }: WhyA
   if (file === undefined && !existsSync(defaultFile)) {
     const told = ["iss", "aud", "sub", "client_id", "azp", "scope", "scp"].map((name) => [name, claims[name]] as const);
     const text = facts([
-      ["verified", "no: without --config nothing says which issuers are trusted, so these are the token's own words"],
+      ["verified", "no: without --config no issuer is trusted; the lines below are only what the token claims"],
       ...told.map(([name, value]) => [name, value === undefined ? undefined : JSON.stringify(value)] as const),
       ["iat", instant(claims.iat)],
       ["exp", instant(claims.exp)],
@@ -48,7 +48,7 @@ export async function whyAccessToken(token: string, { config: file, json }: WhyA
   });
   if (user) {
     const text = facts([
-      ["accepted", "yes, to manage tokens; Check takes Patwarden's own secrets only"],
+      ["accepted", "yes, to manage tokens; Check accepts only Patwarden's own secrets"],
       ["subject", user.subject],
       ["issuer", user.issuer],
       ["administrator", user.admin ? "yes" : "no"],

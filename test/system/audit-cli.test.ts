@@ -119,7 +119,7 @@ describe("patwarden audit verify", () => {
     const plain = await run("verify");
     expect(plain.code).toBe(0);
     expect(plain.stdout).toBe(
-      `the audit chain is whole, 0 checkpoint(s) fit; the last position is ${last.position}, its hash ${last.hash}\n`,
+      `the audit chain is intact, 0 checkpoint(s) match; the last position is ${last.position}, its hash ${last.hash}\n`,
     );
     expect(plain.stderr).toContain("no --checkpoint");
     const json = await run("verify", "--json");

@@ -169,7 +169,7 @@ describe("a grant on the command line", () => {
   const create = (...args: string[]) => patwarden("token", "create", "--subject", "user:alice", "--name", "n", ...args);
 
   it.each([
-    ["none", [], "grant with --full all that the subject may, or with --action and --resource"],
+    ["none", [], "use --full to grant everything that the subject may do, or --action and --resource"],
     ["an action alone", ["--action", "viewer"], "--action needs --resource"],
     ["a resource alone", ["--resource", "document:*"], "--resource needs --action"],
     ["all and a part", ["--full", "--action", "viewer"], "cannot be used with option '--action"],
@@ -180,7 +180,7 @@ describe("a grant on the command line", () => {
   it("that is only validated makes nothing, and says so without an id", async () => {
     const before = await job.countTokens();
     const { code, stdout, stderr } = await create("--full", "--validate-only");
-    expect([code, stdout, stderr.split("\n")[0]]).toEqual([0, "", "nothing was made; the token would be"]);
+    expect([code, stdout, stderr.split("\n")[0]]).toEqual([0, "", "nothing was created; the token would be"]);
     expect(stderr).not.toMatch(/tok_|etag/);
     expect(await job.countTokens()).toBe(before);
   });
@@ -313,12 +313,12 @@ it("whoami without a token says whether the service key is accepted and, with --
     expect.objectContaining({ accepted: true, source: "--key-file", permissions: ["admin"] }),
   ]);
   expect((await patwarden("whoami")).stdout).toMatch(
-    /^accepted: +yes\n.*^caller: +not known here; --config names it$/ms,
+    /^accepted: +yes\n.*^caller: +unknown; use --config to show it$/ms,
   );
   const unknown = await run(["whoami", ...config], { PATWARDEN_CLIENT_KEY: "pw_svc_wrong" });
   expect(unknown).toMatchObject({
     code: 2,
-    stdout: expect.stringMatching(/^accepted: no: .*none of the configuration/ms),
+    stdout: expect.stringMatching(/^accepted: no: .*no caller of the configuration/ms),
   });
   expect(unknown.stdout).not.toContain("pw_svc");
   const service = await patwardenWith("pw_svc_wrong", "why", "-");
@@ -367,7 +367,11 @@ describe("words about the command itself", () => {
 
   it.each([
     ["the gRPC port", () => `http://${job.server.grpc}`, "must name the HTTP port"],
-    ["https to a port without TLS", () => job.server.http.replace("http:", "https:"), "speaks no TLS; use http://"],
+    [
+      "https to a port without TLS",
+      () => job.server.http.replace("http:", "https:"),
+      "does not speak TLS; use http://",
+    ],
     ["a port with another service", () => `http://${job.server.metrics}`, "has no Patwarden API"],
     ["no scheme", () => new URL(job.server.http).host, "has no scheme"],
   ])("say what is wrong with %s as the URL", async (_, url, words) => {

@@ -250,8 +250,8 @@ describe("results that cannot be written", () => {
   }, 60_000);
 
   it.each([
-    ["create", "token create --subject user:alice --name lost --full", "the token exists"],
-    ["create --json", "token create --subject user:alice --name lost --full --json", "the token exists"],
+    ["create", "token create --subject user:alice --name lost --full", "the token was created"],
+    ["create --json", "token create --subject user:alice --name lost --full --json", "the token was created"],
     ["rotate", "token rotate ID", "the token has a new secret"],
   ])(
     "A7 token %s says which token is left without its secret, and what to do",
@@ -267,7 +267,7 @@ describe("results that cannot be written", () => {
       expect(stderr).toContain(`patwarden token rotate ${made}`);
       expect(stderr).toContain(`patwarden token revoke ${made}`);
       expect(stderr).not.toMatch(/pw_pat_[0-9A-Za-z]{49}/);
-      // A reader that has gone is told no less.
+      // The same text is printed when the reader has closed the pipe.
       const gone = await withoutReader(command.replace("ID", token.id));
       expect(gone).toMatchObject({ code: 141, stderr: expect.stringContaining("but its secret is lost") });
     },
