@@ -55,7 +55,7 @@ export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D
   return toJson(schema, message, { alwaysEmitImplicit: true });
 }
 
-/** Writes to a file. Node's own stream takes a partial write, as on a full disk, for a whole one (nodejs/node#12921). */
+/** Writes to a file. For Node, a partial write to a file (full disk) is a whole one (nodejs/node#12921). */
 function writeToFile(text: string, loss?: string): void {
   const bytes = Buffer.from(text);
   try {

@@ -56,13 +56,13 @@ describeSettings(
     ],
   ],
   [
-    [{ callers: [] }, { callers: "must have an entry, or nobody can call" }],
+    [{ callers: [] }, { callers: "must have an entry; without one, nobody can call" }],
     [{ callers: [caller, { ...caller, key_sha256: [otherHash] }] }, { callers: "must not have the same name twice" }],
     [{ callers: [caller, { ...caller, name: "b" }] }, { callers: "must not have the same key_sha256 twice" }],
     [{ callers: [{ ...caller, key_sha256: [hash, hash] }] }, { callers: "must not have the same key_sha256 twice" }],
     [
       { callers: [{ ...caller, name: "a".repeat(64) }] },
-      { "callers[0].name": "must be 1 to 63 of a-z 0-9 -, no dash first" },
+      { "callers[0].name": "must be 1 to 63 of a-z 0-9 -, not beginning with a dash" },
     ],
     [
       { callers: [{ ...caller, permissions: ["chek"] }] },
@@ -79,7 +79,7 @@ describeSettings(
 );
 
 describe("callers", () => {
-  it("knows a caller by certificates, beside keys or instead, where a port asks for them", () => {
+  it("accepts certificates of a caller, with or without keys, if a port asks for client certificates", () => {
     const id = "spiffe://cluster.local/ns/shop/sa/orders";
     const callers = [
       { name: "orders", certificates: [id], permissions: ["check"] },
@@ -95,7 +95,7 @@ describe("callers", () => {
         [[hash], [`${id}.2`]],
       ]);
     }
-    const nobodyAsks = "needs tls.client_ca of grpc or http, or nobody can show one";
+    const nobodyAsks = "needs tls.client_ca of grpc or http: without it, clients send no certificates";
     expect(problemsOf(changed({ callers, "http.tls": tls }))).toEqual({
       "callers[0].certificates": nobodyAsks,
       "callers[1].certificates": nobodyAsks,
@@ -107,7 +107,7 @@ describe("callers", () => {
       "neither keys nor certificates",
       { key_sha256: undefined },
       "[0].key_sha256",
-      "is required where there are no cert",
+      "is required when there are no cert",
     ],
     ["no certificate in a list", { certificates: [] }, "[0].certificates", "must have 1 to 10 entries"],
     ["one certificate twice", { certificates: ["spiffe://a/b", "spiffe://a/b"] }, "", "the same certificates twice"],
@@ -145,8 +145,7 @@ describe("callers", () => {
   it.each(["", "\n", "changeme", "secret"])("S31 with a key that is guessed, %j, are refused", (weak) => {
     const key_sha256 = [createHash("sha256").update(weak).digest("hex")];
     expect(problemsOf(changed({ callers: [{ ...caller, key_sha256 }] }))).toEqual({
-      "callers[0].key_sha256[0]":
-        "must be of a key that nobody guesses: this is the hash of an empty or a well-known text",
+      "callers[0].key_sha256[0]": "must be the hash of a random key; this is the hash of an empty or well-known text",
     });
   });
 });

@@ -9,7 +9,7 @@ import { cacheTime, lifetime } from "./duration.js";
 import { allDifferent, entries, isList } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
-/** Texts that people write where a key comes later. The empty one is hashed for a variable that is not set. */
+/** Placeholders that people use for a key. The empty text gets hashed when a variable is not set. */
 const guessed = new Set(
   [
     "",
@@ -30,11 +30,11 @@ const guessed = new Set(
 const serviceKeyHash = text
   .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits")
   .refine((hash) => !guessed.has(hash), {
-    error: "must be of a key that nobody guesses: this is the hash of an empty or a well-known text",
+    error: "must be the hash of a random key; this is the hash of an empty or well-known text",
   });
 
-// SPIFFE ID section 2: a trust domain and a path without empty, `.` and `..` segments. The whole trust domain is no
-// workload.
+// SPIFFE ID section 2: a trust domain, and a path without empty, `.` and `..` segments. An id without a path is the
+// trust domain itself, not a workload.
 const spiffeId = text
   .max(2048, "must have at most 2048 characters")
   .regex(
@@ -42,7 +42,7 @@ const spiffeId = text
     "must be the SPIFFE id of a workload, such as spiffe://cluster.local/ns/shop/sa/orders",
   );
 
-/** `user:*` and the like become prefixes that end in `:`, as `ServiceCaller.subjects` has them. */
+/** Parses a subject, or `user:*` and the like to a prefix that ends in `:`, as `ServiceCaller.subjects` needs it. */
 function subjectScope(types: SubjectTypes) {
   return text.transform((value, context) => {
     for (const type of [types.user, types.organization]) if (value === `${type}:*`) return `${type}:`;
@@ -73,9 +73,9 @@ function entry({ subjectTypes, exchangeAudiences, certificatesAsked }: OtherSect
   return z
     .object({
       /** Its name in the log and in audit events. Required, unique. */
-      name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, no dash first"),
+      name: text.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -, not beginning with a dash"),
       /**
-       * SHA-256 of its key, lower-case hex; two while a key is being changed. Required where there are no
+       * SHA-256 of its key, lower-case hex; two while a key is being changed. Required when there are no
        * `certificates`.
        */
       key_sha256: z
@@ -83,39 +83,39 @@ function entry({ subjectTypes, exchangeAudiences, certificatesAsked }: OtherSect
         .refine(...entries(1, 2))
         .optional(),
       /**
-       * SPIFFE ids, 1 to 10. A call without any other credential is this service's when its client certificate, on a
-       * listener with `tls.client_ca`, has one of them as its only URI. Default none.
+       * SPIFFE ids, 1 to 10. A call without any other credential belongs to this service if it comes to a listener with
+       * `tls.client_ca` and its client certificate has one of these ids as its only URI. Default none.
        */
       certificates: z
         .array(spiffeId)
         .refine(...entries(1, 10))
         .refine(() => certificatesAsked, {
-          error: "needs tls.client_ca of grpc or http, or nobody can show one",
+          error: "needs tls.client_ca of grpc or http: without it, clients send no certificates",
           when: isList,
         })
         .optional(),
       /** Its permissions; `admin` is all of them. Required. */
       permissions: z.array(z.enum(permissions)).refine(...entries(1, permissions.length)),
       /**
-       * The only subjects that it may deal with, such as `user:*` and `organization:acme`; 1 to 1,000. Of any other it
-       * creates, sees, changes and exchanges no token, reads and writes no policy, usage or event, and asks nothing
-       * without a token; the policies of the deployment are closed to it. A Check is answered for every token that it
-       * sends, and it may revoke what it can send. Default all.
+       * The only subjects that it may manage, such as `user:*` and `organization:acme`; 1 to 1,000. It cannot create,
+       * see, change or exchange tokens of other subjects, cannot read or write their policies, usage and events, cannot
+       * ask about them without a token, and cannot use the policies of the deployment. Checks of all tokens that it
+       * sends are answered, and it may revoke any token whose secret it sends. Default all.
        */
       subjects: z
         .array(subjectScope(subjectTypes))
         .refine(...entries(1, 1000))
         .optional(),
       /**
-       * Longest lifetime of a token that it creates, 1s to 10y; then it cannot create one that never expires. Default:
-       * no limit of its own.
+       * Longest lifetime of a token that it creates, 1s to 10y. With it, the service cannot create tokens that never
+       * expire. Default: no limit of its own.
        */
       max_lifetime: lifetime.optional(),
-      /** The most that a token that it creates may do, written as in CreateToken. Default: no limit of its own. */
+      /** The largest grant of a token that it creates, written as in CreateToken. Default: no limit of its own. */
       max_grant: grant.optional(),
       /**
-       * How long it may keep an answer of introspection, 1s to 1h, if that is less than `integrations.oauth.max_cache`.
-       * Default that.
+       * How long it may cache introspection responses, 1s to 1h, if that is less than `integrations.oauth.max_cache`.
+       * Default: `integrations.oauth.max_cache`.
        */
       max_cache: cacheTime.optional(),
       /**
@@ -132,7 +132,7 @@ function entry({ subjectTypes, exchangeAudiences, certificatesAsked }: OtherSect
         .optional(),
     })
     .refine(({ key_sha256, certificates }) => key_sha256 !== undefined || certificates !== undefined, {
-      error: "is required where there are no certificates",
+      error: "is required when there are no certificates",
       path: ["key_sha256"],
     });
 }
@@ -143,11 +143,11 @@ export function callers(others: OtherSections) {
     z
       .array(entry(others))
       .refine((callers) => callers.length > 0 || others.authenticationDisabled, {
-        error: "must have an entry, or nobody can call",
+        error: "must have an entry; without one, nobody can call",
         when: isList,
       })
       .refine(...allDifferent("name"))
-      // Also within one caller: the same key twice is a change of keys that has not happened.
+      // Also within one caller: the same key twice is a mistake in a change of keys.
       .refine(...allDifferent("key_sha256"))
       .refine(...allDifferent("certificates"))
       .transform((entries) => entries.map(callerOf))

@@ -5,11 +5,11 @@ import { isConfidential, parseCidr } from "../domain/network.js";
 import { atMost } from "./lists.js";
 
 /*
- * Kinds of values that several sections have. Problems say what would be right and never repeat the value, which may be
- * a secret in the wrong place.
+ * Kinds of values that several sections use. Problems say what is expected and never repeat the value: it may be a
+ * secret in the wrong place.
  */
 
-/** Text of some form. A value that is no text, such as a number without its unit, gets the same problem. */
+/** Accepts text. A value that is not text, such as a number without its unit, gets the given problem. */
 export function textOf(problem: string) {
   return z.string({ error: ({ input }) => (input === undefined ? undefined : problem) });
 }
@@ -23,17 +23,17 @@ export const hostPort = textOf(hostPortForm).transform((value, context) => {
   return z.NEVER;
 });
 
-/** Kept to the letter: `iss` of a token is compared with it as it is written, including a slash at the end. */
+/** The URL of an issuer, unchanged: `iss` of a token must be exactly equal, including a slash at the end. */
 export const issuerUrl = text.refine(
   (value) => {
-    // A blank, a query or a part left empty would still be a URL, but no issuer of OpenID Connect Discovery section 3.
+    // URLs with a blank, a query or an empty part are not issuers by OpenID Connect Discovery section 3.
     if (!/^https?:\/\/[^\s?#@]+$/.test(value) || !URL.canParse(value)) return false;
     return isConfidential(new URL(value));
   },
   { error: "must be an https: URL without query, or http: on loopback" },
 );
 
-/** `aud` of a JWT that we make: a name or an absolute URI. */
+/** `aud` of a JWT that Patwarden makes: a name or an absolute URI. */
 export const audience = text.regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters");
 
 export const relationName = text
@@ -49,7 +49,7 @@ const addressRange = text.transform((value, context) => {
 });
 
 /**
- * CIDR ranges of reverse proxies and of nothing else, 0 to 100: an address in them never counts as a client's. Default
+ * CIDR ranges that contain only reverse proxies, 0 to 100: an address in them is never taken for a client's. Default
  * none.
  */
 export const trustedProxies = z

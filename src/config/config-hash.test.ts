@@ -14,7 +14,7 @@ describe("a change of configuration", () => {
     expect(configHash(configOf(changed(changes)))).not.toBe(configHash(configOf(minimal)));
   });
 
-  it("of the order of permissions, parameters or claims alone keeps it", () => {
+  it("that only reorders permissions, parameters or claims keeps the hash", () => {
     const hashOf = (changes: Tree) => configHash(configOf(changed(changes)));
     const permissions = (...permissions: readonly string[]) => hashOf({ callers: [{ ...caller, permissions }] });
     const claims = (required_claims: Tree) => hashOf({ issuers: [{ ...issuer, required_claims }] });

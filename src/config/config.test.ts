@@ -15,7 +15,7 @@ describeSettings(
 );
 
 describe("the configuration", () => {
-  it("has a default for everything that can have one", () => {
+  it("has defaults for all settings that are not required", () => {
     expect(configOf(minimal)).toEqual({
       log: { level: "info" },
       grpc: { listen: { host: "127.0.0.1", port: 9081 } },

@@ -18,15 +18,15 @@ import { usage } from "./usage.js";
 /** The checked configuration, in the names and units of the program. */
 export type Config = Readonly<z.output<ReturnType<typeof configSchema>>>;
 
-/** The part of it that `migrate` needs. */
+/** The part of the configuration that `migrate` needs. */
 export type MigrationConfig = Readonly<z.output<typeof migrationSchema>>;
 
 export const migrationSchema = z.object({ log, database });
 
 /**
- * patwarden.yaml. Each section is a file of its own, which has the meaning, unit, range and default of its settings and
- * turns them into what the program uses. A value marked `secret` may also be given as the name of a file, under the key
- * with `_file` behind it; one marked `file` is always the name of a file. Both hold the file's content when they come
+ * Returns the schema of patwarden.yaml. Each section has its own source file, with the meaning, unit, range and default
+ * of its settings. A value marked `secret` may also be given as the name of a file, under the key with the suffix
+ * `_file`. A value marked `file` is always the name of a file. Both contain the file's content when they are checked
  * here.
  */
 export function configSchema(others: OtherSections) {
@@ -48,17 +48,13 @@ export function configSchema(others: OtherSections) {
       usage,
       audit,
       integrations: integrations(others),
-      /**
-       * Makes everybody who reaches a port an administrator. Both ports must then listen on loopback. Default `false`.
-       */
+      /** Makes everybody who can reach a port an administrator. Both ports must listen on loopback. Default `false`. */
       dangerously_disable_caller_authentication: z.boolean().default(false),
       /** Whether the ports describe the API to clients such as grpcurl. Default `true`. */
       reflection: z.boolean().default(true),
-      /**
-       * How long the process goes on serving after SIGTERM, 0s to 5m: as long as balancers need to notice. Default 5s.
-       */
+      /** How long the process still serves after SIGTERM, 0s to 5m, until load balancers notice. Default 5s. */
       drain_delay: duration("0s", "5m").prefault("5s"),
-      /** How long running calls may then take to end, 0s to 10m. Default 20s. */
+      /** How long running calls may take to end after `drain_delay`, 0s to 10m. Default 20s. */
       grace: duration("0s", "10m").prefault("20s"),
     })
     .transform(

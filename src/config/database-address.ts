@@ -1,24 +1,24 @@
 /**
- * Where PostgreSQL is and how our sessions begin. The environment (PGUSER and others) fills what is absent, as with
- * libpq.
+ * The address of PostgreSQL and the settings of its sessions. Absent values come from the environment (PGUSER and
+ * others), as with libpq.
  */
 export interface DatabaseAddress {
-  /** Tried in this order. One that begins with `/` is the directory of a Unix socket, and stands alone. */
+  /** Hosts, tried in this order. A host that begins with `/` is the directory of a Unix socket; it is the only one. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   readonly user?: string;
   readonly password?: string;
   readonly database?: string;
   readonly tls: DatabaseTls;
-  /** Other hosts are passed over. */
+  /** The kind of host to use; other hosts are skipped. */
   readonly sessions?: "read-write" | "primary";
   readonly connectTimeoutSeconds?: number;
-  /** Sent at connect: `application_name`, `options`. */
+  /** Parameters that are sent when connecting: `application_name`, `options`. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** PEM texts. */
+/** TLS settings; certificates and keys are PEM texts. */
 export interface DatabaseTls {
-  /** In libpq's words. */
+  /** The `sslmode` of libpq. */
   readonly mode: "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
   /** Default: the system's authorities. */
   readonly ca?: string;

@@ -43,7 +43,7 @@ describe("B6 a database URL", () => {
     ["postgres://u:p@/d?host=/run/postgresql", { ...usual, hosts: at("/run/postgresql") }],
     ["postgres://u:p@%2Frun%2Fpostgresql:5433/d", { ...usual, hosts: [{ host: "/run/postgresql", port: 5433 }] }],
     ["postgres://u:p@/d?host=/run/postgresql&sslmode=require", { ...usual, hosts: at("/run/postgresql") }],
-    // Passwords, encoded and as they are.
+    // Passwords, with and without percent-encoding.
     ["postgres://u:a%40b%2Fc%23d%3Fe%25@db/d", { ...usual, password: "a@b/c#d?e%" }],
     ["postgres://u:a@b@db/d", { ...usual, password: "a@b" }],
     ["postgres://u:a/b@db/d", { ...usual, password: "a/b" }],
@@ -57,7 +57,7 @@ describe("B6 a database URL", () => {
       { ...usual, password: "@x/#?y", parameters: { application_name: "a@b" } },
     ],
     ["postgres://u:+%2B@db/d", { ...usual, password: "++" }],
-    // What follows.
+    // Parameters.
     [
       "postgres://u:p@db/d?application_name=my%20app&connect_timeout=10&options=-c%20search_path%3Dx%20-c%20y=z",
       {
@@ -87,7 +87,7 @@ describe("B6 a database URL", () => {
 
   const canary = "hunter2";
   it.each<readonly [string, string]>([
-    ["host=db user=u password=hunter2", "the key=value form is not taken"],
+    ["host=db user=u password=hunter2", "the key=value form is not supported"],
     ["mysql://u:hunter2@db/d", "must start with postgres://"],
     ["postgres://", "must name a host"],
     ["postgres:///d", "?host=/DIRECTORY for a Unix socket"],
@@ -100,7 +100,7 @@ describe("B6 a database URL", () => {
     ["postgres://u:hunter2@db:65536/d", "ports of 1 to 65535"],
     ["postgres://u:hunter2@a:1,b:2/d?port=1,2,3", "as many as it has hosts"],
     ["postgres://u:hunter2%zz@db/d", "write %25 for a percent sign"],
-    ["postgres://u:hunter2%00@db/d", "must not hold %00"],
+    ["postgres://u:hunter2%00@db/d", "must not contain %00"],
     ["postgres://u:hunter2@/d?host=/a,/b", "must be the only host"],
     ["postgres://u:hunter2@db/d?schema=public", "schema: the tables are in the schema public"],
     ["postgres://u:hunter2@db/d?connection_limit=5", "database.max_connections"],
@@ -134,17 +134,17 @@ describe("B6 a database URL", () => {
     expect(JSON.stringify(parsed)).not.toContain(canary);
   });
 
-  it("names what names a file that cannot be read", () => {
+  it("names the parameter of a file that cannot be read", () => {
     const unreadable = (): string => {
       throw new Error("ENOENT: /secret/place");
     };
     expect(parseDatabaseUrl("postgres://db/d?sslmode=verify-full&sslrootcert=/secret/place", unreadable)).toEqual({
       ok: false,
-      problem: "names a file by sslrootcert that cannot be read",
+      problem: "has a file in sslrootcert that cannot be read",
     });
   });
 
-  it("is read in no time however long it is", () => {
+  it("is parsed quickly, however long it is", () => {
     for (const part of ["a,", "%41", "@", "a=b&", "[", "h:1,"]) parse(`postgres://${part.repeat(20_000)}\n@`);
   });
 });

@@ -4,13 +4,13 @@ import { nearest } from "../domain/nearest.js";
 import type { DatabaseAddress, DatabaseTls } from "./database-address.js";
 
 /*
- * URLs as libpq reads them (PostgreSQL, 34.1.1.2 and 34.1.2); also passwords as they are, without percent-encoding.
- * Problems never repeat a part of the URL: a password may stand at any place of one that is wrong.
+ * Parses URLs as libpq does (PostgreSQL, 34.1.1.2 and 34.1.2), and also passwords without percent-encoding. Problems
+ * never repeat a part of the URL: in a wrong URL, any part may be the password.
  */
 
 const form = "postgres://USER:PASSWORD@HOST/DATABASE";
 
-/** Never leaves this file. */
+/** Thrown and caught in this file only. */
 class UrlProblem extends Error {}
 
 function refuse(problem: string): never {
@@ -29,7 +29,8 @@ export function parseDatabaseUrl(text: string, readFile: (name: string) => strin
 
 function addressOf(text: string, readFile: (name: string) => string): DatabaseAddress {
   const rest = /^postgres(?:ql)?:\/\/(.*)$/is.exec(text)?.[1];
-  if (rest === undefined) return refuse(`must start with postgres://, as in ${form}; the key=value form is not taken`);
+  if (rest === undefined)
+    return refuse(`must start with postgres://, as in ${form}; the key=value form is not supported`);
   const { userinfo, hosts, path, query } = readingOf(rest);
   const given = parametersOf(query);
   const [, user, password] = /^([^:]*)(?::(.*))?$/s.exec(userinfo) ?? [];
@@ -42,8 +43,8 @@ function addressOf(text: string, readFile: (name: string) => string): DatabaseAd
   const sessions = sessionsOf(given.get("target_session_attrs"));
   if (all.length > 1 && !sessions) {
     return refuse(
-      "names several hosts and must say that only the one that writes is taken: target_session_attrs=read-write or primary. " +
-        "A standby among them may lag behind",
+      "has several hosts, so it needs target_session_attrs=read-write or primary: only the primary may be used, " +
+        "because a standby may lag behind",
     );
   }
   const seconds = given.get("connect_timeout");
@@ -54,7 +55,7 @@ function addressOf(text: string, readFile: (name: string) => string): DatabaseAd
     ...notEmpty("user", given.get("user") ?? decode(user ?? "")),
     ...notEmpty("password", given.get("password") ?? decode(password ?? "")),
     ...notEmpty("database", given.get("dbname") ?? decode(path)),
-    // As libpq: nobody is between the two ends of a socket.
+    // As in libpq, a Unix socket has no TLS.
     tls: socket ? { mode: "disable" } : tls,
     ...(sessions && { sessions }),
     ...(seconds !== undefined && { connectTimeoutSeconds: Number(seconds) }),
@@ -84,8 +85,8 @@ const afterUser = new RegExp(
 );
 
 /**
- * Splits at the first `@` after which everything is well-formed, since any `@` may be part of a password. A URL that
- * libpq can read means here what it means there.
+ * Splits at the first `@` after which everything is well-formed, since any `@` may be part of a password. URLs that
+ * libpq can parse have the same meaning here.
  */
 function readingOf(text: string): Reading {
   for (let at = -1; ; ) {
@@ -98,7 +99,7 @@ function readingOf(text: string): Reading {
     if (at === -1) {
       return refuse(
         `must have the form ${form}?NAME=VALUE: IPv6 as in [::1]:5432, a comma between two hosts, ` +
-          "and what is special percent-encoded, such as / (%2F) in the name of the database",
+          "and special characters percent-encoded, such as / (%2F) in the name of the database",
       );
     }
   }
@@ -129,9 +130,9 @@ function decode(text: string): string {
   try {
     decoded = decodeURIComponent(text);
   } catch {
-    return refuse("has a % that begins no percent-encoding: write %25 for a percent sign");
+    return refuse("has a % without two hex digits after it: write %25 for a percent sign");
   }
-  return decoded.includes("\0") ? refuse("must not hold %00") : decoded;
+  return decoded.includes("\0") ? refuse("must not contain %00") : decoded;
 }
 
 const taken = [
@@ -150,7 +151,7 @@ const taken = [
   "sslkey",
 ];
 
-/** Values of parameters that ask for nothing beyond what we do anyway. */
+/** Values of parameters that describe what is done anyway; they are ignored. */
 const harmless: Readonly<Record<string, readonly string[]>> = {
   channel_binding: ["disable", "prefer"],
   client_encoding: ["auto", "utf8", "UTF8", "utf-8", "UTF-8"],
@@ -159,17 +160,17 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
   sslnegotiation: ["postgres"],
 };
 
-const leaveOut = "leave it out";
+const leaveOut = "remove it";
 
-/** Parameters that other programs know: why they are refused, or what to do instead. */
+/** Parameters of other programs, with why they are refused or what to do instead. */
 const others: Readonly<Record<string, string>> = {
-  channel_binding: "the driver cannot bind to the channel: leave it out, and set sslmode=verify-full",
+  channel_binding: "the driver cannot bind to the channel: remove it, and set sslmode=verify-full",
   client_encoding: "must be UTF8",
-  gssencmode: "the driver knows no GSS: leave it out",
-  load_balance_hosts: "hosts are tried in their order: leave it out",
+  gssencmode: "the driver does not support GSS: remove it",
+  load_balance_hosts: "hosts are always tried in their order: remove it",
   hostaddr: "write the address as the host",
-  passfile: "write the password into the URL, and the URL into a file that url_file names",
-  service: "write out what the service says",
+  passfile: "write the password into the URL, and the URL into a file named by url_file",
+  service: "write the settings of the service into the URL",
   sslpassword: "store the key without a password",
   sslnegotiation: leaveOut,
   sslcrl: leaveOut,
@@ -186,19 +187,19 @@ const others: Readonly<Record<string, string>> = {
   keepalives_interval: leaveOut,
   keepalives_count: leaveOut,
   tcp_user_timeout: leaveOut,
-  fallback_application_name: "say application_name",
+  fallback_application_name: "use application_name",
   replication: leaveOut,
-  ssl: "say sslmode",
-  sslaccept: "say sslmode",
-  schema: "the tables are in the schema public: leave it out",
-  search_path: "the tables are in the schema public: leave it out",
-  pgbouncer: "leave it out, and set database.prepare to false",
-  prepare: "leave it out, and set database.prepare",
-  prepareThreshold: "leave it out, and set database.prepare to false",
-  statement_cache_size: "leave it out, and set database.prepare",
-  connection_limit: "leave it out, and set database.max_connections",
-  pool_max_conns: "leave it out, and set database.max_connections",
-  max: "leave it out, and set database.max_connections",
+  ssl: "use sslmode",
+  sslaccept: "use sslmode",
+  schema: "the tables are in the schema public: remove it",
+  search_path: "the tables are in the schema public: remove it",
+  pgbouncer: "remove it, and set database.prepare to false",
+  prepare: "remove it, and set database.prepare",
+  prepareThreshold: "remove it, and set database.prepare to false",
+  statement_cache_size: "remove it, and set database.prepare",
+  connection_limit: "remove it, and set database.max_connections",
+  pool_max_conns: "remove it, and set database.max_connections",
+  max: "remove it, and set database.max_connections",
   pool_timeout: leaveOut,
   socket_timeout: leaveOut,
   pool_mode: leaveOut,
@@ -206,7 +207,7 @@ const others: Readonly<Record<string, string>> = {
   supa: leaveOut,
 };
 
-/** Returns the supported parameters by name; the last of several of one name, as libpq does. */
+/** Returns the supported parameters by name. Of several with one name, the last one applies, as in libpq. */
 function parametersOf(query: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const pairs = query === "" ? [] : query.split("&");
@@ -214,13 +215,13 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
     const [name = "", ...value] = pair.split("=");
     const text = decode(value.join("="));
     if (taken.includes(name)) found.set(name, text);
-    // JDBC's form, which libpq knows too.
+    // `ssl=true` of JDBC, which libpq accepts too.
     else if (name === "ssl" && text === "true") found.set("sslmode", "require");
     else if (Object.hasOwn(harmless, name) && harmless[name]?.includes(text)) continue;
-    else if (Object.hasOwn(others, name)) refuse(`has a parameter that does not fit, ${name}: ${others[name]}`);
+    else if (Object.hasOwn(others, name)) refuse(`has the unsupported parameter ${name}: ${others[name]}`);
     else {
       const meant = nearest(name, taken);
-      const cure = "leave it out, or set what PostgreSQL calls so by options=-c%20NAME%3DVALUE";
+      const cure = "remove it, or set a parameter of PostgreSQL with options=-c%20NAME%3DVALUE";
       refuse(`has an unknown parameter at place ${n + 1}; ${meant === undefined ? cure : `did you mean ${meant}?`}`);
     }
   }
@@ -236,7 +237,9 @@ function sessionsOf(attributes: string | undefined): DatabaseAddress["sessions"]
     case "primary":
       return attributes;
     default:
-      return refuse("target_session_attrs must be read-write, primary or any: what only reads is of no use here");
+      return refuse(
+        "target_session_attrs must be read-write, primary or any: Patwarden needs a server that accepts writes",
+      );
   }
 }
 
@@ -250,11 +253,11 @@ function tlsOf(given: ReadonlyMap<string, string>, readFile: (name: string) => s
   if (named === undefined) return refuse(`sslmode must be one of ${modes.join(", ")}`);
   if (system && named !== "verify-full") return refuse("sslrootcert=system needs sslmode=verify-full");
   if (root === undefined && named === "verify-ca") {
-    return refuse("sslmode=verify-ca needs sslrootcert=FILE; verify-full takes the system's authorities without one");
+    return refuse("sslmode=verify-ca needs sslrootcert=FILE; verify-full uses the system's authorities without one");
   }
   const weak = named === "disable" || named === "prefer";
   if (weak && (root !== undefined || certFile !== undefined || keyFile !== undefined)) {
-    return refuse("needs sslmode=require, verify-ca or verify-full for what it says of TLS");
+    return refuse("needs sslmode=require, verify-ca or verify-full when it has sslrootcert, sslcert or sslkey");
   }
   if ((certFile === undefined) !== (keyFile === undefined))
     return refuse("must have both of sslcert and sslkey, or none");
@@ -263,11 +266,11 @@ function tlsOf(given: ReadonlyMap<string, string>, readFile: (name: string) => s
     try {
       return readFile(file);
     } catch {
-      return refuse(`names a file by ${name} that cannot be read`);
+      return refuse(`has a file in ${name} that cannot be read`);
     }
   };
   return {
-    // As libpq: an authority that is named is asked.
+    // As in libpq, `require` with a root certificate verifies it.
     mode: named === "require" && root !== undefined ? "verify-ca" : named,
     ...notEmpty("ca", (system ? undefined : read("sslrootcert", root)) ?? ""),
     ...notEmpty("cert", read("sslcert", certFile) ?? ""),

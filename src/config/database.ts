@@ -4,7 +4,7 @@ import { z } from "zod";
 import { text } from "./common-values.js";
 import { parseDatabaseUrl } from "./database-url.js";
 
-/** The files that the URL names are read. */
+/** Parses a database URL and reads the files that it names. */
 const databaseUrl = text.transform((url, context) => {
   const parsed = parseDatabaseUrl(url, (name) => readFileSync(name, "utf8"));
   if (!parsed.ok) {
@@ -15,7 +15,7 @@ const databaseUrl = text.transform((url, context) => {
   try {
     if (ca !== undefined || cert !== undefined) createSecureContext({ ca, cert, key });
   } catch {
-    context.addIssue("must name PEM files by sslrootcert, sslcert and sslkey, of which sslkey fits sslcert");
+    context.addIssue("must name PEM files in sslrootcert, sslcert and sslkey, and sslkey must be the key of sslcert");
   }
   return parsed.value;
 });
@@ -27,11 +27,9 @@ export const database = z
   .object({
     /** `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`; database-url.ts has the whole form. Required. */
     url: databaseUrl.meta({ secret: true }),
-    /** The same database without a pooler in between, for LISTEN. Default `url`. */
+    /** The URL of the same database without a pooler in between, for LISTEN. Default `url`. */
     listen_url: databaseUrl.meta({ secret: true }).optional(),
-    /**
-     * Connections of one process, 1 to 1,000, beside six for leases, notifications and work on many rows. Default 10.
-     */
+    /** Connections of one process, 1 to 1,000, besides six for leases, notifications and large jobs. Default 10. */
     max_connections: z.int().min(1).max(1000).default(10),
     /**
      * Whether statements are prepared by name, which is faster; a pooler in transaction mode needs `false`. Default

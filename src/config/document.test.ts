@@ -16,7 +16,7 @@ describe("secrets in files", () => {
     });
   });
 
-  it("are reported by key when they are missing, empty, no text or given twice", () => {
+  it("are reported by key when they are missing, empty, not text or given twice", () => {
     const content = changed({
       "database.url_file": fileOf("postgres://other/x"),
       "openfga.auth": { preshared_file: fileOf("\n") },
@@ -27,7 +27,7 @@ describe("secrets in files", () => {
       ],
     });
     expect(problemsOf(content)).toEqual({
-      "database.url_file": "must not stand beside url",
+      "database.url_file": "must not be set together with url",
       "openfga.auth.preshared": "must not be empty",
       "tokens.peppers[0].key_file": `cannot be read: ENOENT: ${join(directory, "nowhere")}`,
       "tokens.peppers[1].key_file": "must be the name of a file",

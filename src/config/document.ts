@@ -14,21 +14,23 @@ export interface Document {
 }
 
 export interface ReadDocument {
-  /** Undefined when the file as a whole cannot be understood. */
+  /** Undefined when the whole file cannot be parsed. */
   readonly document: Document | undefined;
   readonly problems: readonly Problem[];
 }
 
-/** Reads a YAML or JSON file, whatever its keys. */
+/** Reads a YAML or JSON file. Keys are not checked. */
 export function readDocument(file: string): ReadDocument {
   const content = readText(file);
   if (!content.ok) return { document: undefined, problems: [{ key: file, problem: content.problem }] };
   const parsed = parseDocument(content.text, { logLevel: "silent" });
-  // Only code and line: the parser's own messages quote the text, in which there may be secrets.
-  const faults = parsed.errors.map(({ code, linePos }) => `is no YAML or JSON: ${code} in line ${linePos?.[0].line}`);
+  // Only code and line: the parser's own messages quote the text, which may contain secrets.
+  const faults = parsed.errors.map(
+    ({ code, linePos }) => `is not valid YAML or JSON: ${code} in line ${linePos?.[0].line}`,
+  );
   const value = faults.length === 0 ? plainValue(parsed) : undefined;
   if (faults.length === 0 && !isMapping(value)) {
-    faults.push(value === undefined ? "a value that starts with * must stand in quotes" : "must be a mapping");
+    faults.push(value === undefined ? "a value that starts with * must be in quotes" : "must be a mapping");
   }
   return {
     document: isMapping(value) ? value : undefined,
@@ -37,9 +39,9 @@ export function readDocument(file: string): ReadDocument {
 }
 
 /**
- * Turns names of files into what they hold, and takes out keys that have no value or do not exist; each of the latter
- * is a problem, as is a file that cannot be read. A mapping that is required but absent becomes an empty one, so that
- * the keys missing in it are named.
+ * Replaces names of files with their content, and removes keys that have no value or do not exist. Unknown keys and
+ * files that cannot be read are problems. A mapping that is required but absent becomes an empty one, so that its
+ * missing keys are reported.
  */
 export function resolveDocument(
   document: Document,
@@ -70,7 +72,7 @@ export function resolveDocument(
       } else if (secret === undefined || !childOf(type, secret)?.secret) {
         problems.push({ key: keyOf([...path, key]), problem: unknownKey(key, type) });
       } else if (mapping[secret] != null) {
-        problems.push({ key: keyOf([...path, key]), problem: `must not stand beside ${secret}` });
+        problems.push({ key: keyOf([...path, key]), problem: `must not be set together with ${secret}` });
       } else {
         resolved[secret] = contentOf(value, [...path, key]);
       }
@@ -89,7 +91,7 @@ export function resolveDocument(
   return { document: resolveMapping(document, tree, []), problems };
 }
 
-/** Returns undefined for an alias without an anchor; the error that the parser throws would repeat it. */
+/** Returns undefined for an alias without an anchor. The parser throws an error that would repeat the text. */
 function plainValue(parsed: ReturnType<typeof parseDocument>): Value {
   try {
     return parsed.toJS() ?? {};

@@ -5,15 +5,15 @@ import { textOf } from "./common-values.js";
 const form = /^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d|w|y)$/;
 
 /**
- * Milliseconds of `800ms`, `5s`, `10m`, `1h`, `90d`, `2w` or `1y` (365.25 days); undefined for anything else, a bare
- * number included.
+ * Returns the milliseconds of `800ms`, `5s`, `10m`, `1h`, `90d`, `2w` or `1y` (365.25 days), or undefined for anything
+ * else, also for a number without a unit.
  */
 export function durationMs(text: string): number | undefined {
-  // A bare number would be milliseconds to `ms`, and seconds to most people.
-  return form.test(text) ? ms(text as StringValue) : undefined; // just tested
+  // `ms` reads a number without a unit as milliseconds; most people mean seconds.
+  return form.test(text) ? ms(text as StringValue) : undefined; // `form` allows only values that `ms` parses
 }
 
-/** A setting in milliseconds, written as a duration from `min` to `max`. */
+/** Accepts a duration from `min` to `max` as milliseconds. */
 export function duration(min: string, max: string) {
   const minMs = durationMs(min) ?? 0;
   const maxMs = durationMs(max) ?? 0;
@@ -26,8 +26,8 @@ export function duration(min: string, max: string) {
   });
 }
 
-/** Lifetime of a token. */
+/** The lifetime of a token. */
 export const lifetime = duration("1s", "10y");
 
-/** How long somebody else may keep an answer. */
+/** How long callers may cache a response. */
 export const cacheTime = duration("1s", "1h");

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { changed, configOf, fileOf, minimal, problemsOf } from "../../test/kit/config-file.js";
 
 describe("PATWARDEN_ variables", () => {
-  it("take the place of what the file says", () => {
+  it("replace values of the file", () => {
     const env = {
       PATWARDEN_DATABASE_URL: "postgres://env/x",
       PATWARDEN_DATABASE_MAX_CONNECTIONS: "7",
@@ -26,7 +26,7 @@ describe("PATWARDEN_ variables", () => {
     });
   });
 
-  it("can name a file of a secret, and replace one that the file names", () => {
+  it("can name the file of a secret, and replace one that the configuration file names", () => {
     const content = changed({ database: { url_file: fileOf("postgres://file/x") } });
     expect(configOf(content, { PATWARDEN_DATABASE_URL: "postgres://env/x" }).database.address.hosts[0]?.host).toBe(
       "env",
@@ -68,7 +68,7 @@ describe("PATWARDEN_ variables", () => {
     expect(configOf(minimal, { PATWARDEN_DATABASE_URL: "" }).database.address.hosts[0]?.host).toBe("db");
   });
 
-  it("do not hide a section that is no mapping", () => {
+  it("do not hide a section that is not a mapping", () => {
     expect(problemsOf(changed({ grpc: 5 }), { PATWARDEN_GRPC_LISTEN: "127.0.0.1:1" })).toEqual({
       grpc: "must be a mapping",
     });

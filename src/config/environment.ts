@@ -11,15 +11,16 @@ interface Variable {
 
 const prefix = "PATWARDEN_";
 
-// In Kubernetes every Service puts its address into the environment of all containers: one called `patwarden` or
+// In Kubernetes, the address of every Service is in the environment of all containers. A Service called `patwarden` or
 // `patwarden-http` must not keep the server from starting.
 const injectedByKubernetes =
   /_SERVICE_HOST$|_SERVICE_PORT(?:_[A-Z0-9_]+)?$|_PORT(?:_\d+_[A-Z]+(?:_(?:PROTO|PORT|ADDR))?)?$/;
 
 /**
- * Lays the `PATWARDEN_*` variables over a document: `PATWARDEN_OPENFGA_STORE_ID` is `openfga.store_id`, and a secret
- * has a second one with `_FILE` behind it. Entries of a list are separated by commas; lists of mappings stand in the
- * file only. An empty variable counts as absent. Variables of other names are problems, except those of the tests.
+ * Replaces values of a document with `PATWARDEN_*` variables: `PATWARDEN_OPENFGA_STORE_ID` is `openfga.store_id`. A
+ * secret has a second variable with the suffix `_FILE`. Entries of a list are separated by commas; lists of mappings
+ * can only be in the file. An empty variable counts as absent. Unknown variables are problems, except PATWARDEN_TEST_*
+ * and PATWARDEN_CLIENT_*.
  */
 export function withEnvironment(
   document: Document,
@@ -81,10 +82,10 @@ function typed(text: string, type: KeyTree["type"]): Value {
 function withValue(document: Document, [key = "", ...below]: readonly string[], value: Value): Document {
   if (below.length > 0) {
     const child = document[key] ?? {};
-    // A section that is no mapping in the file is a problem of its own, which must not be hidden.
+    // A section that is not a mapping in the file is a problem, which a variable must not hide.
     return isMapping(child) ? { ...document, [key]: withValue(child, below, value) } : document;
   }
-  // A secret by variable takes the place of one by file, and the other way round.
+  // A secret replaces the name of its file, and the other way round.
   const twin = withoutFile(key) ?? fileTwin(key);
   const { [twin]: _, ...others } = document;
   return { ...others, [key]: value };

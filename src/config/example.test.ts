@@ -7,10 +7,10 @@ import { loadConfig } from "./load.js";
 
 const file = new URL("../../examples/patwarden.yaml", import.meta.url).pathname;
 const text = readFileSync(file, "utf8");
-/** A setting that is commented out begins with its key; sentences begin otherwise. */
+/** The example with all settings active. A setting that is commented out begins with its key; sentences do not. */
 const complete: unknown = parse(text.replaceAll(/^( *)# (?=[a-z][a-z0-9_]*: )/gm, "$1"));
 
-/** Each path of the example with the values that it has there, several in lists. */
+/** Each path of the example with its values; a path in a list can have several. */
 const shown = new Map<string, unknown[]>();
 for (const { path, value } of pathsIn(complete, "")) {
   const known = path.slice(1).replace(/[^.]+$/, (key) => withoutFile(key) ?? key);
@@ -24,7 +24,7 @@ function treeAt(path: string): KeyTree {
 describe("examples/patwarden.yaml", () => {
   const settings = Object.entries(knownKeys.properties ?? {}).flatMap(([key, tree]) => settingsBelow(tree, [key]));
 
-  it("has no fault but the secrets and certificates that only the reader has", () => {
+  it("has no problems except the missing files of secrets and certificates", () => {
     const loaded = loadConfig({ file, env: {} });
     expect(loaded.ok).toBe(false);
     const faults = loaded.ok ? [] : loaded.problems;
@@ -43,7 +43,7 @@ describe("examples/patwarden.yaml", () => {
     expect([...shown.keys()].filter((path) => path !== "" && !inside(path) && !exists(path))).toEqual([]);
   });
 
-  it("shows every default, where it does not mean to show something else", () => {
+  it("shows every default, except for settings that show another value on purpose", () => {
     const withDefault = settings.filter((setting) => treeAt(setting).default !== undefined);
     expect(withDefault.length).toBeGreaterThan(60);
     const others = withDefault.filter(

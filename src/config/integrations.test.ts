@@ -122,7 +122,7 @@ describeSettings(
 );
 
 describe("integrations", () => {
-  it("opens exchange for what it names, from which callers may have less, and to no issuer of users", () => {
+  it("enables exchange for its audiences, of which callers may get fewer; its issuer is no issuer of users", () => {
     const url = "https://patwarden.example.com";
     const oauth = (exchange: object) => ({ oauth: { enabled: true, issuer: url, exchange } });
     const callers = (...audiences: string[]) => [{ ...caller, exchange_audiences: audiences }];
@@ -141,7 +141,8 @@ describe("integrations", () => {
       problemsOf({ ...minimal, integrations: both, callers: callers("b", "c"), issuers: [{ ...issuer, issuer: url }] }),
     ).toEqual({
       "callers[0].exchange_audiences[1]": "must be one of integrations.oauth.exchange.audiences",
-      "issuers[0].issuer": "must not be integrations.oauth.issuer: JWTs that are made of tokens manage nothing",
+      "issuers[0].issuer":
+        "must not be integrations.oauth.issuer: JWTs made from Patwarden tokens cannot manage tokens",
     });
     const faulty = { audiences: ["a b", ...Array(20).fill("a")], lifetime: "301s", algorithm: "HS256" };
     expect(problemsOf({ ...minimal, integrations: oauth(faulty), callers: callers() })).toMatchObject({
@@ -153,13 +154,13 @@ describe("integrations", () => {
     });
   });
 
-  it("wants to know the issuer of an open OAuth integration", () => {
+  it("requires the issuer of an enabled OAuth integration", () => {
     expect(problemsOf({ ...minimal, integrations: { oauth: { enabled: true } } })).toEqual({
-      "integrations.oauth.issuer": "is required where it is enabled",
+      "integrations.oauth.issuer": "is required when the integration is enabled",
     });
   });
 
-  it("refuses faulty integrations for leaks, saying what would be right", () => {
+  it("refuses wrong settings of leaks, and says what is expected", () => {
     const leaks = {
       gitlab: { enabled: true },
       github: { keys_url: "http://keys.example.com" },
@@ -168,7 +169,7 @@ describe("integrations", () => {
     };
     expect(problemsOf({ ...minimal, integrations: { leaks }, public_http: { trusted_proxies: ["10.0.0.1"] } })).toEqual(
       {
-        "integrations.leaks.gitlab.keys_url": "is required where it is enabled",
+        "integrations.leaks.gitlab.keys_url": "is required when the integration is enabled",
         "integrations.leaks.github.keys_url": expect.stringContaining("https:"),
         "integrations.leaks.notify_only[0]": "must be an organization, organization:…",
         "integrations.leaks.webhook.url": expect.stringContaining("https:"),
@@ -178,7 +179,7 @@ describe("integrations", () => {
     );
   });
 
-  it("S14 knows the host of a route by one spelling", () => {
+  it("S14 converts the host of a route to one spelling", () => {
     const route = { path: "/docs/{id}", resource: "document:{id}", action: "viewer" };
     const hostsOf = (...hosts: readonly string[]) => ({
       integrations: { routes: hosts.map((host) => ({ ...route, host })) },
@@ -191,10 +192,10 @@ describe("integrations", () => {
     );
   });
 
-  it("refuses a route that could not be matched, saying where", () => {
+  it("refuses a route that could not be matched, and names its place", () => {
     const routes = [{ path: "/docs//{id}", resource: "document:{id}", action: "viewer", method: "get" }];
     expect(problemsOf({ ...minimal, integrations: { routes } })).toMatchObject({
-      "integrations.routes[0].method": expect.stringContaining("capitals"),
+      "integrations.routes[0].method": expect.stringContaining("upper case"),
     });
     expect(problemsOf({ ...minimal, integrations: { routes: [{ ...routes[0], method: "GET" }] } })).toMatchObject({
       "integrations.routes[0]": expect.stringContaining("must be a path"),

@@ -12,12 +12,12 @@ import { atMost } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 import { limitOf, rate } from "./rate.js";
 
-/** Whether it is open. Default `false`. */
+/** Whether the integration is enabled. Default `false`. */
 const enabled = z.boolean().default(false);
 
 /**
- * Requests that one caller may make in a second at one replica, all at once or spread, 0 to 1,000,000; 0 for any
- * number. Default 0.
+ * The most requests of one caller in a second at one replica, at once or spread, 0 to 1,000,000; 0 means no limit.
+ * Default 0.
  */
 const maxPerSecond = rate.default(0);
 
@@ -28,13 +28,13 @@ function limitPerSecond(calls: number) {
 
 /** Reports a setting that is absent, though its integration is enabled. */
 function missing(context: z.core.$RefinementCtx, key: string): never {
-  context.addIssue({ code: "custom", message: "is required where it is enabled", path: [key] });
+  context.addIssue({ code: "custom", message: "is required when the integration is enabled", path: [key] });
   return z.NEVER;
 }
 
-/** A host of requests, in the one spelling that is compared with theirs. Names beyond ASCII may be written as such. */
+/** A host of requests, in its canonical spelling, which is compared with theirs. Names may be written in Unicode. */
 const hostName = text.transform((value, context) => {
-  // ASCII stays what it is: `127.1` must not become an address.
+  // ASCII is not converted: `127.1` must not become an address.
   const name = /^[\x21-\x7e]*$/.test(value) ? value : domainToASCII(value);
   const host = /:\d*$/.test(value) ? undefined : readHost(name);
   if (host !== undefined) return host;
@@ -47,20 +47,22 @@ const route = z
     /** `api.example.com`, without port, in any case. Default any. */
     host: hostName.optional(),
     /** `GET`, which also stands for HEAD where no rule for HEAD matches. Default any. */
-    method: text.regex(/^[A-Z]{1,20}$/, "must be a method in capitals").optional(),
+    method: text.regex(/^[A-Z]{1,20}$/, "must be a method in upper case").optional(),
     /**
-     * `/documents/{id}`, each name a whole segment; `/**` at the end stands for everything below. One that ends in `/`
-     * matches only paths that do. A path for which the first rule is right except for the last slash is left to the
-     * rule with the other ending, and to no other. Required.
+     * `/documents/{id}`, where each name is a whole segment; `/**` at the end matches everything below. A rule that
+     * ends in `/` matches only paths that end in `/`. If the first matching rule differs from a path only in the last
+     * slash, only the rule with the other ending can match. Required.
      */
     path: text,
     /** `document:{id}` with names of the path. Required. */
     resource: text,
     /** A relation of the resource's type. Required. */
     action: relationName,
-    /** Whether segments may hold `;`, at which some servers cut. Otherwise such a path is refused. Default `false`. */
+    /**
+     * Whether segments may contain `;`, at which some servers cut. Otherwise such paths are refused. Default `false`.
+     */
     semicolons: z.boolean().default(false),
-    /** Whether browsers' preflights pass to the service, without a credential and as nobody. Default `false`. */
+    /** Whether preflights of browsers are passed to the service, without a credential and a user. Default `false`. */
     preflights: z.boolean().default(false),
   })
   .superRefine((route, context) => {
@@ -79,7 +81,9 @@ const route = z
 const authzen = z
   .object({
     enabled,
-    /** `policy_decision_point`: the URL under which clients reach them. Required where it is enabled. */
+    /**
+     * `policy_decision_point`: the URL at which clients reach these paths. Required when the integration is enabled.
+     */
     identifier: issuerUrl.optional(),
     max_per_second: maxPerSecond,
   })
@@ -90,8 +94,8 @@ const authzen = z
   .prefault({});
 
 /**
- * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for tokens, for services that verify JWTs and do not
- * ask; for services with the permission `tokens.exchange`.
+ * `/oauth2/token` (RFC 8693) and `/.well-known/jwks.json`: JWTs for Patwarden tokens, for services that verify JWTs
+ * themselves. Callers need the permission `tokens.exchange`.
  */
 const exchange = z
   .object({
@@ -100,11 +104,10 @@ const exchange = z
       .array(audience)
       .refine(...atMost(20))
       .default([]),
-    /** Longest life of a JWT, 1s to 5m: the longest that a revoked token lives on in one. Default 60s. */
+    /** Longest lifetime of a JWT, 1s to 5m: JWTs of a revoked token stay valid up to this long. Default 60s. */
     lifetime: duration("1s", "5m").prefault("60s"),
     /**
-     * Algorithm of keys that are made from then on: the first one, and the next at `patwarden keys rotate-signing`.
-     * Default ES256.
+     * Algorithm of new signing keys: the first key, and the next key of `patwarden keys rotate-signing`. Default ES256.
      */
     algorithm: z.enum(signingAlgorithms).default("ES256"),
   })
@@ -120,18 +123,18 @@ const exchange = z
 const oauth = z
   .object({
     enabled,
-    /** The URL under which clients reach them, and `iss` of their answers. Required where it is enabled. */
+    /** The URL at which clients reach these paths, and `iss` of responses. Required when the integration is enabled. */
     issuer: issuerUrl.optional(),
     /**
-     * How long gateways may keep an answer, 1s to 1h: the longest that a revoked token lives on behind one. Default
+     * How long gateways may cache a response, 1s to 1h: a revoked token works up to this long behind a gateway. Default
      * 60s.
      */
     max_cache: cacheTime.prefault("60s"),
-    /** Whether a token may also be revoked without any caller's credential: its holder may end it. Default `false`. */
+    /** Whether the holder of a token may revoke it without a caller's credential. Default `false`. */
     public_revocation: z.boolean().default(false),
     /**
-     * How many of these one address (of IPv6: one /64) may make at one replica, all at once or spread; 1 to 1,000,000.
-     * It is the address of the connection: all clients behind one proxy share it. Default 20.
+     * The most such revocations of one address (IPv6: one /64) at one replica, at once or spread; 1 to 1,000,000. The
+     * address is that of the connection: all clients behind one proxy share it. Default 20.
      */
     public_revocations_per_minute: rate.min(1).default(20),
     max_per_second: maxPerSecond,
@@ -151,20 +154,20 @@ const oauth = z
   })
   .prefault({});
 
-/** An integration that proxies ask about each request. */
+/** An integration that proxies call for each request. */
 const proxy = z
   .object({
     enabled,
     /**
-     * Whether a token may also come as the password of Basic, for hosts and libraries that can do no better. Default
+     * Whether a token may also be the password of Basic authentication, for clients that cannot send a bearer. Default
      * `false`.
      */
     basic: z.boolean().default(false),
     /**
-     * CIDR ranges of the proxies between clients and the one that asks, 0 to 100: the right-most entry of
-     * X-Forwarded-For that is none of them is the client's address. ext_authz looks there only when `source.address` is
-     * one of them, and Envoy must pass that header on. Default none: `source.address` of ext_authz, and for
-     * forward_auth an X-Forwarded-For of one entry.
+     * CIDR ranges of the proxies between clients and the proxy that calls, 0 to 100. The client's address is the
+     * right-most entry of X-Forwarded-For that is in none of the ranges. ext_authz reads this header only when
+     * `source.address` is in one of them, and Envoy must pass the header on. Default none: ext_authz uses
+     * `source.address`, and forward_auth an X-Forwarded-For of one entry.
      */
     trusted_proxies: trustedProxies,
     max_per_second: maxPerSecond,
@@ -184,13 +187,13 @@ function organizationName(types: SubjectTypes) {
   );
 }
 
-/** `/secret-scanning` for GitHub, once it knows the pattern of your tokens and that address. */
+/** `/secret-scanning` for GitHub. Register the pattern of your tokens and this URL with GitHub. */
 const github = z
   .object({
     enabled,
-    /** The URL of its keys; https, or http on loopback. Default GitHub's. */
+    /** The URL of GitHub's keys; https, or http on loopback. Default: `api.github.com`. */
     keys_url: issuerUrl.default("https://api.github.com/meta/public_keys/secret_scanning"),
-    /** A token of GitHub for fetching them, which raises GitHub's rate limit. Default none. */
+    /** A GitHub token for fetching the keys, which raises GitHub's rate limit. Default none. */
     token: headerSecret.meta({ secret: true }).optional(),
   })
   .transform(({ enabled, keys_url, token }) =>
@@ -198,11 +201,11 @@ const github = z
   )
   .prefault({});
 
-/** The same for GitLab. */
+/** `/secret-scanning` for GitLab. */
 const gitlab = z
   .object({
     enabled,
-    /** The URL of its keys, which GitLab tells you; https, or http on loopback. Required where it is enabled. */
+    /** The URL of GitLab's keys, from GitLab; https, or http on loopback. Required when the integration is enabled. */
     keys_url: issuerUrl.optional(),
   })
   .transform(({ enabled, keys_url }, context) =>
@@ -211,35 +214,35 @@ const gitlab = z
   .prefault({});
 
 /**
- * Reports of secrets that were found in the open, on both HTTP ports: usable tokens are revoked, and a notification is
+ * Reports of secrets that were found in public, on both HTTP ports: usable tokens are revoked, and a notification is
  * sent once.
  */
 function leaks({ subjectTypes }: OtherSections) {
   return z
     .object({
       /**
-       * `/report-leak` for anybody, 60 calls an hour of one address: the finder of a secret may end its token. Default
-       * `false`.
+       * Whether anybody may call `/report-leak`, 60 times an hour from one address, to revoke the token of a secret
+       * that they have found. Default `false`.
        */
       report: z.boolean().default(false),
       github,
       gitlab,
       /**
-       * Organizations whose tokens, their own and those bound to them, are not revoked but only notified; 0 to 1,000.
+       * Organizations whose own tokens and bound tokens are only reported in notifications, not revoked; 0 to 1,000.
        * Default none.
        */
       notify_only: z
         .array(organizationName(subjectTypes))
         .refine(...atMost(1000))
         .default([]),
-      /** Where each leaked token is notified, signed as in Standard Webhooks. Default: the log alone. */
+      /** The webhook for notifications of leaked tokens, signed as in Standard Webhooks. Default: only the log. */
       webhook: z
         .object({
-          /** https, or http on loopback, without query. Required. */
+          /** The URL; https, or http on loopback, without query. Required. */
           url: issuerUrl,
           /**
-           * Key of the HMAC, 32 characters or more; libraries of Standard Webhooks take it as `whsec_` and its base64.
-           * Required.
+           * Key of the HMAC, at least 32 characters. Libraries of Standard Webhooks need `whsec_` and the base64 of the
+           * key. Required.
            */
           key: headerSecret.min(32, "must have at least 32 characters").meta({ secret: true }),
         })
@@ -253,14 +256,14 @@ function leaks({ subjectTypes }: OtherSections) {
     .prefault({});
 }
 
-/** Standard protocols beside the API, on the HTTP port except `ext_authz`. All are closed by default. */
+/** Standard protocols besides the API, on the HTTP port except `ext_authz`. All are disabled by default. */
 export function integrations(others: OtherSections) {
   return z
     .object({
       /**
-       * What requests of proxies need, 0 to 10,000 rules of which the first that matches decides; a request that none
-       * matches is refused. A rule that names what the model does not know leaves its requests undecided (503). Default
-       * none.
+       * The permissions that requests of proxies need, 0 to 10,000 rules. The first matching rule decides; a request
+       * without a matching rule is refused. If a rule has a type or action that the model does not have, its requests
+       * fail with 503. Default none.
        */
       routes: z
         .array(route)
@@ -269,15 +272,14 @@ export function integrations(others: OtherSections) {
       authzen,
       oauth,
       /**
-       * `envoy.service.auth.v3.Authorization` on the gRPC port, for Envoy and what is built on it. Envoy sends, in the
-       * metadata `authorization`, a service key that has the permission `check`, or shows the client certificate of
-       * such a service.
+       * `envoy.service.auth.v3.Authorization` on the gRPC port, for Envoy and gateways built on it. Envoy needs the
+       * permission `check`: it sends a service key in the metadata `authorization`, or a service's client certificate.
        */
       ext_authz: proxy,
       leaks: leaks(others),
       /**
-       * `/forward-auth` for Traefik and Caddy, `/nginx-auth` for nginx, for services with the permission `check`, by
-       * key or by certificate.
+       * `/forward-auth` for Traefik and Caddy, `/nginx-auth` for nginx. The proxy needs a service key or certificate
+       * with the permission `check`.
        */
       forward_auth: proxy,
     })

@@ -2,7 +2,7 @@ import { describeSettings, issuer } from "../../test/kit/config-file.js";
 
 const otherIssuer = { ...issuer, issuer: "https://other.example.com" };
 const collision =
-  'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", or set shared_subjects: true for both';
+  'must not give two people the same subject: use a different subject for each issuer, such as "okta-{sub}", or set shared_subjects: true for both';
 
 describeSettings(
   ["issuers"],
@@ -79,7 +79,7 @@ describeSettings(
     ],
     [
       { issuers: [{ ...issuer, allow_nonce: true }] },
-      { "issuers[0].allow_nonce": "needs required_claims, or ID tokens would pass" },
+      { "issuers[0].allow_nonce": "needs required_claims: without them, ID tokens would be accepted" },
     ],
     [{ issuers: [{ ...issuer, audiences: [] }] }, { "issuers[0].audiences": "must have 1 to 10 entries" }],
     [
@@ -119,9 +119,9 @@ describeSettings(
       { issuers: "must not have the same issuer twice" },
     ],
     [{ issuers: [issuer, otherIssuer] }, { issuers: collision }],
-    // The one that shares cannot speak for the one that does not.
+    // Both issuers must set shared_subjects; here only one does.
     [{ issuers: [{ ...issuer, shared_subjects: true }, otherIssuer] }, { issuers: collision }],
-    // Another template, but a subject of the first may start with acme|.
+    // The templates differ, but a subject of the first issuer may start with acme|.
     [{ issuers: [issuer, { ...otherIssuer, subject: "acme|{sub}" }] }, { issuers: collision }],
     [
       {

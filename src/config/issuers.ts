@@ -6,7 +6,7 @@ import { duration } from "./duration.js";
 import { allDifferent, atMost, entries, isList } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
-/** As in the JSON of the token; a dot is part of the name. */
+/** The name of a claim in the JSON of the token; a dot is part of the name. */
 const claimName = text.max(100, "must have at most 100 characters");
 
 const subjectTemplate = text.superRefine((value, context) => {
@@ -14,7 +14,7 @@ const subjectTemplate = text.superRefine((value, context) => {
   if (!parsed.ok) context.addIssue(parsed.problem);
 });
 
-/** A `typ` in the one form that access-token.ts compares. */
+/** A `typ` in the form that access-token.ts compares. */
 const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
 
 type Entry = z.output<ReturnType<typeof entry>>;
@@ -22,23 +22,20 @@ type Entry = z.output<ReturnType<typeof entry>>;
 function entry({ ownIssuer }: OtherSections) {
   return z
     .object({
-      /**
-       * `iss` of its tokens to the letter, with or without the slash at the end; https, or http on loopback. Required.
-       */
+      /** The exact `iss` of its tokens, with or without a slash at the end; https, or http on loopback. Required. */
       issuer: issuerUrl.refine((value) => value !== ownIssuer, {
-        error: "must not be integrations.oauth.issuer: JWTs that are made of tokens manage nothing",
+        error: "must not be integrations.oauth.issuer: JWTs made from Patwarden tokens cannot manage tokens",
       }),
       /** `aud` of tokens that are meant for Patwarden, 1 to 10; each token must name one of them. Required. */
       audiences: z.array(text).refine(...entries(1, 10)),
       /**
-       * The claim that must hold one of `audiences`, for issuers whose access tokens have no `aud`: `client_id` with
-       * Cognito, `azp` with Clerk. A token that has an `aud` all the same must name one of them there, too. Default
-       * `aud`.
+       * The claim that must contain one of `audiences`, for issuers whose access tokens have no `aud`: `client_id` for
+       * Cognito, `azp` for Clerk. If a token has `aud` as well, that must also contain one of them. Default `aud`.
        */
       audience_claim: claimName.default("aud"),
       /**
-       * Claims that access tokens have and other tokens of the issuer lack, 0 to 10, each with the value that it must
-       * be or hold, `*` for any. Needed where neither `typ` nor the audience tells them apart. Default none.
+       * Claims that access tokens of the issuer have and its other tokens do not, 0 to 10, each with the value that it
+       * must be or contain, `*` for any. Needed when `typ` and audience are the same for all tokens. Default none.
        */
       required_claims: z
         .record(claimName, text)
@@ -49,14 +46,14 @@ function entry({ ownIssuer }: OtherSections) {
        * `required_claims`. Default `false`.
        */
       allow_nonce: z.boolean().default(false),
-      /** The user's id, made of claims that never change hands, in braces: `{tid}/{oid}`. Default `{sub}`. */
+      /** The user's id, made of claims in braces that never pass to another person: `{tid}/{oid}`. Default `{sub}`. */
       subject: subjectTemplate.default("{sub}"),
       /** Signing algorithms of its tokens, 1 to 4 of RS256, PS256, ES256 and EdDSA. Default RS256. */
       algorithms: z
         .array(z.enum(oidcAlgorithms))
         .refine(...entries(1, oidcAlgorithms.length))
         .default(["RS256"]),
-      /** Scopes that a token must all have, 0 to 50. Default none. */
+      /** Scopes that every token must have, 0 to 50. Default none. */
       required_scopes: z
         .array(text.regex(/^\S+$/, "must be one scope"))
         .refine(...atMost(50))
@@ -66,30 +63,30 @@ function entry({ ownIssuer }: OtherSections) {
         .array(text)
         .refine(...atMost(100))
         .default([]),
-      /** `typ` of its access tokens, 1 to 4. `JWT` also stands for a token without `typ`. Default `at+jwt`. */
+      /** `typ` of its access tokens, 1 to 4. `JWT` also allows tokens without `typ`. Default `at+jwt`. */
       types: z
         .array(tokenType)
         .refine(...entries(1, 4))
         .prefault(["at+jwt"]),
-      /** Users whose claim is this value, or a list with it, administer the deployment. Default: no user does. */
+      /** Makes users administrators whose claim is this value or a list with it. Default: no user is one. */
       admin: z.object({ claim: text, value: text }).optional(),
-      /** Allows another issuer that gives the same ids, to the same people. Default `false`. */
+      /** Whether other issuers may give the same ids to the same people; set it for all of them. Default `false`. */
       shared_subjects: z.boolean().default(false),
       /** Longest lifetime of a token, 1m to 30d. Default 1d. */
       max_lifetime: duration("1m", "30d").prefault("1d"),
       /**
-       * How long fetched keys are used before they are fetched again, 10s to 1h; for an hour more while the issuer is
-       * down. Default 10m.
+       * How long fetched keys are used before they are fetched again, 10s to 1h, and for another hour while the issuer
+       * is down. Default 10m.
        */
       cache_max_age: duration("10s", "1h").prefault("10m"),
     })
     .refine(({ allow_nonce, required_claims }) => !allow_nonce || Object.keys(required_claims).length > 0, {
-      error: "needs required_claims, or ID tokens would pass",
+      error: "needs required_claims: without them, ID tokens would be accepted",
       path: ["allow_nonce"],
     });
 }
 
-/** OpenID providers whose access tokens let users call, 0 to 50. */
+/** OpenID providers whose access tokens authenticate users, 0 to 50. */
 export function issuers(others: OtherSections) {
   return z
     .array(entry(others))
@@ -97,7 +94,7 @@ export function issuers(others: OtherSections) {
     .refine(...allDifferent("issuer"))
     .refine(subjectsApart, {
       error:
-        'must not be able to give two people the same subject: give each issuer its own, such as "okta-{sub}", ' +
+        'must not give two people the same subject: use a different subject for each issuer, such as "okta-{sub}", ' +
         "or set shared_subjects: true for both",
       when: isList,
     })
@@ -105,7 +102,7 @@ export function issuers(others: OtherSections) {
     .prefault([]);
 }
 
-/** Whether no issuer could make a user whom another one makes too, except those that are said to share them. */
+/** Returns whether no two issuers can give the same subject, except issuers that all set `shared_subjects`. */
 function subjectsApart(issuers: readonly unknown[]): boolean {
   const templates = issuers.flatMap((issuer) => {
     const { subject, shared_subjects: shared } = Object(issuer);

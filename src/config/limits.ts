@@ -2,28 +2,23 @@ import { z } from "zod";
 import { limitOf, rate } from "./rate.js";
 
 /**
- * How fast one user, or one Patwarden token about itself, may make expensive management calls at one replica; 0 turns a
- * limit off. Services and administrators of the deployment are not limited, nor are Checks, nor revocations of leaked
- * tokens.
+ * Rate limits for expensive management calls of one user or one Patwarden token at one replica; 0 turns a limit off.
+ * Services and administrators of the deployment are not limited. Neither are Checks and revocations of leaked tokens.
  */
 export const limits = z
   .object({
-    /** CreateToken and RotateToken, all at once or spread; 0 to 1,000,000 an hour. Default 100. */
+    /** CreateToken and RotateToken, at once or spread; 0 to 1,000,000 an hour. Default 100. */
     creations_per_hour: rate.default(100),
     /**
-     * Calls that may take something away: revoke, suspend, deny, update, disable, delete; 0 to 1,000,000 a minute.
+     * Calls that may remove permissions: revoke, suspend, deny, update, disable, delete; 0 to 1,000,000 a minute.
      * Default 60.
      */
     revocations_per_minute: rate.default(60),
-    /** How many of these may come at once, 1 to 1,000,000. Default 20. */
+    /** The most such calls at once, 1 to 1,000,000. Default 20. */
     revocations_burst: rate.min(1).default(20),
-    /**
-     * Pages of ListTokens, ListAuditEvents and QueryUsage, all at once or spread; 0 to 1,000,000 a second. Default 10.
-     */
+    /** Pages of ListTokens, ListAuditEvents and QueryUsage, at once or spread; 0 to 1,000,000 a second. Default 10. */
     lists_per_second: rate.default(10),
-    /**
-     * `GET /v1/self` of one address, or one /64 of IPv6, all at once or spread; 0 to 1,000,000 a minute. Default 60.
-     */
+    /** `GET /v1/self` from one address (IPv6: one /64), at once or spread; 0 to 1,000,000 a minute. Default 60. */
     self_per_minute: rate.default(60),
   })
   .transform((file) => {

@@ -51,11 +51,11 @@ describeSettings(
     [{ "metrics.listen": "0.0.0.0:1" }, { "metrics.plaintext": "must be true to listen beyond loopback without tls" }],
     [
       { "http.tls": { cert: certificate.certFile, key: certificateFiles().keyFile } },
-      { "http.tls": "must be PEM files of which key fits cert" },
+      { "http.tls": "must be PEM files, and key must be the key of cert" },
     ],
     [
       { "http.tls": { cert: certificate.certFile, key: certificate.keyFile }, "http.plaintext": true },
-      { "http.plaintext": "must not be true beside tls" },
+      { "http.plaintext": "must not be true together with tls" },
     ],
     [
       {
@@ -88,12 +88,12 @@ describe("public_http", () => {
     },
   );
 
-  it("opens no port to the internet without a protection, nor while everybody is an administrator", () => {
+  it("needs TLS or plaintext beyond loopback, and cannot be used while everybody is an administrator", () => {
     expect(problemsOf({ ...minimal, public_http: { listen: "0.0.0.0:1" } })).toEqual({
       "public_http.plaintext": "must be true to listen beyond loopback without tls",
     });
     expect(problemsOf({ ...minimal, public_http: {}, dangerously_disable_caller_authentication: true })).toEqual({
-      public_http: "must not be there while dangerously_disable_caller_authentication is true",
+      public_http: "must not be set while dangerously_disable_caller_authentication is true",
     });
   });
 });

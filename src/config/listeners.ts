@@ -10,16 +10,14 @@ const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a P
 
 export type ListenerTls = z.output<typeof tls>;
 
-/** Names of PEM files, read when the configuration is. */
+/** Names of PEM files. They are read together with the configuration. */
 const tls = z
   .object({
     /** The certificate and its intermediates. Required. */
     cert: pem,
     /** The private key of `cert`. Required. */
     key: pem,
-    /**
-     * Authorities of client certificates; every client then needs a certificate of theirs. Default: clients need none.
-     */
+    /** Authorities of client certificates. Every client then needs a certificate. Default: clients need none. */
     client_ca: pem.optional(),
   })
   .refine(
@@ -31,7 +29,7 @@ const tls = z
         return false;
       }
     },
-    { error: "must be PEM files of which key fits cert" },
+    { error: "must be PEM files, and key must be the key of cert" },
   )
   .transform(({ cert, key, client_ca }) => ({ cert, key, clientCa: client_ca }));
 
@@ -39,7 +37,7 @@ const tls = z
 const plaintext = z.boolean().default(false);
 
 const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };
-const twice = { error: "must not be true beside tls", path: ["plaintext"] };
+const twice = { error: "must not be true together with tls", path: ["plaintext"] };
 
 interface Protected {
   readonly listen: HostPort;
@@ -79,14 +77,14 @@ export const grpc = (others: OtherSections) => listener("127.0.0.1:9081", others
 /** The port of Connect, gRPC-Web, JSON and `/livez`, `/readyz`. Default `127.0.0.1:9080`. */
 export const http = (others: OtherSections) => listener("127.0.0.1:9080", others);
 
-/** As browsers send it in `Origin` (RFC 6454 section 6.2); they never send `*`. */
+/** An origin as browsers send it in `Origin` (RFC 6454 section 6.2). Browsers never send `*`. */
 const origin = text.refine(
   (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
-  { error: "must be an origin such as https://app.example.com: scheme, host, and port where it is not the usual one" },
+  { error: "must be an origin such as https://app.example.com: scheme, host, and the port if it is not the default" },
 );
 
 /**
- * A port for the internet: what users and tokens may do about themselves (TokenService, PolicyService, UsageService),
+ * A port for the internet: calls of users and tokens about themselves (TokenService, PolicyService, UsageService),
  * `/v1/self`, reports of leaks and public documents. Service keys are not accepted there. Default: no such port.
  */
 export function publicHttp({ authenticationDisabled }: OtherSections) {
@@ -103,15 +101,15 @@ export function publicHttp({ authenticationDisabled }: OtherSections) {
         .refine(...atMost(100))
         .default([]),
       /**
-       * CIDR ranges of the reverse proxies in front of this port, 0 to 100. The right-most entry of X-Forwarded-For
-       * that is none of them is the address of the client: rate limits, the audit trail and tokens that are bound to
-       * networks use it. Default none: the address of the connection counts.
+       * CIDR ranges of the reverse proxies in front of this port, 0 to 100. The client's address is the right-most
+       * entry of X-Forwarded-For that is in none of them; rate limits, the audit trail and tokens that are bound to
+       * networks use it. Default none: the client's address is that of the connection.
        */
       trusted_proxies: trustedProxies,
     })
     .refine(isProtected, beyondLoopback)
     .refine(isProtectedOnce, twice)
-    .refine(() => !authenticationDisabled, "must not be there while dangerously_disable_caller_authentication is true")
+    .refine(() => !authenticationDisabled, "must not be set while dangerously_disable_caller_authentication is true")
     .transform(({ listen, tls, origins, trusted_proxies }) => ({
       listen,
       tls,
@@ -121,7 +119,7 @@ export function publicHttp({ authenticationDisabled }: OtherSections) {
     .optional();
 }
 
-/** Prometheus metrics at `/metrics`, without TLS. They name no token, subject or resource. */
+/** Prometheus metrics at `/metrics`, without TLS. They contain no token, subject or resource. */
 export const metrics = z
   .object({
     /** `HOST:PORT`; port 0 takes a free one. Default `127.0.0.1:9082`. */

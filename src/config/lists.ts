@@ -1,8 +1,8 @@
 import type { z } from "zod";
 
 /*
- * Rules for lists. They also run on a list with faulty entries, so that all problems are found at once: an entry may be
- * anything. Zod's own `min` and `max` would end the search.
+ * Rules for lists. They also run on lists with invalid entries, so that all problems are found at once: an entry may be
+ * any value. Zod's own `min` and `max` would stop the check.
  */
 
 type ListRule = [
@@ -21,7 +21,7 @@ export function atMost(max: number): ListRule {
   return entries(0, max);
 }
 
-/** Holds when no two entries have the same value, or a value in common, under this key. */
+/** Requires that no two entries have the same value, or a common value, under this key. */
 export function allDifferent(key: string): ListRule {
   return [
     (entries) => {

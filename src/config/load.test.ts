@@ -16,11 +16,11 @@ describe("the configuration file", () => {
     expect(load(JSON.stringify(minimal)).ok).toBe(true);
   });
 
-  it("may lack only what is required, and has no key of another section", () => {
+  it("needs only the required settings, and does not accept a key outside its section", () => {
     expect(problemsOf({ ...minimal, max_staleness: "5s" })).toEqual({ max_staleness: "is unknown" });
   });
 
-  it("tells everything that is wrong at once, by key and never with a value", () => {
+  it("reports all problems at once, by key and never with a value", () => {
     const wrong = {
       grpc: { listen: "0.0.0.0:9081", plaintex: true },
       http: { listen: "canary", tls: { cert: fileOf("canary"), key: join(directory, "missing") } },
@@ -111,7 +111,7 @@ describe("the configuration file", () => {
   it.each([
     ["a: [", /BAD_COLLECTION|MISSING_CHAR|in line 1/],
     ["database: {url: postgres://canary}\ndatabase: 1", /DUPLICATE_KEY in line 2/],
-    ["openfga: {auth: {preshared: *canary}}", /must stand in quotes/],
+    ["openfga: {auth: {preshared: *canary}}", /must be in quotes/],
     ["- canary", /must be a mapping/],
     ["canary", /must be a mapping/],
   ])("that reads %j is refused without being quoted", (content, problem) => {
@@ -130,7 +130,7 @@ describe("the configuration file", () => {
 });
 
 describe("the configuration of migrate", () => {
-  it("needs the database only and leaves other secrets alone", () => {
+  it("needs only the database, and does not read other secrets", () => {
     const file = fileOf({
       database: minimal.database,
       openfga: { auth: { preshared_file: join(directory, "nowhere") } },
@@ -157,7 +157,7 @@ describe("the configuration of migrate", () => {
     expect(loadMigrationConfig({ env: { PATWARDEN_DATABASE_URL: "postgres://db/x" } })).toMatchObject({ ok: true });
   });
 
-  it("tells a missing database and unknown keys", () => {
+  it("reports a missing database and unknown keys", () => {
     expect(loadMigrationConfig({ file: fileOf({ databse: {} }), env: {} })).toEqual({
       ok: false,
       problems: [

@@ -8,21 +8,21 @@ import { otherSections } from "./other-sections.js";
 import { describeIssue, keyOf, type Problem } from "./problem.js";
 
 export interface ConfigSource {
-  /** YAML or JSON. Default `./patwarden.yaml` if there is one, else the environment alone. */
+  /** YAML or JSON. Default: `./patwarden.yaml` if it exists, otherwise only the environment. */
   readonly file?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The checked configuration, or everything that is wrong with it. */
+/** The checked configuration, or all its problems. */
 export type Loaded<T> =
   | { readonly ok: true; readonly config: T }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Read when no file is named. */
+/** The file that is read when no file is named. */
 export const defaultFile = "patwarden.yaml";
 
 /**
- * Loads the configuration of `serve`, at start and again at SIGHUP. Names of files in it count from the working
+ * Loads the configuration of `serve`, at the start and at SIGHUP. Names of files in it are relative to the working
  * directory.
  */
 export function loadConfig(source: ConfigSource): Loaded<Config> {
@@ -32,14 +32,14 @@ export function loadConfig(source: ConfigSource): Loaded<Config> {
   );
 }
 
-/** Checks a document as if it stood in a file. The environment is not read. */
+/** Checks a document as if it were read from a file. The environment is not read. */
 export function configFromDocument(document: Document): Loaded<Config> {
   return checked(resolveDocument(document, knownKeys), wholeSchema);
 }
 
 /**
- * Loads what `migrate` needs. All keys must exist, but only these are looked into, so that the other secrets need not
- * be there.
+ * Loads the settings that `migrate` needs. Unknown keys are problems, but the values of other sections are not read, so
+ * that their secrets may be missing.
  */
 export function loadMigrationConfig(source: ConfigSource): Loaded<MigrationConfig> {
   return checked(
@@ -51,8 +51,8 @@ export function loadMigrationConfig(source: ConfigSource): Loaded<MigrationConfi
 const wholeSchema = (document: Document) => configSchema(otherSections(document));
 
 /**
- * Reads file and environment as one document, with secrets from files in place; of the top level only the keys that are
- * wanted.
+ * Reads file and environment as one document, and replaces names of files with their content. Of the top level, only
+ * wanted keys are read.
  */
 function readKeys({ file, env }: ConfigSource, wanted: (key: string) => boolean): ReadDocument {
   const chosen = file ?? (existsSync(defaultFile) ? defaultFile : undefined);
@@ -69,7 +69,7 @@ function checked<T>({ document, problems }: ReadDocument, schemaFor: (document: 
   const parsed = schemaFor(document).safeParse(document, { error: describeIssue });
   if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data };
   const found = (parsed.error?.issues ?? []).map(({ path, message }) => ({ key: keyOf(path), problem: message }));
-  // A value whose file could not be read is absent too; the file is reported already.
+  // A value whose file could not be read is absent too; the file has already been reported.
   const reported = new Set(problems.map(({ key }) => key));
   return {
     ok: false,

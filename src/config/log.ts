@@ -5,7 +5,7 @@ const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 /** The log: one JSON object a line, on stderr. */
 export const log = z
   .object({
-    /** Lines below this level are left out. Default `info`. */
+    /** The lowest level that is logged. Default `info`. */
     level: z.enum(levels).default("info"),
   })
   .prefault({});

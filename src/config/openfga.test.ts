@@ -28,7 +28,7 @@ describeSettings(
     ],
     [{ openfga: 5 }, { openfga: "must be a mapping" }],
     [{ "openfga.context": { at: "time" } }, { "openfga.context.at": "must be one of now, client_ip" }],
-    [{ "openfga.context": { "a b": "now" } }, { "openfga.context": "must have parameters of conditions as keys" }],
+    [{ "openfga.context": { "a b": "now" } }, { "openfga.context": "must have names of condition parameters as keys" }],
     [{ "openfga.context": "now" }, { "openfga.context": "must be a mapping" }],
   ],
 );

@@ -2,9 +2,9 @@ import type { SubjectTypes } from "../domain/identifier.js";
 import type { Document } from "./document.js";
 import { subjects } from "./subjects.js";
 
-/** Values of other sections that the checks of one need. */
+/** Values that the checks of other sections need. */
 export interface OtherSections {
-  /** From `subjects`. */
+  /** The types of `subjects`. */
   readonly subjectTypes: SubjectTypes;
   /** `integrations.oauth.issuer`. */
   readonly ownIssuer: string | undefined;
@@ -17,8 +17,8 @@ export interface OtherSections {
 }
 
 /**
- * Reads them from a document that is not checked yet. Where that is faulty its own section reports it, and the default
- * is used here.
+ * Reads these values from a document that is not checked yet. For an invalid value, its own section reports the
+ * problem, and the default is used here.
  */
 export function otherSections(document: Document): OtherSections {
   const types = subjects.safeParse(document["subjects"] ?? {}).data ?? subjects.parse({});

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** A fault of a configuration. It never has the value, which may be a secret. */
+/** A problem of a configuration. It never contains the value, which may be a secret. */
 export interface Problem {
   /** `callers[0].permissions[1]`, the name of an environment variable or of a file. */
   readonly key: string;
@@ -8,8 +8,8 @@ export interface Problem {
 }
 
 /**
- * Names the place of a value. What cannot be the name of a key is left out: a lost colon or blank makes a key of a
- * secret.
+ * Returns the key of a value as text. Parts that cannot be names of keys are replaced: with a missing colon or blank, a
+ * secret can become a key.
  */
 export function keyOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>((key, part) => {
@@ -29,7 +29,7 @@ const kinds: Readonly<Record<string, string>> = {
   record: "a mapping",
 };
 
-/** Words for the problems that a section has no words of its own for. */
+/** Describes problems for which a section has no own text. */
 export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
@@ -47,7 +47,7 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
 
 function wrongType(expected: string, input: unknown): string {
   if (input === undefined) return "is required";
-  // Digits alone, `true` and the like are no text to YAML, unless they stand in quotes.
+  // To YAML, digits, `true` and the like are text only in quotes.
   if (expected === "string" && typeof input !== "object") return "must be text; write it in quotes";
   return `must be ${kinds[expected] ?? expected}`;
 }

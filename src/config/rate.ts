@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Limit } from "../domain/rate-limiter.js";
 
-/** Calls in some period, 0 to 1,000,000. */
+/** Calls in a period, 0 to 1,000,000. */
 export const rate = z.int().min(0).max(1_000_000);
 
 /**
- * So many calls in each period, all at once or spread; `burst` at once where that is given. Returns undefined, no
+ * Returns a limit of `calls` in each period, of which at most `burst` may come at once. Returns undefined, which is no
  * limit, for 0 calls.
  */
 export function limitOf(calls: number, periodMs: number, burst = calls): Limit | undefined {

@@ -30,9 +30,9 @@ describe("A5 secrets", () => {
     }
   });
 
-  it.each(paths)("%s is refused by its name for anything else that a header cannot hold", (path) => {
+  it.each(paths)("%s is refused, with its name, for other characters that a header cannot contain", (path) => {
     const rule =
-      "must be printable ASCII: a header holds neither line ends, other control characters nor other letters";
+      "must be printable ASCII: a header cannot contain line ends, other control characters or other letters";
     for (const bad of [
       "\n",
       "\u0000",
@@ -50,7 +50,7 @@ describe("A5 secrets", () => {
           [path]: rule,
         });
         const file = fileOf(value);
-        // A file that begins with a mark of its byte order is read without it.
+        // The byte order mark at the beginning of a file is ignored.
         if (bad === "\ufeff") continue;
         expect(problemsOf(withWebhook({}), { [`${variableOf(path)}_FILE`]: file })).toHaveProperty([path], rule);
       }
@@ -58,7 +58,7 @@ describe("A5 secrets", () => {
     expect(problemsOf(withWebhook({ "integrations.leaks.webhook.key": secret, [path]: " \n" }))).toHaveProperty([path]);
   });
 
-  /** All keys that a value can stand under, lists at their first entry. */
+  /** Returns all keys that can have a value; of lists, the keys of the first entry. */
   function* leaves(
     tree: typeof keyTree,
     above: readonly (string | number)[] = [],
@@ -72,7 +72,7 @@ describe("A5 secrets", () => {
     }
   }
 
-  it("are in no problem, whatever setting they were put into by mistake, and in whatever form", () => {
+  it("appear in no problem, in whatever setting and form they were written by mistake", () => {
     const at = ([key, ...below]: readonly (string | number)[], value: unknown): unknown => {
       if (key === undefined) return value;
       return typeof key === "number" ? [at(below, value)] : { [key]: at(below, value) };

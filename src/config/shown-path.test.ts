@@ -15,7 +15,7 @@ it.each([
   expect(shownPath(file)).toBe(resolve(file));
 });
 
-it("shows nothing that may be a secret", () => {
+it("does not show text that may be a secret", () => {
   const made = Array.from({ length: 5_000 }, () => randomBytes(32).toString("base64"));
   const unpadded = Array.from({ length: 5_000 }, () => randomBytes(24).toString("base64"));
   const forUrls = Array.from({ length: 5_000 }, () => randomBytes(32).toString("base64url"));

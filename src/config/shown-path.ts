@@ -1,16 +1,16 @@
 import { resolve } from "node:path";
 
 /**
- * Parts of which no key is made: base64 has none of `-_.`, and hardly ever small letters alone. What has such signs as
- * base64url has no slash.
+ * Matches a part of a path that cannot be a part of a key: base64 has none of `-_.`, and a part of it is hardly ever
+ * only lower-case letters and digits. Base64url has these characters, but no slash.
  */
 const part = "(?:[A-Z]?[a-z0-9]+|\\w*[-_.][\\w.-]*)";
 const plainPath = new RegExp(`^(?:\\.{0,2}/)?${part}(?:/${part})*$`);
 const fileEnding = /^[\w-]+\.(?:pem|key|crt|cer|txt|ya?ml|json|env|secret)$/;
 
 /**
- * Returns the whole path of a file for an error, or undefined for what may be a secret that was given in place of its
- * file.
+ * Returns the whole path of a file for an error, or undefined for a text that may be a secret, given by mistake in
+ * place of its file.
  */
 export function shownPath(file: string): string | undefined {
   const shown = file.includes("/") ? plainPath : fileEnding;

@@ -29,7 +29,7 @@ describe("types of subjects", () => {
         { [`subjects.${key}`]: type },
         {
           [`subjects.${key}`]:
-            "must be none of service, token, provider, reporter, system, unknown, access_token, identity: what is called so is not a subject",
+            "must be none of service, token, provider, reporter, system, unknown, access_token, identity: these names are used for other actors",
         },
       ]),
     ),

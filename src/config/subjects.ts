@@ -2,39 +2,39 @@ import { z } from "zod";
 import { relationName, text } from "./common-values.js";
 
 /**
- * Who else acts, in audit events and in `created_by`, and what AuthZEN takes for a token: a subject of a type with such
- * a name could pass for one of them.
+ * Names of other actors in audit events and `created_by`, and of tokens in AuthZEN. A subject whose type has such a
+ * name could be taken for one of them.
  */
 const otherActors = ["service", "token", "provider", "reporter", "system", "unknown", "access_token", "identity"];
 
 const subjectType = text
   .regex(/^[A-Za-z][A-Za-z0-9_-]{0,253}$/, "must be a type of the authorization model")
   .refine((type) => !otherActors.includes(type.toLowerCase()), {
-    error: `must be none of ${otherActors.join(", ")}: what is called so is not a subject`,
+    error: `must be none of ${otherActors.join(", ")}: these names are used for other actors`,
   });
 
-/** Default `admin`. */
+/** The relation that gives a right. Default `admin`. */
 const right = relationName.prefault("admin");
 
-/** Types and relations of the authorization model that stand for those whom tokens act as. */
+/** Types and relations of the authorization model for users and organizations, the subjects of tokens. */
 export const subjects = z
   .object({
     /** The type of users. Default `user`. */
     user_type: subjectType.default("user"),
     /** The type of organizations. Default `organization`. */
     organization_type: subjectType.default("organization"),
-    /** The relation of members to their organization; asked for user tokens that are bound to one. Default `member`. */
+    /** The relation of members to their organization, checked for user tokens bound to one. Default `member`. */
     member_relation: relationName.prefault("member"),
-    /** Relations to an organization that allow users to do this with its tokens. */
+    /** Relations to an organization that give users rights on its tokens. */
     relations: z
       .object({
-        /** See them, their usage and their audit events. */
+        /** See tokens and their usage. */
         read: right,
-        /** Create and change them. */
+        /** Create and change tokens. */
         create: right,
-        /** Approve or deny them. */
+        /** Approve or deny tokens. */
         approve: right,
-        /** Revoke and suspend them. */
+        /** Revoke and suspend tokens. */
         revoke: right,
         /** Write the organization's policy. */
         policy: right,

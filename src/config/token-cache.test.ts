@@ -19,7 +19,7 @@ describeSettings(
 );
 
 describe("the lease", () => {
-  it("RV-12 takes a lease of 0s as no cache at all, and refuses a negative one and one too short to renew", () => {
+  it("RV-12 uses no cache for a lease of 0s, and refuses a lease that is negative or too short to renew", () => {
     expect(problemsOf({ ...minimal, token_cache: { lease: "0s" } })).toEqual({});
     for (const lease of ["-1s", "499ms", "61s", "0", 0]) {
       expect(Object.keys(problemsOf({ ...minimal, token_cache: { lease } })), String(lease)).toEqual([

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { duration } from "./duration.js";
 import { size } from "./size.js";
 
-/** Token records in memory. A record that was revoked is never served from it: see `lease`. */
+/** The cache of token records. It never serves the record of a revoked token, see `lease`. */
 export const tokenCache = z
   .object({
-    /** The memory of one process, estimated; 64KiB to 64GiB. A record takes about half a KiB. Default 64MiB. */
+    /** The estimated memory of one process, 64KiB to 64GiB. A record takes about half a KiB. Default 64MiB. */
     max_bytes: size("64KiB", "64GiB").prefault("64MiB"),
     /**
-     * How long a replica may serve records after its last answer from the database, 500ms to 1m: the longest outage of
-     * the database that goes unnoticed, and the longest that a revocation waits for a replica that died. 0s: every
+     * How long a replica may serve records after its last response from the database, 500ms to 1m. Shorter outages of
+     * the database are not noticed, and a revocation waits at most this long for a replica that died. With 0s, every
      * Check reads the database. Default 5s.
      */
     lease: duration("0s", "1m")

@@ -8,34 +8,36 @@ export const defaultBrand = "pw";
 
 const pepperKey = text.transform((base64, context) => {
   const bytes = Buffer.from(base64, "base64");
-  // Buffer skips what is no base64; coming out the same proves that nothing was skipped.
+  // Buffer ignores characters that are not base64; if the text comes out the same, there were none.
   if (bytes.length >= 32 && bytes.toString("base64") === base64) return bytes;
   context.addIssue("must be base64 of at least 32 bytes");
   return z.NEVER;
 });
 
-/** How tokens and their secrets are made. */
+/** Settings of new tokens and secrets. */
 export const tokens = z
   .object({
     /**
      * First part of every secret, as in `pw_pat_…`; 2 to 10 of a-z and 0-9. A change makes all earlier secrets
      * malformed. Default `pw`.
      */
-    brand: text.regex(/^[a-z][a-z0-9]{1,9}$/, "must be 2 to 10 of a-z 0-9, a letter first").default(defaultBrand),
-    /** Lifetime of a token that is created without one, 1s to 10y. Default 90d. */
+    brand: text
+      .regex(/^[a-z][a-z0-9]{1,9}$/, "must be 2 to 10 of a-z 0-9, beginning with a letter")
+      .default(defaultBrand),
+    /** Lifetime of tokens that are created without one, 1s to 10y. Default 90d. */
     default_lifetime: lifetime.prefault("90d"),
     /**
-     * Keys of the hashes under which secrets are stored. The active one is for new secrets; the others recognize
-     * theirs. Without its pepper no secret can be recognized. Required, with exactly one active entry.
+     * Keys of the hashes of stored secrets. New secrets use the active pepper. The others are needed to recognize the
+     * secrets that were created with them. Required, with exactly one active entry.
      */
     peppers: z
       .array(
         z.object({
-          /** 1 to 32,767; never used again for another key. */
+          /** 1 to 32,767. Never use a version again for another key. */
           version: z.int().min(1).max(32_767),
           /** Base64 of at least 32 random bytes. */
           key: pepperKey.meta({ secret: true }),
-          /** Default `false`. */
+          /** Whether new secrets use this pepper. Default `false`. */
           active: z.boolean().default(false),
         }),
       )

@@ -146,7 +146,7 @@ describe("patwarden audit verify", () => {
       expect((await run("verify")).code).toBe(0);
       const verified = await run("verify", "--checkpoint", logFile);
       expect(verified).toMatchObject({ code: 1, stdout: "" });
-      expect(verified.stderr).toContain(`broken at position ${position}: the chain ends before it`);
+      expect(verified.stderr).toContain(`broken at position ${position}: the chain ends before this position`);
     } finally {
       await sql`insert into audit_event ${sql(event)}`;
       await sql`insert into audit_seal ${sql(seal)}`;

@@ -66,7 +66,7 @@ it("a server with audit.retention deletes what is older, and audit verify and ex
   await expect.poll(() => count("audit_seal"), waiting).toBe(2);
   const verified = await audit(cutting, "verify", "--json");
   expect(JSON.parse(verified.stdout)).toMatchObject({ position: position + 1, cut: { position } });
-  expect((await audit(cutting, "verify")).stdout).toContain(`deleted what stood up to position ${position}`);
+  expect((await audit(cutting, "verify")).stdout).toContain(`deleted the events up to position ${position}`);
   const exported = await audit(cutting, "export");
   expect(JSON.parse(exported.stdout)).toMatchObject({ position: position + 1, token_id: token.id });
   expect(exported.stderr).toBe(`positions 1 to ${position} were deleted by the retention\n`);
