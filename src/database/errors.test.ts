@@ -116,7 +116,7 @@ describe("B7 an error of the database", () => {
     expect(await outcomes(failed("0A000", { routine: "RevalidateCachedQuery" }))).toEqual(undone);
   });
 
-  it("tells its code to the log, and nothing of the statement or its values", async () => {
+  it("shows its code in the log, but not the statement or its values", async () => {
     const error: unknown = await guarded(() => Promise.reject(failed("55P03"))).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ cause: { message: "database error 55P03" } });
     const late: unknown = await guarded(() => Promise.reject(failed("28P01"))).catch((thrown: unknown) => thrown);

@@ -101,7 +101,7 @@ function firstDifference(
 }
 
 describe("four eyes", () => {
-  it("S8 nobody approves what they had a hand in or rotates what they approved, and everybody else may, in all orders of acts", () => {
+  it("S8 nobody approves what they worked on or rotates what they approved, and everybody else may, in all orders of acts", () => {
     expect(firstDifference(mayApprove, 3)).toBeUndefined();
   });
 

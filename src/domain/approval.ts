@@ -1,9 +1,9 @@
 import type { Approval } from "./token.js";
 
 /*
- * The rule who may approve a token: a person who was not involved in what is approved and gains nothing by the approval
- * (ASVS 2.3.5), neither now nor later. Names are those of audit events: `user:<id>`, `service:<name>`, `token:<id>`. A
- * call has several names when a user calls through a service.
+ * The rules about who may approve a token: a person who was not involved in what is approved and gains nothing by the
+ * approval (ASVS 2.3.5), neither now nor later. Names are those of audit events: `user:<id>`, `service:<name>`,
+ * `token:<id>`. A call has several names when a user calls through a service.
  */
 
 /** The names that are involved in a token. */

@@ -11,7 +11,7 @@ const facts = (over: Partial<AuditFacts> = {}): AuditFacts => ({
 });
 
 describe("an audit event", () => {
-  it("says what it was told, and has an id of its own that leads to a UUID and back", () => {
+  it("has the given facts, and a new id that converts to a UUID and back", () => {
     const tokenId = newTokenId();
     const told = facts({ tokenId, subject: "user:alice", clientIp: "192.0.2.1", details: { via: "service:shop" } });
     const { id, ...event } = newAuditEvent(told);
@@ -74,7 +74,7 @@ describe("changes", () => {
     });
   });
 
-  it("tell that lists were reordered, and that something behind the limit differs", () => {
+  it("show that lists were reordered, and that something beyond the limit differs", () => {
     expect(Object.keys(changes({ list: [1, 2] }, { list: [2, 1] }))).toEqual(["list.before", "list.after"]);
     const long = "x".repeat(5000);
     const { "text.before": was, "text.after": is } = changes({ text: long }, { text: `${long}y` });

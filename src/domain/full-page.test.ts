@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fullPage } from "./full-page.js";
 
-/** Rows of these lengths, numbered; and what was asked for. */
+/** Returns numbered rows of these lengths, and records the sizes that were requested. */
 function list(lengths: readonly number[]) {
   const asked: number[] = [];
   const rows = lengths.map((length, index) => ({ index, text: "x".repeat(length) }));

@@ -133,7 +133,7 @@ describe("grantWithin", () => {
     expect(grantWithin(inner, outer)).toBe(expected);
   });
 
-  // `a9`, `t9` and `:9` stand for all that no grant names: what holds for them holds for every other name.
+  // `a9`, `t9` and `:9` stand for all names that no grant contains: such names are all treated alike.
   const actions = ["a0", "a1", "a9"];
   const resources = ["t0", "t1", "t9"].flatMap((type) => [`${type}:0`, `${type}:1`, `${type}:9`]);
   const pairs = actions.flatMap((action) => resources.map((resource) => [action, resource] as const));

@@ -92,7 +92,7 @@ describe("A4 the address in an item of X-Forwarded-For", () => {
     ["[2001:db8::9]:51234", "2001:db8::9"],
     ["fe80::1%eth0", "fe80::1"],
     ["[fe80::1%eth0]:51234", "fe80::1"],
-    // Without brackets all of it is the address: nobody can tell.
+    // Without brackets, all of it is read as the address, since a port cannot be recognized.
     ["2001:db8::9:5123", "2001:db8::9:5123"],
   ])("%s is %s", (item, expected) => {
     expect(forwardedAddress(item)?.toString()).toBe(expected);

@@ -32,8 +32,8 @@ interface Keys {
 
 /**
  * The keys that make and recognize secrets. Without the pepper, a thief who can only write to the database cannot
- * create a row for a secret of their own. The tag in each secret tells a guess from an issued secret without a read. If
- * the operator loses the peppers, no token is valid any more.
+ * create a row for a secret of their own. The tag in each secret distinguishes an issued secret from a guess, without a
+ * read of the database. If the operator loses the peppers, no token is valid any more.
  */
 export class PepperRing {
   readonly #brand: string;

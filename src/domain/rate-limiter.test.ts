@@ -28,7 +28,7 @@ describe("a rate limiter", () => {
     expect(admitted(25)).toBe(20);
   });
 
-  it("never refuses who keeps to the rate, of which intervals may be parts of a millisecond", () => {
+  it("never refuses a key that keeps to the rate, even with intervals below a millisecond", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), fc.array(fc.nat(3), { maxLength: 200 }), (rate, idle) => {
         const { time, limiter } = setUp({ burst: rate, intervalMs: 1_000 / rate });
@@ -45,13 +45,13 @@ describe("a rate limiter", () => {
     for (const key of ["a", "b", ""]) expect(admitted(9, key)).toBe(3);
   });
 
-  it("remembers so many keys and no more, though none is ever rested", () => {
+  it("remembers at most `maxKeys` keys, even when no bucket is ever full", () => {
     const { limiter } = setUp({ burst: 1, intervalMs: 60_000 }, 50);
     for (let key = 0; key < 1_000; key++) limiter.waitMs(`key-${key}`);
     expect(limiter.size).toBeLessThanOrEqual(50);
   });
 
-  it("forgets all who are rested when it needs room", () => {
+  it("forgets all keys with full buckets when it needs room", () => {
     const { time, limiter } = setUp({ burst: 1, intervalMs: 1_000 }, 50);
     for (let key = 0; key < 50; key++) limiter.waitMs(`key-${key}`);
     time.now += 1_000;
@@ -59,7 +59,7 @@ describe("a rate limiter", () => {
     expect(limiter.size).toBe(1);
   });
 
-  it("forgets the rested first, so that who has used up its calls stays refused while others come and go", () => {
+  it("forgets keys with full buckets first, so that a key without calls left stays refused while others come and go", () => {
     const { time, limiter, admitted } = setUp({ burst: 20, intervalMs: 3_000 }, 100);
     expect(admitted(20, "attacker")).toBe(20);
     for (let key = 0; key < 5_000; key++) {

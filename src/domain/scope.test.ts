@@ -103,7 +103,7 @@ describe("a scope that is asked for", () => {
     expect(scopeWithin(full, requested)).toMatchObject({ ok: false, problem: expect.stringMatching(/^must be full/) });
   });
 
-  it("is refused above 4 KiB, also when it is the whole grant that nobody asked less of", () => {
+  it("is refused above 4 KiB, also when it is the whole grant because none was requested", () => {
     const resources = Array.from({ length: 100 }, (_, index) => `document:${String(index).padStart(30, "0")}`);
     const wide = grantOf({ rules: [{ actions: ["viewer"], resources }] });
     const problem = "must have at most 4 KiB; ask for less";

@@ -97,7 +97,7 @@ describe("checkLabels", () => {
     expect(problems[0]?.key).toBe(key);
   });
 
-  it("tells every problem", () => {
+  it("returns every problem", () => {
     expect(checkLabels({ "": "v", a: "\0", b: "fine", c: "\ufffd" })).toHaveLength(3);
   });
 });

@@ -26,7 +26,7 @@ interface Scene {
   readonly token?: Partial<TokenRecord>;
   readonly secret?: Partial<SecretRecord>;
   readonly policy?: Partial<Policy>;
-  /** The token as it is when it is locked, where that differs from what was known before. */
+  /** The token as read under the lock, where it differs from what was read before. */
   readonly locked?: Partial<TokenRecord>;
   readonly resolution?: Resolution;
   readonly member?: OpenFgaAnswer;
@@ -87,7 +87,7 @@ async function exchange(scene: Scene = {}) {
 const invalidToken = new ExchangeRefused("invalid_request", "the subject token is not valid");
 
 describe("exchanging a token", () => {
-  it("tells what the token is and may, and nothing of its holder's notes", async () => {
+  it("shows what the token is and may do, and nothing of its holder's notes", async () => {
     const { answer, claims, recorded, did, id } = await exchange({ token: { claims: { plan: "gold" } } });
     expect(claims).toEqual({
       iss: "https://patwarden.example.com",
@@ -166,7 +166,7 @@ describe("exchanging a token", () => {
     expect(did).toEqual([]);
   });
 
-  it("refuses a superseded secret, and tells of its use", async () => {
+  it("refuses a superseded secret, and reports its use", async () => {
     const { answer, did } = await exchange({ secret: { retireTime: testTime } });
     expect(answer).toEqual(invalidToken);
     expect(did).toEqual(["superseded"]);
@@ -178,7 +178,7 @@ describe("exchanging a token", () => {
     expect(did).toEqual(["higher"]);
   });
 
-  it("decides nothing when it cannot be decided", async () => {
+  it("throws the failure when nothing can be decided", async () => {
     const openfga = new Failure("OPENFGA_UNAVAILABLE");
     expect((await exchange({ token: { organization: acme }, member: openfga })).answer).toBe(openfga);
     const database = new Failure("DATABASE_UNAVAILABLE");

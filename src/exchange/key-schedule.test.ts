@@ -60,7 +60,7 @@ describe("the schedule of signing keys", () => {
   // Whole milliseconds since the start, so that a shrunk example can be read.
   const times = (max: number) => fc.integer({ min: 0, max });
 
-  it("O5 lets a verifier know the key of every JWT that lives, whatever replica made it and whatever replica showed the keys", () => {
+  it("O5 lets a verifier know the key of every valid JWT, whichever replica made it and whichever replica published the keys", () => {
     const pauses = fc.array(times(3 * 3_600_000), { minLength: 1, maxLength: 4 });
     const scenario = fc.record({
       pauses,

@@ -21,7 +21,7 @@ export interface ScheduledKey {
 
 /** Returns the key that signs at a time, or undefined when there are no keys. */
 export function signingKeyAt<Key extends ScheduledKey>(keys: readonly Key[], now: Date): Key | undefined {
-  // The very first key signs at once, whatever the clock of the replica said that created it.
+  // The very first key signs at once, whatever the clock of the replica that created it showed.
   return keys.findLast(({ signsFrom }) => signsFrom <= now) ?? keys[0];
 }
 

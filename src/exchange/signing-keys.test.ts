@@ -155,7 +155,7 @@ describe("the signing keys", () => {
     expect(store.keys.map(({ kid }) => kid)).toEqual([next]);
   });
 
-  it("tell of a rotation when it happens, and refuse another until the next key signs", async () => {
+  it("return when a rotation takes effect, and refuse another until the next key signs", async () => {
     const keys = replica();
     await keys.start();
     const [old] = store.keys;
@@ -203,7 +203,7 @@ describe("the signing keys", () => {
     expect(await kidsOf(replica({ sealKeys: [new Uint8Array(32)] }))).toEqual([kid]);
   });
 
-  it("are shown on while the database is down, for as long as a JWT may live", async () => {
+  it("are still published while the database is down, for as long as a JWT may live", async () => {
     const keys = replica();
     await keys.start();
     const kids = await kidsOf(keys);
@@ -243,7 +243,7 @@ describe("the signing keys", () => {
     for (const text of texts) expect(await keys.made(text)).toBe(false);
   });
 
-  it("have names that nobody chose", async () => {
+  it("have different kids of 43 characters", async () => {
     const [one, other] = await Promise.all([1, 2].map(() => newSigningKey("ES256", sealKeys, now())));
     expect(one?.kid).toMatch(/^[\w-]{43}$/);
     expect(other?.kid).not.toBe(one?.kid);

@@ -28,7 +28,7 @@ const webhook = (over: object = {}) =>
   createWebhook({ url: receiver.url, key: receiver.key, clock: { now: () => testTime }, ...over });
 
 describe("the webhook", () => {
-  it("is told in a signed event whose id stays the same", async () => {
+  it("gets a signed event whose id stays the same", async () => {
     const told = notice();
     await webhook()(told, running);
     await webhook({ clock: { now: () => new Date(testTime.getTime() + 60_000) } })(told, running);
@@ -48,7 +48,7 @@ describe("the webhook", () => {
     expect(receiver.received).toEqual(Array.from({ length: 2 }, () => ({ id: `leak-${told.id}`, event })));
   });
 
-  it("is told no secret, whatever people have put into a name", async () => {
+  it("gets no secret, whatever people have put into a name", async () => {
     const secret = `pw_pat_${"a1B2".repeat(12)}`;
     await webhook()(notice({ name: `my "${secret}"` }), running);
     expect(receiver.received[0]?.event["name"]).toBe('my "pw_pat_***"');
@@ -59,12 +59,12 @@ describe("the webhook", () => {
     expect([receiver.received, receiver.forged]).toEqual([[], 1]);
   });
 
-  it.each([300, 404, 500])("has not been told when it answers %i", async (status) => {
+  it.each([300, 404, 500])("has failed when it answers %i", async (status) => {
     receiver.answer(status);
     await expect(webhook()(notice(), running)).rejects.toThrow(`the webhook answered ${status}`);
   });
 
-  it("has not been told when it sends elsewhere, is not there, or does not answer in time", async () => {
+  it("has failed when it redirects, is not there, or does not answer in time", async () => {
     const redirecting = createServer((_, response) => response.writeHead(307, { location: receiver.url }).end());
     const silent = createServer(() => undefined);
     for (const [server, over] of [

@@ -58,7 +58,10 @@ export async function listTokens(
   return { tokens, nextPageToken: more && last ? sealPageToken(pageTokenKeys, scope, last.token.id) : "" };
 }
 
-/** Limits the filter to what the caller may see. Throws NOT_FOUND for a subject that a user may not see. */
+/**
+ * Limits the filter to what the caller may see. Throws NOT_FOUND for a subject that a user may not see, so that it
+ * looks like a subject that does not exist.
+ */
 async function visible(
   { rights, subjectTypes }: ListTokensOptions,
   caller: Caller,

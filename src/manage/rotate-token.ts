@@ -96,8 +96,8 @@ function requireCurrent({ token }: TokenSnapshot, secret: SecretId | undefined):
 
 /**
  * Refuses a call that had to wait, for a connection or for the row, while another call rotated the token, here or on
- * another replica. No two clocks are compared: the database tells how old the secret is. If its clock was set back, the
- * age is negative and is ignored.
+ * another replica. No two clocks are compared: the database measures the age of the secret. If its clock was set back,
+ * the age is negative and is ignored.
  */
 function requireNotRotatedSince(begin: number, { secretStoredMs }: TokenSnapshot): void {
   if (secretStoredMs !== undefined && secretStoredMs > begin && secretStoredMs <= performance.now()) {

@@ -40,7 +40,7 @@ it("SS-1 B2 a new key is found at once, and of made-up ones a few make the provi
   await knows(first.id);
   provider.publish(second, first);
   expect(await knows(second.id)).toBe(true);
-  // All at once share a fetch; one after the other have three together with the new key's.
+  // Concurrent lookups share one fetch. Lookups one after another cause three fetches, including that of the new key.
   expect(await Promise.all(Array.from({ length: 20 }, (_, index) => knows(`at once ${index}`)))).not.toContain(true);
   expect(await knows("made-up 1")).toBe(false);
   for (let made = 2; made < 20; made += 1) {

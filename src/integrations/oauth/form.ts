@@ -46,8 +46,8 @@ export function required(parameters: ReadonlyMap<string, string>, name: string):
 }
 
 /**
- * Returns the error for too many requests. RFC 6749 has no code for it; the status 429 (RFC 6585 §4) tells it from a
- * server that cannot decide.
+ * Returns the error for too many requests. RFC 6749 has no code for it; the status 429 (RFC 6585 §4) distinguishes it
+ * from a server that cannot decide.
  */
 export function tooManyRequests(): OAuthError {
   return new OAuthError(429, "temporarily_unavailable", "too many requests; ask again later");

@@ -34,7 +34,8 @@ export interface OAuthOptions extends OAuthCallerOptions {
 
 type EndpointName = "introspect" | "revoke" | "token";
 /**
- * Revokes the token of a secret, for a service or the bearer at an address. A bearer's superseded secret does nothing.
+ * Revokes the token of a secret, for a calling service, or for the bearer at an address. A superseded secret of a
+ * bearer revokes nothing.
  */
 export type Revoke = (secret: string, by: ServiceCaller | Bearer) => Promise<void>;
 
@@ -101,7 +102,8 @@ const revoke: Endpoint = async (options, request) => {
       : oauthCaller(options, request, "tokens.revoke");
   const token = required(request.parameters, "token");
   // A JWT stays valid until it expires, so it must not be reported as revoked (RFC 7009 §2.2.1).
-  if (await open?.made(token)) throw new OAuthError(400, "unsupported_token_type", "a JWT of ours cannot be revoked");
+  if (await open?.made(token))
+    throw new OAuthError(400, "unsupported_token_type", "a JWT from token exchange cannot be revoked");
   await end(token, by);
   // Also for a text that never was a token: the caller could not do anything about it (RFC 7009 §2.2).
   return { answer: "revoked", body: undefined };

@@ -82,7 +82,8 @@ export class Gate {
       const clientIp = address?.toString() ?? "";
       const raw = { token: credential.text, resource, action, clientIp, consistency: "minimize-latency" } as const;
       const question = parseQuestion({ ...raw, usageUnits: undefined, usageId: "" }, this.#options.model());
-      // The route table names a type or action that the model does not have. The operator must see it.
+      // The route table names a type or action that the model does not have. The operator must see this problem, and
+      // the request must not pass.
       if (question instanceof Failure) return { kind: "undecided", failure: question };
       const verdict = await this.#options.authorizer.check(question, options);
       if (verdict instanceof Failure) return { kind: "undecided", failure: verdict };

@@ -64,14 +64,14 @@ describe("a path that everybody reads alike", () => {
     expect(readPath(target)).toBeUndefined();
   });
 
-  it("B4 tells of a slash at the end", () => {
+  it("B4 reports a slash at the end", () => {
     expect(readPath("/docs/")).toEqual({ segments: ["docs"], endsInSlash: true, hasSemicolon: false });
     expect(readPath("/docs/?x=/")?.endsInSlash).toBe(true);
     expect(readPath("/docs?x=/")?.endsInSlash).toBe(false);
     expect(readPath("/")?.endsInSlash).toBe(false);
   });
 
-  it("tells of a semicolon, escaped or not", () => {
+  it("reports a semicolon, escaped or not", () => {
     expect(readPath("/docs/1;v=2")?.hasSemicolon).toBe(true);
     expect(readPath("/docs/1%3Bv=2")?.hasSemicolon).toBe(true);
     expect(readPath("/docs/1")?.hasSemicolon).toBe(false);

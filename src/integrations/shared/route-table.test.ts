@@ -51,7 +51,7 @@ describe("the route table", () => {
     expect(map([rule({})], target)).toBeUndefined();
   });
 
-  it("maps nothing for a host that is none", () => {
+  it("maps nothing for an invalid host", () => {
     expect(map([rule({})], "/docs/1", "GET", "app.test, other.test")).toBeUndefined();
   });
 
@@ -121,7 +121,8 @@ describe("the route table", () => {
           }),
           ...(host !== undefined && { host }),
           ...(method !== undefined && { method }),
-          // The rules of one host, method and path ask for one thing, with the slash and without, and no others do.
+          // Rules of one host, method and path have the same action, with the slash and without. No other rules have
+          // this action.
           action: [host ?? "any", method ?? "any", path.replace(/\W/g, (sign) => `x${sign.charCodeAt(0)}`)]
             .join("_")
             .replace(".", "_") as ActionName,
