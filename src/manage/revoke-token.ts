@@ -8,8 +8,8 @@ import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
 /**
  * Revokes a token for good. A repeat keeps the first revocation. For a holder, the token itself or a service it never
- * asks OpenFGA, so that it works while OpenFGA is down. When it returns, the revocation is committed; api/guard.ts then
- * waits until every replica has applied it.
+ * asks OpenFGA, so that it works while OpenFGA is down. When it returns, the revocation is committed. The API and the
+ * integrations then wait until every replica has applied it (`confirm`).
  */
 export function revokeToken(
   options: ChangeTokenOptions,

@@ -121,8 +121,7 @@ describe("the route table", () => {
           }),
           ...(host !== undefined && { host }),
           ...(method !== undefined && { method }),
-          // Rules of one host, method and path have the same action, with the slash and without. No other rules have
-          // this action.
+          // Rules of one host, method and path share one action, with the slash and without. No other rules have it.
           action: [host ?? "any", method ?? "any", path.replace(/\W/g, (sign) => `x${sign.charCodeAt(0)}`)]
             .join("_")
             .replace(".", "_") as ActionName,

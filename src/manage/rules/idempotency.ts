@@ -20,7 +20,7 @@ export interface IdempotencyOptions {
 /** The result of a call that shows a secret. */
 export interface Issued {
   readonly snapshot: TokenSnapshot;
-  /** The text of the secret, which we keep only encrypted. Empty when none was made. */
+  /** The text of the secret, which is never stored unencrypted. Empty when none was made. */
   readonly secret: string;
 }
 
