@@ -91,11 +91,19 @@ export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }
   return standing === "SUBJECT_DISABLED" ? "SUBJECT_DISABLED" : "ALLOWED";
 }
 
+/** Returns whether the secret is neither revoked nor superseded. It may still be expired, suspended or pending. */
+export function isLive(
+  { standing, retireMs }: Pick<UseTimes, "retireMs"> & { readonly standing: Standing },
+  nowMs: number,
+): boolean {
+  return standing !== "REVOKED" && !isSuperseded({ standing, retireMs }, nowMs);
+}
+
 /**
  * Returns whether the secret was superseded, by a flag or by its time. Do not call it for a revoked token, whose
  * standing hides that of its secrets.
  */
-export function isSuperseded(
+function isSuperseded(
   { standing, retireMs }: Pick<UseTimes, "retireMs"> & { readonly standing: Standing },
   nowMs: number,
 ): boolean {

@@ -3,10 +3,10 @@ import type { Clock } from "../domain/clock.js";
 import type { PepperRing } from "../domain/pepper.js";
 import { redactText } from "../domain/redact.js";
 import { hintOf, parseSecret } from "../domain/secret.js";
-import { isSuperseded, tokenState } from "../domain/state.js";
+import { isLive, tokenState } from "../domain/state.js";
 import { harmlessText } from "../domain/text.js";
 import { organizationOf, type TokenId } from "../domain/token.js";
-import type { ResolvedToken, TokenStore } from "../domain/token-store.js";
+import type { TokenStore } from "../domain/token-store.js";
 import type { FoundText, LeakReporter } from "./leak.js";
 import type { LeakChange, LeakStore } from "./leak-store.js";
 
@@ -60,7 +60,7 @@ export async function reportLeaks(
     const live = new Map<TokenId, FoundText>();
     for (const [index, { first }] of secrets.entries()) {
       const token = tokens[index];
-      if (token && isLive(token, clock.now()) && !live.has(token.id)) live.set(token.id, first);
+      if (token && isLive(token, clock.now().getTime()) && !live.has(token.id)) live.set(token.id, first);
     }
     const entries = [...live];
     for (let start = 0; start < entries.length; start += reportedTogether)
@@ -68,10 +68,6 @@ export async function reportLeaks(
   }
   // The tag of a secret shows that it was made here, even long after its token was deleted.
   return recognized.map((secret) => secret !== undefined);
-}
-
-function isLive(token: ResolvedToken, now: Date): boolean {
-  return token.standing !== "REVOKED" && !isSuperseded(token, now.getTime());
 }
 
 async function reportTogether(

@@ -81,12 +81,15 @@ describe("ReuseDetector", () => {
 
   it("tries again at the next use when the database did not answer", async () => {
     const { detector, reported, failures, settled } = setUp({}, new Error("down"));
-    const once = reused({ policy: strict });
+    const failing = reused({ policy: strict });
+    const other = reused();
     const done = settled();
-    detector.notice(once);
+    detector.notice(other);
+    detector.notice(failing);
     await done;
-    detector.notice(once);
-    expect(reported).toHaveLength(2);
+    detector.notice(other);
+    detector.notice(failing);
+    expect(reported).toEqual([other.secretId, failing.secretId, failing.secretId]);
     expect(failures).toHaveLength(1);
   });
 });

@@ -57,7 +57,7 @@ export class ReuseDetector {
     if (reused.policy.revokeOnReuse) void this.#revoke(reused);
   }
 
-  async #revoke({ id }: ResolvedToken): Promise<void> {
+  async #revoke({ id, secretId }: ResolvedToken): Promise<void> {
     const { store, clock, onFailure } = this.#options;
     try {
       await store.change(id, (current) =>
@@ -68,7 +68,7 @@ export class ReuseDetector {
       );
     } catch (error) {
       // So that the reuse is reported again at the next use.
-      this.#reported.clear();
+      this.#reported.delete(secretId);
       onFailure(error);
     }
   }

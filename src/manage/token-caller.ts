@@ -2,7 +2,7 @@ import type { TokenCaller } from "../callers/caller.js";
 import type { TokenResolver } from "../check/token-resolver.js";
 import type { Clock } from "../domain/clock.js";
 import type { Address } from "../domain/network.js";
-import { isSuperseded } from "../domain/state.js";
+import { isLive } from "../domain/state.js";
 
 /** How a Patwarden token authenticates as a caller. It can then manage only itself. */
 export interface TokenCallerOptions {
@@ -25,7 +25,7 @@ export async function tokenCaller(
   const resolution = await tokens.resolve(secret, { deadline });
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") return undefined;
-  const { id, subject, secretId, standing, retireMs } = resolution.token;
-  if (standing === "REVOKED" || isSuperseded({ standing, retireMs }, clock.now().getTime())) return undefined;
+  const { id, subject, secretId } = resolution.token;
+  if (!isLive(resolution.token, clock.now().getTime())) return undefined;
   return { kind: "token", id, subject, secretId, address };
 }
