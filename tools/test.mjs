@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 process.env.PATH = `node_modules/.bin:${process.env.PATH}`;
 const requireAll = process.env.PATWARDEN_TEST_REQUIRE_ALL === "1";
@@ -79,7 +80,8 @@ async function testClients() {
 }
 
 /**
- * Runs a command. Its output is shown at once where it is "live", else at its end, so that the two lanes do not mix.
+ * Runs a command and shows its output as it comes. Lines have its name in front, unless it is "live": vitest draws its
+ * own.
  */
 async function run(name, [command, ...args], live) {
   console.log(`\n--- ${name}: started`);
@@ -87,16 +89,14 @@ async function run(name, [command, ...args], live) {
   const output = live ? "inherit" : "pipe";
   const child = spawn(command, args, { stdio: ["ignore", output, output] });
   let stdout = "";
-  let shown = "";
   child.stdout?.setEncoding("utf8").on("data", (text) => {
     stdout += text;
-    shown += text;
   });
-  child.stderr?.setEncoding("utf8").on("data", (text) => {
-    shown += text;
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface(stream).on("line", (line) => console.log(`[${name}] ${line}`));
+  }
   const [status] = await once(child, "close");
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
-  console.log(`${shown && `\n${shown}`}--- ${name}: ${status === 0 ? "passed" : "FAILED"} in ${seconds} s`);
+  console.log(`--- ${name}: ${status === 0 ? "passed" : "FAILED"} in ${seconds} s`);
   return { green: status === 0, stdout };
 }

@@ -71,7 +71,9 @@ async function testAll(environment: Environment, file: string): Promise<Readonly
     if (stopping.signal.aborted) outcomes.set(language, { kind: "broken", why: "stopped before it began" });
     else {
       say(`\n--- ${language}`);
+      const start = performance.now();
       outcomes.set(language, await testLanguage(join(clients, language), file, stopping.signal));
+      say(`--- ${language}: ${((performance.now() - start) / 1000).toFixed(0)} s`);
       await environment.heal();
     }
   }
