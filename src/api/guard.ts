@@ -8,7 +8,7 @@ import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "../transport/service.js";
 
-/** What a handler gets besides the request: an authenticated caller who may call this method. */
+/** The second argument of a handler: an authenticated caller who may call this method, and the call. */
 export interface GuardedCall {
   readonly caller: ManagingCaller;
   readonly call: CallContext;
@@ -83,7 +83,7 @@ export function guard<S extends DescService>(
         async (request: unknown, call: CallContext) => {
           if (!management) {
             const proven = authenticate(call);
-            // For a service key there is no promise: this avoids a turn of the event loop.
+            // A service key is checked without a promise; not awaiting avoids a turn of the event loop.
             const caller = proven instanceof Promise ? await proven : proven;
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(caller, method);

@@ -40,7 +40,7 @@ export interface Retention {
  * Deletes events and tokens older than the retention, in the background. Every replica may run one. The trail is cut
  * only at a checkpoint whose signed time is older than the retention: a person who can write to the database cannot
  * have young events deleted by making them look old. Before a cut, the chain up to there is verified, so that no proof
- * of a forgery is deleted. The cut is signed: `audit verify` can tell it from a beginning that somebody removed.
+ * of a forgery is deleted. The cut is signed: `audit verify` detects a beginning that somebody else removed.
  */
 export function createRetention(options: RetentionOptions): Retention {
   const {

@@ -8,7 +8,7 @@ import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import type { Permission } from "./caller.js";
 import type { LimitName } from "./limits.js";
 
-/** Who may call a method, before its rights on single objects are checked. */
+/** The callers that a method accepts. Rights on single objects are checked later. */
 export interface Access {
   /** The permission that a service needs. */
   readonly permission: Permission;

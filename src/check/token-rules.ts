@@ -6,7 +6,7 @@ import type { Reason } from "../domain/reason.js";
 import { usableAt } from "../domain/state.js";
 import type { ResolvedToken } from "../domain/token-store.js";
 
-/** What the bearer wants to do. */
+/** The action and resource that the bearer asks for, with the client address. */
 export interface Attempt {
   readonly action: ActionName;
   readonly resource: ResourceName;

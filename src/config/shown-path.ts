@@ -9,8 +9,8 @@ const plainPath = new RegExp(`^(?:\\.{0,2}/)?${part}(?:/${part})*$`);
 const fileEnding = /^[\w-]+\.(?:pem|key|crt|cer|txt|ya?ml|json|env|secret)$/;
 
 /**
- * Returns the whole path of a file for an error, or undefined for a text that may be a secret, given by mistake in
- * place of its file.
+ * Returns the whole path of a file for an error, or undefined for a text that may be a secret, given by mistake instead
+ * of the name of its file.
  */
 export function shownPath(file: string): string | undefined {
   const shown = file.includes("/") ? plainPath : fileEnding;
