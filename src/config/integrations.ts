@@ -58,7 +58,7 @@ const route = z
     resource: text,
     /** A relation of the resource's type. Required. */
     action: relationName,
-    /** Whether segments may contain `;`, at which some servers cut. Otherwise such paths are refused. Default: `false`. */
+    /** Whether segments may contain `;`, at which some servers cut. If not, such paths are refused. Default `false`. */
     semicolons: z.boolean().default(false),
     /** Whether preflights of browsers are passed to the service, without a credential and a user. Default `false`. */
     preflights: z.boolean().default(false),
