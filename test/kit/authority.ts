@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** PEM texts of a certificate and its key, and where they are. */
+/** A certificate and its key as PEM texts, with the names of their files. */
 export interface Identity {
   readonly cert: Buffer;
   readonly key: Buffer;
@@ -11,9 +11,9 @@ export interface Identity {
   readonly keyFile: string;
 }
 
-/** A certificate authority of a test's own. */
+/** A certificate authority for one test. */
 export interface Authority extends Identity {
-  /** Subject alternative names by openssl's words for them: `{ "URI.1": "spiffe://…" }`. */
+  /** Issues a certificate. `names`: subject alternative names in openssl's notation, `{ "URI.1": "spiffe://…" }`. */
   issue(names: Readonly<Record<string, string>>, use: "server" | "client" | "authority"): Identity;
   /** Removes its files. */
   remove(): void;
@@ -25,7 +25,7 @@ const uses = {
   authority: "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, digitalSignature",
 };
 
-/** Names of a server of 127.0.0.1. */
+/** Names of a server on 127.0.0.1. */
 export const loopback = { "IP.1": "127.0.0.1", "DNS.1": "localhost" };
 
 export function createAuthority(): Authority {

@@ -1,6 +1,6 @@
-// `patwarden serve --config FILE` with one step of the lease protocol left out, composed of the product's parts: what
-// the tests of the promise must catch. PATWARDEN_TEST_BROKEN is `no-wait` or `fills-unchecked`; or
-// `endless-statements`, with which no statement has a limit that a test would live to see.
+// `patwarden serve --config FILE` with one step of the lease protocol left out, built from the product's parts: the
+// tests of the promise must notice it. PATWARDEN_TEST_BROKEN is `no-wait`, `fills-unchecked`, or `endless-statements`,
+// where statements have no time-out that a test could reach.
 
 import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";

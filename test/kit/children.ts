@@ -6,7 +6,7 @@ function killAll(): void {
   for (const child of living) child.kill("SIGKILL");
 }
 process.once("exit", killAll);
-// The test runner ends its workers by a signal, of which "exit" does not hear.
+// The test runner ends its workers by a signal, for which "exit" is not emitted.
 const signals = ["SIGTERM", "SIGINT"] as const;
 function endAtOnce(): void {
   killAll();
@@ -14,12 +14,12 @@ function endAtOnce(): void {
 }
 for (const signal of signals) process.once(signal, endAtOnce);
 
-/** For a process that puts away all that it has started when it gets a signal. */
+/** Leaves signals to a process that stops its children itself when it gets one. */
 export function leaveSignals(): void {
   for (const signal of signals) process.off(signal, endAtOnce);
 }
 
-/** It does not outlive this process. */
+/** Kills the child at the latest when this process ends. */
 export function track<Child extends ChildProcess>(child: Child): Child {
   living.add(child);
   child.once("exit", () => living.delete(child));

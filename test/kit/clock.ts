@@ -5,17 +5,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "./program.js";
 
-/** The wall clock of processes that are started with its environment. */
+/** The wall clock of the processes that are started with its environment. */
 export interface TestClock {
-  /** For `startServer` and `startPostgres`; every process that gets it has this clock. */
+  /** For `startServer` and `startPostgres`; every process with this environment has this clock. */
   readonly env: Readonly<Record<string, string>>;
-  /** How far it is before the machine's clock, milliseconds. */
+  /** How far this clock is ahead of the machine's, milliseconds. */
   readonly offsetMs: number;
-  /** Moves it by so many milliseconds at once; negative moves it back. */
+  /** Moves the clock by this many milliseconds at once; negative values move it back. */
   step(ms: number): void;
-  /** Makes it the machine's clock again. */
+  /** Sets the clock to the machine's time again. */
   reset(): void;
-  /** To be called when its processes have ended. */
+  /** Removes the clock. Call it when its processes have ended. */
   remove(): void;
 }
 
@@ -24,12 +24,12 @@ export const noClock =
 
 const compiler = process.platform === "linux" ? findProgram("cc") : undefined;
 
-/** Whether clocks can be shifted here: clock-shift.c is preloaded as the dynamic linker of Linux does it. */
+/** Returns whether clocks can be shifted on this machine: Linux's dynamic linker preloads clock-shift.c. */
 export function haveClock(): boolean {
   return compiler !== undefined;
 }
 
-/** A clock that shows the machine's time until it is stepped. */
+/** Creates a clock that shows the machine's time until it is stepped. */
 export function createClock(): TestClock {
   if (compiler === undefined) throw new Error(noClock);
   const folder = mkdtempSync(join(tmpdir(), "patwarden-clock-"));
@@ -45,7 +45,7 @@ export function createClock(): TestClock {
     offsetMs = ms;
     const bytes = Buffer.alloc(8);
     bytes.writeBigInt64LE(BigInt(Math.round(ms)));
-    // One write of eight aligned bytes: a process reads the old offset or the new one.
+    // Eight aligned bytes in one write: a process reads either the old offset or the new one.
     writeSync(descriptor, bytes, 0, bytes.length, 0);
   };
   set(0);

@@ -13,14 +13,14 @@ export const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 let files = 0;
-/** Writes a file and returns its name. What is no text becomes YAML. */
+/** Writes a file and returns its name. Content that is not a string is written as YAML. */
 export function fileOf(content: unknown): string {
   const file = join(directory, `${files++}.yaml`);
   writeFileSync(file, typeof content === "string" ? content : stringify(content));
   return file;
 }
 
-/** A new certificate and its key, as texts and as names of files. */
+/** Makes a new certificate and its key, and returns their texts and file names. */
 export function certificateFiles() {
   const { cert, key } = selfSigned();
   return {
@@ -49,7 +49,7 @@ export const minimal = {
   callers: [caller],
 };
 
-/** `minimal` with other values at some paths. */
+/** Returns `minimal` with other values at some paths. */
 export function changed(changes: Tree): Tree {
   const result: Record<string, unknown> = structuredClone(minimal);
   for (const [path, value] of Object.entries(changes)) {
@@ -77,7 +77,7 @@ export function problemsOf(content: unknown, env: NodeJS.ProcessEnv = {}): Tree 
   return loaded.ok ? {} : Object.fromEntries(loaded.problems.map(({ key, problem }) => [key, problem]));
 }
 
-/** Paths of all settings below a key, those of the entries of lists included. */
+/** Returns the paths of all settings below a key, including those in entries of lists. */
 export function settingsBelow(tree: KeyTree, path: readonly string[] = []): readonly string[] {
   const { properties } = tree.items ?? tree;
   // A grant is a message of the API.
@@ -85,7 +85,7 @@ export function settingsBelow(tree: KeyTree, path: readonly string[] = []): read
   return Object.entries(properties).flatMap(([key, child]) => settingsBelow(child, [...path, key]));
 }
 
-/** The same of a value, with what stands there. */
+/** Returns the paths of a value, each with its value. */
 export function pathsIn(value: unknown, path: string): readonly { readonly path: string; readonly value: unknown }[] {
   if (typeof value !== "object" || value === null) return [{ path, value }];
   const below = Array.isArray(value)
@@ -95,8 +95,8 @@ export function pathsIn(value: unknown, path: string): readonly { readonly path:
 }
 
 /**
- * Tests the settings of some top-level keys: that each value shows in the configuration of the program, that no setting
- * is left out, and that faulty values (changes of `minimal`) get these problems.
+ * Tests the settings of some top-level keys: each value is in the configuration of the program, no setting is left out,
+ * and faulty values (changes of `minimal`) cause these problems.
  */
 export function describeSettings(
   sections: readonly string[],

@@ -1,7 +1,7 @@
-/*
- * What the mends of the PostgreSQL driver are about, one scenario a mend: `node driver-scenarios.mjs DRIVER_FOLDER
- * SCENARIO DATABASE_URL` prints what came of it as JSON. A process of its own, because without its mend some end the
- * process and some keep it.
+/**
+ * One scenario for each mend of the PostgreSQL driver: `node driver-scenarios.mjs DRIVER_FOLDER SCENARIO DATABASE_URL`
+ * prints the result as JSON. It is a process of its own, because without their mend some scenarios end the process and
+ * some keep it running.
  */
 import { once } from "node:events";
 import { connect, createServer, Socket } from "node:net";
@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 const [folder, name, url] = process.argv.slice(2);
 
-/** A message of the PostgreSQL protocol 3.0. */
+/** Returns a message of the PostgreSQL protocol 3.0. */
 const message = (type, ...parts) => {
   const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
   const header = Buffer.alloc(5);
@@ -31,13 +31,13 @@ const int32 = (value) => {
 const ready = message("Z", "I");
 const complete = (tag) => message("C", `${tag}\0`);
 const failed = (code, text) => message("E", "SERROR\0", `C${code}\0`, `M${text}\0`, "\0");
-/** One column of text. */
+/** One text column. */
 const columns = message("T", int16(1), "x\0", int32(0), int16(0), int32(25), int16(0), int32(0), int16(0));
 const row = (text) => message("D", int16(1), int32(text.length), text);
 const greeting = Buffer.concat([message("R", int32(0)), ready]);
 const answered = (text) => Buffer.concat([columns, row(text), complete("SELECT 1"), ready]);
 
-/** A server of this process: `greet` meets each connection, `answer` each chunk after the first. */
+/** Starts a server in this process: `greet` is called for each connection, `answer` for each later chunk. */
 async function standIn({ greet = (socket) => socket.write(greeting), answer = () => undefined }) {
   let connections = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -54,7 +54,7 @@ async function standIn({ greet = (socket) => socket.write(greeting), answer = ()
   return { url: `postgres://u@127.0.0.1:${server.address().port}/d`, connections: () => connections };
 }
 
-/** The first value of a query, or the code with which it fails; "nothing" after a time in which all else has ended. */
+/** Returns the first value of a query, or the code of its failure; "nothing" when it takes too long. */
 const outcome = (promise) =>
   Promise.race([
     promise.then(
@@ -247,13 +247,13 @@ const scenarios = {
     return kept;
   },
 
-  // `url` is that of a standby and its primary.
+  // `url` names a standby and its primary.
   async "writers-are-no-standbys"(postgres) {
     const writer = postgres(url, { ...ofOne, target_session_attrs: "read-write" });
     return outcome(writer`select pg_is_in_recovery()`);
   },
 
-  // `url` is that of a server whose certificate names its address, and not localhost.
+  // `url` names a server whose certificate contains its address, but not localhost.
   async "certificate-names-the-host"(postgres) {
     return outcome(postgres(url, { ...ofOne, ssl: "verify-full" })`select 'well'`);
   },
@@ -269,7 +269,7 @@ const scenarios = {
     return told;
   },
 
-  // Ends when nothing keeps the process any more.
+  // Ends when nothing keeps the process running any more.
   async "end-is-final"(postgres) {
     const server = await standIn({ answer: () => undefined });
     const silent = postgres(server.url, ofOne);
@@ -293,7 +293,7 @@ const scenarios = {
 
 const { default: postgres } = await import(pathToFileURL(`${folder}/driver.js`).href);
 const found = await scenarios[name](postgres);
-// What nobody holds ends the process here.
+// An unhandled rejection ends the process here.
 await new Promise((resolve) => setImmediate(resolve));
 process.stdout.write(JSON.stringify(found));
 if (name !== "end-is-final") process.exit();

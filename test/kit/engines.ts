@@ -9,17 +9,17 @@ import {
   startPooler,
 } from "./postgres.js";
 
-/** A database of a test's own. */
+/** A database for one test. */
 export interface Opened {
   readonly database: Database;
   close(): Promise<void>;
 }
 
 export interface PostgresSettings {
-  /** Behind a pooler in transaction mode. */
+  /** Whether it is behind a pooler in transaction mode. */
   readonly pooled?: boolean;
   readonly maxConnections?: number;
-  /** As of openPostgres. */
+  /** As in openPostgres. */
   readonly statementMs?: number;
 }
 
@@ -54,15 +54,15 @@ export async function onPglite(): Promise<Opened> {
 }
 
 /**
- * What a repository must do alike on each, for `describe.each`; tests of one that cannot be started are skipped and it
- * is said why.
+ * The engines on which a repository must behave in the same way, for `describe.each`. Tests of an engine that cannot be
+ * started are skipped with the reason.
  */
 export const engines: readonly { readonly name: string; readonly available: boolean; open(): Promise<Opened> }[] = [
   { name: "PostgreSQL", available: havePostgres(), open: () => onPostgres() },
   { name: "PGlite", available: true, open: onPglite },
 ];
 
-/** The third, where it makes a difference. */
+/** A third engine, for tests where the pooler makes a difference. */
 export const pooledPostgres = {
   name: "PostgreSQL behind a transaction-mode pooler",
   available: havePostgres() && havePooler(),

@@ -1,6 +1,6 @@
-/*
- * Who may approve, and who may rotate, by the simplest reading of the whole history of a token: the oracle of the tests
- * of four eyes. Its policy asks for approval.
+/**
+ * Who may approve and who may rotate, by the simplest reading of the whole history of a token: the oracle of the
+ * four-eyes tests. The policy of these tokens requires approval.
  */
 
 export const actKinds = [
@@ -17,7 +17,7 @@ export const actKinds = [
 ] as const;
 export type ActKind = (typeof actKinds)[number];
 
-/** What somebody did, successfully: the person or service, and the service that stood between. */
+/** A successful act: the person or service, and the service in between. */
 export interface Act {
   readonly kind: ActKind;
   readonly names: readonly string[];
@@ -28,7 +28,7 @@ const showsSecret: ReadonlySet<ActKind> = new Set(["make", "rotate", "rotateWith
 const endsOldSecrets: ReadonlySet<ActKind> = new Set(["make", "rotate", "prolong"]);
 const changesWhatIsSeen: ReadonlySet<ActKind> = new Set(["narrow", "rename"]);
 
-/** Everybody who has a part in what an approval would now cover. */
+/** Returns everybody who took part in what an approval would now cover. */
 export function involvedIn(history: readonly Act[], subject: string): ReadonlySet<string> {
   const since = history.slice(history.findLastIndex(({ kind }) => kind === "approve") + 1);
   const waitsFrom = since.findIndex(({ kind }) => kind === "make" || widening.has(kind));
@@ -45,7 +45,7 @@ export function involvedIn(history: readonly Act[], subject: string): ReadonlySe
   return new Set([subject, ...[...brought, ...holders, ...makers].flatMap(({ names }) => names)]);
 }
 
-/** Everybody who gave the approval that stands. */
+/** Returns everybody who gave the approval that is in effect. */
 export function approversIn(history: readonly Act[]): ReadonlySet<string> {
   const last = history.findLast(({ kind }) => kind === "approve" || widening.has(kind));
   return new Set(last?.kind === "approve" ? last.names : []);
@@ -55,7 +55,7 @@ export function isRotation(kind: ActKind): boolean {
   return kind !== "make" && showsSecret.has(kind);
 }
 
-/** Three people, by themselves and through services, and two services by themselves. */
+/** Three people, directly and through services, and two services by themselves. */
 export const hands: readonly (readonly string[])[] = [
   ["user:alice"],
   ["user:bob"],

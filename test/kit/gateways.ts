@@ -13,7 +13,7 @@ import { textOf } from "./raw-http.js";
 
 const openidc = "/usr/lib/apache2/modules/mod_auth_openidc.so";
 
-/** Real proxies: their configuration in examples/gateways, and how each is had. */
+/** Real proxies: their configuration in examples/gateways, and how to install each. */
 export const gateways = {
   nginx: {
     program: findProgram("nginx", "/usr/sbin/nginx"),
@@ -50,15 +50,15 @@ export interface Arrived {
 export interface Upstream {
   readonly port: number;
   readonly arrived: readonly Arrived[];
-  /** Status of the answers; 200 until it is changed. */
+  /** The status of its answers; 200 unless a test changes it. */
   status: number;
   close(): Promise<void>;
 }
 
-/** The service behind the proxy: it answers `hello <subject>` by the identity that it was told. */
+/** Starts the service behind the proxy. It answers `hello <subject>` with the identity from the headers. */
 export async function startUpstream(): Promise<Upstream> {
   const arrived: Arrived[] = [];
-  // Room for many cookies: proxies take more than the default.
+  // Room for many cookies: proxies accept more than the default.
   const server = createServer({ maxHeaderSize: 65_536 }, async (incoming, response) => {
     const { method = "", url = "", rawHeaders } = incoming;
     arrived.push({ method, url, rawHeaders, body: await textOf(incoming) });
@@ -88,8 +88,8 @@ export interface Gateway {
 }
 
 /**
- * Starts a proxy on a free port with its file of examples/gateways, where each `__NAME__` is replaced by its value, and
- * `__PROXY__` by the port; resolves when it listens.
+ * Starts a proxy on a free port with its file of examples/gateways. Each `__NAME__` is replaced by its value, and
+ * `__PROXY__` by the port. Resolves when the proxy listens.
  */
 export async function startGateway(name: GatewayName, values: Readonly<Record<string, string>>): Promise<Gateway> {
   const { program, configuration, source } = gateways[name];

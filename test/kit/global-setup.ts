@@ -9,7 +9,7 @@ import { type SharedOpenFga, type SharedPostgres, sharedVariable } from "./share
 let server: Server | undefined;
 const stops: (() => Promise<unknown>)[] = [];
 
-/** Starts PostgreSQL and OpenFGA once for all test files, each when the first test asks for it. */
+/** Starts PostgreSQL and OpenFGA once for all test files, each when the first test needs it. */
 export async function setup(): Promise<void> {
   const parts = new Map<string, () => Promise<unknown>>([
     ["/postgres", startSharedPostgres],
@@ -38,10 +38,7 @@ export async function teardown(): Promise<void> {
   for (const stop of stops.reverse()) await stop();
 }
 
-/**
- * The server of PATWARDEN_TEST_DATABASE_URL, else one of our own; with a database that `patwarden migrate` has
- * prepared.
- */
+/** Uses PATWARDEN_TEST_DATABASE_URL, else starts a server, and makes a database prepared by `patwarden migrate`. */
 async function startSharedPostgres(): Promise<SharedPostgres> {
   let url = process.env["PATWARDEN_TEST_DATABASE_URL"];
   if (url === undefined) {

@@ -3,10 +3,10 @@ import { createServer, type ServerResponse } from "node:http";
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
 import type { IssuerConfig, OidcAlgorithm } from "../../src/callers/oidc/access-token.js";
 
-/** A key pair of the issuer, or of somebody else. */
+/** A key pair of the issuer, or of another party. */
 export interface SigningKey {
   readonly algorithm: OidcAlgorithm;
-  /** Undefined when it is published without a name. */
+  /** Undefined when it is published without an id. */
   readonly kid: string | undefined;
   readonly privateKey: CryptoKey;
   readonly publicJwk: JWK;
@@ -14,7 +14,7 @@ export interface SigningKey {
 
 type CryptoKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
 
-/** How the issuer answers: `redirected` to where it is well, `stalled` not at all until this changes. */
+/** How the issuer answers. `redirected`: by a redirect to correct answers. `stalled`: not at all. */
 export type IssuerMode =
   | { readonly kind: "well" }
   | { readonly kind: "error"; readonly status: number }
@@ -24,38 +24,37 @@ export type IssuerMode =
 
 /** An OpenID provider on loopback that signs real tokens. */
 export interface TestIssuer {
-  /** `http://127.0.0.1:PORT/`, slash at the end included. */
+  /** `http://127.0.0.1:PORT/`, including the slash at the end. */
   readonly url: string;
   readonly audience: string;
-  /** A sound configuration of it. */
+  /** Returns a valid configuration for it. */
   config(over?: Partial<IssuerConfig>): IssuerConfig;
   /**
-   * A token of user alice for an hour that is good, but for what is said otherwise; `undefined` leaves a claim or
-   * parameter out.
+   * Signs a valid token of user alice for an hour, except for the given claims and parameters; `undefined` removes one.
    */
   sign(claims?: Readonly<Record<string, unknown>>, header?: Readonly<Record<string, unknown>>): Promise<string>;
-  /** The same with a key of one's own. */
+  /** The same with another key. */
   signWith(
     key: SigningKey,
     claims?: Readonly<Record<string, unknown>>,
     header?: Readonly<Record<string, unknown>>,
   ): Promise<string>;
-  /** Publishes these keys from now on; `sign` takes the first. */
+  /** Publishes these keys from now on; `sign` uses the first. */
   publish(...keys: readonly SigningKey[]): void;
-  /** How often keys were asked for since the start; each time the discovery document is, too. */
+  /** How often keys were fetched since the start; each time the discovery document is fetched too. */
   readonly keyFetches: number;
   readonly discoveryFetches: number;
-  /** How discovery and keys are answered. */
+  /** Sets how discovery and keys are answered. */
   set(mode: IssuerMode): void;
-  /** Fields that the discovery document has otherwise. */
+  /** Replaces fields of the discovery document. */
   discover(over: Readonly<Record<string, unknown>>): void;
-  /** Resolves when so many requests for discovery or keys have come in. */
+  /** Resolves after this many requests for discovery or keys. */
   requested(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface TestIssuerOptions {
-  /** Time that tokens are issued at. Default: now. */
+  /** The time at which tokens are issued. Default: now. */
   readonly now?: () => Date;
   /** Default: a new RS256 key, which takes a tenth of a second to make. */
   readonly key?: SigningKey;
@@ -101,7 +100,7 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
   function respond(path: string, response: ServerResponse): void {
     switch (mode.kind) {
       case "error":
-        // All else is as it should be, so that nothing but the status speaks against it.
+        // Everything else is correct, so that only the status is a reason to refuse.
         answerWell(path, response, mode.status);
         return;
       case "redirected":
@@ -133,9 +132,9 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
     const iat = Math.floor(now().getTime() / 1000);
     const defaults = { iss: url, aud: audience, sub: "alice", client_id: "cli", iat, exp: iat + 3600 };
     const parameters = withoutUndefined({ alg: key.algorithm, typ: "at+jwt", kid: key.kid, ...header });
-    const { crit = [] } = parameters as unknown as { crit?: readonly string[] }; // anyone who writes a test knows
+    const { crit = [] } = parameters as unknown as { crit?: readonly string[] }; // tests pass a list of strings
     return new SignJWT(withoutUndefined({ ...defaults, ...claims }))
-      .setProtectedHeader(parameters as unknown as JWTHeaderParameters) // jose looks itself
+      .setProtectedHeader(parameters as unknown as JWTHeaderParameters) // jose checks it
       .sign(key.privateKey, { crit: Object.fromEntries(crit.map((name) => [name, true])) });
   };
 

@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { track } from "./children.js";
 import { findProgram } from "./program.js";
 
-/** Languages whose libraries are asked, what their programs in test/libraries need, and how that is had. */
+/**
+ * Languages whose libraries are tested, the programs that their tests in test/libraries need, and how to install them.
+ */
 export const languages = {
   java: { needs: ["javac", "mvn"], source: "Debian: apt-get install openjdk-17-jdk-headless maven" },
   go: { needs: ["go"], source: "Go >= 1.26: https://go.dev/dl/" },
@@ -19,19 +21,19 @@ export function haveLanguage(language: Language): boolean {
   return languages[language].needs.every((name) => findProgram(name) !== undefined);
 }
 
-/** What a library makes of a token: the members of an answer or the claims, or its own error. */
+/** The result of a library for a token: the members of an answer or the claims, or its own error. */
 export type LibraryAnswer =
   | { readonly members: Readonly<Record<string, unknown>>; readonly error?: undefined }
   | { readonly error: string; readonly members?: undefined };
 
-/** A running program of test/libraries, whose README.md says what it can be asked. */
+/** A running program of test/libraries; its README.md lists the questions that it answers. */
 export interface Library {
-  /** One question after the other. Rejects when the program ends. */
+  /** Asks one question after the other. Rejects when the program ends. */
   ask(question: Readonly<Record<string, string>>): Promise<LibraryAnswer>;
   stop(): Promise<void>;
 }
 
-/** Builds the program, from nothing in some minutes, and starts it. */
+/** Builds the program, which may take some minutes the first time, and starts it. */
 export function startLibrary(language: Language): Library {
   const folder = fileURLToPath(new URL(`../../.tools/libraries/${language}`, import.meta.url));
   mkdirSync(folder, { recursive: true });
@@ -43,7 +45,7 @@ export function startLibrary(language: Language): Library {
   });
   const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  // It may be gone already; then no answer comes.
+  // The program may have ended already; then no answer comes.
   child.stdin.on("error", () => undefined);
   return {
     async ask(question) {

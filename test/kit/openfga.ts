@@ -28,17 +28,14 @@ type document
     define viewer: [user, organization, organization#member]
 `;
 
-/**
- * A store of a test's own in the OpenFGA of this run. A test that stops, stalls or configures OpenFGA itself needs
- * `startTestOpenFga`.
- */
+/** Makes a store for one test in the OpenFGA of this run. Tests that stop or stall OpenFGA use `startTestOpenFga`. */
 export async function openTestStore(model: string = smallModel, tuples: readonly Tuple[] = []): Promise<TestOpenFga> {
   const shared = await sharedOpenFga();
   const store = await createStore(shared, model, tuples);
   return { ...shared, ...store, stop: () => store.admin.deleteStore(store.storeId) };
 }
 
-/** An OpenFGA process of a test's own, with a store. With an `identity` its gRPC port speaks TLS. */
+/** Starts an OpenFGA process for one test, with a store. With an `identity` its gRPC port uses TLS. */
 export async function startTestOpenFga(
   model: string = smallModel,
   tuples: readonly Tuple[] = [],
@@ -53,7 +50,7 @@ export async function startTestOpenFga(
   }
 }
 
-/** In memory. Rejects when the machine has no OpenFGA: `make openfga` gets one. */
+/** Starts OpenFGA in memory. Rejects when the machine has no OpenFGA: run `make openfga`. */
 export async function startOpenFgaProcess(
   identity?: Pick<Identity, "certFile" | "keyFile">,
 ): Promise<SharedOpenFga & { stop(): Promise<void> }> {
@@ -83,7 +80,7 @@ async function createStore(
   return { storeId, modelId, admin };
 }
 
-/** The embedded OpenFGA, which `startOpenFga` is for, needs no TLS: a program of the same kind that adds the flags. */
+/** Returns a program that starts OpenFGA with TLS. `startOpenFga` is for the embedded OpenFGA, which needs no TLS. */
 function withTls(
   binary: string,
   directory: string,

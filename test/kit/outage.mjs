@@ -1,7 +1,7 @@
-/*
- * `node outage.mjs DATABASE_MODULE DATABASE_URL`: statements of all kinds run while their sessions are ended again and
- * again, each of which ends in its right value or says that the database is not available. Prints what was seen as
- * JSON; a process that ends early has not ridden it out.
+/**
+ * `node outage.mjs DATABASE_MODULE DATABASE_URL`: runs statements of all kinds while their sessions are ended again and
+ * again. Each must return its correct value or say that the database is not available. Prints the results as JSON. A
+ * process that ends early has failed.
  */
 const [module, url] = process.argv.slice(2);
 const { openPostgres } = await import(module);
@@ -45,7 +45,7 @@ const uses = [
       transact(database, async (transaction) => {
         await transaction.execute("insert into counted values (1)");
         await new Promise((resolve) => setTimeout(resolve, n % 3));
-        // Both or none.
+        // Both inserts are committed, or none.
         await transaction.execute("insert into counted values (2)");
         return n;
       }).then((value) => {
@@ -80,7 +80,7 @@ const killing = (async () => {
 })();
 await Promise.all([...load, killing]);
 
-// Well again, with all connections.
+// The database is available again, with all connections.
 const after = await Promise.allSettled(
   Array.from({ length: 20 }, (_, n) => database.query("select $1::int as n", [n])),
 );

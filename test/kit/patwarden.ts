@@ -27,7 +27,7 @@ export interface IssuedToken {
   readonly secret: string;
 }
 
-/** What a Check asks beside the token. */
+/** The question of a Check, without the token. */
 export interface Asked extends CallSettings {
   /** Default `document:roadmap`. */
   readonly resource?: string;
@@ -42,58 +42,60 @@ type CreateToken = MessageInitShape<typeof TokenService.method.createToken.input
 export interface Patwarden {
   readonly server: Server;
   readonly openfga: TestOpenFga;
-  /** Empty with PGlite, which nobody else can open. */
+  /** Empty with PGlite, which no other process can open. */
   readonly databaseUrl: string;
-  /** Between the server and its parts. An embedded database has nothing between. */
+  /** Proxies between the server and its parts. An embedded database has none. */
   readonly faults: { readonly database: FaultProxy; readonly openfga: FaultProxy };
   /** `user:alice`, full grant: editor of document:roadmap by examples/direct/tuples.json. */
   readonly alice: IssuedToken;
 
-  /** Where the four calls below go, with the administrator's key unless `settings` name another. Default gRPC. */
+  /**
+   * The port that the four calls below use, with the administrator's key unless `settings` name another. Default gRPC.
+   */
   readonly port: Port;
-  /** The same, asked over this port. */
+  /** Returns the same server with calls over this port. */
   over(port: PortName): Patwarden;
-  /** The answer of a call; throws when it is refused. */
+  /** Makes a call and returns its answer; throws when it is refused. */
   ask<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     settings?: CallSettings,
   ): Promise<MessageShape<O>>;
-  /** The refusal of a call; throws when it is answered. */
+  /** Makes a call and returns its refusal; throws when it is answered. */
   refused<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     settings?: CallSettings,
   ): Promise<Failed>;
-  /** The reason of a decision, else of the error; an error that is not the server's is `transport: CODE`. */
+  /** Returns the reason of a decision, else of the error; for an error that is not the server's, `transport: CODE`. */
   check(secret: string, asked?: Asked): Promise<Reason | string>;
-  /** A token of alice with a full grant, unless the request says otherwise. */
+  /** Creates a token of alice with a full grant, unless the request says otherwise. */
   createToken(request?: CreateToken, settings?: CallSettings): Promise<IssuedToken>;
 
-  /** Another process over the same database and OpenFGA, without proxies between. The test stops it. */
+  /** Starts another process over the same database and OpenFGA, without proxies in between. The test must stop it. */
   startReplica(settings?: ReplicaSettings): Promise<Server>;
   countTokens(): Promise<number>;
   metrics(): Promise<string>;
-  /** Every row of every table, as text. */
+  /** Returns every row of every table, as text. */
   dump(): Promise<string>;
   /** Sends bytes that no generated client would. */
   rawGrpc(method: DescMethod, bytes: Buffer): Promise<{ readonly code: string; readonly message: string }>;
   stop(): Promise<void>;
 }
 
-/** Laid over what the first process has. */
+/** Merged over the settings of the first process. */
 export type ReplicaSettings = Partial<Omit<ServerSettings, "openfga">> & {
   readonly openfga?: Partial<ServerSettings["openfga"]>;
 };
 
 export interface PatwardenSettings {
-  /** Laid over the server's configuration, by top-level key. */
+  /** Merged over the server's configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Default PostgreSQL. */
   readonly engine?: Engine;
   /** `database.prepare`. Default true. */
   readonly prepare?: boolean;
-  /** Beside the kit's own. */
+  /** Callers in addition to the kit's own. */
   readonly callers?: readonly object[];
   /** Environment of the server, for keys of the configuration. */
   readonly env?: Readonly<Record<string, string>>;
@@ -102,7 +104,7 @@ export interface PatwardenSettings {
 const example = (file: string): string =>
   readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
 
-/** The same on both engines, for tests of the grid. */
+/** Starts Patwarden on both engines, for tests of the grid. */
 export async function startOnEngines(
   settings: Omit<PatwardenSettings, "engine"> = {},
 ): Promise<Readonly<Record<Engine, Patwarden>> & Pick<Patwarden, "stop">> {
@@ -163,7 +165,7 @@ export async function startPatwarden({
       return (await fetch(`http://${server.metrics}/metrics`)).text();
     },
     async dump() {
-      // Nobody else can read an embedded database: then it is what the API shows of it.
+      // No other process can read an embedded database: so the API's view of it is returned.
       if (!sql) {
         const events = await server.port("gRPC").call(AuditService.method.listAuditEvents, { pageSize: 1000 });
         return inspect([await allTokens(server.port("gRPC")), events], { depth: null });
@@ -182,10 +184,10 @@ export async function startPatwarden({
     },
   };
   const asked = askedOver(server.port("gRPC"));
-  // The server listens before it has read the model, which a busy machine's OpenFGA may take its time to give.
+  // The server listens before it has read the model, which can take time on a busy machine.
   await vi.waitFor(() => asked.createToken({ name: "first", validateOnly: true }), { timeout: 60_000, interval: 200 });
   const alice = await asked.createToken({ name: "laptop" });
-  // A second one, so that a page of one has a next page.
+  // A second token, so that a page of one has a next page.
   await asked.createToken({ name: "ci" });
   const over = (name: PortName): Patwarden => ({ ...whole, alice, over, ...askedOver(server.port(name)) });
   return over("gRPC");
@@ -249,7 +251,7 @@ function rawGrpc(server: Server, method: DescMethod, bytes: Buffer): ReturnType<
   });
 }
 
-/** Without when it was last used, which is written in the background. */
+/** Returns the token without its last use, which is written in the background. */
 export function exceptUse(token: Token | undefined): object {
   return {
     ...token,

@@ -1,4 +1,4 @@
-// `patwarden serve --config FILE`, but over an embedded database in memory: the same composition root, another part.
+// `patwarden serve --config FILE` with an embedded database in memory, and otherwise the same composition root.
 
 import { aborted, listenForSignals, takeSignals } from "../../dist/cli/signals.js";
 import { loadConfig } from "../../dist/config/load.js";

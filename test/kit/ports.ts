@@ -17,7 +17,7 @@ import * as grpc from "@grpc/grpc-js";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 
-/** What came back, in one shape for both ports, so that one table of cases runs over each. */
+/** The result of a call, in the same form for both ports, so that one table of cases runs over each. */
 export type Reply<T> =
   | { readonly ok: true; readonly value: T; readonly headers: Readonly<Record<string, string>> }
   | {
@@ -50,7 +50,7 @@ export interface Port {
     request: MessageInitShape<I>,
     settings?: CallSettings,
   ): Promise<Reply<MessageShape<O>>>;
-  /** All messages of a stream that ended well. */
+  /** Returns all messages of a stream that ended well. */
   list<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
@@ -64,7 +64,7 @@ function headersOf(key: string, settings: CallSettings): Record<string, string> 
   return { ...(bearer !== null && { authorization: `Bearer ${bearer}` }), ...settings.headers };
 }
 
-/** A real grpc-js client. */
+/** Makes a real grpc-js client. */
 export function grpcPort(address: string, key: string, credentials = grpc.credentials.createInsecure()): Port {
   const client = new grpc.Client(address, credentials);
   const metadataOf = (settings: CallSettings): grpc.Metadata => {
@@ -88,7 +88,7 @@ export function grpcPort(address: string, key: string, credentials = grpc.creden
         for await (const message of stream) messages.push(message);
         return { ok: true, value: messages, headers: {} };
       } catch (error) {
-        return grpcFailure(error as grpc.ServiceError); // a stream ends with no other
+        return grpcFailure(error as grpc.ServiceError); // a stream fails with no other error
       }
     },
     call(method, request, settings = {}) {
@@ -124,7 +124,7 @@ function grpcFailure(error: grpc.ServiceError): Failed {
   return failed(grpc.status[error.code] ?? String(error.code), error.details, details);
 }
 
-/** Connect's JSON by fetch, as curl would send it. */
+/** Makes a client of Connect's JSON by fetch, as curl would send it. */
 export function httpPort(origin: string, key: string): Port {
   const post = (method: DescMethod, type: string, body: string | Uint8Array<ArrayBuffer>, settings: CallSettings) =>
     fetch(`${origin}/${method.parent.typeName}/${method.name}`, {
@@ -160,7 +160,7 @@ export function httpPort(origin: string, key: string): Port {
   };
 }
 
-/** For requests that a client library would not let us make: the body as it is. */
+/** Sends this exact body, for requests that no client library would send. */
 export async function postJson<I extends DescMessage, O extends DescMessage>(
   origin: string,
   method: DescMethodUnary<I, O>,
@@ -185,7 +185,7 @@ async function readConnectReply<O extends DescMessage>(
   return connectFailure(text.startsWith("{") ? JSON.parse(text) : { code: `http ${response.status}` });
 }
 
-/** One message of a Connect stream: flags, length, JSON. */
+/** Returns one message of a Connect stream: flags, length, JSON. */
 function envelope(json: string): Uint8Array<ArrayBuffer> {
   const content = Buffer.from(json);
   const bytes = Buffer.alloc(5 + content.length);

@@ -13,19 +13,19 @@ import { track } from "./children.js";
 import type { TestClock } from "./clock.js";
 import { sharedPostgres } from "./shared.js";
 
-/** A database of one's own on a real PostgreSQL. */
+/** A database for one test on a real PostgreSQL. */
 export interface TestDatabase {
   readonly url: string;
   /** Drops the database. */
   stop(): Promise<void>;
 }
 
-/** A PostgreSQL process of one's own, for tests that stop it. */
+/** A PostgreSQL process for tests that stop it. */
 export interface TestPostgres {
   readonly url: string;
   /** Process id of the postmaster; changes with each start. */
   pid(): number;
-  /** Ends it at once, as a crash would, and starts it again on the same port and data. */
+  /** Ends it at once, like a crash, and starts it again on the same port and data. */
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -34,7 +34,7 @@ export interface TestPostgres {
 export const noPostgres =
   "NO POSTGRESQL: set PATWARDEN_TEST_DATABASE_URL or install the server (Debian: apt-get install postgresql); tests that need it are skipped";
 
-/** Folder of the newest server programs, 14 or later. */
+/** Returns the folder of the newest server programs, 14 or later. */
 function findServer(): string | undefined {
   const root = "/usr/lib/postgresql";
   const packaged = existsSync(root)
@@ -52,7 +52,7 @@ export function havePostgres(): boolean {
   return process.env["PATWARDEN_TEST_DATABASE_URL"] !== undefined || findServer() !== undefined;
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user that its package made, or as nobody. */
+/** Returns the user to run PostgreSQL as, which refuses to run as root: the user that its package made, or nobody. */
 function unprivileged(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const user = ["postgres", "nobody"].find((name) => {
@@ -68,7 +68,7 @@ function unprivileged(): { uid?: number; gid?: number } {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-/** What openPostgres takes for a URL that names no files. */
+/** Returns the address that openPostgres accepts, for a URL that names no files. */
 export function addressOf(url: string): DatabaseAddress {
   const parsed = parseDatabaseUrl(url, () => "");
   if (!parsed.ok) throw new Error(parsed.problem);
@@ -76,8 +76,8 @@ export function addressOf(url: string): DatabaseAddress {
 }
 
 /**
- * The same URL over TLS. The driver verifies no certificate then; the authority of `verify-full` is that of
- * NODE_EXTRA_CA_CERTS.
+ * Returns the same URL with TLS. With `require` the driver verifies no certificate; with `verify-full` the authority
+ * comes from NODE_EXTRA_CA_CERTS.
  */
 export function overTls(url: string, mode: "require" | "verify-full" = "require"): string {
   const secured = new URL(url);
@@ -86,8 +86,8 @@ export function overTls(url: string, mode: "require" | "verify-full" = "require"
 }
 
 /**
- * Starts a server in a temporary folder, on a free port of 127.0.0.1; `over` is laid over its settings, `clock` is its
- * wall clock. With an `identity` it speaks TLS to clients that ask for it; see `overTls`.
+ * Starts a server in a temporary folder, on a free port of 127.0.0.1. `over` is merged over its settings; `clock` is
+ * its wall clock. With an `identity` it offers TLS to clients; see `overTls`.
  */
 export async function startPostgres(
   over: Readonly<Record<string, string>> = {},
@@ -98,7 +98,7 @@ export async function startPostgres(
   }: {
     readonly clock?: TestClock;
     readonly identity?: Pick<Identity, "cert" | "key">;
-    /** The URL of a server whose hot standby this is. */
+    /** The URL of the server whose hot standby this is. */
     readonly standbyOf?: string;
   } = {},
 ): Promise<TestPostgres> {
@@ -114,7 +114,7 @@ export async function startPostgres(
       : ["pg_basebackup", "-d", standbyOf, "-D", data, "-R", "-c", "fast", "-X", "stream", "-N"];
   execFileSync(join(bin, making), flags, { ...user, cwd: directory, stdio: "ignore" });
   const port = await freePort();
-  /** PostgreSQL refuses a key that others may read. */
+  /** PostgreSQL refuses a key that other users may read. */
   const keep = (name: string, text: Buffer): string => {
     const file = join(directory, name);
     writeFileSync(file, text, { mode: 0o600 });
@@ -169,7 +169,7 @@ export async function startPostgres(
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     pid: () => child?.pid ?? 0,
-    // SIGQUIT is PostgreSQL's immediate shutdown: sessions are cut, nothing is written down.
+    // SIGQUIT is PostgreSQL's immediate shutdown: sessions are cut, and nothing is written to disk.
     kill: () => end("SIGQUIT"),
     start,
     async stop() {
@@ -179,7 +179,7 @@ export async function startPostgres(
   };
 }
 
-/** A URL of both hosts, as of the first one. */
+/** Returns a URL of both hosts, with the user and database of the first one. */
 export function standbyFirst(standby: string, primary: string): string {
   const { host } = new URL(standby);
   return standby.replace(host, `${host},${new URL(primary).host}`);
@@ -194,7 +194,7 @@ export function havePooler(): boolean {
   return existsSync(pooler);
 }
 
-/** A transaction-mode pooler before the database: each transaction may meet another session. */
+/** Starts a transaction-mode pooler in front of the database: each transaction may use another session. */
 export async function startPooler(databaseUrl: string): Promise<TestDatabase> {
   const { hostname, port: upstreamPort, pathname, username } = new URL(databaseUrl);
   const user = unprivileged();
@@ -238,18 +238,18 @@ ignore_startup_parameters = extra_float_digits
   };
 }
 
-/** A fresh, empty database on the server of this run. */
+/** Creates a new, empty database on the server of this run. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   return createDatabaseOn((await sharedPostgres()).url);
 }
 
-/** A copy of the database that `patwarden migrate` has prepared for this run: a tenth of what migrating costs. */
+/** Copies the database that `patwarden migrate` has prepared for this run, in a tenth of the time of migrating. */
 export async function createMigratedDatabase(): Promise<TestDatabase> {
   const { url, template } = await sharedPostgres();
   return createDatabaseOn(url, template);
 }
 
-/** `server` is a superuser's URL. */
+/** Creates a database on `server`, a superuser's URL. */
 export async function createDatabaseOn(server: string, template = "template1"): Promise<TestDatabase> {
   const name = `patwarden_test_${randomUUID().replaceAll("-", "")}`;
   const administer = async (statement: string): Promise<void> => {
@@ -266,7 +266,7 @@ export async function createDatabaseOn(server: string, template = "template1"): 
   return { url: url.href, stop: () => administer(`drop database ${name} with (force)`) };
 }
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+/** Returns a port of 127.0.0.1 on which no process listened a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -13,39 +13,39 @@ import {
   sslRequest,
 } from "./transactions.js";
 
-/** A TCP proxy before a real server, for what happens to networks. */
+/** A TCP proxy in front of a real server, which causes network faults. */
 export interface FaultProxy {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
   readonly port: number;
-  /** Connections are cut, new ones refused. */
+  /** Cuts connections and refuses new ones. */
   cut(): void;
-  /** Connections stay open and say nothing any more, new ones too: what a lost host looks like. */
+  /** Keeps connections open but silent, new ones too, as with a lost host. */
   stall(): void;
-  /** What clients have sent on open connections since `stall()`. */
+  /** Returns what clients have sent on open connections since `stall()`. */
   unheard(): string;
   /**
-   * Hands on the next chunk that holds `text`, of a client that has sent `before` since this call, and then cuts, so
-   * that its answer is lost.
+   * Passes on the next chunk that contains `text`, from a client that has sent `before` since this call, and then cuts
+   * the connection, so that the answer is lost.
    */
   cutAfter(text: string, before?: string): void;
-  /** From now on keeps back what the server answers on connections whose client sends `text`. */
+  /** From now on, holds the server's answers on connections whose client sends `text`. */
   hold(text: string): void;
-  /** Whether an answer is kept back. */
+  /** Returns whether an answer is held. */
   holds(): boolean;
-  /** Hands on what was kept back, and keeps back nothing more. */
+  /** Passes on the held answers, and holds no more. */
   release(): void;
   /**
-   * Follows the next transaction that sends `key` in the parameters of a statement, and strikes it. Several can be
-   * followed at once. Only where the proxy knows that it is before a PostgreSQL.
+   * Follows the next transaction that sends `key` in the parameters of a statement, and applies the fault to it.
+   * Several can be followed at once. Only when the proxy is set up for PostgreSQL.
    */
   follow(key: string, strike?: Strike): Followed;
-  /** All is well again; what was stalled is cut. */
+  /** Ends all faults; stalled connections are cut. */
   heal(): void;
   close(): Promise<void>;
 }
 
-/** The same URL by way of a proxy. */
+/** Returns the same URL through a proxy. */
 export function through(url: string, { address }: Pick<FaultProxy, "address">): string {
   const seen = new URL(url);
   seen.host = address;
@@ -54,13 +54,13 @@ export function through(url: string, { address }: Pick<FaultProxy, "address">): 
 
 export interface ProxySettings {
   /**
-   * The server is a PostgreSQL. With an identity TLS ends here for clients that ask for it; what they say is seen all
-   * the same.
+   * Set when the server is a PostgreSQL. With an identity the proxy ends TLS for clients that ask for it, and still
+   * sees their messages.
    */
   readonly postgres?: { readonly identity?: Pick<Identity, "cert" | "key"> };
 }
 
-/** `target` is `127.0.0.1:PORT`, which is spoken to without TLS. */
+/** Starts a proxy. `target` is `127.0.0.1:PORT`, reached without TLS. */
 export async function startProxy(target: string, { postgres }: ProxySettings = {}): Promise<FaultProxy> {
   const [host, port] = target.split(":");
   const sockets = new Set<Socket>();
@@ -118,7 +118,7 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
       if (!springs) return;
       trap = undefined;
       mode = "cut";
-      // The other side still gets what was written; the client hears nothing any more.
+      // The server still gets what was written; the client gets nothing any more.
       client.destroy();
     });
     client.on("end", () => mode === "pass" && !fault && client.end());
@@ -127,7 +127,7 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
     upstream.on("close", () => mode === "pass" && fault !== "freeze" && client.destroy());
   }
   const context = postgres?.identity && createSecureContext(postgres.identity);
-  // Half-open, as a lost host leaves a connection: while it is stalled nobody answers that the client has ended it.
+  // Half-open, as a lost host leaves a connection: while it is stalled, the end of the client is not answered.
   const server = createServer({ allowHalfOpen: true }, (client) => {
     track(client);
     if (mode === "cut") client.resetAndDestroy();

@@ -1,13 +1,13 @@
 import { type IncomingMessage, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A request as it is to be written, also as no well-behaved client would. */
+/** A request exactly as it is written, including requests that no well-behaved client would send. */
 export interface RawRequest {
   /** Default GET. */
   readonly method?: string;
-  /** As it stands on the request line. */
+  /** As on the request line. */
   readonly target: string;
-  /** Each a line of its own; `Host` and `Content-Length` are added. */
+  /** Each on its own line; `Host` and `Content-Length` are added. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly body?: string;
   /** Default `patwarden`. */
@@ -20,7 +20,7 @@ export interface RawReply {
   readonly body: string;
 }
 
-/** `address` is `127.0.0.1:PORT`, also with `http://` before it. */
+/** Sends the request. `address` is `127.0.0.1:PORT`, optionally after `http://`. */
 export function sendRaw(
   address: string,
   { method = "GET", target, headers = [], body = "", host = "patwarden" }: RawRequest,
@@ -33,7 +33,7 @@ export function sendRaw(
     method,
     path: target,
     agent: false,
-    // Given as a list, so that a name may come twice, Node adds none by itself.
+    // With headers as a list, in which a name may be repeated, Node adds none by itself.
     headers: ["Host", host, ...length, ...headers.flat()],
   });
   return new Promise<RawReply>((resolve, reject) => {
@@ -48,9 +48,7 @@ export function sendRaw(
   });
 }
 
-/**
- * Again while it is answered 503, for a while: on a slow machine a decision may take longer than a proxy waits for it.
- */
+/** Repeats the request for a while when the answer is 503: on a slow machine a proxy may give up a decision. */
 export async function untilDecided<T>(ask: () => Promise<T>, statusOf: (answer: T) => number): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const answer = await ask();
@@ -59,7 +57,7 @@ export async function untilDecided<T>(ask: () => Promise<T>, statusOf: (answer: 
   }
 }
 
-/** The whole body. */
+/** Returns the whole body. */
 export async function textOf(message: IncomingMessage): Promise<string> {
   let text = "";
   for await (const chunk of message) text += String(chunk);

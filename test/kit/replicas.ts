@@ -5,7 +5,7 @@ import { createMigratedDatabase, type TestDatabase } from "./postgres.js";
 import { type FaultProxy, startProxy, through } from "./proxy.js";
 import { type Server, startServer } from "./server.js";
 
-/** One of several processes over the same database, with its own ways to it. */
+/** One of several processes over the same database, with its own connections. */
 export interface Replica {
   readonly database: FaultProxy;
   readonly listen: FaultProxy;
@@ -13,9 +13,9 @@ export interface Replica {
   server(): Server;
   /** gRPC, with the administrator's key. */
   port(): Port;
-  /** SIGKILL, and a new process in its place. */
+  /** Kills the process with SIGKILL and starts a new one in its place. */
   kill(): Promise<void>;
-  /** The process stands still for so long. */
+  /** Freezes the process for this time. */
   freeze(ms: number): Promise<void>;
 }
 
@@ -38,16 +38,13 @@ type document
 `;
 
 export interface ReplicaSettings {
-  /** Instead of one on the PostgreSQL of this run. It is migrated, and ended with the replicas. */
+  /** Used instead of a database on the PostgreSQL of this run. It is migrated, and stopped with the replicas. */
   readonly database?: TestDatabase;
   /** Wall clocks of the replicas, in order. Default: the machine's. */
   readonly clocks?: readonly TestClock[];
 }
 
-/**
- * One replica for each lease. Everybody may view document:open. `broken` leaves a step of the protocol out; see
- * broken-server.mjs.
- */
+/** Starts one replica for each lease. Everybody may view document:open. `broken`: see broken-server.mjs. */
 export async function startReplicas(
   leases: readonly string[],
   broken?: "no-wait" | "fills-unchecked",
@@ -67,7 +64,7 @@ export async function startReplicas(
             url: through(database.url, main),
             listen_url: through(database.url, listen),
             max_connections: 5,
-            // So that statements can be told by their text.
+            // So that statements can be recognized by their text.
             prepare: false,
           },
           token_cache: { lease },

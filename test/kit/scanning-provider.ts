@@ -2,7 +2,7 @@ import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-/** A key pair of the provider, or of somebody else. */
+/** A key pair of the provider, or of another party. */
 export interface ScanningKey {
   readonly id: string;
   readonly privateKey: KeyObject;
@@ -13,15 +13,15 @@ export interface ScanningKey {
 export interface TestProvider {
   /** The URL of its keys. */
   readonly url: string;
-  /** Those that it publishes from now on; it signs with the first. */
+  /** Publishes these keys from now on; it signs with the first. */
   publish(...keys: readonly ScanningKey[]): void;
-  /** How the keys are answered: as they are, or by this status and text. */
+  /** Answers requests for keys with this status and text; undefined: with the keys. */
   answer(instead: { readonly status: number; readonly text: string } | undefined): void;
-  /** Requests so far; the second number is of those that were answered 304. */
+  /** Requests so far; the second number counts those that were answered 304. */
   readonly fetches: readonly [all: number, unchanged: number];
   /** `authorization` of the last request. */
   readonly authorization: string | undefined;
-  /** Headers of a signed report, in GitHub's names or those of another provider. */
+  /** Returns the headers of a signed report, with GitHub's names or those of another provider. */
   sign(body: string, over?: { readonly name?: string; readonly key?: ScanningKey }): [string, string][];
   stop(): Promise<void>;
 }

@@ -14,24 +14,24 @@ const pgliteServer = new URL("./pglite-server.mjs", import.meta.url).pathname;
 export const hashOf = (key: string): string => createHash("sha256").update(key).digest("hex");
 export const newKey = (): string => `pw_svc_${randomBytes(24).toString("hex")}`;
 
-/** A started process of the built `patwarden`, its log and how to end it. */
+/** A started process of the built `patwarden`, its log and a way to stop it. */
 export interface Started {
   readonly child: ChildProcess;
-  /** Everything it has written to stderr so far. */
+  /** Returns everything that it has written to stderr so far. */
   readonly log: () => string;
   readonly exited: Promise<number | null>;
-  /** Ends it with a signal (SIGTERM by default) and waits for its end. */
+  /** Sends a signal (SIGTERM by default) and waits until the process ends. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts `patwarden ARGS` and gives each line of its log to `onLine`. */
+/** Runs `patwarden ARGS` and passes each line of its log to `onLine`. */
 export function runPatwarden(
   args: readonly string[],
   settings: {
     readonly cwd?: string;
-    /** Instead of the built command line. */
+    /** Run instead of the built command line. */
     readonly script?: string;
-    /** Instead of Node with a script. */
+    /** Run instead of Node with a script. */
     readonly program?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly onLine?: (line: string) => void;
@@ -67,7 +67,7 @@ export function runPatwarden(
 export interface ServerSettings {
   /** A migrated database. Undefined: an embedded one in memory. */
   readonly databaseUrl: string | undefined;
-  /** `database.prepare`; without it the text of every statement is on the wire. Default true. */
+  /** `database.prepare`; when false, the text of every statement is on the wire. Default true. */
   readonly prepare?: boolean;
   readonly openfga: {
     readonly addresses: readonly string[];
@@ -79,11 +79,11 @@ export interface ServerSettings {
   };
   /** Merged over the configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Callers beside the kit's own, as in the configuration. */
+  /** Callers in addition to the kit's own, as in the configuration. */
   readonly callers?: readonly object[];
-  /** Environment of the serving process, beside the PATH. */
+  /** Environment of the server process, in addition to the PATH. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Instead of the built command line: gets the configuration file as its argument. */
+  /** Run instead of the built command line, with the configuration file as its argument. */
   readonly script?: string;
 }
 
@@ -95,7 +95,7 @@ export interface Server extends Started {
   readonly grpc: string;
   /** `http://127.0.0.1:PORT`. */
   readonly http: string;
-  /** The same of `public_http`; empty where it is closed. */
+  /** The same for `public_http`; empty when it is not enabled. */
   readonly publicHttp: string;
   readonly metrics: string;
   readonly configFile: string;
@@ -118,7 +118,7 @@ export async function migrate(databaseUrl: string, env: Readonly<Record<string, 
   if ((await exited) !== 0) throw new Error(`patwarden migrate failed:\n${log()}`);
 }
 
-/** `patwarden serve` with a real database and a real OpenFGA, on free ports; resolves when it listens. */
+/** Starts `patwarden serve` with a real database and a real OpenFGA, on free ports. Resolves when it listens. */
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const keys = { admin: newKey(), checker: newKey(), narrow: newKey() };
   const directory = mkdtempSync(join(tmpdir(), "patwarden-test-"));

@@ -2,7 +2,7 @@
 export interface SharedPostgres {
   /** A superuser's URL. */
   readonly url: string;
-  /** Name of a migrated database to copy. Nobody connects to it, or PostgreSQL would refuse to. */
+  /** Name of a migrated database to copy. No session may be connected to it, or PostgreSQL would refuse to copy it. */
   readonly template: string;
 }
 
@@ -15,10 +15,10 @@ export interface SharedOpenFga {
   readonly apiKey: string;
 }
 
-/** Where `global-setup.ts` answers. It starts a part when the first test asks for it. */
+/** The URL at which `global-setup.ts` answers. It starts a part when the first test needs it. */
 export const sharedVariable = "PATWARDEN_TEST_SHARED";
 
-export const sharedPostgres = once("/postgres") as () => Promise<SharedPostgres>; // what global-setup.ts answers
+export const sharedPostgres = once("/postgres") as () => Promise<SharedPostgres>; // the type of global-setup.ts's answer
 export const sharedOpenFga = once("/openfga") as () => Promise<SharedOpenFga>;
 
 function once(path: string): () => Promise<unknown> {

@@ -7,10 +7,10 @@ import { unmentionedSubject } from "../../src/domain/subject-state.js";
 import type { SecretRecord, TokenRecord } from "../../src/domain/token.js";
 import type { ResolvedToken } from "../../src/domain/token-store.js";
 
-/** The hour of all facts below. */
+/** The time of all data below. */
 export const testTime = new Date("2026-03-01T12:00:00.123Z");
 
-/** Alice's unlimited token, but for what is said otherwise. */
+/** Returns Alice's unlimited token, except for the given fields. */
 export function tokenRecord(over: Partial<TokenRecord> = {}): TokenRecord {
   return {
     id: newTokenId(),
@@ -53,7 +53,7 @@ export function secretRecord(over: Partial<SecretRecord> = {}): SecretRecord {
   };
 }
 
-/** For stores, which write one with every change. */
+/** Returns an event for stores, which write one with every change. */
 export const testEvent = (token: Pick<TokenRecord, "id" | "subject">): AuditEvent =>
   newAuditEvent({
     time: testTime,
@@ -69,7 +69,7 @@ export interface TestContext {
   readonly policy: Policy;
 }
 
-/** What a Check finds of a token with these facts. */
+/** Returns what a Check reads about a token with these fields. */
 export function resolvedToken(over: Partial<TokenRecord> = {}, context: Partial<TestContext> = {}): ResolvedToken {
   const token = tokenRecord(over);
   const { secret = secretRecord(), policy = noPolicy } = context;

@@ -1,33 +1,33 @@
-// Follows the messages of PostgreSQL's protocol 3.0 on one connection, so that a proxy can strike between any two
-// statements of a transaction.
+// Follows the messages of PostgreSQL's protocol 3.0 on one connection, so that a proxy can cause a fault between any
+// two statements of a transaction.
 
-/** What happens to a connection. */
+/** A fault of a connection. */
 export type Fault =
   /** Both sides see it closed. */
   | "cut"
-  /** It stays open and nobody hears anything any more, not even that the other side has closed it: a lost host. */
+  /** It stays open, but neither side gets anything any more, not even the other side's close: a lost host. */
   | "freeze"
-  /** What the client says is lost, and that it closes; what the server says arrives. */
+  /** The client's messages and its close are lost; the server's messages arrive. */
   | "swallow";
 
 export interface Strike {
-  /** Counted from 0, which is the first statement whose parameters hold the key. */
+  /** Counted from 0, the first statement whose parameters contain the key. */
   readonly statement: number;
   /**
-   * `asked`: it does not reach the server, which may have been asked to describe it. `answered`: the server has
-   * executed it, and the client does not hear of it.
+   * `asked`: the statement does not reach the server, which may have been asked to describe it. `answered`: the server
+   * has executed it, but the client does not get the answer.
    */
   readonly when: "asked" | "answered";
   readonly fault: Fault;
 }
 
-/** A transaction on its way through the proxy. */
+/** A transaction that passes through the proxy. */
 export interface Followed {
-  /** Texts of the statements so far, from the one that holds the key on; COMMIT or ROLLBACK is the last. */
+  /** Texts of the statements so far, from the one with the key; COMMIT or ROLLBACK is the last. */
   readonly statements: readonly string[];
-  /** Whether the fault has struck. */
+  /** Whether the fault has happened. */
   readonly struck: boolean;
-  /** Ends what the fault has left open, and strikes no more. */
+  /** Ends what the fault has left open, and causes no more faults. */
   end(): void;
 }
 
@@ -35,20 +35,20 @@ export interface Following extends Followed {
   readonly key: string;
   readonly strike: Strike | undefined;
   readonly statements: string[];
-  /** A transaction that holds the key was found: the next one is another's. */
+  /** Whether a transaction with the key was found: the next one is another change's. */
   taken: boolean;
   struck: boolean;
   end: () => void;
 }
 
-/** Hands on whole messages. A client's first one has no type byte. */
+/** Calls back with whole messages. The first one of a client has no type byte. */
 export function messagesOf(from: "client" | "server", hear: (message: Buffer) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0);
   let typeLength = from === "client" ? 0 : 1;
   return (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     while (rest.length >= typeLength + 4) {
-      // The length counts itself, and not the type.
+      // The length includes itself, but not the type.
       const end = typeLength + rest.readUInt32BE(typeLength);
       if (rest.length < end) return;
       const message = rest.subarray(0, end);
@@ -60,26 +60,28 @@ export function messagesOf(from: "client" | "server", hear: (message: Buffer) =>
 }
 
 /**
- * Whether it is acted upon at once: the server keeps what it answers to the others until one of these comes, and
- * clients send them together.
+ * Returns whether the server acts on the message at once: it holds its answers to the others until one of these comes,
+ * and clients send them together.
  */
 export const endsGroup = (message: Buffer): boolean => !"PBDEC".includes(String.fromCharCode(message[0] ?? 0));
 
 /** The first message of a client that asks for TLS: its length and the code of SSLRequest. */
 export const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-/** One connection. Both methods answer whether the message may pass; `strike` is called when a fault is due. */
+/**
+ * The state of one connection. Both methods return whether the message may pass. Calls `strike` when a fault is due.
+ */
 export class Session {
   readonly #followings: readonly Following[];
   readonly #strike: (fault: Fault, following: Following) => void;
-  /** By name; the unnamed one too. */
+  /** Statements by name, including the unnamed one. */
   readonly #texts = new Map<string, string>();
-  /** Each ends with a ReadyForQuery: the greeting, each Sync, each simple Query. */
+  /** Requests that end with a ReadyForQuery: the greeting, each Sync, each simple Query. */
   #asked = 0;
   #answered = 0;
   #inTransaction = false;
   #following: Following | undefined;
-  /** The answer to this one is not handed on; the fault is due when it is complete. */
+  /** The answer to this request is not passed on; the fault is due when the answer is complete. */
   #awaited: { readonly round: number; readonly fault: Fault; readonly following: Following } | undefined;
 
   constructor(followings: readonly Following[], strike: (fault: Fault, following: Following) => void) {
@@ -101,7 +103,7 @@ export class Session {
         return true;
       }
       case "B":
-        // A portal's name, and a statement's.
+        // The names of a portal and of a statement.
         return this.#execute(this.#texts.get(message.toString("latin1", 5).split("\0", 2)[1] ?? "") ?? "", message);
       case "Q": {
         const text = message.toString("utf8", 5, message.length - 1);
@@ -118,8 +120,7 @@ export class Session {
   }
 
   /**
-   * Called before the statement's round has been counted. The driver sends BEGIN as a simple query and COMMIT as
-   * any other statement.
+   * Called before the statement's round has been counted. The driver sends BEGIN, but not COMMIT, as a simple query.
    */
   #execute(text: string, message: Buffer): boolean {
     if (/^\s*begin\b/i.test(text)) this.#inTransaction = true;

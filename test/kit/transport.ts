@@ -14,13 +14,13 @@ export interface EndedCall {
 export interface BothPorts {
   readonly grpc: Listener;
   readonly http: Listener;
-  /** Resolves with the next call that ends and that nobody has asked for yet. */
+  /** Resolves with the next ended call that was not returned before. */
   nextEnd(): Promise<EndedCall>;
   readonly defects: unknown[];
   stop(): Promise<void>;
 }
 
-/** The same implementations on both ports, on free ports of loopback. */
+/** Starts the same implementations on both ports, on free ports of loopback. */
 export async function startBothPorts(
   implementations: readonly Implementation[],
   options: Partial<HttpListenerOptions> = {},
@@ -56,8 +56,8 @@ export async function startBothPorts(
 }
 
 /**
- * Sends one HTTP/2 request as written, for what client libraries refuse to send. Names and values below 127 bytes. The
- * answer stays unread.
+ * Sends one HTTP/2 request exactly as given, for requests that client libraries refuse to send. Names and values must
+ * be shorter than 127 bytes. The answer is not read.
  */
 export function sendRawHttp2(
   socket: Duplex,

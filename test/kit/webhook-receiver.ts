@@ -12,11 +12,11 @@ export interface ReceivedEvent {
 export interface WebhookReceiver {
   readonly url: string;
   readonly key: string;
-  /** Every delivery whose signature is right, in order. */
+  /** Every delivery with a valid signature, in order. */
   readonly received: readonly ReceivedEvent[];
-  /** Deliveries whose signature is wrong. */
+  /** The number of deliveries with an invalid signature. */
   readonly forged: number;
-  /** What is answered from now on. Default 204. */
+  /** Sets the status of the answers from now on. Default 204. */
   answer(status: number): void;
   stop(): Promise<void>;
 }
