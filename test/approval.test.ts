@@ -27,7 +27,7 @@ const service = (name: string): ServiceCaller => ({
   permissions: new Set<Permission>(["admin"]),
 });
 
-/** The caller of these names; the last of the three people administers the deployment. */
+/** Returns the caller of these names; the last of the three people administers the deployment. */
 function callerOf([name = "", via]: readonly string[]): Caller {
   if (name.startsWith("service:")) return service(name.slice("service:".length));
   const admin = name === "user:carol";
@@ -35,9 +35,9 @@ function callerOf([name = "", via]: readonly string[]): Caller {
   return { kind: "user", subject: name as SubjectName, admin, ...between };
 }
 
-/** Everybody has every right on every organization: who may approve is for four eyes alone to say. */
+/** Everybody has every right on every organization, so only the four-eyes rule decides who may approve. */
 const everybody: PermissionChecker = { check: async (questions) => questions.map(() => true) };
-// A full grant asks the model nothing else.
+// For a full grant nothing else of the model is needed.
 const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel;
 
 const hourMs = 3_600_000;
@@ -98,7 +98,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
       return snapshot.token.id;
     }
 
-    /** Each act is another one each time: nothing is a repeat. */
+    /** Each act is different each time, so that none counts as a repeat. */
     async function act(id: TokenId, kind: Exclude<ActKind, "make">, names: readonly string[]): Promise<void> {
       const caller = callerOf(names);
       const found = await world.store.get(id);
@@ -147,7 +147,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
       names: fc.constantFrom(...hands),
     });
 
-    it("S8 nobody approves what they had a hand in or rotates what they approved, and everybody else may, whatever was done in whatever order", async () => {
+    it("S8 nobody may approve their own change or rotate a token that they approved, and everybody else may, after any acts in any order", async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.constantFrom(...hands),
@@ -157,7 +157,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
             const id = await make(subject, maker);
             const history: Act[] = [{ kind: "make", names: maker }];
             let pending = true;
-            // Each ends with everybody's try.
+            // Each history ends with an attempt of everybody.
             const tries = hands.map((names) => ({ kind: "approve" as const, names }));
             for (const { kind, names } of [...sequence, ...tries]) {
               const involved = involvedIn(history, subject);
@@ -190,7 +190,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
     const rotations = ["rotate", "rotateWithGrace", "prolong"] as const;
     const attempts = rotations.flatMap((kind) => hands.map((names) => ({ kind, names })));
 
-    it("S8 rotate after approve: two are behind every secret that works", async () => {
+    it("S8 rotate after approve: two people are involved in every usable secret", async () => {
       const refusals: string[] = [];
       for (const approver of hands) {
         const id = await make(`organization:eyes-${count++}` as SubjectName, ["user:dave"]);
@@ -206,7 +206,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
           expect((await world.store.get(id))?.token, told).toEqual(before?.token);
           refusals.push(told);
         }
-        // Its maker may, and then the approval stands.
+        // The maker of the token may rotate, and the approval stays in effect.
         await act(id, "rotateWithGrace", ["user:dave"]);
         expect((await world.store.get(id))?.token).toMatchObject({ approval: { state: "approved", by: approver[0] } });
       }
@@ -214,7 +214,7 @@ describe.each(engines)("four eyes on $name", ({ available, open }) => {
       expect(refusals.length).toBe(rotations.length * 22);
     });
 
-    it("S8 who approved may rotate once the policy asks for no approval, or the token waits for another one", async () => {
+    it("S8 an approver may rotate once the policy requires no approval, or the token waits for another approval", async () => {
       const [bob, carol] = [["user:bob"], ["user:carol"]];
       const waiting = await make(`organization:eyes-${count++}` as SubjectName, ["user:dave"]);
       await act(waiting, "approve", bob);

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 interface Folder {
-  /** The folders that it may import, besides itself. */
+  /** The folders that it may import, in addition to itself. */
   readonly imports: readonly string[];
-  /** `core` knows no protocol, driver or generated message; `pure` has also neither I/O nor a clock of its own. */
+  /** `core`: imports no protocol, driver or generated message. `pure`: also does no I/O and reads no clock. */
   readonly kind: "pure" | "core" | "edge";
   /** Files that are pure in a folder that is not. */
   readonly pure?: readonly string[];
@@ -14,7 +14,7 @@ interface Folder {
 
 const folder = (kind: Folder["kind"], ...imports: readonly string[]): Folder => ({ kind, imports });
 
-/** From the bottom up: each folder may import only those that stand above it here, so there is no cycle. */
+/** From the bottom up: each folder may import only folders above it in this list, so there is no cycle. */
 const folders: Readonly<Record<string, Folder>> = {
   domain: folder("pure"),
   wire: folder("edge"),
@@ -50,7 +50,7 @@ const folders: Readonly<Record<string, Folder>> = {
 const protocols = /^(?:#gen\/|@bufbuild\/|@connectrpc\/|@grpc\/|@openfga\/|@electric-sql\/|drizzle-orm|#?postgres$)/;
 const input =
   /^node:(?:fs|net|tls|http2?|https|dns|dgram|child_process|cluster|worker_threads|timers|perf_hooks|process|readline)/;
-/** A parser of text, wherever Node keeps it. */
+/** A text parser, although Node keeps it in net. */
 const harmless = 'import { isIP } from "node:net";';
 const clock = /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bprocess\.|\bset(?:Timeout|Interval|Immediate)\(/;
 
@@ -60,7 +60,7 @@ interface Source {
   readonly text: string;
 }
 
-/** What the file imports: packages as they are written, its own kind relative to src and with their real ending. */
+/** Returns what the file imports: packages as written; files of src relative to src, with their real ending. */
 function importsOf({ file, text }: Source): readonly string[] {
   return [...text.matchAll(/(?:^|[;\n])\s*(?:import|export)\b[^;"'`]*?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g)]
     .map((match) => match[1] ?? match[2] ?? "")
@@ -70,7 +70,7 @@ function importsOf({ file, text }: Source): readonly string[] {
 }
 
 const isSource = (imported: string): boolean => imported.endsWith(".ts");
-/** The first part of a path; a file that stands in src itself is a folder of its own. */
+/** Returns the first part of a path; a file directly in src counts as its own folder. */
 const folderOf = (file: string): string => file.split("/")[0] ?? "";
 const withoutComments = (text: string): string => text.replaceAll(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "");
 
@@ -110,7 +110,7 @@ describe("the arrows between the folders", () => {
     expect(upward).toEqual([]);
   });
 
-  it("are all there: no row allows what no file does", () => {
+  it("are all needed: no row allows an import that no file has", () => {
     const used = new Set(
       sources.flatMap((source) =>
         importsOf(source)
@@ -144,7 +144,7 @@ describe("the arrows between the folders", () => {
     ["an import at run time", "transport/grpc.ts", 'const x = await import("../openfga/client.js");'],
     ["a way out of src", "transport/grpc.ts", 'import { x } from "../../test/kit/ports.js";'],
     ["the composition root", "check/token-rules.ts", 'import { x } from "../server/server.js";'],
-    ["a folder that nobody placed", "surprise/x.ts", ""],
+    ["a folder without a row", "surprise/x.ts", ""],
     ["a message in a use-case", "manage/get-token.ts", 'import type { Token } from "#gen/patwarden/v1/token_pb.js";'],
     ["a driver in the decision", "check/token-rules.ts", 'import postgres from "postgres";'],
     ["a file in a pure folder", "domain/pepper.ts", 'import { readFileSync } from "node:fs";'],

@@ -48,7 +48,7 @@ async function append(over: Partial<AuditFacts> = {}) {
   return event;
 }
 
-/** As many sealed events. */
+/** Appends this many events and seals them. */
 async function appendSealed(count: number): Promise<void> {
   for (let index = 0; index < count; index++) await append();
   await store.sealNext(count);
@@ -79,7 +79,7 @@ describe("ListAuditEvents", () => {
       subjectTypes: { user: "user", organization: "organization" },
     }).listAuditEvents(create(ListAuditEventsRequestSchema, request), {
       caller,
-      call: {} as CallContext, // the handler has no use for it
+      call: {} as CallContext, // the handler does not use it
     });
   const pageTokenKeys = [randomBytes(32)];
 
@@ -140,7 +140,7 @@ describe("ListAuditEvents", () => {
     expect(events.map(({ id }) => id)).toEqual([event.id]);
   });
 
-  it("tells everything that is wrong with a request at once", async () => {
+  it("reports everything that is wrong with a request at once", async () => {
     const refused = list({
       tokenId: "tok_x",
       subject: "team:a",
@@ -169,7 +169,7 @@ describe("audit verify", () => {
   /** A chain that was never cut is verified without any secret. */
   const noKeys = (): never => expect.fail("asked for keys");
 
-  it("finds a whole chain whole, also when it has grown and events wait", async () => {
+  it("accepts an intact chain, also when it has grown and events wait", async () => {
     expect(await verify()).toEqual({ ok: true, last: undefined });
     await appendSealed(4);
     const attested = await checkpoint();
@@ -211,7 +211,7 @@ describe("--checkpoint", () => {
   };
   const read = async (...sources: string[]) => (await readCheckpoints(sources, tokens)).map(({ position }) => position);
 
-  it("takes a line, and every line of a log, by any of the peppers", async () => {
+  it("accepts one line, and every line of a log, signed by any of the peppers", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-audit-"));
     try {
       const file = join(directory, "log");
@@ -225,14 +225,14 @@ describe("--checkpoint", () => {
     }
   });
 
-  it("refuses what proves nothing", async () => {
+  it("refuses checkpoints that prove nothing", async () => {
     await expect(read(lineBy(randomBytes(32), 4))).rejects.toThrow("no pepper of this configuration signed it");
     await expect(read("/nowhere/at/all")).rejects.toThrow("ENOENT");
   });
 });
 
 describe("audit export", () => {
-  /** Exports until the pause says so; gives what was written and said. */
+  /** Exports until `onPause` returns false; returns what was written and reported. */
   async function run(over: Partial<ExportParts>, onPause: (pauses: number) => Promise<boolean> = async () => false) {
     const stop = new AbortController();
     const lines: { readonly position: number; readonly id?: string }[] = [];

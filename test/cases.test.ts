@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Ids at the beginning of a text in quotes: `"RV-1 S3 denies …"`. */
+/** Returns the ids at the beginning of a string: `"RV-1 S3 denies …"`. */
 function idsOf(source: string): readonly string[] {
   return [...source.matchAll(/["'`]((?:[A-Z]{1,2}-?\d{1,2} )+)/g)].flatMap(([, ids = ""]) => ids.trim().split(" "));
 }

@@ -22,7 +22,7 @@ const guides = markdownIn("docs/guides");
 const docs = [...markdownIn("docs"), ...guides];
 const examples = ["direct", "member-of-itself", "scanning"].map((name) => `examples/${name}/README.md`);
 const pages = ["README.md", ...docs, ...examples];
-/** These and all other Markdown of the project: of clients, benchmarks, tests. */
+/** These pages and all other Markdown of the project: of clients, benchmarks, tests. */
 const allPages = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).trim().split("\n");
 
 interface Block {
@@ -42,7 +42,7 @@ const blocks = pages.flatMap((page): Block[] => {
   }));
 });
 
-/** The files that a page links to, from the root, without anchors. */
+/** Returns the files that a page links to, relative to the root, without anchors. */
 const targetsOf = (page: string): readonly string[] =>
   [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, target = ""]) => normalize(join(page, "..", target)));
 
@@ -71,7 +71,7 @@ describe("the index", () => {
 });
 
 describe.each(guides)("%s", (page) => {
-  it("says how far it was tried", () => {
+  it("says how it was tested", () => {
     expect(read(page)).toMatch(/^Tried with: \S.*\.$/ms);
   });
 
@@ -147,7 +147,7 @@ describe("code", () => {
     expect(load((whole?.text ?? "").replaceAll("secrets/", `${secrets}/`))).toMatchObject({ ok: true });
   });
 
-  /** What the other pages leave out. */
+  /** Settings that the other pages leave out. */
   const base = {
     database: { url: "postgres://patwarden@127.0.0.1/patwarden" },
     openfga: {
@@ -164,7 +164,7 @@ describe("code", () => {
 
   it.each(parts)("$page, line $line: a part of a configuration", ({ text }) => {
     const loaded = load(stringify({ ...base, ...parse(text) }));
-    // Certificates are the reader's own.
+    // Certificates are files of the reader.
     const faults = loaded.ok
       ? []
       : loaded.problems.filter(({ problem }) => !problem.startsWith("cannot be read: ENOENT"));
@@ -173,7 +173,7 @@ describe("code", () => {
 });
 
 describe("links", () => {
-  /** As on GitHub. */
+  /** Returns the anchor of a heading, as on GitHub. */
   const anchorOf = (heading: string): string =>
     heading
       .toLowerCase()

@@ -11,10 +11,10 @@ interface Claim {
   readonly answer: string;
 }
 
-/** Rows `| subject | action | resource | yes or no | why |` of the example's README. */
+/** Returns the rows `| subject | action | resource | yes or no | why |` of the example's README. */
 function claimsOf(example: string): readonly Claim[] {
   const row = /^\| `(?<subject>[^`]+)` +\| `(?<action>[^`]+)` +\| `(?<resource>[^`]+)` +\| (?<answer>yes|no) +\|/gm;
-  // A match has all groups of the pattern, none of them is optional.
+  // All groups of the pattern are required, so a match has all of them.
   return [...read(`${example}/README.md`).matchAll(row)].map(({ groups }) => groups as unknown as Claim);
 }
 

@@ -97,7 +97,7 @@ describe("against a real OpenFGA", () => {
     expect(await checker.check(many, quick)).toEqual(expected);
   });
 
-  it("tells which parameter the model's condition misses, for that item alone (openfga#1238)", async () => {
+  it("names the parameter that the model's condition misses, for that item alone (openfga#1238)", async () => {
     const checker = checkerOf();
     const conditional = question("organization:acme", "viewer", "document:1");
     const context = { reason: "MODEL_CONTEXT_REQUIRED", metadata: { parameter: "current_time" } };
@@ -107,7 +107,7 @@ describe("against a real OpenFGA", () => {
     expect(second).toBe(true);
   });
 
-  it("reports an unknown relation at run time as a defect of the deployment, neighbours unharmed", async () => {
+  it("reports an unknown relation at run time as a defect of the deployment, without effect on other items", async () => {
     const checker = checkerOf();
     const [unknown, known] = await checker.check(
       [question("user:a", "publish", "document:1"), question("user:a", "viewer", "document:1")],
@@ -141,7 +141,7 @@ describe("against a real OpenFGA", () => {
     silent.close();
   });
 
-  it("goes on with the other of two addresses when one is gone", async () => {
+  it("uses the other of two addresses when one is down", async () => {
     const gone = createServer().listen(0, "127.0.0.1");
     await once(gone, "listening");
     const address = gone.address();
@@ -220,7 +220,7 @@ describe("against a real OpenFGA", () => {
             },
           },
         });
-        // Two of three alone, the rest in small batches; all at once, then all again.
+        // Two thirds are asked alone, the rest in small batches; all at once, and then all again.
         for (let round = 0; round < 2; round++) {
           const answers: Promise<readonly OpenFgaAnswer[]>[] = [];
           for (let start = 0; start < all.length; ) {
@@ -236,7 +236,7 @@ describe("against a real OpenFGA", () => {
       },
     );
 
-    it("asks again what is not kept: a permission taken away is denied at once", async () => {
+    it("asks again without a kept answer: a removed permission is denied at once", async () => {
       const tuple = { user: "user:gone", relation: "editor", object: "document:1" };
       await openfga.admin.writeTuples(openfga.storeId, [tuple]);
       const [fresh, stale] = [batching(), batching({ maxStalenessMs: 60_000 })];
@@ -298,7 +298,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
       clientAddress,
     });
 
-    it("are told the time in whole seconds", async () => {
+    it("get the time in whole seconds", async () => {
       const checker = checkerWith({ current_time: "now" });
       const edit = question("user:a", "editor", "document:1");
       const answers = [];
@@ -312,7 +312,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
       expect(answers).toEqual([true, true, false, false, false, false, true, true, false]);
     });
 
-    it("are told the bearer's address, each question its own, and without one say what they miss", async () => {
+    it("get the bearer's address of each question, and without one name the missing parameter", async () => {
       const checker = checkerWith({ client_ip: "client_ip" });
       const answers = await checker.check(["192.0.2.7", "198.51.100.1", "192.0.2.7", undefined].map(byAddress), quick);
       const missing = { reason: "MODEL_CONTEXT_REQUIRED", metadata: { parameter: "client_ip" } };
@@ -321,7 +321,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
       expect(await checker.check([byAddress("198.51.100.1")], quick)).toEqual([false]);
     });
 
-    it("are told nothing that is not configured", async () => {
+    it("get no value that is not configured", async () => {
       const missing = { reason: "MODEL_CONTEXT_REQUIRED", metadata: { parameter: "client_ip" } };
       for (const parameters of [{}, { current_time: "now" as const }]) {
         expect(await ask(checkerWith(parameters), byAddress("192.0.2.7"))).toMatchObject(missing);
@@ -360,7 +360,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
         [{ storeId: unknown }, "openfga.store_id: OpenFGA has no store of this id (status 5002)"],
         [{ modelId: unknown }, "openfga.model_id: the store has no model of this id (status 2001)"],
         [{ storeId: other }, "openfga.model_id: the store has no model of this id (status 2001)"],
-        // openfga#714: a deleted store goes on answering Checks; only GetStore tells.
+        // openfga#714: a deleted store still answers Checks; only GetStore shows that it is deleted.
         [
           { storeId: deleted, modelId: deletedModel },
           "openfga.store_id: OpenFGA has no store of this id (status 5002)",
@@ -371,7 +371,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
       wrongKey.close();
     });
 
-    it("is misconfigured when OpenFGA takes fewer questions at once than we would send", async () => {
+    it("is misconfigured when OpenFGA accepts fewer questions at once than we would send", async () => {
       expect(await look({ endpoint: { ...endpoint, maxBatch: 51 } })).toMatchObject({
         kind: "misconfigured",
         problem: expect.stringContaining("openfga.max_batch"),
@@ -407,7 +407,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
         ["user", "document", "reader", true],
         // A wildcard admits every user.
         ["user", "document", "public", true],
-        // A userset of members is not the organization itself, unless that can be a member of itself.
+        // A userset of members does not include the organization, unless it can be a member of itself.
         ["organization", "folder", "viewer", true],
         ["organization", "folder", "owner", false],
         ["organization", "document", "viewer", true],
@@ -424,7 +424,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
     });
   });
 
-  it("sets a store up again without harm, and a changed condition takes the old one's place", async () => {
+  it("sets a store up again without harm, and a changed condition replaces the old one", async () => {
     const tuple = { user: "user:z", relation: "editor", object: "document:9" };
     const conditional = { user: "organization:z", relation: "viewer", object: "document:9" };
     const late = (start: string) => ({ ...conditional, condition: { name: "late", context: { start } } });
@@ -488,7 +488,7 @@ describe("the embedded OpenFGA", () => {
     rmSync(directory, { recursive: true });
   });
 
-  it("says what OpenFGA said when it cannot start", async () => {
+  it("reports OpenFGA's own error when it cannot start", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-broken-"));
     await expect(startOpenFga({ binary: "/nonexistent/openfga", directory, engine: "memory" })).rejects.toThrow(
       /OpenFGA ended with 127: .*not found/,

@@ -14,8 +14,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const outage = fileURLToPath(new URL("./kit/outage.mjs", import.meta.url));
 
 /**
- * What everybody gets: the package, installed into an empty folder without scripts and without what only development
- * needs.
+ * The package as users get it: installed into an empty folder, without scripts and without development dependencies.
  */
 describe.skipIf(!havePostgres())("the installed package", () => {
   const folder = mkdtempSync(join(tmpdir(), "patwarden-package-"));
@@ -39,7 +38,7 @@ describe.skipIf(!havePostgres())("the installed package", () => {
   }, 300_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** What `outage.mjs` saw through a package, or how its process ended. */
+  /** Returns what `outage.mjs` saw with a package, or how its process ended. */
   async function rideOut(of: string): Promise<unknown> {
     const created = await createTestDatabase();
     try {
@@ -65,14 +64,14 @@ describe.skipIf(!havePostgres())("the installed package", () => {
     );
   });
 
-  it("S1 S13 rides out sessions that are ended again and again", async () => {
+  it("S1 S13 keeps working while sessions are ended again and again", async () => {
     const seen = await rideOut(installed);
     expect(seen).toMatchObject(riddenOut);
     const { right, unavailable, kills } = seen as Readonly<Record<string, number>>;
     for (const count of [right, unavailable, kills]) expect(count).toBeGreaterThan(10);
   });
 
-  it("S1 would not with a driver that keeps what a lost session left", async () => {
+  it("S1 does not with a driver that keeps the state of a lost session", async () => {
     const broken = join(folder, "broken");
     mkdirSync(broken);
     cpSync(installed, broken, { recursive: true });

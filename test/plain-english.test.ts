@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { oddWords } from "./kit/odd-words.js";
 
-/** Comments are wrapped here; code is the formatter's, and long strings stay whole. */
+/** The maximum width of comments; the formatter decides about code, and long strings are not wrapped. */
 const width = 120;
 const comment = /^\s*(?:\*|\/\*|\/\/|# )|[;,{)] \/\/ /;
 
-/** A doc comment begins with a verb or the thing. */
+/** Wrong beginnings: a doc comment begins with a verb or the thing. */
 const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever) /;
 
 const listed = execFileSync("git", ["ls-files", "src", "test", "bench", "tools", "examples", "proto", "clients"], {
@@ -18,7 +18,7 @@ const files = listed
   .filter((file) => /\.(ts|mjs|proto|yaml|go|rs|py|java|kt)$/.test(file))
   .filter((file) => !/(plain-english\.test|odd-words)\.ts$|\/(gen|pb)\/|\.pb\.go$|_pb2/.test(file));
 
-/** `file:line: word (what to write instead)`. */
+/** Returns problems as `file:line: word (what to write instead)`. */
 function oddIn(file: string, text: string): readonly string[] {
   return text.split("\n").flatMap((line, at) => [
     ...oddWords.flatMap(([word, better]) => {

@@ -6,10 +6,10 @@ import { makeSigningKey, type SigningKey, startTestIssuer, type TestIssuer } fro
 import { type Patwarden, startPatwarden } from "./kit/patwarden.js";
 import { httpPort } from "./kit/ports.js";
 
-/*
- * What providers really send: header and claims of their access tokens and of what else they sign with the same keys,
- * as their documentation and source have them. `iss`, `iat` and `exp` are the test issuer's. docs/guides/providers.md
- * has the same configurations.
+/**
+ * Tokens as providers really send them: header and claims of their access tokens and of other tokens that they sign
+ * with the same keys, from their documentation and source. `iss`, `iat` and `exp` are the test issuer's.
+ * docs/guides/providers.md has the same configurations.
  */
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -21,7 +21,7 @@ interface Made {
 
 interface Provider {
   readonly name: string;
-  /** In the words of the configuration file. */
+  /** With the names of the configuration file. */
   readonly config: {
     readonly audiences: readonly string[];
     readonly audience_claim?: string;
@@ -34,7 +34,7 @@ interface Provider {
   readonly algorithm?: OidcAlgorithm;
   readonly access: Made;
   readonly subject: string;
-  /** What must prove nobody: at least its ID token. */
+  /** Tokens that must be refused: at least its ID token. */
   readonly others: readonly (Made & { readonly what: string; readonly refusal: TokenRefusal })[];
 }
 
@@ -42,7 +42,7 @@ const us = "https://patwarden.example.com";
 const seconds = Math.floor(Date.now() / 1000);
 const jwt = { typ: "JWT" };
 const untyped = { typ: undefined };
-/** The test issuer's own defaults, left out. */
+/** Removes the test issuer's own defaults. */
 const bare = { aud: undefined, client_id: undefined, sub: undefined };
 
 const auth0Access = {
@@ -565,7 +565,7 @@ function issuerOf(provider: Provider): TestIssuer {
 
 const sign = (provider: Provider, { header, claims }: Made) => issuerOf(provider).sign(claims, header);
 
-/** The same in the words of the code. */
+/** Converts the configuration to the names of the code. */
 function configOf(provider: Provider): IssuerConfig {
   const { audiences, audience_claim = "aud", algorithms = ["RS256"], subject = "{sub}" } = provider.config;
   const { types = ["at+jwt"], required_claims = {}, allow_nonce = false } = provider.config;
@@ -601,7 +601,7 @@ describe.each(providers)("B1 an access token of $name", (provider) => {
     expect(await verified(provider, made)).toEqual({ subject: undefined, refusals: [refusal] });
   });
 
-  it("B1 is not taken by an issuer that is not told what it looks like, unless it is that of RFC 9068", async () => {
+  it("B1 is refused when its format is not configured, unless it follows RFC 9068", async () => {
     const { subject } = await verified(provider, provider.access, {
       types: ["at+jwt"],
       audienceClaim: "aud",
@@ -613,7 +613,7 @@ describe.each(providers)("B1 an access token of $name", (provider) => {
   });
 });
 
-it("B1 a nonce is no matter of course: without allow_nonce it is an ID token's", async () => {
+it("B1 a nonce needs allow_nonce: without it, the token counts as an ID token", async () => {
   const withNonce = providers.filter(({ config }) => config.allow_nonce);
   expect(withNonce.map(({ name }) => name)).toEqual(["Keycloak before 25", "Casdoor", "authentik"]);
   for (const provider of withNonce) {
@@ -623,7 +623,7 @@ it("B1 a nonce is no matter of course: without allow_nonce it is an ID token's",
   }
 });
 
-it("B1 an application of Entra without the claim idtyp is known by its object", async () => {
+it("B1 an application of Entra without the claim idtyp is recognized by its object", async () => {
   const provider = providers.find(({ name }) => name.includes("v2.0"));
   const made = provider?.others.find(({ what }) => what.startsWith("an application"));
   if (!provider || !made) throw new Error("the table has both");
@@ -638,7 +638,7 @@ describe("B1 over a server", () => {
         public_http: { listen: "127.0.0.1:0" },
         issuers: providers.map((provider) => ({
           issuer: issuerOf(provider).url,
-          // All of them give the ids of their own table.
+          // Each issuer has the ids of its own table.
           shared_subjects: true,
           ...provider.config,
         })),
@@ -647,7 +647,7 @@ describe("B1 over a server", () => {
   });
   afterAll(() => patwarden.stop());
 
-  it("B1 users of every provider make tokens, and other tokens of it are refused, told in the log and counted", async () => {
+  it("B1 users of every provider make tokens, and its other tokens are refused, logged and counted", async () => {
     const port = httpPort(patwarden.server.publicHttp, "");
     const make = async (provider: Provider, made: Made) =>
       port.call(

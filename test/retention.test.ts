@@ -19,9 +19,9 @@ import { createLogger } from "../src/telemetry/log.js";
 import { engines, type Opened } from "./kit/engines.js";
 import { secretRecord, testTime, tokenRecord } from "./kit/token.js";
 
-/*
- * Ten events, one an hour, each of which the sealer seals and attests; then the retention of a day, as time goes on.
- * Event and position `n` are those of hour `n`.
+/**
+ * Ten events, one an hour, each sealed and attested by the sealer; then a retention of one day, as time passes. Event
+ * and position `n` are those of hour `n`.
  */
 
 const hourMs = 3_600_000;
@@ -42,7 +42,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
     let events: readonly AuditEvent[];
     /** By position. */
     let hashes: Readonly<Record<number, Uint8Array>>;
-    /** Lines of the log of sealer and retention. */
+    /** Log lines of sealer and retention. */
     let lines: { readonly level: string; readonly msg: string; readonly cut?: string; readonly position?: number }[];
 
     beforeAll(async () => {
@@ -86,7 +86,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         batch: 2,
         ...over,
       });
-    /** A look when everything up to event `n` is older than the retention. */
+    /** Runs the retention when everything up to event `n` is older than the limit. */
     const lookAfter = (n: number, over: Partial<RetentionOptions> = {}) => {
       now = new Date(hour(n).getTime() + retentionMs + 1);
       return retention(over).look();
@@ -114,7 +114,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
     describe("of events", () => {
       beforeEach(happen);
 
-      it("deletes events older than it and no others, and what is left verifies, checkpoints of any age included", async () => {
+      it("deletes only older events; the rest still verifies, with checkpoints of any age", async () => {
         await lookAfter(4);
         expect(await idsLeft()).toEqual(ids(5));
         expect(await seals()).toEqual([4, 5, 6, 7, 8, 9, 10]);
@@ -129,7 +129,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(verifyStatement([ours], lines[0]?.cut ?? "")).toMatchObject({ kind: "cut", position: 4, time: now });
       });
 
-      it("cuts further as time goes on, once each, down to nothing, and the chain goes on after that", async () => {
+      it("cuts further as time passes, once each, until nothing is left, and the chain continues after that", async () => {
         await lookAfter(1);
         expect(await idsLeft()).toEqual(ids(2));
         await lookAfter(4);
@@ -148,14 +148,14 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(await verify([ours], [10])).toMatchObject({ ok: true, last: { position: 11 } });
       });
 
-      it("is never reached by what is younger, and deletes nothing where none is set", async () => {
+      it("deletes nothing that is younger, and nothing at all without a setting", async () => {
         await lookAfter(0.9);
         await lookAfter(1_000_000, { retentionMs: undefined });
         await everythingIsThere();
         expect(lines).toEqual([]);
       });
 
-      it("goes on where it was interrupted; until then what is left over harms no proof", async () => {
+      it("continues after an interruption; until then the remaining rows do not harm verification", async () => {
         const broken = { ...store, deleteBefore: () => Promise.reject(new Error("gone")) };
         await lookAfter(6, { store: broken });
         expect(lines.map(({ level }) => level)).toEqual(["info", "warn"]);
@@ -200,7 +200,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(await verify()).toMatchObject({ ok: true, cut: { position: 8 } });
       });
 
-      it("takes no cut of another process between its reads for a forgery", async () => {
+      it("does not mistake a cut of another process between its reads for a forgery", async () => {
         now = new Date(hour(8).getTime() + retentionMs + 1);
         const overtaken: Pick<AuditStore, "lastCheckpointBefore"> = {
           async lastCheckpointBefore(before) {
@@ -234,9 +234,9 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(told).toContain("the chain was cut meanwhile; starting again");
       });
 
-      describe("T7 cuts nothing of a chain that is not as it was", () => {
+      describe("T7 cuts nothing of a chain that was changed", () => {
         const uuidOf = (n: number): string => auditEventUuid((events[n - 1] as AuditEvent).id); // there are ten
-        /** The whole chain made again over other events, as anyone who can write to the database could. */
+        /** Rewrites the whole chain over other events, as anyone who can write to the database could. */
         async function writeAnew(change: (event: AuditEvent, n: number) => AuditEvent): Promise<void> {
           let hash = chainStart;
           for (const [index, event] of events.entries()) {
@@ -384,8 +384,8 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
       const statementOf = (position: number) =>
         ({ kind: "cut", position, hash: hashes[position] ?? chainStart, time: hour(position) }) as const;
       /**
-       * Removes everything up to a position, as somebody with all rights on the database would; with a statement of his
-       * choice.
+       * Removes everything up to a position with any statement as its attestation, as an attacker with all rights on
+       * the database would.
        */
       async function cutBy(position: number, statement: string | undefined): Promise<void> {
         const orm = database.orm;
@@ -417,7 +417,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
       const denied = (n: number) => ({
         approval: { state: "denied" as const, by: "user:bob", time: at(n), comment: "" },
       });
-      /** A token with a secret for each end of a grace; undefined is a current one. */
+      /** Inserts a token with one secret for each end of a grace; undefined is a current secret. */
       async function insert(over: Partial<TokenRecord>, retireTimes: readonly (Date | undefined)[] = [undefined]) {
         const record = tokenRecord({ createTime: hour(-100), ...over });
         const id = toUuid(record.id);
@@ -435,7 +435,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
       const count = async (table: typeof token | typeof tokenSecret | typeof lastUse | typeof request) =>
         (await database.orm.select().from(table)).length;
 
-      /** Judged when everything up to hour 5 is older than the retention. */
+      /** The check is made when everything up to hour 5 is older than the retention. */
       it.each<[string, Partial<TokenRecord>, readonly (Date | undefined)[] | undefined, boolean]>([
         ["lives", {}, undefined, false],
         ["has expired long ago", { expireTime: at(5) }, undefined, true],
@@ -464,8 +464,8 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
           undefined,
           false,
         ],
-        ["is dead long since, as are its secrets", revoked(1), [at(2), at(5), undefined], true],
-        ["is dead long since, but one of its secrets", revoked(1), [at(2), at(5.1), undefined], false],
+        ["ended long ago, as did its secrets", revoked(1), [at(2), at(5), undefined], true],
+        ["ended long ago, but one of its secrets did not", revoked(1), [at(2), at(5.1), undefined], false],
       ])("a token that %s", async (_, over, retireTimes, goes) => {
         await insert(over, retireTimes);
         await lookAfter(5);
@@ -474,7 +474,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect((await count(lastUse)) > 0).toBe(!goes);
       });
 
-      it("S18 a token whose row tells of an end long ago stays while the trail tells of a younger change", async () => {
+      it("S18 a token whose row shows an old end stays while the trail shows a younger change", async () => {
         const tokenId = await insert({ expireTime: new Date(0) });
         const changed = { time: at(5.1), actor: "user:alice", action: "token.updated", tokenId } as const;
         await store.append(newAuditEvent(changed));
@@ -484,7 +484,7 @@ describe.each(engines)("the retention on $name", ({ available, open }) => {
         expect(await count(token)).toBe(0);
       });
 
-      it("go in batches, all of them, with what depends on them, and are told", async () => {
+      it("are deleted in batches, all of them, with their dependent rows, and reported", async () => {
         const id = await insert(revoked(1));
         for (let more = 0; more < 4; more++) await insert({ expireTime: at(2) });
         await insert({});

@@ -41,20 +41,20 @@ const maker = service("maker", "tokens.impersonate", "tokens.revoke", "tokens.re
 const approver = service("approver", "tokens.approve", "tokens.read");
 const admin = service("admin", "admin");
 
-/** OpenFGA has no part in it: it is asked for nothing but people's rights on organizations. */
+/** OpenFGA decides nothing here except people's rights on organizations. */
 const nobody: PermissionChecker = {
   check: async (questions) => questions.map(() => false),
 };
-// A full grant asks the model nothing else.
+// For a full grant nothing else of the model is needed.
 const model = { admits: () => true, types: new Set() } as unknown as AuthorizationModel;
 
-/** What a token must be, by the simplest reading of the rules. Time does not pass. */
+/** The expected state of a token, by the simplest reading of the rules. Time does not pass. */
 interface Model {
   revoked: boolean;
   approval: "none" | "pending" | "approved" | "denied";
   suspended: boolean;
   subject: "ACTIVE" | "DISABLED" | "DELETED";
-  /** Secrets that still work, oldest first. */
+  /** Secrets that are still usable, oldest first. */
   live: string[];
   dead: string[];
 }
@@ -78,7 +78,7 @@ type Command = (typeof commands)[number];
 
 const ended = (state: Model): boolean => state.revoked || state.approval === "denied";
 
-/** The state after a command, or the reason of its refusal. */
+/** Returns the state after a command, or the reason of its refusal. */
 function predict(state: Model, command: Command): string | undefined {
   switch (command) {
     case "rotate":
@@ -100,7 +100,7 @@ function predict(state: Model, command: Command): string | undefined {
   }
 }
 
-/** Beyond the statements of its transaction it does not strike. */
+/** A strike beyond the statements of the transaction does not happen. */
 const strikes: fc.Arbitrary<Strike> = fc.record({
   statement: fc.nat({ max: 11 }),
   when: fc.constantFrom("asked", "answered"),
@@ -161,9 +161,7 @@ function reasonOf(state: Model, secret: string): string {
 interface Engine {
   readonly name: string;
   readonly available: boolean;
-  /**
-   * `lose`: the next transactions with these in their parameters are struck, and none that were to be struck before.
-   */
+  /** `lose`: the next transactions with these keys in their parameters are struck; earlier plans are dropped. */
   open(): Promise<Opened & { readonly lose?: (keys: readonly string[], strike?: Strike) => void }>;
 }
 
@@ -253,8 +251,8 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
     type Started = Awaited<ReturnType<typeof start>>;
 
     /**
-     * Runs a command for real, again when its connection was lost: the new secret if there is one, or the reason of its
-     * refusal.
+     * Runs a command for real, and again when its connection was lost. Returns the new secret if there is one, or the
+     * reason of the refusal.
      */
     async function run({ id, subject }: Started, command: Command): Promise<{ secret?: string; refused?: string }> {
       const current = await world.store.get(id);
@@ -296,7 +294,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       }
     }
 
-    /** By a clock that is ahead of ours by so much. */
+    /** Returns the decision by a clock that is ahead of ours by `aheadMs`. */
     async function judged(secret: string, aheadMs = 0): Promise<string> {
       const parsed = parseSecret(secret, "pw");
       const recognized = parsed && world.peppers.recognize(parsed);
@@ -307,11 +305,11 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
         resource: "document:1" as ResourceName,
         clientAddress: undefined,
       };
-      // Networks are not what is tested here.
+      // Networks are not tested here.
       return judge({ ...resolved, allowedCidrs: [] }, attempt, world.clock.now().getTime() + aheadMs) ?? "FOR_OPENFGA";
     }
 
-    it("does what the model says, whatever comes in whatever order", async () => {
+    it("does what the model says, for any commands in any order", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...commands), strikes), { maxLength: 14 }), async (acts) => {
           const started = await start();
@@ -334,7 +332,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
             for (const text of [...state.live, ...state.dead]) {
               expect(await judged(text), `${command} after ${sequence.join()}`).toBe(reasonOf(state, text));
             }
-            // S3: what has ended is over for a replica whose clock is an hour behind, too.
+            // S3: a secret that has ended is also refused by a replica whose clock is an hour behind.
             for (const text of state.dead) expect(await judged(text, -3_600_000), command).not.toBe("FOR_OPENFGA");
           }
         }),
@@ -351,16 +349,16 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
           if (!after) throw new Error("the token is gone");
           const { token, subjects } = after;
           const accepted = new Set(together.filter((_, index) => outcomes[index]?.refused === undefined));
-          // What ended it has ended it, no matter who was faster; nothing clears a revocation or a denial.
+          // A successful end stays, no matter which command was faster; nothing clears a revocation or a denial.
           expect(token.revocation !== undefined).toBe(accepted.has("revoke") || accepted.has("delete"));
           if (accepted.has("deny")) expect(token.approval?.state).toBe("denied");
-          // At most two secrets live, and the newest is the one that is current.
+          // At most two secrets are usable, and the newest is the current one.
           const now = world.clock.now();
           const live = token.secrets.filter(({ retireTime }) => !retireTime || retireTime > now);
           expect(live.length).toBeLessThanOrEqual(2);
           expect(token.secrets.filter(({ retireTime }) => !retireTime)).toEqual([currentSecret(token)]);
           expect(token.secrets[0]).toEqual(currentSecret(token));
-          // Every secret that somebody was shown is one of the token's.
+          // Every secret that was shown belongs to the token.
           const shown = [started.secret, ...outcomes.flatMap(({ secret }) => secret ?? [])];
           expect(token.secrets.length).toBe(Math.min(shown.length, 7));
           for (const text of shown) {
@@ -373,7 +371,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       );
     }, 120_000);
 
-    it("S17 of twenty rotations that begin at once one wins", async () => {
+    it("S17 one of twenty rotations that begin at once wins", async () => {
       const { id } = await start();
       const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
       const outcomes = await Promise.all(
@@ -389,13 +387,13 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       await rotateToken(world, maker, id, rotation);
     });
 
-    it("S17 of rotations that begin at once on two replicas one wins", async () => {
+    it("S17 one of two rotations that begin at once on two replicas wins", async () => {
       const { id } = await start();
       const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
       const store: typeof world.store = {
         ...world.store,
         async change(...change) {
-          // This one has seen the token. The other one is through before it writes.
+          // This rotation has seen the token. The other one finishes before this one writes.
           await rotateToken(world, maker, id, rotation);
           return world.store.change(...change);
         },
@@ -407,7 +405,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
     });
 
-    it("S17 a rotation that reads the token only when one beside it is through is late", async () => {
+    it("S17 a rotation that reads the token only after a concurrent one has finished is late", async () => {
       const { id } = await start();
       const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
       const first = rotateToken(world, maker, id, rotation);
@@ -416,17 +414,15 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       await expect(late).rejects.toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
       expect((await first).snapshot.token.secrets).toHaveLength(2);
       expect((await world.store.get(id))?.token.secrets).toHaveLength(2);
-      // One that begins when it has returned is not.
+      // A rotation that begins after the other has returned is not late.
       await rotateToken(world, maker, id, rotation);
       expect((await world.store.get(id))?.token.secrets).toHaveLength(3);
     });
 
-    it("S3 of two secrets the one that was made last stays, whatever time its maker's clock said", async () => {
+    it("S3 the last of two secrets stays, whatever its maker's clock showed", async () => {
       const { id, secret: first } = await start();
       let made = 0;
-      /**
-       * Replicas whose clocks are far behind, each one more than the one before: the time that begins an id is theirs.
-       */
+      /** Replicas whose clocks are far behind, each further than the one before: their time begins an id. */
       const store: typeof world.store = {
         ...world.store,
         change: (token, decide) =>
@@ -446,7 +442,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
       expect(living).not.toContain(hintOf(first));
     });
 
-    it("S17 a clock of the database that was set back shuts out no rotation", async () => {
+    it("S17 a database clock that was set back blocks no rotation", async () => {
       const { id } = await start();
       const rotation = { graceMs: 0, lifetime: { kind: "default" }, etag: "", request: undefined } as const;
       const store: typeof world.store = {

@@ -16,13 +16,13 @@ const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8"
   .sort();
 
 const section = /^## Clocks$(.*?)^## /ms.exec(readFileSync(join(root, "ARCHITECTURE.md"), "utf8"))?.[1] ?? "";
-// In brackets, in each item.
+// The names are in brackets, in each item.
 const listed = [...section.matchAll(/^- [^(]*\(([^)]*)\):/gm)]
   .flatMap(([, names = ""]) => [...names.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name))
   .sort();
 
 describe("wall clocks", () => {
-  it("are read where ARCHITECTURE.md says what a step of them does, and nowhere else", () => {
+  it("are read only where ARCHITECTURE.md describes the effect of a clock step", () => {
     expect(files.length).toBeGreaterThan(20);
     expect(listed).toEqual(files);
   });

@@ -69,9 +69,7 @@ export class Arrivals<T extends object> {
   readonly #options: ArrivalsOptions<T>;
   /** Requests that began in this turn of the event loop. */
   #begun: T[] = [];
-  /**
-   * Requests that were not whole at the end of their first turn, oldest first, with the number of the next look then.
-   */
+  /** Requests that were not whole at the end of their first turn, oldest first, with the first look after it. */
   readonly #requests = new Map<T, number>();
   /** Connections that have not sent their hello yet, by the peer's address and port. */
   readonly #opening = new Map<string, { readonly look: number; readonly destroy: () => void }>();

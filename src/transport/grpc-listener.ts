@@ -38,8 +38,8 @@ export interface Listener {
   readonly address: string;
   /**
    * Stops accepting, lets running calls finish, and cuts what is still open after `graceMs` milliseconds. Resolves when
-   * all connections are closed, at the latest shortly after the grace. Ends no stream by itself: end endless streams of
-   * our own before.
+   * all connections are closed, at the latest shortly after the grace. End endless streams of our own before: otherwise
+   * they last until the grace is over.
    */
   drain(graceMs: number): Promise<void>;
 }

@@ -602,7 +602,7 @@ describe.each([
     expect((await next.answer).status).toBe(200);
   });
 
-  // The socket of the server stops reading: the body is larger than the buffers of both ends, so the client waits.
+  // The body is larger than the buffers of both ends: the client can only send all of it if the server reads it.
   if (!tlsKeys) {
     it("S26 a client that reads nothing before it has sent all gets its answer", async () => {
       const { port } = await start();

@@ -18,7 +18,7 @@ export interface SharedOpenFga {
 /** The URL at which `global-setup.ts` answers. It starts a part when the first test needs it. */
 export const sharedVariable = "PATWARDEN_TEST_SHARED";
 
-export const sharedPostgres = once("/postgres") as () => Promise<SharedPostgres>; // the type of global-setup.ts's answer
+export const sharedPostgres = once("/postgres") as () => Promise<SharedPostgres>; // global-setup.ts answers this
 export const sharedOpenFga = once("/openfga") as () => Promise<SharedOpenFga>;
 
 function once(path: string): () => Promise<unknown> {

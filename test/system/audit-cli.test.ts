@@ -29,11 +29,11 @@ interface Running {
   readonly child: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended the process. */
   readonly ended: Promise<number | string | null>;
 }
 
-/** `patwarden audit ARGS` with the server's configuration. */
+/** Starts `patwarden audit ARGS` with the server's configuration. */
 function start(...args: readonly string[]): Running {
   const child = spawn(process.execPath, [main, "audit", ...args, "--config", job.server.configFile], {
     cwd: directory,
@@ -65,7 +65,7 @@ async function run(...args: readonly string[]) {
 }
 
 const waiting = { timeout: 20_000, interval: 50 };
-/** Until everything that happened so far is in the chain: its last position and hash. */
+/** Waits until everything that happened so far is in the chain; returns its last position and hash. */
 async function sealed(): Promise<{ readonly position: number; readonly hash: string }> {
   await vi.waitUntil(async () => (await sql`select from audit_pending limit 1`).length === 0, waiting);
   const [last] =
@@ -73,7 +73,7 @@ async function sealed(): Promise<{ readonly position: number; readonly hash: str
   return { position: last?.["position"], hash: last?.["hash"] };
 }
 const make = async (name: string) => (await job.createToken({ subject: "user:alice", name })).token.id;
-/** The log of another server of this trail up to its first checkpoint, and that checkpoint. */
+/** Returns the log of another server of this trail up to its first checkpoint, and that checkpoint. */
 async function checkpointed(): Promise<{ readonly log: string; readonly checkpoint: string }> {
   const { grpc, apiKey, storeId, modelId } = job.openfga;
   const openfga = { addresses: [grpc], apiKey, storeId, modelId };
@@ -93,7 +93,7 @@ interface ExportedEvent {
   readonly previous_hash: string;
 }
 
-/** Every line, each of which must be whole. */
+/** Returns the event of every line, each of which must be complete. */
 function linesOf(ndjson: string): readonly ExportedEvent[] {
   expect(ndjson === "" || ndjson.endsWith("\n")).toBe(true);
   return ndjson

@@ -28,12 +28,12 @@ const serve = (): Promise<Server> => patwarden.startReplica({ config: { audit: {
 const count = async (table: string): Promise<number> =>
   (await sql`select count(*)::int as count from ${sql(table)}`)[0]?.["count"];
 
-/** `patwarden audit ARGS` with a server's configuration: exit code 0, else it throws. */
+/** Runs `patwarden audit ARGS` with a server's configuration. Throws unless the exit code is 0. */
 async function audit({ configFile }: Server, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   return promisify(execFile)(process.execPath, [main, "audit", ...args, "--config", configFile]);
 }
 
-/** The place of the chain's end, attested as the server would have done two days ago. */
+/** Attests the end of the chain as the server would have done two days ago, and returns its position. */
 async function attestedLongAgo(): Promise<number> {
   await expect.poll(() => count("audit_pending"), waiting).toBe(0);
   const [end] = await sql`select position::int, hash from audit_seal order by position desc limit 1`;
@@ -73,7 +73,7 @@ it("a server with audit.retention deletes what is older, and audit verify and ex
   const listed = await port.call(AuditService.method.listAuditEvents, {});
   expect(listed?.ok && listed.value.events.map(({ tokenId }) => tokenId)).toEqual([token.id]);
 
-  // Anyone who removes more cannot sign it.
+  // An attacker who removes more cannot sign that.
   await sql`delete from audit_checkpoint`;
   await expect(audit(cutting, "verify")).rejects.toMatchObject({
     code: 1,

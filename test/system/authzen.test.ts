@@ -18,7 +18,7 @@ describe("the AuthZEN integration", () => {
       config: { integrations: { routes, authzen: { enabled: true, identifier } } },
     });
     openfga = patwarden.faults.openfga;
-    // The fixture of the certification scenario, as far as a subject without a token may: alice reads and writes
+    // The data of the certification scenario, as far as a subject without a token may have it: alice reads and writes
     // record-1, bob reads it.
     await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [
       { user: "user:alice", relation: "editor", object: "document:record-1" },
@@ -72,14 +72,14 @@ describe("the AuthZEN integration", () => {
     const decisions = [true, false, true, false];
     const { body } = await post(many, request);
     expect(body).toEqual({ evaluations: decisions.map((decision) => ({ decision })) });
-    // AZ-4: permuted questions have permuted answers.
+    // AZ-4: questions in reverse order have answers in reverse order.
     const reversed = await post(many, { ...request, evaluations: request.evaluations.toReversed() });
     expect(reversed.body.evaluations).toEqual(body.evaluations.toReversed());
     for (const evaluations of [undefined, []])
       expect((await post(many, { ...request, evaluations })).body).toEqual({ decision: true });
   });
 
-  it("AZ-1 Discovery: tells where it is", async () => {
+  it("AZ-1 Discovery: returns its endpoints", async () => {
     const found = await fetch(`${patwarden.server.http}/.well-known/authzen-configuration`);
     expect(await found.json()).toEqual({
       policy_decision_point: identifier,
@@ -88,7 +88,7 @@ describe("the AuthZEN integration", () => {
     });
   });
 
-  it("takes a token as the subject, and answers no for one that is no good", async () => {
+  it("accepts a token as the subject, and answers no for one that is not usable", async () => {
     expect((await post(one, asked())).body).toEqual({ decision: true });
     expect((await post(one, asked("payroll"))).body).toEqual({ decision: false });
     for (const id of ["", "garbage", `${patwarden.alice.secret}x`])
@@ -97,7 +97,7 @@ describe("the AuthZEN integration", () => {
       });
   });
 
-  it("AZ-1 ignores what it does not know, and gives the request id back, also with an error", async () => {
+  it("AZ-1 ignores unknown fields, and returns the request id, also with an error", async () => {
     const headers = { "x-request-id": "bfe9eb29-ab87-4ca3-be83-a1d5d8305716" };
     const extra = {
       ...asked(),
@@ -165,7 +165,7 @@ describe("the AuthZEN integration", () => {
     expect((await post(one, body, { raw: true, headers })).status).toBe(400);
   });
 
-  it("AZ-4 leaves a bad item alone a no, and refuses a bad whole", async () => {
+  it("AZ-4 answers no to a bad item only, and refuses a bad request as a whole", async () => {
     const { subject, action, resource } = asked();
     const batch = { subject, action, evaluations: [{ resource }, { resource: { type: "document" } }, 7, { resource }] };
     expect((await post(many, batch)).body).toEqual({
@@ -191,7 +191,7 @@ describe("the AuthZEN integration", () => {
     expect(await ask("permit_on_first_permit")).toEqual([true]);
   });
 
-  it("AZ-2 takes a gateway's question by method and path", async () => {
+  it("AZ-2 answers a gateway's question by method and path", async () => {
     const route = (id: string, name: string, properties?: object) => ({
       subject: { type: "identity", id: patwarden.alice.secret },
       action: { name },
@@ -204,7 +204,7 @@ describe("the AuthZEN integration", () => {
     expect((await post(one, route("/docs/roadmap", "DELETE"))).body).toEqual({ decision: false });
   });
 
-  it("AZ-3 answers no for what the model does not know, and 503 when OpenFGA cannot be asked", async () => {
+  it("AZ-3 answers no for names that are not in the model, and 503 when OpenFGA cannot be asked", async () => {
     const odd = [
       { ...asked(), resource: { type: "nowhere", id: "1" } },
       asked("roadmap", "owner-of-all"),
@@ -226,7 +226,7 @@ describe("the AuthZEN integration", () => {
     await expect.poll(async () => (await post(one, asked())).status, { timeout: 20_000 }).toBe(200);
   });
 
-  it("answers 401 with a challenge to who is not known, and 403 to who may not", async () => {
+  it("answers 401 with a challenge to an unknown caller, and 403 to one without the permission", async () => {
     const stranger = await post(one, asked(), { key: newKey() });
     expect([stranger.status, stranger.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="patwarden"']);
     expect((await post(one, asked(), { key: patwarden.alice.secret })).status).toBe(401);

@@ -18,7 +18,7 @@ afterAll(() => patwarden.stop());
 
 type Invalid = readonly [what: string, reason: string, field: string];
 
-/** A good next call proves that nothing was left broken behind. */
+/** Checks that a valid next call still works. */
 async function stillWorks(port: Port): Promise<void> {
   const reply = await port.call(check, {
     token: patwarden.alice.secret,
@@ -39,7 +39,7 @@ async function expectRefused<I extends DescMessage, O extends DescMessage>(
   expect(reply).toMatchObject({ ok: false, code: "INVALID_ARGUMENT", reason });
   if (!reply.ok) {
     expect(reply.fields).toContain(field);
-    // Echoing input into an error would put secrets and control characters into other people's logs.
+    // An error that repeats input would put secrets and control characters into other systems' logs.
     expect(JSON.stringify(reply)).not.toContain("ECHO");
   }
   expect(await patwarden.countTokens()).toBe(before);
@@ -161,7 +161,7 @@ describe.each(portNames)("bad input over %s", (name) => {
 
   it.each(createCases)("CreateToken refuses %s", async (...[what, reason, field, request]) => {
     const good = { subject: "user:alice", name: "ci", grant: { rules } };
-    // Every entry of the table is an init shape, and so is the good request that it is laid over.
+    // Every entry of the table is an init shape, and so is the valid request under it.
     const laid = { ...good, ...request } as MessageInitShape<typeof createToken.input>;
     await expectRefused(patwarden.server.port(name), createToken, laid, [what, reason, field]);
   });
@@ -305,7 +305,7 @@ describe.each(portNames)("bad input over %s", (name) => {
         reason: "CALLER_UNAUTHENTICATED",
       });
     }
-    // A token is known, and may nothing here.
+    // The token is recognized, but has no permission here.
     expect(await port.call(check, request, { key: patwarden.alice.secret })).toMatchObject({
       ok: false,
       code: "PERMISSION_DENIED",

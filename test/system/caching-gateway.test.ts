@@ -22,7 +22,7 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
 
   beforeAll(async () => {
     authority = createAuthority();
-    // Apache reads it as nobody.
+    // Apache reads it as the user nobody.
     chmodSync(dirname(authority.certFile), 0o755);
     const { certFile: cert, keyFile: key } = authority.issue({ "DNS.1": "localhost", "IP.1": "127.0.0.1" }, "server");
     patwarden = await startPatwarden({
@@ -89,11 +89,11 @@ describe.skipIf(program === undefined)("behind Apache, which keeps what introspe
     expect((await ask(secret)).status).toBe(200);
     const answered = Date.now();
     expect((await ask(secret)).status).toBe(200);
-    // Asked once: what follows is about a gateway that keeps answers.
+    // The gateway asked only once: the rest of this test is about a gateway that keeps answers.
     expect(await introspections("active")).toBe(before + 1);
     const { port } = patwarden;
     expect(await port.call(TokenService.method.revokeToken, { id: token.id })).toMatchObject({ ok: true });
-    // exp is a whole second, and until when that is counts to the gateway's taste.
+    // exp is a whole second, and gateways differ in whether that second still counts.
     const limit = answered + maxCacheMs + 1_000;
     let lateYes = 0;
     const askAgain = async (): Promise<number> => {

@@ -18,7 +18,7 @@ const { createToken, getToken, listTokens, revokeToken, rotateToken, updateToken
 
 let engines: Awaited<ReturnType<typeof startOnEngines>>;
 beforeAll(async () => {
-  // What is not logged can hold no secret: everything is.
+  // Everything is logged, so that the test sees every place where a secret could be.
   const settings = { config: { log: { level: "trace" } } };
   engines = await startOnEngines(settings);
 });
@@ -77,7 +77,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       await patwarden.port.call(check, { token: alice.secret, resource: "document:roadmap", action: "viewer" }),
     ).toMatchObject({
       ok: true,
-      // Recognized, so that a backend can tell its user which key it was.
+      // Recognized, so that a backend can tell its user which token it was.
       value: { allowed: false, tokenValid: false, reason: Reason.TOKEN_REVOKED, tokenId: alice.token.id, claims: {} },
     });
     expect(await patwarden.check(acme.secret, { resource: "document:price-list" })).toBe(Reason.ALLOWED);
@@ -273,7 +273,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     }
   });
 
-  it("SC-4 takes `*` for the actions of its resource, and an action for itself, whatever the model derives", async () => {
+  it("SC-4 reads `*` as all actions of its resource, and an action only as itself, whatever the model derives", async () => {
     const granted = async (actions: string[]) => {
       const grant = { rules: [{ actions, resources: ["document:roadmap"] }] };
       const { secret } = await patwarden.createToken({ subject: "user:alice", name: "n", grant });
@@ -283,13 +283,13 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
         await patwarden.check(secret, { resource: "organization:acme", action: "member" }),
       ];
     };
-    // Alice may all three.
+    // Alice has all three permissions.
     expect(await granted(["*"])).toEqual([Reason.ALLOWED, Reason.ALLOWED, Reason.NOT_GRANTED]);
     expect(await granted(["editor"])).toEqual([Reason.ALLOWED, Reason.NOT_GRANTED, Reason.NOT_GRANTED]);
     expect(await granted(["viewer"])).toEqual([Reason.NOT_GRANTED, Reason.ALLOWED, Reason.NOT_GRANTED]);
   });
 
-  it("TX-7 verifies tokens of users and of organizations by the same calls, which tell whose they are", async () => {
+  it("TX-7 verifies tokens of users and of organizations by the same calls, which name their owner", async () => {
     for (const [subject, prefix, resource] of [
       ["user:alice", "pw_pat_", "document:roadmap"],
       ["organization:acme", "pw_oat_", "document:price-list"],
@@ -474,7 +474,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       patwarden.port.call(createToken, { subject: "user:bob", name: "n", grant, ...over }, { key });
     const made = await create({});
     if (!made.ok || !made.value.token) throw new Error("no token");
-    // The default lifetime gives way to the caller's own ceiling; a lifetime that was asked for does not.
+    // The caller's own limit shortens the default lifetime, but a requested lifetime above it is refused.
     expect((made.value.token.expireTime?.seconds ?? 0n) - (made.value.token.createTime?.seconds ?? 0n)).toBe(86_400n);
     expect(await create({ subject: "organization:acme" })).toMatchObject({ ok: false, reason: "CALLER_FORBIDDEN" });
     expect(await create({ claims: { plan: "gold" } })).toMatchObject({
@@ -495,7 +495,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
         metadata: { limit, scope: "caller" },
       });
     }
-    // LI-1: what it may not know of looks like what is not there.
+    // LI-1: a token that the service may not see looks like a token that does not exist.
     const { token } = await patwarden.createToken({ subject: "organization:acme", name: "foreign" });
     const missing = await patwarden.port.call(getToken, { id: "tok_01h455vb4pex5vsknk084sn02q" }, { key });
     for (const method of [getToken, revokeToken] as const) {
@@ -517,7 +517,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   });
 });
 
-it("SE-1 the secret stands in one response, and in no log line and no row", async () => {
+it("SE-1 the secret is in one response, and in no log line and no row", async () => {
   const patwarden = engines.PostgreSQL;
   const { secret } = await patwarden.createToken({ subject: "user:alice", name: "canary", grant: { full: true } });
   for (const port of patwarden.server.ports) {
@@ -542,7 +542,7 @@ describe("credentials in addresses", () => {
   beforeAll(() => {
     patwarden = engines.PostgreSQL;
   });
-  /** A token and a service key, each as whole as it is sent. */
+  /** A token and a service key, each complete. */
   const credentials = () => [patwarden.alice.secret, patwarden.server.keys.admin];
   const bodies = () => credentials().map((secret) => secret.slice(7, -6));
   const path = `${check.parent.typeName}/${check.name}`;
@@ -603,7 +603,7 @@ describe("credentials in addresses", () => {
 describe("a secret that was shown", () => {
   const services = [AuthorizationService, TokenService, SubjectService, PolicyService, AuditService];
 
-  /** Paths of all text fields of a message whose name speaks of a secret. */
+  /** Returns the paths of all text fields of a message whose name suggests a secret. */
   function secretFields(message: DescMessage, seen: ReadonlySet<DescMessage> = new Set()): readonly string[] {
     if (seen.has(message)) return [];
     return message.fields.flatMap((field) => {

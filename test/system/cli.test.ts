@@ -38,7 +38,7 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
     env: { PATH: process.env["PATH"] ?? "", PATWARDEN_CLIENT_URL: job.server.http, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
-  // A command that does not read it may end before.
+  // A command that does not read stdin may end before.
   child.stdin.on("error", () => undefined);
   child.stdin.end(stdin);
   let stdout = "";
@@ -52,7 +52,7 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr })));
 }
 const patwarden = (...args: string[]) => run([...args, "--key-file", keyFile]);
-/** The same with a secret on stdin. */
+/** The same, with a secret on stdin. */
 const patwardenWith = (stdin: string, ...args: string[]) => run([...args, "--key-file", keyFile], {}, `${stdin}\n`);
 const reasonOf = async (token: string) => {
   const reply = await job.server.ports[0]?.call(AuthorizationService.method.check, {
@@ -64,7 +64,7 @@ const reasonOf = async (token: string) => {
 };
 
 describe("the command line over the API", () => {
-  it("takes a token through its life; the secret alone stands on stdout", async () => {
+  it("takes a token through its life; stdout has only the secret", async () => {
     const created = await patwarden(
       ...["token", "create", "--subject", "user:alice", "--name", "ci", "--ttl", "1d"],
       ...["--action", "viewer", "--resource", "document:*", "--metadata", "team=blue"],
@@ -120,7 +120,7 @@ describe("the command line over the API", () => {
     expect(deleted).toMatchObject({ state: "STATE_DELETED", liveTokens: 0 });
   });
 
-  it("shows and sets policies, telling first how many tokens a change would block", async () => {
+  it("shows and sets policies, and reports first how many tokens a change would block", async () => {
     const scope = "organization:cli";
     await patwarden("token", "create", "--subject", scope, "--name", "n", "--full", "--never");
     const settings = ["require_expiry=true", "max_lifetime=30d", "allowed_actions=viewer,editor"];
@@ -132,7 +132,7 @@ describe("the command line over the API", () => {
     expect((await patwarden("policy", "delete", scope)).code).toBe(0);
   });
 
-  it("says on stderr what is wrong, where, and what would be right; exit codes tell wrong from later", async () => {
+  it("says on stderr what is wrong, where, and what would be right; the exit code shows whether to retry", async () => {
     const invalid = await patwarden("token", "create", "--subject", "group:x", "--name", " ", "--full");
     expect(invalid).toMatchObject({ code: 1, stdout: "" });
     expect(invalid.stderr).toContain("INVALID_FIELD");
@@ -206,7 +206,7 @@ describe("what is usable", () => {
     expect((await patwarden("token", "show", good.id)).stdout).toMatch(/^usable: +no, subject disabled$/m);
   });
 
-  it.each(["nope", "STATE_ACTIVE", "active"])("has no state %s: those that there are are named", async (state) => {
+  it.each(["nope", "STATE_ACTIVE", "active"])("has no state %s: the error names the valid states", async (state) => {
     const { code, stderr } = await patwarden("token", "list", "--state", state);
     expect([code, stderr]).toEqual([1, expect.stringContaining("Allowed choices are pending_approval, suspended, ")]);
   });
@@ -305,7 +305,7 @@ describe("a token's secret on stdin", () => {
   });
 });
 
-it("whoami without a token says whether the service key is accepted and, with --config, whose it is", async () => {
+it("whoami without a token says whether the service key is accepted and, with --config, names its caller", async () => {
   const config = ["--config", job.server.configFile];
   const known = await patwarden("whoami", ...config, "--json");
   expect([known.code, JSON.parse(known.stdout)]).toEqual([
@@ -384,7 +384,7 @@ describe("serve --check", () => {
   const check = (env: Readonly<Record<string, string>> = {}, config = job.server.configFile) =>
     run(["serve", "--check", "--config", config], env);
 
-  it("tries all that serve needs, says ok of each and leaves nothing behind", async () => {
+  it("tries everything that serve needs, reports ok for each and leaves nothing behind", async () => {
     const issuer = await startTestIssuer();
     const config = join(directory, "check.yaml");
     const { peppers } = parse(readFileSync(job.server.configFile, "utf8")).tokens;

@@ -24,7 +24,7 @@ const routes = [
 
 describe("where a call comes from", () => {
   let patwarden: Patwarden;
-  /** Port of the gRPC listener, which listens on every address of both families. */
+  /** The port of the gRPC listener, which listens on every address of both families. */
   let grpcPortNumber: number;
   const opened: { close(): void }[] = [];
   beforeAll(async () => {
@@ -68,7 +68,7 @@ describe("where a call comes from", () => {
     return port;
   }
 
-  /** Whether a token that is bound to this range rotates itself. */
+  /** Returns whether a token that is bound to this range can rotate itself. */
   async function rotates(port: Port, range: string, headers: Readonly<Record<string, string>> = {}): Promise<boolean> {
     const { secret } = await boundTo(range);
     const reply = await port.call(rotateToken, {}, { key: secret, headers });
@@ -112,7 +112,7 @@ describe("where a call comes from", () => {
       expect((await from("access.refused")).filter((text) => !["127.0.0.1", "::1"].includes(text))).toEqual([]);
     });
 
-    /** Somebody whose connection comes from `::1` and a port of four digits, which would be the end of an address. */
+    /** Starts a relay that connects from `::1` and a port of four digits, which looks like the end of an address. */
     async function relayWithShortPort(target: number): Promise<{ address: string; localPort: number }> {
       let localPort = 5001;
       const dial = async (): Promise<Socket> => {

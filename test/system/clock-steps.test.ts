@@ -112,8 +112,8 @@ async function ask(replica: Replica, { secret }: Issued): Promise<Reason | strin
 }
 
 /**
- * After a step back of the database's clock a rotation may be taken for one that ran beside the last (ARCHITECTURE,
- * Clocks): it is refused, and repeated.
+ * Rotates a token. After a step back of the database's clock, a rotation may be regarded as concurrent with the last
+ * one (ARCHITECTURE, Clocks): it is refused, and repeated.
  */
 async function rotate(port: Port, { id }: Issued, graceMs = 0) {
   for (let attempt = 1; ; attempt++) {
@@ -125,7 +125,7 @@ async function rotate(port: Port, { id }: Issued, graceMs = 0) {
 
 const graceful = (port: Port, token: Issued) => rotate(port, token, 3_600_000);
 
-/** Every way to take something away at once; `prepare` comes before the clock is stepped. */
+/** Every call that takes effect at once; `prepare` runs before the clock is stepped. */
 const takings: Readonly<
   Record<
     string,
@@ -188,7 +188,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     for (const clock of [databaseClock, ...(clocks ?? [])]) clock?.remove();
   });
 
-  /** What `/readyz` says, and gRPC health of the process and of AuthorizationService. */
+  /** Returns the state of `/readyz`, and the gRPC health of the process and of AuthorizationService. */
   async function statuses(replica: Replica): Promise<readonly boolean[]> {
     const response = await fetch(`${replica.server().http}/readyz`);
     const services = ["", AuthorizationService.typeName];
@@ -199,7 +199,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
   const becomes = (replica: Replica, serving: boolean) =>
     expect.poll(() => statuses(replica), settled).toEqual([serving, serving, serving]);
 
-  /** Waits until the replica serves what it keeps, with its lease. */
+  /** Waits until the replica serves cached records, with its lease. */
   async function leased(replica: Replica): Promise<void> {
     await becomes(replica, true);
     const token = await issue(one.port());
@@ -212,7 +212,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     await expect.poll(hits, settled).toBeGreaterThan(before);
   }
 
-  /** One token for each taking, which both replicas have allowed. */
+  /** Makes one token for each of these calls, which both replicas have allowed. */
   async function prepared(): Promise<ReadonlyMap<string, Issued>> {
     const entries = Object.entries(takings).map(async ([name, { prepare }]): Promise<[string, Issued]> => {
       const token = await issue(one.port());
@@ -223,7 +223,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     return new Map(await Promise.all(entries));
   }
 
-  /** Takes everything away on one replica and asks the other as soon as that has returned: what it says of each. */
+  /** Makes all these calls on one replica, then asks the other at once, and returns its answer for each token. */
   async function takenAway(by: Replica, asked: Replica, tokens: ReadonlyMap<string, Issued>) {
     const said = [...tokens].map(async ([name, token]): Promise<[string, Reason | string]> => {
       const reply = await takings[name]?.take(by.port(), token);
@@ -268,7 +268,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
         }, settled)
         .toEqual([false, false, false]);
       expect(heard).not.toContain(Reason.ALLOWED);
-      // Neither allowed nor denied: the holder of a good token is not told that it is over.
+      // Neither allowed nor denied: the holder of a usable token must not read that it has ended.
       expect(await ask(other, good)).toBe("DATABASE_UNAVAILABLE");
       expect(await statuses(one)).toEqual([true, true, true]);
       const line = other
@@ -281,7 +281,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
         here: expect.stringMatching(/^\d{4}-.*Z$/),
         database: expect.stringMatching(/^\d{4}-.*Z$/),
       });
-      // What ends a token goes on.
+      // Calls that end a token still work.
       expect(await other.port().call(revokeToken, { id: good.id })).toMatchObject({ ok: true });
       expect(await ask(one, good)).toBe(Reason.TOKEN_REVOKED);
       clocks[1].reset();
@@ -289,8 +289,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
     },
   );
 
-  // Backward first: after a step forward replicas read the database for ten minutes, and are started again to have
-  // leases.
+  // Backward first: after a step forward, replicas have no lease for ten minutes unless they are restarted.
   it.each([-800, -10_000, -3_600_000, 800, 10_000, 3_600_000])(
     "S4 a database whose clock is set %d ms off while a replica is cut off: a revocation waits for that replica's lease",
     async (ms) => {
@@ -304,7 +303,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
       const heardMeanwhile = (async () => {
         const wrong = new Set<string>();
         let allowed = 0;
-        // Until a round that began after everything had returned.
+        // Until a round that began after all calls had returned.
         for (let last = false; !last; ) {
           last = taken.size === tokens.size;
           const asking = [...tokens].map(async ([name, token]) => {
@@ -327,11 +326,11 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
       expect(allowed).toBeGreaterThan(0);
       other.database.heal();
       other.listen.heal();
-      // A database's clock that is off is everybody's: all must agree on what has expired.
+      // All replicas see the wrong clock of the database: they must agree on which tokens have expired.
       if (Math.abs(ms) > 1_000) for (const replica of [one, other]) await becomes(replica, false);
       const heard = await Promise.all([...tokens].map(async ([name, token]) => [name, await ask(one, token)]));
       expect(Object.fromEntries(heard)).toEqual(Math.abs(ms) > 1_000 ? unavailable : refusals);
-      // The machines follow, and all is well again.
+      // The machines' clocks follow, and everything agrees again.
       for (const clock of clocks) clock.step(ms);
       for (const replica of [one, other]) await becomes(replica, true);
       expect(await takenAway(one, other, await prepared())).toEqual(refusals);
@@ -356,7 +355,7 @@ describe.skipIf(!able)("revoked means revoked, whatever clocks are set to", { ti
       await one.port().call(revokeToken, { id: token.id });
       return (await registered()).length;
     };
-    // Two that serve, and those that were killed until somebody has waited for their leases.
+    // Two that serve; those that were killed are removed when a revoker has waited for their leases.
     await expect.poll(count, { ...settled, interval: leaseMs / 4 }).toBe(2);
     await sql.end();
   });

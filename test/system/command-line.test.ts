@@ -49,7 +49,7 @@ function outcomeOf(child: ChildProcess): Promise<Outcome> {
 
 const environment = (env: Variables = {}) => ({ PATH: process.env["PATH"] ?? "", ...env });
 
-/** `patwarden ARGS` in an empty folder. */
+/** Runs `patwarden ARGS` in an empty folder. */
 function run(args: readonly string[], env: Variables = {}): Promise<Outcome> {
   const child = spawn(process.execPath, [main, ...args], { cwd: directory, env: environment(env) });
   return outcomeOf(track(child));
@@ -57,14 +57,14 @@ function run(args: readonly string[], env: Variables = {}): Promise<Outcome> {
 
 const client = () => ({ PATWARDEN_CLIENT_URL: job.server.http, PATWARDEN_CLIENT_KEY: job.server.keys.admin });
 
-/** `patwarden COMMAND`, whose stdout nobody reads. */
+/** Runs `patwarden COMMAND` without a reader of its stdout. */
 function withoutReader(command: string): Promise<Outcome> {
   const child = track(spawn(process.execPath, [main, ...command.split(" ")], { env: environment(client()) }));
   child.stdout.destroy();
   return outcomeOf(child);
 }
 
-/** A shell's line, in which `patwarden` is the command line. */
+/** Runs a line of a shell, in which `patwarden` is the command line. */
 function shell(line: string): Promise<Outcome> {
   const patwarden = `patwarden() { "${process.execPath}" "${main}" "$@"; }`;
   const settings = { cwd: directory, env: environment(client()) };
@@ -133,7 +133,7 @@ describe("secrets in settings", () => {
     }
   }, 120_000);
 
-  it("A5 may end in blanks and line ends, which are no part of them", async () => {
+  it("A5 may end in spaces and line ends, which are removed", async () => {
     const { grpc, apiKey, storeId, modelId } = job.openfga;
     const server = await startServer({
       databaseUrl: job.databaseUrl,
@@ -186,7 +186,7 @@ describe("the server's URL on the command line", () => {
   );
 });
 
-it("S15 a list of tokens that are as large as they may be goes on page by page, each below the longest message", async () => {
+it("S15 a list of the largest tokens is read page by page, each page below the message limit", async () => {
   const resources = Array.from({ length: 100 }, (_, index) => `document:${String(index).padStart(150, "x")}`);
   const subject = "user:large";
   const large = { subject, name: "large", grant: { rules: [{ actions: ["viewer"], resources }] } };
@@ -215,7 +215,7 @@ describe("results that cannot be written", () => {
     return JSON.parse(listed.stdout).tokens as readonly { readonly id: string; readonly name: string }[];
   };
 
-  /** Makes files of at most 4 KiB: dash counts blocks of 512 bytes, bash of 1,024. */
+  /** Limits files to 4 KiB: dash counts blocks of 512 bytes, bash of 1,024. */
   const small = "trap '' XFSZ; ulimit -f 4;";
 
   it("A7 an export to a full disk fails and says so, wherever in a line the disk is full", async () => {
@@ -282,9 +282,9 @@ describe("results that cannot be written", () => {
     },
   );
 
-  it("A7 dev starts nothing that nobody can reach: a full disk under its ready file or its lines ends it", async () => {
+  it("A7 dev ends when its ready file or its output cannot be written, so that no unreachable server runs", async () => {
     const onFreePorts = ["--grpc", "--http", "--public-http"].map((port) => `${port} 127.0.0.1:0`).join(" ");
-    // A file of a folder that is not there stands for the full disk: the file system that OpenFGA needs is the same.
+    // A file in a missing folder stands for the full disk: OpenFGA needs the same file system.
     const unwritten = await shell(`patwarden dev --ephemeral ${onFreePorts} --ready-file missing/ready`);
     expect([unwritten.code, unwritten.stderr]).toEqual([1, expect.stringContaining("ENOENT")]);
     if (!existsSync("/dev/full")) return;
@@ -293,7 +293,7 @@ describe("results that cannot be written", () => {
     expect(readdirSync(directory).filter((name) => name.startsWith("ready"))).toEqual([]);
   }, 120_000);
 
-  it("A7 a log that cannot be written takes lines, never the service", async () => {
+  it("A7 a log that cannot be written loses lines, but does not stop the service", async () => {
     const script = `
       import { createLogger } from ${JSON.stringify(new URL("../../dist/telemetry/log.js", import.meta.url).href)};
       const log = createLogger();

@@ -13,7 +13,7 @@ const { createToken, listTokens } = TokenService.method;
 
 const accessToken = "urn:ietf:params:oauth:token-type:access_token";
 
-describe.skipIf(!havePostgres())("a database that no statement of which ends by itself", () => {
+describe.skipIf(!havePostgres())("a database whose statements never end by themselves", () => {
   let patwarden: Patwarden;
   let database: FaultProxy;
   let server: Server;
@@ -24,7 +24,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
     server = await patwarden.startReplica({
       config: {
         database: { url, max_connections: 1, prepare: false },
-        // Every look-up reads.
+        // Every lookup reads the database.
         token_cache: { lease: "0s" },
         integrations: {
           routes: [{ path: "/docs/{id}", resource: "document:{id}", action: "viewer" }],
@@ -110,7 +110,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
     database.stall();
     for (const [target, status] of [...(await Promise.all([asked(), ending()]))].flat())
       expect([target, status]).toEqual([target, 503]);
-    // Nothing was ended, now or once the database is there again.
+    // No token was ended, neither now nor after the database is back.
     database.heal();
     await expect.poll(async () => (await ask("GET", "/v1/self", [bearer]))[1], { timeout: 20_000 }).toBe(200);
   });
@@ -130,7 +130,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
       const reply = await envoy.call(Authorization.method.check, { attributes: { request: { http } } });
       return reply.ok ? reply.value.httpResponse.case : reply.code;
     };
-    // Its client leaves the deadline to the server, so the answer is the server's.
+    // Its client leaves the deadline to the server, so the answer comes from the server.
     const [, port] = server.ports;
     if (!port) throw new Error("no port");
     const question = { token, resource: "document:roadmap", action: "viewer" };
@@ -142,7 +142,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
         port.call(batchCheck, { items: [question] }, settings),
         port.call(introspect, { token }, settings),
       ]);
-      // The deadline ends the call as a whole, or the last moment before it is an item's.
+      // The deadline ends the whole call, or just before that an item.
       const result = batch.ok ? batch.value.results[0]?.result : undefined;
       const ofItem = result?.case === "error" ? result.value.reason : result?.case;
       return [one.ok ? "OK" : one.code, batch.ok ? ofItem : batch.code, introspected.ok ? "OK" : introspected.code];
@@ -154,7 +154,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
     envoy.close();
   });
 
-  it.each([0, 1])("S6 makes nothing for a caller who was told that time is over, port %i", async (index) => {
+  it.each([0, 1])("S6 creates nothing for a caller that got DEADLINE_EXCEEDED, port %i", async (index) => {
     const port = server.ports[index];
     if (!port) throw new Error("no port");
     const subject = `user:late-${index}`;
@@ -165,7 +165,7 @@ describe.skipIf(!havePostgres())("a database that no statement of which ends by 
     expect(await make("late", 300)).toMatchObject({ ok: false, code: "DEADLINE_EXCEEDED" });
     database.release();
     await first;
-    // There is one connection, and what waits for it has its turn in order.
+    // There is only one connection, and waiting statements use it in order.
     expect(await make("after")).toMatchObject({ ok: true });
     const reply = await port.call(listTokens, { subject });
     const names = reply.ok ? reply.value.tokens.map(({ name }) => name) : [];

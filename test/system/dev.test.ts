@@ -58,7 +58,7 @@ describe("patwarden dev", () => {
     if (!created.ok) throw new Error(created.message);
     const asked = { token: created.value.secret, resource: "document:kept", action: "viewer" };
     expect(await port.call(check, asked)).toMatchObject({ ok: true, value: { reason: Reason.ALLOWED } });
-    // As from the internet: whose the token is, and anybody may end it.
+    // As from the internet: /v1/self names the owner of the token, and anybody may report it as leaked.
     const self = await fetch(`${first.ready.public_http}/v1/self`, { headers: { "x-api-key": created.value.secret } });
     expect([self.status, await self.json()]).toMatchObject([200, { subject: "user:alice" }]);
     const reported = await fetch(`${first.ready.public_http}/report-leak`, {
@@ -80,7 +80,7 @@ describe("patwarden dev", () => {
     expect(await client.call(check, asked)).toMatchObject({ ok: true, value: { reason: Reason.ALLOWED } });
     client.close();
 
-    // Killed: OpenFGA does not outlive it, and its lock does not keep the next one out.
+    // It was killed: OpenFGA ends with it, and its lock does not block the next one.
     await second.started.stop("SIGKILL");
     await goneFrom(`${second.ready.openfga.http}/healthz`);
     const third = await startDev(directory);

@@ -21,7 +21,7 @@ const pages = ["README.md", "docs", "docs/guides"].flatMap((place) =>
         .map((name) => `${place}/${name}`),
 );
 
-/** `patwarden token create` and its options, of each line of a shell block that runs the command line. */
+/** `patwarden token create` and its options, from each line of a shell block that runs the command line. */
 const commandLines = pages.flatMap((page) =>
   blocksOf(page)
     .filter(({ language }) => language === "sh")
@@ -76,7 +76,7 @@ describe("what README.md and docs/ say next to `make dev`", () => {
   }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** Runs the lines as a person would paste them, one block after the other; returns what each block printed. */
+  /** Runs the lines as a person would paste them, one block after the other; returns the output of each block. */
   function paste(blocks: readonly string[]): readonly string[] {
     const mark = "----- end of a block";
     const script = ["shopt -s expand_aliases", ...blocks.map((text) => `${text}\necho; echo '${mark}'`)].join("\n");
@@ -88,7 +88,7 @@ describe("what README.md and docs/ say next to `make dev`", () => {
     return stdout.split(mark).slice(0, -1);
   }
 
-  /** Each line of the documented output in this order; `…` stands for any text. */
+  /** Returns a pattern for each line of the documented output, in this order; `…` stands for any text. */
   const shown = (output: string): RegExp => {
     const literal = output.trim().replaceAll("http://127.0.0.1:9080", http);
     const pattern = literal.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("…", "[^]*");

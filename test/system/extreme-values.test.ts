@@ -25,7 +25,7 @@ afterAll(() => patwarden.stop());
 
 type Fields = Record<string, unknown>;
 
-/** What no honest client sends, for a field of its kind. */
+/** Returns values that no honest client sends, for a field of this kind. */
 function extremesOf(field: DescField, depth: number): readonly unknown[] {
   switch (field.fieldKind) {
     case "scalar":
@@ -51,7 +51,7 @@ function extremesOf(field: DescField, depth: number): readonly unknown[] {
   }
 }
 
-/** Also with a key that an object literal does not take. */
+/** Returns a map, also with a key that an object literal would not keep. */
 function mapOf(key: string, value: string): Fields {
   return Object.defineProperty({}, key, { value, enumerable: true, writable: true, configurable: true });
 }
@@ -88,7 +88,7 @@ function messages(desc: DescMessage, depth: number): readonly unknown[] {
   return variants(desc, {}, depth - 1).map((fields) => create(desc, fields));
 }
 
-/** A message for each extreme of each of its fields, all other fields being those of the base. */
+/** Returns a message for each extreme of each of its fields; all other fields are those of the base. */
 function variants(desc: DescMessage, base: Fields, depth: number): readonly Fields[] {
   return desc.fields.flatMap((field) =>
     extremesOf(field, depth).map((value) =>
@@ -101,7 +101,7 @@ function variants(desc: DescMessage, base: Fields, depth: number): readonly Fiel
 
 const newKey = "a new key";
 const tokenId = "tok_01h455vb4pex5vsknk084sn02q";
-/** Requests that are right but for what is put into them, so that an extreme gets as far as it can. */
+/** Requests that are correct except for the inserted extreme, so that it gets as far as possible. */
 const bases: Readonly<Record<string, Fields>> = {
   Check: { token: "t", resource: "document:roadmap", action: "viewer" },
   BatchCheck: { items: [{ token: "t", resource: "document:roadmap", action: "viewer" }] },
@@ -127,7 +127,7 @@ const methods = [AuthorizationService, TokenService, SubjectService, PolicyServi
   (service) => service.methods.filter((method): method is DescMethodUnary => method.methodKind === "unary"),
 );
 
-/** The code of an answer to a request as protobuf, over the HTTP port. */
+/** Returns the code of the answer to a request as protobuf, over the HTTP port. */
 async function overHttp(method: DescMethodUnary, request: Message): Promise<string> {
   const response = await fetch(`${patwarden.server.http}/${method.parent.typeName}/${method.name}`, {
     method: "POST",
@@ -149,7 +149,7 @@ describe("extreme values", () => {
       const base =
         bases[name] ?? (method.input.fields.some(({ localName }) => localName === "id") ? { id: tokenId } : {});
       const requests = variants(method.input, base, 2).map((fields) =>
-        // Another key for each, or the second would be refused for it.
+        // A new key for each, or the second request would be refused for its key.
         create(method.input, fields["requestId"] === newKey ? { ...fields, requestId: randomUUID() } : fields),
       );
       const [grpc] = patwarden.server.ports.filter((port) => port.name === "gRPC");

@@ -10,7 +10,7 @@ const folderLock = new URL("../../dist/server/dev/folder-lock.js", import.meta.u
 const root = mkdtempSync(join(tmpdir(), "patwarden-lock-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Says `ready`, waits for a line, locks the folder of its argument, says how that went, and stays. */
+/** Prints `ready`, waits for a line, locks the folder of its argument, prints the result, and stays. */
 const script = `
   import { lockFolder } from ${JSON.stringify(folderLock)};
   console.log("ready");
@@ -25,7 +25,7 @@ const script = `
   });`;
 const node = [process.execPath, "--input-type=module", "-e", script, "--"];
 
-/** Says `binds` before it makes its lock, and waits for a line. */
+/** Prints `binds` before it makes its lock, and waits for a line. */
 const slowly = `
   import { Server } from "node:net";
   const { listen } = Server.prototype;
@@ -39,7 +39,7 @@ const preload = `--import=data:text/javascript,${encodeURIComponent(slowly)}`;
 
 interface Contender {
   readonly child: ChildProcess;
-  /** Lets it go on, and resolves to what it says next: how that went. */
+  /** Lets the process continue, and resolves to its next line: the result. */
   lock(): Promise<string>;
   kill(): Promise<void>;
 }
@@ -69,7 +69,7 @@ async function contender(
   };
 }
 
-/** The first process of a PID namespace, as in a container, where the machine lets us make one. */
+/** Makes the first process of a PID namespace, as in a container, where the machine allows it. */
 const asFirst = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
 const mayUnshare = spawnSync(asFirst[0] ?? "", [...asFirst.slice(1), "true"]).status === 0;
 if (!mayUnshare)
@@ -83,8 +83,7 @@ describe("the lock of a folder", () => {
       for (let round = 0; round < 3; round++) {
         const first = await contender(folder, asFirst);
         expect(await first.lock()).toBe("locked");
-        // One that runs beside it, in a container of its own or outside, is kept out although its number is no other or
-        // not to be seen.
+        // A second process, in a container or outside, is kept out although its number is the same or not visible.
         for (const wrapper of [asFirst, []]) {
           const second = await contender(folder, wrapper);
           expect(await second.lock()).toContain("is in use by another process");
@@ -96,13 +95,13 @@ describe("the lock of a folder", () => {
     60_000,
   );
 
-  it("B8 is no matter of numbers: a process that has the number of a dead holder does not keep it", async () => {
+  it("B8 does not depend on process numbers: a process with the number of a dead holder does not hold it", async () => {
     const folder = join(root, "numbers");
     const holder = await contender(folder);
     expect(await holder.lock()).toBe("locked");
     holder.child.kill("SIGSTOP");
     const other = await contender(folder);
-    // One that stands still holds it.
+    // A frozen process holds it.
     expect(await other.lock()).toContain("is in use");
     await holder.kill();
     const next = await contender(folder);
@@ -110,20 +109,20 @@ describe("the lock of a folder", () => {
     await Promise.all([other.kill(), next.kill()]);
   }, 60_000);
 
-  it("S25 goes to one of many that come at once beside a dead lock, round after round", async () => {
+  it("S25 is taken by one of many processes that start at once beside a dead lock, in each round", async () => {
     const folder = join(root, "race");
     for (let round = 0; round < 8; round++) {
       const contenders = await Promise.all(Array.from({ length: 6 }, () => contender(folder)));
       const outcomes = await Promise.all(contenders.map((each) => each.lock()));
       expect(outcomes.filter((outcome) => outcome === "locked")).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome.includes("is in use"))).toHaveLength(5);
-      // The dead lock of the next round.
+      // The dead lock for the next round.
       await Promise.all(contenders.map((each) => each.kill()));
       expect(readdirSync(folder).length).toBeLessThan(8);
     }
   }, 120_000);
 
-  it("S25 goes to nobody who was about to take a dead lock when others came and went", async () => {
+  it("S25 is not taken by a process that was about to replace a dead lock while others came and ended", async () => {
     const folder = join(root, "late");
     const [dead, late, second, third] = [
       await contender(folder),
@@ -136,13 +135,13 @@ describe("the lock of a folder", () => {
     expect(await late.lock()).toBe("binds");
     expect(await second.lock()).toBe("locked");
     await second.kill();
-    // It removes the lock of the second, whose name is the one that the late one is about to take.
+    // It removes the lock of the second, whose name the late process is about to bind.
     expect(await third.lock()).toBe("locked");
     expect(await late.lock()).toContain("is in use");
     await Promise.all([late.kill(), third.kill()]);
   }, 60_000);
 
-  it("says what is wrong with a folder whose path no socket can have", async () => {
+  it("says what is wrong with a folder whose path is too long for a socket", async () => {
     const folder = join(root, "x".repeat(120));
     const one = await contender(folder);
     expect(await one.lock()).toContain("has too long a path");

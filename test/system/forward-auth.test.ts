@@ -11,7 +11,7 @@ const routes = [
   { path: "/wrong/{id}", resource: "nowhere:{id}", action: "viewer" },
 ];
 
-/** As the proxy of each integration tells of a request. */
+/** Describes a request as the proxy of each integration does. */
 function told(
   integration: Integration,
   { method = "GET", host = "app.test", target = "/docs/roadmap" } = {},
@@ -69,7 +69,7 @@ describe("the integrations of proxies", () => {
   const realm = 'Bearer realm="patwarden"';
 
   describe.each(integrations)("/%s", (integration) => {
-    it("P1 lets a permitted request pass, with all that it is known by, overwriting", async () => {
+    it("P1 lets a permitted request pass, and overwrites all identity headers", async () => {
       const forged: [string, string] = ["X-Patwarden-Subject", "user:root"];
       const reply = await ask(integration, [key(), bearer(), forged, ...told(integration)]);
       expect(reply).toMatchObject({
@@ -124,7 +124,7 @@ describe("the integrations of proxies", () => {
       for (const { headers } of [bare, forbidden]) expect(headers).not.toHaveProperty("x-patwarden-subject");
     });
 
-    it("refuses what no route knows, and what can be read in two ways", async () => {
+    it("refuses requests without a route, and requests that can be read in two ways", async () => {
       const refused = [
         { target: "/elsewhere" },
         { target: "/docs/../docs/roadmap" },
@@ -141,7 +141,7 @@ describe("the integrations of proxies", () => {
       }
     });
 
-    it("P4 refuses a request of which a part is missing or told twice", async () => {
+    it("P4 refuses a request with a missing or repeated part", async () => {
       for (const [index, header] of told(integration).entries()) {
         const without = told(integration).toSpliced(index, 1);
         expect((await ask(integration, [key(), bearer(), ...without])).status, header[0]).toBe(403);
@@ -149,7 +149,7 @@ describe("the integrations of proxies", () => {
       }
     });
 
-    it("P5 takes no side between two credentials", async () => {
+    it("P5 refuses two credentials", async () => {
       const status = integration === "nginx" ? 401 : 400;
       for (const second of [bearer(), ["X-API-Key", patwarden.alice.secret]] satisfies [string, string][]) {
         const reply = await ask(integration, [key(), bearer(), second, ...told(integration)]);
@@ -184,7 +184,7 @@ describe("the integrations of proxies", () => {
         );
     });
 
-    it("knows the bearer's address where one proxy tells it alone", async () => {
+    it("knows the bearer's address when exactly one proxy names it", async () => {
       const from = (address: string) =>
         ask(integration, [key(), bearer(narrow.secret), ["X-Forwarded-For", address], ...told(integration)]);
       expect((await from("192.0.2.7")).status).toBe(200);
@@ -193,7 +193,7 @@ describe("the integrations of proxies", () => {
       expect((await ask(integration, [key(), bearer(narrow.secret), ...told(integration)])).status).toBe(401);
     });
 
-    it("answers 503 where nothing can be decided, as for a route that the model does not know", async () => {
+    it("answers 503 when it cannot decide, as for a route with a type that is not in the model", async () => {
       const reply = await askOnce(integration, [key(), bearer(), ...told(integration, { target: "/wrong/1" })]);
       expect([reply.status, reply.headers["retry-after"]]).toEqual([503, "1"]);
     });
@@ -217,7 +217,7 @@ describe("the integrations of proxies", () => {
     await own.stop();
   }, 120_000);
 
-  it("is closed unless it is opened, and Basic unless it is admitted", async () => {
+  it("is disabled unless it is enabled, and so is Basic", async () => {
     const closed = await startPatwarden({ config: { integrations: { routes } } });
     const own: [string, string] = ["X-Patwarden-Proxy-Key", closed.server.keys.checker];
     expect((await ask("nginx", [own, ...told("nginx")], closed.server)).status).toBe(404);

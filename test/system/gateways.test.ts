@@ -20,11 +20,11 @@ const routes = [
 interface Case {
   readonly name: string;
   readonly gateway: GatewayName;
-  /** Only Envoy: whether headers come apart. */
+  /** Only Envoy: whether headers are sent separately. */
   readonly raw?: boolean;
-  /** Status of a request with two credentials that the proxy passes on. */
+  /** The status of a request with two credentials that the proxy passes on. */
   readonly ambiguous: number;
-  /** Whether a 403 comes with our challenge. */
+  /** Whether a 403 has our challenge. */
   readonly challenges403: boolean;
 }
 
@@ -45,7 +45,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     let patwarden: Patwarden;
     let upstream: Upstream;
     let gateway: Gateway;
-    /** Between the proxy and Patwarden. */
+    /** The proxy between the gateway and Patwarden. */
     let way: FaultProxy;
 
     beforeAll(async () => {
@@ -75,7 +75,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
     const identity = ["x-patwarden-subject", "x-patwarden-token-id", "x-patwarden-organization"];
     const secrets = ["authorization", "x-api-key", "x-patwarden-proxy-key"];
 
-    /** What came through, if anything did: the upstream's own record, not what the client is told. */
+    /** Returns what reached the service, if anything did: by the upstream's own record, not by the client's answer. */
     async function askOnce(
       asking: Partial<RawRequest>,
     ): Promise<{ readonly answer: RawReply; readonly arrived: ReturnType<typeof headersOf> | undefined }> {
@@ -105,7 +105,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       return headers;
     }
 
-    /** The service sees alice and nothing else under our names, and no credential. */
+    /** Checks that the service sees alice, no other identity under our header names, and no credential. */
     function expectAlice(arrived: ReturnType<typeof headersOf> | undefined): void {
       expect(arrived?.get("x-patwarden-subject")).toEqual(["user:alice"]);
       expect(arrived?.get("x-patwarden-token-id")).toEqual([patwarden.alice.token.id]);
@@ -146,7 +146,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       for (const { arrived } of [bare, invalid, forbidden, unmapped]) expect(arrived).toBeUndefined();
     });
 
-    it("E2 P5 takes no side between two credentials", async () => {
+    it("E2 P5 refuses two credentials", async () => {
       const { answer, arrived } = await ask({ headers: [bearer(), ["X-API-Key", patwarden.alice.secret]] });
       expect([answer.status, arrived]).toEqual([ambiguous, undefined]);
       const twice = await ask({ headers: [bearer(), bearer()] });
@@ -154,7 +154,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       expect(twice.arrived).toBeUndefined();
     });
 
-    // Only Envoy has settings of routes.
+    // Only Envoy has settings per route.
     if (kind === "envoy") {
       it("E4 uses the settings of the route, and by its path alone", async () => {
         const own = async (target: string) => (await ask({ target, headers: [bearer()] })).answer.status;
@@ -195,7 +195,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
       ];
       for (const target of targets) {
         const { answer, arrived } = await ask({ target, headers: [bearer()] });
-        // A proxy may clean a path up first; what the service then gets must be what was decided about.
+        // A proxy may normalize a path first; then the decision must be about the path that the service gets.
         if (arrived) expect([target, upstream.arrived.at(-1)?.url]).toEqual([target, "/docs/roadmap"]);
         else expect([400, 403, 404, 307, 301], target).toContain(answer.status);
       }
@@ -203,7 +203,7 @@ describe.each(cases)("behind $name", ({ gateway: kind, raw = false, ambiguous, c
 
     it("B5 decides by the headers that count, whatever cookies come with them, and shows them to the service alone", async () => {
       const cookies = ["a", "b", "c"].map((name): [string, string] => ["Cookie", `crumb-${name}=${"x".repeat(5_800)}`]);
-      // Patwarden's answer to what has a cookie in it.
+      // Patwarden's answer to a request with this cookie.
       way.hold("crumb-");
       const { answer, arrived } = await untilDecided(
         () => askOnce({ headers: [bearer(), ...cookies] }),

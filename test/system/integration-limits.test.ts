@@ -15,7 +15,7 @@ const integrations = {
 };
 const names = ["forward-auth", "nginx", "authzen", "oauth-introspect", "oauth-revoke", "ext-authz"] as const;
 type Integration = (typeof names)[number];
-/** Two callers for each integration, since some integrations have one limit together. */
+/** Two callers for each integration, since some integrations share one limit. */
 const keys = new Map(
   names.flatMap((integration) => [integration, `${integration}-calm`]).map((name) => [name, newKey()]),
 );
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => patwarden.stop());
 
-/** What came back, in the integration's own words. */
+/** An answer, in the format of the integration. */
 type Answer = Readonly<Record<string, unknown>>;
 
 const overHttp = async (...sent: Parameters<typeof sendRaw>): Promise<Answer> => {
@@ -95,7 +95,7 @@ const cases: readonly Case[] = [
       ["X-Original-Host", "app.test"],
       ["X-Original-URI", "/docs/roadmap"],
     ]),
-    // It would make 500 of a 429.
+    // nginx would make a 500 of a 429.
     limited: { ...slower, status: 503, body: "too many requests" },
   },
   {
@@ -129,13 +129,13 @@ const cases: readonly Case[] = [
       const [header] = httpResponse.value.headers.map(({ header }) => [header?.key, header?.value]);
       return { code: status?.code, status: httpResponse.value.status?.code, header };
     },
-    // A denial and no error, which `failure_mode_allow` would allowed.
+    // A denial and not an error, which `failure_mode_allow` would allow.
     limited: { code: 7, status: 429, header: ["retry-after", "1"] },
   },
 ];
 
 describe.each(cases)("the integration $integration", ({ integration, ask, limited }) => {
-  it("refuses what one caller asks beyond its limit, and no other caller", async () => {
+  it("refuses calls of one caller beyond its limit, and no other caller", async () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => ask(integration)));
     const refused = answers.filter((answer) => isDeepStrictEqual(answer, limited));
     expect(refused.length).toBeGreaterThan(0);

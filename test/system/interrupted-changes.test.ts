@@ -17,20 +17,19 @@ import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey, type Server, startServer } from "../kit/server.js";
 import type { Fault, Strike } from "../kit/transactions.js";
 
-// A replica is lost in the middle of a change: its connection is cut, freezes, or loses what it says, between any
-// two statements, over
-// TLS as without. Others go on, the change is there as a whole or not at all, and a repeat settles it.
-// PATWARDEN_TEST_EXHAUSTIVE=1 tries
-// everything, which takes half an hour or so; else PATWARDEN_TEST_SEED chooses, and is printed.
+// A replica is lost in the middle of a change: its connection is cut, freezes, or loses its messages, between any two
+// statements, with and without TLS. Other replicas still work, the change is there as a whole or not at all, and a
+// repeat completes it. PATWARDEN_TEST_EXHAUSTIVE=1 tries every case, which takes about half an hour; otherwise
+// PATWARDEN_TEST_SEED chooses, and is printed.
 
 const exhaustive = process.env["PATWARDEN_TEST_EXHAUSTIVE"] === "1";
 const seed = Number(process.env["PATWARDEN_TEST_SEED"] ?? randomInt(2 ** 31));
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
 const leaseMs = 1_000;
-/** A session that is idle in a transaction ends after 5 s, and who waits for its locks asks again. */
+/** A session that is idle in a transaction ends after 5 s; callers that wait for its locks retry. */
 const lockLimitMs = 7_000;
-/** What a busy machine may take besides. */
+/** Additional time for a busy machine. */
 const slackMs = 8_000;
 const callTimeoutMs = 4_000;
 
@@ -44,13 +43,13 @@ const keys = { approver: newKey(), edge: newKey() };
 
 interface Outcome {
   readonly ok: boolean;
-  /** The reason of the failure, else its code or status. */
+  /** The reason of the failure, or else its code or status. */
   readonly why: string;
 }
 
 type Call = (server: Server) => Promise<Outcome>;
 
-/** One that is about to happen, to things of its own. */
+/** A change that is about to be made, to objects of its own. */
 interface Planned {
   readonly subject: string;
   /** In the parameters of its transaction's first statement. */
@@ -70,7 +69,7 @@ function rpc<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** The integrations leave it to their callers how long they wait. */
+/** Makes a call of an integration. The integration does not know how long its caller waits. */
 function integration(
   target: string,
   headers: readonly (readonly [string, string])[],
@@ -89,7 +88,7 @@ const retryable = new Set([
   ...["DEADLINE_EXCEEDED", "UNAVAILABLE", "429", "503"],
 ]);
 
-/** As callers do: again until it is answered. */
+/** Repeats a call until it is answered, as callers do. */
 async function insist(call: Call, server: Server, what: string): Promise<void> {
   for (const begin = performance.now(); ; await sleep(20)) {
     const { ok, why } = await call(server);
@@ -102,7 +101,7 @@ async function insist(call: Call, server: Server, what: string): Promise<void> {
 
 const full = { grant: { full: true } };
 
-/** By the replica that nothing happens to. */
+/** Issues a token through the replica that has no faults. */
 async function issue(other: Server, over: object = {}): Promise<{ readonly token: Token; readonly secret: string }> {
   const request = { subject: `user:${randomUUID()}`, name: "n", ...full, ...over };
   for (;;) {
@@ -114,7 +113,7 @@ async function issue(other: Server, over: object = {}): Promise<{ readonly token
 
 const uuidOf = ({ id }: Pick<Token, "id">): string => toUuid(id as TokenId); // the server has made it
 
-/** Something that happens to one token. */
+/** A change of one token. */
 const toToken =
   (call: (token: Token, secret: string) => Call, over: object = {}) =>
   async (other: Server): Promise<Planned> => {
@@ -122,7 +121,7 @@ const toToken =
     return { subject: token.subject, key: uuidOf(token), run: call(token, secret) };
   };
 
-/** Something that happens to a subject with two tokens. */
+/** A change of a subject with two tokens. */
 const toSubject =
   (call: (subject: string) => Call, before?: (subject: string) => Call) =>
   async (other: Server): Promise<Planned> => {
@@ -133,7 +132,7 @@ const toSubject =
     return { subject, key: subject, run: call(subject) };
   };
 
-/** Something that happens to a token that waits for its approval. */
+/** A change of a token that waits for its approval. */
 const toPending =
   (call: (token: Token) => Call) =>
   async (other: Server): Promise<Planned> => {
@@ -188,7 +187,7 @@ const changes: Readonly<Record<string, (other: Server) => Promise<Planned>>> = {
     return { subject: scope, key: scope, run: rpc(updatePolicy, { policy, updateMask: { paths: ["block_all"] } }) };
   },
   "a leak reported": toToken((_token, secret) => {
-    // 60 an hour are taken of one address.
+    // 60 an hour are accepted from one address.
     const from = ["X-Forwarded-For", `203.0.${randomInt(256)}.${randomInt(256)}`] as const;
     return integration("/report-leak", [json, from], JSON.stringify({ credentials: [secret] }), "publicHttp");
   }),
@@ -205,7 +204,7 @@ const changes: Readonly<Record<string, (other: Server) => Promise<Planned>>> = {
 };
 const names = Object.keys(changes);
 
-/** What one change does when nothing happens to it. */
+/** The statements and effects of one change without faults. */
 interface Course {
   readonly statements: readonly string[];
   readonly before: string;
@@ -218,7 +217,7 @@ interface Case {
   readonly victim: Victim;
 }
 
-/** A replica on the way of whose statements faults happen. */
+/** A replica whose connection to the database has faults. */
 interface Victim {
   readonly transport: string;
   readonly server: Server;
@@ -230,7 +229,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
   let database: TestDatabase;
   let openfga: TestOpenFga;
   let sql: postgres.Sql;
-  /** Has its own way to the database, without faults. */
+  /** Has its own connection to the database, without faults. */
   let other: Server;
   let victims: readonly Victim[] = [];
   const courses = new Map<string, Course>();
@@ -252,7 +251,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
           { name: "edge", key_sha256: [hashOf(keys.edge)], permissions: ["tokens.exchange"] },
         ],
         config: {
-          // Without names each statement is parsed before it is executed: there is one more place to be lost in.
+          // Without prepared statements each one is parsed before it is executed: there is one more place for a fault.
           database: { url, listen_url: database.url, max_connections: 8, prepare: false },
           token_cache: { lease: `${leaseMs}ms` },
           public_http: { listen: "127.0.0.1:0", trusted_proxies: ["127.0.0.0/8"] },
@@ -269,7 +268,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
         return { transport, proxy, server: await startOne(secured ? overTls(url) : url) };
       }),
     );
-    // The first may be asked before OpenFGA's model was read.
+    // The first call may come before OpenFGA's model was read.
     await insist((await planned("CreateToken")).run, other, "CreateToken");
     for (const name of names) courses.set(name, await runUndisturbed(name));
   });
@@ -288,8 +287,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
   };
 
   /**
-   * Every committed row that a change may touch, in words that two runs share: what is made up each time is left
-   * out.
+   * Describes every committed row that a change may touch, in a form that two runs share: random values are left out.
    */
   async function picture({ subject }: Planned): Promise<string> {
     const tokens = sql`select id from token where subject = ${subject}`;
@@ -324,7 +322,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     return { statements: [...followed.statements], before, after: await picture(plan) };
   }
 
-  /** What was wrong; empty when all was well. */
+  /** Returns what was wrong; empty when everything was right. */
   async function lose({ name, strike, victim }: Case): Promise<readonly string[]> {
     const course = courses.get(name);
     if (!course) throw new Error(`no course of ${name}`);
@@ -333,7 +331,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     const what = `${name}, ${fault} ${victim.transport}, ${when} ${statement} ${text}`;
     const wrong: string[] = [];
     try {
-      // A connection may be lost to what happens to another change, before this one comes to the place.
+      // A fault of another change may cut the connection before this change reaches the place.
       for (let attempt = 1; !(await loseOnce(name, course, strike, victim, wrong)); attempt++)
         if (attempt === 10) throw new Error("the fault never strikes");
     } catch (error) {
@@ -342,7 +340,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     return wrong.map((line) => `${what}: ${line}`);
   }
 
-  /** Whether the fault has struck. */
+  /** Returns whether the fault has happened. */
   async function loseOnce(name: string, course: Course, strike: Strike, victim: Victim, wrong: string[]) {
     const [plan, bystander] = await Promise.all([planned(name), issue(other)]);
     const followed = victim.proxy.follow(plan.key, strike);
@@ -355,7 +353,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
       }
       await insist(rpc(revokeToken, { id: bystander.token.id }), other, "a revocation of another token");
       const early = await picture(plan);
-      // It needs the same rows: what has hold of them is over then.
+      // It needs the same rows: after this, nothing holds them any more.
       await insist(plan.run, other, "a repeat");
       if (early !== course.before && early !== course.after) wrong.push(`half of it is there: ${early}`);
       const stored = early === course.after;
@@ -383,7 +381,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
   }
 
   type Point = Pick<Strike, "statement" | "when">;
-  /** From its first row on a transaction holds locks, from the epoch's on every other change waits for it. */
+  /** A transaction holds locks from its first row on; from the epoch's row on, every other change waits for it. */
   function pointsOf(name: string): { readonly own: readonly Point[]; readonly ofAll: readonly Point[] } {
     const { statements } = courses.get(name) ?? { statements: [] };
     const points = statements.flatMap((_, statement) => [
@@ -399,7 +397,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     return { own: points.filter((point) => !holds(point)), ofAll: points.filter(holds) };
   }
   let drawn = 0;
-  /** Another choice with every call. */
+  /** Chooses differently at every call. */
   function sample<T>(list: readonly T[], count: number): readonly T[] {
     if (exhaustive) return list;
     const length = Math.min(count, list.length);
@@ -411,7 +409,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
       faults.flatMap((fault) => victims.map((victim) => ({ name, strike: { ...point, fault }, victim }))),
     );
 
-  it("has the statements of every change before it", () => {
+  it("has recorded the statements of every change", () => {
     for (const [name, { statements, before, after }] of courses) {
       expect([name, statements.at(-1)?.trim()]).toEqual([name, "commit"]);
       expect(statements.length).toBeGreaterThan(3);
@@ -419,7 +417,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     }
   });
 
-  it("finds one epoch more after each change of what replicas may have cached", () => {
+  it("counts one epoch more after each change of records that replicas may have cached", () => {
     const epochs = (rows: string): number => JSON.parse(rows).epochs;
     const silent = names.filter((name) => {
       const { before, after } = courses.get(name) ?? { before: "{}", after: "{}" };
@@ -428,7 +426,7 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     expect(silent).toEqual(["CreateToken", "an exchange"]);
   });
 
-  it("S5 cut anywhere: others go on, all of it or nothing is there, and a repeat settles it", {
+  it("S5 cut anywhere: others still work, all of it or nothing is there, and a repeat completes it", {
     timeout: 600_000,
   }, async () => {
     const cases = names.flatMap((name) => {
@@ -438,12 +436,12 @@ describe.skipIf(!havePostgres())("a replica that is lost in the middle of a chan
     await loseAll(cases, 6);
   });
 
-  it("S5 frozen or unheard where it holds rows of its own", { timeout: 1_200_000 }, async () => {
+  it("S5 frozen or without its messages while it holds its own rows", { timeout: 1_200_000 }, async () => {
     const cases = names.flatMap((name) => sample(casesOf(name, pointsOf(name).own, ["freeze", "swallow"]), 2));
     await loseAll(cases, 8);
   });
 
-  it("S5 frozen or unheard where every other change waits for it", { timeout: 1_200_000 }, async () => {
+  it("S5 frozen or without its messages while every other change waits for it", { timeout: 1_200_000 }, async () => {
     const cases = sample(
       names.flatMap((name) => casesOf(name, pointsOf(name).ofAll, ["freeze", "swallow"])),
       3,

@@ -60,7 +60,7 @@ const reasonAt = async (server: Server, { secret }: IssuedToken): Promise<Reason
   const reply = await server.port("gRPC").call(AuthorizationService.method.check, question);
   return reply.ok ? reply.value.reason : reply.reason;
 };
-/** So that both replicas have the record in memory. */
+/** Makes both replicas cache the records. */
 const warm = async (...tokens: readonly IssuedToken[]): Promise<void> => {
   for (const token of tokens)
     for (const server of [patwarden.server, other]) expect(await reasonAt(server, token)).toBe(Reason.ALLOWED);
@@ -84,7 +84,7 @@ const report = (body: string, type = "application/json", server = patwarden.serv
   sendRaw(server.publicHttp, { method: "POST", target: "/report-leak", headers: [["Content-Type", type]], body });
 
 describe("a report by a secret-scanning program", () => {
-  it("SS-3 ends a token on every replica before it is answered, and tells of it once", async () => {
+  it("SS-3 ends a token on every replica before it is answered, and notifies once", async () => {
     const leaked = await create({ organization: "organization:acme", name: "leaked" });
     const url = "https://github.com/example/repository/blob/main/a.env";
     await warm(leaked);
@@ -118,7 +118,7 @@ describe("a report by a secret-scanning program", () => {
     const shown = await patwarden.port.call(TokenService.method.getToken, { id: leaked.token.id });
     expect(shown.ok && shown.value.token?.revocationReason).toBe(RevocationReason.LEAKED);
 
-    // A second report, by the other replica, adds nothing.
+    // A second report, sent to the other replica, adds nothing.
     expect((await scan([entry(leaked.secret, { url: "https://example.com/again" })], other)).status).toBe(200);
     const later = await create();
     expect((await scan([entry(later.secret)], other)).status).toBe(200);
@@ -154,7 +154,7 @@ describe("a report by a secret-scanning program", () => {
     },
   );
 
-  it("SS-2 takes live, dead, foreign and garbage texts together, each as often as it comes", async () => {
+  it("SS-2 accepts usable, ended, foreign and garbage texts together, each as often as it comes", async () => {
     const [live, revoked, rotated, inGrace, expired] = await Promise.all([
       create(),
       create(),
@@ -182,8 +182,8 @@ describe("a report by a secret-scanning program", () => {
         label: ours.includes(text) ? "true_positive" : "false_positive",
       })),
     );
-    // What has been rotated away does not end the token, what is still in its grace does; an expired one could be
-    // extended.
+    // A secret that was rotated out does not end its token; one in its grace does. An expired token is ended too, since
+    // it could be extended.
     const ended = new Map([
       [live, "https://example.com/0"],
       [inGrace, "https://example.com/3"],
@@ -200,7 +200,7 @@ describe("a report by a secret-scanning program", () => {
     for (const token of [revoked, rotated]) expect(told(token)).toEqual([]);
   });
 
-  it("leaves tokens of an organization that wants to be told alone, its own and those bound to it, and tells once", async () => {
+  it("does not revoke tokens of an organization in notify_only, its own and those bound to it, and notifies once", async () => {
     const own = await create({ subject: "organization:globex" });
     const bound = await create({ organization: "organization:globex" });
     for (let time = 0; time < 2; time++)
@@ -213,7 +213,7 @@ describe("a report by a secret-scanning program", () => {
     }
   });
 
-  it("keeps of a link nothing that deceives and no secret, and not more than is sensible", async () => {
+  it("stores a link without deceptive parts and secrets, up to a limited length", async () => {
     const leaked = await create();
     const url = `https://example.com/?t=${leaked.secret}&a=\u202e\0${"x".repeat(3_000)}`;
     expect((await scan([entry(leaked.secret, { url, source: "s\n".repeat(1_000) })])).status).toBe(200);
@@ -225,7 +225,7 @@ describe("a report by a secret-scanning program", () => {
       expect(text.includes(leaked.secret.slice(7, 40))).toBe(false);
   });
 
-  it("SS-1 takes nothing but the bytes that were signed, by a key that is published", async () => {
+  it("SS-1 accepts only the bytes that were signed, by a published key", async () => {
     const { secret, token } = await create();
     const body = JSON.stringify([entry(secret)]);
     const signed = github.sign(body);
@@ -278,7 +278,7 @@ describe("a report by a secret-scanning program", () => {
     for (let round = 0; round < 5; round++) {
       const flood = Array.from({ length: 10 }, () => gitlab.sign(body, { name: "Gitlab", key: makeScanningKey() }));
       const answers = await Promise.all(flood.map((headers) => send(body, headers)));
-      // 503 where nobody can tell a made-up key from one that is new.
+      // 503 when the server cannot know whether a key is made up or new.
       for (const { status } of answers) expect([401, 503]).toContain(status);
     }
     expect((gitlab.fetches[0] ?? 0) - before).toBeLessThanOrEqual(3);
@@ -295,7 +295,7 @@ describe("a report by a secret-scanning program", () => {
     await expect.poll(async () => (await send(body, headers, other)).status, settled).toBe(200);
   });
 
-  it("answers GitLab, which signs in names of its own, with nothing more than that it has taken it", async () => {
+  it("answers GitLab, which signs with other header names, only that it has accepted the report", async () => {
     const leaked = await create();
     const body = JSON.stringify([{ type: "patwarden_token", token: leaked.secret, url: "https://gitlab.com/x" }]);
     const reply = await send(body, gitlab.sign(body, { name: "Gitlab" }));
@@ -333,7 +333,7 @@ describe("a report by a secret-scanning program", () => {
 describe("a report by anybody", () => {
   const credentials = (...texts: readonly string[]): string => JSON.stringify({ credentials: texts });
 
-  it("SS-3 ends what is ours on every replica, tells of it once, and answers the same whatever it was", async () => {
+  it("SS-3 ends our tokens on every replica, notifies once, and always answers the same", async () => {
     const leaked = await create();
     await warm(leaked);
     const replies = [
@@ -367,7 +367,7 @@ describe("a report by anybody", () => {
   it("is admitted 60 times an hour from one address", async () => {
     let admitted = 0;
     let reply = await report("x", undefined, other);
-    // On a machine so slow that the first of them comes back meanwhile it is a few more.
+    // On a slow machine, more are accepted when the time for the first one has passed.
     for (; reply.status !== 429 && admitted < 200; reply = await report("x", undefined, other)) admitted += 1;
     expect(admitted).toBeGreaterThanOrEqual(60);
     expect(admitted).toBeLessThan(100);

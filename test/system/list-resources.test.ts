@@ -16,7 +16,7 @@ async function list(port: Port, request: MessageInitShape<typeof listResources.i
   const reply = await port.list(listResources, { type: "document", action: "viewer", ...request }, settings);
   if (!reply.ok) return reply;
   const [first, ...rest] = reply.value;
-  // What every answer must be like.
+  // Every answer must have these properties.
   expect(first).toBeDefined();
   expect(rest.map(({ reason, tokenValid }) => [reason, tokenValid])).toEqual(rest.map(() => [0, false]));
   expect(reply.value.slice(0, -1).map(({ incomplete }) => incomplete)).not.toContain(true);
@@ -31,13 +31,13 @@ async function list(port: Port, request: MessageInitShape<typeof listResources.i
 }
 
 describe("lists", () => {
-  /** Those of examples/direct, and some that alice, acme and its members reach in every way that the model has. */
+  /** The tuples of examples/direct, and some that alice, acme and its members reach in every way that the model has. */
   const few = Array.from({ length: 60 }, (_, index) => `document:few-${index}`);
   const documents = ["document:roadmap", "document:payroll", "document:price-list", "document:handbook", ...few];
   const many = Array.from({ length: 2_500 }, (_, index) => `document:many-${index}`);
   let patwarden: Patwarden;
   beforeAll(async () => {
-    // A slow machine is to make no list incomplete.
+    // A slow machine must not make a list incomplete.
     patwarden = await startPatwarden({ env: { PATWARDEN_OPENFGA_LIST_DEADLINE: "1m" } });
     const { admin, storeId } = patwarden.openfga;
     await admin.writeTuples(storeId, [
@@ -52,7 +52,7 @@ describe("lists", () => {
   });
   afterAll(() => patwarden.stop());
 
-  /** What a Check with each of the documents allows. */
+  /** Returns the documents that a Check for each of them allows. */
   async function checked(port: Port, token: string, action: string, consistency: Consistency): Promise<string[]> {
     const items = documents.map((resource) => ({ resource, action }));
     const reply = await port.call(batchCheck, { token, consistency, items });
@@ -115,7 +115,7 @@ describe("lists", () => {
   describe.each(portNames)("over %s", (name) => {
     const port = () => patwarden.server.port(name);
 
-    it("have no greatest length, and come in pages", async () => {
+    it("have no limit on their length, and come in pages", async () => {
       const { secret } = await patwarden.createToken({ subject: "user:many", name: "n", grant: { full: true } });
       const reply = await port().list(listResources, { token: secret, type: "document", action: "viewer" });
       if (!reply.ok) throw new Error(reply.message);
@@ -211,7 +211,7 @@ describe("lists", () => {
 describe("an OpenFGA that", () => {
   let patwarden: Patwarden;
   let openfga: FaultProxy;
-  /** OpenFGA is said to cut lists so early that what the proxy has held back is later for sure. */
+  /** OpenFGA's list deadline is set so low that an answer that the proxy has held is surely later. */
   const listDeadlineMs = 20;
   beforeAll(async () => {
     patwarden = await startPatwarden({
@@ -267,7 +267,7 @@ describe("an OpenFGA that", () => {
       expect(reply).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "OPENFGA_UNAVAILABLE" });
     });
 
-    it("is asked by a caller who goes away is left as well", async () => {
+    it("is asked by a caller that leaves: the call to it is cancelled", async () => {
       await isWell();
       const before = await counted("cancelled");
       openfga.hold("user:alice");
@@ -278,7 +278,7 @@ describe("an OpenFGA that", () => {
     });
   });
 
-  /** Starts a list; what comes back cancels it. */
+  /** Starts a list, and returns a function that cancels it. */
   function leave(name: PortName): () => Promise<void> {
     const path = `/${AuthorizationService.typeName}/${listResources.name}`;
     const body = Buffer.from(toBinary(listResources.input, create(listResources.input, request())));

@@ -44,7 +44,7 @@ let authority: Authority;
 let server: Server;
 const identities = new Map<string, Identity>();
 
-/** A certificate of the authority that the server trusts, made once for each set of names. */
+/** Returns a certificate of the authority that the server trusts, made once for each set of names. */
 function identityOf(names: Readonly<Record<string, string>>, use: "client" | "authority" = "client"): Identity {
   const key = JSON.stringify([names, use]);
   const identity = identities.get(key) ?? authority.issue(names, use);
@@ -102,7 +102,7 @@ interface Sent {
   readonly body?: string;
 }
 
-/** HTTP/1.1 over a connection of its own. */
+/** Sends over HTTP/1.1 on a new connection. */
 async function send(
   { cert, key }: Pick<Identity, "cert" | "key">,
   { method = "POST", path, headers = {}, body = "" }: Sent,
@@ -145,7 +145,7 @@ const sendCheck = (headers: Sent["headers"] = {}): Sent => ({
   body: JSON.stringify(question()),
 });
 
-/** `ALLOWED`, or the reason of the error. */
+/** Returns `ALLOWED`, or the reason of the error. */
 const ofReply = (reply: Reply<{ readonly reason: Reason }>): string =>
   reply.ok && reply.value.reason === Reason.ALLOWED
     ? "ALLOWED"
@@ -157,7 +157,7 @@ const ofAnswer = ({ body }: Answer): string => {
   return details[0]?.debug?.reason ?? reason.replace("REASON_", "");
 };
 
-/** What a Check says, over each way in. */
+/** The result of a Check, over each protocol and integration. */
 const checks: Readonly<Record<string, (identity: Identity, authorization?: string) => Promise<string>>> = {
   gRPC: (identity, authorization) =>
     overGrpc(identity, async (client) =>
@@ -175,7 +175,7 @@ const checks: Readonly<Record<string, (identity: Identity, authorization?: strin
 };
 
 describe.each(Object.entries(checks))("a client certificate over %s", (_, check) => {
-  it("is the caller whose name it has, to the letter", async () => {
+  it("authenticates the caller with exactly its name", async () => {
     for (const name of ["orders", "orders-canary"]) expect(await check(workload(name))).toBe("ALLOWED");
     const beside = { "URI.1": spiffe("orders"), "DNS.1": "orders.test", "IP.1": "192.0.2.1" };
     expect(await check(identityOf(beside))).toBe("ALLOWED");
@@ -202,7 +202,7 @@ describe.each(Object.entries(checks))("a client certificate over %s", (_, check)
     expect(await check(identity, `Bearer ${server.keys.checker}`)).toBe("ALLOWED");
   });
 
-  it("stands back behind what the call shows, good or bad", async () => {
+  it("is ignored when the call has a credential, valid or not", async () => {
     expect(await check(workload("gateway"), `Bearer ${server.keys.checker}`)).toBe("ALLOWED");
     expect(await check(workload("orders"), `Bearer ${server.keys.narrow}`)).toBe("CALLER_FORBIDDEN");
     for (const authorization of [`Bearer ${newKey()}`, "Bearer", "Basic eDp5", patwarden.alice.secret, ""]) {
@@ -367,7 +367,7 @@ describe("a service that is known by its certificate", () => {
     const allowed = await ask("orders");
     expect([allowed.status, allowed.headers["x-patwarden-subject"]]).toEqual([200, "user:alice"]);
     expect((await ask("payments", { "x-patwarden-proxy-key": server.keys.checker })).status).toBe(200);
-    // The bearer's own credential is no proxy's.
+    // The proxy needs its own credential: the bearer's is not enough.
     for (const name of ["payments", "gateway"]) expect((await ask(name)).status).toBe(500);
     for (const wrong of ["", newKey(), [server.keys.checker, server.keys.checker]])
       expect((await ask("orders", { "x-patwarden-proxy-key": wrong })).status).toBe(500);

@@ -12,13 +12,13 @@ import { hashOf, newKey } from "../kit/server.js";
 
 const issuer = "https://patwarden.example.com";
 const audience = "https://api.example.com";
-/** From nothing a toolchain fetches and builds everything. */
+/** The first time, a toolchain downloads and builds everything. */
 const fromNothingMs = 15 * 60_000;
 
 interface Case {
   readonly language: Language;
   readonly name: string;
-  /** What each library says of these situations. Only the first means that the token is bad. */
+  /** The error of each library in these situations. Only the first means that the token is not usable. */
   readonly inactive: RegExp;
   readonly notAuthenticated: RegExp;
   readonly undecided: RegExp;
@@ -73,10 +73,10 @@ for (const [language, { source }] of Object.entries(languages)) {
   process.stderr.write(`NO ${language.toUpperCase()}: ${source}; the tests of its libraries are skipped\n`);
 }
 
-/** An issuer of JWTs like those of the exchange, also of bad ones. */
+/** An issuer of JWTs like those of the exchange, also of invalid ones. */
 interface Signer {
   readonly jwks: string;
-  /** A token of alice for a minute, but for what is said otherwise. */
+  /** Signs a token of alice for a minute, except for the given claims and parameters. */
   sign(claims?: object, header?: object, key?: "published" | "another"): Promise<string>;
   stop(): Promise<void>;
 }
@@ -125,7 +125,7 @@ describe("libraries that know the standards and not Patwarden", () => {
     await signer.stop();
   });
 
-  /** A good JWT of alice, and where the keys are. */
+  /** Returns a valid JWT of alice, and the URL of the keys. */
   const exchanged = async () => {
     const reply = await sendRaw(patwarden.server.http, {
       method: "POST",
@@ -164,12 +164,12 @@ describe("libraries that know the standards and not Patwarden", () => {
 
       beforeAll(async () => {
         library = startLibrary(language);
-        // It is built when it answers.
+        // The library has been built when it answers.
         await introspect("garbage");
       }, fromNothingMs);
       afterAll(() => library.stop());
 
-      it("O4 takes the answer about an active token", async () => {
+      it("O4 accepts the answer about an active token", async () => {
         const { token, secret } = await patwarden.createToken({
           subject: "user:alice",
           organization: "organization:acme",
@@ -191,7 +191,7 @@ describe("libraries that know the standards and not Patwarden", () => {
         ]);
       });
 
-      it("tells a revoked token from all trouble", async () => {
+      it("distinguishes a revoked token from failures", async () => {
         const { token, secret } = await patwarden.createToken({
           subject: "user:alice",
           name: "lost",
@@ -203,7 +203,7 @@ describe("libraries that know the standards and not Patwarden", () => {
         expect((await introspect(secret)).error).toMatch(says.inactive);
       });
 
-      it("takes no trouble for a bad token", async () => {
+      it("does not report a failure as a bad token", async () => {
         const refused = await introspect(patwarden.alice.secret, { key: newKey() });
         expect(refused.error).toMatch(says.notAuthenticated);
         expect(refused.error).not.toMatch(says.inactive);

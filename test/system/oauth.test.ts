@@ -34,7 +34,7 @@ describe("the OAuth integrations", () => {
       key_sha256: [hashOf(gatewayKey)],
       permissions: ["introspect", "tokens.revoke"],
     },
-    // Possession is enough to destroy: what it is shown it ends.
+    // Holding a secret is enough to revoke it: this caller ends every token that it is shown.
     { name: "ender", key_sha256: [hashOf(enderKey)], permissions: ["tokens.revoke"], subjects: ["user:carol"] },
     ...Object.entries(patience).map(([name, { key, max_cache }]) => ({
       name,
@@ -44,7 +44,7 @@ describe("the OAuth integrations", () => {
     })),
   ];
   let patwarden: Patwarden;
-  /** Hears no notification: it applies a change at its next renewal, unless somebody waits for it. */
+  /** Gets no notifications: it applies a change at its next renewal, unless a revocation waits for it. */
   let other: Server;
   let database: FaultProxy;
   let unheard: FaultProxy;
@@ -87,7 +87,7 @@ describe("the OAuth integrations", () => {
     if (!reply?.ok) throw new Error(JSON.stringify(reply));
   };
 
-  it("O4 tells of an active token in numbers and texts that every reader takes", async () => {
+  it("O4 describes an active token by numbers and strings that every client accepts", async () => {
     const expireTime = new Date(Math.floor(Date.now() / 1000) * 1000 + 20_000);
     const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
@@ -151,7 +151,7 @@ describe("the OAuth integrations", () => {
     expect(Math.floor(Date.parse(expire_time) / 1000)).toBe(ends);
   });
 
-  it("O1 answers alike whatever is wrong with a token", async () => {
+  it("O1 gives the same answer whatever is wrong with a token", async () => {
     const token = async (over: object = {}) =>
       patwarden.createToken({ subject: "user:alice", name: "to be refused", grant: { full: true }, ...over });
     const [revoked, suspended, future, elsewhere] = await Promise.all([
@@ -273,7 +273,7 @@ describe("the OAuth integrations", () => {
     else expect(JSON.parse(reply.body)).toMatchObject({ error, error_description: expect.any(String) });
   });
 
-  it("O3 has ended a token on every replica when it answers, no matter whose it is, and says the same of what was none", async () => {
+  it("O3 has ended a token on every replica when it answers, no matter whose it is, and gives the same answer for garbage", async () => {
     const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "lost",
@@ -307,7 +307,7 @@ describe("the OAuth integrations", () => {
     expect((await introspect(secret, other)).body).toBe('{"active":false}');
   });
 
-  it("tells where it is, under the issuer's own path", async () => {
+  it("publishes its metadata under the issuer's own path", async () => {
     const found = await post(patwarden.server, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
     expect(found.headers["cache-control"]).toBe("public, max-age=300");
     expect(parsed(found)).toMatchObject({
@@ -343,7 +343,7 @@ describe("the OAuth integrations", () => {
       }
     });
 
-    it("ends nothing for a secret that was superseded, and says the same of it and of what was no token", async () => {
+    it("ends nothing for a superseded secret, and gives the same answer for it and for garbage", async () => {
       const { token, secret: old } = await made();
       const { port } = patwarden;
       const rotated = await port.call(TokenService.method.rotateToken, { id: token.id });
@@ -352,7 +352,7 @@ describe("the OAuth integrations", () => {
       expect(await isActive(rotated?.ok ? rotated.value.secret : "")).toBe(true);
     });
 
-    it("still refuses a credential that is wrong, and takes a name alone as none", async () => {
+    it("still refuses a wrong credential, and accepts a name without a secret as no credential", async () => {
       const { secret } = await made();
       for (const headers of [[asBasic("gateway", newKey())], [["Authorization", ""]]] satisfies [string, string][][])
         expect(parsed(await end(secret, {}, headers))).toMatchObject({
@@ -371,7 +371,7 @@ describe("the OAuth integrations", () => {
       expect(await isActive(secret)).toBe(false);
     });
 
-    it("opens nothing else, and tells of it", async () => {
+    it("enables nothing else, and is in the metadata", async () => {
       const reply = await post(other, "/oauth2/introspect", form({ token: patwarden.alice.secret }));
       expect(parsed(reply)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
       const metadata = await post(other, "/.well-known/oauth-authorization-server/tenant", "", [], "GET");
@@ -381,7 +381,7 @@ describe("the OAuth integrations", () => {
       });
     });
 
-    it("is limited by address, which holds up no caller", async () => {
+    it("is limited by address, without effect on callers", async () => {
       const replies = await Promise.all(Array.from({ length: 60 }, () => end("garbage")));
       const limited = replies.filter(({ status }) => status === 429);
       expect(limited.length).toBeGreaterThan(0);

@@ -14,14 +14,14 @@ import { exceptUse, grid, type IssuedToken, type Patwarden, startOnEngines } fro
 import type { CallSettings } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
-/*
+/**
  * The authorization matrix: every method, every kind of caller, and own, foreign, organization's, bound and missing
- * objects. By examples/direct, bob administers acme, alice is a member of it, carol is nobody there.
+ * objects. By examples/direct, bob administers acme, alice is a member of it, and carol has no relation to it.
  */
 
 const keys = { maker: newKey(), behalf: newKey(), narrowed: newKey(), idle: newKey() };
 let issuer: TestIssuer;
-/** Trusted for one client and one scope alone. */
+/** Trusted for one client and one scope only. */
 let strictIssuer: TestIssuer;
 let engines: Awaited<ReturnType<typeof startOnEngines>>;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
   strictIssuer = await startTestIssuer();
   const settings = {
     config: {
-      // These people ask a thousand things a minute.
+      // These people make a thousand calls a minute.
       limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
       issuers: [
         {
@@ -87,11 +87,11 @@ type Right = "read" | "create" | "approve" | "revoke";
 type Expected = "ok" | "CALLER_FORBIDDEN" | "NOT_FOUND" | "CALLER_UNAUTHENTICATED";
 
 const all: readonly Right[] = ["read", "create", "approve", "revoke"];
-/** Who has which right on what; anyone else has none. */
+/** The rights of each caller on each object; a caller that is not listed has none. */
 const rights: Readonly<Partial<Record<CallerName, Partial<Record<ObjectName, readonly Right[]>>>>> = {
   alice: { "alice's": ["read", "create", "revoke"], "alice's for acme": ["read", "create", "revoke"] },
   "behalf of alice": { "alice's": ["read", "create", "revoke"], "alice's for acme": ["read", "create", "revoke"] },
-  // An administrator sees and ends what is bound to the organization, and never mints for a member.
+  // An administrator sees and ends tokens that are bound to the organization, and never issues one for a member.
   bob: { "acme's": all, "alice's for acme": ["read", "approve", "revoke"] },
   root: { "alice's": all, "acme's": all, "alice's for acme": all },
   service: { "alice's": all, "acme's": all, "alice's for acme": all },
@@ -99,7 +99,7 @@ const rights: Readonly<Partial<Record<CallerName, Partial<Record<ObjectName, rea
 
 type Methods = typeof TokenService.method;
 type OnObject = Exclude<keyof Methods, "createToken" | "listTokens" | "revokeTokens">;
-/** For each method on one token: the right that it takes, and what is sent. */
+/** For each method on one token: the right that it needs, and the request. */
 const onObject: Readonly<Record<OnObject, { readonly right: Right; readonly request: (id: string) => object }>> = {
   getToken: { right: "read", request: (id) => ({ id }) },
   updateToken: { right: "create", request: (id) => ({ token: { id, name: "n" }, updateMask: { paths: ["name"] } }) },
@@ -112,7 +112,7 @@ const onObject: Readonly<Record<OnObject, { readonly right: Right; readonly requ
   denyToken: { right: "approve", request: (id) => ({ id }) },
 };
 
-/** What a Patwarden token may about itself; everything else is closed to it. */
+/** The methods that a Patwarden token may call about itself; everything else is refused. */
 const ownToken: ReadonlySet<string> = new Set(["revokeToken", "rotateToken"]);
 
 function expectedOn(caller: CallerName, object: ObjectName, method: OnObject): Expected {
@@ -163,7 +163,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   });
 
   const outcome = async (method: unknown, request: object, caller: CallerName): Promise<string | undefined> => {
-    // Only the outcome is looked at.
+    // Only the outcome is checked.
     const desc = method as
       | DescMethodUnary<DescMessage, DescMessage>
       | DescMethodServerStreaming<DescMessage, DescMessage>;
@@ -202,7 +202,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const expected = expectedOn(caller, object, method);
     const refusals: readonly (string | undefined)[] = ["CALLER_FORBIDDEN", "NOT_FOUND", "CALLER_UNAUTHENTICATED"];
     if (expected !== "ok") expect(got).toBe(expected);
-    // RevokeSecret finds no such secret, which is told only to whom may know of the token.
+    // RevokeSecret finds no such secret; only a caller that may see the token gets this answer.
     else if (method === "revokeSecret") expect(got).toBe("NOT_FOUND");
     else expect(refusals).not.toContain(got);
   });
@@ -324,7 +324,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     expect(await outcome(method, request, caller)).toBe(expected ?? fallback);
   });
 
-  it("a user sees just the own tokens, of whichever maker", async () => {
+  it("a user sees only their own tokens, no matter who made them", async () => {
     const sub = `user-${randomUUID()}`;
     const user = { key: await issuer.sign({ sub }) };
     const made = await patwarden.port.call(
@@ -353,7 +353,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     expect(listed.ok && listed.value.tokens.map(({ name: one }) => one)).toEqual(["by shop", "mine"]);
   });
 
-  it("S31 an administrator of the deployment is a user like any other through a service that is none", async () => {
+  it("S31 an administrator of the deployment is an ordinary user through a service that is not an administrator", async () => {
     const sub = `root-${randomUUID()}`;
     const key = await issuer.sign({ sub, roles: ["patwarden-admin"] });
     const through = (service: string) => ({
@@ -386,10 +386,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     });
   });
 
-  /**
-   * An organization of one test, with an administrator and members who sign in. It may view document:roadmap, as they
-   * all may.
-   */
+  /** Makes an organization with an administrator and members, who sign in. All of them may view document:roadmap. */
   const organizationOf = async (...members: readonly string[]) => {
     const organization = `organization:${randomUUID()}`;
     const person = async (role: string, relation: "admin" | "member") => {
@@ -418,7 +415,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   const issue = (request: object, settings: CallSettings) =>
     patwarden.createToken({ subject: "", ...request }, settings);
 
-  it("OW-4 an organization's token goes on when the administrator who made it has left and is deleted", async () => {
+  it("OW-4 an organization's token still works when the administrator who made it has left and is deleted", async () => {
     const { organization, admin } = await organizationOf();
     const shop = await issue({ subject: organization }, admin.settings);
     const own = await issue({}, admin.settings);
@@ -469,7 +466,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     await leaver.leave();
     expect(await reasons(affected)).toEqual(affected.map(() => Reason.NOT_A_MEMBER));
     expect(await reasons(others)).toEqual(others.map(() => Reason.ALLOWED));
-    // What would stop with the user altogether.
+    // The tokens that would stop with the user.
     expect((await ask(SubjectService.method.getSubject, { subject: leaver.subject })).subject?.liveTokens).toBe(3);
   });
 
@@ -514,7 +511,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const unbound = (await issue({}, member.settings)).token;
     const other = await organizationOf();
     const strangers = [
-      // Any signed-in user, an administrator of another organization, a member who is no administrator, an
+      // Any signed-in user, an administrator of another organization, a member who is not an administrator, an
       // administrator of the wrong owner.
       [await settingsOf("carol", patwarden), organizations],
       [other.admin.settings, organizations],
@@ -610,14 +607,14 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     }
     expect(await patwarden.countTokens()).toBe(before);
 
-    // Nothing asked for is nothing granted, and no life without an end.
+    // A request without a grant grants nothing, and without a lifetime gets a limited one.
     const { token, secret } = await ask(createToken, { name: "n" }, { key: await strictIssuer.sign(person) });
     expect(token).toMatchObject({ subject: `user:strict|${sub}`, neverExpires: false });
     expect((token?.expireTime?.seconds ?? 0n) - (token?.createTime?.seconds ?? 0n)).toBe(90n * 86_400n);
     expect(await patwarden.check(secret)).toBe(Reason.NOT_GRANTED);
   });
 
-  it("SC-14 a user makes own tokens with a part of the own rights, within what policy and the service in between allow", async () => {
+  it("SC-14 a user makes their own tokens with a part of their rights, within the limits of policy and service", async () => {
     const sub = `user-${randomUUID()}`;
     const subject = `user:${sub}`;
     const settings = { key: await issuer.sign({ sub }) };
@@ -698,14 +695,14 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       );
       expect(reply).toMatchObject({ ok: false, ...refusal });
     }
-    // Without the header the service is itself, and may nothing.
+    // Without the header the service calls for itself, and has no permission.
     expect(await patwarden.port.call(TokenService.method.listTokens, {}, { key: keys.behalf })).toMatchObject({
       ok: false,
       reason: "CALLER_FORBIDDEN",
     });
   });
 
-  it("everything that happened stands in the audit trail, found by token, actor and the SHA-256 of a found secret", async () => {
+  it("every event is in the audit trail, and can be found by token, actor and the SHA-256 of a found secret", async () => {
     const { token, secret }: IssuedToken = await patwarden.createToken({
       subject: "user:alice",
       name: "audited",
@@ -740,7 +737,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const found = await events({ secretSha256: hashOf(secret) });
     expect(found.map(({ id }) => id)).toEqual(trail.map(({ id }) => id));
     expect(await events({ secretSha256: hashOf("never issued") })).toEqual([]);
-    // Refused calls too, off the request path.
+    // Refused calls are recorded too, in the background.
     await outcome(SubjectService.method.deleteSubject, { subject: "user:x" }, "carol");
     await expect
       .poll(

@@ -15,7 +15,7 @@ let openfga: FaultProxy;
 let database: FaultProxy;
 beforeAll(async () => {
   patwarden = await startPatwarden({
-    // So that a statement can be cut by its text.
+    // So that a statement can be recognized by its text.
     prepare: false,
     // Every Check reads the database, and so shows its faults.
     config: { token_cache: { lease: "0s" } },
@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
-/** The outcome of a Check over this port. */
+/** Returns the outcome of a Check over this port. */
 const outcome = (name: PortName) => patwarden.over(name).check(patwarden.alice.secret);
 const ready = async () => {
   const response = await fetch(`${patwarden.server.http}/readyz`);
@@ -84,7 +84,7 @@ describe.each(portNames)("over %s", (name) => {
       ok: true,
       value: { reason: Reason.TOKEN_REVOKED },
     });
-    // Seen in health of AuthorizationService and in the body of /readyz, but the process keeps its traffic.
+    // Visible in the health of AuthorizationService and in the body of /readyz, but the process still gets its traffic.
     await expect
       .poll(() => healthOf(AuthorizationService.typeName), { timeout: 10_000, interval: 50 })
       .toBe(Status.NOT_SERVING);
@@ -114,7 +114,7 @@ describe.each(portNames)("over %s", (name) => {
         reason: "DATABASE_UNAVAILABLE",
       });
     }
-    // What needs no read is answered as ever.
+    // Calls that need no read are answered as before.
     expect(await port().call(check, { ...question(), token: "nonsense" })).toMatchObject({
       ok: true,
       value: { reason: Reason.TOKEN_MALFORMED },
@@ -125,12 +125,12 @@ describe.each(portNames)("over %s", (name) => {
   });
 
   it("connection lost during COMMIT: OUTCOME_UNKNOWN, and the list settles it", async () => {
-    // Not the commit of somebody who works in the background.
+    // Not the commit of a background job.
     database.cutAfter("commit", 'insert into "token_secret"');
     const lost = await port().call(createToken, { subject: `user:lost-${name}`, name: "lost" });
     expect(lost).toMatchObject({ ok: false, code: "UNAVAILABLE", reason: "OUTCOME_UNKNOWN" });
     database.heal();
-    // PostgreSQL had it: all of the token is there.
+    // PostgreSQL had committed it: the whole token is there.
     const settled = async () => {
       const reply = await port().call(listTokens, { subject: `user:lost-${name}` });
       return reply.ok ? reply.value.tokens.map(({ secrets }) => secrets.length) : reply.reason;
@@ -192,7 +192,7 @@ describe("a wrong set-up", () => {
     const { reply, status, body } = await misconfigured({ storeId, modelId });
     expect(reply).toMatchObject({ ok: false, code: "INVALID_ARGUMENT", reason: "UNKNOWN_ACTION" });
     expect(status).toBe(200);
-    // Otherwise organizations would get a silent NOT_PERMITTED forever.
+    // Otherwise organizations would silently get NOT_PERMITTED forever.
     expect(JSON.parse(body)).toMatchObject({ checks: { model_organization: { ok: false }, model_user: { ok: true } } });
   });
 

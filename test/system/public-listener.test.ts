@@ -21,7 +21,7 @@ const behalf = newKey();
 let issuer: TestIssuer;
 let patwarden: Patwarden;
 let database: FaultProxy;
-/** The public port, as nobody. */
+/** The public port, without a credential. */
 let port: Port;
 beforeAll(async () => {
   issuer = await startTestIssuer();
@@ -80,7 +80,7 @@ describe("the public port", () => {
     expect(await port.call(revokeToken, {}, { key })).toMatchObject({ ok: true });
   });
 
-  it("knows no service key: it is refused like any text, byte for byte", async () => {
+  it("accepts no service key: it is refused like any text, byte for byte", async () => {
     const answer = async (headers: Record<string, string>) => {
       const path = "/patwarden.v1.TokenService/ListTokens";
       const all = { "content-type": "application/json", "x-request-id": "same", ...headers };
@@ -92,7 +92,7 @@ describe("the public port", () => {
     const alice = await issuer.sign({ sub: "alice" });
     for (const key of [patwarden.server.keys.admin, patwarden.server.keys.checker, behalf]) {
       expect(await answer({ authorization: `Bearer ${key}` })).toEqual(refused);
-      // Nor does it speak for anybody.
+      // Nor can it pass on a user's token.
       const passedOn = { authorization: `Bearer ${key}`, "patwarden-user-authorization": `Bearer ${alice}` };
       expect(await answer(passedOn)).toEqual(refused);
     }
@@ -121,11 +121,11 @@ describe("the public port", () => {
       ["GET", "/.well-known/authzen-configuration"],
       ["GET", "/forward-auth"],
       ["GET", "/nginx-auth"],
-      // Not opened.
+      // Not enabled.
       ["POST", "/secret-scanning"],
     ] as const) {
       expect([path, (await at(path, { method })).status]).toEqual([path, 404]);
-      // They are somewhere, so that the line above says something.
+      // These paths exist on another port, so that the line above proves something.
       if (!/metrics|scanning|grpc/.test(path))
         expect((await at(path, { method }, patwarden.server.http)).status).not.toBe(404);
     }
@@ -186,7 +186,7 @@ describe("pages of other origins (CORS)", () => {
       ...["x-request-id", "x-grpc-web", "grpc-timeout"],
     ];
     expect(allowed).toEqual(expect.arrayContaining(tracing));
-    // What is named must be a name (RFC 9110 §5.1), or browsers take none of the list.
+    // Each entry must be a name (RFC 9110 §5.1), or browsers ignore the whole list.
     expect(allowed?.filter((name) => !/^[a-z0-9-]+$/.test(name))).toEqual([]);
   });
 
@@ -199,7 +199,7 @@ describe("pages of other origins (CORS)", () => {
   ])("are not where they are not listed: %s", async (origin) => {
     const refused = await preflight(origin);
     expect([refused.status, corsHeaders(refused)]).toEqual([405, { vary: "Origin" }]);
-    // It is answered all the same: the browser keeps it from the page.
+    // It is answered nevertheless: the browser hides the answer from the page.
     const answered = await at("/livez", { headers: { origin } });
     expect([answered.status, corsHeaders(answered)]).toEqual([200, { vary: "Origin" }]);
   });
@@ -223,7 +223,7 @@ describe("pages of other origins (CORS)", () => {
     }
   });
 
-  it("know nothing of the other port", async () => {
+  it("get no access to the other port", async () => {
     const response = await at("/livez", { headers: { origin: page } }, patwarden.server.http);
     expect(corsHeaders(response)).toEqual({});
   });
@@ -273,7 +273,7 @@ describe("GET /v1/self", () => {
     expect(body).not.toHaveProperty("expire_time");
   });
 
-  it("answers alike whatever is wrong with a token", async () => {
+  it("gives the same answer whatever is wrong with a token", async () => {
     const call = async (
       method: (typeof TokenService.method)["revokeToken" | "suspendToken"],
       { token }: IssuedToken,
@@ -285,7 +285,7 @@ describe("GET /v1/self", () => {
     await call(revokeToken, revoked);
     await call(TokenService.method.suspendToken, suspended);
     const texts = [
-      // Bound to networks, it is judged like introspection without an address.
+      // A token that is bound to networks is judged as in introspection without an address.
       ...[revoked, suspended, elsewhere].map(({ secret }) => secret),
       ...[
         "garbage",
@@ -337,12 +337,12 @@ describe("GET /v1/self", () => {
       const reply = await patwarden.port.call(getToken, { id });
       return reply?.ok && reply.value.token?.lastUseTime;
     };
-    // What is written in the background has been written by then.
+    // By then, background writes have been done.
     await expect.poll(() => lastUse(asked.token.id), { timeout: 20_000 }).toBeTruthy();
     expect(await lastUse(token.id)).toBeUndefined();
   });
 
-  it("answers 503 when nobody can tell", async () => {
+  it("answers 503 when it cannot decide", async () => {
     const { secret } = await make();
     database.cut();
     const response = await self(secret);
@@ -357,7 +357,7 @@ describe("the limit of speed of /v1/self", () => {
   beforeAll(async () => {
     server = await patwarden.startReplica({
       config: {
-        // One a minute: none comes back while the test runs.
+        // One a minute: the limit is not refilled while the test runs.
         limits: { self_per_minute: 1 },
         public_http: { listen: "127.0.0.1:0", trusted_proxies: ["127.0.0.1/32", "10.0.0.0/8"] },
       },
@@ -365,7 +365,7 @@ describe("the limit of speed of /v1/self", () => {
   });
   afterAll(() => server.stop());
 
-  it("is one for each address, by what trusted proxies say and not by what anybody writes", async () => {
+  it("is counted for each address that a trusted proxy names, not for one that a caller writes", async () => {
     const from = async (forwarded: string) => {
       const response = await self(
         patwarden.alice.secret,
@@ -380,10 +380,10 @@ describe("the limit of speed of /v1/self", () => {
     expect(await from("192.0.2.1")).toBe(429);
     // Written by the caller, before its own address.
     expect(await from("198.51.100.1, 192.0.2.1")).toBe(429);
-    // Handed on by another proxy of ours.
+    // Passed on by another of our proxies.
     expect(await from("192.0.2.1, 10.1.2.3")).toBe(429);
     expect(await from("192.0.2.2, 10.1.2.3")).toBe(200);
-    // The trail uses it too.
+    // The audit trail uses the address too.
     const headers = { "x-forwarded-for": "192.0.2.3" };
     const refused = await httpPort(server.publicHttp, "").call(listTokens, {}, { key: "garbage", headers });
     expect(refused).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
@@ -392,7 +392,7 @@ describe("the limit of speed of /v1/self", () => {
       return reply?.ok && reply.value.events.map(({ clientIp }) => clientIp);
     };
     await expect.poll(trail, { timeout: 20_000 }).toContainEqual(expect.stringContaining("192.0.2.3"));
-    // Everybody has a /64 of IPv6.
+    // Every holder has a /64 of IPv6.
     expect(await from("2001:db8::1")).toBe(200);
     expect(await from("2001:db8::ffff:1")).toBe(429);
     expect(await from("2001:db8:0:1::1")).toBe(200);

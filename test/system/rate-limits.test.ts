@@ -28,7 +28,7 @@ beforeAll(async () => {
       // So few that the hour and the minute do not end while a test runs.
       limits: { creations_per_hour: 3, revocations_per_minute: 1, revocations_burst: 3, lists_per_second: 1 },
     },
-    // A flood may make a slow machine slow, and no answer wrong.
+    // A flood may make a slow machine slower, but no answer wrong.
     env: { PATWARDEN_OPENFGA_TIMEOUT: "10s" },
     callers: [{ name: "backend", key_sha256: [hashOf(behalf)], permissions: ["tokens.behalf"] }],
   });
@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   if (!admitted.ok) throw new Error(admitted.message);
 });
-/** One after the other. */
+/** The ports in turn. */
 const anyPort = (index: number) => patwarden.server.port(portNames[index % 2] ?? "gRPC");
 afterAll(async () => {
   await patwarden.stop();
@@ -53,7 +53,7 @@ const metric = async (name: string): Promise<number> => {
 };
 const settled = { timeout: 20_000, interval: 50 };
 
-/** Runs all of them, so many at a time, as fast as it goes. */
+/** Runs all tasks as fast as possible, `atATime` in parallel. */
 async function atFullSpeed<T>(tasks: readonly (() => Promise<T>)[], atATime = 64): Promise<readonly T[]> {
   const results: T[] = [];
   const waiting = tasks.values();
@@ -70,7 +70,7 @@ const reasonOf = (reply: Reply<{ readonly reason: Reason }>) => (reply.ok ? repl
 describe("garbage and guesses", () => {
   const others = new PepperRing("pw", [{ version: 1, key: randomBytes(32), active: true }]);
   const made = (): string => others.mint("pat").text;
-  /** Every kind of text that is no secret of ours, with the reason for which it is refused. */
+  /** Every kind of text that is not one of our secrets, with the reason for which it is refused. */
   const kinds: readonly (readonly [Reason, () => string])[] = [
     [Reason.TOKEN_MALFORMED, () => randomBytes(24).toString("base64")],
     [Reason.TOKEN_MALFORMED, () => `pw_pat_${randomBytes(37).toString("base64url").slice(0, 49)}`],
@@ -85,7 +85,7 @@ describe("garbage and guesses", () => {
     return { reason, token: make() };
   };
 
-  /** Single ones over both ports, and full batches; each answer is that of its kind. */
+  /** Sends single Checks over both ports, and full batches; each answer must be that of its kind. */
   async function flood(singles: number, batches: number): Promise<void> {
     const alone = Array.from({ length: singles }, (_, index) => async () => {
       const { reason, token } = guessAt(index);
@@ -119,10 +119,7 @@ describe("garbage and guesses", () => {
     expect(await metric("patwarden_token_lookups_total")).toBe(before);
   });
 
-  /**
-   * What somebody at the attacker's address asks meanwhile, one after the other over both ports, until the attack is
-   * over.
-   */
+  /** Makes calls from the attacker's address, one after the other over both ports, until the attack is over. */
   async function victimDuring(attack: Promise<void>): Promise<number> {
     let over = false;
     let asked = 0;
@@ -182,9 +179,9 @@ describe("garbage and guesses", () => {
   });
 });
 
-describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
+describe.each(portNames)("how fast users make expensive calls, over %s", (name) => {
   type Settings = CallSettings & { readonly key: string };
-  /** A user whom nobody has seen before, calling as herself. */
+  /** Makes a new user who calls with their own access token. */
   const newcomer = async (): Promise<{
     readonly sub: string;
     readonly self: Settings;
@@ -223,13 +220,13 @@ describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
     for (const settings of [self, byBackend]) {
       const refused = await call(createToken, { name: "n" }, settings);
       expect(refused).toMatchObject(tooFast("creations"));
-      // One comes back every twenty minutes, and the first of the three was made a moment ago.
+      // One is refilled every twenty minutes, and the first of the three was made a moment ago.
       const { retryDelayMs = 0 } = refused.ok ? {} : refused;
       expect(retryDelayMs).toBeGreaterThan(15 * 60_000);
       expect(retryDelayMs).toBeLessThanOrEqual(20 * 60_000);
     }
     expect(await call(rotateToken, { id }, self)).toMatchObject(tooFast("creations"));
-    // Nobody else's, nothing else of hers, and nothing that a service does for her.
+    // No limit for other users, for her other calls, or for calls that a service makes for her.
     expect(await call(getToken, { id }, self)).toMatchObject({ ok: true });
     expect(await call(suspendToken, { id }, self)).toMatchObject({ ok: true });
     await made((await newcomer()).self);
@@ -258,7 +255,7 @@ describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
     for (const reply of replies) if (!reply.ok) expect(reply).toMatchObject(tooFast("lists"));
   });
 
-  it("T23 is no matter of others: who tries to end a token that is not his uses up his own limit", async () => {
+  it("T23 does not affect others: a user who tries to end another's token uses up their own limit", async () => {
     const [owner, stranger] = [await newcomer(), await newcomer()];
     const { id } = await made(owner.self);
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -268,7 +265,7 @@ describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
     expect(await call(revokeToken, { id }, owner.self)).toMatchObject({ ok: true });
   });
 
-  it("T23 is no matter of a token: who has one can rotate it only so fast, and its user still as she likes", async () => {
+  it("T23 is separate for a token as the caller: its rotations are limited, and its user's are not affected", async () => {
     const { sub, self } = await newcomer();
     const reply = await call(createToken, { subject: `user:${sub}`, name: "n", selfRotate: true });
     if (!reply.ok) throw new Error(reply.message);
@@ -282,7 +279,7 @@ describe.each(portNames)("how fast users make dear calls, over %s", (name) => {
     await made(self);
   });
 
-  it("is no matter of Checks, nor the other way round", async () => {
+  it("does not affect Checks, nor Checks the limit", async () => {
     const { self, sub } = await newcomer();
     const { secret } = await made({}, `user:${sub}`);
     const asked = Array.from({ length: 100 }, () => async () => reasonOf(await call(check, question(secret))));

@@ -14,9 +14,10 @@ import type { CallSettings } from "../kit/ports.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { hashOf, newKey } from "../kit/server.js";
 
-/*
- * What a service that is narrowed to some subjects learns of all others and can do to them: nothing, by any method.
- * Carol and her organization are the subjects of the service; alice, acme and the deployment as a whole are not.
+/**
+ * A service that is restricted to some subjects learns nothing about all others and can do nothing to them, by any
+ * method. Carol and her organization are the subjects of the service; alice, acme and the deployment as a whole are
+ * not.
  */
 
 const services = {
@@ -131,7 +132,7 @@ const refused: Readonly<Record<string, () => Tried>> = {
   "policies.updatePolicy": () => scopes.map((scope) => ({ policy: { scope, blockAll: true }, ...paths("block_all") })),
   "policies.deletePolicy": () => scopes.map((scope) => ({ scope })),
 };
-/** Calls whose answer must name nothing foreign. */
+/** Calls whose answer must contain no foreign name. */
 const silent: Readonly<Record<string, () => Tried>> = {
   "tokens.listTokens": () => [{}, ...subjects.map((subject) => ({ subject })), { organization: "organization:acme" }],
   "usage.queryUsage": () => [
@@ -149,7 +150,7 @@ const silent: Readonly<Record<string, () => Tried>> = {
   ],
   "authorization.introspect": () => Object.values(foreign).map(({ secret }) => ({ token: secret })),
 };
-/** They answer for every token that is shown. */
+/** These methods answer for every token that is shown. */
 const answered = ["authorization.check", "authorization.batchCheck", "authorization.listResources"];
 
 describe("S22 a service that is narrowed to some subjects", () => {
@@ -195,7 +196,7 @@ describe("S22 a service that is narrowed to some subjects", () => {
     it.each(Object.keys(silent))("%s tells nothing", async (name) => {
       const [service = "", method = ""] = name.split(".");
       const settings = await narrowed[who]?.();
-      // So that there is something to tell.
+      // So that there is something to show.
       const question = { token: foreign["alice's"].secret, resource: "document:roadmap", action: "viewer" };
       expect(await patwarden.port.call(AuthorizationService.method.check, question)).toMatchObject({ ok: true });
       for (const request of silent[name]?.() ?? []) {

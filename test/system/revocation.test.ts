@@ -34,7 +34,7 @@ const ask = async (port: Port, token: string, timeoutMs = 5_000): Promise<Reason
   return reply.ok ? reply.value.reason : (reply.reason ?? reply.code);
 };
 
-/** Every way to take something away from a token; each gives whether it has returned with success. */
+/** Every call that ends a token or reduces its rights; each returns whether it succeeded. */
 const takings: Readonly<Record<string, (port: Port, token: Issued) => Promise<boolean>>> = {
   revoke: async (port, { id }) => (await port.call(revokeToken, { id })).ok,
   suspend: async (port, { id }) => (await port.call(suspendToken, { id })).ok,
@@ -49,12 +49,12 @@ const takings: Readonly<Record<string, (port: Port, token: Issued) => Promise<bo
 
 const usable = (reason: Reason | string): boolean => reason === Reason.ALLOWED;
 
-/** A replica whose cache holds the token. */
+/** Makes the replica cache the token. */
 async function warm(replica: Replica, { secret }: Issued): Promise<void> {
   for (let round = 0; round < 2; round++) expect(await ask(replica.port(), secret)).toBe(Reason.ALLOWED);
 }
 
-/** Waits until lease and cache are there, as they are now: what a replica has served before says nothing. */
+/** Waits until the replica has a new lease and cache: earlier answers prove nothing. */
 async function leased({ port, server }: Replica): Promise<void> {
   const token = await issue(port());
   const hits = async (): Promise<number> => {
@@ -69,7 +69,10 @@ async function leased({ port, server }: Replica): Promise<void> {
   await expect.poll(hitsNow, { timeout: 20_000 }).toBeGreaterThan(before);
 }
 
-/** LP-1: revoke on one replica while another has the token cached and hears no hints; gives what it then says. */
+/**
+ * LP-1: revokes on one replica while another has the token cached and gets no notifications; returns the later answers
+ * of that one.
+ */
 async function revokedElsewhere({ all: [one, other] }: Replicas): Promise<readonly (Reason | string)[]> {
   if (!one || !other) throw new Error("two replicas are needed");
   await Promise.all([leased(one), leased(other)]);
@@ -85,18 +88,18 @@ async function revokedElsewhere({ all: [one, other] }: Replicas): Promise<readon
   return heard;
 }
 
-/** LP-14: the answer to a look-up is held on its way while the token is revoked; gives what a later Check says. */
+/** LP-14: holds the answer to a lookup while the token is revoked; returns the answer of a later Check. */
 async function revokedDuringFill({ all: [one, other] }: Replicas): Promise<Reason | string> {
   if (!one || !other) throw new Error("two replicas are needed");
   await Promise.all([leased(one), leased(other)]);
   const token = await issue(one.port());
-  // The digest that is looked up: its statement is executed with it.
+  // The digest that is looked up: the parameter of the statement.
   other.database.hold('{"\\\\x');
   const early = ask(other.port(), token.secret);
   await expect.poll(() => other.database.holds(), { interval: 5 }).toBe(true);
   expect(await takings["revoke"]?.(one.port(), token)).toBe(true);
   other.database.release();
-  // It began before the revocation, and may say either.
+  // It began before the revocation, so either answer is valid.
   await early;
   return ask(other.port(), token.secret);
 }
@@ -180,18 +183,18 @@ describe("revoked means revoked, on every replica", () => {
     const revoked = takings["revoke"]?.(one.port(), token);
     expect(await revoked).toBe(true);
     await frozen;
-    // Thawed, it may have to find its connections again first.
+    // After the freeze, it may first have to reconnect.
     expect(usable(await ask(other.port(), token.secret))).toBe(false);
     await expect.poll(() => ask(other.port(), token.secret), { timeout: 20_000 }).toBe(Reason.TOKEN_REVOKED);
   });
 
-  it("LP-10 a deadline that is too short says so, and only a repeat that has waited too says that it is done", async () => {
+  it("LP-10 a deadline that is too short is reported, and only a repeat that has also waited reports success", async () => {
     const [one, other] = replicas.all as [Replica, Replica];
-    // The test before may have cost it its registration, and nobody waits for a replica that has none.
+    // The test before may have ended its registration, and no revoker waits for a replica without one.
     await leased(other);
     const token = await issue(one.port());
     await warm(other, token);
-    // It can neither hear of it nor acknowledge.
+    // It can neither get the notification nor acknowledge.
     other.database.stall();
     const early = await one.port().call(revokeToken, { id: token.id }, { timeoutMs: 200 });
     expect(early).toMatchObject({ ok: false });
@@ -204,13 +207,13 @@ describe("revoked means revoked, on every replica", () => {
   it("S23 deadlines that are over before a lease are answered with REVOCATION_PENDING", async () => {
     const [one, other] = replicas.all as [Replica, Replica];
     await leased(other);
-    // With the fault the answer to one of them is a race between two timers.
+    // With the fault, the answer to one of them depends on a race between two timers.
     const tokens = await Promise.all(Array.from({ length: 12 }, () => issue(one.port())));
     await Promise.all(tokens.map((token) => warm(other, token)));
     const http = one.server().port("HTTP");
     const revoke = ({ id }: Issued, timeoutMs = 60_000) => http.call(revokeToken, { id }, { timeoutMs });
     other.server().child.kill("SIGSTOP");
-    // Over HTTP, where the server alone knows the deadline: a busy client's own would end the call first.
+    // Over HTTP, where only the server knows the deadline: a busy client's own deadline would end the call first.
     const early = await Promise.all(tokens.map((token, index) => revoke(token, 1_100 + 13 * index)));
     other.server().child.kill("SIGCONT");
     const told = early.map((reply) => (reply.ok ? "OK" : reply.reason));
@@ -221,7 +224,7 @@ describe("revoked means revoked, on every replica", () => {
     }
   });
 
-  it("an outage of the database is ridden out for a lease and no longer", { timeout: 60_000 }, async () => {
+  it("an outage of the database has no effect for the time of a lease and no longer", { timeout: 60_000 }, async () => {
     const [one] = replicas.all as [Replica];
     const token = await issue(one.port());
     await leased(one);
@@ -244,7 +247,7 @@ describe("revoked means revoked, on every replica", () => {
     const lives: Life[] = [];
     const wrong: string[] = [];
     const counts = { allowed: 0, refused: 0, failed: 0, taken: 0 };
-    // Until enough has happened for the result to mean something, however slow the machine.
+    // Until enough has happened for a meaningful result, however slow the machine is.
     const running = (): boolean => {
       const seconds = (Date.now() - startedAt) / 1_000;
       const enough = counts.taken > 40 && counts.allowed > 300 && counts.refused > 300;
@@ -262,7 +265,7 @@ describe("revoked means revoked, on every replica", () => {
         const names = Object.keys(takings);
         let how = names[randomInt(names.length)] ?? "revoke";
         while (!(await takings[how]?.(some().port(), token).catch(() => false))) {
-          // What became of it is not known: revoking settles it.
+          // The result of the call is not known: revoking makes it certain.
           how = "revoke";
           if (Date.now() > startedAt + 150_000) return;
           await sleep(50);
@@ -281,7 +284,7 @@ describe("revoked means revoked, on every replica", () => {
         }
         const began = performance.now();
         const takenBefore = life.takenBy !== undefined && life.takenBy < began;
-        // Where a process was just replaced there is no channel.
+        // There is no channel to a process that was just replaced.
         const reason = await ask(some().port(), life.token.secret, 3_000).catch(() => "GONE");
         const answered = typeof reason === "number";
         if (!answered) counts.failed++;

@@ -13,7 +13,7 @@ import { track } from "../kit/children.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { findProgram, tools } from "../kit/program.js";
 
-/* The files of examples/scanning, with what they are for. */
+/** The path of a file of examples/scanning. */
 
 const file = (name: string): string => new URL(`../../examples/scanning/${name}`, import.meta.url).pathname;
 const ring = new PepperRing("pw", [{ version: 1, key: randomBytes(32), active: true }]);
@@ -39,12 +39,12 @@ const patterns = {
 };
 
 describe.each(Object.entries(patterns))("the pattern of %s", (_, pattern) => {
-  it.each(secrets)("finds a secret in what people write (%#)", (secret) => {
+  it.each(secrets)("finds a secret in a text (%#)", (secret) => {
     for (const text of [secret, `TOKEN=${secret}\n`, `"${secret}",`, `curl -H "authorization: Bearer ${secret}"`])
       expect(new RegExp(pattern).exec(text)?.[0]).toBe(secret);
   });
 
-  it.each(others)("finds nothing in what is none (%#)", (text) => {
+  it.each(others)("finds nothing in a text without a secret (%#)", (text) => {
     expect(new RegExp(pattern).test(text)).toBe(false);
   });
 });
@@ -73,7 +73,7 @@ describe.skipIf(gitleaks === undefined)("gitleaks with gitleaks.toml", () => {
     expect(ours.map(({ Secret }) => Secret).sort()).toEqual([...secrets].sort());
   });
 
-  it("finds nothing of ours in what is none, nor in a placeholder", () => {
+  it("finds no Patwarden secret in other texts or in a placeholder", () => {
     const placeholder = `pw_pat_${"x".repeat(43)}0${"x".repeat(5)}`;
     const report = found([...others, placeholder].map((text, index) => `SECRET_${index}=${text}\n`).join(""));
     expect(report.filter(({ RuleID }) => RuleID === "patwarden-token")).toEqual([]);
@@ -96,7 +96,7 @@ describe("trufflehog-verifier.mjs", () => {
     for (const end of ends.reverse()) await end();
   });
 
-  it("tells TruffleHog what is alive", async () => {
+  it("tells TruffleHog which tokens are usable", async () => {
     // As TruffleHog sends it: the whole match, and then its groups.
     const ask = async (...match: readonly unknown[]): Promise<number> =>
       (await fetch(verifier, { method: "POST", body: JSON.stringify({ patwarden: { token: match } }) })).status;

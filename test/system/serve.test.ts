@@ -100,7 +100,7 @@ describe("patwarden serve", () => {
     rmSync(directory, { recursive: true });
   }, 120_000);
 
-  it("takes up other callers at SIGHUP, all or nothing", async () => {
+  it("applies other callers at SIGHUP, all or nothing", async () => {
     const server = await patwarden.startReplica();
     const [port] = server.ports;
     const { admin } = server.keys;
@@ -126,7 +126,7 @@ describe("patwarden serve", () => {
     expect(await server.stop()).toBe(0);
   });
 
-  describe("takes up another model at SIGHUP", () => {
+  describe("applies another model at SIGHUP", () => {
     const model = (relations: string) => `model
   schema 1.1
 type user
@@ -174,7 +174,7 @@ type document
       const { storeId, modelId, admin } = patwarden.openfga;
       await admin.writeTuples(storeId, [{ user: "user:alice", relation: "editor", object: "document:roadmap" }]);
       const { server, reload, asked } = await serve(modelId);
-      // Alice may view what she edits.
+      // Alice may view documents that she edits.
       expect([await asked("viewer"), await asked("reader")]).toEqual([
         [Reason.ALLOWED, Reason.ALLOWED],
         ["UNKNOWN_ACTION", "UNKNOWN_ACTION"],
@@ -246,7 +246,7 @@ type document
         await expect.poll(() => openfga.unheard(), waiting).toContain(`document:in-flight-${index}`);
       slow.child.kill(signal);
       const replies = await Promise.all(inFlight);
-      // OpenFGA stays silent, so the answer is that of its time-out: what counts is that there is one.
+      // OpenFGA stays silent, so its time-out decides the answer: the test needs only that there is one.
       for (const reply of replies) expect(reply).toMatchObject({ ok: false, reason: "DEADLINE_EXCEEDED" });
       expect(await slow.exited).toBe(0);
       expect(slow.log()).toContain("draining");
@@ -255,7 +255,7 @@ type document
     },
   );
 
-  it("starts and ends where no notification can be heard, and hears them once it can", async () => {
+  it("starts and ends without notifications, and receives them once they arrive", async () => {
     const listenUrl = new URL(patwarden.databaseUrl);
     const between = await startProxy(listenUrl.host);
     between.cut();
@@ -323,9 +323,9 @@ type document
     expect(answer).toContain("unauthenticated");
   });
 
-  it("counts the living secrets of a pepper, and makes peppers and keys", async () => {
+  it("counts the usable secrets of a pepper, and makes peppers and keys", async () => {
     const main = new URL("../../dist/main.js", import.meta.url).pathname;
-    // Not execFileSync: the way to the database leads through this process.
+    // Not execFileSync: the proxy to the database runs in this process.
     const run = async (...args: string[]) => (await promisify(execFile)(process.execPath, [main, ...args])).stdout;
     const [row] = JSON.parse(await run("keys", "peppers", "--config", patwarden.server.configFile, "--json"));
     expect(row).toMatchObject({ version: 1, secrets: await patwarden.countTokens() });

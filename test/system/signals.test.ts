@@ -11,8 +11,8 @@ import { runPatwarden, type Started } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
 /**
- * Runs a program as the first process of a PID namespace, as in a container: the kernel drops what such a process does
- * not listen to.
+ * Runs a program as the first process of a PID namespace, as in a container: the kernel drops signals that such a
+ * process does not handle.
  */
 const asFirst = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
 const mayUnshare = spawnSync("unshare", [...asFirst, "true"]).status === 0;
@@ -21,7 +21,7 @@ if (!mayUnshare)
 
 let patwarden: Patwarden;
 let directory: string;
-/** Takes connections and never answers: what a start waits for. */
+/** Accepts connections and never answers, so that a start waits. */
 let silent: Server;
 let silentUrl: string;
 beforeAll(async () => {
@@ -38,7 +38,7 @@ afterAll(async () => {
   await patwarden.stop();
 });
 
-/** The process that `unshare` has made, by its number out here. */
+/** Returns the process that `unshare` has made, by its number outside of the namespace. */
 function firstProcess({ child }: Started): number {
   return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim());
 }
@@ -53,7 +53,7 @@ describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
     ["migrate", "SIGINT", 130],
     ["keys peppers", "SIGTERM", 143],
     ["audit verify", "SIGTERM", 143],
-    // It has no end of its own, so to be stopped is to end well, if the database lets it end in time.
+    // It never ends by itself, so being stopped is a success, if the database lets it end in time.
     ["audit export --follow", "SIGTERM", 0],
   ] as const)("%s ends at once by %s while it waits for the database", async (command, signal, code) => {
     const connected = once(silent, "connection");
@@ -83,7 +83,7 @@ describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
 });
 
 describe("B9 a signal during the start", () => {
-  it("SIGHUP is remembered: the configuration is taken up again after the start", async () => {
+  it("SIGHUP is remembered: the configuration is applied again after the start", async () => {
     const proxy = await startProxy(new URL(patwarden.databaseUrl).host);
     proxy.hold("patwarden");
     const url = new URL(patwarden.databaseUrl);
@@ -99,7 +99,7 @@ describe("B9 a signal during the start", () => {
     await proxy.close();
   });
 
-  it("SIGTERM is heeded when the start is done: it takes back what it registered, without draining", async () => {
+  it("SIGTERM takes effect when the start is done: it removes its registration, without draining", async () => {
     const proxy = await startProxy(new URL(patwarden.databaseUrl).host);
     proxy.hold("patwarden");
     const url = new URL(patwarden.databaseUrl);

@@ -40,7 +40,7 @@ describe("token exchange", () => {
     { name: "gateway", key_sha256: [hashOf(keys.gateway)], permissions: ["check", "introspect", "tokens.revoke"] },
   ];
   let patwarden: Patwarden;
-  /** With faults on its way to the database and to OpenFGA. */
+  /** Has faults on its connections to the database and to OpenFGA. */
   let other: Server;
   let database: FaultProxy;
   let openfga: FaultProxy;
@@ -102,7 +102,7 @@ describe("token exchange", () => {
     if (status !== 200) throw new Error(body);
     return JSON.parse(body).access_token;
   };
-  /** As a service does it that knows nothing but where the keys are. */
+  /** Verifies a JWT as a service does that knows only the URL of the keys. */
   const verify = async (jwt: string, server: Server): Promise<JWTPayload> => {
     const keySet = createRemoteJWKSet(new URL(`${server.http}/.well-known/jwks.json`));
     const { payload, protectedHeader } = await jwtVerify(jwt, keySet, { issuer, audience: api, typ: "at+jwt" });
@@ -166,7 +166,7 @@ describe("token exchange", () => {
     expect([claims.aud, claims["scope"]]).toEqual([api, rest.scope ?? over["scope"]]);
   });
 
-  it("O5 outlives neither token nor old secret", async () => {
+  it("O5 does not live longer than the token or an old secret", async () => {
     const expireTime = { seconds: BigInt(Math.floor(Date.now() / 1000) + 100), nanos: 900_000_000 };
     const { secret } = await patwarden.createToken({
       subject: "user:alice",
@@ -330,7 +330,7 @@ describe("token exchange", () => {
     for (const { status, body } of replies) expect([status, body]).toEqual([400, first?.body]);
   });
 
-  it("gives a JWT of a token that is bound to an organization to whom OpenFGA calls a member", async () => {
+  it("issues a JWT for a token that is bound to an organization only while its user is a member", async () => {
     const bound = await patwarden.createToken({
       subject: "user:alice",
       organization: "organization:acme",
@@ -343,13 +343,13 @@ describe("token exchange", () => {
     const refused = await exchangeOnce(bound.secret, {}, other);
     expect(errorOf(refused)).toEqual([503, "temporarily_unavailable"]);
     expect(refused.headers["retry-after"]).toBe("1");
-    // Nobody has to be asked about this one.
+    // No permission in OpenFGA is needed for this token.
     expect((await exchange(narrow.secret, {}, other)).status).toBe(200);
     openfga.heal();
     expect((await exchange(bound.secret, {}, other)).status).toBe(200);
   });
 
-  it("decides nothing without the database, and shows the keys on", async () => {
+  it("decides nothing without the database, and still publishes the keys", async () => {
     await jwtOf(narrow.secret, {}, other);
     database.cut();
     const refused = await exchangeOnce(narrow.secret, {}, other);
@@ -359,7 +359,7 @@ describe("token exchange", () => {
     await expect.poll(async () => (await exchangeOnce(narrow.secret, {}, other)).status, { timeout: 20_000 }).toBe(200);
   });
 
-  it("is refused after a revocation on every replica, which says until when JWTs live", async () => {
+  it("is refused on every replica after a revocation, which says until when JWTs are valid", async () => {
     const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "lost",
@@ -377,7 +377,7 @@ describe("token exchange", () => {
     expect((await call(TokenService.method.revokeToken, unused.token.id)).residualUntil).toBeUndefined();
   });
 
-  it("gives no JWT that a revocation beside it does not know of", async () => {
+  it("issues no JWT that is valid longer than a concurrent revocation reports", async () => {
     const { token, secret } = await patwarden.createToken({
       subject: "user:alice",
       name: "raced",
@@ -401,7 +401,7 @@ describe("token exchange", () => {
     expect(residualUntil && timestampDate(residualUntil)).toEqual(new Date(last * 1000));
   });
 
-  it("makes nothing that opens an integration of ours", async () => {
+  it("issues nothing that our own integrations accept", async () => {
     const jwt = await jwtOf(patwarden.alice.secret);
     const bearer = ["Authorization", `Bearer ${jwt}`] as const;
     const introspected = await send(
@@ -470,7 +470,7 @@ describe("token exchange", () => {
     expect((await exchange(narrow.secret)).status).toBe(200);
   });
 
-  it("publishes where it is and its keys, public parameters only", async () => {
+  it("publishes its metadata and its keys, with public parameters only", async () => {
     const metadata = await sendRaw(patwarden.server.http, { target: "/.well-known/oauth-authorization-server/tenant" });
     expect(JSON.parse(metadata.body)).toMatchObject({
       issuer,
@@ -565,7 +565,7 @@ describe("token exchange", () => {
     });
   });
 
-  it("shows neither token nor JWT nor key to a log, and no key to who reads the database", async () => {
+  it("shows no token, JWT or key in a log, and no key in the database", async () => {
     const jwt = await jwtOf(narrow.secret);
     for (const server of replicas) {
       for (const hidden of [narrow.secret.slice(8, 40), jwt.slice(-40), "PRIVATE KEY"])
@@ -577,7 +577,7 @@ describe("token exchange", () => {
   });
 });
 
-describe("where exchange is not open", () => {
+describe("where exchange is not enabled", () => {
   it("has no endpoint, no keys and nothing to rotate", async () => {
     const patwarden = await startPatwarden({ config: { integrations: { oauth: { enabled: true, issuer } } } });
     try {

@@ -54,9 +54,9 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const { code, reason, metadata } = await patwarden.refused(method, request, settings);
     return { code, reason, metadata };
   };
-  /** Names of the subjects of one test, so that tests do not meet. */
+  /** Returns a new subject for one test, so that tests do not affect each other. */
   const fresh = (kind: "user" | "organization" = "user") => `${kind}:${randomUUID()}`;
-  /** A user of an organization, of one test; both may view document:roadmap. */
+  /** Makes a user of an organization for one test; both may view document:roadmap. */
   const member = async () => {
     const subject = fresh();
     const organization = fresh("organization");
@@ -70,7 +70,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ask(policies.updatePolicy, { policy: { scope, ...policy }, updateMask: { paths }, ...more });
   const changeToken = (id: string, over: object, path: string) =>
     ask(tokens.updateToken, { token: { id, ...over }, updateMask: { paths: [path] } });
-  /** A token that waits for approval: of the organization, or of its user and bound to it. */
+  /** Makes a token that waits for approval: of the organization, or of its user and bound to it. */
   const pendingFor = async ({ subject, organization }: { subject: string; organization: string }) => {
     await setPolicy(organization, { requireApproval: true }, ["require_approval"]);
     const issued = await patwarden.createToken({ subject, ...(subject !== organization && { organization }) });
@@ -111,7 +111,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       }
     });
 
-    it("S17 of many that saw the same token one wins; the others are a conflict and end nothing", async () => {
+    it("S17 one of many rotations that saw the same token wins; the others are a conflict and end nothing", async () => {
       const { token, secret } = await patwarden.createToken();
       const settled = await Promise.all(
         Array.from({ length: 20 }, () => patwarden.port.call(tokens.rotateToken, { id: token.id, etag: token.etag })),
@@ -122,11 +122,11 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       expect(new Set(lost)).toEqual(new Set(["ABORTED ETAG_MISMATCH"]));
       expect(await patwarden.check(won[0] ?? "")).toBe(Reason.ALLOWED);
       expect(await patwarden.check(secret)).toBe(Reason.TOKEN_SUPERSEDED);
-      // Who has seen the new secret may go on.
+      // The caller that has seen the new secret may rotate again.
       expect((await ask(tokens.rotateToken, { id: token.id })).token?.secrets).toHaveLength(3);
     });
 
-    it("keeps at most two living secrets: a second rotation ends the oldest", async () => {
+    it("keeps at most two usable secrets: a second rotation ends the oldest", async () => {
       const { token, secret } = await patwarden.createToken();
       const grace = { seconds: day };
       const second = (await ask(tokens.rotateToken, { id: token.id, grace })).secret;
@@ -138,7 +138,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       ]);
     });
 
-    it("takes a new end, refuses odd ones, and does not bring back what has ended", async () => {
+    it("accepts a new end, refuses invalid ones, and does not revive an ended secret", async () => {
       const { token } = await patwarden.createToken();
       const endless = await ask(tokens.rotateToken, { id: token.id, lifetime: { case: "neverExpires", value: true } });
       expect(endless.token).toMatchObject({ neverExpires: true });
@@ -171,7 +171,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const rotated = await ask(tokens.rotateToken, { id: token.id });
     expect(await patwarden.check(rotated.secret)).toBe(Reason.NOT_PERMITTED);
     expect([Reason.TOKEN_SUPERSEDED, Reason.TOKEN_REVOKED]).toContain(await patwarden.check(secret));
-    // Off the request path.
+    // Written in the background.
     await expect
       .poll(() => patwarden.check(rotated.secret), { timeout: 10_000, interval: 20 })
       .toBe(Reason.TOKEN_REVOKED);
@@ -192,7 +192,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
         reason: "REQUEST_ID_REUSED",
         metadata: { tokenId: first.token.id },
       });
-      // Another caller's id is another one.
+      // The same request id of another caller is a different one.
       expect((await patwarden.createToken(request, { key: keys.maker })).token.id).not.toBe(first.token.id);
     });
 
@@ -257,7 +257,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
         [["__proto__"], {}],
       ] as const) {
         const request = { token: { id: token.id, ...over }, updateMask: { paths: [...paths] } };
-        // JSON cannot even write some of these paths.
+        // JSON cannot even express some of these paths.
         const { code } = await refusal(
           tokens.updateToken,
           request as MessageInitShape<typeof tokens.updateToken.input>,
@@ -408,7 +408,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const answer = (token: string, resource: string, action = "viewer") =>
       ask(check, { token, resource, action, context: { clientIp: "198.51.100.1" } });
 
-    it("TX-8 says which gate a good token failed at, to the backend and to the token itself", async () => {
+    it("TX-8 says which check a usable token failed, to the backend and to the token itself", async () => {
       const { subject, organization } = await member();
       const membership = { user: subject, relation: "member", object: organization };
       const { secret } = await patwarden.createToken({ subject, organization, grant: viewDocuments });
@@ -802,7 +802,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   });
 
   describe("approval", () => {
-    it("takes three: maker, subject and approver; what was approved is what was seen; widening asks again", async () => {
+    it("takes three: maker, subject and approver; only the seen version is approved; more rights need a new approval", async () => {
       const scope = fresh("organization");
       await ask(policies.updatePolicy, {
         policy: { scope, requireApproval: true },
@@ -814,7 +814,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       );
       expect(token).toMatchObject({ state: Token_State.PENDING_APPROVAL, usable: Reason.TOKEN_PENDING_APPROVAL });
       expect(await patwarden.check(secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
-      // It may look at itself.
+      // The token may read its own state.
       expect(await ask(introspect, {}, { key: secret })).toMatchObject({ reason: Reason.TOKEN_PENDING_APPROVAL });
 
       const approve = { id: token.id, etag: token.etag, comment: "fine" };
@@ -918,7 +918,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
         const { secret } = await patwarden.createToken({ subject: scope, selfRotate: true });
         const rotated = await ask(tokens.rotateToken, { grace: { seconds: 60n } }, { key: secret });
         expect(await patwarden.check(rotated.secret)).toBe(Reason.NOT_PERMITTED);
-        // SC-6: a longer life is somebody else's to give.
+        // SC-6: a token cannot prolong its own life.
         for (const longer of [
           { case: "neverExpires", value: true } as const,
           { case: "ttl", value: { seconds: 300n * 86_400n } } as const,
@@ -927,8 +927,8 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
             reason: "CALLER_FORBIDDEN",
           });
         }
-        // S17: what is in its grace has been replaced; another run of the same patwarden must not end what the first
-        // has got.
+        // S17: a secret in its grace has been replaced; another run of the same program must not end the secret that
+        // the first one got.
         const late = await refusal(tokens.rotateToken, {}, { key: secret });
         expect(late).toMatchObject({ reason: "STATE_CONFLICT", metadata: { state: "ROTATED" } });
         const grace = { seconds: 60n };
@@ -969,7 +969,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     expect(await patwarden.check(longer.secret)).toBe(Reason.TOKEN_PENDING_APPROVAL);
   });
 
-  it("S18 an end before now is an end now, and one that is past stays", async () => {
+  it("S18 an end before now becomes now, and one that has passed stays", async () => {
     const { token, secret } = await patwarden.createToken();
     const before = Date.now();
     const end = async (seconds: bigint) =>
@@ -981,7 +981,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     expect(await end(1n)).toBe(ended);
   });
 
-  it("S28 what changes nothing is no event and leaves the etag", async () => {
+  it("S28 an update without a change writes no event and keeps the etag", async () => {
     const { subject, organization } = await member();
     const notBefore = fromNow(-60n);
     const expireTime = fromNow(3_600n);
@@ -1015,7 +1015,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       () => ask(tokens.revokeTokens, { target: { case: "subject", value: subject } }),
       () => ask(subjects.deleteSubject, { subject }),
     ];
-    // The first of them changes the name alone: what is written again as it was is none of its event.
+    // The first update changes only the name: fields that are written with their old values are not in its event.
     const state = async () => ({
       etags: (await ask(tokens.listTokens, { subject })).tokens.map(({ etag }) => etag),
       policy: (await ask(policies.getPolicy, { scope })).policy?.etag,

@@ -26,7 +26,7 @@ beforeAll(async () => {
   patwarden = await startPatwarden({
     config: {
       public_http: { listen: "127.0.0.1:0", origins: [page] },
-      // The flood goes on while the server drains.
+      // The flood continues while the server drains.
       grace: "1s",
       limits: { self_per_minute: 0 },
       integrations: {
@@ -39,7 +39,7 @@ beforeAll(async () => {
     callers: [{ name: "backend", key_sha256: [hashOf(behalf)], permissions: ["tokens.behalf"] }],
   });
 });
-/** One after the other. */
+/** The ports in turn. */
 const anyPort = (index: number) => patwarden.server.port(portNames[index % 2] ?? "gRPC");
 afterAll(() => patwarden.stop());
 
@@ -67,8 +67,8 @@ const preflight = {
   ] as const,
 };
 
-describe("S2 what strangers may ask", () => {
-  /** Each with the status that it has on every day. */
+describe("S2 calls without a credential", () => {
+  /** Each call with its usual status. */
   const asked: readonly (readonly [what: string, status: number, () => Promise<{ readonly status: number }>])[] = [
     ["whether it lives", 200, () => raw("/livez")],
     ["where OAuth is", 200, () => raw("/.well-known/oauth-authorization-server")],
@@ -106,7 +106,7 @@ describe("S2 what strangers may ask", () => {
       expect(await statuses()).toEqual(expected);
       for (const key of [null, newKey(), guess(), forged])
         expect(await patwarden.port.call(listTokens, {}, { key })).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
-      // The honest twin: what might be ours cannot be told now.
+      // The control: a credential that could be ours cannot be judged now.
       expect((await self(secret)).status).toBe(503);
     } finally {
       for (const proxy of Object.values(patwarden.faults)) proxy.heal();
@@ -175,7 +175,7 @@ describe("S11 refused calls of one caller", () => {
     };
     for (let round = 0; round < 10; round++)
       await Promise.all(Array.from({ length: 30 }, (_, index) => attempt(caller, index)));
-    // What another one is refused afterwards is written behind it.
+    // Later refusals of another caller are written after its own.
     const written = async () => {
       await attempt(later);
       return refusals(later);
@@ -183,7 +183,7 @@ describe("S11 refused calls of one caller", () => {
     await expect.poll(written, settled).toBeGreaterThan(0);
     const count = await refusals(caller);
     expect(count).toBeGreaterThanOrEqual(20);
-    // A machine that takes a minute for them begins to count again; all of them would be 300.
+    // A machine that takes more than a minute starts a new count; without the limit there would be 300.
     expect(count).toBeLessThan(100);
   });
 });

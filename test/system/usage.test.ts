@@ -20,9 +20,7 @@ import { type IssuedToken, type Patwarden, startPatwarden } from "../kit/patward
 import type { CallSettings, Port } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
-/*
- * By examples/direct alice edits document:roadmap and is a member of acme, which bob administers.
- */
+/** By examples/direct, alice edits document:roadmap and is a member of acme, which bob administers. */
 
 const { check, batchCheck } = AuthorizationService.method;
 const { getToken, listTokens, revokeToken, rotateToken } = TokenService.method;
@@ -35,7 +33,7 @@ const callers = [{ name: "biller", key_sha256: [hashOf(biller)], permissions: ["
 type Context = Partial<Pick<ReturnType<typeof contextOf>, "clientIp" | "usageUnits" | "usageId">>;
 const contextOf = (context: object) => create(RequestContextSchema, context);
 
-/** A call that got no decision is made again: it is none that counts. */
+/** Makes a call, and repeats it when it got no decision: such a call is not counted. */
 async function ask(
   port: Port,
   { secret }: IssuedToken,
@@ -69,7 +67,7 @@ async function query(
   }
 }
 
-/** Decisions and units. */
+/** Returns the decisions and units. */
 async function totals(port: Port, request: Partial<QueryUsageRequest>): Promise<readonly [number, number]> {
   const rows = await query(port, request);
   const sum = (pick: (row: UsageRow) => bigint) => Number(rows.reduce((all, row) => all + pick(row), 0n));
@@ -127,7 +125,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
         const [token, resource] = kinds[index % kinds.length] ?? [good, "document:roadmap"];
         return { token, item: { token: token.secret, resource, action: "viewer" } };
       });
-      // Two that get no answer: they are no decisions.
+      // Two calls that get no answer: they are not decisions.
       const bad = { token: good.secret, resource: "document:roadmap", action: "no-such-action" };
       const reply = await over.call(batchCheck, { items: [...items.map(({ item }) => item), bad, bad] });
       if (!reply.ok) throw new Error(reply.message);
@@ -137,7 +135,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       }
     });
     await Promise.all(batches);
-    // No known token: counted by the metrics only.
+    // No known token: only counted by the metrics.
     await patwarden.port.call(check, { token: "garbage", resource: "document:roadmap", action: "viewer" });
     expect([...made.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(400);
     expect(new Set([...made.keys()].map((key) => Number(key.split(" ")[1])))).toEqual(
@@ -152,7 +150,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       return found;
     };
     await expect.poll(counted, soon).toEqual(made);
-    // What is refused is not billed.
+    // Refused calls are not billed.
     const billed = await query(patwarden.port, { tokenId: good.token.id, groupBy: [Dimension.REASON] });
     expect(billed.map(({ reason, units }) => [reason, units])).toEqual([
       [Reason.ALLOWED, BigInt(made.get(`${good.token.id} ${Reason.ALLOWED}`) ?? 0)],
@@ -180,7 +178,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       items: [question, question, { ...question, context: contextOf({ usageUnits: 1000 }) }],
     });
     await expect.poll(() => totals(patwarden.port, { tokenId: id }), soon).toEqual([11, 5 + 7 + 1 + 100 + 1000]);
-    // Once more in another batch.
+    // Again, in another batch.
     await ask(patwarden.port, token, { usageId, usageUnits: 7 });
     await expect.poll(() => totals(patwarden.port, { tokenId: id }), soon).toEqual([12, 1113]);
     for (const context of [{ usageUnits: -1 }, { usageUnits: 1_000_001 }, { usageId: "x".repeat(129) }]) {
@@ -290,7 +288,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
     expect(await patwarden.port.call(queryUsage, {}, { key: patwarden.server.keys.checker })).toMatchObject({
       reason: "CALLER_FORBIDDEN",
     });
-    // A service that is narrowed to some subjects sees no others.
+    // A service that is restricted to some subjects sees no others.
     const narrowed = await patwarden.port.call(queryUsage, {}, { key: patwarden.server.keys.narrow });
     expect(narrowed).toMatchObject({ ok: false, reason: "CALLER_FORBIDDEN" });
   });
@@ -318,7 +316,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("on %s", (engine) => {
       expect(secrets.map((secret) => secret.lastUseTime)).toEqual([lastUseTime]);
       await patwarden.port.call(revokeToken, { id: token.token.id });
       await use(token, "document:roadmap", "192.0.2.9");
-      // Whatever was used after the refused ones is written after them.
+      // Uses after the refused ones are written after them.
       const marker = await newToken();
       await use(marker, "document:roadmap", "");
       await expect.poll(async () => (await shown(patwarden.port, marker)).lastUseTime, soon).toBeDefined();
@@ -356,7 +354,7 @@ describe("in the database", () => {
   beforeAll(async () => {
     patwarden = await startPatwarden({ config, callers });
     sql = postgres(patwarden.databaseUrl, { max: 1, onnotice: () => undefined });
-    // Writes down every write of the tables that a Check could be suspected to write to.
+    // Records every write to the tables that a Check could write to.
     await sql.unsafe(`
       create table written (relation text, operation text, id text);
       create function write_down() returns trigger language plpgsql as $$
@@ -382,7 +380,7 @@ describe("in the database", () => {
     await sql`delete from written`;
     const other = postgres(patwarden.databaseUrl, { max: 1 });
     try {
-      // Nobody waits for the holder of the token.
+      // The row of the token is locked, and no Check waits for that.
       await other.begin(async (held) => {
         await held`select from token where id = ${row?.["id"]} for update`;
         await Promise.all(Array.from({ length: 200 }, () => ask(patwarden.port, token)));
@@ -393,7 +391,7 @@ describe("in the database", () => {
     }
     const writes =
       await sql`select relation, count(*)::int as count from written where relation <> 'usage' group by relation`;
-    // One of the token and one of its secret.
+    // One for the token and one for its secret.
     expect(writes).toEqual([{ relation: "last_use", count: 2 }]);
     const [after] = await sql`select xmin::text as version from token where id = ${row?.["id"]}`;
     expect(after?.["version"]).toBe(row?.["version"]);
@@ -411,7 +409,7 @@ describe("in the database", () => {
     await ask(patwarden.port, token, { usageUnits: 3 });
     await ask(patwarden.port, token, { resource: "document:payroll" });
     await expect.poll(() => totals(patwarden.port, { tokenId: token.token.id }), soon).toEqual([2, 3]);
-    // As if it had been five hours ago, and everything before the last hour but one were closed.
+    // Moves everything five hours back, and closes all hours before the last but one.
     const hour = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 5 * 3_600_000);
     await sql`update usage set hour = ${hour} where token_id = (select id from token where name = 'exported')`;
     await sql`update usage_watermark set open_from = ${new Date(hour.getTime() + 3 * 3_600_000)}`;
@@ -484,7 +482,7 @@ describe("in the database", () => {
     await ask(patwarden.port, used);
     await expect.poll(async () => (await shown(patwarden.port, used)).lastUseTime, soon).toBeDefined();
     await sql`update token set created_at = now() - interval '3 days' where name = 'aged'`;
-    // A replica looks when it starts.
+    // A replica runs this job when it starts.
     const replica = await patwarden.startReplica();
     try {
       const sweep = { timeout: 90_000, interval: 100 };
@@ -542,7 +540,7 @@ describe("a process that ends", () => {
       await expect.poll(counted, soon).toBe(50);
       for (let call = 0; call < 20; call++) await ask(port, patwarden.alice);
       await patwarden.server.stop(signal);
-      // A kill loses the decisions of the last interval at most, and bills none twice.
+      // A kill loses at most the decisions of the last interval, and bills none twice.
       const told = await counted();
       if (exactly !== undefined) expect(told).toBe(exactly);
       expect(told).toBeGreaterThanOrEqual(50);
