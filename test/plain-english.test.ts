@@ -8,7 +8,7 @@ const width = 120;
 const comment = /^\s*(?:\*|\/\*|\/\/|# )|[;,{)] \/\/ /;
 
 /** Wrong beginnings: a doc comment begins with a verb or the thing. */
-const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever) /;
+const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever|Whom|What) /;
 
 const listed = execFileSync("git", ["ls-files", "src", "test", "bench", "tools", "examples", "proto", "clients"], {
   encoding: "utf8",
@@ -40,6 +40,7 @@ describe("plain English", () => {
     "/** Of a token. */",
     "  /** Told of each use. */",
     "// Undefined: no limit.",
+    "/** What it does. */",
     "keys cannot be had",
     "what it hangs on",
     "Whoever calls",

@@ -8,7 +8,7 @@ import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 export class OutputError extends Error {
   /** `ENOSPC` and the like; `EPIPE` when the reader has closed the pipe. */
   readonly code: string;
-  /** What is lost, and what to do; undefined when the command can be repeated for the same result. */
+  /** The result that is lost, and what to do. Undefined when the command can simply be repeated. */
   readonly loss: string | undefined;
 
   constructor(code: string, loss: string | undefined) {

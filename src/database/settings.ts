@@ -8,7 +8,7 @@ interface Need {
   /** The allowed values, as an error shows them. */
   readonly value: string;
   readonly admits: (value: string) => boolean;
-  /** What the operator should do about another value. Default `usualCure`. */
+  /** The advice to the operator about another value. Default `usualCure`. */
   readonly cure?: string;
 }
 

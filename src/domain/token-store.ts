@@ -102,7 +102,7 @@ export interface RequestKey {
   readonly fingerprint: Uint8Array;
 }
 
-/** What an earlier call with the same key stored. */
+/** The record that an earlier call with the same key stored. */
 export interface RememberedRequest {
   readonly fingerprint: Uint8Array;
   readonly tokenId: TokenId;

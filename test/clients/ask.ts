@@ -16,7 +16,7 @@ export async function succeed<I extends DescMessage, O extends DescMessage>(
 
 const patienceMs = 30_000;
 
-/** Asks again and again until it is so. Throws after half a minute, with `what` was waited for. */
+/** Polls until the condition is true. Throws after 30 s with `what` it waited for. */
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (const start = Date.now(); !(await isSo()); await sleep(50)) {
     if (Date.now() - start > patienceMs) throw new Error(`not in ${patienceMs / 1000} s: ${what}`);

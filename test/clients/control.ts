@@ -11,7 +11,7 @@ export interface Control {
   close(): Promise<void>;
 }
 
-/** POST of a path does that, and answers 204 when it is done. GET of a path answers with what is counted there. */
+/** POST of a path runs its action and answers 204 when it is done. GET of a path answers with its count. */
 export async function startControl(
   actions: Actions,
   counters: Readonly<Record<string, () => number>>,

@@ -36,10 +36,10 @@ export interface Description {
   readonly tokens: Readonly<Record<string, NamedToken>>;
 }
 
-/** All that clients are tested against, running. */
+/** The running environment that clients are tested against. */
 export interface Environment {
   readonly description: Description;
-  /** Ends all faults; resolves when decisions are made again. */
+  /** Ends all faults. Resolves when decisions are possible again. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function startEnvironment(): Promise<Environment> {
   }
 }
 
-/** Whatever has started is in `stops`, in that order, also when it throws. */
+/** Starts everything, and adds a function to `stops` for each part that has started, also when it throws. */
 async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
   async function started<T>(part: Promise<T>, end: (part: T) => unknown): Promise<T> {
     const running = await part;
@@ -88,12 +88,12 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
     callers: [
       { name: "admin", key_sha256: [hashOf(keys.admin)], permissions: ["admin"] },
       { name: "checker", key_sha256: [hashOf(keys.checker)], permissions: ["check", "introspect"] },
-      // It must have one, and this lets it do nothing for itself.
+      // A caller needs a permission; this one allows nothing by itself.
       { name: "powerless", key_sha256: [hashOf(keys.powerless)], permissions: ["tokens.behalf"] },
     ],
     issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
     limits: { creations_per_hour: 1 },
-    // A change that comes after a kill waits this long for the process that is no more.
+    // A change after a kill waits this long for the killed process.
     token_cache: { lease: "1s" },
   };
   const startOn = (address: string, over: object) =>
@@ -108,7 +108,7 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
           store_id: openfga.storeId,
           model_id: openfga.modelId,
           context: conditionParameters,
-          // A slow machine is to make no list incomplete.
+          // No list may be incomplete on a slow machine.
           list_deadline: "1m",
         },
         ...over,
@@ -140,7 +140,7 @@ async function start(stops: Stop[]): Promise<Omit<Environment, "stop">> {
       const reply = await administrator.call(AuthorizationService.method.check, question).catch(() => undefined);
       return reply?.ok === true && reply.value.allowed;
     });
-  /** From then on for an hour, or until the process ends, the user `limited` makes tokens too fast. */
+  /** Uses up the limit of the user `limited`, for an hour or until the process ends. */
   const exhaustLimit = () =>
     succeed(administrator, TokenService.method.createToken, { name: "the only one" }, { key: keys.limited });
   await exhaustLimit();

@@ -4,7 +4,7 @@ import type { Tuple } from "../../src/openfga/admin/admin.js";
 const example = (file: string): string =>
   readFileSync(new URL(`../../examples/direct/${file}`, import.meta.url), "utf8");
 
-/** examples/direct, and what is seen under conditions. */
+/** The model of examples/direct, with relations that have conditions. */
 export const model = `${example("model.fga")}
 type report
   relations
@@ -24,7 +24,7 @@ condition for_purpose(purpose: string) {
 `;
 
 /**
- * What the server fills parameters of conditions with, `openfga.context` of its configuration: `purpose` with nothing.
+ * The parameters of conditions that the server sends, `openfga.context` of its configuration. `purpose` is not sent.
  */
 export const conditionParameters = { client_ip: "client_ip" };
 

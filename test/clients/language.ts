@@ -10,7 +10,7 @@ export type Outcome =
   /** It did not get as far as counting. */
   | { readonly kind: "broken"; readonly why: string };
 
-/** From nothing: toolchains fetch and build everything the first time. */
+/** Long, because toolchains fetch and build everything the first time. */
 const limitMs = 30 * 60_000;
 
 const toolchainMissing = 77;
@@ -18,7 +18,7 @@ const toolchainMissing = 77;
 /** Runs `test.sh` of a client; everything that it prints is shown as it comes. */
 export async function testLanguage(folder: string, environmentFile: string, signal: AbortSignal): Promise<Outcome> {
   if (!existsSync(join(folder, "test.sh"))) return { kind: "broken", why: "it has no test.sh" };
-  // A group of its own, so that with it ends whatever it has started.
+  // A process group of its own, so that everything it has started can be killed with it.
   const child = spawn("bash", ["test.sh"], {
     cwd: folder,
     env: { ...process.env, PATWARDEN_CLIENT_TESTS: environmentFile },
@@ -41,7 +41,7 @@ export async function testLanguage(folder: string, environmentFile: string, sign
   return outcomeOf(code, tail.trimEnd().split("\n").at(-1) ?? "");
 }
 
-/** From its exit code and the last line that it printed. A failure that was not counted is one. */
+/** Returns the outcome by exit code and last line. A non-zero exit code counts as at least one failure. */
 export function outcomeOf(code: number | null, lastLine: string): Outcome {
   if (code === toolchainMissing) {
     return { kind: "skipped", why: lastLine.startsWith("SKIPPED: ") ? lastLine : "SKIPPED: it does not say why" };

@@ -2,14 +2,14 @@ interface Block {
   /** The first word after the fence. */
   readonly kind: string;
   readonly text: string;
-  /** The last line before the block, which names the file that a program belongs into. */
+  /** The last line before the block, which names the file of a program. */
   readonly before: string;
   readonly isFirstCheck: boolean;
 }
 
 /**
- * Runs lines that print what is expected. It tries again, because a Check has a second, which a busy machine may not
- * keep. Maven resets the colour of a terminal even where there is none.
+ * Runs lines that print what is expected. It retries, because a Check must end within a second, and a busy
+ * machine may be slower. Escape sequences are removed: Maven prints them even without a terminal.
  */
 const shows = `shows() {
   local attempt

@@ -39,7 +39,7 @@ if (!havePostgres()) {
 leaveSignals();
 const stopping = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopping.abort());
-// Where there is no ps, nobody looks.
+// Without `ps` this is not watched.
 stopWithLauncher().catch(() => undefined);
 
 const folder = mkdtempSync(join(tmpdir(), "patwarden-clients-"));
@@ -48,7 +48,7 @@ try {
   const environment = await startEnvironment();
   try {
     const file = join(folder, "environment.json");
-    // It holds keys.
+    // The file contains keys.
     writeFileSync(file, JSON.stringify(environment.description, null, 2), { mode: 0o600 });
     if (options.keep) await keep(file);
     else process.exitCode = summarize(await testAll(environment, file)) ? 0 : 1;
@@ -80,7 +80,7 @@ async function testAll(environment: Environment, file: string): Promise<Readonly
   return outcomes;
 }
 
-/** Whether all is well. */
+/** Prints the results, and returns whether all tests passed. */
 function summarize(outcomes: ReadonlyMap<string, Outcome>): boolean {
   let passed = 0;
   let failed = 0;
@@ -106,7 +106,8 @@ function summarize(outcomes: ReadonlyMap<string, Outcome>): boolean {
 }
 
 /**
- * npx hands no signal on to tsx, which has started this process: when npx has ended, the shell between the two is gone.
+ * Stops when npx has ended. npx passes no signal on to tsx, which started this process, but the shell between the two
+ * ends.
  */
 async function stopWithLauncher(): Promise<void> {
   if (process.env["npm_command"] !== "exec") return;

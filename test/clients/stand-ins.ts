@@ -2,16 +2,16 @@ import { once } from "node:events";
 import { createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
-/** Something on a port of loopback that is no Patwarden. */
+/** A program on a loopback port that is not Patwarden. */
 export interface StandIn {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** Answers every HTTP/2 request with 307, to a port that nobody has a reason to go to. */
+/** Answers every HTTP/2 request with a 307 redirect to a port that no client should connect to. */
 export interface RedirectingServer extends StandIn {
-  /** How many connections that port has got. */
+  /** The number of connections that the other port has received. */
   followed(): number;
 }
 
@@ -35,12 +35,12 @@ export async function startRedirecting(): Promise<RedirectingServer> {
   };
 }
 
-/** Accepts connections and never says anything. */
+/** Accepts connections and never sends anything. */
 export function startSilent(): Promise<StandIn> {
   return listen(createServer((socket) => socket.resume()));
 }
 
-/** Nobody listens there, and nobody gets that port by chance: it takes a superuser. */
+/** Nobody listens on this port, and only a superuser could. */
 export const absent = "127.0.0.1:1";
 
 async function listen(server: Server): Promise<StandIn> {

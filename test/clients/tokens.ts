@@ -19,7 +19,7 @@ export interface NamedToken {
   readonly basic: string;
 }
 
-/** Under this request_id `alice` was made. */
+/** The request_id that `alice` was created with. */
 export const usedRequestId = "0f3c8f2e-5d0e-4a6b-9a52-3f1f0c0a7d11";
 
 const dayMs = 86_400_000;
@@ -59,7 +59,7 @@ export async function makeTokens(
   const alice = { subject: "user:alice", grant: { full: true } };
   const viewing = { rules: [{ actions: ["viewer"], resources: ["document:*"] }] };
 
-  // Good ones.
+  // Usable tokens.
   await make("alice", { ...alice, claims: { plan: "gold", region: "eu" }, requestId: usedRequestId });
   await make("alice_reader", { ...alice, grant: viewing });
   await make("alice_for_acme", { ...alice, organization: "organization:acme" });
@@ -70,7 +70,7 @@ export async function makeTokens(
   await make("acme", { subject: "organization:acme", grant: { full: true } });
   await make("librarian", { subject: "user:librarian", grant: { full: true } });
 
-  // Their own state.
+  // Refused because of the token's state.
   const expired = await make("expired", { ...alice, lifetime: { case: "ttl", value: { seconds: 1n } } });
   const inAYear = timestampFromDate(new Date(Date.now() + 365 * dayMs));
   await make("not_yet_valid", { ...alice, notBefore: inAYear, lifetime: { case: "neverExpires", value: true } });
@@ -83,7 +83,7 @@ export async function makeTokens(
   const inGrace = await make("in_grace", alice);
   name("rotated_with_grace", await call(rotateToken, { id: inGrace.id, grace: durationFromMs(7 * dayMs) }));
 
-  // Their subject's.
+  // Refused because of the subject's state.
   await make("subject_disabled", { subject: "user:erin", grant: { full: true } });
   await call(SubjectService.method.disableSubject, { subject: "user:erin" });
   await make("organization_disabled", { subject: "organization:hooli", grant: { full: true } });
@@ -93,7 +93,7 @@ export async function makeTokens(
   await make("no_member", { subject: "user:dave", organization: "organization:acme", grant: { full: true } });
   await leave();
 
-  // A policy's.
+  // Refused because of a policy.
   await make("blocked", { subject: "organization:initech", grant: { full: true } });
   await limit("organization:initech", { blockAll: true });
   await make("viewers_only", { subject: "organization:globex", grant: { full: true } });

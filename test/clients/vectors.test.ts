@@ -36,7 +36,7 @@ const withoutCase: Readonly<Record<string, string>> = {
   INTERNAL: "needs a defect",
 };
 
-/** Reasons of a 401 that a guard never gives: they would tell a thief whether a token exists, or where it works. */
+/** Reasons that a guard never shows in a 401: they would tell a thief whether a token exists, or where it works. */
 const untold: readonly string[] = ["TOKEN_MALFORMED", "TOKEN_UNKNOWN", "NETWORK_NOT_ALLOWED"];
 
 const methods: ReadonlyMap<string, DescMethod> = new Map(
@@ -212,7 +212,7 @@ describe.skipIf(!havePostgres())("against the server,", () => {
       const key = description.keys[alias as keyof Description["keys"]];
       if (!method || !key) throw new Error(`no method ${call}, or no key ${alias}`);
       const message = fromJson(method.input, request);
-      // There are no others.
+      // There are no other files.
       const reply =
         method.methodKind === "server_streaming"
           ? await checker.list(method as DescMethodServerStreaming, message, { key })
@@ -262,7 +262,7 @@ describe.skipIf(!havePostgres())("against the server,", () => {
         .call(AuthorizationService.method.check, { token: credential, ...route })
         .finally(() => fault && fetch(`${description.control}/openfga/heal`, { method: "POST" }));
       if (expected.status === 404) {
-        // A guard does not ask the server, which would say the same.
+        // A guard decides this without the server, which would answer the same.
         expect(reply).toMatchObject({ ok: false, reason: "INVALID_FIELD", fields: ["resource"] });
         return;
       }

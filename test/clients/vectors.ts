@@ -3,8 +3,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Description } from "./environment.js";
 
 /*
- * The files of clients/vectors, which its README.md explains. What is in an `expect` is all that is in the answer: what
- * is absent is empty there.
+ * The files of clients/vectors, which its README.md explains. An `expect` names everything in the answer: a field that
+ * is absent in `expect` must be empty.
  */
 
 export interface ExpectedDecision {
@@ -25,7 +25,7 @@ export interface ExpectedError {
   /** The fields of the violations, in any order. */
   readonly fields?: readonly string[];
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Whether it says after how long to try again. */
+  /** Whether the error says when to retry. */
   readonly retry_delay?: boolean;
 }
 
@@ -98,7 +98,7 @@ export function readVectors<Name extends keyof Vectors>(name: Name): Vectors[Nam
   return JSON.parse(readFileSync(new URL(`../../clients/vectors/${name}.json`, import.meta.url), "utf8"));
 }
 
-/** The same with `${alias}` and `${alias.field}` of all its texts replaced by what they stand for. */
+/** Returns the vectors with `${alias}` and `${alias.field}` replaced in all texts. */
 export function filledIn<T>(vector: T, tokens: Description["tokens"]): T {
   const text = JSON.stringify(vector).replaceAll(/\$\{(\w+)(?:\.(\w+))?\}/g, (_, alias: string, field = "secret") => {
     const value = Object.entries(tokens[alias] ?? {}).find(([name]) => name === field)?.[1];

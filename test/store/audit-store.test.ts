@@ -21,7 +21,7 @@ const event = (over: Partial<AuditFacts> = {}): AuditEvent =>
   newAuditEvent({ time: testTime, actor: "service:shop", action: "token.created", ...over });
 const later = (seconds: number): Date => new Date(testTime.getTime() + seconds * 1000);
 
-/** `concurrent`: whether transactions can run beside each other. */
+/** `concurrent`: whether transactions can run at the same time. */
 const engines = [
   { name: "PostgreSQL", available: havePostgres(), concurrent: true, open: () => onPostgres() },
   { ...pooledPostgres, concurrent: true, open: () => onPostgres({ pooled: true }) },
@@ -105,7 +105,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       expect((await store.readSealed(3, 2)).map(({ position }) => position)).toEqual([3, 4]);
     });
 
-    it("seals an event that comes to light after newer ones", async () => {
+    it("seals an event that becomes visible after newer ones", async () => {
       const [old, newer] = [event(), event()];
       await append(newer);
       await store.sealNext(10);
@@ -115,7 +115,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       expect(await verifyChain(await readAll())).toMatchObject({ ok: true });
     });
 
-    // PGlite has one connection: there is no second transaction to be slow.
+    // PGlite has one connection, so no second transaction can be slow.
     if (concurrent)
       it("does not wait for a slow transaction, and does not lose it", async () => {
         const [slow, quick] = [event(), event()];
@@ -191,7 +191,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       }
     });
 
-    it("reads a sealed event whose row is gone as gone, and one that was changed as it is now", async () => {
+    it("reports a sealed event whose row was deleted as missing, and a changed event as it is now", async () => {
       const [gone, kept] = [event(), event()];
       await append(gone, kept);
       await store.sealNext(10);
@@ -221,7 +221,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       expect(await store.lastCheckpointBefore(later(1e6))).toBeUndefined();
       for (const checkpoint of [kept(3, 0), kept(5, 3_599), kept(5, 3_600), kept(8, 7_200)])
         await store.keepCheckpoint(checkpoint);
-      // The chain has not grown for an hour: there is one at this position.
+      // The chain has not grown for an hour, so this position already has a checkpoint.
       await store.keepCheckpoint({ ...kept(8, 10_800), statement: "another" });
       expect(await store.checkpointsBelow(everything, 10)).toEqual([kept(8, 7_200), kept(5, 3_600), kept(3, 0)]);
       expect(await store.checkpointsBelow(8, 1)).toEqual([kept(5, 3_600)]);
@@ -231,14 +231,14 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       expect(await store.lastCheckpointBefore(later(0))).toBeUndefined();
     });
 
-    it("puts another statement in the place of one, unless that has changed meanwhile", async () => {
+    it("replaces a checkpoint, unless it has changed meanwhile", async () => {
       await store.keepCheckpoint(kept(3, 0));
       await store.restate(kept(3, 0), "signed again");
       await store.restate(kept(3, 0), "too late");
       expect(await store.firstCheckpoint()).toEqual({ ...kept(3, 0), statement: "signed again" });
     });
 
-    it("cuts at a checkpoint: that is the first one then, and the events up to it go, in batches, with their seals", async () => {
+    it("cuts at a checkpoint, which becomes the first: deletes the events up to it, in batches, with their seals", async () => {
       const events = Array.from({ length: 9 }, () => event());
       await append(...events);
       await store.sealNext(9);
@@ -266,7 +266,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       );
     });
 
-    it("goes on sealing where it was, though everything was cut away", async () => {
+    it("continues to seal at the same position after everything was cut", async () => {
       await append(event(), event());
       await store.sealNext(2);
       await store.keepCheckpoint(kept(2, 0));
@@ -279,7 +279,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       expect((await readAll()).at(-1)).toMatchObject({ position: 3, previousHash: last?.hash });
     });
 
-    it("finds events that were put in past it, and only those", async () => {
+    it("finds events that were inserted without being sealed, and only those", async () => {
       const [sealed, stranger, waiting] = [event(), event(), event()];
       await append(sealed);
       await store.sealNext(10);

@@ -26,7 +26,7 @@ const revocation = { time: now, by: "service:test", reason: "ADMINISTRATIVE" } a
 const many = 150;
 let networks = 0;
 
-/** The same, but its users are told before each use of one of these methods. */
+/** Returns the object with a callback before each call of these methods. */
 function watched<T extends object>(target: T, names: readonly string[], onUse: () => void): T {
   return new Proxy(target, {
     get(inner, name, receiver) {
@@ -64,7 +64,7 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
     const living = async () =>
       onlyRow(await database.orm.select({ count: count() }).from(token).where(isNull(token.revokedAt))).count;
 
-    /** How many events are made between two statements, at most: each is work that keeps every other call waiting. */
+    /** The most events that are made between two statements: making them delays all other calls. */
     function batches() {
       let longest = 0;
       let current = 0;
@@ -126,14 +126,14 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
       expect([await living(), await events(), await epoch()]).toEqual([many, 0, before]);
     });
 
-    it("S16 lists tokens under two long policies by one comparison of these", async () => {
+    it("S16 lists tokens under two long policies with one comparison of the policies", async () => {
       const ranges = (network: number) => Array.from({ length: 100 }, (_, n) => `10.${network}.${n}.0/24`);
       const write = (scope: string, allowedCidrs: readonly string[]) =>
         createPolicyStore(database).change(scope, now, () => ({
           policy: { ...noPolicy, allowedCidrs },
           event: testEvent(tokenRecord()),
         }));
-      // Other ones for each engine: what was compared once is kept.
+      // Each engine needs policies of its own, because comparisons are cached.
       const [deployment, own] = [++networks, ++networks];
       const both = [`10.${deployment}.7.0/25`];
       await write("user", ranges(deployment));
@@ -159,7 +159,7 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
       const options = {
         policies: createPolicyStore(database),
         store: createTokenStore({ ...database, scanning }),
-        // Who may do everything is not looked up.
+        // The rights of a caller who may do everything are not checked.
         rights: {} as Parameters<typeof updatePolicy>[0]["rights"],
         clock: { now: () => now },
         model: () => {
@@ -193,7 +193,7 @@ describe.skipIf(!havePostgres())("reads of many rows", () => {
       await database.migrate();
       await database.orm.insert(token).values(tokenColumns(tokenRecord()));
       await holder`select pg_advisory_lock(16)`;
-      // A statement of drizzle is sent when it is waited for.
+      // drizzle sends a statement when it is awaited.
       const reads = Array.from({ length: 20 }, async () => {
         await database.scanning.execute(sql`select pg_advisory_xact_lock_shared(16)`);
       });

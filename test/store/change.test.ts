@@ -111,7 +111,7 @@ describe("the code of database/", () => {
     .map((file) => ({ file, text: readFileSync(new URL(file, folder), "utf8") }));
   const filesWith = (text: RegExp) => sources.filter((source) => text.test(source.text)).map(({ file }) => file);
 
-  it("writes the audit trail and the epoch in change.ts alone, which shows nobody how", () => {
+  it("writes the audit trail and the epoch in change.ts alone", () => {
     expect(Object.keys(changes).sort()).toEqual(["transact", "transactChange"]);
     const inserts =
       /insert into (audit_event|audit_pending|revocation_epoch|revocation_change)\b|\.insert\((auditEvent|auditPending|revocationEpoch|revocationChange)\)/;
@@ -130,9 +130,9 @@ describe("the code of database/", () => {
   it("cannot leave out the events of a change, or what it touched", () => {
     const empty = { result: undefined, events: [], touched: [] };
     const whole: Change<undefined> = empty;
-    // @ts-expect-error: what happened must be said.
+    // @ts-expect-error: the events are required.
     const withoutEvents: Change<undefined> = { result: undefined, touched: [] };
-    // @ts-expect-error: what replicas must drop must be said.
+    // @ts-expect-error: the names that replicas must drop are required.
     const withoutTouched: Change<undefined> = { result: undefined, events: [] };
     expect([whole, withoutEvents, withoutTouched]).toHaveLength(3);
   });

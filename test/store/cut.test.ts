@@ -14,7 +14,7 @@ import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js"
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 
-/** The connection is cut right after a statement went out: all of a change is there afterwards, or nothing of it. */
+/** Cuts the connection right after a statement was sent: afterwards either all of a change is stored, or nothing. */
 describe.skipIf(!havePostgres())("a connection cut between any two statements of a change", () => {
   let created: TestDatabase;
   let direct: Database;
@@ -35,7 +35,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
   const insert = (database: Database, record: TokenRecord) =>
     createTokenStore(database).create(record, () => ({ token: record, secret: newSecret(), event: testEvent(record) }));
 
-  /** Everything that a change could have touched. */
+  /** All rows that a change could have touched. */
   const dump = async () => {
     const rows = await Promise.all(
       [token, tokenSecret, subject, auditEvent, auditPending].map((table) => direct.orm.select().from(table)),
@@ -45,7 +45,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
 
   interface Change {
     readonly name: string;
-    /** Texts of its statements, in their order, `commit` last. */
+    /** The texts of its statements in order; `commit` is the last. */
     readonly statements: readonly string[];
     run(through: Database, record: TokenRecord): Promise<unknown>;
     prepare?(record: TokenRecord): Promise<unknown>;
@@ -120,7 +120,7 @@ describe.skipIf(!havePostgres())("a connection cut between any two statements of
         } else {
           await expect.poll(async () => (await dump()) !== before, { timeout: 10_000, interval: 50 }).toBe(true);
         }
-        // A repeat settles it: the change happens, or is found to have happened.
+        // After a repeat the change is stored, whether or not it was stored before.
         const repeated = await run(through, record).catch((error: unknown) => error);
         if (statement !== "commit") expect(repeated).not.toBeInstanceOf(Error);
         expect(await dump()).not.toBe(before);

@@ -66,7 +66,7 @@ describe.skipIf(!havePostgres())("B6 PostgreSQL is reached", () => {
     for (let i = 0; i < 5; i++) expect(await ask(url)).toEqual({ who: "postgres", port });
   });
 
-  it("at the host that writes, in whichever order they stand", async () => {
+  it("at the host that accepts writes, in any order of hosts", async () => {
     for (const ports of [
       [standbyPort, port],
       [port, standbyPort],

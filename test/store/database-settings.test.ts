@@ -35,7 +35,7 @@ if (!havePooler()) process.stderr.write(`${noPooler}\n`);
 
 let versions = 0;
 
-/** What is kept and read back: every kind of column, and times of before anybody's time zone was whole. */
+/** Values that are stored and read back: every kind of column, and times before time zones had whole minutes. */
 async function expectAsEver(database: Database): Promise<void> {
   const store = createTokenStore(database);
   const name = `user:${randomBytes(8).toString("hex")}` as SubjectName;
@@ -166,7 +166,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
   ignore_checksum_failure: ["on"],
 };
 
-/** Settings of the same categories that shape no text, wait or order of ours. */
+/** Settings of the same categories that affect no text, wait or order of ours. */
 const unshaping =
   /^(transaction_(isolation|read_only|deferrable)|vacuum_.*|gin_.*|.*_libraries|.*tablespaces?|default_(text_search_config|table_access_method)|dynamic_library_path|restrict_nonsystem_relation_kind|commit_(delay|siblings)|wal_.*|password_encryption|extension_.*|createrole_self_grant|icu_validation_level|event_triggers|file_copy_method|.*_buffers)$/;
 
@@ -234,7 +234,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
       }
     }
     expect(outcomes).toEqual(expected);
-    // What another version of PostgreSQL brings is decided here.
+    // A new setting of another version of PostgreSQL must be added to one of the lists.
     expect(undecided).toEqual([]);
     expect(outcomes.length).toBeGreaterThan(60);
   });
@@ -265,7 +265,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
     },
   );
 
-  it("is told by the watch, with its name and the value that is needed", async () => {
+  it("is reported by the watch, with its name and the value that is needed", async () => {
     const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
     const told: (string | undefined)[] = [];
     const watch = new DatabaseWatch({
@@ -287,7 +287,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
     await reset("default_transaction_read_only");
   });
 
-  it.each(["migrate", "keys peppers"])("stops the command %s, which tells its name", async (command) => {
+  it.each(["migrate", "keys peppers"])("stops the command %s with an error that names it", async (command) => {
     await set("search_path", "evil, public");
     const env = { PATWARDEN_DATABASE_URL: created.url };
     const { exited, log } = runPatwarden(command.split(" "), {
@@ -299,7 +299,7 @@ describe.skipIf(!havePostgres())("A1 a setting of role, database or server", () 
     await reset("search_path");
   });
 
-  it("is told once where it makes a crash costly", async () => {
+  it("is logged once if a crash could lose data because of it", async () => {
     const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
     const [row] = await database.orm
       .select({ fsync: sql<string>`current_setting('fsync')` })

@@ -40,7 +40,7 @@ describe.each(engines)("a caller of $name", ({ available, open }) => {
 });
 
 describe.skipIf(!havePostgres())("a caller behind a full pool", () => {
-  it("S6 whose time is over has nothing sent, while others wait on and what was sent goes on", async () => {
+  it("S6 whose time is over sends nothing more; other calls wait on, and statements that were sent continue", async () => {
     const { database, close } = await onPostgres({ maxConnections: 1, statementMs: 60_000 });
     await prepared(database);
     let letGo: () => void = () => undefined;
@@ -61,10 +61,10 @@ describe.skipIf(!havePostgres())("a caller behind a full pool", () => {
     });
     await begun;
     const late = [make(own, "late"), guarded(() => own.orm.execute(sql`insert into made values ('late read')`))];
-    // The same without a caller's time: what waits is made once there is room.
+    // Without a deadline a statement waits until a connection is free, and is sent then.
     const patient = make(database, "patient");
     isOver = true;
-    // Before there is room.
+    // Before a connection is free.
     for (const waiting of late) await expect(waiting).rejects.toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
     letGo();
     await Promise.all([first, patient]);

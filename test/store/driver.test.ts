@@ -24,7 +24,7 @@ if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);
 const built = fileURLToPath(new URL("../../dist/driver", import.meta.url));
 const scenarios = fileURLToPath(new URL("../kit/driver-scenarios.mjs", import.meta.url));
 
-/** What comes of each scenario with the mended driver. */
+/** The outcome of each scenario with the mended driver. */
 const right: Readonly<Record<string, unknown>> = {
   "rows-end-with-their-answer": ["failed: 22012", "here"],
   "first-statements-are-held": "failed: 57014",
@@ -55,7 +55,7 @@ const right: Readonly<Record<string, unknown>> = {
 
 const crash = "the process ended with 1";
 
-/** What comes of each without its mend. */
+/** The outcome of each scenario without its mend. */
 const wrong: Readonly<Record<string, unknown>> = {
   "rows-end-with-their-answer": ["failed: 22012", "failed: CONNECTION_OUT_OF_STEP"],
   "first-statements-are-held": crash,
@@ -107,7 +107,7 @@ describe.skipIf(!havePostgres())("the mended driver", () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** What the process printed, or how it ended. */
+  /** The output of the process, or how it ended. */
   async function play(driver: string, name: string): Promise<unknown> {
     const created = await createTestDatabase();
     const urls: Readonly<Record<string, string>> = {

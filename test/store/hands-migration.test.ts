@@ -7,7 +7,7 @@ import { migrationsFolder } from "../../src/database/migrations.js";
 const run = (database: PGlite, name: string) =>
   database.exec(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"));
 
-it("S8 tokens from before get the names that the trail has of those who made, changed or rotated them", async () => {
+it("S8 older tokens get the names of those who made, changed or rotated them from the audit trail", async () => {
   const database = await PGlite.create();
   try {
     await run(database, "0000_tokens");
@@ -53,7 +53,7 @@ it("S8 tokens from before get the names that the trail has of those who made, ch
   }
 });
 
-it("S8 approvals from before get the service that the trail has of them", async () => {
+it("S8 older approvals get their service from the audit trail", async () => {
   const database = await PGlite.create();
   try {
     const names = ["0000_tokens", "0001_doors", "0002_who_had_a_hand", "0003_final_marks"];

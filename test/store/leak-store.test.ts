@@ -48,7 +48,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
     const epoch = async () => (await database.orm.select().from(revocationEpoch))[0]?.epoch ?? 0;
     const retryTime = (attemptsBefore: number): Date => later(60 * (attemptsBefore + 1));
 
-    it("revokes the token with its event, and replicas hear of it, all or nothing", async () => {
+    it("revokes the token, writes its event and notifies replicas: all or nothing", async () => {
       const record = await insert();
       const other = await insert();
       await expect(
@@ -119,7 +119,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       expect(rows.map(({ url }) => url)).toEqual(["https://example.com/1"]);
     });
 
-    it("gives each leak to one of many who ask, with all that is to be told", async () => {
+    it("gives each leak to one of many callers, with all facts of the notification", async () => {
       const bound = { organization: "organization:acme" as NonNullable<TokenRecord["organization"]> };
       const records = [await insert(bound), await insert(), await insert()];
       for (const [index, record] of records.entries())
@@ -127,7 +127,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       expect(await store.claim(later(-1), retryTime)).toBeUndefined();
       const claimed = await Promise.all(Array.from({ length: 6 }, () => store.claim(later(5), retryTime)));
       const ids = claimed.flatMap((notice) => notice?.id ?? []);
-      // One that somebody else looks at just then is passed over: it has its turn at the next look.
+      // A leak that another process has locked is skipped until the next look.
       const rest: string[] = [];
       for (let notice = await store.claim(later(5), retryTime); notice; notice = await store.claim(later(5), retryTime))
         rest.push(notice.id);
@@ -149,7 +149,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       });
     });
 
-    it("has its turn again at the time that was said, until somebody was told", async () => {
+    it("is due again at its retry time, until a notification was sent", async () => {
       const record = await insert();
       await report(record, () => change(record));
       const attempts: number[] = [];
@@ -171,7 +171,7 @@ describe.each(engines)("the leak store on $name", ({ available, open }) => {
       expect(await claim(later(10_000))).toBeUndefined();
     });
 
-    it("goes with the token when that has been dead long enough", async () => {
+    it("is deleted with the token when the token ended long enough ago", async () => {
       const record = await insert();
       await report(record, () => change(record));
       expect(await deleteDeadTokens(database, later(1), 10)).toBe(1);

@@ -33,7 +33,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     await created.stop();
   });
 
-  // A pause that grows with every failure takes 20 s each soon.
+  // A pause that grows with every failure soon reaches 20 s.
   it("is over for the first statement after it, however many have failed", async () => {
     const database = openPostgres({
       address: addressOf(through(created.url, proxy)),
@@ -78,8 +78,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     proxy.heal();
   });
 
-  // Over TLS nothing of the protocol can be seen at the socket, and a socket's own time-out may be set for one use
-  // only.
+  // Over TLS the protocol cannot be read at the socket, and the socket's own time-out has only one user.
   it.each([
     ["S7", false],
     ["S6", true],
@@ -111,7 +110,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
           silent.stall();
           for (const result of await all())
             expect(result).toMatchObject({ status: "rejected", reason: { reason: "DATABASE_UNAVAILABLE" } });
-          // A connection that is made meanwhile is not greeted, and more statements than connections wait.
+          // A new connection gets no greeting, and more statements wait than there are connections.
           for (const result of [...(await all()), ...(await all())])
             expect(result).toMatchObject({ status: "rejected", reason: { reason: "DATABASE_UNAVAILABLE" } });
           silent.heal();
@@ -125,7 +124,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     },
   );
 
-  it("S6 is told by the watch over the database also where a statement may take minutes", {
+  it("S6 is reported by the database watch even where a statement may take minutes", {
     timeout: 60_000,
   }, async () => {
     const url = through(created.url, proxy);
@@ -144,7 +143,7 @@ describe.skipIf(!havePostgres())("an outage of the database", () => {
     await database.close();
   });
 
-  it("is told by the watch over the database, which says no more once it is stopped", async () => {
+  it("is reported by the database watch, which reports nothing after it was stopped", async () => {
     const database = openPostgres({
       address: addressOf(through(created.url, proxy)),
       maxConnections: 1,

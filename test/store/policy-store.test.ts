@@ -38,7 +38,7 @@ describe.each(engines)("a policy that was deleted, on $name", ({ available, open
     const read = async () => (await getPolicy(options(), caller, own)).policy;
     const rows = () => opened.database.orm.select().from(policy).where(eq(policy.scope, acme));
 
-    it("S17 never gets an etag back, however often it is set and deleted", async () => {
+    it("S17 never gets an earlier etag again, however often it is set and deleted", async () => {
       const etags: string[] = [];
       for (let n = 0; n < 3; n++) {
         etags.push((await update({ blockAll: true })).etag, (await update({ blockAll: false })).etag);
@@ -53,7 +53,7 @@ describe.each(engines)("a policy that was deleted, on $name", ({ available, open
       expect((await update({ blockAll: false }, current)).policy.blockAll).toBe(false);
     });
 
-    it("S17 is one that nobody has set: the deployment's holds alone, and deleting it again changes nothing", async () => {
+    it("S17 counts as never set: only the deployment's applies, and deleting it again changes nothing", async () => {
       const record = tokenRecord({ kind: "oat", subject: acme });
       const secret = { ...secretRecord(), digest: randomBytes(32) };
       const store = createTokenStore(opened.database);

@@ -40,7 +40,7 @@ describe.skipIf(!havePostgres())("statements of drizzle", () => {
     expect(await heldAfter(true, 1, 2, 1)).toBe(2);
   });
 
-  it("are not kept for long lists, nor where a pooler does not admit it", async () => {
+  it("are not kept for long lists, or where a pooler does not allow them", async () => {
     expect(await heldAfter(true, 20, 21, 100)).toBe(1);
     expect(await heldAfter(false, 1)).toBe(0);
   });

@@ -32,7 +32,7 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
     }
     const rows = async () => (await store.leases()).rows;
 
-    it("S4 are removed only as they were read: one that was renewed since, or registered again, stays", async () => {
+    it("S4 are removed only if unchanged since they were read: a renewed or new registration stays", async () => {
       const [dead, renewed, again] = [await register(), await register(), await register()];
       const read = await rows();
       expect(read).toHaveLength(3);

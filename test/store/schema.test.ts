@@ -12,7 +12,7 @@ import { token } from "../../src/database/token-table.js";
 import { engines, type Opened } from "../kit/engines.js";
 import { secretRecord, testEvent, tokenRecord } from "../kit/token.js";
 
-/** Sums of these are read, as text. */
+/** Columns whose sums are read, as text. */
 const anyNumber = ["usage.count", "usage.units"];
 
 const outside = {

@@ -72,7 +72,7 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
         const database = openPostgres({ address: addressOf(url), maxConnections: 1, prepare: false });
         for (const orm of [database.orm, database.patient]) {
           const inTransaction = await transact({ orm }, async (transaction) => {
-            // By a statement that does not wait for the first one: the settings hold from the begin.
+            // Asked by a statement that does not wait for the first one: the settings apply from BEGIN.
             const [row] = await transaction
               .select({ value: sql<string>`current_setting('synchronous_commit')` })
               .from(sql`(values (1)) as one`);
@@ -80,7 +80,7 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
           });
           expect(inTransaction).toBe(inForce);
         }
-        // It ends with the transaction: sessions of a pooler are others' as well.
+        // The settings end with the transaction: other clients of a pooler share the session.
         const [after] = await database.query<{ value: string }>(
           `select current_setting('synchronous_commit') as value`,
           [],
@@ -94,17 +94,17 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
     }
   });
 
-  it("what was revoked stays revoked after a crash at once, of a token as of a subject", {
+  it("a revocation of a token or subject survives an immediate crash", {
     timeout: 60_000,
   }, async () => {
-    // Nothing is written to the disk but by commits that wait for it.
+    // Only commits that wait for the disk write to it.
     const server: TestPostgres = await startPostgres({ synchronous_commit: "off", wal_writer_delay: "10s" });
     const database = openPostgres({ address: addressOf(server.url), maxConnections: 2, prepare: true });
     try {
       await database.migrate();
       const [revoked, deleted] = [tokenRecord(), tokenRecord({ subject: "user:bob" as TokenRecord["subject"] })];
       for (const record of [revoked, deleted]) await create(database, record);
-      // Writes down all that was before.
+      // Writes all earlier changes to the disk.
       await withClient(server.url, (client) => client`checkpoint`);
       await revoke(database, revoked);
       await createSubjectStore(database).change(deleted.subject, testTime, ({ generation }) => ({
@@ -113,7 +113,7 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
         event: testEvent(deleted),
         revocation: { ...revocation, reason: "SUBJECT_DELETED", eventOf: testEvent },
       }));
-      // Nobody would wait for a replica whose registration is forgotten.
+      // No revocation would wait for a replica whose registration was lost.
       const registration = { replicaId: randomUUID(), incarnation: randomUUID() };
       const revocations = createRevocationStore(database);
       await revocations.register(registration, 5_000);
@@ -152,7 +152,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
     await created.stop();
   });
 
-  /** Does `work` in a transaction, and is lost before its COMMIT. Resolves when it is. */
+  /** Does `work` in a transaction and is killed before COMMIT. Resolves when it is. */
   async function lostAfter(
     work: (transaction: Transaction) => Promise<unknown>,
     patient: boolean,
@@ -200,7 +200,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
       for (const record of [mine, others]) await create(well, record);
       await createUsageStore(well).sweep();
       const signing = createSigningKeyStore(well);
-      /** What holds each lock, and what somebody else does that needs it. */
+      /** For each lock: a transaction that holds it, and a call that needs it. */
       const locks: readonly [hold: (transaction: Transaction) => Promise<unknown>, want: () => Promise<unknown>][] = [
         [
           (transaction) =>
@@ -228,7 +228,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
       try {
         const waits = locks.map(async ([, want]) => {
           const failures: unknown[] = [];
-          // Each waits for a lock for 1.5 s: the dead have 5.
+          // Each waits 1.5 s for a lock; lost clients keep theirs for up to 5 s.
           while (failures.length < 10) {
             const error: unknown = await want().then(
               () => undefined,
@@ -239,7 +239,7 @@ describe.skipIf(!havePostgres())("S5 locks of the dead", () => {
           }
           throw new Error("the lock of a dead replica is still held");
         });
-        // Anyone who waits meanwhile is told that it may try again.
+        // Calls that wait meanwhile fail with an error that allows a retry.
         for (const failures of await Promise.all(waits)) {
           for (const error of failures) expect(error).toMatchObject({ reason: "DATABASE_UNAVAILABLE" });
         }

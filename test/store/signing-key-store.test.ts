@@ -27,7 +27,7 @@ describe.each(engines)("the store of signing keys on $name", ({ available, open 
 
     const kids = (keys: readonly StoredSigningKey[]) => keys.map(({ kid }) => kid);
 
-    it("gives keys back as they were written, by when they sign", async () => {
+    it("returns keys as they were written, ordered by when they sign", async () => {
       await store.change(() => ({ add: key("b", 2) }));
       const written = await store.change(() => ({ add: key("a", 1) }));
       expect(kids(written)).toEqual(["a", "b"]);
@@ -36,7 +36,7 @@ describe.each(engines)("the store of signing keys on $name", ({ available, open 
       expect(Buffer.from(first?.sealedKey ?? []).toString()).toBe("sealed a");
     });
 
-    it("takes some away and adds one at once, or changes nothing", async () => {
+    it("removes some keys and adds one in one step, or changes nothing", async () => {
       await store.change(() => ({ add: key("a", 1) }));
       await store.change(() => ({ add: key("b", 2) }));
       expect(kids(await store.change((keys) => ({ add: key("c", 0), remove: kids(keys) })))).toEqual(["c"]);
@@ -49,7 +49,7 @@ describe.each(engines)("the store of signing keys on $name", ({ available, open 
       expect(kids(await store.list())).toEqual(["c"]);
     });
 
-    it("lets one of many that start together make the first key", async () => {
+    it("lets one of several processes that start together make the first key", async () => {
       const names = Array.from({ length: 10 }, (_, index) => `key-${index}`);
       const seen = await Promise.all(
         names.map((kid) => store.change((keys) => (keys.length === 0 ? { add: key(kid, 0) } : undefined))),

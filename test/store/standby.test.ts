@@ -44,7 +44,7 @@ describe.skipIf(!havePostgres())("S9 a standby that lags behind", () => {
     standby = await startPostgres({}, { standbyOf: primary.url });
     lagging = open(standby.url);
     await lagging.query("select pg_wal_replay_pause()", []);
-    // What the standby does not have.
+    // A row that the standby does not have yet.
     const secret = { ...secretRecord(), digest };
     await createTokenStore(writing).create(record, () => ({ token: record, secret, event: testEvent(record) }));
     await createPolicyStore(writing).change(acme, testTime, () => ({
@@ -58,7 +58,7 @@ describe.skipIf(!havePostgres())("S9 a standby that lags behind", () => {
     await primary?.stop();
   });
 
-  it("is never asked for what is absent: its none is no answer", async () => {
+  it("is never trusted for an absent row", async () => {
     const tokens = createTokenStore(lagging);
     await expect(tokens.findByDigest([digest])).rejects.toMatchObject(unavailable);
     await expect(tokens.resolve([digest])).rejects.toMatchObject(unavailable);
@@ -71,7 +71,7 @@ describe.skipIf(!havePostgres())("S9 a standby that lags behind", () => {
     expect((await createPolicyStore(writing).get(acme)).policy.blockAll).toBe(true);
   });
 
-  it("is refused with what to do, by the watch as well", async () => {
+  it("is refused, by the watch too, and the error says what to do", async () => {
     await expect(verifySettings(lagging)).rejects.toThrow(refusal);
     const told: (string | undefined)[] = [];
     const watch = new DatabaseWatch({

@@ -19,7 +19,7 @@ import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js"
 const now = testTime;
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
 
-/** A name that a driver could trip over. */
+/** A name that a driver could mishandle. */
 const record = (over: Partial<TokenRecord> = {}): TokenRecord =>
   tokenRecord({ name: 'it\'s a "name"; drop table token', grant: { kind: "rules", rules: [] }, ...over });
 
@@ -91,7 +91,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
           return Reflect.get(scanning, name, receiver);
         },
       });
-      // Nothing but the connections for reads of many rows is asked.
+      // Only the connections for reads of many rows are used.
       const { countBlocked } = createTokenStore({ ...database, orm: {} as typeof database.orm, scanning: counting });
       const policies: readonly Policy[] = [
         noPolicy,
@@ -113,7 +113,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
         }
     });
 
-    it("tells its time", async () => {
+    it("returns the database's time", async () => {
       const before = Date.now();
       const told = (await databaseTime(database)).getTime();
       // Test and database share a machine.
@@ -121,7 +121,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       expect(told).toBeLessThanOrEqual(Date.now() + 1);
     });
 
-    it("gives a token back as it was written, to the millisecond", async () => {
+    it("returns a token as it was written, to the millisecond", async () => {
       const written = record({
         kind: "oat",
         subject: "organization:acme" as SubjectName,
@@ -165,14 +165,14 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       expect(await store.get(refused.id)).toBeUndefined();
     });
 
-    it("tells of a defect nothing that was written", async () => {
+    it("shows no stored data in the error of a defect", async () => {
       const refused = record({ name: "CANARY", notBefore: later(2), expireTime: later(1) });
       const error = await insert(refused, secret()).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(Error);
       expect(`${error} ${error instanceof Error ? error.stack : ""}`).not.toContain("CANARY");
     });
 
-    it("keeps the first revocation, no matter who repeats it, and knows no other token's", async () => {
+    it("keeps the first revocation when it is repeated, and changes no other token", async () => {
       const written = record();
       await insert(written, secret());
       const first = { by: "service:a", reason: "LEAKED", time: later(1) } as const;
@@ -233,7 +233,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
 
     it("shows the current secret and the last six that were superseded, in this order", async () => {
       const written = record();
-      // Its id is the oldest, as a clock that is behind makes it.
+      // Its id is the oldest, as if its replica's clock was behind.
       const current = secret();
       await insert(written, current);
       const more = Array.from({ length: 8 }, () => secret());
@@ -253,7 +253,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       expect(shown).toEqual([current.id, ...superseded.slice(0, 6)]);
     });
 
-    it("remembers the last end of what was handed out, and nothing of what was refused", async () => {
+    it("records the last end of the JWTs that were issued, and nothing about refused ones", async () => {
       const written = record();
       await insert(written, secret());
       const handOut = (expireTime: Date) => store.handOut(written.id, ({ token: { id } }) => ({ expireTime, id }));
@@ -275,7 +275,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
     // The embedded database has one connection, where one always ends before the other begins, and the pooler too few
     // for three that wait.
     if (name === "PostgreSQL")
-      describe("between handing out and revoking", () => {
+      describe("between exchange and revocation", () => {
         const revocation = { by: "service:a", reason: "REQUESTED" as const, time: now };
         const waiting = async () => {
           const [row] = await database.query<{ count: number }>(
@@ -309,7 +309,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
           await handOut(later(1));
           let both: Promise<readonly [unknown, Date | undefined]> | undefined;
           await database.orm.transaction(async (transaction) => {
-            // What holds this row holds up a hand-out in its last step.
+            // A lock of this row stops the exchange in its last step.
             await transaction.select().from(tokenResidual).for("update");
             const handedOut = handOut(later(60));
             await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
@@ -321,7 +321,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
         });
       });
 
-    it("keeps a pepper's first check value and counts what lives by pepper", async () => {
+    it("keeps a pepper's first check value and counts live secrets by pepper", async () => {
       await peppers.recordCheckValue(1, Buffer.alloc(32, 1));
       await peppers.recordCheckValue(1, Buffer.alloc(32, 2));
       expect([...(await peppers.checkValues())].map(([version, value]) => [version, value[0]])).toEqual([[1, 1]]);

@@ -15,7 +15,7 @@ import { engines, type Opened } from "../kit/engines.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
 
 const day = 86_400_000;
-/** All is long before the use-case looks. */
+/** All times are long before the use case runs. */
 const now = testTime;
 const ago = (days: number): Date => new Date(now.getTime() - days * day);
 
@@ -94,12 +94,12 @@ describe.each(engines)("unused tokens on $name", ({ available, open }) => {
         "used 10 days ago",
         "valid for 5 days",
       ]);
-      // "Before" leaves the moment itself out.
+      // "Before" excludes the moment itself.
       expect(await names(ago(10))).toEqual(["never used"]);
       expect(await names(ago(100))).toEqual([]);
     });
 
-    it("are revoked after what the stricter policy of theirs says, and no others", async () => {
+    it("are revoked after the time of the stricter of their policies, and no other tokens are", async () => {
       const acme = "organization:acme" as SubjectName;
       const other = "organization:other" as SubjectName;
       const tokens = {

@@ -20,7 +20,7 @@ import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engine
 import { addressOf, havePostgres } from "../kit/postgres.js";
 
 const hourMs = 3_600_000;
-/** The hour that is open now, by the database's clock; a test that goes over its end would be wrong by one. */
+/** The hour that is open now, by the database's clock. A test that runs past its end would be off by one. */
 const thisHour = Math.floor(Date.now() / hourMs) * hourMs;
 
 const count = (over: Partial<UsageCount> = {}): UsageCount => ({
@@ -46,7 +46,7 @@ async function inKathmandu(pooled: boolean): Promise<Opened> {
   const name = sql.identifier(new URL(opened.url).pathname.slice(1));
   await opened.database.orm.execute(sql`alter database ${name} set timezone = 'Asia/Kathmandu'`);
   await opened.database.close();
-  // It holds for sessions that come later.
+  // Applies to later sessions.
   const database = openPostgres({ address: addressOf(opened.url), maxConnections: 5, prepare: !pooled });
   return {
     database,
@@ -57,7 +57,7 @@ async function inKathmandu(pooled: boolean): Promise<Opened> {
   };
 }
 
-/** `sessions`: how many transactions can run beside each other. */
+/** `sessions`: how many transactions can run at the same time. */
 const engines = [
   { name: "PostgreSQL", available: havePostgres(), sessions: 5, open: () => inKathmandu(false) },
   { ...pooledPostgres, sessions: 3, open: () => inKathmandu(true) },
@@ -113,7 +113,7 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
       return found[0]?.count;
     }
 
-    /** Something that is waited for, and done by hand. */
+    /** A promise that the test resolves by hand. */
     function latch(): { readonly open: () => void; readonly opened: Promise<void> } {
       let openIt = (): void => undefined;
       const isOpen = new Promise<void>((resolve) => {
@@ -168,7 +168,7 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
             for (let sequence = 1; sequence <= 6; sequence++) {
               const counts = shuffled();
               const identified = counts.map((of, index) => ({ usageId: `${sequence} ${index}`, units: 1, of }));
-              // Those with ids wait for each other's ids; those without meet in the counts.
+              // Batches with ids wait for each other's ids; batches without ids conflict in the counts.
               await store.add(replica, sequence, batch(counts, sequence === 1 ? { identified } : {}));
             }
           }),
@@ -325,7 +325,7 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
           await moveWatermark(at(25));
         });
 
-        it("sum what the filters leave", async () => {
+        it("sum what passes the filters", async () => {
           const cases: readonly (readonly [UsageFilter, readonly [number, number] | undefined])[] = [
             [{}, [63, 81]],
             [{ tokenId: tokens.laptop }, [35, 33]],
@@ -342,7 +342,7 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
           for (const [filter, expected] of cases) expect(await total(filter), JSON.stringify(filter)).toEqual(expected);
         });
 
-        it("keep apart what is asked for, in the order of time and of the dimensions, on pages of any size", async () => {
+        it("group by the requested dimensions, ordered by time and dimension, on pages of any size", async () => {
           const show = ({ start, end, count: decisions, units, closed, ...dimensions }: UsageRow) => [
             start && (start.getTime() - day) / hourMs,
             end && (end.getTime() - day) / hourMs,
@@ -420,7 +420,7 @@ describe.each(engines)("on $name", ({ available, sessions, open }) => {
           }
         });
 
-        it("are exact beyond what a number holds", async () => {
+        it("are exact beyond the range of a JavaScript number", async () => {
           await database.orm.update(usage).set({ count: sql`9007199254740993`, units: sql`9007199254740993` });
           const [row] = await query();
           expect([row?.count, row?.units]).toEqual([9007199254740993n * 6n, 9007199254740993n * 6n]);

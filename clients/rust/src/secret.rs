@@ -23,7 +23,7 @@ pub enum SecretKind {
     Organization,
 }
 
-/// What the text of a token shows without a call.
+/// The parts of a token's text that can be read without a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParsedSecret {

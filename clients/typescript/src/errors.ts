@@ -21,7 +21,7 @@ export type ErrorReason = Exclude<keyof typeof ErrorReasonEnum, "UNSPECIFIED"> |
 export interface FieldViolation {
   /** Path in the proto message, for example `grant.rules[0].actions[1]`. */
   readonly field: string;
-  /** What would be valid. */
+  /** The valid form. */
   readonly description: string;
 }
 

@@ -2,7 +2,7 @@ import type { CallOptions } from "./channel.js";
 import { Consistency as ConsistencyEnum } from "./gen/patwarden/v1/authorization_pb.js";
 import { type Secret, textOf } from "./secret.js";
 
-/** What the backend knows about the bearer's request. */
+/** Facts about the bearer's request that the backend knows. */
 export interface RequestContext {
   /** The bearer's IPv4 or IPv6 address without port. Without it, tokens that are limited to networks are refused. */
   readonly clientIp?: string | undefined;

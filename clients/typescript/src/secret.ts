@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 /** The kind of a token: `pat` acts as a user, `oat` as an organization. */
 export type SecretKind = "pat" | "oat";
 
-/** What a secret shows without a call to the server. */
+/** The parts of a secret that can be read without a call to the server. */
 export interface ParsedSecret {
   readonly kind: SecretKind;
   /** Prefix and last four digits before the checksum, `pw_pat_...AbCd`, for lists and logs. */

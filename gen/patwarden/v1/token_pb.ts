@@ -169,7 +169,7 @@ export type Token = Message<"patwarden.v1.Token"> & {
   neverExpires: boolean;
 
   /**
-   * What Check would answer now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
+   * The answer of a Check now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
    * or REASON_POLICY.
    *
    * @generated from field: patwarden.v1.Reason usable = 21;

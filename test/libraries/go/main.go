@@ -61,7 +61,7 @@ func serve(ctx context.Context, asked question) (any, error) {
 var errInactive = errors.New("inactive")
 
 func introspect(ctx context.Context, asked question) (any, error) {
-	// With fixed endpoints: without them it looks for OpenID discovery, and Patwarden is no OpenID provider.
+	// The endpoints are fixed: otherwise the library uses OpenID discovery, and Patwarden is not an OpenID provider.
 	server, err := rs.NewResourceServerClientCredentials(ctx, "", asked.Client, asked.Key,
 		rs.WithStaticEndpoints("https://unused.example.com", asked.Endpoint))
 	if err != nil {
@@ -90,7 +90,7 @@ func verify(ctx context.Context, asked question) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The library does not look at it (RFC 9068 §4).
+	// The library does not check it (RFC 9068 §4).
 	if token.Header["typ"] != "at+jwt" {
 		return nil, errors.New("no access token")
 	}

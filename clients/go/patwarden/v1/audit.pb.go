@@ -198,7 +198,7 @@ type AuditEvent struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// Who did it: `user:<id>`, `service:<name>`, `token:<id>`, or `system`.
 	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
-	// What was done: `token.created`, `.updated`, `.rotated`, `.revoked`, `.suspended`, `.resumed`, `.approved`,
+	// The action: `token.created`, `.updated`, `.rotated`, `.revoked`, `.suspended`, `.resumed`, `.approved`,
 	// `.denied` or `.reused` (a superseded secret was used; at most once an hour for each secret), `secret.revoked`,
 	// `subject.disabled`, `.enabled` or `.deleted`, `policy.changed` or `.loosened`, `access.refused`. Later versions may
 	// add more.

@@ -911,7 +911,7 @@ func (x *IntrospectRequest) GetContext() *RequestContext {
 	return nil
 }
 
-// What is known about a token.
+// Facts about a token.
 type IntrospectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether a Check with this token could allow anything now.

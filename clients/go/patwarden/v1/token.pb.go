@@ -211,7 +211,7 @@ type Token struct {
 	Claims map[string]string `protobuf:"bytes,19,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Whether the token has no expire_time.
 	NeverExpires bool `protobuf:"varint,20,opt,name=never_expires,json=neverExpires,proto3" json:"never_expires,omitempty"`
-	// What Check would answer now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
+	// The answer of a Check now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
 	// or REASON_POLICY.
 	Usable Reason `protobuf:"varint,21,opt,name=usable,proto3,enum=patwarden.v1.Reason" json:"usable,omitempty"`
 	// The fields of the policy that block the token, when `usable` is REASON_POLICY.

@@ -50,7 +50,7 @@ pub struct AuditEvent {
     /// Who did it: `user:<id>`, `service:<name>`, `token:<id>`, or `system`.
     #[prost(string, tag = "3")]
     pub actor: ::prost::alloc::string::String,
-    /// What was done: `token.created`, `.updated`, `.rotated`, `.revoked`, `.suspended`, `.resumed`, `.approved`,
+    /// The action: `token.created`, `.updated`, `.rotated`, `.revoked`, `.suspended`, `.resumed`, `.approved`,
     /// `.denied` or `.reused` (a superseded secret was used; at most once an hour for each secret), `secret.revoked`,
     /// `subject.disabled`, `.enabled` or `.deleted`, `policy.changed` or `.loosened`, `access.refused`. Later versions may
     /// add more.
@@ -352,7 +352,7 @@ pub struct Token {
     /// Whether the token has no expire_time.
     #[prost(bool, tag = "20")]
     pub never_expires: bool,
-    /// What Check would answer now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
+    /// The answer of a Check now, without looking at network, grant and OpenFGA: REASON_ALLOWED, a reason of the token,
     /// or REASON_POLICY.
     #[prost(enumeration = "Reason", tag = "21")]
     pub usable: i32,
@@ -1491,7 +1491,7 @@ pub struct IntrospectRequest {
     #[prost(message, optional, tag = "2")]
     pub context: ::core::option::Option<RequestContext>,
 }
-/// What is known about a token.
+/// Facts about a token.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct IntrospectResponse {
     /// Whether a Check with this token could allow anything now.

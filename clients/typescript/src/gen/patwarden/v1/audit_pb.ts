@@ -143,7 +143,7 @@ export type AuditEvent = Message<"patwarden.v1.AuditEvent"> & {
   actor: string;
 
   /**
-   * What was done: `token.created`, `.updated`, `.rotated`, `.revoked`, `.suspended`, `.resumed`, `.approved`,
+   * The action: `token.created`, `.updated`, `.rotated`, `.revoked`, `.suspended`, `.resumed`, `.approved`,
    * `.denied` or `.reused` (a superseded secret was used; at most once an hour for each secret), `secret.revoked`,
    * `subject.disabled`, `.enabled` or `.deleted`, `policy.changed` or `.loosened`, `access.refused`. Later versions may
    * add more.

@@ -493,7 +493,7 @@ export const IntrospectRequestSchema: GenMessage<IntrospectRequest> = /*@__PURE_
   messageDesc(file_patwarden_v1_authorization, 10);
 
 /**
- * What is known about a token.
+ * Facts about a token.
  *
  * @generated from message patwarden.v1.IntrospectResponse
  */

@@ -12,7 +12,7 @@ import org.springframework.security.oauth2.server.resource.introspection.SpringO
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What a service with Spring Security would use with Patwarden, asked by lines of JSON: see ../README.md. */
+/** The libraries that a service with Spring Security would use with Patwarden, driven by JSON: see ../README.md. */
 public final class Libraries {
   private static final JsonMapper JSON = JsonMapper.shared();
 
