@@ -59,17 +59,48 @@ const buckets = [0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.06
  */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const rpcDuration = new Histogram({
+  const registers = [registry];
+  return {
+    registry,
+    ...calls(registers),
+    ...decisions(registers),
+    ...questions(registers),
+    ...integrations(registers),
+    ...ports(registers),
+    configured: configuration(registers),
+    observeTokenCache: (observed) => showTokenCache(registers, observed),
+  };
+}
+
+type Registers = Registry[];
+
+function calls(registers: Registers): Pick<Metrics, "rpcEnded" | "callLimited"> {
+  const durations = new Histogram({
     name: "rpc_server_call_duration_seconds",
     help: "Duration of calls to the API",
     labelNames: ["rpc_method", "rpc_response_status_code"],
     buckets,
     registers,
   });
+  const limited = new Counter({
+    name: "patwarden_calls_limited_total",
+    help: "Management calls of users that were refused for too many calls, by limit",
+    labelNames: ["limit"],
+    registers,
+  });
+  // A rate over a counter that appears with its first event misses that event.
+  for (const limit of limitNames) limited.inc({ limit }, 0);
+  return {
+    rpcEnded: (method, code, durationMs) =>
+      durations.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
+    callLimited: (limit) => limited.inc({ limit }),
+  };
+}
+
+function decisions(registers: Registers): Pick<Metrics, "decided" | "tokenLookedUp" | "usageLost"> {
   const decided = new Map<Reason, number>();
-  const decisions = new Counter({
+  const made = new Counter({
     name: "patwarden_decisions_total",
     help: "Decisions by reason",
     labelNames: ["reason"],
@@ -80,21 +111,30 @@ export function createMetrics(): Metrics {
       decided.clear();
     },
   });
+  for (const reason of Object.keys(reasons)) made.inc({ reason }, 0);
   const lookups = new Counter({
     name: "patwarden_token_lookups_total",
     help: "Secrets that were looked up in the database",
     registers,
   });
-  const openfgaCalls = new Counter({
+  const lost = new Counter({
+    name: "patwarden_usage_lost_decisions_total",
+    help: "Decisions that were made but not counted in the usage, and so not billed",
+    registers,
+  });
+  return {
+    decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
+    tokenLookedUp: (digests) => lookups.inc(digests),
+    usageLost: () => lost.inc(),
+  };
+}
+
+/** Questions to OpenFGA. */
+function questions(registers: Registers): Pick<Metrics, "openfgaCallEnded" | "answerKept" | "questionJoined"> {
+  const asked = new Counter({
     name: "patwarden_openfga_calls_total",
     help: "Calls to OpenFGA by outcome",
     labelNames: ["method", "outcome"],
-    registers,
-  });
-  const callsLimited = new Counter({
-    name: "patwarden_calls_limited_total",
-    help: "Management calls of users that were refused for too many calls, by limit",
-    labelNames: ["limit"],
     registers,
   });
   const kept = new Counter({
@@ -107,97 +147,92 @@ export function createMetrics(): Metrics {
     help: "Questions that joined an identical question to OpenFGA",
     registers,
   });
-  const integrationAnswers = new Counter({
+  return {
+    openfgaCallEnded: (method, outcome, questions) => asked.inc({ method, outcome }, questions),
+    answerKept: () => kept.inc(),
+    questionJoined: () => joined.inc(),
+  };
+}
+
+function integrations(registers: Registers): Pick<Metrics, "integrationAnswered" | "accessTokenRefused"> {
+  const answers = new Counter({
     name: "patwarden_integration_answers_total",
     help: "Answers of the standard integrations",
     labelNames: ["integration", "answer"],
     registers,
   });
-  const accessTokensRefused = new Counter({
+  const refused = new Counter({
     name: "patwarden_access_tokens_refused_total",
     help: "Access tokens that were refused, by configured issuer (empty: no configured one) and reason",
     labelNames: ["issuer", "reason"],
     registers,
   });
-  const connectionsClosed = new Counter({
+  return {
+    integrationAnswered: (integration, answer) => answers.inc({ integration, answer }),
+    accessTokenRefused: (issuer = "", reason) => refused.inc({ issuer, reason }),
+  };
+}
+
+function ports(registers: Registers): Pick<Metrics, "arrivalsAt"> {
+  const closed = new Counter({
     name: "patwarden_connections_closed_total",
     help: "Connections that a port closed by itself, by cause",
     labelNames: ["port", "cause"],
     registers,
   });
-  const requestsGivenUp = new Counter({
+  const givenUp = new Counter({
     name: "patwarden_requests_given_up_total",
     help: "Requests that a port gave up, by cause",
     labelNames: ["port", "cause"],
     registers,
   });
-  const lostDecisions = new Counter({
-    name: "patwarden_usage_lost_decisions_total",
-    help: "Decisions that were made but not counted in the usage, and so not billed",
-    registers,
-  });
-  const configInfo = new Gauge({
+  return {
+    arrivalsAt(port) {
+      for (const cause of closings) closed.inc({ port, cause }, 0);
+      for (const cause of latenesses) givenUp.inc({ port, cause }, 0);
+      return { closed: (cause) => closed.inc({ port, cause }), gaveUp: (cause) => givenUp.inc({ port, cause }) };
+    },
+  };
+}
+
+function configuration(registers: Registers): Metrics["configured"] {
+  const info = new Gauge({
     name: "patwarden_config_info",
     help: "1 for the hash of the configuration in use; replicas with the same configuration have the same hash",
     labelNames: ["hash"],
     registers,
   });
-  // A rate over a counter that appears with its first event misses that event.
-  for (const reason of Object.keys(reasons)) decisions.inc({ reason }, 0);
-  for (const limit of limitNames) callsLimited.inc({ limit }, 0);
-
-  return {
-    registry,
-    rpcEnded: (method, code, durationMs) =>
-      rpcDuration.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
-    integrationAnswered: (integration, answer) => integrationAnswers.inc({ integration, answer }),
-    accessTokenRefused: (issuer = "", reason) => accessTokensRefused.inc({ issuer, reason }),
-    decided: (reason) => void decided.set(reason, (decided.get(reason) ?? 0) + 1),
-    observeTokenCache({ cache, leaseMs, notified }) {
-      const observe = (name: string, help: string, read: () => number): void => {
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect() {
-            this.set(read());
-          },
-        });
-      };
-      observe("patwarden_token_cache_entries", "Token records in memory", () => cache.size);
-      observe("patwarden_token_cache_bytes", "Estimated size of the token records in memory", () => cache.bytes);
-      observe("patwarden_token_cache_hits", "Tokens served from memory since the start", () => cache.hits);
-      observe(
-        "patwarden_lease_seconds",
-        "Seconds left of the lease under which token records are served",
-        () => leaseMs() / 1000,
-      );
-      observe(
-        "patwarden_revocation_epoch",
-        "Epoch of the newest change that this replica has applied; replicas should agree",
-        () => cache.seen,
-      );
-      observe("patwarden_revocation_notifications", "1 when notifications of changes arrive from the database", () =>
-        Number(notified()),
-      );
-    },
-    tokenLookedUp: (digests) => lookups.inc(digests),
-    openfgaCallEnded: (method, outcome, questions) => openfgaCalls.inc({ method, outcome }, questions),
-    callLimited: (limit) => callsLimited.inc({ limit }),
-    usageLost: () => lostDecisions.inc(),
-    arrivalsAt(port) {
-      for (const cause of closings) connectionsClosed.inc({ port, cause }, 0);
-      for (const cause of latenesses) requestsGivenUp.inc({ port, cause }, 0);
-      return {
-        closed: (cause) => connectionsClosed.inc({ port, cause }),
-        gaveUp: (cause) => requestsGivenUp.inc({ port, cause }),
-      };
-    },
-    answerKept: () => kept.inc(),
-    questionJoined: () => joined.inc(),
-    configured: (hash) => {
-      configInfo.reset();
-      configInfo.set({ hash }, 1);
-    },
+  return (hash) => {
+    info.reset();
+    info.set({ hash }, 1);
   };
+}
+
+function showTokenCache(registers: Registers, { cache, leaseMs, notified }: ObservedTokenCache): void {
+  const show = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  show("patwarden_token_cache_entries", "Token records in memory", () => cache.size);
+  show("patwarden_token_cache_bytes", "Estimated size of the token records in memory", () => cache.bytes);
+  show("patwarden_token_cache_hits", "Tokens served from memory since the start", () => cache.hits);
+  show(
+    "patwarden_lease_seconds",
+    "Seconds left of the lease under which token records are served",
+    () => leaseMs() / 1000,
+  );
+  show(
+    "patwarden_revocation_epoch",
+    "Epoch of the newest change that this replica has applied; replicas should agree",
+    () => cache.seen,
+  );
+  show("patwarden_revocation_notifications", "1 when notifications of changes arrive from the database", () =>
+    Number(notified()),
+  );
 }
