@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { redactText } from "../domain/redact.js";
 import { addCheckCommands } from "./check.js";
 import { crash, exitCodes, fail } from "./fail.js";
 import { makePepper, makeServiceKey } from "./keys.js";
@@ -13,7 +14,7 @@ import { version } from "./version.js";
 // Commands that need a database or an OpenFGA client load them when they run, because loading takes a while. The other
 // commands add themselves.
 const program = new Command("patwarden")
-  .configureOutput({ writeOut: writeNow })
+  .configureOutput({ writeOut: writeNow, writeErr: (text) => process.stderr.write(redactText(text)) })
   .description(
     "Personal access tokens and API keys for your own API, with the OpenFGA permission decision in the same call.",
   )

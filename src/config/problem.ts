@@ -7,6 +7,9 @@ export interface Problem {
   readonly problem: string;
 }
 
+/** Words, joined by `_` or `-`: a key or a secret of base64 or hexadecimal digits has no words. */
+const keyName = /^[a-z][a-z0-9]{0,19}(?:[_-][a-z0-9]{1,20}){0,5}$/;
+
 /**
  * Returns the key of a value as text. Parts that cannot be names of keys are replaced: with a missing colon or blank, a
  * secret can become a key.
@@ -14,7 +17,7 @@ export interface Problem {
 export function keyOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>((key, part) => {
     if (typeof part === "number") return `${key}[${part}]`;
-    const name = /^[a-z][a-z0-9_-]{0,31}$/.test(String(part)) ? String(part) : "…";
+    const name = keyName.test(String(part)) ? String(part) : "…";
     return key === "" ? name : `${key}.${name}`;
   }, "");
 }

@@ -1,3 +1,5 @@
+import { containsSecret } from "./secret.js";
+
 /**
  * The three identifiers of a decision, as named in the customer's own OpenFGA model. Other forms that OpenFGA accepts
  * (usersets, wildcards, blanks, non-ASCII) are refused: `organization:acme#member` is a member of acme by definition,
@@ -62,6 +64,7 @@ export function parseAction(text: string): Parsed<ActionName> {
 /** Parses a subject: a plain object of one of the two configured types. */
 export function parseSubject(text: string, types: SubjectTypes): Parsed<Subject> {
   if (!isObjectName(text)) return { ok: false, problem: objectRule };
+  if (containsSecret(text)) return { ok: false, problem: "must not contain the secret of a token or service key" };
   const name = text as SubjectName;
   switch (typeOf(name)) {
     case types.user:

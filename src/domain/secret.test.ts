@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeSecret, hintOf, parseSecret, secretBytes } from "./secret.js";
+import { containsSecret, encodeSecret, hintOf, parseSecret, secretBytes } from "./secret.js";
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex, "hex");
 const counting = Array.from({ length: 32 }, (_, index) => index.toString(16).padStart(2, "0")).join("");
@@ -108,4 +108,25 @@ describe("hintOf", () => {
   it("shows the prefix and four digits of the secret part, not of the checksum", () => {
     expect(hintOf("pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA")).toBe("pw_pat_...IDlf");
   });
+});
+
+describe("containsSecret", () => {
+  const key = encodeSecret("acme", "svc", bytes(counting));
+
+  it.each([
+    ...vectors.map(([, , text]) => text),
+    key,
+    `pasted${vectors[1][2]} by mistake`,
+    `user:${vectors[2][2]}`,
+    `${vectors[0][2]}${key}`,
+  ])("finds one in %s", (text) => {
+    expect(containsSecret(text)).toBe(true);
+  });
+
+  it.each(["", "CI key", "pw_pat_", vectors[1][2].slice(0, -1), `${vectors[1][2].slice(0, -1)}B`, "_pat_".repeat(40)])(
+    "finds none in %j",
+    (text) => {
+      expect(containsSecret(text)).toBe(false);
+    },
+  );
 });

@@ -48,6 +48,18 @@ export function parseSecret(text: string, brand: string): SecretText | undefined
   return { text, kind, prefix: text.slice(0, prefixLength) };
 }
 
+const unbranded = /_(?:pat|oat|svc)_[0-9A-Za-z]{49}/g;
+const brandLengths = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+/** Returns whether a text contains the secret of a token or service key, of any brand, anywhere. */
+export function containsSecret(text: string): boolean {
+  return [...text.matchAll(unbranded)].some(({ 0: { length }, index }) => {
+    const end = index + length;
+    const checksum = decodeBase62(text, end - checksumWidth, end);
+    return brandLengths.some((brand) => crc32(text.slice(index - brand, end - checksumWidth)) === checksum);
+  });
+}
+
 /** Decodes a parsed secret. Separate from parsing, since a secret that is already known needs no decoding. */
 export function secretBytes({ text, prefix }: SecretText): SecretBytes {
   const bytes = decode256(text.slice(prefix.length, prefix.length + width256));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { encodeSecret } from "./secret.js";
 import { checkLabels, checkText, harmlessText } from "./text.js";
 
 describe("harmlessText", () => {
@@ -27,6 +28,7 @@ describe("checkText", () => {
     ["empty when required", "", { max: 9, required: true }, "blank"],
     ["blank when required", " \u00a0\u3000", { max: 9, required: true }, "blank"],
     ["over the limit", "a".repeat(101), { max: 100 }, "at most 100"],
+    ["a secret", `CI ${encodeSecret("pw", "svc", new Uint8Array(32))}`, { max: 100 }, "must not contain the secret"],
     ["over the limit in code points", "\u{1f511}".repeat(101), { max: 100 }, "at most 100"],
     ["far over the limit", "a".repeat(1_000_000), { max: 100 }, "at most 100"],
     ["a line break", "a\nb", { max: 9 }, "control"],

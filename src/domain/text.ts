@@ -1,3 +1,5 @@
+import { containsSecret } from "./secret.js";
+
 export interface TextRule {
   /** The longest text, code points. */
   readonly max: number;
@@ -22,6 +24,8 @@ export function checkText(text: string, { max, required = false, multiline = fal
   if (deceptive.test(multiline ? text.replaceAll(/[\n\r\t]/g, "") : text)) {
     return "must not hold control, bidirectional, zero-width or undecodable characters";
   }
+  // People paste into the wrong field. What is stored here is listed, logged and kept in the audit trail.
+  if (containsSecret(text)) return "must not contain the secret of a token or service key";
   return undefined;
 }
 

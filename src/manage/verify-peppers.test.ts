@@ -46,6 +46,15 @@ describe("verifyPeppers", () => {
     await verifyPeppers(storeWith({ 1: 3 }), ring([1, 1]), now);
   });
 
+  it("records nothing when it refuses, so that the right key can still be configured", async () => {
+    const store = storeWith({ 1: 3 });
+    await verifyPeppers(store, ring([1, 1]), now);
+    await expect(verifyPeppers(store, ring([2, 2]), now)).rejects.toThrow(/PEPPER_MISMATCH/);
+    await expect(verifyPeppers(store, ring([2, 2], [1, 9]), now)).rejects.toThrow(/PEPPER_MISMATCH/);
+    expect([...store.recorded.keys()]).toEqual([1]);
+    await verifyPeppers(store, ring([2, 3], [1, 1]), now);
+  });
+
   it("counts no secrets while every version on record is there: it would take seconds at each start", async () => {
     const store = storeWith({ 1: 3 });
     const countLiveSecrets = () => Promise.reject(new Error("they were counted"));

@@ -12,15 +12,25 @@ export async function verifyPeppers(store: PepperStore, peppers: PepperRing, now
   const recorded = await store.checkValues();
   for (const [version, checkValue] of loaded) {
     const known = recorded.get(version);
-    if (!known) await store.recordCheckValue(version, checkValue);
-    else if (known.length !== checkValue.length || !timingSafeEqual(known, checkValue)) {
+    if (known && (known.length !== checkValue.length || !timingSafeEqual(known, checkValue))) {
       throw new Error(
         `PEPPER_MISMATCH: the key of pepper version ${version} is not the one that this database was used with`,
       );
     }
   }
-  // Every version is recorded before its first secret is made. Counting reads all secrets: not done at every start.
-  const missing = [...recorded.keys()].filter((version) => !loaded.has(version));
+  await verifyMissing(
+    store,
+    [...recorded.keys()].filter((version) => !loaded.has(version)),
+    now,
+  );
+  // Last, so that a refused start records nothing: a wrong key could not be corrected. Before the first secret is made.
+  for (const [version, checkValue] of loaded) {
+    if (!recorded.has(version)) await store.recordCheckValue(version, checkValue);
+  }
+}
+
+/** Throws when live secrets need one of these versions. Counting reads all secrets, so it is not done at every start. */
+async function verifyMissing(store: PepperStore, missing: readonly number[], now: Date): Promise<void> {
   if (missing.length === 0) return;
   const counts = await store.countLiveSecrets(now);
   for (const version of missing) {

@@ -6,6 +6,10 @@ import type { ContextOf, QuestionInContext } from "./condition-context.js";
 import type { GrpcPermissionChecker } from "./grpc-permission-checker.js";
 import { KeptAnswers } from "./kept-answers.js";
 
+/**
+ * The limits of batches apply to each consistency: the few questions of management calls, always `higher`, do not wait
+ * behind those of Checks.
+ */
 export interface BatchingOptions
   extends Pick<BatcherOptions<never, never>, "maxBatch" | "maxInFlight" | "maxWaiting" | "onJoined"> {
   readonly checker: GrpcPermissionChecker;

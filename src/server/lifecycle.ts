@@ -13,7 +13,7 @@ export interface Addresses extends PortAddresses {
 /** A running part, and the function that stops it. */
 export interface Started<T> {
   readonly value: T;
-  /** Stops everything in reverse. Resolves when all of it has stopped; a second call does nothing. */
+  /** Stops everything in reverse. Resolves when all of it has stopped; a second call waits for the first. */
   stop(): Promise<void>;
 }
 
@@ -46,16 +46,16 @@ export function startParts(parts: Parts): Promise<Started<Addresses>> {
     await startRevocation(parts);
     onStop(() => revocation.stop());
 
-    housekeeping.start();
-    leakNotifier?.start();
+    // These stop after the ports, and start last: a start that fails deletes nothing and ends no token.
     onStop(() => withinGrace(Promise.all([housekeeping.stop(), leakNotifier?.stop(), refusals.stop()])));
-
-    usage.start();
     onStop(() => usage.stop());
 
     const addresses = await ports.open();
     onStop(() => ports.drain(config.graceMs));
 
+    housekeeping.start();
+    leakNotifier?.start();
+    usage.start();
     return { ...addresses, metrics: metricsServer.address };
   });
 }
@@ -69,8 +69,13 @@ export async function startInOrder<T>(
   start: (onStop: (stop: () => unknown) => void) => Promise<T>,
 ): Promise<Started<T>> {
   const stops: (() => unknown)[] = [];
-  const stop = async (): Promise<void> => {
+  let stopping: Promise<void> | undefined;
+  const stopAll = async (): Promise<void> => {
     for (let next = stops.pop(); next; next = stops.pop()) await next();
+  };
+  const stop = (): Promise<void> => {
+    stopping ??= stopAll();
+    return stopping;
   };
   try {
     return { value: await start((each) => stops.push(each)), stop };

@@ -28,9 +28,9 @@ export function createReload(parts: Parts): (next: Config) => Promise<void> {
     const { callers, issuers } = next;
     services.replace(callers);
     users.replace(issuers);
-    metrics.configured(configHash(next));
     const keys = restartKeys(current, next);
     current = { ...current, callers, issuers, openfga: { ...current.openfga, modelId } };
+    metrics.configured(configHash(current));
     log.info({ callers: callers.length, issuers: issuers.length, modelId }, "reloaded callers, issuers and model");
     if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
   };

@@ -10,21 +10,28 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
-import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startProxy } from "../kit/proxy.js";
 import { selfSigned } from "../kit/self-signed.js";
-import { hashOf, newKey, runPatwarden } from "../kit/server.js";
+import { hashOf, newKey, runPatwarden, type Server } from "../kit/server.js";
 
 const { check } = AuthorizationService.method;
-const { listTokens } = TokenService.method;
+const { getToken, listTokens } = TokenService.method;
+const { deletePolicy, updatePolicy } = PolicyService.method;
 
 let patwarden: Patwarden;
 beforeAll(async () => {
   patwarden = await startPatwarden();
 });
 afterAll(() => patwarden.stop());
+
+async function configHashOf({ metrics }: Server): Promise<string | undefined> {
+  const text = await (await fetch(`http://${metrics}/metrics`)).text();
+  return /patwarden_config_info\{hash="(\w+)"\}/.exec(text)?.[1];
+}
 
 const waiting = { timeout: 20_000, interval: 50 };
 const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
@@ -83,19 +90,26 @@ describe("patwarden serve", () => {
     rmSync(directory, { recursive: true });
   }, 120_000);
 
-  it("leaves no registration behind when a port is taken", async () => {
+  it("leaves no registration behind when a port is taken, and ends no token", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-config-"));
     const file = join(directory, "patwarden.yaml");
     const config = parse(readFileSync(patwarden.server.configFile, "utf8"));
     // The last port that opens: by then the replica is registered.
     writeFileSync(file, stringify({ ...config, http: { listen: patwarden.server.http.replace("http://", "") } }));
     const sql = postgres(patwarden.databaseUrl, { max: 1 });
+    const { token } = await patwarden.createToken();
+    await sql`update token set created_at = created_at - interval '10 days' where name = ${token.name}`;
+    const policy = { scope: "user", revokeUnusedAfter: { seconds: 86_400n } };
+    await patwarden.ask(updatePolicy, { policy, updateMask: { paths: ["revoke_unused_after"] } });
     const [before] = await sql`select count(*)::int as replicas from replica_lease`;
     const started = runPatwarden(["serve", "--config", file]);
     expect(await started.exited).toBe(1);
     expect(started.log()).toContain("another process uses this port");
     const [after] = await sql`select count(*)::int as replicas from replica_lease`;
     expect(after?.["replicas"]).toBe(before?.["replicas"]);
+    // A server that has started ends it at once.
+    expect((await patwarden.ask(getToken, { id: token.id })).token?.state).toBe(Token_State.ACTIVE);
+    await patwarden.ask(deletePolicy, { scope: "user" });
     await sql.end();
     rmSync(directory, { recursive: true });
   }, 120_000);
@@ -123,6 +137,13 @@ describe("patwarden serve", () => {
     await expect.poll(() => answered(next)).toBe(true);
     expect(await answered(admin)).toBe(false);
     await expect.poll(() => server.log()).toContain("need a restart");
+
+    // The metric shows the configuration in use, without the keys that need a restart.
+    const hash = await configHashOf(server);
+    writeFileSync(server.configFile, stringify({ ...config, callers, reflection: false, grace: "7s" }));
+    server.child.kill("SIGHUP");
+    await expect.poll(() => server.log()).toContain('"grace"');
+    expect(await configHashOf(server)).toBe(hash);
     expect(await server.stop()).toBe(0);
   });
 
@@ -181,11 +202,7 @@ type document
       ]);
       const next = await admin.writeModel(storeId, model(`define viewer: [user]\n    ${forReaders}`));
       await admin.writeTuples(storeId, [{ user: "user:carol", relation: "reader", object: "document:roadmap" }]);
-      const metric = async () =>
-        /patwarden_config_info\{hash="(\w+)"\}/.exec(
-          await (await fetch(`http://${server.metrics}/metrics`)).text(),
-        )?.[1];
-      const hash = await metric();
+      const hash = await configHashOf(server);
       reload({ openfga: { model_id: next } });
       await expect.poll(() => server.log(), waiting).toContain("reloaded callers, issuers and model");
       expect([await asked("viewer"), await asked("reader"), await asked("can_view")]).toEqual([
@@ -193,7 +210,7 @@ type document
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
         ["UNKNOWN_ACTION", "UNKNOWN_ACTION"],
       ]);
-      expect(await metric()).not.toBe(hash);
+      expect(await configHashOf(server)).not.toBe(hash);
       expect(server.log()).not.toContain("need a restart");
       // And back.
       reload({ openfga: { model_id: modelId } });
