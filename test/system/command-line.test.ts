@@ -153,6 +153,17 @@ describe("secrets in settings", () => {
   }, 60_000);
 });
 
+it.each(["", "token", "usage", "token list --state"])(
+  "a secret where it does not belong is not shown by `patwarden %s`",
+  async (command) => {
+    const { secret } = job.alice;
+    const { code, stdout, stderr } = await run([...command.split(" ").filter(Boolean), secret]);
+    expect(code).toBe(1);
+    expect(stdout + stderr).not.toContain(secret);
+    expect(stderr).toContain("_pat_***");
+  },
+);
+
 describe("the server's URL on the command line", () => {
   it.each([
     "HTTP://192.0.2.1:9080",
