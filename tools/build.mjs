@@ -1,16 +1,21 @@
 // npm run build: builds everything into dist/. dist/main.js is the command line.
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { drizzle } from "drizzle-orm/pglite";
+import { migrate } from "drizzle-orm/pglite/migrator";
 import { writeDriver } from "./driver/build.mjs";
 
 function run(command, ...args) {
@@ -23,15 +28,19 @@ rmSync("dist", { recursive: true, force: true });
 writeDriver("dist/driver");
 run("tsc", "-b", "tsconfig.build.json");
 chmodSync("dist/main.js", 0o755);
-copyFileSync(await emptyDatabase(), "dist/empty-database.tar.gz");
+copyFileSync(await migratedDatabase(), "dist/migrated-database.tar.gz");
 
-/** Packs a new embedded database: PGlite unpacks one several times faster than it creates one. Kept between builds. */
-async function emptyDatabase() {
+/**
+ * Packs a new embedded database that is migrated already: PGlite unpacks one several times faster than it creates and
+ * migrates one. Kept between builds, until PGlite or the migrations change.
+ */
+async function migratedDatabase() {
   const { version } = JSON.parse(readFileSync("node_modules/@electric-sql/pglite/package.json", "utf8"));
-  const file = `.tools/pglite-${version}-empty.tar.gz`;
+  const file = `.tools/pglite-${version}-${hashOf("migrations")}.tar.gz`;
   if (existsSync(file)) return file;
-  console.error("packing an empty embedded database");
+  console.error("packing a new embedded database");
   const database = await PGlite.create();
+  await migrate(drizzle(database), { migrationsFolder: "migrations" });
   const packed = await database.dumpDataDir("gzip");
   await database.close();
   mkdirSync(".tools", { recursive: true });
@@ -40,4 +49,11 @@ async function emptyDatabase() {
   writeFileSync(unfinished, Buffer.from(await packed.arrayBuffer()));
   renameSync(unfinished, file);
   return file;
+}
+
+function hashOf(folder) {
+  const hash = createHash("sha256");
+  const migrations = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  for (const name of [...migrations.sort(), "meta/_journal.json"]) hash.update(readFileSync(join(folder, name)));
+  return hash.digest("hex").slice(0, 12);
 }

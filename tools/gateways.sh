@@ -20,6 +20,6 @@ if ! command -v caddy >/dev/null && ! [ -x .tools/bin/caddy ]; then
   ticker=$!
   trap 'kill $ticker 2>/dev/null || true' EXIT
   trap 'exit 130' INT TERM
-  GOBIN=$PWD/.tools/bin go install "github.com/caddyserver/caddy/v2/cmd/caddy@$caddy"
+  GOBIN=$PWD/.tools/bin go install -gcflags=all=-dwarf=false -ldflags "-s -w" "github.com/caddyserver/caddy/v2/cmd/caddy@$caddy"
   echo "Caddy: built in $(($(date +%s) - start)) s"
 fi

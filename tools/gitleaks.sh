@@ -8,5 +8,5 @@ cd "$(dirname "$0")/.."
 if ! command -v gitleaks >/dev/null && ! [ -x .tools/bin/gitleaks ]; then
   tools/require.sh go
   echo "gitleaks: building $version into .tools/bin, once; a minute or two"
-  GOBIN=$PWD/.tools/bin go install "github.com/zricethezav/gitleaks/v8@$version"
+  GOBIN=$PWD/.tools/bin go install -gcflags=all=-dwarf=false -ldflags "-s -w" "github.com/zricethezav/gitleaks/v8@$version"
 fi

@@ -124,8 +124,8 @@ export function openPostgres(options: PostgresOptions): Database {
   return database;
 }
 
-/** An empty database, packed by the build. Without it, PGlite creates one itself, which takes several times as long. */
-const emptyDatabase = fileURLToPath(new URL("../../dist/empty-database.tar.gz", import.meta.url));
+/** A migrated database, packed by the build. Without it, PGlite creates one, which takes several times as long. */
+const migratedDatabase = fileURLToPath(new URL("../../dist/migrated-database.tar.gz", import.meta.url));
 
 function gzipped(file: string): Blob {
   return new Blob([readFileSync(file)], { type: "application/x-gzip" });
@@ -141,7 +141,7 @@ export async function openPglite(directory: string | undefined): Promise<Databas
   if (isNew && unfinished) writeFileSync(unfinished, "", { mode: 0o600 });
   const client = await PGlite.create({
     ...(dataDir !== undefined && { dataDir }),
-    ...(isNew && existsSync(emptyDatabase) && { loadDataDir: gzipped(emptyDatabase) }),
+    ...(isNew && existsSync(migratedDatabase) && { loadDataDir: gzipped(migratedDatabase) }),
   });
   if (unfinished) rmSync(unfinished, { force: true });
   const orm = drizzlePglite(client);
