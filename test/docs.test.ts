@@ -8,6 +8,7 @@ import { parse, stringify } from "yaml";
 import { loadConfig } from "../src/config/load.js";
 import { createMetrics } from "../src/telemetry/metrics.js";
 import { oddWords } from "./kit/odd-words.js";
+import { selfSigned } from "./kit/self-signed.js";
 import { testPepper } from "./kit/server.js";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -51,12 +52,48 @@ describe("README.md", () => {
     expect(read("README.md").trim().split(/\s+/).length).toBeLessThanOrEqual(900);
   });
 
+  const [, newest = ""] = read("bench/RESULTS.md").split(/^## /m);
+  const cellsOf = (line: string): readonly string[] => line.split("|").map((cell) => cell.trim());
+  const rows = newest
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .map(cellsOf);
+
+  /** Returns a figure of the table of scenarios. */
+  const measured = (scenario: string, column: string): string => {
+    const at = rows.find(([, first]) => first === "what")?.indexOf(column) ?? -1;
+    const figure = rows.find(([, first]) => first === scenario)?.[at];
+    if (figure === undefined) throw new Error(`RESULTS.md has no ${column} of ${scenario}`);
+    return figure;
+  };
+  const alone = (scenario: string): readonly string[] =>
+    ["alone p50", "alone p99"].map((column) => `${measured(scenario, column)} ms`);
+  const ratio = (scenario: string): string => `${measured(scenario, "× direct")} ×`;
+
   it("has the figures of the newest run of the benchmark", () => {
-    const [, newest = ""] = read("bench/RESULTS.md").split(/^## /m);
-    const [, costs = ""] = /^\| cost,.*?\n((?:\|.*\n)+)/m.exec(read("README.md")) ?? [];
-    const figures = [...costs.matchAll(/[\d.]+ (?:×|ms|bytes)/g)].map(([figure]) => figure);
-    expect(figures).toHaveLength(5);
-    for (const figure of figures) expect(newest).toContain(figure);
+    const [, costs = ""] = /^\| cost,.*?\n\|[- |]+\n((?:\|.*\n)+)/m.exec(read("README.md")) ?? [];
+    const figures = costs
+      .trim()
+      .split("\n")
+      .map((row) => [...row.matchAll(/[\d.]+ (?:×|ms|bytes)/g)].map(([figure]) => figure));
+    const [, ...revocation] =
+      /RevokeToken with three replicas, .*?: p50 ([\d.]+ ms), p99 ([\d.]+ ms);/.exec(newest) ?? [];
+    expect(figures).toEqual([
+      [...alone("direct OpenFGA Check, cache off"), ...alone("Check, cache off")],
+      [...alone("direct OpenFGA Check, cache on"), ...alone("Check, cache on")],
+      [ratio("Check, cache off"), ratio("Check, cache on")],
+      [ratio("BatchCheck of 50, one token, cache on")],
+      revocation,
+    ]);
+  });
+
+  it("has the number of goals that this run missed", () => {
+    const goals = rows.map((row) => row.at(-2)).filter((met) => met === "yes" || met === "**no**");
+    expect(read("README.md")).toContain(
+      `${goals.filter((met) => met !== "yes").length} of ${goals.length} goals are missed`,
+    );
+    const goal = rows.find(([, first]) => first?.startsWith("RevokeToken with three replicas, p99 more than"));
+    expect([goal?.[3], goal?.[4]]).toEqual(["30.00 ms", "**no**"]);
   });
 });
 
@@ -135,6 +172,9 @@ describe("code", () => {
   writeFileSync(join(secrets, "database-url"), "postgres://patwarden:secret@127.0.0.1/patwarden\n");
   writeFileSync(join(secrets, "openfga-key"), "fga-key\n");
   writeFileSync(join(secrets, "pepper-1"), `${testPepper}\n`);
+  const { cert, key } = selfSigned();
+  writeFileSync(join(secrets, "tls.crt"), cert);
+  writeFileSync(join(secrets, "tls.key"), key);
   afterAll(() => rmSync(folder, { recursive: true }));
   const load = (text: string) => {
     const file = join(folder, "patwarden.yaml");
@@ -142,7 +182,7 @@ describe("code", () => {
     return loadConfig({ file, env: {} });
   };
 
-  it("of docs/production.md is a whole configuration, without a fault", () => {
+  it("of docs/production.md is a whole configuration, without an error", () => {
     const [whole] = blocks.filter(({ page, language }) => page === "docs/production.md" && language === "yaml");
     expect(load((whole?.text ?? "").replaceAll("secrets/", `${secrets}/`))).toMatchObject({ ok: true });
   });
