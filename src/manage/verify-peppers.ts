@@ -29,7 +29,7 @@ export async function verifyPeppers(store: PepperStore, peppers: PepperRing, now
   }
 }
 
-/** Throws when live secrets need one of these versions. Counting reads all secrets, so it is not done at every start. */
+/** Throws when live secrets need one of these versions. Counting reads all secrets: it is not done at every start. */
 async function verifyMissing(store: PepperStore, missing: readonly number[], now: Date): Promise<void> {
   if (missing.length === 0) return;
   const counts = await store.countLiveSecrets(now);
