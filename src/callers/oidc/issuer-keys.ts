@@ -28,13 +28,23 @@ export function issuerUnavailable(cause: unknown, retryDelayMs?: number): Failur
 async function fetchKeys(issuer: string, timeoutMs: number): Promise<KeySet> {
   const signal = AbortSignal.timeout(timeoutMs);
   const document = await fetchDocument(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);
-  if (document["issuer"] !== issuer) throw new Error("the discovery document names another issuer");
+  if (document["issuer"] !== issuer)
+    throw new Error(`the discovery document ${otherIssuer(document["issuer"], issuer)}`);
   const address = document["jwks_uri"];
   if (typeof address !== "string" || !URL.canParse(address) || !mayServeKeys(new URL(address), issuer)) {
     throw new Error("the discovery document has no jwks_uri that may be used; it must be an https: URL");
   }
   // jose checks the form of the document before it uses it.
   return createLocalJWKSet((await fetchDocument(address, signal)) as unknown as JSONWebKeySet);
+}
+
+/** Describes the issuer that a discovery document names. Text that cannot be an issuer is not repeated. */
+function otherIssuer(named: unknown, issuer: string): string {
+  if (typeof named !== "string" || !/^https?:\/\/[\x21-\x7e]{1,250}$/.test(named))
+    return "names no issuer that can be used";
+  const bare = (url: string): string => url.replace(/\/$/, "");
+  const hint = bare(named) === bare(issuer) ? "; write the slash at the end as the document does" : "";
+  return `names another issuer: it names ${named}, and issuers has ${issuer}${hint}`;
 }
 
 /** Returns whether keys may be fetched from an address. Only an issuer on loopback may name one without TLS. */

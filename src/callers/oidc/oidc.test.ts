@@ -9,6 +9,7 @@ import {
 } from "../../../test/kit/issuer.js";
 import { Failure } from "../../domain/errors.js";
 import type { IssuerConfig, TokenRefusal } from "./access-token.js";
+import { IssuerKeys } from "./issuer-keys.js";
 import { createOidcVerifier, type OidcOptions, type OidcVerifier } from "./oidc.js";
 
 const time = new Date("2026-03-01T12:00:00Z");
@@ -549,6 +550,28 @@ describe("keys of an issuer", () => {
     expect(await outcomeOf(verifier, await own.sign())).toBe("unavailable");
     expect(verifier.refusals).toEqual([]);
     expect(verifier.fetchFailures).toMatchObject([{ issuer: own.url }]);
+  });
+
+  it("of an issuer that is configured without the slash at its end say what the document names", async () => {
+    await arrange();
+    const bare = own.url.replace(/\/$/, "");
+    const told = async (document: Record<string, unknown>) => {
+      own.set({ kind: "body", text: JSON.stringify(document) });
+      const keys = new IssuerKeys(bare, { maxAgeMs: 1_000, fetchTimeoutMs: 1_000, onFailure: () => undefined });
+      return keys.get().then(
+        () => undefined,
+        (error: Error) => String((error.cause as Error).message),
+      );
+    };
+    const names = "the discovery document names";
+    expect(await told({ issuer: `${bare}/` })).toBe(
+      `${names} another issuer: it names ${bare}/, and issuers has ${bare}; write the slash at the end as the document does`,
+    );
+    expect(await told({ issuer: "https://b.example" })).toBe(
+      `${names} another issuer: it names https://b.example, and issuers has ${bare}`,
+    );
+    for (const issuer of [undefined, "CANARY", "https://\u001b[31m"])
+      expect(await told({ issuer })).toBe(`${names} no issuer that can be used`);
   });
 
   it.each<[string, (issuer: TestIssuer) => Record<string, unknown>]>([
