@@ -178,7 +178,11 @@ describe("code", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
   const load = (text: string) => {
     const file = join(folder, "patwarden.yaml");
-    writeFileSync(file, text);
+    // The reader fills in the hash of a key.
+    writeFileSync(
+      file,
+      text.replaceAll(/\b([0-9a-f])\1{63}\b/g, (placeholder) => placeholder.replace(/^./, "e")),
+    );
     return loadConfig({ file, env: {} });
   };
 

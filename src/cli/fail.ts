@@ -48,7 +48,7 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // The command uses the database of its own configuration; "try again" of the API's text is for callers.
   const unavailable = error instanceof Failure && error.reason === "DATABASE_UNAVAILABLE";
-  const text = unavailable ? "cannot use the database of database.url" : error.message;
+  const text = unavailable ? "cannot use the database of database.url or database.url_file" : error.message;
   return error.cause instanceof Error ? `${text} (${error.cause.message})` : text;
 }
 

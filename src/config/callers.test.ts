@@ -142,6 +142,13 @@ describe("callers", () => {
     });
   });
 
+  it("S31 with the placeholder of an example are refused, and told how to make a key", () => {
+    expect(problemsOf(changed({ callers: [{ ...caller, key_sha256: ["1".repeat(64)] }] }))).toEqual({
+      "callers[0].key_sha256[0]":
+        "is a placeholder; it must be the key_sha256 that `patwarden keys service` prints beside the key",
+    });
+  });
+
   it.each(["", "\n", "changeme", "secret"])("S31 with a key that is guessed, %j, are refused", (weak) => {
     const key_sha256 = [createHash("sha256").update(weak).digest("hex")];
     expect(problemsOf(changed({ callers: [{ ...caller, key_sha256 }] }))).toEqual({

@@ -31,6 +31,9 @@ const serviceKeyHash = text
   .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits")
   .refine((hash) => !guessed.has(hash), {
     error: "must be the hash of a random key; this is the hash of an empty or well-known text",
+  })
+  .refine((hash) => !/^(.)\1*$/.test(hash), {
+    error: "is a placeholder; it must be the key_sha256 that `patwarden keys service` prints beside the key",
   });
 
 // SPIFFE ID section 2: a trust domain, and a path without empty, `.` and `..` segments. An id without a path is the

@@ -17,6 +17,8 @@ export interface ReadDocument {
   /** Undefined when the whole file cannot be parsed. */
   readonly document: Document | undefined;
   readonly problems: readonly Problem[];
+  /** The keys of secrets whose value came from a file. Default none. */
+  readonly fromFiles?: ReadonlySet<string>;
 }
 
 /** Reads a YAML or JSON file. Keys are not checked. */
@@ -24,10 +26,12 @@ export function readDocument(file: string): ReadDocument {
   const content = readText(file);
   if (!content.ok) return { document: undefined, problems: [{ key: file, problem: content.problem }] };
   const parsed = parseDocument(content.text, { logLevel: "silent" });
-  // Only code and line: the parser's own messages quote the text, which may contain secrets.
-  const faults = parsed.errors.map(
-    ({ code, linePos }) => `is not valid YAML or JSON: ${code} in line ${linePos?.[0].line}`,
-  );
+  // Only the place and the code: the parser's own messages quote the text, which may contain secrets. Only the first
+  // fault: the others are mostly its consequences.
+  const faults = parsed.errors.slice(0, 1).map(({ code, linePos }) => {
+    const [at] = linePos ?? [];
+    return `is not valid YAML or JSON in line ${at?.line}, column ${at?.col} (${code})`;
+  });
   const value = faults.length === 0 ? plainValue(parsed) : undefined;
   if (faults.length === 0 && !isMapping(value)) {
     faults.push(value === undefined ? "a value that starts with * must be in quotes" : "must be a mapping");
@@ -43,11 +47,9 @@ export function readDocument(file: string): ReadDocument {
  * files that cannot be read are problems. A mapping that is required but absent becomes an empty one, so that its
  * missing keys are reported.
  */
-export function resolveDocument(
-  document: Document,
-  tree: KeyTree,
-): { readonly document: Document; readonly problems: readonly Problem[] } {
+export function resolveDocument(document: Document, tree: KeyTree): ReadDocument & { readonly document: Document } {
   const problems: Problem[] = [];
+  const fromFiles = new Set<string>();
 
   const resolve = (value: Value, type: KeyTree, path: readonly PropertyKey[]): Value => {
     if (Array.isArray(value)) {
@@ -75,6 +77,7 @@ export function resolveDocument(
         problems.push({ key: keyOf([...path, key]), problem: `must not be set together with ${secret}` });
       } else {
         resolved[secret] = contentOf(value, [...path, key]);
+        fromFiles.add(keyOf([...path, secret]));
       }
     }
     return resolved;
@@ -88,7 +91,7 @@ export function resolveDocument(
     return undefined;
   };
 
-  return { document: resolveMapping(document, tree, []), problems };
+  return { document: resolveMapping(document, tree, []), problems, fromFiles };
 }
 
 /** Returns undefined for an alias without an anchor. The parser throws an error that would repeat the text. */

@@ -110,7 +110,7 @@ describe("the configuration file", () => {
 
   it.each([
     ["a: [", /BAD_COLLECTION|MISSING_CHAR|in line 1/],
-    ["database: {url: postgres://canary}\ndatabase: 1", /DUPLICATE_KEY in line 2/],
+    ["database: {url: postgres://canary}\ndatabase: 1", /in line 2, column 1 \(DUPLICATE_KEY\)/],
     ["openfga: {auth: {preshared: *canary}}", /must be in quotes/],
     ["- canary", /must be a mapping/],
     ["canary", /must be a mapping/],

@@ -60,19 +60,23 @@ function readKeys({ file, env }: ConfigSource, wanted: (key: string) => boolean)
   if (!written.document) return written;
   const overlaid = withEnvironment(written.document, knownKeys, env);
   const kept = Object.fromEntries(Object.entries(overlaid.document).filter(([key]) => wanted(key)));
-  const { document, problems } = resolveDocument(kept, knownKeys);
-  return { document, problems: [...overlaid.problems, ...problems] };
+  const resolved = resolveDocument(kept, knownKeys);
+  return { ...resolved, problems: [...overlaid.problems, ...resolved.problems] };
 }
 
-function checked<T>({ document, problems }: ReadDocument, schemaFor: (document: Document) => z.ZodType<T>): Loaded<T> {
+function checked<T>(
+  { document, problems, fromFiles }: ReadDocument,
+  schemaFor: (document: Document) => z.ZodType<T>,
+): Loaded<T> {
   if (!document) return { ok: false, problems };
   const parsed = schemaFor(document).safeParse(document, { error: describeIssue });
   if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data };
-  const found = (parsed.error?.issues ?? []).map(({ path, message }) => ({ key: keyOf(path), problem: message }));
+  const written = (key: string): string => (fromFiles?.has(key) ? fileTwin(key) : key);
+  const found = (parsed.error?.issues ?? []).map(({ path, message: problem }) => ({
+    key: written(keyOf(path)),
+    problem,
+  }));
   // A value whose file could not be read is absent too; the file has already been reported.
   const reported = new Set(problems.map(({ key }) => key));
-  return {
-    ok: false,
-    problems: [...problems, ...found.filter(({ key }) => !reported.has(key) && !reported.has(fileTwin(key)))],
-  };
+  return { ok: false, problems: [...problems, ...found.filter(({ key }) => !reported.has(key))] };
 }

@@ -52,7 +52,10 @@ describe("A5 secrets", () => {
         const file = fileOf(value);
         // The byte order mark at the beginning of a file is ignored.
         if (bad === "\ufeff") continue;
-        expect(problemsOf(withWebhook({}), { [`${variableOf(path)}_FILE`]: file })).toHaveProperty([path], rule);
+        expect(problemsOf(withWebhook({}), { [`${variableOf(path)}_FILE`]: file })).toHaveProperty(
+          [`${path}_file`],
+          rule,
+        );
       }
     }
     expect(problemsOf(withWebhook({ "integrations.leaks.webhook.key": secret, [path]: " \n" }))).toHaveProperty([path]);

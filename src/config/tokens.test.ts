@@ -25,6 +25,8 @@ describeSettings(
   [
     [{ "tokens.peppers": [{ version: 1, key }] }, { "tokens.peppers": "must have exactly one active entry" }],
     [{ "tokens.peppers": [] }, { "tokens.peppers": "must have exactly one active entry" }],
+    [{ tokens: {} }, { "tokens.peppers": "is required: a list with one key, which `patwarden keys pepper` creates" }],
+    [{ "tokens.peppers": 1 }, { "tokens.peppers": "must be a list" }],
     [{ "tokens.brand": 12 }, { "tokens.brand": "must be text; write it in quotes" }],
     [{ "tokens.brand": ["pw"] }, { "tokens.brand": "must be text" }],
   ],
@@ -38,7 +40,7 @@ describe("tokens.peppers", () => {
   ])("refuses a pepper of %s", (_, wrong) => {
     const peppers = [{ version: 1, key: wrong, active: true }];
     expect(problemsOf(changed({ "tokens.peppers": peppers }))).toEqual({
-      "tokens.peppers[0].key": "must be base64 of at least 32 bytes",
+      "tokens.peppers[0].key": "must be base64 of at least 32 bytes, such as `patwarden keys pepper` prints",
     });
   });
 });

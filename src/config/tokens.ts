@@ -10,7 +10,7 @@ const pepperKey = text.transform((base64, context) => {
   const bytes = Buffer.from(base64, "base64");
   // Buffer ignores characters that are not base64; if the text comes out the same, there were none.
   if (bytes.length >= 32 && bytes.toString("base64") === base64) return bytes;
-  context.addIssue("must be base64 of at least 32 bytes");
+  context.addIssue("must be base64 of at least 32 bytes, such as `patwarden keys pepper` prints");
   return z.NEVER;
 });
 
@@ -40,6 +40,10 @@ export const tokens = z
           /** Whether new secrets use this pepper. Default `false`. */
           active: z.boolean().default(false),
         }),
+        {
+          error: ({ input }) =>
+            input === undefined ? "is required: a list with one key, which `patwarden keys pepper` creates" : undefined,
+        },
       )
       .refine(...allDifferent("version"))
       .refine((peppers) => peppers.filter((pepper) => Object(pepper).active === true).length === 1, {
