@@ -20,7 +20,7 @@ import {
 } from "#gen/patwarden/v1/token_pb.js";
 import { actorOf, type Caller, viaOf } from "../callers/caller.js";
 import { parseGrant } from "../domain/grant.js";
-import { parseSubject, type Subject, type SubjectName, type SubjectTypes } from "../domain/identifier.js";
+import { parseActor, parseSubject, type Subject, type SubjectName, type SubjectTypes } from "../domain/identifier.js";
 import { parseSecretId, parseTokenId } from "../domain/ids.js";
 import { type Lifetime, parseTimestamp, parseTtl } from "../domain/lifetime.js";
 import { parseCidr } from "../domain/network.js";
@@ -226,7 +226,8 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
   if (request.pageSize < 0 || request.pageSize > maxPageSize) {
     violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
   }
-  violations.check("created_by", checkText(request.createdBy, { max: 256 }));
+  const createdBy =
+    request.createdBy === "" ? undefined : violations.take("created_by", parseActor(request.createdBy, subjectTypes));
   const expireBefore = takeTime(violations, "expire_before", request.expireBefore);
   const unusedSince = takeTime(violations, "last_used_before", request.lastUsedBefore);
   const organization = takeOrganization(violations, request.organization, subjectTypes);
@@ -235,7 +236,7 @@ export function parseListTokens(request: ListTokensRequest, subjectTypes: Subjec
     filter: {
       ...(subject && { subject: subject.name }),
       ...(states.length > 0 && { states }),
-      ...(request.createdBy !== "" && { createdBy: request.createdBy }),
+      ...(createdBy !== undefined && { createdBy }),
       ...(expireBefore && { expireBefore }),
       ...(unusedSince && { unusedSince }),
       ...(organization && { organization }),

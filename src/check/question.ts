@@ -109,6 +109,15 @@ export function unknownAction(
   return `${action} is not a relation of type ${type} in the authorization model; there are: ${known}`;
 }
 
+/** Describes an action that no type has, with all actions of the model. */
+export function unknownAnywhere(
+  action: string,
+  { types, actionsOf }: Pick<AuthorizationModel, "types" | "actionsOf">,
+): string {
+  const known = namesOf(new Set([...types].flatMap((type) => [...actionsOf(type)])));
+  return `${action} is not a relation in the authorization model; there are: ${known}`;
+}
+
 const mostNames = 20;
 
 function namesOf(all: ReadonlySet<string>): string {

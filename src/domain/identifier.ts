@@ -37,8 +37,11 @@ const typeName = /^[A-Za-z0-9_][A-Za-z0-9_./-]*$/;
 const objectName = /^[A-Za-z0-9_][A-Za-z0-9_./-]*:[A-Za-z0-9_\-./@+=~|]{1,200}$/;
 const relationName = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
 
-const objectRule =
-  "must be type:id of at most 256 characters, the id 1 to 200 of A-Z a-z 0-9 _ - . / @ + = ~ |, no wildcard or userset";
+/** Returns the problem of a text that is no plain object, beginning with an example. */
+function mustBeObject(example: string): { readonly ok: false; readonly problem: string } {
+  const form = "type:id of at most 256 characters, the id 1 to 200 of A-Z a-z 0-9 _ - . / @ + = ~ |";
+  return { ok: false, problem: `must be such as ${example} (${form}, no wildcard or userset)` };
+}
 
 function isObjectName(text: string): boolean {
   return text.length <= maxNameLength && objectName.test(text);
@@ -46,7 +49,7 @@ function isObjectName(text: string): boolean {
 
 /** Parses an OpenFGA object for Check. Does not check whether the model has its type. */
 export function parseResource(text: string): Parsed<ResourceName> {
-  return isObjectName(text) ? { ok: true, value: text as ResourceName } : { ok: false, problem: objectRule };
+  return isObjectName(text) ? { ok: true, value: text as ResourceName } : mustBeObject("document:roadmap");
 }
 
 /** Returns whether a text is `type:*` or `*`, which only a grant may contain. */
@@ -63,7 +66,7 @@ export function parseAction(text: string): Parsed<ActionName> {
 
 /** Parses a subject: a plain object of one of the two configured types. */
 export function parseSubject(text: string, types: SubjectTypes): Parsed<Subject> {
-  if (!isObjectName(text)) return { ok: false, problem: objectRule };
+  if (!isObjectName(text)) return mustBeObject(`${types.user}:alice`);
   if (containsSecret(text)) return { ok: false, problem: "must not contain the secret of a token or service key" };
   const name = text as SubjectName;
   switch (typeOf(name)) {
@@ -74,6 +77,13 @@ export function parseSubject(text: string, types: SubjectTypes): Parsed<Subject>
     default:
       return { ok: false, problem: `must be of type ${types.user} or ${types.organization}` };
   }
+}
+
+/** Parses the name of a user or service that has changed something: `user:alice`, `service:shop`. */
+export function parseActor(text: string, { user }: Pick<SubjectTypes, "user">): Parsed<string> {
+  return isObjectName(text) && [user, "service"].includes(text.slice(0, text.indexOf(":")))
+    ? { ok: true, value: text }
+    : { ok: false, problem: `must be such as ${user}:alice or service:shop` };
 }
 
 /** Returns the part before the colon. */

@@ -184,7 +184,8 @@ async function requireMembership(
     "higher",
   );
   if (member instanceof Failure) throw member;
-  if (!member) throw new Failure("SUBJECT_STATE", { metadata: { state: "NOT_A_MEMBER" } });
+  // The caller sent both names, or is the subject itself.
+  if (!member) throw new Failure("SUBJECT_STATE", { metadata: { state: "NOT_A_MEMBER", subject, organization } });
 }
 
 function invalid(field: string, description: string): Failure {

@@ -14,14 +14,19 @@ describe("B11 what is wrong with a JSON body", () => {
   const seconds = 'must be a number of seconds followed by s, such as "3600s"';
 
   it.each([
-    ["a misspelt field", { subjekt: "user:a" }, "subject", 'is misspelt: its name is "subject"'],
+    ["a misspelt field", { subjekt: "user:a" }, "subject", 'is misspelt: its name is "subject", not "subjekt"'],
     [
       "a field beside the one that it looks like",
       { name: "n", nmae: "n" },
       "",
       expect.stringMatching(/^has the unknown field nmae; the known fields are: subject, name, /),
     ],
-    ["a misspelt field inside", { grant: { rulez: [] } }, "grant.rules", 'is misspelt: its name is "rules"'],
+    [
+      "a misspelt field inside",
+      { grant: { rulez: [] } },
+      "grant.rules",
+      'is misspelt: its name is "rules", not "rulez"',
+    ],
     [
       "an unknown field",
       { grant: { xyzxyzxyz: 1 } },

@@ -66,11 +66,13 @@ function misspelt(desc: DescMessage, json: object, key: string, path: string): F
   // Comparing takes time that grows with the length of the key.
   const meant = key.length > maxNameLength ? undefined : nearest(key, missing);
   const field = desc.fields.find(({ jsonName }) => jsonName === meant);
-  if (field) return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"` };
   // The key is repeated only when it looks like a field and not like a secret that a caller put there.
-  const unknown = /^(?!\w*_(?:pat|oat|svc)_)[a-z]\w{0,31}$/i.test(key)
-    ? `the unknown field ${key}`
-    : "an unknown field";
+  const shown = /^(?!\w*_(?:pat|oat|svc)_)[a-z]\w{0,31}$/i.test(key);
+  if (field) {
+    const sent = shown ? `, not "${key}"` : "";
+    return { field: join(path, field.name), description: `is misspelt: its name is "${field.jsonName}"${sent}` };
+  }
+  const unknown = shown ? `the unknown field ${key}` : "an unknown field";
   return { field: path, description: `has ${unknown}; the known fields are: ${names.join(", ") || "none"}` };
 }
 

@@ -707,7 +707,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       expect(await refusal(tokens.createToken, dated)).toEqual({
         code: "FAILED_PRECONDITION",
         reason: "POLICY_VIOLATION",
-        metadata: { field: "expire_time", limit: "max_lifetime", scope: subject },
+        metadata: { field: "expire_time", limit: "max_lifetime", scope: subject, value: `${30 * Number(day)}s` },
       });
       expect((await ask(tokens.listTokens, { subject })).tokens).toHaveLength(1);
     });

@@ -18,7 +18,10 @@ const requestFields: Readonly<Record<PolicyField, string>> = {
   allow_self_rotation: "self_rotate",
 };
 
-/** Throws POLICY_VIOLATION, with field, limit and scope, when a new or changed token violates a policy. */
+/**
+ * Throws POLICY_VIOLATION, with field, limit, scope and the value of max_lifetime, when a new or changed token violates
+ * a policy.
+ */
 export function requireCompliance(
   { policies, policy }: TokenContext,
   token: Parameters<typeof policyViolations>[1],
@@ -27,7 +30,13 @@ export function requireCompliance(
   const [limit] = policyViolations(policy, token, secret);
   if (!limit) return;
   const breaking = policies.find((scoped) => policyViolations(scoped.policy, token, secret).includes(limit));
-  throw exceeds(requestFields[limit], limit, breaking?.scope ?? "effective");
+  const { maxLifetimeMs } = breaking?.policy ?? policy;
+  throw exceeds(
+    requestFields[limit],
+    limit,
+    breaking?.scope ?? "effective",
+    limit === "max_lifetime" ? maxLifetimeMs : undefined,
+  );
 }
 
 /** Throws POLICY_VIOLATION of scope `caller` when a service's own ceilings are exceeded. */
@@ -39,9 +48,13 @@ export function requireWithinCeilings(
   const { maxGrant, maxLifetimeMs } = ceilingsOf(caller);
   if (maxGrant && !grantWithin(grant, maxGrant)) throw exceeds("grant", "max_grant", "caller");
   const lifetimeMs = (expireTime?.getTime() ?? Number.POSITIVE_INFINITY) - now.getTime();
-  if (maxLifetimeMs !== undefined && lifetimeMs > maxLifetimeMs) throw exceeds("expire_time", "max_lifetime", "caller");
+  if (maxLifetimeMs !== undefined && lifetimeMs > maxLifetimeMs) {
+    throw exceeds("expire_time", "max_lifetime", "caller", maxLifetimeMs);
+  }
 }
 
-function exceeds(field: string, limit: string, scope: string): Failure {
-  return new Failure("POLICY_VIOLATION", { metadata: { field, limit, scope } });
+/** A caller who may create tokens may know their longest lifetime: by trying, it would find it too. */
+function exceeds(field: string, limit: string, scope: string, lifetimeMs?: number): Failure {
+  const value = lifetimeMs !== undefined && { value: `${lifetimeMs / 1000}s` };
+  return new Failure("POLICY_VIOLATION", { metadata: { field, limit, scope, ...value } });
 }

@@ -49,6 +49,26 @@ function verdict(subject: string, rules: Rules | "full"): { reason: string; fiel
 }
 
 describe("checkGrantAgainstModel", () => {
+  it.each([
+    [
+      "view",
+      "document:*",
+      "view is not a relation of type document in the authorization model; there are: viewer, editor",
+    ],
+    ["view", "*", "view is not a relation in the authorization model; there are: member, viewer, editor, reader"],
+    [
+      "*",
+      "docment:1",
+      "type docment is not in the authorization model; there are: user, organization, document, report",
+    ],
+  ])("names what there is when %s on %s is refused", (action, resource, description) => {
+    const parsed = parseGrant({ full: false, rules: [{ actions: [action], resources: [resource] }] });
+    if (!parsed.ok) throw new Error("a well-formed grant");
+    expect(() => checkGrantAgainstModel(model, subjectOf("user:a"), parsed.grant)).toThrow(
+      expect.objectContaining({ violations: [{ field: expect.stringContaining("grant.rules[0]"), description }] }),
+    );
+  });
+
   it.each<[string, string, Rules | "full"]>([
     ["everything, for a user", "user:a", "full"],
     ["no rules", "organization:a", []],

@@ -1,3 +1,4 @@
+import { unknownAction, unknownAnywhere, unknownType } from "../../check/question.js";
 import { Failure, type FieldViolation } from "../../domain/errors.js";
 import { mentions } from "../../domain/grant.js";
 import { type Subject, typeOf } from "../../domain/identifier.js";
@@ -21,14 +22,14 @@ export function checkGrantAgainstModel(
     const path = `${grantPath}.${field}`;
     if (action === undefined) {
       if (type !== undefined && !model.hasType(type)) {
-        unknownTypes.push({ field: path, description: `type ${type} is not in the authorization model` });
+        unknownTypes.push({ field: path, description: unknownType(type, model) });
       }
     } else if (type === undefined) {
       if (!model.hasActionAnywhere(action)) {
-        unknownActions.push({ field: path, description: `${action} is not a relation in the authorization model` });
+        unknownActions.push({ field: path, description: unknownAnywhere(action, model) });
       }
     } else if (model.hasType(type) && !model.hasAction(type, action)) {
-      unknownActions.push({ field: path, description: `${action} is not a relation of type ${type} in the model` });
+      unknownActions.push({ field: path, description: unknownAction(type, action, model) });
     }
   }
   if (unknownTypes.length > 0) throw new Failure("UNKNOWN_TYPE", { violations: [...unknownTypes, ...unknownActions] });
