@@ -12,7 +12,7 @@ import type { Listening } from "../revocation/revocation-store.js";
 import { advisoryLocks } from "./advisory-locks.js";
 import { clientForCaller, ormForCaller } from "./caller-deadline.js";
 import { drizzlePostgres } from "./drizzle.js";
-import { evaluate, guarded } from "./errors.js";
+import { evaluate, guarded, migrationError } from "./errors.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
 import { openPool, type Pool } from "./pool.js";
@@ -113,6 +113,8 @@ export function openPostgres(options: PostgresOptions): Database {
           await held`select pg_advisory_xact_lock(${advisoryLocks.migration})`;
           await drizzlePostgres(within(own.sql, held)).migrate(migrationsFolder);
         });
+      } catch (error) {
+        throw migrationError(error);
       } finally {
         await own.end(5);
       }

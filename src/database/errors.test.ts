@@ -2,7 +2,7 @@ import { DrizzleQueryError } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../domain/errors.js";
 import { transact } from "./change.js";
-import { guarded } from "./errors.js";
+import { guarded, migrationError } from "./errors.js";
 
 /** Returns an error as the driver reports it through drizzle. */
 const failed = (code: string, over: object = {}): Error =>
@@ -126,4 +126,12 @@ describe("B7 an error of the database", () => {
     );
     expect(of).toMatchObject({ message: "database error 23505 token_pkey" });
   });
+});
+
+it("a migration by a role that may create nothing says who must run it, without the statement", () => {
+  const refused = migrationError(failed("42501")) as Error;
+  expect(refused.message).toMatch(/^this role may not create schemas or tables; run `patwarden migrate` as the owner/);
+  expect(refused.message).not.toContain("select");
+  const other = failed("42P07");
+  expect(migrationError(other)).toBe(other);
 });

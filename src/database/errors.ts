@@ -108,6 +108,16 @@ export function translate(error: unknown, unavailable: "DATABASE_UNAVAILABLE" | 
   return cause;
 }
 
+/** Returns the error of a failed migration: mostly it was run as the role that serves, which may create nothing. */
+export function migrationError(error: unknown): unknown {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  if (field(cause, "code") !== "42501") return error;
+  return new Error(
+    "this role may not create schemas or tables; run `patwarden migrate` as the owner of the database, see docs/production.md",
+    { cause },
+  );
+}
+
 function field(error: unknown, name: string): string | undefined {
   if (typeof error !== "object" || error === null || !(name in error)) return undefined;
   const value: unknown = Reflect.get(error, name);

@@ -14,7 +14,8 @@ export async function verifyPeppers(store: PepperStore, peppers: PepperRing, now
     const known = recorded.get(version);
     if (known && (known.length !== checkValue.length || !timingSafeEqual(known, checkValue))) {
       throw new Error(
-        `PEPPER_MISMATCH: the key of pepper version ${version} is not the one that this database was used with`,
+        `PEPPER_MISMATCH: the key of pepper version ${version} is not the one that this database was used with; in ` +
+          "tokens.peppers, give this version its first key again, and each new key a new version",
       );
     }
   }
@@ -36,7 +37,10 @@ async function verifyMissing(store: PepperStore, missing: readonly number[], now
   for (const version of missing) {
     const count = counts.get(version) ?? 0;
     if (count > 0) {
-      throw new Error(`PEPPER_MISMATCH: ${count} live secrets need pepper version ${version}, which is not configured`);
+      throw new Error(
+        `PEPPER_MISMATCH: ${count} live secrets need pepper version ${version}, which is not configured; add it to ` +
+          "tokens.peppers again, beside the active one",
+      );
     }
   }
 }
