@@ -356,14 +356,14 @@ condition inside(client_ip: ipaddress, cidr: string) {
       const wrongKey = clientOf(openfga.grpc, "wrong");
       const unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
       for (const [over, words] of [
-        [{ client: wrongKey }, "openfga.auth.preshared: OpenFGA refuses the key (status 1500)"],
-        [{ storeId: unknown }, "openfga.store_id: OpenFGA has no store of this id (status 5002)"],
-        [{ modelId: unknown }, "openfga.model_id: the store has no model of this id (status 2001)"],
-        [{ storeId: other }, "openfga.model_id: the store has no model of this id (status 2001)"],
+        [{ client: wrongKey }, "openfga.auth.preshared: OpenFGA refuses the key (OpenFGA's error code 1500)"],
+        [{ storeId: unknown }, "openfga.store_id: OpenFGA has no store of this id (OpenFGA's error code 5002)"],
+        [{ modelId: unknown }, "openfga.model_id: the store has no model of this id (OpenFGA's error code 2001)"],
+        [{ storeId: other }, "openfga.model_id: the store has no model of this id (OpenFGA's error code 2001)"],
         // openfga#714: a deleted store still answers Checks; only GetStore shows that it is deleted.
         [
           { storeId: deleted, modelId: deletedModel },
-          "openfga.store_id: OpenFGA has no store of this id (status 5002)",
+          "openfga.store_id: OpenFGA has no store of this id (OpenFGA's error code 5002)",
         ],
       ] as const) {
         expect(await look(over)).toEqual({ kind: "misconfigured", problem: words });
@@ -384,7 +384,7 @@ condition inside(client_ip: ipaddress, cidr: string) {
       await connection.start();
       expect(connection.state).toMatchObject({
         kind: "unreachable",
-        problem: "openfga.addresses: nothing listens at openfga:8081 (status 14)",
+        problem: "openfga.addresses: nothing listens at openfga:8081 (gRPC status 14, UNAVAILABLE)",
       });
       expect(() => connection.model()).toThrow(expect.objectContaining({ reason: "OPENFGA_UNAVAILABLE" }));
       connection.close();
@@ -491,7 +491,7 @@ describe("the embedded OpenFGA", () => {
   it("reports OpenFGA's own error when it cannot start", async () => {
     const directory = mkdtempSync(join(tmpdir(), "patwarden-broken-"));
     await expect(startOpenFga({ binary: "/nonexistent/openfga", directory, engine: "memory" })).rejects.toThrow(
-      /OpenFGA ended with 127: .*not found/,
+      /OpenFGA ended with exit code 127: .*not found/,
     );
     rmSync(directory, { recursive: true });
   });

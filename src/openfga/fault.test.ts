@@ -19,7 +19,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Error: connect ECONNREFUSED 10.0.0.1:8081"),
     {},
-    "openfga.addresses: nothing listens at openfga:8081 (status 14)",
+    "openfga.addresses: nothing listens at openfga:8081 (gRPC status 14, UNAVAILABLE)",
   ],
   [
     "the host has no address",
@@ -27,7 +27,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     "Name resolution failed for target dns:openfga:8081",
     {},
-    "openfga.addresses: the host of openfga:8081 cannot be found (status 14)",
+    "openfga.addresses: the host of openfga:8081 cannot be found (gRPC status 14, UNAVAILABLE)",
   ],
   [
     "TLS to a port without",
@@ -35,7 +35,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Error: 80:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl3_record.c:350:"),
     { tls: true },
-    "openfga.addresses: openfga:8081 does not use TLS; set openfga.tls: false (status 14)",
+    "openfga.addresses: openfga:8081 does not use TLS; set openfga.tls: false (gRPC status 14, UNAVAILABLE)",
   ],
   [
     "no TLS to a port with it",
@@ -43,7 +43,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Failed to connect (2026-11-30T04:41:02.351Z)"),
     {},
-    "openfga.addresses: openfga:8081 closed the connection; if it uses TLS, set openfga.tls: true (status 14)",
+    "openfga.addresses: openfga:8081 closed the connection; if it uses TLS, set openfga.tls: true (gRPC status 14, UNAVAILABLE)",
   ],
   [
     "an untrusted certificate",
@@ -51,7 +51,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Error: self-signed certificate"),
     { tls: true },
-    "openfga.tls: the certificate of openfga:8081 is not trusted, or is for another host; see NODE_EXTRA_CA_CERTS (status 14)",
+    "openfga.tls: the certificate of openfga:8081 is not trusted, or is for another host; see NODE_EXTRA_CA_CERTS (gRPC status 14, UNAVAILABLE)",
   ],
   [
     "the HTTP port",
@@ -59,7 +59,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     14,
     noConnection("Protocol error (2026-11-30T04:39:02.375Z)"),
     {},
-    "openfga.addresses: openfga:8081 does not use gRPC; is it OpenFGA's HTTP port? The gRPC port is 8081 by default (status 14)",
+    "openfga.addresses: openfga:8081 does not use gRPC; is it OpenFGA's HTTP port? The gRPC port is 8081 by default (gRPC status 14, UNAVAILABLE)",
   ],
   [
     "silence",
@@ -67,7 +67,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     4,
     "Deadline exceeded after 0.8s",
     {},
-    "openfga.addresses: openfga:8081 did not answer within openfga.timeout, 800 ms (status 4)",
+    "openfga.addresses: openfga:8081 did not answer within openfga.timeout, 800 ms (gRPC status 4, DEADLINE_EXCEEDED)",
   ],
   [
     "a wrong key",
@@ -75,7 +75,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     1500,
     "unauthenticated",
     {},
-    "openfga.auth.preshared: OpenFGA refuses the key (status 1500)",
+    "openfga.auth.preshared: OpenFGA refuses the key (OpenFGA's error code 1500)",
   ],
   [
     "no key",
@@ -83,7 +83,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     1010,
     "missing bearer token",
     { hasKey: false },
-    "openfga.auth.preshared: OpenFGA needs a key, and none is configured (status 1010)",
+    "openfga.auth.preshared: OpenFGA needs a key, and none is configured (OpenFGA's error code 1010)",
   ],
   [
     "another store",
@@ -91,7 +91,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     5002,
     "Store ID not found",
     {},
-    "openfga.store_id: OpenFGA has no store of this id (status 5002)",
+    "openfga.store_id: OpenFGA has no store of this id (OpenFGA's error code 5002)",
   ],
   [
     "another model",
@@ -99,7 +99,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     2001,
     "Authorization Model '01' not found",
     {},
-    "openfga.model_id: the store has no model of this id (status 2001)",
+    "openfga.model_id: the store has no model of this id (OpenFGA's error code 2001)",
   ],
   [
     "a batch that is too large",
@@ -107,7 +107,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     2000,
     "batchCheck received 60 checks, the maximum allowed is 50",
     {},
-    "openfga.max_batch: OpenFGA accepts fewer than 60 questions at once (--max-checks-per-batch-check) (status 2000)",
+    "openfga.max_batch: OpenFGA accepts fewer than 60 questions at once (--max-checks-per-batch-check) (OpenFGA's error code 2000)",
   ],
   [
     "its own database",
@@ -115,7 +115,7 @@ it.each<readonly [what: string, step: Step, code: number, details: string, over:
     4000,
     "postgres://fga:secret@db: refused",
     {},
-    "OpenFGA at openfga:8081 failed to answer a first question; its log says why (status 4000)",
+    "OpenFGA at openfga:8081 failed to answer a first question; its log says why (OpenFGA's error code 4000)",
   ],
 ])("for %s, says which key to change, and repeats no text of OpenFGA", (_, step, code, details, over, words) => {
   const reply = { ok: false, code, details, deadlinePassed: code === 4, cancelled: false } as const;

@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import type { Refused } from "./client.js";
 import { readRefusal } from "./outcome.js";
 
@@ -16,11 +17,16 @@ export type Step = "store" | "model" | "question" | "batch";
 
 /**
  * Describes what is wrong with OpenFGA or with its configuration: the key of the configuration to change, the cause,
- * and the status in brackets. Nothing of OpenFGA's own text is repeated: some texts hold its database's address and
+ * and the status in brackets, for a search in OpenFGA's log. Nothing of OpenFGA's own text is repeated: some texts hold its database's address and
  * user, and `/readyz` shows this to everybody.
  */
 export function describeFault(step: Step, reply: Refused, endpoint: Endpoint): string {
-  return `${words(step, reply, endpoint)} (status ${reply.code})`;
+  return `${words(step, reply, endpoint)} (${statusText(reply.code)})`;
+}
+
+/** Statuses below 100 are gRPC's; the others are OpenFGA's own. */
+function statusText(code: number): string {
+  return code < 100 ? `gRPC status ${code}, ${status[code] ?? "unknown"}` : `OpenFGA's error code ${code}`;
 }
 
 const asked: Readonly<Record<Step, string>> = {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Exit, exitText } from "./exit.js";
 
 export interface EmbeddedOpenFgaOptions {
   /** The executable, see `findOpenFga`. */
@@ -20,11 +21,6 @@ export interface EmbeddedOpenFgaOptions {
   readonly apiKey?: string;
   /** Called with the warnings and errors of OpenFGA's log. Its info lines hold request bodies and are not passed on. */
   readonly onProblem?: (message: string) => void;
-}
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 /** A running OpenFGA that ends with this process, even when this process is killed. */
@@ -72,7 +68,7 @@ export async function startOpenFga(options: EmbeddedOpenFgaOptions): Promise<Emb
     if (outcome.kind === "started") return outcome.openfga;
     // Another process may have taken the HTTP port after it was picked and before OpenFGA listened on it.
     if (outcome.exit.code !== cannotStart || attempt === startAttempts) {
-      throw new Error(`OpenFGA ended with ${outcome.exit.code ?? outcome.exit.signal}: ${outcome.problem}`);
+      throw new Error(`OpenFGA ${exitText(outcome.exit)}: ${outcome.problem}`);
     }
   }
 }
@@ -112,8 +108,7 @@ async function migrate(options: EmbeddedOpenFgaOptions): Promise<void> {
   // Without --timeout it waits for a minute on a path that does not work.
   const child = launch(options, ["migrate", ...datastore(options), "--timeout", "5s"], {});
   const exit = await child.exited;
-  if (exit.code !== 0)
-    throw new Error(`openfga migrate ended with ${exit.code ?? exit.signal}: ${child.lastProblem()}`);
+  if (exit.code !== 0) throw new Error(`openfga migrate ${exitText(exit)}: ${child.lastProblem()}`);
 }
 
 /**
