@@ -7,7 +7,7 @@ import { type HostPort, parseHostPort } from "../domain/host-port.js";
 import { isLoopback } from "../domain/network.js";
 import type { Tuple } from "../openfga/admin/admin.js";
 import { findOpenFga } from "../openfga/admin/binary.js";
-import type { Exit } from "../openfga/admin/child-process.js";
+import { type Exit, exitText } from "../openfga/admin/exit.js";
 import { devConfig } from "../server/dev/config.js";
 import { startEmbedded } from "../server/dev/embedded.js";
 import { lockFolder } from "../server/dev/folder-lock.js";
@@ -90,7 +90,7 @@ export async function dev(options: DevOptions): Promise<void> {
       await running.stop();
       if (readyFile !== undefined) rmSync(readyFile, { force: true });
     }
-    if (ended) throw new Error(`OpenFGA ended unexpectedly with ${ended.code ?? ended.signal}`);
+    if (ended) throw new Error(`OpenFGA ${exitText(ended)}`);
   } finally {
     await embedded.stop();
   }

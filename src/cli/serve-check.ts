@@ -6,6 +6,7 @@ import { PepperRing } from "../domain/pepper.js";
 import type { PepperStore } from "../domain/token-store.js";
 import { verifyPeppers } from "../manage/verify-peppers.js";
 import { createOpenFga } from "../server/openfga.js";
+import { routesOutsideModel } from "../server/routes-in-model.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import { readConfig } from "./config.js";
 import { withDatabase } from "./database.js";
@@ -66,7 +67,7 @@ function checkDatabase({ database: settings, tokens }: Config): Promise<undefine
   });
 }
 
-async function checkOpenFga({ openfga: config }: Config): Promise<string | undefined> {
+async function checkOpenFga({ openfga: config, integrations }: Config): Promise<string | undefined> {
   const openfga = createOpenFga({
     config,
     metrics: createMetrics(),
@@ -76,7 +77,11 @@ async function checkOpenFga({ openfga: config }: Config): Promise<string | undef
   try {
     await openfga.connection.start();
     const { state } = openfga.connection;
-    return "problem" in state ? state.problem : undefined;
+    if ("problem" in state) return state.problem;
+    const outside = routesOutsideModel({ integrations }, openfga.connection.model());
+    return outside.length === 0
+      ? undefined
+      : outside.map(({ key, problem }) => `${key}: ${problem}`).join("\n        ");
   } finally {
     openfga.close();
   }

@@ -31,7 +31,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   const database = openPostgres(config.database);
   let running: Running;
   try {
-    running = await startServer({ config, database, log });
+    running = await startServer({ config, database, log, onRisk: (risk, facts = {}) => log.warn(facts, risk) });
   } catch (error) {
     await database.close();
     if (stopped.aborted) process.exit(exitCodeOf(stopped.reason));

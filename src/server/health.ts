@@ -1,6 +1,6 @@
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import type { Config } from "../config/config.js";
 import type { ClockDifference } from "../database/watch.js";
-import type { SubjectTypes } from "../domain/identifier.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { ConnectionState } from "../openfga/connection.js";
 import type { ReplicaProblem } from "../revocation/replica.js";
@@ -8,6 +8,7 @@ import { type HealthCheck, HealthChecks } from "../telemetry/health-checks.js";
 import type { Logger } from "../telemetry/log.js";
 import { HealthService } from "../transport/health.js";
 import type { Readiness } from "../transport/probes.js";
+import { routesOutsideModel } from "./routes-in-model.js";
 import { managementServices } from "./services.js";
 
 type CheckName =
@@ -17,7 +18,8 @@ type CheckName =
   | "openfga"
   | "openfga_configuration"
   | "model_user"
-  | "model_organization";
+  | "model_organization"
+  | "model_routes";
 
 /** Until these problems end, every Check reads the database. */
 const replicaProblems = {
@@ -74,12 +76,13 @@ export class ServerHealth {
   }
 
   /** Called when a model was read. A type that the model admits nowhere would otherwise only show as NOT_PERMITTED. */
-  model(model: AuthorizationModel, types: SubjectTypes): void {
+  model(model: AuthorizationModel, config: Pick<Config, "subjects" | "integrations">): void {
     for (const kind of ["user", "organization"] as const) {
-      const type = types[kind];
+      const type = config.subjects[kind];
       const problem = `no relation of the authorization model admits type ${type} directly, so tokens of ${kind}s are refused`;
       this.#checks.report(`model_${kind}`, model.admits(type) ? { ok: true } : { ok: false, problem });
     }
+    if (config.integrations.routes.length > 0) this.#checks.report("model_routes", routes(config, model));
   }
 
   /** Called when the lease becomes unhealthy, or healthy again (undefined). */
@@ -93,6 +96,17 @@ export class ServerHealth {
     for (const name of ["", ...managementServices]) this.service.set(name, ready);
     this.service.set(AuthorizationService.typeName, ready && this.#checks.isHealthy("openfga"));
   }
+}
+
+/** Names the key only: `/readyz` need not show everybody the names of the model. */
+function routes(config: Pick<Config, "integrations">, model: AuthorizationModel): HealthCheck {
+  const [first, ...others] = routesOutsideModel(config, model);
+  if (!first) return { ok: true };
+  const more = others.length > 0 ? ` and ${others.length} more` : "";
+  return {
+    ok: false,
+    problem: `the authorization model lacks ${first.key}${more}, so these requests fail; \`patwarden serve --check\` says more`,
+  };
 }
 
 function clocksDiffer({ here, database }: ClockDifference): HealthCheck {

@@ -30,6 +30,8 @@ export interface Given {
   /** Stays open when the server stops: it belongs to the caller. */
   readonly database: Database;
   readonly log: Logger;
+  /** Called with each risk that the operator has chosen, and its facts. Default: not told, as in `patwarden dev`. */
+  readonly onRisk?: (risk: string, facts?: Readonly<Record<string, string>>) => void;
   /** How revocations reach every replica. Default: as documented. A test passes a broken one. */
   readonly createRevocation?: typeof createRevocation;
 }
@@ -62,8 +64,8 @@ export interface Parts extends Foundation, DecisionParts, Callers {}
  * stored tokens. Opens no port and registers nothing: `startParts` does that.
  */
 export async function createParts(given: Given): Promise<Parts> {
-  const { database, log } = given;
-  for (const warning of await verifySettings(database)) log.warn(warning);
+  const { database, onRisk } = given;
+  for (const warning of await verifySettings(database)) onRisk?.(warning);
   await verifySchema(database);
   const foundation = createFoundation(given);
   await verifyPeppers(createPepperStore(database), foundation.peppers, foundation.clock.now());
@@ -91,7 +93,7 @@ function createFoundation(given: Given): Foundation {
     clock,
     onChange(state) {
       health.openfga(state);
-      if (state.kind === "ready") health.model(openfga.connection.model(), config.subjects);
+      if (state.kind === "ready") health.model(openfga.connection.model(), config);
     },
   });
   const lines = new LineBudget(() => performance.now());

@@ -23,7 +23,7 @@ export function createReload(parts: Parts): (next: Config) => Promise<void> {
         );
         return;
       }
-      health.model(connection.model(), current.subjects);
+      health.model(connection.model(), current);
     }
     const { callers, issuers } = next;
     services.replace(callers);

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/config.js";
 import { configHash } from "../config/config-hash.js";
-import type { Logger } from "../telemetry/log.js";
 import { type Addresses, startParts } from "./lifecycle.js";
 import { createParts, type Given } from "./parts.js";
 import { createReload } from "./reload.js";
@@ -25,10 +24,10 @@ export interface Running extends Addresses {
  * The server also starts while OpenFGA is down, so that tokens can be revoked.
  */
 export async function startServer(given: Given): Promise<Running> {
-  const { config, log } = given;
+  const { config, log, onRisk } = given;
   const parts = await createParts(given);
   const { health, metrics } = parts;
-  warnOfPowers(config, log);
+  if (onRisk) tellPowers(config, onRisk);
   const { value: addresses, stop } = await startParts(parts);
   health.listening();
   metrics.configured(configHash(config));
@@ -47,17 +46,19 @@ export async function startServer(given: Given): Promise<Running> {
   };
 }
 
-function warnOfPowers({ callers, dangerouslyDisableCallerAuthentication }: Config, log: Logger): void {
+function tellPowers(
+  { callers, dangerouslyDisableCallerAuthentication }: Config,
+  onRisk: NonNullable<Given["onRisk"]>,
+): void {
   if (dangerouslyDisableCallerAuthentication) {
-    log.warn("CALLER AUTHENTICATION IS OFF: everybody who can connect to a port is an administrator");
+    onRisk("CALLER AUTHENTICATION IS OFF: everybody who can connect to a port is an administrator");
   }
   for (const { caller } of callers) {
     const { permissions, subjects } = caller;
     if (!subjects && (permissions.has("tokens.impersonate") || permissions.has("admin"))) {
-      log.warn(
-        { caller: caller.name },
-        "this caller may create tokens for any subject; set its `subjects` to restrict it",
-      );
+      onRisk("this caller may create tokens for any subject; set its `subjects` to restrict it", {
+        caller: caller.name,
+      });
     }
   }
 }

@@ -53,6 +53,8 @@ describe("patwarden dev", () => {
     writeFileSync(tuples, JSON.stringify([{ user: "user:alice", relation: "viewer", object: "document:kept" }]));
     const first = await startDev(directory, "--tuples", tuples);
     expect(first.mode).toBe(0o600);
+    // Warnings of risks are for operators of `serve`.
+    expect(first.started.log()).not.toMatch(/^\{/m);
     const port = httpPort(first.ready.http, first.ready.service_key);
     const created = await port.call(createToken, { subject: "user:alice", name: "n", grant: { full: true } });
     if (!created.ok) throw new Error(created.message);

@@ -85,9 +85,31 @@ describe("patwarden serve", () => {
       writeFileSync(file, stringify({ ...config, database: { url } }));
       const refused = runPatwarden(["serve", "--config", file]);
       expect(await refused.exited).toBe(1);
-      expect(refused.log()).toContain(`cannot use the database of database.url (database error ${meaning})`);
+      expect(refused.log()).toContain(
+        `cannot use the database of database.url or database.url_file (database error ${meaning})`,
+      );
     }
     rmSync(directory, { recursive: true });
+  }, 120_000);
+
+  it("warns of risks that the operator has chosen, and of routes that the model does not have", async () => {
+    const routes = [{ path: "/a/{id}", resource: "document:{id}", action: "view" }];
+    const server = await patwarden.startReplica({ config: { integrations: { routes } } });
+    const lines = server
+      .log()
+      .split("\n")
+      .flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "warn", caller: "admin", msg: expect.stringContaining("any subject") }),
+    );
+    const problem = expect.stringContaining("lacks integrations.routes[0].action, so these requests fail");
+    expect(lines).toContainEqual(expect.objectContaining({ level: "warn", problem, msg: "unhealthy: model_routes" }));
+    const ready = await fetch(`${server.http}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([
+      200,
+      { checks: { model_routes: { ok: false, problem } } },
+    ]);
+    expect(await server.stop()).toBe(0);
   }, 120_000);
 
   it("leaves no registration behind when a port is taken, and ends no token", async () => {

@@ -11,7 +11,7 @@ export interface Ready {
  */
 export function tryOutLines({ grpc, http, public_http, service_key }: Ready, keyFile: string | undefined): string {
   return `
-Patwarden is ready: gRPC on ${grpc}, JSON on ${http}, and as for the internet on ${public_http}
+Patwarden is ready: gRPC on ${grpc}, JSON on ${http}, and the public HTTP port on ${public_http}
 
 KEY=${keyFile === undefined ? service_key : `$(cat ${keyFile})`}
 
