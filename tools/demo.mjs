@@ -91,7 +91,7 @@ function expect(what, found, expected) {
 
 function describeGrant({ full, rules }) {
   if (full) return "may do everything that its subject may";
-  return `may at most ${rules.map((rule) => `${rule.actions.join(", ")} on ${rule.resources.join(", ")}`).join("; ")}`;
+  return `limited to ${rules.map((rule) => `${rule.actions.join(", ")} on ${rule.resources.join(", ")}`).join("; ")}`;
 }
 
 function startServer(readyFile) {

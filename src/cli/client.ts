@@ -5,6 +5,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { headerProblem, withoutLineEnd } from "../config/secret.js";
 import { isConfidential } from "../domain/network.js";
+import { durationText } from "./output.js";
 
 /** The options for connecting to a running Patwarden. */
 export interface Connection {
@@ -82,6 +83,11 @@ interface Key {
 /** Reads the service key that a command calls with. */
 export function readKey(file: string | undefined): Key {
   const { source, key: text } = keyText(file);
+  if (/^\s*key:|\bkey_sha256\b/.test(text)) {
+    throw new Error(
+      `the service key of ${source} is the whole output of \`patwarden keys service\`; keep only the key itself, the word with _svc_ after "key", without the hash`,
+    );
+  }
   const key = withoutLineEnd(text);
   const problem = headerProblem(key);
   if (problem !== undefined) throw new Error(`the service key of ${source} ${problem}`);
@@ -117,7 +123,10 @@ function callError(thrown: unknown, server: URL, keySource: string): CallError {
   const exitCode = passing ? temporary : 1;
   if (!info) return new CallError(withoutAnswer(error, server), error, exitCode);
   const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
-  const facts = Object.entries(info.metadata).map(([name, value]) => `  ${name}: ${value}`);
+  // `value` of POLICY_VIOLATION.
+  const shown = (name: string, value: string): string =>
+    name === "value" && /^[\d.]+s$/.test(value) ? durationText(Number.parseFloat(value)) : value;
+  const facts = Object.entries(info.metadata).map(([name, value]) => `  ${name}: ${shown(name, value)}`);
   const fields = violations.map(({ field, description }) => `  ${field}: ${description}`);
   const hint = info.reason === "CALLER_UNAUTHENTICATED" ? [`  the key came from ${keySource}`] : [];
   const text = [`${info.reason}: ${error.rawMessage}`, ...facts, ...fields, ...hint].join("\n");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { elastic, facts, table } from "./output.js";
+import { durationText, elastic, facts, table } from "./output.js";
 
 const columns = ["ID", elastic("NAME"), "ENDS"];
 const rows = [
@@ -23,4 +23,13 @@ it("cuts only elastic columns until a line fits", () => {
 it("replaces control characters, and does not split characters", () => {
   expect(facts([["name", "a\u001b[31m\u202eb"]])).toBe("name: a\ufffd[31m\ufffdb");
   expect(table([elastic("NAME")], [["😀😀😀😀😀😀😀😀😀😀"]], 8)).toContain("😀😀😀😀😀😀😀…");
+});
+
+it.each([
+  [3_600, "1 hour"],
+  [5_400, "90 minutes"],
+  [90 * 86_400, "90 days"],
+  [86_401, "86,401 seconds"],
+])("renders %i seconds as %s, without rounding", (seconds, text) => {
+  expect(durationText(seconds)).toBe(text);
 });

@@ -129,6 +129,20 @@ export function timeText(time: Timestamp | Date | undefined): string {
   return date.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
+const units = [
+  [86_400, "day"],
+  [3_600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+] as const;
+
+/** Renders a duration in the largest unit of which it is a whole number, so that nothing is rounded. */
+export function durationText(seconds: number): string {
+  const [length, unit] = units.find(([length]) => seconds % length === 0) ?? [1, "second"];
+  const count = seconds / length;
+  return `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
+}
+
 /** Returns the name of an enum's value, in lower case. */
 export function nameOf(constant: Readonly<Record<string, unknown>>, value: unknown): string {
   const name = Object.keys(constant).find((each) => constant[each] === value);

@@ -1,11 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
-import ms from "ms";
 import { type Policy, PolicySchema, PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { connect } from "./client.js";
 import { type Calling, parseDuration, withConnection } from "./options.js";
-import { facts, jsonOf, print } from "./output.js";
+import { durationText, facts, jsonOf, print } from "./output.js";
 
 /** Adds `patwarden policy …`. */
 export function addPolicyCommands(program: Command): void {
@@ -15,7 +14,7 @@ export function addPolicyCommands(program: Command): void {
   const command = (name: string, description: string) =>
     policy
       .command(name)
-      .argument("<scope>", "user, organization (both the deployment's), or organization:acme")
+      .argument("<scope>", "user: for all users; organization: for all organizations; organization:acme: for this one")
       .description(description);
   command("show", "show a policy, and the limits in effect").action(show);
   command("set", "change fields of a policy")
@@ -98,7 +97,7 @@ function parseSettings(
 }
 
 function describe(policy: Policy): string {
-  const duration = (one: Policy["maxLifetime"]) => one && ms(Number(one.seconds) * 1000, { long: true });
+  const duration = (one: Policy["maxLifetime"]) => one && durationText(Number(one.seconds));
   const yes = (one: boolean) => (one ? "yes" : undefined);
   const limits = [
     ["max_lifetime", duration(policy.maxLifetime)],

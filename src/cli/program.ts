@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Help } from "commander";
 import { redactText } from "../domain/redact.js";
 import { addCheckCommands } from "./check.js";
 import { crash, exitCodes, fail } from "./fail.js";
@@ -15,6 +15,12 @@ import { version } from "./version.js";
 // commands add themselves.
 const program = new Command("patwarden")
   .configureOutput({ writeOut: writeNow, writeErr: (text) => process.stderr.write(redactText(text)) })
+  .configureHelp({
+    optionDescription(option) {
+      const text = Help.prototype.optionDescription.call(this, option);
+      return option.mandatory ? `${text} (required)` : text;
+    },
+  })
   .description(
     "Personal access tokens and API keys for your own API, with the OpenFGA permission decision in the same call.",
   )

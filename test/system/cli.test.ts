@@ -266,6 +266,20 @@ describe("a token's secret on stdin", () => {
       "fly is not a relation of type document in the authorization model; there are: ",
     ],
     [["check", "-", "viewer", "docment:roadmap"], "type docment is not in the authorization model; there are: "],
+    [
+      ["token", "create", "--subject", "user:alice", "--name", "n", "--action", "view", "--resource", "document:*"],
+      "view is not a relation of type document in the authorization model; there are: ",
+    ],
+    [
+      ["token", "create", "--subject", "alice", "--name", "n", "--full"],
+      "subject: must be such as user:alice (type:id ",
+    ],
+    [["token", "list", "--created-by", "alice"], "created_by: must be such as user:alice or service:shop"],
+    [["token", "list", "--created-by", "usr:alice"], "created_by: must be such as user:alice or service:shop"],
+    [
+      ["token", "create", "--subject", "user:nobody", "--organization", "organization:globex", "--name", "n", "--full"],
+      "state: NOT_A_MEMBER\n  subject: user:nobody\n  organization: organization:globex",
+    ],
     [["why", "-", "viewer"], "an action needs a resource after it"],
     [["token", "show", "TOK_01H455VB4PEX5VSKNK084SN02Q"], "tok_ and 26 lower-case letters and digits"],
   ])("%j is refused with what would be right", async (args, right) => {
@@ -353,7 +367,51 @@ describe("changes of a token", () => {
   });
 });
 
+it("a token that would live too long is refused with the limit", async () => {
+  expect((await patwarden("policy", "set", "organization:brief", "max_lifetime=1h")).stdout).toMatch(
+    /^max_lifetime: +1 hour$/m,
+  );
+  const refused = await patwarden(
+    "token",
+    "create",
+    "--subject",
+    "organization:brief",
+    "--name",
+    "n",
+    "--full",
+    "--ttl",
+    "2h",
+  );
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /^patwarden: POLICY_VIOLATION: .*limit: max_lifetime\n.*scope: organization:brief\n.*value: 1 hour$/ms,
+    ),
+  ]);
+});
+
+it("a key file with all that `patwarden keys service` prints is refused with the line to keep", async () => {
+  const mistaken = join(directory, "all");
+  for (const form of [[], ["--json"]]) {
+    const { stdout } = await run(["keys", "service", ...form]);
+    writeFileSync(mistaken, stdout);
+    const { code, stderr } = await run(["token", "list", "--key-file", mistaken]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("--key-file is the whole output of `patwarden keys service`"),
+    ]);
+    expect(stderr).not.toMatch(/svc_[0-9A-Za-z]/);
+  }
+});
+
 describe("words about the command itself", () => {
+  it("say in the help which options are required", async () => {
+    const { stdout } = await patwarden("token", "create", "--help");
+    const required = stdout.replaceAll(/\n {10,}/g, " ").match(/^ +--\w+ .*\(required\)$/gm) ?? [];
+    expect(required.map((line) => line.trim().split(" ")[0])).toEqual(["--subject", "--name"]);
+    expect((await patwarden("token", "approve", "--help")).stdout).toMatch(/--etag [^-]*\(required\)/);
+  });
+
   it("are its version, exit codes and hints", async () => {
     expect(await patwarden("--version")).toMatchObject({ code: 0, stdout: "0.1.0\n" });
     expect((await patwarden("--help")).stdout).toMatch(/^ +75 +/m);
@@ -433,12 +491,33 @@ describe("serve --check", () => {
       url.username = "nobody";
     });
 
+  it("names each route whose action or type the model does not have", async () => {
+    const config = join(directory, "routes.yaml");
+    const action = "view";
+    const routes = [
+      { path: "/a/{id}", resource: "document:{id}", action: "viewer" },
+      { path: "/b/{id}", resource: "document:{id}", action },
+      { path: "/c/{id}", resource: "docment:{id}", action: "viewer" },
+    ];
+    writeFileSync(
+      config,
+      stringify({ ...parse(readFileSync(job.server.configFile, "utf8")), integrations: { routes } }),
+    );
+    const { code, stdout } = await check({}, config);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /^FAILED +OpenFGA.*: integrations\.routes\[1\]\.action: view is not a relation of type document .*: .*viewer.*\n +integrations\.routes\[2\]\.resource: type docment is not/m,
+      ),
+    ]);
+  });
+
   it.each<readonly [string, () => Record<string, string>, RegExp]>([
     ["a database that is not there", nosuch, /^FAILED +database and schema: .*3D000: the database does not exist/m],
     [
       "a role that may not log in",
       nobody,
-      /^FAILED +database and schema: cannot use the database of database\.url \(.*28/m,
+      /^FAILED +database and schema: cannot use the database of database\.url or database\.url_file \(.*28/m,
     ],
     [
       "a wrong key",
@@ -469,6 +548,20 @@ describe("serve --check", () => {
       1,
       expect.stringContaining("cannot use the database of database.url"),
     ]);
+    const sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
+    const role = "may_create_nothing";
+    await sql.unsafe(`create role ${role} login`);
+    const serving = database((url) => {
+      url.username = role;
+    });
+    const owned = await run(["migrate", "--config", job.server.configFile], serving);
+    await sql.unsafe(`drop role ${role}`);
+    await sql.end();
+    expect([owned.code, owned.stderr]).toEqual([
+      1,
+      expect.stringContaining("this role may not create schemas or tables; run `patwarden migrate` as the owner"),
+    ]);
+    expect(owned.stderr).not.toContain("Failed query");
     const taken = await run(["serve", "--config", job.server.configFile], { PATWARDEN_GRPC_LISTEN: job.server.grpc });
     expect([taken.code, taken.stderr]).toEqual([
       1,
