@@ -17,8 +17,8 @@ export type Step = "store" | "model" | "question" | "batch";
 
 /**
  * Describes what is wrong with OpenFGA or with its configuration: the key of the configuration to change, the cause,
- * and the status in brackets, for a search in OpenFGA's log. Nothing of OpenFGA's own text is repeated: some texts hold its database's address and
- * user, and `/readyz` shows this to everybody.
+ * and the status in brackets, for a search in OpenFGA's log. Nothing of OpenFGA's own text is repeated: some texts hold
+ * its database's address and user, and `/readyz` shows this to everybody.
  */
 export function describeFault(step: Step, reply: Refused, endpoint: Endpoint): string {
   return `${words(step, reply, endpoint)} (${statusText(reply.code)})`;
