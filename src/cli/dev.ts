@@ -42,6 +42,8 @@ export async function dev(options: DevOptions): Promise<void> {
   const grpc = loopback("--grpc", options.grpc);
   const http = loopback("--http", options.http);
   const publicHttp = loopback("--public-http", options.publicHttp);
+  const ports = [grpc, http, publicHttp].map(({ port }) => port).filter((port) => port !== 0);
+  if (new Set(ports).size < ports.length) throw new Error("--grpc, --http and --public-http must have different ports");
   const modelFile = options.model ?? exampleModel;
   const model = { file: modelFile, text: readFileSync(modelFile, "utf8") };
   const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);

@@ -1,12 +1,14 @@
 import { IssuerKeys } from "../callers/oidc/issuer-keys.js";
 import type { Config } from "../config/config.js";
 import { createPepperStore } from "../database/pepper.js";
+import { createSigningKeyStore } from "../database/signing-key.js";
 import { verifySchema } from "../database/watch.js";
 import { PepperRing } from "../domain/pepper.js";
 import type { PepperStore } from "../domain/token-store.js";
+import { openSigningKey, signingKeyLabel } from "../exchange/signing-key.js";
 import { verifyPeppers } from "../manage/verify-peppers.js";
 import { createOpenFga } from "../server/openfga.js";
-import { routesOutsideModel } from "../server/routes-in-model.js";
+import { routesOutsideModel, subjectsOutsideModel } from "../server/settings-in-model.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import { readConfig } from "./config.js";
 import { withDatabase } from "./database.js";
@@ -24,7 +26,8 @@ const fetchTimeoutMs = 5_000;
 
 /**
  * Checks everything that `serve` needs and prints a line for each part; exit code 1 when something is wrong. Does not
- * start the service and does not write to the database.
+ * start the service and does not write to the database. Does not look whether ports are free: the service that is to be
+ * restarted may still use them.
  */
 export async function checkServe({ config: file }: { readonly config?: string }): Promise<void> {
   const config = readConfig(file);
@@ -52,7 +55,7 @@ async function tryPart(part: string, check: () => Promise<string | undefined>): 
   }
 }
 
-function checkDatabase({ database: settings, tokens }: Config): Promise<undefined> {
+function checkDatabase({ database: settings, tokens, integrations }: Config): Promise<undefined> {
   return withDatabase(settings, async (database) => {
     await verifySchema(database);
     const store = createPepperStore(database);
@@ -62,14 +65,19 @@ function checkDatabase({ database: settings, tokens }: Config): Promise<undefine
       // The first start records a new pepper; a check must not.
       recordCheckValue: () => Promise.resolve(),
     };
-    await verifyPeppers(readOnly, new PepperRing(tokens.brand, tokens.peppers), new Date());
+    const peppers = new PepperRing(tokens.brand, tokens.peppers);
+    await verifyPeppers(readOnly, peppers, new Date());
+    if (integrations.oauth?.exchange) {
+      const sealKeys = peppers.deriveKeys(signingKeyLabel);
+      for (const key of await createSigningKeyStore(database).list()) openSigningKey(key, sealKeys);
+    }
     return undefined;
   });
 }
 
-async function checkOpenFga({ openfga: config, integrations }: Config): Promise<string | undefined> {
+async function checkOpenFga(config: Config): Promise<string | undefined> {
   const openfga = createOpenFga({
-    config,
+    config: config.openfga,
     metrics: createMetrics(),
     clock: { now: () => new Date() },
     onChange: () => undefined,
@@ -78,7 +86,8 @@ async function checkOpenFga({ openfga: config, integrations }: Config): Promise<
     await openfga.connection.start();
     const { state } = openfga.connection;
     if ("problem" in state) return state.problem;
-    const outside = routesOutsideModel({ integrations }, openfga.connection.model());
+    const model = openfga.connection.model();
+    const outside = [...subjectsOutsideModel(config, model), ...routesOutsideModel(config, model)];
     return outside.length === 0
       ? undefined
       : outside.map(({ key, problem }) => `${key}: ${problem}`).join("\n        ");

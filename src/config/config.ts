@@ -6,7 +6,7 @@ import { duration } from "./duration.js";
 import { integrations } from "./integrations.js";
 import { issuers } from "./issuers.js";
 import { limits } from "./limits.js";
-import { grpc, http, metrics, publicHttp } from "./listeners.js";
+import { grpc, http, listenApart, metrics, publicHttp } from "./listeners.js";
 import { log } from "./log.js";
 import { openfga } from "./openfga.js";
 import type { OtherSections } from "./other-sections.js";
@@ -57,6 +57,7 @@ export function configSchema(others: OtherSections) {
       /** How long running calls may take to end after `drain_delay`, 0s to 10m. Default 20s. */
       grace: duration("0s", "10m").prefault("20s"),
     })
+    .superRefine(listenApart)
     .transform(
       ({ public_http, token_cache, dangerously_disable_caller_authentication, drain_delay, grace, ...sameNames }) => ({
         ...sameNames,

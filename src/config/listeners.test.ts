@@ -78,6 +78,21 @@ describe("a port", () => {
   });
 });
 
+describe("ports", () => {
+  it("must have addresses of their own, unless each takes a free port", () => {
+    const same = { listen: "127.0.0.1:7000" };
+    const free = { listen: "127.0.0.1:0" };
+    expect(problemsOf({ ...minimal, grpc: same, http: free, public_http: same, metrics: same })).toEqual({
+      "public_http.listen": "must differ from grpc.listen",
+      "metrics.listen": "must differ from grpc.listen",
+    });
+    expect(problemsOf({ ...minimal, grpc: free, http: free, public_http: free, metrics: free })).toEqual({});
+    expect(problemsOf({ ...minimal, http: { listen: "127.0.0.1:9081" } })).toEqual({
+      "http.listen": "must differ from grpc.listen",
+    });
+  });
+});
+
 describe("public_http", () => {
   it.each(["*", "app.example.com", "https://app.example.com/", "HTTPS://app.example.com", "https://a.example:443"])(
     "admits no %s for an origin",

@@ -1,6 +1,6 @@
 import { createSecureContext } from "node:tls";
 import { z } from "zod";
-import type { HostPort } from "../domain/host-port.js";
+import { formatHostPort, type HostPort } from "../domain/host-port.js";
 import { isLoopback } from "../domain/network.js";
 import { hostPort, text, trustedProxies } from "./common-values.js";
 import { atMost } from "./lists.js";
@@ -129,3 +129,26 @@ export const metrics = z
   .refine(isProtected, beyondLoopback)
   .transform(({ listen }) => ({ listen }))
   .prefault({});
+
+interface Listening {
+  readonly listen: HostPort;
+}
+
+interface Listeners {
+  readonly grpc: Listening;
+  readonly http: Listening;
+  readonly public_http?: Listening | undefined;
+  readonly metrics: Listening;
+}
+
+/** Reports ports with the address of an earlier one. Port 0 is a free port for each. */
+export function listenApart({ grpc, http, public_http, metrics }: Listeners, context: z.RefinementCtx): void {
+  const taken = new Map<string, string>();
+  for (const [name, port] of Object.entries({ grpc, http, public_http, metrics })) {
+    if (!port || port.listen.port === 0) continue;
+    const address = formatHostPort(port.listen);
+    const earlier = taken.get(address);
+    if (earlier === undefined) taken.set(address, name);
+    else context.addIssue({ code: "custom", path: [name, "listen"], message: `must differ from ${earlier}.listen` });
+  }
+}

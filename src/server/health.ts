@@ -8,8 +8,8 @@ import { type HealthCheck, HealthChecks } from "../telemetry/health-checks.js";
 import type { Logger } from "../telemetry/log.js";
 import { HealthService } from "../transport/health.js";
 import type { Readiness } from "../transport/probes.js";
-import { routesOutsideModel } from "./routes-in-model.js";
 import { managementServices } from "./services.js";
+import { routesOutsideModel, subjectsOutsideModel } from "./settings-in-model.js";
 
 type CheckName =
   | "database"
@@ -77,10 +77,10 @@ export class ServerHealth {
 
   /** Called when a model was read. A type that the model admits nowhere would otherwise only show as NOT_PERMITTED. */
   model(model: AuthorizationModel, config: Pick<Config, "subjects" | "integrations">): void {
+    const outside = subjectsOutsideModel(config, model);
     for (const kind of ["user", "organization"] as const) {
-      const type = config.subjects[kind];
-      const problem = `no relation of the authorization model admits type ${type} directly, so tokens of ${kind}s are refused`;
-      this.#checks.report(`model_${kind}`, model.admits(type) ? { ok: true } : { ok: false, problem });
+      const problem = outside.find((each) => each.kind === kind)?.problem;
+      this.#checks.report(`model_${kind}`, problem === undefined ? { ok: true } : { ok: false, problem });
     }
     if (config.integrations.routes.length > 0) this.#checks.report("model_routes", routes(config, model));
   }

@@ -530,6 +530,11 @@ describe("serve --check", () => {
       /^FAILED +OpenFGA.*openfga\.model_id: the store has no model/m,
     ],
     [
+      "a type of subjects that the model does not admit",
+      () => ({ PATWARDEN_SUBJECTS_ORGANIZATION_TYPE: "team" }),
+      /^FAILED +OpenFGA.*subjects\.organization_type: no relation of the authorization model admits type team directly/m,
+    ],
+    [
       "an OpenFGA that is not there",
       () => ({ PATWARDEN_OPENFGA_ADDRESSES: "127.0.0.1:1" }),
       /^FAILED +OpenFGA.*openfga\.addresses: nothing listens at 127\.0\.0\.1:1/m,
@@ -538,6 +543,22 @@ describe("serve --check", () => {
     const { code, stdout } = await check(env());
     expect([code, stdout]).toEqual([1, expect.stringMatching(words)]);
     expect(stdout.match(/^ok/gm)).toHaveLength(2);
+  });
+
+  it("names a signing key that no configured pepper opens", async () => {
+    const file = parse(readFileSync(job.server.configFile, "utf8"));
+    const exchange = join(directory, "exchange.yaml");
+    const oauth = { enabled: true, issuer: "https://pat.test", exchange: { audiences: ["shop"] } };
+    const sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
+    await sql`insert into signing_key (kid, algorithm, sealed_key, signs_from) values ('k', 'ES256', '\\x00', now())`;
+    writeFileSync(exchange, stringify({ ...file, integrations: { ...file.integrations, oauth } }));
+    const { code, stdout } = await check({}, exchange);
+    await sql`delete from signing_key`;
+    await sql.end();
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/^FAILED +database and schema: PEPPER_MISMATCH: signing key k /m),
+    ]);
   });
 
   it("shares its words with serve and migrate", async () => {

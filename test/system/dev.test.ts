@@ -98,6 +98,7 @@ describe("patwarden dev", () => {
     writeFileSync(tuples, `[{"user":"user:a"}]`);
     for (const [args, problem] of [
       [["--grpc", "0.0.0.0:0"], "--grpc must be a loopback address"],
+      [["--grpc", "127.0.0.1:9080", "--http", "127.0.0.1:9080"], "must have different ports"],
       [["--model", faulty], `${faulty}:5:`],
       [["--model", join(directory, "missing.fga")], "missing.fga"],
       [["--tuples", tuples], "must be a JSON array of {user, relation, object, condition?}"],

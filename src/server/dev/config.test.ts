@@ -19,7 +19,8 @@ describe("the configuration of patwarden dev", () => {
     ["::1", 9080, "http://[::1]:9080"],
   ])("on %s has no fault, and names its own URL", (host, port, url) => {
     const at = { host, port };
-    const config = devConfig({ grpc: at, http: at, publicHttp: at }, { ...ids, openfga }, secrets);
+    const addresses = { grpc: { host, port: 9081 }, http: at, publicHttp: { host, port: 9083 } };
+    const config = devConfig(addresses, { ...ids, openfga }, secrets);
     expect(config).toMatchObject({
       http: { listen: at },
       openfga: { ...ids, addresses: [{ host: "127.0.0.1", port: 8081 }], auth: { preshared: "key" } },

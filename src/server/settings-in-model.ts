@@ -17,3 +17,16 @@ export function routesOutsideModel(
     return model.hasAction(type, action) ? [] : at("action", unknownAction(type, action, model));
   });
 }
+
+/** Returns the keys of `subjects` whose type the model admits nowhere. Tokens of such subjects are refused. */
+export function subjectsOutsideModel(
+  { subjects }: Pick<Config, "subjects">,
+  model: AuthorizationModel,
+): readonly (Problem & { readonly kind: "user" | "organization" })[] {
+  return (["user", "organization"] as const).flatMap((kind) => {
+    const type = subjects[kind];
+    if (model.admits(type)) return [];
+    const problem = `no relation of the authorization model admits type ${type} directly, so tokens of ${kind}s are refused`;
+    return [{ kind, key: `subjects.${kind}_type`, problem }];
+  });
+}

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Config } from "../config/config.js";
 import type { ActionName } from "../domain/identifier.js";
 import { authorizationModel } from "../openfga/model.js";
-import { routesOutsideModel } from "./routes-in-model.js";
+import { routesOutsideModel } from "./settings-in-model.js";
 
 const type = (name: string, ...relations: string[]) => ({
   type: name,
