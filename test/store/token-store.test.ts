@@ -42,7 +42,8 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
     beforeAll(async () => {
       opened = await open();
       database = opened.database;
-      expect(await schemaIsCurrent(database)).toBe(false);
+      // The build packs a new embedded database with its migrations.
+      expect(await schemaIsCurrent(database)).toBe(name === "PGlite");
       await Promise.all([database.migrate(), database.migrate()]);
       expect(await schemaIsCurrent(database)).toBe(true);
       store = createTokenStore(database);
