@@ -91,12 +91,12 @@ export function usableAt(standing: Standing, { notBeforeMs, expireMs, retireMs }
   return standing === "SUBJECT_DISABLED" ? "SUBJECT_DISABLED" : "ALLOWED";
 }
 
-/** Returns whether the secret is neither revoked nor superseded. It may still be expired, suspended or pending. */
-export function isLive(
+/** Returns whether the secret ended for good: revoked or superseded, not by expiry. */
+export function endedForGood(
   { standing, retireMs }: Pick<UseTimes, "retireMs"> & { readonly standing: Standing },
   nowMs: number,
 ): boolean {
-  return standing !== "REVOKED" && !isSuperseded({ standing, retireMs }, nowMs);
+  return standing === "REVOKED" || isSuperseded({ standing, retireMs }, nowMs);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Clock } from "../domain/clock.js";
 import type { PepperRing } from "../domain/pepper.js";
 import { redactText } from "../domain/redact.js";
 import { hintOf, parseSecret } from "../domain/secret.js";
-import { isLive, tokenState } from "../domain/state.js";
+import { endedForGood, tokenState } from "../domain/state.js";
 import { harmlessText } from "../domain/text.js";
 import { organizationOf, type TokenId } from "../domain/token.js";
 import type { TokenStore } from "../domain/token-store.js";
@@ -60,7 +60,7 @@ export async function reportLeaks(
     const live = new Map<TokenId, FoundText>();
     for (const [index, { first }] of secrets.entries()) {
       const token = tokens[index];
-      if (token && isLive(token, clock.now().getTime()) && !live.has(token.id)) live.set(token.id, first);
+      if (token && !endedForGood(token, clock.now().getTime()) && !live.has(token.id)) live.set(token.id, first);
     }
     const entries = [...live];
     for (let start = 0; start < entries.length; start += reportedTogether)

@@ -2,7 +2,7 @@ import type { TokenCaller } from "../callers/caller.js";
 import type { TokenResolver } from "../check/token-resolver.js";
 import type { Clock } from "../domain/clock.js";
 import type { Address } from "../domain/network.js";
-import { isLive } from "../domain/state.js";
+import { endedForGood } from "../domain/state.js";
 
 /** How a Patwarden token authenticates as a caller. It can then manage only itself. */
 export interface TokenCallerOptions {
@@ -26,6 +26,6 @@ export async function tokenCaller(
   if (resolution.kind === "failed") throw resolution.failure;
   if (resolution.kind !== "known") return undefined;
   const { id, subject, secretId } = resolution.token;
-  if (!isLive(resolution.token, clock.now().getTime())) return undefined;
+  if (endedForGood(resolution.token, clock.now().getTime())) return undefined;
   return { kind: "token", id, subject, secretId, address };
 }

@@ -50,11 +50,12 @@ const (
 	// Metadata `tokenId` names the token that it created.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 9
 	// FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
-	// `scope` say which.
+	// `scope` say which; `value` is the limit of a lifetime, such as `3600s`.
 	ErrorReason_ERROR_REASON_POLICY_VIOLATION ErrorReason = 10
 	// FAILED_PRECONDITION: not possible in the token's state. Metadata `state` names the state.
 	ErrorReason_ERROR_REASON_STATE_CONFLICT ErrorReason = 11
-	// FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state.
+	// FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state; for NOT_A_MEMBER,
+	// `subject` and `organization` are who is not a member of what.
 	ErrorReason_ERROR_REASON_SUBJECT_STATE ErrorReason = 12
 	// FAILED_PRECONDITION: the model allows this type of subject for none of the relations that the grant contains.
 	ErrorReason_ERROR_REASON_SUBJECT_TYPE_NOT_IN_MODEL ErrorReason = 13

@@ -1756,11 +1756,12 @@ pub enum ErrorReason {
     /// Metadata `tokenId` names the token that it created.
     RequestIdReused = 9,
     /// FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
-    /// `scope` say which.
+    /// `scope` say which; `value` is the limit of a lifetime, such as `3600s`.
     PolicyViolation = 10,
     /// FAILED_PRECONDITION: not possible in the token's state. Metadata `state` names the state.
     StateConflict = 11,
-    /// FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state.
+    /// FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state; for NOT_A_MEMBER,
+    /// `subject` and `organization` are who is not a member of what.
     SubjectState = 12,
     /// FAILED_PRECONDITION: the model allows this type of subject for none of the relations that the grant contains.
     SubjectTypeNotInModel = 13,

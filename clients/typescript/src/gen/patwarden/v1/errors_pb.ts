@@ -93,7 +93,7 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
-   * `scope` say which.
+   * `scope` say which; `value` is the limit of a lifetime, such as `3600s`.
    *
    * @generated from enum value: ERROR_REASON_POLICY_VIOLATION = 10;
    */
@@ -107,7 +107,8 @@ export enum ErrorReason {
   STATE_CONFLICT = 11,
 
   /**
-   * FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state.
+   * FAILED_PRECONDITION: not possible in the subject's state. Metadata `state` names the state; for NOT_A_MEMBER,
+   * `subject` and `organization` are who is not a member of what.
    *
    * @generated from enum value: ERROR_REASON_SUBJECT_STATE = 12;
    */
