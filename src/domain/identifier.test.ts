@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isResourceWildcard, parseAction, parseResource, parseSubject, typeOf } from "./identifier.js";
+import { encodeSecret } from "./secret.js";
 
 const types = { user: "user", organization: "organization" };
 const accepts = (parsed: { readonly ok: boolean }): boolean => parsed.ok;
@@ -145,6 +146,7 @@ describe("parseSubject", () => {
     "alice",
     "",
     "user: a",
+    `user:${encodeSecret("pw", "svc", new Uint8Array(32))}`,
   ])("refuses %j", (text) => {
     expect(accepts(parseSubject(text, types))).toBe(false);
   });

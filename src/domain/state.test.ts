@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tokenState, usability } from "./state.js";
+import { endedForGood, tokenState, usability } from "./state.js";
 import { unmentionedSubject } from "./subject-state.js";
 
 const at = (seconds: number): Date => new Date(1_800_000_000_000 + seconds * 1000);
@@ -132,5 +132,18 @@ describe("usability", () => {
   it("says that a token is expired before it says that its subject is disabled", () => {
     const disabled = { subject: { state: "DISABLED", generation: 1 } as const, organization: undefined };
     expect(usability({ ...fine, expireTime: now }, current, disabled, now)).toBe("TOKEN_EXPIRED");
+  });
+});
+
+describe("endedForGood", () => {
+  it.each([
+    ["REVOKED", undefined, true],
+    ["SUPERSEDED", undefined, true],
+    ["EXPIRED", undefined, false],
+    ["SUSPENDED", undefined, false],
+    ["SUSPENDED", 1_000, true],
+    ["PENDING_APPROVAL", 1_001, false],
+  ] as const)("of %s, replaced at %s: %s", (standing, retireMs, expected) => {
+    expect(endedForGood({ standing, retireMs }, 1_000)).toBe(expected);
   });
 });
