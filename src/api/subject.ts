@@ -10,6 +10,7 @@ import {
   SubjectSchema,
   type SubjectService,
 } from "#gen/patwarden/v1/subject_pb.js";
+import { Failure } from "../domain/errors.js";
 import { parseSubject, type SubjectName, type SubjectTypes } from "../domain/identifier.js";
 import {
   deleteSubject,
@@ -36,6 +37,9 @@ export function subjectService(options: SubjectServiceOptions): GuardedHandlers<
   return {
     getSubject: async (request, { caller }) =>
       create(GetSubjectResponseSchema, { subject: render(await getSubject(options, caller, named(request))) }),
+    listSubjects: async () => {
+      throw new Failure("INTERNAL");
+    },
     disableSubject: async (request, { caller }) =>
       create(DisableSubjectResponseSchema, { subject: render(await disableSubject(options, caller, named(request))) }),
     enableSubject: async (request, { caller }) =>

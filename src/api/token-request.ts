@@ -296,7 +296,7 @@ function takeTarget(
       if (target.value) return { kind: "everything" };
       violations.add("everything", "must be true when set");
       return undefined;
-    case undefined:
+    default:
       violations.add("target", "is required: subject, organization or everything");
       return undefined;
   }

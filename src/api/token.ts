@@ -16,6 +16,7 @@ import {
   type TokenService,
   UpdateTokenResponseSchema,
 } from "#gen/patwarden/v1/token_pb.js";
+import { Failure } from "../domain/errors.js";
 import type { SubjectTypes } from "../domain/identifier.js";
 import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { approveToken, denyToken } from "../manage/approve-token.js";
@@ -67,6 +68,10 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
     async listTokens(request, { caller }) {
       const { tokens, nextPageToken } = await listTokens(options, caller, parseListTokens(request, subjectTypes));
       return create(ListTokensResponseSchema, { tokens: tokens.map(render), nextPageToken });
+    },
+
+    async getTokenSummary() {
+      throw new Failure("INTERNAL");
     },
 
     async updateToken(request, { caller }) {

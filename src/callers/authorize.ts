@@ -6,7 +6,7 @@ import type { Access } from "./methods.js";
 export function authorize(caller: Caller, method: Access): void {
   switch (caller.kind) {
     case "service":
-      if (hasPermission(caller, method.permission)) return;
+      if (method.permission === "none" || hasPermission(caller, method.permission)) return;
       break;
     case "user":
       if (method.users === "rights" || caller.admin) return;

@@ -64,6 +64,30 @@ export interface UserCaller {
   readonly admin: boolean;
   /** The service that passed on the user's token. Its limits on subjects, lifetime and grant apply as well. */
   readonly via?: ServiceCaller;
+  /** How and when the user signed in. Absent: caller authentication is off. */
+  readonly signIn?: SignIn;
+}
+
+/** Facts about a user's sign-in, from an access token or from a session of the console. */
+export interface SignIn {
+  /** `auth_time`. Absent: the identity provider does not tell. */
+  readonly authTime?: Date;
+  /** `acr`. Absent: the identity provider does not tell. */
+  readonly acr?: string;
+  /** `name`. Absent: the identity provider does not tell. */
+  readonly displayName?: string;
+  /** When the session or the access token ends. */
+  readonly endTime: Date;
+  /** The sign-in that calls which give more power need. Absent: any. */
+  readonly stepUp?: StepUp;
+}
+
+/** `issuers[].step_up` of the configuration. */
+export interface StepUp {
+  /** The longest time since the sign-in, milliseconds. */
+  readonly maxAgeMs?: number;
+  /** The accepted `acr`; empty: any. */
+  readonly acrValues: readonly string[];
 }
 
 /** The holder of a Patwarden token, known by a secret of the token. It can manage only this token. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import {
   RevocationReason,
@@ -15,7 +16,7 @@ import { Failure } from "../domain/errors.js";
 import type { SubjectName } from "../domain/identifier.js";
 import type { SecretId, TokenId } from "../domain/token.js";
 import { authorize, requirePermission } from "./authorize.js";
-import type { Caller, Permission } from "./caller.js";
+import { type Caller, type Permission, permissions } from "./caller.js";
 import { type Method, type Methods, methods, methodsThatAre } from "./methods.js";
 
 const caller = (...permissions: Permission[]): Caller => ({
@@ -36,6 +37,7 @@ const refusal = (call: () => void): unknown => {
 const services = {
   authorization: AuthorizationService,
   tokens: TokenService,
+  self: SelfService,
   subjects: SubjectService,
   policies: PolicyService,
   usage: UsageService,
@@ -74,8 +76,9 @@ describe("the table of methods", () => {
   it("logs each change, and no calls that only read", () => {
     const logged = methodsThatAre((method) => method.logged);
     expect(rows.filter(([, { logged }]) => !logged).map(([name]) => name)).toEqual([
-      ...["check", "batchCheck", "listResources", "introspect", "getToken", "listTokens", "getSubject", "getPolicy"],
-      ...["queryUsage", "listAuditEvents"],
+      ...["check", "batchCheck", "listResources", "introspect", "getToken", "listTokens", "getTokenSummary"],
+      ...["getSubject", "listSubjects", "getPolicy", "queryUsage", "listAuditEvents"],
+      ...Object.keys(methods.self),
     ]);
     expect(logged).toContain("patwarden.v1.TokenService/RevokeToken");
     expect(logged).not.toContain("patwarden.v1.AuthorizationService/Check");
@@ -84,7 +87,7 @@ describe("the table of methods", () => {
   it("serves on the public port what users and tokens may do about themselves", () => {
     const served = [...methodsThatAre((method) => method.public)].map((name) => name.split("/")[0]);
     expect(new Set(served)).toEqual(
-      new Set([TokenService, PolicyService, UsageService].map(({ typeName }) => typeName)),
+      new Set([TokenService, PolicyService, UsageService, SelfService].map(({ typeName }) => typeName)),
     );
   });
 
@@ -94,11 +97,17 @@ describe("the table of methods", () => {
     ]);
   });
 
+  it("needs no permission only for a call about the caller", () => {
+    expect(rows.filter(([, { permission }]) => permission === "none").map(([name]) => name)).toEqual(["getCaller"]);
+  });
+
   it.each(rows)("admits its permission and admin to %s, and refuses all others together", (_, rule) => {
-    const others = new Set(rows.map(([, { permission }]) => permission).filter((other) => other !== rule.permission));
-    expect(refusal(() => authorize(caller(rule.permission), rule))).toBeUndefined();
+    const { permission } = rule;
+    if (permission === "none") return expect(refusal(() => authorize(caller(), rule))).toBeUndefined();
+    const others = new Set(permissions.filter((other) => other !== permission));
+    expect(refusal(() => authorize(caller(permission), rule))).toBeUndefined();
     expect(refusal(() => authorize(caller("admin"), rule))).toBeUndefined();
-    expect(refusal(() => authorize(caller(...others), rule))).toEqual({
+    expect(refusal(() => authorize(caller(...[...others].filter((other) => other !== "admin")), rule))).toEqual({
       reason: "CALLER_FORBIDDEN",
       metadata: { permission: rule.permission },
     });
@@ -116,10 +125,10 @@ describe("the table of methods", () => {
     const admitted = (caller: Caller) =>
       rows.filter(([, rule]) => !refusal(() => authorize(caller, rule))).map(([name]) => name);
     expect(admitted(user(true))).toEqual(rows.map(([name]) => name));
-    const { tokens, policies, usage } = methods;
-    expect(admitted(user(false))).toEqual([tokens, policies, usage].flatMap((rules) => Object.keys(rules)));
+    const { tokens, policies, usage, self } = methods;
+    expect(admitted(user(false))).toEqual([tokens, policies, usage, self].flatMap((rules) => Object.keys(rules)));
     // SC-2 SC-5 SC-6: a token cannot create, widen or list tokens.
-    expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken"]);
+    expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken", "getCaller"]);
   });
 
   it("requires a separate permission for claims", () => {

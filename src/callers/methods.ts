@@ -2,6 +2,7 @@ import type { DescMethod, DescMethodUnary, DescService, MessageShape } from "@bu
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevocationReason, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
@@ -10,8 +11,8 @@ import type { LimitName } from "./limits.js";
 
 /** The callers that a method accepts. Rights on single objects are checked later. */
 export interface Access {
-  /** The permission that a service needs. */
-  readonly permission: Permission;
+  /** The permission that a service needs; `none`: every service may call. */
+  readonly permission: Permission | "none";
   /** `rights`: users may call, with rights checked on each object. `admin`: only administrators of the deployment. */
   readonly users: "rights" | "admin";
   /** Whether a Patwarden token may call the method about itself. */
@@ -48,7 +49,7 @@ const decides = (permission: Permission) =>
     logged: false,
     public: false,
   }) as const;
-const reads = (permission: Permission, limit: MethodLimit = "none") =>
+const reads = (permission: Permission | "none", limit: MethodLimit = "none") =>
   ({ permission, users: "rights", tokens: "never", confirmed: false, limit, logged: false, public: true }) as const;
 const changes = (permission: Permission, limit: MethodLimit = "none") =>
   ({ permission, users: "rights", tokens: "never", confirmed: true, limit, logged: true, public: true }) as const;
@@ -72,6 +73,7 @@ export const methods = {
     createToken: { ...changes("tokens.impersonate", "creations"), confirmed: false },
     getToken: reads("tokens.read"),
     listTokens: reads("tokens.read", "lists"),
+    getTokenSummary: reads("tokens.read", "lists"),
     // The update may narrow the token, which is known only after its row is locked.
     updateToken: changes("tokens.impersonate", "revocations"),
     rotateToken: { ...changes("tokens.impersonate", "creations"), ...itself },
@@ -85,6 +87,7 @@ export const methods = {
   },
   subjects: {
     getSubject: { ...reads("subjects"), ...ofAdministrators },
+    listSubjects: { ...reads("subjects", "lists"), ...ofAdministrators },
     disableSubject: { ...changes("subjects", "revocations"), ...ofAdministrators },
     enableSubject: { ...changes("subjects"), ...ofAdministrators },
     deleteSubject: { ...changes("subjects", "revocations"), ...ofAdministrators },
@@ -96,6 +99,14 @@ export const methods = {
   },
   usage: { queryUsage: reads("usage", "lists") },
   audit: { listAuditEvents: { ...reads("audit", "lists"), ...ofAdministrators } },
+  self: {
+    getCaller: { ...reads("none"), ...itself },
+    listOrganizations: reads("tokens.read", "lists"),
+    getCatalog: reads("tokens.read"),
+    getCreationLimits: reads("tokens.read"),
+    listReachable: reads("tokens.read", "lists"),
+    explainToken: reads("tokens.read", "lists"),
+  },
 } as const satisfies {
   readonly authorization: Methods<typeof AuthorizationService>;
   readonly tokens: Methods<typeof TokenService>;
@@ -103,6 +114,7 @@ export const methods = {
   readonly policies: Methods<typeof PolicyService>;
   readonly usage: Methods<typeof UsageService>;
   readonly audit: Methods<typeof AuditService>;
+  readonly self: Methods<typeof SelfService>;
 };
 
 const services: readonly (readonly [DescService, Readonly<Record<string, Method<never>>>])[] = [
@@ -112,6 +124,7 @@ const services: readonly (readonly [DescService, Readonly<Record<string, Method<
   [PolicyService, methods.policies],
   [UsageService, methods.usage],
   [AuditService, methods.audit],
+  [SelfService, methods.self],
 ];
 
 /** Returns the full names, such as `patwarden.v1.TokenService/CreateToken`, of the methods that `wanted` selects. */

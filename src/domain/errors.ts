@@ -5,6 +5,7 @@
  */
 export const failures = {
   CALLER_UNAUTHENTICATED: { code: "UNAUTHENTICATED", message: "a valid caller credential is required" },
+  STEP_UP_REQUIRED: { code: "UNAUTHENTICATED", message: "a newer or stronger sign-in is required" },
   CALLER_FORBIDDEN: { code: "PERMISSION_DENIED", message: "the caller may not do this" },
   INVALID_FIELD: { code: "INVALID_ARGUMENT", message: "the request is not valid; see the field violations" },
   UNKNOWN_TYPE: { code: "INVALID_ARGUMENT", message: "the authorization model has no such type" },

@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
@@ -10,6 +11,7 @@ import { authorizationService } from "../api/authorization.js";
 import { type GuardedCall, type GuardedHandlers, guard } from "../api/guard.js";
 import { plainCodecs } from "../api/plain-messages.js";
 import { policyService } from "../api/policy.js";
+import { selfService } from "../api/self.js";
 import { subjectService } from "../api/subject.js";
 import { tokenService } from "../api/token.js";
 import { usageService } from "../api/usage.js";
@@ -31,6 +33,7 @@ export const managementServices: readonly string[] = [
   PolicyService,
   AuditService,
   UsageService,
+  SelfService,
 ].map(({ typeName }) => typeName);
 
 /** Builds the API for the callers that `authenticator` authenticates. */
@@ -97,6 +100,7 @@ export function createServices(parts: Parts, authenticator: Authenticator): read
         subjectTypes,
       }),
     ),
+    managed(SelfService, methods.self, () => selfService()),
   ];
 }
 

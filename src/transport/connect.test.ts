@@ -44,6 +44,7 @@ async function start(parts: Parts = {}): Promise<{ origin: string; both: BothPor
       createToken: async () => ({}),
       getToken: async () => ({}),
       listTokens: async () => ({}),
+      getTokenSummary: async () => ({}),
       updateToken: async () => ({}),
       rotateToken: async () => ({}),
       revokeToken: async () => ({}),

@@ -98,7 +98,7 @@ const rights: Readonly<Partial<Record<CallerName, Partial<Record<ObjectName, rea
 };
 
 type Methods = typeof TokenService.method;
-type OnObject = Exclude<keyof Methods, "createToken" | "listTokens" | "revokeTokens">;
+type OnObject = Exclude<keyof Methods, "createToken" | "listTokens" | "getTokenSummary" | "revokeTokens">;
 /** For each method on one token: the right that it needs, and the request. */
 const onObject: Readonly<Record<OnObject, { readonly right: Right; readonly request: (id: string) => object }>> = {
   getToken: { right: "read", request: (id) => ({ id }) },

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/token.proto.
  */
 export const file_patwarden_v1_token: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXR3YXJkZW4vdjEvdG9rZW4ucHJvdG8SDHBhdHdhcmRlbi52MSKGCQoFVG9rZW4SCgoCaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIMCgRuYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEigKBXN0YXRlGAUgASgOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEiIKBWdyYW50GAYgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhUKDWFsbG93ZWRfY2lkcnMYByADKAkSMwoIbWV0YWRhdGEYCCADKAsyIS5wYXR3YXJkZW4udjEuVG9rZW4uTWV0YWRhdGFFbnRyeRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbm90X2JlZm9yZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWxhc3RfdXNlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA4gASgJEjkKEXJldm9jYXRpb25fcmVhc29uGA8gASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SJQoHc2VjcmV0cxgQIAMoCzIULnBhdHdhcmRlbi52MS5TZWNyZXQSDAoEZXRhZxgRIAEoCRIUCgxvcmdhbml6YXRpb24YEiABKAkSLwoGY2xhaW1zGBMgAygLMh8ucGF0d2FyZGVuLnYxLlRva2VuLkNsYWltc0VudHJ5EhUKDW5ldmVyX2V4cGlyZXMYFCABKAgSJAoGdXNhYmxlGBUgASgOMhQucGF0d2FyZGVuLnYxLlJlYXNvbhISCgpibG9ja2VkX2J5GBYgAygJEhMKC2NyZWF0ZWRfdmlhGBcgASgJEhMKC2xhc3RfdXNlX2lwGBggASgJEhMKC3NlbGZfcm90YXRlGBkgASgIEigKCGFwcHJvdmFsGBogASgLMhYucGF0d2FyZGVuLnYxLkFwcHJvdmFsEiwKCnN1c3BlbnNpb24YGyABKAsyGC5wYXR3YXJkZW4udjEuU3VzcGVuc2lvbhovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKZAQoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIaChZTVEFURV9QRU5ESU5HX0FQUFJPVkFMEAISEwoPU1RBVEVfU1VTUEVOREVEEAMSEQoNU1RBVEVfRVhQSVJFRBAEEhEKDVNUQVRFX1JFVk9LRUQQBRIQCgxTVEFURV9ERU5JRUQQBiJZCghBcHByb3ZhbBISCgpkZWNpZGVkX2J5GAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYAyABKAkiUwoKU3VzcGVuc2lvbhIKCgJieRgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAMgASgJIsgBCgZTZWNyZXQSCgoCaWQYASABKAkSDAoEaGludBgCIAEoCRIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBSABKAgSMQoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOAoFR3JhbnQSDAoEZnVsbBgBIAEoCBIhCgVydWxlcxgCIAMoCzISLnBhdHdhcmRlbi52MS5SdWxlIioKBFJ1bGUSDwoHYWN0aW9ucxgBIAMoCRIRCglyZXNvdXJjZXMYAiADKAki6wQKEkNyZWF0ZVRva2VuUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFZ3JhbnQYBCABKAsyEy5wYXR3YXJkZW4udjEuR3JhbnQSKAoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASMQoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASFwoNbmV2ZXJfZXhwaXJlcxgHIAEoCEgAEi4KCm5vdF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWFsbG93ZWRfY2lkcnMYCSADKAkSQAoIbWV0YWRhdGEYCiADKAsyLi5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoKcmVxdWVzdF9pZBgLIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAwgASgIEhQKDG9yZ2FuaXphdGlvbhgNIAEoCRI8CgZjbGFpbXMYDiADKAsyLC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0LkNsYWltc0VudHJ5EhMKC3NlbGZfcm90YXRlGA8gASgIGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtDbGFpbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCGxpZmV0aW1lIk4KE0NyZWF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SEwoGc2VjcmV0GAIgASgJQgOAAQEiHQoPR2V0VG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIjYKEEdldFRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iiQIKEUxpc3RUb2tlbnNSZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkSKQoGc3RhdGVzGAIgAygOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhIKCmNyZWF0ZWRfYnkYBSABKAkSFAoMb3JnYW5pemF0aW9uGAYgASgJEjEKDWV4cGlyZV9iZWZvcmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3RfdXNlZF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKEkxpc3RUb2tlbnNSZXNwb25zZRIjCgZ0b2tlbnMYASADKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlAKElJldm9rZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIuCgZyZWFzb24YAiABKA4yHi5wYXR3YXJkZW4udjEuUmV2b2NhdGlvblJlYXNvbiJtChNSZXZva2VUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuEjIKDnJlc2lkdWFsX3VudGlsGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJpChJVcGRhdGVUb2tlblJlcXVlc3QSIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjkKE1VwZGF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4i7gEKElJvdGF0ZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIoCgVncmFjZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIoCgN0dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIXCg1uZXZlcl9leHBpcmVzGAYgASgISAASEgoKcmVxdWVzdF9pZBgEIAEoCRIMCgRldGFnGAcgASgJQgoKCGxpZmV0aW1lIk4KE1JvdGF0ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4SEwoGc2VjcmV0GAIgASgJQgOAAQEiOgoTUmV2b2tlU2VjcmV0UmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIRCglzZWNyZXRfaWQYAiABKAkiOgoUUmV2b2tlU2VjcmV0UmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4i8wEKE1Jldm9rZVRva2Vuc1JlcXVlc3QSEQoHc3ViamVjdBgBIAEoCUgAEhYKDG9yZ2FuaXphdGlvbhgFIAEoCUgAEhQKCmV2ZXJ5dGhpbmcYBiABKAhIABIyCg5jcmVhdGVkX2JlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoGcmVhc29uGAMgASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SFQoNdmFsaWRhdGVfb25seRgEIAEoCBIWCg5leHBlY3RlZF9jb3VudBgHIAEoBUIICgZ0YXJnZXQiJQoUUmV2b2tlVG9rZW5zUmVzcG9uc2USDQoFY291bnQYASABKAUiMgoTU3VzcGVuZFRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJIjoKFFN1c3BlbmRUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuIjEKElJlc3VtZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJIjkKE1Jlc3VtZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iQAoTQXBwcm92ZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJEgwKBGV0YWcYAyABKAkiOgoUQXBwcm92ZVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iLwoQRGVueVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdjb21tZW50GAIgASgJIjcKEURlbnlUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuKoUCChBSZXZvY2F0aW9uUmVhc29uEiEKHVJFVk9DQVRJT05fUkVBU09OX1VOU1BFQ0lGSUVEEAASHwobUkVWT0NBVElPTl9SRUFTT05fUkVRVUVTVEVEEAESHAoYUkVWT0NBVElPTl9SRUFTT05fTEVBS0VEEAISJQohUkVWT0NBVElPTl9SRUFTT05fU1VCSkVDVF9ERUxFVEVEEAMSJAogUkVWT0NBVElPTl9SRUFTT05fUkVVU0VfREVURUNURUQQBBIcChhSRVZPQ0FUSU9OX1JFQVNPTl9VTlVTRUQQBRIkCiBSRVZPQ0FUSU9OX1JFQVNPTl9BRE1JTklTVFJBVElWRRAGMvgHCgxUb2tlblNlcnZpY2USUgoLQ3JlYXRlVG9rZW4SIC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USSQoIR2V0VG9rZW4SHS5wYXR3YXJkZW4udjEuR2V0VG9rZW5SZXF1ZXN0Gh4ucGF0d2FyZGVuLnYxLkdldFRva2VuUmVzcG9uc2USTwoKTGlzdFRva2VucxIfLnBhdHdhcmRlbi52MS5MaXN0VG9rZW5zUmVxdWVzdBogLnBhdHdhcmRlbi52MS5MaXN0VG9rZW5zUmVzcG9uc2USUgoLUmV2b2tlVG9rZW4SIC5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlJldm9rZVRva2VuUmVzcG9uc2USUgoLVXBkYXRlVG9rZW4SIC5wYXR3YXJkZW4udjEuVXBkYXRlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlVwZGF0ZVRva2VuUmVzcG9uc2USUgoLUm90YXRlVG9rZW4SIC5wYXR3YXJkZW4udjEuUm90YXRlVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlJvdGF0ZVRva2VuUmVzcG9uc2USVQoMUmV2b2tlU2VjcmV0EiEucGF0d2FyZGVuLnYxLlJldm9rZVNlY3JldFJlcXVlc3QaIi5wYXR3YXJkZW4udjEuUmV2b2tlU2VjcmV0UmVzcG9uc2USVQoMUmV2b2tlVG9rZW5zEiEucGF0d2FyZGVuLnYxLlJldm9rZVRva2Vuc1JlcXVlc3QaIi5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5zUmVzcG9uc2USVQoMU3VzcGVuZFRva2VuEiEucGF0d2FyZGVuLnYxLlN1c3BlbmRUb2tlblJlcXVlc3QaIi5wYXR3YXJkZW4udjEuU3VzcGVuZFRva2VuUmVzcG9uc2USUgoLUmVzdW1lVG9rZW4SIC5wYXR3YXJkZW4udjEuUmVzdW1lVG9rZW5SZXF1ZXN0GiEucGF0d2FyZGVuLnYxLlJlc3VtZVRva2VuUmVzcG9uc2USVQoMQXBwcm92ZVRva2VuEiEucGF0d2FyZGVuLnYxLkFwcHJvdmVUb2tlblJlcXVlc3QaIi5wYXR3YXJkZW4udjEuQXBwcm92ZVRva2VuUmVzcG9uc2USTAoJRGVueVRva2VuEh4ucGF0d2FyZGVuLnYxLkRlbnlUb2tlblJlcXVlc3QaHy5wYXR3YXJkZW4udjEuRGVueVRva2VuUmVzcG9uc2VCIAoQZGV2LnBhdHdhcmRlbi52MUIKVG9rZW5Qcm90b1ABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_patwarden_v1_reason]);
+  fileDesc("ChhwYXR3YXJkZW4vdjEvdG9rZW4ucHJvdG8SDHBhdHdhcmRlbi52MSL/CQoFVG9rZW4SCgoCaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIMCgRuYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEigKBXN0YXRlGAUgASgOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEiIKBWdyYW50GAYgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhUKDWFsbG93ZWRfY2lkcnMYByADKAkSMwoIbWV0YWRhdGEYCCADKAsyIS5wYXR3YXJkZW4udjEuVG9rZW4uTWV0YWRhdGFFbnRyeRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbm90X2JlZm9yZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWxhc3RfdXNlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA4gASgJEjkKEXJldm9jYXRpb25fcmVhc29uGA8gASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24SJQoHc2VjcmV0cxgQIAMoCzIULnBhdHdhcmRlbi52MS5TZWNyZXQSDAoEZXRhZxgRIAEoCRIUCgxvcmdhbml6YXRpb24YEiABKAkSLwoGY2xhaW1zGBMgAygLMh8ucGF0d2FyZGVuLnYxLlRva2VuLkNsYWltc0VudHJ5EhUKDW5ldmVyX2V4cGlyZXMYFCABKAgSJAoGdXNhYmxlGBUgASgOMhQucGF0d2FyZGVuLnYxLlJlYXNvbhISCgpibG9ja2VkX2J5GBYgAygJEhMKC2NyZWF0ZWRfdmlhGBcgASgJEhMKC2xhc3RfdXNlX2lwGBggASgJEhMKC3NlbGZfcm90YXRlGBkgASgIEigKCGFwcHJvdmFsGBogASgLMhYucGF0d2FyZGVuLnYxLkFwcHJvdmFsEiwKCnN1c3BlbnNpb24YGyABKAsyGC5wYXR3YXJkZW4udjEuU3VzcGVuc2lvbhIqCglwZXJtaXR0ZWQYHCADKA4yFy5wYXR3YXJkZW4udjEuT3BlcmF0aW9uEjQKD2FwcHJvdmVkX2JlZm9yZRgdIAEoCzIbLnBhdHdhcmRlbi52MS5BcHByb3ZlZEZhY3RzEhUKDWp1c3RpZmljYXRpb24YHiABKAkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0NsYWltc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimQEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEAoMU1RBVEVfQUNUSVZFEAESGgoWU1RBVEVfUEVORElOR19BUFBST1ZBTBACEhMKD1NUQVRFX1NVU1BFTkRFRBADEhEKDVNUQVRFX0VYUElSRUQQBBIRCg1TVEFURV9SRVZPS0VEEAUSEAoMU1RBVEVfREVOSUVEEAYi7AEKDUFwcHJvdmVkRmFjdHMSIgoFZ3JhbnQYASABKAsyEy5wYXR3YXJkZW4udjEuR3JhbnQSFQoNYWxsb3dlZF9jaWRycxgCIAMoCRIuCgpub3RfYmVmb3JlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNbmV2ZXJfZXhwaXJlcxgFIAEoCBIoCghhcHByb3ZhbBgGIAEoCzIWLnBhdHdhcmRlbi52MS5BcHByb3ZhbCJZCghBcHByb3ZhbBISCgpkZWNpZGVkX2J5GAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYAyABKAkiUwoKU3VzcGVuc2lvbhIKCgJieRgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAMgASgJIsgBCgZTZWNyZXQSCgoCaWQYASABKAkSDAoEaGludBgCIAEoCRIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBSABKAgSMQoNbGFzdF91c2VfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOAoFR3JhbnQSDAoEZnVsbBgBIAEoCBIhCgVydWxlcxgCIAMoCzISLnBhdHdhcmRlbi52MS5SdWxlIioKBFJ1bGUSDwoHYWN0aW9ucxgBIAMoCRIRCglyZXNvdXJjZXMYAiADKAkiggUKEkNyZWF0ZVRva2VuUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFZ3JhbnQYBCABKAsyEy5wYXR3YXJkZW4udjEuR3JhbnQSKAoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASMQoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASFwoNbmV2ZXJfZXhwaXJlcxgHIAEoCEgAEi4KCm5vdF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWFsbG93ZWRfY2lkcnMYCSADKAkSQAoIbWV0YWRhdGEYCiADKAsyLi5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoKcmVxdWVzdF9pZBgLIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAwgASgIEhQKDG9yZ2FuaXphdGlvbhgNIAEoCRI8CgZjbGFpbXMYDiADKAsyLC5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXF1ZXN0LkNsYWltc0VudHJ5EhMKC3NlbGZfcm90YXRlGA8gASgIEhUKDWp1c3RpZmljYXRpb24YECABKAkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0NsYWltc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIbGlmZXRpbWUiTgoTQ3JlYXRlVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbhITCgZzZWNyZXQYAiABKAlCA4ABASIdCg9HZXRUb2tlblJlcXVlc3QSCgoCaWQYASABKAkiNgoQR2V0VG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiKXBAoRTGlzdFRva2Vuc1JlcXVlc3QSDwoHc3ViamVjdBgBIAEoCRIpCgZzdGF0ZXMYAiADKA4yGS5wYXR3YXJkZW4udjEuVG9rZW4uU3RhdGUSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkSEgoKY3JlYXRlZF9ieRgFIAEoCRIUCgxvcmdhbml6YXRpb24YBiABKAkSMQoNZXhwaXJlX2JlZm9yZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGFzdF91c2VkX2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFcXVlcnkYCSABKAkSJQoEa2luZBgKIAEoDjIXLnBhdHdhcmRlbi52MS5Ub2tlbktpbmQSEgoFYm91bmQYCyABKAhIAIgBARIUCgdibG9ja2VkGAwgASgISAGIAQESEQoEZnVsbBgNIAEoCEgCiAEBEhoKDW5ldmVyX2V4cGlyZXMYDiABKAhIA4gBARI6ChJyZXZvY2F0aW9uX3JlYXNvbnMYDyADKA4yHi5wYXR3YXJkZW4udjEuUmV2b2NhdGlvblJlYXNvbhIQCghvcmRlcl9ieRgQIAEoCUIICgZfYm91bmRCCgoIX2Jsb2NrZWRCBwoFX2Z1bGxCEAoOX25ldmVyX2V4cGlyZXMi2AMKC1Rva2VuRmlsdGVyEg8KB3N1YmplY3QYASABKAkSKQoGc3RhdGVzGAIgAygOMhkucGF0d2FyZGVuLnYxLlRva2VuLlN0YXRlEhIKCmNyZWF0ZWRfYnkYBSABKAkSFAoMb3JnYW5pemF0aW9uGAYgASgJEjEKDWV4cGlyZV9iZWZvcmUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3RfdXNlZF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXF1ZXJ5GAkgASgJEiUKBGtpbmQYCiABKA4yFy5wYXR3YXJkZW4udjEuVG9rZW5LaW5kEhIKBWJvdW5kGAsgASgISACIAQESFAoHYmxvY2tlZBgMIAEoCEgBiAEBEhEKBGZ1bGwYDSABKAhIAogBARIaCg1uZXZlcl9leHBpcmVzGA4gASgISAOIAQESOgoScmV2b2NhdGlvbl9yZWFzb25zGA8gAygOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb25CCAoGX2JvdW5kQgoKCF9ibG9ja2VkQgcKBV9mdWxsQhAKDl9uZXZlcl9leHBpcmVzIkMKFkdldFRva2VuU3VtbWFyeVJlcXVlc3QSKQoGZmlsdGVyGAEgASgLMhkucGF0d2FyZGVuLnYxLlRva2VuRmlsdGVyIt8BChdHZXRUb2tlblN1bW1hcnlSZXNwb25zZRINCgV0b3RhbBgBIAEoBRIOCgZhY3RpdmUYAiABKAUSGAoQcGVuZGluZ19hcHByb3ZhbBgDIAEoBRIRCglzdXNwZW5kZWQYBCABKAUSDwoHZXhwaXJlZBgFIAEoBRIPCgdyZXZva2VkGAYgASgFEhAKCGV4cGlyaW5nGAcgASgFEg4KBnVudXNlZBgIIAEoBRIVCg1uZXZlcl9leHBpcmVzGAkgASgFEg8KB2Jsb2NrZWQYCiABKAUSDAoEZnVsbBgLIAEoBSJSChJMaXN0VG9rZW5zUmVzcG9uc2USIwoGdG9rZW5zGAEgAygLMhMucGF0d2FyZGVuLnYxLlRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJQChJSZXZva2VUb2tlblJlcXVlc3QSCgoCaWQYASABKAkSLgoGcmVhc29uGAIgASgOMh4ucGF0d2FyZGVuLnYxLlJldm9jYXRpb25SZWFzb24ibQoTUmV2b2tlVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbhIyCg5yZXNpZHVhbF91bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigAEKElVwZGF0ZVRva2VuUmVxdWVzdBIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbhIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNdmFsaWRhdGVfb25seRgDIAEoCCI5ChNVcGRhdGVUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuIu4BChJSb3RhdGVUb2tlblJlcXVlc3QSCgoCaWQYASABKAkSKAoFZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASKAoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASFwoNbmV2ZXJfZXhwaXJlcxgGIAEoCEgAEhIKCnJlcXVlc3RfaWQYBCABKAkSDAoEZXRhZxgHIAEoCUIKCghsaWZldGltZSJOChNSb3RhdGVUb2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuEhMKBnNlY3JldBgCIAEoCUIDgAEBIjoKE1Jldm9rZVNlY3JldFJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIjoKFFJldm9rZVNlY3JldFJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMucGF0d2FyZGVuLnYxLlRva2VuIscCChNSZXZva2VUb2tlbnNSZXF1ZXN0EhEKB3N1YmplY3QYASABKAlIABIWCgxvcmdhbml6YXRpb24YBSABKAlIABIUCgpldmVyeXRoaW5nGAYgASgISAASJQoDaWRzGAggASgLMhYucGF0d2FyZGVuLnYxLlRva2VuSWRzSAASKwoGZmlsdGVyGAkgASgLMhkucGF0d2FyZGVuLnYxLlRva2VuRmlsdGVySAASMgoOY3JlYXRlZF9iZWZvcmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBnJlYXNvbhgDIAEoDjIeLnBhdHdhcmRlbi52MS5SZXZvY2F0aW9uUmVhc29uEhUKDXZhbGlkYXRlX29ubHkYBCABKAgSFgoOZXhwZWN0ZWRfY291bnQYByABKAVCCAoGdGFyZ2V0IhcKCFRva2VuSWRzEgsKA2lkcxgBIAMoCSKGAQoUUmV2b2tlVG9rZW5zUmVzcG9uc2USDQoFY291bnQYASABKAUSKwoHcmVzdWx0cxgCIAMoCzIaLnBhdHdhcmRlbi52MS5SZXZva2VkVG9rZW4SMgoOcmVzaWR1YWxfdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIsoBCgxSZXZva2VkVG9rZW4SCgoCaWQYASABKAkSMQoGcmVzdWx0GAIgASgOMiEucGF0d2FyZGVuLnYxLlJldm9rZWRUb2tlbi5SZXN1bHQiewoGUmVzdWx0EhYKElJFU1VMVF9VTlNQRUNJRklFRBAAEhIKDlJFU1VMVF9SRVZPS0VEEAESGQoVUkVTVUxUX1JFVk9LRURfQkVGT1JFEAISFAoQUkVTVUxUX05PVF9GT1VORBADEhQKEFJFU1VMVF9GT1JCSURERU4QBCIyChNTdXNwZW5kVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkiOgoUU3VzcGVuZFRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4iMQoSUmVzdW1lVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkiOQoTUmVzdW1lVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiJAChNBcHByb3ZlVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkSDAoEZXRhZxgDIAEoCSI6ChRBcHByb3ZlVG9rZW5SZXNwb25zZRIiCgV0b2tlbhgBIAEoCzITLnBhdHdhcmRlbi52MS5Ub2tlbiIvChBEZW55VG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJEg8KB2NvbW1lbnQYAiABKAkiNwoRRGVueVRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5wYXR3YXJkZW4udjEuVG9rZW4q3QEKCU9wZXJhdGlvbhIZChVPUEVSQVRJT05fVU5TUEVDSUZJRUQQABIUChBPUEVSQVRJT05fVVBEQVRFEAESFAoQT1BFUkFUSU9OX1JPVEFURRACEhQKEE9QRVJBVElPTl9SRVZPS0UQAxIVChFPUEVSQVRJT05fU1VTUEVORBAEEhQKEE9QRVJBVElPTl9SRVNVTUUQBRIVChFPUEVSQVRJT05fQVBQUk9WRRAGEhIKDk9QRVJBVElPTl9ERU5ZEAcSGwoXT1BFUkFUSU9OX1JFVk9LRV9TRUNSRVQQCCqFAgoQUmV2b2NhdGlvblJlYXNvbhIhCh1SRVZPQ0FUSU9OX1JFQVNPTl9VTlNQRUNJRklFRBAAEh8KG1JFVk9DQVRJT05fUkVBU09OX1JFUVVFU1RFRBABEhwKGFJFVk9DQVRJT05fUkVBU09OX0xFQUtFRBACEiUKIVJFVk9DQVRJT05fUkVBU09OX1NVQkpFQ1RfREVMRVRFRBADEiQKIFJFVk9DQVRJT05fUkVBU09OX1JFVVNFX0RFVEVDVEVEEAQSHAoYUkVWT0NBVElPTl9SRUFTT05fVU5VU0VEEAUSJAogUkVWT0NBVElPTl9SRUFTT05fQURNSU5JU1RSQVRJVkUQBipZCglUb2tlbktpbmQSGgoWVE9LRU5fS0lORF9VTlNQRUNJRklFRBAAEhMKD1RPS0VOX0tJTkRfVVNFUhABEhsKF1RPS0VOX0tJTkRfT1JHQU5JWkFUSU9OEAIy2AgKDFRva2VuU2VydmljZRJSCgtDcmVhdGVUb2tlbhIgLnBhdHdhcmRlbi52MS5DcmVhdGVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJJCghHZXRUb2tlbhIdLnBhdHdhcmRlbi52MS5HZXRUb2tlblJlcXVlc3QaHi5wYXR3YXJkZW4udjEuR2V0VG9rZW5SZXNwb25zZRJPCgpMaXN0VG9rZW5zEh8ucGF0d2FyZGVuLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GiAucGF0d2FyZGVuLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJeCg9HZXRUb2tlblN1bW1hcnkSJC5wYXR3YXJkZW4udjEuR2V0VG9rZW5TdW1tYXJ5UmVxdWVzdBolLnBhdHdhcmRlbi52MS5HZXRUb2tlblN1bW1hcnlSZXNwb25zZRJSCgtSZXZva2VUb2tlbhIgLnBhdHdhcmRlbi52MS5SZXZva2VUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5SZXNwb25zZRJSCgtVcGRhdGVUb2tlbhIgLnBhdHdhcmRlbi52MS5VcGRhdGVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuVXBkYXRlVG9rZW5SZXNwb25zZRJSCgtSb3RhdGVUb2tlbhIgLnBhdHdhcmRlbi52MS5Sb3RhdGVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuUm90YXRlVG9rZW5SZXNwb25zZRJVCgxSZXZva2VTZWNyZXQSIS5wYXR3YXJkZW4udjEuUmV2b2tlU2VjcmV0UmVxdWVzdBoiLnBhdHdhcmRlbi52MS5SZXZva2VTZWNyZXRSZXNwb25zZRJVCgxSZXZva2VUb2tlbnMSIS5wYXR3YXJkZW4udjEuUmV2b2tlVG9rZW5zUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5SZXZva2VUb2tlbnNSZXNwb25zZRJVCgxTdXNwZW5kVG9rZW4SIS5wYXR3YXJkZW4udjEuU3VzcGVuZFRva2VuUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5TdXNwZW5kVG9rZW5SZXNwb25zZRJSCgtSZXN1bWVUb2tlbhIgLnBhdHdhcmRlbi52MS5SZXN1bWVUb2tlblJlcXVlc3QaIS5wYXR3YXJkZW4udjEuUmVzdW1lVG9rZW5SZXNwb25zZRJVCgxBcHByb3ZlVG9rZW4SIS5wYXR3YXJkZW4udjEuQXBwcm92ZVRva2VuUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5BcHByb3ZlVG9rZW5SZXNwb25zZRJMCglEZW55VG9rZW4SHi5wYXR3YXJkZW4udjEuRGVueVRva2VuUmVxdWVzdBofLnBhdHdhcmRlbi52MS5EZW55VG9rZW5SZXNwb25zZUIgChBkZXYucGF0d2FyZGVuLnYxQgpUb2tlblByb3RvUAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_patwarden_v1_reason]);
 
 /**
  * A token: a credential with one or more secrets. Secrets are stored only as keyed hashes; no message that reads a
@@ -217,6 +217,27 @@ export type Token = Message<"patwarden.v1.Token"> & {
    * @generated from field: patwarden.v1.Suspension suspension = 27;
    */
   suspension?: Suspension | undefined;
+
+  /**
+   * Operations that the caller may do with the token now, as far as its state allows them.
+   *
+   * @generated from field: repeated patwarden.v1.Operation permitted = 28;
+   */
+  permitted: Operation[];
+
+  /**
+   * The last approval, and what it allowed. Set while the token waits for approval again.
+   *
+   * @generated from field: patwarden.v1.ApprovedFacts approved_before = 29;
+   */
+  approvedBefore?: ApprovedFacts | undefined;
+
+  /**
+   * Why the token is needed, for the person who approves it. Up to 500 characters.
+   *
+   * @generated from field: string justification = 30;
+   */
+  justification: string;
 };
 
 /**
@@ -296,6 +317,62 @@ export const Token_StateSchema: GenEnum<Token_State> = /*@__PURE__*/
   enumDesc(file_patwarden_v1_token, 0, 0);
 
 /**
+ * The facts that an approval was about.
+ *
+ * @generated from message patwarden.v1.ApprovedFacts
+ */
+export type ApprovedFacts = Message<"patwarden.v1.ApprovedFacts"> & {
+  /**
+   * The most that the token might do.
+   *
+   * @generated from field: patwarden.v1.Grant grant = 1;
+   */
+  grant?: Grant | undefined;
+
+  /**
+   * Networks, as in Token.
+   *
+   * @generated from field: repeated string allowed_cidrs = 2;
+   */
+  allowedCidrs: string[];
+
+  /**
+   * As in Token.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 3;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * As in Token.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * As in Token.
+   *
+   * @generated from field: bool never_expires = 5;
+   */
+  neverExpires: boolean;
+
+  /**
+   * Who approved it.
+   *
+   * @generated from field: patwarden.v1.Approval approval = 6;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.ApprovedFacts.
+ * Use `create(ApprovedFactsSchema)` to create a new message.
+ */
+export const ApprovedFactsSchema: GenMessage<ApprovedFacts> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 1);
+
+/**
  * The decision about a token that needs approval.
  *
  * @generated from message patwarden.v1.Approval
@@ -328,7 +405,7 @@ export type Approval = Message<"patwarden.v1.Approval"> & {
  * Use `create(ApprovalSchema)` to create a new message.
  */
 export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 1);
+  messageDesc(file_patwarden_v1_token, 2);
 
 /**
  * Why a token is suspended.
@@ -363,7 +440,7 @@ export type Suspension = Message<"patwarden.v1.Suspension"> & {
  * Use `create(SuspensionSchema)` to create a new message.
  */
 export const SuspensionSchema: GenMessage<Suspension> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 2);
+  messageDesc(file_patwarden_v1_token, 3);
 
 /**
  * Facts about one secret of a token; never the secret itself.
@@ -419,7 +496,7 @@ export type Secret = Message<"patwarden.v1.Secret"> & {
  * Use `create(SecretSchema)` to create a new message.
  */
 export const SecretSchema: GenMessage<Secret> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 3);
+  messageDesc(file_patwarden_v1_token, 4);
 
 /**
  * The most that a token may do. With neither `full` nor rules the token can only identify itself.
@@ -447,7 +524,7 @@ export type Grant = Message<"patwarden.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 4);
+  messageDesc(file_patwarden_v1_token, 5);
 
 /**
  * Allows each of the actions on each of the resources. Both lists need an entry. `*` on `*` is refused: set `full`.
@@ -475,7 +552,7 @@ export type Rule = Message<"patwarden.v1.Rule"> & {
  * Use `create(RuleSchema)` to create a new message.
  */
 export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 5);
+  messageDesc(file_patwarden_v1_token, 6);
 
 /**
  * The request of CreateToken.
@@ -599,6 +676,13 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
    * @generated from field: bool self_rotate = 15;
    */
   selfRotate: boolean;
+
+  /**
+   * Why the token is needed, for the person who approves it. Up to 500 characters.
+   *
+   * @generated from field: string justification = 16;
+   */
+  justification: string;
 };
 
 /**
@@ -606,7 +690,7 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 6);
+  messageDesc(file_patwarden_v1_token, 7);
 
 /**
  * The answer of CreateToken.
@@ -634,7 +718,7 @@ export type CreateTokenResponse = Message<"patwarden.v1.CreateTokenResponse"> & 
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 7);
+  messageDesc(file_patwarden_v1_token, 8);
 
 /**
  * The request of GetToken.
@@ -655,7 +739,7 @@ export type GetTokenRequest = Message<"patwarden.v1.GetTokenRequest"> & {
  * Use `create(GetTokenRequestSchema)` to create a new message.
  */
 export const GetTokenRequestSchema: GenMessage<GetTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 8);
+  messageDesc(file_patwarden_v1_token, 9);
 
 /**
  * The token.
@@ -676,7 +760,7 @@ export type GetTokenResponse = Message<"patwarden.v1.GetTokenResponse"> & {
  * Use `create(GetTokenResponseSchema)` to create a new message.
  */
 export const GetTokenResponseSchema: GenMessage<GetTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 9);
+  messageDesc(file_patwarden_v1_token, 10);
 
 /**
  * The request of ListTokens. A token must pass all filters that are set.
@@ -740,6 +824,64 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
    * @generated from field: google.protobuf.Timestamp last_used_before = 8;
    */
   lastUsedBefore?: Timestamp | undefined;
+
+  /**
+   * Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+   *
+   * @generated from field: string query = 9;
+   */
+  query: string;
+
+  /**
+   * Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
+   *
+   * @generated from field: patwarden.v1.TokenKind kind = 10;
+   */
+  kind: TokenKind;
+
+  /**
+   * Only tokens that are bound to an organization, or only those that are not.
+   *
+   * @generated from field: optional bool bound = 11;
+   */
+  bound?: boolean | undefined;
+
+  /**
+   * Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+   *
+   * @generated from field: optional bool blocked = 12;
+   */
+  blocked?: boolean | undefined;
+
+  /**
+   * Only tokens with a full grant, or only those without.
+   *
+   * @generated from field: optional bool full = 13;
+   */
+  full?: boolean | undefined;
+
+  /**
+   * Only tokens that never expire, or only those that do.
+   *
+   * @generated from field: optional bool never_expires = 14;
+   */
+  neverExpires?: boolean | undefined;
+
+  /**
+   * Only tokens that were revoked for one of these reasons. Empty: any.
+   *
+   * @generated from field: repeated patwarden.v1.RevocationReason revocation_reasons = 15;
+   */
+  revocationReasons: RevocationReason[];
+
+  /**
+   * How to order: `create_time`, `expire_time`, `last_use_time` or `name`, each alone or followed by ` desc` (AIP-132).
+   * Tokens that never expire come after all others, tokens that were never used before them. Default: `create_time
+   * desc`.
+   *
+   * @generated from field: string order_by = 16;
+   */
+  orderBy: string;
 };
 
 /**
@@ -747,10 +889,227 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 10);
+  messageDesc(file_patwarden_v1_token, 11);
 
 /**
- * One page of tokens, newest first.
+ * The filters of ListTokens, by the same names. A token must pass all that are set.
+ *
+ * @generated from message patwarden.v1.TokenFilter
+ */
+export type TokenFilter = Message<"patwarden.v1.TokenFilter"> & {
+  /**
+   * Only tokens of this subject. Empty: of all subjects that the caller may see.
+   *
+   * @generated from field: string subject = 1;
+   */
+  subject: string;
+
+  /**
+   * Only tokens in one of these states. Empty: all.
+   *
+   * @generated from field: repeated patwarden.v1.Token.State states = 2;
+   */
+  states: Token_State[];
+
+  /**
+   * Only tokens that this user or service created, `user:<id>` or `service:<name>`.
+   *
+   * @generated from field: string created_by = 5;
+   */
+  createdBy: string;
+
+  /**
+   * Only tokens of this organization: its own and those bound to it.
+   *
+   * @generated from field: string organization = 6;
+   */
+  organization: string;
+
+  /**
+   * Only tokens that end before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_before = 7;
+   */
+  expireBefore?: Timestamp | undefined;
+
+  /**
+   * As in ListTokensRequest.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_before = 8;
+   */
+  lastUsedBefore?: Timestamp | undefined;
+
+  /**
+   * Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+   *
+   * @generated from field: string query = 9;
+   */
+  query: string;
+
+  /**
+   * Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
+   *
+   * @generated from field: patwarden.v1.TokenKind kind = 10;
+   */
+  kind: TokenKind;
+
+  /**
+   * Only tokens that are bound to an organization, or only those that are not.
+   *
+   * @generated from field: optional bool bound = 11;
+   */
+  bound?: boolean | undefined;
+
+  /**
+   * Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+   *
+   * @generated from field: optional bool blocked = 12;
+   */
+  blocked?: boolean | undefined;
+
+  /**
+   * Only tokens with a full grant, or only those without.
+   *
+   * @generated from field: optional bool full = 13;
+   */
+  full?: boolean | undefined;
+
+  /**
+   * Only tokens that never expire, or only those that do.
+   *
+   * @generated from field: optional bool never_expires = 14;
+   */
+  neverExpires?: boolean | undefined;
+
+  /**
+   * Only tokens that were revoked for one of these reasons. Empty: any.
+   *
+   * @generated from field: repeated patwarden.v1.RevocationReason revocation_reasons = 15;
+   */
+  revocationReasons: RevocationReason[];
+};
+
+/**
+ * Describes the message patwarden.v1.TokenFilter.
+ * Use `create(TokenFilterSchema)` to create a new message.
+ */
+export const TokenFilterSchema: GenMessage<TokenFilter> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 12);
+
+/**
+ * The request of GetTokenSummary.
+ *
+ * @generated from message patwarden.v1.GetTokenSummaryRequest
+ */
+export type GetTokenSummaryRequest = Message<"patwarden.v1.GetTokenSummaryRequest"> & {
+  /**
+   * Which tokens to count.
+   *
+   * @generated from field: patwarden.v1.TokenFilter filter = 1;
+   */
+  filter?: TokenFilter | undefined;
+};
+
+/**
+ * Describes the message patwarden.v1.GetTokenSummaryRequest.
+ * Use `create(GetTokenSummaryRequestSchema)` to create a new message.
+ */
+export const GetTokenSummaryRequestSchema: GenMessage<GetTokenSummaryRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 13);
+
+/**
+ * Numbers of tokens.
+ *
+ * @generated from message patwarden.v1.GetTokenSummaryResponse
+ */
+export type GetTokenSummaryResponse = Message<"patwarden.v1.GetTokenSummaryResponse"> & {
+  /**
+   * All that pass the filter.
+   *
+   * @generated from field: int32 total = 1;
+   */
+  total: number;
+
+  /**
+   * In STATE_ACTIVE.
+   *
+   * @generated from field: int32 active = 2;
+   */
+  active: number;
+
+  /**
+   * In STATE_PENDING_APPROVAL.
+   *
+   * @generated from field: int32 pending_approval = 3;
+   */
+  pendingApproval: number;
+
+  /**
+   * In STATE_SUSPENDED.
+   *
+   * @generated from field: int32 suspended = 4;
+   */
+  suspended: number;
+
+  /**
+   * In STATE_EXPIRED.
+   *
+   * @generated from field: int32 expired = 5;
+   */
+  expired: number;
+
+  /**
+   * In STATE_REVOKED or STATE_DENIED.
+   *
+   * @generated from field: int32 revoked = 6;
+   */
+  revoked: number;
+
+  /**
+   * Neither ended nor expired, and ending within 7 days.
+   *
+   * @generated from field: int32 expiring = 7;
+   */
+  expiring: number;
+
+  /**
+   * Neither ended nor expired, and not used for 90 days, counted as in ListTokensRequest.last_used_before.
+   *
+   * @generated from field: int32 unused = 8;
+   */
+  unused: number;
+
+  /**
+   * Neither ended nor expired, and without an expire_time.
+   *
+   * @generated from field: int32 never_expires = 9;
+   */
+  neverExpires: number;
+
+  /**
+   * Neither ended nor expired, and blocked by the policy.
+   *
+   * @generated from field: int32 blocked = 10;
+   */
+  blocked: number;
+
+  /**
+   * Neither ended nor expired, with a full grant.
+   *
+   * @generated from field: int32 full = 11;
+   */
+  full: number;
+};
+
+/**
+ * Describes the message patwarden.v1.GetTokenSummaryResponse.
+ * Use `create(GetTokenSummaryResponseSchema)` to create a new message.
+ */
+export const GetTokenSummaryResponseSchema: GenMessage<GetTokenSummaryResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 14);
+
+/**
+ * One page of tokens, in the order that was asked for.
  *
  * @generated from message patwarden.v1.ListTokensResponse
  */
@@ -775,7 +1134,7 @@ export type ListTokensResponse = Message<"patwarden.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 11);
+  messageDesc(file_patwarden_v1_token, 15);
 
 /**
  * The request of RevokeToken.
@@ -803,7 +1162,7 @@ export type RevokeTokenRequest = Message<"patwarden.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 12);
+  messageDesc(file_patwarden_v1_token, 16);
 
 /**
  * The revoked token.
@@ -832,7 +1191,7 @@ export type RevokeTokenResponse = Message<"patwarden.v1.RevokeTokenResponse"> & 
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 13);
+  messageDesc(file_patwarden_v1_token, 17);
 
 /**
  * The request of UpdateToken.
@@ -848,12 +1207,20 @@ export type UpdateTokenRequest = Message<"patwarden.v1.UpdateTokenRequest"> & {
   token?: Token | undefined;
 
   /**
-   * Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires
-   * and self_rotate; `*` and other paths are refused. A named field that is absent is cleared, if it may be empty.
+   * Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires,
+   * self_rotate and justification; `*` and other paths are refused. A named field that is absent is cleared, if it may
+   * be empty.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * Only validates: returns the token as it would be, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -861,7 +1228,7 @@ export type UpdateTokenRequest = Message<"patwarden.v1.UpdateTokenRequest"> & {
  * Use `create(UpdateTokenRequestSchema)` to create a new message.
  */
 export const UpdateTokenRequestSchema: GenMessage<UpdateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 14);
+  messageDesc(file_patwarden_v1_token, 18);
 
 /**
  * The changed token.
@@ -882,7 +1249,7 @@ export type UpdateTokenResponse = Message<"patwarden.v1.UpdateTokenResponse"> & 
  * Use `create(UpdateTokenResponseSchema)` to create a new message.
  */
 export const UpdateTokenResponseSchema: GenMessage<UpdateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 15);
+  messageDesc(file_patwarden_v1_token, 19);
 
 /**
  * The request of RotateToken.
@@ -955,7 +1322,7 @@ export type RotateTokenRequest = Message<"patwarden.v1.RotateTokenRequest"> & {
  * Use `create(RotateTokenRequestSchema)` to create a new message.
  */
 export const RotateTokenRequestSchema: GenMessage<RotateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 16);
+  messageDesc(file_patwarden_v1_token, 20);
 
 /**
  * The rotated token.
@@ -983,7 +1350,7 @@ export type RotateTokenResponse = Message<"patwarden.v1.RotateTokenResponse"> & 
  * Use `create(RotateTokenResponseSchema)` to create a new message.
  */
 export const RotateTokenResponseSchema: GenMessage<RotateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 17);
+  messageDesc(file_patwarden_v1_token, 21);
 
 /**
  * The request of RevokeSecret.
@@ -1011,7 +1378,7 @@ export type RevokeSecretRequest = Message<"patwarden.v1.RevokeSecretRequest"> & 
  * Use `create(RevokeSecretRequestSchema)` to create a new message.
  */
 export const RevokeSecretRequestSchema: GenMessage<RevokeSecretRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 18);
+  messageDesc(file_patwarden_v1_token, 22);
 
 /**
  * The token.
@@ -1032,7 +1399,7 @@ export type RevokeSecretResponse = Message<"patwarden.v1.RevokeSecretResponse"> 
  * Use `create(RevokeSecretResponseSchema)` to create a new message.
  */
 export const RevokeSecretResponseSchema: GenMessage<RevokeSecretResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 19);
+  messageDesc(file_patwarden_v1_token, 23);
 
 /**
  * The request of RevokeTokens.
@@ -1069,6 +1436,23 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
      */
     value: boolean;
     case: "everything";
+  } | {
+    /**
+     * These tokens, one by one.
+     *
+     * @generated from field: patwarden.v1.TokenIds ids = 8;
+     */
+    value: TokenIds;
+    case: "ids";
+  } | {
+    /**
+     * All tokens that pass this filter and that the caller may revoke; needs `expected_count`. It must name a subject
+     * or an organization, unless the caller may revoke all tokens of the deployment.
+     *
+     * @generated from field: patwarden.v1.TokenFilter filter = 9;
+     */
+    value: TokenFilter;
+    case: "filter";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -1094,7 +1478,7 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
 
   /**
    * How many tokens the caller expects to revoke; with another number nothing is revoked. 0: any number, but not for
-   * `everything`.
+   * `everything` and `filter`.
    *
    * @generated from field: int32 expected_count = 7;
    */
@@ -1106,7 +1490,28 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
  * Use `create(RevokeTokensRequestSchema)` to create a new message.
  */
 export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 20);
+  messageDesc(file_patwarden_v1_token, 24);
+
+/**
+ * Ids of tokens.
+ *
+ * @generated from message patwarden.v1.TokenIds
+ */
+export type TokenIds = Message<"patwarden.v1.TokenIds"> & {
+  /**
+   * `tok_…`, 1 to 500, each once.
+   *
+   * @generated from field: repeated string ids = 1;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message patwarden.v1.TokenIds.
+ * Use `create(TokenIdsSchema)` to create a new message.
+ */
+export const TokenIdsSchema: GenMessage<TokenIds> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 25);
 
 /**
  * The answer of RevokeTokens.
@@ -1120,6 +1525,20 @@ export type RevokeTokensResponse = Message<"patwarden.v1.RevokeTokensResponse"> 
    * @generated from field: int32 count = 1;
    */
   count: number;
+
+  /**
+   * The result for each of the `ids`, in their order. Empty for other targets.
+   *
+   * @generated from field: repeated patwarden.v1.RevokedToken results = 2;
+   */
+  results: RevokedToken[];
+
+  /**
+   * When the last JWT ends that was exchanged for one of the tokens, as in RevokeTokenResponse.
+   *
+   * @generated from field: google.protobuf.Timestamp residual_until = 3;
+   */
+  residualUntil?: Timestamp | undefined;
 };
 
 /**
@@ -1127,7 +1546,90 @@ export type RevokeTokensResponse = Message<"patwarden.v1.RevokeTokensResponse"> 
  * Use `create(RevokeTokensResponseSchema)` to create a new message.
  */
 export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 21);
+  messageDesc(file_patwarden_v1_token, 26);
+
+/**
+ * The result of RevokeTokens for one token.
+ *
+ * @generated from message patwarden.v1.RevokedToken
+ */
+export type RevokedToken = Message<"patwarden.v1.RevokedToken"> & {
+  /**
+   * `tok_…`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The outcome.
+   *
+   * @generated from field: patwarden.v1.RevokedToken.Result result = 2;
+   */
+  result: RevokedToken_Result;
+};
+
+/**
+ * Describes the message patwarden.v1.RevokedToken.
+ * Use `create(RevokedTokenSchema)` to create a new message.
+ */
+export const RevokedTokenSchema: GenMessage<RevokedToken> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_token, 27);
+
+/**
+ * The outcome for one token.
+ *
+ * @generated from enum patwarden.v1.RevokedToken.Result
+ */
+export const RevokedToken_Result = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: RESULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It was revoked, or would be.
+   *
+   * @generated from enum value: RESULT_REVOKED = 1;
+   */
+  REVOKED: 1,
+
+  /**
+   * It was revoked before.
+   *
+   * @generated from enum value: RESULT_REVOKED_BEFORE = 2;
+   */
+  REVOKED_BEFORE: 2,
+
+  /**
+   * It does not exist, or the caller may not see it. Nothing was done.
+   *
+   * @generated from enum value: RESULT_NOT_FOUND = 3;
+   */
+  NOT_FOUND: 3,
+
+  /**
+   * The caller may see it but not revoke it. Nothing was done.
+   *
+   * @generated from enum value: RESULT_FORBIDDEN = 4;
+   */
+  FORBIDDEN: 4,
+} as const;
+
+/**
+ * The outcome for one token.
+ *
+ * @generated from enum patwarden.v1.RevokedToken.Result
+ */
+export type RevokedToken_Result = (typeof RevokedToken_Result)[keyof typeof RevokedToken_Result] | UnknownEnum;
+
+/**
+ * Describes the enum patwarden.v1.RevokedToken.Result.
+ */
+export const RevokedToken_ResultSchema: GenEnum<RevokedToken_Result> = /*@__PURE__*/
+  enumDesc(file_patwarden_v1_token, 27, 0);
 
 /**
  * The request of SuspendToken.
@@ -1155,7 +1657,7 @@ export type SuspendTokenRequest = Message<"patwarden.v1.SuspendTokenRequest"> & 
  * Use `create(SuspendTokenRequestSchema)` to create a new message.
  */
 export const SuspendTokenRequestSchema: GenMessage<SuspendTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 22);
+  messageDesc(file_patwarden_v1_token, 28);
 
 /**
  * The token.
@@ -1176,7 +1678,7 @@ export type SuspendTokenResponse = Message<"patwarden.v1.SuspendTokenResponse"> 
  * Use `create(SuspendTokenResponseSchema)` to create a new message.
  */
 export const SuspendTokenResponseSchema: GenMessage<SuspendTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 23);
+  messageDesc(file_patwarden_v1_token, 29);
 
 /**
  * The request of ResumeToken.
@@ -1204,7 +1706,7 @@ export type ResumeTokenRequest = Message<"patwarden.v1.ResumeTokenRequest"> & {
  * Use `create(ResumeTokenRequestSchema)` to create a new message.
  */
 export const ResumeTokenRequestSchema: GenMessage<ResumeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 24);
+  messageDesc(file_patwarden_v1_token, 30);
 
 /**
  * The token.
@@ -1225,7 +1727,7 @@ export type ResumeTokenResponse = Message<"patwarden.v1.ResumeTokenResponse"> & 
  * Use `create(ResumeTokenResponseSchema)` to create a new message.
  */
 export const ResumeTokenResponseSchema: GenMessage<ResumeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 25);
+  messageDesc(file_patwarden_v1_token, 31);
 
 /**
  * The request of ApproveToken.
@@ -1260,7 +1762,7 @@ export type ApproveTokenRequest = Message<"patwarden.v1.ApproveTokenRequest"> & 
  * Use `create(ApproveTokenRequestSchema)` to create a new message.
  */
 export const ApproveTokenRequestSchema: GenMessage<ApproveTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 26);
+  messageDesc(file_patwarden_v1_token, 32);
 
 /**
  * The token.
@@ -1281,7 +1783,7 @@ export type ApproveTokenResponse = Message<"patwarden.v1.ApproveTokenResponse"> 
  * Use `create(ApproveTokenResponseSchema)` to create a new message.
  */
 export const ApproveTokenResponseSchema: GenMessage<ApproveTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 27);
+  messageDesc(file_patwarden_v1_token, 33);
 
 /**
  * The request of DenyToken.
@@ -1309,7 +1811,7 @@ export type DenyTokenRequest = Message<"patwarden.v1.DenyTokenRequest"> & {
  * Use `create(DenyTokenRequestSchema)` to create a new message.
  */
 export const DenyTokenRequestSchema: GenMessage<DenyTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 28);
+  messageDesc(file_patwarden_v1_token, 34);
 
 /**
  * The token.
@@ -1330,7 +1832,90 @@ export type DenyTokenResponse = Message<"patwarden.v1.DenyTokenResponse"> & {
  * Use `create(DenyTokenResponseSchema)` to create a new message.
  */
 export const DenyTokenResponseSchema: GenMessage<DenyTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_token, 29);
+  messageDesc(file_patwarden_v1_token, 35);
+
+/**
+ * Something to do with a token. Each is the method of the same name.
+ *
+ * @generated from enum patwarden.v1.Operation
+ */
+export const Operation = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: OPERATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * UpdateToken.
+   *
+   * @generated from enum value: OPERATION_UPDATE = 1;
+   */
+  UPDATE: 1,
+
+  /**
+   * RotateToken.
+   *
+   * @generated from enum value: OPERATION_ROTATE = 2;
+   */
+  ROTATE: 2,
+
+  /**
+   * RevokeToken.
+   *
+   * @generated from enum value: OPERATION_REVOKE = 3;
+   */
+  REVOKE: 3,
+
+  /**
+   * SuspendToken.
+   *
+   * @generated from enum value: OPERATION_SUSPEND = 4;
+   */
+  SUSPEND: 4,
+
+  /**
+   * ResumeToken.
+   *
+   * @generated from enum value: OPERATION_RESUME = 5;
+   */
+  RESUME: 5,
+
+  /**
+   * ApproveToken.
+   *
+   * @generated from enum value: OPERATION_APPROVE = 6;
+   */
+  APPROVE: 6,
+
+  /**
+   * DenyToken.
+   *
+   * @generated from enum value: OPERATION_DENY = 7;
+   */
+  DENY: 7,
+
+  /**
+   * RevokeSecret, while a superseded secret still works.
+   *
+   * @generated from enum value: OPERATION_REVOKE_SECRET = 8;
+   */
+  REVOKE_SECRET: 8,
+} as const;
+
+/**
+ * Something to do with a token. Each is the method of the same name.
+ *
+ * @generated from enum patwarden.v1.Operation
+ */
+export type Operation = (typeof Operation)[keyof typeof Operation] | UnknownEnum;
+
+/**
+ * Describes the enum patwarden.v1.Operation.
+ */
+export const OperationSchema: GenEnum<Operation> = /*@__PURE__*/
+  enumDesc(file_patwarden_v1_token, 0);
 
 /**
  * Why a token was revoked.
@@ -1399,7 +1984,48 @@ export type RevocationReason = (typeof RevocationReason)[keyof typeof Revocation
  * Describes the enum patwarden.v1.RevocationReason.
  */
 export const RevocationReasonSchema: GenEnum<RevocationReason> = /*@__PURE__*/
-  enumDesc(file_patwarden_v1_token, 0);
+  enumDesc(file_patwarden_v1_token, 1);
+
+/**
+ * Whose tokens: of users or of organizations.
+ *
+ * @generated from enum patwarden.v1.TokenKind
+ */
+export const TokenKind = {
+  /**
+   * Both.
+   *
+   * @generated from enum value: TOKEN_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Tokens that act as a user.
+   *
+   * @generated from enum value: TOKEN_KIND_USER = 1;
+   */
+  USER: 1,
+
+  /**
+   * Tokens that act as an organization.
+   *
+   * @generated from enum value: TOKEN_KIND_ORGANIZATION = 2;
+   */
+  ORGANIZATION: 2,
+} as const;
+
+/**
+ * Whose tokens: of users or of organizations.
+ *
+ * @generated from enum patwarden.v1.TokenKind
+ */
+export type TokenKind = (typeof TokenKind)[keyof typeof TokenKind] | UnknownEnum;
+
+/**
+ * Describes the enum patwarden.v1.TokenKind.
+ */
+export const TokenKindSchema: GenEnum<TokenKind> = /*@__PURE__*/
+  enumDesc(file_patwarden_v1_token, 2);
 
 /**
  * TokenService creates, shows and ends tokens.
@@ -1432,7 +2058,7 @@ export const TokenService: GenService<{
     output: typeof GetTokenResponseSchema;
   },
   /**
-   * ListTokens lists tokens, newest first. Needs `tokens.read`.
+   * ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`.
    *
    * @generated from rpc patwarden.v1.TokenService.ListTokens
    */
@@ -1440,6 +2066,16 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof ListTokensRequestSchema;
     output: typeof ListTokensResponseSchema;
+  },
+  /**
+   * GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`.
+   *
+   * @generated from rpc patwarden.v1.TokenService.GetTokenSummary
+   */
+  getTokenSummary: {
+    methodKind: "unary";
+    input: typeof GetTokenSummaryRequestSchema;
+    output: typeof GetTokenSummaryResponseSchema;
   },
   /**
    * RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
@@ -1488,8 +2124,8 @@ export const TokenService: GenService<{
     output: typeof RevokeSecretResponseSchema;
   },
   /**
-   * RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-   * `tokens.revoke`.
+   * RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+   * organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
    *
    * @generated from rpc patwarden.v1.TokenService.RevokeTokens
    */

@@ -43,7 +43,11 @@ type ListAuditEventsRequest struct {
 	// 1 to 1000; 0 means 50.
 	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, from a request with the same filters. Opaque.
-	PageToken     string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only events with one of these actions. Empty: all. At most 50.
+	Actions []string `protobuf:"bytes,9,rep,name=actions,proto3" json:"actions,omitempty"`
+	// Only events of this organization: of its own tokens, of tokens that are bound to it, of its policy, and of itself.
+	Organization  string `protobuf:"bytes,10,opt,name=organization,proto3" json:"organization,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,6 +134,20 @@ func (x *ListAuditEventsRequest) GetPageSize() int32 {
 func (x *ListAuditEventsRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAuditEventsRequest) GetActions() []string {
+	if x != nil {
+		return x.Actions
+	}
+	return nil
+}
+
+func (x *ListAuditEventsRequest) GetOrganization() string {
+	if x != nil {
+		return x.Organization
 	}
 	return ""
 }
@@ -333,7 +351,7 @@ var File_patwarden_v1_audit_proto protoreflect.FileDescriptor
 
 const file_patwarden_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x18patwarden/v1/audit.proto\x12\fpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x02\n" +
+	"\x18patwarden/v1/audit.proto\x12\fpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x02\n" +
 	"\x16ListAuditEventsRequest\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
@@ -344,7 +362,10 @@ const file_patwarden_v1_audit_proto_rawDesc = "" +
 	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x1b\n" +
 	"\tpage_size\x18\a \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\b \x01(\tR\tpageToken\"s\n" +
+	"page_token\x18\b \x01(\tR\tpageToken\x12\x18\n" +
+	"\aactions\x18\t \x03(\tR\aactions\x12\"\n" +
+	"\forganization\x18\n" +
+	" \x01(\tR\forganization\"s\n" +
 	"\x17ListAuditEventsResponse\x120\n" +
 	"\x06events\x18\x01 \x03(\v2\x18.patwarden.v1.AuditEventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9c\x03\n" +

@@ -30,9 +30,11 @@ const (
 //
 // AuditService lists who did what, when and from where.
 type AuditServiceClient interface {
-	// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`;
-	// refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field violations,
-	// PAGE_TOKEN_INVALID.
+	// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
+	// Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
+	// then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
+	// INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
+	// may not see.
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
 }
 
@@ -60,9 +62,11 @@ func (c *auditServiceClient) ListAuditEvents(ctx context.Context, in *ListAuditE
 //
 // AuditService lists who did what, when and from where.
 type AuditServiceServer interface {
-	// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`;
-	// refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field violations,
-	// PAGE_TOKEN_INVALID.
+	// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
+	// Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
+	// then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
+	// INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
+	// may not see.
 	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)
 	mustEmbedUnimplementedAuditServiceServer()
 }

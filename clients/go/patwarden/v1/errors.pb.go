@@ -50,7 +50,8 @@ const (
 	// Metadata `tokenId` names the token that it created.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 9
 	// FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
-	// `scope` say which; `value` is the limit of a lifetime, such as `3600s`.
+	// `scope` say which; `value` is the limit of a lifetime, such as `3600s`. When several limits are exceeded, the
+	// `google.rpc.PreconditionFailure` detail has them all: `type` the limit, `subject` the path of the field.
 	ErrorReason_ERROR_REASON_POLICY_VIOLATION ErrorReason = 10
 	// FAILED_PRECONDITION: not possible in the token's state. Metadata `state` names the state.
 	ErrorReason_ERROR_REASON_STATE_CONFLICT ErrorReason = 11
@@ -79,6 +80,10 @@ const (
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 20
 	// DEADLINE_EXCEEDED: no decision could be made in time.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 21
+	// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `max_age` is the
+	// longest time since the sign-in in seconds, `acr_values` the accepted ones, separated by blanks; sign in with these
+	// parameters and call again.
+	ErrorReason_ERROR_REASON_STEP_UP_REQUIRED ErrorReason = 24
 	// UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.
 	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 23
 	// INTERNAL: a defect of Patwarden. Search the log for metadata `requestId`.
@@ -110,6 +115,7 @@ var (
 		19: "ERROR_REASON_REVOCATION_PENDING",
 		20: "ERROR_REASON_OUTCOME_UNKNOWN",
 		21: "ERROR_REASON_DEADLINE_EXCEEDED",
+		24: "ERROR_REASON_STEP_UP_REQUIRED",
 		23: "ERROR_REASON_ISSUER_UNAVAILABLE",
 		22: "ERROR_REASON_INTERNAL",
 	}
@@ -136,6 +142,7 @@ var (
 		"ERROR_REASON_REVOCATION_PENDING":        19,
 		"ERROR_REASON_OUTCOME_UNKNOWN":           20,
 		"ERROR_REASON_DEADLINE_EXCEEDED":         21,
+		"ERROR_REASON_STEP_UP_REQUIRED":          24,
 		"ERROR_REASON_ISSUER_UNAVAILABLE":        23,
 		"ERROR_REASON_INTERNAL":                  22,
 	}
@@ -172,7 +179,7 @@ var File_patwarden_v1_errors_proto protoreflect.FileDescriptor
 
 const file_patwarden_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x19patwarden/v1/errors.proto\x12\fpatwarden.v1*\xd2\x06\n" +
+	"\x19patwarden/v1/errors.proto\x12\fpatwarden.v1*\xf5\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12'\n" +
 	"#ERROR_REASON_CALLER_UNAUTHENTICATED\x10\x01\x12!\n" +
@@ -196,7 +203,8 @@ const file_patwarden_v1_errors_proto_rawDesc = "" +
 	"\"ERROR_REASON_OPENFGA_MISCONFIGURED\x10\x12\x12#\n" +
 	"\x1fERROR_REASON_REVOCATION_PENDING\x10\x13\x12 \n" +
 	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x10\x14\x12\"\n" +
-	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x15\x12#\n" +
+	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x15\x12!\n" +
+	"\x1dERROR_REASON_STEP_UP_REQUIRED\x10\x18\x12#\n" +
 	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x17\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x16B\xa7\x01\n" +
 	"\x10com.patwarden.v1B\vErrorsProtoP\x01Z5patwarden.example/clients/go/patwarden/v1;patwardenv1\xa2\x02\x03PXX\xaa\x02\fPatwarden.V1\xca\x02\fPatwarden\\V1\xe2\x02\x18Patwarden\\V1\\GPBMetadata\xea\x02\rPatwarden::V1b\x06proto3"

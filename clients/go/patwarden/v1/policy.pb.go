@@ -362,8 +362,10 @@ type UpdatePolicyResponse struct {
 	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Tokens that have neither ended nor expired, that the change blocks as a whole, and that were not blocked before.
 	BlockedTokens int32 `protobuf:"varint,2,opt,name=blocked_tokens,json=blockedTokens,proto3" json:"blocked_tokens,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Ids of the newest 50 of them.
+	BlockedTokenIds []string `protobuf:"bytes,3,rep,name=blocked_token_ids,json=blockedTokenIds,proto3" json:"blocked_token_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdatePolicyResponse) Reset() {
@@ -408,6 +410,13 @@ func (x *UpdatePolicyResponse) GetBlockedTokens() int32 {
 		return x.BlockedTokens
 	}
 	return 0
+}
+
+func (x *UpdatePolicyResponse) GetBlockedTokenIds() []string {
+	if x != nil {
+		return x.BlockedTokenIds
+	}
+	return nil
 }
 
 // The request of DeletePolicy.
@@ -524,10 +533,11 @@ const file_patwarden_v1_policy_proto_rawDesc = "" +
 	"\x06policy\x18\x01 \x01(\v2\x14.patwarden.v1.PolicyR\x06policy\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"k\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x97\x01\n" +
 	"\x14UpdatePolicyResponse\x12,\n" +
 	"\x06policy\x18\x01 \x01(\v2\x14.patwarden.v1.PolicyR\x06policy\x12%\n" +
-	"\x0eblocked_tokens\x18\x02 \x01(\x05R\rblockedTokens\"+\n" +
+	"\x0eblocked_tokens\x18\x02 \x01(\x05R\rblockedTokens\x12*\n" +
+	"\x11blocked_token_ids\x18\x03 \x03(\tR\x0fblockedTokenIds\"+\n" +
 	"\x13DeletePolicyRequest\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\"\x16\n" +
 	"\x14DeletePolicyResponse2\x8b\x02\n" +

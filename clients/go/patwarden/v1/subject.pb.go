@@ -255,6 +255,134 @@ func (x *GetSubjectResponse) GetSubject() *Subject {
 	return nil
 }
 
+// The request of ListSubjects. A subject must pass all filters that are set.
+type ListSubjectsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only subjects whose name starts with this text, such as `user:al`. Up to 256 characters. Empty: all.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Only subjects in one of these states. Empty: all.
+	States []Subject_State `protobuf:"varint,2,rep,packed,name=states,proto3,enum=patwarden.v1.Subject_State" json:"states,omitempty"`
+	// 1 to 1000; 0 means 50.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before, from the same request. Opaque.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSubjectsRequest) Reset() {
+	*x = ListSubjectsRequest{}
+	mi := &file_patwarden_v1_subject_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSubjectsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSubjectsRequest) ProtoMessage() {}
+
+func (x *ListSubjectsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_subject_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSubjectsRequest.ProtoReflect.Descriptor instead.
+func (*ListSubjectsRequest) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListSubjectsRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListSubjectsRequest) GetStates() []Subject_State {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListSubjectsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListSubjectsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// One page of subjects, ordered by name.
+type ListSubjectsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most page_size.
+	Subjects []*Subject `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSubjectsResponse) Reset() {
+	*x = ListSubjectsResponse{}
+	mi := &file_patwarden_v1_subject_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSubjectsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSubjectsResponse) ProtoMessage() {}
+
+func (x *ListSubjectsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_subject_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSubjectsResponse.ProtoReflect.Descriptor instead.
+func (*ListSubjectsResponse) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListSubjectsResponse) GetSubjects() []*Subject {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *ListSubjectsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // The request of DisableSubject.
 type DisableSubjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -266,7 +394,7 @@ type DisableSubjectRequest struct {
 
 func (x *DisableSubjectRequest) Reset() {
 	*x = DisableSubjectRequest{}
-	mi := &file_patwarden_v1_subject_proto_msgTypes[3]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +406,7 @@ func (x *DisableSubjectRequest) String() string {
 func (*DisableSubjectRequest) ProtoMessage() {}
 
 func (x *DisableSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_subject_proto_msgTypes[3]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +419,7 @@ func (x *DisableSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisableSubjectRequest.ProtoReflect.Descriptor instead.
 func (*DisableSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{3}
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DisableSubjectRequest) GetSubject() string {
@@ -312,7 +440,7 @@ type DisableSubjectResponse struct {
 
 func (x *DisableSubjectResponse) Reset() {
 	*x = DisableSubjectResponse{}
-	mi := &file_patwarden_v1_subject_proto_msgTypes[4]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +452,7 @@ func (x *DisableSubjectResponse) String() string {
 func (*DisableSubjectResponse) ProtoMessage() {}
 
 func (x *DisableSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_subject_proto_msgTypes[4]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +465,7 @@ func (x *DisableSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisableSubjectResponse.ProtoReflect.Descriptor instead.
 func (*DisableSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{4}
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DisableSubjectResponse) GetSubject() *Subject {
@@ -358,7 +486,7 @@ type EnableSubjectRequest struct {
 
 func (x *EnableSubjectRequest) Reset() {
 	*x = EnableSubjectRequest{}
-	mi := &file_patwarden_v1_subject_proto_msgTypes[5]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +498,7 @@ func (x *EnableSubjectRequest) String() string {
 func (*EnableSubjectRequest) ProtoMessage() {}
 
 func (x *EnableSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_subject_proto_msgTypes[5]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +511,7 @@ func (x *EnableSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableSubjectRequest.ProtoReflect.Descriptor instead.
 func (*EnableSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{5}
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EnableSubjectRequest) GetSubject() string {
@@ -404,7 +532,7 @@ type EnableSubjectResponse struct {
 
 func (x *EnableSubjectResponse) Reset() {
 	*x = EnableSubjectResponse{}
-	mi := &file_patwarden_v1_subject_proto_msgTypes[6]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +544,7 @@ func (x *EnableSubjectResponse) String() string {
 func (*EnableSubjectResponse) ProtoMessage() {}
 
 func (x *EnableSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_subject_proto_msgTypes[6]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +557,7 @@ func (x *EnableSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableSubjectResponse.ProtoReflect.Descriptor instead.
 func (*EnableSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{6}
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EnableSubjectResponse) GetSubject() *Subject {
@@ -450,7 +578,7 @@ type DeleteSubjectRequest struct {
 
 func (x *DeleteSubjectRequest) Reset() {
 	*x = DeleteSubjectRequest{}
-	mi := &file_patwarden_v1_subject_proto_msgTypes[7]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +590,7 @@ func (x *DeleteSubjectRequest) String() string {
 func (*DeleteSubjectRequest) ProtoMessage() {}
 
 func (x *DeleteSubjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_subject_proto_msgTypes[7]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +603,7 @@ func (x *DeleteSubjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSubjectRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSubjectRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{7}
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeleteSubjectRequest) GetSubject() string {
@@ -496,7 +624,7 @@ type DeleteSubjectResponse struct {
 
 func (x *DeleteSubjectResponse) Reset() {
 	*x = DeleteSubjectResponse{}
-	mi := &file_patwarden_v1_subject_proto_msgTypes[8]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +636,7 @@ func (x *DeleteSubjectResponse) String() string {
 func (*DeleteSubjectResponse) ProtoMessage() {}
 
 func (x *DeleteSubjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_subject_proto_msgTypes[8]
+	mi := &file_patwarden_v1_subject_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +649,7 @@ func (x *DeleteSubjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSubjectResponse.ProtoReflect.Descriptor instead.
 func (*DeleteSubjectResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{8}
+	return file_patwarden_v1_subject_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteSubjectResponse) GetSubject() *Subject {
@@ -554,7 +682,16 @@ const file_patwarden_v1_subject_proto_rawDesc = "" +
 	"\x11GetSubjectRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\"E\n" +
 	"\x12GetSubjectResponse\x12/\n" +
-	"\asubject\x18\x01 \x01(\v2\x15.patwarden.v1.SubjectR\asubject\"1\n" +
+	"\asubject\x18\x01 \x01(\v2\x15.patwarden.v1.SubjectR\asubject\"\x9e\x01\n" +
+	"\x13ListSubjectsRequest\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x123\n" +
+	"\x06states\x18\x02 \x03(\x0e2\x1b.patwarden.v1.Subject.StateR\x06states\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"q\n" +
+	"\x14ListSubjectsResponse\x121\n" +
+	"\bsubjects\x18\x01 \x03(\v2\x15.patwarden.v1.SubjectR\bsubjects\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n" +
 	"\x15DisableSubjectRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\"I\n" +
 	"\x16DisableSubjectResponse\x12/\n" +
@@ -566,10 +703,11 @@ const file_patwarden_v1_subject_proto_rawDesc = "" +
 	"\x14DeleteSubjectRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\"H\n" +
 	"\x15DeleteSubjectResponse\x12/\n" +
-	"\asubject\x18\x01 \x01(\v2\x15.patwarden.v1.SubjectR\asubject2\xf2\x02\n" +
+	"\asubject\x18\x01 \x01(\v2\x15.patwarden.v1.SubjectR\asubject2\xc9\x03\n" +
 	"\x0eSubjectService\x12O\n" +
 	"\n" +
-	"GetSubject\x12\x1f.patwarden.v1.GetSubjectRequest\x1a .patwarden.v1.GetSubjectResponse\x12[\n" +
+	"GetSubject\x12\x1f.patwarden.v1.GetSubjectRequest\x1a .patwarden.v1.GetSubjectResponse\x12U\n" +
+	"\fListSubjects\x12!.patwarden.v1.ListSubjectsRequest\x1a\".patwarden.v1.ListSubjectsResponse\x12[\n" +
 	"\x0eDisableSubject\x12#.patwarden.v1.DisableSubjectRequest\x1a$.patwarden.v1.DisableSubjectResponse\x12X\n" +
 	"\rEnableSubject\x12\".patwarden.v1.EnableSubjectRequest\x1a#.patwarden.v1.EnableSubjectResponse\x12X\n" +
 	"\rDeleteSubject\x12\".patwarden.v1.DeleteSubjectRequest\x1a#.patwarden.v1.DeleteSubjectResponseB\xa8\x01\n" +
@@ -588,40 +726,46 @@ func file_patwarden_v1_subject_proto_rawDescGZIP() []byte {
 }
 
 var file_patwarden_v1_subject_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_patwarden_v1_subject_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_patwarden_v1_subject_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_patwarden_v1_subject_proto_goTypes = []any{
 	(Subject_State)(0),             // 0: patwarden.v1.Subject.State
 	(*Subject)(nil),                // 1: patwarden.v1.Subject
 	(*GetSubjectRequest)(nil),      // 2: patwarden.v1.GetSubjectRequest
 	(*GetSubjectResponse)(nil),     // 3: patwarden.v1.GetSubjectResponse
-	(*DisableSubjectRequest)(nil),  // 4: patwarden.v1.DisableSubjectRequest
-	(*DisableSubjectResponse)(nil), // 5: patwarden.v1.DisableSubjectResponse
-	(*EnableSubjectRequest)(nil),   // 6: patwarden.v1.EnableSubjectRequest
-	(*EnableSubjectResponse)(nil),  // 7: patwarden.v1.EnableSubjectResponse
-	(*DeleteSubjectRequest)(nil),   // 8: patwarden.v1.DeleteSubjectRequest
-	(*DeleteSubjectResponse)(nil),  // 9: patwarden.v1.DeleteSubjectResponse
-	(*timestamppb.Timestamp)(nil),  // 10: google.protobuf.Timestamp
+	(*ListSubjectsRequest)(nil),    // 4: patwarden.v1.ListSubjectsRequest
+	(*ListSubjectsResponse)(nil),   // 5: patwarden.v1.ListSubjectsResponse
+	(*DisableSubjectRequest)(nil),  // 6: patwarden.v1.DisableSubjectRequest
+	(*DisableSubjectResponse)(nil), // 7: patwarden.v1.DisableSubjectResponse
+	(*EnableSubjectRequest)(nil),   // 8: patwarden.v1.EnableSubjectRequest
+	(*EnableSubjectResponse)(nil),  // 9: patwarden.v1.EnableSubjectResponse
+	(*DeleteSubjectRequest)(nil),   // 10: patwarden.v1.DeleteSubjectRequest
+	(*DeleteSubjectResponse)(nil),  // 11: patwarden.v1.DeleteSubjectResponse
+	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
 }
 var file_patwarden_v1_subject_proto_depIdxs = []int32{
 	0,  // 0: patwarden.v1.Subject.state:type_name -> patwarden.v1.Subject.State
-	10, // 1: patwarden.v1.Subject.update_time:type_name -> google.protobuf.Timestamp
+	12, // 1: patwarden.v1.Subject.update_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: patwarden.v1.GetSubjectResponse.subject:type_name -> patwarden.v1.Subject
-	1,  // 3: patwarden.v1.DisableSubjectResponse.subject:type_name -> patwarden.v1.Subject
-	1,  // 4: patwarden.v1.EnableSubjectResponse.subject:type_name -> patwarden.v1.Subject
-	1,  // 5: patwarden.v1.DeleteSubjectResponse.subject:type_name -> patwarden.v1.Subject
-	2,  // 6: patwarden.v1.SubjectService.GetSubject:input_type -> patwarden.v1.GetSubjectRequest
-	4,  // 7: patwarden.v1.SubjectService.DisableSubject:input_type -> patwarden.v1.DisableSubjectRequest
-	6,  // 8: patwarden.v1.SubjectService.EnableSubject:input_type -> patwarden.v1.EnableSubjectRequest
-	8,  // 9: patwarden.v1.SubjectService.DeleteSubject:input_type -> patwarden.v1.DeleteSubjectRequest
-	3,  // 10: patwarden.v1.SubjectService.GetSubject:output_type -> patwarden.v1.GetSubjectResponse
-	5,  // 11: patwarden.v1.SubjectService.DisableSubject:output_type -> patwarden.v1.DisableSubjectResponse
-	7,  // 12: patwarden.v1.SubjectService.EnableSubject:output_type -> patwarden.v1.EnableSubjectResponse
-	9,  // 13: patwarden.v1.SubjectService.DeleteSubject:output_type -> patwarden.v1.DeleteSubjectResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	0,  // 3: patwarden.v1.ListSubjectsRequest.states:type_name -> patwarden.v1.Subject.State
+	1,  // 4: patwarden.v1.ListSubjectsResponse.subjects:type_name -> patwarden.v1.Subject
+	1,  // 5: patwarden.v1.DisableSubjectResponse.subject:type_name -> patwarden.v1.Subject
+	1,  // 6: patwarden.v1.EnableSubjectResponse.subject:type_name -> patwarden.v1.Subject
+	1,  // 7: patwarden.v1.DeleteSubjectResponse.subject:type_name -> patwarden.v1.Subject
+	2,  // 8: patwarden.v1.SubjectService.GetSubject:input_type -> patwarden.v1.GetSubjectRequest
+	4,  // 9: patwarden.v1.SubjectService.ListSubjects:input_type -> patwarden.v1.ListSubjectsRequest
+	6,  // 10: patwarden.v1.SubjectService.DisableSubject:input_type -> patwarden.v1.DisableSubjectRequest
+	8,  // 11: patwarden.v1.SubjectService.EnableSubject:input_type -> patwarden.v1.EnableSubjectRequest
+	10, // 12: patwarden.v1.SubjectService.DeleteSubject:input_type -> patwarden.v1.DeleteSubjectRequest
+	3,  // 13: patwarden.v1.SubjectService.GetSubject:output_type -> patwarden.v1.GetSubjectResponse
+	5,  // 14: patwarden.v1.SubjectService.ListSubjects:output_type -> patwarden.v1.ListSubjectsResponse
+	7,  // 15: patwarden.v1.SubjectService.DisableSubject:output_type -> patwarden.v1.DisableSubjectResponse
+	9,  // 16: patwarden.v1.SubjectService.EnableSubject:output_type -> patwarden.v1.EnableSubjectResponse
+	11, // 17: patwarden.v1.SubjectService.DeleteSubject:output_type -> patwarden.v1.DeleteSubjectResponse
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_patwarden_v1_subject_proto_init() }
@@ -635,7 +779,7 @@ func file_patwarden_v1_subject_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_patwarden_v1_subject_proto_rawDesc), len(file_patwarden_v1_subject_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

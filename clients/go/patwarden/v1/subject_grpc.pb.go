@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	SubjectService_GetSubject_FullMethodName     = "/patwarden.v1.SubjectService/GetSubject"
+	SubjectService_ListSubjects_FullMethodName   = "/patwarden.v1.SubjectService/ListSubjects"
 	SubjectService_DisableSubject_FullMethodName = "/patwarden.v1.SubjectService/DisableSubject"
 	SubjectService_EnableSubject_FullMethodName  = "/patwarden.v1.SubjectService/EnableSubject"
 	SubjectService_DeleteSubject_FullMethodName  = "/patwarden.v1.SubjectService/DeleteSubject"
@@ -36,6 +37,8 @@ type SubjectServiceClient interface {
 	// GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
 	// never named before is ACTIVE.
 	GetSubject(ctx context.Context, in *GetSubjectRequest, opts ...grpc.CallOption) (*GetSubjectResponse, error)
+	// ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name.
+	ListSubjects(ctx context.Context, in *ListSubjectsRequest, opts ...grpc.CallOption) (*ListSubjectsResponse, error)
 	// DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.
 	// Repeating it changes nothing.
 	DisableSubject(ctx context.Context, in *DisableSubjectRequest, opts ...grpc.CallOption) (*DisableSubjectResponse, error)
@@ -59,6 +62,16 @@ func (c *subjectServiceClient) GetSubject(ctx context.Context, in *GetSubjectReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetSubjectResponse)
 	err := c.cc.Invoke(ctx, SubjectService_GetSubject_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *subjectServiceClient) ListSubjects(ctx context.Context, in *ListSubjectsRequest, opts ...grpc.CallOption) (*ListSubjectsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSubjectsResponse)
+	err := c.cc.Invoke(ctx, SubjectService_ListSubjects_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +117,8 @@ type SubjectServiceServer interface {
 	// GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
 	// never named before is ACTIVE.
 	GetSubject(context.Context, *GetSubjectRequest) (*GetSubjectResponse, error)
+	// ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name.
+	ListSubjects(context.Context, *ListSubjectsRequest) (*ListSubjectsResponse, error)
 	// DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.
 	// Repeating it changes nothing.
 	DisableSubject(context.Context, *DisableSubjectRequest) (*DisableSubjectResponse, error)
@@ -125,6 +140,9 @@ type UnimplementedSubjectServiceServer struct{}
 
 func (UnimplementedSubjectServiceServer) GetSubject(context.Context, *GetSubjectRequest) (*GetSubjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSubject not implemented")
+}
+func (UnimplementedSubjectServiceServer) ListSubjects(context.Context, *ListSubjectsRequest) (*ListSubjectsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSubjects not implemented")
 }
 func (UnimplementedSubjectServiceServer) DisableSubject(context.Context, *DisableSubjectRequest) (*DisableSubjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DisableSubject not implemented")
@@ -170,6 +188,24 @@ func _SubjectService_GetSubject_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SubjectServiceServer).GetSubject(ctx, req.(*GetSubjectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SubjectService_ListSubjects_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSubjectsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SubjectServiceServer).ListSubjects(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SubjectService_ListSubjects_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SubjectServiceServer).ListSubjects(ctx, req.(*ListSubjectsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -238,6 +274,10 @@ var SubjectService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSubject",
 			Handler:    _SubjectService_GetSubject_Handler,
+		},
+		{
+			MethodName: "ListSubjects",
+			Handler:    _SubjectService_ListSubjects_Handler,
 		},
 		{
 			MethodName: "DisableSubject",

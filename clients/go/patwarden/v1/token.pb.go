@@ -26,6 +26,83 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Something to do with a token. Each is the method of the same name.
+type Operation int32
+
+const (
+	// Never sent.
+	Operation_OPERATION_UNSPECIFIED Operation = 0
+	// UpdateToken.
+	Operation_OPERATION_UPDATE Operation = 1
+	// RotateToken.
+	Operation_OPERATION_ROTATE Operation = 2
+	// RevokeToken.
+	Operation_OPERATION_REVOKE Operation = 3
+	// SuspendToken.
+	Operation_OPERATION_SUSPEND Operation = 4
+	// ResumeToken.
+	Operation_OPERATION_RESUME Operation = 5
+	// ApproveToken.
+	Operation_OPERATION_APPROVE Operation = 6
+	// DenyToken.
+	Operation_OPERATION_DENY Operation = 7
+	// RevokeSecret, while a superseded secret still works.
+	Operation_OPERATION_REVOKE_SECRET Operation = 8
+)
+
+// Enum value maps for Operation.
+var (
+	Operation_name = map[int32]string{
+		0: "OPERATION_UNSPECIFIED",
+		1: "OPERATION_UPDATE",
+		2: "OPERATION_ROTATE",
+		3: "OPERATION_REVOKE",
+		4: "OPERATION_SUSPEND",
+		5: "OPERATION_RESUME",
+		6: "OPERATION_APPROVE",
+		7: "OPERATION_DENY",
+		8: "OPERATION_REVOKE_SECRET",
+	}
+	Operation_value = map[string]int32{
+		"OPERATION_UNSPECIFIED":   0,
+		"OPERATION_UPDATE":        1,
+		"OPERATION_ROTATE":        2,
+		"OPERATION_REVOKE":        3,
+		"OPERATION_SUSPEND":       4,
+		"OPERATION_RESUME":        5,
+		"OPERATION_APPROVE":       6,
+		"OPERATION_DENY":          7,
+		"OPERATION_REVOKE_SECRET": 8,
+	}
+)
+
+func (x Operation) Enum() *Operation {
+	p := new(Operation)
+	*p = x
+	return p
+}
+
+func (x Operation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Operation) Descriptor() protoreflect.EnumDescriptor {
+	return file_patwarden_v1_token_proto_enumTypes[0].Descriptor()
+}
+
+func (Operation) Type() protoreflect.EnumType {
+	return &file_patwarden_v1_token_proto_enumTypes[0]
+}
+
+func (x Operation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Operation.Descriptor instead.
+func (Operation) EnumDescriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{0}
+}
+
 // Why a token was revoked.
 type RevocationReason int32
 
@@ -79,11 +156,11 @@ func (x RevocationReason) String() string {
 }
 
 func (RevocationReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_patwarden_v1_token_proto_enumTypes[0].Descriptor()
+	return file_patwarden_v1_token_proto_enumTypes[1].Descriptor()
 }
 
 func (RevocationReason) Type() protoreflect.EnumType {
-	return &file_patwarden_v1_token_proto_enumTypes[0]
+	return &file_patwarden_v1_token_proto_enumTypes[1]
 }
 
 func (x RevocationReason) Number() protoreflect.EnumNumber {
@@ -92,7 +169,60 @@ func (x RevocationReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RevocationReason.Descriptor instead.
 func (RevocationReason) EnumDescriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{0}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{1}
+}
+
+// Whose tokens: of users or of organizations.
+type TokenKind int32
+
+const (
+	// Both.
+	TokenKind_TOKEN_KIND_UNSPECIFIED TokenKind = 0
+	// Tokens that act as a user.
+	TokenKind_TOKEN_KIND_USER TokenKind = 1
+	// Tokens that act as an organization.
+	TokenKind_TOKEN_KIND_ORGANIZATION TokenKind = 2
+)
+
+// Enum value maps for TokenKind.
+var (
+	TokenKind_name = map[int32]string{
+		0: "TOKEN_KIND_UNSPECIFIED",
+		1: "TOKEN_KIND_USER",
+		2: "TOKEN_KIND_ORGANIZATION",
+	}
+	TokenKind_value = map[string]int32{
+		"TOKEN_KIND_UNSPECIFIED":  0,
+		"TOKEN_KIND_USER":         1,
+		"TOKEN_KIND_ORGANIZATION": 2,
+	}
+)
+
+func (x TokenKind) Enum() *TokenKind {
+	p := new(TokenKind)
+	*p = x
+	return p
+}
+
+func (x TokenKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TokenKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_patwarden_v1_token_proto_enumTypes[2].Descriptor()
+}
+
+func (TokenKind) Type() protoreflect.EnumType {
+	return &file_patwarden_v1_token_proto_enumTypes[2]
+}
+
+func (x TokenKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TokenKind.Descriptor instead.
+func (TokenKind) EnumDescriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{2}
 }
 
 // The state of a token.
@@ -148,11 +278,11 @@ func (x Token_State) String() string {
 }
 
 func (Token_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_patwarden_v1_token_proto_enumTypes[1].Descriptor()
+	return file_patwarden_v1_token_proto_enumTypes[3].Descriptor()
 }
 
 func (Token_State) Type() protoreflect.EnumType {
-	return &file_patwarden_v1_token_proto_enumTypes[1]
+	return &file_patwarden_v1_token_proto_enumTypes[3]
 }
 
 func (x Token_State) Number() protoreflect.EnumNumber {
@@ -162,6 +292,67 @@ func (x Token_State) Number() protoreflect.EnumNumber {
 // Deprecated: Use Token_State.Descriptor instead.
 func (Token_State) EnumDescriptor() ([]byte, []int) {
 	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{0, 0}
+}
+
+// The outcome for one token.
+type RevokedToken_Result int32
+
+const (
+	// Never sent.
+	RevokedToken_RESULT_UNSPECIFIED RevokedToken_Result = 0
+	// It was revoked, or would be.
+	RevokedToken_RESULT_REVOKED RevokedToken_Result = 1
+	// It was revoked before.
+	RevokedToken_RESULT_REVOKED_BEFORE RevokedToken_Result = 2
+	// It does not exist, or the caller may not see it. Nothing was done.
+	RevokedToken_RESULT_NOT_FOUND RevokedToken_Result = 3
+	// The caller may see it but not revoke it. Nothing was done.
+	RevokedToken_RESULT_FORBIDDEN RevokedToken_Result = 4
+)
+
+// Enum value maps for RevokedToken_Result.
+var (
+	RevokedToken_Result_name = map[int32]string{
+		0: "RESULT_UNSPECIFIED",
+		1: "RESULT_REVOKED",
+		2: "RESULT_REVOKED_BEFORE",
+		3: "RESULT_NOT_FOUND",
+		4: "RESULT_FORBIDDEN",
+	}
+	RevokedToken_Result_value = map[string]int32{
+		"RESULT_UNSPECIFIED":    0,
+		"RESULT_REVOKED":        1,
+		"RESULT_REVOKED_BEFORE": 2,
+		"RESULT_NOT_FOUND":      3,
+		"RESULT_FORBIDDEN":      4,
+	}
+)
+
+func (x RevokedToken_Result) Enum() *RevokedToken_Result {
+	p := new(RevokedToken_Result)
+	*p = x
+	return p
+}
+
+func (x RevokedToken_Result) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RevokedToken_Result) Descriptor() protoreflect.EnumDescriptor {
+	return file_patwarden_v1_token_proto_enumTypes[4].Descriptor()
+}
+
+func (RevokedToken_Result) Type() protoreflect.EnumType {
+	return &file_patwarden_v1_token_proto_enumTypes[4]
+}
+
+func (x RevokedToken_Result) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RevokedToken_Result.Descriptor instead.
+func (RevokedToken_Result) EnumDescriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{27, 0}
 }
 
 // A token: a credential with one or more secrets. Secrets are stored only as keyed hashes; no message that reads a
@@ -225,7 +416,13 @@ type Token struct {
 	// The decision about its approval. Absent while there is none.
 	Approval *Approval `protobuf:"bytes,26,opt,name=approval,proto3" json:"approval,omitempty"`
 	// Set while the token is suspended.
-	Suspension    *Suspension `protobuf:"bytes,27,opt,name=suspension,proto3" json:"suspension,omitempty"`
+	Suspension *Suspension `protobuf:"bytes,27,opt,name=suspension,proto3" json:"suspension,omitempty"`
+	// Operations that the caller may do with the token now, as far as its state allows them.
+	Permitted []Operation `protobuf:"varint,28,rep,packed,name=permitted,proto3,enum=patwarden.v1.Operation" json:"permitted,omitempty"`
+	// The last approval, and what it allowed. Set while the token waits for approval again.
+	ApprovedBefore *ApprovedFacts `protobuf:"bytes,29,opt,name=approved_before,json=approvedBefore,proto3" json:"approved_before,omitempty"`
+	// Why the token is needed, for the person who approves it. Up to 500 characters.
+	Justification string `protobuf:"bytes,30,opt,name=justification,proto3" json:"justification,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +646,118 @@ func (x *Token) GetSuspension() *Suspension {
 	return nil
 }
 
+func (x *Token) GetPermitted() []Operation {
+	if x != nil {
+		return x.Permitted
+	}
+	return nil
+}
+
+func (x *Token) GetApprovedBefore() *ApprovedFacts {
+	if x != nil {
+		return x.ApprovedBefore
+	}
+	return nil
+}
+
+func (x *Token) GetJustification() string {
+	if x != nil {
+		return x.Justification
+	}
+	return ""
+}
+
+// The facts that an approval was about.
+type ApprovedFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most that the token might do.
+	Grant *Grant `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	// Networks, as in Token.
+	AllowedCidrs []string `protobuf:"bytes,2,rep,name=allowed_cidrs,json=allowedCidrs,proto3" json:"allowed_cidrs,omitempty"`
+	// As in Token.
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	// As in Token.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// As in Token.
+	NeverExpires bool `protobuf:"varint,5,opt,name=never_expires,json=neverExpires,proto3" json:"never_expires,omitempty"`
+	// Who approved it.
+	Approval      *Approval `protobuf:"bytes,6,opt,name=approval,proto3" json:"approval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovedFacts) Reset() {
+	*x = ApprovedFacts{}
+	mi := &file_patwarden_v1_token_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovedFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovedFacts) ProtoMessage() {}
+
+func (x *ApprovedFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_token_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovedFacts.ProtoReflect.Descriptor instead.
+func (*ApprovedFacts) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ApprovedFacts) GetGrant() *Grant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+func (x *ApprovedFacts) GetAllowedCidrs() []string {
+	if x != nil {
+		return x.AllowedCidrs
+	}
+	return nil
+}
+
+func (x *ApprovedFacts) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *ApprovedFacts) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *ApprovedFacts) GetNeverExpires() bool {
+	if x != nil {
+		return x.NeverExpires
+	}
+	return false
+}
+
+func (x *ApprovedFacts) GetApproval() *Approval {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
 // The decision about a token that needs approval.
 type Approval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -464,7 +773,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[1]
+	mi := &file_patwarden_v1_token_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +785,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[1]
+	mi := &file_patwarden_v1_token_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +798,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{1}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Approval) GetDecidedBy() string {
@@ -528,7 +837,7 @@ type Suspension struct {
 
 func (x *Suspension) Reset() {
 	*x = Suspension{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[2]
+	mi := &file_patwarden_v1_token_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -540,7 +849,7 @@ func (x *Suspension) String() string {
 func (*Suspension) ProtoMessage() {}
 
 func (x *Suspension) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[2]
+	mi := &file_patwarden_v1_token_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -553,7 +862,7 @@ func (x *Suspension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
 func (*Suspension) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{2}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Suspension) GetBy() string {
@@ -598,7 +907,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[3]
+	mi := &file_patwarden_v1_token_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +919,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[3]
+	mi := &file_patwarden_v1_token_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +932,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{3}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Secret) GetId() string {
@@ -681,7 +990,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[4]
+	mi := &file_patwarden_v1_token_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +1002,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[4]
+	mi := &file_patwarden_v1_token_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +1015,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{4}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Grant) GetFull() bool {
@@ -736,7 +1045,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[5]
+	mi := &file_patwarden_v1_token_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +1057,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[5]
+	mi := &file_patwarden_v1_token_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +1070,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{5}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Rule) GetActions() []string {
@@ -814,14 +1123,16 @@ type CreateTokenRequest struct {
 	// Facts that Check returns when asked. Limits as for metadata.
 	Claims map[string]string `protobuf:"bytes,14,rep,name=claims,proto3" json:"claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Whether the token may rotate itself. Refused where the policy does not allow it.
-	SelfRotate    bool `protobuf:"varint,15,opt,name=self_rotate,json=selfRotate,proto3" json:"self_rotate,omitempty"`
+	SelfRotate bool `protobuf:"varint,15,opt,name=self_rotate,json=selfRotate,proto3" json:"self_rotate,omitempty"`
+	// Why the token is needed, for the person who approves it. Up to 500 characters.
+	Justification string `protobuf:"bytes,16,opt,name=justification,proto3" json:"justification,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[6]
+	mi := &file_patwarden_v1_token_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +1144,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[6]
+	mi := &file_patwarden_v1_token_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +1157,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{6}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateTokenRequest) GetSubject() string {
@@ -967,6 +1278,13 @@ func (x *CreateTokenRequest) GetSelfRotate() bool {
 	return false
 }
 
+func (x *CreateTokenRequest) GetJustification() string {
+	if x != nil {
+		return x.Justification
+	}
+	return ""
+}
+
 type isCreateTokenRequest_Lifetime interface {
 	isCreateTokenRequest_Lifetime()
 }
@@ -1005,7 +1323,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[7]
+	mi := &file_patwarden_v1_token_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1335,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[7]
+	mi := &file_patwarden_v1_token_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1348,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{7}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateTokenResponse) GetToken() *Token {
@@ -1058,7 +1376,7 @@ type GetTokenRequest struct {
 
 func (x *GetTokenRequest) Reset() {
 	*x = GetTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[8]
+	mi := &file_patwarden_v1_token_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1388,7 @@ func (x *GetTokenRequest) String() string {
 func (*GetTokenRequest) ProtoMessage() {}
 
 func (x *GetTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[8]
+	mi := &file_patwarden_v1_token_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1401,7 @@ func (x *GetTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTokenRequest.ProtoReflect.Descriptor instead.
 func (*GetTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{8}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetTokenRequest) GetId() string {
@@ -1104,7 +1422,7 @@ type GetTokenResponse struct {
 
 func (x *GetTokenResponse) Reset() {
 	*x = GetTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[9]
+	mi := &file_patwarden_v1_token_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1434,7 @@ func (x *GetTokenResponse) String() string {
 func (*GetTokenResponse) ProtoMessage() {}
 
 func (x *GetTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[9]
+	mi := &file_patwarden_v1_token_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1447,7 @@ func (x *GetTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTokenResponse.ProtoReflect.Descriptor instead.
 func (*GetTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{9}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetTokenResponse) GetToken() *Token {
@@ -1159,13 +1477,31 @@ type ListTokensRequest struct {
 	// Only tokens that were not used at or after this time. A token that was never used counts as used at the first
 	// moment it could be: its creation, approval or `not_before`, whichever was last.
 	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+	Query string `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"`
+	// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
+	Kind TokenKind `protobuf:"varint,10,opt,name=kind,proto3,enum=patwarden.v1.TokenKind" json:"kind,omitempty"`
+	// Only tokens that are bound to an organization, or only those that are not.
+	Bound *bool `protobuf:"varint,11,opt,name=bound,proto3,oneof" json:"bound,omitempty"`
+	// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+	Blocked *bool `protobuf:"varint,12,opt,name=blocked,proto3,oneof" json:"blocked,omitempty"`
+	// Only tokens with a full grant, or only those without.
+	Full *bool `protobuf:"varint,13,opt,name=full,proto3,oneof" json:"full,omitempty"`
+	// Only tokens that never expire, or only those that do.
+	NeverExpires *bool `protobuf:"varint,14,opt,name=never_expires,json=neverExpires,proto3,oneof" json:"never_expires,omitempty"`
+	// Only tokens that were revoked for one of these reasons. Empty: any.
+	RevocationReasons []RevocationReason `protobuf:"varint,15,rep,packed,name=revocation_reasons,json=revocationReasons,proto3,enum=patwarden.v1.RevocationReason" json:"revocation_reasons,omitempty"`
+	// How to order: `create_time`, `expire_time`, `last_use_time` or `name`, each alone or followed by ` desc` (AIP-132).
+	// Tokens that never expire come after all others, tokens that were never used before them. Default: `create_time
+	// desc`.
+	OrderBy       string `protobuf:"bytes,16,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[10]
+	mi := &file_patwarden_v1_token_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1513,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[10]
+	mi := &file_patwarden_v1_token_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1526,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{10}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListTokensRequest) GetSubject() string {
@@ -1249,7 +1585,399 @@ func (x *ListTokensRequest) GetLastUsedBefore() *timestamppb.Timestamp {
 	return nil
 }
 
-// One page of tokens, newest first.
+func (x *ListTokensRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ListTokensRequest) GetKind() TokenKind {
+	if x != nil {
+		return x.Kind
+	}
+	return TokenKind_TOKEN_KIND_UNSPECIFIED
+}
+
+func (x *ListTokensRequest) GetBound() bool {
+	if x != nil && x.Bound != nil {
+		return *x.Bound
+	}
+	return false
+}
+
+func (x *ListTokensRequest) GetBlocked() bool {
+	if x != nil && x.Blocked != nil {
+		return *x.Blocked
+	}
+	return false
+}
+
+func (x *ListTokensRequest) GetFull() bool {
+	if x != nil && x.Full != nil {
+		return *x.Full
+	}
+	return false
+}
+
+func (x *ListTokensRequest) GetNeverExpires() bool {
+	if x != nil && x.NeverExpires != nil {
+		return *x.NeverExpires
+	}
+	return false
+}
+
+func (x *ListTokensRequest) GetRevocationReasons() []RevocationReason {
+	if x != nil {
+		return x.RevocationReasons
+	}
+	return nil
+}
+
+func (x *ListTokensRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+// The filters of ListTokens, by the same names. A token must pass all that are set.
+type TokenFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only tokens of this subject. Empty: of all subjects that the caller may see.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Only tokens in one of these states. Empty: all.
+	States []Token_State `protobuf:"varint,2,rep,packed,name=states,proto3,enum=patwarden.v1.Token_State" json:"states,omitempty"`
+	// Only tokens that this user or service created, `user:<id>` or `service:<name>`.
+	CreatedBy string `protobuf:"bytes,5,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// Only tokens of this organization: its own and those bound to it.
+	Organization string `protobuf:"bytes,6,opt,name=organization,proto3" json:"organization,omitempty"`
+	// Only tokens that end before this time.
+	ExpireBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_before,json=expireBefore,proto3" json:"expire_before,omitempty"`
+	// As in ListTokensRequest.
+	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
+	// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+	Query string `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"`
+	// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
+	Kind TokenKind `protobuf:"varint,10,opt,name=kind,proto3,enum=patwarden.v1.TokenKind" json:"kind,omitempty"`
+	// Only tokens that are bound to an organization, or only those that are not.
+	Bound *bool `protobuf:"varint,11,opt,name=bound,proto3,oneof" json:"bound,omitempty"`
+	// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+	Blocked *bool `protobuf:"varint,12,opt,name=blocked,proto3,oneof" json:"blocked,omitempty"`
+	// Only tokens with a full grant, or only those without.
+	Full *bool `protobuf:"varint,13,opt,name=full,proto3,oneof" json:"full,omitempty"`
+	// Only tokens that never expire, or only those that do.
+	NeverExpires *bool `protobuf:"varint,14,opt,name=never_expires,json=neverExpires,proto3,oneof" json:"never_expires,omitempty"`
+	// Only tokens that were revoked for one of these reasons. Empty: any.
+	RevocationReasons []RevocationReason `protobuf:"varint,15,rep,packed,name=revocation_reasons,json=revocationReasons,proto3,enum=patwarden.v1.RevocationReason" json:"revocation_reasons,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *TokenFilter) Reset() {
+	*x = TokenFilter{}
+	mi := &file_patwarden_v1_token_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenFilter) ProtoMessage() {}
+
+func (x *TokenFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_token_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenFilter.ProtoReflect.Descriptor instead.
+func (*TokenFilter) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TokenFilter) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *TokenFilter) GetStates() []Token_State {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *TokenFilter) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
+}
+
+func (x *TokenFilter) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+func (x *TokenFilter) GetExpireBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireBefore
+	}
+	return nil
+}
+
+func (x *TokenFilter) GetLastUsedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedBefore
+	}
+	return nil
+}
+
+func (x *TokenFilter) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *TokenFilter) GetKind() TokenKind {
+	if x != nil {
+		return x.Kind
+	}
+	return TokenKind_TOKEN_KIND_UNSPECIFIED
+}
+
+func (x *TokenFilter) GetBound() bool {
+	if x != nil && x.Bound != nil {
+		return *x.Bound
+	}
+	return false
+}
+
+func (x *TokenFilter) GetBlocked() bool {
+	if x != nil && x.Blocked != nil {
+		return *x.Blocked
+	}
+	return false
+}
+
+func (x *TokenFilter) GetFull() bool {
+	if x != nil && x.Full != nil {
+		return *x.Full
+	}
+	return false
+}
+
+func (x *TokenFilter) GetNeverExpires() bool {
+	if x != nil && x.NeverExpires != nil {
+		return *x.NeverExpires
+	}
+	return false
+}
+
+func (x *TokenFilter) GetRevocationReasons() []RevocationReason {
+	if x != nil {
+		return x.RevocationReasons
+	}
+	return nil
+}
+
+// The request of GetTokenSummary.
+type GetTokenSummaryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which tokens to count.
+	Filter        *TokenFilter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTokenSummaryRequest) Reset() {
+	*x = GetTokenSummaryRequest{}
+	mi := &file_patwarden_v1_token_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTokenSummaryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTokenSummaryRequest) ProtoMessage() {}
+
+func (x *GetTokenSummaryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_token_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTokenSummaryRequest.ProtoReflect.Descriptor instead.
+func (*GetTokenSummaryRequest) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetTokenSummaryRequest) GetFilter() *TokenFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// Numbers of tokens.
+type GetTokenSummaryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All that pass the filter.
+	Total int32 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
+	// In STATE_ACTIVE.
+	Active int32 `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
+	// In STATE_PENDING_APPROVAL.
+	PendingApproval int32 `protobuf:"varint,3,opt,name=pending_approval,json=pendingApproval,proto3" json:"pending_approval,omitempty"`
+	// In STATE_SUSPENDED.
+	Suspended int32 `protobuf:"varint,4,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	// In STATE_EXPIRED.
+	Expired int32 `protobuf:"varint,5,opt,name=expired,proto3" json:"expired,omitempty"`
+	// In STATE_REVOKED or STATE_DENIED.
+	Revoked int32 `protobuf:"varint,6,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	// Neither ended nor expired, and ending within 7 days.
+	Expiring int32 `protobuf:"varint,7,opt,name=expiring,proto3" json:"expiring,omitempty"`
+	// Neither ended nor expired, and not used for 90 days, counted as in ListTokensRequest.last_used_before.
+	Unused int32 `protobuf:"varint,8,opt,name=unused,proto3" json:"unused,omitempty"`
+	// Neither ended nor expired, and without an expire_time.
+	NeverExpires int32 `protobuf:"varint,9,opt,name=never_expires,json=neverExpires,proto3" json:"never_expires,omitempty"`
+	// Neither ended nor expired, and blocked by the policy.
+	Blocked int32 `protobuf:"varint,10,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	// Neither ended nor expired, with a full grant.
+	Full          int32 `protobuf:"varint,11,opt,name=full,proto3" json:"full,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTokenSummaryResponse) Reset() {
+	*x = GetTokenSummaryResponse{}
+	mi := &file_patwarden_v1_token_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTokenSummaryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTokenSummaryResponse) ProtoMessage() {}
+
+func (x *GetTokenSummaryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_token_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTokenSummaryResponse.ProtoReflect.Descriptor instead.
+func (*GetTokenSummaryResponse) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetTokenSummaryResponse) GetTotal() int32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetActive() int32 {
+	if x != nil {
+		return x.Active
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetPendingApproval() int32 {
+	if x != nil {
+		return x.PendingApproval
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetSuspended() int32 {
+	if x != nil {
+		return x.Suspended
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetExpired() int32 {
+	if x != nil {
+		return x.Expired
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetRevoked() int32 {
+	if x != nil {
+		return x.Revoked
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetExpiring() int32 {
+	if x != nil {
+		return x.Expiring
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetUnused() int32 {
+	if x != nil {
+		return x.Unused
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetNeverExpires() int32 {
+	if x != nil {
+		return x.NeverExpires
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetBlocked() int32 {
+	if x != nil {
+		return x.Blocked
+	}
+	return 0
+}
+
+func (x *GetTokenSummaryResponse) GetFull() int32 {
+	if x != nil {
+		return x.Full
+	}
+	return 0
+}
+
+// One page of tokens, in the order that was asked for.
 type ListTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most page_size. A page can be shorter although more pages follow.
@@ -1262,7 +1990,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[11]
+	mi := &file_patwarden_v1_token_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +2002,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[11]
+	mi := &file_patwarden_v1_token_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +2015,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{11}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -1317,7 +2045,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[12]
+	mi := &file_patwarden_v1_token_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +2057,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[12]
+	mi := &file_patwarden_v1_token_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +2070,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{12}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -1373,7 +2101,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[13]
+	mi := &file_patwarden_v1_token_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +2113,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[13]
+	mi := &file_patwarden_v1_token_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +2126,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{13}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RevokeTokenResponse) GetToken() *Token {
@@ -1420,16 +2148,19 @@ type UpdateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `id`, and the new values of the fields that the mask names. `etag`, when set, must be the token's current one.
 	Token *Token `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	// Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires
-	// and self_rotate; `*` and other paths are refused. A named field that is absent is cleared, if it may be empty.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires,
+	// self_rotate and justification; `*` and other paths are refused. A named field that is absent is cleared, if it may
+	// be empty.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Only validates: returns the token as it would be, and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateTokenRequest) Reset() {
 	*x = UpdateTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[14]
+	mi := &file_patwarden_v1_token_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +2172,7 @@ func (x *UpdateTokenRequest) String() string {
 func (*UpdateTokenRequest) ProtoMessage() {}
 
 func (x *UpdateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[14]
+	mi := &file_patwarden_v1_token_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +2185,7 @@ func (x *UpdateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTokenRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{14}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UpdateTokenRequest) GetToken() *Token {
@@ -1471,6 +2202,13 @@ func (x *UpdateTokenRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 	return nil
 }
 
+func (x *UpdateTokenRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // The changed token.
 type UpdateTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1482,7 +2220,7 @@ type UpdateTokenResponse struct {
 
 func (x *UpdateTokenResponse) Reset() {
 	*x = UpdateTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[15]
+	mi := &file_patwarden_v1_token_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1494,7 +2232,7 @@ func (x *UpdateTokenResponse) String() string {
 func (*UpdateTokenResponse) ProtoMessage() {}
 
 func (x *UpdateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[15]
+	mi := &file_patwarden_v1_token_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1507,7 +2245,7 @@ func (x *UpdateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTokenResponse.ProtoReflect.Descriptor instead.
 func (*UpdateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{15}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateTokenResponse) GetToken() *Token {
@@ -1542,7 +2280,7 @@ type RotateTokenRequest struct {
 
 func (x *RotateTokenRequest) Reset() {
 	*x = RotateTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[16]
+	mi := &file_patwarden_v1_token_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +2292,7 @@ func (x *RotateTokenRequest) String() string {
 func (*RotateTokenRequest) ProtoMessage() {}
 
 func (x *RotateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[16]
+	mi := &file_patwarden_v1_token_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +2305,7 @@ func (x *RotateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateTokenRequest.ProtoReflect.Descriptor instead.
 func (*RotateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{16}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RotateTokenRequest) GetId() string {
@@ -1670,7 +2408,7 @@ type RotateTokenResponse struct {
 
 func (x *RotateTokenResponse) Reset() {
 	*x = RotateTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[17]
+	mi := &file_patwarden_v1_token_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +2420,7 @@ func (x *RotateTokenResponse) String() string {
 func (*RotateTokenResponse) ProtoMessage() {}
 
 func (x *RotateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[17]
+	mi := &file_patwarden_v1_token_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +2433,7 @@ func (x *RotateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateTokenResponse.ProtoReflect.Descriptor instead.
 func (*RotateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{17}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RotateTokenResponse) GetToken() *Token {
@@ -1725,7 +2463,7 @@ type RevokeSecretRequest struct {
 
 func (x *RevokeSecretRequest) Reset() {
 	*x = RevokeSecretRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[18]
+	mi := &file_patwarden_v1_token_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +2475,7 @@ func (x *RevokeSecretRequest) String() string {
 func (*RevokeSecretRequest) ProtoMessage() {}
 
 func (x *RevokeSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[18]
+	mi := &file_patwarden_v1_token_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +2488,7 @@ func (x *RevokeSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSecretRequest.ProtoReflect.Descriptor instead.
 func (*RevokeSecretRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{18}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevokeSecretRequest) GetTokenId() string {
@@ -1778,7 +2516,7 @@ type RevokeSecretResponse struct {
 
 func (x *RevokeSecretResponse) Reset() {
 	*x = RevokeSecretResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[19]
+	mi := &file_patwarden_v1_token_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +2528,7 @@ func (x *RevokeSecretResponse) String() string {
 func (*RevokeSecretResponse) ProtoMessage() {}
 
 func (x *RevokeSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[19]
+	mi := &file_patwarden_v1_token_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +2541,7 @@ func (x *RevokeSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSecretResponse.ProtoReflect.Descriptor instead.
 func (*RevokeSecretResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{19}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RevokeSecretResponse) GetToken() *Token {
@@ -1823,6 +2561,8 @@ type RevokeTokensRequest struct {
 	//	*RevokeTokensRequest_Subject
 	//	*RevokeTokensRequest_Organization
 	//	*RevokeTokensRequest_Everything
+	//	*RevokeTokensRequest_Ids
+	//	*RevokeTokensRequest_Filter
 	Target isRevokeTokensRequest_Target `protobuf_oneof:"target"`
 	// Only tokens created before this time.
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
@@ -1831,7 +2571,7 @@ type RevokeTokensRequest struct {
 	// Only counts the tokens; revokes none.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// How many tokens the caller expects to revoke; with another number nothing is revoked. 0: any number, but not for
-	// `everything`.
+	// `everything` and `filter`.
 	ExpectedCount int32 `protobuf:"varint,7,opt,name=expected_count,json=expectedCount,proto3" json:"expected_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1839,7 +2579,7 @@ type RevokeTokensRequest struct {
 
 func (x *RevokeTokensRequest) Reset() {
 	*x = RevokeTokensRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[20]
+	mi := &file_patwarden_v1_token_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2591,7 @@ func (x *RevokeTokensRequest) String() string {
 func (*RevokeTokensRequest) ProtoMessage() {}
 
 func (x *RevokeTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[20]
+	mi := &file_patwarden_v1_token_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2604,7 @@ func (x *RevokeTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokensRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokensRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{20}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RevokeTokensRequest) GetTarget() isRevokeTokensRequest_Target {
@@ -1899,6 +2639,24 @@ func (x *RevokeTokensRequest) GetEverything() bool {
 		}
 	}
 	return false
+}
+
+func (x *RevokeTokensRequest) GetIds() *TokenIds {
+	if x != nil {
+		if x, ok := x.Target.(*RevokeTokensRequest_Ids); ok {
+			return x.Ids
+		}
+	}
+	return nil
+}
+
+func (x *RevokeTokensRequest) GetFilter() *TokenFilter {
+	if x != nil {
+		if x, ok := x.Target.(*RevokeTokensRequest_Filter); ok {
+			return x.Filter
+		}
+	}
+	return nil
 }
 
 func (x *RevokeTokensRequest) GetCreatedBefore() *timestamppb.Timestamp {
@@ -1948,24 +2706,89 @@ type RevokeTokensRequest_Everything struct {
 	Everything bool `protobuf:"varint,6,opt,name=everything,proto3,oneof"`
 }
 
+type RevokeTokensRequest_Ids struct {
+	// These tokens, one by one.
+	Ids *TokenIds `protobuf:"bytes,8,opt,name=ids,proto3,oneof"`
+}
+
+type RevokeTokensRequest_Filter struct {
+	// All tokens that pass this filter and that the caller may revoke; needs `expected_count`. It must name a subject
+	// or an organization, unless the caller may revoke all tokens of the deployment.
+	Filter *TokenFilter `protobuf:"bytes,9,opt,name=filter,proto3,oneof"`
+}
+
 func (*RevokeTokensRequest_Subject) isRevokeTokensRequest_Target() {}
 
 func (*RevokeTokensRequest_Organization) isRevokeTokensRequest_Target() {}
 
 func (*RevokeTokensRequest_Everything) isRevokeTokensRequest_Target() {}
 
+func (*RevokeTokensRequest_Ids) isRevokeTokensRequest_Target() {}
+
+func (*RevokeTokensRequest_Filter) isRevokeTokensRequest_Target() {}
+
+// Ids of tokens.
+type TokenIds struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `tok_…`, 1 to 500, each once.
+	Ids           []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenIds) Reset() {
+	*x = TokenIds{}
+	mi := &file_patwarden_v1_token_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenIds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenIds) ProtoMessage() {}
+
+func (x *TokenIds) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_token_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenIds.ProtoReflect.Descriptor instead.
+func (*TokenIds) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TokenIds) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
 // The answer of RevokeTokens.
 type RevokeTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Tokens that this call revoked, or would revoke. Tokens that were revoked before do not count.
-	Count         int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// The result for each of the `ids`, in their order. Empty for other targets.
+	Results []*RevokedToken `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
+	// When the last JWT ends that was exchanged for one of the tokens, as in RevokeTokenResponse.
+	ResidualUntil *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=residual_until,json=residualUntil,proto3" json:"residual_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RevokeTokensResponse) Reset() {
 	*x = RevokeTokensResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[21]
+	mi := &file_patwarden_v1_token_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2800,7 @@ func (x *RevokeTokensResponse) String() string {
 func (*RevokeTokensResponse) ProtoMessage() {}
 
 func (x *RevokeTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[21]
+	mi := &file_patwarden_v1_token_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2813,7 @@ func (x *RevokeTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokensResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokensResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{21}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RevokeTokensResponse) GetCount() int32 {
@@ -1998,6 +2821,75 @@ func (x *RevokeTokensResponse) GetCount() int32 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *RevokeTokensResponse) GetResults() []*RevokedToken {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *RevokeTokensResponse) GetResidualUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResidualUntil
+	}
+	return nil
+}
+
+// The result of RevokeTokens for one token.
+type RevokedToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `tok_…`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The outcome.
+	Result        RevokedToken_Result `protobuf:"varint,2,opt,name=result,proto3,enum=patwarden.v1.RevokedToken_Result" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokedToken) Reset() {
+	*x = RevokedToken{}
+	mi := &file_patwarden_v1_token_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokedToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokedToken) ProtoMessage() {}
+
+func (x *RevokedToken) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_token_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokedToken.ProtoReflect.Descriptor instead.
+func (*RevokedToken) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RevokedToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RevokedToken) GetResult() RevokedToken_Result {
+	if x != nil {
+		return x.Result
+	}
+	return RevokedToken_RESULT_UNSPECIFIED
 }
 
 // The request of SuspendToken.
@@ -2013,7 +2905,7 @@ type SuspendTokenRequest struct {
 
 func (x *SuspendTokenRequest) Reset() {
 	*x = SuspendTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[22]
+	mi := &file_patwarden_v1_token_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2917,7 @@ func (x *SuspendTokenRequest) String() string {
 func (*SuspendTokenRequest) ProtoMessage() {}
 
 func (x *SuspendTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[22]
+	mi := &file_patwarden_v1_token_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2930,7 @@ func (x *SuspendTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendTokenRequest.ProtoReflect.Descriptor instead.
 func (*SuspendTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{22}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SuspendTokenRequest) GetId() string {
@@ -2066,7 +2958,7 @@ type SuspendTokenResponse struct {
 
 func (x *SuspendTokenResponse) Reset() {
 	*x = SuspendTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[23]
+	mi := &file_patwarden_v1_token_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2970,7 @@ func (x *SuspendTokenResponse) String() string {
 func (*SuspendTokenResponse) ProtoMessage() {}
 
 func (x *SuspendTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[23]
+	mi := &file_patwarden_v1_token_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2983,7 @@ func (x *SuspendTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendTokenResponse.ProtoReflect.Descriptor instead.
 func (*SuspendTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{23}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SuspendTokenResponse) GetToken() *Token {
@@ -2114,7 +3006,7 @@ type ResumeTokenRequest struct {
 
 func (x *ResumeTokenRequest) Reset() {
 	*x = ResumeTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[24]
+	mi := &file_patwarden_v1_token_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +3018,7 @@ func (x *ResumeTokenRequest) String() string {
 func (*ResumeTokenRequest) ProtoMessage() {}
 
 func (x *ResumeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[24]
+	mi := &file_patwarden_v1_token_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +3031,7 @@ func (x *ResumeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeTokenRequest.ProtoReflect.Descriptor instead.
 func (*ResumeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{24}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ResumeTokenRequest) GetId() string {
@@ -2167,7 +3059,7 @@ type ResumeTokenResponse struct {
 
 func (x *ResumeTokenResponse) Reset() {
 	*x = ResumeTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[25]
+	mi := &file_patwarden_v1_token_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +3071,7 @@ func (x *ResumeTokenResponse) String() string {
 func (*ResumeTokenResponse) ProtoMessage() {}
 
 func (x *ResumeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[25]
+	mi := &file_patwarden_v1_token_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +3084,7 @@ func (x *ResumeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeTokenResponse.ProtoReflect.Descriptor instead.
 func (*ResumeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{25}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResumeTokenResponse) GetToken() *Token {
@@ -2217,7 +3109,7 @@ type ApproveTokenRequest struct {
 
 func (x *ApproveTokenRequest) Reset() {
 	*x = ApproveTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[26]
+	mi := &file_patwarden_v1_token_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +3121,7 @@ func (x *ApproveTokenRequest) String() string {
 func (*ApproveTokenRequest) ProtoMessage() {}
 
 func (x *ApproveTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[26]
+	mi := &file_patwarden_v1_token_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +3134,7 @@ func (x *ApproveTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveTokenRequest.ProtoReflect.Descriptor instead.
 func (*ApproveTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{26}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ApproveTokenRequest) GetId() string {
@@ -2277,7 +3169,7 @@ type ApproveTokenResponse struct {
 
 func (x *ApproveTokenResponse) Reset() {
 	*x = ApproveTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[27]
+	mi := &file_patwarden_v1_token_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +3181,7 @@ func (x *ApproveTokenResponse) String() string {
 func (*ApproveTokenResponse) ProtoMessage() {}
 
 func (x *ApproveTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[27]
+	mi := &file_patwarden_v1_token_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +3194,7 @@ func (x *ApproveTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveTokenResponse.ProtoReflect.Descriptor instead.
 func (*ApproveTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{27}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ApproveTokenResponse) GetToken() *Token {
@@ -2325,7 +3217,7 @@ type DenyTokenRequest struct {
 
 func (x *DenyTokenRequest) Reset() {
 	*x = DenyTokenRequest{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[28]
+	mi := &file_patwarden_v1_token_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +3229,7 @@ func (x *DenyTokenRequest) String() string {
 func (*DenyTokenRequest) ProtoMessage() {}
 
 func (x *DenyTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[28]
+	mi := &file_patwarden_v1_token_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +3242,7 @@ func (x *DenyTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyTokenRequest.ProtoReflect.Descriptor instead.
 func (*DenyTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{28}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DenyTokenRequest) GetId() string {
@@ -2378,7 +3270,7 @@ type DenyTokenResponse struct {
 
 func (x *DenyTokenResponse) Reset() {
 	*x = DenyTokenResponse{}
-	mi := &file_patwarden_v1_token_proto_msgTypes[29]
+	mi := &file_patwarden_v1_token_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +3282,7 @@ func (x *DenyTokenResponse) String() string {
 func (*DenyTokenResponse) ProtoMessage() {}
 
 func (x *DenyTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_token_proto_msgTypes[29]
+	mi := &file_patwarden_v1_token_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +3295,7 @@ func (x *DenyTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DenyTokenResponse.ProtoReflect.Descriptor instead.
 func (*DenyTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{29}
+	return file_patwarden_v1_token_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DenyTokenResponse) GetToken() *Token {
@@ -2417,7 +3309,7 @@ var File_patwarden_v1_token_proto protoreflect.FileDescriptor
 
 const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\n" +
-	"\x18patwarden/v1/token.proto\x12\fpatwarden.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/reason.proto\"\xbc\v\n" +
+	"\x18patwarden/v1/token.proto\x12\fpatwarden.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/reason.proto\"\xdf\f\n" +
 	"\x05Token\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x12\n" +
@@ -2456,7 +3348,10 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\bapproval\x18\x1a \x01(\v2\x16.patwarden.v1.ApprovalR\bapproval\x128\n" +
 	"\n" +
 	"suspension\x18\x1b \x01(\v2\x18.patwarden.v1.SuspensionR\n" +
-	"suspension\x1a;\n" +
+	"suspension\x125\n" +
+	"\tpermitted\x18\x1c \x03(\x0e2\x17.patwarden.v1.OperationR\tpermitted\x12D\n" +
+	"\x0fapproved_before\x18\x1d \x01(\v2\x1b.patwarden.v1.ApprovedFactsR\x0eapprovedBefore\x12$\n" +
+	"\rjustification\x18\x1e \x01(\tR\rjustification\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
@@ -2470,7 +3365,16 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x0fSTATE_SUSPENDED\x10\x03\x12\x11\n" +
 	"\rSTATE_EXPIRED\x10\x04\x12\x11\n" +
 	"\rSTATE_REVOKED\x10\x05\x12\x10\n" +
-	"\fSTATE_DENIED\x10\x06\"s\n" +
+	"\fSTATE_DENIED\x10\x06\"\xb0\x02\n" +
+	"\rApprovedFacts\x12)\n" +
+	"\x05grant\x18\x01 \x01(\v2\x13.patwarden.v1.GrantR\x05grant\x12#\n" +
+	"\rallowed_cidrs\x18\x02 \x03(\tR\fallowedCidrs\x129\n" +
+	"\n" +
+	"not_before\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12#\n" +
+	"\rnever_expires\x18\x05 \x01(\bR\fneverExpires\x122\n" +
+	"\bapproval\x18\x06 \x01(\v2\x16.patwarden.v1.ApprovalR\bapproval\"s\n" +
 	"\bApproval\x12\x1d\n" +
 	"\n" +
 	"decided_by\x18\x01 \x01(\tR\tdecidedBy\x12.\n" +
@@ -2495,7 +3399,7 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x05rules\x18\x02 \x03(\v2\x12.patwarden.v1.RuleR\x05rules\">\n" +
 	"\x04Rule\x12\x18\n" +
 	"\aactions\x18\x01 \x03(\tR\aactions\x12\x1c\n" +
-	"\tresources\x18\x02 \x03(\tR\tresources\"\xa3\x06\n" +
+	"\tresources\x18\x02 \x03(\tR\tresources\"\xc9\x06\n" +
 	"\x12CreateTokenRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -2516,7 +3420,8 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\forganization\x18\r \x01(\tR\forganization\x12D\n" +
 	"\x06claims\x18\x0e \x03(\v2,.patwarden.v1.CreateTokenRequest.ClaimsEntryR\x06claims\x12\x1f\n" +
 	"\vself_rotate\x18\x0f \x01(\bR\n" +
-	"selfRotate\x1a;\n" +
+	"selfRotate\x12$\n" +
+	"\rjustification\x18\x10 \x01(\tR\rjustification\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
@@ -2531,7 +3436,7 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x0fGetTokenRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"=\n" +
 	"\x10GetTokenResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\xe6\x02\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\xc1\x05\n" +
 	"\x11ListTokensRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x121\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x19.patwarden.v1.Token.StateR\x06states\x12\x1b\n" +
@@ -2542,7 +3447,57 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"created_by\x18\x05 \x01(\tR\tcreatedBy\x12\"\n" +
 	"\forganization\x18\x06 \x01(\tR\forganization\x12?\n" +
 	"\rexpire_before\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fexpireBefore\x12D\n" +
-	"\x10last_used_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0elastUsedBefore\"i\n" +
+	"\x10last_used_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0elastUsedBefore\x12\x14\n" +
+	"\x05query\x18\t \x01(\tR\x05query\x12+\n" +
+	"\x04kind\x18\n" +
+	" \x01(\x0e2\x17.patwarden.v1.TokenKindR\x04kind\x12\x19\n" +
+	"\x05bound\x18\v \x01(\bH\x00R\x05bound\x88\x01\x01\x12\x1d\n" +
+	"\ablocked\x18\f \x01(\bH\x01R\ablocked\x88\x01\x01\x12\x17\n" +
+	"\x04full\x18\r \x01(\bH\x02R\x04full\x88\x01\x01\x12(\n" +
+	"\rnever_expires\x18\x0e \x01(\bH\x03R\fneverExpires\x88\x01\x01\x12M\n" +
+	"\x12revocation_reasons\x18\x0f \x03(\x0e2\x1e.patwarden.v1.RevocationReasonR\x11revocationReasons\x12\x19\n" +
+	"\border_by\x18\x10 \x01(\tR\aorderByB\b\n" +
+	"\x06_boundB\n" +
+	"\n" +
+	"\b_blockedB\a\n" +
+	"\x05_fullB\x10\n" +
+	"\x0e_never_expires\"\xe4\x04\n" +
+	"\vTokenFilter\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x121\n" +
+	"\x06states\x18\x02 \x03(\x0e2\x19.patwarden.v1.Token.StateR\x06states\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\x05 \x01(\tR\tcreatedBy\x12\"\n" +
+	"\forganization\x18\x06 \x01(\tR\forganization\x12?\n" +
+	"\rexpire_before\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fexpireBefore\x12D\n" +
+	"\x10last_used_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0elastUsedBefore\x12\x14\n" +
+	"\x05query\x18\t \x01(\tR\x05query\x12+\n" +
+	"\x04kind\x18\n" +
+	" \x01(\x0e2\x17.patwarden.v1.TokenKindR\x04kind\x12\x19\n" +
+	"\x05bound\x18\v \x01(\bH\x00R\x05bound\x88\x01\x01\x12\x1d\n" +
+	"\ablocked\x18\f \x01(\bH\x01R\ablocked\x88\x01\x01\x12\x17\n" +
+	"\x04full\x18\r \x01(\bH\x02R\x04full\x88\x01\x01\x12(\n" +
+	"\rnever_expires\x18\x0e \x01(\bH\x03R\fneverExpires\x88\x01\x01\x12M\n" +
+	"\x12revocation_reasons\x18\x0f \x03(\x0e2\x1e.patwarden.v1.RevocationReasonR\x11revocationReasonsB\b\n" +
+	"\x06_boundB\n" +
+	"\n" +
+	"\b_blockedB\a\n" +
+	"\x05_fullB\x10\n" +
+	"\x0e_never_expires\"K\n" +
+	"\x16GetTokenSummaryRequest\x121\n" +
+	"\x06filter\x18\x01 \x01(\v2\x19.patwarden.v1.TokenFilterR\x06filter\"\xcb\x02\n" +
+	"\x17GetTokenSummaryResponse\x12\x14\n" +
+	"\x05total\x18\x01 \x01(\x05R\x05total\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\x05R\x06active\x12)\n" +
+	"\x10pending_approval\x18\x03 \x01(\x05R\x0fpendingApproval\x12\x1c\n" +
+	"\tsuspended\x18\x04 \x01(\x05R\tsuspended\x12\x18\n" +
+	"\aexpired\x18\x05 \x01(\x05R\aexpired\x12\x18\n" +
+	"\arevoked\x18\x06 \x01(\x05R\arevoked\x12\x1a\n" +
+	"\bexpiring\x18\a \x01(\x05R\bexpiring\x12\x16\n" +
+	"\x06unused\x18\b \x01(\x05R\x06unused\x12#\n" +
+	"\rnever_expires\x18\t \x01(\x05R\fneverExpires\x12\x18\n" +
+	"\ablocked\x18\n" +
+	" \x01(\x05R\ablocked\x12\x12\n" +
+	"\x04full\x18\v \x01(\x05R\x04full\"i\n" +
 	"\x12ListTokensResponse\x12+\n" +
 	"\x06tokens\x18\x01 \x03(\v2\x13.patwarden.v1.TokenR\x06tokens\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\\\n" +
@@ -2551,11 +3506,12 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1e.patwarden.v1.RevocationReasonR\x06reason\"\x83\x01\n" +
 	"\x13RevokeTokenResponse\x12)\n" +
 	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12A\n" +
-	"\x0eresidual_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rresidualUntil\"|\n" +
+	"\x0eresidual_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rresidualUntil\"\xa1\x01\n" +
 	"\x12UpdateTokenRequest\x12)\n" +
 	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"@\n" +
+	"updateMask\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"@\n" +
 	"\x13UpdateTokenResponse\x12)\n" +
 	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\xa9\x02\n" +
 	"\x12RotateTokenRequest\x12\x0e\n" +
@@ -2577,20 +3533,35 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12\x1b\n" +
 	"\tsecret_id\x18\x02 \x01(\tR\bsecretId\"A\n" +
 	"\x14RevokeSecretResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\xca\x02\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token\"\xab\x03\n" +
 	"\x13RevokeTokensRequest\x12\x1a\n" +
 	"\asubject\x18\x01 \x01(\tH\x00R\asubject\x12$\n" +
 	"\forganization\x18\x05 \x01(\tH\x00R\forganization\x12 \n" +
 	"\n" +
 	"everything\x18\x06 \x01(\bH\x00R\n" +
-	"everything\x12A\n" +
+	"everything\x12*\n" +
+	"\x03ids\x18\b \x01(\v2\x16.patwarden.v1.TokenIdsH\x00R\x03ids\x123\n" +
+	"\x06filter\x18\t \x01(\v2\x19.patwarden.v1.TokenFilterH\x00R\x06filter\x12A\n" +
 	"\x0ecreated_before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x126\n" +
 	"\x06reason\x18\x03 \x01(\x0e2\x1e.patwarden.v1.RevocationReasonR\x06reason\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12%\n" +
 	"\x0eexpected_count\x18\a \x01(\x05R\rexpectedCountB\b\n" +
-	"\x06target\",\n" +
+	"\x06target\"\x1c\n" +
+	"\bTokenIds\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\"\xa5\x01\n" +
 	"\x14RevokeTokensResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x05R\x05count\"?\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x124\n" +
+	"\aresults\x18\x02 \x03(\v2\x1a.patwarden.v1.RevokedTokenR\aresults\x12A\n" +
+	"\x0eresidual_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rresidualUntil\"\xd6\x01\n" +
+	"\fRevokedToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
+	"\x06result\x18\x02 \x01(\x0e2!.patwarden.v1.RevokedToken.ResultR\x06result\"{\n" +
+	"\x06Result\x12\x16\n" +
+	"\x12RESULT_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eRESULT_REVOKED\x10\x01\x12\x19\n" +
+	"\x15RESULT_REVOKED_BEFORE\x10\x02\x12\x14\n" +
+	"\x10RESULT_NOT_FOUND\x10\x03\x12\x14\n" +
+	"\x10RESULT_FORBIDDEN\x10\x04\"?\n" +
 	"\x13SuspendTokenRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\acomment\x18\x02 \x01(\tR\acomment\"A\n" +
@@ -2611,7 +3582,17 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\acomment\x18\x02 \x01(\tR\acomment\">\n" +
 	"\x11DenyTokenResponse\x12)\n" +
-	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token*\x85\x02\n" +
+	"\x05token\x18\x01 \x01(\v2\x13.patwarden.v1.TokenR\x05token*\xdd\x01\n" +
+	"\tOperation\x12\x19\n" +
+	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10OPERATION_UPDATE\x10\x01\x12\x14\n" +
+	"\x10OPERATION_ROTATE\x10\x02\x12\x14\n" +
+	"\x10OPERATION_REVOKE\x10\x03\x12\x15\n" +
+	"\x11OPERATION_SUSPEND\x10\x04\x12\x14\n" +
+	"\x10OPERATION_RESUME\x10\x05\x12\x15\n" +
+	"\x11OPERATION_APPROVE\x10\x06\x12\x12\n" +
+	"\x0eOPERATION_DENY\x10\a\x12\x1b\n" +
+	"\x17OPERATION_REVOKE_SECRET\x10\b*\x85\x02\n" +
 	"\x10RevocationReason\x12!\n" +
 	"\x1dREVOCATION_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bREVOCATION_REASON_REQUESTED\x10\x01\x12\x1c\n" +
@@ -2619,12 +3600,17 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"!REVOCATION_REASON_SUBJECT_DELETED\x10\x03\x12$\n" +
 	" REVOCATION_REASON_REUSE_DETECTED\x10\x04\x12\x1c\n" +
 	"\x18REVOCATION_REASON_UNUSED\x10\x05\x12$\n" +
-	" REVOCATION_REASON_ADMINISTRATIVE\x10\x062\xf8\a\n" +
+	" REVOCATION_REASON_ADMINISTRATIVE\x10\x06*Y\n" +
+	"\tTokenKind\x12\x1a\n" +
+	"\x16TOKEN_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fTOKEN_KIND_USER\x10\x01\x12\x1b\n" +
+	"\x17TOKEN_KIND_ORGANIZATION\x10\x022\xd8\b\n" +
 	"\fTokenService\x12R\n" +
 	"\vCreateToken\x12 .patwarden.v1.CreateTokenRequest\x1a!.patwarden.v1.CreateTokenResponse\x12I\n" +
 	"\bGetToken\x12\x1d.patwarden.v1.GetTokenRequest\x1a\x1e.patwarden.v1.GetTokenResponse\x12O\n" +
 	"\n" +
-	"ListTokens\x12\x1f.patwarden.v1.ListTokensRequest\x1a .patwarden.v1.ListTokensResponse\x12R\n" +
+	"ListTokens\x12\x1f.patwarden.v1.ListTokensRequest\x1a .patwarden.v1.ListTokensResponse\x12^\n" +
+	"\x0fGetTokenSummary\x12$.patwarden.v1.GetTokenSummaryRequest\x1a%.patwarden.v1.GetTokenSummaryResponse\x12R\n" +
 	"\vRevokeToken\x12 .patwarden.v1.RevokeTokenRequest\x1a!.patwarden.v1.RevokeTokenResponse\x12R\n" +
 	"\vUpdateToken\x12 .patwarden.v1.UpdateTokenRequest\x1a!.patwarden.v1.UpdateTokenResponse\x12R\n" +
 	"\vRotateToken\x12 .patwarden.v1.RotateTokenRequest\x1a!.patwarden.v1.RotateTokenResponse\x12U\n" +
@@ -2649,129 +3635,159 @@ func file_patwarden_v1_token_proto_rawDescGZIP() []byte {
 	return file_patwarden_v1_token_proto_rawDescData
 }
 
-var file_patwarden_v1_token_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_patwarden_v1_token_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_patwarden_v1_token_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_patwarden_v1_token_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_patwarden_v1_token_proto_goTypes = []any{
-	(RevocationReason)(0),         // 0: patwarden.v1.RevocationReason
-	(Token_State)(0),              // 1: patwarden.v1.Token.State
-	(*Token)(nil),                 // 2: patwarden.v1.Token
-	(*Approval)(nil),              // 3: patwarden.v1.Approval
-	(*Suspension)(nil),            // 4: patwarden.v1.Suspension
-	(*Secret)(nil),                // 5: patwarden.v1.Secret
-	(*Grant)(nil),                 // 6: patwarden.v1.Grant
-	(*Rule)(nil),                  // 7: patwarden.v1.Rule
-	(*CreateTokenRequest)(nil),    // 8: patwarden.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),   // 9: patwarden.v1.CreateTokenResponse
-	(*GetTokenRequest)(nil),       // 10: patwarden.v1.GetTokenRequest
-	(*GetTokenResponse)(nil),      // 11: patwarden.v1.GetTokenResponse
-	(*ListTokensRequest)(nil),     // 12: patwarden.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),    // 13: patwarden.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),    // 14: patwarden.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),   // 15: patwarden.v1.RevokeTokenResponse
-	(*UpdateTokenRequest)(nil),    // 16: patwarden.v1.UpdateTokenRequest
-	(*UpdateTokenResponse)(nil),   // 17: patwarden.v1.UpdateTokenResponse
-	(*RotateTokenRequest)(nil),    // 18: patwarden.v1.RotateTokenRequest
-	(*RotateTokenResponse)(nil),   // 19: patwarden.v1.RotateTokenResponse
-	(*RevokeSecretRequest)(nil),   // 20: patwarden.v1.RevokeSecretRequest
-	(*RevokeSecretResponse)(nil),  // 21: patwarden.v1.RevokeSecretResponse
-	(*RevokeTokensRequest)(nil),   // 22: patwarden.v1.RevokeTokensRequest
-	(*RevokeTokensResponse)(nil),  // 23: patwarden.v1.RevokeTokensResponse
-	(*SuspendTokenRequest)(nil),   // 24: patwarden.v1.SuspendTokenRequest
-	(*SuspendTokenResponse)(nil),  // 25: patwarden.v1.SuspendTokenResponse
-	(*ResumeTokenRequest)(nil),    // 26: patwarden.v1.ResumeTokenRequest
-	(*ResumeTokenResponse)(nil),   // 27: patwarden.v1.ResumeTokenResponse
-	(*ApproveTokenRequest)(nil),   // 28: patwarden.v1.ApproveTokenRequest
-	(*ApproveTokenResponse)(nil),  // 29: patwarden.v1.ApproveTokenResponse
-	(*DenyTokenRequest)(nil),      // 30: patwarden.v1.DenyTokenRequest
-	(*DenyTokenResponse)(nil),     // 31: patwarden.v1.DenyTokenResponse
-	nil,                           // 32: patwarden.v1.Token.MetadataEntry
-	nil,                           // 33: patwarden.v1.Token.ClaimsEntry
-	nil,                           // 34: patwarden.v1.CreateTokenRequest.MetadataEntry
-	nil,                           // 35: patwarden.v1.CreateTokenRequest.ClaimsEntry
-	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
-	(Reason)(0),                   // 37: patwarden.v1.Reason
-	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil), // 39: google.protobuf.FieldMask
+	(Operation)(0),                  // 0: patwarden.v1.Operation
+	(RevocationReason)(0),           // 1: patwarden.v1.RevocationReason
+	(TokenKind)(0),                  // 2: patwarden.v1.TokenKind
+	(Token_State)(0),                // 3: patwarden.v1.Token.State
+	(RevokedToken_Result)(0),        // 4: patwarden.v1.RevokedToken.Result
+	(*Token)(nil),                   // 5: patwarden.v1.Token
+	(*ApprovedFacts)(nil),           // 6: patwarden.v1.ApprovedFacts
+	(*Approval)(nil),                // 7: patwarden.v1.Approval
+	(*Suspension)(nil),              // 8: patwarden.v1.Suspension
+	(*Secret)(nil),                  // 9: patwarden.v1.Secret
+	(*Grant)(nil),                   // 10: patwarden.v1.Grant
+	(*Rule)(nil),                    // 11: patwarden.v1.Rule
+	(*CreateTokenRequest)(nil),      // 12: patwarden.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),     // 13: patwarden.v1.CreateTokenResponse
+	(*GetTokenRequest)(nil),         // 14: patwarden.v1.GetTokenRequest
+	(*GetTokenResponse)(nil),        // 15: patwarden.v1.GetTokenResponse
+	(*ListTokensRequest)(nil),       // 16: patwarden.v1.ListTokensRequest
+	(*TokenFilter)(nil),             // 17: patwarden.v1.TokenFilter
+	(*GetTokenSummaryRequest)(nil),  // 18: patwarden.v1.GetTokenSummaryRequest
+	(*GetTokenSummaryResponse)(nil), // 19: patwarden.v1.GetTokenSummaryResponse
+	(*ListTokensResponse)(nil),      // 20: patwarden.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),      // 21: patwarden.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),     // 22: patwarden.v1.RevokeTokenResponse
+	(*UpdateTokenRequest)(nil),      // 23: patwarden.v1.UpdateTokenRequest
+	(*UpdateTokenResponse)(nil),     // 24: patwarden.v1.UpdateTokenResponse
+	(*RotateTokenRequest)(nil),      // 25: patwarden.v1.RotateTokenRequest
+	(*RotateTokenResponse)(nil),     // 26: patwarden.v1.RotateTokenResponse
+	(*RevokeSecretRequest)(nil),     // 27: patwarden.v1.RevokeSecretRequest
+	(*RevokeSecretResponse)(nil),    // 28: patwarden.v1.RevokeSecretResponse
+	(*RevokeTokensRequest)(nil),     // 29: patwarden.v1.RevokeTokensRequest
+	(*TokenIds)(nil),                // 30: patwarden.v1.TokenIds
+	(*RevokeTokensResponse)(nil),    // 31: patwarden.v1.RevokeTokensResponse
+	(*RevokedToken)(nil),            // 32: patwarden.v1.RevokedToken
+	(*SuspendTokenRequest)(nil),     // 33: patwarden.v1.SuspendTokenRequest
+	(*SuspendTokenResponse)(nil),    // 34: patwarden.v1.SuspendTokenResponse
+	(*ResumeTokenRequest)(nil),      // 35: patwarden.v1.ResumeTokenRequest
+	(*ResumeTokenResponse)(nil),     // 36: patwarden.v1.ResumeTokenResponse
+	(*ApproveTokenRequest)(nil),     // 37: patwarden.v1.ApproveTokenRequest
+	(*ApproveTokenResponse)(nil),    // 38: patwarden.v1.ApproveTokenResponse
+	(*DenyTokenRequest)(nil),        // 39: patwarden.v1.DenyTokenRequest
+	(*DenyTokenResponse)(nil),       // 40: patwarden.v1.DenyTokenResponse
+	nil,                             // 41: patwarden.v1.Token.MetadataEntry
+	nil,                             // 42: patwarden.v1.Token.ClaimsEntry
+	nil,                             // 43: patwarden.v1.CreateTokenRequest.MetadataEntry
+	nil,                             // 44: patwarden.v1.CreateTokenRequest.ClaimsEntry
+	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
+	(Reason)(0),                     // 46: patwarden.v1.Reason
+	(*durationpb.Duration)(nil),     // 47: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),   // 48: google.protobuf.FieldMask
 }
 var file_patwarden_v1_token_proto_depIdxs = []int32{
-	1,  // 0: patwarden.v1.Token.state:type_name -> patwarden.v1.Token.State
-	6,  // 1: patwarden.v1.Token.grant:type_name -> patwarden.v1.Grant
-	32, // 2: patwarden.v1.Token.metadata:type_name -> patwarden.v1.Token.MetadataEntry
-	36, // 3: patwarden.v1.Token.create_time:type_name -> google.protobuf.Timestamp
-	36, // 4: patwarden.v1.Token.not_before:type_name -> google.protobuf.Timestamp
-	36, // 5: patwarden.v1.Token.expire_time:type_name -> google.protobuf.Timestamp
-	36, // 6: patwarden.v1.Token.last_use_time:type_name -> google.protobuf.Timestamp
-	36, // 7: patwarden.v1.Token.revoke_time:type_name -> google.protobuf.Timestamp
-	0,  // 8: patwarden.v1.Token.revocation_reason:type_name -> patwarden.v1.RevocationReason
-	5,  // 9: patwarden.v1.Token.secrets:type_name -> patwarden.v1.Secret
-	33, // 10: patwarden.v1.Token.claims:type_name -> patwarden.v1.Token.ClaimsEntry
-	37, // 11: patwarden.v1.Token.usable:type_name -> patwarden.v1.Reason
-	3,  // 12: patwarden.v1.Token.approval:type_name -> patwarden.v1.Approval
-	4,  // 13: patwarden.v1.Token.suspension:type_name -> patwarden.v1.Suspension
-	36, // 14: patwarden.v1.Approval.time:type_name -> google.protobuf.Timestamp
-	36, // 15: patwarden.v1.Suspension.time:type_name -> google.protobuf.Timestamp
-	36, // 16: patwarden.v1.Secret.create_time:type_name -> google.protobuf.Timestamp
-	36, // 17: patwarden.v1.Secret.expire_time:type_name -> google.protobuf.Timestamp
-	36, // 18: patwarden.v1.Secret.last_use_time:type_name -> google.protobuf.Timestamp
-	7,  // 19: patwarden.v1.Grant.rules:type_name -> patwarden.v1.Rule
-	6,  // 20: patwarden.v1.CreateTokenRequest.grant:type_name -> patwarden.v1.Grant
-	38, // 21: patwarden.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	36, // 22: patwarden.v1.CreateTokenRequest.expire_time:type_name -> google.protobuf.Timestamp
-	36, // 23: patwarden.v1.CreateTokenRequest.not_before:type_name -> google.protobuf.Timestamp
-	34, // 24: patwarden.v1.CreateTokenRequest.metadata:type_name -> patwarden.v1.CreateTokenRequest.MetadataEntry
-	35, // 25: patwarden.v1.CreateTokenRequest.claims:type_name -> patwarden.v1.CreateTokenRequest.ClaimsEntry
-	2,  // 26: patwarden.v1.CreateTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 27: patwarden.v1.GetTokenResponse.token:type_name -> patwarden.v1.Token
-	1,  // 28: patwarden.v1.ListTokensRequest.states:type_name -> patwarden.v1.Token.State
-	36, // 29: patwarden.v1.ListTokensRequest.expire_before:type_name -> google.protobuf.Timestamp
-	36, // 30: patwarden.v1.ListTokensRequest.last_used_before:type_name -> google.protobuf.Timestamp
-	2,  // 31: patwarden.v1.ListTokensResponse.tokens:type_name -> patwarden.v1.Token
-	0,  // 32: patwarden.v1.RevokeTokenRequest.reason:type_name -> patwarden.v1.RevocationReason
-	2,  // 33: patwarden.v1.RevokeTokenResponse.token:type_name -> patwarden.v1.Token
-	36, // 34: patwarden.v1.RevokeTokenResponse.residual_until:type_name -> google.protobuf.Timestamp
-	2,  // 35: patwarden.v1.UpdateTokenRequest.token:type_name -> patwarden.v1.Token
-	39, // 36: patwarden.v1.UpdateTokenRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 37: patwarden.v1.UpdateTokenResponse.token:type_name -> patwarden.v1.Token
-	38, // 38: patwarden.v1.RotateTokenRequest.grace:type_name -> google.protobuf.Duration
-	36, // 39: patwarden.v1.RotateTokenRequest.expire_time:type_name -> google.protobuf.Timestamp
-	38, // 40: patwarden.v1.RotateTokenRequest.ttl:type_name -> google.protobuf.Duration
-	2,  // 41: patwarden.v1.RotateTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 42: patwarden.v1.RevokeSecretResponse.token:type_name -> patwarden.v1.Token
-	36, // 43: patwarden.v1.RevokeTokensRequest.created_before:type_name -> google.protobuf.Timestamp
-	0,  // 44: patwarden.v1.RevokeTokensRequest.reason:type_name -> patwarden.v1.RevocationReason
-	2,  // 45: patwarden.v1.SuspendTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 46: patwarden.v1.ResumeTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 47: patwarden.v1.ApproveTokenResponse.token:type_name -> patwarden.v1.Token
-	2,  // 48: patwarden.v1.DenyTokenResponse.token:type_name -> patwarden.v1.Token
-	8,  // 49: patwarden.v1.TokenService.CreateToken:input_type -> patwarden.v1.CreateTokenRequest
-	10, // 50: patwarden.v1.TokenService.GetToken:input_type -> patwarden.v1.GetTokenRequest
-	12, // 51: patwarden.v1.TokenService.ListTokens:input_type -> patwarden.v1.ListTokensRequest
-	14, // 52: patwarden.v1.TokenService.RevokeToken:input_type -> patwarden.v1.RevokeTokenRequest
-	16, // 53: patwarden.v1.TokenService.UpdateToken:input_type -> patwarden.v1.UpdateTokenRequest
-	18, // 54: patwarden.v1.TokenService.RotateToken:input_type -> patwarden.v1.RotateTokenRequest
-	20, // 55: patwarden.v1.TokenService.RevokeSecret:input_type -> patwarden.v1.RevokeSecretRequest
-	22, // 56: patwarden.v1.TokenService.RevokeTokens:input_type -> patwarden.v1.RevokeTokensRequest
-	24, // 57: patwarden.v1.TokenService.SuspendToken:input_type -> patwarden.v1.SuspendTokenRequest
-	26, // 58: patwarden.v1.TokenService.ResumeToken:input_type -> patwarden.v1.ResumeTokenRequest
-	28, // 59: patwarden.v1.TokenService.ApproveToken:input_type -> patwarden.v1.ApproveTokenRequest
-	30, // 60: patwarden.v1.TokenService.DenyToken:input_type -> patwarden.v1.DenyTokenRequest
-	9,  // 61: patwarden.v1.TokenService.CreateToken:output_type -> patwarden.v1.CreateTokenResponse
-	11, // 62: patwarden.v1.TokenService.GetToken:output_type -> patwarden.v1.GetTokenResponse
-	13, // 63: patwarden.v1.TokenService.ListTokens:output_type -> patwarden.v1.ListTokensResponse
-	15, // 64: patwarden.v1.TokenService.RevokeToken:output_type -> patwarden.v1.RevokeTokenResponse
-	17, // 65: patwarden.v1.TokenService.UpdateToken:output_type -> patwarden.v1.UpdateTokenResponse
-	19, // 66: patwarden.v1.TokenService.RotateToken:output_type -> patwarden.v1.RotateTokenResponse
-	21, // 67: patwarden.v1.TokenService.RevokeSecret:output_type -> patwarden.v1.RevokeSecretResponse
-	23, // 68: patwarden.v1.TokenService.RevokeTokens:output_type -> patwarden.v1.RevokeTokensResponse
-	25, // 69: patwarden.v1.TokenService.SuspendToken:output_type -> patwarden.v1.SuspendTokenResponse
-	27, // 70: patwarden.v1.TokenService.ResumeToken:output_type -> patwarden.v1.ResumeTokenResponse
-	29, // 71: patwarden.v1.TokenService.ApproveToken:output_type -> patwarden.v1.ApproveTokenResponse
-	31, // 72: patwarden.v1.TokenService.DenyToken:output_type -> patwarden.v1.DenyTokenResponse
-	61, // [61:73] is the sub-list for method output_type
-	49, // [49:61] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	3,  // 0: patwarden.v1.Token.state:type_name -> patwarden.v1.Token.State
+	10, // 1: patwarden.v1.Token.grant:type_name -> patwarden.v1.Grant
+	41, // 2: patwarden.v1.Token.metadata:type_name -> patwarden.v1.Token.MetadataEntry
+	45, // 3: patwarden.v1.Token.create_time:type_name -> google.protobuf.Timestamp
+	45, // 4: patwarden.v1.Token.not_before:type_name -> google.protobuf.Timestamp
+	45, // 5: patwarden.v1.Token.expire_time:type_name -> google.protobuf.Timestamp
+	45, // 6: patwarden.v1.Token.last_use_time:type_name -> google.protobuf.Timestamp
+	45, // 7: patwarden.v1.Token.revoke_time:type_name -> google.protobuf.Timestamp
+	1,  // 8: patwarden.v1.Token.revocation_reason:type_name -> patwarden.v1.RevocationReason
+	9,  // 9: patwarden.v1.Token.secrets:type_name -> patwarden.v1.Secret
+	42, // 10: patwarden.v1.Token.claims:type_name -> patwarden.v1.Token.ClaimsEntry
+	46, // 11: patwarden.v1.Token.usable:type_name -> patwarden.v1.Reason
+	7,  // 12: patwarden.v1.Token.approval:type_name -> patwarden.v1.Approval
+	8,  // 13: patwarden.v1.Token.suspension:type_name -> patwarden.v1.Suspension
+	0,  // 14: patwarden.v1.Token.permitted:type_name -> patwarden.v1.Operation
+	6,  // 15: patwarden.v1.Token.approved_before:type_name -> patwarden.v1.ApprovedFacts
+	10, // 16: patwarden.v1.ApprovedFacts.grant:type_name -> patwarden.v1.Grant
+	45, // 17: patwarden.v1.ApprovedFacts.not_before:type_name -> google.protobuf.Timestamp
+	45, // 18: patwarden.v1.ApprovedFacts.expire_time:type_name -> google.protobuf.Timestamp
+	7,  // 19: patwarden.v1.ApprovedFacts.approval:type_name -> patwarden.v1.Approval
+	45, // 20: patwarden.v1.Approval.time:type_name -> google.protobuf.Timestamp
+	45, // 21: patwarden.v1.Suspension.time:type_name -> google.protobuf.Timestamp
+	45, // 22: patwarden.v1.Secret.create_time:type_name -> google.protobuf.Timestamp
+	45, // 23: patwarden.v1.Secret.expire_time:type_name -> google.protobuf.Timestamp
+	45, // 24: patwarden.v1.Secret.last_use_time:type_name -> google.protobuf.Timestamp
+	11, // 25: patwarden.v1.Grant.rules:type_name -> patwarden.v1.Rule
+	10, // 26: patwarden.v1.CreateTokenRequest.grant:type_name -> patwarden.v1.Grant
+	47, // 27: patwarden.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	45, // 28: patwarden.v1.CreateTokenRequest.expire_time:type_name -> google.protobuf.Timestamp
+	45, // 29: patwarden.v1.CreateTokenRequest.not_before:type_name -> google.protobuf.Timestamp
+	43, // 30: patwarden.v1.CreateTokenRequest.metadata:type_name -> patwarden.v1.CreateTokenRequest.MetadataEntry
+	44, // 31: patwarden.v1.CreateTokenRequest.claims:type_name -> patwarden.v1.CreateTokenRequest.ClaimsEntry
+	5,  // 32: patwarden.v1.CreateTokenResponse.token:type_name -> patwarden.v1.Token
+	5,  // 33: patwarden.v1.GetTokenResponse.token:type_name -> patwarden.v1.Token
+	3,  // 34: patwarden.v1.ListTokensRequest.states:type_name -> patwarden.v1.Token.State
+	45, // 35: patwarden.v1.ListTokensRequest.expire_before:type_name -> google.protobuf.Timestamp
+	45, // 36: patwarden.v1.ListTokensRequest.last_used_before:type_name -> google.protobuf.Timestamp
+	2,  // 37: patwarden.v1.ListTokensRequest.kind:type_name -> patwarden.v1.TokenKind
+	1,  // 38: patwarden.v1.ListTokensRequest.revocation_reasons:type_name -> patwarden.v1.RevocationReason
+	3,  // 39: patwarden.v1.TokenFilter.states:type_name -> patwarden.v1.Token.State
+	45, // 40: patwarden.v1.TokenFilter.expire_before:type_name -> google.protobuf.Timestamp
+	45, // 41: patwarden.v1.TokenFilter.last_used_before:type_name -> google.protobuf.Timestamp
+	2,  // 42: patwarden.v1.TokenFilter.kind:type_name -> patwarden.v1.TokenKind
+	1,  // 43: patwarden.v1.TokenFilter.revocation_reasons:type_name -> patwarden.v1.RevocationReason
+	17, // 44: patwarden.v1.GetTokenSummaryRequest.filter:type_name -> patwarden.v1.TokenFilter
+	5,  // 45: patwarden.v1.ListTokensResponse.tokens:type_name -> patwarden.v1.Token
+	1,  // 46: patwarden.v1.RevokeTokenRequest.reason:type_name -> patwarden.v1.RevocationReason
+	5,  // 47: patwarden.v1.RevokeTokenResponse.token:type_name -> patwarden.v1.Token
+	45, // 48: patwarden.v1.RevokeTokenResponse.residual_until:type_name -> google.protobuf.Timestamp
+	5,  // 49: patwarden.v1.UpdateTokenRequest.token:type_name -> patwarden.v1.Token
+	48, // 50: patwarden.v1.UpdateTokenRequest.update_mask:type_name -> google.protobuf.FieldMask
+	5,  // 51: patwarden.v1.UpdateTokenResponse.token:type_name -> patwarden.v1.Token
+	47, // 52: patwarden.v1.RotateTokenRequest.grace:type_name -> google.protobuf.Duration
+	45, // 53: patwarden.v1.RotateTokenRequest.expire_time:type_name -> google.protobuf.Timestamp
+	47, // 54: patwarden.v1.RotateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	5,  // 55: patwarden.v1.RotateTokenResponse.token:type_name -> patwarden.v1.Token
+	5,  // 56: patwarden.v1.RevokeSecretResponse.token:type_name -> patwarden.v1.Token
+	30, // 57: patwarden.v1.RevokeTokensRequest.ids:type_name -> patwarden.v1.TokenIds
+	17, // 58: patwarden.v1.RevokeTokensRequest.filter:type_name -> patwarden.v1.TokenFilter
+	45, // 59: patwarden.v1.RevokeTokensRequest.created_before:type_name -> google.protobuf.Timestamp
+	1,  // 60: patwarden.v1.RevokeTokensRequest.reason:type_name -> patwarden.v1.RevocationReason
+	32, // 61: patwarden.v1.RevokeTokensResponse.results:type_name -> patwarden.v1.RevokedToken
+	45, // 62: patwarden.v1.RevokeTokensResponse.residual_until:type_name -> google.protobuf.Timestamp
+	4,  // 63: patwarden.v1.RevokedToken.result:type_name -> patwarden.v1.RevokedToken.Result
+	5,  // 64: patwarden.v1.SuspendTokenResponse.token:type_name -> patwarden.v1.Token
+	5,  // 65: patwarden.v1.ResumeTokenResponse.token:type_name -> patwarden.v1.Token
+	5,  // 66: patwarden.v1.ApproveTokenResponse.token:type_name -> patwarden.v1.Token
+	5,  // 67: patwarden.v1.DenyTokenResponse.token:type_name -> patwarden.v1.Token
+	12, // 68: patwarden.v1.TokenService.CreateToken:input_type -> patwarden.v1.CreateTokenRequest
+	14, // 69: patwarden.v1.TokenService.GetToken:input_type -> patwarden.v1.GetTokenRequest
+	16, // 70: patwarden.v1.TokenService.ListTokens:input_type -> patwarden.v1.ListTokensRequest
+	18, // 71: patwarden.v1.TokenService.GetTokenSummary:input_type -> patwarden.v1.GetTokenSummaryRequest
+	21, // 72: patwarden.v1.TokenService.RevokeToken:input_type -> patwarden.v1.RevokeTokenRequest
+	23, // 73: patwarden.v1.TokenService.UpdateToken:input_type -> patwarden.v1.UpdateTokenRequest
+	25, // 74: patwarden.v1.TokenService.RotateToken:input_type -> patwarden.v1.RotateTokenRequest
+	27, // 75: patwarden.v1.TokenService.RevokeSecret:input_type -> patwarden.v1.RevokeSecretRequest
+	29, // 76: patwarden.v1.TokenService.RevokeTokens:input_type -> patwarden.v1.RevokeTokensRequest
+	33, // 77: patwarden.v1.TokenService.SuspendToken:input_type -> patwarden.v1.SuspendTokenRequest
+	35, // 78: patwarden.v1.TokenService.ResumeToken:input_type -> patwarden.v1.ResumeTokenRequest
+	37, // 79: patwarden.v1.TokenService.ApproveToken:input_type -> patwarden.v1.ApproveTokenRequest
+	39, // 80: patwarden.v1.TokenService.DenyToken:input_type -> patwarden.v1.DenyTokenRequest
+	13, // 81: patwarden.v1.TokenService.CreateToken:output_type -> patwarden.v1.CreateTokenResponse
+	15, // 82: patwarden.v1.TokenService.GetToken:output_type -> patwarden.v1.GetTokenResponse
+	20, // 83: patwarden.v1.TokenService.ListTokens:output_type -> patwarden.v1.ListTokensResponse
+	19, // 84: patwarden.v1.TokenService.GetTokenSummary:output_type -> patwarden.v1.GetTokenSummaryResponse
+	22, // 85: patwarden.v1.TokenService.RevokeToken:output_type -> patwarden.v1.RevokeTokenResponse
+	24, // 86: patwarden.v1.TokenService.UpdateToken:output_type -> patwarden.v1.UpdateTokenResponse
+	26, // 87: patwarden.v1.TokenService.RotateToken:output_type -> patwarden.v1.RotateTokenResponse
+	28, // 88: patwarden.v1.TokenService.RevokeSecret:output_type -> patwarden.v1.RevokeSecretResponse
+	31, // 89: patwarden.v1.TokenService.RevokeTokens:output_type -> patwarden.v1.RevokeTokensResponse
+	34, // 90: patwarden.v1.TokenService.SuspendToken:output_type -> patwarden.v1.SuspendTokenResponse
+	36, // 91: patwarden.v1.TokenService.ResumeToken:output_type -> patwarden.v1.ResumeTokenResponse
+	38, // 92: patwarden.v1.TokenService.ApproveToken:output_type -> patwarden.v1.ApproveTokenResponse
+	40, // 93: patwarden.v1.TokenService.DenyToken:output_type -> patwarden.v1.DenyTokenResponse
+	81, // [81:94] is the sub-list for method output_type
+	68, // [68:81] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_patwarden_v1_token_proto_init() }
@@ -2780,28 +3796,32 @@ func file_patwarden_v1_token_proto_init() {
 		return
 	}
 	file_patwarden_v1_reason_proto_init()
-	file_patwarden_v1_token_proto_msgTypes[6].OneofWrappers = []any{
+	file_patwarden_v1_token_proto_msgTypes[7].OneofWrappers = []any{
 		(*CreateTokenRequest_Ttl)(nil),
 		(*CreateTokenRequest_ExpireTime)(nil),
 		(*CreateTokenRequest_NeverExpires)(nil),
 	}
-	file_patwarden_v1_token_proto_msgTypes[16].OneofWrappers = []any{
+	file_patwarden_v1_token_proto_msgTypes[11].OneofWrappers = []any{}
+	file_patwarden_v1_token_proto_msgTypes[12].OneofWrappers = []any{}
+	file_patwarden_v1_token_proto_msgTypes[20].OneofWrappers = []any{
 		(*RotateTokenRequest_ExpireTime)(nil),
 		(*RotateTokenRequest_Ttl)(nil),
 		(*RotateTokenRequest_NeverExpires)(nil),
 	}
-	file_patwarden_v1_token_proto_msgTypes[20].OneofWrappers = []any{
+	file_patwarden_v1_token_proto_msgTypes[24].OneofWrappers = []any{
 		(*RevokeTokensRequest_Subject)(nil),
 		(*RevokeTokensRequest_Organization)(nil),
 		(*RevokeTokensRequest_Everything)(nil),
+		(*RevokeTokensRequest_Ids)(nil),
+		(*RevokeTokensRequest_Filter)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_patwarden_v1_token_proto_rawDesc), len(file_patwarden_v1_token_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   34,
+			NumEnums:      5,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

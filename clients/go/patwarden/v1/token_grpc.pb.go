@@ -21,18 +21,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TokenService_CreateToken_FullMethodName  = "/patwarden.v1.TokenService/CreateToken"
-	TokenService_GetToken_FullMethodName     = "/patwarden.v1.TokenService/GetToken"
-	TokenService_ListTokens_FullMethodName   = "/patwarden.v1.TokenService/ListTokens"
-	TokenService_RevokeToken_FullMethodName  = "/patwarden.v1.TokenService/RevokeToken"
-	TokenService_UpdateToken_FullMethodName  = "/patwarden.v1.TokenService/UpdateToken"
-	TokenService_RotateToken_FullMethodName  = "/patwarden.v1.TokenService/RotateToken"
-	TokenService_RevokeSecret_FullMethodName = "/patwarden.v1.TokenService/RevokeSecret"
-	TokenService_RevokeTokens_FullMethodName = "/patwarden.v1.TokenService/RevokeTokens"
-	TokenService_SuspendToken_FullMethodName = "/patwarden.v1.TokenService/SuspendToken"
-	TokenService_ResumeToken_FullMethodName  = "/patwarden.v1.TokenService/ResumeToken"
-	TokenService_ApproveToken_FullMethodName = "/patwarden.v1.TokenService/ApproveToken"
-	TokenService_DenyToken_FullMethodName    = "/patwarden.v1.TokenService/DenyToken"
+	TokenService_CreateToken_FullMethodName     = "/patwarden.v1.TokenService/CreateToken"
+	TokenService_GetToken_FullMethodName        = "/patwarden.v1.TokenService/GetToken"
+	TokenService_ListTokens_FullMethodName      = "/patwarden.v1.TokenService/ListTokens"
+	TokenService_GetTokenSummary_FullMethodName = "/patwarden.v1.TokenService/GetTokenSummary"
+	TokenService_RevokeToken_FullMethodName     = "/patwarden.v1.TokenService/RevokeToken"
+	TokenService_UpdateToken_FullMethodName     = "/patwarden.v1.TokenService/UpdateToken"
+	TokenService_RotateToken_FullMethodName     = "/patwarden.v1.TokenService/RotateToken"
+	TokenService_RevokeSecret_FullMethodName    = "/patwarden.v1.TokenService/RevokeSecret"
+	TokenService_RevokeTokens_FullMethodName    = "/patwarden.v1.TokenService/RevokeTokens"
+	TokenService_SuspendToken_FullMethodName    = "/patwarden.v1.TokenService/SuspendToken"
+	TokenService_ResumeToken_FullMethodName     = "/patwarden.v1.TokenService/ResumeToken"
+	TokenService_ApproveToken_FullMethodName    = "/patwarden.v1.TokenService/ApproveToken"
+	TokenService_DenyToken_FullMethodName       = "/patwarden.v1.TokenService/DenyToken"
 )
 
 // TokenServiceClient is the client API for TokenService service.
@@ -49,8 +50,10 @@ type TokenServiceClient interface {
 	// GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
 	// token.
 	GetToken(ctx context.Context, in *GetTokenRequest, opts ...grpc.CallOption) (*GetTokenResponse, error)
-	// ListTokens lists tokens, newest first. Needs `tokens.read`.
+	// ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`.
 	ListTokens(ctx context.Context, in *ListTokensRequest, opts ...grpc.CallOption) (*ListTokensResponse, error)
+	// GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`.
+	GetTokenSummary(ctx context.Context, in *GetTokenSummaryRequest, opts ...grpc.CallOption) (*GetTokenSummaryResponse, error)
 	// RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
 	// After it has returned, no Check that starts later is allowed, on any replica.
 	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
@@ -65,8 +68,8 @@ type TokenServiceClient interface {
 	RotateToken(ctx context.Context, in *RotateTokenRequest, opts ...grpc.CallOption) (*RotateTokenResponse, error)
 	// RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
 	RevokeSecret(ctx context.Context, in *RevokeSecretRequest, opts ...grpc.CallOption) (*RevokeSecretResponse, error)
-	// RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-	// `tokens.revoke`.
+	// RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+	// organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
 	RevokeTokens(ctx context.Context, in *RevokeTokensRequest, opts ...grpc.CallOption) (*RevokeTokensResponse, error)
 	// SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
 	SuspendToken(ctx context.Context, in *SuspendTokenRequest, opts ...grpc.CallOption) (*SuspendTokenResponse, error)
@@ -113,6 +116,16 @@ func (c *tokenServiceClient) ListTokens(ctx context.Context, in *ListTokensReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListTokensResponse)
 	err := c.cc.Invoke(ctx, TokenService_ListTokens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *tokenServiceClient) GetTokenSummary(ctx context.Context, in *GetTokenSummaryRequest, opts ...grpc.CallOption) (*GetTokenSummaryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTokenSummaryResponse)
+	err := c.cc.Invoke(ctx, TokenService_GetTokenSummary_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +236,10 @@ type TokenServiceServer interface {
 	// GetToken returns one token. Needs `tokens.read`. NOT_FOUND when the id does not exist or the caller may not see the
 	// token.
 	GetToken(context.Context, *GetTokenRequest) (*GetTokenResponse, error)
-	// ListTokens lists tokens, newest first. Needs `tokens.read`.
+	// ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`.
 	ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error)
+	// GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`.
+	GetTokenSummary(context.Context, *GetTokenSummaryRequest) (*GetTokenSummaryResponse, error)
 	// RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
 	// After it has returned, no Check that starts later is allowed, on any replica.
 	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
@@ -239,8 +254,8 @@ type TokenServiceServer interface {
 	RotateToken(context.Context, *RotateTokenRequest) (*RotateTokenResponse, error)
 	// RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`.
 	RevokeSecret(context.Context, *RevokeSecretRequest) (*RevokeSecretResponse, error)
-	// RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-	// `tokens.revoke`.
+	// RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+	// organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
 	RevokeTokens(context.Context, *RevokeTokensRequest) (*RevokeTokensResponse, error)
 	// SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`.
 	SuspendToken(context.Context, *SuspendTokenRequest) (*SuspendTokenResponse, error)
@@ -271,6 +286,9 @@ func (UnimplementedTokenServiceServer) GetToken(context.Context, *GetTokenReques
 }
 func (UnimplementedTokenServiceServer) ListTokens(context.Context, *ListTokensRequest) (*ListTokensResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTokens not implemented")
+}
+func (UnimplementedTokenServiceServer) GetTokenSummary(context.Context, *GetTokenSummaryRequest) (*GetTokenSummaryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTokenSummary not implemented")
 }
 func (UnimplementedTokenServiceServer) RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeToken not implemented")
@@ -370,6 +388,24 @@ func _TokenService_ListTokens_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(TokenServiceServer).ListTokens(ctx, req.(*ListTokensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TokenService_GetTokenSummary_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTokenSummaryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TokenServiceServer).GetTokenSummary(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TokenService_GetTokenSummary_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TokenServiceServer).GetTokenSummary(ctx, req.(*GetTokenSummaryRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -554,6 +590,10 @@ var TokenService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListTokens",
 			Handler:    _TokenService_ListTokens_Handler,
+		},
+		{
+			MethodName: "GetTokenSummary",
+			Handler:    _TokenService_GetTokenSummary_Handler,
 		},
 		{
 			MethodName: "RevokeToken",

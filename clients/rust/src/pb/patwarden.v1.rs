@@ -27,6 +27,12 @@ pub struct ListAuditEventsRequest {
     /// `next_page_token` of the page before, from a request with the same filters. Opaque.
     #[prost(string, tag = "8")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only events with one of these actions. Empty: all. At most 50.
+    #[prost(string, repeated, tag = "9")]
+    pub actions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only events of this organization: of its own tokens, of tokens that are bound to it, of its policy, and of itself.
+    #[prost(string, tag = "10")]
+    pub organization: ::prost::alloc::string::String,
 }
 /// One page of events, newest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -163,9 +169,11 @@ pub mod audit_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`;
-        /// refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field violations,
-        /// PAGE_TOKEN_INVALID.
+        /// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
+        /// Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
+        /// then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
+        /// INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
+        /// may not see.
         pub async fn list_audit_events(
             &mut self,
             request: impl tonic::IntoRequest<super::ListAuditEventsRequest>,
@@ -374,6 +382,15 @@ pub struct Token {
     /// Set while the token is suspended.
     #[prost(message, optional, tag = "27")]
     pub suspension: ::core::option::Option<Suspension>,
+    /// Operations that the caller may do with the token now, as far as its state allows them.
+    #[prost(enumeration = "Operation", repeated, tag = "28")]
+    pub permitted: ::prost::alloc::vec::Vec<i32>,
+    /// The last approval, and what it allowed. Set while the token waits for approval again.
+    #[prost(message, optional, tag = "29")]
+    pub approved_before: ::core::option::Option<ApprovedFacts>,
+    /// Why the token is needed, for the person who approves it. Up to 500 characters.
+    #[prost(string, tag = "30")]
+    pub justification: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Token`.
 pub mod token {
@@ -436,6 +453,28 @@ pub mod token {
             }
         }
     }
+}
+/// The facts that an approval was about.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ApprovedFacts {
+    /// The most that the token might do.
+    #[prost(message, optional, tag = "1")]
+    pub grant: ::core::option::Option<Grant>,
+    /// Networks, as in Token.
+    #[prost(string, repeated, tag = "2")]
+    pub allowed_cidrs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// As in Token.
+    #[prost(message, optional, tag = "3")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// As in Token.
+    #[prost(message, optional, tag = "4")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// As in Token.
+    #[prost(bool, tag = "5")]
+    pub never_expires: bool,
+    /// Who approved it.
+    #[prost(message, optional, tag = "6")]
+    pub approval: ::core::option::Option<Approval>,
 }
 /// The decision about a token that needs approval.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -551,6 +590,9 @@ pub struct CreateTokenRequest {
     /// Whether the token may rotate itself. Refused where the policy does not allow it.
     #[prost(bool, tag = "15")]
     pub self_rotate: bool,
+    /// Why the token is needed, for the person who approves it. Up to 500 characters.
+    #[prost(string, tag = "16")]
+    pub justification: ::prost::alloc::string::String,
     /// When the token ends. Default: the deployment's `tokens.default_lifetime`, 90 days unless configured, echoed in the
     /// reply.
     #[prost(oneof = "create_token_request::Lifetime", tags = "5, 6, 7")]
@@ -625,8 +667,121 @@ pub struct ListTokensRequest {
     /// moment it could be: its creation, approval or `not_before`, whichever was last.
     #[prost(message, optional, tag = "8")]
     pub last_used_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+    #[prost(string, tag = "9")]
+    pub query: ::prost::alloc::string::String,
+    /// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
+    #[prost(enumeration = "TokenKind", tag = "10")]
+    pub kind: i32,
+    /// Only tokens that are bound to an organization, or only those that are not.
+    #[prost(bool, optional, tag = "11")]
+    pub bound: ::core::option::Option<bool>,
+    /// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+    #[prost(bool, optional, tag = "12")]
+    pub blocked: ::core::option::Option<bool>,
+    /// Only tokens with a full grant, or only those without.
+    #[prost(bool, optional, tag = "13")]
+    pub full: ::core::option::Option<bool>,
+    /// Only tokens that never expire, or only those that do.
+    #[prost(bool, optional, tag = "14")]
+    pub never_expires: ::core::option::Option<bool>,
+    /// Only tokens that were revoked for one of these reasons. Empty: any.
+    #[prost(enumeration = "RevocationReason", repeated, tag = "15")]
+    pub revocation_reasons: ::prost::alloc::vec::Vec<i32>,
+    /// How to order: `create_time`, `expire_time`, `last_use_time` or `name`, each alone or followed by ` desc` (AIP-132).
+    /// Tokens that never expire come after all others, tokens that were never used before them. Default: `create_time
+    /// desc`.
+    #[prost(string, tag = "16")]
+    pub order_by: ::prost::alloc::string::String,
 }
-/// One page of tokens, newest first.
+/// The filters of ListTokens, by the same names. A token must pass all that are set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenFilter {
+    /// Only tokens of this subject. Empty: of all subjects that the caller may see.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// Only tokens in one of these states. Empty: all.
+    #[prost(enumeration = "token::State", repeated, tag = "2")]
+    pub states: ::prost::alloc::vec::Vec<i32>,
+    /// Only tokens that this user or service created, `user:<id>` or `service:<name>`.
+    #[prost(string, tag = "5")]
+    pub created_by: ::prost::alloc::string::String,
+    /// Only tokens of this organization: its own and those bound to it.
+    #[prost(string, tag = "6")]
+    pub organization: ::prost::alloc::string::String,
+    /// Only tokens that end before this time.
+    #[prost(message, optional, tag = "7")]
+    pub expire_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// As in ListTokensRequest.
+    #[prost(message, optional, tag = "8")]
+    pub last_used_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+    #[prost(string, tag = "9")]
+    pub query: ::prost::alloc::string::String,
+    /// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
+    #[prost(enumeration = "TokenKind", tag = "10")]
+    pub kind: i32,
+    /// Only tokens that are bound to an organization, or only those that are not.
+    #[prost(bool, optional, tag = "11")]
+    pub bound: ::core::option::Option<bool>,
+    /// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+    #[prost(bool, optional, tag = "12")]
+    pub blocked: ::core::option::Option<bool>,
+    /// Only tokens with a full grant, or only those without.
+    #[prost(bool, optional, tag = "13")]
+    pub full: ::core::option::Option<bool>,
+    /// Only tokens that never expire, or only those that do.
+    #[prost(bool, optional, tag = "14")]
+    pub never_expires: ::core::option::Option<bool>,
+    /// Only tokens that were revoked for one of these reasons. Empty: any.
+    #[prost(enumeration = "RevocationReason", repeated, tag = "15")]
+    pub revocation_reasons: ::prost::alloc::vec::Vec<i32>,
+}
+/// The request of GetTokenSummary.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTokenSummaryRequest {
+    /// Which tokens to count.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<TokenFilter>,
+}
+/// Numbers of tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTokenSummaryResponse {
+    /// All that pass the filter.
+    #[prost(int32, tag = "1")]
+    pub total: i32,
+    /// In STATE_ACTIVE.
+    #[prost(int32, tag = "2")]
+    pub active: i32,
+    /// In STATE_PENDING_APPROVAL.
+    #[prost(int32, tag = "3")]
+    pub pending_approval: i32,
+    /// In STATE_SUSPENDED.
+    #[prost(int32, tag = "4")]
+    pub suspended: i32,
+    /// In STATE_EXPIRED.
+    #[prost(int32, tag = "5")]
+    pub expired: i32,
+    /// In STATE_REVOKED or STATE_DENIED.
+    #[prost(int32, tag = "6")]
+    pub revoked: i32,
+    /// Neither ended nor expired, and ending within 7 days.
+    #[prost(int32, tag = "7")]
+    pub expiring: i32,
+    /// Neither ended nor expired, and not used for 90 days, counted as in ListTokensRequest.last_used_before.
+    #[prost(int32, tag = "8")]
+    pub unused: i32,
+    /// Neither ended nor expired, and without an expire_time.
+    #[prost(int32, tag = "9")]
+    pub never_expires: i32,
+    /// Neither ended nor expired, and blocked by the policy.
+    #[prost(int32, tag = "10")]
+    pub blocked: i32,
+    /// Neither ended nor expired, with a full grant.
+    #[prost(int32, tag = "11")]
+    pub full: i32,
+}
+/// One page of tokens, in the order that was asked for.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListTokensResponse {
     /// At most page_size. A page can be shorter although more pages follow.
@@ -663,10 +818,14 @@ pub struct UpdateTokenRequest {
     /// `id`, and the new values of the fields that the mask names. `etag`, when set, must be the token's current one.
     #[prost(message, optional, tag = "1")]
     pub token: ::core::option::Option<Token>,
-    /// Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires
-    /// and self_rotate; `*` and other paths are refused. A named field that is absent is cleared, if it may be empty.
+    /// Required. Any of name, description, grant, allowed_cidrs, metadata, claims, not_before, expire_time, never_expires,
+    /// self_rotate and justification; `*` and other paths are refused. A named field that is absent is cleared, if it may
+    /// be empty.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// Only validates: returns the token as it would be, and changes nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
 }
 /// The changed token.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -750,11 +909,11 @@ pub struct RevokeTokensRequest {
     #[prost(bool, tag = "4")]
     pub validate_only: bool,
     /// How many tokens the caller expects to revoke; with another number nothing is revoked. 0: any number, but not for
-    /// `everything`.
+    /// `everything` and `filter`.
     #[prost(int32, tag = "7")]
     pub expected_count: i32,
     /// Whose tokens. Required.
-    #[prost(oneof = "revoke_tokens_request::Target", tags = "1, 5, 6")]
+    #[prost(oneof = "revoke_tokens_request::Target", tags = "1, 5, 6, 8, 9")]
     pub target: ::core::option::Option<revoke_tokens_request::Target>,
 }
 /// Nested message and enum types in `RevokeTokensRequest`.
@@ -771,14 +930,98 @@ pub mod revoke_tokens_request {
         /// Every token of the deployment. Must be true; needs `expected_count`.
         #[prost(bool, tag = "6")]
         Everything(bool),
+        /// These tokens, one by one.
+        #[prost(message, tag = "8")]
+        Ids(super::TokenIds),
+        /// All tokens that pass this filter and that the caller may revoke; needs `expected_count`. It must name a subject
+        /// or an organization, unless the caller may revoke all tokens of the deployment.
+        #[prost(message, tag = "9")]
+        Filter(super::TokenFilter),
     }
 }
+/// Ids of tokens.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenIds {
+    /// `tok_…`, 1 to 500, each once.
+    #[prost(string, repeated, tag = "1")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// The answer of RevokeTokens.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RevokeTokensResponse {
     /// Tokens that this call revoked, or would revoke. Tokens that were revoked before do not count.
     #[prost(int32, tag = "1")]
     pub count: i32,
+    /// The result for each of the `ids`, in their order. Empty for other targets.
+    #[prost(message, repeated, tag = "2")]
+    pub results: ::prost::alloc::vec::Vec<RevokedToken>,
+    /// When the last JWT ends that was exchanged for one of the tokens, as in RevokeTokenResponse.
+    #[prost(message, optional, tag = "3")]
+    pub residual_until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The result of RevokeTokens for one token.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokedToken {
+    /// `tok_…`.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The outcome.
+    #[prost(enumeration = "revoked_token::Result", tag = "2")]
+    pub result: i32,
+}
+/// Nested message and enum types in `RevokedToken`.
+pub mod revoked_token {
+    /// The outcome for one token.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Result {
+        /// Never sent.
+        Unspecified = 0,
+        /// It was revoked, or would be.
+        Revoked = 1,
+        /// It was revoked before.
+        RevokedBefore = 2,
+        /// It does not exist, or the caller may not see it. Nothing was done.
+        NotFound = 3,
+        /// The caller may see it but not revoke it. Nothing was done.
+        Forbidden = 4,
+    }
+    impl Result {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "RESULT_UNSPECIFIED",
+                Self::Revoked => "RESULT_REVOKED",
+                Self::RevokedBefore => "RESULT_REVOKED_BEFORE",
+                Self::NotFound => "RESULT_NOT_FOUND",
+                Self::Forbidden => "RESULT_FORBIDDEN",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+                "RESULT_REVOKED" => Some(Self::Revoked),
+                "RESULT_REVOKED_BEFORE" => Some(Self::RevokedBefore),
+                "RESULT_NOT_FOUND" => Some(Self::NotFound),
+                "RESULT_FORBIDDEN" => Some(Self::Forbidden),
+                _ => None,
+            }
+        }
+    }
 }
 /// The request of SuspendToken.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -851,6 +1094,63 @@ pub struct DenyTokenResponse {
     #[prost(message, optional, tag = "1")]
     pub token: ::core::option::Option<Token>,
 }
+/// Something to do with a token. Each is the method of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Operation {
+    /// Never sent.
+    Unspecified = 0,
+    /// UpdateToken.
+    Update = 1,
+    /// RotateToken.
+    Rotate = 2,
+    /// RevokeToken.
+    Revoke = 3,
+    /// SuspendToken.
+    Suspend = 4,
+    /// ResumeToken.
+    Resume = 5,
+    /// ApproveToken.
+    Approve = 6,
+    /// DenyToken.
+    Deny = 7,
+    /// RevokeSecret, while a superseded secret still works.
+    RevokeSecret = 8,
+}
+impl Operation {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OPERATION_UNSPECIFIED",
+            Self::Update => "OPERATION_UPDATE",
+            Self::Rotate => "OPERATION_ROTATE",
+            Self::Revoke => "OPERATION_REVOKE",
+            Self::Suspend => "OPERATION_SUSPEND",
+            Self::Resume => "OPERATION_RESUME",
+            Self::Approve => "OPERATION_APPROVE",
+            Self::Deny => "OPERATION_DENY",
+            Self::RevokeSecret => "OPERATION_REVOKE_SECRET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OPERATION_UNSPECIFIED" => Some(Self::Unspecified),
+            "OPERATION_UPDATE" => Some(Self::Update),
+            "OPERATION_ROTATE" => Some(Self::Rotate),
+            "OPERATION_REVOKE" => Some(Self::Revoke),
+            "OPERATION_SUSPEND" => Some(Self::Suspend),
+            "OPERATION_RESUME" => Some(Self::Resume),
+            "OPERATION_APPROVE" => Some(Self::Approve),
+            "OPERATION_DENY" => Some(Self::Deny),
+            "OPERATION_REVOKE_SECRET" => Some(Self::RevokeSecret),
+            _ => None,
+        }
+    }
+}
 /// Why a token was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -896,6 +1196,39 @@ impl RevocationReason {
             "REVOCATION_REASON_REUSE_DETECTED" => Some(Self::ReuseDetected),
             "REVOCATION_REASON_UNUSED" => Some(Self::Unused),
             "REVOCATION_REASON_ADMINISTRATIVE" => Some(Self::Administrative),
+            _ => None,
+        }
+    }
+}
+/// Whose tokens: of users or of organizations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TokenKind {
+    /// Both.
+    Unspecified = 0,
+    /// Tokens that act as a user.
+    User = 1,
+    /// Tokens that act as an organization.
+    Organization = 2,
+}
+impl TokenKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TOKEN_KIND_UNSPECIFIED",
+            Self::User => "TOKEN_KIND_USER",
+            Self::Organization => "TOKEN_KIND_ORGANIZATION",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TOKEN_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "TOKEN_KIND_USER" => Some(Self::User),
+            "TOKEN_KIND_ORGANIZATION" => Some(Self::Organization),
             _ => None,
         }
     }
@@ -1035,7 +1368,7 @@ pub mod token_service_client {
                 .insert(GrpcMethod::new("patwarden.v1.TokenService", "GetToken"));
             self.inner.unary(req, path, codec).await
         }
-        /// ListTokens lists tokens, newest first. Needs `tokens.read`.
+        /// ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`.
         pub async fn list_tokens(
             &mut self,
             request: impl tonic::IntoRequest<super::ListTokensRequest>,
@@ -1058,6 +1391,31 @@ pub mod token_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("patwarden.v1.TokenService", "ListTokens"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`.
+        pub async fn get_token_summary(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTokenSummaryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTokenSummaryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.TokenService/GetTokenSummary",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("patwarden.v1.TokenService", "GetTokenSummary"));
             self.inner.unary(req, path, codec).await
         }
         /// RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
@@ -1166,8 +1524,8 @@ pub mod token_service_client {
                 .insert(GrpcMethod::new("patwarden.v1.TokenService", "RevokeSecret"));
             self.inner.unary(req, path, codec).await
         }
-        /// RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-        /// `tokens.revoke`.
+        /// RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+        /// organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
         pub async fn revoke_tokens(
             &mut self,
             request: impl tonic::IntoRequest<super::RevokeTokensRequest>,
@@ -1756,7 +2114,8 @@ pub enum ErrorReason {
     /// Metadata `tokenId` names the token that it created.
     RequestIdReused = 9,
     /// FAILED_PRECONDITION: the request exceeds a limit of a policy or of the caller. Metadata `field`, `limit` and
-    /// `scope` say which; `value` is the limit of a lifetime, such as `3600s`.
+    /// `scope` say which; `value` is the limit of a lifetime, such as `3600s`. When several limits are exceeded, the
+    /// `google.rpc.PreconditionFailure` detail has them all: `type` the limit, `subject` the path of the field.
     PolicyViolation = 10,
     /// FAILED_PRECONDITION: not possible in the token's state. Metadata `state` names the state.
     StateConflict = 11,
@@ -1785,6 +2144,10 @@ pub enum ErrorReason {
     OutcomeUnknown = 20,
     /// DEADLINE_EXCEEDED: no decision could be made in time.
     DeadlineExceeded = 21,
+    /// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `max_age` is the
+    /// longest time since the sign-in in seconds, `acr_values` the accepted ones, separated by blanks; sign in with these
+    /// parameters and call again.
+    StepUpRequired = 24,
     /// UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.
     IssuerUnavailable = 23,
     /// INTERNAL: a defect of Patwarden. Search the log for metadata `requestId`.
@@ -1819,6 +2182,7 @@ impl ErrorReason {
             Self::RevocationPending => "ERROR_REASON_REVOCATION_PENDING",
             Self::OutcomeUnknown => "ERROR_REASON_OUTCOME_UNKNOWN",
             Self::DeadlineExceeded => "ERROR_REASON_DEADLINE_EXCEEDED",
+            Self::StepUpRequired => "ERROR_REASON_STEP_UP_REQUIRED",
             Self::IssuerUnavailable => "ERROR_REASON_ISSUER_UNAVAILABLE",
             Self::Internal => "ERROR_REASON_INTERNAL",
         }
@@ -1848,6 +2212,7 @@ impl ErrorReason {
             "ERROR_REASON_REVOCATION_PENDING" => Some(Self::RevocationPending),
             "ERROR_REASON_OUTCOME_UNKNOWN" => Some(Self::OutcomeUnknown),
             "ERROR_REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
+            "ERROR_REASON_STEP_UP_REQUIRED" => Some(Self::StepUpRequired),
             "ERROR_REASON_ISSUER_UNAVAILABLE" => Some(Self::IssuerUnavailable),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
             _ => None,
@@ -1941,6 +2306,9 @@ pub struct UpdatePolicyResponse {
     /// Tokens that have neither ended nor expired, that the change blocks as a whole, and that were not blocked before.
     #[prost(int32, tag = "2")]
     pub blocked_tokens: i32,
+    /// Ids of the newest 50 of them.
+    #[prost(string, repeated, tag = "3")]
+    pub blocked_token_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The request of DeletePolicy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2112,6 +2480,755 @@ pub mod policy_service_client {
         }
     }
 }
+/// The request of GetCaller.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCallerRequest {}
+/// The caller.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCallerResponse {
+    /// `user:<id>`, `service:<name>` or `token:<id>`.
+    #[prost(string, tag = "1")]
+    pub caller: ::prost::alloc::string::String,
+    /// The name that the user's identity provider gives. Empty: it gives none, or the caller is no user.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Whether the caller is a user who administers the deployment.
+    #[prost(bool, tag = "3")]
+    pub admin: bool,
+    /// The permissions of a service. Empty for other callers.
+    #[prost(string, repeated, tag = "4")]
+    pub permissions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The service that passed on the call of a user: `service:<name>`. Empty: none.
+    #[prost(string, tag = "5")]
+    pub via: ::prost::alloc::string::String,
+    /// When the user last signed in at the identity provider (`auth_time`). Absent: the provider does not tell.
+    #[prost(message, optional, tag = "6")]
+    pub auth_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How the user signed in (`acr`). Empty: the provider does not tell.
+    #[prost(string, tag = "7")]
+    pub acr: ::prost::alloc::string::String,
+    /// When the session or the access token of the user ends. Absent for other callers.
+    #[prost(message, optional, tag = "8")]
+    pub session_end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The sign-in that calls which give more power need. Absent: any.
+    #[prost(message, optional, tag = "9")]
+    pub step_up: ::core::option::Option<StepUp>,
+}
+/// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to loosen policies, and to end all
+/// tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED (RFC 9470).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StepUp {
+    /// The longest time since the user signed in. Absent: any.
+    #[prost(message, optional, tag = "1")]
+    pub max_age: ::core::option::Option<::prost_types::Duration>,
+    /// One of these must be the sign-in's `acr`. Empty: any.
+    #[prost(string, repeated, tag = "2")]
+    pub acr_values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// The request of ListOrganizations.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOrganizationsRequest {
+    /// Whose organizations, `user:<id>`. Empty: those of the calling user.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 means 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before, from the same request. Opaque.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only organizations whose id contains this text, in any case. Up to 100 characters.
+    #[prost(string, tag = "4")]
+    pub query: ::prost::alloc::string::String,
+}
+/// One page of organizations, ordered by name.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOrganizationsResponse {
+    /// At most page_size.
+    #[prost(message, repeated, tag = "1")]
+    pub organizations: ::prost::alloc::vec::Vec<Organization>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// Whether OpenFGA found more than it lists, or ran out of time: more organizations may exist.
+    #[prost(bool, tag = "3")]
+    pub incomplete: bool,
+}
+/// An organization of a user.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Organization {
+    /// `organization:<id>`.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// Whether the user is a member, and so can bind tokens to it.
+    #[prost(bool, tag = "2")]
+    pub member: bool,
+    /// The rights of the user.
+    #[prost(enumeration = "organization::Right", repeated, tag = "3")]
+    pub rights: ::prost::alloc::vec::Vec<i32>,
+}
+/// Nested message and enum types in `Organization`.
+pub mod organization {
+    /// A right of a user on the tokens of an organization. The configuration `subjects.relations` maps each to a relation.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Right {
+        /// Never sent.
+        Unspecified = 0,
+        /// See tokens, their usage and their history.
+        Read = 1,
+        /// Create and change tokens of the organization.
+        Create = 2,
+        /// Approve or deny tokens.
+        Approve = 3,
+        /// Revoke and suspend tokens.
+        Revoke = 4,
+        /// Write the organization's policy.
+        Policy = 5,
+    }
+    impl Right {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "RIGHT_UNSPECIFIED",
+                Self::Read => "RIGHT_READ",
+                Self::Create => "RIGHT_CREATE",
+                Self::Approve => "RIGHT_APPROVE",
+                Self::Revoke => "RIGHT_REVOKE",
+                Self::Policy => "RIGHT_POLICY",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "RIGHT_UNSPECIFIED" => Some(Self::Unspecified),
+                "RIGHT_READ" => Some(Self::Read),
+                "RIGHT_CREATE" => Some(Self::Create),
+                "RIGHT_APPROVE" => Some(Self::Approve),
+                "RIGHT_REVOKE" => Some(Self::Revoke),
+                "RIGHT_POLICY" => Some(Self::Policy),
+                _ => None,
+            }
+        }
+    }
+}
+/// The request of GetCatalog.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCatalogRequest {
+    /// Who a token would act as. Empty: the calling user.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// The language of labels and descriptions, such as `de` or `en-GB` (BCP 47). Empty, or without words in the
+    /// configuration: `en`.
+    #[prost(string, tag = "2")]
+    pub language: ::prost::alloc::string::String,
+}
+/// The types and actions that a grant can name. The words are those of the configuration `catalog`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCatalogResponse {
+    /// In the order of the configuration, then those without words by name. Hidden types and actions are left out.
+    #[prost(message, repeated, tag = "1")]
+    pub types: ::prost::alloc::vec::Vec<CatalogType>,
+    /// In the order of the configuration.
+    #[prost(message, repeated, tag = "2")]
+    pub templates: ::prost::alloc::vec::Vec<CatalogTemplate>,
+}
+/// A type of resources.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CatalogType {
+    /// The type in the model.
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    /// A word or two, such as `Documents`. Empty: the configuration has no words for it.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// A sentence. May be empty.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// The actions on resources of this type.
+    #[prost(message, repeated, tag = "4")]
+    pub actions: ::prost::alloc::vec::Vec<CatalogAction>,
+}
+/// An action on resources of a type.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CatalogAction {
+    /// The relation in the model.
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    /// A few words that continue "may", such as `read`. Empty: the configuration has no words for it.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// A sentence. May be empty.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// A heading to show it under. May be empty.
+    #[prost(string, tag = "4")]
+    pub group: ::prost::alloc::string::String,
+    /// How much harm it can do.
+    #[prost(enumeration = "catalog_action::Risk", tag = "5")]
+    pub risk: i32,
+}
+/// Nested message and enum types in `CatalogAction`.
+pub mod catalog_action {
+    /// How much harm an action can do.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Risk {
+        /// The configuration does not say.
+        Unspecified = 0,
+        /// Reads.
+        Low = 1,
+        /// Changes.
+        Medium = 2,
+        /// Deletes, administers, or gives access to others.
+        High = 3,
+    }
+    impl Risk {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "RISK_UNSPECIFIED",
+                Self::Low => "RISK_LOW",
+                Self::Medium => "RISK_MEDIUM",
+                Self::High => "RISK_HIGH",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "RISK_UNSPECIFIED" => Some(Self::Unspecified),
+                "RISK_LOW" => Some(Self::Low),
+                "RISK_MEDIUM" => Some(Self::Medium),
+                "RISK_HIGH" => Some(Self::High),
+                _ => None,
+            }
+        }
+    }
+}
+/// A template of a token, to start from.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CatalogTemplate {
+    /// Lower-case letters, digits and hyphens; unique.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// A few words.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// A sentence. May be empty.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// The grant to start from.
+    #[prost(message, optional, tag = "4")]
+    pub grant: ::core::option::Option<Grant>,
+    /// The lifetime to start from. Absent: the default.
+    #[prost(message, optional, tag = "5")]
+    pub ttl: ::core::option::Option<::prost_types::Duration>,
+}
+/// The request of GetCreationLimits.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCreationLimitsRequest {
+    /// Who the token would act as. Empty: the calling user.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// The organization that the token would be bound to. Empty: none.
+    #[prost(string, tag = "2")]
+    pub organization: ::prost::alloc::string::String,
+}
+/// The limits for a token that the caller would create now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCreationLimitsResponse {
+    /// In each field the strictest of the policies and of the calling service's own limits. `default_lifetime` is always
+    /// set and already cut to `max_lifetime`; `scope` and `etag` are empty.
+    #[prost(message, optional, tag = "1")]
+    pub limits: ::core::option::Option<Policy>,
+    /// The largest grant that the calling service may give. Absent: no such limit.
+    #[prost(message, optional, tag = "2")]
+    pub max_grant: ::core::option::Option<Grant>,
+    /// Whether the caller may create the token at all, with these limits.
+    #[prost(bool, tag = "3")]
+    pub may_create: bool,
+}
+/// The request of ListReachable.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReachableRequest {
+    /// Only what this grant contains too. Not together with `token_id`. Absent: everything.
+    #[prost(message, optional, tag = "3")]
+    pub grant: ::core::option::Option<Grant>,
+    /// The type of the resources. Required.
+    #[prost(string, tag = "4")]
+    pub r#type: ::prost::alloc::string::String,
+    /// The action. Required.
+    #[prost(string, tag = "5")]
+    pub action: ::prost::alloc::string::String,
+    /// Only resources whose id contains this text, in any case. Up to 100 characters.
+    #[prost(string, tag = "6")]
+    pub query: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 means 50.
+    #[prost(int32, tag = "7")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before, from the same request. Opaque.
+    #[prost(string, tag = "8")]
+    pub page_token: ::prost::alloc::string::String,
+    /// About whom. Default: the calling user.
+    #[prost(oneof = "list_reachable_request::Of", tags = "1, 2")]
+    pub of: ::core::option::Option<list_reachable_request::Of>,
+}
+/// Nested message and enum types in `ListReachableRequest`.
+pub mod list_reachable_request {
+    /// About whom. Default: the calling user.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Of {
+        /// What this subject reaches, `user:<id>` or `organization:<id>`.
+        #[prost(string, tag = "1")]
+        Subject(::prost::alloc::string::String),
+        /// What this token reaches: what its subject, its grant and the policy allow together.
+        #[prost(string, tag = "2")]
+        TokenId(::prost::alloc::string::String),
+    }
+}
+/// One page of resources, ordered by name.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReachableResponse {
+    /// `type:id`. At most page_size.
+    #[prost(string, repeated, tag = "1")]
+    pub resources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// Whether OpenFGA found more than it lists, or ran out of time: more resources may exist.
+    #[prost(bool, tag = "3")]
+    pub incomplete: bool,
+}
+/// The request of ExplainToken.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainTokenRequest {
+    /// `tok_…`. Required.
+    #[prost(string, tag = "1")]
+    pub token_id: ::prost::alloc::string::String,
+    /// `type:id`. Empty together with `action`: only what needs neither is explained.
+    #[prost(string, tag = "2")]
+    pub resource: ::prost::alloc::string::String,
+    /// A relation of the model.
+    #[prost(string, tag = "3")]
+    pub action: ::prost::alloc::string::String,
+    /// The bearer's address, IPv4 or IPv6. Empty: as a Check that does not say it.
+    #[prost(string, tag = "4")]
+    pub client_ip: ::prost::alloc::string::String,
+}
+/// The answer, and the steps to it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainTokenResponse {
+    /// What a Check would answer now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when a step
+    /// before could not be answered, or resource and action are empty and no step refuses.
+    #[prost(enumeration = "Reason", optional, tag = "1")]
+    pub reason: ::core::option::Option<i32>,
+    /// All steps, in the order of the decision. Steps after the one that decides are answered too.
+    #[prost(message, repeated, tag = "2")]
+    pub steps: ::prost::alloc::vec::Vec<Step>,
+}
+/// A step of a decision.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Step {
+    /// The question.
+    #[prost(enumeration = "step::Kind", tag = "1")]
+    pub kind: i32,
+    /// The answer.
+    #[prost(enumeration = "step::Result", tag = "2")]
+    pub result: i32,
+    /// Why it refuses. Only with RESULT_REFUSED.
+    #[prost(enumeration = "Reason", tag = "3")]
+    pub reason: i32,
+    /// The fields of the policy that refuse, as in Token.blocked_by. Only of KIND_POLICY.
+    #[prost(string, repeated, tag = "4")]
+    pub blocked_by: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Nested message and enum types in `Step`.
+pub mod step {
+    /// A question of the decision.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        /// Never sent.
+        Unspecified = 0,
+        /// Is the token in a state to be used, now?
+        State = 1,
+        /// Are its subject, and the organization that it is bound to, enabled?
+        Subject = 2,
+        /// May the bearer call from this address?
+        Network = 3,
+        /// Does the token's grant contain the action on the resource?
+        Grant = 4,
+        /// Does the policy allow the token and the action?
+        Policy = 5,
+        /// Is the user a member of the organization that the token is bound to?
+        Membership = 6,
+        /// Does OpenFGA allow the action on the resource to the subject?
+        Permission = 7,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "KIND_UNSPECIFIED",
+                Self::State => "KIND_STATE",
+                Self::Subject => "KIND_SUBJECT",
+                Self::Network => "KIND_NETWORK",
+                Self::Grant => "KIND_GRANT",
+                Self::Policy => "KIND_POLICY",
+                Self::Membership => "KIND_MEMBERSHIP",
+                Self::Permission => "KIND_PERMISSION",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "KIND_STATE" => Some(Self::State),
+                "KIND_SUBJECT" => Some(Self::Subject),
+                "KIND_NETWORK" => Some(Self::Network),
+                "KIND_GRANT" => Some(Self::Grant),
+                "KIND_POLICY" => Some(Self::Policy),
+                "KIND_MEMBERSHIP" => Some(Self::Membership),
+                "KIND_PERMISSION" => Some(Self::Permission),
+                _ => None,
+            }
+        }
+    }
+    /// The answer to a step.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Result {
+        /// Never sent.
+        Unspecified = 0,
+        /// It allows.
+        Passed = 1,
+        /// It refuses.
+        Refused = 2,
+        /// It does not apply: no resource was given, or the token is bound to no organization.
+        NotAsked = 3,
+        /// It could not be answered: OpenFGA did not answer.
+        Unknown = 4,
+    }
+    impl Result {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "RESULT_UNSPECIFIED",
+                Self::Passed => "RESULT_PASSED",
+                Self::Refused => "RESULT_REFUSED",
+                Self::NotAsked => "RESULT_NOT_ASKED",
+                Self::Unknown => "RESULT_UNKNOWN",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+                "RESULT_PASSED" => Some(Self::Passed),
+                "RESULT_REFUSED" => Some(Self::Refused),
+                "RESULT_NOT_ASKED" => Some(Self::NotAsked),
+                "RESULT_UNKNOWN" => Some(Self::Unknown),
+                _ => None,
+            }
+        }
+    }
+}
+/// Generated client implementations.
+pub mod self_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// SelfService answers what a page of tokens needs to know about its user: the page decides nothing itself.
+    #[derive(Debug, Clone)]
+    pub struct SelfServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> SelfServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SelfServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SelfServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// GetCaller returns who calls and what the caller may do. Every authenticated caller may call it.
+        pub async fn get_caller(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCallerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCallerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SelfService/GetCaller",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("patwarden.v1.SelfService", "GetCaller"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListOrganizations lists the organizations of a user, with the rights of the user there. Needs `tokens.read`; users
+        /// see their own. Asks OpenFGA: UNAVAILABLE OPENFGA_UNAVAILABLE while it is down.
+        pub async fn list_organizations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOrganizationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOrganizationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SelfService/ListOrganizations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("patwarden.v1.SelfService", "ListOrganizations"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
+        /// what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
+        /// organizations whose tokens they may create.
+        pub async fn get_catalog(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCatalogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCatalogResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SelfService/GetCatalog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("patwarden.v1.SelfService", "GetCatalog"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
+        /// for themselves and for organizations that they are a member of or whose tokens they may create.
+        pub async fn get_creation_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCreationLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCreationLimitsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SelfService/GetCreationLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("patwarden.v1.SelfService", "GetCreationLimits"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListReachable lists the resources on which OpenFGA allows an action to a subject, to a token, or to a grant that
+        /// is not stored yet. Needs `tokens.read`; users ask about themselves, and about organizations and tokens that they
+        /// may see. Errors: INVALID_ARGUMENT UNKNOWN_TYPE and UNKNOWN_ACTION; NOT_FOUND.
+        pub async fn list_reachable(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReachableRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReachableResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SelfService/ListReachable",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("patwarden.v1.SelfService", "ListReachable"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
+        /// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+        pub async fn explain_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SelfService/ExplainToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("patwarden.v1.SelfService", "ExplainToken"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
 /// A user or an organization.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Subject {
@@ -2194,6 +3311,32 @@ pub struct GetSubjectResponse {
     /// The subject.
     #[prost(message, optional, tag = "1")]
     pub subject: ::core::option::Option<Subject>,
+}
+/// The request of ListSubjects. A subject must pass all filters that are set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSubjectsRequest {
+    /// Only subjects whose name starts with this text, such as `user:al`. Up to 256 characters. Empty: all.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    /// Only subjects in one of these states. Empty: all.
+    #[prost(enumeration = "subject::State", repeated, tag = "2")]
+    pub states: ::prost::alloc::vec::Vec<i32>,
+    /// 1 to 1000; 0 means 50.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before, from the same request. Opaque.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// One page of subjects, ordered by name.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSubjectsResponse {
+    /// At most page_size.
+    #[prost(message, repeated, tag = "1")]
+    pub subjects: ::prost::alloc::vec::Vec<Subject>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// The request of DisableSubject.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2342,6 +3485,31 @@ pub mod subject_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("patwarden.v1.SubjectService", "GetSubject"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name.
+        pub async fn list_subjects(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSubjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSubjectsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/patwarden.v1.SubjectService/ListSubjects",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("patwarden.v1.SubjectService", "ListSubjects"));
             self.inner.unary(req, path, codec).await
         }
         /// DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.

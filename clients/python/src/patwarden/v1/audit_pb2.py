@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18patwarden/v1/audit.proto\x12\x0cpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x02\n\x16ListAuditEventsRequest\x12\x19\n\x08token_id\x18\x01 \x01(\tR\x07tokenId\x12\x18\n\x07subject\x18\x02 \x01(\tR\x07subject\x12\x14\n\x05\x61\x63tor\x18\x03 \x01(\tR\x05\x61\x63tor\x12#\n\rsecret_sha256\x18\x04 \x01(\tR\x0csecretSha256\x12\x39\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12\x1b\n\tpage_size\x18\x07 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x08 \x01(\tR\tpageToken\"s\n\x17ListAuditEventsResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.patwarden.v1.AuditEventR\x06\x65vents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9c\x03\n\nAuditEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x14\n\x05\x61\x63tor\x18\x03 \x01(\tR\x05\x61\x63tor\x12\x16\n\x06\x61\x63tion\x18\x04 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07subject\x18\x05 \x01(\tR\x07subject\x12\x19\n\x08token_id\x18\x06 \x01(\tR\x07tokenId\x12\x1b\n\tclient_ip\x18\x07 \x01(\tR\x08\x63lientIp\x12\x18\n\x07outcome\x18\x08 \x01(\tR\x07outcome\x12?\n\x07\x64\x65tails\x18\t \x03(\x0b\x32%.patwarden.v1.AuditEvent.DetailsEntryR\x07\x64\x65tails\x12#\n\rprevious_hash\x18\n \x01(\tR\x0cpreviousHash\x12\x12\n\x04hash\x18\x0b \x01(\tR\x04hash\x1a:\n\x0c\x44\x65tailsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x32n\n\x0c\x41uditService\x12^\n\x0fListAuditEvents\x12$.patwarden.v1.ListAuditEventsRequest\x1a%.patwarden.v1.ListAuditEventsResponseB \n\x10\x64\x65v.patwarden.v1B\nAuditProtoP\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18patwarden/v1/audit.proto\x12\x0cpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x02\n\x16ListAuditEventsRequest\x12\x19\n\x08token_id\x18\x01 \x01(\tR\x07tokenId\x12\x18\n\x07subject\x18\x02 \x01(\tR\x07subject\x12\x14\n\x05\x61\x63tor\x18\x03 \x01(\tR\x05\x61\x63tor\x12#\n\rsecret_sha256\x18\x04 \x01(\tR\x0csecretSha256\x12\x39\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12\x1b\n\tpage_size\x18\x07 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x08 \x01(\tR\tpageToken\x12\x18\n\x07\x61\x63tions\x18\t \x03(\tR\x07\x61\x63tions\x12\"\n\x0corganization\x18\n \x01(\tR\x0corganization\"s\n\x17ListAuditEventsResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.patwarden.v1.AuditEventR\x06\x65vents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9c\x03\n\nAuditEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x14\n\x05\x61\x63tor\x18\x03 \x01(\tR\x05\x61\x63tor\x12\x16\n\x06\x61\x63tion\x18\x04 \x01(\tR\x06\x61\x63tion\x12\x18\n\x07subject\x18\x05 \x01(\tR\x07subject\x12\x19\n\x08token_id\x18\x06 \x01(\tR\x07tokenId\x12\x1b\n\tclient_ip\x18\x07 \x01(\tR\x08\x63lientIp\x12\x18\n\x07outcome\x18\x08 \x01(\tR\x07outcome\x12?\n\x07\x64\x65tails\x18\t \x03(\x0b\x32%.patwarden.v1.AuditEvent.DetailsEntryR\x07\x64\x65tails\x12#\n\rprevious_hash\x18\n \x01(\tR\x0cpreviousHash\x12\x12\n\x04hash\x18\x0b \x01(\tR\x04hash\x1a:\n\x0c\x44\x65tailsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x32n\n\x0c\x41uditService\x12^\n\x0fListAuditEvents\x12$.patwarden.v1.ListAuditEventsRequest\x1a%.patwarden.v1.ListAuditEventsResponseB \n\x10\x64\x65v.patwarden.v1B\nAuditProtoP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITEVENT_DETAILSENTRY']._loaded_options = None
   _globals['_AUDITEVENT_DETAILSENTRY']._serialized_options = b'8\001'
   _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=76
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=386
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=388
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=503
-  _globals['_AUDITEVENT']._serialized_start=506
-  _globals['_AUDITEVENT']._serialized_end=918
-  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_start=860
-  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_end=918
-  _globals['_AUDITSERVICE']._serialized_start=920
-  _globals['_AUDITSERVICE']._serialized_end=1030
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=448
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=450
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=565
+  _globals['_AUDITEVENT']._serialized_start=568
+  _globals['_AUDITEVENT']._serialized_end=980
+  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_start=922
+  _globals['_AUDITEVENT_DETAILSENTRY']._serialized_end=980
+  _globals['_AUDITSERVICE']._serialized_start=982
+  _globals['_AUDITSERVICE']._serialized_end=1092
 # @@protoc_insertion_point(module_scope)

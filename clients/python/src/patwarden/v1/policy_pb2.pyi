@@ -65,12 +65,14 @@ class UpdatePolicyRequest(_message.Message):
     def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
 
 class UpdatePolicyResponse(_message.Message):
-    __slots__ = ("policy", "blocked_tokens")
+    __slots__ = ("policy", "blocked_tokens", "blocked_token_ids")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     policy: Policy
     blocked_tokens: int
-    def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ..., blocked_tokens: _Optional[int] = ...) -> None: ...
+    blocked_token_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ..., blocked_tokens: _Optional[int] = ..., blocked_token_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeletePolicyRequest(_message.Message):
     __slots__ = ("scope",)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apatwarden/v1/subject.proto\x12\x0cpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x02\n\x07Subject\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\x1b.patwarden.v1.Subject.StateR\x05state\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x1f\n\x0blive_tokens\x18\x04 \x01(\x05R\nliveTokens\x12\x1e\n\ngeneration\x18\x05 \x01(\x05R\ngeneration\"W\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02\x12\x11\n\rSTATE_DELETED\x10\x03\"-\n\x11GetSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"E\n\x12GetSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject\"1\n\x15\x44isableSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"I\n\x16\x44isableSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject\"0\n\x14\x45nableSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"H\n\x15\x45nableSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject\"0\n\x14\x44\x65leteSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"H\n\x15\x44\x65leteSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject2\xf2\x02\n\x0eSubjectService\x12O\n\nGetSubject\x12\x1f.patwarden.v1.GetSubjectRequest\x1a .patwarden.v1.GetSubjectResponse\x12[\n\x0e\x44isableSubject\x12#.patwarden.v1.DisableSubjectRequest\x1a$.patwarden.v1.DisableSubjectResponse\x12X\n\rEnableSubject\x12\".patwarden.v1.EnableSubjectRequest\x1a#.patwarden.v1.EnableSubjectResponse\x12X\n\rDeleteSubject\x12\".patwarden.v1.DeleteSubjectRequest\x1a#.patwarden.v1.DeleteSubjectResponseB\"\n\x10\x64\x65v.patwarden.v1B\x0cSubjectProtoP\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apatwarden/v1/subject.proto\x12\x0cpatwarden.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x02\n\x07Subject\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\x1b.patwarden.v1.Subject.StateR\x05state\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x1f\n\x0blive_tokens\x18\x04 \x01(\x05R\nliveTokens\x12\x1e\n\ngeneration\x18\x05 \x01(\x05R\ngeneration\"W\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_DISABLED\x10\x02\x12\x11\n\rSTATE_DELETED\x10\x03\"-\n\x11GetSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"E\n\x12GetSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject\"\x9e\x01\n\x13ListSubjectsRequest\x12\x16\n\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x33\n\x06states\x18\x02 \x03(\x0e\x32\x1b.patwarden.v1.Subject.StateR\x06states\x12\x1b\n\tpage_size\x18\x03 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\"q\n\x14ListSubjectsResponse\x12\x31\n\x08subjects\x18\x01 \x03(\x0b\x32\x15.patwarden.v1.SubjectR\x08subjects\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"1\n\x15\x44isableSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"I\n\x16\x44isableSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject\"0\n\x14\x45nableSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"H\n\x15\x45nableSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject\"0\n\x14\x44\x65leteSubjectRequest\x12\x18\n\x07subject\x18\x01 \x01(\tR\x07subject\"H\n\x15\x44\x65leteSubjectResponse\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x15.patwarden.v1.SubjectR\x07subject2\xc9\x03\n\x0eSubjectService\x12O\n\nGetSubject\x12\x1f.patwarden.v1.GetSubjectRequest\x1a .patwarden.v1.GetSubjectResponse\x12U\n\x0cListSubjects\x12!.patwarden.v1.ListSubjectsRequest\x1a\".patwarden.v1.ListSubjectsResponse\x12[\n\x0e\x44isableSubject\x12#.patwarden.v1.DisableSubjectRequest\x1a$.patwarden.v1.DisableSubjectResponse\x12X\n\rEnableSubject\x12\".patwarden.v1.EnableSubjectRequest\x1a#.patwarden.v1.EnableSubjectResponse\x12X\n\rDeleteSubject\x12\".patwarden.v1.DeleteSubjectRequest\x1a#.patwarden.v1.DeleteSubjectResponseB\"\n\x10\x64\x65v.patwarden.v1B\x0cSubjectProtoP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,18 +41,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSUBJECTREQUEST']._serialized_end=426
   _globals['_GETSUBJECTRESPONSE']._serialized_start=428
   _globals['_GETSUBJECTRESPONSE']._serialized_end=497
-  _globals['_DISABLESUBJECTREQUEST']._serialized_start=499
-  _globals['_DISABLESUBJECTREQUEST']._serialized_end=548
-  _globals['_DISABLESUBJECTRESPONSE']._serialized_start=550
-  _globals['_DISABLESUBJECTRESPONSE']._serialized_end=623
-  _globals['_ENABLESUBJECTREQUEST']._serialized_start=625
-  _globals['_ENABLESUBJECTREQUEST']._serialized_end=673
-  _globals['_ENABLESUBJECTRESPONSE']._serialized_start=675
-  _globals['_ENABLESUBJECTRESPONSE']._serialized_end=747
-  _globals['_DELETESUBJECTREQUEST']._serialized_start=749
-  _globals['_DELETESUBJECTREQUEST']._serialized_end=797
-  _globals['_DELETESUBJECTRESPONSE']._serialized_start=799
-  _globals['_DELETESUBJECTRESPONSE']._serialized_end=871
-  _globals['_SUBJECTSERVICE']._serialized_start=874
-  _globals['_SUBJECTSERVICE']._serialized_end=1244
+  _globals['_LISTSUBJECTSREQUEST']._serialized_start=500
+  _globals['_LISTSUBJECTSREQUEST']._serialized_end=658
+  _globals['_LISTSUBJECTSRESPONSE']._serialized_start=660
+  _globals['_LISTSUBJECTSRESPONSE']._serialized_end=773
+  _globals['_DISABLESUBJECTREQUEST']._serialized_start=775
+  _globals['_DISABLESUBJECTREQUEST']._serialized_end=824
+  _globals['_DISABLESUBJECTRESPONSE']._serialized_start=826
+  _globals['_DISABLESUBJECTRESPONSE']._serialized_end=899
+  _globals['_ENABLESUBJECTREQUEST']._serialized_start=901
+  _globals['_ENABLESUBJECTREQUEST']._serialized_end=949
+  _globals['_ENABLESUBJECTRESPONSE']._serialized_start=951
+  _globals['_ENABLESUBJECTRESPONSE']._serialized_end=1023
+  _globals['_DELETESUBJECTREQUEST']._serialized_start=1025
+  _globals['_DELETESUBJECTREQUEST']._serialized_end=1073
+  _globals['_DELETESUBJECTRESPONSE']._serialized_start=1075
+  _globals['_DELETESUBJECTRESPONSE']._serialized_end=1147
+  _globals['_SUBJECTSERVICE']._serialized_start=1150
+  _globals['_SUBJECTSERVICE']._serialized_end=1607
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class SubjectServiceStub(object):
                 request_serializer=patwarden_dot_v1_dot_subject__pb2.GetSubjectRequest.SerializeToString,
                 response_deserializer=patwarden_dot_v1_dot_subject__pb2.GetSubjectResponse.FromString,
                 _registered_method=True)
+        self.ListSubjects = channel.unary_unary(
+                '/patwarden.v1.SubjectService/ListSubjects',
+                request_serializer=patwarden_dot_v1_dot_subject__pb2.ListSubjectsRequest.SerializeToString,
+                response_deserializer=patwarden_dot_v1_dot_subject__pb2.ListSubjectsResponse.FromString,
+                _registered_method=True)
         self.DisableSubject = channel.unary_unary(
                 '/patwarden.v1.SubjectService/DisableSubject',
                 request_serializer=patwarden_dot_v1_dot_subject__pb2.DisableSubjectRequest.SerializeToString,
@@ -64,6 +69,13 @@ class SubjectServiceServicer(object):
     def GetSubject(self, request, context):
         """GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
         never named before is ACTIVE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSubjects(self, request, context):
+        """ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,6 +112,11 @@ def add_SubjectServiceServicer_to_server(servicer, server):
                     servicer.GetSubject,
                     request_deserializer=patwarden_dot_v1_dot_subject__pb2.GetSubjectRequest.FromString,
                     response_serializer=patwarden_dot_v1_dot_subject__pb2.GetSubjectResponse.SerializeToString,
+            ),
+            'ListSubjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSubjects,
+                    request_deserializer=patwarden_dot_v1_dot_subject__pb2.ListSubjectsRequest.FromString,
+                    response_serializer=patwarden_dot_v1_dot_subject__pb2.ListSubjectsResponse.SerializeToString,
             ),
             'DisableSubject': grpc.unary_unary_rpc_method_handler(
                     servicer.DisableSubject,
@@ -145,6 +162,33 @@ class SubjectService(object):
             '/patwarden.v1.SubjectService/GetSubject',
             patwarden_dot_v1_dot_subject__pb2.GetSubjectRequest.SerializeToString,
             patwarden_dot_v1_dot_subject__pb2.GetSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSubjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/patwarden.v1.SubjectService/ListSubjects',
+            patwarden_dot_v1_dot_subject__pb2.ListSubjectsRequest.SerializeToString,
+            patwarden_dot_v1_dot_subject__pb2.ListSubjectsResponse.FromString,
             options,
             channel_credentials,
             insecure,

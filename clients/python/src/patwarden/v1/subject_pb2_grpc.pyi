@@ -37,6 +37,8 @@ class SubjectServiceStub:
     """GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
     never named before is ACTIVE.
     """
+    ListSubjects: _grpc.UnaryUnaryMultiCallable[_subject_pb2.ListSubjectsRequest, _subject_pb2.ListSubjectsResponse]
+    """ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name."""
     DisableSubject: _grpc.UnaryUnaryMultiCallable[_subject_pb2.DisableSubjectRequest, _subject_pb2.DisableSubjectResponse]
     """DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.
     Repeating it changes nothing.
@@ -59,6 +61,8 @@ class SubjectServiceAsyncStub(SubjectServiceStub):
     """GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
     never named before is ACTIVE.
     """
+    ListSubjects: _aio.UnaryUnaryMultiCallable[_subject_pb2.ListSubjectsRequest, _subject_pb2.ListSubjectsResponse]  # type: ignore[assignment]
+    """ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name."""
     DisableSubject: _aio.UnaryUnaryMultiCallable[_subject_pb2.DisableSubjectRequest, _subject_pb2.DisableSubjectResponse]  # type: ignore[assignment]
     """DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.
     Repeating it changes nothing.
@@ -84,6 +88,14 @@ class SubjectServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetSubject returns a subject's state and how many tokens stop when it is disabled or deleted. A subject that was
         never named before is ACTIVE.
         """
+
+    @_abc_1.abstractmethod
+    def ListSubjects(
+        self,
+        request: _subject_pb2.ListSubjectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subject_pb2.ListSubjectsResponse, _abc.Awaitable[_subject_pb2.ListSubjectsResponse]]:
+        """ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name."""
 
     @_abc_1.abstractmethod
     def DisableSubject(

@@ -50,6 +50,11 @@ class TokenServiceStub(object):
                 request_serializer=patwarden_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
                 response_deserializer=patwarden_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
                 _registered_method=True)
+        self.GetTokenSummary = channel.unary_unary(
+                '/patwarden.v1.TokenService/GetTokenSummary',
+                request_serializer=patwarden_dot_v1_dot_token__pb2.GetTokenSummaryRequest.SerializeToString,
+                response_deserializer=patwarden_dot_v1_dot_token__pb2.GetTokenSummaryResponse.FromString,
+                _registered_method=True)
         self.RevokeToken = channel.unary_unary(
                 '/patwarden.v1.TokenService/RevokeToken',
                 request_serializer=patwarden_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
@@ -120,7 +125,14 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTokens(self, request, context):
-        """ListTokens lists tokens, newest first. Needs `tokens.read`.
+        """ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTokenSummary(self, request, context):
+        """GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,8 +173,8 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeTokens(self, request, context):
-        """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-        `tokens.revoke`.
+        """RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+        organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,6 +228,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.ListTokens,
                     request_deserializer=patwarden_dot_v1_dot_token__pb2.ListTokensRequest.FromString,
                     response_serializer=patwarden_dot_v1_dot_token__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'GetTokenSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTokenSummary,
+                    request_deserializer=patwarden_dot_v1_dot_token__pb2.GetTokenSummaryRequest.FromString,
+                    response_serializer=patwarden_dot_v1_dot_token__pb2.GetTokenSummaryResponse.SerializeToString,
             ),
             'RevokeToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeToken,
@@ -345,6 +362,33 @@ class TokenService(object):
             '/patwarden.v1.TokenService/ListTokens',
             patwarden_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
             patwarden_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTokenSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/patwarden.v1.TokenService/GetTokenSummary',
+            patwarden_dot_v1_dot_token__pb2.GetTokenSummaryRequest.SerializeToString,
+            patwarden_dot_v1_dot_token__pb2.GetTokenSummaryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,7 +44,9 @@ class TokenServiceStub:
     token.
     """
     ListTokens: _grpc.UnaryUnaryMultiCallable[_token_pb2.ListTokensRequest, _token_pb2.ListTokensResponse]
-    """ListTokens lists tokens, newest first. Needs `tokens.read`."""
+    """ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`."""
+    GetTokenSummary: _grpc.UnaryUnaryMultiCallable[_token_pb2.GetTokenSummaryRequest, _token_pb2.GetTokenSummaryResponse]
+    """GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeTokenRequest, _token_pb2.RevokeTokenResponse]
     """RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
     After it has returned, no Check that starts later is allowed, on any replica.
@@ -63,8 +65,8 @@ class TokenServiceStub:
     RevokeSecret: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeSecretRequest, _token_pb2.RevokeSecretResponse]
     """RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`."""
     RevokeTokens: _grpc.UnaryUnaryMultiCallable[_token_pb2.RevokeTokensRequest, _token_pb2.RevokeTokensResponse]
-    """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-    `tokens.revoke`.
+    """RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+    organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
     """
     SuspendToken: _grpc.UnaryUnaryMultiCallable[_token_pb2.SuspendTokenRequest, _token_pb2.SuspendTokenResponse]
     """SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`."""
@@ -96,7 +98,9 @@ class TokenServiceAsyncStub(TokenServiceStub):
     token.
     """
     ListTokens: _aio.UnaryUnaryMultiCallable[_token_pb2.ListTokensRequest, _token_pb2.ListTokensResponse]  # type: ignore[assignment]
-    """ListTokens lists tokens, newest first. Needs `tokens.read`."""
+    """ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`."""
+    GetTokenSummary: _aio.UnaryUnaryMultiCallable[_token_pb2.GetTokenSummaryRequest, _token_pb2.GetTokenSummaryResponse]  # type: ignore[assignment]
+    """GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeTokenRequest, _token_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """RevokeToken ends a token for good; repeating it changes nothing. Needs `tokens.revoke`. It never asks OpenFGA.
     After it has returned, no Check that starts later is allowed, on any replica.
@@ -115,8 +119,8 @@ class TokenServiceAsyncStub(TokenServiceStub):
     RevokeSecret: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeSecretRequest, _token_pb2.RevokeSecretResponse]  # type: ignore[assignment]
     """RevokeSecret ends the grace of a superseded secret now; repeating it changes nothing. Needs `tokens.revoke`."""
     RevokeTokens: _aio.UnaryUnaryMultiCallable[_token_pb2.RevokeTokensRequest, _token_pb2.RevokeTokensResponse]  # type: ignore[assignment]
-    """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-    `tokens.revoke`.
+    """RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+    organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
     """
     SuspendToken: _aio.UnaryUnaryMultiCallable[_token_pb2.SuspendTokenRequest, _token_pb2.SuspendTokenResponse]  # type: ignore[assignment]
     """SuspendToken stops a token until it is resumed; repeating it changes nothing. Needs `tokens.revoke`."""
@@ -163,7 +167,15 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.ListTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.ListTokensResponse, _abc.Awaitable[_token_pb2.ListTokensResponse]]:
-        """ListTokens lists tokens, newest first. Needs `tokens.read`."""
+        """ListTokens lists tokens, newest first unless asked otherwise. Needs `tokens.read`."""
+
+    @_abc_1.abstractmethod
+    def GetTokenSummary(
+        self,
+        request: _token_pb2.GetTokenSummaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_pb2.GetTokenSummaryResponse, _abc.Awaitable[_token_pb2.GetTokenSummaryResponse]]:
+        """GetTokenSummary counts tokens: in each state, and those that need attention. Needs `tokens.read`."""
 
     @_abc_1.abstractmethod
     def RevokeToken(
@@ -212,8 +224,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.RevokeTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.RevokeTokensResponse, _abc.Awaitable[_token_pb2.RevokeTokensResponse]]:
-        """RevokeTokens revokes all tokens of a subject, of an organization, or of the deployment: all of them or none. Needs
-        `tokens.revoke`.
+        """RevokeTokens revokes tokens that are named one by one, that a filter selects, all of a subject or of an
+        organization, or all of the deployment: in one change, with one wait for all replicas. Needs `tokens.revoke`.
         """
 
     @_abc_1.abstractmethod

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/audit.proto.
  */
 export const file_patwarden_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXR3YXJkZW4vdjEvYXVkaXQucHJvdG8SDHBhdHdhcmRlbi52MSLmAQoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEg0KBWFjdG9yGAMgASgJEhUKDXNlY3JldF9zaGEyNTYYBCABKAkSLgoKc3RhcnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgHIAEoBRISCgpwYWdlX3Rva2VuGAggASgJIlwKF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEigKBmV2ZW50cxgBIAMoCzIYLnBhdHdhcmRlbi52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK1AgoKQXVkaXRFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDwoHc3ViamVjdBgFIAEoCRIQCgh0b2tlbl9pZBgGIAEoCRIRCgljbGllbnRfaXAYByABKAkSDwoHb3V0Y29tZRgIIAEoCRI2CgdkZXRhaWxzGAkgAygLMiUucGF0d2FyZGVuLnYxLkF1ZGl0RXZlbnQuRGV0YWlsc0VudHJ5EhUKDXByZXZpb3VzX2hhc2gYCiABKAkSDAoEaGFzaBgLIAEoCRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJuCgxBdWRpdFNlcnZpY2USXgoPTGlzdEF1ZGl0RXZlbnRzEiQucGF0d2FyZGVuLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJS5wYXR3YXJkZW4udjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2VCIAoQZGV2LnBhdHdhcmRlbi52MUIKQXVkaXRQcm90b1ABYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChhwYXR3YXJkZW4vdjEvYXVkaXQucHJvdG8SDHBhdHdhcmRlbi52MSKNAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEg0KBWFjdG9yGAMgASgJEhUKDXNlY3JldF9zaGEyNTYYBCABKAkSLgoKc3RhcnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgHIAEoBRISCgpwYWdlX3Rva2VuGAggASgJEg8KB2FjdGlvbnMYCSADKAkSFAoMb3JnYW5pemF0aW9uGAogASgJIlwKF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEigKBmV2ZW50cxgBIAMoCzIYLnBhdHdhcmRlbi52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK1AgoKQXVkaXRFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhY3RvchgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDwoHc3ViamVjdBgFIAEoCRIQCgh0b2tlbl9pZBgGIAEoCRIRCgljbGllbnRfaXAYByABKAkSDwoHb3V0Y29tZRgIIAEoCRI2CgdkZXRhaWxzGAkgAygLMiUucGF0d2FyZGVuLnYxLkF1ZGl0RXZlbnQuRGV0YWlsc0VudHJ5EhUKDXByZXZpb3VzX2hhc2gYCiABKAkSDAoEaGFzaBgLIAEoCRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJuCgxBdWRpdFNlcnZpY2USXgoPTGlzdEF1ZGl0RXZlbnRzEiQucGF0d2FyZGVuLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJS5wYXR3YXJkZW4udjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2VCIAoQZGV2LnBhdHdhcmRlbi52MUIKQXVkaXRQcm90b1ABYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * The request of ListAuditEvents. An event must pass all filters that are set.
@@ -78,6 +78,20 @@ export type ListAuditEventsRequest = Message<"patwarden.v1.ListAuditEventsReques
    * @generated from field: string page_token = 8;
    */
   pageToken: string;
+
+  /**
+   * Only events with one of these actions. Empty: all. At most 50.
+   *
+   * @generated from field: repeated string actions = 9;
+   */
+  actions: string[];
+
+  /**
+   * Only events of this organization: of its own tokens, of tokens that are bound to it, of its policy, and of itself.
+   *
+   * @generated from field: string organization = 10;
+   */
+  organization: string;
 };
 
 /**
@@ -217,9 +231,11 @@ export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
  */
 export const AuditService: GenService<{
   /**
-   * ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`;
-   * refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field violations,
-   * PAGE_TOKEN_INVALID.
+   * ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
+   * Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
+   * then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
+   * INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
+   * may not see.
    *
    * @generated from rpc patwarden.v1.AuditService.ListAuditEvents
    */

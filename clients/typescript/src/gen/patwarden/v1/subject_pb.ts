@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/subject.proto.
  */
 export const file_patwarden_v1_subject: GenFile = /*@__PURE__*/
-  fileDesc("ChpwYXR3YXJkZW4vdjEvc3ViamVjdC5wcm90bxIMcGF0d2FyZGVuLnYxIvkBCgdTdWJqZWN0Eg8KB3N1YmplY3QYASABKAkSKgoFc3RhdGUYAiABKA4yGy5wYXR3YXJkZW4udjEuU3ViamVjdC5TdGF0ZRIvCgt1cGRhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbGl2ZV90b2tlbnMYBCABKAUSEgoKZ2VuZXJhdGlvbhgFIAEoBSJXCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABEhIKDlNUQVRFX0RJU0FCTEVEEAISEQoNU1RBVEVfREVMRVRFRBADIiQKEUdldFN1YmplY3RSZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkiPAoSR2V0U3ViamVjdFJlc3BvbnNlEiYKB3N1YmplY3QYASABKAsyFS5wYXR3YXJkZW4udjEuU3ViamVjdCIoChVEaXNhYmxlU3ViamVjdFJlcXVlc3QSDwoHc3ViamVjdBgBIAEoCSJAChZEaXNhYmxlU3ViamVjdFJlc3BvbnNlEiYKB3N1YmplY3QYASABKAsyFS5wYXR3YXJkZW4udjEuU3ViamVjdCInChRFbmFibGVTdWJqZWN0UmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJIj8KFUVuYWJsZVN1YmplY3RSZXNwb25zZRImCgdzdWJqZWN0GAEgASgLMhUucGF0d2FyZGVuLnYxLlN1YmplY3QiJwoURGVsZXRlU3ViamVjdFJlcXVlc3QSDwoHc3ViamVjdBgBIAEoCSI/ChVEZWxldGVTdWJqZWN0UmVzcG9uc2USJgoHc3ViamVjdBgBIAEoCzIVLnBhdHdhcmRlbi52MS5TdWJqZWN0MvICCg5TdWJqZWN0U2VydmljZRJPCgpHZXRTdWJqZWN0Eh8ucGF0d2FyZGVuLnYxLkdldFN1YmplY3RSZXF1ZXN0GiAucGF0d2FyZGVuLnYxLkdldFN1YmplY3RSZXNwb25zZRJbCg5EaXNhYmxlU3ViamVjdBIjLnBhdHdhcmRlbi52MS5EaXNhYmxlU3ViamVjdFJlcXVlc3QaJC5wYXR3YXJkZW4udjEuRGlzYWJsZVN1YmplY3RSZXNwb25zZRJYCg1FbmFibGVTdWJqZWN0EiIucGF0d2FyZGVuLnYxLkVuYWJsZVN1YmplY3RSZXF1ZXN0GiMucGF0d2FyZGVuLnYxLkVuYWJsZVN1YmplY3RSZXNwb25zZRJYCg1EZWxldGVTdWJqZWN0EiIucGF0d2FyZGVuLnYxLkRlbGV0ZVN1YmplY3RSZXF1ZXN0GiMucGF0d2FyZGVuLnYxLkRlbGV0ZVN1YmplY3RSZXNwb25zZUIiChBkZXYucGF0d2FyZGVuLnYxQgxTdWJqZWN0UHJvdG9QAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChpwYXR3YXJkZW4vdjEvc3ViamVjdC5wcm90bxIMcGF0d2FyZGVuLnYxIvkBCgdTdWJqZWN0Eg8KB3N1YmplY3QYASABKAkSKgoFc3RhdGUYAiABKA4yGy5wYXR3YXJkZW4udjEuU3ViamVjdC5TdGF0ZRIvCgt1cGRhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbGl2ZV90b2tlbnMYBCABKAUSEgoKZ2VuZXJhdGlvbhgFIAEoBSJXCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABEhIKDlNUQVRFX0RJU0FCTEVEEAISEQoNU1RBVEVfREVMRVRFRBADIiQKEUdldFN1YmplY3RSZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkiPAoSR2V0U3ViamVjdFJlc3BvbnNlEiYKB3N1YmplY3QYASABKAsyFS5wYXR3YXJkZW4udjEuU3ViamVjdCJ5ChNMaXN0U3ViamVjdHNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRIrCgZzdGF0ZXMYAiADKA4yGy5wYXR3YXJkZW4udjEuU3ViamVjdC5TdGF0ZRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJYChRMaXN0U3ViamVjdHNSZXNwb25zZRInCghzdWJqZWN0cxgBIAMoCzIVLnBhdHdhcmRlbi52MS5TdWJqZWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoChVEaXNhYmxlU3ViamVjdFJlcXVlc3QSDwoHc3ViamVjdBgBIAEoCSJAChZEaXNhYmxlU3ViamVjdFJlc3BvbnNlEiYKB3N1YmplY3QYASABKAsyFS5wYXR3YXJkZW4udjEuU3ViamVjdCInChRFbmFibGVTdWJqZWN0UmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJIj8KFUVuYWJsZVN1YmplY3RSZXNwb25zZRImCgdzdWJqZWN0GAEgASgLMhUucGF0d2FyZGVuLnYxLlN1YmplY3QiJwoURGVsZXRlU3ViamVjdFJlcXVlc3QSDwoHc3ViamVjdBgBIAEoCSI/ChVEZWxldGVTdWJqZWN0UmVzcG9uc2USJgoHc3ViamVjdBgBIAEoCzIVLnBhdHdhcmRlbi52MS5TdWJqZWN0MskDCg5TdWJqZWN0U2VydmljZRJPCgpHZXRTdWJqZWN0Eh8ucGF0d2FyZGVuLnYxLkdldFN1YmplY3RSZXF1ZXN0GiAucGF0d2FyZGVuLnYxLkdldFN1YmplY3RSZXNwb25zZRJVCgxMaXN0U3ViamVjdHMSIS5wYXR3YXJkZW4udjEuTGlzdFN1YmplY3RzUmVxdWVzdBoiLnBhdHdhcmRlbi52MS5MaXN0U3ViamVjdHNSZXNwb25zZRJbCg5EaXNhYmxlU3ViamVjdBIjLnBhdHdhcmRlbi52MS5EaXNhYmxlU3ViamVjdFJlcXVlc3QaJC5wYXR3YXJkZW4udjEuRGlzYWJsZVN1YmplY3RSZXNwb25zZRJYCg1FbmFibGVTdWJqZWN0EiIucGF0d2FyZGVuLnYxLkVuYWJsZVN1YmplY3RSZXF1ZXN0GiMucGF0d2FyZGVuLnYxLkVuYWJsZVN1YmplY3RSZXNwb25zZRJYCg1EZWxldGVTdWJqZWN0EiIucGF0d2FyZGVuLnYxLkRlbGV0ZVN1YmplY3RSZXF1ZXN0GiMucGF0d2FyZGVuLnYxLkRlbGV0ZVN1YmplY3RSZXNwb25zZUIiChBkZXYucGF0d2FyZGVuLnYxQgxTdWJqZWN0UHJvdG9QAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A user or an organization.
@@ -149,6 +149,76 @@ export const GetSubjectResponseSchema: GenMessage<GetSubjectResponse> = /*@__PUR
   messageDesc(file_patwarden_v1_subject, 2);
 
 /**
+ * The request of ListSubjects. A subject must pass all filters that are set.
+ *
+ * @generated from message patwarden.v1.ListSubjectsRequest
+ */
+export type ListSubjectsRequest = Message<"patwarden.v1.ListSubjectsRequest"> & {
+  /**
+   * Only subjects whose name starts with this text, such as `user:al`. Up to 256 characters. Empty: all.
+   *
+   * @generated from field: string prefix = 1;
+   */
+  prefix: string;
+
+  /**
+   * Only subjects in one of these states. Empty: all.
+   *
+   * @generated from field: repeated patwarden.v1.Subject.State states = 2;
+   */
+  states: Subject_State[];
+
+  /**
+   * 1 to 1000; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before, from the same request. Opaque.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message patwarden.v1.ListSubjectsRequest.
+ * Use `create(ListSubjectsRequestSchema)` to create a new message.
+ */
+export const ListSubjectsRequestSchema: GenMessage<ListSubjectsRequest> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_subject, 3);
+
+/**
+ * One page of subjects, ordered by name.
+ *
+ * @generated from message patwarden.v1.ListSubjectsResponse
+ */
+export type ListSubjectsResponse = Message<"patwarden.v1.ListSubjectsResponse"> & {
+  /**
+   * At most page_size.
+   *
+   * @generated from field: repeated patwarden.v1.Subject subjects = 1;
+   */
+  subjects: Subject[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message patwarden.v1.ListSubjectsResponse.
+ * Use `create(ListSubjectsResponseSchema)` to create a new message.
+ */
+export const ListSubjectsResponseSchema: GenMessage<ListSubjectsResponse> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_subject, 4);
+
+/**
  * The request of DisableSubject.
  *
  * @generated from message patwarden.v1.DisableSubjectRequest
@@ -167,7 +237,7 @@ export type DisableSubjectRequest = Message<"patwarden.v1.DisableSubjectRequest"
  * Use `create(DisableSubjectRequestSchema)` to create a new message.
  */
 export const DisableSubjectRequestSchema: GenMessage<DisableSubjectRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_subject, 3);
+  messageDesc(file_patwarden_v1_subject, 5);
 
 /**
  * The subject.
@@ -188,7 +258,7 @@ export type DisableSubjectResponse = Message<"patwarden.v1.DisableSubjectRespons
  * Use `create(DisableSubjectResponseSchema)` to create a new message.
  */
 export const DisableSubjectResponseSchema: GenMessage<DisableSubjectResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_subject, 4);
+  messageDesc(file_patwarden_v1_subject, 6);
 
 /**
  * The request of EnableSubject.
@@ -209,7 +279,7 @@ export type EnableSubjectRequest = Message<"patwarden.v1.EnableSubjectRequest"> 
  * Use `create(EnableSubjectRequestSchema)` to create a new message.
  */
 export const EnableSubjectRequestSchema: GenMessage<EnableSubjectRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_subject, 5);
+  messageDesc(file_patwarden_v1_subject, 7);
 
 /**
  * The subject.
@@ -230,7 +300,7 @@ export type EnableSubjectResponse = Message<"patwarden.v1.EnableSubjectResponse"
  * Use `create(EnableSubjectResponseSchema)` to create a new message.
  */
 export const EnableSubjectResponseSchema: GenMessage<EnableSubjectResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_subject, 6);
+  messageDesc(file_patwarden_v1_subject, 8);
 
 /**
  * The request of DeleteSubject.
@@ -251,7 +321,7 @@ export type DeleteSubjectRequest = Message<"patwarden.v1.DeleteSubjectRequest"> 
  * Use `create(DeleteSubjectRequestSchema)` to create a new message.
  */
 export const DeleteSubjectRequestSchema: GenMessage<DeleteSubjectRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_subject, 7);
+  messageDesc(file_patwarden_v1_subject, 9);
 
 /**
  * The subject.
@@ -272,7 +342,7 @@ export type DeleteSubjectResponse = Message<"patwarden.v1.DeleteSubjectResponse"
  * Use `create(DeleteSubjectResponseSchema)` to create a new message.
  */
 export const DeleteSubjectResponseSchema: GenMessage<DeleteSubjectResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_subject, 8);
+  messageDesc(file_patwarden_v1_subject, 10);
 
 /**
  * SubjectService disables and deletes the users and organizations that tokens act as. Needs `subjects`.
@@ -290,6 +360,16 @@ export const SubjectService: GenService<{
     methodKind: "unary";
     input: typeof GetSubjectRequestSchema;
     output: typeof GetSubjectResponseSchema;
+  },
+  /**
+   * ListSubjects lists subjects that have tokens or that were disabled or deleted, ordered by name.
+   *
+   * @generated from rpc patwarden.v1.SubjectService.ListSubjects
+   */
+  listSubjects: {
+    methodKind: "unary";
+    input: typeof ListSubjectsRequestSchema;
+    output: typeof ListSubjectsResponseSchema;
   },
   /**
    * DisableSubject makes all tokens of the subject, and those bound to it, unusable until it is enabled again.
