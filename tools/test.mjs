@@ -18,6 +18,7 @@ process.env.PATWARDEN_TEST_RESULT = resultFile;
 const checks = [
   ["style and API", ["npm", "run", "--silent", "lint"]],
   ["types", ["tsc", "-p", "tsconfig.json", "--noEmit"]],
+  ["types of the tests in a browser", ["tsc", "-p", "test/console", "--noEmit"]],
   ["gen/ and the clients' stubs match proto/", ["node", "tools/check-generated.mjs"]],
 ];
 
