@@ -118,7 +118,7 @@ async function inaccessible(page: Page, within = "html"): Promise<readonly strin
   );
 }
 
-/** Returns the accessible names of the elements that Tab reaches from the top of the page, in order; at most `limit`. */
+/** Returns the names of the elements that Tab reaches from the top of the page, in order; at most `limit`. */
 export async function tabOrder(page: Page, limit = 100): Promise<readonly string[]> {
   const names: string[] = [];
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());

@@ -2804,10 +2804,10 @@ pub mod list_reachable_request {
     /// About whom. Default: the calling user.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Of {
-        /// What this subject reaches, `user:<id>` or `organization:<id>`.
+        /// The resources that this subject reaches, `user:<id>` or `organization:<id>`.
         #[prost(string, tag = "1")]
         Subject(::prost::alloc::string::String),
-        /// What this token reaches: what its subject, its grant and the policy allow together.
+        /// The resources that this token reaches: its subject, its grant and the policy all allow them.
         #[prost(string, tag = "2")]
         TokenId(::prost::alloc::string::String),
     }
@@ -2844,7 +2844,7 @@ pub struct ExplainTokenRequest {
 /// The answer, and the steps to it.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainTokenResponse {
-    /// What a Check would answer now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when a step
+    /// The answer of a Check now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when a step
     /// before could not be answered, or resource and action are empty and no step refuses.
     #[prost(enumeration = "Reason", optional, tag = "1")]
     pub reason: ::core::option::Option<i32>,
