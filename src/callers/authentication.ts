@@ -61,10 +61,10 @@ export function createAuthenticator(options: AuthenticationOptions): Authenticat
   const user = async (token: string, via?: ServiceCaller): Promise<UserCaller | undefined> => {
     const identity = await users.verify(token);
     if (!identity) return undefined;
-    const { subject } = identity;
+    const { subject, signIn } = identity;
     // Otherwise a web page that acts for its users would control the whole deployment once an administrator opens it.
     const admin = identity.admin && (via === undefined || hasPermission(via, "admin"));
-    return { kind: "user", subject, admin, ...(via && { via }) };
+    return { kind: "user", subject, admin, ...(via && { via }), signIn };
   };
   return {
     authenticate({ authorization, userAuthorization, clientName, address, deadline }) {

@@ -74,7 +74,7 @@ export interface SignIn {
   readonly authTime?: Date;
   /** `acr`. Absent: the identity provider does not tell. */
   readonly acr?: string;
-  /** `name`. Absent: the identity provider does not tell. */
+  /** `name`, cut to 200 characters. Absent: the identity provider does not tell. */
   readonly displayName?: string;
   /** When the session or the access token ends. */
   readonly endTime: Date;

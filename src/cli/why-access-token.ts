@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { type TokenRefusal, tokenRefusals } from "../callers/oidc/access-token.js";
 import { decodeAccessToken, explainRefusal } from "../callers/oidc/explain-access-token.js";
 import { createOidcVerifier } from "../callers/oidc/oidc.js";
+import { stepUpProblem } from "../callers/step-up.js";
 import { defaultFile } from "../config/load.js";
 import { readConfig } from "./config.js";
 import { refusedExitCode } from "./fail.js";
@@ -47,14 +48,19 @@ export async function whyAccessToken(token: string, { config: file, json }: WhyA
       : error;
   });
   if (user) {
+    const { subject, issuer, admin, signIn } = user;
+    const problem = stepUpProblem(signIn, new Date());
     const text = facts([
       ["accepted", "yes, to manage tokens; Check accepts only Patwarden's own secrets"],
-      ["subject", user.subject],
-      ["issuer", user.issuer],
-      ["administrator", user.admin ? "yes" : "no"],
-      ["ends", timeText(user.expireTime)],
+      ["subject", subject],
+      ["issuer", issuer],
+      ["administrator", admin ? "yes" : "no"],
+      ["signed in", timeText(signIn.authTime) || "unknown: no auth_time"],
+      ["acr", signIn.acr],
+      ["step-up", signIn.stepUp && (problem === undefined ? "done" : `needed: ${problem}`)],
+      ["ends", timeText(signIn.endTime)],
     ]);
-    await print(json, { accepted: true, ...user }, text);
+    await print(json, { accepted: true, subject, issuer, admin, ...signIn, stepUpProblem: problem }, text);
     return;
   }
   const reason = refusal ?? "not_a_signed_jwt";

@@ -26,8 +26,15 @@ describeSettings(
           shared_subjects: true,
           max_lifetime: "1h",
           cache_max_age: "1m",
+          step_up: { max_age: "10m", acr: ["mfa", "urn:mace:incommon:iap:silver"] },
         },
-        { ...issuer, issuer: "https://login.example.com", shared_subjects: true, subject: "other|{sub}" },
+        {
+          ...issuer,
+          issuer: "https://login.example.com",
+          shared_subjects: true,
+          subject: "other|{sub}",
+          step_up: { max_age: "1h" },
+        },
       ],
       {
         issuers: [
@@ -58,8 +65,9 @@ describeSettings(
             admin: { claim: "https://example.com/roles", value: "patwarden-admin" },
             maxLifetimeMs: 3_600_000,
             cacheMaxAgeMs: 60_000,
+            stepUp: { maxAgeMs: 600_000, acrValues: ["mfa", "urn:mace:incommon:iap:silver"] },
           },
-          { issuer: "https://login.example.com" },
+          { issuer: "https://login.example.com", stepUp: { maxAgeMs: 3_600_000, acrValues: [] } },
         ],
       },
     ],
@@ -80,6 +88,16 @@ describeSettings(
     [
       { issuers: [{ ...issuer, allow_nonce: true }] },
       { "issuers[0].allow_nonce": "needs required_claims: without them, ID tokens would be accepted" },
+    ],
+    [{ issuers: [{ ...issuer, step_up: {} }] }, { "issuers[0].step_up": "needs max_age or acr" }],
+    [{ issuers: [{ ...issuer, step_up: { acr: [] } }] }, { "issuers[0].step_up.acr": "must have 1 to 10 entries" }],
+    [
+      { issuers: [{ ...issuer, step_up: { acr: ["a b"] } }] },
+      { "issuers[0].step_up.acr[0]": 'must be visible ASCII characters other than " and \\' },
+    ],
+    [
+      { issuers: [{ ...issuer, step_up: { max_age: "1s" } }] },
+      { "issuers[0].step_up.max_age": "must be a duration from 1m to 30d, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
     ],
     [{ issuers: [{ ...issuer, audiences: [] }] }, { "issuers[0].audiences": "must have 1 to 10 entries" }],
     [

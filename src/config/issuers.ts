@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { StepUp } from "../callers/caller.js";
 import { type IssuerConfig, oidcAlgorithms } from "../callers/oidc/access-token.js";
 import { mayCollide, parseSubjectTemplate } from "../callers/oidc/subject-template.js";
 import { issuerUrl, text } from "./common-values.js";
@@ -13,6 +14,11 @@ const subjectTemplate = text.superRefine((value, context) => {
   const parsed = parseSubjectTemplate(value);
   if (!parsed.ok) context.addIssue(parsed.problem);
 });
+
+/** One value of `acr_values`, which blanks separate; it is sent in a header as a quoted text. */
+const acrValue = text
+  .max(200, "must have at most 200 characters")
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be visible ASCII characters other than " and \\');
 
 /** A `typ` in the form that access-token.ts compares. */
 const tokenType = text.transform((value) => value.toLowerCase().replace(/^application\//, ""));
@@ -79,6 +85,21 @@ function entry({ ownIssuer }: OtherSections) {
        * is down. Default 10m.
        */
       cache_max_age: duration("10s", "1h").prefault("10m"),
+      /**
+       * The sign-in that users need to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
+       * policies and to end all tokens: `max_age`, the longest time since it (`auth_time`), 1m to 30d, and `acr`, the
+       * accepted values of `acr`, 1 to 10; either or both. Default: any sign-in.
+       */
+      step_up: z
+        .object({
+          max_age: duration("1m", "30d").optional(),
+          acr: z
+            .array(acrValue)
+            .refine(...entries(1, 10))
+            .optional(),
+        })
+        .refine(({ max_age, acr }) => max_age !== undefined || acr !== undefined, "needs max_age or acr")
+        .optional(),
     })
     .refine(({ allow_nonce, required_claims }) => !allow_nonce || Object.keys(required_claims).length > 0, {
       error: "needs required_claims: without them, ID tokens would be accepted",
@@ -131,5 +152,10 @@ function issuerOf(entry: Entry): IssuerConfig {
     ...(entry.admin && { admin: entry.admin }),
     cacheMaxAgeMs: entry.cache_max_age,
     maxLifetimeMs: entry.max_lifetime,
+    ...(entry.step_up && { stepUp: stepUpOf(entry.step_up) }),
   };
+}
+
+function stepUpOf({ max_age: maxAgeMs, acr = [] }: NonNullable<Entry["step_up"]>): StepUp {
+  return { ...(maxAgeMs !== undefined && { maxAgeMs }), acrValues: acr };
 }

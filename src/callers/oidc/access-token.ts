@@ -1,4 +1,5 @@
 import type { JWTHeaderParameters, JWTPayload } from "jose";
+import type { SignIn, StepUp } from "../caller.js";
 
 /** Signature algorithms that can be configured. Never HS256 and the like: their secret could be a public key. */
 export const oidcAlgorithms = ["RS256", "PS256", "ES256", "EdDSA"] as const;
@@ -35,6 +36,8 @@ export interface IssuerConfig {
   readonly cacheMaxAgeMs: number;
   /** Longest lifetime of a token, `exp` minus `iat`. */
   readonly maxLifetimeMs: number;
+  /** The sign-in that calls which give more power need. Absent: any. */
+  readonly stepUp?: StepUp;
 }
 
 /** Why a token was refused, in words for operators. The texts contain no part of the token. */
@@ -169,6 +172,26 @@ function isMachine(claims: JWTPayload, clients: readonly string[]): boolean {
 /** Returns whether the issuer says that this user administers the deployment. */
 export function isAdmin(claims: JWTPayload, { admin }: IssuerConfig): boolean {
   return admin !== undefined && textsIn(claims[admin.claim]).includes(admin.value);
+}
+
+const maxDisplayName = 200;
+
+/**
+ * Returns how and when the user signed in. `iat` is no substitute for `auth_time`: a token that was refreshed has a new
+ * one. A claim of the wrong type counts as absent.
+ */
+export function signInOf(claims: JWTPayload, { stepUp }: IssuerConfig): SignIn {
+  const { auth_time: authSeconds, acr, name, exp = 0 } = claims; // verification requires `exp`
+  const authTime = typeof authSeconds === "number" ? new Date(authSeconds * 1000) : undefined;
+  const displayName =
+    typeof name === "string" ? name.slice(0, maxDisplayName).replaceAll(/\p{Surrogate}/gu, "\ufffd") : "";
+  return {
+    ...(authTime && !Number.isNaN(authTime.getTime()) && { authTime }),
+    ...(typeof acr === "string" && acr !== "" && { acr }),
+    ...(displayName !== "" && { displayName }),
+    endTime: new Date(exp * 1000),
+    ...(stepUp && { stepUp }),
+  };
 }
 
 /** Returns the texts of a claim that is a text or a list of texts. */

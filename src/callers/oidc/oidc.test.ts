@@ -89,9 +89,38 @@ describe("an access token", () => {
       subject: "user:alice",
       issuer: issuer.url,
       admin: false,
-      expireTime: new Date(time.getTime() + hour),
+      signIn: { endTime: new Date(time.getTime() + hour) },
     });
     expect(verifier.refusals).toEqual([]);
+  });
+
+  it("tells how and when its user signed in", async () => {
+    const stepUp = { maxAgeMs: 600_000, acrValues: ["mfa"] };
+    const verifier = verifierOf([issuer.config({ stepUp })]);
+    const seconds = Math.floor(time.getTime() / 1000) - 90;
+    const token = await issuer.sign({ auth_time: seconds, acr: "mfa", name: "Alice" });
+    expect((await verifier.verify(token))?.signIn).toEqual({
+      authTime: new Date(seconds * 1000),
+      acr: "mfa",
+      displayName: "Alice",
+      endTime: new Date(time.getTime() + hour),
+      stepUp,
+    });
+  });
+
+  it.each<[string, object]>([
+    ["texts", { auth_time: "1700000000", acr: 1, name: {} }],
+    ["too large", { auth_time: 1e300, acr: "", name: "" }],
+    ["lists", { auth_time: [1], acr: ["mfa"], name: ["Alice"] }],
+  ])("tells nothing about the sign-in by claims of the wrong type: %s", async (_what, claims) => {
+    const user = await verifierOf([issuer.config()]).verify(await issuer.sign({ ...claims }));
+    expect(user?.signIn).toEqual({ endTime: new Date(time.getTime() + hour) });
+  });
+
+  it("tells a display name of at most 200 characters, and no half of one", async () => {
+    const name = `${"x".repeat(199)}😀`;
+    const user = await verifierOf([issuer.config()]).verify(await issuer.sign({ name }));
+    expect(user?.signIn.displayName).toBe(`${"x".repeat(199)}\ufffd`);
   });
 
   it.each(["RS256", "PS256", "ES256", "EdDSA"] as const)("may be signed with %s where that is allowed", async (alg) => {

@@ -8,12 +8,14 @@ import {
   jwtVerify,
 } from "jose";
 import { parseSubject, type SubjectName, type SubjectTypes } from "../../domain/identifier.js";
+import type { SignIn } from "../caller.js";
 import {
   claimsRefusal,
   headerRefusal,
   type IssuerConfig,
   isAdmin,
   maxSkewMs,
+  signInOf,
   type TokenRefusal,
 } from "./access-token.js";
 import { IssuerKeys, type KeySet } from "./issuer-keys.js";
@@ -25,8 +27,7 @@ export interface UserIdentity {
   readonly issuer: string;
   /** Whether the issuer says that this user administers the deployment. */
   readonly admin: boolean;
-  /** When the access token expires. */
-  readonly expireTime: Date;
+  readonly signIn: SignIn;
 }
 
 export interface OidcVerifier {
@@ -127,7 +128,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
       subject,
       issuer: config.issuer,
       admin: isAdmin(verified, config),
-      expireTime: new Date((verified.exp ?? 0) * 1000), // verification requires it
+      signIn: signInOf(verified, config),
     };
   }
 
