@@ -130,6 +130,18 @@ describe("the arrows between the folders", () => {
     expect(importers).toEqual(["server", "cli"]);
   });
 
+  it("do not lead from `serve` to what is for `dev` alone, such as its OpenID provider without passwords", () => {
+    const byFile = new Map(sources.map((source) => [source.file, source]));
+    const reached = new Set(["cli/serve.ts", "cli/serve-check.ts", "server/server.ts"]);
+    for (const file of reached) {
+      const source = byFile.get(file);
+      if (!source) throw new Error(`${file} does not exist`);
+      for (const imported of importsOf(source).filter(isSource)) reached.add(imported);
+    }
+    expect(reached.size).toBeGreaterThan(100);
+    expect([...reached].filter((file) => file.startsWith("server/dev/"))).toEqual([]);
+  });
+
   it.each<[string, string, string]>([
     ["a transport in the decision", "check/token-rules.ts", 'import { x } from "../transport/service.js";'],
     ["the database in a use-case", "manage/create-token.ts", 'import { x } from "../database/token.js";'],

@@ -2,15 +2,15 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onFreePorts } from "../../test/kit/dev.js";
 import { runPatwarden } from "../../test/kit/server.js";
 
 /** Measures the milliseconds from `patwarden dev --ephemeral` until it is ready. */
 export async function measureEmbeddedStart(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), "patwarden-bench-"));
   const readyFile = join(directory, "ready.json");
-  const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const begin = performance.now();
-  const dev = runPatwarden(["dev", "--ephemeral", ...ports, "--ready-file", readyFile], { cwd: directory });
+  const dev = runPatwarden(["dev", "--ephemeral", ...onFreePorts, "--ready-file", readyFile], { cwd: directory });
   let ended = false;
   void dev.exited.then(() => {
     ended = true;

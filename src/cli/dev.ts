@@ -8,24 +8,28 @@ import { isLoopback } from "../domain/network.js";
 import type { Tuple } from "../openfga/admin/admin.js";
 import { findOpenFga } from "../openfga/admin/binary.js";
 import { type Exit, exitText } from "../openfga/admin/exit.js";
-import { devConfig } from "../server/dev/config.js";
-import { startEmbedded } from "../server/dev/embedded.js";
+import type { DevAddresses } from "../server/dev/config.js";
 import { lockFolder } from "../server/dev/folder-lock.js";
+import { startDev } from "../server/dev/start.js";
 import { freshSecrets, keptSecrets, makePrivateDirectory } from "../server/dev/state-directory.js";
 import { tryOutLines } from "../server/dev/try-out-lines.js";
-import { startServer } from "../server/server.js";
 import { createLogger } from "../telemetry/log.js";
 import { ListenError } from "../transport/listen-error.js";
 import { tell, writeOut } from "./output.js";
 import { aborted, takeSignals } from "./signals.js";
 
-export interface DevOptions {
+/** The options with a loopback address, `HOST:PORT`. */
+const addressFlags = {
+  http: "--http",
+  grpc: "--grpc",
+  publicHttp: "--public-http",
+  issuer: "--issuer",
+} as const satisfies Record<keyof DevAddresses, string>;
+
+export interface DevCommandOptions extends Readonly<Record<keyof DevAddresses, string>> {
   /** Whether to keep nothing: database and OpenFGA in memory, new secrets. */
   readonly ephemeral: boolean;
   readonly directory: string;
-  readonly grpc: string;
-  readonly http: string;
-  readonly publicHttp: string;
   readonly model?: string;
   readonly tuples?: string;
   readonly readyFile?: string;
@@ -37,13 +41,9 @@ const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", im
  * Runs the whole service in one process on loopback, with its own OpenFGA, until a signal. A signal during the start
  * ends the process at once; the folder lock and OpenFGA end with the process.
  */
-export async function dev(options: DevOptions): Promise<void> {
+export async function dev(options: DevCommandOptions): Promise<void> {
   const { ephemeral, readyFile } = options;
-  const grpc = loopback("--grpc", options.grpc);
-  const http = loopback("--http", options.http);
-  const publicHttp = loopback("--public-http", options.publicHttp);
-  const ports = [grpc, http, publicHttp].map(({ port }) => port).filter((port) => port !== 0);
-  if (new Set(ports).size < ports.length) throw new Error("--grpc, --http and --public-http must have different ports");
+  const addresses = readAddresses(options);
   const modelFile = options.model ?? exampleModel;
   const model = { file: modelFile, text: readFileSync(modelFile, "utf8") };
   const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);
@@ -55,51 +55,46 @@ export async function dev(options: DevOptions): Promise<void> {
   const directory = await ownDirectory(options);
   // A ready file of a killed process would be taken for ours.
   if (readyFile !== undefined) rmSync(readyFile, { force: true });
-  const secrets = ephemeral ? freshSecrets(defaultBrand) : keptSecrets(directory, defaultBrand);
+  const secrets = await (ephemeral ? freshSecrets(defaultBrand) : keptSecrets(directory, defaultBrand));
   tell("opening the database and starting OpenFGA");
-  const onOpenFgaProblem = (problem: string) => log.warn({ problem }, "OpenFGA");
-  const embedded = await startEmbedded({ binary, directory, ephemeral, model, tuples, onOpenFgaProblem });
+  const { value: running, stop } = await startDev({
+    ...{ binary, directory, ephemeral, model, tuples, addresses, secrets, log },
+  }).catch((error: unknown) => {
+    if (!(error instanceof ListenError)) throw error;
+    const flags = Object.values(addressFlags);
+    throw new Error(
+      `${error.message}; choose another with ${flags.slice(0, -1).join(", ")} or ${flags.at(-1)}, such as --grpc 127.0.0.1:0`,
+    );
+  });
+  const { ready, openfgaExited } = running;
+  const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
+  let ended: Exit | undefined;
   try {
-    const { database, openfga, storeId, modelId } = embedded;
-    const config = devConfig({ grpc, http, publicHttp }, embedded, secrets);
-    const running = await startServer({ config, database, log }).catch((error: unknown) => {
-      if (!(error instanceof ListenError)) throw error;
-      throw new Error(
-        `${error.message}; choose another with --grpc, --http or --public-http, such as --grpc 127.0.0.1:0`,
-      );
-    });
-    const ready = {
-      grpc: running.grpc,
-      http: `http://${running.http}`,
-      public_http: `http://${running.publicHttp}`,
-      service_key: secrets.serviceKey,
-      openfga: {
-        grpc: openfga.grpc,
-        http: openfga.http,
-        api_key: openfga.apiKey,
-        store_id: storeId,
-        model_id: modelId,
-      },
-    };
-    const stopped = takeSignals((signal) => log.warn({ signal }, "second signal: ending at once"));
-    let ended: Exit | undefined;
-    try {
-      if (readyFile !== undefined) writeAtOnce(readyFile, `${JSON.stringify(ready)}\n`);
-      await writeOut(tryOutLines(ready, ephemeral ? undefined : join(directory, "service-key")));
-      ended = (await Promise.race([aborted(stopped), openfga.exited])) ?? undefined;
-      tell("stopping");
-    } finally {
-      await running.stop();
-      if (readyFile !== undefined) rmSync(readyFile, { force: true });
-    }
-    if (ended) throw new Error(`OpenFGA ${exitText(ended)}`);
+    if (readyFile !== undefined) writeAtOnce(readyFile, `${JSON.stringify(ready)}\n`);
+    await writeOut(tryOutLines(ready, ephemeral ? undefined : join(directory, "service-key")));
+    ended = (await Promise.race([aborted(stopped), openfgaExited])) ?? undefined;
+    tell("stopping");
   } finally {
-    await embedded.stop();
+    await stop();
+    if (readyFile !== undefined) rmSync(readyFile, { force: true });
   }
+  if (ended) throw new Error(`OpenFGA ${exitText(ended)}`);
+}
+
+function readAddresses(options: DevCommandOptions): DevAddresses {
+  const read = (name: keyof DevAddresses): HostPort => loopback(addressFlags[name], options[name]);
+  const addresses = { http: read("http"), grpc: read("grpc"), publicHttp: read("publicHttp"), issuer: read("issuer") };
+  const names = Object.keys(addressFlags) as (keyof DevAddresses)[];
+  for (const [index, name] of names.entries()) {
+    const { port } = addresses[name];
+    const other = names.slice(0, index).find((each) => port !== 0 && addresses[each].port === port);
+    if (other) throw new Error(`${addressFlags[other]} and ${addressFlags[name]} must have different ports`);
+  }
+  return addresses;
 }
 
 /** Returns a private folder that no other process uses. Its path is absolute: OpenFGA runs in a folder below it. */
-async function ownDirectory({ ephemeral, directory: kept }: DevOptions): Promise<string> {
+async function ownDirectory({ ephemeral, directory: kept }: DevCommandOptions): Promise<string> {
   const directory = ephemeral ? mkdtempSync(join(tmpdir(), "patwarden-")) : resolve(kept);
   makePrivateDirectory(directory);
   if (ephemeral) process.once("exit", () => rmSync(directory, { recursive: true, force: true }));

@@ -45,12 +45,13 @@ program
 
 program
   .command("dev")
-  .description("run the service with an embedded database and OpenFGA, to try it")
+  .description("run the service with an embedded database, OpenFGA and OpenID provider, to try it")
   .option("--ephemeral", "keep no data", false)
   .option("--directory <folder>", "where data and secrets are kept", ".patwarden")
   .option("--grpc <address>", "gRPC port; port 0 picks one", "127.0.0.1:9081")
   .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
   .option("--public-http <address>", "public HTTP port; port 0 picks one", "127.0.0.1:9083")
+  .option("--issuer <address>", "OpenID provider to sign in with; port 0 picks one", "127.0.0.1:9085")
   .option(
     "--model <file>",
     "authorization model in OpenFGA's language (.fga); default: a model of documents and folders",

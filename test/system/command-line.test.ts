@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { track } from "../kit/children.js";
+import { onFreePorts } from "../kit/dev.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startServer } from "../kit/server.js";
 
@@ -294,12 +295,12 @@ describe("results that cannot be written", () => {
   );
 
   it("A7 dev ends when its ready file or its output cannot be written, so that no unreachable server runs", async () => {
-    const onFreePorts = ["--grpc", "--http", "--public-http"].map((port) => `${port} 127.0.0.1:0`).join(" ");
+    const onPorts = onFreePorts.join(" ");
     // A file in a missing folder stands for the full disk: OpenFGA needs the same file system.
-    const unwritten = await shell(`patwarden dev --ephemeral ${onFreePorts} --ready-file missing/ready`);
+    const unwritten = await shell(`patwarden dev --ephemeral ${onPorts} --ready-file missing/ready`);
     expect([unwritten.code, unwritten.stderr]).toEqual([1, expect.stringContaining("ENOENT")]);
     if (!existsSync("/dev/full")) return;
-    const silent = await shell(`patwarden dev --ephemeral ${onFreePorts} --ready-file ready > /dev/full`);
+    const silent = await shell(`patwarden dev --ephemeral ${onPorts} --ready-file ready > /dev/full`);
     expect([silent.code, silent.stderr]).toEqual([74, expect.stringContaining("stdout: ENOSPC")]);
     expect(readdirSync(directory).filter((name) => name.startsWith("ready"))).toEqual([]);
   }, 120_000);

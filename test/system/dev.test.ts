@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { onFreePorts } from "../kit/dev.js";
 import { grpcPort, httpPort } from "../kit/ports.js";
 import { runPatwarden } from "../kit/server.js";
 
@@ -20,7 +21,6 @@ describe("patwarden dev", () => {
     readonly service_key: string;
     readonly openfga: Readonly<Record<"grpc" | "http" | "api_key" | "store_id" | "model_id", string>>;
   }
-  const onFreePorts = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
   const startDev = async (directory: string, ...more: string[]) => {
     const readyFile = join(directory, `ready-${randomUUID()}.json`);
     const started = runPatwarden(

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { track } from "../kit/children.js";
+import { onFreePorts } from "../kit/dev.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const main = join(root, "dist/main.js");
@@ -60,9 +61,10 @@ describe("what README.md and docs/ say next to `make dev`", () => {
   beforeAll(async () => {
     symlinkSync(join(root, "dist"), join(folder, "dist"));
     const example = (file: string): string => join(root, "examples/direct", file);
-    const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
     const files = ["--model", example("model.fga"), "--tuples", example("tuples.json"), "--ready-file", "ready.json"];
-    const dev = track(spawn(process.execPath, [main, "dev", ...ports, ...files], { cwd: folder, stdio: "ignore" }));
+    const dev = track(
+      spawn(process.execPath, [main, "dev", ...onFreePorts, ...files], { cwd: folder, stdio: "ignore" }),
+    );
     while (!existsSync(join(folder, "ready.json"))) {
       if (dev.exitCode !== null) throw new Error(`patwarden dev ended with ${dev.exitCode}`);
       await sleep(50);

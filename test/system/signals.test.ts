@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { onFreePorts } from "../kit/dev.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startProxy } from "../kit/proxy.js";
 import { runPatwarden, type Started } from "../kit/server.js";
@@ -70,8 +71,7 @@ describe.runIf(mayUnshare)("B9 process 1 of a container", () => {
   it("dev ends at once while it starts, and leaves nothing behind", async () => {
     const temporary = join(directory, "tmp");
     mkdirSync(temporary);
-    const ports = ["--grpc", "--http", "--public-http"].flatMap((port) => [port, "127.0.0.1:0"]);
-    const started = runPatwarden([...asFirst, process.execPath, main, "dev", "--ephemeral", ...ports], {
+    const started = runPatwarden([...asFirst, process.execPath, main, "dev", "--ephemeral", ...onFreePorts], {
       program: "unshare",
       env: { TMPDIR: temporary },
     });

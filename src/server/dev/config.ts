@@ -3,22 +3,29 @@ import type { Config } from "../../config/config.js";
 import { configFromDocument } from "../../config/load.js";
 import { formatHostPort, type HostPort } from "../../domain/host-port.js";
 import type { Embedded } from "./embedded.js";
+import { adminRole } from "./issuer/people.js";
 import type { DevSecrets } from "./state-directory.js";
 
 export interface DevAddresses {
   readonly grpc: HostPort;
   readonly http: HostPort;
   readonly publicHttp: HostPort;
+  /** The embedded OpenID provider. */
+  readonly issuer: HostPort;
 }
+
+/** `aud` of access tokens that the embedded OpenID provider gives for this API. */
+export const devAudience = "https://patwarden.example";
 
 /**
  * Returns the configuration of `patwarden dev`: the settings that differ from the defaults, written and checked like
- * patwarden.yaml. All integrations are enabled, for the guides of docs/ and the model of examples/direct.
+ * patwarden.yaml. All integrations are enabled, for the guides of docs/ and the model of examples/direct. No port is 0:
+ * addresses become a part of `iss`.
  */
 export function devConfig(
-  { grpc, http, publicHttp }: DevAddresses,
+  { grpc, http, publicHttp, issuer }: DevAddresses,
   { openfga, storeId, modelId }: Pick<Embedded, "openfga" | "storeId" | "modelId">,
-  { pepper, serviceKey }: DevSecrets,
+  { pepper, serviceKey }: Omit<DevSecrets, "issuerKey">,
 ): Config {
   const url = `http://${formatHostPort(http)}`;
   const loaded = configFromDocument({
@@ -39,6 +46,13 @@ export function devConfig(
     tokens: { peppers: [{ version: 1, key: Buffer.from(pepper).toString("base64"), active: true }] },
     callers: [
       { name: "dev", key_sha256: [createHash("sha256").update(serviceKey).digest("hex")], permissions: ["admin"] },
+    ],
+    issuers: [
+      {
+        issuer: `http://${formatHostPort(issuer)}`,
+        audiences: [devAudience],
+        admin: { claim: "roles", value: adminRole },
+      },
     ],
     limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0, self_per_minute: 0 },
     usage: { flush_interval: "1s" },

@@ -1,6 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPair, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { encodeSecret } from "../../domain/secret.js";
 
 /** The secrets that a development server keeps between runs. */
@@ -9,11 +10,26 @@ export interface DevSecrets {
   readonly pepper: Uint8Array;
   /** Key of the one administrator, `pw_svc_…`. */
   readonly serviceKey: string;
+  /** RSA key that signs the tokens of the embedded OpenID provider, PKCS #8 as PEM. */
+  readonly issuerKey: string;
 }
 
 /** Makes the secrets of a server that keeps no state. */
-export function freshSecrets(brand: string): DevSecrets {
-  return { pepper: randomBytes(32), serviceKey: encodeSecret(brand, "svc", randomBytes(32)) };
+export async function freshSecrets(brand: string): Promise<DevSecrets> {
+  return { pepper: randomBytes(32), serviceKey: freshServiceKey(brand), issuerKey: await freshIssuerKey() };
+}
+
+export function freshServiceKey(brand: string): string {
+  return encodeSecret(brand, "svc", randomBytes(32));
+}
+
+async function freshIssuerKey(): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
+  return privateKey;
 }
 
 /** Makes the folder readable by its owner only, also when it existed with wider permissions. */
@@ -23,19 +39,19 @@ export function makePrivateDirectory(directory: string): void {
 }
 
 /** Returns the secrets of this folder, made at first use, in files of mode 0600. Call only under the folder's lock. */
-export function keptSecrets(directory: string, brand: string): DevSecrets {
-  const fresh = freshSecrets(brand);
-  const pepper = keep(join(directory, "pepper"), Buffer.from(fresh.pepper).toString("base64"));
+export async function keptSecrets(directory: string, brand: string): Promise<DevSecrets> {
+  const pepper = await keep(join(directory, "pepper"), () => randomBytes(32).toString("base64"));
   return {
     pepper: Buffer.from(pepper, "base64"),
-    serviceKey: keep(join(directory, "service-key"), fresh.serviceKey),
+    serviceKey: await keep(join(directory, "service-key"), () => freshServiceKey(brand)),
+    issuerKey: await keep(join(directory, "issuer-key.pem"), freshIssuerKey),
   };
 }
 
-function keep(file: string, fresh: string): string {
+async function keep(file: string, fresh: () => string | Promise<string>): Promise<string> {
   if (!existsSync(file)) {
     // Written by renaming: a process that is killed while it writes must not leave an empty secret.
-    writeFileSync(`${file}.new`, `${fresh}\n`, { mode: 0o600 });
+    writeFileSync(`${file}.new`, `${await fresh()}\n`, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
   return readFileSync(file, "utf8").trim();

@@ -1,9 +1,4 @@
-export interface Ready {
-  readonly grpc: string;
-  readonly http: string;
-  readonly public_http: string;
-  readonly service_key: string;
-}
+import type { Ready } from "./start.js";
 
 /**
  * Returns lines to paste into a shell. They read the key from `keyFile`; without one they show the key itself, since

@@ -1,0 +1,86 @@
+import type { HostPort } from "../../domain/host-port.js";
+import type { Exit } from "../../openfga/admin/exit.js";
+import type { Logger } from "../../telemetry/log.js";
+import { type Started, startInOrder } from "../lifecycle.js";
+import { startServer } from "../server.js";
+import { type DevAddresses, devAudience, devConfig } from "./config.js";
+import { type EmbeddedOptions, startEmbedded } from "./embedded.js";
+import { startIssuer } from "./issuer/issuer.js";
+import { withPort } from "./listen.js";
+import type { DevSecrets } from "./state-directory.js";
+
+export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
+  /** Loopback addresses; port 0 picks one. */
+  readonly addresses: DevAddresses;
+  readonly secrets: DevSecrets;
+  readonly log: Logger;
+}
+
+/** What programs need to use the server: the content of `--ready-file`. */
+export interface Ready {
+  readonly grpc: string;
+  readonly http: string;
+  readonly public_http: string;
+  /** `iss` of the embedded OpenID provider. */
+  readonly issuer: string;
+  readonly service_key: string;
+  readonly openfga: {
+    readonly grpc: string;
+    readonly http: string;
+    readonly api_key: string;
+    readonly store_id: string;
+    readonly model_id: string;
+  };
+}
+
+export interface RunningDev {
+  readonly ready: Ready;
+  /** Resolves when OpenFGA ends by itself. */
+  readonly openfgaExited: Promise<Exit>;
+}
+
+/** Starts the service with an embedded database, OpenFGA and OpenID provider. A failed start leaves nothing behind. */
+export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
+  const { secrets, log } = options;
+  return startInOrder(async (onStop) => {
+    const addresses = await withPorts(options.addresses);
+    const embedded = await startEmbedded({
+      ...options,
+      onOpenFgaProblem: (problem) => log.warn({ problem }, "OpenFGA"),
+    });
+    onStop(() => embedded.stop());
+    const { database, openfga, storeId, modelId } = embedded;
+
+    const issuer = await startIssuer({
+      at: addresses.issuer,
+      signingKey: secrets.issuerKey,
+      audience: devAudience,
+      clients: [],
+    });
+    onStop(() => issuer.stop());
+
+    const running = await startServer({ config: devConfig(addresses, embedded, secrets), database, log });
+    onStop(() => running.stop());
+    const ready: Ready = {
+      grpc: running.grpc,
+      http: `http://${running.http}`,
+      public_http: `http://${running.publicHttp}`,
+      issuer: issuer.url,
+      service_key: secrets.serviceKey,
+      openfga: {
+        grpc: openfga.grpc,
+        http: openfga.http,
+        api_key: openfga.apiKey,
+        store_id: storeId,
+        model_id: modelId,
+      },
+    };
+    return { ready, openfgaExited: openfga.exited };
+  });
+}
+
+async function withPorts(addresses: DevAddresses): Promise<DevAddresses> {
+  const entries: readonly [string, HostPort][] = Object.entries(addresses);
+  const picked = await Promise.all(entries.map(async ([name, address]) => [name, await withPort(address)] as const));
+  return { ...addresses, ...Object.fromEntries(picked) };
+}
