@@ -16,7 +16,7 @@ export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
   readonly log: Logger;
 }
 
-/** What programs need to use the server: the content of `--ready-file`. */
+/** The content of `--ready-file`: everything that a program needs to use the server. */
 export interface Ready {
   readonly grpc: string;
   readonly http: string;

@@ -110,7 +110,7 @@ async function authorization(provider: Provider, request: IncomingMessage, respo
   redirect(response, parsed.request.redirectUri, { code, state: parsed.request.state, iss: url });
 }
 
-/** Returns the person that a form of this issuer's own page names, else undefined: no other page chooses for a person. */
+/** Returns the person that a form of this issuer's own page names; undefined for a form of any other page. */
 async function chosenPerson({ url }: Provider, request: IncomingMessage): Promise<(typeof people)[number] | undefined> {
   const { origin } = request.headers;
   if (origin !== undefined && origin !== url) return undefined;

@@ -2,7 +2,7 @@ import { type Html, html, type Page } from "../pages/page.js";
 import type { AuthorizationRequest } from "./authorization-request.js";
 import { people } from "./people.js";
 
-/** Returns the page on which a person chooses who signs in. `action` is the path and query that the choice is sent to. */
+/** Returns the page on which a person chooses who signs in; the choice is sent to `action`, a path with its query. */
 export function signInPage({ client, redirectUri, loginHint }: AuthorizationRequest, action: string): Page {
   // Stable: the others stay in their order.
   const hintedFirst = [...people].sort((a, b) => Number(b.id === loginHint) - Number(a.id === loginHint));
