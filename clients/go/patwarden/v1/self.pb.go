@@ -217,7 +217,7 @@ func (x Step_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Kind.Descriptor instead.
 func (Step_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{17, 0}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{18, 0}
 }
 
 // The answer to a step.
@@ -278,7 +278,7 @@ func (x Step_Result) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Result.Descriptor instead.
 func (Step_Result) EnumDescriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{17, 1}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{18, 1}
 }
 
 // The request of GetCaller.
@@ -755,7 +755,9 @@ type GetCatalogResponse struct {
 	// In the order of the configuration, then those without words by name. Hidden types and actions are left out.
 	Types []*CatalogType `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
 	// In the order of the configuration.
-	Templates     []*CatalogTemplate `protobuf:"bytes,2,rep,name=templates,proto3" json:"templates,omitempty"`
+	Templates []*CatalogTemplate `protobuf:"bytes,2,rep,name=templates,proto3" json:"templates,omitempty"`
+	// Uses of a new token to copy, in the order of the configuration `catalog.snippets`.
+	Snippets      []*CatalogSnippet `protobuf:"bytes,3,rep,name=snippets,proto3" json:"snippets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -800,6 +802,13 @@ func (x *GetCatalogResponse) GetTypes() []*CatalogType {
 func (x *GetCatalogResponse) GetTemplates() []*CatalogTemplate {
 	if x != nil {
 		return x.Templates
+	}
+	return nil
+}
+
+func (x *GetCatalogResponse) GetSnippets() []*CatalogSnippet {
+	if x != nil {
+		return x.Snippets
 	}
 	return nil
 }
@@ -1041,6 +1050,61 @@ func (x *CatalogTemplate) GetTtl() *durationpb.Duration {
 	return nil
 }
 
+// A use of a token that a page shows once the token is made.
+type CatalogSnippet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A few words, such as `curl`.
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// One or more lines. `$TOKEN` stands for the secret, which is never put in.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogSnippet) Reset() {
+	*x = CatalogSnippet{}
+	mi := &file_patwarden_v1_self_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogSnippet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogSnippet) ProtoMessage() {}
+
+func (x *CatalogSnippet) ProtoReflect() protoreflect.Message {
+	mi := &file_patwarden_v1_self_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogSnippet.ProtoReflect.Descriptor instead.
+func (*CatalogSnippet) Descriptor() ([]byte, []int) {
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CatalogSnippet) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *CatalogSnippet) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 // The request of GetCreationLimits.
 type GetCreationLimitsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1054,7 +1118,7 @@ type GetCreationLimitsRequest struct {
 
 func (x *GetCreationLimitsRequest) Reset() {
 	*x = GetCreationLimitsRequest{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[11]
+	mi := &file_patwarden_v1_self_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1130,7 @@ func (x *GetCreationLimitsRequest) String() string {
 func (*GetCreationLimitsRequest) ProtoMessage() {}
 
 func (x *GetCreationLimitsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[11]
+	mi := &file_patwarden_v1_self_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1143,7 @@ func (x *GetCreationLimitsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCreationLimitsRequest.ProtoReflect.Descriptor instead.
 func (*GetCreationLimitsRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{11}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetCreationLimitsRequest) GetSubject() string {
@@ -1112,7 +1176,7 @@ type GetCreationLimitsResponse struct {
 
 func (x *GetCreationLimitsResponse) Reset() {
 	*x = GetCreationLimitsResponse{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[12]
+	mi := &file_patwarden_v1_self_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1188,7 @@ func (x *GetCreationLimitsResponse) String() string {
 func (*GetCreationLimitsResponse) ProtoMessage() {}
 
 func (x *GetCreationLimitsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[12]
+	mi := &file_patwarden_v1_self_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1201,7 @@ func (x *GetCreationLimitsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCreationLimitsResponse.ProtoReflect.Descriptor instead.
 func (*GetCreationLimitsResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{12}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetCreationLimitsResponse) GetLimits() *Policy {
@@ -1189,7 +1253,7 @@ type ListReachableRequest struct {
 
 func (x *ListReachableRequest) Reset() {
 	*x = ListReachableRequest{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[13]
+	mi := &file_patwarden_v1_self_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1265,7 @@ func (x *ListReachableRequest) String() string {
 func (*ListReachableRequest) ProtoMessage() {}
 
 func (x *ListReachableRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[13]
+	mi := &file_patwarden_v1_self_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1278,7 @@ func (x *ListReachableRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReachableRequest.ProtoReflect.Descriptor instead.
 func (*ListReachableRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{13}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListReachableRequest) GetOf() isListReachableRequest_Of {
@@ -1317,7 +1381,7 @@ type ListReachableResponse struct {
 
 func (x *ListReachableResponse) Reset() {
 	*x = ListReachableResponse{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[14]
+	mi := &file_patwarden_v1_self_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1393,7 @@ func (x *ListReachableResponse) String() string {
 func (*ListReachableResponse) ProtoMessage() {}
 
 func (x *ListReachableResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[14]
+	mi := &file_patwarden_v1_self_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1406,7 @@ func (x *ListReachableResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReachableResponse.ProtoReflect.Descriptor instead.
 func (*ListReachableResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{14}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListReachableResponse) GetResources() []string {
@@ -1383,7 +1447,7 @@ type ExplainTokenRequest struct {
 
 func (x *ExplainTokenRequest) Reset() {
 	*x = ExplainTokenRequest{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[15]
+	mi := &file_patwarden_v1_self_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1459,7 @@ func (x *ExplainTokenRequest) String() string {
 func (*ExplainTokenRequest) ProtoMessage() {}
 
 func (x *ExplainTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[15]
+	mi := &file_patwarden_v1_self_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1472,7 @@ func (x *ExplainTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExplainTokenRequest) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{15}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExplainTokenRequest) GetTokenId() string {
@@ -1453,7 +1517,7 @@ type ExplainTokenResponse struct {
 
 func (x *ExplainTokenResponse) Reset() {
 	*x = ExplainTokenResponse{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[16]
+	mi := &file_patwarden_v1_self_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1529,7 @@ func (x *ExplainTokenResponse) String() string {
 func (*ExplainTokenResponse) ProtoMessage() {}
 
 func (x *ExplainTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[16]
+	mi := &file_patwarden_v1_self_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1542,7 @@ func (x *ExplainTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExplainTokenResponse) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{16}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ExplainTokenResponse) GetReason() Reason {
@@ -1512,7 +1576,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_patwarden_v1_self_proto_msgTypes[17]
+	mi := &file_patwarden_v1_self_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1588,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_patwarden_v1_self_proto_msgTypes[17]
+	mi := &file_patwarden_v1_self_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1601,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{17}
+	return file_patwarden_v1_self_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Step) GetKind() Step_Kind {
@@ -1614,10 +1678,11 @@ const file_patwarden_v1_self_proto_rawDesc = "" +
 	"\fRIGHT_POLICY\x10\x05\"I\n" +
 	"\x11GetCatalogRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x1a\n" +
-	"\blanguage\x18\x02 \x01(\tR\blanguage\"\x82\x01\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xbc\x01\n" +
 	"\x12GetCatalogResponse\x12/\n" +
 	"\x05types\x18\x01 \x03(\v2\x19.patwarden.v1.CatalogTypeR\x05types\x12;\n" +
-	"\ttemplates\x18\x02 \x03(\v2\x1d.patwarden.v1.CatalogTemplateR\ttemplates\"\x90\x01\n" +
+	"\ttemplates\x18\x02 \x03(\v2\x1d.patwarden.v1.CatalogTemplateR\ttemplates\x128\n" +
+	"\bsnippets\x18\x03 \x03(\v2\x1c.patwarden.v1.CatalogSnippetR\bsnippets\"\x90\x01\n" +
 	"\vCatalogType\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12 \n" +
@@ -1639,7 +1704,10 @@ const file_patwarden_v1_self_proto_rawDesc = "" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12)\n" +
 	"\x05grant\x18\x04 \x01(\v2\x13.patwarden.v1.GrantR\x05grant\x12+\n" +
-	"\x03ttl\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"X\n" +
+	"\x03ttl\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\":\n" +
+	"\x0eCatalogSnippet\x12\x14\n" +
+	"\x05label\x18\x01 \x01(\tR\x05label\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\"X\n" +
 	"\x18GetCreationLimitsRequest\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\"\n" +
 	"\forganization\x18\x02 \x01(\tR\forganization\"\x9a\x01\n" +
@@ -1720,7 +1788,7 @@ func file_patwarden_v1_self_proto_rawDescGZIP() []byte {
 }
 
 var file_patwarden_v1_self_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_patwarden_v1_self_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_patwarden_v1_self_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_patwarden_v1_self_proto_goTypes = []any{
 	(Organization_Right)(0),           // 0: patwarden.v1.Organization.Right
 	(CatalogAction_Risk)(0),           // 1: patwarden.v1.CatalogAction.Risk
@@ -1737,57 +1805,59 @@ var file_patwarden_v1_self_proto_goTypes = []any{
 	(*CatalogType)(nil),               // 12: patwarden.v1.CatalogType
 	(*CatalogAction)(nil),             // 13: patwarden.v1.CatalogAction
 	(*CatalogTemplate)(nil),           // 14: patwarden.v1.CatalogTemplate
-	(*GetCreationLimitsRequest)(nil),  // 15: patwarden.v1.GetCreationLimitsRequest
-	(*GetCreationLimitsResponse)(nil), // 16: patwarden.v1.GetCreationLimitsResponse
-	(*ListReachableRequest)(nil),      // 17: patwarden.v1.ListReachableRequest
-	(*ListReachableResponse)(nil),     // 18: patwarden.v1.ListReachableResponse
-	(*ExplainTokenRequest)(nil),       // 19: patwarden.v1.ExplainTokenRequest
-	(*ExplainTokenResponse)(nil),      // 20: patwarden.v1.ExplainTokenResponse
-	(*Step)(nil),                      // 21: patwarden.v1.Step
-	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 23: google.protobuf.Duration
-	(*Grant)(nil),                     // 24: patwarden.v1.Grant
-	(*Policy)(nil),                    // 25: patwarden.v1.Policy
-	(Reason)(0),                       // 26: patwarden.v1.Reason
+	(*CatalogSnippet)(nil),            // 15: patwarden.v1.CatalogSnippet
+	(*GetCreationLimitsRequest)(nil),  // 16: patwarden.v1.GetCreationLimitsRequest
+	(*GetCreationLimitsResponse)(nil), // 17: patwarden.v1.GetCreationLimitsResponse
+	(*ListReachableRequest)(nil),      // 18: patwarden.v1.ListReachableRequest
+	(*ListReachableResponse)(nil),     // 19: patwarden.v1.ListReachableResponse
+	(*ExplainTokenRequest)(nil),       // 20: patwarden.v1.ExplainTokenRequest
+	(*ExplainTokenResponse)(nil),      // 21: patwarden.v1.ExplainTokenResponse
+	(*Step)(nil),                      // 22: patwarden.v1.Step
+	(*timestamppb.Timestamp)(nil),     // 23: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 24: google.protobuf.Duration
+	(*Grant)(nil),                     // 25: patwarden.v1.Grant
+	(*Policy)(nil),                    // 26: patwarden.v1.Policy
+	(Reason)(0),                       // 27: patwarden.v1.Reason
 }
 var file_patwarden_v1_self_proto_depIdxs = []int32{
-	22, // 0: patwarden.v1.GetCallerResponse.auth_time:type_name -> google.protobuf.Timestamp
-	22, // 1: patwarden.v1.GetCallerResponse.session_end_time:type_name -> google.protobuf.Timestamp
+	23, // 0: patwarden.v1.GetCallerResponse.auth_time:type_name -> google.protobuf.Timestamp
+	23, // 1: patwarden.v1.GetCallerResponse.session_end_time:type_name -> google.protobuf.Timestamp
 	6,  // 2: patwarden.v1.GetCallerResponse.step_up:type_name -> patwarden.v1.StepUp
-	23, // 3: patwarden.v1.StepUp.max_age:type_name -> google.protobuf.Duration
+	24, // 3: patwarden.v1.StepUp.max_age:type_name -> google.protobuf.Duration
 	9,  // 4: patwarden.v1.ListOrganizationsResponse.organizations:type_name -> patwarden.v1.Organization
 	0,  // 5: patwarden.v1.Organization.rights:type_name -> patwarden.v1.Organization.Right
 	12, // 6: patwarden.v1.GetCatalogResponse.types:type_name -> patwarden.v1.CatalogType
 	14, // 7: patwarden.v1.GetCatalogResponse.templates:type_name -> patwarden.v1.CatalogTemplate
-	13, // 8: patwarden.v1.CatalogType.actions:type_name -> patwarden.v1.CatalogAction
-	1,  // 9: patwarden.v1.CatalogAction.risk:type_name -> patwarden.v1.CatalogAction.Risk
-	24, // 10: patwarden.v1.CatalogTemplate.grant:type_name -> patwarden.v1.Grant
-	23, // 11: patwarden.v1.CatalogTemplate.ttl:type_name -> google.protobuf.Duration
-	25, // 12: patwarden.v1.GetCreationLimitsResponse.limits:type_name -> patwarden.v1.Policy
-	24, // 13: patwarden.v1.GetCreationLimitsResponse.max_grant:type_name -> patwarden.v1.Grant
-	24, // 14: patwarden.v1.ListReachableRequest.grant:type_name -> patwarden.v1.Grant
-	26, // 15: patwarden.v1.ExplainTokenResponse.reason:type_name -> patwarden.v1.Reason
-	21, // 16: patwarden.v1.ExplainTokenResponse.steps:type_name -> patwarden.v1.Step
-	2,  // 17: patwarden.v1.Step.kind:type_name -> patwarden.v1.Step.Kind
-	3,  // 18: patwarden.v1.Step.result:type_name -> patwarden.v1.Step.Result
-	26, // 19: patwarden.v1.Step.reason:type_name -> patwarden.v1.Reason
-	4,  // 20: patwarden.v1.SelfService.GetCaller:input_type -> patwarden.v1.GetCallerRequest
-	7,  // 21: patwarden.v1.SelfService.ListOrganizations:input_type -> patwarden.v1.ListOrganizationsRequest
-	10, // 22: patwarden.v1.SelfService.GetCatalog:input_type -> patwarden.v1.GetCatalogRequest
-	15, // 23: patwarden.v1.SelfService.GetCreationLimits:input_type -> patwarden.v1.GetCreationLimitsRequest
-	17, // 24: patwarden.v1.SelfService.ListReachable:input_type -> patwarden.v1.ListReachableRequest
-	19, // 25: patwarden.v1.SelfService.ExplainToken:input_type -> patwarden.v1.ExplainTokenRequest
-	5,  // 26: patwarden.v1.SelfService.GetCaller:output_type -> patwarden.v1.GetCallerResponse
-	8,  // 27: patwarden.v1.SelfService.ListOrganizations:output_type -> patwarden.v1.ListOrganizationsResponse
-	11, // 28: patwarden.v1.SelfService.GetCatalog:output_type -> patwarden.v1.GetCatalogResponse
-	16, // 29: patwarden.v1.SelfService.GetCreationLimits:output_type -> patwarden.v1.GetCreationLimitsResponse
-	18, // 30: patwarden.v1.SelfService.ListReachable:output_type -> patwarden.v1.ListReachableResponse
-	20, // 31: patwarden.v1.SelfService.ExplainToken:output_type -> patwarden.v1.ExplainTokenResponse
-	26, // [26:32] is the sub-list for method output_type
-	20, // [20:26] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	15, // 8: patwarden.v1.GetCatalogResponse.snippets:type_name -> patwarden.v1.CatalogSnippet
+	13, // 9: patwarden.v1.CatalogType.actions:type_name -> patwarden.v1.CatalogAction
+	1,  // 10: patwarden.v1.CatalogAction.risk:type_name -> patwarden.v1.CatalogAction.Risk
+	25, // 11: patwarden.v1.CatalogTemplate.grant:type_name -> patwarden.v1.Grant
+	24, // 12: patwarden.v1.CatalogTemplate.ttl:type_name -> google.protobuf.Duration
+	26, // 13: patwarden.v1.GetCreationLimitsResponse.limits:type_name -> patwarden.v1.Policy
+	25, // 14: patwarden.v1.GetCreationLimitsResponse.max_grant:type_name -> patwarden.v1.Grant
+	25, // 15: patwarden.v1.ListReachableRequest.grant:type_name -> patwarden.v1.Grant
+	27, // 16: patwarden.v1.ExplainTokenResponse.reason:type_name -> patwarden.v1.Reason
+	22, // 17: patwarden.v1.ExplainTokenResponse.steps:type_name -> patwarden.v1.Step
+	2,  // 18: patwarden.v1.Step.kind:type_name -> patwarden.v1.Step.Kind
+	3,  // 19: patwarden.v1.Step.result:type_name -> patwarden.v1.Step.Result
+	27, // 20: patwarden.v1.Step.reason:type_name -> patwarden.v1.Reason
+	4,  // 21: patwarden.v1.SelfService.GetCaller:input_type -> patwarden.v1.GetCallerRequest
+	7,  // 22: patwarden.v1.SelfService.ListOrganizations:input_type -> patwarden.v1.ListOrganizationsRequest
+	10, // 23: patwarden.v1.SelfService.GetCatalog:input_type -> patwarden.v1.GetCatalogRequest
+	16, // 24: patwarden.v1.SelfService.GetCreationLimits:input_type -> patwarden.v1.GetCreationLimitsRequest
+	18, // 25: patwarden.v1.SelfService.ListReachable:input_type -> patwarden.v1.ListReachableRequest
+	20, // 26: patwarden.v1.SelfService.ExplainToken:input_type -> patwarden.v1.ExplainTokenRequest
+	5,  // 27: patwarden.v1.SelfService.GetCaller:output_type -> patwarden.v1.GetCallerResponse
+	8,  // 28: patwarden.v1.SelfService.ListOrganizations:output_type -> patwarden.v1.ListOrganizationsResponse
+	11, // 29: patwarden.v1.SelfService.GetCatalog:output_type -> patwarden.v1.GetCatalogResponse
+	17, // 30: patwarden.v1.SelfService.GetCreationLimits:output_type -> patwarden.v1.GetCreationLimitsResponse
+	19, // 31: patwarden.v1.SelfService.ListReachable:output_type -> patwarden.v1.ListReachableResponse
+	21, // 32: patwarden.v1.SelfService.ExplainToken:output_type -> patwarden.v1.ExplainTokenResponse
+	27, // [27:33] is the sub-list for method output_type
+	21, // [21:27] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_patwarden_v1_self_proto_init() }
@@ -1798,18 +1868,18 @@ func file_patwarden_v1_self_proto_init() {
 	file_patwarden_v1_policy_proto_init()
 	file_patwarden_v1_reason_proto_init()
 	file_patwarden_v1_token_proto_init()
-	file_patwarden_v1_self_proto_msgTypes[13].OneofWrappers = []any{
+	file_patwarden_v1_self_proto_msgTypes[14].OneofWrappers = []any{
 		(*ListReachableRequest_Subject)(nil),
 		(*ListReachableRequest_TokenId)(nil),
 	}
-	file_patwarden_v1_self_proto_msgTypes[16].OneofWrappers = []any{}
+	file_patwarden_v1_self_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_patwarden_v1_self_proto_rawDesc), len(file_patwarden_v1_self_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

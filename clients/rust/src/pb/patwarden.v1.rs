@@ -2645,6 +2645,9 @@ pub struct GetCatalogResponse {
     /// In the order of the configuration.
     #[prost(message, repeated, tag = "2")]
     pub templates: ::prost::alloc::vec::Vec<CatalogTemplate>,
+    /// Uses of a new token to copy, in the order of the configuration `catalog.snippets`.
+    #[prost(message, repeated, tag = "3")]
+    pub snippets: ::prost::alloc::vec::Vec<CatalogSnippet>,
 }
 /// A type of resources.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2749,6 +2752,16 @@ pub struct CatalogTemplate {
     /// The lifetime to start from. Absent: the default.
     #[prost(message, optional, tag = "5")]
     pub ttl: ::core::option::Option<::prost_types::Duration>,
+}
+/// A use of a token that a page shows once the token is made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CatalogSnippet {
+    /// A few words, such as `curl`.
+    #[prost(string, tag = "1")]
+    pub label: ::prost::alloc::string::String,
+    /// One or more lines. `$TOKEN` stands for the secret, which is never put in.
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
 }
 /// The request of GetCreationLimits.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

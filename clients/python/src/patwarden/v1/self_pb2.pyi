@@ -101,12 +101,14 @@ class GetCatalogRequest(_message.Message):
     def __init__(self, subject: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
 
 class GetCatalogResponse(_message.Message):
-    __slots__ = ("types", "templates")
+    __slots__ = ("types", "templates", "snippets")
     TYPES_FIELD_NUMBER: _ClassVar[int]
     TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    SNIPPETS_FIELD_NUMBER: _ClassVar[int]
     types: _containers.RepeatedCompositeFieldContainer[CatalogType]
     templates: _containers.RepeatedCompositeFieldContainer[CatalogTemplate]
-    def __init__(self, types: _Optional[_Iterable[_Union[CatalogType, _Mapping]]] = ..., templates: _Optional[_Iterable[_Union[CatalogTemplate, _Mapping]]] = ...) -> None: ...
+    snippets: _containers.RepeatedCompositeFieldContainer[CatalogSnippet]
+    def __init__(self, types: _Optional[_Iterable[_Union[CatalogType, _Mapping]]] = ..., templates: _Optional[_Iterable[_Union[CatalogTemplate, _Mapping]]] = ..., snippets: _Optional[_Iterable[_Union[CatalogSnippet, _Mapping]]] = ...) -> None: ...
 
 class CatalogType(_message.Message):
     __slots__ = ("type", "label", "description", "actions")
@@ -157,6 +159,14 @@ class CatalogTemplate(_message.Message):
     grant: _token_pb2.Grant
     ttl: _duration_pb2.Duration
     def __init__(self, id: _Optional[str] = ..., label: _Optional[str] = ..., description: _Optional[str] = ..., grant: _Optional[_Union[_token_pb2.Grant, _Mapping]] = ..., ttl: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class CatalogSnippet(_message.Message):
+    __slots__ = ("label", "code")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    code: str
+    def __init__(self, label: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
 
 class GetCreationLimitsRequest(_message.Message):
     __slots__ = ("subject", "organization")

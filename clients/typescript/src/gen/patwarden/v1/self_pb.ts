@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file patwarden/v1/self.proto.
  */
 export const file_patwarden_v1_self: GenFile = /*@__PURE__*/
-  fileDesc("ChdwYXR3YXJkZW4vdjEvc2VsZi5wcm90bxIMcGF0d2FyZGVuLnYxIhIKEEdldENhbGxlclJlcXVlc3QigwIKEUdldENhbGxlclJlc3BvbnNlEg4KBmNhbGxlchgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDQoFYWRtaW4YAyABKAgSEwoLcGVybWlzc2lvbnMYBCADKAkSCwoDdmlhGAUgASgJEi0KCWF1dGhfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDYWNyGAcgASgJEjQKEHNlc3Npb25fZW5kX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKB3N0ZXBfdXAYCSABKAsyFC5wYXR3YXJkZW4udjEuU3RlcFVwIkgKBlN0ZXBVcBIqCgdtYXhfYWdlGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmFjcl92YWx1ZXMYAiADKAkiYQoYTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDQoFcXVlcnkYBCABKAkiewoZTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZRIxCg1vcmdhbml6YXRpb25zGAEgAygLMhoucGF0d2FyZGVuLnYxLk9yZ2FuaXphdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKaW5jb21wbGV0ZRgDIAEoCCLfAQoMT3JnYW5pemF0aW9uEhQKDG9yZ2FuaXphdGlvbhgBIAEoCRIOCgZtZW1iZXIYAiABKAgSMAoGcmlnaHRzGAMgAygOMiAucGF0d2FyZGVuLnYxLk9yZ2FuaXphdGlvbi5SaWdodCJ3CgVSaWdodBIVChFSSUdIVF9VTlNQRUNJRklFRBAAEg4KClJJR0hUX1JFQUQQARIQCgxSSUdIVF9DUkVBVEUQAhIRCg1SSUdIVF9BUFBST1ZFEAMSEAoMUklHSFRfUkVWT0tFEAQSEAoMUklHSFRfUE9MSUNZEAUiNgoRR2V0Q2F0YWxvZ1JlcXVlc3QSDwoHc3ViamVjdBgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCSJwChJHZXRDYXRhbG9nUmVzcG9uc2USKAoFdHlwZXMYASADKAsyGS5wYXR3YXJkZW4udjEuQ2F0YWxvZ1R5cGUSMAoJdGVtcGxhdGVzGAIgAygLMh0ucGF0d2FyZGVuLnYxLkNhdGFsb2dUZW1wbGF0ZSJtCgtDYXRhbG9nVHlwZRIMCgR0eXBlGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEiwKB2FjdGlvbnMYBCADKAsyGy5wYXR3YXJkZW4udjEuQ2F0YWxvZ0FjdGlvbiLOAQoNQ2F0YWxvZ0FjdGlvbhIOCgZhY3Rpb24YASABKAkSDQoFbGFiZWwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSDQoFZ3JvdXAYBCABKAkSLgoEcmlzaxgFIAEoDjIgLnBhdHdhcmRlbi52MS5DYXRhbG9nQWN0aW9uLlJpc2siSgoEUmlzaxIUChBSSVNLX1VOU1BFQ0lGSUVEEAASDAoIUklTS19MT1cQARIPCgtSSVNLX01FRElVTRACEg0KCVJJU0tfSElHSBADIo0BCg9DYXRhbG9nVGVtcGxhdGUSCgoCaWQYASABKAkSDQoFbGFiZWwYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFZ3JhbnQYBCABKAsyEy5wYXR3YXJkZW4udjEuR3JhbnQSJgoDdHRsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkEKGEdldENyZWF0aW9uTGltaXRzUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEhQKDG9yZ2FuaXphdGlvbhgCIAEoCSJ9ChlHZXRDcmVhdGlvbkxpbWl0c1Jlc3BvbnNlEiQKBmxpbWl0cxgBIAEoCzIULnBhdHdhcmRlbi52MS5Qb2xpY3kSJgoJbWF4X2dyYW50GAIgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhIKCm1heV9jcmVhdGUYAyABKAgiuwEKFExpc3RSZWFjaGFibGVSZXF1ZXN0EhEKB3N1YmplY3QYASABKAlIABISCgh0b2tlbl9pZBgCIAEoCUgAEiIKBWdyYW50GAMgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EgwKBHR5cGUYBCABKAkSDgoGYWN0aW9uGAUgASgJEg0KBXF1ZXJ5GAYgASgJEhEKCXBhZ2Vfc2l6ZRgHIAEoBRISCgpwYWdlX3Rva2VuGAggASgJQgQKAm9mIlcKFUxpc3RSZWFjaGFibGVSZXNwb25zZRIRCglyZXNvdXJjZXMYASADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhIKCmluY29tcGxldGUYAyABKAgiXAoTRXhwbGFpblRva2VuUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIQCghyZXNvdXJjZRgCIAEoCRIOCgZhY3Rpb24YAyABKAkSEQoJY2xpZW50X2lwGAQgASgJIm8KFEV4cGxhaW5Ub2tlblJlc3BvbnNlEikKBnJlYXNvbhgBIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb25IAIgBARIhCgVzdGVwcxgCIAMoCzISLnBhdHdhcmRlbi52MS5TdGVwQgkKB19yZWFzb24iowMKBFN0ZXASJQoEa2luZBgBIAEoDjIXLnBhdHdhcmRlbi52MS5TdGVwLktpbmQSKQoGcmVzdWx0GAIgASgOMhkucGF0d2FyZGVuLnYxLlN0ZXAuUmVzdWx0EiQKBnJlYXNvbhgDIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SEgoKYmxvY2tlZF9ieRgEIAMoCSKbAQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDgoKS0lORF9TVEFURRABEhAKDEtJTkRfU1VCSkVDVBACEhAKDEtJTkRfTkVUV09SSxADEg4KCktJTkRfR1JBTlQQBBIPCgtLSU5EX1BPTElDWRAFEhMKD0tJTkRfTUVNQkVSU0hJUBAGEhMKD0tJTkRfUEVSTUlTU0lPThAHInEKBlJlc3VsdBIWChJSRVNVTFRfVU5TUEVDSUZJRUQQABIRCg1SRVNVTFRfUEFTU0VEEAESEgoOUkVTVUxUX1JFRlVTRUQQAhIUChBSRVNVTFRfTk9UX0FTS0VEEAMSEgoOUkVTVUxUX1VOS05PV04QBDKpBAoLU2VsZlNlcnZpY2USTAoJR2V0Q2FsbGVyEh4ucGF0d2FyZGVuLnYxLkdldENhbGxlclJlcXVlc3QaHy5wYXR3YXJkZW4udjEuR2V0Q2FsbGVyUmVzcG9uc2USZAoRTGlzdE9yZ2FuaXphdGlvbnMSJi5wYXR3YXJkZW4udjEuTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0GicucGF0d2FyZGVuLnYxLkxpc3RPcmdhbml6YXRpb25zUmVzcG9uc2USTwoKR2V0Q2F0YWxvZxIfLnBhdHdhcmRlbi52MS5HZXRDYXRhbG9nUmVxdWVzdBogLnBhdHdhcmRlbi52MS5HZXRDYXRhbG9nUmVzcG9uc2USZAoRR2V0Q3JlYXRpb25MaW1pdHMSJi5wYXR3YXJkZW4udjEuR2V0Q3JlYXRpb25MaW1pdHNSZXF1ZXN0GicucGF0d2FyZGVuLnYxLkdldENyZWF0aW9uTGltaXRzUmVzcG9uc2USWAoNTGlzdFJlYWNoYWJsZRIiLnBhdHdhcmRlbi52MS5MaXN0UmVhY2hhYmxlUmVxdWVzdBojLnBhdHdhcmRlbi52MS5MaXN0UmVhY2hhYmxlUmVzcG9uc2USVQoMRXhwbGFpblRva2VuEiEucGF0d2FyZGVuLnYxLkV4cGxhaW5Ub2tlblJlcXVlc3QaIi5wYXR3YXJkZW4udjEuRXhwbGFpblRva2VuUmVzcG9uc2VCHwoQZGV2LnBhdHdhcmRlbi52MUIJU2VsZlByb3RvUAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_patwarden_v1_policy, file_patwarden_v1_reason, file_patwarden_v1_token]);
+  fileDesc("ChdwYXR3YXJkZW4vdjEvc2VsZi5wcm90bxIMcGF0d2FyZGVuLnYxIhIKEEdldENhbGxlclJlcXVlc3QigwIKEUdldENhbGxlclJlc3BvbnNlEg4KBmNhbGxlchgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDQoFYWRtaW4YAyABKAgSEwoLcGVybWlzc2lvbnMYBCADKAkSCwoDdmlhGAUgASgJEi0KCWF1dGhfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDYWNyGAcgASgJEjQKEHNlc3Npb25fZW5kX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKB3N0ZXBfdXAYCSABKAsyFC5wYXR3YXJkZW4udjEuU3RlcFVwIkgKBlN0ZXBVcBIqCgdtYXhfYWdlGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmFjcl92YWx1ZXMYAiADKAkiYQoYTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0Eg8KB3N1YmplY3QYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDQoFcXVlcnkYBCABKAkiewoZTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZRIxCg1vcmdhbml6YXRpb25zGAEgAygLMhoucGF0d2FyZGVuLnYxLk9yZ2FuaXphdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKaW5jb21wbGV0ZRgDIAEoCCLfAQoMT3JnYW5pemF0aW9uEhQKDG9yZ2FuaXphdGlvbhgBIAEoCRIOCgZtZW1iZXIYAiABKAgSMAoGcmlnaHRzGAMgAygOMiAucGF0d2FyZGVuLnYxLk9yZ2FuaXphdGlvbi5SaWdodCJ3CgVSaWdodBIVChFSSUdIVF9VTlNQRUNJRklFRBAAEg4KClJJR0hUX1JFQUQQARIQCgxSSUdIVF9DUkVBVEUQAhIRCg1SSUdIVF9BUFBST1ZFEAMSEAoMUklHSFRfUkVWT0tFEAQSEAoMUklHSFRfUE9MSUNZEAUiNgoRR2V0Q2F0YWxvZ1JlcXVlc3QSDwoHc3ViamVjdBgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCSKgAQoSR2V0Q2F0YWxvZ1Jlc3BvbnNlEigKBXR5cGVzGAEgAygLMhkucGF0d2FyZGVuLnYxLkNhdGFsb2dUeXBlEjAKCXRlbXBsYXRlcxgCIAMoCzIdLnBhdHdhcmRlbi52MS5DYXRhbG9nVGVtcGxhdGUSLgoIc25pcHBldHMYAyADKAsyHC5wYXR3YXJkZW4udjEuQ2F0YWxvZ1NuaXBwZXQibQoLQ2F0YWxvZ1R5cGUSDAoEdHlwZRgBIAEoCRINCgVsYWJlbBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIsCgdhY3Rpb25zGAQgAygLMhsucGF0d2FyZGVuLnYxLkNhdGFsb2dBY3Rpb24izgEKDUNhdGFsb2dBY3Rpb24SDgoGYWN0aW9uGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEg0KBWdyb3VwGAQgASgJEi4KBHJpc2sYBSABKA4yIC5wYXR3YXJkZW4udjEuQ2F0YWxvZ0FjdGlvbi5SaXNrIkoKBFJpc2sSFAoQUklTS19VTlNQRUNJRklFRBAAEgwKCFJJU0tfTE9XEAESDwoLUklTS19NRURJVU0QAhINCglSSVNLX0hJR0gQAyKNAQoPQ2F0YWxvZ1RlbXBsYXRlEgoKAmlkGAEgASgJEg0KBWxhYmVsGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEiIKBWdyYW50GAQgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EiYKA3R0bBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg5DYXRhbG9nU25pcHBldBINCgVsYWJlbBgBIAEoCRIMCgRjb2RlGAIgASgJIkEKGEdldENyZWF0aW9uTGltaXRzUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEhQKDG9yZ2FuaXphdGlvbhgCIAEoCSJ9ChlHZXRDcmVhdGlvbkxpbWl0c1Jlc3BvbnNlEiQKBmxpbWl0cxgBIAEoCzIULnBhdHdhcmRlbi52MS5Qb2xpY3kSJgoJbWF4X2dyYW50GAIgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EhIKCm1heV9jcmVhdGUYAyABKAgiuwEKFExpc3RSZWFjaGFibGVSZXF1ZXN0EhEKB3N1YmplY3QYASABKAlIABISCgh0b2tlbl9pZBgCIAEoCUgAEiIKBWdyYW50GAMgASgLMhMucGF0d2FyZGVuLnYxLkdyYW50EgwKBHR5cGUYBCABKAkSDgoGYWN0aW9uGAUgASgJEg0KBXF1ZXJ5GAYgASgJEhEKCXBhZ2Vfc2l6ZRgHIAEoBRISCgpwYWdlX3Rva2VuGAggASgJQgQKAm9mIlcKFUxpc3RSZWFjaGFibGVSZXNwb25zZRIRCglyZXNvdXJjZXMYASADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhIKCmluY29tcGxldGUYAyABKAgiXAoTRXhwbGFpblRva2VuUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIQCghyZXNvdXJjZRgCIAEoCRIOCgZhY3Rpb24YAyABKAkSEQoJY2xpZW50X2lwGAQgASgJIm8KFEV4cGxhaW5Ub2tlblJlc3BvbnNlEikKBnJlYXNvbhgBIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb25IAIgBARIhCgVzdGVwcxgCIAMoCzISLnBhdHdhcmRlbi52MS5TdGVwQgkKB19yZWFzb24iowMKBFN0ZXASJQoEa2luZBgBIAEoDjIXLnBhdHdhcmRlbi52MS5TdGVwLktpbmQSKQoGcmVzdWx0GAIgASgOMhkucGF0d2FyZGVuLnYxLlN0ZXAuUmVzdWx0EiQKBnJlYXNvbhgDIAEoDjIULnBhdHdhcmRlbi52MS5SZWFzb24SEgoKYmxvY2tlZF9ieRgEIAMoCSKbAQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDgoKS0lORF9TVEFURRABEhAKDEtJTkRfU1VCSkVDVBACEhAKDEtJTkRfTkVUV09SSxADEg4KCktJTkRfR1JBTlQQBBIPCgtLSU5EX1BPTElDWRAFEhMKD0tJTkRfTUVNQkVSU0hJUBAGEhMKD0tJTkRfUEVSTUlTU0lPThAHInEKBlJlc3VsdBIWChJSRVNVTFRfVU5TUEVDSUZJRUQQABIRCg1SRVNVTFRfUEFTU0VEEAESEgoOUkVTVUxUX1JFRlVTRUQQAhIUChBSRVNVTFRfTk9UX0FTS0VEEAMSEgoOUkVTVUxUX1VOS05PV04QBDKpBAoLU2VsZlNlcnZpY2USTAoJR2V0Q2FsbGVyEh4ucGF0d2FyZGVuLnYxLkdldENhbGxlclJlcXVlc3QaHy5wYXR3YXJkZW4udjEuR2V0Q2FsbGVyUmVzcG9uc2USZAoRTGlzdE9yZ2FuaXphdGlvbnMSJi5wYXR3YXJkZW4udjEuTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0GicucGF0d2FyZGVuLnYxLkxpc3RPcmdhbml6YXRpb25zUmVzcG9uc2USTwoKR2V0Q2F0YWxvZxIfLnBhdHdhcmRlbi52MS5HZXRDYXRhbG9nUmVxdWVzdBogLnBhdHdhcmRlbi52MS5HZXRDYXRhbG9nUmVzcG9uc2USZAoRR2V0Q3JlYXRpb25MaW1pdHMSJi5wYXR3YXJkZW4udjEuR2V0Q3JlYXRpb25MaW1pdHNSZXF1ZXN0GicucGF0d2FyZGVuLnYxLkdldENyZWF0aW9uTGltaXRzUmVzcG9uc2USWAoNTGlzdFJlYWNoYWJsZRIiLnBhdHdhcmRlbi52MS5MaXN0UmVhY2hhYmxlUmVxdWVzdBojLnBhdHdhcmRlbi52MS5MaXN0UmVhY2hhYmxlUmVzcG9uc2USVQoMRXhwbGFpblRva2VuEiEucGF0d2FyZGVuLnYxLkV4cGxhaW5Ub2tlblJlcXVlc3QaIi5wYXR3YXJkZW4udjEuRXhwbGFpblRva2VuUmVzcG9uc2VCHwoQZGV2LnBhdHdhcmRlbi52MUIJU2VsZlByb3RvUAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_patwarden_v1_policy, file_patwarden_v1_reason, file_patwarden_v1_token]);
 
 /**
  * The request of GetCaller.
@@ -358,6 +358,13 @@ export type GetCatalogResponse = Message<"patwarden.v1.GetCatalogResponse"> & {
    * @generated from field: repeated patwarden.v1.CatalogTemplate templates = 2;
    */
   templates: CatalogTemplate[];
+
+  /**
+   * Uses of a new token to copy, in the order of the configuration `catalog.snippets`.
+   *
+   * @generated from field: repeated patwarden.v1.CatalogSnippet snippets = 3;
+   */
+  snippets: CatalogSnippet[];
 };
 
 /**
@@ -549,6 +556,34 @@ export const CatalogTemplateSchema: GenMessage<CatalogTemplate> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_self, 10);
 
 /**
+ * A use of a token that a page shows once the token is made.
+ *
+ * @generated from message patwarden.v1.CatalogSnippet
+ */
+export type CatalogSnippet = Message<"patwarden.v1.CatalogSnippet"> & {
+  /**
+   * A few words, such as `curl`.
+   *
+   * @generated from field: string label = 1;
+   */
+  label: string;
+
+  /**
+   * One or more lines. `$TOKEN` stands for the secret, which is never put in.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message patwarden.v1.CatalogSnippet.
+ * Use `create(CatalogSnippetSchema)` to create a new message.
+ */
+export const CatalogSnippetSchema: GenMessage<CatalogSnippet> = /*@__PURE__*/
+  messageDesc(file_patwarden_v1_self, 11);
+
+/**
  * The request of GetCreationLimits.
  *
  * @generated from message patwarden.v1.GetCreationLimitsRequest
@@ -574,7 +609,7 @@ export type GetCreationLimitsRequest = Message<"patwarden.v1.GetCreationLimitsRe
  * Use `create(GetCreationLimitsRequestSchema)` to create a new message.
  */
 export const GetCreationLimitsRequestSchema: GenMessage<GetCreationLimitsRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 11);
+  messageDesc(file_patwarden_v1_self, 12);
 
 /**
  * The limits for a token that the caller would create now.
@@ -610,7 +645,7 @@ export type GetCreationLimitsResponse = Message<"patwarden.v1.GetCreationLimitsR
  * Use `create(GetCreationLimitsResponseSchema)` to create a new message.
  */
 export const GetCreationLimitsResponseSchema: GenMessage<GetCreationLimitsResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 12);
+  messageDesc(file_patwarden_v1_self, 13);
 
 /**
  * The request of ListReachable.
@@ -689,7 +724,7 @@ export type ListReachableRequest = Message<"patwarden.v1.ListReachableRequest"> 
  * Use `create(ListReachableRequestSchema)` to create a new message.
  */
 export const ListReachableRequestSchema: GenMessage<ListReachableRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 13);
+  messageDesc(file_patwarden_v1_self, 14);
 
 /**
  * One page of resources, ordered by name.
@@ -724,7 +759,7 @@ export type ListReachableResponse = Message<"patwarden.v1.ListReachableResponse"
  * Use `create(ListReachableResponseSchema)` to create a new message.
  */
 export const ListReachableResponseSchema: GenMessage<ListReachableResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 14);
+  messageDesc(file_patwarden_v1_self, 15);
 
 /**
  * The request of ExplainToken.
@@ -766,7 +801,7 @@ export type ExplainTokenRequest = Message<"patwarden.v1.ExplainTokenRequest"> & 
  * Use `create(ExplainTokenRequestSchema)` to create a new message.
  */
 export const ExplainTokenRequestSchema: GenMessage<ExplainTokenRequest> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 15);
+  messageDesc(file_patwarden_v1_self, 16);
 
 /**
  * The answer, and the steps to it.
@@ -795,7 +830,7 @@ export type ExplainTokenResponse = Message<"patwarden.v1.ExplainTokenResponse"> 
  * Use `create(ExplainTokenResponseSchema)` to create a new message.
  */
 export const ExplainTokenResponseSchema: GenMessage<ExplainTokenResponse> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 16);
+  messageDesc(file_patwarden_v1_self, 17);
 
 /**
  * A step of a decision.
@@ -837,7 +872,7 @@ export type Step = Message<"patwarden.v1.Step"> & {
  * Use `create(StepSchema)` to create a new message.
  */
 export const StepSchema: GenMessage<Step> = /*@__PURE__*/
-  messageDesc(file_patwarden_v1_self, 17);
+  messageDesc(file_patwarden_v1_self, 18);
 
 /**
  * A question of the decision.
@@ -906,7 +941,7 @@ export enum Step_Kind {
  * Describes the enum patwarden.v1.Step.Kind.
  */
 export const Step_KindSchema: GenEnum<Step_Kind> = /*@__PURE__*/
-  enumDesc(file_patwarden_v1_self, 17, 0);
+  enumDesc(file_patwarden_v1_self, 18, 0);
 
 /**
  * The answer to a step.
@@ -954,7 +989,7 @@ export enum Step_Result {
  * Describes the enum patwarden.v1.Step.Result.
  */
 export const Step_ResultSchema: GenEnum<Step_Result> = /*@__PURE__*/
-  enumDesc(file_patwarden_v1_self, 17, 1);
+  enumDesc(file_patwarden_v1_self, 18, 1);
 
 /**
  * SelfService answers what a page of tokens needs to know about its user: the page decides nothing itself.
