@@ -4,7 +4,8 @@
 # tsc writes dist/main.js even when it finds errors; make must then not treat it as built.
 .DELETE_ON_ERROR:
 
-sources := $(shell find src gen -name '*.ts' ! -name '*.test.ts') $(wildcard tsconfig*.json) tools/build.mjs $(wildcard tools/driver/*)
+sources := $(shell find src gen console -type f ! -name '*.test.ts' ! -name '*.md') $(wildcard tsconfig*.json) tools/build.mjs tools/console.mjs \
+	$(wildcard tools/driver/*)
 example := examples/direct
 
 help: ## prints this list

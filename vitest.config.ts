@@ -14,7 +14,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "console/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
     // Most tests wait for other programs: one worker for each core, where vitest would leave one core out.
     maxWorkers: "100%",
     sequence: { sequencer: LongestFirst },

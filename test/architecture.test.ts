@@ -96,6 +96,62 @@ const sources: readonly Source[] = readdirSync(root, { recursive: true, encoding
   .filter((file) => /(?<!\.test|\.d)\.ts$/.test(file))
   .map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
 
+/** The folders of console/src, as above. */
+const consoleFolders: Readonly<Record<string, readonly string[]>> = {
+  words: [],
+  app: ["words"],
+  ui: ["app", "words"],
+  views: ["app", "ui", "words"],
+  page: ["app", "ui", "views", "words"],
+  element: ["app", "ui", "views", "words"],
+};
+
+const consoleRoot = fileURLToPath(new URL("../console/src", import.meta.url));
+const consoleSources: readonly Source[] = readdirSync(consoleRoot, { recursive: true, encoding: "utf8" })
+  .filter((file) => /(?<!\.d)\.tsx?$/.test(file))
+  .map((file) => ({ file, text: readFileSync(join(consoleRoot, file), "utf8") }));
+
+/** Leaves out `export const x = "y"`, which is no re-export. */
+const withoutExports = (text: string): string => text.replaceAll(/^export (?!type \{|\{|\*)/gm, "");
+
+function consoleViolationsOf(source: Source): readonly string[] {
+  const own = folderOf(source.file);
+  const allowed = consoleFolders[own];
+  if (!allowed) return [`${source.file}: ${own} has no row in the table of folders`];
+  return importsOf({ ...source, text: withoutExports(source.text) })
+    .filter((imported) => {
+      const isOwn = /^[a-z]/.test(imported) && /\.(js|ts|tsx|css\?inline)$/.test(imported);
+      if (isOwn) return ![own, ...allowed].includes(folderOf(imported));
+      const packages =
+        /^(?:#gen\/|@bufbuild\/protobuf|@connectrpc\/connect(?:-web)?$|@preact\/signals$|preact(?:\/hooks)?$)/;
+      return !packages.test(imported) && !(imported === "vitest" && source.file.endsWith(".test.ts"));
+    })
+    .map((imported) => `${source.file} imports ${imported}`);
+}
+
+describe("the page and the element", () => {
+  it("import generated messages, a few packages, and each other by the table: nothing of src/", () => {
+    expect(consoleSources.length).toBeGreaterThan(30);
+    expect(consoleSources.flatMap(consoleViolationsOf)).toEqual([]);
+  });
+
+  it("are imported by nothing in src/", () => {
+    const importers = sources.filter((source) =>
+      importsOf(source).some((imported) => /(^|\/)console\/src\//.test(imported)),
+    );
+    expect(importers.map(({ file }) => file)).toEqual([]);
+  });
+
+  it.each([
+    ["the server", "views/x.tsx", 'import { x } from "../../../src/domain/grant.js";'],
+    ["a view in a part", "ui/x.tsx", 'import { x } from "../views/tokens/filters.js";'],
+    ["another package", "ui/x.tsx", 'import x from "react";'],
+    ["a folder without a row", "surprise/x.ts", ""],
+  ])("%s is caught", (_, file, text) => {
+    expect(consoleViolationsOf({ file, text })).toHaveLength(1);
+  });
+});
+
 describe("the arrows between the folders", () => {
   it("are kept by every source file", () => {
     expect(sources.length).toBeGreaterThan(30);

@@ -10,12 +10,16 @@ const comment = /^\s*(?:\*|\/\*|\/\/|# )|[;,{)] \/\/ /;
 /** Wrong beginnings: a doc comment begins with a verb or the thing. */
 const oddBeginning = /(?:\/\*\*|\/\/|^\s*\*) (?:Of|Told|Undefined:|Whoever|Whom|What) /;
 
-const listed = execFileSync("git", ["ls-files", "src", "test", "bench", "tools", "examples", "proto", "clients"], {
-  encoding: "utf8",
-});
+const listed = execFileSync(
+  "git",
+  ["ls-files", "src", "console", "test", "bench", "tools", "examples", "proto", "clients"],
+  {
+    encoding: "utf8",
+  },
+);
 const files = listed
   .split("\n")
-  .filter((file) => /\.(ts|mjs|proto|yaml|go|rs|py|java|kt)$/.test(file))
+  .filter((file) => /\.(tsx?|mjs|css|html|proto|yaml|go|rs|py|java|kt)$/.test(file))
   .filter((file) => !/(plain-english\.test|odd-words)\.ts$|\/(gen|pb)\/|\.pb\.go$|_pb2/.test(file));
 
 /** Returns problems as `file:line: word (what to write instead)`. */

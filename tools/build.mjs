@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
+import { buildConsole } from "./console.mjs";
 import { writeDriver } from "./driver/build.mjs";
 
 function run(command, ...args) {
@@ -29,6 +30,7 @@ writeDriver("dist/driver");
 run("tsc", "-b", "tsconfig.build.json");
 chmodSync("dist/main.js", 0o755);
 copyFileSync(await migratedDatabase(), "dist/migrated-database.tar.gz");
+await buildConsole();
 
 /**
  * Packs a new embedded database that is migrated already: PGlite unpacks one several times faster than it creates and

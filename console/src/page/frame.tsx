@@ -1,0 +1,59 @@
+import type { ComponentChildren } from "preact";
+import { useApp } from "../app/context.js";
+import { Button, Link } from "../ui/button.js";
+import { Icon } from "../ui/icon.js";
+import { languages } from "../words/words.js";
+import { chooseLanguage, language } from "./language.js";
+import { signOut } from "./sign-in.js";
+
+/** The page around the views: its name, where to go, who is signed in, and the language. */
+export function Frame({ children }: { readonly children: ComponentChildren }) {
+  const { words, router, caller } = useApp();
+  const { path } = router.route.value;
+  const isIn = (prefix: string) => (path === prefix || path.startsWith(`${prefix}/`) ? "page" : undefined);
+  const mine = path === "/" || path === "/new" || path.startsWith("/tokens/") ? "page" : undefined;
+  return (
+    <div class="frame">
+      <a class="skip" href="#content">
+        {words.page.skip}
+      </a>
+      <header class="top">
+        <span class="mark">
+          <Icon name="key" /> {words.page.title}
+        </span>
+        <nav aria-label={words.page.main}>
+          <Link to="/" look="nav-link" current={mine}>
+            {words.page.mine}
+          </Link>
+          <Link to="/orgs" look="nav-link" current={isIn("/orgs")}>
+            {words.page.organizations}
+          </Link>
+          {caller.admin && (
+            <Link to="/operator" look="nav-link" current={isIn("/operator")}>
+              {words.page.operator}
+            </Link>
+          )}
+        </nav>
+        <span class="who" title={caller.caller}>
+          <bdi>{caller.displayName || caller.caller}</bdi>
+        </span>
+        <Button kind="plain" onPress={() => void signOut()}>
+          {words.signOut}
+        </Button>
+      </header>
+      <main id="content">{children}</main>
+      <footer class="bottom">
+        <label>
+          <span class="out-of-sight">{words.language}</span>
+          <select value={language.value.name} onChange={(event) => chooseLanguage(event.currentTarget.value)}>
+            {Object.entries(languages).map(([name, { name: shown }]) => (
+              <option key={name} value={name}>
+                {shown}
+              </option>
+            ))}
+          </select>
+        </label>
+      </footer>
+    </div>
+  );
+}

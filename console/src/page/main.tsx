@@ -1,0 +1,75 @@
+import { createConnectTransport } from "@connectrpc/connect-web";
+import { render } from "preact";
+import { callTimeout, clientsOf } from "../app/api.js";
+import type { Host } from "../app/context.js";
+import { sessionForms } from "../app/kept-form.js";
+import { useLoad } from "../app/load.js";
+import { isSignedOut } from "../app/problem.js";
+import { historyRouter } from "../app/router.js";
+import { Icon } from "../ui/icon.js";
+import { AppRoot } from "../views/app-root.js";
+import type { Words } from "../words/words.js";
+import { Frame } from "./frame.js";
+import { language } from "./language.js";
+import { pageViews } from "./page-views.js";
+import { signIn } from "./sign-in.js";
+
+const api = clientsOf(
+  createConnectTransport({
+    baseUrl: location.origin,
+    defaultTimeoutMs: callTimeout,
+    fetch: (input, init) => fetch(input, init),
+  }),
+);
+const router = historyRouter();
+const host: Host = {
+  signIn,
+  changed: () => undefined,
+  organization: "",
+  template: "",
+  resources: {},
+  forms: sessionForms,
+};
+function Page() {
+  const { name, words } = language.value;
+  document.documentElement.lang = name;
+  document.title = words.page.title;
+  const caller = useLoad("caller", (signal) => api.self.getCaller({}, { signal }));
+  if (caller.problem.value)
+    return <Alone words={words} signedOut={isSignedOut(caller.problem.value)} onRetry={caller.reload} />;
+  const known = caller.value.value;
+  if (!known) return null;
+  return (
+    <AppRoot
+      {...{ api, router, host }}
+      language={language.value}
+      frame={Frame}
+      caller={known}
+      subject={known.caller}
+      views={pageViews}
+    />
+  );
+}
+
+interface AloneProps {
+  readonly words: Words;
+  readonly signedOut: boolean;
+  onRetry(): void;
+}
+
+/** The page before anybody is signed in, or while its server does not answer. */
+function Alone({ words, signedOut, onRetry }: AloneProps) {
+  return (
+    <main class="alone">
+      <Icon name={signedOut ? "key" : "warning"} />
+      <h1>{signedOut ? words.page.signedOut : words.page.unreachable}</h1>
+      <p class="soft">{signedOut ? words.page.signedOutText : words.unreachable}</p>
+      <button type="button" class="button main" onClick={() => (signedOut ? signIn() : onRetry())}>
+        {signedOut ? words.signIn : words.tryAgain}
+      </button>
+    </main>
+  );
+}
+
+const mount = document.getElementById("app");
+if (mount) render(<Page />, mount);

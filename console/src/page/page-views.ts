@@ -1,0 +1,5 @@
+import type { View } from "../views/app-root.js";
+import { sharedViews } from "../views/shared-views.js";
+
+/** The views of the page. Those of organizations and of the operator are the page's alone. */
+export const pageViews: readonly View[] = [...sharedViews];

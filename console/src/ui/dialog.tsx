@@ -1,0 +1,50 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { useApp } from "../app/context.js";
+import { Button } from "./button.js";
+
+interface DialogProps {
+  readonly title: string;
+  readonly children: ComponentChildren;
+  /** The buttons, the safe one first. */
+  readonly actions: ComponentChildren;
+  /** Called by Esc and by the cross. */
+  onClose(): void;
+}
+
+/** A modal dialog. It opens when it is rendered; the focus returns to where it was when it is gone. */
+export function Dialog({ title, children, actions, onClose }: DialogProps) {
+  const { words } = useApp();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    const root = element?.getRootNode();
+    const before = root instanceof Document || root instanceof ShadowRoot ? root.activeElement : null;
+    element?.showModal();
+    return () => {
+      element?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class="dialog"
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <header>
+        <h2 id={id}>{title}</h2>
+        <Button kind="plain" icon="cross" iconOnly label={words.close} onPress={onClose}>
+          {words.close}
+        </Button>
+      </header>
+      <div class="dialog-body">{children}</div>
+      <footer>{actions}</footer>
+    </dialog>
+  );
+}

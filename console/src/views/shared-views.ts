@@ -1,0 +1,5 @@
+import type { View } from "./app-root.js";
+import { TokensView } from "./tokens/tokens-view.js";
+
+/** The views that the page and the element have. */
+export const sharedViews: readonly View[] = [{ path: /^\/$/, view: TokensView }];

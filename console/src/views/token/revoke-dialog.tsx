@@ -1,0 +1,107 @@
+import { useSignal } from "@preact/signals";
+import { RevocationReason, type Token } from "#gen/patwarden/v1/token_pb.js";
+import { useApp } from "../../app/context.js";
+import { useAction } from "../../app/load.js";
+import { untilConfirmed } from "../../app/until-confirmed.js";
+import { Button } from "../../ui/button.js";
+import { Dialog } from "../../ui/dialog.js";
+import { Choice, Field } from "../../ui/field.js";
+import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { dateOf } from "../../ui/time.js";
+
+interface RevokeDialogProps {
+  readonly token: Token;
+  /** `done`: the token as it is now, once it was revoked. */
+  onClose(done: Token | undefined): void;
+}
+
+/** Asks for the token's name, revokes it, and says when every server has confirmed that. */
+export function RevokeDialog({ token, onClose }: RevokeDialogProps) {
+  const { api, words, format, host, announce } = useApp();
+  const texts = words.revoke;
+  const typed = useSignal("");
+  const leaked = useSignal(false);
+  const pending = useSignal(false);
+  const done = useSignal<{ token: Token; until: Date | undefined } | undefined>(undefined);
+  const revoke = useAction(async () => {
+    const reason = leaked.value ? RevocationReason.LEAKED : RevocationReason.REQUESTED;
+    const answer = await untilConfirmed(
+      () => api.tokens.revokeToken({ id: token.id, reason }),
+      () => {
+        pending.value = true;
+        announce(texts.pending);
+      },
+    );
+    pending.value = false;
+    done.value = { token: answer.token ?? token, until: dateOf(answer.residualUntil) };
+    announce(texts.done);
+    host.changed("revoked", token);
+  });
+  const lastUse = dateOf(token.lastUseTime);
+  if (done.value) {
+    const { token: ended, until } = done.value;
+    const close = () => onClose(ended);
+    return (
+      <Dialog
+        title={texts.title(token.name)}
+        onClose={close}
+        actions={
+          <Button kind="main" onPress={close}>
+            {words.close}
+          </Button>
+        }
+      >
+        <Notice tone="good">
+          <p>{texts.done}</p>
+          {until && <p>{texts.residual(format.dateTime(until))}</p>}
+        </Notice>
+      </Dialog>
+    );
+  }
+  const matches = typed.value.trim() === token.name.trim();
+  return (
+    <Dialog
+      title={texts.title(token.name)}
+      onClose={() => onClose(undefined)}
+      actions={
+        <>
+          <Button onPress={() => onClose(undefined)}>{words.cancel}</Button>
+          <Button kind="danger" busy={revoke.busy.value} disabled={!matches} onPress={() => revoke.run()}>
+            {texts.confirm}
+          </Button>
+        </>
+      }
+    >
+      <p>{texts.text}</p>
+      <p class="soft">{lastUse ? texts.lastUse(format.relative(lastUse, new Date())) : texts.unused}</p>
+      <Field label={texts.typeName} hint={<bdi class="mono">{token.name}</bdi>}>
+        {(ids) => (
+          <input
+            {...ids}
+            type="text"
+            autocomplete="off"
+            spellcheck={false}
+            value={typed.value}
+            onInput={(event) => {
+              typed.value = event.currentTarget.value;
+            }}
+            onKeyDown={(event) => {
+              if (event.key === "Enter" && matches) revoke.run();
+            }}
+          />
+        )}
+      </Field>
+      <Choice
+        kind="checkbox"
+        label={texts.leaked}
+        hint={texts.leakedHint}
+        checked={leaked.value}
+        onChange={(on) => {
+          leaked.value = on;
+        }}
+      />
+      {pending.value && <Notice tone="accent">{texts.pending}</Notice>}
+      <ProblemNotice problem={revoke.problem.value} />
+    </Dialog>
+  );
+}

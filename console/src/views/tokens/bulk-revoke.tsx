@@ -1,0 +1,123 @@
+import { useSignal } from "@preact/signals";
+import { RevokedToken_Result } from "#gen/patwarden/v1/token_pb.js";
+import { useApp } from "../../app/context.js";
+import { useAction } from "../../app/load.js";
+import { untilConfirmed } from "../../app/until-confirmed.js";
+import { Button } from "../../ui/button.js";
+import { Dialog } from "../../ui/dialog.js";
+import { Field } from "../../ui/field.js";
+import { Notice, ProblemNotice } from "../../ui/notice.js";
+import type { Filter } from "./filters.js";
+
+/** The tokens to revoke together: chosen ones, or all that match a filter. */
+export type BulkTarget = { readonly ids: readonly string[] } | { readonly filter: Filter; readonly count: number };
+
+interface BulkRevokeProps {
+  readonly target: BulkTarget;
+  /** `result`: what was done, in words. Undefined: nothing. */
+  onClose(result: string | undefined): void;
+}
+
+const mostIds = 500;
+
+/** Asks for the number of tokens, and revokes them in one call. */
+export function BulkRevoke({ target, onClose }: BulkRevokeProps) {
+  const { api, words, format, announce } = useApp();
+  const texts = words.bulk;
+  const count = useSignal("ids" in target ? target.ids.length : target.count);
+  const typed = useSignal("");
+  const pending = useSignal(false);
+  const changed = useSignal<number | undefined>(undefined);
+  const result = useSignal<readonly string[] | undefined>(undefined);
+  const revoke = useAction(async () => {
+    const request =
+      "ids" in target
+        ? { target: { case: "ids" as const, value: { ids: [...target.ids] } } }
+        : { target: { case: "filter" as const, value: target.filter }, expectedCount: count.value };
+    if (!("ids" in target)) {
+      const now = await api.tokens
+        .revokeTokens({ ...request, expectedCount: 0, validateOnly: true })
+        .catch(() => undefined);
+      if (now && now.count !== count.value) {
+        count.value = now.count;
+        changed.value = now.count;
+        typed.value = "";
+        return;
+      }
+    }
+    const answer = await untilConfirmed(
+      () => api.tokens.revokeTokens(request),
+      () => {
+        pending.value = true;
+        announce(words.revoke.pending);
+      },
+    );
+    pending.value = false;
+    const counted = (wanted: RevokedToken_Result) => answer.results.filter(({ result: own }) => own === wanted).length;
+    const line = (n: number, text: (n: number, shown: string) => string) => (n > 0 ? [text(n, format.number(n))] : []);
+    result.value = [
+      texts.done(answer.count, format.number(answer.count)),
+      ...line(counted(RevokedToken_Result.REVOKED_BEFORE), texts.before),
+      ...line(counted(RevokedToken_Result.FORBIDDEN), texts.forbidden),
+      ...line(counted(RevokedToken_Result.NOT_FOUND), texts.notFound),
+    ];
+    announce(result.value.join(" "));
+  });
+  const shown = format.number(count.value);
+  if (result.value) {
+    const text = result.value.join(" ");
+    return (
+      <Dialog
+        title={texts.title(count.value, shown)}
+        onClose={() => onClose(text)}
+        actions={
+          <Button kind="main" onPress={() => onClose(text)}>
+            {words.close}
+          </Button>
+        }
+      >
+        <Notice tone="good">
+          {result.value.map((line) => (
+            <p key={line}>{line}</p>
+          ))}
+        </Notice>
+      </Dialog>
+    );
+  }
+  const tooMany = "ids" in target && target.ids.length > mostIds;
+  const matches = typed.value.replaceAll(/\D/g, "") === String(count.value);
+  return (
+    <Dialog
+      title={texts.title(count.value, shown)}
+      onClose={() => onClose(undefined)}
+      actions={
+        <>
+          <Button onPress={() => onClose(undefined)}>{words.cancel}</Button>
+          <Button kind="danger" busy={revoke.busy.value} disabled={!matches || tooMany} onPress={() => revoke.run()}>
+            {texts.confirm(count.value, shown)}
+          </Button>
+        </>
+      }
+    >
+      <p>{texts.text}</p>
+      {tooMany && <Notice tone="warn">{texts.tooMany}</Notice>}
+      {changed.value !== undefined && <Notice tone="warn">{texts.changed(format.number(changed.value))}</Notice>}
+      <Field label={texts.typeCount(shown)}>
+        {(ids) => (
+          <input
+            {...ids}
+            type="text"
+            inputMode="numeric"
+            autocomplete="off"
+            value={typed.value}
+            onInput={(event) => {
+              typed.value = event.currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+      {pending.value && <Notice tone="accent">{words.revoke.pending}</Notice>}
+      <ProblemNotice problem={revoke.problem.value} />
+    </Dialog>
+  );
+}

@@ -1,0 +1,66 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Token_State, type TokenFilterSchema } from "#gen/patwarden/v1/token_pb.js";
+import type { Words } from "../../words/words.js";
+
+/** A filter that a list offers. */
+export type FilterName = keyof Words["tokens"]["filters"];
+/** An order that a list offers, as ListTokens takes it. */
+export type OrderName = keyof Words["tokens"]["orders"];
+/** The fields of a TokenFilter. */
+export type Filter = Extract<MessageInitShape<typeof TokenFilterSchema>, { $typeName?: never }>;
+
+const day = 24 * 3_600_000;
+const working = [Token_State.ACTIVE, Token_State.PENDING_APPROVAL, Token_State.SUSPENDED];
+
+/** Returns the fields that a filter sets; `now` decides what ends soon and what was not used for long. */
+export function filterFields(name: FilterName, now: Date): Filter {
+  const at = (days: number) => timestampFromDate(new Date(now.getTime() + days * day));
+  const filters: Readonly<Record<FilterName, Filter>> = {
+    working: { states: working },
+    active: { states: [Token_State.ACTIVE] },
+    expiring: { states: working, expireBefore: at(7) },
+    unused: { states: working, lastUsedBefore: at(-90) },
+    never: { states: working, neverExpires: true },
+    full: { states: working, full: true },
+    blocked: { blocked: true },
+    pending: { states: [Token_State.PENDING_APPROVAL] },
+    suspended: { states: [Token_State.SUSPENDED] },
+    expired: { states: [Token_State.EXPIRED] },
+    ended: { states: [Token_State.REVOKED, Token_State.DENIED] },
+    all: {},
+  };
+  return filters[name];
+}
+
+/** A part of the route's parameters: the tokens that a list shows, and their order. */
+export interface Shown {
+  readonly filter: FilterName;
+  readonly order: OrderName;
+  /** The search text. */
+  readonly query: string;
+}
+
+const isOneOf = <T extends string>(names: Readonly<Record<T, string>>, name: string | null): name is T =>
+  name !== null && Object.hasOwn(names, name);
+
+/** Reads what a list shows from the route; anything unknown counts as absent. */
+export function shownOf(parameters: URLSearchParams, { tokens }: Words): Shown {
+  const [filter, order] = [parameters.get("show"), parameters.get("order")];
+  return {
+    filter: isOneOf(tokens.filters, filter) ? filter : "working",
+    order: isOneOf(tokens.orders, order) ? order : "create_time desc",
+    query: (parameters.get("q") ?? "").slice(0, 100),
+  };
+}
+
+/** Returns the parameters of a route with what the list shows; defaults are left out. */
+export function withShown(parameters: URLSearchParams, { filter, order, query }: Shown): URLSearchParams {
+  const next = new URLSearchParams(parameters);
+  const set = (name: string, value: string, usual: string) =>
+    value === usual ? next.delete(name) : next.set(name, value);
+  set("show", filter, "working");
+  set("order", order, "create_time desc");
+  set("q", query, "");
+  return next;
+}

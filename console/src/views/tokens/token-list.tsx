@@ -1,0 +1,313 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Operation, type Token } from "#gen/patwarden/v1/token_pb.js";
+import { useApp } from "../../app/context.js";
+import { useLoad, usePages } from "../../app/load.js";
+import { Button } from "../../ui/button.js";
+import { Icon } from "../../ui/icon.js";
+import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { RevokeDialog } from "../token/revoke-dialog.js";
+import { dayCounts, recentUsage } from "../usage.js";
+import { BulkRevoke } from "./bulk-revoke.js";
+import {
+  type Filter,
+  type FilterName,
+  filterFields,
+  type OrderName,
+  type Shown,
+  shownOf,
+  withShown,
+} from "./filters.js";
+import { Tiles } from "./tiles.js";
+import { TokenRow } from "./token-row.js";
+
+interface TokenListProps {
+  /** Whose tokens: of a subject, or of an organization with those that are bound to it. */
+  readonly scope: { readonly subject: string } | { readonly organization: string };
+  /** Whether each row names who the token acts as. Default false. */
+  readonly withOwner?: boolean;
+  /** Shown when there is no token at all. */
+  readonly empty: preact.ComponentChildren;
+}
+
+/** A list of tokens with tiles, filters, search, order and selection. What it shows stands in the route. */
+export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
+  const { api, router, words, format, announce } = useApp();
+  const { path, query: parameters } = router.route.value;
+  const shown = shownOf(parameters, words);
+  const show = (change: Partial<Shown>) => {
+    const next = withShown(parameters, { ...shown, ...change }).toString();
+    router.go(next === "" ? path : `${path}?${next}`, "replace");
+  };
+  const scopeKey = JSON.stringify(scope);
+  const key = JSON.stringify([scope, shown]);
+  // The time is part of the filter: it stays the same for all pages of a list.
+  const filter: Filter = useMemo(
+    () => ({ ...scope, ...filterFields(shown.filter, new Date()), query: shown.query }),
+    [key],
+  );
+
+  const tokens = usePages<Token>(key, async (pageToken, signal) => {
+    const { query = "", ...fields } = filter;
+    const request = { ...fields, query, orderBy: shown.order, pageSize: 50, pageToken };
+    const answer = await api.tokens.listTokens(request, { signal });
+    return { items: answer.tokens, next: answer.nextPageToken };
+  });
+  const summary = useLoad(scopeKey, (signal) => api.tokens.getTokenSummary({ filter: scope }, { signal }));
+  const matching = useLoad(key, (signal) => api.tokens.getTokenSummary({ filter }, { signal }));
+  const usage = useLoad(scopeKey, (signal) => recentUsage(api, scope, true, signal));
+  const usageOf = useComputed(() => {
+    const known = usage.value.value;
+    return (
+      known &&
+      ((id: string) =>
+        dayCounts(
+          known.days,
+          known.rows.filter(({ tokenId }) => tokenId === id),
+        ))
+    );
+  });
+
+  const chosen = useSignal<ReadonlySet<string>>(new Set());
+  const allMatching = useSignal(false);
+  const bulk = useSignal(false);
+  const revoking = useSignal<Token | undefined>(undefined);
+  useEffect(() => {
+    chosen.value = new Set();
+    allMatching.value = false;
+  }, [key]);
+
+  const reload = () => {
+    tokens.reload();
+    summary.reload();
+    matching.reload();
+  };
+  const items = tokens.value.value;
+  const revocable = (items ?? []).filter(isRevocable);
+  const choose = (id: string, on: boolean) => {
+    const next = new Set(chosen.value);
+    if (on) next.add(id);
+    else next.delete(id);
+    chosen.value = next;
+    allMatching.value = false;
+  };
+  const total = matching.value.value?.total;
+  const chosenCount = allMatching.value ? (total ?? 0) : chosen.value.size;
+  const isAlone = summary.value.value?.total === 0 || (shown.filter === "all" && shown.query === "");
+
+  return (
+    <div class="stack">
+      {summary.value.value && summary.value.value.total > 0 && (
+        <Tiles summary={summary.value.value} current={shown.filter} onChoose={(name) => show({ filter: name })} />
+      )}
+      {summary.value.value && summary.value.value.expiring > 0 && shown.filter !== "expiring" && (
+        <Notice
+          tone="warn"
+          action={<Button onPress={() => show({ filter: "expiring" })}>{words.tokens.showThem}</Button>}
+        >
+          {words.tokens.expiringBanner(summary.value.value.expiring, format.number(summary.value.value.expiring))}
+        </Notice>
+      )}
+      <Filters shown={shown} onChange={show} />
+      <ProblemNotice problem={tokens.problem.value} onRetry={tokens.reload} />
+      {chosenCount > 0 && (
+        <div class="selection">
+          <strong>
+            {allMatching.value
+              ? words.tokens.allMatching(format.number(chosenCount))
+              : words.tokens.selected(chosenCount, format.number(chosenCount))}
+          </strong>
+          {!allMatching.value &&
+            total !== undefined &&
+            total > chosenCount &&
+            chosen.value.size === revocable.length && (
+              <Button
+                kind="plain"
+                onPress={() => {
+                  allMatching.value = true;
+                }}
+              >
+                {words.tokens.selectMatching(format.number(total))}
+              </Button>
+            )}
+          <Button
+            kind="plain"
+            onPress={() => {
+              chosen.value = new Set();
+              allMatching.value = false;
+            }}
+          >
+            {words.tokens.clearSelection}
+          </Button>
+          <Button
+            kind="danger"
+            onPress={() => {
+              bulk.value = true;
+            }}
+          >
+            {words.tokens.revokeSelected}
+          </Button>
+        </div>
+      )}
+      {items === undefined ? (
+        !tokens.problem.value && (
+          <p class="coming">
+            <span class="spinner" aria-hidden="true" /> {words.loading}
+          </p>
+        )
+      ) : items.length === 0 ? (
+        isAlone ? (
+          empty
+        ) : (
+          <div class="empty">
+            <Icon name="search" />
+            <h2>{words.tokens.nothing}</h2>
+            <p class="soft">{words.tokens.nothingText}</p>
+            {(shown.filter !== "working" || shown.query !== "") && (
+              <Button onPress={() => show({ filter: "working", query: "" })}>{words.tokens.clear}</Button>
+            )}
+          </div>
+        )
+      ) : (
+        <table class="table tokens-table" aria-busy={tokens.busy.value}>
+          <thead>
+            <tr>
+              <th class="choose">
+                {revocable.length > 0 && (
+                  <input
+                    type="checkbox"
+                    aria-label={words.tokens.selectAll}
+                    checked={chosen.value.size === revocable.length}
+                    onChange={(event) => {
+                      const all = event.currentTarget.checked ? revocable.map(({ id }) => id) : [];
+                      chosen.value = new Set(all);
+                      allMatching.value = false;
+                    }}
+                  />
+                )}
+              </th>
+              <th>{words.tokens.columns.name}</th>
+              <th>{words.tokens.columns.state}</th>
+              <th>{words.tokens.columns.expires}</th>
+              <th>{words.tokens.columns.lastUse}</th>
+              <th>{words.tokens.columns.usage}</th>
+              <th>
+                <span class="out-of-sight">{words.tokens.columns.actions}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((token) => (
+              <TokenRow
+                key={token.id}
+                token={token}
+                days={usageOf.value?.(token.id)}
+                withOwner={withOwner}
+                chosen={allMatching.value || chosen.value.has(token.id)}
+                {...(isRevocable(token) && { onChoose: (on: boolean) => choose(token.id, on) })}
+                onRevoke={() => {
+                  revoking.value = token;
+                }}
+              />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {items && items.length > 0 && (
+        <div class="list-end">
+          <span>
+            {total === undefined
+              ? words.tokens.shownSome(items.length, format.number(items.length))
+              : words.tokens.shown(format.number(items.length), total, format.number(total))}
+            {usage.value.value?.incomplete && ` ${words.usage.incomplete}`}
+          </span>
+          {tokens.more.value && (
+            <Button busy={tokens.busy.value} onPress={tokens.fetchMore}>
+              {words.showMore}
+            </Button>
+          )}
+        </div>
+      )}
+      {revoking.value && (
+        <RevokeDialog
+          token={revoking.value}
+          onClose={(done) => {
+            revoking.value = undefined;
+            if (done) reload();
+          }}
+        />
+      )}
+      {bulk.value && (
+        <BulkRevoke
+          target={allMatching.value ? { filter, count: chosenCount } : { ids: [...chosen.value] }}
+          onClose={(result) => {
+            bulk.value = false;
+            if (result === undefined) return;
+            announce(result);
+            chosen.value = new Set();
+            allMatching.value = false;
+            reload();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+const isRevocable = ({ permitted }: Token): boolean => permitted.includes(Operation.REVOKE);
+
+interface FiltersProps {
+  readonly shown: Shown;
+  onChange(change: Partial<Shown>): void;
+}
+
+function Filters({ shown, onChange }: FiltersProps) {
+  const { words } = useApp();
+  const waiting = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(waiting.current), []);
+  return (
+    <search class="filters">
+      <label class="field">
+        <span class="out-of-sight">{words.tokens.search}</span>
+        <span class="search">
+          <Icon name="search" />
+          <input
+            type="search"
+            maxLength={100}
+            value={shown.query}
+            placeholder={words.tokens.searchHint}
+            autocomplete="off"
+            onInput={(event) => {
+              const query = event.currentTarget.value;
+              clearTimeout(waiting.current);
+              waiting.current = setTimeout(() => onChange({ query }), 250);
+            }}
+          />
+        </span>
+      </label>
+      <label class="field">
+        <span class="hint">{words.tokens.show}</span>
+        <select
+          value={shown.filter}
+          onChange={(event) => onChange({ filter: event.currentTarget.value as FilterName })}
+        >
+          {Object.entries(words.tokens.filters).map(([name, text]) => (
+            <option key={name} value={name}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="field">
+        <span class="hint">{words.tokens.order}</span>
+        <select value={shown.order} onChange={(event) => onChange({ order: event.currentTarget.value as OrderName })}>
+          {Object.entries(words.tokens.orders).map(([name, text]) => (
+            <option key={name} value={name}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+    </search>
+  );
+}

@@ -1,0 +1,108 @@
+import { Operation, type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
+import { useApp } from "../../app/context.js";
+import { Bars, type DayCount } from "../../ui/bars.js";
+import { Link } from "../../ui/button.js";
+import { Identity } from "../../ui/identity.js";
+import { Menu } from "../../ui/menu.js";
+import { dateOf, RelativeTime } from "../../ui/time.js";
+import { StateBadge } from "../../ui/token-state.js";
+
+interface TokenRowProps {
+  readonly token: Token;
+  /** Its usage. Undefined: not fetched yet, or not available. */
+  readonly days: readonly DayCount[] | undefined;
+  readonly withOwner: boolean;
+  readonly chosen: boolean;
+  /** Absent: the token cannot be chosen. */
+  readonly onChoose?: (chosen: boolean) => void;
+  onRevoke(): void;
+}
+
+const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, Token_State.EXPIRED];
+
+/** A token in a list. */
+export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke }: TokenRowProps) {
+  const { words, format } = useApp();
+  const { columns } = words.tokens;
+  const now = new Date();
+  const [lastUse, expires, created] = [dateOf(token.lastUseTime), dateOf(token.expireTime), dateOf(token.createTime)];
+  const may = (operation: Operation) => token.permitted.includes(operation);
+  const to = `/tokens/${token.id}`;
+  return (
+    <tr>
+      <td class="choose">
+        {onChoose && (
+          <input
+            type="checkbox"
+            aria-label={words.tokens.select(token.name)}
+            checked={chosen}
+            onChange={(event) => onChoose(event.currentTarget.checked)}
+          />
+        )}
+      </td>
+      <th class="name" scope="row">
+        <Link to={to}>
+          <bdi>{token.name}</bdi>
+        </Link>
+        <div class="about">
+          <span class="mono">{token.secrets[0]?.hint}</span>
+          {withOwner && (
+            <>
+              {" · "}
+              <Identity name={token.subject} />
+            </>
+          )}
+          {!withOwner && token.organization !== "" && <> · {words.tokens.forOrganization(token.organization)}</>}
+        </div>
+      </th>
+      <td>
+        <StateBadge token={token} />
+      </td>
+      <td data-label={columns.expires}>
+        {expires ? (
+          <>
+            <RelativeTime time={expires} />
+            <small>{format.date(expires)}</small>
+          </>
+        ) : (
+          words.tokens.neverExpires
+        )}
+      </td>
+      <td data-label={columns.lastUse}>
+        {lastUse ? (
+          <>
+            <RelativeTime time={lastUse} />
+            {token.lastUseIp !== "" && <small>{words.tokens.from(token.lastUseIp)}</small>}
+          </>
+        ) : (
+          <span class="soft">
+            {created && words.tokens.neverUsed(format.duration(Math.max(1000, now.getTime() - created.getTime())))}
+          </span>
+        )}
+      </td>
+      <td class="usage">{days && <Bars days={days} small />}</td>
+      <td class="actions">
+        <Menu label={words.tokens.rowActions(token.name)}>
+          {may(Operation.ROTATE) && (
+            <Link to={`${to}?do=rotate`} look="menu-item">
+              {words.tokens.rotate}
+            </Link>
+          )}
+          {may(Operation.UPDATE) && (
+            <Link to={`${to}?do=edit`} look="menu-item">
+              {words.tokens.edit}
+            </Link>
+          )}
+          <Link to={`/new?from=${token.id}`} look="menu-item">
+            {words.tokens.duplicate}
+          </Link>
+          {may(Operation.REVOKE) && !ended.includes(token.state) && (
+            <button type="button" class="menu-item danger" onClick={onRevoke}>
+              {words.tokens.revoke}
+            </button>
+          )}
+        </Menu>
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,101 @@
+// Builds the console's page into dist/console/ and the element into dist/elements/, from console/ and dist/gen/. What
+// was built is kept in .tools/ until one of the inputs changes.
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+const root = "console";
+const inputs = [root, "gen/patwarden", "gen/google", "package-lock.json", "tools/console.mjs"];
+
+/** Writes dist/console/ and dist/elements/; dist/gen/ must be there. */
+export async function buildConsole() {
+  const kept = `.tools/console-${hashOf(inputs)}`;
+  if (!existsSync(kept)) {
+    console.error("building the console");
+    const unfinished = `${kept}.${process.pid}`;
+    await buildPage(`${unfinished}/console`);
+    await buildElement(`${unfinished}/elements`);
+    compress(unfinished);
+    // Renamed when it is complete: another build may look for it at the same time.
+    if (existsSync(kept)) rmSync(unfinished, { recursive: true });
+    else renameSync(unfinished, kept);
+  }
+  cpSync(kept, "dist", { recursive: true });
+}
+
+const shared = (outDir) => ({
+  root,
+  configFile: false,
+  logLevel: "warn",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  define: { "process.env.NODE_ENV": '"production"' },
+  build: {
+    outDir: join(process.cwd(), outDir),
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: false,
+    target: "baseline-widely-available",
+    license: { fileName: "licenses.md" },
+  },
+});
+
+/** One page and one bundle: index.html, boot.js by its plain name, all others by their hash. */
+async function buildPage(outDir) {
+  const { build } = await import("vite");
+  const options = shared(outDir);
+  await build({
+    ...options,
+    publicDir: "public-page",
+    build: {
+      ...options.build,
+      cssCodeSplit: false,
+      rolldownOptions: {
+        output: {
+          entryFileNames: "boot.js",
+          chunkFileNames: "assets/[name]-[hash].js",
+          assetFileNames: "assets/[name]-[hash][extname]",
+        },
+      },
+    },
+  });
+}
+
+/** One ESM file without imports, its style inside; types and manifest beside it. */
+async function buildElement(outDir) {
+  const { build } = await import("vite");
+  const options = shared(outDir);
+  const entry = "src/element/patwarden-tokens.tsx";
+  await build({
+    ...options,
+    publicDir: "public-element",
+    build: {
+      ...options.build,
+      lib: { entry, formats: ["es"], fileName: () => "patwarden-tokens.js" },
+      rolldownOptions: { output: { minify: true } },
+    },
+  });
+}
+
+/** Writes `.br` and `.gz` beside each file that a browser loads. */
+function compress(folder) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!/\.(js|css|html|svg)$/.test(name)) continue;
+    const path = join(folder, name);
+    const bytes = readFileSync(path);
+    const size = { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes, { params: size }));
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+  }
+}
+
+function hashOf(paths) {
+  const hash = createHash("sha256");
+  for (const path of paths) {
+    const files = statSync(path).isFile()
+      ? [path]
+      : readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) => join(path, name));
+    for (const file of files.sort()) if (statSync(file).isFile()) hash.update(file).update(readFileSync(file));
+  }
+  return hash.digest("hex").slice(0, 12);
+}
