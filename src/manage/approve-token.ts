@@ -1,5 +1,6 @@
 import { tokenEvent } from "../audit/change-event.js";
 import { actorOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { handsAfterApproval, mayApprove } from "../domain/approval.js";
 import { Failure } from "../domain/errors.js";
 import { etagOf } from "../domain/etag.js";
@@ -26,6 +27,7 @@ export function approveToken(
     if (token.approval?.state !== "pending")
       throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
     if (etagOf(token) !== etag) throw new Failure("ETAG_MISMATCH");
+    requireStepUp(caller, now);
     const secret = currentSecret(token);
     if (secret) requireCompliance(current, token, secret);
     const facts = { approval: decision("approved", caller, now, comment) };

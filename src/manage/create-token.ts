@@ -2,6 +2,7 @@ import { tokenEvent } from "../audit/change-event.js";
 import { requirePermission } from "../callers/authorize.js";
 import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
 import type { Rights } from "../callers/rights.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { handsOfMaker } from "../domain/approval.js";
 import { changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
@@ -81,6 +82,7 @@ export async function createToken(
     throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "create" } });
   }
   if (Object.keys(command.claims).length > 0) requireClaims(caller);
+  requireStepUp(caller, now);
   checkGrantAgainstModel(model(), subject, command.grant);
   if (organization) await requireMembership(options, subject.name, organization);
 

@@ -3,6 +3,7 @@ import { changeEvent } from "../audit/change-event.js";
 import { hasPermission } from "../callers/authorize.js";
 import { admitsAll, admitsSubject, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
 import type { Rights } from "../callers/rights.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { type AuditEvent, changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
@@ -75,7 +76,7 @@ export async function updatePolicy(
     before = current.policy;
     after = { ...current.policy, ...update };
     if (validateOnly || isDeepStrictEqual(before, after)) return undefined;
-    return { policy: after, event: policyEvent(caller, current, after, clock.now()) };
+    return { policy: after, event: changeOf(caller, current, after, clock.now()) };
   });
   const policy = after ?? stored.policy;
   const count = () => countBlocked(options, scope, before, policy);
@@ -91,20 +92,18 @@ export async function deletePolicy(
 ): Promise<void> {
   await requireRight(rights, caller, scope);
   await policies.change(scope.scope, clock.now(), (current) =>
-    current.revision === 0
-      ? undefined
-      : { policy: undefined, event: policyEvent(caller, current, noPolicy, clock.now()) },
+    current.revision === 0 ? undefined : { policy: undefined, event: changeOf(caller, current, noPolicy, clock.now()) },
   );
 }
 
-/** Returns the event of a change. Loosening has its own action, so that it is easy to find in the audit trail. */
-function policyEvent(
-  caller: ManagingCaller,
-  { scope, policy }: StoredPolicyRecord,
-  next: Policy,
-  time: Date,
-): AuditEvent {
-  const action = loosens(policy, next) ? "policy.loosened" : "policy.changed";
+/**
+ * Returns the event of a change. Loosening has its own action, so that it is easy to find in the audit trail, and needs
+ * a step-up.
+ */
+function changeOf(caller: ManagingCaller, { scope, policy }: StoredPolicyRecord, next: Policy, time: Date): AuditEvent {
+  const looser = loosens(policy, next);
+  if (looser) requireStepUp(caller, time);
+  const action = looser ? "policy.loosened" : "policy.changed";
   return changeEvent({ caller, time }, action, undefined, { scope, ...changes(policy, next) });
 }
 

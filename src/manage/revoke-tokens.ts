@@ -2,6 +2,7 @@ import { tokenEvent } from "../audit/change-event.js";
 import { hasPermission } from "../callers/authorize.js";
 import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
 import type { Rights } from "../callers/rights.js";
+import { requireStepUp } from "../callers/step-up.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import type { SubjectName } from "../domain/identifier.js";
@@ -45,6 +46,7 @@ export async function revokeTokens(
     ...(createdBefore && { createdBefore }),
   };
   if (validateOnly) return store.count(filter, now);
+  if (target.kind === "everything") requireStepUp(caller, now);
   const revocation = { by: actorOf(caller), reason, time: now };
   const eventOf = (token: TokenRecord) =>
     tokenEvent({ caller, time: now }, "token.revoked", token, { revocation }, { bulk: target.kind });

@@ -1,6 +1,7 @@
 import { tokenEvent } from "../audit/change-event.js";
 import { type ManagingCaller, namesOf } from "../callers/caller.js";
 import type { Right } from "../callers/rights.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { handsAfterRotation, mayRotate } from "../domain/approval.js";
 import { Failure } from "../domain/errors.js";
 import { etagOf } from "../domain/etag.js";
@@ -49,6 +50,7 @@ export async function rotateToken(
   const right: Right = caller.kind === "token" ? "revoke" : "create";
   // A repeated call gets its secret only if the caller still has the right.
   const { snapshot } = await options.rights.require(options.store, caller, id, right);
+  requireStepUp(caller, options.clock.now());
   // A token can replace only the secret that it calls with.
   const replaced = caller.kind === "token" ? caller.secretId : currentSecret(snapshot.token)?.id;
   return once(options, command.request, options.clock.now(), async (requestFor) => {

@@ -1,5 +1,6 @@
 import { changeEvent, tokenEvent } from "../audit/change-event.js";
 import { actorOf, admitsSubject, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { type AuditAction, changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
@@ -48,9 +49,11 @@ export function enableSubject(
   caller: ManagingCaller,
   name: SubjectName,
 ): Promise<SubjectView> {
-  return change(options, caller, name, "subject.enabled", ({ state, generation }) =>
-    state === "ACTIVE" ? undefined : { state: "ACTIVE", generation: state === "DELETED" ? generation + 1 : generation },
-  );
+  return change(options, caller, name, "subject.enabled", ({ state, generation }, time) => {
+    if (state === "ACTIVE") return undefined;
+    requireStepUp(caller, time);
+    return { state: "ACTIVE", generation: state === "DELETED" ? generation + 1 : generation };
+  });
 }
 
 /**

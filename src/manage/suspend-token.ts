@@ -1,5 +1,6 @@
 import { tokenEvent } from "../audit/change-event.js";
 import { actorOf, type ManagingCaller } from "../callers/caller.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { Failure } from "../domain/errors.js";
 import { type Rank, ranks, type TokenId } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
@@ -38,6 +39,7 @@ export function resumeToken(
     if (outranks(suspension.rank, rank)) {
       throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "resume", suspendedBy: suspension.rank } });
     }
+    requireStepUp(caller, now);
     const facts = { suspension: undefined };
     return { facts, event: tokenEvent({ caller, time: now }, "token.resumed", current.token, facts, { comment }) };
   });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { tokenEvent } from "../audit/change-event.js";
 import { type ManagingCaller, namesOf } from "../callers/caller.js";
+import { requireStepUp } from "../callers/step-up.js";
 import { type Hands, handsAfterUpdate } from "../domain/approval.js";
 import { Failure } from "../domain/errors.js";
 import { etagOf } from "../domain/etag.js";
@@ -58,6 +59,7 @@ export function updateToken(
     const wider = widens(token, next);
     // A token that is only narrowed or renamed may violate the policy as much as before.
     if (wider) {
+      requireStepUp(caller, now);
       const secret = currentSecret(token);
       if (secret) requireCompliance(current, next, secret);
       requireWithinCeilings(caller, next, now);

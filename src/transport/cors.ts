@@ -23,7 +23,7 @@ const requestHeaders = [
   ...tracingHeaders,
 ].join(", ");
 /** Headers that a page may read besides those that every page may read. */
-const responseHeaders = [...cors.exposedHeaders, "Retry-After", "X-Request-Id"].join(", ");
+const responseHeaders = [...cors.exposedHeaders, "Retry-After", "WWW-Authenticate", "X-Request-Id"].join(", ");
 const methods = cors.allowedMethods.join(", ");
 /** The longest time for which Chrome keeps a preflight. Seconds. */
 const maxAge = "7200";

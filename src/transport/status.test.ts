@@ -107,3 +107,27 @@ describe("toStatusError", () => {
     expect(toStatusError(new Failure("NOT_FOUND"), "id-1").metadata).toEqual({});
   });
 });
+
+describe("the challenge for another sign-in", () => {
+  const challengesOf = (failure: Failure): readonly unknown[] => {
+    const error = toStatusError(failure, "");
+    return [
+      toGrpcStatus(error, "id-1").metadata.get("www-authenticate")[0],
+      toConnectError(error).metadata.get("www-authenticate") ?? undefined,
+    ];
+  };
+  const begin =
+    'Bearer error="insufficient_user_authentication", error_description="a newer or stronger sign-in is required"';
+
+  it.each<[Readonly<Record<string, string>>, string]>([
+    [{ maxAge: "600", because: "the sign-in is too old" }, `${begin}, max_age="600"`],
+    [{ acrValues: "mfa phr" }, `${begin}, acr_values="mfa phr"`],
+    [{ acrValues: "mfa", maxAge: "60" }, `${begin}, max_age="60", acr_values="mfa"`],
+  ])("has the parameters of the refusal: %j", (metadata, challenge) => {
+    expect(challengesOf(new Failure("STEP_UP_REQUIRED", { metadata }))).toEqual([challenge, challenge]);
+  });
+
+  it("is sent with no other error", () => {
+    expect(challengesOf(new Failure("CALLER_UNAUTHENTICATED"))).toEqual([undefined, undefined]);
+  });
+});

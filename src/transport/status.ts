@@ -90,6 +90,8 @@ export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus 
   const code = codeOf(error);
   const metadata = new Metadata();
   metadata.set(requestIdHeader, requestId);
+  const challenge = challengeOf(error);
+  if (challenge !== undefined) metadata.set(challengeHeader, challenge);
   const details = detailsOf(error).map(({ desc, value }) => anyPack(desc, value));
   if (details.length > 0) {
     const status = create(StatusSchema, { code, message: error.message, details });
@@ -100,7 +102,24 @@ export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus 
 
 /** Encodes an error for connect, which carries the same details over each of its protocols. */
 export function toConnectError(error: StatusError): ConnectError {
-  return new ConnectError(error.message, codeOf(error), undefined, detailsOf(error));
+  const challenge = challengeOf(error);
+  const headers = challenge === undefined ? undefined : { [challengeHeader]: challenge };
+  return new ConnectError(error.message, codeOf(error), headers, detailsOf(error));
+}
+
+const challengeHeader = "www-authenticate";
+
+/** Returns the challenge of RFC 9470 §3 for a call that needs another sign-in. */
+function challengeOf({ reason, message, metadata }: StatusError): string | undefined {
+  if (reason !== "STEP_UP_REQUIRED") return undefined;
+  const parameters = {
+    error: "insufficient_user_authentication",
+    error_description: message,
+    max_age: metadata["maxAge"],
+    acr_values: metadata["acrValues"],
+  };
+  const told = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return `Bearer ${told.map(([name, value]) => `${name}="${value}"`).join(", ")}`;
 }
 
 interface Detail<D extends DescMessage = DescMessage> {

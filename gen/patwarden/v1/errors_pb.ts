@@ -184,9 +184,10 @@ export const ErrorReason = {
   DEADLINE_EXCEEDED: 21,
 
   /**
-   * UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `max_age` is the
-   * longest time since the sign-in in seconds, `acr_values` the accepted ones, separated by blanks; sign in with these
-   * parameters and call again.
+   * UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the longest
+   * time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these as
+   * `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. Over HTTP and gRPC, the header or
+   * trailer `www-authenticate` has the challenge.
    *
    * @generated from enum value: ERROR_REASON_STEP_UP_REQUIRED = 24;
    */

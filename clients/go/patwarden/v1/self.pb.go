@@ -436,8 +436,9 @@ func (x *GetCallerResponse) GetStepUp() *StepUp {
 	return nil
 }
 
-// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to loosen policies, and to end all
-// tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED (RFC 9470).
+// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
+// policies, and to end all tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED
+// (RFC 9470).
 type StepUp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The longest time since the user signed in. Absent: any.

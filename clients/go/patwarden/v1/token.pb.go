@@ -1116,7 +1116,8 @@ type CreateTokenRequest struct {
 	// A UUID that the caller chooses. A repeat of the call within 10 minutes returns the same token and secret; within a
 	// day it is REQUEST_ID_REUSED; later it creates another token.
 	RequestId string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Only validates: returns the token as it would be created, without a secret, and stores nothing.
+	// Only validates: returns the token as it would be created, without a secret, and stores nothing. It needs the same
+	// sign-in as the call itself (STEP_UP_REQUIRED), so that a form can ask for it before it is filled in.
 	ValidateOnly bool `protobuf:"varint,12,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Binds a user token to an organization, of which the user must be a member.
 	Organization string `protobuf:"bytes,13,opt,name=organization,proto3" json:"organization,omitempty"`

@@ -575,7 +575,8 @@ pub struct CreateTokenRequest {
     /// day it is REQUEST_ID_REUSED; later it creates another token.
     #[prost(string, tag = "11")]
     pub request_id: ::prost::alloc::string::String,
-    /// Only validates: returns the token as it would be created, without a secret, and stores nothing.
+    /// Only validates: returns the token as it would be created, without a secret, and stores nothing. It needs the same
+    /// sign-in as the call itself (STEP_UP_REQUIRED), so that a form can ask for it before it is filled in.
     #[prost(bool, tag = "12")]
     pub validate_only: bool,
     /// Binds a user token to an organization, of which the user must be a member.
@@ -2144,9 +2145,10 @@ pub enum ErrorReason {
     OutcomeUnknown = 20,
     /// DEADLINE_EXCEEDED: no decision could be made in time.
     DeadlineExceeded = 21,
-    /// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `max_age` is the
-    /// longest time since the sign-in in seconds, `acr_values` the accepted ones, separated by blanks; sign in with these
-    /// parameters and call again.
+    /// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the longest
+    /// time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these as
+    /// `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. Over HTTP and gRPC, the header or
+    /// trailer `www-authenticate` has the challenge.
     StepUpRequired = 24,
     /// UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.
     IssuerUnavailable = 23,
@@ -2514,8 +2516,9 @@ pub struct GetCallerResponse {
     #[prost(message, optional, tag = "9")]
     pub step_up: ::core::option::Option<StepUp>,
 }
-/// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to loosen policies, and to end all
-/// tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED (RFC 9470).
+/// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
+/// policies, and to end all tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED
+/// (RFC 9470).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StepUp {
     /// The longest time since the user signed in. Absent: any.

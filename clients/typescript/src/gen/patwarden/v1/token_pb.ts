@@ -643,7 +643,8 @@ export type CreateTokenRequest = Message<"patwarden.v1.CreateTokenRequest"> & {
   requestId: string;
 
   /**
-   * Only validates: returns the token as it would be created, without a secret, and stores nothing.
+   * Only validates: returns the token as it would be created, without a secret, and stores nothing. It needs the same
+   * sign-in as the call itself (STEP_UP_REQUIRED), so that a form can ask for it before it is filled in.
    *
    * @generated from field: bool validate_only = 12;
    */
