@@ -9,7 +9,7 @@ import { grid, type Patwarden, startOnEngines } from "../kit/patwarden.js";
 import type { CallSettings } from "../kit/ports.js";
 import { hashOf, newKey } from "../kit/server.js";
 
-/** Users sign in anew before a call that gives more power, and before no other. */
+/** Users sign in again before a call that gives more power, and before no other. */
 
 const keys = { maker: newKey(), backend: newKey() };
 let issuer: TestIssuer;

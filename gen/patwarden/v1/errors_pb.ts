@@ -184,9 +184,9 @@ export const ErrorReason = {
   DEADLINE_EXCEEDED: 21,
 
   /**
-   * UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the longest
-   * time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these as
-   * `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. Over HTTP and gRPC, the header or
+   * UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the
+   * longest time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these
+   * as `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. The header or, over gRPC, the
    * trailer `www-authenticate` has the challenge.
    *
    * @generated from enum value: ERROR_REASON_STEP_UP_REQUIRED = 24;

@@ -80,9 +80,9 @@ const (
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 20
 	// DEADLINE_EXCEEDED: no decision could be made in time.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 21
-	// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the longest
-	// time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these as
-	// `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. Over HTTP and gRPC, the header or
+	// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the
+	// longest time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these
+	// as `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. The header or, over gRPC, the
 	// trailer `www-authenticate` has the challenge.
 	ErrorReason_ERROR_REASON_STEP_UP_REQUIRED ErrorReason = 24
 	// UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.

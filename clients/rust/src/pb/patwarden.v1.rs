@@ -2145,9 +2145,9 @@ pub enum ErrorReason {
     OutcomeUnknown = 20,
     /// DEADLINE_EXCEEDED: no decision could be made in time.
     DeadlineExceeded = 21,
-    /// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the longest
-    /// time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these as
-    /// `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. Over HTTP and gRPC, the header or
+    /// UNAUTHENTICATED: the call needs a newer or stronger sign-in of the user (RFC 9470). Metadata `maxAge` is the
+    /// longest time since the sign-in in seconds, `acrValues` the accepted ones, separated by blanks: sign in with these
+    /// as `max_age` and `acr_values`, and call again. `because` says what the sign-in lacks. The header or, over gRPC, the
     /// trailer `www-authenticate` has the challenge.
     StepUpRequired = 24,
     /// UNAVAILABLE: the signing keys of the access token's issuer cannot be fetched; try again.
