@@ -7,7 +7,7 @@ export default defineConfig({
     "residual",
     "request",
     "pepper",
-    "subject",
+    "subject-table",
     "policy",
     "audit",
     "revocation",

@@ -6,6 +6,7 @@ import {
   type CreateTokenRequest,
   CreateTokenRequestSchema,
   type GetTokenRequest,
+  type GetTokenSummaryRequest,
   type Grant as GrantMessage,
   type ListTokensRequest,
   RevocationReason,
@@ -16,6 +17,8 @@ import {
   RotateTokenRequestSchema,
   type Token,
   Token_State,
+  type TokenFilter,
+  TokenKind as TokenKindMessage,
   type UpdateTokenRequest,
 } from "#gen/patwarden/v1/token_pb.js";
 import { actorOf, type Caller, viaOf } from "../callers/caller.js";
@@ -26,10 +29,17 @@ import { type Lifetime, parseTimestamp, parseTtl } from "../domain/lifetime.js";
 import { parseCidr } from "../domain/network.js";
 import type { TokenState } from "../domain/state.js";
 import { checkLabels, checkText } from "../domain/text.js";
-import type { Grant, RevocationReason as RequestedReason, SecretId, TokenId } from "../domain/token.js";
-import type { RequestKey } from "../domain/token-store.js";
+import {
+  type Grant,
+  type RevocationReason as RequestedReason,
+  revocationReasons,
+  type SecretId,
+  type TokenId,
+  type TokenKind,
+} from "../domain/token.js";
+import { newestFirst, type RequestKey, type TokenOrder, tokenOrders } from "../domain/token-store.js";
 import type { CreateTokenCommand } from "../manage/create-token.js";
-import type { ListTokensQuery } from "../manage/list-tokens.js";
+import type { AskedFilter, ListTokensQuery } from "../manage/list-tokens.js";
 import type { RevokeTokensCommand } from "../manage/revoke-tokens.js";
 import type { RotateTokenCommand } from "../manage/rotate-token.js";
 import type { TokenUpdate } from "../manage/update-token.js";
@@ -38,6 +48,7 @@ import { Violations } from "./violations.js";
 const maxName = 100;
 const maxDescription = 500;
 const maxCidrs = 32;
+const maxQuery = 100;
 const defaultPageSize = 50;
 const maxPageSize = 1000;
 
@@ -215,35 +226,109 @@ export function parseGetToken(request: GetTokenRequest): { readonly id: TokenId 
 
 export function parseListTokens(request: ListTokensRequest, subjectTypes: SubjectTypes): ListTokensQuery {
   const violations = new Violations();
-  const subject =
-    request.subject === "" ? undefined : violations.take("subject", parseSubject(request.subject, subjectTypes));
-  const states: TokenState[] = [];
-  for (const [index, state] of request.states.entries()) {
-    const known = parseState(state);
-    if (known) states.push(known);
-    else violations.add(`states[${index}]`, "must be a known state other than STATE_UNSPECIFIED");
-  }
+  const filter = takeFilter(violations, request, subjectTypes);
   if (request.pageSize < 0 || request.pageSize > maxPageSize) {
     violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
   }
-  const createdBy =
-    request.createdBy === "" ? undefined : violations.take("created_by", parseActor(request.createdBy, subjectTypes));
-  const expireBefore = takeTime(violations, "expire_before", request.expireBefore);
-  const unusedSince = takeTime(violations, "last_used_before", request.lastUsedBefore);
-  const organization = takeOrganization(violations, request.organization, subjectTypes);
-  violations.settle({});
+  const order = takeOrder(violations, request.orderBy);
   return {
-    filter: {
-      ...(subject && { subject: subject.name }),
-      ...(states.length > 0 && { states }),
-      ...(createdBy !== undefined && { createdBy }),
-      ...(expireBefore && { expireBefore }),
-      ...(unusedSince && { unusedSince }),
-      ...(organization && { organization }),
-    },
+    ...violations.settle({ order }),
+    filter,
     pageSize: request.pageSize || defaultPageSize,
     pageToken: request.pageToken,
   };
+}
+
+export function parseGetTokenSummary({ filter }: GetTokenSummaryRequest, subjectTypes: SubjectTypes): AskedFilter {
+  const violations = new Violations();
+  const parsed = filter ? takeFilter(violations, filter, subjectTypes, "filter.") : {};
+  violations.settle({});
+  return parsed;
+}
+
+/** ListTokensRequest has the fields of the message TokenFilter too. `path` is put before the names of fields. */
+function takeFilter(
+  violations: Violations,
+  filter: Omit<TokenFilter, "$typeName" | "$unknown">,
+  subjectTypes: SubjectTypes,
+  path = "",
+): AskedFilter {
+  const { bound, blocked, full, neverExpires, query } = filter;
+  const subject = takeSubject(violations, `${path}subject`, filter.subject, subjectTypes);
+  const states = takeEach(violations, `${path}states`, filter.states, parseState, "a known state");
+  const reasons = takeEach(
+    violations,
+    `${path}revocation_reasons`,
+    filter.revocationReasons,
+    parseRevocationReason,
+    "a known reason",
+  );
+  const createdBy =
+    filter.createdBy === ""
+      ? undefined
+      : violations.take(`${path}created_by`, parseActor(filter.createdBy, subjectTypes));
+  const expireBefore = takeTime(violations, `${path}expire_before`, filter.expireBefore);
+  const unusedSince = takeTime(violations, `${path}last_used_before`, filter.lastUsedBefore);
+  const organization = takeOrganization(violations, filter.organization, subjectTypes, `${path}organization`);
+  violations.check(`${path}query`, checkText(query, { max: maxQuery }));
+  const kind = takeKind(violations, `${path}kind`, filter.kind);
+  return {
+    ...(subject && { subject: subject.name }),
+    ...(states.length > 0 && { states }),
+    ...(createdBy !== undefined && { createdBy }),
+    ...(expireBefore && { expireBefore }),
+    ...(unusedSince && { unusedSince }),
+    ...(organization && { organization }),
+    ...(query !== "" && { query }),
+    ...(kind && { kind }),
+    ...(bound !== undefined && { bound }),
+    ...(blocked !== undefined && { blocked }),
+    ...(full !== undefined && { full }),
+    ...(neverExpires !== undefined && { neverExpires }),
+    ...(reasons.length > 0 && { revocationReasons: reasons }),
+  };
+}
+
+/** Returns undefined for both kinds. */
+function takeKind(violations: Violations, path: string, kind: TokenKindMessage): TokenKind | undefined {
+  switch (kind) {
+    case TokenKindMessage.UNSPECIFIED:
+      return undefined;
+    case TokenKindMessage.USER:
+      return "pat";
+    case TokenKindMessage.ORGANIZATION:
+      return "oat";
+    default:
+      violations.add(path, "must be TOKEN_KIND_USER or TOKEN_KIND_ORGANIZATION when set");
+      return undefined;
+  }
+}
+
+/** Parses the entries of a list. An entry that is not known is a violation, which says what it must be. */
+function takeEach<E, T>(
+  violations: Violations,
+  path: string,
+  entries: readonly E[],
+  parse: (entry: E) => T | undefined,
+  what: string,
+): readonly T[] {
+  return entries.flatMap((entry, index) => {
+    const known = parse(entry);
+    if (known === undefined) violations.add(`${path}[${index}]`, `must be ${what}, and not UNSPECIFIED`);
+    return known === undefined ? [] : [known];
+  });
+}
+
+/** Parses `order_by` as AIP-132 writes it, with one field: `name` or `name desc`. */
+function takeOrder(violations: Violations, text: string): TokenOrder | undefined {
+  const [field = "", direction, ...rest] = text.split(" ").filter((word) => word !== "");
+  if (text === "") return newestFirst;
+  const by = tokenOrders.find((known) => known === field);
+  if (by && rest.length === 0 && (direction === undefined || direction === "desc")) {
+    return { by, descending: direction === "desc" };
+  }
+  violations.add("order_by", `must be one of ${tokenOrders.join(", ")}, alone or followed by " desc"`);
+  return undefined;
 }
 
 export function parseRevokeToken(
@@ -266,10 +351,14 @@ function takeSubject(violations: Violations, field: string, text: string, types:
   return text === "" ? undefined : violations.take(field, parseSubject(text, types));
 }
 
-function takeOrganization(violations: Violations, text: string, types: SubjectTypes): SubjectName | undefined {
-  const subject = takeSubject(violations, "organization", text, types);
-  if (subject && subject.kind !== "organization")
-    violations.add("organization", `must be of type ${types.organization}`);
+function takeOrganization(
+  violations: Violations,
+  text: string,
+  types: SubjectTypes,
+  path = "organization",
+): SubjectName | undefined {
+  const subject = takeSubject(violations, path, text, types);
+  if (subject && subject.kind !== "organization") violations.add(path, `must be of type ${types.organization}`);
   return subject?.name;
 }
 
@@ -409,6 +498,11 @@ function parseState(state: Token_State): TokenState | undefined {
     default:
       return undefined;
   }
+}
+
+function parseRevocationReason(reason: RevocationReason): RequestedReason | undefined {
+  const names: Readonly<Record<number, string>> = RevocationReason;
+  return revocationReasons.find((name) => name === names[reason]);
 }
 
 function requestedReason(reason: RevocationReason): RequestedReason | undefined {

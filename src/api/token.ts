@@ -5,6 +5,7 @@ import {
   CreateTokenResponseSchema,
   DenyTokenResponseSchema,
   GetTokenResponseSchema,
+  GetTokenSummaryResponseSchema,
   ListTokensResponseSchema,
   ResumeTokenResponseSchema,
   RevokeSecretResponseSchema,
@@ -16,13 +17,12 @@ import {
   type TokenService,
   UpdateTokenResponseSchema,
 } from "#gen/patwarden/v1/token_pb.js";
-import { Failure } from "../domain/errors.js";
 import type { SubjectTypes } from "../domain/identifier.js";
 import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { approveToken, denyToken } from "../manage/approve-token.js";
 import { type CreateTokenOptions, createToken } from "../manage/create-token.js";
 import { getToken } from "../manage/get-token.js";
-import { type ListTokensOptions, listTokens } from "../manage/list-tokens.js";
+import { type ListTokensOptions, listTokens, summarizeTokens } from "../manage/list-tokens.js";
 import { revokeSecret } from "../manage/revoke-secret.js";
 import { residualUntil, revokeToken } from "../manage/revoke-token.js";
 import { revokeTokens } from "../manage/revoke-tokens.js";
@@ -35,6 +35,7 @@ import {
   parseApproveToken,
   parseCreateToken,
   parseGetToken,
+  parseGetTokenSummary,
   parseIdAndComment,
   parseListTokens,
   parseRevokeSecret,
@@ -70,8 +71,17 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
       return create(ListTokensResponseSchema, { tokens: tokens.map(render), nextPageToken });
     },
 
-    async getTokenSummary() {
-      throw new Failure("INTERNAL");
+    async getTokenSummary(request, { caller }) {
+      const filter = parseGetTokenSummary(request, subjectTypes);
+      const { states, ...counts } = await summarizeTokens(options, caller, filter);
+      return create(GetTokenSummaryResponseSchema, {
+        ...counts,
+        active: states.ACTIVE,
+        pendingApproval: states.PENDING_APPROVAL,
+        suspended: states.SUSPENDED,
+        expired: states.EXPIRED,
+        revoked: states.REVOKED + states.DENIED,
+      });
     },
 
     async updateToken(request, { caller }) {

@@ -1,35 +1,14 @@
 import { and, count, eq, inArray, or } from "drizzle-orm";
-import { integer, pgTable, text } from "drizzle-orm/pg-core";
 import type { SubjectName } from "../domain/identifier.js";
-import { type SubjectFacts, type SubjectState, unmentionedSubject } from "../domain/subject-state.js";
 import type { StoredSubject, SubjectStore } from "../domain/subject-store.js";
 import { type Transaction, transactChange } from "./change.js";
-import { identifier, instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded, onlyRow } from "./errors.js";
 import { answeringServer, rowsFromPrimary, standby } from "./primary-read.js";
+import { subject, subjectFacts } from "./subject-table.js";
 import { isLive } from "./token-conditions.js";
 import { lockUnrevoked, revokeLocked } from "./token-revocation.js";
 import { token } from "./token-table.js";
-
-/** Subjects that have or had a token, or were disabled or deleted. */
-export const subject = pgTable(
-  "subject",
-  {
-    name: identifier("name").primaryKey(),
-    state: text("state").$type<SubjectState>().notNull(),
-    generation: integer("generation").notNull(),
-    updatedAt: instant("updated_at").notNull(),
-  },
-  (table) => readable("time", table.updatedAt),
-);
-
-/** Returns the facts of a subject from its row. A subject that was never mentioned has no row. */
-export function subjectFacts(
-  row: Pick<typeof subject.$inferSelect, "state" | "generation"> | null | undefined,
-): SubjectFacts {
-  return row ? { state: row.state, generation: row.generation } : unmentionedSubject;
-}
 
 /** The `updated_at` of a row that was inserted only so that it can be locked. */
 const never = new Date(0);

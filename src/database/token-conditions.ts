@@ -1,14 +1,19 @@
-import { and, eq, gt, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
+import { toUuid } from "../domain/ids.js";
 import type { Policy } from "../domain/policy.js";
 import type { TokenState } from "../domain/state.js";
 import type { TokenFilter } from "../domain/token-store.js";
 import { lastUse } from "./last-use.js";
+import { policy } from "./policy.js";
+import { subject } from "./subject-table.js";
+import { containsText } from "./token-search.js";
 import { token, tokenSecret } from "./token-table.js";
 
 /** Returns the conditions of a filter, or undefined when it has none. */
 export function matching(filter: TokenFilter, now: Date): SQL | undefined {
   return and(
+    filter.ids && inArray(token.id, filter.ids.map(toUuid)),
     filter.kind && eq(token.kind, filter.kind),
     filter.subject && eq(token.subject, filter.subject),
     filter.subjects && or(...filter.subjects.map((entry) => subjectMatches(token.subject, entry)), sql`false`),
@@ -18,7 +23,18 @@ export function matching(filter: TokenFilter, now: Date): SQL | undefined {
     filter.createdBefore && lt(token.createdAt, filter.createdBefore),
     filter.expireBefore && lt(token.expiresAt, filter.expireBefore),
     filter.unusedSince && isUnusedSince(filter.unusedSince),
+    filter.query === undefined ? undefined : containsText(filter.query),
+    isIt(filter.bound, isNotNull(token.organization)),
+    isIt(filter.blocked, isBlocked(now)),
+    isIt(filter.full, isFull),
+    isIt(filter.neverExpires, isNull(token.expiresAt)),
+    filter.revocationReasons && inArray(token.revocationReason, [...filter.revocationReasons]),
   );
+}
+
+/** Returns the condition, its opposite, or nothing. The condition must never be null. */
+function isIt(wanted: boolean | undefined, condition: SQL): SQL | undefined {
+  return wanted === undefined ? undefined : wanted ? condition : not(condition);
 }
 
 /**
@@ -30,8 +46,11 @@ export function subjectMatches(subject: PgColumn, entry: string): SQL {
   return entry.endsWith(":") ? sql`starts_with(${subject}, ${entry})` : eq(subject, entry);
 }
 
+/** Matches tokens whose grant is full. */
+export const isFull = sql`${token.grant} @> '{"full": true}'`;
+
 /** Matches tokens that were not used since `time`. A token that was never used counts from when it became usable. */
-function isUnusedSince(time: Date): SQL {
+export function isUnusedSince(time: Date): SQL {
   const since = sql`${time.toISOString()}::timestamptz`;
   const usableFrom = sql`greatest(${token.createdAt}, ${token.notBefore}, ${token.decidedAt})`; // leaves out nulls
   const used = sql`exists (select from ${lastUse} where ${lastUse.id} = ${token.id} and ${lastUse.usedAt} >= ${since})`;
@@ -73,14 +92,58 @@ export function isLive(now: Date): SQL | undefined {
 }
 
 /** Returns the rules of `blockedBy` of domain/policy.ts in SQL, for a token and its current secret. */
-export function blockedByPolicy(policy: Policy): SQL | undefined {
-  const { blockAll, requireExpiry, maxLifetimeMs, forbidFull, requireOrganization } = policy;
-  const longest = sql`${tokenSecret.createdAt} + ${maxLifetimeMs}::float8 * interval '1 millisecond'`;
-  return or(
-    blockAll ? sql`true` : sql`false`,
-    requireExpiry ? isNull(token.expiresAt) : undefined,
-    maxLifetimeMs === undefined ? undefined : or(isNull(token.expiresAt), sql`${token.expiresAt} > ${longest}`),
-    forbidFull ? sql`${token.grant} @> '{"full": true}'` : undefined,
-    requireOrganization ? and(eq(token.kind, "pat"), isNull(token.organization)) : undefined,
-  );
+export function blockedByPolicy(fields: Policy): SQL {
+  return blockedByFields(sql`${JSON.stringify(fields)}::text::jsonb`);
+}
+
+/** Does the same for a policy that is stored in the database. Null without a policy. */
+function blockedByFields(fields: SQL | PgColumn): SQL {
+  const longest = sql`(${fields} ->> 'maxLifetimeMs')::float8 * interval '1 millisecond'`;
+  const ends = sql`${token.expiresAt} is not null`;
+  return sql`(
+    ${fields} @> '{"blockAll": true}'
+    or ${fields} @> '{"requireExpiry": true}' and not ${ends}
+    or ${fields} -> 'maxLifetimeMs' is not null
+      and not (${ends} and ${token.expiresAt} <= ${tokenSecret.createdAt} + ${longest})
+    or ${fields} @> '{"forbidFull": true}' and ${isFull}
+    or ${fields} @> '{"requireOrganization": true}' and ${token.kind} = 'pat' and ${token.organization} is null
+  )`;
+}
+
+/** Matches tokens that can be used now as far as their own facts and their subjects go, but that a policy blocks. */
+export function isBlocked(now: Date): SQL {
+  const deployment = sql`case ${token.kind} when 'pat' then 'user' else 'organization' end`;
+  const own = sql`case ${token.kind} when 'pat' then coalesce(${token.organization}, '') else ${token.subject} end`;
+  const bySubject = sql`exists (
+    select from ${subject}
+    where ${subject.name} in (${token.subject}, ${token.organization}) and (
+      ${subject.state} <> 'ACTIVE' or ${subject.name} = ${token.subject} and ${subject.generation} <> ${token.generation}
+    )
+  )`;
+  const byEither = sql`exists (
+    select from ${policy}, ${tokenSecret}
+    where ${policy.scope} in (${deployment}, ${own})
+      and ${tokenSecret.tokenId} = ${token.id} and ${tokenSecret.retiresAt} is null
+      and ${blockedByFields(policy.fields)}
+  )`;
+  // Limits of the deployment and of the organization that have nothing in common block too (`stricter`). They are
+  // compared once, not for each token.
+  const byBoth = sql`(${deployment}, ${own}) in (
+    select deployment.scope, own.scope from ${policy} deployment, ${policy} own
+    where deployment.scope in ('user', 'organization') and own.scope not in ('user', 'organization') and (
+      ${nothingInCommon("allowedActions", sql`a = b`)} or ${nothingInCommon("allowedCidrs", sql`a::inet && b::inet`)}
+    )
+  )`;
+  const begun = sql`(${token.notBefore} is null or ${lte(token.notBefore, now)})`;
+  return sql`(${inState("ACTIVE", now)} and ${begun} and not ${bySubject} and (${byEither} or ${byBoth}))`;
+}
+
+function nothingInCommon(field: string, same: SQL): SQL {
+  const listOf = (name: string) => sql.raw(`${name}.fields -> '${field}'`);
+  return sql`(
+    ${listOf("deployment")} is not null and ${listOf("own")} is not null and not exists (
+      select from jsonb_array_elements_text(${listOf("deployment")}) a, jsonb_array_elements_text(${listOf("own")}) b
+      where ${same}
+    )
+  )`;
 }

@@ -10,7 +10,7 @@ import { guarded, onlyRow } from "./errors.js";
 import { effectivePolicy } from "./policy.js";
 import { rowsFromPrimary } from "./primary-read.js";
 import { hex } from "./session.js";
-import { subjectFacts } from "./subject.js";
+import { subjectFacts } from "./subject-table.js";
 import { readGrant } from "./token-table.js";
 
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::int8`;

@@ -5,7 +5,7 @@ import type { TokenContext, TokenSnapshot } from "../domain/token-store.js";
 import type { Transaction } from "./change.js";
 import { readLastUses } from "./last-use.js";
 import { effectivePolicy, policy, policyOfText } from "./policy.js";
-import { subject, subjectFacts } from "./subject.js";
+import { subject, subjectFacts } from "./subject-table.js";
 import { secretRecord, type TokenRow, tokenRecord, tokenSecret } from "./token-table.js";
 
 /** All columns except the digest. */

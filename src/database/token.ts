@@ -1,14 +1,16 @@
-import { and, count, desc, eq, inArray, isNull, lt, not } from "drizzle-orm";
+import { and, count, eq, gt, inArray, isNull, lt, not, type SQL, sql } from "drizzle-orm";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
-import type { TokenStore } from "../domain/token-store.js";
+import { type ListedToken, newestFirst, type TokenStore } from "../domain/token-store.js";
 import type { Database } from "./database.js";
 import { guarded, onlyRow } from "./errors.js";
+import { lastUse } from "./last-use.js";
 import { answeringServer, rowsFromPrimary, standby } from "./primary-read.js";
 import { requests } from "./request.js";
 import { residuals } from "./residual.js";
 import { tokenChanges } from "./token-changes.js";
-import { blockedByPolicy, matching } from "./token-conditions.js";
+import { blockedByPolicy, inState, isBlocked, isFull, isLive, isUnusedSince, matching } from "./token-conditions.js";
 import { tokenLookup } from "./token-lookup.js";
+import { inOrder, isAfter, keyOf } from "./token-order.js";
 import { readSnapshots } from "./token-snapshot.js";
 import { token, tokenSecret } from "./token-table.js";
 
@@ -23,7 +25,7 @@ export function createTokenStore(database: Database): TokenStore {
   };
 }
 
-type Reads = Pick<TokenStore, "get" | "list" | "count" | "countBlocked" | "findByDigest">;
+type Reads = Pick<TokenStore, "get" | "list" | "count" | "summarize" | "countBlocked" | "findByDigest">;
 
 function tokenReads(database: Database): Reads {
   return {
@@ -42,15 +44,25 @@ function tokenReads(database: Database): Reads {
       return found;
     },
 
-    async list(filter, { size, after }, now) {
+    async list(filter, { size, after, order = newestFirst }, now) {
       return guarded(async () => {
         const rows = await database.orm
-          .select()
+          .select({ token, usedAt: lastUse.usedAt })
           .from(token)
-          .where(and(matching(filter, now), after && lt(token.id, toUuid(after))))
-          .orderBy(desc(token.id))
+          .leftJoin(lastUse, eq(lastUse.id, token.id))
+          .where(and(matching(filter, now), after && isAfter(order, after)))
+          .orderBy(...inOrder(order))
           .limit(size + 1);
-        return { tokens: await readSnapshots(database.orm, rows.slice(0, size)), more: rows.length > size };
+        const page = rows.slice(0, size);
+        const snapshots = await readSnapshots(
+          database.orm,
+          page.map((row) => row.token),
+        );
+        const tokens = snapshots.map((snapshot, index): ListedToken => {
+          const row = page[index];
+          return { ...snapshot, position: { id: snapshot.token.id, key: row ? keyOf(order, row) : "" } };
+        });
+        return { tokens, more: rows.length > size };
       });
     },
 
@@ -61,14 +73,48 @@ function tokenReads(database: Database): Reads {
       return onlyRow(rows).count;
     },
 
+    async summarize(filter, { expireBefore, unusedSince }, now) {
+      const number = (...conditions: readonly (SQL | undefined)[]) =>
+        sql<number>`count(*) filter (where ${and(...conditions) ?? sql`true`})`.mapWith(Number);
+      const live = isLive(now);
+      const rows = await guarded(() =>
+        database.scanning
+          .select({
+            total: number(),
+            active: number(inState("ACTIVE", now)),
+            pending: number(inState("PENDING_APPROVAL", now)),
+            suspended: number(inState("SUSPENDED", now)),
+            expired: number(inState("EXPIRED", now)),
+            revoked: number(inState("REVOKED", now)),
+            denied: number(inState("DENIED", now)),
+            expiring: number(live, gt(token.expiresAt, now), lt(token.expiresAt, expireBefore)),
+            unused: number(live, isUnusedSince(unusedSince)),
+            neverExpires: number(live, isNull(token.expiresAt)),
+            blocked: number(isBlocked(now)),
+            full: number(live, isFull),
+          })
+          .from(token)
+          .where(matching(filter, now)),
+      );
+      const { total, active, pending, suspended, expired, revoked, denied, ...attention } = onlyRow(rows);
+      const states = {
+        ACTIVE: active,
+        PENDING_APPROVAL: pending,
+        SUSPENDED: suspended,
+        EXPIRED: expired,
+        REVOKED: revoked,
+        DENIED: denied,
+      };
+      return { total, states, ...attention };
+    },
+
     async countBlocked(filter, { before, after }, now) {
-      const earlier = blockedByPolicy(before);
       const rows = await guarded(() =>
         database.scanning
           .select({ count: count() })
           .from(token)
           .innerJoin(tokenSecret, and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt)))
-          .where(and(matching(filter, now), blockedByPolicy(after), earlier && not(earlier))),
+          .where(and(matching(filter, now), blockedByPolicy(after), not(blockedByPolicy(before)))),
       );
       return onlyRow(rows).count;
     },

@@ -6,6 +6,7 @@ import type { Standing, TokenState, TokenSubjects, UseTimes } from "./state.js";
 import type {
   Grant,
   Revocation,
+  RevocationReason,
   SecretId,
   SecretRecord,
   TokenId,
@@ -70,6 +71,7 @@ export interface TokenSnapshot extends TokenContext {
 }
 
 export interface TokenFilter {
+  readonly ids?: readonly TokenId[];
   readonly kind?: TokenKind;
   readonly subject?: SubjectName;
   /** Only subjects whose name equals one of these, or starts with one that ends in `:`. Absent: any subject. */
@@ -84,11 +86,63 @@ export interface TokenFilter {
    * Only tokens that were not used at or after this time. One that was never used counts from when it became usable.
    */
   readonly unusedSince?: Date;
+  /**
+   * Only tokens with this text, in any case: anywhere in the name or description, in the id if it has 6 characters or
+   * more, or at the end of a secret's hint if it has 4 or more.
+   */
+  readonly query?: string;
+  /** Whether the token is bound to an organization. */
+  readonly bound?: boolean;
+  /** Whether nothing but a policy refuses the token now. */
+  readonly blocked?: boolean;
+  /** Whether the grant is full. */
+  readonly full?: boolean;
+  readonly neverExpires?: boolean;
+  readonly revocationReasons?: readonly RevocationReason[];
+}
+
+/** The fields that lists of tokens can be ordered by, as the API names them. */
+export const tokenOrders = ["create_time", "expire_time", "last_use_time", "name"] as const;
+
+/**
+ * An order of tokens. A token that never expires counts as the one that ends last, one that was never used as the one
+ * that was used first. Names are ordered as the database orders text, without regard to case. Tokens that are equal in
+ * this are ordered by id, in the same direction.
+ */
+export interface TokenOrder {
+  readonly by: (typeof tokenOrders)[number];
+  readonly descending: boolean;
+}
+
+export const newestFirst: TokenOrder = { by: "create_time", descending: true };
+
+/** A place in an ordered list: the token that was listed last, and its value in the order. */
+export interface TokenPosition {
+  readonly id: TokenId;
+  /** A time in ISO 8601, `infinity`, `-infinity` or a name; empty when the list is ordered by creation. */
+  readonly key: string;
+}
+
+export interface ListedToken extends TokenSnapshot {
+  readonly position: TokenPosition;
+}
+
+/** Numbers of tokens: all, those in each state, and those that are neither ended nor expired and need attention. */
+export interface TokenCounts {
+  readonly total: number;
+  readonly states: Readonly<Record<TokenState, number>>;
+  /** Those that end before `expireBefore`. */
+  readonly expiring: number;
+  /** Those that were not used since `unusedSince`. */
+  readonly unused: number;
+  readonly neverExpires: number;
+  readonly blocked: number;
+  readonly full: number;
 }
 
 export interface TokenPage {
-  /** Newest first, by id. */
-  readonly tokens: readonly TokenSnapshot[];
+  /** In the order that was asked for. */
+  readonly tokens: readonly ListedToken[];
   /** Whether more follow after the last one. */
   readonly more: boolean;
 }
@@ -182,8 +236,15 @@ export interface TokenStore {
   resolve(digests: readonly Uint8Array[]): Promise<Resolved>;
   /** Returns undefined when there is no such token. */
   get(id: TokenId): Promise<TokenSnapshot | undefined>;
-  /** Lists by id, newest first, starting after `after`. `now` decides which tokens have expired. */
-  list(filter: TokenFilter, page: { readonly size: number; readonly after?: TokenId }, now: Date): Promise<TokenPage>;
+  /**
+   * Lists the tokens that match, starting after `after`. The order of creation is that of ids. `now` decides which
+   * tokens have expired. Default order: newest first.
+   */
+  list(
+    filter: TokenFilter,
+    page: { readonly size: number; readonly after?: TokenPosition; readonly order?: TokenOrder },
+    now: Date,
+  ): Promise<TokenPage>;
   /**
    * Locks the token, reads it, and makes the change that `decide` returns; undefined changes nothing. Returns the token
    * afterwards, or undefined when there is no such token. Throws RequestKnown when the request key was used before.
@@ -215,6 +276,12 @@ export interface TokenStore {
   ): Promise<{ readonly count: number; readonly done: boolean }>;
   /** Counts the tokens that match. */
   count(filter: TokenFilter, now: Date): Promise<number>;
+  /** Counts the tokens that match by state and by what needs attention, in one statement. */
+  summarize(
+    filter: TokenFilter,
+    limits: { readonly expireBefore: Date; readonly unusedSince: Date },
+    now: Date,
+  ): Promise<TokenCounts>;
   /**
    * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`. One
    * statement for any number of tokens.

@@ -22,13 +22,15 @@ export interface Rule {
   readonly resources: readonly (ResourceName | `${string}:*` | "*")[];
 }
 
-export type RevocationReason =
-  | "REQUESTED"
-  | "LEAKED"
-  | "SUBJECT_DELETED"
-  | "REUSE_DETECTED"
-  | "UNUSED"
-  | "ADMINISTRATIVE";
+export const revocationReasons = [
+  "REQUESTED",
+  "LEAKED",
+  "SUBJECT_DELETED",
+  "REUSE_DETECTED",
+  "UNUSED",
+  "ADMINISTRATIVE",
+] as const;
+export type RevocationReason = (typeof revocationReasons)[number];
 
 /** Who revoked a token, when, and why. A revocation is final. */
 export interface Revocation {

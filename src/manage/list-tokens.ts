@@ -4,11 +4,24 @@ import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import { fullPage } from "../domain/full-page.js";
 import { type SubjectTypes, typeOf } from "../domain/identifier.js";
-import { openPageToken, sealPageToken } from "../domain/page-token.js";
-import type { TokenFilter, TokenSnapshot, TokenStore } from "../domain/token-store.js";
+import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
+import { openPosition, sealPosition } from "../domain/page-token.js";
+import type {
+  ListedToken,
+  TokenCounts,
+  TokenFilter,
+  TokenOrder,
+  TokenPosition,
+  TokenSnapshot,
+  TokenStore,
+} from "../domain/token-store.js";
+
+/** The filter of a caller. The limits of the calling service are added to it. */
+export type AskedFilter = Omit<TokenFilter, "subjects" | "ids">;
 
 export interface ListTokensQuery {
-  readonly filter: Omit<TokenFilter, "subjects">;
+  readonly filter: AskedFilter;
+  readonly order: TokenOrder;
   /** 1 to 1000. */
   readonly pageSize: number;
   /** Empty: the first page. */
@@ -31,31 +44,67 @@ export interface ListTokensOptions {
 }
 
 /**
- * Lists tokens, newest first. A page token is valid only for the caller and the filters that it was made for; page
- * sizes may differ.
+ * Lists tokens in an order. A page token is valid only for the caller, the filters and the order that it was made for;
+ * page sizes may differ. A token whose place does not change meanwhile is on exactly one page.
  */
 export async function listTokens(
   options: ListTokensOptions,
   caller: Caller,
-  { filter: asked, pageSize, pageToken }: ListTokensQuery,
+  { filter: asked, order, pageSize, pageToken }: ListTokensQuery,
 ): Promise<ListedTokens> {
   const { store, clock, pageTokenKeys } = options;
   const filter = await visible(options, caller, asked);
-  const scope = JSON.stringify(["tokens", actorOf(caller), filter]);
-  const after = pageToken === "" ? undefined : openPageToken(pageTokenKeys, scope, pageToken);
+  const scope = JSON.stringify(["tokens", actorOf(caller), filter, order]);
+  const after = pageToken === "" ? undefined : positionIn(openPosition(pageTokenKeys, scope, pageToken));
   if (pageToken !== "" && after === undefined) {
     throw new Failure("PAGE_TOKEN_INVALID", {
-      violations: [{ field: "page_token", description: "must be next_page_token of a request with the same filters" }],
+      violations: [
+        { field: "page_token", description: "must be next_page_token of a request with the same filters and order" },
+      ],
     });
   }
   const now = clock.now();
-  const { rows: tokens, more } = await fullPage<TokenSnapshot>(pageSize, async (size, last) => {
-    const from = last ? last.token.id : after;
-    const page = await store.list(filter, { size, ...(from && { after: from }) }, now);
+  const { rows: tokens, more } = await fullPage<ListedToken>(pageSize, async (size, last) => {
+    const from = last ? last.position : after;
+    const page = await store.list(filter, { size, order, ...(from && { after: from }) }, now);
     return { rows: page.tokens, more: page.more };
   });
   const last = tokens.at(-1);
-  return { tokens, nextPageToken: more && last ? sealPageToken(pageTokenKeys, scope, last.token.id) : "" };
+  const next = more && last ? sealPosition(pageTokenKeys, scope, bytesOf(last.position)) : "";
+  return { tokens, nextPageToken: next };
+}
+
+const idLength = 16;
+
+function bytesOf({ id, key }: TokenPosition): Uint8Array {
+  return Buffer.concat([Buffer.from(toUuid(id).replaceAll("-", ""), "hex"), Buffer.from(key)]);
+}
+
+/** Returns the position of these bytes. They were sealed here, so they are whole. */
+function positionIn(bytes: Uint8Array | undefined): TokenPosition | undefined {
+  if (bytes === undefined) return undefined;
+  const id = tokenIdFromUuid(Buffer.from(bytes.subarray(0, idLength)).toString("hex"));
+  return { id, key: Buffer.from(bytes.subarray(idLength)).toString() };
+}
+
+/** The tokens that summaries count as expiring: those that end within this time, milliseconds. */
+const expiringMs = 7 * 86_400_000;
+/** The tokens that summaries count as unused: those that were not used for this time, milliseconds. */
+const unusedMs = 90 * 86_400_000;
+
+/** Counts the tokens that a list with the same filter would show. */
+export async function summarizeTokens(
+  options: Omit<ListTokensOptions, "store" | "pageTokenKeys"> & { readonly store: Pick<TokenStore, "summarize"> },
+  caller: Caller,
+  asked: AskedFilter,
+): Promise<TokenCounts> {
+  const filter = await visible(options, caller, asked);
+  const now = options.clock.now();
+  const limits = {
+    expireBefore: new Date(now.getTime() + expiringMs),
+    unusedSince: new Date(now.getTime() - unusedMs),
+  };
+  return options.store.summarize(filter, limits, now);
 }
 
 /**
@@ -63,19 +112,20 @@ export async function listTokens(
  * looks like a subject that does not exist.
  */
 async function visible(
-  { rights, subjectTypes }: ListTokensOptions,
+  { rights, subjectTypes }: Pick<ListTokensOptions, "rights" | "subjectTypes">,
   caller: Caller,
-  filter: ListTokensQuery["filter"],
+  filter: AskedFilter,
 ): Promise<TokenFilter> {
   const { subjects } = ceilingsOf(caller);
   const cut: TokenFilter = { ...filter, ...(subjects && { subjects }) };
   if (caller.kind !== "user" || caller.admin) return cut;
   const { subject, organization } = filter;
+  if (subject === caller.subject) return cut;
   const owner = organization ?? (subject && typeOf(subject) === subjectTypes.organization ? subject : undefined);
   if (owner) {
     if (await rights.onOrganization(caller, owner, "read")) return cut;
     throw new Failure("NOT_FOUND");
   }
-  if (subject !== undefined && subject !== caller.subject) throw new Failure("NOT_FOUND");
+  if (subject !== undefined) throw new Failure("NOT_FOUND");
   return { ...cut, subject: caller.subject };
 }

@@ -5,7 +5,7 @@ import * as changes from "../../src/database/change.js";
 import { type Change, transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
 import { createRevocationStore } from "../../src/database/revocation.js";
-import { subject } from "../../src/database/subject.js";
+import { subject } from "../../src/database/subject-table.js";
 import { newAuditEvent } from "../../src/domain/audit-event.js";
 import type { Touched } from "../../src/revocation/revocation-store.js";
 import { engines, type Opened } from "../kit/engines.js";

@@ -1,7 +1,7 @@
 import { inArray } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { openPostgres } from "../../src/database/database.js";
-import { subject } from "../../src/database/subject.js";
+import { subject } from "../../src/database/subject-table.js";
 import { addressOf, createTestDatabase, havePostgres, noPostgres } from "../kit/postgres.js";
 
 if (!havePostgres()) process.stderr.write(`${noPostgres}\n`);

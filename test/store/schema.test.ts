@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { migrationsFolder } from "../../src/database/migrations.js";
 import { readInstant } from "../../src/database/session.js";
-import { subject } from "../../src/database/subject.js";
+import { subject } from "../../src/database/subject-table.js";
 import { createTokenStore } from "../../src/database/token.js";
 import { token } from "../../src/database/token-table.js";
 import { engines, type Opened } from "../kit/engines.js";

@@ -11,7 +11,7 @@ import type { ActionName, ResourceName, SubjectName } from "../../src/domain/ide
 import { newTokenId, toUuid } from "../../src/domain/ids.js";
 import { blockedBy, noPolicy, type Policy } from "../../src/domain/policy.js";
 import type { Revocation, TokenId, TokenRecord } from "../../src/domain/token.js";
-import type { NewSecret, PepperStore, TokenFilter, TokenStore } from "../../src/domain/token-store.js";
+import type { NewSecret, PepperStore, TokenFilter, TokenPosition, TokenStore } from "../../src/domain/token-store.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
 import { secretRecord, testEvent, testTime, tokenRecord } from "../kit/token.js";
@@ -58,11 +58,11 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
 
     const listAll = async (filter: TokenFilter, size: number): Promise<TokenId[]> => {
       const ids: TokenId[] = [];
-      for (let after: TokenId | undefined; ; ) {
+      for (let after: TokenPosition | undefined; ; ) {
         const page = await store.list(filter, { size, ...(after && { after }) }, now);
         ids.push(...page.tokens.map((entry) => entry.token.id));
         if (!page.more) return ids;
-        after = ids.at(-1);
+        after = page.tokens.at(-1)?.position;
       }
     };
 
@@ -194,7 +194,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       const expected = written.map(({ id }) => id).toReversed();
       const first = await store.list({}, { size: 500 }, now);
       await insert(record(), secret());
-      const after = first.tokens.at(-1)?.token.id;
+      const after = first.tokens.at(-1)?.position;
       const rest = after ? await store.list({}, { size: 1000, after }, now) : first;
       expect([...first.tokens, ...rest.tokens].map((entry) => entry.token.id)).toEqual(expected);
       expect([first.more, rest.more]).toEqual([true, false]);

@@ -2,13 +2,13 @@ import { create, type DescMessage, type DescMethodUnary, type MessageInitShape, 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorizationService, CheckRequestSchema, type Consistency } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
-import { type RevocationReason, type Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { type RevocationReason, type Token_State, type TokenKind, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { encodeSecret } from "../../src/domain/secret.js";
 import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
 import { type Port, postJson } from "../kit/ports.js";
 
 const { check, batchCheck, introspect } = AuthorizationService.method;
-const { createToken, getToken, listTokens, revokeToken, updateToken } = TokenService.method;
+const { createToken, getToken, getTokenSummary, listTokens, revokeToken, updateToken } = TokenService.method;
 
 let patwarden: Patwarden;
 beforeAll(async () => {
@@ -222,6 +222,20 @@ describe.each(portNames)("bad input over %s", (name) => {
     await expectRefused(port, listTokens, { pageSize: 1001 }, ["", "INVALID_FIELD", "page_size"]);
     await expectRefused(port, listTokens, { states: [99 as Token_State] }, ["", "INVALID_FIELD", "states[0]"]);
     await expectRefused(port, listTokens, { states: [0] }, ["", "INVALID_FIELD", "states[0]"]);
+    for (const orderBy of ["id", "name asc", "name desc desc", "Name", "name,id", "create_time  DESC", " ", "desc"]) {
+      await expectRefused(port, listTokens, { orderBy }, ["", "INVALID_FIELD", "order_by"]);
+    }
+    await expectRefused(port, listTokens, { kind: 99 as TokenKind }, ["", "INVALID_FIELD", "kind"]);
+    const reasons = [0 as RevocationReason];
+    await expectRefused(port, listTokens, { revocationReasons: reasons }, [
+      "",
+      "INVALID_FIELD",
+      "revocation_reasons[0]",
+    ]);
+    for (const query of ["a".repeat(101), "a\u0000b", "\u202e", patwarden.alice.secret]) {
+      await expectRefused(port, listTokens, { query }, ["", "INVALID_FIELD", "query"]);
+      await expectRefused(port, getTokenSummary, { filter: { query } }, ["", "INVALID_FIELD", "filter.query"]);
+    }
     const page = await port.call(listTokens, { pageSize: 1 });
     if (!page.ok) throw new Error(page.message);
     const { nextPageToken } = page.value;
@@ -232,6 +246,8 @@ describe.each(portNames)("bad input over %s", (name) => {
     }
     const otherFilter = { subject: "user:alice", pageToken: nextPageToken };
     await expectRefused(port, listTokens, otherFilter, ["", "PAGE_TOKEN_INVALID", "page_token"]);
+    const otherOrder = { orderBy: "create_time", pageToken: nextPageToken };
+    await expectRefused(port, listTokens, otherOrder, ["", "PAGE_TOKEN_INVALID", "page_token"]);
     const otherCaller = await port.call(
       listTokens,
       { pageToken: nextPageToken },

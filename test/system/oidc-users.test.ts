@@ -192,7 +192,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   };
 
   it("has a row for every method on a token", () => {
-    const rows = [...Object.keys(onObject), "createToken", "listTokens", "revokeTokens"];
+    const rows = [...Object.keys(onObject), "createToken", "getTokenSummary", "listTokens", "revokeTokens"];
     expect(rows.sort()).toEqual(Object.keys(TokenService.method).sort());
   });
 
@@ -239,12 +239,17 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ["alice", { subject: "organization:acme" }, "NOT_FOUND"],
     ["bob", { organization: "organization:acme" }, "ok"],
     ["bob", { subject: "organization:acme" }, "ok"],
+    // Alice's own tokens for acme: no right of acme is needed.
+    ["alice", { subject: "user:alice", organization: "organization:acme" }, "ok"],
+    ["carol", { subject: "user:alice", organization: "organization:acme" }, "NOT_FOUND"],
+    ["bob", { subject: "user:alice", organization: "organization:acme" }, "ok"],
     ["bob", { organization: "organization:other" }, "NOT_FOUND"],
     ["root", { subject: "user:bob" }, "ok"],
     ["token", {}, "CALLER_FORBIDDEN"],
     ["nobody", {}, "CALLER_UNAUTHENTICATED"],
-  ])("listTokens by %s: %j", async (caller, request, expected) => {
+  ])("listTokens and getTokenSummary by %s: %j", async (caller, request, expected) => {
     expect(await outcome(TokenService.method.listTokens, request, caller)).toBe(expected);
+    expect(await outcome(TokenService.method.getTokenSummary, { filter: request }, caller)).toBe(expected);
   });
 
   const everything = { target: { case: "everything", value: true }, validateOnly: true };

@@ -1467,7 +1467,7 @@ type ListTokensRequest struct {
 	States []Token_State `protobuf:"varint,2,rep,packed,name=states,proto3,enum=patwarden.v1.Token_State" json:"states,omitempty"`
 	// 1 to 1000; 0 means 50.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, from a request with the same filters. Opaque.
+	// `next_page_token` of the page before, from a request with the same filters and order. Opaque.
 	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only tokens that this user or service created, `user:<id>` or `service:<name>`.
 	CreatedBy string `protobuf:"bytes,5,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
@@ -1478,13 +1478,14 @@ type ListTokensRequest struct {
 	// Only tokens that were not used at or after this time. A token that was never used counts as used at the first
 	// moment it could be: its creation, approval or `not_before`, whichever was last.
 	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
-	// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+	// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
+	// at the end of a secret's hint (4 characters or more). Up to 100 characters.
 	Query string `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"`
 	// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
 	Kind TokenKind `protobuf:"varint,10,opt,name=kind,proto3,enum=patwarden.v1.TokenKind" json:"kind,omitempty"`
 	// Only tokens that are bound to an organization, or only those that are not.
 	Bound *bool `protobuf:"varint,11,opt,name=bound,proto3,oneof" json:"bound,omitempty"`
-	// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+	// Only tokens that nothing but the policy refuses now (`usable` is REASON_POLICY), or only others.
 	Blocked *bool `protobuf:"varint,12,opt,name=blocked,proto3,oneof" json:"blocked,omitempty"`
 	// Only tokens with a full grant, or only those without.
 	Full *bool `protobuf:"varint,13,opt,name=full,proto3,oneof" json:"full,omitempty"`
@@ -1492,9 +1493,9 @@ type ListTokensRequest struct {
 	NeverExpires *bool `protobuf:"varint,14,opt,name=never_expires,json=neverExpires,proto3,oneof" json:"never_expires,omitempty"`
 	// Only tokens that were revoked for one of these reasons. Empty: any.
 	RevocationReasons []RevocationReason `protobuf:"varint,15,rep,packed,name=revocation_reasons,json=revocationReasons,proto3,enum=patwarden.v1.RevocationReason" json:"revocation_reasons,omitempty"`
-	// How to order: `create_time`, `expire_time`, `last_use_time` or `name`, each alone or followed by ` desc` (AIP-132).
-	// Tokens that never expire come after all others, tokens that were never used before them. Default: `create_time
-	// desc`.
+	// How to order: `create_time`, `expire_time`, `last_use_time` or `name`, alone or followed by ` desc` (AIP-132).
+	// Default: `create_time desc`. A token that never expires counts as the last to end, one that was never used as the
+	// first that was used. Names are ordered as the database orders text, upper and lower case alike.
 	OrderBy       string `protobuf:"bytes,16,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1657,13 +1658,14 @@ type TokenFilter struct {
 	ExpireBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_before,json=expireBefore,proto3" json:"expire_before,omitempty"`
 	// As in ListTokensRequest.
 	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
-	// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+	// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
+	// at the end of a secret's hint (4 characters or more). Up to 100 characters.
 	Query string `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"`
 	// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
 	Kind TokenKind `protobuf:"varint,10,opt,name=kind,proto3,enum=patwarden.v1.TokenKind" json:"kind,omitempty"`
 	// Only tokens that are bound to an organization, or only those that are not.
 	Bound *bool `protobuf:"varint,11,opt,name=bound,proto3,oneof" json:"bound,omitempty"`
-	// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+	// Only tokens that nothing but the policy refuses now (`usable` is REASON_POLICY), or only others.
 	Blocked *bool `protobuf:"varint,12,opt,name=blocked,proto3,oneof" json:"blocked,omitempty"`
 	// Only tokens with a full grant, or only those without.
 	Full *bool `protobuf:"varint,13,opt,name=full,proto3,oneof" json:"full,omitempty"`
@@ -1863,7 +1865,7 @@ type GetTokenSummaryResponse struct {
 	Unused int32 `protobuf:"varint,8,opt,name=unused,proto3" json:"unused,omitempty"`
 	// Neither ended nor expired, and without an expire_time.
 	NeverExpires int32 `protobuf:"varint,9,opt,name=never_expires,json=neverExpires,proto3" json:"never_expires,omitempty"`
-	// Neither ended nor expired, and blocked by the policy.
+	// Those that nothing but the policy refuses now: `usable` is REASON_POLICY.
 	Blocked int32 `protobuf:"varint,10,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	// Neither ended nor expired, with a full grant.
 	Full          int32 `protobuf:"varint,11,opt,name=full,proto3" json:"full,omitempty"`

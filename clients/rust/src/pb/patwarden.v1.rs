@@ -652,7 +652,7 @@ pub struct ListTokensRequest {
     /// 1 to 1000; 0 means 50.
     #[prost(int32, tag = "3")]
     pub page_size: i32,
-    /// `next_page_token` of the page before, from a request with the same filters. Opaque.
+    /// `next_page_token` of the page before, from a request with the same filters and order. Opaque.
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
     /// Only tokens that this user or service created, `user:<id>` or `service:<name>`.
@@ -668,7 +668,8 @@ pub struct ListTokensRequest {
     /// moment it could be: its creation, approval or `not_before`, whichever was last.
     #[prost(message, optional, tag = "8")]
     pub last_used_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+    /// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
+    /// at the end of a secret's hint (4 characters or more). Up to 100 characters.
     #[prost(string, tag = "9")]
     pub query: ::prost::alloc::string::String,
     /// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
@@ -677,7 +678,7 @@ pub struct ListTokensRequest {
     /// Only tokens that are bound to an organization, or only those that are not.
     #[prost(bool, optional, tag = "11")]
     pub bound: ::core::option::Option<bool>,
-    /// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+    /// Only tokens that nothing but the policy refuses now (`usable` is REASON_POLICY), or only others.
     #[prost(bool, optional, tag = "12")]
     pub blocked: ::core::option::Option<bool>,
     /// Only tokens with a full grant, or only those without.
@@ -689,9 +690,9 @@ pub struct ListTokensRequest {
     /// Only tokens that were revoked for one of these reasons. Empty: any.
     #[prost(enumeration = "RevocationReason", repeated, tag = "15")]
     pub revocation_reasons: ::prost::alloc::vec::Vec<i32>,
-    /// How to order: `create_time`, `expire_time`, `last_use_time` or `name`, each alone or followed by ` desc` (AIP-132).
-    /// Tokens that never expire come after all others, tokens that were never used before them. Default: `create_time
-    /// desc`.
+    /// How to order: `create_time`, `expire_time`, `last_use_time` or `name`, alone or followed by ` desc` (AIP-132).
+    /// Default: `create_time desc`. A token that never expires counts as the last to end, one that was never used as the
+    /// first that was used. Names are ordered as the database orders text, upper and lower case alike.
     #[prost(string, tag = "16")]
     pub order_by: ::prost::alloc::string::String,
 }
@@ -716,7 +717,8 @@ pub struct TokenFilter {
     /// As in ListTokensRequest.
     #[prost(message, optional, tag = "8")]
     pub last_used_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+    /// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
+    /// at the end of a secret's hint (4 characters or more). Up to 100 characters.
     #[prost(string, tag = "9")]
     pub query: ::prost::alloc::string::String,
     /// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
@@ -725,7 +727,7 @@ pub struct TokenFilter {
     /// Only tokens that are bound to an organization, or only those that are not.
     #[prost(bool, optional, tag = "11")]
     pub bound: ::core::option::Option<bool>,
-    /// Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+    /// Only tokens that nothing but the policy refuses now (`usable` is REASON_POLICY), or only others.
     #[prost(bool, optional, tag = "12")]
     pub blocked: ::core::option::Option<bool>,
     /// Only tokens with a full grant, or only those without.
@@ -775,7 +777,7 @@ pub struct GetTokenSummaryResponse {
     /// Neither ended nor expired, and without an expire_time.
     #[prost(int32, tag = "9")]
     pub never_expires: i32,
-    /// Neither ended nor expired, and blocked by the policy.
+    /// Those that nothing but the policy refuses now: `usable` is REASON_POLICY.
     #[prost(int32, tag = "10")]
     pub blocked: i32,
     /// Neither ended nor expired, with a full grant.

@@ -784,7 +784,7 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, from a request with the same filters. Opaque.
+   * `next_page_token` of the page before, from a request with the same filters and order. Opaque.
    *
    * @generated from field: string page_token = 4;
    */
@@ -820,7 +820,8 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   lastUsedBefore?: Timestamp | undefined;
 
   /**
-   * Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+   * Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
+   * at the end of a secret's hint (4 characters or more). Up to 100 characters.
    *
    * @generated from field: string query = 9;
    */
@@ -841,7 +842,7 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   bound?: boolean | undefined;
 
   /**
-   * Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+   * Only tokens that nothing but the policy refuses now (`usable` is REASON_POLICY), or only others.
    *
    * @generated from field: optional bool blocked = 12;
    */
@@ -869,9 +870,9 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   revocationReasons: RevocationReason[];
 
   /**
-   * How to order: `create_time`, `expire_time`, `last_use_time` or `name`, each alone or followed by ` desc` (AIP-132).
-   * Tokens that never expire come after all others, tokens that were never used before them. Default: `create_time
-   * desc`.
+   * How to order: `create_time`, `expire_time`, `last_use_time` or `name`, alone or followed by ` desc` (AIP-132).
+   * Default: `create_time desc`. A token that never expires counts as the last to end, one that was never used as the
+   * first that was used. Names are ordered as the database orders text, upper and lower case alike.
    *
    * @generated from field: string order_by = 16;
    */
@@ -934,7 +935,8 @@ export type TokenFilter = Message<"patwarden.v1.TokenFilter"> & {
   lastUsedBefore?: Timestamp | undefined;
 
   /**
-   * Only tokens whose name, description, id or secret's hint contains this text, in any case. Up to 100 characters.
+   * Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
+   * at the end of a secret's hint (4 characters or more). Up to 100 characters.
    *
    * @generated from field: string query = 9;
    */
@@ -955,7 +957,7 @@ export type TokenFilter = Message<"patwarden.v1.TokenFilter"> & {
   bound?: boolean | undefined;
 
   /**
-   * Only tokens that neither ended nor expired and that the policy blocks (`usable` is REASON_POLICY), or only others.
+   * Only tokens that nothing but the policy refuses now (`usable` is REASON_POLICY), or only others.
    *
    * @generated from field: optional bool blocked = 12;
    */
@@ -1081,7 +1083,7 @@ export type GetTokenSummaryResponse = Message<"patwarden.v1.GetTokenSummaryRespo
   neverExpires: number;
 
   /**
-   * Neither ended nor expired, and blocked by the policy.
+   * Those that nothing but the policy refuses now: `usable` is REASON_POLICY.
    *
    * @generated from field: int32 blocked = 10;
    */

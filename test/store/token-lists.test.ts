@@ -1,0 +1,374 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "drizzle-orm";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Database } from "../../src/database/database.js";
+import { lastUse } from "../../src/database/last-use.js";
+import { createPolicyStore, policy } from "../../src/database/policy.js";
+import { subject } from "../../src/database/subject-table.js";
+import { createTokenStore } from "../../src/database/token.js";
+import { secretColumns, token, tokenColumns, tokenSecret } from "../../src/database/token-table.js";
+import { newAuditEvent } from "../../src/domain/audit-event.js";
+import type { ActionName, SubjectName } from "../../src/domain/identifier.js";
+import { toUuid } from "../../src/domain/ids.js";
+import { blockedBy, noPolicy, type Policy } from "../../src/domain/policy.js";
+import { tokenState, usability } from "../../src/domain/state.js";
+import { currentSecret, type TokenRecord } from "../../src/domain/token.js";
+import type {
+  ListedToken,
+  TokenFilter,
+  TokenOrder,
+  TokenPosition,
+  TokenSnapshot,
+  TokenStore,
+} from "../../src/domain/token-store.js";
+import { engines, type Opened } from "../kit/engines.js";
+import { secretRecord, testTime, tokenRecord } from "../kit/token.js";
+
+const day = 86_400_000;
+const now = testTime;
+const inDays = (days: number): Date => new Date(now.getTime() + days * day);
+const named = (name: string) => name as SubjectName;
+
+describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
+  describe.skipIf(!available)("", () => {
+    let opened: Opened;
+    let database: Database;
+    let store: TokenStore;
+
+    beforeAll(async () => {
+      opened = await open();
+      database = opened.database;
+      await database.migrate();
+      store = createTokenStore(database);
+    });
+    afterAll(() => opened.close());
+    beforeEach(async () => {
+      for (const table of [tokenSecret, token, subject, lastUse, policy]) await database.orm.delete(table);
+    });
+
+    async function insert(records: readonly TokenRecord[], hint = "pw_pat_...abcd"): Promise<void> {
+      await database.orm.insert(token).values(records.map(tokenColumns));
+      const secrets = records.map((record) =>
+        secretColumns(toUuid(record.id), {
+          ...secretRecord({ hint, createTime: record.createTime }),
+          digest: randomBytes(32),
+        }),
+      );
+      await database.orm.insert(tokenSecret).values(secrets);
+    }
+
+    async function setPolicy(scope: string, over: Partial<Policy>): Promise<void> {
+      const event = newAuditEvent({ time: now, actor: "service:test", action: "policy.changed" });
+      await createPolicyStore(database).change(scope, now, () => ({ policy: { ...noPolicy, ...over }, event }));
+    }
+
+    async function listAll(
+      filter: TokenFilter = {},
+      order?: TokenOrder,
+      size = 1000,
+      between = async () => {},
+    ): Promise<ListedToken[]> {
+      const tokens: ListedToken[] = [];
+      for (let after: TokenPosition | undefined; ; ) {
+        const page = await store.list(filter, { size, ...(after && { after }), ...(order && { order }) }, now);
+        tokens.push(...page.tokens);
+        if (!page.more) return tokens;
+        after = page.tokens.at(-1)?.position;
+        await between();
+      }
+    }
+    const namesOf = (tokens: readonly TokenSnapshot[]) => tokens.map((each) => each.token.name).sort();
+    const found = async (filter: TokenFilter) => namesOf(await listAll(filter));
+
+    /** Tokens in every state, of every kind and with every kind of end, of subjects in every state. */
+    async function insertMatrix(): Promise<void> {
+      const decision = { by: "user:bob", time: inDays(-1), comment: "" };
+      const states: readonly Partial<TokenRecord>[] = [
+        {},
+        { notBefore: inDays(0.1) },
+        { suspension: { ...decision, rank: "holder" } },
+        { approval: { state: "pending" } },
+        { approval: { state: "approved", ...decision } },
+        { approval: { state: "denied", ...decision } },
+        { revocation: { by: "user:bob", time: inDays(-1), reason: "LEAKED" } },
+        { revocation: { by: "user:bob", time: inDays(-1), reason: "UNUSED" } },
+      ];
+      const ends: readonly Partial<TokenRecord>[] = [
+        { expireTime: undefined },
+        { expireTime: inDays(-1) },
+        { expireTime: inDays(0.5), expired: true },
+        { expireTime: inDays(3) },
+        { expireTime: inDays(30) },
+      ];
+      const owners: readonly Partial<TokenRecord>[] = [
+        { subject: named("user:alice") },
+        { subject: named("user:alice"), organization: named("organization:acme") },
+        { subject: named("user:alice"), organization: named("organization:disabled") },
+        { subject: named("user:again"), generation: 1 },
+        { subject: named("user:again"), generation: 2 },
+        { kind: "oat", subject: named("organization:acme") },
+        { kind: "oat", subject: named("organization:disabled") },
+      ];
+      const grants: readonly Partial<TokenRecord>[] = [
+        { grant: { kind: "full" } },
+        { grant: { kind: "rules", rules: [] } },
+      ];
+      const subjects = { "organization:disabled": ["DISABLED", 1], "user:again": ["ACTIVE", 2] } as const;
+      await database.orm
+        .insert(subject)
+        .values(
+          Object.entries(subjects).map(([name, [state, generation]]) => ({ name, state, generation, updatedAt: now })),
+        );
+      const records = owners.flatMap((owner) =>
+        states.flatMap((state) =>
+          ends.flatMap((end) =>
+            grants.map((grant, index) =>
+              tokenRecord({ createTime: inDays(-100 * index), ...owner, ...state, ...end, ...grant }),
+            ),
+          ),
+        ),
+      );
+      await insert(records.filter(({ notBefore, expireTime }) => !notBefore || !expireTime || notBefore < expireTime));
+    }
+
+    const isBlocked = ({ token, subjects, policy }: TokenSnapshot): boolean => {
+      const current = currentSecret(token);
+      if (!current) throw new Error("every token has a secret");
+      return usability(token, current, subjects, now) === "ALLOWED" && blockedBy(policy, token, current).length > 0;
+    };
+
+    it("finds and counts what a policy blocks, exactly as Token.usable says", async () => {
+      await insertMatrix();
+      const all = await listAll();
+      const a = ["viewer"] as readonly string[] as readonly ActionName[];
+      const b = ["editor"] as readonly string[] as readonly ActionName[];
+      const policies: readonly (readonly [scope: string, policy: Partial<Policy>])[][] = [
+        [],
+        [["user", { blockAll: true }]],
+        [["organization", { requireExpiry: true }]],
+        [["organization:acme", { maxLifetimeMs: 20 * day }]],
+        [
+          ["user", { maxLifetimeMs: 20 * day }],
+          ["organization:acme", { maxLifetimeMs: 2 * day }],
+        ],
+        [
+          ["user", { forbidFull: true }],
+          ["organization:acme", { requireExpiry: true }],
+        ],
+        [["user", { requireOrganization: true }]],
+        [
+          ["user", { allowedActions: a }],
+          ["organization:acme", { allowedActions: b }],
+        ],
+        [
+          ["user", { allowedActions: a }],
+          ["organization:acme", { allowedActions: [...a, ...b] }],
+        ],
+        [
+          ["user", { allowedCidrs: ["192.0.2.0/24"] }],
+          ["organization:acme", { allowedCidrs: ["2001:db8::/32"] }],
+        ],
+        [
+          ["organization", { allowedCidrs: ["192.0.2.0/24"] }],
+          ["organization:acme", { allowedCidrs: ["192.0.2.7/32"] }],
+        ],
+        [
+          ["organization", { allowedCidrs: ["192.0.2.0/25"] }],
+          ["organization:acme", { allowedCidrs: ["192.0.2.128/25"] }],
+        ],
+      ];
+      const counts: number[] = [];
+      for (const chosen of policies) {
+        await database.orm.delete(policy);
+        for (const [scope, over] of chosen) await setPolicy(scope, over);
+        const listed = await listAll();
+        const expected = listed.filter(isBlocked).map((each) => each.token.id);
+        expect((await listAll({ blocked: true })).map((each) => each.token.id)).toEqual(expected);
+        expect(await listAll({ blocked: false })).toHaveLength(all.length - expected.length);
+        const { blocked } = await store.summarize({}, { expireBefore: inDays(7), unusedSince: inDays(-90) }, now);
+        expect(blocked).toBe(expected.length);
+        counts.push(expected.length);
+      }
+      // Each set of policies but the first and the harmless ones blocks something else.
+      expect(counts.map((count) => count > 0)).toEqual([
+        ...[false, true, true, true, true, true, true, true, false, true, false, true],
+      ]);
+    });
+
+    it("filters by kind, binding, grant, end and reason, and counts in one statement what lists show", async () => {
+      await insertMatrix();
+      const used = await listAll({ full: true });
+      await database.orm
+        .insert(lastUse)
+        .values(used.map((each) => ({ id: toUuid(each.token.id), usedAt: inDays(-2) })));
+      const all = (await listAll()).map((each) => each.token);
+      const size = async (filter: TokenFilter) => (await listAll(filter)).length;
+      const count = (wanted: (token: TokenRecord) => boolean) => all.filter(wanted).length;
+      expect(await size({ kind: "pat" })).toBe(count(({ kind }) => kind === "pat"));
+      expect(await size({ bound: true })).toBe(count(({ organization }) => organization !== undefined));
+      expect(await size({ bound: false, kind: "pat" })).toBe(
+        count(({ organization, kind }) => organization === undefined && kind === "pat"),
+      );
+      expect(await size({ full: true })).toBe(count(({ grant }) => grant.kind === "full"));
+      expect(await size({ full: false })).toBe(count(({ grant }) => grant.kind !== "full"));
+      expect(await size({ neverExpires: true })).toBe(count(({ expireTime }) => expireTime === undefined));
+      expect(await size({ neverExpires: false })).toBe(count(({ expireTime }) => expireTime !== undefined));
+      expect(await size({ revocationReasons: ["LEAKED"] })).toBe(
+        count(({ revocation }) => revocation?.reason === "LEAKED"),
+      );
+      expect(await size({ ids: all.slice(0, 3).map(({ id }) => id) })).toBe(3);
+      expect(await size({ ids: [] })).toBe(0);
+
+      let statements = 0;
+      const counting = new Proxy(database.scanning, {
+        get(scanning, name, receiver) {
+          if (name === "select") statements++;
+          return Reflect.get(scanning, name, receiver);
+        },
+      });
+      const counter = createTokenStore({ ...database, orm: {} as typeof database.orm, scanning: counting });
+      const limits = { expireBefore: inDays(7), unusedSince: inDays(-90) };
+      // Those with a full grant were used.
+      const isUnused = ({ grant, createTime, notBefore, approval }: TokenRecord) =>
+        grant.kind !== "full" &&
+        [createTime, notBefore, approval?.state === "approved" ? approval.time : undefined].every(
+          (time) => time === undefined || time < limits.unusedSince,
+        );
+      for (const filter of [
+        {},
+        { kind: "oat" },
+        { organization: named("organization:acme") },
+        { full: true },
+      ] as const) {
+        statements = 0;
+        const counts = await counter.summarize(filter, limits, now);
+        expect(statements).toBe(1);
+        const tokens = (await listAll(filter)).map((each) => each.token);
+        const inStates =
+          (...states: readonly string[]) =>
+          (each: TokenRecord) =>
+            states.includes(tokenState(each, now));
+        const live = tokens.filter(inStates("ACTIVE", "SUSPENDED", "PENDING_APPROVAL"));
+        const states = ["ACTIVE", "PENDING_APPROVAL", "SUSPENDED", "EXPIRED", "REVOKED", "DENIED"] as const;
+        expect(counts).toEqual({
+          total: tokens.length,
+          states: Object.fromEntries(states.map((state) => [state, tokens.filter(inStates(state)).length])),
+          expiring: live.filter(({ expireTime }) => expireTime && expireTime > now && expireTime < inDays(7)).length,
+          unused: live.filter(isUnused).length,
+          neverExpires: live.filter(({ expireTime }) => !expireTime).length,
+          blocked: 0,
+          full: live.filter(({ grant }) => grant.kind === "full").length,
+        });
+      }
+    });
+
+    it("finds text in any case, and reads no character of it as a wildcard", async () => {
+      const texts = ["Zürich Ö-Straße", "100% _done_", "a.b*c[d](e)$^|\\", "plain", "x{2}y?z+"];
+      const records = texts.map((name) => tokenRecord({ name, description: name === "plain" ? "Deploys ÄPFEL" : "" }));
+      await insert(records);
+      const [first] = records;
+      for (const text of texts) expect(await found({ query: text })).toEqual([text]);
+      for (const [query, expected] of [
+        ["zÜRICH ö", ["Zürich Ö-Straße"]],
+        ["STRAßE", ["Zürich Ö-Straße"]],
+        ["DEPLOYS äpfel", ["plain"]],
+        ["%", ["100% _done_"]],
+        ["_", ["100% _done_"]],
+        [".", ["a.b*c[d](e)$^|\\"]],
+        ["\\", ["a.b*c[d](e)$^|\\"]],
+        ["b*", ["a.b*c[d](e)$^|\\"]],
+        ["[D]", ["a.b*c[d](e)$^|\\"]],
+        ["X{2}", ["x{2}y?z+"]],
+        ["xx", []],
+        ["(?i)plain", []],
+        ["***:plain", []],
+        ["", texts.toSorted()],
+      ] as const) {
+        expect(await found({ query }), query).toEqual(expected);
+      }
+      if (!first) return;
+      const id = first.id;
+      for (const query of [id, id.toUpperCase(), id.slice(4), id.slice(0, 24), id.slice(20), id.slice(17, 29)]) {
+        expect(await found({ query }), query).toEqual([first.name]);
+      }
+      // Too short for an id, not at its start, and no id at all.
+      for (const query of [id.slice(25), `tok_${id.slice(20)}`, `${id}0`, `${id.slice(4)}u`]) {
+        expect(await found({ query }), query).toEqual([]);
+      }
+    });
+
+    it("finds ids by whatever part of their digits, and hints by their end", async () => {
+      const records = Array.from({ length: 40 }, (_, index) => tokenRecord({ name: `n${index}` }));
+      await insert(records.slice(1));
+      await insert(records.slice(0, 1), "pw_pat_...x9Kq");
+      for (const query of ["x9Kq", "X9KQ", "...x9Kq", "pw_pat_...x9Kq"]) expect(await found({ query })).toEqual(["n0"]);
+      for (const query of ["9Kq", "pw_pat", "_pat", "xx9Kq"]) expect(await found({ query }), query).toEqual([]);
+      for (const record of records)
+        for (const [from, to] of [
+          [0, 30],
+          [4, 30],
+          [23, 30],
+          [14, 26],
+          [4, 16],
+        ] as const) {
+          const query = record.id.slice(from, to);
+          const expected = records
+            .filter(({ id }) => id.includes(query))
+            .map(({ name }) => name)
+            .sort();
+          expect(await found({ query }), query).toEqual(expected);
+        }
+    });
+
+    const orders = (["create_time", "expire_time", "last_use_time", "name"] as const).flatMap((by) => [
+      { by, descending: false },
+      { by, descending: true },
+    ]);
+    it.each(orders)("pages by $by, descending $descending, each token once", async (order) => {
+      const records = Array.from({ length: 60 }, (_, index) =>
+        tokenRecord({
+          name: ["Beta", "alpha", "beta", "Gamma", "Zoë's"][index % 5] ?? "",
+          expireTime: index % 4 === 0 ? undefined : inDays(((index * 7) % 11) + 1),
+        }),
+      );
+      await insert(records);
+      const usedAt = new Map(
+        records.flatMap(({ id }, index) => (index % 3 === 0 ? [] : [[id, inDays(-((index * 5) % 13))] as const])),
+      );
+      await database.orm.insert(lastUse).values([...usedAt].map(([id, at]) => ({ id: toUuid(id), usedAt: at })));
+      const keyOf = ({ id, name, expireTime }: TokenRecord): number | string =>
+        ({
+          create_time: 0,
+          expire_time: expireTime?.getTime() ?? Number.POSITIVE_INFINITY,
+          last_use_time: usedAt.get(id)?.getTime() ?? Number.NEGATIVE_INFINITY,
+          name: name.toLowerCase(),
+        })[order.by];
+      const compare = (a: string | number, b: string | number) => (a < b ? -1 : a > b ? 1 : 0);
+      const sorted = records.toSorted((a, b) => compare(keyOf(a), keyOf(b)) || compare(a.id, b.id));
+      const expected = (order.descending ? sorted.reverse() : sorted).map(({ id }) => id);
+      for (const size of [1, 7, 60, 61]) {
+        expect(
+          (await listAll({}, order, size)).map((each) => each.token.id),
+          `${size}`,
+        ).toEqual(expected);
+      }
+
+      // While other tokens change, appear and end, those that keep their place are neither lost nor listed twice.
+      const moving = new Set(expected.filter((_, index) => index % 6 === 0));
+      let left = [...moving];
+      const seen = await listAll({}, order, 7, async () => {
+        const ids = left.slice(0, 2).map(toUuid);
+        left = left.slice(2);
+        const own = sql`${token.id} = any(${`{${ids.join(",")}}`}::uuid[])`;
+        await database.orm
+          .update(token)
+          .set({ name: "omega", expiresAt: inDays(400) })
+          .where(own);
+        await insert([tokenRecord({ name: "beta" })]);
+      });
+      const kept = (ids: readonly string[]) =>
+        ids.filter((id) => expected.includes(id as never) && !moving.has(id as never));
+      expect(kept(seen.map((each) => each.token.id))).toEqual(kept(expected));
+    });
+  });
+});
