@@ -19,6 +19,7 @@ import {
 import { type ExportParts, exportAuditTrail } from "../src/audit/export.js";
 import { verifyAuditTrail } from "../src/audit/verify.js";
 import type { ServiceCaller } from "../src/callers/caller.js";
+import { Rights } from "../src/callers/rights.js";
 import { readCheckpoints } from "../src/cli/audit.js";
 import { auditCheckpoint, auditEvent, auditPending, auditSeal, createAuditStore } from "../src/database/audit.js";
 import { type Database, openPglite } from "../src/database/database.js";
@@ -75,6 +76,8 @@ describe("ListAuditEvents", () => {
       events: store,
       findTokenBySecretSha256: async (sha256) =>
         Buffer.from(sha256).toString("hex") === secretSha256 ? found : undefined,
+      store: { get: async () => undefined },
+      rights: new Rights({ permissions: { check: async () => [false] }, relations: {} as never }),
       pageTokenKeys,
       subjectTypes: { user: "user", organization: "organization" },
     }).listAuditEvents(create(ListAuditEventsRequestSchema, request), {
@@ -144,7 +147,9 @@ describe("ListAuditEvents", () => {
     const refused = list({
       tokenId: "tok_x",
       subject: "team:a",
+      organization: "user:alice",
       actor: "a\nb",
+      actions: ["token.made"],
       secretSha256: "00",
       startTime: { seconds: 10n, nanos: 0 },
       endTime: { seconds: 10n, nanos: 0 },
@@ -155,7 +160,9 @@ describe("ListAuditEvents", () => {
     expect(failure instanceof Failure && failure.violations.map(({ field }) => field)).toEqual([
       "token_id",
       "subject",
+      "organization",
       "actor",
+      "actions[0]",
       "secret_sha256",
       "end_time",
       "page_size",

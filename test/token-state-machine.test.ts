@@ -213,6 +213,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
         requestKeys: peppers.deriveKeys("requests"),
         defaultLifetimeMs: 3_600_000,
         memberRelation: "member" as ActionName,
+        subjectTypes: { user: "user", organization: "organization" },
         subjects: createSubjectStore(database),
       };
       return { ...options, policies: createPolicyStore(database) };

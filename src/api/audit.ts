@@ -9,6 +9,7 @@ import {
 } from "#gen/patwarden/v1/audit_pb.js";
 import type { AuditEntry } from "../audit/audit-store.js";
 import { type ListAuditEventsOptions, type ListAuditEventsQuery, listAuditEvents } from "../audit/list-audit-events.js";
+import { type AuditAction, auditActions, isAuditAction } from "../domain/audit-event.js";
 import { parseSubject, type SubjectTypes } from "../domain/identifier.js";
 import { parseTokenId } from "../domain/ids.js";
 import { parseTimestamp } from "../domain/lifetime.js";
@@ -39,7 +40,15 @@ function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: Sub
   const tokenId = request.tokenId === "" ? undefined : violations.take("token_id", parseTokenId(request.tokenId));
   const subject =
     request.subject === "" ? undefined : violations.take("subject", parseSubject(request.subject, subjectTypes));
+  const organization =
+    request.organization === ""
+      ? undefined
+      : violations.take("organization", parseSubject(request.organization, subjectTypes));
+  if (organization && organization.kind !== "organization") {
+    violations.add("organization", `must be of type ${subjectTypes.organization}`);
+  }
   violations.check("actor", checkText(request.actor, { max: 256 }));
+  const actions = takeActions(violations, request.actions);
   const secretSha256 = takeSha256(violations, request.secretSha256);
   const start = takeTime(violations, "start_time", request.startTime);
   const end = takeTime(violations, "end_time", request.endTime);
@@ -52,7 +61,9 @@ function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: Sub
     filter: {
       ...(tokenId && { tokenId }),
       ...(subject && { subject: subject.name }),
+      ...(organization && { organization: organization.name }),
       ...(request.actor !== "" && { actor: request.actor }),
+      ...(actions.length > 0 && { actions }),
       ...(start && { start }),
       ...(end && { end }),
     },
@@ -60,6 +71,20 @@ function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: Sub
     pageSize: request.pageSize || defaultPageSize,
     pageToken: request.pageToken,
   };
+}
+
+const maxActions = 50;
+
+/** Returns each action once, in a fixed order: a page token is valid for any order. */
+function takeActions(violations: Violations, texts: readonly string[]): readonly AuditAction[] {
+  if (texts.length > maxActions) {
+    violations.add("actions", `must have at most ${maxActions} entries`);
+    return [];
+  }
+  for (const [index, text] of texts.entries()) {
+    if (!isAuditAction(text)) violations.add(`actions[${index}]`, `must be one of ${auditActions.join(", ")}`);
+  }
+  return auditActions.filter((action) => texts.includes(action));
 }
 
 function takeSha256(violations: Violations, text: string): Uint8Array | undefined {

@@ -11,7 +11,7 @@ import {
   type SubjectService,
 } from "#gen/patwarden/v1/subject_pb.js";
 import { Failure } from "../domain/errors.js";
-import { parseSubject, type SubjectName, type SubjectTypes } from "../domain/identifier.js";
+import { parseSubject, type SubjectName } from "../domain/identifier.js";
 import {
   deleteSubject,
   disableSubject,
@@ -23,12 +23,8 @@ import {
 import type { GuardedHandlers } from "./guard.js";
 import { Violations } from "./violations.js";
 
-export interface SubjectServiceOptions extends SubjectsOptions {
-  readonly subjectTypes: SubjectTypes;
-}
-
 /** Returns the handlers of SubjectService. */
-export function subjectService(options: SubjectServiceOptions): GuardedHandlers<typeof SubjectService> {
+export function subjectService(options: SubjectsOptions): GuardedHandlers<typeof SubjectService> {
   const named = ({ subject }: { readonly subject: string }): SubjectName => {
     const violations = new Violations();
     return violations.settle({ parsed: violations.take("subject", parseSubject(subject, options.subjectTypes)) }).parsed

@@ -1,4 +1,5 @@
-import type { AuditEvent, AuditEventId } from "../domain/audit-event.js";
+import type { AuditAction, AuditEvent, AuditEventId } from "../domain/audit-event.js";
+import type { SubjectName } from "../domain/identifier.js";
 import type { TokenId } from "../domain/token.js";
 import type { Place, Seal, SealedEvent } from "./chain.js";
 
@@ -8,7 +9,12 @@ export interface AuditFilter {
   readonly subject?: string;
   /** Names, or prefixes that end in `:`. An event without a subject does not match. */
   readonly subjects?: readonly string[];
+  readonly organization?: SubjectName;
   readonly actor?: string;
+  /** One of these. */
+  readonly actions?: readonly AuditAction[];
+  /** Any but this one. */
+  readonly exceptAction?: AuditAction;
   /** Not before this time. */
   readonly start?: Date;
   /** Before this time. */

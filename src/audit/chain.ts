@@ -38,7 +38,10 @@ export function seal(previousHash: Uint8Array, event: AuditEvent): Uint8Array {
   return createHash("sha256").update(previousHash).update(canonical(event)).digest();
 }
 
-/** Returns the text of an event; different events have different texts. This format, version 1, must never change. */
+/**
+ * Returns the text of an event; different events have different texts. This format, version 1, must never change. The
+ * organization is not in it: events from before it was stored got theirs later.
+ */
 function canonical({ id, time, actor, action, subject, tokenId, clientIp, outcome, details }: AuditEvent): string {
   const sorted = Object.entries(details).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([

@@ -1,6 +1,7 @@
 import { actorOf, type ManagingCaller, viaOf } from "../callers/caller.js";
 import { type AuditAction, type AuditEvent, changes, newAuditEvent } from "../domain/audit-event.js";
-import type { TokenRecord } from "../domain/token.js";
+import type { SubjectName } from "../domain/identifier.js";
+import { organizationOf, type TokenRecord } from "../domain/token.js";
 import type { TokenFacts } from "../domain/token-store.js";
 
 /** The caller and the time of a change: the facts that every event has. */
@@ -13,7 +14,7 @@ export interface Occasion {
 export function tokenEvent(
   { caller, time }: Occasion,
   action: AuditAction,
-  token: Pick<TokenRecord, "id" | "subject"> & TokenFacts,
+  token: Pick<TokenRecord, "id" | "kind" | "subject" | "organization"> & TokenFacts,
   facts: Partial<TokenFacts> = {},
   details: Readonly<Record<string, string>> = {},
 ): AuditEvent {
@@ -24,22 +25,23 @@ export function tokenEvent(
     action,
     subject: token.subject,
     tokenId: token.id,
+    organization: organizationOf(token),
     details: { ...changes(before, facts), ...details, ...viaDetail(caller) },
   });
 }
 
-/** Returns the event of a change of something other than a token. */
+/** Returns the event of a change of something other than a token: of a subject, or of an organization's policy. */
 export function changeEvent(
   { caller, time }: Occasion,
   action: AuditAction,
-  subject: string | undefined,
+  about: { readonly subject?: string | undefined; readonly organization?: SubjectName | undefined },
   details: Readonly<Record<string, string>>,
 ): AuditEvent {
   return newAuditEvent({
     ...whoAndWhence(caller),
     time,
     action,
-    subject,
+    ...about,
     details: { ...details, ...viaDetail(caller) },
   });
 }

@@ -87,7 +87,7 @@ describe("the table of methods", () => {
   it("serves on the public port what users and tokens may do about themselves", () => {
     const served = [...methodsThatAre((method) => method.public)].map((name) => name.split("/")[0]);
     expect(new Set(served)).toEqual(
-      new Set([TokenService, PolicyService, UsageService, SelfService].map(({ typeName }) => typeName)),
+      new Set([TokenService, PolicyService, UsageService, AuditService, SelfService].map(({ typeName }) => typeName)),
     );
   });
 
@@ -125,8 +125,10 @@ describe("the table of methods", () => {
     const admitted = (caller: Caller) =>
       rows.filter(([, rule]) => !refusal(() => authorize(caller, rule))).map(([name]) => name);
     expect(admitted(user(true))).toEqual(rows.map(([name]) => name));
-    const { tokens, policies, usage, self } = methods;
-    expect(admitted(user(false))).toEqual([tokens, policies, usage, self].flatMap((rules) => Object.keys(rules)));
+    const { tokens, policies, usage, audit, self } = methods;
+    expect(admitted(user(false))).toEqual(
+      [tokens, policies, usage, audit, self].flatMap((rules) => Object.keys(rules)),
+    );
     // SC-2 SC-5 SC-6: a token cannot create, widen or list tokens.
     expect(admitted(token)).toEqual(["introspect", "rotateToken", "revokeToken", "getCaller"]);
   });

@@ -98,7 +98,7 @@ export const methods = {
     deletePolicy: changes("policies"),
   },
   usage: { queryUsage: reads("usage", "lists") },
-  audit: { listAuditEvents: { ...reads("audit", "lists"), ...ofAdministrators } },
+  audit: { listAuditEvents: reads("audit", "lists") },
   self: {
     getCaller: { ...reads("none"), ...itself },
     listOrganizations: reads("tokens.read", "lists"),

@@ -1,8 +1,15 @@
-import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm";
-import { bigint, check, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import { bigint, check, index, jsonb, type PgColumn, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import type { AuditFilter, AuditStore } from "../audit/audit-store.js";
 import { chainStart, type SealedEvent, seal } from "../audit/chain.js";
-import { type AuditAction, type AuditEvent, auditEventIdFromUuid, auditEventUuid } from "../domain/audit-event.js";
+import {
+  type AuditAction,
+  type AuditEvent,
+  type AuditEventId,
+  auditEventIdFromUuid,
+  auditEventUuid,
+} from "../domain/audit-event.js";
+import type { SubjectName } from "../domain/identifier.js";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import { advisoryLocks } from "./advisory-locks.js";
 import { type Transaction, transact, transactChange } from "./change.js";
@@ -23,6 +30,8 @@ export const auditEvent = pgTable(
     subject: identifier("subject"),
     /** No foreign key: a refused call may name a token that does not exist. */
     tokenId: uuid("token_id"),
+    /** A key for lists that is not sealed. */
+    organization: identifier("organization"),
     clientIp: text("client_ip"),
     outcome: text("outcome").$type<AuditEvent["outcome"]>().notNull(),
     details: jsonb("details").$type<Readonly<Record<string, string>>>().notNull(),
@@ -32,6 +41,11 @@ export const auditEvent = pgTable(
     index("audit_event_token").on(table.tokenId, table.id.desc()).where(sql`${table.tokenId} is not null`),
     index("audit_event_subject").on(table.subject, table.id.desc()).where(sql`${table.subject} is not null`),
     index("audit_event_actor").on(table.actor, table.id.desc()),
+    index("audit_event_organization").on(table.organization, table.id).where(sql`${table.organization} is not null`),
+    index("audit_event_organization_action")
+      .on(table.organization, table.action, table.id)
+      .where(sql`${table.organization} is not null`),
+    index("audit_event_action").on(table.action, table.id),
     index("audit_event_at").on(table.at, table.id.desc()),
     check("audit_event_outcome", sql`${table.outcome} in ('ok', 'refused')`),
   ],
@@ -107,15 +121,45 @@ function trail(database: Database): Pick<AuditStore, "append" | "list"> {
           .select({ event: auditEvent, seal: auditSeal })
           .from(auditEvent)
           .leftJoin(auditSeal, eq(auditSeal.eventId, auditEvent.id))
-          .where(and(matching(filter), after && lt(auditEvent.id, auditEventUuid(after))))
-          .orderBy(desc(auditEvent.id))
-          .limit(size + 1);
+          .where(inArray(auditEvent.id, newest(database, filter, after, size + 1)))
+          .orderBy(desc(auditEvent.id));
         const entries = rows
           .slice(0, size)
           .map((row) => ({ event: readEvent(row.event), seal: row.seal ?? undefined }));
         return { entries, more: rows.length > size };
       }),
   };
+}
+
+/** Selects the ids of the newest events that match. */
+function newest({ orm }: Database, filter: AuditFilter, after: AuditEventId | undefined, limit: number) {
+  const { organization, actions } = filter;
+  const select = (condition: SQL | undefined, ...order: readonly PgColumn[]) =>
+    orm
+      .select({ id: auditEvent.id })
+      .from(auditEvent)
+      .where(and(matching(filter), condition, after && lt(auditEvent.id, auditEventUuid(after))))
+      .orderBy(...order.map((column) => desc(column)), desc(auditEvent.id))
+      .limit(limit);
+  if (actions) {
+    // The newest of each action: a rare one would otherwise be looked for among all events.
+    const each = sql`json_array_elements_text(${JSON.stringify(actions)}::text::json) as each(action)`;
+    const ofOrganization = organization && eq(auditEvent.organization, organization);
+    const found = select(and(ofOrganization, only(auditEvent.action, sql`each.action`)), auditEvent.action).as("found");
+    return orm.select({ id: found.id }).from(each).crossJoinLateral(found).orderBy(desc(found.id)).limit(limit);
+  }
+  return organization
+    ? select(only(auditEvent.organization, sql`${organization}`), auditEvent.organization)
+    : select(undefined);
+}
+
+/**
+ * Matches one value, as a range. After an equality, PostgreSQL would know that the order by this column and id is that
+ * by id alone. It would then read all events from the newest on, if it believes that many match. Only an index that has
+ * this column before the id has the order by both.
+ */
+function only(column: PgColumn, value: SQL): SQL {
+  return sql`${column} between ${value} and ${value}`;
 }
 
 function chain(database: Database): Pick<AuditStore, "sealNext" | "readSealed" | "lastSeal" | "findUnsealed"> {
@@ -304,12 +348,15 @@ async function endOf(reader: Pick<Transaction, "select">): Promise<{ position: n
   return last;
 }
 
-function matching({ tokenId, subject, subjects, actor, start, end }: AuditFilter): SQL | undefined {
+/** Returns the conditions of a filter, except for organization and actions. */
+function matching(filter: AuditFilter): SQL | undefined {
+  const { tokenId, subject, subjects, actor, exceptAction, start, end } = filter;
   return and(
     tokenId && eq(auditEvent.tokenId, toUuid(tokenId)),
     subject === undefined ? undefined : eq(auditEvent.subject, subject),
     subjects && or(...subjects.map((entry) => subjectMatches(auditEvent.subject, entry)), sql`false`),
     actor === undefined ? undefined : eq(auditEvent.actor, actor),
+    exceptAction && ne(auditEvent.action, exceptAction),
     start && gte(auditEvent.at, start),
     end && lt(auditEvent.at, end),
   );
@@ -323,6 +370,7 @@ function readEvent(row: EventRow): AuditEvent {
     action: row.action,
     subject: row.subject ?? undefined,
     tokenId: row.tokenId === null ? undefined : tokenIdFromUuid(row.tokenId),
+    organization: (row.organization ?? undefined) as SubjectName | undefined,
     clientIp: row.clientIp ?? undefined,
     outcome: row.outcome,
     details: row.details,

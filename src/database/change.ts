@@ -71,6 +71,7 @@ async function appendEvents(transaction: Transaction, events: readonly AuditEven
     action: event.action,
     subject: event.subject,
     token_id: event.tokenId && toUuid(event.tokenId),
+    organization: event.organization,
     client_ip: event.clientIp,
     outcome: event.outcome,
     details: event.details,
@@ -79,10 +80,10 @@ async function appendEvents(transaction: Transaction, events: readonly AuditEven
   // rest of a revocation takes.
   await transaction.execute(sql`
     with written as (
-      insert into audit_event (id, at, actor, action, subject, token_id, client_ip, outcome, details)
+      insert into audit_event (id, at, actor, action, subject, token_id, organization, client_ip, outcome, details)
       select * from json_to_recordset(${JSON.stringify(rows)}::text::json) as event
-        (id uuid, at timestamptz, actor text, action text, subject text, token_id uuid, client_ip text,
-          outcome text, details jsonb)
+        (id uuid, at timestamptz, actor text, action text, subject text, token_id uuid, organization text,
+          client_ip text, outcome text, details jsonb)
       returning id
     )
     insert into audit_pending (event_id) select id from written`);

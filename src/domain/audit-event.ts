@@ -1,4 +1,5 @@
 import { fromString, fromUUIDBytes, toUUID, typeidUnboxed } from "typeid-js";
+import type { SubjectName } from "./identifier.js";
 import { redactText } from "./redact.js";
 import type { TokenId } from "./token.js";
 
@@ -27,6 +28,10 @@ export const auditActions = [
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
+export function isAuditAction(text: string): text is AuditAction {
+  return auditActions.some((action) => action === text);
+}
+
 /** An event, written once and never changed. It contains no secret. */
 export interface AuditEvent {
   readonly id: AuditEventId;
@@ -41,6 +46,11 @@ export interface AuditEvent {
   readonly subject: string | undefined;
   /** May be the id of a token that does not exist: refused calls are events too. */
   readonly tokenId: TokenId | undefined;
+  /**
+   * The organization whose history the event belongs to: that of the token, of the policy, or the subject itself. A key
+   * for lists, derived from the rest and not sealed with it.
+   */
+  readonly organization: SubjectName | undefined;
   /** The address that the call came from, if known. */
   readonly clientIp: string | undefined;
   readonly outcome: "ok" | "refused";
@@ -54,6 +64,7 @@ export interface AuditFacts {
   readonly action: AuditAction;
   readonly subject?: string | undefined;
   readonly tokenId?: TokenId | undefined;
+  readonly organization?: SubjectName | undefined;
   readonly clientIp?: string | undefined;
   /** Default `ok`. */
   readonly outcome?: AuditEvent["outcome"];
@@ -65,7 +76,7 @@ export interface AuditFacts {
  * secret is left.
  */
 export function newAuditEvent(facts: AuditFacts): AuditEvent {
-  const { time, actor, action, subject, tokenId, clientIp, outcome = "ok", details = {} } = facts;
+  const { time, actor, action, subject, tokenId, organization, clientIp, outcome = "ok", details = {} } = facts;
   return {
     id: typeidUnboxed(idPrefix) as string as AuditEventId, // just made with the prefix
     time,
@@ -73,6 +84,7 @@ export function newAuditEvent(facts: AuditFacts): AuditEvent {
     action,
     subject: subject === undefined ? undefined : clean(subject),
     tokenId,
+    organization,
     clientIp: clientIp === undefined ? undefined : clean(clientIp),
     outcome,
     details: Object.fromEntries(Object.entries(details).map(([name, value]) => [clean(name), clean(value)])),

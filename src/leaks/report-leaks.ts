@@ -93,6 +93,7 @@ async function reportTogether(
       action: revokes ? "token.revoked" : "token.leaked",
       subject: token.subject,
       tokenId: token.id,
+      organization: organizationOf(token),
       clientIp: from,
       details: {
         ...(revokes && changes({}, { revocation })),

@@ -76,7 +76,7 @@ export async function updatePolicy(
     before = current.policy;
     after = { ...current.policy, ...update };
     if (validateOnly || isDeepStrictEqual(before, after)) return undefined;
-    return { policy: after, event: changeOf(caller, current, after, clock.now()) };
+    return { policy: after, event: changeOf(caller, scope, current.policy, after, clock.now()) };
   });
   const policy = after ?? stored.policy;
   const count = () => countBlocked(options, scope, before, policy);
@@ -92,7 +92,9 @@ export async function deletePolicy(
 ): Promise<void> {
   await requireRight(rights, caller, scope);
   await policies.change(scope.scope, clock.now(), (current) =>
-    current.revision === 0 ? undefined : { policy: undefined, event: changeOf(caller, current, noPolicy, clock.now()) },
+    current.revision === 0
+      ? undefined
+      : { policy: undefined, event: changeOf(caller, scope, current.policy, noPolicy, clock.now()) },
   );
 }
 
@@ -100,11 +102,18 @@ export async function deletePolicy(
  * Returns the event of a change. Loosening has its own action, so that it is easy to find in the audit trail, and needs
  * a step-up.
  */
-function changeOf(caller: ManagingCaller, { scope, policy }: StoredPolicyRecord, next: Policy, time: Date): AuditEvent {
+function changeOf(
+  caller: ManagingCaller,
+  { kind, scope }: PolicyScope,
+  policy: Policy,
+  next: Policy,
+  time: Date,
+): AuditEvent {
   const looser = loosens(policy, next);
   if (looser) requireStepUp(caller, time);
   const action = looser ? "policy.loosened" : "policy.changed";
-  return changeEvent({ caller, time }, action, undefined, { scope, ...changes(policy, next) });
+  const about = kind === "organization" ? { organization: scope } : {};
+  return changeEvent({ caller, time }, action, about, { scope, ...changes(policy, next) });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { changes, newAuditEvent } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
-import type { SecretId, TokenRecord } from "../domain/token.js";
+import { organizationOf, type SecretId, type TokenRecord } from "../domain/token.js";
 import type { ResolvedToken, TokenChange, TokenStore } from "../domain/token-store.js";
 
 export interface ReuseDetectorOptions {
@@ -26,6 +26,7 @@ function revokeForReuse(token: TokenRecord, time: Date): TokenChange {
     action: "token.revoked",
     subject: token.subject,
     tokenId: token.id,
+    organization: organizationOf(token),
     details,
   });
   return { facts, event };

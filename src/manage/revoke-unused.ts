@@ -1,7 +1,7 @@
 import { changes, newAuditEvent } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import type { PolicyStore } from "../domain/policy-store.js";
-import type { TokenRecord } from "../domain/token.js";
+import { organizationOf, type TokenRecord } from "../domain/token.js";
 import type { TokenStore } from "../domain/token-store.js";
 import { tokensUnder } from "./policies.js";
 
@@ -33,6 +33,7 @@ export async function revokeUnused({ policies, store, clock }: RevokeUnusedOptio
         action: "token.revoked",
         subject: token.subject,
         tokenId: token.id,
+        organization: organizationOf(token),
         details: { ...changes({}, { revocation }), policy: scope },
       });
     const filter = {

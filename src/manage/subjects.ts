@@ -4,7 +4,7 @@ import { requireStepUp } from "../callers/step-up.js";
 import { type AuditAction, changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
-import type { SubjectName } from "../domain/identifier.js";
+import { type SubjectName, type SubjectTypes, typeOf } from "../domain/identifier.js";
 import type { StoredSubject, SubjectChange, SubjectStore } from "../domain/subject-store.js";
 import type { TokenRecord } from "../domain/token.js";
 import { afterChange } from "./rules/after-change.js";
@@ -12,6 +12,7 @@ import { afterChange } from "./rules/after-change.js";
 export interface SubjectsOptions {
   readonly subjects: SubjectStore;
   readonly clock: Clock;
+  readonly subjectTypes: SubjectTypes;
 }
 
 /** A subject, with the number of tokens that deleting it would end. */
@@ -87,7 +88,9 @@ async function change(
     if (!next) return undefined;
     const { state, generation } = next;
     const before = { state: current.state, generation: current.generation };
-    const event = changeEvent({ caller, time }, action, name, changes(before, { state, generation }));
+    const organization = typeOf(name) === options.subjectTypes.organization ? name : undefined;
+    const about = { subject: name, organization };
+    const event = changeEvent({ caller, time }, action, about, changes(before, { state, generation }));
     return { ...next, event };
   });
   return afterChange(() => view(options, changed));

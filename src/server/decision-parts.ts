@@ -5,6 +5,7 @@ import { TokenResolver } from "../check/token-resolver.js";
 import { createLastUseStore } from "../database/last-use.js";
 import { createUsageStore } from "../database/usage.js";
 import { newAuditEvent } from "../domain/audit-event.js";
+import { organizationOf } from "../domain/token.js";
 import { ReuseDetector } from "../manage/reuse.js";
 import { createRevocation, type Revocation } from "../revocation/revocation.js";
 import { UsageRecorder } from "../usage/usage-recorder.js";
@@ -83,11 +84,13 @@ function createReuseDetector({ tokens, clock, events, log }: Foundation): ReuseD
   return new ReuseDetector({
     store: tokens,
     clock,
-    onReuse({ id, subject, secretId }) {
+    onReuse(token) {
+      const { id, subject, secretId } = token;
       log.warn({ tokenId: id, secretId, subject }, "a superseded secret was used");
       const facts = { time: clock.now(), actor: `token:${id}`, action: "token.reused" as const };
       const details = { secret: secretId };
-      const event = newAuditEvent({ ...facts, subject, tokenId: id, outcome: "refused", details });
+      const organization = organizationOf(token);
+      const event = newAuditEvent({ ...facts, subject, tokenId: id, organization, outcome: "refused", details });
       void events.append(event).catch((error: unknown) => log.error({ error }, "failed to write an audit event"));
     },
     onFailure: (error) => log.error({ error }, "failed to revoke a token whose superseded secret was used"),

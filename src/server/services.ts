@@ -76,6 +76,8 @@ export function createServices(parts: Parts, authenticator: Authenticator): read
     managed(AuditService, methods.audit, (database) =>
       auditService({
         events: createAuditStore(database),
+        store: createTokenStore(database),
+        rights,
         findTokenBySecretSha256: (sha256) => createTokenStore(database).findByDigest(peppers.digestsOfSha256(sha256)),
         pageTokenKeys,
         subjectTypes,

@@ -12,6 +12,7 @@ import {
   auditEventUuid,
   newAuditEvent,
 } from "../../src/domain/audit-event.js";
+import type { SubjectName } from "../../src/domain/identifier.js";
 import { newTokenId } from "../../src/domain/ids.js";
 import { type Opened, onPglite, onPostgres, pooledPostgres } from "../kit/engines.js";
 import { havePostgres } from "../kit/postgres.js";
@@ -57,6 +58,7 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
         actor: "user:alice",
         subject: "organization:acme",
         tokenId: newTokenId(),
+        organization: "organization:acme" as SubjectName,
         clientIp: "2001:db8::1",
         outcome: "refused",
         details: { "name.before": 'it\'s "ü" 🛡️\n\\', "": "", __proto: "x", z: "1", a: "2" },
@@ -71,6 +73,28 @@ describe.each(engines)("the audit store on $name", ({ available, concurrent, ope
       const { entries } = await store.list({}, { size: 10 });
       expect(entries.map((entry) => entry.event)).toEqual([bare, written]);
       expect(entries.map((entry) => entry.seal?.hash)).toEqual([sealed[1]?.hash, sealed[0]?.hash]);
+    });
+
+    it("lists the events of an organization, and the newest of some actions", async () => {
+      const acme = "organization:acme" as SubjectName;
+      const [made, rotated, foreign, revoked] = [
+        event({ organization: acme }),
+        event({ organization: acme, action: "token.rotated" }),
+        event({ organization: "organization:other" as SubjectName }),
+        event({ action: "token.revoked" }),
+      ];
+      await append(made, rotated, foreign, revoked);
+      const ids = async (filter: AuditFilter, size = 10, after?: AuditEventId) => {
+        const { entries, more } = await store.list(filter, { size, ...(after && { after }) });
+        return [entries.map((entry) => entry.event.id), more];
+      };
+      expect(await ids({ organization: acme })).toEqual([[rotated.id, made.id], false]);
+      expect(await ids({ exceptAction: "token.created" })).toEqual([[revoked.id, rotated.id], false]);
+      const actions = ["token.created", "token.revoked", "token.denied"] as const;
+      expect(await ids({ actions })).toEqual([[revoked.id, foreign.id, made.id], false]);
+      expect(await ids({ actions }, 2)).toEqual([[revoked.id, foreign.id], true]);
+      expect(await ids({ actions }, 2, foreign.id)).toEqual([[made.id], false]);
+      expect(await ids({ actions, organization: acme })).toEqual([[made.id], false]);
     });
 
     it("writes an event with its change or not at all", async () => {

@@ -278,6 +278,10 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     validateOnly: true,
   });
   const everybody = { alice: "ok", bob: "ok", carol: "ok", "behalf of alice": "ok" };
+  const invalid = {
+    ...{ alice: "INVALID_FIELD", bob: "INVALID_FIELD", carol: "INVALID_FIELD" },
+    "behalf of alice": "INVALID_FIELD",
+  };
   const strangers = { alice: "NOT_FOUND", carol: "NOT_FOUND", "behalf of alice": "NOT_FOUND" };
   const others: readonly [unknown, object, Partial<Record<CallerName, string>>][] = [
     [AuthorizationService.method.check, question, { root: "ok", service: "ok", "service without": "ok" }],
@@ -312,7 +316,17 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       { organization: "organization:acme" },
       { ...strangers, bob: "ok", root: "ok", service: "ok" },
     ],
-    [AuditService.method.listAuditEvents, {}, { root: "ok", service: "ok" }],
+    [AuditService.method.listAuditEvents, {}, { ...invalid, root: "ok", service: "ok" }],
+    [
+      AuditService.method.listAuditEvents,
+      { organization: "organization:acme" },
+      { ...strangers, bob: "ok", root: "ok", service: "ok" },
+    ],
+    [
+      AuditService.method.listAuditEvents,
+      { organization: "organization:acme", secretSha256: hashOf("x") },
+      { root: "ok", service: "ok" },
+    ],
   ];
   it.each(
     others.flatMap(([method, request, allowed]) =>

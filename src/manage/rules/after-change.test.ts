@@ -16,12 +16,13 @@ const name = "user:alice" as SubjectName;
 const fails = () => Promise.reject(new Failure("DATABASE_UNAVAILABLE"));
 const subject = { name, state: "ACTIVE", generation: 1, updateTime: undefined } as const;
 const subjects = { get: async () => subject, change: async () => subject, countLiveTokens: fails };
+const subjectTypes = { user: "user", organization: "organization" };
 const policy = { scope: "user", policy: noPolicy, revision: 1 };
 
 describe("B7 a database that fails after the change is stored", () => {
   it.each<[string, () => Promise<unknown>]>([
     ["RevokeToken", () => residualUntil({ store: { residualOf: fails }, clock }, tokenRecord().id)],
-    ["DisableSubject", () => disableSubject({ subjects, clock }, admin, name)],
+    ["DisableSubject", () => disableSubject({ subjects, clock, subjectTypes }, admin, name)],
     [
       "UpdatePolicy",
       () =>
@@ -46,7 +47,7 @@ describe("B7 a database that fails after the change is stored", () => {
   });
 
   it("a read alone says that the database did not answer", async () => {
-    await expect(getSubject({ subjects, clock }, admin, name)).rejects.toMatchObject({
+    await expect(getSubject({ subjects, clock, subjectTypes }, admin, name)).rejects.toMatchObject({
       reason: "DATABASE_UNAVAILABLE",
     });
   });

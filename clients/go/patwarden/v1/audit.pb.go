@@ -44,9 +44,10 @@ type ListAuditEventsRequest struct {
 	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, from a request with the same filters. Opaque.
 	PageToken string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only events with one of these actions. Empty: all. At most 50.
+	// Only events with one of these actions, as in AuditEvent. Empty: all. At most 50.
 	Actions []string `protobuf:"bytes,9,rep,name=actions,proto3" json:"actions,omitempty"`
 	// Only events of this organization: of its own tokens, of tokens that are bound to it, of its policy, and of itself.
+	// Also events of tokens that were deleted since.
 	Organization  string `protobuf:"bytes,10,opt,name=organization,proto3" json:"organization,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -225,7 +226,8 @@ type AuditEvent struct {
 	Subject string `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The token. Empty when there is none. After a refused call it may not exist.
 	TokenId string `protobuf:"bytes,6,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	// The address that the call came from. Empty when it is not known.
+	// The address that the call came from. Empty when it is not known. Users see their own and that of a token that acts
+	// itself; administrators of an organization, in events of its tokens, those of all users.
 	ClientIp string `protobuf:"bytes,7,opt,name=client_ip,json=clientIp,proto3" json:"client_ip,omitempty"`
 	// `ok` or `refused`.
 	Outcome string `protobuf:"bytes,8,opt,name=outcome,proto3" json:"outcome,omitempty"`

@@ -27,10 +27,11 @@ pub struct ListAuditEventsRequest {
     /// `next_page_token` of the page before, from a request with the same filters. Opaque.
     #[prost(string, tag = "8")]
     pub page_token: ::prost::alloc::string::String,
-    /// Only events with one of these actions. Empty: all. At most 50.
+    /// Only events with one of these actions, as in AuditEvent. Empty: all. At most 50.
     #[prost(string, repeated, tag = "9")]
     pub actions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Only events of this organization: of its own tokens, of tokens that are bound to it, of its policy, and of itself.
+    /// Also events of tokens that were deleted since.
     #[prost(string, tag = "10")]
     pub organization: ::prost::alloc::string::String,
 }
@@ -68,7 +69,8 @@ pub struct AuditEvent {
     /// The token. Empty when there is none. After a refused call it may not exist.
     #[prost(string, tag = "6")]
     pub token_id: ::prost::alloc::string::String,
-    /// The address that the call came from. Empty when it is not known.
+    /// The address that the call came from. Empty when it is not known. Users see their own and that of a token that acts
+    /// itself; administrators of an organization, in events of its tokens, those of all users.
     #[prost(string, tag = "7")]
     pub client_ip: ::prost::alloc::string::String,
     /// `ok` or `refused`.
@@ -170,10 +172,11 @@ pub mod audit_service_client {
             self
         }
         /// ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
-        /// Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
-        /// then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
-        /// INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
-        /// may not see.
+        /// Users need no permission for the events of a token that they may see, or of an organization whose tokens they may
+        /// see: `token_id` or `organization` is then required, and `secret_sha256` needs the permission. They do not see
+        /// `access.refused`. Refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field
+        /// violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller may not see, and for a token
+        /// that was deleted, whose events the organization still shows.
         pub async fn list_audit_events(
             &mut self,
             request: impl tonic::IntoRequest<super::ListAuditEventsRequest>,

@@ -48,10 +48,11 @@ class AuditServiceServicer(object):
 
     def ListAuditEvents(self, request, context):
         """ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
-        Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
-        then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
-        INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
-        may not see.
+        Users need no permission for the events of a token that they may see, or of an organization whose tokens they may
+        see: `token_id` or `organization` is then required, and `secret_sha256` needs the permission. They do not see
+        `access.refused`. Refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field
+        violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller may not see, and for a token
+        that was deleted, whose events the organization still shows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,10 +35,11 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListAuditEvents: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditEventsRequest, _audit_pb2.ListAuditEventsResponse]
     """ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
-    Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
-    then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
-    INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
-    may not see.
+    Users need no permission for the events of a token that they may see, or of an organization whose tokens they may
+    see: `token_id` or `organization` is then required, and `secret_sha256` needs the permission. They do not see
+    `access.refused`. Refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field
+    violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller may not see, and for a token
+    that was deleted, whose events the organization still shows.
     """
 
 @_typing.type_check_only
@@ -48,10 +49,11 @@ class AuditServiceAsyncStub(AuditServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAuditEvents: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditEventsRequest, _audit_pb2.ListAuditEventsResponse]  # type: ignore[assignment]
     """ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
-    Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
-    then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
-    INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
-    may not see.
+    Users need no permission for the events of a token that they may see, or of an organization whose tokens they may
+    see: `token_id` or `organization` is then required, and `secret_sha256` needs the permission. They do not see
+    `access.refused`. Refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field
+    violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller may not see, and for a token
+    that was deleted, whose events the organization still shows.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -64,10 +66,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListAuditEventsResponse, _abc.Awaitable[_audit_pb2.ListAuditEventsResponse]]:
         """ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
-        Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
-        then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
-        INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
-        may not see.
+        Users need no permission for the events of a token that they may see, or of an organization whose tokens they may
+        see: `token_id` or `organization` is then required, and `secret_sha256` needs the permission. They do not see
+        `access.refused`. Refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field
+        violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller may not see, and for a token
+        that was deleted, whose events the organization still shows.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

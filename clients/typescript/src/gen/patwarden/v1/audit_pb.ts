@@ -80,7 +80,7 @@ export type ListAuditEventsRequest = Message<"patwarden.v1.ListAuditEventsReques
   pageToken: string;
 
   /**
-   * Only events with one of these actions. Empty: all. At most 50.
+   * Only events with one of these actions, as in AuditEvent. Empty: all. At most 50.
    *
    * @generated from field: repeated string actions = 9;
    */
@@ -88,6 +88,7 @@ export type ListAuditEventsRequest = Message<"patwarden.v1.ListAuditEventsReques
 
   /**
    * Only events of this organization: of its own tokens, of tokens that are bound to it, of its policy, and of itself.
+   * Also events of tokens that were deleted since.
    *
    * @generated from field: string organization = 10;
    */
@@ -181,7 +182,8 @@ export type AuditEvent = Message<"patwarden.v1.AuditEvent"> & {
   tokenId: string;
 
   /**
-   * The address that the call came from. Empty when it is not known.
+   * The address that the call came from. Empty when it is not known. Users see their own and that of a token that acts
+   * itself; administrators of an organization, in events of its tokens, those of all users.
    *
    * @generated from field: string client_ip = 7;
    */
@@ -232,10 +234,11 @@ export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
 export const AuditService: GenService<{
   /**
    * ListAuditEvents lists changes and refused management calls, newest first. Needs the caller permission `audit`.
-   * Users see the events of a token, or of an organization, whose tokens they may see: `token_id` or `organization` is
-   * then required, and `secret_sha256` refused. Refused Checks are counted by UsageService and are no events. Errors:
-   * INVALID_ARGUMENT with field violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller
-   * may not see.
+   * Users need no permission for the events of a token that they may see, or of an organization whose tokens they may
+   * see: `token_id` or `organization` is then required, and `secret_sha256` needs the permission. They do not see
+   * `access.refused`. Refused Checks are counted by UsageService and are no events. Errors: INVALID_ARGUMENT with field
+   * violations, PAGE_TOKEN_INVALID; NOT_FOUND for a token or organization that the caller may not see, and for a token
+   * that was deleted, whose events the organization still shows.
    *
    * @generated from rpc patwarden.v1.AuditService.ListAuditEvents
    */
