@@ -63,7 +63,7 @@ describe.each(grid)("over $port on $engine", ({ port, engine }) => {
     const seen = await events({ tokenId: id }, people.alice);
     expect(told(seen)).toEqual(whole);
     expect(whence(seen)).toEqual({ "user:alice": true, "user:bob": false, "service:admin": false });
-    // Whoever has the secret is of interest to the holder.
+    // The holder of the token may know who else has its secret.
     await patwarden.ask(TokenService.method.revokeToken, {}, { key: secret });
     const [last] = await events({ tokenId: id, actions: ["token.revoked"] }, people.alice);
     expect(last).toMatchObject({ actor: `token:${id}`, clientIp: "127.0.0.1" });
