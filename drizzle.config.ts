@@ -15,6 +15,7 @@ export default defineConfig({
     "usage",
     "last-use",
     "leak",
+    "console-session-table",
   ].map((file) => `./src/database/${file}.ts`),
   out: "./migrations",
 });

@@ -31,13 +31,17 @@ const folders: Readonly<Record<string, Folder>> = {
   revocation: { ...folder("core", "domain", "async"), pure: ["lease.ts", "token-cache.ts"] },
   manage: folder("core", "domain", "callers", "check", "audit"),
   integrations: folder("edge", "domain", "async", "transport", "callers", "check", "exchange", "leaks"),
+  console: folder("edge", "domain", "async", "callers", "transport"),
   api: folder("edge", "domain", "wire", "transport", "callers", "check", "manage", "audit", "usage"),
-  config: folder("edge", "domain", "callers", "openfga", "exchange", "integrations"),
-  database: folder("edge", "domain", "async", "audit", "usage", "leaks", "exchange", "revocation", "config"),
+  config: folder("edge", "domain", "callers", "openfga", "exchange", "integrations", "console"),
+  database: folder(
+    "edge",
+    ...["domain", "async", "audit", "usage", "leaks", "exchange", "revocation", "console", "config"],
+  ),
   server: folder(
     "edge",
     ...["domain", "async", "callers", "transport", "telemetry", "openfga", "check", "audit", "usage", "leaks"],
-    ...["exchange", "revocation", "manage", "integrations", "api", "config", "database"],
+    ...["exchange", "revocation", "manage", "integrations", "console", "api", "config", "database"],
   ),
   cli: folder(
     "edge",

@@ -59,6 +59,7 @@ export function guard<S extends DescService>(
       address: () => call.address,
       clientName: () => call.clientName,
       deadline: call.deadline,
+      header: (name) => call.header(name),
     });
   const guarded = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => {

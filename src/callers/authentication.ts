@@ -23,6 +23,8 @@ export interface Credentials {
   readonly address: () => Address | undefined;
   /** Instant of `performance.now()` after which the caller no longer waits. Absent: no limit. */
   readonly deadline: number | undefined;
+  /** Returns another header of the call by its lower-case name. Only the console's authenticator reads any. */
+  readonly header: (name: string) => string | undefined;
 }
 
 export interface AuthenticationOptions {

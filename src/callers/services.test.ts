@@ -77,6 +77,7 @@ describe("services by their keys", () => {
     const credentials = {
       authorization: undefined,
       userAuthorization: undefined,
+      header: () => undefined,
       clientName: () => undefined,
       address: () => undefined,
       deadline: undefined,

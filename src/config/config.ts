@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { audit } from "./audit.js";
 import { callers } from "./callers.js";
+import { consoleSection } from "./console.js";
 import { database } from "./database.js";
 import { duration } from "./duration.js";
 import { integrations } from "./integrations.js";
@@ -37,6 +38,7 @@ export function configSchema(others: OtherSections) {
       http: http(others),
       public_http: publicHttp(others),
       metrics,
+      console: consoleSection(others),
       database,
       openfga,
       token_cache: tokenCache,

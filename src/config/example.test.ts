@@ -37,7 +37,7 @@ describe("examples/patwarden.yaml", () => {
   });
 
   it("has no setting that does not exist, commented out or not", () => {
-    const open = ["callers.max_grant", "issuers.required_claims", "openfga.context"];
+    const open = ["callers.max_grant", "issuers.required_claims", "openfga.context", "console.authorization_params"];
     const inside = (path: string) => open.some((above) => path.startsWith(`${above}.`));
     const exists = (path: string) => settings.some((setting) => setting === path || setting.startsWith(`${path}.`));
     expect([...shown.keys()].filter((path) => path !== "" && !inside(path) && !exists(path))).toEqual([]);
@@ -58,6 +58,8 @@ describe("examples/patwarden.yaml", () => {
       "public_http.plaintext",
       "public_http.origins",
       "public_http.trusted_proxies",
+      "console.authorization_params",
+      "console.trusted_proxies",
       "openfga.tls",
       "openfga.context",
       "tokens.peppers.active",

@@ -11,7 +11,7 @@ const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a P
 export type ListenerTls = z.output<typeof tls>;
 
 /** Names of PEM files. They are read together with the configuration. */
-const tls = z
+export const tls = z
   .object({
     /** The certificate and its intermediates. Required. */
     cert: pem,
@@ -34,10 +34,10 @@ const tls = z
   .transform(({ cert, key, client_ca }) => ({ cert, key, clientCa: client_ca }));
 
 /** Allows a port beyond loopback without TLS, for example behind a mesh that encrypts. Default `false`. */
-const plaintext = z.boolean().default(false);
+export const plaintext = z.boolean().default(false);
 
-const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };
-const twice = { error: "must not be true together with tls", path: ["plaintext"] };
+export const beyondLoopback = { error: "must be true to listen beyond loopback without tls", path: ["plaintext"] };
+export const twice = { error: "must not be true together with tls", path: ["plaintext"] };
 
 interface Protected {
   readonly listen: HostPort;
@@ -45,11 +45,11 @@ interface Protected {
   readonly plaintext: boolean;
 }
 
-function isProtected({ listen, tls, plaintext }: Protected): boolean {
+export function isProtected({ listen, tls, plaintext }: Protected): boolean {
   return tls !== undefined || plaintext || isLoopback(listen.host);
 }
 
-function isProtectedOnce({ tls, plaintext }: Protected): boolean {
+export function isProtectedOnce({ tls, plaintext }: Protected): boolean {
   return tls === undefined || !plaintext;
 }
 
@@ -78,7 +78,7 @@ export const grpc = (others: OtherSections) => listener("127.0.0.1:9081", others
 export const http = (others: OtherSections) => listener("127.0.0.1:9080", others);
 
 /** An origin as browsers send it in `Origin` (RFC 6454 section 6.2). Browsers never send `*`. */
-const origin = text.refine(
+export const origin = text.refine(
   (value) => /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value,
   { error: "must be an origin such as https://app.example.com: scheme, host, and the port if it is not the default" },
 );
@@ -139,12 +139,13 @@ interface Listeners {
   readonly http: Listening;
   readonly public_http?: Listening | undefined;
   readonly metrics: Listening;
+  readonly console?: Listening | undefined;
 }
 
 /** Reports ports with the address of an earlier one. Port 0 is a free port for each. */
-export function listenApart({ grpc, http, public_http, metrics }: Listeners, context: z.RefinementCtx): void {
+export function listenApart({ grpc, http, public_http, metrics, console }: Listeners, context: z.RefinementCtx): void {
   const taken = new Map<string, string>();
-  for (const [name, port] of Object.entries({ grpc, http, public_http, metrics })) {
+  for (const [name, port] of Object.entries({ grpc, http, public_http, metrics, console })) {
     if (!port || port.listen.port === 0) continue;
     const address = formatHostPort(port.listen);
     const earlier = taken.get(address);

@@ -2,6 +2,7 @@ import { and, count, eq, inArray, or } from "drizzle-orm";
 import type { SubjectName } from "../domain/identifier.js";
 import type { StoredSubject, SubjectStore } from "../domain/subject-store.js";
 import { type Transaction, transactChange } from "./change.js";
+import { consoleSession } from "./console-session-table.js";
 import type { Database } from "./database.js";
 import { guarded, onlyRow } from "./errors.js";
 import { answeringServer, rowsFromPrimary, standby } from "./primary-read.js";
@@ -48,6 +49,7 @@ export function createSubjectStore(database: Database): SubjectStore {
         if (!change) return { result: current, events: [], touched: [] };
         const { state, generation, event, revocation } = change;
         await transaction.update(subject).set({ state, generation, updatedAt: now }).where(eq(subject.name, name));
+        if (state !== "ACTIVE") await transaction.delete(consoleSession).where(eq(consoleSession.subject, name));
         async function* events() {
           yield [event];
           if (!revocation) return;

@@ -2,6 +2,7 @@ import { Loop } from "../async/loop.js";
 import { checkpointKey, checkpointKeyLabel } from "../audit/chain.js";
 import { createRetention } from "../audit/retention.js";
 import { createSealer } from "../audit/sealer.js";
+import type { Console } from "../console/console.js";
 import { deleteDeadTokens } from "../database/dead-tokens.js";
 import type { SigningKeys } from "../exchange/signing-keys.js";
 import { revokeUnused } from "../manage/revoke-unused.js";
@@ -23,7 +24,11 @@ export interface Housekeeping {
   stop(): Promise<void>;
 }
 
-export function createHousekeeping(parts: Parts, signingKeys: SigningKeys | undefined): Housekeeping {
+export function createHousekeeping(
+  parts: Parts,
+  signingKeys: SigningKeys | undefined,
+  console: Console | undefined,
+): Housekeeping {
   const { config, database, tokens, policies, events, revocations, peppers, clock, watch, log } = parts;
   const clocksAgree = () => watch.clocksAgree();
   const signing = {
@@ -61,6 +66,7 @@ export function createHousekeeping(parts: Parts, signingKeys: SigningKeys | unde
     await done("remembered requests", tokens.sweepRequests(ago(requestSecretsMs), ago(requestsMs)));
     await done("changes", revocations.trim(epochsKept));
     if (signingKeys) await done("signing keys", signingKeys.sweep());
+    if (console) await done("sessions", console.sweep(clock.now()));
   }
 
   async function endUnused(): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createMetricsServer } from "../telemetry/metrics-server.js";
+import { serveConsole } from "./console.js";
 import { serveIntegrations } from "./integrations.js";
 import { createHousekeeping } from "./jobs.js";
 import type { Parts } from "./parts.js";
@@ -25,8 +26,9 @@ export function startParts(parts: Parts): Promise<Started<Addresses>> {
   const { config, openfga, watch, revocation, refusals, usage, metrics } = parts;
   const integrations = serveIntegrations(parts);
   const { signingKeys, leakNotifier } = integrations;
-  const housekeeping = createHousekeeping(parts, signingKeys);
-  const ports = new Ports(parts, integrations);
+  const console = serveConsole(parts);
+  const housekeeping = createHousekeeping(parts, signingKeys, console);
+  const ports = new Ports(parts, integrations, console);
   // Waits for a job that has begun, but not for a statement that takes minutes: that one ends with its connection.
   const withinGrace = (ending: Promise<unknown>) =>
     Promise.race([ending, sleep(config.graceMs, undefined, { ref: false })]);

@@ -1,5 +1,8 @@
 import type { Config } from "../config/config.js";
 import type { ListenerTls } from "../config/listeners.js";
+import type { Console } from "../console/console.js";
+import { elementRoutes } from "../console/files.js";
+import { consoleHeaders } from "../console/headers.js";
 import { formatHostPort } from "../domain/host-port.js";
 import { clientAddress } from "../integrations/shared/client-address.js";
 import { connectRoutes } from "../transport/connect.js";
@@ -13,7 +16,7 @@ import type { StatusError } from "../transport/status.js";
 import { logCall } from "./call-log.js";
 import type { ServedIntegrations } from "./integrations.js";
 import type { Parts } from "./parts.js";
-import { createPublicServices, createServices } from "./services.js";
+import { createConsoleServices, createPublicServices, createServices } from "./services.js";
 
 /** The addresses of the open ports, `host:port` with the real ports. */
 export interface PortAddresses {
@@ -21,19 +24,23 @@ export interface PortAddresses {
   readonly http: string;
   /** Undefined when the configuration has no public port. */
   readonly publicHttp: string | undefined;
+  /** Undefined when the configuration has no console. */
+  readonly console: string | undefined;
 }
 
 /** The ports that serve callers: they open one after the other, and drain all together. */
 export class Ports {
-  readonly #open: { grpc?: Listener; http?: Listener; publicHttp?: Listener } = {};
+  readonly #open: { grpc?: Listener; http?: Listener; publicHttp?: Listener; console?: Listener } = {};
   readonly #parts: Parts;
   readonly #integrations: ServedIntegrations;
+  readonly #console: Console | undefined;
   /** The API on the ports of the private network. */
   readonly #implementations: readonly Implementation[];
 
-  constructor(parts: Parts, integrations: ServedIntegrations) {
+  constructor(parts: Parts, integrations: ServedIntegrations, console: Console | undefined) {
     this.#parts = parts;
     this.#integrations = integrations;
+    this.#console = console;
     const { config, authenticator, health } = parts;
     const described = [...createServices(parts, authenticator), health.service.implementation];
     this.#implementations = config.reflection ? [...described, ...reflection(described)] : described;
@@ -45,7 +52,13 @@ export class Ports {
       const grpc = await this.#openGrpc();
       const http = await this.#openHttp();
       const publicHttp = await this.#openPublicHttp();
-      return { grpc: grpc.address, http: http.address, publicHttp: publicHttp?.address };
+      const console = await this.#openConsole();
+      return {
+        grpc: grpc.address,
+        http: http.address,
+        publicHttp: publicHttp?.address,
+        console: console?.address,
+      };
     } catch (error) {
       await this.drain(0);
       throw error;
@@ -93,7 +106,7 @@ export class Ports {
     const { trustedProxies, origins } = config.publicHttp;
     this.#open.publicHttp = await startHttpListener({
       ...listenerOf(config.publicHttp),
-      routes: [livez, ...this.#integrations.publicRoutes],
+      routes: [livez, ...this.#integrations.publicRoutes, ...elementRoutes()],
       rpc: connectRoutes(createPublicServices(this.#parts), {
         onEnd: this.#onEnd,
         addressOf: (request) => clientAddress(request, trustedProxies),
@@ -103,6 +116,24 @@ export class Ports {
       events: metrics.arrivalsAt("public_http"),
     });
     return this.#open.publicHttp;
+  }
+
+  async #openConsole(): Promise<Listener | undefined> {
+    const { config, metrics, onDefect } = this.#parts;
+    if (!config.console || !this.#console) return undefined;
+    const { trustedProxies, tls } = config.console;
+    this.#open.console = await startHttpListener({
+      ...listenerOf(config.console),
+      routes: [livez, ...this.#console.routes],
+      rpc: connectRoutes(createConsoleServices(this.#parts, this.#console.authenticator), {
+        onEnd: this.#onEnd,
+        addressOf: (request) => clientAddress(request, trustedProxies),
+      }),
+      headers: consoleHeaders({ tls: tls !== undefined }),
+      onDefect,
+      events: metrics.arrivalsAt("console"),
+    });
+    return this.#open.console;
   }
 }
 

@@ -31,8 +31,12 @@ export async function startServer(given: Given): Promise<Running> {
   const { value: addresses, stop } = await startParts(parts);
   health.listening();
   metrics.configured(configHash(config));
-  const { publicHttp, ...always } = addresses;
-  log.info({ ...always, ...(publicHttp !== undefined && { public_http: publicHttp }) }, "listening");
+  const { publicHttp, console, ...always } = addresses;
+  const some = {
+    ...(publicHttp !== undefined && { public_http: publicHttp }),
+    ...(console !== undefined && { console }),
+  };
+  log.info({ ...always, ...some }, "listening");
   return {
     ...addresses,
     reload: createReload(parts),

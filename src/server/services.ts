@@ -8,7 +8,7 @@ import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { auditService } from "../api/audit.js";
 import { authorizationService } from "../api/authorization.js";
-import { type GuardedCall, type GuardedHandlers, guard } from "../api/guard.js";
+import { type GuardedCall, type GuardedHandlers, guard, type Management } from "../api/guard.js";
 import { plainCodecs } from "../api/plain-messages.js";
 import { policyService } from "../api/policy.js";
 import { selfService } from "../api/self.js";
@@ -115,6 +115,25 @@ export function createPublicServices(parts: Parts): readonly Implementation[] {
       operations: operations.filter(({ method }) => served.has(methodName(method))),
     }))
     .filter(({ operations }) => operations.length > 0);
+}
+
+const onConsole: readonly DescService[] = [
+  ...[TokenService, PolicyService, UsageService, SelfService],
+  ...[SubjectService, AuditService],
+];
+
+/** Builds the part of the API that the console serves: what people may call, administrators of the deployment too. */
+export function createConsoleServices(parts: Parts, authenticator: Authenticator): readonly Implementation[] {
+  const { management } = parts;
+  const quiet: Management = {
+    ...management,
+    onRefusal(refusal, caller, call) {
+      // Everybody who opens the page before signing in, or after the session has ended, makes such a call.
+      if (caller) management.onRefusal(refusal, caller, call);
+    },
+  };
+  const services = createServices({ ...parts, management: quiet }, authenticator);
+  return services.filter(({ service }) => onConsole.includes(service));
 }
 
 /**

@@ -37,7 +37,7 @@ export interface Metrics {
   configured(hash: string): void;
 }
 
-export type PortName = "grpc" | "http" | "public_http";
+export type PortName = "grpc" | "http" | "public_http" | "console";
 
 /** The observable values of the token cache and its lease. */
 export interface ObservedTokenCache {

@@ -62,6 +62,8 @@ export interface HttpListenerOptions {
   readonly rpc: ConnectRoutes;
   /** Absent: pages of other origins cannot read answers. */
   readonly cors?: Cors;
+  /** Headers of every answer; an answer may have other values instead. Default none. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly limits?: Partial<ArrivalLimits>;
   readonly events?: ArrivalEvents;
@@ -130,7 +132,7 @@ class Connections {
 }
 
 function requestHandler(
-  { routes, rpc, cors, onDefect, events }: HttpListenerOptions,
+  { routes, rpc, cors, headers = {}, onDefect, events }: HttpListenerOptions,
   connections: Connections,
   arrivals: Arrivals<ServerResponse>,
 ): RequestListener {
@@ -141,7 +143,9 @@ function requestHandler(
     if (!response.headersSent) sendJson(response, 500, { code: "internal", message: "internal error" });
     else response.destroy();
   };
+  const always = Object.entries(headers);
   return (request, response) => {
+    for (const [name, value] of always) response.setHeader(name, value);
     response.on("error", (error) => onDefect?.(error));
     arrivals.add(response);
     response.once("close", () => {
@@ -159,8 +163,10 @@ function requestHandler(
       sendJson(response, 431, headersTooLarge);
       return;
     }
-    const path = request.url?.split("?", 1)[0];
-    const here = routes.filter((route) => route.path === path);
+    const path = request.url?.split("?", 1)[0] ?? "";
+    const here = routes.filter((route) =>
+      typeof route.path === "string" ? route.path === path : route.path.test(path),
+    );
     const method = request.method === "HEAD" ? "GET" : request.method;
     const route = here.find((candidate) => candidate.method === method || candidate.method === "*");
     try {

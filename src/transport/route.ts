@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 export interface Route {
   /** `*`: any method. */
   readonly method: "GET" | "POST" | "*";
-  /** The exact path without a query, `/livez`. */
-  readonly path: string;
+  /** The exact path without a query, `/livez`, or a pattern of the whole path. */
+  readonly path: string | RegExp;
   /** When this throws or rejects, the answer is a plain 500. */
   handle(request: IncomingMessage, response: ServerResponse): void | Promise<void>;
 }

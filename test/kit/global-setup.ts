@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startOpenFgaProcess } from "./openfga.js";
@@ -9,8 +10,15 @@ import { type SharedOpenFga, type SharedPostgres, sharedVariable } from "./share
 let server: Server | undefined;
 const stops: (() => Promise<unknown>)[] = [];
 
+/** A stand-in for the console's page where it is not built. */
+const page = new URL("../../dist/console/index.html", import.meta.url);
+
 /** Starts PostgreSQL and OpenFGA once for all test files, each when the first test needs it. */
 export async function setup(): Promise<void> {
+  if (!existsSync(page)) {
+    mkdirSync(new URL(".", page), { recursive: true });
+    writeFileSync(page, "<!doctype html><title>Not built</title>");
+  }
   const parts = new Map<string, () => Promise<unknown>>([
     ["/postgres", startSharedPostgres],
     ["/openfga", startSharedOpenFga],

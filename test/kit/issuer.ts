@@ -1,5 +1,7 @@
+import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { isDeepStrictEqual } from "node:util";
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
 import type { IssuerConfig, OidcAlgorithm } from "../../src/callers/oidc/access-token.js";
 
@@ -48,10 +50,40 @@ export interface TestIssuer {
   set(mode: IssuerMode): void;
   /** Replaces fields of the discovery document. */
   discover(over: Readonly<Record<string, unknown>>): void;
+  /**
+   * Sets what happens at the next sign-ins: claims of the ID token, headers, faults. Without it, `/authorize` signs in
+   * the user of `login_hint`, else alice, and leads back at once.
+   */
+  signIns(next: SignIns): void;
+  /** The requests for `/authorize` and `/token` since the start, with their parameters. */
+  readonly asked: readonly AskedOfIssuer[];
   /** Resolves after this many requests for discovery or keys. */
   requested(count: number): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** How the issuer answers at sign-ins. */
+export interface SignIns {
+  /** Claims of the ID token; `undefined` removes one. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  /** Parameters of its header. */
+  readonly header?: Readonly<Record<string, unknown>>;
+  /** Signs the ID token with this key instead of a published one. */
+  readonly key?: SigningKey;
+  /** Parameters of the way back; `undefined` removes one. */
+  readonly back?: Readonly<Record<string, string | undefined>>;
+  /** The answer of `/token` instead of tokens. */
+  readonly token?: { readonly status: number; readonly body: string };
+}
+
+export interface AskedOfIssuer {
+  readonly path: string;
+  readonly parameters: URLSearchParams;
+  readonly authorization: string | undefined;
+}
+
+/** The confidential client that the issuer knows. */
+export const issuerClient = { id: "console", secret: "console-secret" } as const;
 
 export interface TestIssuerOptions {
   /** The time at which tokens are issued. Default: now. */
@@ -83,7 +115,17 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
   const waiting = new Set<() => void>();
   const watching = new Set<() => void>();
 
+  const asked: AskedOfIssuer[] = [];
+  let signIns: SignIns = {};
+  /** Codes that were not used yet, with their authorization requests. */
+  const codes = new Map<string, URLSearchParams>();
+
   const server = createServer((request, response) => {
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    if (mode.kind === "well" && ["/authorize", "/token", "/logout"].includes(path)) {
+      void answerSignIn(path, request, response);
+      return;
+    }
     const forKeys = request.url === "/keys";
     if (forKeys) fetches.keys += 1;
     else fetches.discovery += 1;
@@ -120,12 +162,89 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
 
   function answerWell(path: string, response: ServerResponse, status = 200): void {
     const documents: Readonly<Record<string, unknown>> = {
-      "/.well-known/openid-configuration": { issuer: url, jwks_uri: `${url}keys`, ...discovery },
+      "/.well-known/openid-configuration": {
+        issuer: url,
+        jwks_uri: `${url}keys`,
+        authorization_endpoint: `${url}authorize`,
+        token_endpoint: `${url}token`,
+        end_session_endpoint: `${url}logout`,
+        authorization_response_iss_parameter_supported: true,
+        ...discovery,
+      },
       "/keys": { keys: keys.map(({ publicJwk }) => publicJwk) },
     };
     const document = documents[path];
     response.writeHead(document ? status : 404, { "content-type": "application/json" });
     response.end(JSON.stringify(document ?? {}));
+  }
+
+  async function answerSignIn(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { searchParams } = new URL(request.url ?? "", url);
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    const parameters = path === "/token" ? new URLSearchParams(body) : searchParams;
+    asked.push({ path, parameters, authorization: request.headers.authorization });
+    if (path === "/authorize") authorize(parameters, response);
+    else if (path === "/logout")
+      response.writeHead(303, { location: parameters.get("post_logout_redirect_uri") ?? "/" }).end();
+    else {
+      const { status, body } = signIns.token ?? (await token(parameters, request.headers.authorization));
+      response.writeHead(status, { "content-type": "application/json" }).end(body);
+    }
+  }
+
+  function authorize(parameters: URLSearchParams, response: ServerResponse): void {
+    const code = randomUUID();
+    codes.set(code, parameters);
+    const back = new URL(parameters.get("redirect_uri") ?? "");
+    const usual = { code, state: parameters.get("state") ?? undefined, iss: url };
+    for (const [name, value] of Object.entries({ ...usual, ...signIns.back })) {
+      if (value !== undefined) back.searchParams.set(name, value);
+    }
+    response.writeHead(303, { location: back.href }).end();
+  }
+
+  /** Checks what RFC 6749 and RFC 7636 tell a provider to check. */
+  async function token(
+    parameters: URLSearchParams,
+    authorization: string | undefined,
+  ): Promise<{ readonly status: number; readonly body: string }> {
+    const refused = (error: string) => ({ status: 400, body: JSON.stringify({ error }) });
+    const sent = Buffer.from(/^Basic (.*)$/.exec(authorization ?? "")?.[1] ?? "", "base64").toString();
+    // RFC 6749 §2.3.1: both parts are form-encoded.
+    const basic = sent.split(":").map((part) => decodeURIComponent(part.replaceAll("+", " ")));
+    const posted = [parameters.get("client_id"), parameters.get("client_secret")];
+    const client = [issuerClient.id, issuerClient.secret];
+    if (![basic, posted].some((shown) => isDeepStrictEqual(shown, client))) return refused("invalid_client");
+    const begun = codes.get(parameters.get("code") ?? "");
+    codes.delete(parameters.get("code") ?? "");
+    const challenge = createHash("sha256")
+      .update(parameters.get("code_verifier") ?? "")
+      .digest("base64url");
+    if (
+      !begun ||
+      begun.get("redirect_uri") !== parameters.get("redirect_uri") ||
+      begun.get("code_challenge") !== challenge
+    ) {
+      return refused("invalid_grant");
+    }
+    const seconds = Math.floor(now().getTime() / 1000);
+    const acr = begun.get("acr_values")?.split(" ")[0];
+    const claims = {
+      aud: begun.get("client_id"),
+      client_id: undefined,
+      sub: begun.get("login_hint") ?? "alice",
+      nonce: begun.get("nonce") ?? undefined,
+      auth_time: seconds,
+      ...(acr !== undefined && { acr }),
+      ...signIns.claims,
+    };
+    const [published] = keys;
+    const key = signIns.key ?? published;
+    if (!key) throw new Error("the issuer publishes no key");
+    const idToken = await signWith(key, claims, { typ: "JWT", ...signIns.header });
+    const answer = { access_token: "of no use", token_type: "Bearer", expires_in: 60, id_token: idToken };
+    return { status: 200, body: JSON.stringify(answer) };
   }
 
   const signWith: TestIssuer["signWith"] = (key, claims = {}, header = {}) => {
@@ -180,6 +299,10 @@ export async function startTestIssuer({ now = () => new Date(), key }: TestIssue
     discover(over) {
       discovery = over;
     },
+    signIns(next) {
+      signIns = next;
+    },
+    asked,
     requested(count) {
       return new Promise((resolve) => {
         const look = (): void => {

@@ -97,6 +97,8 @@ export interface Server extends Started {
   readonly http: string;
   /** The same for `public_http`; empty when it is not enabled. */
   readonly publicHttp: string;
+  /** The same for `console`. */
+  readonly console: string;
   readonly metrics: string;
   readonly configFile: string;
   /** Keys by caller name. */
@@ -107,6 +109,7 @@ interface Listening {
   readonly grpc: string;
   readonly http: string;
   readonly public_http?: string;
+  readonly console?: string;
   readonly metrics: string;
 }
 
@@ -173,7 +176,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     throw new Error(`patwarden ended with ${code}:\n${started.log()}`);
   });
   ended.catch(() => undefined);
-  const { grpc, http: httpAddress, public_http, metrics } = await Promise.race([listening, ended]);
+  const { grpc, http: httpAddress, public_http, console, metrics } = await Promise.race([listening, ended]);
   const http = `http://${httpAddress}`;
   const named = { gRPC: grpcPort(grpc, keys.admin), HTTP: httpPort(http, keys.admin) };
   const ports = Object.values(named);
@@ -184,6 +187,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     grpc,
     http,
     publicHttp: public_http === undefined ? "" : `http://${public_http}`,
+    console: console === undefined ? "" : `http://${console}`,
     metrics,
     configFile,
     keys,

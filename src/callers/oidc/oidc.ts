@@ -21,7 +21,7 @@ import {
 import { IssuerKeys, type KeySet } from "./issuer-keys.js";
 import { parseSubjectTemplate, type SubjectTemplate } from "./subject-template.js";
 
-/** A user, proven by an access token. */
+/** A user, proven by an access token or an ID token. */
 export interface UserIdentity {
   readonly subject: SubjectName;
   readonly issuer: string;
@@ -36,6 +36,13 @@ export interface OidcVerifier {
    * fetched.
    */
   verify(token: string): Promise<UserIdentity | undefined>;
+  /**
+   * Returns the user for the claims of an ID token of this issuer, which must be verified already. Returns undefined
+   * when they name no user, or the issuer is not configured.
+   */
+  identify(issuer: string, claims: JWTPayload): UserIdentity | undefined;
+  /** Returns the current settings of an issuer; undefined when it is not configured. */
+  settingsOf(issuer: string): IssuerConfig | undefined;
   /** Replaces all issuers at once. The keys of issuers that stay are kept. */
   replace(issuers: readonly IssuerConfig[]): void;
 }
@@ -83,7 +90,16 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
   } = options;
   let issuers: ReadonlyMap<string, Issuer> = new Map();
   replace(configs);
-  return { verify, replace };
+  return {
+    verify,
+    replace,
+    identify(name, claims) {
+      const issuer = issuers.get(name);
+      const subject = issuer && subjectOf(claims, issuer);
+      return subject && identityOf(subject, claims, issuer.config);
+    },
+    settingsOf: (name) => issuers.get(name)?.config,
+  };
 
   function replace(next: readonly IssuerConfig[]): void {
     issuers = new Map(next.map((config) => [config.issuer, issuerOf(config, issuers.get(config.issuer))]));
@@ -124,12 +140,7 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
     if (typeof verified === "string") return refused(verified, config.issuer);
     const subject = subjectOf(verified, issuer);
     if (!subject) return refused("no_usable_subject", config.issuer);
-    return {
-      subject,
-      issuer: config.issuer,
-      admin: isAdmin(verified, config),
-      signIn: signInOf(verified, config),
-    };
+    return identityOf(subject, verified, config);
   }
 
   function refused(reason: TokenRefusal, issuer?: string): undefined {
@@ -141,6 +152,11 @@ export function createOidcVerifier(configs: readonly IssuerConfig[], options: Oi
     const parsed = id === undefined ? undefined : parseSubject(`${subjectTypes.user}:${id}`, subjectTypes);
     return parsed?.ok ? parsed.value.name : undefined;
   }
+}
+
+function identityOf(subject: SubjectName, claims: JWTPayload, config: IssuerConfig): UserIdentity {
+  const { issuer } = config;
+  return { subject, issuer, admin: isAdmin(claims, config), signIn: signInOf(claims, config) };
 }
 
 /** Decodes header and claims, not verified. */

@@ -1,0 +1,152 @@
+import { once } from "node:events";
+import { createServer, request as httpRequest } from "node:http";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { issuerClient, type TestIssuer } from "./issuer.js";
+import { httpPort, type Reply } from "./ports.js";
+
+/** The address at which people open a console, in front of one or several replicas. */
+export interface ConsoleAddress {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Passes requests on to these consoles, one after the other. */
+  lead(...consoles: readonly string[]): void;
+  stop(): Promise<void>;
+}
+
+/** Opens the address before the servers start, since their configuration names it. */
+export async function openConsoleAddress(): Promise<ConsoleAddress> {
+  let targets: readonly string[] = [];
+  let turn = 0;
+  const server = createServer((request, response) => {
+    const target = targets[turn++ % targets.length];
+    if (target === undefined) {
+      response.writeHead(502).end();
+      return;
+    }
+    const { hostname, port } = new URL(target);
+    const { method, url: path, headers } = request;
+    const passed = httpRequest({ hostname, port, method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      answer.pipe(response);
+    });
+    passed.on("error", () => response.destroy());
+    request.pipe(passed);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    lead(...consoles) {
+      targets = consoles;
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Returns the section `console` for this issuer and address. */
+export function consoleConfig(issuer: Pick<TestIssuer, "url">, publicUrl: string, over: object = {}) {
+  return {
+    listen: "127.0.0.1:0",
+    public_url: publicUrl,
+    issuer: issuer.url,
+    client_id: issuerClient.id,
+    client_secret: issuerClient.secret,
+    ...over,
+  };
+}
+
+/** A browser as far as the console needs one: cookies of one host, and navigation. */
+export class Browser {
+  readonly #home: string;
+  /** By name. */
+  readonly cookies = new Map<string, string>();
+  /** Every `set-cookie` line so far. */
+  readonly setCookies: string[] = [];
+
+  constructor(home: string) {
+    this.#home = home;
+  }
+
+  /** Opens an address as the page of a tab, and returns the answer without following it. */
+  async open(address: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    const url = new URL(address, this.#home);
+    const own = url.origin === this.#home;
+    const response = await fetch(url, {
+      redirect: "manual",
+      headers: { "sec-fetch-dest": "document", ...(own && this.#cookie()), ...headers },
+    });
+    if (own) this.#take(response);
+    return response;
+  }
+
+  /** Follows redirects until there is none, and returns the last answer. */
+  async follow(address: string): Promise<Response> {
+    let at = new URL(address, this.#home);
+    for (let step = 0; step < 10; step++) {
+      const response = await this.open(at.href);
+      const location = response.headers.get("location");
+      if (location === null) return response;
+      at = new URL(location, at);
+    }
+    throw new Error("too many redirects");
+  }
+
+  /** Signs in. `parameters` are those of `/sign-in`. */
+  signIn(parameters: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return this.follow(`/sign-in?${new URLSearchParams(parameters)}`);
+  }
+
+  /** Makes a call as a script of the console's own page. */
+  async call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Reply<MessageShape<O>>> {
+    const sent = { "sec-fetch-site": "same-origin", origin: this.#home, ...this.#cookie(), ...headers };
+    return httpPort(this.#home, "").call(method, request, { key: null, headers: sent });
+  }
+
+  /** Signs out. */
+  async signOut(headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    const response = await fetch(new URL("/sign-out", this.#home), {
+      method: "POST",
+      headers: {
+        "sec-fetch-site": "same-origin",
+        "connect-protocol-version": "1",
+        ...this.#cookie(),
+        ...headers,
+      },
+    });
+    this.#take(response);
+    return response;
+  }
+
+  /** Returns a copy with the same cookies: another tab, or somebody who has stolen them. */
+  copy(): Browser {
+    const other = new Browser(this.#home);
+    for (const [name, value] of this.cookies) other.cookies.set(name, value);
+    return other;
+  }
+
+  #cookie(): Record<string, string> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    return cookie === "" ? {} : { cookie };
+  }
+
+  #take(response: Response): void {
+    for (const line of response.headers.getSetCookie()) {
+      this.setCookies.push(line);
+      const [pair = ""] = line.split(";", 1);
+      const at = pair.indexOf("=");
+      const name = pair.slice(0, at);
+      if (/; Max-Age=0/.test(line)) this.cookies.delete(name);
+      else this.cookies.set(name, pair.slice(at + 1));
+    }
+  }
+}
