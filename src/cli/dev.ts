@@ -24,6 +24,7 @@ const addressFlags = {
   grpc: "--grpc",
   publicHttp: "--public-http",
   issuer: "--issuer",
+  sample: "--sample",
 } as const satisfies Record<keyof DevAddresses, string>;
 
 export interface DevCommandOptions extends Readonly<Record<keyof DevAddresses, string>> {
@@ -83,7 +84,13 @@ export async function dev(options: DevCommandOptions): Promise<void> {
 
 function readAddresses(options: DevCommandOptions): DevAddresses {
   const read = (name: keyof DevAddresses): HostPort => loopback(addressFlags[name], options[name]);
-  const addresses = { http: read("http"), grpc: read("grpc"), publicHttp: read("publicHttp"), issuer: read("issuer") };
+  const addresses: DevAddresses = {
+    http: read("http"),
+    grpc: read("grpc"),
+    publicHttp: read("publicHttp"),
+    issuer: read("issuer"),
+    sample: read("sample"),
+  };
   const names = Object.keys(addressFlags) as (keyof DevAddresses)[];
   for (const [index, name] of names.entries()) {
     const { port } = addresses[name];

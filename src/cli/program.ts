@@ -52,6 +52,7 @@ program
   .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
   .option("--public-http <address>", "public HTTP port; port 0 picks one", "127.0.0.1:9083")
   .option("--issuer <address>", "OpenID provider to sign in with; port 0 picks one", "127.0.0.1:9085")
+  .option("--sample <address>", "sample of an API that takes tokens; port 0 picks one", "127.0.0.1:9086")
   .option(
     "--model <file>",
     "authorization model in OpenFGA's language (.fga); default: a model of documents and folders",

@@ -10,7 +10,7 @@ const openfga = {
   exited: new Promise<never>(() => {}),
   stop: () => Promise.reject(new Error("not started")),
 };
-const secrets = { pepper: new Uint8Array(32).fill(7), serviceKey: "pw_svc_x" };
+const secrets = { pepper: new Uint8Array(32).fill(7), serviceKey: "pw_svc_x", sampleKey: "pw_svc_y" };
 
 describe("the configuration of patwarden dev", () => {
   it.each([
@@ -24,6 +24,7 @@ describe("the configuration of patwarden dev", () => {
       http: at,
       publicHttp: { host, port: 9083 },
       issuer: { host, port: 9085 },
+      sample: { host, port: 9086 },
     };
     const config = devConfig(addresses, { ...ids, openfga }, secrets);
     expect(config).toMatchObject({

@@ -12,6 +12,8 @@ export interface DevAddresses {
   readonly publicHttp: HostPort;
   /** The embedded OpenID provider. */
   readonly issuer: HostPort;
+  /** The sample of an API that is protected by Patwarden. */
+  readonly sample: HostPort;
 }
 
 /** `aud` of access tokens that the embedded OpenID provider gives for this API. */
@@ -25,7 +27,7 @@ export const devAudience = "https://patwarden.example";
 export function devConfig(
   { grpc, http, publicHttp, issuer }: DevAddresses,
   { openfga, storeId, modelId }: Pick<Embedded, "openfga" | "storeId" | "modelId">,
-  { pepper, serviceKey }: Omit<DevSecrets, "issuerKey">,
+  { pepper, serviceKey, sampleKey }: Pick<DevSecrets, "pepper" | "serviceKey"> & { readonly sampleKey: string },
 ): Config {
   const url = `http://${formatHostPort(http)}`;
   const loaded = configFromDocument({
@@ -45,7 +47,8 @@ export function devConfig(
     },
     tokens: { peppers: [{ version: 1, key: Buffer.from(pepper).toString("base64"), active: true }] },
     callers: [
-      { name: "dev", key_sha256: [createHash("sha256").update(serviceKey).digest("hex")], permissions: ["admin"] },
+      { name: "dev", key_sha256: [sha256(serviceKey)], permissions: ["admin"] },
+      { name: "sample-api", key_sha256: [sha256(sampleKey)], permissions: ["check"] },
     ],
     issuers: [
       {
@@ -71,4 +74,8 @@ export function devConfig(
   // A defect: values that the user can choose were checked before.
   const problems = loaded.problems.map(({ key, problem }) => `${key} ${problem}`);
   throw new Error(`the configuration of patwarden dev is faulty: ${problems.join("; ")}`);
+}
+
+function sha256(key: string): string {
+  return createHash("sha256").update(key).digest("hex");
 }

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { formatHostPort, type HostPort } from "../../domain/host-port.js";
 import { startHttpListener } from "../../transport/http-listener.js";
@@ -12,23 +13,37 @@ export interface Listening {
   stop(): Promise<void>;
 }
 
+/** Answers a request that no route is for; returns undefined for a path that it does not know. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
+
 /**
  * Serves routes at a loopback address with a port other than 0. Requests for another host name are refused: a page of
  * the internet can have its own name lead to this machine.
  */
-export async function listen(at: HostPort, routes: readonly Route[]): Promise<Listening> {
+export async function listen(
+  at: HostPort,
+  routes: readonly Route[],
+  others: Handler = () => undefined,
+): Promise<Listening> {
   const address = formatHostPort(at);
+  const refuseStranger = ({ headers }: IncomingMessage, response: ServerResponse): boolean => {
+    const strange = headers.host !== address;
+    if (strange) send(response, 421, "text/plain", `ask http://${address}`);
+    return strange;
+  };
   const listener = await startHttpListener({
     listen: address,
     routes: routes.map((route) => ({
       ...route,
       handle(request, response) {
-        if (request.headers.host === address) return route.handle(request, response);
-        send(response, 421, "text/plain", `ask http://${address}`);
-        return undefined;
+        return refuseStranger(request, response) ? undefined : route.handle(request, response);
       },
     })),
-    rpc: { handle: () => undefined, abort: () => undefined },
+    rpc: {
+      handle: (request, response) =>
+        refuseStranger(request, response) ? Promise.resolve() : others(request, response),
+      abort: () => undefined,
+    },
   });
   return { url: `http://${address}`, stop: () => listener.drain(1_000) };
 }

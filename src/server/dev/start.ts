@@ -1,3 +1,4 @@
+import { defaultBrand } from "../../config/tokens.js";
 import type { HostPort } from "../../domain/host-port.js";
 import type { Exit } from "../../openfga/admin/exit.js";
 import type { Logger } from "../../telemetry/log.js";
@@ -6,8 +7,9 @@ import { startServer } from "../server.js";
 import { type DevAddresses, devAudience, devConfig } from "./config.js";
 import { type EmbeddedOptions, startEmbedded } from "./embedded.js";
 import { startIssuer } from "./issuer/issuer.js";
-import { withPort } from "./listen.js";
-import type { DevSecrets } from "./state-directory.js";
+import { listen, withPort } from "./listen.js";
+import { sampleApi } from "./sample/sample-api.js";
+import { type DevSecrets, freshServiceKey } from "./state-directory.js";
 
 export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
   /** Loopback addresses; port 0 picks one. */
@@ -23,6 +25,8 @@ export interface Ready {
   readonly public_http: string;
   /** `iss` of the embedded OpenID provider. */
   readonly issuer: string;
+  /** The sample of an API that is protected by Patwarden. */
+  readonly sample: string;
   readonly service_key: string;
   readonly openfga: {
     readonly grpc: string;
@@ -59,13 +63,24 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     });
     onStop(() => issuer.stop());
 
-    const running = await startServer({ config: devConfig(addresses, embedded, secrets), database, log });
+    const sampleKey = freshServiceKey(defaultBrand);
+    const config = devConfig(addresses, embedded, { ...secrets, sampleKey });
+    const running = await startServer({ config, database, log });
     onStop(() => running.stop());
+
+    const sample = await listen(
+      addresses.sample,
+      [],
+      sampleApi({ patwarden: `http://${running.http}`, serviceKey: sampleKey }),
+    );
+    onStop(() => sample.stop());
+
     const ready: Ready = {
       grpc: running.grpc,
       http: `http://${running.http}`,
       public_http: `http://${running.publicHttp}`,
       issuer: issuer.url,
+      sample: sample.url,
       service_key: secrets.serviceKey,
       openfga: {
         grpc: openfga.grpc,
