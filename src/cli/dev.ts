@@ -33,6 +33,7 @@ export interface DevCommandOptions extends Readonly<Record<keyof DevAddresses, s
   readonly directory: string;
   readonly model?: string;
   readonly tuples?: string;
+  readonly examples: boolean;
   readonly readyFile?: string;
 }
 
@@ -43,7 +44,7 @@ const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", im
  * ends the process at once; the folder lock and OpenFGA end with the process.
  */
 export async function dev(options: DevCommandOptions): Promise<void> {
-  const { ephemeral, readyFile } = options;
+  const { ephemeral, readyFile, examples } = options;
   const addresses = readAddresses(options);
   const modelFile = options.model ?? exampleModel;
   const model = { file: modelFile, text: readFileSync(modelFile, "utf8") };
@@ -59,7 +60,7 @@ export async function dev(options: DevCommandOptions): Promise<void> {
   const secrets = await (ephemeral ? freshSecrets(defaultBrand) : keptSecrets(directory, defaultBrand));
   tell("opening the database and starting OpenFGA");
   const { value: running, stop } = await startDev({
-    ...{ binary, directory, ephemeral, model, tuples, addresses, secrets, log },
+    ...{ binary, directory, ephemeral, model, tuples, addresses, secrets, examples, log },
   }).catch((error: unknown) => {
     if (!(error instanceof ListenError)) throw error;
     const flags = Object.values(addressFlags);

@@ -58,6 +58,11 @@ program
     "authorization model in OpenFGA's language (.fga); default: a model of documents and folders",
   )
   .option("--tuples <file>", "relationships, a JSON array of {user, relation, object, condition?}")
+  .option(
+    "--examples",
+    "make tokens with a past at the first start; needs the model and tuples of examples/direct",
+    false,
+  )
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")
   .action(async (options) => (await import("./dev.js")).dev(options));
 

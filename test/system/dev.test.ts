@@ -2,22 +2,28 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Dimension, Granularity, UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { onFreePorts } from "../kit/dev.js";
-import { grpcPort, httpPort } from "../kit/ports.js";
+import { grpcPort, httpPort, type Port } from "../kit/ports.js";
 import { runPatwarden } from "../kit/server.js";
 
 const { check } = AuthorizationService.method;
-const { createToken } = TokenService.method;
+const { createToken, listTokens } = TokenService.method;
+const { queryUsage } = UsageService.method;
 
 describe("patwarden dev", () => {
   interface Ready {
     readonly grpc: string;
     readonly http: string;
     readonly public_http: string;
+    readonly issuer: string;
+    readonly sample: string;
     readonly service_key: string;
     readonly openfga: Readonly<Record<"grpc" | "http" | "api_key" | "store_id" | "model_id", string>>;
   }
@@ -87,6 +93,78 @@ describe("patwarden dev", () => {
     await goneFrom(`${second.ready.openfga.http}/healthz`);
     const third = await startDev(directory);
     expect(await third.started.stop("SIGINT")).toBe(0);
+    rmSync(directory, { recursive: true });
+  }, 120_000);
+
+  it("makes tokens with a past once, which its own API shows, and a sample API takes", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "patwarden-dev-"));
+    const example = (file: string): string => fileURLToPath(new URL(`../../examples/direct/${file}`, import.meta.url));
+    const examples = ["--model", example("model.fga"), "--tuples", example("tuples.json"), "--examples"];
+    const { started, ready } = await startDev(directory, ...examples);
+    const port = httpPort(ready.http, ready.service_key);
+    const tokensOf = async (through: Port) => {
+      const listed = await through.call(listTokens, { pageSize: 100 });
+      if (!listed.ok) throw new Error(listed.message);
+      return listed.value.tokens;
+    };
+    const tokens = await tokensOf(port);
+    expect(Object.fromEntries(tokens.map(({ name, usable }) => [name, usable]))).toEqual({
+      "Price list sync": Reason.ALLOWED,
+      "First try": Reason.POLICY,
+      Laptop: Reason.ALLOWED,
+      "Nightly backup": Reason.ALLOWED,
+      CI: Reason.ALLOWED,
+      Workshop: Reason.TOKEN_EXPIRED,
+      "Browser extension": Reason.TOKEN_REVOKED,
+      "Partner feed": Reason.ALLOWED,
+      "Weekly report": Reason.ALLOWED,
+      Notebook: Reason.TOKEN_SUSPENDED,
+      Terminal: Reason.ALLOWED,
+      Dashboard: Reason.TOKEN_PENDING_APPROVAL,
+      "Newsletter tool": Reason.TOKEN_PENDING_APPROVAL,
+    });
+    expect(tokens.filter(({ secrets }) => secrets.length === 2).map(({ name }) => name)).toEqual(["CI"]);
+
+    // A token is counted from its creation to its end, and not later than it was last used.
+    const used = await port.call(queryUsage, {
+      ...{ pageSize: 1000, granularity: Granularity.HOUR, groupBy: [Dimension.TOKEN, Dimension.REASON] },
+    });
+    if (!used.ok) throw new Error(used.message);
+    expect(used.value.nextPageToken).not.toBe("");
+    for (const { startTime, tokenId, reason } of used.value.rows) {
+      const token = tokens.find(({ id }) => id === tokenId);
+      const ms = (time: Timestamp | undefined) => (time ? timestampMs(time) : Number.NaN);
+      expect(ms(startTime)).toBeGreaterThanOrEqual(ms(token?.createTime));
+      if (reason === Reason.ALLOWED) expect(ms(startTime)).toBeLessThanOrEqual(ms(token?.lastUseTime));
+    }
+
+    const grant = { rules: [{ actions: ["viewer"], resources: ["document:roadmap", "document:payroll"] }] };
+    const created = await port.call(createToken, { subject: "user:alice", name: "n", grant });
+    if (!created.ok) throw new Error(created.message);
+    const { secret, token } = created.value;
+    const ask = async (path: string, settings: RequestInit = { headers: { authorization: `Bearer ${secret}` } }) => {
+      const answered = await fetch(ready.sample + path, settings);
+      return [answered.status, await answered.json()];
+    };
+    const roadmap = "/documents/roadmap";
+    expect(await ask(roadmap)).toEqual([
+      200,
+      { document: "document:roadmap", read_by: "user:alice", token: token?.id },
+    ]);
+    for (const [path, settings, status, because] of [
+      [roadmap, {}, 401, "no token"],
+      [roadmap, { headers: { authorization: "Bearer x" } }, 401, "TOKEN_MALFORMED: "],
+      [roadmap, { method: "PUT", headers: { authorization: `Bearer ${secret}` } }, 403, "NOT_GRANTED: "],
+      ["/documents/payroll", undefined, 403, "NOT_PERMITTED: "],
+    ] as const) {
+      expect(await ask(path, settings)).toMatchObject([status, { because: expect.stringContaining(because) }]);
+    }
+    expect((await ask("/"))[0]).toBe(404);
+    expect(await started.stop()).toBe(0);
+
+    const again = await startDev(directory, ...examples);
+    expect(await tokensOf(httpPort(again.ready.http, again.ready.service_key))).toHaveLength(tokens.length + 1);
+    expect(await again.started.stop()).toBe(0);
     rmSync(directory, { recursive: true });
   }, 120_000);
 

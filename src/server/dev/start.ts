@@ -6,6 +6,8 @@ import { type Started, startInOrder } from "../lifecycle.js";
 import { startServer } from "../server.js";
 import { type DevAddresses, devAudience, devConfig } from "./config.js";
 import { type EmbeddedOptions, startEmbedded } from "./embedded.js";
+import { makeExamples } from "./examples/examples.js";
+import { exampleRelationships } from "./examples/relationships.js";
 import { startIssuer } from "./issuer/issuer.js";
 import { listen, withPort } from "./listen.js";
 import { sampleApi } from "./sample/sample-api.js";
@@ -15,6 +17,8 @@ export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
   /** Loopback addresses; port 0 picks one. */
   readonly addresses: DevAddresses;
   readonly secrets: DevSecrets;
+  /** Whether to make tokens with a past, unless there are tokens. Needs the model and tuples of examples/direct. */
+  readonly examples: boolean;
   readonly log: Logger;
 }
 
@@ -50,6 +54,7 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     const addresses = await withPorts(options.addresses);
     const embedded = await startEmbedded({
       ...options,
+      tuples: options.examples ? [...options.tuples, ...exampleRelationships] : options.tuples,
       onOpenFgaProblem: (problem) => log.warn({ problem }, "OpenFGA"),
     });
     onStop(() => embedded.stop());
@@ -65,6 +70,7 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
 
     const sampleKey = freshServiceKey(defaultBrand);
     const config = devConfig(addresses, embedded, { ...secrets, sampleKey });
+    if (options.examples) await makeExamples(database, config);
     const running = await startServer({ config, database, log });
     onStop(() => running.stop());
 
