@@ -28,7 +28,7 @@ export function Bars({ days, small = false }: BarsProps) {
   );
   return (
     <svg
-      class={small ? "bars small" : "bars"}
+      class={`bars${small ? " small" : ""}${days.some(({ allowed, refused }) => allowed + refused > 0) ? " used" : ""}`}
       role="img"
       aria-label={text}
       viewBox={`0 0 ${days.length * width} ${height}`}

@@ -1,5 +1,9 @@
 import type { View } from "./app-root.js";
+import { CreateView } from "./create/create-view.js";
 import { TokensView } from "./tokens/tokens-view.js";
 
 /** The views that the page and the element have. */
-export const sharedViews: readonly View[] = [{ path: /^\/$/, view: TokensView }];
+export const sharedViews: readonly View[] = [
+  { path: /^\/$/, view: TokensView },
+  { path: /^\/new$/, view: CreateView },
+];

@@ -1,0 +1,201 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { useApp } from "../../app/context.js";
+import { Badge } from "../../ui/badge.js";
+import { Button } from "../../ui/button.js";
+import { shortened } from "../../ui/identity.js";
+
+interface ResourcePickerProps {
+  readonly type: string;
+  /** The words for the type. */
+  readonly label: string;
+  /** The action that the search asks for. Empty: nothing can be searched yet. */
+  readonly action: string;
+  /** Who must reach what is found, `user:alice`. */
+  readonly subject: string;
+  readonly ids: readonly string[];
+  onChange(ids: readonly string[]): void;
+}
+
+interface Found {
+  readonly id: string;
+  readonly label: string;
+}
+
+/** Chooses resources of a type: found among those that the subject reaches, or typed, as they may not exist yet. */
+export function ResourcePicker({ type, label, action, subject, ids, onChange }: ResourcePickerProps) {
+  const { api, host, words, announce } = useApp();
+  const texts = words.create;
+  const list = useId();
+  const query = useSignal("");
+  const open = useSignal(false);
+  const active = useSignal(-1);
+  const found = useSignal<readonly Found[]>([]);
+  const unavailable = useSignal(false);
+  const beyond = useSignal<ReadonlySet<string>>(new Set());
+  const running = useRef<AbortController>(undefined);
+
+  const reachable = async (text: string, signal: AbortSignal): Promise<readonly string[]> => {
+    const request = { of: { case: "subject" as const, value: subject }, type, action, query: text, pageSize: 20 };
+    const { resources } = await api.self.listReachable(request, { signal });
+    return resources.map((resource) => resource.slice(type.length + 1));
+  };
+  useEffect(() => {
+    if (!open.value) return;
+    const own = new AbortController();
+    running.current = own;
+    const search = async () => {
+      const named = host.resources[type];
+      if (named) return named(query.value);
+      if (action === "") return [];
+      return (await reachable(query.value, own.signal)).map((id) => ({ id, label: id }));
+    };
+    const waiting = setTimeout(
+      () =>
+        search().then(
+          (answer) => {
+            if (own.signal.aborted) return;
+            found.value = answer;
+            unavailable.value = false;
+            active.value = -1;
+          },
+          () => {
+            if (own.signal.aborted) return;
+            found.value = [];
+            unavailable.value = true;
+          },
+        ),
+      query.value === "" ? 0 : 200,
+    );
+    return () => {
+      clearTimeout(waiting);
+      own.abort();
+    };
+  }, [open.value, query.value, type, action, subject]);
+
+  const add = (id: string) => {
+    const clean = id.startsWith(`${type}:`) ? id.slice(type.length + 1) : id;
+    query.value = "";
+    active.value = -1;
+    if (clean === "" || ids.includes(clean)) return;
+    onChange([...ids, clean]);
+    announce(texts.resourceAdded(clean));
+    if (found.value.some((one) => one.id === clean) || action === "") return;
+    // A typed resource may be beyond the subject: that is allowed, but said.
+    reachable(clean, new AbortController().signal).then(
+      (reached) => {
+        if (!reached.includes(clean)) beyond.value = new Set([...beyond.value, clean]);
+      },
+      () => undefined,
+    );
+  };
+  const typed = query.value.trim();
+  const offered = found.value.filter(({ id }) => !ids.includes(id));
+  const options: readonly (Found & { readonly typed?: boolean })[] = [
+    ...offered,
+    ...(typed !== "" && !offered.some(({ id }) => id === typed) && !ids.includes(typed)
+      ? [{ id: typed, label: texts.resourceAdd(typed), typed: true }]
+      : []),
+  ];
+  const press = (event: KeyboardEvent) => {
+    const move = (by: number) => {
+      event.preventDefault();
+      open.value = true;
+      if (options.length > 0) active.value = (active.value + by + options.length) % options.length;
+    };
+    if (event.key === "ArrowDown") move(1);
+    else if (event.key === "ArrowUp") move(active.value < 0 ? 0 : -1);
+    else if (event.key === "Enter") {
+      event.preventDefault();
+      const chosen = options[active.value] ?? options.find((option) => option.typed) ?? options[0];
+      if (chosen && (typed !== "" || active.value >= 0)) add(chosen.id);
+    } else if (event.key === "Escape" && open.value) {
+      event.stopPropagation();
+      event.preventDefault();
+      open.value = false;
+    } else if (event.key === "Backspace" && query.value === "" && ids.length > 0) onChange(ids.slice(0, -1));
+  };
+  return (
+    <div class="picker">
+      {ids.length > 0 && (
+        <ul class="chips">
+          {ids.map((id) => (
+            <li key={id} class="chip">
+              <bdi title={id}>{shortened(id)}</bdi>
+              {beyond.value.has(id) && (
+                <span title={texts.resourceBeyondHint}>
+                  <Badge tone="warn">{texts.resourceBeyond}</Badge>
+                </span>
+              )}
+              <Button
+                kind="plain"
+                icon="cross"
+                iconOnly
+                label={texts.removeResource(id)}
+                onPress={() => onChange(ids.filter((one) => one !== id))}
+              >
+                {texts.removeResource(id)}
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="combobox">
+        <input
+          type="text"
+          role="combobox"
+          aria-expanded={open.value && options.length > 0}
+          aria-controls={list}
+          aria-autocomplete="list"
+          aria-activedescendant={active.value >= 0 ? `${list}-${active.value}` : undefined}
+          aria-label={texts.resourceSearch(label)}
+          placeholder={texts.resourceSearch(label)}
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck={false}
+          maxLength={256}
+          value={query.value}
+          onFocus={() => {
+            open.value = true;
+          }}
+          onBlur={() => {
+            open.value = false;
+            // A typed id is meant, also without Enter.
+            if (query.value.trim() !== "") add(query.value.trim());
+          }}
+          onInput={(event) => {
+            query.value = event.currentTarget.value;
+            open.value = true;
+          }}
+          onKeyDown={press}
+        />
+        {open.value && (
+          <div class="options">
+            <div id={list} role="listbox" aria-label={label}>
+              {options.map((option, at) => (
+                // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and handles the keys.
+                // biome-ignore lint/a11y/useFocusableInteractive: as above.
+                <div
+                  key={`${option.typed === true} ${option.id}`}
+                  id={`${list}-${at}`}
+                  role="option"
+                  aria-selected={at === active.value}
+                  class="option"
+                  // A press must not take the focus from the field.
+                  onMouseDown={(event) => event.preventDefault()}
+                  onClick={() => add(option.id)}
+                >
+                  <bdi>{option.label}</bdi>
+                  {option.label !== option.id && !option.typed && <span class="mono soft">{option.id}</span>}
+                </div>
+              ))}
+            </div>
+            {(unavailable.value || options.length === 0) && (
+              <p class="hint">{unavailable.value ? texts.resourceUnavailable : texts.resourceNone}</p>
+            )}
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
