@@ -30,9 +30,10 @@ const folders: Readonly<Record<string, Folder>> = {
   exchange: { ...folder("core", "domain", "async", "callers", "check"), pure: ["key-schedule.ts"] },
   revocation: { ...folder("core", "domain", "async"), pure: ["lease.ts", "token-cache.ts"] },
   manage: folder("core", "domain", "callers", "check", "audit"),
+  self: folder("core", "domain", "callers", "check", "manage"),
   integrations: folder("edge", "domain", "async", "transport", "callers", "check", "exchange", "leaks"),
   console: folder("edge", "domain", "async", "callers", "transport"),
-  api: folder("edge", "domain", "wire", "transport", "callers", "check", "manage", "audit", "usage"),
+  api: folder("edge", "domain", "wire", "transport", "callers", "check", "manage", "self", "audit", "usage"),
   config: folder("edge", "domain", "callers", "openfga", "exchange", "integrations", "console"),
   database: folder(
     "edge",
@@ -41,7 +42,7 @@ const folders: Readonly<Record<string, Folder>> = {
   server: folder(
     "edge",
     ...["domain", "async", "callers", "transport", "telemetry", "openfga", "check", "audit", "usage", "leaks"],
-    ...["exchange", "revocation", "manage", "integrations", "console", "api", "config", "database"],
+    ...["exchange", "revocation", "manage", "self", "integrations", "console", "api", "config", "database"],
   ),
   cli: folder(
     "edge",

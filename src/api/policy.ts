@@ -43,15 +43,15 @@ export function policyService(options: PolicyServiceOptions): GuardedHandlers<ty
     async getPolicy({ scope }, { caller }) {
       const { policy, effective } = await getPolicy(options, caller, scopeOf(scope));
       return create(GetPolicyResponseSchema, {
-        policy: render(policy.scope, policy.policy, policy.etag),
-        effective: render(policy.scope, effective, ""),
+        policy: policyMessage(policy.scope, policy.policy, policy.etag),
+        effective: policyMessage(policy.scope, effective, ""),
       });
     },
     async updatePolicy(request, { caller }) {
       const command = parseUpdatePolicy(request, options.subjectTypes);
       const { policy, blockedTokens } = await updatePolicy(options, caller, command);
       return create(UpdatePolicyResponseSchema, {
-        policy: render(policy.scope, policy.policy, policy.etag),
+        policy: policyMessage(policy.scope, policy.policy, policy.etag),
         blockedTokens,
       });
     },
@@ -144,7 +144,8 @@ function takeList<T>(
   return texts.flatMap((text, index) => violations.take(`${field}[${index}]`, parse(text)) ?? []);
 }
 
-function render(scope: string, policy: Policy, etag: string): PolicyMessage {
+/** Renders a policy. */
+export function policyMessage(scope: string, policy: Policy, etag: string): PolicyMessage {
   const { maxLifetimeMs, defaultLifetimeMs, revokeUnusedAfterMs, allowedActions, allowedCidrs, ...switches } = policy;
   return create(PolicySchema, {
     ...switches,

@@ -91,7 +91,7 @@ function secretMessage(
   };
 }
 
-function grantMessage(grant: Grant): MessageInitShape<typeof GrantSchema> {
+export function grantMessage(grant: Grant): MessageInitShape<typeof GrantSchema> {
   return grant.kind === "full"
     ? { full: true }
     : { rules: grant.rules.map((rule) => ({ actions: [...rule.actions], resources: [...rule.resources] })) };

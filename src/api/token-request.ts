@@ -347,11 +347,16 @@ function takeOwnOr(violations: Violations, field: string, id: string, caller: Ca
   return caller.kind === "token" && id === "" ? caller.id : violations.take(field, parseTokenId(id));
 }
 
-function takeSubject(violations: Violations, field: string, text: string, types: SubjectTypes): Subject | undefined {
+export function takeSubject(
+  violations: Violations,
+  field: string,
+  text: string,
+  types: SubjectTypes,
+): Subject | undefined {
   return text === "" ? undefined : violations.take(field, parseSubject(text, types));
 }
 
-function takeOrganization(
+export function takeOrganization(
   violations: Violations,
   text: string,
   types: SubjectTypes,

@@ -1,6 +1,9 @@
 import { Failure, type FieldViolation } from "../domain/errors.js";
 import type { Parsed } from "../domain/identifier.js";
 
+const defaultPageSize = 50;
+const maxPageSize = 1000;
+
 /** Collects all problems of a request, so that one error lists them all. */
 export class Violations {
   readonly #found: FieldViolation[] = [];
@@ -23,6 +26,14 @@ export class Violations {
     if (parsed.ok) return parsed.value;
     this.add(field, parsed.problem);
     return undefined;
+  }
+
+  /** Returns the size of a page, 50 for 0, or adds the problem. */
+  takePageSize(pageSize: number): number {
+    if (pageSize < 0 || pageSize > maxPageSize) {
+      this.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
+    }
+    return pageSize || defaultPageSize;
   }
 
   /** Throws INVALID_FIELD when there are violations; otherwise returns the values, of which none may be undefined. */

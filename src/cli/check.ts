@@ -16,6 +16,7 @@ import { describeGrant, describeToken, reasonName } from "./describe.js";
 import { refusedExitCode } from "./fail.js";
 import { type Calling, configOption, readSecret, withConnection } from "./options.js";
 import { elastic, facts, jsonOf, print, table, timeText } from "./output.js";
+import { whoamiCaller } from "./whoami-caller.js";
 
 interface CheckOptions extends Calling {
   readonly ip?: string;
@@ -44,10 +45,9 @@ export function addCheckCommands(program: Command): void {
       .action(check),
     program
       .command("whoami")
-      .description("show the token of a secret, or the caller of the service key; exit code 2: not usable")
-      .argument("[token]", `${secretArgument}; default: show the service key of this command`)
+      .description("show the token of a secret, or the caller of this command's key; exit code 2: not usable")
+      .argument("[token]", `${secretArgument}; default: show who the key of this command belongs to`)
       .option(...ip)
-      .addOption(configOption())
       .action(whoami),
     program
       .command("why")
@@ -77,9 +77,8 @@ async function check(token: string, action: string, resource: string, options: C
   if (!decision.allowed) process.exitCode = refusedExitCode;
 }
 
-async function whoami(argument: string | undefined, options: WhyOptions): Promise<void> {
-  // Loaded only when needed: the configuration takes a while to load.
-  if (argument === undefined) return (await import("./whoami-service.js")).whoamiService(options);
+async function whoami(argument: string | undefined, options: CheckOptions): Promise<void> {
+  if (argument === undefined) return whoamiCaller(options);
   const introspection = await introspect(await readSecret(argument), options);
   const { active, reason, token } = introspection;
   const text = token ? describeToken(token) : `usable: no, ${reasonName(reason)}: ${meaningOf(reason)}`;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, PreconditionFailureSchema } from "#gen/google/rpc/error_details_pb.js";
 import { headerProblem, withoutLineEnd } from "../config/secret.js";
 import { isConfidential } from "../domain/network.js";
 import { durationText } from "./output.js";
@@ -128,8 +128,10 @@ function callError(thrown: unknown, server: URL, keySource: string): CallError {
     name === "value" && /^[\d.]+s$/.test(value) ? durationText(Number.parseFloat(value)) : value;
   const facts = Object.entries(info.metadata).map(([name, value]) => `  ${name}: ${shown(name, value)}`);
   const fields = violations.map(({ field, description }) => `  ${field}: ${description}`);
+  const limits = error.findDetails(PreconditionFailureSchema).flatMap(({ violations }) => violations);
+  const exceeded = limits.map(({ subject, description }) => `  ${subject}: ${description}`);
   const hint = info.reason === "CALLER_UNAUTHENTICATED" ? [`  the key came from ${keySource}`] : [];
-  const text = [`${info.reason}: ${error.rawMessage}`, ...facts, ...fields, ...hint].join("\n");
+  const text = [`${info.reason}: ${error.rawMessage}`, ...facts, ...fields, ...exceeded, ...hint].join("\n");
   return new CallError(text, error, exitCode, info.reason);
 }
 

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Document, readDocument } from "../config/document.js";
 import { defaultBrand } from "../config/tokens.js";
 import { type HostPort, parseHostPort } from "../domain/host-port.js";
 import { isLoopback } from "../domain/network.js";
@@ -48,6 +49,7 @@ export async function dev(options: DevCommandOptions): Promise<void> {
   const addresses = readAddresses(options);
   const modelFile = options.model ?? exampleModel;
   const model = { file: modelFile, text: readFileSync(modelFile, "utf8") };
+  const catalog = readCatalog(join(dirname(modelFile), "catalog.yaml"));
   const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);
   const binary = findOpenFga();
   if (binary === undefined)
@@ -60,7 +62,7 @@ export async function dev(options: DevCommandOptions): Promise<void> {
   const secrets = await (ephemeral ? freshSecrets(defaultBrand) : keptSecrets(directory, defaultBrand));
   tell("opening the database and starting OpenFGA");
   const { value: running, stop } = await startDev({
-    ...{ binary, directory, ephemeral, model, tuples, addresses, secrets, examples, log },
+    ...{ binary, directory, ephemeral, model, catalog, tuples, addresses, secrets, examples, log },
   }).catch((error: unknown) => {
     if (!(error instanceof ListenError)) throw error;
     const flags = Object.values(addressFlags);
@@ -115,6 +117,14 @@ function loopback(option: string, text: string): HostPort {
   if (!parsed.ok) throw new Error(`${option} ${parsed.problem}`);
   if (!isLoopback(parsed.value.host)) throw new Error(`${option} must be a loopback address: dev serves without TLS`);
   return parsed.value;
+}
+
+/** Reads the words for the model, if there are any. */
+function readCatalog(file: string): Document | undefined {
+  if (!existsSync(file)) return undefined;
+  const { document, problems } = readDocument(file);
+  if (!document) throw new Error(problems.map(({ key, problem }) => `${key} ${problem}`).join("; "));
+  return document;
 }
 
 function readTuples(file: string): readonly Tuple[] {

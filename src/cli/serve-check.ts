@@ -4,11 +4,12 @@ import { createPepperStore } from "../database/pepper.js";
 import { createSigningKeyStore } from "../database/signing-key.js";
 import { verifySchema } from "../database/watch.js";
 import { PepperRing } from "../domain/pepper.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { PepperStore } from "../domain/token-store.js";
 import { openSigningKey, signingKeyLabel } from "../exchange/signing-key.js";
 import { verifyPeppers } from "../manage/verify-peppers.js";
 import { createOpenFga } from "../server/openfga.js";
-import { routesOutsideModel, subjectsOutsideModel } from "../server/settings-in-model.js";
+import { catalogOutside, missingWords, routesOutsideModel, subjectsOutsideModel } from "../server/settings-in-model.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import { readConfig } from "./config.js";
 import { withDatabase } from "./database.js";
@@ -20,6 +21,8 @@ interface Finding {
   readonly part: string;
   /** Undefined when the part is fine. */
   readonly problem: string | undefined;
+  /** Something that works but should be changed. Default: nothing. */
+  readonly warning?: string | undefined;
 }
 
 const fetchTimeoutMs = 5_000;
@@ -34,7 +37,7 @@ export async function checkServe({ config: file }: { readonly config?: string })
   await tellFinding({ part: "configuration", problem: undefined });
   const findings = [
     tryPart("database and schema", () => checkDatabase(config)),
-    tryPart("OpenFGA's store and model", () => checkOpenFga(config)),
+    checkOpenFga(config),
     ...config.issuers.map(({ issuer, cacheMaxAgeMs: maxAgeMs }) =>
       tryPart(`keys of ${issuer}`, () => checkIssuer(issuer, maxAgeMs)),
     ),
@@ -75,7 +78,17 @@ function checkDatabase({ database: settings, tokens, integrations }: Config): Pr
   });
 }
 
-async function checkOpenFga(config: Config): Promise<string | undefined> {
+async function checkOpenFga(config: Config): Promise<Finding> {
+  let warning: string | undefined;
+  const found = await tryPart("OpenFGA's store and model", () =>
+    checkModel(config, (model) => {
+      warning = missingWords(config, model);
+    }),
+  );
+  return { ...found, warning };
+}
+
+async function checkModel(config: Config, onModel: (model: AuthorizationModel) => void): Promise<string | undefined> {
   const openfga = createOpenFga({
     config: config.openfga,
     metrics: createMetrics(),
@@ -87,7 +100,12 @@ async function checkOpenFga(config: Config): Promise<string | undefined> {
     const { state } = openfga.connection;
     if ("problem" in state) return state.problem;
     const model = openfga.connection.model();
-    const outside = [...subjectsOutsideModel(config, model), ...routesOutsideModel(config, model)];
+    onModel(model);
+    const outside = [
+      ...subjectsOutsideModel(config, model),
+      ...routesOutsideModel(config, model),
+      ...catalogOutside(config, model),
+    ];
     return outside.length === 0
       ? undefined
       : outside.map(({ key, problem }) => `${key}: ${problem}`).join("\n        ");
@@ -111,6 +129,7 @@ async function checkIssuer(issuer: string, maxAgeMs: number): Promise<string | u
   return problem;
 }
 
-async function tellFinding({ part, problem }: Finding): Promise<void> {
+async function tellFinding({ part, problem, warning }: Finding): Promise<void> {
   await writeOut(problem === undefined ? `ok      ${part}\n` : `FAILED  ${part}: ${problem}\n`);
+  if (warning !== undefined) await writeOut(`warning ${warning}\n`);
 }

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import { type Organization, Organization_Right, OrganizationSchema, SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { type Subject, Subject_State, SubjectSchema, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { connect } from "./client.js";
 import { type Calling, withConnection } from "./options.js";
-import { facts, jsonOf, print, timeText } from "./output.js";
+import { facts, jsonOf, nameOf, print, table, tell, timeText } from "./output.js";
 
 /** Adds `patwarden subject …`. */
 export function addSubjectCommands(program: Command): void {
@@ -27,7 +28,34 @@ export function addSubjectCommands(program: Command): void {
   command("delete", "revoke all tokens of a subject for good").action(async (name: string, options: Calling) =>
     show(options, (await client(options).deleteSubject({ subject: name })).subject),
   );
+  subject
+    .command("organizations")
+    .argument("<subject>", "such as user:alice")
+    .description("list the organizations of a user, with the user's rights there")
+    .option("--query <text>", "only organizations whose id contains this text")
+    .action(organizations);
   for (const each of subject.commands) withConnection(each);
+}
+
+async function organizations(subject: string, options: Calling & { readonly query?: string }): Promise<void> {
+  const client = connect(SelfService, options);
+  const found: Organization[] = [];
+  let incomplete = false;
+  let pageToken = "";
+  do {
+    const page = await client.listOrganizations({ subject, query: options.query ?? "", pageSize: 1000, pageToken });
+    found.push(...page.organizations);
+    incomplete ||= page.incomplete;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  const rows = found.map(({ organization, member, rights }) => [
+    organization,
+    member ? "yes" : "no",
+    rights.map((right) => nameOf(Organization_Right, right)).join(", "),
+  ]);
+  const result = { organizations: found.map((each) => jsonOf(OrganizationSchema, each)), incomplete };
+  await print(options.json, result, table(["ORGANIZATION", "MEMBER", "RIGHTS"], rows));
+  if (incomplete) tell("OpenFGA did not list all in time: there may be more");
 }
 
 const states: Readonly<Record<number, string>> = {

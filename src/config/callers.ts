@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { permissions } from "../callers/caller.js";
 import type { ConfiguredCaller } from "../callers/services.js";
-import { parseGrant } from "../domain/grant.js";
 import { parseSubject, type SubjectTypes } from "../domain/identifier.js";
 import { audience, text } from "./common-values.js";
 import { cacheTime, lifetime } from "./duration.js";
+import { grant } from "./grant.js";
 import { allDifferent, entries, isList } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
@@ -55,20 +55,6 @@ function subjectScope(types: SubjectTypes) {
     return z.NEVER;
   });
 }
-
-const grant = z
-  .object({
-    full: z.boolean().default(false),
-    rules: z.array(z.object({ actions: z.array(z.string()), resources: z.array(z.string()) })).default([]),
-  })
-  .transform((value, context) => {
-    const parsed = parseGrant(value);
-    if (parsed.ok) return parsed.grant;
-    for (const { field, description } of parsed.violations) {
-      context.addIssue({ code: "custom", message: description, path: field === "" ? [] : [field] });
-    }
-    return z.NEVER;
-  });
 
 type Entry = z.output<ReturnType<typeof entry>>;
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { audit } from "./audit.js";
 import { callers } from "./callers.js";
+import { catalog } from "./catalog.js";
 import { consoleSection } from "./console.js";
 import { database } from "./database.js";
 import { duration } from "./duration.js";
@@ -46,6 +47,7 @@ export function configSchema(others: OtherSections) {
       subjects,
       callers: callers(others),
       issuers: issuers(others),
+      catalog,
       limits,
       usage,
       audit,

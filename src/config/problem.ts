@@ -43,6 +43,8 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
       return `must be at least ${issue.minimum}`;
     case "too_big":
       return `must be at most ${issue.maximum}`;
+    case "unrecognized_keys":
+      return `must not have the keys ${issue.keys.map((key) => keyOf([key])).join(", ")}: they are unknown`;
     default:
       return undefined;
   }

@@ -11,7 +11,7 @@ import { tokenChanges } from "./token-changes.js";
 import { blockedByPolicy, inState, isBlocked, isFull, isLive, isUnusedSince, matching } from "./token-conditions.js";
 import { tokenLookup } from "./token-lookup.js";
 import { inOrder, isAfter, keyOf } from "./token-order.js";
-import { readSnapshots } from "./token-snapshot.js";
+import { readContexts, readSnapshots } from "./token-snapshot.js";
 import { token, tokenSecret } from "./token-table.js";
 
 /** Stores tokens in PostgreSQL or PGlite. */
@@ -25,10 +25,15 @@ export function createTokenStore(database: Database): TokenStore {
   };
 }
 
-type Reads = Pick<TokenStore, "get" | "list" | "count" | "summarize" | "countBlocked" | "findByDigest">;
+type Reads = Pick<TokenStore, "context" | "get" | "list" | "count" | "summarize" | "countBlocked" | "findByDigest">;
 
 function tokenReads(database: Database): Reads {
   return {
+    async context(owner) {
+      const contextOf = await guarded(() => readContexts(database.orm, [owner]));
+      return contextOf(owner);
+    },
+
     async get(id) {
       const [found] = await guarded(async () =>
         readSnapshots(

@@ -54,12 +54,23 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** A limit that the request exceeds. */
+export interface Precondition {
+  /** The name of the limit, such as `max_lifetime`. */
+  readonly type: string;
+  /** The proto path of the field that the limit applies to, such as `token.grant`. */
+  readonly subject: string;
+  /** Says what would be right. */
+  readonly description: string;
+}
+
 export interface FailureDetail {
   /**
    * Variable parts for `google.rpc.ErrorInfo.metadata`; keys in lowerCamelCase. Never a secret, never unescaped input.
    */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
+  readonly preconditions?: readonly Precondition[];
   /** Milliseconds after which a retry may succeed. Absent when not known. */
   readonly retryDelayMs?: number;
   /** For the log only. */
@@ -72,6 +83,7 @@ export class Failure extends Error {
   readonly reason: FailureReason;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly preconditions: readonly Precondition[];
   readonly retryDelayMs: number | undefined;
 
   constructor(reason: FailureReason, detail: FailureDetail = {}) {
@@ -79,6 +91,7 @@ export class Failure extends Error {
     this.reason = reason;
     this.metadata = detail.metadata ?? {};
     this.violations = detail.violations ?? [];
+    this.preconditions = detail.preconditions ?? [];
     this.retryDelayMs = detail.retryDelayMs;
   }
 

@@ -128,9 +128,18 @@ export function policyViolations(
   secret: Pick<SecretRecord, "createTime">,
 ): readonly PolicyField[] {
   const broken = [...blockedBy(policy, token, secret)];
-  if (policy.allowedActions && namesOtherActions(token.grant, policy.allowedActions)) broken.push("allowed_actions");
+  if (policy.allowedActions && otherActions(token.grant, policy.allowedActions).length > 0) {
+    broken.push("allowed_actions");
+  }
   if (token.selfRotate && !policy.allowSelfRotation) broken.push("allow_self_rotation");
   return broken;
+}
+
+/** Returns the actions that a grant names and that are not in a list. `*` and full name none. */
+export function otherActions(grant: Grant, allowed: readonly ActionName[]): readonly ActionName[] {
+  if (grant.kind === "full") return [];
+  const named = new Set(grant.rules.flatMap(({ actions }) => [...actions]));
+  return [...named].filter((action): action is ActionName => action !== "*" && !allowed.includes(action));
 }
 
 /** Returns whether `after` forbids something that `before` allowed. */
@@ -141,13 +150,6 @@ export function tightens(before: Policy, after: Policy): boolean {
 /** Returns whether `after` allows something that `before` did not. */
 export function loosens(before: Policy, after: Policy): boolean {
   return tightens(after, before);
-}
-
-function namesOtherActions(grant: Grant, allowed: readonly ActionName[]): boolean {
-  return (
-    grant.kind === "rules" &&
-    grant.rules.some(({ actions }) => actions.some((action) => action !== "*" && !allowed.includes(action)))
-  );
 }
 
 function smaller(a: number | undefined, b: number | undefined): number | undefined {

@@ -234,6 +234,8 @@ export interface TokenStore {
    * standby answers, since it may lag behind.
    */
   resolve(digests: readonly Uint8Array[]): Promise<Resolved>;
+  /** Returns what affects a token of this owner, as a token that is created now would find it. */
+  context(owner: Pick<TokenRecord, "kind" | "subject" | "organization">): Promise<TokenContext>;
   /** Returns undefined when there is no such token. */
   get(id: TokenId): Promise<TokenSnapshot | undefined>;
   /**

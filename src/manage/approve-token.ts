@@ -7,7 +7,7 @@ import { etagOf } from "../domain/etag.js";
 import { type Approval, currentSecret, type TokenId } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
-import { requireCompliance } from "./rules/compliance.js";
+import { exceededPolicies, refuseExceeded } from "./rules/compliance.js";
 
 /**
  * Approves a pending token. The etag must be the current one, so that only what the caller has seen is approved.
@@ -29,7 +29,7 @@ export function approveToken(
     if (etagOf(token) !== etag) throw new Failure("ETAG_MISMATCH");
     requireStepUp(caller, now);
     const secret = currentSecret(token);
-    if (secret) requireCompliance(current, token, secret);
+    if (secret) refuseExceeded(exceededPolicies(current, token, secret));
     const facts = { approval: decision("approved", caller, now, comment) };
     const event = tokenEvent({ caller, time: now }, "token.approved", token, facts);
     return { facts: { ...facts, ...handsAfterApproval(token) }, event };

@@ -1,23 +1,31 @@
 import { tokenEvent } from "../audit/change-event.js";
 import { requirePermission } from "../callers/authorize.js";
-import { actorOf, ceilingsOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
+import { actorOf, type ManagingCaller, namesOf, viaOf } from "../callers/caller.js";
 import type { Rights } from "../callers/rights.js";
 import { requireStepUp } from "../callers/step-up.js";
 import { handsOfMaker } from "../domain/approval.js";
 import { changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
-import type { ActionName, ResourceName, Subject, SubjectName } from "../domain/identifier.js";
+import { type Subject, type SubjectName, typeOf } from "../domain/identifier.js";
 import { newTokenId } from "../domain/ids.js";
 import { type Lifetime, resolveExpiry } from "../domain/lifetime.js";
 import type { PepperRing } from "../domain/pepper.js";
-import type { AuthorizationModel, PermissionChecker } from "../domain/permission-checker.js";
+import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { Grant, TokenKind } from "../domain/token.js";
 import type { NewToken, RequestKey, TokenContext, TokenStore } from "../domain/token-store.js";
-import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js";
+import { exceededCeilings, exceededPolicies, refuseExceeded } from "./rules/compliance.js";
 import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
 import { type IdempotencyOptions, type Issued, once } from "./rules/idempotency.js";
 import { mintSecret } from "./rules/mint-secret.js";
+import {
+  isMember,
+  kinds,
+  limitsOfNewToken,
+  type MembershipOptions,
+  requireBindable,
+  subjectOr,
+} from "./rules/new-token.js";
 
 /** A well-formed request for a token; every field has been parsed. */
 export interface CreateTokenCommand {
@@ -37,21 +45,16 @@ export interface CreateTokenCommand {
   readonly request: RequestKey | undefined;
 }
 
-export interface CreateTokenOptions extends IdempotencyOptions {
+export interface CreateTokenOptions extends IdempotencyOptions, MembershipOptions {
   readonly store: Pick<TokenStore, "create" | "findRequest" | "get">;
   readonly peppers: PepperRing;
   readonly clock: Clock;
   readonly rights: Rights;
-  readonly permissions: PermissionChecker;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
   /** Lifetime of a token when neither request nor policy names one, milliseconds. */
   readonly defaultLifetimeMs: number;
-  /** `subjects.member_relation` of the configuration. */
-  readonly memberRelation: ActionName;
 }
-
-const kinds = { user: "pat", organization: "oat" } as const satisfies Record<Subject["kind"], TokenKind>;
 
 /** Thrown with the result of a draft when nothing is to be made, so that the transaction is rolled back. */
 class Validated extends Error {
@@ -70,12 +73,10 @@ export async function createToken(
 ): Promise<Issued> {
   const { store, peppers, clock, rights, model } = options;
   const now = clock.now();
-  const subject = command.subject ?? callingUser(caller);
+  const subject = subjectOr(caller, command.subject);
   const kind = kinds[subject.kind];
   const { organization } = command;
-  if (organization && kind === "oat") {
-    throw invalid("organization", "is only for tokens of users; for an organization's own token, set subject instead");
-  }
+  requireBindable(subject, organization);
   const owner = { kind, subject: subject.name, organization };
   if (!(await rights.rankOn(caller, owner, "create"))) {
     // Also for organizations that do not exist, so that nobody learns here which ones exist.
@@ -83,16 +84,19 @@ export async function createToken(
   }
   if (Object.keys(command.claims).length > 0) requireClaims(caller);
   requireStepUp(caller, now);
-  checkGrantAgainstModel(model(), subject, command.grant);
-  if (organization) await requireMembership(options, subject.name, organization);
+  checkGrantAgainstModel(model(), typeOf(subject.name), command.grant);
+  if (organization && !(await isMember(options, subject.name, organization))) {
+    // The caller sent both names, or is the subject itself.
+    const metadata = { state: "NOT_A_MEMBER", subject: subject.name, organization };
+    throw new Failure("SUBJECT_STATE", { metadata });
+  }
 
   try {
     return await once(options, command.request, now, async (requestFor) => {
       const { secret, text } = mintSecret(peppers, kind, now);
       const snapshot = await store.create(owner, (context) => {
         const token = draftToken(options, caller, { ...command, ...owner }, context, now);
-        requireCompliance(context, token, secret);
-        requireWithinCeilings(caller, token, now);
+        refuseExceeded([...exceededPolicies(context, token, secret), ...exceededCeilings(caller, token, now)]);
         if (command.validateOnly) {
           throw new Validated({
             snapshot: { token: { ...token, secrets: [] }, lastUses: new Map(), ...context },
@@ -114,26 +118,25 @@ function draftToken(
   { defaultLifetimeMs }: CreateTokenOptions,
   caller: ManagingCaller,
   command: Omit<CreateTokenCommand, "subject"> & { readonly kind: TokenKind; readonly subject: SubjectName },
-  { subjects, policy }: TokenContext,
+  context: TokenContext,
   now: Date,
 ): NewToken["token"] {
-  for (const facts of [subjects.subject, subjects.organization]) {
-    // The tokens of a disabled subject are refused anyway. A deleted subject must be enabled first.
-    if (facts?.state === "DELETED") throw new Failure("SUBJECT_STATE", { metadata: { state: facts.state } });
-  }
-  const ceilings = [policy.maxLifetimeMs, ceilingsOf(caller).maxLifetimeMs].filter((ms) => ms !== undefined);
+  const { policy, deleted } = limitsOfNewToken(caller, context, defaultLifetimeMs);
+  if (deleted) throw new Failure("SUBJECT_STATE", { metadata: { state: "DELETED" } });
   const expiry = resolveExpiry({
     lifetime: command.lifetime,
     now,
-    defaultLifetimeMs: Math.min(policy.defaultLifetimeMs ?? defaultLifetimeMs, ...ceilings),
+    defaultLifetimeMs: policy.defaultLifetimeMs,
     notBefore: command.notBefore,
   });
-  if (!expiry.ok) throw invalid(expiry.field, expiry.description);
+  if (!expiry.ok) {
+    throw new Failure("INVALID_FIELD", { violations: [{ field: expiry.field, description: expiry.description }] });
+  }
   return {
     id: newTokenId(),
     kind: command.kind,
     subject: command.subject,
-    generation: subjects.subject.generation,
+    generation: context.subjects.subject.generation,
     organization: command.organization,
     name: command.name,
     description: command.description,
@@ -163,33 +166,10 @@ function createdDetails(token: NewToken["token"]): Readonly<Record<string, strin
   return changes({}, told);
 }
 
-function callingUser(caller: ManagingCaller): Subject {
-  if (caller.kind === "user") return { name: caller.subject, kind: "user" };
-  throw invalid("subject", "is required; it may be left out only when the caller is a user");
-}
-
 /**
  * Requires the permission to write claims. Backends trust claims, so only a trusted service may write them, also when
  * it calls on behalf of a user.
  */
 export function requireClaims(caller: ManagingCaller): void {
   requirePermission(caller.kind === "user" && caller.via ? caller.via : caller, "tokens.claims");
-}
-
-async function requireMembership(
-  { permissions, memberRelation }: CreateTokenOptions,
-  subject: SubjectName,
-  organization: SubjectName,
-): Promise<void> {
-  const [member] = await permissions.check(
-    [{ subject, action: memberRelation, resource: organization as string as ResourceName }], // an object like any other
-    "higher",
-  );
-  if (member instanceof Failure) throw member;
-  // The caller sent both names, or is the subject itself.
-  if (!member) throw new Failure("SUBJECT_STATE", { metadata: { state: "NOT_A_MEMBER", subject, organization } });
-}
-
-function invalid(field: string, description: string): Failure {
-  return new Failure("INVALID_FIELD", { violations: [{ field, description }] });
 }

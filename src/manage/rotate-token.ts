@@ -12,7 +12,7 @@ import { usability } from "../domain/state.js";
 import { currentSecret, type SecretId, type TokenId } from "../domain/token.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
-import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js";
+import { exceededCeilings, exceededPolicies, refuseExceeded } from "./rules/compliance.js";
 import { type IdempotencyOptions, type Issued, once } from "./rules/idempotency.js";
 import { mintSecret } from "./rules/mint-secret.js";
 import { approvalOfWidened, widens } from "./rules/widening.js";
@@ -68,8 +68,7 @@ export async function rotateToken(
       // A new end is always in the future.
       const expired = command.lifetime.kind === "default" && current.token.expired;
       const next = { ...current.token, expireTime, expired };
-      requireCompliance(current, next, minted.secret);
-      requireWithinCeilings(caller, next, now);
+      refuseExceeded([...exceededPolicies(current, next, minted.secret), ...exceededCeilings(caller, next, now)]);
       const wider = widens(current.token, next);
       // A token may renew its secret, but not extend its own lifetime.
       if (wider && caller.kind === "token") {

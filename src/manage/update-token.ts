@@ -5,13 +5,14 @@ import { requireStepUp } from "../callers/step-up.js";
 import { type Hands, handsAfterUpdate } from "../domain/approval.js";
 import { Failure } from "../domain/errors.js";
 import { etagOf } from "../domain/etag.js";
+import { typeOf } from "../domain/identifier.js";
 import { earlier, longestLifetimeMs } from "../domain/lifetime.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import { currentSecret, type TokenId, type TokenRecord } from "../domain/token.js";
 import type { TokenFacts, TokenSnapshot } from "../domain/token-store.js";
 import { requireClaims } from "./create-token.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
-import { requireCompliance, requireWithinCeilings } from "./rules/compliance.js";
+import { exceededCeilings, exceededPolicies, refuseExceeded } from "./rules/compliance.js";
 import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
 import { approvalOfWidened, widens } from "./rules/widening.js";
 
@@ -53,16 +54,15 @@ export function updateToken(
       });
     }
     if (update.grant) {
-      const kind = token.kind === "pat" ? "user" : "organization";
-      checkGrantAgainstModel(options.model(), { name: token.subject, kind }, update.grant, "token.grant");
+      checkGrantAgainstModel(options.model(), typeOf(token.subject), update.grant, "token.grant");
     }
     const wider = widens(token, next);
     // A token that is only narrowed or renamed may violate the policy as much as before.
     if (wider) {
       requireStepUp(caller, now);
       const secret = currentSecret(token);
-      if (secret) requireCompliance(current, next, secret);
-      requireWithinCeilings(caller, next, now);
+      const policies = secret ? exceededPolicies(current, next, secret) : [];
+      refuseExceeded([...policies, ...exceededCeilings(caller, next, now)], "token.");
     }
     const facts = { ...update, ...(wider && approvalOfWidened(token, current)) };
     const event = tokenEvent({ caller, time: now }, "token.updated", token, facts);

@@ -1,5 +1,6 @@
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import type { Config } from "../config/config.js";
+import type { Problem } from "../config/problem.js";
 import type { ClockDifference } from "../database/watch.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { ConnectionState } from "../openfga/connection.js";
@@ -9,7 +10,7 @@ import type { Logger } from "../telemetry/log.js";
 import { HealthService } from "../transport/health.js";
 import type { Readiness } from "../transport/probes.js";
 import { managementServices } from "./services.js";
-import { routesOutsideModel, subjectsOutsideModel } from "./settings-in-model.js";
+import { catalogOutside, missingWords, routesOutsideModel, subjectsOutsideModel } from "./settings-in-model.js";
 
 type CheckName =
   | "database"
@@ -19,7 +20,8 @@ type CheckName =
   | "openfga_configuration"
   | "model_user"
   | "model_organization"
-  | "model_routes";
+  | "model_routes"
+  | "model_catalog";
 
 /** Until these problems end, every Check reads the database. */
 const replicaProblems = {
@@ -34,9 +36,12 @@ const replicaProblems = {
 export class ServerHealth {
   readonly service = new HealthService([AuthorizationService.typeName, ...managementServices]);
   readonly #checks: HealthChecks<CheckName>;
+  readonly #log: Logger;
   #listening = false;
+  #warning: string | undefined;
 
   constructor(log: Logger) {
+    this.#log = log;
     // OpenFGA is essential until it has been read once. A later outage only makes AuthorizationService unhealthy.
     this.#checks = new HealthChecks(["database", "clock", "openfga_configuration"], log, () => this.#show());
   }
@@ -76,13 +81,22 @@ export class ServerHealth {
   }
 
   /** Called when a model was read. A type that the model admits nowhere would otherwise only show as NOT_PERMITTED. */
-  model(model: AuthorizationModel, config: Pick<Config, "subjects" | "integrations">): void {
+  model(model: AuthorizationModel, config: Pick<Config, "subjects" | "integrations" | "catalog">): void {
     const outside = subjectsOutsideModel(config, model);
     for (const kind of ["user", "organization"] as const) {
       const problem = outside.find((each) => each.kind === kind)?.problem;
       this.#checks.report(`model_${kind}`, problem === undefined ? { ok: true } : { ok: false, problem });
     }
-    if (config.integrations.routes.length > 0) this.#checks.report("model_routes", routes(config, model));
+    if (config.integrations.routes.length > 0) {
+      const failing = "so these requests fail";
+      this.#checks.report("model_routes", withKeys(routesOutsideModel(config, model), failing));
+    }
+    if (config.catalog) {
+      this.#checks.report("model_catalog", withKeys(catalogOutside(config, model), "so pages do not show it"));
+    }
+    const warning = missingWords(config, model);
+    if (warning !== undefined && warning !== this.#warning) this.#log.warn({}, warning);
+    this.#warning = warning;
   }
 
   /** Called when the lease becomes unhealthy, or healthy again (undefined). */
@@ -99,13 +113,12 @@ export class ServerHealth {
 }
 
 /** Names the key only: `/readyz` need not show everybody the names of the model. */
-function routes(config: Pick<Config, "integrations">, model: AuthorizationModel): HealthCheck {
-  const [first, ...others] = routesOutsideModel(config, model);
+function withKeys([first, ...others]: readonly Problem[], effect: string): HealthCheck {
   if (!first) return { ok: true };
   const more = others.length > 0 ? ` and ${others.length} more` : "";
   return {
     ok: false,
-    problem: `the authorization model lacks ${first.key}${more}, so these requests fail; \`patwarden serve --check\` says more`,
+    problem: `the authorization model lacks ${first.key}${more}, ${effect}; \`patwarden serve --check\` says more`,
   };
 }
 

@@ -102,7 +102,21 @@ export function createServices(parts: Parts, authenticator: Authenticator): read
         subjectTypes,
       }),
     ),
-    managed(SelfService, methods.self, () => selfService()),
+    managed(SelfService, methods.self, (database) =>
+      selfService({
+        store: createTokenStore(database),
+        model,
+        rights,
+        permissions: listing.permissions,
+        resources: listing.resources,
+        relations: config.subjects.relations,
+        memberRelation: config.subjects.relations.member,
+        defaultLifetimeMs: config.tokens.defaultLifetimeMs,
+        catalog: config.catalog,
+        pageTokenKeys,
+        subjectTypes,
+      }),
+    ),
   ];
 }
 

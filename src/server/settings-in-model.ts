@@ -2,6 +2,7 @@ import { unknownAction, unknownAnywhere, unknownType } from "../check/question.j
 import type { Config } from "../config/config.js";
 import type { Problem } from "../config/problem.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
+import { catalogOutsideModel, withoutWords } from "../self/catalog.js";
 
 /** Returns the keys of `integrations.routes` whose type or action the model does not have. Their requests fail. */
 export function routesOutsideModel(
@@ -29,4 +30,21 @@ export function subjectsOutsideModel(
     const problem = `no relation of the authorization model admits type ${type} directly, so tokens of ${kind}s are refused`;
     return [{ kind, key: `subjects.${kind}_type`, problem }];
   });
+}
+
+/** Returns the keys of `catalog` that the model does not have or that can never allow anything. */
+export function catalogOutside(
+  { catalog, subjects }: Pick<Config, "catalog" | "subjects">,
+  model: AuthorizationModel,
+): readonly Problem[] {
+  return catalog ? catalogOutsideModel(catalog, model, subjects) : [];
+}
+
+/** Returns a warning that lists the types and actions without words. Undefined: all have some, or none is wanted. */
+export function missingWords(
+  { catalog, subjects }: Pick<Config, "catalog" | "subjects">,
+  model: AuthorizationModel,
+): string | undefined {
+  const names = catalog ? withoutWords(catalog, model, subjects) : [];
+  return names.length === 0 ? undefined : `catalog has no label for ${names.join(", ")}; pages show these names`;
 }

@@ -3,9 +3,14 @@ import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { Metadata } from "@grpc/grpc-js";
 import { Code } from "#gen/google/rpc/code_pb.js";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+  RetryInfoSchema,
+} from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
-import { Failure, type FailureReason, type FieldViolation } from "../domain/errors.js";
+import { Failure, type FailureReason, type FieldViolation, type Precondition } from "../domain/errors.js";
 import { requestIdHeader } from "./service.js";
 
 /** The name of a canonical gRPC code other than OK. */
@@ -25,6 +30,7 @@ interface StatusInit {
   readonly reason?: FailureReason;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
+  readonly preconditions?: readonly Precondition[];
   readonly retryDelayMs?: number | undefined;
   readonly cause?: unknown;
 }
@@ -37,14 +43,17 @@ export class StatusError extends Error {
   readonly reason: FailureReason | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly preconditions: readonly Precondition[];
   readonly retryDelayMs: number | undefined;
 
-  constructor({ code, message, reason, metadata = {}, violations = [], retryDelayMs, cause }: StatusInit) {
+  constructor(init: StatusInit) {
+    const { code, message, reason, metadata = {}, violations = [], preconditions = [], retryDelayMs, cause } = init;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.reason = reason;
     this.metadata = metadata;
     this.violations = violations;
+    this.preconditions = preconditions;
     this.retryDelayMs = retryDelayMs;
   }
 }
@@ -63,13 +72,14 @@ export function shuttingDown(): StatusError {
 export function toStatusError(error: unknown, requestId: string): StatusError {
   if (error instanceof StatusError) return error;
   const failure = error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
-  const { code, message, reason, metadata, violations, retryDelayMs, cause } = failure;
+  const { code, message, reason, metadata, violations, preconditions, retryDelayMs, cause } = failure;
   return new StatusError({
     code,
     message,
     reason,
     metadata: code === "INTERNAL" ? { ...metadata, requestId } : metadata,
     violations,
+    preconditions,
     retryDelayMs,
     cause,
   });
@@ -137,7 +147,8 @@ const defaultRetryDelayMs = 1_000;
 const maxViolations = 20;
 
 /** Returns each type at most once, as AIP-193 requires. */
-function detailsOf({ code, reason, metadata, violations, retryDelayMs = defaultRetryDelayMs }: StatusError): Detail[] {
+function detailsOf(error: StatusError): Detail[] {
+  const { code, reason, metadata, violations, preconditions, retryDelayMs = defaultRetryDelayMs } = error;
   if (reason === undefined) return [];
   const info = create(ErrorInfoSchema, { reason, domain: errorDomain, metadata: { ...metadata } });
   const details: Detail[] = [{ desc: ErrorInfoSchema, value: info }];
@@ -148,6 +159,10 @@ function detailsOf({ code, reason, metadata, violations, retryDelayMs = defaultR
     const rest = violations.length - fieldViolations.length;
     if (rest > 0) fieldViolations.push({ field: "", description: `and ${rest} more` });
     details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
+  }
+  if (preconditions.length > 0) {
+    const failure = create(PreconditionFailureSchema, { violations: preconditions.map((each) => ({ ...each })) });
+    details.push({ desc: PreconditionFailureSchema, value: failure });
   }
   if (code === "UNAVAILABLE" || code === "RESOURCE_EXHAUSTED") {
     details.push({

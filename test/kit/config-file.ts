@@ -81,7 +81,7 @@ export function problemsOf(content: unknown, env: NodeJS.ProcessEnv = {}): Tree 
 export function settingsBelow(tree: KeyTree, path: readonly string[] = []): readonly string[] {
   const { properties } = tree.items ?? tree;
   // A grant is a message of the API.
-  if (!properties || path.at(-1) === "max_grant") return [path.join(".")];
+  if (!properties || path.at(-1) === "max_grant" || path.at(-1) === "grant") return [path.join(".")];
   return Object.entries(properties).flatMap(([key, child]) => settingsBelow(child, [...path, key]));
 }
 

@@ -14,7 +14,12 @@ import {
 } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+  RetryInfoSchema,
+} from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 
 /** The result of a call, in the same form for both ports, so that one table of cases runs over each. */
@@ -30,6 +35,12 @@ export type Reply<T> =
       readonly metadata: Readonly<Record<string, string>>;
       readonly fields: readonly string[];
       readonly descriptions: readonly string[];
+      /** The exceeded limits of the PreconditionFailure. */
+      readonly preconditions: readonly {
+        readonly type: string;
+        readonly subject: string;
+        readonly description: string;
+      }[];
       /** The delay of the RetryInfo; undefined without one. */
       readonly retryDelayMs: number | undefined;
     };
@@ -225,6 +236,7 @@ function failed(
   const info = infos[0] && fromBinary(ErrorInfoSchema, infos[0].value);
   const bad = details.find(({ type }) => type === BadRequestSchema.typeName);
   const violations = bad ? fromBinary(BadRequestSchema, bad.value).fieldViolations : [];
+  const failure = details.find(({ type }) => type === PreconditionFailureSchema.typeName);
   const retry = details.find(({ type }) => type === RetryInfoSchema.typeName);
   const delay = retry && fromBinary(RetryInfoSchema, retry.value).retryDelay;
   if (infos.length > 1) throw new Error("more than one ErrorInfo");
@@ -237,6 +249,7 @@ function failed(
     metadata: info?.metadata ?? {},
     fields: violations.map(({ field }) => field),
     descriptions: violations.map(({ description }) => description),
+    preconditions: failure ? fromBinary(PreconditionFailureSchema, failure.value).violations : [],
     retryDelayMs: delay && durationMs(delay),
   };
 }

@@ -319,24 +319,38 @@ describe("a token's secret on stdin", () => {
   });
 });
 
-it("whoami without a token says whether the service key is accepted and, with --config, names its caller", async () => {
-  const config = ["--config", job.server.configFile];
-  const known = await patwarden("whoami", ...config, "--json");
+it("whoami without a token asks the server whose the key of the command is", async () => {
+  const known = await patwarden("whoami", "--json");
   expect([known.code, JSON.parse(known.stdout)]).toEqual([
     0,
-    expect.objectContaining({ accepted: true, source: "--key-file", permissions: ["admin"] }),
+    expect.objectContaining({ accepted: true, source: "--key-file", caller: "service:admin", permissions: ["admin"] }),
   ]);
   expect((await patwarden("whoami")).stdout).toMatch(
-    /^accepted: +yes\n.*^caller: +unknown; use --config to show it$/ms,
+    /^accepted: +yes\n.*^caller: +service:admin\npermissions: +admin\n$/ms,
   );
-  const unknown = await run(["whoami", ...config], { PATWARDEN_CLIENT_KEY: "pw_svc_wrong" });
-  expect(unknown).toMatchObject({
-    code: 2,
-    stdout: expect.stringMatching(/^accepted: no: .*no caller of the configuration/ms),
-  });
+  const narrow = await run(["whoami"], { PATWARDEN_CLIENT_KEY: job.server.keys.narrow });
+  expect(narrow.stdout).toMatch(/^caller: +service:narrow\n.*^subjects: +user:\*$/ms);
+  const unknown = await run(["whoami"], { PATWARDEN_CLIENT_KEY: "pw_svc_wrong" });
+  expect(unknown).toMatchObject({ code: 2, stdout: expect.stringMatching(/^accepted: no: /m) });
   expect(unknown.stdout).not.toContain("pw_svc");
   const service = await patwardenWith("pw_svc_wrong", "why", "-");
   expect(service).toMatchObject({ code: 1, stderr: expect.stringContaining("that is a service key") });
+});
+
+it("subject organizations lists where a user is a member and what the user may do there", async () => {
+  const listed = await patwarden("subject", "organizations", "user:bob", "--json");
+  expect(JSON.parse(listed.stdout)).toEqual({
+    organizations: [
+      {
+        organization: "organization:acme",
+        member: true,
+        rights: ["RIGHT_READ", "RIGHT_CREATE", "RIGHT_APPROVE", "RIGHT_REVOKE", "RIGHT_POLICY"],
+      },
+    ],
+    incomplete: false,
+  });
+  expect((await patwarden("subject", "organizations", "user:alice")).stdout).toMatch(/^organization:acme +yes$/m);
+  expect((await patwarden("subject", "organizations", "user:alice", "--query", "other")).stdout).not.toContain("acme");
 });
 
 describe("changes of a token", () => {

@@ -1,7 +1,6 @@
 import { unknownAction, unknownAnywhere, unknownType } from "../../check/question.js";
 import { Failure, type FieldViolation } from "../../domain/errors.js";
 import { mentions } from "../../domain/grant.js";
-import { type Subject, typeOf } from "../../domain/identifier.js";
 import type { AuthorizationModel } from "../../domain/permission-checker.js";
 import type { Grant, Rule } from "../../domain/token.js";
 
@@ -12,7 +11,7 @@ import type { Grant, Rule } from "../../domain/token.js";
  */
 export function checkGrantAgainstModel(
   model: AuthorizationModel,
-  subject: Subject,
+  subjectType: string,
   grant: Grant,
   grantPath = "grant",
 ): void {
@@ -34,12 +33,13 @@ export function checkGrantAgainstModel(
   }
   if (unknownTypes.length > 0) throw new Failure("UNKNOWN_TYPE", { violations: [...unknownTypes, ...unknownActions] });
   if (unknownActions.length > 0) throw new Failure("UNKNOWN_ACTION", { violations: unknownActions });
-  if (!couldEverAllow(model, typeOf(subject.name), grant)) {
-    throw new Failure("SUBJECT_TYPE_NOT_IN_MODEL", { metadata: { type: typeOf(subject.name) } });
+  if (!couldEverAllow(model, subjectType, grant)) {
+    throw new Failure("SUBJECT_TYPE_NOT_IN_MODEL", { metadata: { type: subjectType } });
   }
 }
 
-function couldEverAllow(model: AuthorizationModel, subjectType: string, grant: Grant): boolean {
+/** Returns whether the model could allow this type of subject something of the grant. An empty grant counts too. */
+export function couldEverAllow(model: AuthorizationModel, subjectType: string, grant: Grant): boolean {
   if (grant.kind === "full") return model.admits(subjectType);
   return grant.rules.length === 0 || grant.rules.some((rule) => ruleCouldAllow(model, subjectType, rule));
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../../config/config.js";
+import type { Document } from "../../config/document.js";
 import { configFromDocument } from "../../config/load.js";
 import { formatHostPort, type HostPort } from "../../domain/host-port.js";
 import type { Embedded } from "./embedded.js";
@@ -22,12 +23,13 @@ export const devAudience = "https://patwarden.example";
 /**
  * Returns the configuration of `patwarden dev`: the settings that differ from the defaults, written and checked like
  * patwarden.yaml. All integrations are enabled, for the guides of docs/ and the model of examples/direct. No port is 0:
- * addresses become a part of `iss`.
+ * addresses become a part of `iss`. Throws for a faulty catalogue.
  */
 export function devConfig(
   { grpc, http, publicHttp, issuer }: DevAddresses,
   { openfga, storeId, modelId }: Pick<Embedded, "openfga" | "storeId" | "modelId">,
   { pepper, serviceKey, sampleKey }: Pick<DevSecrets, "pepper" | "serviceKey"> & { readonly sampleKey: string },
+  catalog?: Document,
 ): Config {
   const url = `http://${formatHostPort(http)}`;
   const loaded = configFromDocument({
@@ -57,6 +59,7 @@ export function devConfig(
         admin: { claim: "roles", value: adminRole },
       },
     ],
+    ...(catalog && { catalog }),
     limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0, self_per_minute: 0 },
     usage: { flush_interval: "1s" },
     integrations: {

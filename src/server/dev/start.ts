@@ -1,3 +1,4 @@
+import type { Document } from "../../config/document.js";
 import { defaultBrand } from "../../config/tokens.js";
 import type { HostPort } from "../../domain/host-port.js";
 import type { Exit } from "../../openfga/admin/exit.js";
@@ -17,6 +18,8 @@ export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
   /** Loopback addresses; port 0 picks one. */
   readonly addresses: DevAddresses;
   readonly secrets: DevSecrets;
+  /** `catalog` of the configuration. Undefined: pages show the names of the model. */
+  readonly catalog: Document | undefined;
   /** Whether to make tokens with a past, unless there are tokens. Needs the model and tuples of examples/direct. */
   readonly examples: boolean;
   readonly log: Logger;
@@ -49,7 +52,7 @@ export interface RunningDev {
 
 /** Starts the service with an embedded database, OpenFGA and OpenID provider. A failed start leaves nothing behind. */
 export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
-  const { secrets, log } = options;
+  const { secrets, catalog, log } = options;
   return startInOrder(async (onStop) => {
     const addresses = await withPorts(options.addresses);
     const embedded = await startEmbedded({
@@ -69,7 +72,7 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     onStop(() => issuer.stop());
 
     const sampleKey = freshServiceKey(defaultBrand);
-    const config = devConfig(addresses, embedded, { ...secrets, sampleKey });
+    const config = devConfig(addresses, embedded, { ...secrets, sampleKey }, catalog);
     if (options.examples) await makeExamples(database, config);
     const running = await startServer({ config, database, log });
     onStop(() => running.stop());

@@ -338,7 +338,10 @@ type GetCallerResponse struct {
 	// When the session or the access token of the user ends. Absent for other callers.
 	SessionEndTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=session_end_time,json=sessionEndTime,proto3" json:"session_end_time,omitempty"`
 	// The sign-in that calls which give more power need. Absent: any.
-	StepUp        *StepUp `protobuf:"bytes,9,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`
+	StepUp *StepUp `protobuf:"bytes,9,opt,name=step_up,json=stepUp,proto3" json:"step_up,omitempty"`
+	// The only subjects that the service may manage, or the service that passed on the call: `organization:acme`, or
+	// `user:*` for all users. Empty: all.
+	Subjects      []string `protobuf:"bytes,10,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +435,13 @@ func (x *GetCallerResponse) GetSessionEndTime() *timestamppb.Timestamp {
 func (x *GetCallerResponse) GetStepUp() *StepUp {
 	if x != nil {
 		return x.StepUp
+	}
+	return nil
+}
+
+func (x *GetCallerResponse) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
 	}
 	return nil
 }
@@ -697,7 +707,7 @@ func (x *Organization) GetRights() []Organization_Right {
 // The request of GetCatalog.
 type GetCatalogRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who a token would act as. Empty: the calling user.
+	// Who a token would act as: `user:<id>` or `organization:<id>`. Empty: the calling user.
 	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The language of labels and descriptions, such as `de` or `en-GB` (BCP 47). Empty, or without words in the
 	// configuration: `en`.
@@ -1164,12 +1174,15 @@ func (x *GetCreationLimitsRequest) GetOrganization() string {
 // The limits for a token that the caller would create now.
 type GetCreationLimitsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In each field the strictest of the policies and of the calling service's own limits. `default_lifetime` is always
-	// set and already cut to `max_lifetime`; `scope` and `etag` are empty.
+	// In each field the strictest of the policies and of the calling service's own limits. With `max_lifetime`, a token
+	// that never expires is refused too. `default_lifetime` is always set and already cut to `max_lifetime`; `scope` and
+	// `etag` are empty.
 	Limits *Policy `protobuf:"bytes,1,opt,name=limits,proto3" json:"limits,omitempty"`
 	// The largest grant that the calling service may give. Absent: no such limit.
 	MaxGrant *Grant `protobuf:"bytes,2,opt,name=max_grant,json=maxGrant,proto3" json:"max_grant,omitempty"`
-	// Whether the caller may create the token at all, with these limits.
+	// Whether the caller may create the token at all. False: it has no right or permission to, the user is no member of
+	// the organization, a subject is deleted, or the policy blocks all tokens or needs an organization.
+	// GetCaller says which sign-in is needed besides.
 	MayCreate     bool `protobuf:"varint,3,opt,name=may_create,json=mayCreate,proto3" json:"may_create,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1638,7 +1651,7 @@ var File_patwarden_v1_self_proto protoreflect.FileDescriptor
 const file_patwarden_v1_self_proto_rawDesc = "" +
 	"\n" +
 	"\x17patwarden/v1/self.proto\x12\fpatwarden.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19patwarden/v1/policy.proto\x1a\x19patwarden/v1/reason.proto\x1a\x18patwarden/v1/token.proto\"\x12\n" +
-	"\x10GetCallerRequest\"\xd8\x02\n" +
+	"\x10GetCallerRequest\"\xf4\x02\n" +
 	"\x11GetCallerResponse\x12\x16\n" +
 	"\x06caller\x18\x01 \x01(\tR\x06caller\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x14\n" +
@@ -1648,7 +1661,9 @@ const file_patwarden_v1_self_proto_rawDesc = "" +
 	"\tauth_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bauthTime\x12\x10\n" +
 	"\x03acr\x18\a \x01(\tR\x03acr\x12D\n" +
 	"\x10session_end_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0esessionEndTime\x12-\n" +
-	"\astep_up\x18\t \x01(\v2\x14.patwarden.v1.StepUpR\x06stepUp\"[\n" +
+	"\astep_up\x18\t \x01(\v2\x14.patwarden.v1.StepUpR\x06stepUp\x12\x1a\n" +
+	"\bsubjects\x18\n" +
+	" \x03(\tR\bsubjects\"[\n" +
 	"\x06StepUp\x122\n" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x1d\n" +
 	"\n" +

@@ -41,11 +41,12 @@ type SelfServiceClient interface {
 	// see their own. Asks OpenFGA: UNAVAILABLE OPENFGA_UNAVAILABLE while it is down.
 	ListOrganizations(ctx context.Context, in *ListOrganizationsRequest, opts ...grpc.CallOption) (*ListOrganizationsResponse, error)
 	// GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-	// what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-	// organizations whose tokens they may create.
+	// what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+	// `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
 	GetCatalog(ctx context.Context, in *GetCatalogRequest, opts ...grpc.CallOption) (*GetCatalogResponse, error)
 	// GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-	// for themselves and for organizations that they are a member of or whose tokens they may create.
+	// for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+	// Asks OpenFGA only about organizations.
 	GetCreationLimits(ctx context.Context, in *GetCreationLimitsRequest, opts ...grpc.CallOption) (*GetCreationLimitsResponse, error)
 	// ListReachable lists the resources on which OpenFGA allows an action to a subject, to a token, or to a grant that
 	// is not stored yet. Needs `tokens.read`; users ask about themselves, and about organizations and tokens that they
@@ -136,11 +137,12 @@ type SelfServiceServer interface {
 	// see their own. Asks OpenFGA: UNAVAILABLE OPENFGA_UNAVAILABLE while it is down.
 	ListOrganizations(context.Context, *ListOrganizationsRequest) (*ListOrganizationsResponse, error)
 	// GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-	// what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-	// organizations whose tokens they may create.
+	// what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+	// `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
 	GetCatalog(context.Context, *GetCatalogRequest) (*GetCatalogResponse, error)
 	// GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-	// for themselves and for organizations that they are a member of or whose tokens they may create.
+	// for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+	// Asks OpenFGA only about organizations.
 	GetCreationLimits(context.Context, *GetCreationLimitsRequest) (*GetCreationLimitsResponse, error)
 	// ListReachable lists the resources on which OpenFGA allows an action to a subject, to a token, or to a grant that
 	// is not stored yet. Needs `tokens.read`; users ask about themselves, and about organizations and tokens that they

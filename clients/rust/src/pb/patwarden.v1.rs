@@ -2520,6 +2520,10 @@ pub struct GetCallerResponse {
     /// The sign-in that calls which give more power need. Absent: any.
     #[prost(message, optional, tag = "9")]
     pub step_up: ::core::option::Option<StepUp>,
+    /// The only subjects that the service may manage, or the service that passed on the call: `organization:acme`, or
+    /// `user:*` for all users. Empty: all.
+    #[prost(string, repeated, tag = "10")]
+    pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
 /// policies, and to end all tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED
@@ -2636,7 +2640,7 @@ pub mod organization {
 /// The request of GetCatalog.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCatalogRequest {
-    /// Who a token would act as. Empty: the calling user.
+    /// Who a token would act as: `user:<id>` or `organization:<id>`. Empty: the calling user.
     #[prost(string, tag = "1")]
     pub subject: ::prost::alloc::string::String,
     /// The language of labels and descriptions, such as `de` or `en-GB` (BCP 47). Empty, or without words in the
@@ -2784,14 +2788,17 @@ pub struct GetCreationLimitsRequest {
 /// The limits for a token that the caller would create now.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetCreationLimitsResponse {
-    /// In each field the strictest of the policies and of the calling service's own limits. `default_lifetime` is always
-    /// set and already cut to `max_lifetime`; `scope` and `etag` are empty.
+    /// In each field the strictest of the policies and of the calling service's own limits. With `max_lifetime`, a token
+    /// that never expires is refused too. `default_lifetime` is always set and already cut to `max_lifetime`; `scope` and
+    /// `etag` are empty.
     #[prost(message, optional, tag = "1")]
     pub limits: ::core::option::Option<Policy>,
     /// The largest grant that the calling service may give. Absent: no such limit.
     #[prost(message, optional, tag = "2")]
     pub max_grant: ::core::option::Option<Grant>,
-    /// Whether the caller may create the token at all, with these limits.
+    /// Whether the caller may create the token at all. False: it has no right or permission to, the user is no member of
+    /// the organization, a subject is deleted, or the policy blocks all tokens or needs an organization.
+    /// GetCaller says which sign-in is needed besides.
     #[prost(bool, tag = "3")]
     pub may_create: bool,
 }
@@ -3141,8 +3148,8 @@ pub mod self_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-        /// what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-        /// organizations whose tokens they may create.
+        /// what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+        /// `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
         pub async fn get_catalog(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCatalogRequest>,
@@ -3168,7 +3175,8 @@ pub mod self_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-        /// for themselves and for organizations that they are a member of or whose tokens they may create.
+        /// for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+        /// Asks OpenFGA only about organizations.
         pub async fn get_creation_limits(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCreationLimitsRequest>,

@@ -17,7 +17,7 @@ class GetCallerRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCallerResponse(_message.Message):
-    __slots__ = ("caller", "display_name", "admin", "permissions", "via", "auth_time", "acr", "session_end_time", "step_up")
+    __slots__ = ("caller", "display_name", "admin", "permissions", "via", "auth_time", "acr", "session_end_time", "step_up", "subjects")
     CALLER_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     ADMIN_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class GetCallerResponse(_message.Message):
     ACR_FIELD_NUMBER: _ClassVar[int]
     SESSION_END_TIME_FIELD_NUMBER: _ClassVar[int]
     STEP_UP_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
     caller: str
     display_name: str
     admin: bool
@@ -36,7 +37,8 @@ class GetCallerResponse(_message.Message):
     acr: str
     session_end_time: _timestamp_pb2.Timestamp
     step_up: StepUp
-    def __init__(self, caller: _Optional[str] = ..., display_name: _Optional[str] = ..., admin: bool = ..., permissions: _Optional[_Iterable[str]] = ..., via: _Optional[str] = ..., auth_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., acr: _Optional[str] = ..., session_end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., step_up: _Optional[_Union[StepUp, _Mapping]] = ...) -> None: ...
+    subjects: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, caller: _Optional[str] = ..., display_name: _Optional[str] = ..., admin: bool = ..., permissions: _Optional[_Iterable[str]] = ..., via: _Optional[str] = ..., auth_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., acr: _Optional[str] = ..., session_end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., step_up: _Optional[_Union[StepUp, _Mapping]] = ..., subjects: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StepUp(_message.Message):
     __slots__ = ("max_age", "acr_values")

@@ -88,8 +88,8 @@ class SelfServiceServicer(object):
 
     def GetCatalog(self, request, context):
         """GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-        what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-        organizations whose tokens they may create.
+        what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+        `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,7 +97,8 @@ class SelfServiceServicer(object):
 
     def GetCreationLimits(self, request, context):
         """GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-        for themselves and for organizations that they are a member of or whose tokens they may create.
+        for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+        Asks OpenFGA only about organizations.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,12 +41,13 @@ class SelfServiceStub:
     """
     GetCatalog: _grpc.UnaryUnaryMultiCallable[_self_pb2.GetCatalogRequest, _self_pb2.GetCatalogResponse]
     """GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-    what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-    organizations whose tokens they may create.
+    what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+    `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
     """
     GetCreationLimits: _grpc.UnaryUnaryMultiCallable[_self_pb2.GetCreationLimitsRequest, _self_pb2.GetCreationLimitsResponse]
     """GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-    for themselves and for organizations that they are a member of or whose tokens they may create.
+    for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+    Asks OpenFGA only about organizations.
     """
     ListReachable: _grpc.UnaryUnaryMultiCallable[_self_pb2.ListReachableRequest, _self_pb2.ListReachableResponse]
     """ListReachable lists the resources on which OpenFGA allows an action to a subject, to a token, or to a grant that
@@ -71,12 +72,13 @@ class SelfServiceAsyncStub(SelfServiceStub):
     """
     GetCatalog: _aio.UnaryUnaryMultiCallable[_self_pb2.GetCatalogRequest, _self_pb2.GetCatalogResponse]  # type: ignore[assignment]
     """GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-    what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-    organizations whose tokens they may create.
+    what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+    `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
     """
     GetCreationLimits: _aio.UnaryUnaryMultiCallable[_self_pb2.GetCreationLimitsRequest, _self_pb2.GetCreationLimitsResponse]  # type: ignore[assignment]
     """GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-    for themselves and for organizations that they are a member of or whose tokens they may create.
+    for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+    Asks OpenFGA only about organizations.
     """
     ListReachable: _aio.UnaryUnaryMultiCallable[_self_pb2.ListReachableRequest, _self_pb2.ListReachableResponse]  # type: ignore[assignment]
     """ListReachable lists the resources on which OpenFGA allows an action to a subject, to a token, or to a grant that
@@ -116,8 +118,8 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_self_pb2.GetCatalogResponse, _abc.Awaitable[_self_pb2.GetCatalogResponse]]:
         """GetCatalog returns the types and actions that a grant can name, in words, and templates of grants. It has only
-        what the model allows for the type of the subject. Needs `tokens.read`; users ask for themselves and for
-        organizations whose tokens they may create.
+        what the model allows for the type of the subject, and is the same for all subjects of that type. Needs
+        `tokens.read`. UNAVAILABLE OPENFGA_UNAVAILABLE until the model has been read.
         """
 
     @_abc_1.abstractmethod
@@ -127,7 +129,8 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_self_pb2.GetCreationLimitsResponse, _abc.Awaitable[_self_pb2.GetCreationLimitsResponse]]:
         """GetCreationLimits returns the limits for a token that the caller would create now. Needs `tokens.read`; users ask
-        for themselves and for organizations that they are a member of or whose tokens they may create.
+        for themselves and for organizations that they are a member of or whose tokens they may create, else NOT_FOUND.
+        Asks OpenFGA only about organizations.
         """
 
     @_abc_1.abstractmethod
