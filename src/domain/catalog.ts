@@ -6,7 +6,7 @@ export type Words = Readonly<Record<string, string>>;
 
 /** A label and a description for people. */
 export interface Described {
-  /** Undefined: there are no words. */
+  /** Undefined means that there are no words. */
   readonly label: Words | undefined;
   readonly description: Words | undefined;
 }
