@@ -208,9 +208,10 @@ export function parseRevokeTokens(request: RevokeTokensRequest, subjectTypes: Su
   if (!reason) violations.add("reason", "must be REQUESTED, LEAKED or ADMINISTRATIVE");
   if (request.expectedCount < 0) violations.add("expected_count", "must not be negative");
   const { expectedCount, validateOnly } = request;
-  if (target?.kind === "everything" && expectedCount === 0 && !validateOnly) {
-    violations.add("expected_count", "is required for everything; a call with validate_only returns it");
+  if ((target?.kind === "everything" || target?.kind === "filter") && expectedCount === 0 && !validateOnly) {
+    violations.add("expected_count", `is required for ${target.kind}; a call with validate_only returns it`);
   }
+  if (target?.kind === "ids" && createdBefore) violations.add("created_before", "must be absent for ids");
   return {
     ...violations.settle({ target, reason }),
     createdBefore,
@@ -379,7 +380,7 @@ function takeTarget(
   switch (target.case) {
     case "subject": {
       const subject = violations.take("subject", parseSubject(target.value, types));
-      return subject && { kind: "subject", subject: subject.name, tokenKind: subject.kind === "user" ? "pat" : "oat" };
+      return subject && { kind: "subject", subject: subject.name };
     }
     case "organization": {
       if (target.value === "") violations.add("organization", "must not be empty");
@@ -390,10 +391,32 @@ function takeTarget(
       if (target.value) return { kind: "everything" };
       violations.add("everything", "must be true when set");
       return undefined;
+    case "ids": {
+      const ids = takeIds(violations, target.value.ids);
+      return ids && { kind: "ids", ids };
+    }
+    case "filter":
+      return { kind: "filter", filter: takeFilter(violations, target.value, types, "filter.") };
     default:
-      violations.add("target", "is required: subject, organization or everything");
+      violations.add("target", "is required: subject, organization, everything, ids or filter");
       return undefined;
   }
+}
+
+const maxIds = 500;
+
+function takeIds(violations: Violations, texts: readonly string[]): readonly TokenId[] | undefined {
+  if (texts.length === 0 || texts.length > maxIds) {
+    violations.add("ids.ids", `must have 1 to ${maxIds} entries`);
+    return undefined;
+  }
+  const seen = new Set<string>();
+  return texts.flatMap((text, index) => {
+    const path = `ids.ids[${index}]`;
+    if (seen.has(text)) violations.add(path, "must not be a repetition of an entry before");
+    seen.add(text);
+    return violations.take(path, parseTokenId(text)) ?? [];
+  });
 }
 
 const maxGraceMs = 7 * 86_400_000;
@@ -506,8 +529,7 @@ function parseState(state: Token_State): TokenState | undefined {
 }
 
 function parseRevocationReason(reason: RevocationReason): RequestedReason | undefined {
-  const names: Readonly<Record<number, string>> = RevocationReason;
-  return revocationReasons.find((name) => name === names[reason]);
+  return revocationReasons.find((name) => RevocationReason[name] === reason);
 }
 
 function requestedReason(reason: RevocationReason): RequestedReason | undefined {

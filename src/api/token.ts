@@ -8,6 +8,7 @@ import {
   GetTokenSummaryResponseSchema,
   ListTokensResponseSchema,
   ResumeTokenResponseSchema,
+  RevokedToken_Result,
   RevokeSecretResponseSchema,
   RevokeTokenResponseSchema,
   RevokeTokensResponseSchema,
@@ -98,7 +99,7 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
     async revokeToken(request, { caller }) {
       const { id, reason } = parseRevokeToken(request, caller);
       const snapshot = await revokeToken(options, caller, id, reason);
-      const until = await residualUntil(options, id);
+      const until = await residualUntil(options, { ids: [id] });
       return create(RevokeTokenResponseSchema, {
         token: render(snapshot),
         ...(until && { residualUntil: timestampFromDate(until) }),
@@ -111,8 +112,13 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
     },
 
     async revokeTokens(request, { caller }) {
-      const count = await revokeTokens(options, caller, parseRevokeTokens(request, subjectTypes));
-      return create(RevokeTokensResponseSchema, { count });
+      const command = parseRevokeTokens(request, subjectTypes);
+      const { count, results, residualUntil: until } = await revokeTokens(options, caller, command);
+      return create(RevokeTokensResponseSchema, {
+        count,
+        results: results.map(({ id, result }) => ({ id, result: RevokedToken_Result[result] })),
+        ...(until && { residualUntil: timestampFromDate(until) }),
+      });
     },
 
     async suspendToken(request, { caller }) {

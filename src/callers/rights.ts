@@ -24,9 +24,18 @@ export type Owner = Pick<TokenRecord, "subject" | "organization" | "kind">;
  */
 export class Rights {
   readonly #options: RightsOptions;
+  /** The answers to keep, by question. Undefined: none are kept. */
+  #answers: Map<string, Promise<boolean>> | undefined;
 
   constructor(options: RightsOptions) {
     this.#options = options;
+  }
+
+  /** Returns rights for one request: OpenFGA is asked each question once, however many tokens it concerns. */
+  remembering(): Rights {
+    const rights = new Rights(this.#options);
+    rights.#answers = new Map();
+    return rights;
   }
 
   /**
@@ -85,7 +94,14 @@ export class Rights {
     throw visible ? new Failure("CALLER_FORBIDDEN", { metadata: { permission: right } }) : new Failure("NOT_FOUND");
   }
 
-  async #holds(user: SubjectName, right: Right, organization: SubjectName): Promise<boolean> {
+  #holds(user: SubjectName, right: Right, organization: SubjectName): Promise<boolean> {
+    const question = JSON.stringify([user, right, organization]);
+    const answer = this.#answers?.get(question) ?? this.#ask(user, right, organization);
+    this.#answers?.set(question, answer);
+    return answer;
+  }
+
+  async #ask(user: SubjectName, right: Right, organization: SubjectName): Promise<boolean> {
     const [held] = await this.#options.permissions.check(
       // A subject name is an object of the model like any other.
       [{ subject: user, action: this.#options.relations[right], resource: organization as string as ResourceName }],

@@ -1,11 +1,12 @@
-import { eq, sql } from "drizzle-orm";
+import { and, eq, gt, max, sql } from "drizzle-orm";
 import { pgTable, uuid } from "drizzle-orm/pg-core";
 import { toUuid } from "../domain/ids.js";
 import type { TokenStore } from "../domain/token-store.js";
 import { transact } from "./change.js";
 import { instant, readable } from "./columns.js";
 import type { Database } from "./database.js";
-import { guarded } from "./errors.js";
+import { guarded, onlyRow } from "./errors.js";
+import { matching } from "./token-conditions.js";
 import { readSnapshots } from "./token-snapshot.js";
 import { token } from "./token-table.js";
 
@@ -47,14 +48,15 @@ export function residuals(database: Database): Pick<TokenStore, "handOut" | "res
         return handedOut;
       }),
 
-    async residualOf(id) {
-      const [row] = await guarded(() =>
+    async residualOf(filter, now) {
+      const rows = await guarded(() =>
         database.orm
-          .select()
+          .select({ until: max(tokenResidual.until) })
           .from(tokenResidual)
-          .where(eq(tokenResidual.tokenId, toUuid(id))),
+          .innerJoin(token, eq(token.id, tokenResidual.tokenId))
+          .where(and(gt(tokenResidual.until, now), matching(filter, now))),
       );
-      return row?.until;
+      return onlyRow(rows).until ?? undefined;
     },
   };
 }

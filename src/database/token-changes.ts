@@ -64,13 +64,14 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
 
     revokeAll: (filter, revocation, { expected, limit }, now, eventOf) =>
       transactChange({ orm: database.patient }, async (transaction) => {
-        const ids = await lockUnrevoked(transaction, matching(filter, now), limit);
-        const result = { count: ids.length, done: expected === undefined || ids.length === expected };
+        const locked = await lockUnrevoked(transaction, matching(filter, now), limit);
+        const ids = locked.map(tokenIdFromUuid);
+        const result = { ids, count: ids.length, done: expected === undefined || ids.length === expected };
         if (!result.done) return { result, events: [], touched: [] };
         return {
           result,
-          events: revokeLocked(transaction, ids, revocation, eventOf),
-          touched: ids.map((id) => ({ kind: "token", key: tokenIdFromUuid(id) })),
+          events: revokeLocked(transaction, locked, revocation, eventOf),
+          touched: ids.map((id) => ({ kind: "token", key: id })),
         };
       }),
   };

@@ -1,4 +1,5 @@
 import { and, count, eq, gt, inArray, isNull, lt, not, type SQL, sql } from "drizzle-orm";
+import type { SubjectName } from "../domain/identifier.js";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import { type ListedToken, newestFirst, type TokenStore } from "../domain/token-store.js";
 import type { Database } from "./database.js";
@@ -25,7 +26,10 @@ export function createTokenStore(database: Database): TokenStore {
   };
 }
 
-type Reads = Pick<TokenStore, "context" | "get" | "list" | "count" | "summarize" | "countBlocked" | "findByDigest">;
+type Reads = Pick<
+  TokenStore,
+  "context" | "get" | "list" | "count" | "summarize" | "countBlocked" | "owners" | "findByDigest"
+>;
 
 function tokenReads(database: Database): Reads {
   return {
@@ -122,6 +126,33 @@ function tokenReads(database: Database): Reads {
           .where(and(matching(filter, now), blockedByPolicy(after), not(blockedByPolicy(before)))),
       );
       return onlyRow(rows).count;
+    },
+
+    async owners(ids) {
+      const rows = await guarded(() =>
+        database.orm
+          .select({
+            id: token.id,
+            kind: token.kind,
+            subject: token.subject,
+            organization: token.organization,
+            revokedAt: token.revokedAt,
+          })
+          .from(token)
+          .where(matching({ ids }, new Date(0))),
+      );
+      return new Map(
+        rows.map(({ id, kind, subject, organization, revokedAt }) => [
+          tokenIdFromUuid(id),
+          // Stored names were parsed before.
+          {
+            kind,
+            subject: subject as SubjectName,
+            organization: (organization ?? undefined) as SubjectName | undefined,
+            revoked: revokedAt !== null,
+          },
+        ]),
+      );
     },
 
     async findByDigest(digests) {

@@ -123,6 +123,11 @@ export interface TokenPosition {
   readonly key: string;
 }
 
+/** The facts that rights on a token depend on. */
+export interface TokenOwner extends Pick<TokenRecord, "kind" | "subject" | "organization"> {
+  readonly revoked: boolean;
+}
+
 export interface ListedToken extends TokenSnapshot {
   readonly position: TokenPosition;
 }
@@ -261,8 +266,13 @@ export interface TokenStore {
     id: TokenId,
     decide: (current: TokenSnapshot) => T,
   ): Promise<T | undefined>;
-  /** Returns when the last thing that was handed out for a token expires or expired, or undefined when nothing was. */
-  residualOf(id: TokenId): Promise<Date | undefined>;
+  /**
+   * Returns when the last thing expires that was handed out for a token that matches, or undefined when nothing is
+   * valid at `now`.
+   */
+  residualOf(filter: TokenFilter, now: Date): Promise<Date | undefined>;
+  /** Returns the owners of the tokens with these ids, and whether each is revoked. An id without a token is absent. */
+  owners(ids: readonly TokenId[]): Promise<ReadonlyMap<TokenId, TokenOwner>>;
   /** Revokes all tokens that match and are not revoked yet. */
   revokeAll(
     filter: TokenFilter,
@@ -275,7 +285,14 @@ export interface TokenStore {
     },
     now: Date,
     eventOf: (token: TokenRecord) => AuditEvent,
-  ): Promise<{ readonly count: number; readonly done: boolean }>;
+  ): Promise<{
+    /** The number of tokens that match. */
+    readonly count: number;
+    /** Whether they were revoked, rather than nothing done. */
+    readonly done: boolean;
+    /** The ids of the tokens that match. */
+    readonly ids: readonly TokenId[];
+  }>;
   /** Counts the tokens that match. */
   count(filter: TokenFilter, now: Date): Promise<number>;
   /** Counts the tokens that match by state and by what needs attention, in one statement. */

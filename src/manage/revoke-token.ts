@@ -2,7 +2,7 @@ import { tokenEvent } from "../audit/change-event.js";
 import { actorOf, type ManagingCaller } from "../callers/caller.js";
 import type { Clock } from "../domain/clock.js";
 import type { RevocationReason, TokenId } from "../domain/token.js";
-import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
+import type { TokenFilter, TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { afterChange } from "./rules/after-change.js";
 import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
 
@@ -25,13 +25,12 @@ export function revokeToken(
 }
 
 /**
- * Returns when the last JWT of a revoked token expires, or undefined when none is valid. No more JWTs are made for a
- * revoked token, so this time is final.
+ * Returns when the last JWT of these revoked tokens expires, or undefined when none is valid. No more JWTs are made for
+ * a revoked token, so this time is final.
  */
 export async function residualUntil(
   { store, clock }: { readonly store: Pick<TokenStore, "residualOf">; readonly clock: Clock },
-  id: TokenId,
+  filter: TokenFilter,
 ): Promise<Date | undefined> {
-  const until = await afterChange(() => store.residualOf(id));
-  return until && until > clock.now() ? until : undefined;
+  return afterChange(() => store.residualOf({ ...filter, states: ["REVOKED"] }, clock.now()));
 }

@@ -258,7 +258,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
       const written = record();
       await insert(written, secret());
       const handOut = (expireTime: Date) => store.handOut(written.id, ({ token: { id } }) => ({ expireTime, id }));
-      expect(await store.residualOf(written.id)).toBeUndefined();
+      expect(await store.residualOf({ ids: [written.id] }, now)).toBeUndefined();
       expect(await handOut(later(60))).toEqual({ expireTime: later(60), id: written.id });
       await Promise.all([later(90), later(30), later(61)].map(handOut));
       await expect(
@@ -266,11 +266,14 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
           throw new Error("refused");
         }),
       ).rejects.toThrow("refused");
-      expect(await store.residualOf(written.id)).toEqual(later(90));
+      expect(await store.residualOf({ ids: [written.id] }, now)).toEqual(later(90));
+      expect(await store.residualOf({ subject: written.subject }, later(89))).toEqual(later(90));
+      expect(await store.residualOf({ subject: "user:bob" as SubjectName }, now)).toBeUndefined();
+      expect(await store.residualOf({ ids: [written.id] }, later(90))).toBeUndefined();
       expect(await store.handOut(newTokenId(), () => ({ expireTime: now }))).toBeUndefined();
       await database.orm.delete(tokenSecret);
       await database.orm.delete(token);
-      expect(await store.residualOf(written.id)).toBeUndefined();
+      expect(await store.residualOf({ ids: [written.id] }, now)).toBeUndefined();
     });
 
     // The embedded database has one connection, where one always ends before the other begins, and the pooler too few
@@ -314,7 +317,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
             await transaction.select().from(tokenResidual).for("update");
             const handedOut = handOut(later(60));
             await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
-            const revoked = revoke(written.id, revocation).then(() => store.residualOf(written.id));
+            const revoked = revoke(written.id, revocation).then(() => store.residualOf({ ids: [written.id] }, now));
             both = Promise.all([handedOut, revoked]);
             await expect.poll(waiting, { timeout: 20_000 }).toBe(2);
           });

@@ -7,7 +7,7 @@ import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { RevokedToken_Result, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { exceptUse, grid, type IssuedToken, type Patwarden, startOnEngines } from "../kit/patwarden.js";
@@ -255,7 +255,32 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
   const everything = { target: { case: "everything", value: true }, validateOnly: true };
   const ofSubject = (value: string) => ({ target: { case: "subject", value }, validateOnly: true });
   const ofOrganization = (value: string) => ({ target: { case: "organization", value }, validateOnly: true });
+  const ofFilter = (value: object) => ({ target: { case: "filter", value }, validateOnly: true });
+  const ofIds = (...ids: string[]) => ({ target: { case: "ids", value: { ids } }, validateOnly: true });
   it.each<[CallerName, object, string]>([
+    ["alice", ofFilter({ subject: "user:alice" }), "ok"],
+    ["alice", ofFilter({ subject: "user:alice", organization: "organization:acme" }), "ok"],
+    ["alice", ofFilter({ subject: "user:bob" }), "CALLER_FORBIDDEN"],
+    ["alice", ofFilter({ organization: "organization:acme" }), "CALLER_FORBIDDEN"],
+    ["alice", ofFilter({ subject: "organization:acme" }), "CALLER_FORBIDDEN"],
+    ["alice", ofFilter({ query: "n" }), "CALLER_FORBIDDEN"],
+    ["alice", ofFilter({}), "CALLER_FORBIDDEN"],
+    ["behalf of alice", ofFilter({ subject: "user:alice" }), "ok"],
+    ["bob", ofFilter({ organization: "organization:acme" }), "ok"],
+    ["bob", ofFilter({ subject: "organization:acme" }), "ok"],
+    ["bob", ofFilter({ subject: "user:alice", organization: "organization:acme" }), "ok"],
+    ["bob", ofFilter({ subject: "user:alice" }), "CALLER_FORBIDDEN"],
+    ["bob", ofFilter({ organization: "organization:other" }), "CALLER_FORBIDDEN"],
+    ["carol", ofFilter({ subject: "user:alice", organization: "organization:acme" }), "CALLER_FORBIDDEN"],
+    ["root", ofFilter({}), "ok"],
+    ["service", ofFilter({ createdBy: "user:alice" }), "ok"],
+    ["service without", ofFilter({ subject: "user:alice" }), "CALLER_FORBIDDEN"],
+    ["token", ofFilter({ subject: "user:alice" }), "CALLER_FORBIDDEN"],
+    ["nobody", ofFilter({ subject: "user:alice" }), "CALLER_UNAUTHENTICATED"],
+    ["carol", ofIds("tok_01h455vb4pex5vsknk084sn02q"), "ok"],
+    ["service without", ofIds("tok_01h455vb4pex5vsknk084sn02q"), "CALLER_FORBIDDEN"],
+    ["token", ofIds("tok_01h455vb4pex5vsknk084sn02q"), "CALLER_FORBIDDEN"],
+    ["nobody", ofIds("tok_01h455vb4pex5vsknk084sn02q"), "CALLER_UNAUTHENTICATED"],
     ["alice", ofSubject("user:alice"), "ok"],
     ["alice", ofSubject("user:bob"), "CALLER_FORBIDDEN"],
     ["alice", ofOrganization("organization:acme"), "CALLER_FORBIDDEN"],
@@ -269,6 +294,31 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ["nobody", everything, "CALLER_UNAUTHENTICATED"],
   ])("revokeTokens by %s: %j", async (caller, request, expected) => {
     expect(await outcome(TokenService.method.revokeTokens, request, caller)).toBe(expected);
+  });
+
+  it.each<[CallerName, readonly (keyof typeof RevokedToken_Result)[]]>([
+    ["alice", ["REVOKED", "NOT_FOUND", "REVOKED", "NOT_FOUND"]],
+    ["bob", ["NOT_FOUND", "REVOKED", "REVOKED", "NOT_FOUND"]],
+    ["carol", ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"]],
+    ["root", ["REVOKED", "REVOKED", "REVOKED", "NOT_FOUND"]],
+    ["service", ["REVOKED", "REVOKED", "REVOKED", "NOT_FOUND"]],
+  ])("revokeTokens of several ids by %s: one by one what the caller may", async (caller, expected) => {
+    const ids = await Promise.all(objects.map(make));
+    const request = { target: { case: "ids" as const, value: { ids } } };
+    const ask = async (more: object = {}) =>
+      patwarden.ask(TokenService.method.revokeTokens, { ...request, ...more }, await settingsOf(caller, patwarden));
+    const results = expected.map((name) => RevokedToken_Result[name]);
+    const count = expected.filter((name) => name === "REVOKED").length;
+    for (const more of [{ validateOnly: true }, {}]) {
+      const reply = await ask(more);
+      expect(reply).toMatchObject({ count, results: ids.map((id, index) => ({ id, result: results[index] })) });
+    }
+    const before = expected.map((name) => RevokedToken_Result[name === "REVOKED" ? "REVOKED_BEFORE" : name]);
+    expect(await ask()).toMatchObject({ count: 0, results: before.map((result) => ({ result })) });
+    for (const [index, id] of ids.slice(0, 3).entries()) {
+      const { token } = await patwarden.ask(TokenService.method.getToken, { id });
+      expect(token?.revokeTime !== undefined, id).toBe(expected[index] === "REVOKED");
+    }
   });
 
   const question = { token: "x", resource: "document:1", action: "viewer" };

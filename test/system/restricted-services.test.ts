@@ -4,7 +4,7 @@ import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { RevokedToken_Result, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { permissions } from "../../src/callers/caller.js";
 import { methods } from "../../src/callers/methods.js";
@@ -123,6 +123,10 @@ const refused: Readonly<Record<string, () => Tried>> = {
     { target: { case: "organization", value: "organization:acme" } },
     { target: { case: "everything", value: true }, validateOnly: true },
     { target: { case: "everything", value: true }, expectedCount: 1 },
+    ...subjects.map((subject) => ({ target: { case: "filter", value: { subject } }, expectedCount: 1 })),
+    { target: { case: "filter", value: { organization: "organization:acme" } }, expectedCount: 1 },
+    { target: { case: "filter", value: {} }, validateOnly: true },
+    { target: { case: "filter", value: { createdBy: "service:test" } }, expectedCount: 1 },
   ],
   "subjects.getSubject": () => subjects.map((subject) => ({ subject })),
   "subjects.disableSubject": () => subjects.map((subject) => ({ subject })),
@@ -212,6 +216,19 @@ describe("S22 a service that is narrowed to some subjects", () => {
         if (method === "introspect") expect(reply.value).toMatchObject({ active: false });
       }
     });
+  });
+
+  it("revokes no foreign token among others, and is told that there is none", async () => {
+    const mine = await patwarden.createToken({ subject: "user:carol", name: "n" });
+    const value = { ids: [...ids(), mine.token.id] };
+    const { revokeTokens, getToken } = TokenService.method;
+    const reply = await patwarden.ask(revokeTokens, { target: { case: "ids", value } }, { key: keys.listed });
+    expect(reply.count).toBe(1);
+    expect(reply.results.map(({ result }) => result)).toEqual([
+      ...ids().map(() => RevokedToken_Result.NOT_FOUND),
+      RevokedToken_Result.REVOKED,
+    ]);
+    for (const id of ids()) expect((await patwarden.ask(getToken, { id })).token?.revokeTime).toBeUndefined();
   });
 
   it("gets no JWT for a foreign token, and no OAuth introspection of it", async () => {

@@ -45,6 +45,10 @@ const takings: Readonly<Record<string, (port: Port, token: Issued) => Promise<bo
   delete: async (port, { subject }) => (await port.call(deleteSubject, { subject })).ok,
   revokeAll: async (port, { subject }) =>
     (await port.call(revokeTokens, { target: { case: "subject", value: subject } })).ok,
+  revokeIds: async (port, { id }) =>
+    (await port.call(revokeTokens, { target: { case: "ids", value: { ids: [id] } } })).ok,
+  revokeFilter: async (port, { subject }) =>
+    (await port.call(revokeTokens, { target: { case: "filter", value: { subject } }, expectedCount: 1 })).ok,
 };
 
 const usable = (reason: Reason | string): boolean => reason === Reason.ALLOWED;

@@ -1459,7 +1459,7 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
   } | { case: undefined; value?: undefined };
 
   /**
-   * Only tokens created before this time.
+   * Only tokens created before this time. Not for `ids`.
    *
    * @generated from field: google.protobuf.Timestamp created_before = 2;
    */
@@ -1537,7 +1537,8 @@ export type RevokeTokensResponse = Message<"patwarden.v1.RevokeTokensResponse"> 
   results: RevokedToken[];
 
   /**
-   * When the last JWT ends that was exchanged for one of the tokens, as in RevokeTokenResponse.
+   * When the last JWT ends that was exchanged for one of the revoked tokens of the target, as in RevokeTokenResponse.
+   * Tokens that were revoked before count too. Absent with `validate_only`.
    *
    * @generated from field: google.protobuf.Timestamp residual_until = 3;
    */

@@ -21,7 +21,7 @@ const policy = { scope: "user", policy: noPolicy, revision: 1 };
 
 describe("B7 a database that fails after the change is stored", () => {
   it.each<[string, () => Promise<unknown>]>([
-    ["RevokeToken", () => residualUntil({ store: { residualOf: fails }, clock }, tokenRecord().id)],
+    ["RevokeToken", () => residualUntil({ store: { residualOf: fails }, clock }, { ids: [tokenRecord().id] })],
     ["DisableSubject", () => disableSubject({ subjects, clock, subjectTypes }, admin, name)],
     [
       "UpdatePolicy",

@@ -2567,7 +2567,7 @@ type RevokeTokensRequest struct {
 	//	*RevokeTokensRequest_Ids
 	//	*RevokeTokensRequest_Filter
 	Target isRevokeTokensRequest_Target `protobuf_oneof:"target"`
-	// Only tokens created before this time.
+	// Only tokens created before this time. Not for `ids`.
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
 	// As in RevokeTokenRequest.
 	Reason RevocationReason `protobuf:"varint,3,opt,name=reason,proto3,enum=patwarden.v1.RevocationReason" json:"reason,omitempty"`
@@ -2783,7 +2783,8 @@ type RevokeTokensResponse struct {
 	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// The result for each of the `ids`, in their order. Empty for other targets.
 	Results []*RevokedToken `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
-	// When the last JWT ends that was exchanged for one of the tokens, as in RevokeTokenResponse.
+	// When the last JWT ends that was exchanged for one of the revoked tokens of the target, as in RevokeTokenResponse.
+	// Tokens that were revoked before count too. Absent with `validate_only`.
 	ResidualUntil *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=residual_until,json=residualUntil,proto3" json:"residual_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

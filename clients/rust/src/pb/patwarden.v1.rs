@@ -905,7 +905,7 @@ pub struct RevokeSecretResponse {
 /// The request of RevokeTokens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeTokensRequest {
-    /// Only tokens created before this time.
+    /// Only tokens created before this time. Not for `ids`.
     #[prost(message, optional, tag = "2")]
     pub created_before: ::core::option::Option<::prost_types::Timestamp>,
     /// As in RevokeTokenRequest.
@@ -961,7 +961,8 @@ pub struct RevokeTokensResponse {
     /// The result for each of the `ids`, in their order. Empty for other targets.
     #[prost(message, repeated, tag = "2")]
     pub results: ::prost::alloc::vec::Vec<RevokedToken>,
-    /// When the last JWT ends that was exchanged for one of the tokens, as in RevokeTokenResponse.
+    /// When the last JWT ends that was exchanged for one of the revoked tokens of the target, as in RevokeTokenResponse.
+    /// Tokens that were revoked before count too. Absent with `validate_only`.
     #[prost(message, optional, tag = "3")]
     pub residual_until: ::core::option::Option<::prost_types::Timestamp>,
 }
