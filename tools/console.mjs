@@ -21,6 +21,7 @@ export async function buildConsole() {
     if (existsSync(kept)) rmSync(unfinished, { recursive: true });
     else renameSync(unfinished, kept);
   }
+  for (const folder of ["console", "elements"]) rmSync(`dist/${folder}`, { recursive: true, force: true });
   cpSync(kept, "dist", { recursive: true });
 }
 

@@ -412,6 +412,7 @@ export const de: Words = {
   token: {
     parts: "Teile des Tokens",
     overview: "Überblick",
+    facts: "Angaben zum Token",
     reach: "Reichweite",
     usage: "Nutzung",
     history: "Geschichte",

@@ -410,6 +410,7 @@ export const en = {
   token: {
     parts: "Parts of the token",
     overview: "Overview",
+    facts: "Facts",
     reach: "Reach",
     usage: "Usage",
     history: "History",

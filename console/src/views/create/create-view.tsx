@@ -7,9 +7,9 @@ import type { Api } from "../../app/api.js";
 import { useApp } from "../../app/context.js";
 import { grantSentences } from "../../app/grant-text.js";
 import { useAction, useLoad } from "../../app/load.js";
-import { once } from "../../app/once.js";
 import { isOutcomeUnknown, isSignedOut, problemOf, stepUpOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
+import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button, Link } from "../../ui/button.js";
 import { Choice, Field } from "../../ui/field.js";
 import { Icon } from "../../ui/icon.js";
@@ -104,7 +104,7 @@ export function CreateView() {
     lost.value = false;
     const request = requestOf(form.value, ending.lifetime);
     try {
-      const answer = await once(() => api.tokens.createToken(request));
+      const answer = await untilConfirmed(() => api.tokens.createToken(request));
       if (!answer.token) return;
       made.value = { token: answer.token, secret: answer.secret };
       host.changed("created", answer.token);

@@ -47,7 +47,7 @@ export function ExpiryField({ expiry, limits, error, keep, onChange }: ExpiryFie
   const past = ending && !ending.ok && ending.problem === "past" ? texts.expiresPast : undefined;
   return (
     <FieldGroup label={texts.expires} limit={limit} error={error}>
-      <div class="lifetimes">
+      <div class={keep ? "lifetimes keeping" : "lifetimes"}>
         {keep !== undefined && (
           <Choice kind="radio" name={group} label={keep.text} checked={expiry === undefined} onChange={keep.onChoose} />
         )}

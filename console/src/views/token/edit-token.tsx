@@ -1,0 +1,340 @@
+import { durationMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
+import { useApp } from "../../app/context.js";
+import { grantSentences } from "../../app/grant-text.js";
+import { useAction, useLoad } from "../../app/load.js";
+import { isPending, problemOf, stepUpOf } from "../../app/problem.js";
+import { fieldText } from "../../app/problem-text.js";
+import { untilConfirmed } from "../../app/until-confirmed.js";
+import { Button } from "../../ui/button.js";
+import { Choice, Field } from "../../ui/field.js";
+import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { type FormField, fieldOf } from "../create/token-form.js";
+import { type Expiry, endingOf } from "../form/expiry.js";
+import { ExpiryField } from "../form/expiry-field.js";
+import { draftOf, gapsOf, grantOf } from "../form/grant-draft.js";
+import { GrantEditor } from "../form/grant-editor.js";
+import { lifetimeLimits } from "../form/limits.js";
+import { parseNetworks, wrongNetwork } from "../form/networks.js";
+import { type ChangedField, changedFields, type EditForm, editFormOf } from "./changes.js";
+
+interface EditTokenProps {
+  readonly token: Token;
+  onReload(): void;
+  onCancel(): void;
+  onSaved(token: Token): void;
+}
+
+type Entries = Omit<EditForm, "end"> & { readonly expiry?: Expiry };
+
+/** Changes a token: the fields, and beside them what changes and whether it must be approved again. */
+export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps) {
+  const app = useApp();
+  const { api, host, words, format, caller, announce } = app;
+  const texts = words.edit;
+  const formName = `edit ${token.id}`;
+  const form = useSignal<Entries>((host.forms.take(formName) as Entries | undefined) ?? editFormOf(token));
+  const tried = useSignal(false);
+  const pending = useSignal(false);
+  const approval = useSignal(false);
+  const catalog = useLoad(`${token.subject} catalog`, (signal) =>
+    api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
+  );
+  const creation = useLoad(`${token.subject} ${token.organization} limits`, (signal) =>
+    api.self.getCreationLimits({ subject: token.subject, organization: token.organization }, { signal }),
+  );
+  const policy = creation.value.value?.limits;
+  const now = new Date();
+  const limits = limitsFromSecret();
+  const { expiry, ...entries } = form.value;
+  const ending = expiry && endingOf(expiry, limits, { now, zone: format.zone });
+  const next: EditForm = { ...entries, ...(ending?.ok && { end: ending.time ?? null }) };
+  const changed = changedFields(token, next);
+  const gaps = gapsOf(next.grant);
+  const wrong = wrongNetwork(parseNetworks(next.networks));
+  const complete =
+    changed.length > 0 && gaps.length === 0 && wrong === undefined && next.name.trim() !== "" && ending?.ok !== false;
+  const change = (part: Partial<Entries>) => {
+    form.value = { ...form.value, ...part };
+  };
+
+  /** A lifetime counts from the current secret, not from now. */
+  function limitsFromSecret() {
+    const all = lifetimeLimits(creation.value.value);
+    const made = token.secrets[0]?.createTime;
+    const most = policy?.maxLifetime;
+    if (!made || !most) return all;
+    // A minute is left for the clock of this machine.
+    const left = timestampDate(made).getTime() + durationMs(most) - now.getTime() - 60_000;
+    return { mustEnd: all.mustEnd, mostMs: Math.max(0, left) };
+  }
+  const requestOf = (etag: string) => ({
+    token: {
+      id: token.id,
+      etag,
+      name: next.name.trim(),
+      description: next.description.trim(),
+      justification: next.justification.trim(),
+      grant: grantOf(next.grant),
+      allowedCidrs: [...parseNetworks(next.networks)],
+      selfRotate: next.selfRotate,
+      ...(next.end instanceof Date && { expireTime: timestampFromDate(next.end) }),
+      neverExpires: next.end === null,
+    },
+    updateMask: { paths: [...changed] },
+  });
+  const key = complete ? JSON.stringify([next, changed]) : "";
+  useEffect(() => {
+    approval.value = false;
+    if (key === "") return;
+    const own = new AbortController();
+    const timer = setTimeout(() => {
+      api.tokens.updateToken({ ...requestOf(token.etag), validateOnly: true }, { signal: own.signal }).then(
+        ({ token: would }) => {
+          approval.value =
+            would?.state === Token_State.PENDING_APPROVAL && token.state !== Token_State.PENDING_APPROVAL;
+        },
+        () => undefined,
+      );
+    }, 400);
+    return () => {
+      clearTimeout(timer);
+      own.abort();
+    };
+  }, [key]);
+
+  const save = useAction(async () => {
+    try {
+      let etag = token.etag;
+      const answer = await untilConfirmed(
+        async () => {
+          try {
+            return await api.tokens.updateToken(requestOf(etag));
+          } catch (error) {
+            if (isPending(problemOf(error))) etag = await etagOfStored();
+            throw error;
+          }
+        },
+        () => {
+          pending.value = true;
+        },
+      );
+      announce(texts.done);
+      if (answer.token) onSaved(answer.token);
+      onCancel();
+    } catch (error) {
+      const needed = stepUpOf(problemOf(error));
+      if (!needed) throw error;
+      host.forms.keep(formName, form.value);
+      host.signIn(needed);
+    }
+  });
+  /** Returns the etag of the stored change, so that the repeat waits for it; a change of others is not overwritten. */
+  async function etagOfStored(): Promise<string> {
+    const { token: stored } = await api.tokens.getToken({ id: token.id });
+    return stored && changedFields(stored, next).length === 0 ? stored.etag : token.etag;
+  }
+  const problem = save.problem.value;
+  const refused = (field: FormField): string | undefined =>
+    problem?.fields
+      .filter((own) => fieldOf(own) === field)
+      .map((own) => fieldText(own, app))
+      .join(" ") || undefined;
+  const submit = () => {
+    tried.value = true;
+    if (complete) save.run();
+  };
+  const speech = {
+    catalog: catalog.value.value,
+    words,
+    format,
+    subject: token.subject === caller.caller ? "" : token.subject,
+  };
+  const end = token.expireTime && timestampDate(token.expireTime);
+  const endText = (time: Date | null | undefined): string => (time ? format.dateTime(time) : words.tokens.neverExpires);
+  const shownValues: Readonly<Record<ChangedField, readonly [readonly string[], readonly string[]]>> = {
+    name: [[token.name], [next.name]],
+    description: [[token.description || words.none], [next.description || words.none]],
+    justification: [[token.justification || words.none], [next.justification || words.none]],
+    grant: [grantSentences(grantOf(draftOf(token.grant)), speech), grantSentences(grantOf(next.grant), speech)],
+    allowed_cidrs: [
+      token.allowedCidrs.length > 0 ? token.allowedCidrs : [words.token.anywhere],
+      parseNetworks(next.networks).length > 0 ? parseNetworks(next.networks) : [words.token.anywhere],
+    ],
+    self_rotate: [[token.selfRotate ? words.yes : words.no], [next.selfRotate ? words.yes : words.no]],
+    expire_time: [[endText(end)], [endText(next.end)]],
+    never_expires: [[endText(end)], [endText(next.end)]],
+  };
+  return (
+    <>
+      <h1>{texts.title(token.name)}</h1>
+      <div class="with-side">
+        <form
+          class="stack roomy"
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            submit();
+          }}
+        >
+          <fieldset class="stack roomy" disabled={save.busy.value}>
+            <Field
+              label={words.create.name}
+              error={next.name.trim() === "" ? words.create.nameMissing : refused("name")}
+            >
+              {(ids) => (
+                <input
+                  {...ids}
+                  type="text"
+                  maxLength={100}
+                  autocomplete="off"
+                  value={next.name}
+                  onInput={(event) => change({ name: event.currentTarget.value })}
+                />
+              )}
+            </Field>
+            <Field label={words.create.description} optional={words.optional} error={refused("description")}>
+              {(ids) => (
+                <input
+                  {...ids}
+                  type="text"
+                  maxLength={500}
+                  autocomplete="off"
+                  value={next.description}
+                  onInput={(event) => change({ description: event.currentTarget.value })}
+                />
+              )}
+            </Field>
+            <GrantEditor
+              grant={next.grant}
+              catalog={catalog.value.value}
+              subject={token.subject}
+              fullForbidden={policy?.forbidFull === true}
+              allowedActions={policy?.allowedActions ?? []}
+              gaps={tried.value ? gaps : []}
+              error={refused("grant")}
+              onChange={(grant) => change({ grant })}
+            />
+            <ExpiryField
+              expiry={expiry}
+              limits={limits}
+              error={refused("expiry")}
+              keep={{
+                text: end ? words.rotate.expiresKeep(format.dateTime(end)) : words.rotate.expiresKeepNever,
+                onChoose: () => {
+                  form.value = entries;
+                },
+              }}
+              onChange={(chosen) => change({ expiry: chosen })}
+            />
+            <Field
+              label={words.create.networks}
+              hint={words.create.networksHint}
+              optional={words.optional}
+              error={wrong === undefined ? refused("networks") : words.create.networkWrong(wrong)}
+            >
+              {(ids) => (
+                <textarea
+                  {...ids}
+                  class="mono"
+                  spellcheck={false}
+                  value={next.networks}
+                  onInput={(event) => change({ networks: event.currentTarget.value })}
+                />
+              )}
+            </Field>
+            {(policy?.allowSelfRotation || token.selfRotate) && (
+              <Choice
+                kind="checkbox"
+                label={words.create.selfRotate}
+                hint={words.create.selfRotateHint}
+                checked={next.selfRotate}
+                onChange={(selfRotate) => change({ selfRotate })}
+              />
+            )}
+            {(approval.value || token.justification !== "") && (
+              <Field
+                label={words.create.justification}
+                hint={words.create.justificationHint}
+                optional={words.optional}
+                error={refused("justification")}
+              >
+                {(ids) => (
+                  <textarea
+                    {...ids}
+                    maxLength={500}
+                    value={next.justification}
+                    onInput={(event) => change({ justification: event.currentTarget.value })}
+                  />
+                )}
+              </Field>
+            )}
+          </fieldset>
+          {pending.value && <Notice tone="accent">{words.token.confirming}</Notice>}
+          {problem?.reason === "ETAG_MISMATCH" ? (
+            <Notice tone="warn" role="alert" action={<Button onPress={onReload}>{texts.conflictLoad}</Button>}>
+              {texts.conflict}
+            </Notice>
+          ) : (
+            <ProblemNotice problem={problem} />
+          )}
+          <div class="row submit">
+            <Button kind="main" type="submit" busy={save.busy.value} disabled={changed.length === 0}>
+              {texts.confirm}
+            </Button>
+            <Button onPress={onCancel}>{words.cancel}</Button>
+          </div>
+        </form>
+        <aside class="card side" aria-label={texts.review}>
+          <h2>{texts.review}</h2>
+          {changed.length === 0 && <p class="soft">{texts.nothing}</p>}
+          {changed.map((field) => (
+            <Difference
+              key={field}
+              name={words.fields[field] ?? field}
+              before={shownValues[field][0]}
+              after={shownValues[field][1]}
+            />
+          ))}
+          {approval.value && <Notice tone="warn">{texts.approval}</Notice>}
+        </aside>
+      </div>
+    </>
+  );
+}
+
+interface DifferenceProps {
+  readonly name: string;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/** A field before and after; lines that both have are left out. */
+export function Difference({ name, before, after }: DifferenceProps) {
+  const { words } = useApp();
+  const gone = before.filter((line) => !after.includes(line));
+  const added = after.filter((line) => !before.includes(line));
+  return (
+    <section class="difference">
+      <h3>{name}</h3>
+      {gone.map((line) => (
+        <p key={line}>
+          <span class="out-of-sight">{words.edit.before}: </span>
+          <del>
+            <bdi>{line}</bdi>
+          </del>
+        </p>
+      ))}
+      {added.map((line) => (
+        <p key={line}>
+          <span class="out-of-sight">{words.edit.after}: </span>
+          <ins>
+            <bdi>{line}</bdi>
+          </ins>
+        </p>
+      ))}
+    </section>
+  );
+}
