@@ -12,7 +12,7 @@ import type { Words } from "../words/words.js";
 import { Frame } from "./frame.js";
 import { language } from "./language.js";
 import { pageViews } from "./page-views.js";
-import { signIn } from "./sign-in.js";
+import { signedOutPath, signIn } from "./sign-in.js";
 
 const api = clientsOf(
   createConnectTransport({
@@ -34,7 +34,9 @@ function Page() {
   const { name, words } = language.value;
   document.documentElement.lang = name;
   document.title = words.page.title;
-  const caller = useLoad("caller", (signal) => api.self.getCaller({}, { signal }));
+  const here = router.route.value.path;
+  const caller = useLoad(here === signedOutPath ? undefined : "caller", (signal) => api.self.getCaller({}, { signal }));
+  if (here === signedOutPath) return <Alone words={words} signedOut onRetry={caller.reload} />;
   if (caller.problem.value)
     return <Alone words={words} signedOut={isSignedOut(caller.problem.value)} onRetry={caller.reload} />;
   const known = caller.value.value;
