@@ -1,4 +1,4 @@
-// Builds the console's page into dist/console/ and the element into dist/elements/, from console/ and dist/gen/. What
+// Builds the console's page into dist/page/ and the element into dist/elements/, from console/ and dist/gen/. What
 // was built is kept in .tools/ until one of the inputs changes.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -8,20 +8,20 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 const root = "console";
 const inputs = [root, "gen/patwarden", "gen/google", "package-lock.json", "tools/console.mjs"];
 
-/** Writes dist/console/ and dist/elements/; dist/gen/ must be there. */
+/** Writes dist/page/ and dist/elements/; dist/gen/ must be there. */
 export async function buildConsole() {
-  const kept = `.tools/console-${hashOf(inputs)}`;
+  const kept = `.tools/page-${hashOf(inputs)}`;
   if (!existsSync(kept)) {
     console.error("building the console");
     const unfinished = `${kept}.${process.pid}`;
-    await buildPage(`${unfinished}/console`);
+    await buildPage(`${unfinished}/page`);
     await buildElement(`${unfinished}/elements`);
     compress(unfinished);
     // Renamed when it is complete: another build may look for it at the same time.
     if (existsSync(kept)) rmSync(unfinished, { recursive: true });
     else renameSync(unfinished, kept);
   }
-  for (const folder of ["console", "elements"]) rmSync(`dist/${folder}`, { recursive: true, force: true });
+  for (const folder of ["page", "elements"]) rmSync(`dist/${folder}`, { recursive: true, force: true });
   cpSync(kept, "dist", { recursive: true });
 }
 

@@ -9,7 +9,7 @@ import { appPath } from "./app-paths.js";
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** The folders of the built page and the built element, two levels up from here, both in src/ and in dist/. */
-export const builtPage = join(dist, "console");
+export const builtPage = join(dist, "page");
 export const builtElement = join(dist, "elements");
 
 const types: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ let server: Server | undefined;
 const stops: (() => Promise<unknown>)[] = [];
 
 /** A stand-in for the console's page where it is not built. */
-const page = new URL("../../dist/console/index.html", import.meta.url);
+const page = new URL("../../dist/page/index.html", import.meta.url);
 
 /** Starts PostgreSQL and OpenFGA once for all test files, each when the first test needs it. */
 export async function setup(): Promise<void> {
