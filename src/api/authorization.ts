@@ -159,7 +159,7 @@ function contextFields(context: RequestContext | undefined) {
 }
 
 /** Throws UNKNOWN_TYPE or UNKNOWN_ACTION. */
-function requireInModel(model: AuthorizationModel, type: string, action: ActionName): void {
+export function requireInModel(model: AuthorizationModel, type: string, action: ActionName): void {
   const unknown = (reason: "UNKNOWN_TYPE" | "UNKNOWN_ACTION", field: string, description: string) =>
     new Failure(reason, { violations: [{ field, description }] });
   if (!model.hasType(type)) throw unknown("UNKNOWN_TYPE", "type", unknownType(type, model));

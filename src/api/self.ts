@@ -11,38 +11,40 @@ import {
   GetCreationLimitsResponseSchema,
   type ListOrganizationsRequest,
   ListOrganizationsResponseSchema,
+  ListReachableResponseSchema,
   Organization_Right,
   type SelfService,
 } from "#gen/patwarden/v1/self_pb.js";
 import { actorOf, type Caller, ceilingsOf, type StepUp, viaOf } from "../callers/caller.js";
 import type { Right } from "../callers/rights.js";
 import { type Catalog, type GrantTemplate, type ListedType, textIn } from "../domain/catalog.js";
-import { Failure } from "../domain/errors.js";
 import { type Subject, type SubjectName, type SubjectTypes, typeOf } from "../domain/identifier.js";
 import { checkText } from "../domain/text.js";
+import type { TokenStore } from "../domain/token-store.js";
 import { subjectOr } from "../manage/rules/new-token.js";
 import { catalogFor } from "../self/catalog.js";
 import { type CreationLimitsOptions, creationLimits } from "../self/creation-limits.js";
+import { type ExplainTokenOptions, explainToken } from "../self/explain-token.js";
 import {
   type ListOrganizationsOptions,
   listOrganizations,
   type OrganizationsQuery,
 } from "../self/list-organizations.js";
+import { type ListReachableOptions, listReachable } from "../self/list-reachable.js";
 import type { GuardedHandlers } from "./guard.js";
 import { policyMessage } from "./policy.js";
+import { explanationMessage, parseExplainToken, parseListReachable } from "./reach.js";
 import { grantMessage } from "./token-message.js";
 import { takeOrganization, takeSubject } from "./token-request.js";
 import { Violations } from "./violations.js";
 
-export interface SelfServiceOptions extends ListOrganizationsOptions, CreationLimitsOptions {
+export interface SelfServiceOptions
+  extends Omit<ListOrganizationsOptions & CreationLimitsOptions & ListReachableOptions & ExplainTokenOptions, "store"> {
+  readonly store: Pick<TokenStore, "get" | "context">;
   readonly subjectTypes: SubjectTypes;
   /** `catalog` of the configuration. Undefined: there are no words. */
   readonly catalog: Catalog | undefined;
 }
-
-const missing = async (): Promise<never> => {
-  throw new Failure("INTERNAL");
-};
 
 const noWords: Catalog = { types: {}, templates: [] };
 
@@ -83,8 +85,16 @@ export function selfService(options: SelfServiceOptions): GuardedHandlers<typeof
       });
     },
 
-    listReachable: missing,
-    explainToken: missing,
+    async listReachable(request, { caller, call }) {
+      const query = parseListReachable(request, caller, model, subjectTypes);
+      const { resources, nextPageToken, incomplete } = await listReachable(options, caller, query, call);
+      return create(ListReachableResponseSchema, { resources: [...resources], nextPageToken, incomplete });
+    },
+
+    async explainToken(request, { caller, call }) {
+      const { id, question } = parseExplainToken(request, model);
+      return explanationMessage(await explainToken(options, caller, id, question, call));
+    },
   };
 }
 

@@ -463,7 +463,11 @@ function canonicalJson(value: JsonValue): string {
   );
 }
 
-function takeGrant(violations: Violations, message: GrantMessage | undefined, path = "grant"): Grant | undefined {
+export function takeGrant(
+  violations: Violations,
+  message: GrantMessage | undefined,
+  path = "grant",
+): Grant | undefined {
   const parsed = parseGrant({ full: message?.full ?? false, rules: message?.rules ?? [] });
   if (parsed.ok) return parsed.grant;
   for (const { field, description } of parsed.violations) {

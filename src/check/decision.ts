@@ -153,7 +153,7 @@ export class Authorizer {
 
 /** Returns the membership question for a token that is bound to an organization, or undefined for other tokens. */
 export function membershipQuestion(
-  { subject, organization }: ResolvedToken,
+  { subject, organization }: Pick<ResolvedToken, "subject" | "organization">,
   memberRelation: ActionName,
   clientAddress: Address | undefined,
 ): Question | undefined {

@@ -6,7 +6,8 @@ import { type Address, parseAddress } from "../domain/network.js";
 import type { OpenFgaAnswer, Question, ResourcePage, ResourceQuery } from "../domain/permission-checker.js";
 import { noPolicy } from "../domain/policy.js";
 import type { Grant } from "../domain/token.js";
-import { type Listing, type ListQuestion, listResources } from "./list-resources.js";
+import { type ListQuestion, listResources } from "./list-resources.js";
+import type { Listing } from "./reach.js";
 import type { Resolution } from "./token-resolver.js";
 
 const alice = "user:alice" as SubjectName;

@@ -1,10 +1,11 @@
 import { grantCovers } from "../domain/grant.js";
 import type { ActionName, ResourceName } from "../domain/identifier.js";
 import { type Address, networkAllows } from "../domain/network.js";
-import { type Policy, policyAllows } from "../domain/policy.js";
+import { blockedBy, type Policy, type PolicyField, policyAllows } from "../domain/policy.js";
 import type { Reason } from "../domain/reason.js";
 import { usableAt } from "../domain/state.js";
-import type { ResolvedToken } from "../domain/token-store.js";
+import { currentSecret } from "../domain/token.js";
+import type { ResolvedToken, TokenSnapshot } from "../domain/token-store.js";
 
 /** The action and resource that the bearer asks for, with the client address. */
 export interface Attempt {
@@ -48,4 +49,16 @@ export function judge(token: ResolvedToken, attempt: Attempt, nowMs: number): Re
 /** Runs step 6: returns whether the current policy allows the action with this token. */
 export function complies({ blocked, policy }: ResolvedToken, action: ActionName): boolean {
   return !blocked && policyAllows(policy, action);
+}
+
+/**
+ * Returns the fields of the current policy that block the token, or this action with it. There are none when `complies`
+ * says yes.
+ */
+export function policyBlockers(
+  { token, policy }: Pick<TokenSnapshot, "token" | "policy">,
+  action: ActionName | undefined,
+): readonly PolicyField[] {
+  const blockers = blockedBy(policy, token, currentSecret(token) ?? token);
+  return action === undefined || policyAllows(policy, action) ? blockers : [...blockers, "allowed_actions"];
 }

@@ -112,7 +112,8 @@ function readKeyFile(source: string, file: string): string {
 }
 
 /** EX_TEMPFAIL of sysexits.h: the call may succeed later. */
-const temporary = 75;
+/** The exit code for a failure that may pass: the server, its database or OpenFGA did not answer. */
+export const temporaryExitCode = 75;
 
 /** Returns the error of a failed call, with the exit code of the command. */
 function callError(thrown: unknown, server: URL, keySource: string): CallError {
@@ -120,7 +121,7 @@ function callError(thrown: unknown, server: URL, keySource: string): CallError {
   const [info] = error.findDetails(ErrorInfoSchema);
   const passing =
     error.code === Code.Unavailable || error.code === Code.DeadlineExceeded || error.code === Code.ResourceExhausted;
-  const exitCode = passing ? temporary : 1;
+  const exitCode = passing ? temporaryExitCode : 1;
   if (!info) return new CallError(withoutAnswer(error, server), error, exitCode);
   const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
   // `value` of POLICY_VIOLATION.

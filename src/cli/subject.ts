@@ -4,6 +4,7 @@ import { type Subject, Subject_State, SubjectSchema, SubjectService } from "#gen
 import { connect } from "./client.js";
 import { type Calling, withConnection } from "./options.js";
 import { facts, jsonOf, nameOf, print, table, tell, timeText } from "./output.js";
+import { reachCommand } from "./reach.js";
 
 /** Adds `patwarden subject …`. */
 export function addSubjectCommands(program: Command): void {
@@ -34,6 +35,10 @@ export function addSubjectCommands(program: Command): void {
     .description("list the organizations of a user, with the user's rights there")
     .option("--query <text>", "only organizations whose id contains this text")
     .action(organizations);
+  reachCommand(command("reach", "list the resources on which OpenFGA allows an action to a subject"), (name) => ({
+    case: "subject",
+    value: name,
+  }));
   for (const each of subject.commands) withConnection(each);
 }
 

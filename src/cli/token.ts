@@ -26,6 +26,7 @@ import {
   withConnection,
 } from "./options.js";
 import { elastic, jsonOf, print, table, tell, timeText, writeOut } from "./output.js";
+import { explainCommand, reachCommand } from "./reach.js";
 
 /** Adds `patwarden token …`. */
 export function addTokenCommands(program: Command): void {
@@ -115,6 +116,13 @@ export function addTokenCommands(program: Command): void {
   commented("deny", "deny a pending token for good").action(
     async (id: string, { comment = "", ...options }: Commented) =>
       show(options, (await connect(TokenService, options).denyToken({ id, comment })).token),
+  );
+  explainCommand(
+    ofToken("explain", "show what a Check with a token would answer now, step by step; exit code 2: refused"),
+  );
+  reachCommand(
+    ofToken("reach", "list the resources that a token reaches: by OpenFGA, its grant and the policy"),
+    (id) => ({ case: "tokenId", value: id }),
   );
   for (const each of token.commands) withConnection(each);
 }

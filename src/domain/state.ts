@@ -47,9 +47,21 @@ export type Standing =
   | "GOOD";
 
 /**
- * Sums up the stored facts of a token, one of its secrets and its subjects. A denied token counts as revoked, and so
- * does a token of a deleted subject or of an earlier generation of the subject. A flag, not a time, marks what has
- * ended at once: a time would take effect on a replica only when its clock reaches it.
+ * Sums up the subjects of a token. The token of a deleted subject, or of an earlier generation of the subject, counts
+ * as revoked.
+ */
+export function standingOfSubjects(
+  { generation }: { readonly generation: number },
+  { subject, organization }: TokenSubjects,
+): "REVOKED" | "SUBJECT_DISABLED" | "GOOD" {
+  const orphaned = subject.state === "DELETED" || generation !== subject.generation;
+  if (orphaned || organization?.state === "DELETED") return "REVOKED";
+  return subject.state === "DISABLED" || organization?.state === "DISABLED" ? "SUBJECT_DISABLED" : "GOOD";
+}
+
+/**
+ * Sums up the stored facts of a token, one of its secrets and its subjects. A denied token counts as revoked. A flag,
+ * not a time, marks what has ended at once: a time would take effect on a replica only when its clock reaches it.
  */
 export function standingOf(
   token: {
@@ -60,16 +72,15 @@ export function standingOf(
     readonly expired: boolean;
   },
   secret: Pick<SecretRecord, "ended"> | undefined,
-  { subject, organization }: TokenSubjects,
+  subjects: TokenSubjects,
 ): Standing {
   const ended = token.revocation !== undefined || token.approval?.state === "denied";
-  const orphaned = subject.state === "DELETED" || token.generation !== subject.generation;
-  if (ended || orphaned || organization?.state === "DELETED") return "REVOKED";
+  const ofSubjects = standingOfSubjects(token, subjects);
+  if (ended || ofSubjects === "REVOKED") return "REVOKED";
   if (secret?.ended) return "SUPERSEDED";
   if (token.suspension) return "SUSPENDED";
   if (token.approval?.state === "pending") return "PENDING_APPROVAL";
-  if (token.expired) return "EXPIRED";
-  return subject.state === "DISABLED" || organization?.state === "DISABLED" ? "SUBJECT_DISABLED" : "GOOD";
+  return token.expired ? "EXPIRED" : ofSubjects;
 }
 
 /** Times that bound the use of a token with one of its secrets, milliseconds since 1970; undefined sets no bound. */
@@ -120,10 +131,17 @@ export function usability(
   subjects: TokenSubjects,
   now: Date,
 ): Usability {
-  const times: UseTimes = {
-    notBeforeMs: token.notBefore?.getTime(),
-    expireMs: token.expireTime?.getTime(),
+  return usableAt(standingOf(token, secret, subjects), useTimesOf(token, secret), now.getTime());
+}
+
+/** Returns the times that bound the use of a token with this secret. */
+export function useTimesOf(
+  { notBefore, expireTime }: Pick<TokenRecord, "notBefore" | "expireTime">,
+  secret: Pick<SecretRecord, "retireTime"> | undefined,
+): UseTimes {
+  return {
+    notBeforeMs: notBefore?.getTime(),
+    expireMs: expireTime?.getTime(),
     retireMs: secret?.retireTime?.getTime(),
   };
-  return usableAt(standingOf(token, secret, subjects), times, now.getTime());
 }

@@ -66,12 +66,7 @@ function createUsers({ config, clock, metrics, log }: Foundation): OidcVerifier 
   });
   return createOidcVerifier(config.issuers, {
     subjectTypes: config.subjects,
-    clock: {
-      now() {
-        if (clock.fault) throw clock.fault;
-        return clock.now();
-      },
-    },
+    clock: clock.judging,
     onRefusal(reason, issuer) {
       metrics.accessTokenRefused(issuer, reason);
       if (refusalLines.waitMs(`${issuer} ${reason}`) > 0) return;

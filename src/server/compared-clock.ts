@@ -32,6 +32,14 @@ export class ComparedClock implements Clock {
     return this.#fault;
   }
 
+  /** The same clock for those who judge by it: throws the fault while there is one. */
+  readonly judging: Clock = {
+    now: () => {
+      if (this.#fault) throw this.#fault;
+      return this.now();
+    },
+  };
+
   /** Called after each comparison. */
   compared(isRight: boolean): void {
     if (isRight) this.#offsetMs = this.#wallMs() - this.#monotonicMs();

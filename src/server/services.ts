@@ -105,6 +105,7 @@ export function createServices(parts: Parts, authenticator: Authenticator): read
     managed(SelfService, methods.self, (database) =>
       selfService({
         store: createTokenStore(database),
+        clock: clock.judging,
         model,
         rights,
         permissions: listing.permissions,

@@ -694,7 +694,9 @@ export type ListReachableRequest = Message<"patwarden.v1.ListReachableRequest"> 
     case: "subject";
   } | {
     /**
-     * The resources that this token reaches: its subject, its grant and the policy all allow them.
+     * This token: what its subject, its grant and the policy allow together, and nothing for a user who is no longer
+     * a member of the organization that it is bound to. Its state and its networks do not count, so that an approver
+     * sees what a pending token would reach.
      *
      * @generated from field: string token_id = 2;
      */
@@ -836,8 +838,8 @@ export const ExplainTokenRequestSchema: GenMessage<ExplainTokenRequest> = /*@__P
  */
 export type ExplainTokenResponse = Message<"patwarden.v1.ExplainTokenResponse"> & {
   /**
-   * The answer of a Check now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when a step
-   * before could not be answered, or resource and action are empty and no step refuses.
+   * The answer of a Check made now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when no step
+   * refuses, and one could not be answered or resource and action are empty.
    *
    * @generated from field: optional patwarden.v1.Reason reason = 1;
    */
@@ -1004,7 +1006,7 @@ export const Step_Result = {
   REFUSED: 2,
 
   /**
-   * It does not apply: no resource was given, or the token is bound to no organization.
+   * It does not apply: no resource and action were given, or the token is bound to no organization.
    *
    * @generated from enum value: RESULT_NOT_ASKED = 3;
    */

@@ -230,7 +230,7 @@ const (
 	Step_RESULT_PASSED Step_Result = 1
 	// It refuses.
 	Step_RESULT_REFUSED Step_Result = 2
-	// It does not apply: no resource was given, or the token is bound to no organization.
+	// It does not apply: no resource and action were given, or the token is bound to no organization.
 	Step_RESULT_NOT_ASKED Step_Result = 3
 	// It could not be answered: OpenFGA did not answer.
 	Step_RESULT_UNKNOWN Step_Result = 4
@@ -1372,7 +1372,9 @@ type ListReachableRequest_Subject struct {
 }
 
 type ListReachableRequest_TokenId struct {
-	// The resources that this token reaches: its subject, its grant and the policy all allow them.
+	// This token: what its subject, its grant and the policy allow together, and nothing for a user who is no longer
+	// a member of the organization that it is bound to. Its state and its networks do not count, so that an approver
+	// sees what a pending token would reach.
 	TokenId string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3,oneof"`
 }
 
@@ -1520,8 +1522,8 @@ func (x *ExplainTokenRequest) GetClientIp() string {
 // The answer, and the steps to it.
 type ExplainTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The answer of a Check now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when a step
-	// before could not be answered, or resource and action are empty and no step refuses.
+	// The answer of a Check made now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when no step
+	// refuses, and one could not be answered or resource and action are empty.
 	Reason *Reason `protobuf:"varint,1,opt,name=reason,proto3,enum=patwarden.v1.Reason,oneof" json:"reason,omitempty"`
 	// All steps, in the order of the decision. Steps after the one that decides are answered too.
 	Steps         []*Step `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`

@@ -2836,7 +2836,9 @@ pub mod list_reachable_request {
         /// The resources that this subject reaches, `user:<id>` or `organization:<id>`.
         #[prost(string, tag = "1")]
         Subject(::prost::alloc::string::String),
-        /// The resources that this token reaches: its subject, its grant and the policy all allow them.
+        /// This token: what its subject, its grant and the policy allow together, and nothing for a user who is no longer
+        /// a member of the organization that it is bound to. Its state and its networks do not count, so that an approver
+        /// sees what a pending token would reach.
         #[prost(string, tag = "2")]
         TokenId(::prost::alloc::string::String),
     }
@@ -2873,8 +2875,8 @@ pub struct ExplainTokenRequest {
 /// The answer, and the steps to it.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainTokenResponse {
-    /// The answer of a Check now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when a step
-    /// before could not be answered, or resource and action are empty and no step refuses.
+    /// The answer of a Check made now: the reason of the first step that refuses, else REASON_ALLOWED. Absent when no step
+    /// refuses, and one could not be answered or resource and action are empty.
     #[prost(enumeration = "Reason", optional, tag = "1")]
     pub reason: ::core::option::Option<i32>,
     /// All steps, in the order of the decision. Steps after the one that decides are answered too.
@@ -2982,7 +2984,7 @@ pub mod step {
         Passed = 1,
         /// It refuses.
         Refused = 2,
-        /// It does not apply: no resource was given, or the token is bound to no organization.
+        /// It does not apply: no resource and action were given, or the token is bound to no organization.
         NotAsked = 3,
         /// It could not be answered: OpenFGA did not answer.
         Unknown = 4,
