@@ -10,7 +10,10 @@ import { Link } from "../ui/button.js";
 import { LiveRegion } from "../ui/live-region.js";
 import type { Language } from "../words/words.js";
 
-/** A view and its path: the parts in parentheses of `path` become `parameters`, decoded. */
+/**
+ * A view and its path: the parts in parentheses of `path` become `parameters`, decoded. A view stays when only other
+ * parts of its path change.
+ */
 export interface View {
   readonly path: RegExp;
   readonly view: ComponentType<ViewProps>;
@@ -63,17 +66,18 @@ function CurrentView({ views }: { readonly views: readonly View[] }) {
   const { router, words, subject } = useApp();
   const { path } = router.route.value;
   const area = useRef<HTMLDivElement>(null);
-  const before = useRef(path);
-  useEffect(() => {
-    // The focus follows the view, so that keyboards and screen readers go on at its beginning.
-    if (before.current !== path) area.current?.focus({ preventScroll: true });
-    before.current = path;
-  }, [path]);
   const found = views.find((view) => view.path.test(path));
   const parameters = (found?.path.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part ?? ""));
+  const key = [subject, found?.path.source ?? path, ...parameters].join(" ");
+  const before = useRef(key);
+  useEffect(() => {
+    // The focus follows the view, so that keyboards and screen readers go on at its beginning.
+    if (before.current !== key) area.current?.focus({ preventScroll: true });
+    before.current = key;
+  }, [key]);
   return (
     <div ref={area} tabIndex={-1}>
-      {found ? <found.view key={`${subject} ${path}`} parameters={parameters} /> : <NotFound title={words.notFound} />}
+      {found ? <found.view key={key} parameters={parameters} /> : <NotFound title={words.notFound} />}
     </div>
   );
 }

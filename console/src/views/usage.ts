@@ -10,6 +10,9 @@ export type UsageScope =
   | { readonly subject: string }
   | { readonly organization: string };
 
+/** The dimension that usage is told apart by. */
+export type UsageBy = typeof Dimension.TOKEN | typeof Dimension.SUBJECT;
+
 /** Days that the pictures show. */
 export const shownDays = 30;
 const dayLength = 24 * 3_600_000;
@@ -29,11 +32,11 @@ export interface RecentUsage {
   readonly incomplete: boolean;
 }
 
-/** Fetches decisions by day and reason, of each token where `perToken` is set. */
+/** Fetches decisions by day and reason, and by a further dimension where one is given. */
 export async function recentUsage(
   api: Api,
   scope: UsageScope,
-  perToken: boolean,
+  by: UsageBy | undefined,
   signal: AbortSignal,
   now = new Date(),
 ): Promise<RecentUsage> {
@@ -45,7 +48,7 @@ export async function recentUsage(
       {
         ...scope,
         granularity: Granularity.DAY,
-        groupBy: perToken ? [Dimension.TOKEN, Dimension.REASON] : [Dimension.REASON],
+        groupBy: by === undefined ? [Dimension.REASON] : [by, Dimension.REASON],
         startTime: timestampFromDate(days[0] ?? now),
         pageSize: 1000,
         pageToken,
@@ -77,4 +80,31 @@ export function refusals(rows: readonly UsageRow[]): readonly (readonly [Reason,
   for (const { reason, count } of rows)
     if (reason !== Reason.ALLOWED) sums.set(reason, (sums.get(reason) ?? 0) + Number(count));
   return [...sums].sort(([, a], [, b]) => b - a);
+}
+
+/** The usage of one token or subject. */
+export interface UsageShare {
+  /** The token's id, or the subject. */
+  readonly name: string;
+  readonly rows: readonly UsageRow[];
+  readonly allowed: number;
+  readonly refused: number;
+  readonly units: number;
+}
+
+/** Sorts rows by the token or the subject that they are about, the most used first. */
+export function usageShares(rows: readonly UsageRow[], by: UsageBy): readonly UsageShare[] {
+  const named = new Map<string, UsageRow[]>();
+  for (const row of rows) {
+    const name = by === Dimension.TOKEN ? row.tokenId : row.subject;
+    named.set(name, [...(named.get(name) ?? []), row]);
+  }
+  const share = (name: string, own: readonly UsageRow[]): UsageShare => {
+    const sum = (count: (row: UsageRow) => bigint) => own.reduce((total, row) => total + Number(count(row)), 0);
+    const allowed = sum(({ reason, count }) => (reason === Reason.ALLOWED ? count : 0n));
+    return { name, rows: own, allowed, refused: sum(({ count }) => count) - allowed, units: sum(({ units }) => units) };
+  };
+  return [...named]
+    .map(([name, own]) => share(name, own))
+    .sort((a, b) => b.allowed + b.refused - (a.allowed + a.refused) || (a.name < b.name ? -1 : 1));
 }

@@ -166,7 +166,11 @@ export const administrationDe: AdministrationWords = {
     before: "Jetzt",
     after: "Dann",
     blocks: (n, text) =>
-      count(n, "1 Token, das jetzt funktioniert, würde gesperrt.", `${text} Tokens, die jetzt funktionieren, würden gesperrt.`),
+      count(
+        n,
+        "1 Token, das jetzt funktioniert, würde gesperrt.",
+        `${text} Tokens, die jetzt funktionieren, würden gesperrt.`,
+      ),
     blocksNone: "Kein Token, das jetzt funktioniert, würde gesperrt.",
     blocked: "Gesperrt würden",
     blockedMore: (n, text) => count(n, "und 1 weiteres", `und ${text} weitere`),
@@ -261,7 +265,7 @@ export const administrationDe: AdministrationWords = {
     secretFind: "Sein Token finden",
     secretWrong: "Das ist kein Geheimnis eines Tokens und kein SHA-256 (64 hexadezimale Ziffern).",
     secretNoCrypto:
-      "Dein Browser berechnet SHA-256 nur auf Seiten mit TLS. Berechne ihn selbst, mit printf %s \"$SECRET\" | sha256sum, und füge die 64 Ziffern ein.",
+      'Dein Browser berechnet SHA-256 nur auf Seiten mit TLS. Berechne ihn selbst, mit printf %s "$SECRET" | sha256sum, und füge die 64 Ziffern ein.',
     secretSought: (hash) => `Gesucht wurde das Geheimnis mit dem SHA-256 ${hash}.`,
     secretNothing: "Kein Token dieser Installation hat dieses Geheimnis.",
     secretFound: "Das Geheimnis gehört zu diesem Token.",
@@ -282,8 +286,7 @@ export const administrationDe: AdministrationWords = {
     subjectActions: (name) => `Aktionen für ${name}`,
     subjectsNothing: "Niemand passt",
     subjectsEmpty: "Noch hat niemand ein Token",
-    subjectUnlisted: (name) =>
-      `${name} hat kein Token und wurde nie gesperrt. Sperren und löschen kannst du trotzdem.`,
+    subjectUnlisted: (name) => `${name} hat kein Token und wurde nie gesperrt. Sperren und löschen kannst du trotzdem.`,
     seeTokens: "Tokens zeigen",
     disable: "Sperren",
     enable: "Freigeben",

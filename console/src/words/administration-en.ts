@@ -117,10 +117,7 @@ export const administrationEn = {
         "Counted from the newest secret to the token's end. Tokens that live longer are blocked. Empty: no limit.",
       ],
       default_lifetime: ["Usual lifetime", "For tokens whose maker does not choose. Empty: the server's."],
-      revoke_unused_after: [
-        "Revoke when unused for",
-        "For good and by itself, at least 1 day. Empty: never.",
-      ],
+      revoke_unused_after: ["Revoke when unused for", "For good and by itself, at least 1 day. Empty: never."],
       forbid_full: ["No token may do everything", "Tokens that may do everything are blocked."],
       allowed_actions: [
         "Only these actions",
@@ -261,7 +258,7 @@ export const administrationEn = {
     secretFind: "Find its token",
     secretWrong: "That is no secret of a token and no SHA-256 (64 hexadecimal digits).",
     secretNoCrypto:
-      "Your browser computes SHA-256 only on pages with TLS. Compute it yourself, with printf %s \"$SECRET\" | sha256sum, and paste the 64 digits.",
+      'Your browser computes SHA-256 only on pages with TLS. Compute it yourself, with printf %s "$SECRET" | sha256sum, and paste the 64 digits.',
     secretSought: (hash: string) => `Looked for the secret with SHA-256 ${hash}.`,
     secretNothing: "No token of this deployment has this secret.",
     secretFound: "The secret belongs to this token.",
@@ -282,7 +279,8 @@ export const administrationEn = {
     subjectActions: (name: string) => `Actions for ${name}`,
     subjectsNothing: "Nobody matches",
     subjectsEmpty: "Nobody has a token yet",
-    subjectUnlisted: (name: string) => `${name} has no token and was never disabled. You can disable or delete it all the same.`,
+    subjectUnlisted: (name: string) =>
+      `${name} has no token and was never disabled. You can disable or delete it all the same.`,
     seeTokens: "Show tokens",
     disable: "Disable",
     enable: "Enable",

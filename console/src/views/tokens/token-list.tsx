@@ -1,6 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Operation, type Token } from "#gen/patwarden/v1/token_pb.js";
+import { Dimension } from "#gen/patwarden/v1/usage_pb.js";
 import { useApp } from "../../app/context.js";
 import { useLoad, usePages } from "../../app/load.js";
 import { Button } from "../../ui/button.js";
@@ -55,7 +56,7 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
   });
   const summary = useLoad(scopeKey, (signal) => api.tokens.getTokenSummary({ filter: scope }, { signal }));
   const matching = useLoad(key, (signal) => api.tokens.getTokenSummary({ filter }, { signal }));
-  const usage = useLoad(scopeKey, (signal) => recentUsage(api, scope, true, signal));
+  const usage = useLoad(scopeKey, (signal) => recentUsage(api, scope, Dimension.TOKEN, signal));
   const usageOf = useComputed(() => {
     const known = usage.value.value;
     return (

@@ -1,0 +1,111 @@
+import type { AuditEvent } from "#gen/patwarden/v1/audit_pb.js";
+import { useAdministrationWords } from "../../app/administration.js";
+import { useApp } from "../../app/context.js";
+import { usePages } from "../../app/load.js";
+import { changeQuery } from "../../app/query.js";
+import { Button } from "../../ui/button.js";
+import { Icon } from "../../ui/icon.js";
+import { Loaded } from "../../ui/loaded.js";
+import { SearchField } from "../../ui/search-field.js";
+import { EventRow } from "./event-row.js";
+import { type EventFilters, requestOf } from "./events.js";
+
+interface AuditListProps {
+  /** The events of an organization, or of the deployment. */
+  readonly scope: { readonly organization: string } | Record<string, never>;
+}
+
+const filterNames = ["group", "actor", "about", "from", "to"] as const;
+
+/** Who did what and when, newest first. The filters stand in the route. */
+export function AuditList({ scope }: AuditListProps) {
+  const { api, router, words, format, caller } = useApp();
+  const texts = useAdministrationWords().audit;
+  const { query } = router.route.value;
+  const filters: EventFilters = {
+    group: query.get("group") ?? "",
+    actor: query.get("actor") ?? "",
+    about: query.get("about") ?? "",
+    from: query.get("from") ?? "",
+    to: query.get("to") ?? "",
+  };
+  const change = (part: Partial<EventFilters>) => changeQuery(router, part);
+  const filtered = filterNames.some((name) => filters[name] !== "");
+  const key = JSON.stringify([caller.caller, scope, filters]);
+  const events = usePages<AuditEvent>(key, async (pageToken, signal) => {
+    const request = { ...scope, ...requestOf(filters, format.zone), pageToken };
+    const answer = await api.audit.listAuditEvents(request, { signal });
+    return { items: answer.events, next: answer.nextPageToken };
+  });
+  const clear = () => changeQuery(router, Object.fromEntries(filterNames.map((name) => [name, ""])));
+  return (
+    <div class="stack">
+      <search class="filters audit-filters" aria-label={texts.filters}>
+        <label class="field">
+          <span class="hint">{texts.action}</span>
+          <select value={filters.group} onChange={(event) => change({ group: event.currentTarget.value })}>
+            <option value="">{texts.anyAction}</option>
+            {Object.entries(texts.groups).map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <SearchField
+          label={texts.actor}
+          placeholder={texts.actorHint}
+          maxLength={256}
+          value={filters.actor}
+          onChange={(actor) => change({ actor: actor.trim() })}
+          shown
+        />
+        <SearchField
+          label={texts.about}
+          placeholder={texts.aboutHint}
+          maxLength={256}
+          value={filters.about}
+          onChange={(about) => change({ about: about.trim() })}
+          shown
+        />
+        {(["from", "to"] as const).map((name) => (
+          <label class="field" key={name}>
+            <span class="hint">{texts[name]}</span>
+            <input
+              type="date"
+              value={filters[name]}
+              onChange={(event) => change({ [name]: event.currentTarget.value })}
+            />
+          </label>
+        ))}
+      </search>
+      <Loaded of={events}>
+        {(items) =>
+          items.length === 0 ? (
+            <div class="empty">
+              <Icon name={filtered ? "search" : "clock"} />
+              <h2>{filtered ? texts.nothing : texts.empty}</h2>
+              {filtered ? <Button onPress={clear}>{texts.clear}</Button> : <p class="soft">{texts.emptyText}</p>}
+            </div>
+          ) : (
+            <>
+              <ul class="events" aria-busy={events.busy.value}>
+                {items.map((event) => (
+                  <EventRow key={event.id} event={event} />
+                ))}
+              </ul>
+              <div class="list-end">
+                <span>{texts.shown(items.length, format.number(items.length))}</span>
+                {events.more.value && (
+                  <Button busy={events.busy.value} onPress={events.fetchMore}>
+                    {words.showMore}
+                  </Button>
+                )}
+              </div>
+            </>
+          )
+        }
+      </Loaded>
+    </div>
+  );
+}

@@ -1,0 +1,25 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { foundText, sha256 } from "./found-secret.js";
+
+const hash = createHash("sha256").update("abc").digest("hex");
+const secret = "pw_pat_0123456789abcdefghijklmnop";
+
+describe("a text that was found", () => {
+  it.each([
+    [secret, { kind: "secret", secret }],
+    [` Bearer ${secret}\n`, { kind: "secret", secret }],
+    [hash, { kind: "hash", hash }],
+    [hash.toUpperCase(), { kind: "hash", hash }],
+    ["", { kind: "wrong" }],
+    ["pw_pat_...x9Kq", { kind: "wrong" }],
+    ["two words that are long enough", { kind: "wrong" }],
+    ["tok_1", { kind: "wrong" }],
+  ])("%j is read", (text, found) => {
+    expect(foundText(text)).toEqual(found);
+  });
+
+  it("has the SHA-256 that others compute too", async () => {
+    expect(await sha256("abc")).toBe(hash);
+  });
+});

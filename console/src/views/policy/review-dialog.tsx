@@ -1,0 +1,144 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { useSignal } from "@preact/signals";
+import type { Policy, UpdatePolicyRequestSchema, UpdatePolicyResponse } from "#gen/patwarden/v1/policy_pb.js";
+import { useAdministrationWords } from "../../app/administration.js";
+import { useApp } from "../../app/context.js";
+import { useAction, useLoad } from "../../app/load.js";
+import { problemOf, type StepUpNeeded, stepUpOf } from "../../app/problem.js";
+import { untilConfirmed } from "../../app/until-confirmed.js";
+import { Button, Link } from "../../ui/button.js";
+import { Dialog } from "../../ui/dialog.js";
+import { Identity } from "../../ui/identity.js";
+import { Notice, ProblemNotice } from "../../ui/notice.js";
+import type { PolicyFieldName } from "../../words/administration.js";
+import { enteredValue, type PolicyDraft, valueIn } from "./policy-draft.js";
+import { policyValueText } from "./policy-text.js";
+
+type Request = Extract<MessageInitShape<typeof UpdatePolicyRequestSchema>, { $typeName?: never }>;
+
+/** A change of a policy, and what it would do. */
+export interface Preview {
+  readonly request: Request;
+  /** How many tokens it would block. */
+  readonly blocked: number;
+  /** Ids of the newest of them. */
+  readonly blockedIds: readonly string[];
+}
+
+interface ReviewDialogProps {
+  readonly preview: Preview;
+  readonly fields: readonly PolicyFieldName[];
+  readonly before: Policy | undefined;
+  readonly draft: PolicyDraft;
+  save(request: Request): Promise<UpdatePolicyResponse>;
+  onStepUp(needed: StepUpNeeded): void;
+  /** `moved`: somebody else has changed the policy. Undefined: nothing was saved. */
+  onClose(outcome: UpdatePolicyResponse | "moved" | undefined): void;
+}
+
+/** How many of the blocked tokens are shown by name. */
+const mostNamed = 10;
+
+/** Shows what changes and which tokens that blocks, and saves it. */
+export function ReviewDialog({ preview, fields, before, draft, save, onStepUp, onClose }: ReviewDialogProps) {
+  const { api, words, format, announce } = useApp();
+  const texts = useAdministrationWords().policy;
+  const pending = useSignal(false);
+  const ids = preview.blockedIds.slice(0, mostNamed);
+  const blocked = useLoad(ids.length === 0 ? undefined : ids.join(" "), (signal) =>
+    Promise.all(ids.map(async (id) => (await api.tokens.getToken({ id }, { signal })).token)),
+  );
+  const store = useAction(async () => {
+    let stored = false;
+    const { policy } = preview.request;
+    try {
+      const answer = await untilConfirmed(
+        // The change itself makes the etag stale.
+        () => save(stored ? { ...preview.request, policy: { ...policy, etag: "" } } : preview.request),
+        () => {
+          stored = true;
+          pending.value = true;
+          announce(words.revoke.pending);
+        },
+      );
+      onClose(answer);
+    } catch (error) {
+      const problem = problemOf(error);
+      const needed = stepUpOf(problem);
+      if (needed) onStepUp(needed);
+      else if (problem.reason === "ETAG_MISMATCH") onClose("moved");
+      else throw error;
+    }
+  });
+  const count = format.number(preview.blocked);
+  const text = (value: ReturnType<typeof enteredValue>) => policyValueText(value, texts, format);
+  const rest = preview.blocked - ids.length;
+  return (
+    <Dialog
+      title={texts.reviewTitle}
+      onClose={() => onClose(undefined)}
+      actions={
+        <>
+          <Button onPress={() => onClose(undefined)}>{words.cancel}</Button>
+          <Button kind={preview.blocked > 0 ? "danger" : "main"} busy={store.busy.value} onPress={() => store.run()}>
+            {preview.blocked > 0 ? texts.confirmBlocking(preview.blocked, count) : texts.confirm}
+          </Button>
+        </>
+      }
+    >
+      <table class="table compare">
+        <thead>
+          <tr>
+            <th>
+              <span class="out-of-sight">{words.edit.review}</span>
+            </th>
+            <th>{texts.before}</th>
+            <th>{texts.after}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {fields.map((field) => (
+            <tr key={field}>
+              <th scope="row">{texts.fields[field][0]}</th>
+              <td class="before" data-label={texts.before}>
+                <bdi>{text(valueIn(before, field))}</bdi>
+              </td>
+              <td class="now" data-label={texts.after}>
+                <bdi>{text(enteredValue(draft, field))}</bdi>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <Notice tone={preview.blocked > 0 ? "warn" : "good"}>
+        {preview.blocked > 0 ? texts.blocks(preview.blocked, count) : texts.blocksNone}
+      </Notice>
+      {ids.length > 0 && (
+        <section class="stack tight">
+          <h3>{texts.blocked}</h3>
+          <ul>
+            {ids.map((id, at) => {
+              const token = blocked.value.value?.[at];
+              return (
+                <li key={id}>
+                  <Link to={`/tokens/${id}`}>
+                    <bdi>{token?.name ?? id}</bdi>
+                  </Link>
+                  {token && (
+                    <span class="soft">
+                      {" · "}
+                      <Identity name={token.subject} />
+                    </span>
+                  )}
+                </li>
+              );
+            })}
+            {rest > 0 && <li class="soft">{texts.blockedMore(rest, format.number(rest))}</li>}
+          </ul>
+        </section>
+      )}
+      {pending.value && <Notice tone="accent">{words.revoke.pending}</Notice>}
+      <ProblemNotice problem={store.problem.value} />
+    </Dialog>
+  );
+}
