@@ -23,4 +23,5 @@ export async function untilConfirmed<T>(call: () => Promise<T>, onPending?: () =
 }
 
 /** Resolves after this many milliseconds. */
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));

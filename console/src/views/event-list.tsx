@@ -3,9 +3,10 @@ import { useApp } from "../app/context.js";
 import type { Pages } from "../app/load.js";
 import { Badge } from "../ui/badge.js";
 import { Button, Link } from "../ui/button.js";
-import { Identity } from "../ui/identity.js";
+import { Identity, shortened } from "../ui/identity.js";
 import { Loaded } from "../ui/loaded.js";
 import { dateOf, ExactTime } from "../ui/time.js";
+import { detailsOf } from "./event-details.js";
 
 interface EventListProps {
   readonly events: Pages<AuditEvent>;
@@ -49,17 +50,19 @@ function EventItem({ event, withToken }: EventItemProps) {
   const { words } = useApp();
   const texts = words.history;
   const time = dateOf(event.time);
-  const details = Object.entries(event.details);
+  const { changes, facts } = detailsOf(event.details);
+  const name = event.details["name.after"] || event.details["name"] || event.tokenId;
   return (
     <li class="event">
       <div class="row">
         <strong>{texts.events[event.action] ?? event.action}</strong>
-        {event.outcome === "refused" && <Badge tone="warn">{texts.refused}</Badge>}
+        {event.outcome === "refused" && event.action !== "access.refused" && <Badge tone="warn">{texts.refused}</Badge>}
         {withToken && event.tokenId !== "" && (
           <Link to={`/tokens/${event.tokenId}`}>
-            <span class="mono">{event.tokenId}</span>
+            <bdi class={name === event.tokenId ? "mono" : ""}>{shortened(name)}</bdi>
           </Link>
         )}
+        {withToken && event.subject !== "" && <Identity name={event.subject} />}
         <span class="soft">
           {texts.by} <Identity name={event.actor} />
           {event.clientIp !== "" && ` · ${event.clientIp}`}
@@ -70,19 +73,49 @@ function EventItem({ event, withToken }: EventItemProps) {
           </span>
         )}
       </div>
-      {details.length > 0 && (
+      {(changes.length > 0 || facts.length > 0) && (
         <details>
           <summary>{texts.details}</summary>
-          <dl class="facts">
-            {details.map(([name, value]) => (
-              <div key={name} class="pair">
-                <dt class="mono">{name}</dt>
-                <dd>
-                  <bdi class="mono">{value}</bdi>
-                </dd>
-              </div>
-            ))}
-          </dl>
+          {changes.length > 0 && (
+            <table class="table compare">
+              <thead>
+                <tr>
+                  <th>
+                    <span class="out-of-sight">{words.edit.review}</span>
+                  </th>
+                  <th>{words.edit.before}</th>
+                  <th>{words.edit.after}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {changes.map(({ field, before, after }) => (
+                  <tr key={field}>
+                    <th scope="row" class="mono">
+                      {field}
+                    </th>
+                    <td class="before mono" data-label={words.edit.before}>
+                      <bdi>{before || "–"}</bdi>
+                    </td>
+                    <td class="now mono" data-label={words.edit.after}>
+                      <bdi>{after || "–"}</bdi>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+          {facts.length > 0 && (
+            <dl class="facts">
+              {facts.map(([name, value]) => (
+                <div key={name} class="pair">
+                  <dt class="mono">{name}</dt>
+                  <dd>
+                    <bdi class="mono">{value}</bdi>
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          )}
         </details>
       )}
     </li>

@@ -8,7 +8,9 @@ import type { DayCount } from "../ui/bars.js";
 export type UsageScope =
   | { readonly tokenId: string }
   | { readonly subject: string }
-  | { readonly organization: string };
+  | { readonly organization: string }
+  /** The calling user's own. */
+  | Record<string, never>;
 
 /** The dimension that usage is told apart by. */
 export type UsageBy = typeof Dimension.TOKEN | typeof Dimension.SUBJECT;

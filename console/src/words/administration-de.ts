@@ -253,11 +253,7 @@ export const administrationDe: AdministrationWords = {
     emergency: "Notfall",
     refused: "Das sehen nur die Administratoren der Installation.",
 
-    findTitle: "Tokens finden",
-    findHint: "Id, Name, Ende eines Geheimnisses, oder user:alice für die Tokens einer Person",
-    findAction: "Finden",
-    findNothing: "Kein Token gefunden.",
-    findText: "Suche ein Token, oder wem ein Geheimnis gehört, das irgendwo gefunden wurde.",
+    allTokens: "Alle Tokens",
     secretTitle: "Ein Geheimnis wurde gefunden",
     secretText:
       "Füge es hier ein, um zu erfahren, zu welchem Token es gehört. Das Geheimnis verlässt diese Seite nie: nur sein SHA-256 wird gesendet, und das Feld wird sofort geleert. Wenn du den SHA-256 kennst, füge diesen ein.",

@@ -246,11 +246,7 @@ export const administrationEn = {
     emergency: "Emergency",
     refused: "Only administrators of the deployment see this.",
 
-    findTitle: "Find tokens",
-    findHint: "Id, name, the end of a secret, or user:alice for the tokens of a user",
-    findAction: "Find",
-    findNothing: "No token was found.",
-    findText: "Search for a token, or for the owner of a secret that was found somewhere.",
+    allTokens: "All tokens",
     secretTitle: "A secret was found",
     secretText:
       "Paste it here to learn which token it belongs to. The secret never leaves this page: only its SHA-256 is sent, and the field is emptied at once. If you know the SHA-256, paste that.",

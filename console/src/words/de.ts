@@ -212,6 +212,15 @@ export const de: Words = {
       last_use_time: "Am längsten unbenutzt",
       name: "Name",
     },
+    more: "Weitere Filter",
+    owner: "Handelt als",
+    ownerHint: "Zum Beispiel alice oder user:alice",
+    maker: "Erstellt von",
+    makerHint: "Zum Beispiel user:alice oder service:billing",
+    kind: "Von wem",
+    anyKind: "Von allen",
+    kinds: { user: "Von Personen", organization: "Von der Organisation selbst" },
+    searchAll: "Alle Tokens durchsuchen",
     columns: {
       name: "Name",
       state: "Zustand",
@@ -251,6 +260,28 @@ export const de: Words = {
     duplicate: "Duplizieren",
     revoke: "Widerrufen",
     safe: "Lange nicht benutzt: kann wohl widerrufen werden",
+  },
+
+  exports: {
+    open: "Exportieren",
+    title: "Die Liste exportieren",
+    text: (n, text) =>
+      count(
+        n,
+        "1 Token, das zu den Filtern passt, ohne sein Geheimnis.",
+        `${text} Tokens, die zu den Filtern passen, ohne ihre Geheimnisse.`,
+      ),
+    textUnknown: "Alle Tokens, die zu den Filtern passen, ohne ihre Geheimnisse.",
+    format: "Format",
+    csv: "CSV",
+    csvHint: "Für Tabellen. Eine Zeile pro Token.",
+    ndjson: "NDJSON",
+    ndjsonHint: "Für Programme. Ein JSON-Objekt pro Zeile, mit den Feldern der API.",
+    start: "Exportieren",
+    progress: (done, total) => `${done} von ${total}`,
+    progressUnknown: (done) => `bisher ${done}`,
+    done: (n, text) => count(n, "1 Token wurde gespeichert.", `${text} Tokens wurden gespeichert.`),
+    again: "Noch einmal speichern",
   },
 
   bulk: {

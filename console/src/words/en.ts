@@ -212,6 +212,15 @@ export const en = {
       last_use_time: "Unused longest",
       name: "Name",
     },
+    more: "More filters",
+    owner: "Acts as",
+    ownerHint: "Such as alice or user:alice",
+    maker: "Made by",
+    makerHint: "Such as user:alice or service:billing",
+    kind: "Whose",
+    anyKind: "Of anybody",
+    kinds: { user: "Of users", organization: "Of the organization itself" },
+    searchAll: "Search all tokens",
     columns: {
       name: "Name",
       state: "State",
@@ -250,6 +259,28 @@ export const en = {
     duplicate: "Duplicate",
     revoke: "Revoke",
     safe: "Not used for long: probably safe to revoke",
+  },
+
+  exports: {
+    open: "Export",
+    title: "Export the list",
+    text: (n: number, text: string) =>
+      count(
+        n,
+        "1 token that matches the filters, without its secret.",
+        `${text} tokens that match the filters, without their secrets.`,
+      ),
+    textUnknown: "All tokens that match the filters, without their secrets.",
+    format: "Format",
+    csv: "CSV",
+    csvHint: "For spreadsheets. One row a token.",
+    ndjson: "NDJSON",
+    ndjsonHint: "For programs. One JSON object a line, as the API names its fields.",
+    start: "Export",
+    progress: (done: string, total: string) => `${done} of ${total}`,
+    progressUnknown: (done: string) => `${done} so far`,
+    done: (n: number, text: string) => count(n, "1 token was saved.", `${text} tokens were saved.`),
+    again: "Save again",
   },
 
   bulk: {

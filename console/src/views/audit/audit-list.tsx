@@ -5,10 +5,9 @@ import { usePages } from "../../app/load.js";
 import { changeQuery } from "../../app/query.js";
 import { Button } from "../../ui/button.js";
 import { Icon } from "../../ui/icon.js";
-import { Loaded } from "../../ui/loaded.js";
 import { SearchField } from "../../ui/search-field.js";
-import { EventRow } from "./event-row.js";
-import { type EventFilters, requestOf } from "./events.js";
+import { EventList } from "../event-list.js";
+import { type EventFilters, requestOf } from "./event-filters.js";
 
 interface AuditListProps {
   /** The events of an organization, or of the deployment. */
@@ -19,7 +18,7 @@ const filterNames = ["group", "actor", "about", "from", "to"] as const;
 
 /** Who did what and when, newest first. The filters stand in the route. */
 export function AuditList({ scope }: AuditListProps) {
-  const { api, router, words, format, caller } = useApp();
+  const { api, router, format, caller } = useApp();
   const texts = useAdministrationWords().audit;
   const { query } = router.route.value;
   const filters: EventFilters = {
@@ -79,33 +78,15 @@ export function AuditList({ scope }: AuditListProps) {
           </label>
         ))}
       </search>
-      <Loaded of={events}>
-        {(items) =>
-          items.length === 0 ? (
-            <div class="empty">
-              <Icon name={filtered ? "search" : "clock"} />
-              <h2>{filtered ? texts.nothing : texts.empty}</h2>
-              {filtered ? <Button onPress={clear}>{texts.clear}</Button> : <p class="soft">{texts.emptyText}</p>}
-            </div>
-          ) : (
-            <>
-              <ul class="events" aria-busy={events.busy.value}>
-                {items.map((event) => (
-                  <EventRow key={event.id} event={event} />
-                ))}
-              </ul>
-              <div class="list-end">
-                <span>{texts.shown(items.length, format.number(items.length))}</span>
-                {events.more.value && (
-                  <Button busy={events.busy.value} onPress={events.fetchMore}>
-                    {words.showMore}
-                  </Button>
-                )}
-              </div>
-            </>
-          )
-        }
-      </Loaded>
+      {events.value.value?.length === 0 ? (
+        <div class="empty">
+          <Icon name={filtered ? "search" : "clock"} />
+          <h2>{filtered ? texts.nothing : texts.empty}</h2>
+          {filtered ? <Button onPress={clear}>{texts.clear}</Button> : <p class="soft">{texts.emptyText}</p>}
+        </div>
+      ) : (
+        <EventList events={events} withToken />
+      )}
     </div>
   );
 }

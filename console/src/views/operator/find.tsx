@@ -1,32 +1,38 @@
 import { useSignal } from "@preact/signals";
-import { RevocationReason, type Token } from "#gen/patwarden/v1/token_pb.js";
+import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
 import { useApp } from "../../app/context.js";
 import { useAction } from "../../app/load.js";
-import { changeQuery } from "../../app/query.js";
 import { Button } from "../../ui/button.js";
 import { Field } from "../../ui/field.js";
 import { Icon } from "../../ui/icon.js";
+import { Identity } from "../../ui/identity.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
-import { SearchField } from "../../ui/search-field.js";
+import { StateBadge } from "../../ui/token-state.js";
+import { unrecorded } from "../../ui/unrecorded.js";
 import { RevokeDialog } from "../token/revoke-dialog.js";
-import { FoundTokens } from "./found-tokens.js";
+import { TokenList } from "../tokens/token-list.js";
 import { foundText, sha256 } from "./found-secret.js";
 
-/** Finds tokens: by id, name, the end of a secret or their owner, and by a secret that was found. */
+/** Finds tokens: the owner of a secret that was found, and a list of all tokens to search in. */
 export function Find() {
-  const { router } = useApp();
   const texts = useAdministrationWords().operator;
-  const query = router.route.value.query.get("find") ?? "";
   return (
-    <div class="stack">
-      <SearchField
-        label={texts.findTitle}
-        placeholder={texts.findHint}
-        value={query}
-        onChange={(find) => changeQuery(router, { find: find.trim() })}
-      />
-      {query === "" ? <FoundSecret /> : <FoundTokens query={query} />}
+    <div class="stack roomy">
+      <FoundSecret />
+      <section class="stack">
+        <h2>{texts.allTokens}</h2>
+        <TokenList
+          scope={{}}
+          withOwner
+          empty={
+            <div class="empty">
+              <Icon name="key" />
+              <h2>{texts.subjectsEmpty}</h2>
+            </div>
+          }
+        />
+      </section>
     </div>
   );
 }
@@ -78,8 +84,7 @@ function FoundSecret() {
               <input
                 {...ids}
                 type="text"
-                class="concealed mono"
-                data-private
+                class="mono sentry-block ph-no-capture fs-mask rr-mask"
                 autocomplete="off"
                 autocapitalize="off"
                 spellcheck={false}
@@ -88,6 +93,7 @@ function FoundSecret() {
                 onInput={(event) => {
                   entered.value = event.currentTarget.value;
                 }}
+                {...unrecorded}
               />
               <Button type="submit" busy={find.busy.value} disabled={entered.value.trim() === ""}>
                 {texts.secretFind}
@@ -117,18 +123,19 @@ function FoundSecret() {
           }
         >
           <p>{texts.secretFound}</p>
-          <FoundTokens id={token.id} />
+          <p class="row">
+            <strong>
+              <bdi>{token.name}</bdi>
+            </strong>
+            <StateBadge token={token} />
+            <Identity name={token.subject} />
+          </p>
         </Notice>
-      )}
-      {!token && found.value === undefined && sought.value === "" && (
-        <p class="soft">
-          <Icon name="info" /> {texts.findText}
-        </p>
       )}
       {revoking.value && token && (
         <RevokeDialog
           token={token}
-          reason={RevocationReason.LEAKED}
+          leaked
           onClose={(done) => {
             revoking.value = false;
             if (done) found.value = done;

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { foundText, sha256 } from "./found-secret.js";
 
-const hash = createHash("sha256").update("abc").digest("hex");
+/** The SHA-256 of `abc`, from FIPS 180-2. */
+const hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const secret = "pw_pat_0123456789abcdefghijklmnop";
 
 describe("a text that was found", () => {
@@ -12,7 +12,7 @@ describe("a text that was found", () => {
     [hash, { kind: "hash", hash }],
     [hash.toUpperCase(), { kind: "hash", hash }],
     ["", { kind: "wrong" }],
-    ["pw_pat_...x9Kq", { kind: "wrong" }],
+    ["short", { kind: "wrong" }],
     ["two words that are long enough", { kind: "wrong" }],
     ["tok_1", { kind: "wrong" }],
   ])("%j is read", (text, found) => {

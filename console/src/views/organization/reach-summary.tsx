@@ -6,7 +6,7 @@ import { useLoad } from "../../app/load.js";
 import { idOf } from "../../app/subject-name.js";
 import { Link } from "../../ui/button.js";
 import { Loaded } from "../../ui/loaded.js";
-import { reachQuestions } from "./reach-questions.js";
+import { actionsOf } from "../token/reachable-of.js";
 
 const mostQuestions = 6;
 const mostResources = 5;
@@ -20,7 +20,9 @@ interface ReachSummaryProps {
 export function ReachSummary({ token, catalog }: ReachSummaryProps) {
   const { api, words } = useApp();
   const texts = useAdministrationWords().pending;
-  const { questions, more } = reachQuestions(token.grant, catalog, mostQuestions);
+  const questions = actionsOf(token.grant, catalog)
+    .flatMap(({ type, actions }) => actions.map((action) => ({ type, action })))
+    .slice(0, mostQuestions);
   const reach = useLoad(`${token.id} ${token.etag}`, (signal) =>
     Promise.all(
       questions.map(async ({ type, action }) => {
@@ -59,7 +61,7 @@ export function ReachSummary({ token, catalog }: ReachSummaryProps) {
           )
         }
       </Loaded>
-      {(more || questions.length > 0) && <Link to={`/tokens/${token.id}?part=reach`}>{texts.reachFull}</Link>}
+      {questions.length > 0 && <Link to={`/tokens/${token.id}?view=reach`}>{texts.reachFull}</Link>}
     </section>
   );
 }

@@ -21,7 +21,11 @@ describe("what has changed since the last approval", () => {
 
   it.each([
     ["nothing", {}, []],
-    ["rules in another order", { grant: { rules: [{ actions: ["editor", "viewer"], resources: ["document:b", "document:a"] }] } }, []],
+    [
+      "rules in another order",
+      { grant: { rules: [{ actions: ["editor", "viewer"], resources: ["document:b", "document:a"] }] } },
+      [],
+    ],
     ["networks in another order", { allowedCidrs: ["198.51.100.0/24", "192.0.2.0/24"] }, []],
     ["a full grant", { grant: { full: true } }, ["grant"]],
     ["an empty grant", { grant: {} }, ["grant"]],

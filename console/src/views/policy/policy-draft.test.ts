@@ -25,9 +25,9 @@ const full = policy({
 describe("a policy as it is entered", () => {
   it("leads back to the same policy", () => {
     for (const one of [full, policy({ scope: "organization:acme" })]) {
-    const draft = draftOf(one);
-    expect(changedFields(one, draft)).toEqual([]);
-    expect(create(PolicySchema, policyOf(one.scope, one.etag, draft))).toEqual(one);
+      const draft = draftOf(one);
+      expect(changedFields(one, draft)).toEqual([]);
+      expect(create(PolicySchema, policyOf(one.scope, one.etag, draft))).toEqual(one);
     }
   });
 

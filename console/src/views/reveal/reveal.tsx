@@ -8,6 +8,7 @@ import { copyText } from "../../ui/clipboard.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Choice } from "../../ui/field.js";
 import { Notice } from "../../ui/notice.js";
+import { unrecorded } from "../../ui/unrecorded.js";
 import { Snippets } from "./snippets.js";
 import { TestToken } from "./test-token.js";
 
@@ -25,17 +26,6 @@ interface RevealProps {
 
 /** How long the secret stays readable, in milliseconds. */
 const readableFor = 60_000;
-
-/** Session recorders leave a field with these attributes out. */
-const unrecorded = {
-  "data-sentry-mask": "",
-  "data-sentry-block": "",
-  "data-dd-privacy": "hidden",
-  "data-hj-suppress": "",
-  "data-private": "",
-  "data-1p-ignore": "",
-  "data-lpignore": "true",
-};
 
 /** Shows a new secret, this once. Its only way out is the button, after the user has said that it is stored. */
 export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {

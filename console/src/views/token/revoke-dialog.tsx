@@ -11,16 +11,18 @@ import { dateOf } from "../../ui/time.js";
 
 interface RevokeDialogProps {
   readonly token: Token;
+  /** Whether a leak is chosen as the reason at first. Default false. */
+  readonly leaked?: boolean;
   /** `done`: the token as it is now, once it was revoked. */
   onClose(done: Token | undefined): void;
 }
 
 /** Asks for the token's name, revokes it, and says when every server has confirmed that. */
-export function RevokeDialog({ token, onClose }: RevokeDialogProps) {
+export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: RevokeDialogProps) {
   const { api, words, format, host, announce } = useApp();
   const texts = words.revoke;
   const typed = useSignal("");
-  const leaked = useSignal(false);
+  const leaked = useSignal(leakedFirst);
   const pending = useSignal(false);
   const done = useSignal<{ token: Token; until: Date | undefined } | undefined>(undefined);
   const revoke = useAction(async () => {

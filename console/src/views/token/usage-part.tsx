@@ -8,6 +8,6 @@ import { UsagePicture } from "../usage-picture.js";
 /** The use of a token in the last 30 days, and why requests were refused. */
 export function Usage({ token }: { readonly token: Token }) {
   const { api } = useApp();
-  const usage = useLoad(`${token.id} usage`, (signal) => recentUsage(api, { tokenId: token.id }, false, signal));
+  const usage = useLoad(`${token.id} usage`, (signal) => recentUsage(api, { tokenId: token.id }, undefined, signal));
   return <Loaded of={usage}>{(recent) => <UsagePicture recent={recent} />}</Loaded>;
 }

@@ -1,19 +1,30 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
-import { RevokedToken_Result } from "#gen/patwarden/v1/token_pb.js";
+import { RevocationReason, RevokedToken_Result, type RevokeTokensRequestSchema } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { useAction } from "../../app/load.js";
+import { problemOf, type StepUpNeeded, stepUpOf } from "../../app/problem.js";
 import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/field.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { dateOf } from "../../ui/time.js";
 import type { Filter } from "./filters.js";
 
-/** The tokens to revoke together: chosen ones, or all that match a filter. */
-export type BulkTarget = { readonly ids: readonly string[] } | { readonly filter: Filter; readonly count: number };
+/** The tokens to revoke together: chosen ones, all that match a filter, or all of the deployment. */
+export type BulkTarget =
+  | { readonly ids: readonly string[] }
+  | { readonly filter: Filter; readonly count: number }
+  | { readonly everything: true; readonly createdBefore: Date | undefined; readonly count: number };
 
 interface BulkRevokeProps {
   readonly target: BulkTarget;
+  /** Default: on request. */
+  readonly reason?: RevocationReason;
+  /** Called when the server wants a new sign-in first. */
+  onStepUp?(needed: StepUpNeeded): void;
   /** `result`: what was done, in words. Undefined: nothing. */
   onClose(result: string | undefined): void;
 }
@@ -21,7 +32,7 @@ interface BulkRevokeProps {
 const mostIds = 500;
 
 /** Asks for the number of tokens, and revokes them in one call. */
-export function BulkRevoke({ target, onClose }: BulkRevokeProps) {
+export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProps) {
   const { api, words, format, announce } = useApp();
   const texts = words.bulk;
   const count = useSignal("ids" in target ? target.ids.length : target.count);
@@ -30,10 +41,7 @@ export function BulkRevoke({ target, onClose }: BulkRevokeProps) {
   const changed = useSignal<number | undefined>(undefined);
   const result = useSignal<readonly string[] | undefined>(undefined);
   const revoke = useAction(async () => {
-    const request =
-      "ids" in target
-        ? { target: { case: "ids" as const, value: { ids: [...target.ids] } } }
-        : { target: { case: "filter" as const, value: target.filter }, expectedCount: count.value };
+    const request = { ...requestOf(target), reason: reason ?? RevocationReason.REQUESTED, expectedCount: count.value };
     if (!("ids" in target)) {
       const now = await api.tokens
         .revokeTokens({ ...request, expectedCount: 0, validateOnly: true })
@@ -46,7 +54,7 @@ export function BulkRevoke({ target, onClose }: BulkRevokeProps) {
       }
     }
     const answer = await untilConfirmed(
-      () => api.tokens.revokeTokens(request),
+      () => api.tokens.revokeTokens(request).catch(stepUpFirst),
       () => {
         pending.value = true;
         announce(words.revoke.pending);
@@ -61,8 +69,15 @@ export function BulkRevoke({ target, onClose }: BulkRevokeProps) {
       ...line(counted(RevokedToken_Result.FORBIDDEN), texts.forbidden),
       ...line(counted(RevokedToken_Result.NOT_FOUND), texts.notFound),
     ];
+    const until = dateOf(answer.residualUntil);
+    if (until) result.value = [...result.value, words.revoke.residual(format.dateTime(until))];
     announce(result.value.join(" "));
   });
+  const stepUpFirst = (error: unknown): never => {
+    const needed = stepUpOf(problemOf(error));
+    if (needed) onStepUp?.(needed);
+    throw error;
+  };
   const shown = format.number(count.value);
   if (result.value) {
     const text = result.value.join(" ");
@@ -120,4 +135,15 @@ export function BulkRevoke({ target, onClose }: BulkRevokeProps) {
       <ProblemNotice problem={revoke.problem.value} />
     </Dialog>
   );
+}
+
+/** Returns the tokens to revoke as RevokeTokens takes them. */
+function requestOf(target: BulkTarget): MessageInitShape<typeof RevokeTokensRequestSchema> {
+  if ("ids" in target) return { target: { case: "ids", value: { ids: [...target.ids] } } };
+  if ("filter" in target) return { target: { case: "filter", value: target.filter } };
+  const { createdBefore } = target;
+  return {
+    target: { case: "everything", value: true },
+    ...(createdBefore && { createdBefore: timestampFromDate(createdBefore) }),
+  };
 }

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Token_State, type TokenFilterSchema } from "#gen/patwarden/v1/token_pb.js";
+import { Token_State, type TokenFilterSchema, TokenKind } from "#gen/patwarden/v1/token_pb.js";
 import type { Words } from "../../words/words.js";
 
 /** A filter that a list offers. */
@@ -39,6 +39,31 @@ export interface Shown {
   readonly order: OrderName;
   /** The search text. */
   readonly query: string;
+  /** Who the tokens act as, `user:alice`. Empty: anybody. */
+  readonly owner: string;
+  /** Who has made them. Empty: anybody. */
+  readonly maker: string;
+  /** Whose tokens. Empty: all. */
+  readonly kind: KindName | "";
+}
+
+/** Whose tokens a list shows. */
+export type KindName = keyof Words["tokens"]["kinds"];
+
+const kinds: Readonly<Record<KindName, Filter>> = {
+  user: { kind: TokenKind.USER },
+  organization: { kind: TokenKind.ORGANIZATION },
+};
+
+/** Returns the fields that a list's filters set; `now` is as in `filterFields`. */
+export function shownFields({ filter, query, owner, maker, kind }: Shown, now: Date): Filter {
+  return {
+    ...filterFields(filter, now),
+    query,
+    ...(owner !== "" && { subject: owner }),
+    ...(maker !== "" && { createdBy: maker }),
+    ...(kind !== "" && kinds[kind]),
+  };
 }
 
 const isOneOf = <T extends string>(names: Readonly<Record<T, string>>, name: string | null): name is T =>
@@ -46,21 +71,28 @@ const isOneOf = <T extends string>(names: Readonly<Record<T, string>>, name: str
 
 /** Reads what a list shows from the route; anything unknown counts as absent. */
 export function shownOf(parameters: URLSearchParams, { tokens }: Words): Shown {
-  const [filter, order] = [parameters.get("show"), parameters.get("order")];
+  const [filter, order, kind] = [parameters.get("show"), parameters.get("order"), parameters.get("kind")];
+  const text = (name: string) => (parameters.get(name) ?? "").slice(0, 256);
   return {
     filter: isOneOf(tokens.filters, filter) ? filter : "working",
     order: isOneOf(tokens.orders, order) ? order : "create_time desc",
     query: (parameters.get("q") ?? "").slice(0, 100),
+    owner: text("owner"),
+    maker: text("maker"),
+    kind: isOneOf(tokens.kinds, kind) ? kind : "",
   };
 }
 
 /** Returns the parameters of a route with what the list shows; defaults are left out. */
-export function withShown(parameters: URLSearchParams, { filter, order, query }: Shown): URLSearchParams {
+export function withShown(parameters: URLSearchParams, shown: Shown): URLSearchParams {
   const next = new URLSearchParams(parameters);
   const set = (name: string, value: string, usual: string) =>
     value === usual ? next.delete(name) : next.set(name, value);
-  set("show", filter, "working");
-  set("order", order, "create_time desc");
-  set("q", query, "");
+  set("show", shown.filter, "working");
+  set("order", shown.order, "create_time desc");
+  set("q", shown.query, "");
+  set("owner", shown.owner, "");
+  set("maker", shown.maker, "");
+  set("kind", shown.kind, "");
   return next;
 }

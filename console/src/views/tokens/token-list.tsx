@@ -1,21 +1,26 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Operation, type Token } from "#gen/patwarden/v1/token_pb.js";
 import { Dimension } from "#gen/patwarden/v1/usage_pb.js";
 import { useApp } from "../../app/context.js";
 import { useLoad, usePages } from "../../app/load.js";
+import { subjectTyped } from "../../app/subject-name.js";
 import { Button } from "../../ui/button.js";
 import { Icon } from "../../ui/icon.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { SearchField } from "../../ui/search-field.js";
+import { ExportDialog } from "../export/export-dialog.js";
 import { RevokeDialog } from "../token/revoke-dialog.js";
+import { SuspendDialog } from "../token/suspend-dialog.js";
 import { dayCounts, recentUsage } from "../usage.js";
 import { BulkRevoke } from "./bulk-revoke.js";
 import {
   type Filter,
   type FilterName,
-  filterFields,
+  type KindName,
   type OrderName,
   type Shown,
+  shownFields,
   shownOf,
   withShown,
 } from "./filters.js";
@@ -23,9 +28,9 @@ import { Tiles } from "./tiles.js";
 import { TokenRow } from "./token-row.js";
 
 interface TokenListProps {
-  /** Whose tokens: of a subject, or of an organization with those that are bound to it. */
-  readonly scope: { readonly subject: string } | { readonly organization: string };
-  /** Whether each row names who the token acts as. Default false. */
+  /** Whose tokens: of a subject, of an organization with those that are bound to it, or of everybody. */
+  readonly scope: { readonly subject: string } | { readonly organization: string } | Record<string, never>;
+  /** Whether each row names who the token acts as, and the list can be filtered by it. Default false. */
   readonly withOwner?: boolean;
   /** Shown when there is no token at all. */
   readonly empty: preact.ComponentChildren;
@@ -43,10 +48,7 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
   const scopeKey = JSON.stringify(scope);
   const key = JSON.stringify([scope, shown]);
   // The time is part of the filter: it stays the same for all pages of a list.
-  const filter: Filter = useMemo(
-    () => ({ ...scope, ...filterFields(shown.filter, new Date()), query: shown.query }),
-    [key],
-  );
+  const filter: Filter = useMemo(() => ({ ...shownFields(shown, new Date()), ...scope }), [key]);
 
   const tokens = usePages<Token>(key, async (pageToken, signal) => {
     const { query = "", ...fields } = filter;
@@ -56,7 +58,9 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
   });
   const summary = useLoad(scopeKey, (signal) => api.tokens.getTokenSummary({ filter: scope }, { signal }));
   const matching = useLoad(key, (signal) => api.tokens.getTokenSummary({ filter }, { signal }));
-  const usage = useLoad(scopeKey, (signal) => recentUsage(api, scope, Dimension.TOKEN, signal));
+  const isLimited = "subject" in scope || "organization" in scope;
+  // Without a limit, a user's usage would be the user's own.
+  const usage = useLoad(isLimited ? scopeKey : undefined, (signal) => recentUsage(api, scope, Dimension.TOKEN, signal));
   const usageOf = useComputed(() => {
     const known = usage.value.value;
     return (
@@ -73,6 +77,8 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
   const allMatching = useSignal(false);
   const bulk = useSignal(false);
   const revoking = useSignal<Token | undefined>(undefined);
+  const suspending = useSignal<{ readonly token: Token; readonly action: "suspend" | "resume" } | undefined>(undefined);
+  const exporting = useSignal(false);
   useEffect(() => {
     chosen.value = new Set();
     allMatching.value = false;
@@ -94,7 +100,9 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
   };
   const total = matching.value.value?.total;
   const chosenCount = allMatching.value ? (total ?? 0) : chosen.value.size;
-  const isAlone = summary.value.value?.total === 0 || (shown.filter === "all" && shown.query === "");
+  const { owner, maker, kind } = shown;
+  const isUnlimited = shown.query === "" && owner === "" && maker === "" && kind === "";
+  const isAlone = summary.value.value?.total === 0 || (shown.filter === "all" && isUnlimited);
 
   return (
     <div class="stack">
@@ -109,7 +117,7 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
           {words.tokens.expiringBanner(summary.value.value.expiring, format.number(summary.value.value.expiring))}
         </Notice>
       )}
-      <Filters shown={shown} onChange={show} />
+      <Filters shown={shown} withOwner={withOwner} onChange={show} />
       <ProblemNotice problem={tokens.problem.value} onRetry={tokens.reload} />
       {chosenCount > 0 && (
         <div class="selection">
@@ -164,9 +172,16 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
             <Icon name="search" />
             <h2>{words.tokens.nothing}</h2>
             <p class="soft">{words.tokens.nothingText}</p>
-            {(shown.filter !== "working" || shown.query !== "") && (
-              <Button onPress={() => show({ filter: "working", query: "" })}>{words.tokens.clear}</Button>
-            )}
+            <div class="row">
+              {!isUnlimited && shown.filter !== "all" && (
+                <Button onPress={() => show({ filter: "all" })}>{words.tokens.searchAll}</Button>
+              )}
+              {(shown.filter !== "working" || !isUnlimited) && (
+                <Button onPress={() => show({ filter: "working", query: "", owner: "", maker: "", kind: "" })}>
+                  {words.tokens.clear}
+                </Button>
+              )}
+            </div>
           </div>
         )
       ) : (
@@ -209,6 +224,9 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
                 onRevoke={() => {
                   revoking.value = token;
                 }}
+                onSuspend={(action) => {
+                  suspending.value = { token, action };
+                }}
               />
             ))}
           </tbody>
@@ -222,11 +240,21 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
               : words.tokens.shown(format.number(items.length), total, format.number(total))}
             {usage.value.value?.incomplete && ` ${words.usage.incomplete}`}
           </span>
-          {tokens.more.value && (
-            <Button busy={tokens.busy.value} onPress={tokens.fetchMore}>
-              {words.showMore}
+          <div class="row">
+            <Button
+              icon="download"
+              onPress={() => {
+                exporting.value = true;
+              }}
+            >
+              {words.exports.open}
             </Button>
-          )}
+            {tokens.more.value && (
+              <Button busy={tokens.busy.value} onPress={tokens.fetchMore}>
+                {words.showMore}
+              </Button>
+            )}
+          </div>
         </div>
       )}
       {revoking.value && (
@@ -235,6 +263,25 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
           onClose={(done) => {
             revoking.value = undefined;
             if (done) reload();
+          }}
+        />
+      )}
+      {suspending.value && (
+        <SuspendDialog
+          {...suspending.value}
+          onClose={(changed) => {
+            suspending.value = undefined;
+            if (changed) reload();
+          }}
+        />
+      )}
+      {exporting.value && (
+        <ExportDialog
+          filter={filter}
+          order={shown.order}
+          total={total}
+          onClose={() => {
+            exporting.value = false;
           }}
         />
       )}
@@ -259,56 +306,84 @@ const isRevocable = ({ permitted }: Token): boolean => permitted.includes(Operat
 
 interface FiltersProps {
   readonly shown: Shown;
+  readonly withOwner: boolean;
   onChange(change: Partial<Shown>): void;
 }
 
-function Filters({ shown, onChange }: FiltersProps) {
-  const { words } = useApp();
-  const waiting = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => () => clearTimeout(waiting.current), []);
+function Filters({ shown, withOwner, onChange }: FiltersProps) {
+  const { words, caller } = useApp();
+  const texts = words.tokens;
+  const userType = caller.caller.split(":")[0] ?? "user";
   return (
-    <search class="filters">
-      <label class="field">
-        <span class="out-of-sight">{words.tokens.search}</span>
-        <span class="search">
-          <Icon name="search" />
-          <input
-            type="search"
-            maxLength={100}
-            value={shown.query}
-            placeholder={words.tokens.searchHint}
-            autocomplete="off"
-            onInput={(event) => {
-              const query = event.currentTarget.value;
-              clearTimeout(waiting.current);
-              waiting.current = setTimeout(() => onChange({ query }), 250);
-            }}
-          />
-        </span>
-      </label>
-      <label class="field">
-        <span class="hint">{words.tokens.show}</span>
-        <select
-          value={shown.filter}
-          onChange={(event) => onChange({ filter: event.currentTarget.value as FilterName })}
-        >
-          {Object.entries(words.tokens.filters).map(([name, text]) => (
-            <option key={name} value={name}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label class="field">
-        <span class="hint">{words.tokens.order}</span>
-        <select value={shown.order} onChange={(event) => onChange({ order: event.currentTarget.value as OrderName })}>
-          {Object.entries(words.tokens.orders).map(([name, text]) => (
-            <option key={name} value={name}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </label>
+    <search class="stack tight">
+      <div class="filters">
+        <SearchField
+          label={texts.search}
+          placeholder={texts.searchHint}
+          value={shown.query}
+          onChange={(query) => onChange({ query })}
+        />
+        <label class="field">
+          <span class="hint">{texts.show}</span>
+          <select
+            value={shown.filter}
+            onChange={(event) => onChange({ filter: event.currentTarget.value as FilterName })}
+          >
+            {Object.entries(texts.filters).map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="field">
+          <span class="hint">{texts.order}</span>
+          <select value={shown.order} onChange={(event) => onChange({ order: event.currentTarget.value as OrderName })}>
+            {Object.entries(texts.orders).map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {withOwner && (
+        <details class="more-filters" open={shown.owner !== "" || shown.maker !== "" || shown.kind !== ""}>
+          <summary>{texts.more}</summary>
+          <div class="filters">
+            <SearchField
+              label={texts.owner}
+              placeholder={texts.ownerHint}
+              maxLength={256}
+              value={shown.owner}
+              onChange={(owner) => onChange({ owner: subjectTyped(owner, userType) })}
+              shown
+            />
+            <SearchField
+              label={texts.maker}
+              placeholder={texts.makerHint}
+              maxLength={256}
+              value={shown.maker}
+              onChange={(maker) => onChange({ maker: subjectTyped(maker, userType) })}
+              shown
+            />
+            <label class="field">
+              <span class="hint">{texts.kind}</span>
+              <select
+                value={shown.kind}
+                onChange={(event) => onChange({ kind: event.currentTarget.value as KindName | "" })}
+              >
+                <option value="">{texts.anyKind}</option>
+                {Object.entries(texts.kinds).map(([name, text]) => (
+                  <option key={name} value={name}>
+                    {text}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </div>
+        </details>
+      )}
     </search>
   );
 }

@@ -16,12 +16,13 @@ interface TokenRowProps {
   /** Absent: the token cannot be chosen. */
   readonly onChoose?: (chosen: boolean) => void;
   onRevoke(): void;
+  onSuspend(action: "suspend" | "resume"): void;
 }
 
 const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, Token_State.EXPIRED];
 
 /** A token in a list. */
-export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke }: TokenRowProps) {
+export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke, onSuspend }: TokenRowProps) {
   const { words, format } = useApp();
   const { columns } = words.tokens;
   const now = new Date();
@@ -57,6 +58,7 @@ export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke }:
       </th>
       <td>
         <StateBadge token={token} />
+        {token.state === Token_State.REVOKED && <small>{words.revocationReasons[token.revocationReason]}</small>}
       </td>
       <td data-label={columns.expires}>
         {expires ? (
@@ -96,6 +98,13 @@ export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke }:
           <Link to={`/new?from=${token.id}`} look="menu-item">
             {words.tokens.duplicate}
           </Link>
+          {(["suspend", "resume"] as const)
+            .filter((action) => may(action === "suspend" ? Operation.SUSPEND : Operation.RESUME))
+            .map((action) => (
+              <button type="button" key={action} class="menu-item" onClick={() => onSuspend(action)}>
+                {words.token[action]}
+              </button>
+            ))}
           {may(Operation.REVOKE) && !ended.includes(token.state) && (
             <button type="button" class="menu-item danger" onClick={onRevoke}>
               {words.tokens.revoke}

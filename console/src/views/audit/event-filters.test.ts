@@ -1,6 +1,6 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
-import { detailsOf, requestOf } from "./events.js";
+import { requestOf } from "./event-filters.js";
 
 const none = { group: "", actor: "", about: "", from: "", to: "" };
 
@@ -22,22 +22,5 @@ describe("the filters of a list of events", () => {
   it("leave out what is not valid", () => {
     expect(requestOf({ ...none, group: "toString", from: "2026-02-30" }, "UTC")).toEqual({ actor: "" });
     expect(requestOf({ ...none, group: "approval" }, "UTC").actions).toEqual(["token.approved", "token.denied"]);
-  });
-});
-
-describe("the details of an event", () => {
-  it("are changes, and facts without a before", () => {
-    expect(
-      detailsOf({ "name.before": "a", "name.after": "b", "grant.after": "full", via: "service:web", reason: "LEAKED" }),
-    ).toEqual({
-      changes: [
-        { field: "grant", before: "", after: "full" },
-        { field: "name", before: "a", after: "b" },
-      ],
-      facts: [
-        ["reason", "LEAKED"],
-        ["via", "service:web"],
-      ],
-    });
   });
 });

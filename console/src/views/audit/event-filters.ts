@@ -43,22 +43,3 @@ export function requestOf({ group, actor, about, from, to }: EventFilters, zone:
     ...(endTime && { endTime }),
   };
 }
-
-/** The details of an event, in the order that people read them. */
-export interface EventDetails {
-  /** Fields with their values before and after. */
-  readonly changes: readonly { readonly field: string; readonly before: string; readonly after: string }[];
-  /** Everything else, by name. */
-  readonly facts: readonly (readonly [string, string])[];
-}
-
-/** Sorts the details of an event into changes and facts. */
-export function detailsOf(details: Readonly<Record<string, string>>): EventDetails {
-  const names = Object.keys(details).sort();
-  const changed = [...new Set(names.flatMap((name) => /^(.+)\.(?:before|after)$/.exec(name)?.[1] ?? []))];
-  const text = (name: string) => details[name] ?? "";
-  return {
-    changes: changed.map((field) => ({ field, before: text(`${field}.before`), after: text(`${field}.after`) })),
-    facts: names.filter((name) => !/\.(?:before|after)$/.test(name)).map((name) => [name, text(name)]),
-  };
-}
