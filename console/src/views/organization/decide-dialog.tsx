@@ -21,7 +21,9 @@ interface Kept {
 }
 
 /** Returns the decision that was kept over a sign-in, and forgets it. */
-export const keptDecision = ({ forms }: Host): Kept | undefined => forms.take(formName) as Kept | undefined; // kept below
+export function keptDecision({ forms }: Host): Kept | undefined {
+  return forms.take(formName) as Kept | undefined; // kept by the dialog below
+}
 
 interface DecideDialogProps {
   readonly token: Token;

@@ -14,7 +14,7 @@ import { type ApprovedField, approvedFields, changedSinceApproval, type Facts, o
 
 interface PendingTokenProps {
   readonly token: Token;
-  /** Undefined: not fetched, or not available. */
+  /** Absent until it is fetched, and where it is not available. */
   readonly catalog: Catalog | undefined;
   readonly mayApprove: boolean;
   onDecide(decision: Decision): void;

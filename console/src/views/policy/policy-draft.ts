@@ -99,7 +99,8 @@ export function draftValue<F extends PolicyFieldName>(policy: Policy | undefined
 
 /** Returns a policy as it is entered. */
 export const draftOf = (policy: Policy | undefined): PolicyDraft =>
-  Object.fromEntries(policyFields.map((field) => [field, draftValue(policy, field)])) as unknown as PolicyDraft; // all fields
+  // All fields are there.
+  Object.fromEntries(policyFields.map((field) => [field, draftValue(policy, field)])) as unknown as PolicyDraft;
 
 const isList = (field: PolicyFieldName): boolean => field === "allowed_actions" || field === "allowed_cidrs";
 
@@ -169,7 +170,7 @@ export type Source = "none" | "here" | "deployment" | "both";
 /** Returns where the limit of a field comes from: this organization's policy, the deployment's, or both together. */
 export function sourceOf(field: PolicyFieldName, own: Policy | undefined, effective: Policy | undefined): Source {
   const [set, holds] = [valueIn(own, field), valueIn(effective, field)];
-  // Of all fields, only this one allows something: it is off unless both set it.
+  // This field alone allows something: it is off unless both set it.
   if (field === "allow_self_rotation") return holds ? "both" : set ? "deployment" : "none";
   if (holds === undefined || holds === false || (Array.isArray(holds) && holds.length === 0)) return "none";
   if (isSame(set, holds)) return "here";

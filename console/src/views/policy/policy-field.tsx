@@ -69,9 +69,7 @@ export function PolicyFieldRow({ field, value, changed, conflict, error, actions
                   <select
                     aria-label={texts.unitOf(label)}
                     value={value.unit}
-                    onChange={
-                      (event) => rest.onChange({ ...value, unit: event.currentTarget.value as DurationUnit }) // one of the options
-                    }
+                    onChange={(event) => rest.onChange({ ...value, unit: event.currentTarget.value as DurationUnit })}
                   >
                     {Object.entries(texts.units).map(([name, shown]) => (
                       <option key={name} value={name}>
