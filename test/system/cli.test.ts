@@ -526,6 +526,34 @@ describe("serve --check", () => {
     ]);
   });
 
+  it("names each entry of the catalogue that the model does not have, and warns once of what has no words", async () => {
+    const config = join(directory, "catalog.yaml");
+    const written = (actions: object) =>
+      writeFileSync(
+        config,
+        stringify({
+          ...parse(readFileSync(job.server.configFile, "utf8")),
+          catalog: { types: { document: { label: "Documents", actions } } },
+        }),
+      );
+    written({ view: { label: "see" } });
+    const faulty = await check({}, config);
+    expect([faulty.code, faulty.stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /^FAILED +OpenFGA.*: catalog\.types\.document\.actions\.view: view is not a relation of type/m,
+      ),
+    ]);
+    written({ viewer: { label: "read" } });
+    const fine = await check({}, config);
+    expect([fine.code, fine.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^ok +OpenFGA.*\nwarning catalog has no label for document#editor, organization, organization#admin, /m,
+      ),
+    ]);
+  });
+
   it.each<readonly [string, () => Record<string, string>, RegExp]>([
     ["a database that is not there", nosuch, /^FAILED +database and schema: .*3D000: the database does not exist/m],
     [

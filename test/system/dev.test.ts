@@ -7,6 +7,7 @@ import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { Dimension, Granularity, UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { onFreePorts } from "../kit/dev.js";
@@ -15,6 +16,7 @@ import { runPatwarden } from "../kit/server.js";
 
 const { check } = AuthorizationService.method;
 const { createToken, listTokens } = TokenService.method;
+const { getCatalog } = SelfService.method;
 const { queryUsage } = UsageService.method;
 
 describe("patwarden dev", () => {
@@ -62,6 +64,10 @@ describe("patwarden dev", () => {
     // Warnings of risks are for operators of `serve`.
     expect(first.started.log()).not.toMatch(/^\{/m);
     const port = httpPort(first.ready.http, first.ready.service_key);
+    // The words beside the example model fit it, in both languages.
+    const catalog = await port.call(getCatalog, { subject: "user:alice", language: "de" });
+    expect(catalog.ok && catalog.value.types.map(({ label }) => label)).toEqual(["Dokumente", "Organisationen"]);
+    expect(catalog.ok && catalog.value.templates).toHaveLength(2);
     const created = await port.call(createToken, { subject: "user:alice", name: "n", grant: { full: true } });
     if (!created.ok) throw new Error(created.message);
     const asked = { token: created.value.secret, resource: "document:kept", action: "viewer" };

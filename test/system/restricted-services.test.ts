@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { RevokedToken_Result, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
@@ -27,6 +28,7 @@ const services = {
   policies: PolicyService,
   usage: UsageService,
   audit: AuditService,
+  self: SelfService,
 } as const;
 
 const keys = { listed: newKey(), admin: newKey() };
@@ -135,6 +137,16 @@ const refused: Readonly<Record<string, () => Tried>> = {
   "policies.getPolicy": () => scopes.map((scope) => ({ scope })),
   "policies.updatePolicy": () => scopes.map((scope) => ({ policy: { scope, blockAll: true }, ...paths("block_all") })),
   "policies.deletePolicy": () => scopes.map((scope) => ({ scope })),
+  "self.listOrganizations": () => [{ subject: "user:alice" }],
+  "self.getCreationLimits": () => [
+    ...subjects.map((subject) => ({ subject })),
+    { subject: "user:carol", organization: "organization:acme" },
+  ],
+  "self.listReachable": () => [
+    ...subjects.map((value) => ({ of: { case: "subject", value }, type: "document", action: "viewer" })),
+    ...each((value) => ({ of: { case: "tokenId", value }, type: "document", action: "viewer" })),
+  ],
+  "self.explainToken": () => each((tokenId) => ({ tokenId })),
 };
 /** Calls whose answer must contain no foreign name. */
 const silent: Readonly<Record<string, () => Tried>> = {
@@ -156,6 +168,8 @@ const silent: Readonly<Record<string, () => Tried>> = {
     ...subjects.map((subject) => ({ subject })),
     ...Object.values(foreign).map(({ secret }) => ({ secretSha256: hashOf(secret) })),
   ],
+  "self.getCaller": () => [{}],
+  "self.getCatalog": () => subjects.map((subject) => ({ subject })),
   "authorization.introspect": () => Object.values(foreign).map(({ secret }) => ({ token: secret })),
 };
 /** These methods answer for every token that is shown. */

@@ -92,9 +92,10 @@ describe("patwarden serve", () => {
     rmSync(directory, { recursive: true });
   }, 120_000);
 
-  it("warns of risks that the operator has chosen, and of routes that the model does not have", async () => {
+  it("warns of risks that the operator has chosen, and of routes and words that do not fit the model", async () => {
     const routes = [{ path: "/a/{id}", resource: "document:{id}", action: "view" }];
-    const server = await patwarden.startReplica({ config: { integrations: { routes } } });
+    const catalog = { types: { document: { actions: { view: { label: "see" } } } } };
+    const server = await patwarden.startReplica({ config: { integrations: { routes }, catalog } });
     const lines = server
       .log()
       .split("\n")
@@ -107,8 +108,9 @@ describe("patwarden serve", () => {
     const ready = await fetch(`${server.http}/readyz`);
     expect([ready.status, await ready.json()]).toMatchObject([
       200,
-      { checks: { model_routes: { ok: false, problem } } },
+      { checks: { model_routes: { ok: false, problem }, model_catalog: { ok: false } } },
     ]);
+    expect(lines.filter(({ msg }) => /^catalog has no label for document, /.test(msg))).toHaveLength(1);
     expect(await server.stop()).toBe(0);
   }, 120_000);
 
