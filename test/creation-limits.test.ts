@@ -38,19 +38,19 @@ const model = {
 
 const lifetimeMs = fc.option(
   fc.integer({ min: 1, max: 6 }).map((hours) => hours * hourMs),
-  { nil: undefined },
+  { nil: undefined, freq: 2 },
 );
 const someActions = fc.subarray(actions, { minLength: 1 });
-const seldom = fc.integer({ min: 0, max: 4 }).map((value) => value === 0);
+const seldom = fc.integer({ min: 0, max: 9 }).map((value) => value === 0);
 
 const policy: fc.Arbitrary<Policy> = fc
   .record({
     maxLifetimeMs: lifetimeMs,
     defaultLifetimeMs: lifetimeMs,
     requireExpiry: seldom,
-    allowedActions: fc.option(someActions, { nil: undefined }),
+    allowedActions: fc.option(someActions, { nil: undefined, freq: 2 }),
     forbidFull: seldom,
-    blockAll: fc.integer({ min: 0, max: 15 }).map((value) => value === 0),
+    blockAll: fc.integer({ min: 0, max: 31 }).map((value) => value === 0),
     allowSelfRotation: fc.boolean(),
     requireOrganization: seldom,
     requireApproval: fc.boolean(),
@@ -209,7 +209,7 @@ describe.each(engines.filter(({ name }) => name === "PGlite"))("GetCreationLimit
       { numRuns: 60 },
     );
     // Otherwise this test says nothing.
-    expect(Math.min(outcomes.created, outcomes.refused)).toBeGreaterThan(40);
+    expect(Math.min(outcomes.created, outcomes.refused)).toBeGreaterThan(30);
   }, 120_000);
 });
 
