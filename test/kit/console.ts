@@ -57,12 +57,17 @@ export function consoleConfig(issuer: Pick<TestIssuer, "url">, publicUrl: string
     issuer: issuer.url,
     client_id: issuerClient.id,
     client_secret: issuerClient.secret,
+    trusted_proxies: ["127.0.0.0/8"],
     ...over,
   };
 }
 
-/** A browser as far as the console needs one: cookies of one host, and navigation. */
+let browsers = 0;
+
+/** A browser as far as the console needs one: cookies of one host, and navigation. Each has an address of its own. */
 export class Browser {
+  /** The address as the console sees it. */
+  readonly address = `10.0.${++browsers >> 8}.${browsers & 255}`;
   readonly #home: string;
   /** By name. */
   readonly cookies = new Map<string, string>();
@@ -79,7 +84,7 @@ export class Browser {
     const own = url.origin === this.#home;
     const response = await fetch(url, {
       redirect: "manual",
-      headers: { "sec-fetch-dest": "document", ...(own && this.#cookie()), ...headers },
+      headers: { "sec-fetch-dest": "document", ...(own && this.#own()), ...headers },
     });
     if (own) this.#take(response);
     return response;
@@ -108,7 +113,7 @@ export class Browser {
     request: MessageInitShape<I>,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Reply<MessageShape<O>>> {
-    const sent = { "sec-fetch-site": "same-origin", origin: this.#home, ...this.#cookie(), ...headers };
+    const sent = { "sec-fetch-site": "same-origin", origin: this.#home, ...this.#own(), ...headers };
     return httpPort(this.#home, "").call(method, request, { key: null, headers: sent });
   }
 
@@ -119,7 +124,7 @@ export class Browser {
       headers: {
         "sec-fetch-site": "same-origin",
         "connect-protocol-version": "1",
-        ...this.#cookie(),
+        ...this.#own(),
         ...headers,
       },
     });
@@ -134,9 +139,10 @@ export class Browser {
     return other;
   }
 
-  #cookie(): Record<string, string> {
+  /** The headers that every request to the console has. */
+  #own(): Record<string, string> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    return cookie === "" ? {} : { cookie };
+    return { "x-forwarded-for": this.address, ...(cookie !== "" && { cookie }) };
   }
 
   #take(response: Response): void {

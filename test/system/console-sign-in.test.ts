@@ -1,23 +1,36 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SignJWT } from "jose";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
+import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { Browser, type ConsoleAddress, consoleConfig, openConsoleAddress } from "../kit/console.js";
-import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
+import { issuerClient, makeSigningKey, type SignIns, startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { Server } from "../kit/server.js";
 
 const { createToken, listTokens } = TokenService.method;
+const seconds = (time = Date.now()): number => Math.floor(time / 1000);
 
 describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s", (engine) => {
   let issuer: TestIssuer;
   let address: ConsoleAddress;
   let patwarden: Patwarden;
   let replica: Server | undefined;
+  let browser: Browser;
   beforeAll(async () => {
     issuer = await startTestIssuer();
     address = await openConsoleAddress();
     const config = {
-      issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "boss" } }],
-      console: consoleConfig(issuer, address.url),
+      issuers: [
+        {
+          issuer: issuer.url,
+          audiences: [issuer.audience],
+          admin: { claim: "role", value: "boss" },
+          step_up: { max_age: "10m" },
+        },
+      ],
+      limits: { lists_per_second: 0 },
+      console: consoleConfig(issuer, address.url, { authorization_params: { ui_locales: "de" } }),
     };
     patwarden = await startPatwarden({ engine, config });
     // Another process cannot open an embedded database.
@@ -30,16 +43,325 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     await issuer.stop();
     await address.stop();
   });
+  beforeEach(() => {
+    browser = new Browser(address.url);
+  });
+  afterEach(() => {
+    issuer.signIns({});
+    issuer.set({ kind: "well" });
+  });
 
-  it("starts a session with which the user calls the API", async () => {
-    const browser = new Browser(address.url);
+  const mayCall = async (by: Browser): Promise<boolean> => (await by.call(listTokens, {})).ok;
+  const titleOf = async (response: Response): Promise<string> =>
+    /<title>(.*)<\/title>/.exec(await response.text())?.[1] ?? "";
+  const log = (): string => `${patwarden.server.log()}${replica?.log() ?? ""}`;
+
+  it("starts a session with which the user calls the API, at each replica", async () => {
     expect(await browser.call(listTokens, {})).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
     const page = await browser.signIn({ return: "/new?template=ci" });
     expect([page.status, page.url]).toEqual([200, `${address.url}/new?template=ci`]);
     const made = await browser.call(createToken, { name: "by the page", grant: { full: true } });
     expect(made).toMatchObject({ ok: true, value: { token: { subject: "user:alice", createdBy: "user:alice" } } });
-    for (let replica = 0; replica < 2; replica++) {
-      expect(await browser.call(listTokens, {})).toMatchObject({ ok: true });
+    expect([await mayCall(browser), await mayCall(browser)]).toEqual([true, true]);
+    expect(log()).toContain('"subject":"user:alice","admin":false');
+  });
+
+  it("asks the provider as OpenID Connect and RFC 9700 say", async () => {
+    const before = issuer.asked.length;
+    await browser.signIn({ max_age: "600", acr_values: "mfa phr" });
+    const [asked, exchanged] = issuer.asked.slice(before);
+    const { state, nonce, code_challenge, ...others } = Object.fromEntries(asked?.parameters ?? []);
+    expect([state, nonce, code_challenge].map((random) => random?.length)).toEqual([43, 43, 43]);
+    expect(others).toEqual({
+      client_id: issuerClient.id,
+      redirect_uri: `${address.url}/sign-in/callback`,
+      response_type: "code",
+      scope: "openid profile",
+      code_challenge_method: "S256",
+      max_age: "600",
+      acr_values: "mfa phr",
+      ui_locales: "de",
+    });
+    expect(exchanged).toMatchObject({ path: "/token", authorization: expect.stringMatching(/^Basic /) });
+    expect(exchanged?.parameters.get("client_secret")).toBeNull();
+  });
+
+  it("tells who the user is: name, sign-in, administrator", async () => {
+    const authTime = seconds() - 5;
+    issuer.signIns({
+      claims: { sub: "ada", name: "Ada \u202eLovelace", role: ["boss"], auth_time: authTime, acr: "mfa" },
+    });
+    await browser.signIn();
+    expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({
+      ok: true,
+      value: {
+        caller: "user:ada",
+        displayName: "Ada Lovelace",
+        admin: true,
+        authTime: { seconds: BigInt(authTime) },
+        acr: "mfa",
+        stepUp: { maxAge: { seconds: 600n } },
+      },
+    });
+    expect(await browser.call(SubjectService.method.getSubject, { subject: "user:ada" })).toMatchObject({ ok: true });
+    const alice = new Browser(address.url);
+    issuer.signIns({ claims: { auth_time: undefined } });
+    await alice.signIn();
+    // The provider does not tell when it asked, so the return from it counts.
+    const caller = await alice.call(SelfService.method.getCaller, {});
+    if (!caller.ok) throw new Error(caller.message);
+    expect(Math.abs(Number(caller.value.authTime?.seconds) - seconds())).toBeLessThan(60);
+    expect(caller.value).toMatchObject({ caller: "user:alice", displayName: "", admin: false });
+    expect(await alice.call(SubjectService.method.getSubject, { subject: "user:ada" })).toMatchObject({
+      reason: "CALLER_FORBIDDEN",
+    });
+  });
+
+  it("needs no end-session endpoint, and no name, acr or sid", async () => {
+    issuer.signIns({ claims: { name: undefined, acr: undefined, sid: undefined } });
+    await browser.signIn();
+    expect(await mayCall(browser)).toBe(true);
+  });
+
+  it.each<[string, SignIns, number, string]>([
+    ["a state that was changed", { back: { state: "x".repeat(43) } }, 400, "This sign-in is over"],
+    ["no state", { back: { state: undefined } }, 400, "This sign-in is over"],
+    ["another issuer in iss", { back: { iss: "https://other.example.com" } }, 400, "You are not signed in"],
+    ["no iss, which the provider promises", { back: { iss: undefined } }, 400, "You are not signed in"],
+    ["another code", { back: { code: "made-up" } }, 400, "This sign-in is over"],
+    ["a person who said no", { back: { error: "access_denied", code: undefined } }, 403, "You are not signed in"],
+    ["a provider that is busy", { back: { error: "temporarily_unavailable" } }, 503, "You cannot sign in now"],
+    ["another nonce", { claims: { nonce: "another" } }, 400, "You are not signed in"],
+    ["no nonce", { claims: { nonce: undefined } }, 400, "You are not signed in"],
+    ["the ID token of another client", { claims: { aud: "another" } }, 400, "You are not signed in"],
+    ["an ID token for two clients", { claims: { aud: ["console", "another"] } }, 400, "You are not signed in"],
+    ["another client in azp", { claims: { aud: ["console", "other"], azp: "other" } }, 400, "You are not signed in"],
+    ["the ID token of another issuer", { claims: { iss: "https://other.example.com" } }, 400, "You are not signed in"],
+    ["an ID token that has expired", { claims: { exp: seconds() - 120 } }, 400, "You are not signed in"],
+    ["an ID token without exp", { claims: { exp: undefined } }, 400, "You are not signed in"],
+    ["an ID token without sub", { claims: { sub: undefined } }, 400, "You are not signed in"],
+    ["a sub that is no id", { claims: { sub: "alice#member" } }, 403, "You are not signed in"],
+    ["a sub that is a number", { claims: { sub: 7 } }, 400, "You are not signed in"],
+    [
+      "no ID token",
+      { token: { status: 200, body: '{"access_token":"a","token_type":"bearer"}' } },
+      400,
+      "You are not signed in",
+    ],
+    ["an error page", { token: { status: 502, body: "<h1>bad gateway</h1>" } }, 503, "You cannot sign in now"],
+    ["a wrong secret", { token: { status: 401, body: '{"error":"invalid_client"}' } }, 500, "You are not signed in"],
+  ])("is refused with %s", async (_what, signIns, status, title) => {
+    issuer.signIns(signIns);
+    const refused = await browser.signIn({ return: "/new" });
+    expect([refused.status, await titleOf(refused)]).toEqual([status, title]);
+    expect([...browser.cookies.keys()].filter((name) => name.includes("session"))).toEqual([]);
+    expect(await mayCall(browser)).toBe(false);
+    // What was refused leaves nothing that hinders the next attempt.
+    issuer.signIns({});
+    expect((await browser.signIn()).status).toBe(200);
+    expect(await mayCall(browser)).toBe(true);
+  });
+
+  it("is refused with a signature of another key, of another algorithm, or of none", async () => {
+    const forged = await makeSigningKey("RS256", "forged");
+    const other = await makeSigningKey("ES256", "es256");
+    const unsigned = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${Buffer.from("{}").toString("base64url")}.`;
+    const token = (text: string) => JSON.stringify({ access_token: "a", token_type: "bearer", id_token: text });
+    const hmac = await hs256(issuer);
+    for (const signIns of [
+      { key: forged },
+      { key: other },
+      { token: { status: 200, body: token(unsigned) } },
+      { token: { status: 200, body: token(hmac) } },
+    ]) {
+      issuer.signIns(signIns);
+      const refused = await browser.signIn();
+      expect([refused.status, await titleOf(refused)]).toEqual([400, "You are not signed in"]);
+    }
+    expect(await mayCall(browser)).toBe(false);
+  });
+
+  it("accepts a provider whose clock is some seconds ahead, and does not believe it", async () => {
+    issuer.signIns({ claims: { iat: seconds() + 20, exp: seconds() + 3600, auth_time: seconds() + 20 } });
+    expect((await browser.signIn()).status).toBe(200);
+    const caller = await browser.call(SelfService.method.getCaller, {});
+    expect(caller.ok && Number(caller.value.authTime?.seconds)).toBeLessThanOrEqual(seconds());
+  });
+
+  it("is refused with a verifier that is not the one of its beginning", async () => {
+    // The code of one sign-in comes back in another one, which sends its own verifier.
+    const victim = new Browser(address.url);
+    const begun = await victim.open("/sign-in");
+    const back = (await victim.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
+    const code = new URL(back).searchParams.get("code") ?? "";
+    issuer.signIns({ back: { code } });
+    const refused = await browser.signIn();
+    expect([refused.status, await titleOf(refused)]).toEqual([400, "This sign-in is over"]);
+  });
+
+  it("cannot be repeated: neither the way back nor the cookie nor the code works twice", async () => {
+    const begun = await browser.open("/sign-in");
+    const thief = browser.copy();
+    const back = (await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
+    expect((await browser.open(back)).status).toBe(303);
+    for (const again of [browser, thief]) expect((await again.open(back)).status).toBe(400);
+    // Also where the provider gives another code.
+    const replayed = new URL(back);
+    const other = new Browser(address.url);
+    const next = (await other.open("/sign-in")).headers.get("location") ?? "";
+    const code = new URL((await other.open(next)).headers.get("location") ?? "").searchParams.get("code") ?? "";
+    replayed.searchParams.set("code", code);
+    expect((await thief.open(replayed.href)).status).toBe(400);
+    expect(await mayCall(thief)).toBe(false);
+  });
+
+  it("is bound to the browser in which it began: nobody is signed in as somebody else by a link", async () => {
+    const attacker = new Browser(address.url);
+    const begun = await attacker.open("/sign-in");
+    const link = (await attacker.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
+    expect((await browser.open(link)).status).toBe(400);
+    // Nor when the victim has begun a sign-in too.
+    await browser.open("/sign-in");
+    expect((await browser.open(link)).status).toBe(400);
+    expect(await mayCall(browser)).toBe(false);
+  });
+
+  it("works in several tabs at once", async () => {
+    const first = (await browser.open("/sign-in?return=/new")).headers.get("location") ?? "";
+    const second = (await browser.open("/sign-in?return=/operator")).headers.get("location") ?? "";
+    expect((await browser.follow(second)).url).toBe(`${address.url}/operator`);
+    expect((await browser.follow(first)).url).toBe(`${address.url}/new`);
+    // A page that begins many leaves no more than a few cookies.
+    for (let tab = 0; tab < 20; tab++) await browser.open("/sign-in");
+    expect([...browser.cookies.keys()].filter((name) => name.includes("sign_in")).length).toBeLessThanOrEqual(8);
+  });
+
+  it.each([
+    "//evil.example.com",
+    "/\\evil.example.com",
+    "https://evil.example.com/",
+    "javascript:alert(1)",
+    "/tokens/../../evil",
+    "/tokens//evil.example.com",
+    "/sign-in",
+    "/sign-out",
+    "/patwarden.v1.TokenService/ListTokens",
+    "/new#@evil.example.com",
+    "/new?x=\r\nset-cookie: a=b",
+    "/\t/evil.example.com",
+    `/new?${"x".repeat(2001)}`,
+  ])("leads back to the first page instead of %j", async (target) => {
+    const page = await browser.signIn({ return: target });
+    expect([page.status, page.url]).toEqual([200, `${address.url}/`]);
+  });
+
+  it.each(["/", "/new?v=1&name=ci%20job", "/tokens/tok_01h/usage", "/orgs/acme%2Fshop/policy", "/operator/subjects"])(
+    "leads back to %s",
+    async (target) => {
+      expect((await browser.signIn({ return: target })).url).toBe(`${address.url}${target}`);
+    },
+  );
+
+  it.each([
+    { max_age: "-1" },
+    { max_age: "1e3" },
+    { max_age: "" },
+    { acr_values: "a\nb" },
+    { acr_values: " " },
+    { acr_values: "x".repeat(300) },
+  ])("is not begun with %j", async (parameters) => {
+    expect((await browser.signIn(parameters)).status).toBe(400);
+  });
+
+  it("is begun and ended only as the page of a tab", async () => {
+    for (const dest of ["iframe", "image", "empty", "script"]) {
+      const response = await browser.open("/sign-in", { "sec-fetch-dest": dest });
+      expect([dest, response.status, response.headers.getSetCookie()]).toEqual([dest, 400, []]);
     }
   });
+
+  it("sets cookies that only the console's own pages and its own server can use", async () => {
+    await browser.signIn();
+    const [signIn, cleared, session] = browser.setCookies;
+    expect(signIn).toMatch(/^pw_sign_in_[\w-]{8}=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=600$/);
+    expect(cleared).toMatch(/^pw_sign_in_[\w-]{8}=; Path=\/; HttpOnly; SameSite=Strict; Max-Age=0$/);
+    expect(session).toMatch(/^pw_session=[\w-]{64}; Path=\/; HttpOnly; SameSite=Strict$/);
+    expect(browser.setCookies).toHaveLength(3);
+  });
+
+  it("says that it cannot be done while the provider is down, and works when it is back", async () => {
+    // Begun before, so the discovery document is known.
+    const begun = await browser.open("/sign-in");
+    const back = (await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
+    issuer.set({ kind: "error", status: 500 });
+    const refused = await browser.open(back);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "60"]);
+    issuer.set({ kind: "well" });
+    expect((await browser.signIn()).status).toBe(200);
+  });
+
+  it("replaces the session in whose browser it was begun, by another secret", async () => {
+    await browser.signIn();
+    const stolen = browser.copy();
+    const first = browser.cookies.get("pw_session");
+    expect(await mayCall(stolen)).toBe(true);
+    await browser.signIn({ max_age: "0" });
+    expect(browser.cookies.get("pw_session")).not.toBe(first);
+    expect([await mayCall(browser), await mayCall(stolen)]).toEqual([true, false]);
+  });
+
+  it("never takes over the secret that a browser had before", async () => {
+    const attacker = new Browser(address.url);
+    await attacker.signIn();
+    const planted = attacker.cookies.get("pw_session") ?? "";
+    browser.cookies.set("pw_session", planted);
+    issuer.signIns({ claims: { sub: "bob" } });
+    await browser.signIn();
+    expect(browser.cookies.get("pw_session")).not.toBe(planted);
+    expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({ value: { caller: "user:bob" } });
+    // The planted session was replaced: it is nobody's any more.
+    expect(await mayCall(attacker)).toBe(false);
+  });
+
+  it("steps up only as the same person, and only when the provider asked again", async () => {
+    await browser.signIn();
+    issuer.signIns({ claims: { sub: "bob" } });
+    const other = await browser.signIn({ max_age: "600", return: "/new" });
+    expect([other.status, await titleOf(other)]).toEqual([403, "You are somebody else now"]);
+    issuer.signIns({ claims: { auth_time: seconds() - 3600 } });
+    const old = await browser.signIn({ max_age: "600" });
+    expect([old.status, await titleOf(old)]).toEqual([403, "This needs a newer sign-in"]);
+    issuer.signIns({ claims: { acr: "password" } });
+    expect((await browser.signIn({ acr_values: "mfa" })).status).toBe(403);
+    // The session is as it was.
+    expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({
+      value: { caller: "user:alice", acr: "" },
+    });
+    issuer.signIns({});
+    expect((await browser.signIn({ max_age: "600", acr_values: "mfa", return: "/new" })).url).toBe(
+      `${address.url}/new`,
+    );
+    expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({ value: { acr: "mfa" } });
+  });
+
+  it("is limited for each address", async () => {
+    const statuses: number[] = [];
+    for (let attempt = 0; attempt < 200 && !statuses.includes(429); attempt++) {
+      statuses.push((await browser.open("/sign-in")).status);
+    }
+    expect(statuses.at(-1)).toBe(429);
+  });
 });
+
+/** Signs a token with the client's secret, as some providers can do. */
+async function hs256(issuer: TestIssuer): Promise<string> {
+  const key = new TextEncoder().encode(issuerClient.secret.padEnd(32, "x"));
+  return new SignJWT({ nonce: "any" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setIssuer(issuer.url)
+    .setAudience(issuerClient.id)
+    .setSubject("alice")
+    .setIssuedAt()
+    .setExpirationTime("1h")
+    .sign(key);
+}
