@@ -9,7 +9,7 @@ import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { selfSigned } from "../kit/self-signed.js";
 
-const built = new URL("../../dist/console/", import.meta.url);
+const built = new URL("../../dist/page/", import.meta.url);
 const asset = readdirSync(new URL("assets/", built)).find((name) => name.endsWith(".js")) ?? "";
 const index = readFileSync(new URL("index.html", built), "utf8");
 
@@ -158,7 +158,7 @@ describe("the element", () => {
   it("may be loaded by pages of every origin, from the console and from the public port", async () => {
     for (const origin of [patwarden.server.console, patwarden.server.publicHttp]) {
       const response = await fetch(`${origin}/elements/v1/patwarden-tokens.js`, {
-        headers: { origin: "https://any.example.com" },
+        headers: { origin: "https://any.example.com", "accept-encoding": "br" },
       });
       expect([response.status, Object.fromEntries(response.headers)]).toMatchObject([
         200,
