@@ -156,7 +156,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect([refused.status, await titleOf(refused)]).toEqual([status, title]);
     expect([...browser.cookies.keys()].filter((name) => name.includes("session"))).toEqual([]);
     expect(await mayCall(browser)).toBe(false);
-    // What was refused leaves nothing that hinders the next attempt.
+    // A refusal hinders no later attempt.
     issuer.signIns({});
     expect((await browser.signIn()).status).toBe(200);
     expect(await mayCall(browser)).toBe(true);
