@@ -108,7 +108,15 @@ function commandOf({ subject, bound, ...rest }: typeof request extends fc.Arbitr
     ...rest,
     subject: { name: subject as SubjectName, kind },
     organization: bound && kind === "user" ? acme : undefined,
-    ...{ name: "n", description: "", notBefore: undefined, allowedCidrs: [], metadata: {}, claims: {} },
+    ...{
+      name: "n",
+      description: "",
+      justification: "",
+      notBefore: undefined,
+      allowedCidrs: [],
+      metadata: {},
+      claims: {},
+    },
     validateOnly: true,
     request: undefined,
   };

@@ -237,6 +237,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
         organization: undefined,
         name: "n",
         description: "",
+        justification: "",
         grant: { kind: "full" },
         lifetime: { kind: "default" },
         notBefore: undefined,
@@ -258,6 +259,8 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
     async function run({ id, subject }: Started, command: Command): Promise<{ secret?: string; refused?: string }> {
       const current = await world.store.get(id);
       if (!current) throw new Error("the token is gone");
+      const update = (allowedCidrs: readonly string[]) =>
+        updateToken(world, maker, { id, update: { allowedCidrs }, etag: "", validateOnly: false });
       const rotate = (graceMs: number) =>
         rotateToken(world, maker, id, { graceMs, lifetime: { kind: "default" }, etag: "", request });
       const request = { caller: "service:maker", requestId: randomUUID(), fingerprint: Buffer.alloc(32) };
@@ -271,12 +274,10 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
         approve: () => approveToken(world, approver, id, { etag: etagOf(current.token), comment: "" }),
         deny: () => denyToken(world, approver, id, ""),
         revoke: () => revokeToken(world, maker, id, "REQUESTED"),
-        narrow: () => updateToken(world, maker, id, { allowedCidrs: ["10.1.0.0/16"] }, ""),
+        narrow: () => update(["10.1.0.0/16"]),
         widen: () =>
-          updateToken(world, maker, id, { allowedCidrs: ["10.0.0.0/8", "192.0.2.0/24"] }, "").then(() =>
-            updateToken(world, maker, id, { allowedCidrs: ["10.0.0.0/8"] }, "").then(() =>
-              updateToken(world, maker, id, { allowedCidrs: ["10.0.0.0/8", "198.51.100.0/24"] }, ""),
-            ),
+          update(["10.0.0.0/8", "192.0.2.0/24"]).then(() =>
+            update(["10.0.0.0/8"]).then(() => update(["10.0.0.0/8", "198.51.100.0/24"])),
           ),
         disable: () => disableSubject(world, admin, subject),
         enable: () => enableSubject(world, admin, subject),
@@ -463,6 +464,7 @@ describe.each([...engines, lossy])("the state machine on $name", ({ available, o
           organization: undefined,
           name: "n",
           description: "",
+          justification: "",
           grant: { kind: "full" },
           lifetime: { kind: "default" },
           notBefore: undefined,

@@ -49,10 +49,11 @@ export function policyService(options: PolicyServiceOptions): GuardedHandlers<ty
     },
     async updatePolicy(request, { caller }) {
       const command = parseUpdatePolicy(request, options.subjectTypes);
-      const { policy, blockedTokens } = await updatePolicy(options, caller, command);
+      const { policy, blocked } = await updatePolicy(options, caller, command);
       return create(UpdatePolicyResponseSchema, {
         policy: policyMessage(policy.scope, policy.policy, policy.etag),
-        blockedTokens,
+        blockedTokens: blocked.count,
+        blockedTokenIds: [...blocked.newest],
       });
     },
     async deletePolicy({ scope }, { caller }) {

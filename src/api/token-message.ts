@@ -3,6 +3,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import {
   type ApprovalSchema,
+  type ApprovedFactsSchema,
   type GrantSchema,
   RevocationReason,
   type SecretSchema,
@@ -16,7 +17,7 @@ import type { LastUse } from "../domain/last-use-store.js";
 import { endOf } from "../domain/lifetime.js";
 import { blockedBy } from "../domain/policy.js";
 import { tokenState, usability } from "../domain/state.js";
-import { type Attribution, currentSecret, type Grant, type SecretRecord } from "../domain/token.js";
+import { type ApprovedFacts, type Attribution, currentSecret, type Grant, type SecretRecord } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 
 /** Renders a token as the management plane shows it. */
@@ -32,6 +33,7 @@ export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapsho
     organization: token.organization ?? "",
     name: token.name,
     description: token.description,
+    justification: token.justification,
     state: Token_State[tokenState(token, now)],
     grant: grantMessage(token.grant),
     allowedCidrs: [...token.allowedCidrs],
@@ -56,14 +58,28 @@ export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapsho
     blockedBy: [...blocked],
     selfRotate: token.selfRotate,
     ...(token.approval && token.approval.state !== "pending" && { approval: decisionMessage(token.approval) }),
+    ...(token.approval?.state === "pending" && token.approved && { approvedBefore: approvedMessage(token.approved) }),
     ...(token.suspension && { suspension: suspensionMessage(token.suspension) }),
   });
 }
 
-/** Renders a token as Introspect shows it to a backend: without metadata, other secrets and etag. */
+/** Renders a token as Introspect shows it to a backend: without metadata, justification, other secrets and etag. */
 export function introspectedMessage(snapshot: TokenSnapshot, secret: SecretRecord, now: Date): Token {
-  const message = tokenMessage({ ...snapshot, token: { ...snapshot.token, metadata: {}, secrets: [secret] } }, now);
-  return { ...message, etag: "" };
+  const token = { ...snapshot.token, metadata: {}, justification: "", secrets: [secret] };
+  return { ...tokenMessage({ ...snapshot, token }, now), etag: "" };
+}
+
+function approvedMessage(approved: ApprovedFacts): MessageInitShape<typeof ApprovedFactsSchema> {
+  const { grant, allowedCidrs, notBefore, expireTime, selfRotate, decision } = approved;
+  return {
+    grant: grantMessage(grant),
+    allowedCidrs: [...allowedCidrs],
+    ...(notBefore && { notBefore: timestampFromDate(notBefore) }),
+    ...(expireTime && { expireTime: timestampFromDate(expireTime) }),
+    neverExpires: expireTime === undefined,
+    selfRotate,
+    approval: decisionMessage(decision),
+  };
 }
 
 function decisionMessage({ by, time, comment }: Attribution): MessageInitShape<typeof ApprovalSchema> {

@@ -42,7 +42,7 @@ import type { CreateTokenCommand } from "../manage/create-token.js";
 import type { AskedFilter, ListTokensQuery } from "../manage/list-tokens.js";
 import type { RevokeTokensCommand } from "../manage/revoke-tokens.js";
 import type { RotateTokenCommand } from "../manage/rotate-token.js";
-import type { TokenUpdate } from "../manage/update-token.js";
+import type { TokenUpdate, UpdateTokenCommand } from "../manage/update-token.js";
 import { Violations } from "./violations.js";
 
 const maxName = 100;
@@ -66,6 +66,7 @@ export function parseCreateToken(
   const organization = takeOrganization(violations, request.organization, subjectTypes);
   violations.check("name", checkText(request.name, { max: maxName, required: true }));
   violations.check("description", checkText(request.description, { max: maxDescription, multiline: true }));
+  violations.check("justification", checkText(request.justification, { max: maxDescription, multiline: true }));
   const grant = takeGrant(violations, request.grant);
   const lifetime = takeLifetime(violations, request.lifetime);
   const notBefore = takeTime(violations, "not_before", request.notBefore);
@@ -80,6 +81,7 @@ export function parseCreateToken(
     organization,
     name: request.name,
     description: request.description,
+    justification: request.justification,
     notBefore,
     allowedCidrs,
     metadata: request.metadata,
@@ -102,13 +104,7 @@ export function parseRotateToken(
   return { ...violations.settle({ id, graceMs, lifetime }), etag: request.etag, request: key };
 }
 
-export interface UpdateTokenCommand {
-  readonly id: TokenId;
-  readonly etag: string;
-  readonly update: TokenUpdate;
-}
-
-export function parseUpdateToken({ token, updateMask }: UpdateTokenRequest): UpdateTokenCommand {
+export function parseUpdateToken({ token, updateMask, validateOnly }: UpdateTokenRequest): UpdateTokenCommand {
   const violations = new Violations();
   const id = violations.take("token.id", parseTokenId(token?.id ?? ""));
   const paths = new Set(updateMask?.paths ?? []);
@@ -128,7 +124,7 @@ export function parseUpdateToken({ token, updateMask }: UpdateTokenRequest): Upd
         Object.assign(update, updatable[path as keyof typeof updatable](token, violations));
     }
   }
-  return { ...violations.settle({ id }), etag: token?.etag ?? "", update };
+  return { ...violations.settle({ id }), etag: token?.etag ?? "", update, validateOnly };
 }
 
 /** The change for each path that an update mask may name. */
@@ -140,6 +136,10 @@ const updatable = {
   description({ description }: Token, violations: Violations) {
     violations.check("token.description", checkText(description, { max: maxDescription, multiline: true }));
     return { description };
+  },
+  justification({ justification }: Token, violations: Violations) {
+    violations.check("token.justification", checkText(justification, { max: maxDescription, multiline: true }));
+    return { justification };
   },
   grant({ grant }: Token, violations: Violations) {
     const parsed = takeGrant(violations, grant, "token.grant");

@@ -86,8 +86,8 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
     },
 
     async updateToken(request, { caller }) {
-      const { id, etag, update } = parseUpdateToken(request);
-      return create(UpdateTokenResponseSchema, { token: render(await updateToken(options, caller, id, update, etag)) });
+      const updated = await updateToken(options, caller, parseUpdateToken(request));
+      return create(UpdateTokenResponseSchema, { token: render(updated) });
     },
 
     async rotateToken(request, { caller }) {

@@ -73,6 +73,12 @@ describe("the table of methods", () => {
     }
   });
 
+  it("limits previews of changes as lists", () => {
+    for (const { limit } of [methods.tokens.updateToken, methods.policies.updatePolicy]) {
+      expect([limit({ validateOnly: true }), limit({ validateOnly: false })]).toEqual(["lists", "revocations"]);
+    }
+  });
+
   it("logs each change, and no calls that only read", () => {
     const logged = methodsThatAre((method) => method.logged);
     expect(rows.filter(([, { logged }]) => !logged).map(([name]) => name)).toEqual([

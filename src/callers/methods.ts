@@ -58,6 +58,10 @@ const changes = (permission: Permission, limit: MethodLimit = "none") =>
 const unlessLeaked = ({ reason }: { readonly reason: RevocationReason }): MethodLimit =>
   reason === RevocationReason.LEAKED ? "none" : "revocations";
 
+/** Limits a change that may end or narrow tokens. A preview of it only reads. */
+const revokesUnlessPreview = ({ validateOnly }: { readonly validateOnly: boolean }): MethodLimit =>
+  validateOnly ? "lists" : "revocations";
+
 const ofAdministrators = { users: "admin", public: false } as const;
 const itself = { tokens: "self" } as const;
 
@@ -75,7 +79,7 @@ export const methods = {
     listTokens: reads("tokens.read", "lists"),
     getTokenSummary: reads("tokens.read", "lists"),
     // The update may narrow the token, which is known only after its row is locked.
-    updateToken: changes("tokens.impersonate", "revocations"),
+    updateToken: { ...changes("tokens.impersonate"), limit: revokesUnlessPreview },
     rotateToken: { ...changes("tokens.impersonate", "creations"), ...itself },
     revokeToken: { ...changes("tokens.revoke"), ...itself, limit: unlessLeaked },
     revokeSecret: changes("tokens.revoke", "revocations"),
@@ -94,7 +98,7 @@ export const methods = {
   },
   policies: {
     getPolicy: reads("policies"),
-    updatePolicy: changes("policies", "revocations"),
+    updatePolicy: { ...changes("policies"), limit: revokesUnlessPreview },
     deletePolicy: changes("policies"),
   },
   usage: { queryUsage: reads("usage", "lists") },

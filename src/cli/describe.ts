@@ -1,6 +1,13 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Reason, ReasonSchema } from "#gen/patwarden/v1/reason_pb.js";
-import { type Approval, type Grant, RevocationReason, type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
+import {
+  type Approval,
+  type ApprovedFacts,
+  type Grant,
+  RevocationReason,
+  type Token,
+  Token_State,
+} from "#gen/patwarden/v1/token_pb.js";
 import { facts, nameOf, timeText } from "./output.js";
 
 /** Describes a token, with a line for each fact. */
@@ -11,6 +18,7 @@ export function describeToken(token: Token): string {
     ["organization", token.organization],
     ["name", token.name],
     ["description", token.description],
+    ["justification", token.justification],
     ["usable", describeUsable(token)],
     ["grant", describeGrant(token.grant)],
     ["networks", token.allowedCidrs.join(", ")],
@@ -27,9 +35,34 @@ export function describeToken(token: Token): string {
     ],
     ["suspended", token.suspension && actText(token.suspension.by, token.suspension)],
     ["approval", token.approval && actText(token.approval.decidedBy, token.approval)],
+    ...describeApprovedBefore(token),
     ...describeSecrets(token),
     ["etag", token.etag],
   ]);
+}
+
+/** Describes the last approval of a token that waits for another, and what has changed since. */
+function describeApprovedBefore(token: Token): readonly (readonly [string, string | undefined])[] {
+  const { approvedBefore: before } = token;
+  if (!before) return [];
+  const changed = (fact: (one: Token | ApprovedFacts) => string): string | undefined =>
+    fact(before) === fact(token) ? undefined : `${fact(before)} -> ${fact(token)}`;
+  const changes = [
+    ["grant", changed(({ grant }) => describeGrant(grant))],
+    ["networks", changed(({ allowedCidrs }) => allowedCidrs.join(", ") || "any")],
+    ["begins", changed(({ notBefore }) => timeText(notBefore) || "at once")],
+    ["ends", changed(({ expireTime }) => timeText(expireTime) || "never")],
+    ["may rotate itself", changed(({ selfRotate }) => (selfRotate ? "yes" : "no"))],
+  ] as const;
+  const { approval } = before;
+  return [
+    ["approved before", approval && actText(approval.decidedBy, approval)],
+    ...changes.map(([name, change]) => [`changed ${name}`, change] as const),
+    [
+      "changed",
+      changes.every(([, change]) => change === undefined) ? "nothing that the approval was about" : undefined,
+    ],
+  ];
 }
 
 function via({ createdVia }: Token): string {

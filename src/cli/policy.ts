@@ -19,7 +19,11 @@ export function addPolicyCommands(program: Command): void {
   command("show", "show a policy, and the limits in effect").action(show);
   command("set", "change fields of a policy")
     .argument("<field=value...>", `fields: ${Object.keys(fields).join(", ")}; an empty value removes the limit`)
-    .option("--validate-only", "change nothing; only print how many tokens would no longer be usable", false)
+    .option(
+      "--validate-only",
+      "change nothing; only print how many tokens would no longer be usable, and the newest 50",
+      false,
+    )
     .action(set);
   command("delete", "remove all limits of a scope").action(async (scope: string, options: Calling) => {
     await connect(PolicyService, options).deletePolicy({ scope });
@@ -44,12 +48,13 @@ async function set(
   const { validateOnly } = options;
   const response = await connect(PolicyService, options).updatePolicy({ policy, updateMask: { paths }, validateOnly });
   if (!response.policy) return;
-  const { blockedTokens } = response;
+  const { blockedTokens, blockedTokenIds } = response;
   const effect = validateOnly
     ? `nothing was changed; tokens that would no longer be usable: ${blockedTokens}`
     : `tokens that are no longer usable because of this change: ${blockedTokens}`;
-  const json = { policy: jsonOf(PolicySchema, response.policy), blockedTokens };
-  await print(options.json, json, `${describe(response.policy)}\n${effect}`);
+  const json = { policy: jsonOf(PolicySchema, response.policy), blockedTokens, blockedTokenIds };
+  const more = blockedTokens > blockedTokenIds.length ? ["..."] : [];
+  await print(options.json, json, [describe(response.policy), effect, ...blockedTokenIds, ...more].join("\n"));
 }
 
 const duration = (text: string) => (text === "" ? undefined : durationFromMs(parseDuration(text)));

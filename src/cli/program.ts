@@ -1,5 +1,6 @@
 import { Command, Help } from "commander";
 import { redactText } from "../domain/redact.js";
+import { addAuditListCommand } from "./audit-list.js";
 import { addCheckCommands } from "./check.js";
 import { crash, exitCodes, fail } from "./fail.js";
 import { makePepper, makeServiceKey } from "./keys.js";
@@ -102,11 +103,13 @@ keys
   .addOption(jsonOption())
   .action(async (options) => (await import("./stored-keys.js")).rotateSigning(options));
 
-const audit = program.command("audit").description("verify and export the audit trail, directly from the database");
+const audit = program.command("audit").description("list, verify and export the audit trail");
+
+addAuditListCommand(audit);
 
 audit
   .command("verify")
-  .description("verify that no event was changed, removed, moved or inserted")
+  .description("verify, in the database, that no event was changed, removed, moved or inserted")
   .addOption(configOption())
   .option("--checkpoint <file-or-line...>", "signed checkpoints of the log: a log file, or the line itself")
   .addOption(jsonOption())
@@ -114,7 +117,7 @@ audit
 
 audit
   .command("export")
-  .description("print the trail as NDJSON, in the order of the chain")
+  .description("print the trail of the database as NDJSON, in the order of the chain")
   .addOption(configOption())
   .option("--follow", "continue, and print new events as they come", false)
   .option("--from <position>", "position of the first event", "1")

@@ -14,6 +14,7 @@ import {
   TokenSchema,
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
+import { type Limited, limitOption, listEvents } from "./audit-list.js";
 import { connect } from "./client.js";
 import { describeGrant, describeToken, describeUsable, reasonName } from "./describe.js";
 import {
@@ -38,6 +39,7 @@ export function addTokenCommands(program: Command): void {
     .requiredOption("--subject <subject>", "subject that the token acts as, such as user:alice or organization:acme")
     .requiredOption("--name <name>", "name that says what the token is for")
     .option("--description <text>", "longer description")
+    .option("--justification <text>", "why the token is needed, for the person who approves it")
     .option("--organization <organization>", "organization that a user's token is bound to; default: none")
     .addOption(
       new Option("--ttl <duration>", "lifetime; default: as policy or configuration say, otherwise 90d")
@@ -67,9 +69,13 @@ export function addTokenCommands(program: Command): void {
     .action(async (id: string, options: Calling) =>
       show(options, (await connect(TokenService, options).getToken({ id: await idOf(id, options) })).token),
     );
+  ofToken("history", "list what happened to a token, newest first")
+    .addOption(limitOption())
+    .action((tokenId: string, options: Calling & Limited) => listEvents(options, { tokenId }));
   addGrantOptions(ofToken("update", "change the fields that the options name, and leave the rest unchanged"))
     .option("--name <name>", "name that says what the token is for")
     .option("--description <text>", "longer description")
+    .option("--justification <text>", "why the token is needed, for the person who approves it")
     .addOption(
       new Option("--expires <time>", "time at which the token expires").argParser(parseTime).conflicts("never"),
     )
@@ -81,6 +87,7 @@ export function addTokenCommands(program: Command): void {
     .option("--self-rotate", "the token may rotate itself, if policy allows")
     .option("--no-self-rotate", "the token may not rotate itself")
     .option("--etag <etag>", "refuse if the token has changed since `token show` printed this etag")
+    .option("--validate-only", "change nothing; only print the token as it would be", false)
     .action(updateToken);
   ofToken("rotate", "give a token a new secret and print it")
     .addOption(
@@ -137,6 +144,7 @@ interface CreateOptions extends Calling, GrantOptions {
   readonly subject: string;
   readonly name: string;
   readonly description?: string;
+  readonly justification?: string;
   readonly organization?: string;
   readonly ttl?: number;
   readonly expires?: Date;
@@ -160,6 +168,7 @@ interface ListOptions extends Calling {
 interface UpdateOptions extends Calling, GrantOptions {
   readonly name?: string;
   readonly description?: string;
+  readonly justification?: string;
   readonly expires?: Date;
   readonly never?: true;
   readonly notBefore?: Date;
@@ -168,6 +177,7 @@ interface UpdateOptions extends Calling, GrantOptions {
   readonly claim?: readonly string[];
   readonly selfRotate?: boolean;
   readonly etag?: string;
+  readonly validateOnly: boolean;
 }
 
 interface RotateOptions {
@@ -214,7 +224,15 @@ async function createToken(options: CreateOptions): Promise<void> {
 }
 
 function createRequest(options: CreateOptions): MessageInitShape<typeof CreateTokenRequestSchema> {
-  const { subject, name, description = "", organization = "", selfRotate = false, validateOnly = false } = options;
+  const {
+    subject,
+    name,
+    description = "",
+    justification = "",
+    organization = "",
+    selfRotate = false,
+    validateOnly = false,
+  } = options;
   const grant = grantOf(options);
   if (!grant) {
     throw new Error(
@@ -226,7 +244,7 @@ function createRequest(options: CreateOptions): MessageInitShape<typeof CreateTo
   }
   const lifetime = lifetimeOf(options);
   return {
-    ...{ subject, name, description, organization, selfRotate, validateOnly, grant },
+    ...{ subject, name, description, justification, organization, selfRotate, validateOnly, grant },
     ...(lifetime && { lifetime }),
     allowedCidrs: [...(options.cidr ?? [])],
     metadata: parsePairs("--metadata", options.metadata ?? []),
@@ -289,13 +307,14 @@ async function idOf(argument: string, options: Calling): Promise<string> {
 
 async function updateToken(id: string, options: UpdateOptions): Promise<void> {
   const grant = grantOf(options);
-  const { name, description, expires, never, notBefore, selfRotate, etag = "" } = options;
+  const { name, description, justification, expires, never, notBefore, selfRotate, etag = "" } = options;
   const cidrs = listOf(options.cidr);
   const metadata = listOf(options.metadata);
   const claims = listOf(options.claim);
   const changed: MessageInitShape<typeof TokenSchema> = {
     ...(name !== undefined && { name }),
     ...(description !== undefined && { description }),
+    ...(justification !== undefined && { justification }),
     ...(grant && { grant }),
     ...(expires && { expireTime: timestampFromDate(expires) }),
     ...(never && { neverExpires: true }),
@@ -308,7 +327,11 @@ async function updateToken(id: string, options: UpdateOptions): Promise<void> {
   const paths = Object.keys(changed).map((key) => TokenSchema.field[key as keyof typeof TokenSchema.field].name);
   if (paths.length === 0) throw new Error("nothing to change: see `patwarden token update --help` for the options");
   const client = connect(TokenService, options);
-  await show(options, (await client.updateToken({ token: { ...changed, id, etag }, updateMask: { paths } })).token);
+  const { validateOnly } = options;
+  const request = { token: { ...changed, id, etag }, updateMask: { paths }, validateOnly };
+  const { token } = await client.updateToken(request);
+  if (validateOnly) tell("nothing was changed; the token would be");
+  await show(options, token);
 }
 
 /** Returns the values; one empty text stands for an empty list. */

@@ -16,7 +16,10 @@ export const limits = z
     revocations_per_minute: rate.default(60),
     /** The most such calls at once, 1 to 1,000,000. Default 20. */
     revocations_burst: rate.min(1).default(20),
-    /** Pages of ListTokens, ListAuditEvents and QueryUsage, at once or spread; 0 to 1,000,000 a second. Default 10. */
+    /**
+     * Pages of ListTokens, ListAuditEvents and QueryUsage, and previews of UpdateToken and UpdatePolicy, at once or
+     * spread; 0 to 1,000,000 a second. Default 10.
+     */
     lists_per_second: rate.default(10),
     /** `GET /v1/self` from one address (IPv6: one /64), at once or spread; 0 to 1,000,000 a minute. Default 60. */
     self_per_minute: rate.default(60),

@@ -50,7 +50,12 @@ describe("S9 a statement that always has a row", () => {
     [
       "how many tokens a policy blocks",
       () =>
-        createTokenStore(rowless).countBlocked({}, { before: noPolicy, after: { ...noPolicy, blockAll: true } }, now),
+        createTokenStore(rowless).countBlocked(
+          {},
+          { before: noPolicy, after: { ...noPolicy, blockAll: true } },
+          1,
+          now,
+        ),
     ],
   ])("is no answer without it: %s", async (_, ask) => {
     await expect(ask()).rejects.toMatchObject({ reason: "DATABASE_UNAVAILABLE" });

@@ -15,6 +15,7 @@ import type { SubjectName } from "../domain/identifier.js";
 import { secretIdFromUuid, tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import type {
   Approval,
+  ApprovedFacts,
   Grant,
   Rank,
   RevocationReason,
@@ -32,6 +33,20 @@ export type StoredGrant =
 
 const numNulls = (...columns: readonly PgColumn[]) => sql`num_nulls(${sql.join([...columns], sql`, `)})`;
 
+/** The last approval as stored. Times are in ISO 8601. */
+export interface StoredApproved {
+  readonly grant: StoredGrant;
+  readonly allowedCidrs: readonly string[];
+  readonly notBefore?: string;
+  /** Absent: the token was never to expire. */
+  readonly expireTime?: string;
+  readonly selfRotate: boolean;
+  readonly by: string;
+  readonly via?: string;
+  readonly time: string;
+  readonly comment: string;
+}
+
 /** Tokens. A token survives the rotation of its secrets. A revocation is never undone. */
 export const token = pgTable(
   "token",
@@ -44,6 +59,7 @@ export const token = pgTable(
     organization: identifier("organization"),
     name: text("name").notNull(),
     description: text("description").notNull(),
+    justification: text("justification").notNull().default(""),
     grant: jsonb("grant_rules").$type<StoredGrant>().notNull(),
     allowedCidrs: text("allowed_cidrs").array().notNull(),
     metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
@@ -64,6 +80,8 @@ export const token = pgTable(
     decidedVia: text("decided_via"),
     decidedAt: instant("decided_at"),
     decisionComment: text("decision_comment"),
+    /** Null when the token was never approved. */
+    approved: jsonb("approved").$type<StoredApproved>(),
     /** The people whose work the next approval covers. They cannot approve. */
     contributors: text("contributors").array().notNull().default([]),
     /** The people who were shown a secret that may still work. They cannot approve either. */
@@ -150,6 +168,7 @@ export function tokenRecord(row: TokenRow): TokenRecord {
     organization: (row.organization ?? undefined) as SubjectName | undefined,
     name: row.name,
     description: row.description,
+    justification: row.justification,
     grant: readGrant(row.grant),
     allowedCidrs: row.allowedCidrs,
     metadata: row.metadata,
@@ -162,6 +181,7 @@ export function tokenRecord(row: TokenRow): TokenRecord {
     expired: row.expired,
     selfRotate: row.selfRotate,
     approval: readApproval(row),
+    approved: row.approved ? readApproved(row.approved) : undefined,
     contributors: row.contributors,
     holders: row.holders,
     suspension: readSuspension(row),
@@ -205,6 +225,7 @@ type FactColumns = Pick<
   typeof token.$inferInsert,
   | "name"
   | "description"
+  | "justification"
   | "grant"
   | "allowedCidrs"
   | "metadata"
@@ -218,6 +239,7 @@ type FactColumns = Pick<
   | "decidedVia"
   | "decidedAt"
   | "decisionComment"
+  | "approved"
   | "contributors"
   | "holders"
   | "suspendedAt"
@@ -235,6 +257,7 @@ export function factColumns(facts: TokenFacts): FactColumns {
   return {
     name: facts.name,
     description: facts.description,
+    justification: facts.justification,
     grant: storedGrant(facts.grant),
     allowedCidrs: [...facts.allowedCidrs],
     metadata: facts.metadata,
@@ -248,6 +271,7 @@ export function factColumns(facts: TokenFacts): FactColumns {
     decidedVia: decision?.via ?? null,
     decidedAt: decision?.time ?? null,
     decisionComment: decision?.comment ?? null,
+    approved: facts.approved ? storedApproved(facts.approved) : null,
     contributors: [...facts.contributors],
     holders: [...facts.holders],
     suspendedAt: suspension?.time ?? null,
@@ -279,6 +303,29 @@ export function secretColumns(tokenId: string, secret: NewSecret): typeof tokenS
     pepperVersion: secret.pepperVersion,
     hint: secret.hint,
     createdAt: secret.createTime,
+  };
+}
+
+function storedApproved({ decision, ...facts }: ApprovedFacts): StoredApproved {
+  const { grant, allowedCidrs, notBefore, expireTime, selfRotate } = facts;
+  const { by, via, time, comment } = decision;
+  return {
+    ...{ grant: storedGrant(grant), allowedCidrs, selfRotate, by, comment, time: time.toISOString() },
+    ...(notBefore && { notBefore: notBefore.toISOString() }),
+    ...(expireTime && { expireTime: expireTime.toISOString() }),
+    ...(via !== undefined && { via }),
+  };
+}
+
+function readApproved({ grant, allowedCidrs, selfRotate, by, via, comment, ...times }: StoredApproved): ApprovedFacts {
+  const { notBefore, expireTime, time } = times;
+  return {
+    grant: readGrant(grant),
+    allowedCidrs,
+    notBefore: notBefore === undefined ? undefined : new Date(notBefore),
+    expireTime: expireTime === undefined ? undefined : new Date(expireTime),
+    selfRotate,
+    decision: { by, time: new Date(time), comment, ...(via !== undefined && { via }) },
   };
 }
 

@@ -117,15 +117,21 @@ function tokenReads(database: Database): Reads {
       return { total, states, ...attention };
     },
 
-    async countBlocked(filter, { before, after }, now) {
+    async countBlocked(filter, { before, after }, show, now) {
+      const current = and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt));
+      const blocked = and(matching(filter, now), blockedByPolicy(after), not(blockedByPolicy(before)));
+      const found = sql`from ${token} inner join ${tokenSecret} on ${current} where ${blocked}`;
+      const newest = sql`select ${token.id} ${found} order by ${token.id} desc limit ${show}`;
       const rows = await guarded(() =>
         database.scanning
-          .select({ count: count() })
-          .from(token)
-          .innerJoin(tokenSecret, and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt)))
-          .where(and(matching(filter, now), blockedByPolicy(after), not(blockedByPolicy(before)))),
+          .select({
+            count: sql<number>`(select count(*) ${found})`.mapWith(Number),
+            newest: sql<string>`array_to_string(array(${newest}), ' ')`,
+          })
+          .from(sql`(values (1)) as one`),
       );
-      return onlyRow(rows).count;
+      const { count, newest: ids } = onlyRow(rows);
+      return { count, newest: (ids.match(/\S+/g) ?? []).map(tokenIdFromUuid) };
     },
 
     async owners(ids) {

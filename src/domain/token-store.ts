@@ -189,6 +189,7 @@ export type TokenFacts = Pick<
   TokenRecord,
   | "name"
   | "description"
+  | "justification"
   | "grant"
   | "allowedCidrs"
   | "metadata"
@@ -198,6 +199,7 @@ export type TokenFacts = Pick<
   | "expired"
   | "selfRotate"
   | "approval"
+  | "approved"
   | "suspension"
   | "revocation"
   | "contributors"
@@ -302,14 +304,15 @@ export interface TokenStore {
     now: Date,
   ): Promise<TokenCounts>;
   /**
-   * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`. One
-   * statement for any number of tokens.
+   * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`, and
+   * returns the ids of up to `show` of them, newest first. One statement for any number of tokens.
    */
   countBlocked(
     filter: TokenFilter,
     policies: { readonly before: Policy; readonly after: Policy },
+    show: number,
     now: Date,
-  ): Promise<number>;
+  ): Promise<{ readonly count: number; readonly newest: readonly TokenId[] }>;
   /** Returns the token that one of the digests belongs to, even if it has ended. */
   findByDigest(digests: readonly Uint8Array[]): Promise<TokenId | undefined>;
   findRequest(key: Pick<RequestKey, "caller" | "requestId">): Promise<RememberedRequest | undefined>;

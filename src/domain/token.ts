@@ -59,6 +59,12 @@ export interface ApprovalDecision extends Attribution {
   readonly via?: string;
 }
 
+/** The facts that an approval was about, which decide what a token may do, and the decision. */
+export interface ApprovedFacts
+  extends Pick<TokenRecord, "grant" | "allowedCidrs" | "notBefore" | "expireTime" | "selfRotate"> {
+  readonly decision: ApprovalDecision;
+}
+
 /** A suspension, with the rank of the caller who suspended. */
 export interface Suspension extends Attribution {
   readonly rank: Rank;
@@ -88,6 +94,8 @@ export interface TokenRecord extends Hands {
   readonly organization: SubjectName | undefined;
   readonly name: string;
   readonly description: string;
+  /** Why the token is needed, for the person who approves it. */
+  readonly justification: string;
   readonly grant: Grant;
   /** CIDR ranges in canonical text; empty means any network. */
   readonly allowedCidrs: readonly string[];
@@ -109,6 +117,8 @@ export interface TokenRecord extends Hands {
   /** Whether its holder may rotate it with the token itself, where policy allows. */
   readonly selfRotate: boolean;
   readonly approval: Approval | undefined;
+  /** The last approval. It stays while the token waits for the next one. */
+  readonly approved: ApprovedFacts | undefined;
   readonly suspension: Suspension | undefined;
   readonly revocation: Revocation | undefined;
   /** Counts the changes that an etag covers. */

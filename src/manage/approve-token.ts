@@ -4,7 +4,7 @@ import { requireStepUp } from "../callers/step-up.js";
 import { handsAfterApproval, mayApprove } from "../domain/approval.js";
 import { Failure } from "../domain/errors.js";
 import { etagOf } from "../domain/etag.js";
-import { type Approval, currentSecret, type TokenId } from "../domain/token.js";
+import { type ApprovalDecision, currentSecret, type TokenId } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
 import { exceededPolicies, refuseExceeded } from "./rules/compliance.js";
@@ -30,9 +30,12 @@ export function approveToken(
     requireStepUp(caller, now);
     const secret = currentSecret(token);
     if (secret) refuseExceeded(exceededPolicies(current, token, secret));
-    const facts = { approval: decision("approved", caller, now, comment) };
+    const made = decision(caller, now, comment);
+    const facts = { approval: { state: "approved" as const, ...made } };
     const event = tokenEvent({ caller, time: now }, "token.approved", token, facts);
-    return { facts: { ...facts, ...handsAfterApproval(token) }, event };
+    const { grant, allowedCidrs, notBefore, expireTime, selfRotate } = token;
+    const approved = { grant, allowedCidrs, notBefore, expireTime, selfRotate, decision: made };
+    return { facts: { ...facts, approved, ...handsAfterApproval(token) }, event };
   });
 }
 
@@ -49,7 +52,7 @@ export function denyToken(
     if (approval?.state !== "pending" || revocation) {
       throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
     }
-    const facts = { approval: decision("denied", caller, now, comment) };
+    const facts = { approval: { state: "denied" as const, ...decision(caller, now, comment) } };
     return { facts, event: tokenEvent({ caller, time: now }, "token.denied", current.token, facts) };
   });
 }
@@ -61,7 +64,7 @@ function requireThirdPerson(caller: ManagingCaller, { token }: TokenSnapshot): v
   throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "approve", because } });
 }
 
-function decision(state: "approved" | "denied", caller: ManagingCaller, time: Date, comment: string): Approval {
+function decision(caller: ManagingCaller, time: Date, comment: string): ApprovalDecision {
   const via = viaOf(caller);
-  return { state, by: actorOf(caller), time, comment, ...(via !== undefined && { via }) };
+  return { by: actorOf(caller), time, comment, ...(via !== undefined && { via }) };
 }

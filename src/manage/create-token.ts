@@ -34,6 +34,7 @@ export interface CreateTokenCommand {
   readonly organization: SubjectName | undefined;
   readonly name: string;
   readonly description: string;
+  readonly justification: string;
   readonly grant: Grant;
   readonly lifetime: Lifetime;
   readonly notBefore: Date | undefined;
@@ -140,6 +141,7 @@ function draftToken(
     organization: command.organization,
     name: command.name,
     description: command.description,
+    justification: command.justification,
     grant: command.grant,
     allowedCidrs: command.allowedCidrs,
     metadata: command.metadata,
@@ -153,6 +155,7 @@ function draftToken(
     expired: false,
     selfRotate: command.selfRotate,
     approval: policy.requireApproval ? { state: "pending" } : undefined,
+    approved: undefined,
     suspension: undefined,
     revocation: undefined,
     revision: 1,
@@ -162,7 +165,8 @@ function draftToken(
 /** Returns what the new token may do, so that the audit trail shows it even after changes. */
 function createdDetails(token: NewToken["token"]): Readonly<Record<string, string>> {
   const { name, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate } = token;
-  const told = { name, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate };
+  const justification = token.justification || undefined;
+  const told = { name, justification, grant, expireTime, notBefore, allowedCidrs, organization, claims, selfRotate };
   return changes({}, told);
 }
 

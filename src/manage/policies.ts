@@ -12,6 +12,7 @@ import type { SubjectName } from "../domain/identifier.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import { loosens, noPolicy, type Policy, stricter } from "../domain/policy.js";
 import type { PolicyStore, StoredPolicyRecord } from "../domain/policy-store.js";
+import type { TokenId } from "../domain/token.js";
 import type { TokenFilter, TokenStore } from "../domain/token-store.js";
 import { afterChange } from "./rules/after-change.js";
 
@@ -53,12 +54,19 @@ export interface UpdatePolicyCommand {
   readonly validateOnly: boolean;
 }
 
+/** Live tokens that a change of a policy blocks. */
+export interface BlockedTokens {
+  readonly count: number;
+  /** The newest 50, newest first. */
+  readonly newest: readonly TokenId[];
+}
+
 /** Changes a policy, and counts the live tokens that it now blocks completely and did not block before. */
 export async function updatePolicy(
   options: PoliciesOptions,
   caller: ManagingCaller,
   { scope, update, etag, validateOnly }: UpdatePolicyCommand,
-): Promise<{ readonly policy: PolicyView; readonly blockedTokens: number }> {
+): Promise<{ readonly policy: PolicyView; readonly blocked: BlockedTokens }> {
   const { policies, rights, clock, model } = options;
   await requireRight(rights, caller, scope);
   const unknown = (update.allowedActions ?? []).findIndex((action) => !model().hasActionAnywhere(action));
@@ -80,8 +88,8 @@ export async function updatePolicy(
   });
   const policy = after ?? stored.policy;
   const count = () => countBlocked(options, scope, before, policy);
-  const blockedTokens = await (validateOnly ? count() : afterChange(count));
-  return { policy: { ...view(stored), policy }, blockedTokens };
+  const blocked = await (validateOnly ? count() : afterChange(count));
+  return { policy: { ...view(stored), policy }, blocked };
 }
 
 /** Deletes the policy of a scope and so all its limits. */
@@ -116,20 +124,23 @@ function changeOf(
   return changeEvent({ caller, time }, action, about, { scope, ...changes(policy, next) });
 }
 
+/** How many tokens that a change blocks are named. */
+const shownBlocked = 50;
+
 /**
- * Counts the live tokens of the scope that the change blocks. The database counts them, since a scope may have any
- * number of tokens.
+ * Counts the live tokens of the scope that the change blocks, and names the newest. The database counts them, since a
+ * scope may have any number of tokens.
  */
 async function countBlocked(
   { store, clock }: PoliciesOptions,
   { scope }: PolicyScope,
   before: Policy | undefined,
   after: Policy,
-): Promise<number> {
+): Promise<BlockedTokens> {
   // An update that changes nothing blocks nothing, so a repeat needs no count.
-  if (!before || isDeepStrictEqual(before, after)) return 0;
+  if (!before || isDeepStrictEqual(before, after)) return { count: 0, newest: [] };
   const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope) };
-  return store.countBlocked(filter, { before, after }, clock.now());
+  return store.countBlocked(filter, { before, after }, shownBlocked, clock.now());
 }
 
 /** Returns the filter for the tokens that the policy of a scope applies to. */

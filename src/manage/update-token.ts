@@ -17,25 +17,36 @@ import { checkGrantAgainstModel } from "./rules/grant-in-model.js";
 import { approvalOfWidened, widens } from "./rules/widening.js";
 
 /** The facts that a caller may write. */
-export type TokenUpdate = Partial<Omit<TokenFacts, "approval" | "suspension" | "revocation" | "expired" | keyof Hands>>;
+export type TokenUpdate = Partial<
+  Omit<TokenFacts, "approval" | "approved" | "suspension" | "revocation" | "expired" | keyof Hands>
+>;
 
 export interface UpdateTokenOptions extends ChangeTokenOptions {
   readonly model: () => AuthorizationModel;
 }
 
+export interface UpdateTokenCommand {
+  readonly id: TokenId;
+  /** The facts to write. */
+  readonly update: TokenUpdate;
+  /** The etag that the token must have; empty: any. */
+  readonly etag: string;
+  /** Whether to change nothing, and return the token as it would be. */
+  readonly validateOnly: boolean;
+}
+
 /**
- * Changes the facts in `wanted`; a fact that already has its value is not a change. Widening an approved token, or one
+ * Changes the facts in `update`; a fact that already has its value is not a change. Widening an approved token, or one
  * whose policy requires approval, makes it pending.
  */
-export function updateToken(
+export async function updateToken(
   options: UpdateTokenOptions,
   caller: ManagingCaller,
-  id: TokenId,
-  wanted: TokenUpdate,
-  etag: string,
+  { id, update: wanted, etag, validateOnly }: UpdateTokenCommand,
 ): Promise<TokenSnapshot> {
   if (wanted.claims) requireClaims(caller);
-  return changeToken(options, caller, id, "create", (current, now) => {
+  let planned: Partial<TokenFacts> = {};
+  const snapshot = await changeToken(options, caller, id, "create", (current, now) => {
     const { token } = current;
     requireNotEnded(current, now);
     if (etag !== "" && etag !== etagOf(token)) throw new Failure("ETAG_MISMATCH");
@@ -67,8 +78,12 @@ export function updateToken(
     const facts = { ...update, ...(wider && approvalOfWidened(token, current)) };
     const event = tokenEvent({ caller, time: now }, "token.updated", token, facts);
     const pending = token.approval?.state === "pending";
-    return { facts: { ...facts, ...handsAfterUpdate(token, namesOf(caller), { wider, pending }) }, event };
+    const hands = handsAfterUpdate(token, namesOf(caller), { wider, pending });
+    if (!validateOnly) return { facts: { ...facts, ...hands }, event };
+    planned = facts;
+    return undefined;
   });
+  return { ...snapshot, token: { ...snapshot.token, ...planned } };
 }
 
 /**

@@ -176,11 +176,11 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
           validateOnly,
         });
       // Tokens that never expire have no lifetime: the first limit blocks them all.
-      expect((await update(1_000_000, true)).blockedTokens).toBe(many);
-      expect((await update(1_000_000)).blockedTokens).toBe(many);
+      expect((await update(1_000_000, true)).blocked.count).toBe(many);
+      expect((await update(1_000_000)).blocked.count).toBe(many);
       expect(begun).toBe(2);
-      expect((await update(1_000_000)).blockedTokens).toBe(0);
-      expect((await update(1_000_000, true)).blockedTokens).toBe(0);
+      expect((await update(1_000_000)).blocked.count).toBe(0);
+      expect((await update(1_000_000, true)).blocked.count).toBe(0);
       expect(begun).toBe(2);
     });
   });

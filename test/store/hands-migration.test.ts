@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { expect, it } from "vitest";
 import { migrationsFolder } from "../../src/database/migrations.js";
+import type { TokenRow } from "../../src/database/token-table.js";
 
 const run = (database: PGlite, name: string) =>
   database.exec(readFileSync(join(migrationsFolder, `${name}.sql`), "utf8"));
@@ -81,6 +82,53 @@ it("S8 older approvals get their service from the audit trail", async () => {
     await run(database, "0006_who_approved_through");
     const { rows } = await database.query("select decided_via from token order by id");
     expect(rows).toEqual([{ decided_via: "service:web" }, { decided_via: null }]);
+  } finally {
+    await database.close();
+  }
+});
+
+it("older approved tokens show, when they are widened, what they may do now", async () => {
+  const database = await PGlite.create();
+  try {
+    const { entries } = JSON.parse(readFileSync(join(migrationsFolder, "meta", "_journal.json"), "utf8"));
+    const tags: readonly string[] = entries.map(({ tag }: { readonly tag: string }) => tag);
+    const added = tags.indexOf("0010_what_was_approved");
+    for (const tag of tags.slice(0, added)) await run(database, tag);
+    const decided = new Date("2026-01-02T03:04:05.678Z");
+    for (const [index, [approval, expires]] of (
+      [
+        ["approved", new Date("2027-01-01T00:00:00Z")],
+        ["approved", null],
+        ["pending", null],
+      ] as const
+    ).entries()) {
+      await database.query(
+        `insert into token (id, kind, subject, generation, name, description, grant_rules, allowed_cidrs, metadata, claims, created_at, created_by,
+           self_rotate, revision, approval, decided_by, decided_at, decision_comment, expires_at)
+         values ($1, 'pat', 'user:x', 1, 'n', '', '{"full":true}', '{10.0.0.0/8}', '{}', '{}', now(), 'user:alice', false, 1, $2, $3, $4, $5, $6)`,
+        [
+          `00000000-0000-7000-8000-00000000000${index}`,
+          approval,
+          ...(approval === "approved" ? ["user:bob", decided, "ok"] : [null, null, null]),
+          expires,
+        ],
+      );
+    }
+    for (const tag of tags.slice(added)) await run(database, tag);
+    const { rows } = await database.query<TokenRow>("select * from token order by id");
+    const approved = {
+      grant: { full: true },
+      allowedCidrs: ["10.0.0.0/8"],
+      selfRotate: false,
+      by: "user:bob",
+      time: decided.toISOString(),
+      comment: "ok",
+    };
+    expect(rows.map((row) => row.approved)).toEqual([
+      { ...approved, expireTime: "2027-01-01T00:00:00.000Z" },
+      approved,
+      null,
+    ]);
   } finally {
     await database.close();
   }

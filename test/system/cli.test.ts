@@ -6,10 +6,12 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
+import type { AuditEvent } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { startTestIssuer } from "../kit/issuer.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
+import { hashOf, newKey } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
 let job: Patwarden;
@@ -125,11 +127,74 @@ describe("the command line over the API", () => {
     await patwarden("token", "create", "--subject", scope, "--name", "n", "--full", "--never");
     const settings = ["require_expiry=true", "max_lifetime=30d", "allowed_actions=viewer,editor"];
     const tried = await patwarden("policy", "set", scope, ...settings, "--validate-only");
-    expect(tried.stdout).toContain("nothing was changed; tokens that would no longer be usable: 1");
+    expect(tried.stdout).toMatch(
+      /^nothing was changed; tokens that would no longer be usable: 1\ntok_[0-9a-z]{26}\n$/m,
+    );
     expect((await patwarden("policy", "set", scope, ...settings)).code).toBe(0);
     expect((await patwarden("policy", "show", scope)).stdout).toMatch(/^max_lifetime: +30 days$/m);
     expect((await patwarden("policy", "set", scope, "max_lifetime=")).stdout).not.toContain("30 days");
     expect((await patwarden("policy", "delete", scope)).code).toBe(0);
+  });
+
+  it("shows what changed since the last approval, and what a change would do", async () => {
+    const approver = newKey();
+    const replica = await job.startReplica({
+      callers: [{ name: "approver", key_sha256: [hashOf(approver)], permissions: ["tokens.read", "tokens.approve"] }],
+    });
+    const scope = "organization:four-eyes";
+    await patwarden("policy", "set", scope, "require_approval=true");
+    const grant = ["--action", "viewer", "--resource", "document:1"];
+    const made = await patwarden(
+      ...["token", "create", "--subject", scope, "--name", "n", "--justification", "for the move", "--json", ...grant],
+    );
+    const { id, etag } = JSON.parse(made.stdout).token;
+    const asApprover = { PATWARDEN_CLIENT_URL: replica.http, PATWARDEN_CLIENT_KEY: approver };
+    expect(await run(["token", "approve", id, "--etag", etag], asApprover)).toMatchObject({ code: 0 });
+    const widening = ["token", "update", id, "--never", ...grant, "--resource", "document:2"];
+    const planned = await patwarden(...widening, "--validate-only");
+    expect(planned.stderr).toBe("nothing was changed; the token would be\n");
+    expect(planned.stdout).toMatch(/^usable: +no, pending approval$/m);
+    expect((await patwarden("token", "show", id)).stdout).toMatch(/^usable: +yes$/m);
+    await patwarden(...widening);
+    const { stdout } = await patwarden("token", "show", id);
+    for (const line of [
+      "justification: +for the move",
+      "approved before: +20.* by service:approver",
+      "changed grant: +viewer on document:1 -> viewer on document:1 document:2",
+      "changed ends: +20.* -> never",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^${line}$`, "m"));
+    }
+    expect(stdout).not.toContain("changed networks");
+    expect(JSON.parse((await patwarden("token", "show", id, "--json")).stdout)).toMatchObject({
+      approvedBefore: { approval: { decidedBy: "service:approver" } },
+    });
+    await replica.stop();
+  });
+
+  it("lists audit events, and the history of a token", async () => {
+    const { token } = await job.createToken({ subject: "user:audited" });
+    await patwarden("token", "suspend", token.id, "--comment", "lost");
+    const history = await patwarden("token", "history", token.id);
+    expect(history.stdout).toMatch(
+      new RegExp(
+        `^TIME +ACTION +ACTOR +SUBJECT +TOKEN +ADDRESS +DETAILS\n` +
+          `20\\S+ +token.suspended +service:admin +user:audited +${token.id} +127.0.0.1 .*lost.*\n` +
+          `20\\S+ +token.created +service:admin .*\n$`,
+      ),
+    );
+    const list = async (...args: string[]) =>
+      JSON.parse((await patwarden("audit", "list", "--json", ...args)).stdout).events as readonly AuditEvent[];
+    const made = await list("--subject", "user:audited", "--action", "token.created", "--action", "token.denied");
+    expect(made).toMatchObject([{ action: "token.created", tokenId: token.id }]);
+    expect(await list("--organization", "organization:nobody")).toEqual([]);
+    const newest = await patwarden("audit", "list", "--limit", "1", "--token", token.id);
+    expect(newest.stdout).toContain("token.suspended");
+    expect(newest.stdout).not.toContain("token.created");
+    expect(newest.stderr).toBe("these are the newest 1; --limit shows more\n");
+    const wrong = await patwarden("audit", "list", "--action", "token.made");
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("must be one of token.created, ")]);
+    expect((await patwarden("audit", "list", "--limit", "0")).stderr).toContain("must be a whole number, 1 or more");
   });
 
   it("says on stderr what is wrong, where, and what would be right; the exit code shows whether to retry", async () => {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AuditEvent, AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
-import { grid, type Patwarden, startOnEngines } from "../kit/patwarden.js";
+import { exceptUse, grid, type Patwarden, startOnEngines } from "../kit/patwarden.js";
 import type { CallSettings } from "../kit/ports.js";
 
 /** By examples/direct, bob administers acme, alice is a member of it, and carol has no relation to it. */
@@ -130,6 +131,135 @@ describe.each(grid)("over $port on $engine", ({ port, engine }) => {
     const second = { ...pages, pageToken: first.nextPageToken, actions: [...pages.actions].reverse() };
     expect((await events(second, people.bob)).map(({ tokenId }) => tokenId)).toEqual([own.token.id]);
     expect(await patwarden.refused(listAuditEvents, second)).toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
+  });
+
+  describe("a token that needs approval", () => {
+    const { createToken, getToken, updateToken, approveToken, rotateToken } = TokenService.method;
+    let organization: string;
+    beforeAll(async () => {
+      organization = `organization:${crypto.randomUUID()}`;
+      const tuples = ["bob", "dave"].map((name) => ({ user: `user:${name}`, relation: "admin", object: organization }));
+      await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, tuples);
+      for (const scope of ["organization", organization]) {
+        const policy = { scope, requireApproval: scope === organization, allowSelfRotation: true };
+        const updateMask = { paths: ["require_approval", "allow_self_rotation"] };
+        await patwarden.ask(PolicyService.method.updatePolicy, { policy, updateMask });
+      }
+    });
+
+    const viewer = (...resources: string[]) => ({ rules: [{ actions: ["viewer"], resources }] });
+    const shown = async (id: string) => (await patwarden.ask(getToken, { id })).token;
+    const change = (id: string, facts: object, paths: string[], settings: CallSettings = people.bob, more = {}) =>
+      patwarden.ask(updateToken, { token: { id, ...facts }, updateMask: { paths }, ...more }, settings);
+    const approve = async (id: string, comment: string) => {
+      const dave = { key: await issuer.sign({ sub: "dave" }) };
+      await patwarden.ask(approveToken, { id, comment, etag: (await shown(id))?.etag ?? "" }, dave);
+    };
+    const approvedToken = async () => {
+      const made = { subject: organization, grant: viewer("document:1"), allowedCidrs: ["10.0.0.0/8"] };
+      const { token } = await patwarden.createToken({ ...made, justification: "for the migration" }, people.bob);
+      expect(token).toMatchObject({ justification: "for the migration", usable: Reason.TOKEN_PENDING_APPROVAL });
+      expect(token.approvedBefore).toBeUndefined();
+      await approve(token.id, "fine");
+      return token;
+    };
+
+    it("shows the last approval while it waits for another", async () => {
+      const { id, expireTime } = await approvedToken();
+      expect((await shown(id))?.approvedBefore).toBeUndefined();
+      const wider = viewer("document:1", "document:2");
+      await change(id, { allowedCidrs: ["10.1.0.0/16"] }, ["allowed_cidrs"]);
+      await change(id, { grant: wider, justification: "a second one" }, ["grant", "justification"]);
+      const pending = await shown(id);
+      expect(pending).toMatchObject({ grant: wider, justification: "a second one", allowedCidrs: ["10.1.0.0/16"] });
+      // As it was approved, not as it was when it was widened.
+      const before = {
+        ...{ grant: viewer("document:1"), allowedCidrs: ["10.0.0.0/8"], expireTime },
+        ...{ neverExpires: false, selfRotate: false, approval: { decidedBy: "user:dave", comment: "fine" } },
+      };
+      expect(pending?.approvedBefore).toMatchObject(before);
+      // A second change, and a rotation, leave it as it is.
+      await change(id, { neverExpires: true, selfRotate: true }, ["never_expires", "self_rotate"]);
+      await patwarden.ask(rotateToken, { id }, people.bob);
+      expect((await shown(id))?.approvedBefore).toMatchObject(before);
+      await approve(id, "fine again");
+      expect(await shown(id)).toMatchObject({ approval: { comment: "fine again" }, usable: Reason.ALLOWED });
+      expect((await shown(id))?.approvedBefore).toBeUndefined();
+      await change(id, { grant: { full: true } }, ["grant"]);
+      expect((await shown(id))?.approvedBefore).toMatchObject({
+        ...{ grant: wider, neverExpires: true, selfRotate: true, approval: { comment: "fine again" } },
+      });
+    });
+
+    it("is shown as it would be, and stays as it is", async () => {
+      const { id } = await approvedToken();
+      const before = await shown(id);
+      const trail = await events({ tokenId: id });
+      const facts = { name: "next", grant: viewer("document:1", "document:2") };
+      const planned = await change(id, facts, ["name", "grant"], people.bob, { validateOnly: true });
+      expect(planned.token).toMatchObject({
+        ...facts,
+        ...{ state: Token_State.PENDING_APPROVAL, usable: Reason.TOKEN_PENDING_APPROVAL, etag: before?.etag },
+        approvedBefore: { grant: viewer("document:1"), approval: { comment: "fine" } },
+      });
+      expect(exceptUse(await shown(id))).toEqual(exceptUse(before));
+      expect(await events({ tokenId: id })).toEqual(trail);
+      const unchanged = await change(id, { name: before?.name }, ["name"], people.bob, { validateOnly: true });
+      expect(exceptUse(unchanged.token)).toEqual(exceptUse(before));
+      // Refused as the change itself is, and the etag of the plan is that of the token.
+      for (const validateOnly of [true, false]) {
+        const tried = async (token: object, paths: string[], settings: CallSettings = people.bob) => {
+          const request = { token: { id, ...token }, updateMask: { paths }, validateOnly };
+          const { reason, fields, metadata } = await patwarden.refused(updateToken, request, settings);
+          return { reason, fields, metadata };
+        };
+        expect(await tried({ grant: viewer("nothing:1") }, ["grant"])).toMatchObject({ reason: "UNKNOWN_TYPE" });
+        expect(await tried({ name: "x", etag: "old" }, ["name"])).toMatchObject({ reason: "ETAG_MISMATCH" });
+        expect(await tried({ name: "" }, ["name"])).toMatchObject({ fields: ["token.name"] });
+        expect(await tried({ name: "x" }, ["name"], people.carol)).toMatchObject({ reason: "NOT_FOUND" });
+      }
+      await change(id, { ...facts, etag: planned.token?.etag }, ["name", "grant"]);
+    });
+
+    it("has a justification that is limited, audited and part of the request", async () => {
+      const base = { subject: organization, name: "n", grant: { full: true } };
+      const refused = async (justification: string) =>
+        (await patwarden.refused(createToken, { ...base, justification }, people.bob)).fields;
+      expect(await refused("x".repeat(501))).toEqual(["justification"]);
+      expect(await refused(patwarden.alice.secret)).toEqual(["justification"]);
+      const request = { ...base, justification: "one", requestId: crypto.randomUUID() };
+      const { token } = await patwarden.ask(createToken, request, people.bob);
+      const id = token?.id ?? "";
+      expect(await patwarden.refused(createToken, { ...request, justification: "two" }, people.bob)).toMatchObject({
+        reason: "REQUEST_ID_REUSED",
+      });
+      const long = { token: { id, justification: "x".repeat(501) }, updateMask: { paths: ["justification"] } };
+      expect((await patwarden.refused(updateToken, long, people.bob)).fields).toEqual(["token.justification"]);
+      const changed = await change(id, { justification: "three" }, ["justification"]);
+      expect(changed.token?.etag).not.toBe(token?.etag);
+      const [updated, made] = await events({ tokenId: id });
+      expect(updated?.details).toMatchObject({ "justification.before": "one", "justification.after": "three" });
+      expect(made?.details).toMatchObject({ "justification.after": "one" });
+    });
+
+    it("names the newest tokens that a change of the policy blocks", async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 3; index++) {
+        const { token } = await patwarden.createToken({ subject: organization }, people.bob);
+        ids.unshift(token.id);
+      }
+      const rules = await patwarden.createToken({ subject: organization, grant: viewer("document:1") }, people.bob);
+      const request = { policy: { scope: organization, forbidFull: true }, updateMask: { paths: ["forbid_full"] } };
+      const { updatePolicy } = PolicyService.method;
+      const preview = await patwarden.ask(updatePolicy, { ...request, validateOnly: true }, people.bob);
+      expect(preview.blockedTokenIds.slice(0, 3)).toEqual(ids);
+      expect(preview.blockedTokenIds).not.toContain(rules.token.id);
+      expect(preview.blockedTokens).toBe(preview.blockedTokenIds.length);
+      const real = await patwarden.ask(updatePolicy, request, people.bob);
+      expect(real.blockedTokenIds).toEqual(preview.blockedTokenIds);
+      expect((await shown(ids[0] ?? ""))?.id).toBe(ids[0]);
+      expect((await patwarden.ask(updatePolicy, request, people.bob)).blockedTokenIds).toEqual([]);
+    });
   });
 
   it("asks users for a token or an organization, and lets only administrators look for a secret", async () => {

@@ -421,7 +421,7 @@ type Token struct {
 	Permitted []Operation `protobuf:"varint,28,rep,packed,name=permitted,proto3,enum=patwarden.v1.Operation" json:"permitted,omitempty"`
 	// The last approval, and what it allowed. Set while the token waits for approval again.
 	ApprovedBefore *ApprovedFacts `protobuf:"bytes,29,opt,name=approved_before,json=approvedBefore,proto3" json:"approved_before,omitempty"`
-	// Why the token is needed, for the person who approves it. Up to 500 characters.
+	// Why the token is needed, for the person who approves it. Up to 500 characters. Only TokenService shows it.
 	Justification string `protobuf:"bytes,30,opt,name=justification,proto3" json:"justification,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -667,7 +667,8 @@ func (x *Token) GetJustification() string {
 	return ""
 }
 
-// The facts that an approval was about.
+// The facts that the last approval was about. They may be wider than what the token could do when it was widened: the
+// holder may have narrowed it in between.
 type ApprovedFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The most that the token might do.
@@ -681,7 +682,9 @@ type ApprovedFacts struct {
 	// As in Token.
 	NeverExpires bool `protobuf:"varint,5,opt,name=never_expires,json=neverExpires,proto3" json:"never_expires,omitempty"`
 	// Who approved it.
-	Approval      *Approval `protobuf:"bytes,6,opt,name=approval,proto3" json:"approval,omitempty"`
+	Approval *Approval `protobuf:"bytes,6,opt,name=approval,proto3" json:"approval,omitempty"`
+	// As in Token.
+	SelfRotate    bool `protobuf:"varint,7,opt,name=self_rotate,json=selfRotate,proto3" json:"self_rotate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -756,6 +759,13 @@ func (x *ApprovedFacts) GetApproval() *Approval {
 		return x.Approval
 	}
 	return nil
+}
+
+func (x *ApprovedFacts) GetSelfRotate() bool {
+	if x != nil {
+		return x.SelfRotate
+	}
+	return false
 }
 
 // The decision about a token that needs approval.
@@ -2155,7 +2165,8 @@ type UpdateTokenRequest struct {
 	// self_rotate and justification; `*` and other paths are refused. A named field that is absent is cleared, if it may
 	// be empty.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
-	// Only validates: returns the token as it would be, and changes nothing.
+	// Only validates: returns the token as it would be, with its state, `usable` and `approved_before`, and changes
+	// nothing. Refused as the change itself would be. The etag is still that of the stored token.
 	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3369,7 +3380,7 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\x0fSTATE_SUSPENDED\x10\x03\x12\x11\n" +
 	"\rSTATE_EXPIRED\x10\x04\x12\x11\n" +
 	"\rSTATE_REVOKED\x10\x05\x12\x10\n" +
-	"\fSTATE_DENIED\x10\x06\"\xb0\x02\n" +
+	"\fSTATE_DENIED\x10\x06\"\xd1\x02\n" +
 	"\rApprovedFacts\x12)\n" +
 	"\x05grant\x18\x01 \x01(\v2\x13.patwarden.v1.GrantR\x05grant\x12#\n" +
 	"\rallowed_cidrs\x18\x02 \x03(\tR\fallowedCidrs\x129\n" +
@@ -3378,7 +3389,9 @@ const file_patwarden_v1_token_proto_rawDesc = "" +
 	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12#\n" +
 	"\rnever_expires\x18\x05 \x01(\bR\fneverExpires\x122\n" +
-	"\bapproval\x18\x06 \x01(\v2\x16.patwarden.v1.ApprovalR\bapproval\"s\n" +
+	"\bapproval\x18\x06 \x01(\v2\x16.patwarden.v1.ApprovalR\bapproval\x12\x1f\n" +
+	"\vself_rotate\x18\a \x01(\bR\n" +
+	"selfRotate\"s\n" +
 	"\bApproval\x12\x1d\n" +
 	"\n" +
 	"decided_by\x18\x01 \x01(\tR\tdecidedBy\x12.\n" +

@@ -391,7 +391,7 @@ pub struct Token {
     /// The last approval, and what it allowed. Set while the token waits for approval again.
     #[prost(message, optional, tag = "29")]
     pub approved_before: ::core::option::Option<ApprovedFacts>,
-    /// Why the token is needed, for the person who approves it. Up to 500 characters.
+    /// Why the token is needed, for the person who approves it. Up to 500 characters. Only TokenService shows it.
     #[prost(string, tag = "30")]
     pub justification: ::prost::alloc::string::String,
 }
@@ -457,7 +457,8 @@ pub mod token {
         }
     }
 }
-/// The facts that an approval was about.
+/// The facts that the last approval was about. They may be wider than what the token could do when it was widened: the
+/// holder may have narrowed it in between.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ApprovedFacts {
     /// The most that the token might do.
@@ -478,6 +479,9 @@ pub struct ApprovedFacts {
     /// Who approved it.
     #[prost(message, optional, tag = "6")]
     pub approval: ::core::option::Option<Approval>,
+    /// As in Token.
+    #[prost(bool, tag = "7")]
+    pub self_rotate: bool,
 }
 /// The decision about a token that needs approval.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -829,7 +833,8 @@ pub struct UpdateTokenRequest {
     /// be empty.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
-    /// Only validates: returns the token as it would be, and changes nothing.
+    /// Only validates: returns the token as it would be, with its state, `usable` and `approved_before`, and changes
+    /// nothing. Refused as the change itself would be. The etag is still that of the stored token.
     #[prost(bool, tag = "3")]
     pub validate_only: bool,
 }

@@ -97,10 +97,12 @@ export async function tellStory(useCases: UseCases, now: Date): Promise<readonly
   });
   await make(0.2, alice, {
     ...{ organization: acme, name: "Dashboard", description: "Shows the meeting notes on the screen in the hall." },
+    justification: "The hall has a new screen, and people ask for the minutes.",
     ...{ grant: may([viewer], "meeting-notes", "holidays"), days: 90 },
   });
   await make(0.1, shop, {
     ...{ subject: acme, name: "Newsletter tool", description: "Takes pictures from the press kit.", days: 90 },
+    justification: "The newsletter goes out on Friday.",
     grant: may([viewer], "press-kit", "terms"),
   });
 
@@ -130,16 +132,19 @@ interface Wish {
   readonly organization?: SubjectName;
   readonly name: string;
   readonly description: string;
+  /** Default: none. */
+  readonly justification?: string;
   readonly grant: Grant;
   readonly days: number | "never";
   /** Default: any. */
   readonly networks?: readonly string[];
 }
 
-function commandOf({ subject, organization, name, description, grant, days, networks = [] }: Wish): CreateTokenCommand {
+function commandOf({ subject, organization, days, networks = [], ...wish }: Wish): CreateTokenCommand {
+  const { name, description, justification = "", grant } = wish;
   return {
     subject: subject && { name: subject, kind: "organization" },
-    ...{ organization, name, description, grant },
+    ...{ organization, name, description, justification, grant },
     lifetime: days === "never" ? { kind: "never" } : { kind: "ttl", seconds: BigInt(days * 86_400), nanos: 0 },
     ...{ notBefore: undefined, allowedCidrs: networks, metadata: {}, claims: {}, selfRotate: false },
     ...{ validateOnly: false, request: undefined },

@@ -153,20 +153,22 @@ class Token(_message.Message):
     def __init__(self, id: _Optional[str] = ..., subject: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., state: _Optional[_Union[Token.State, str]] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., allowed_cidrs: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., not_before: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_use_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revoke_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., revocation_reason: _Optional[_Union[RevocationReason, str]] = ..., secrets: _Optional[_Iterable[_Union[Secret, _Mapping]]] = ..., etag: _Optional[str] = ..., organization: _Optional[str] = ..., claims: _Optional[_Mapping[str, str]] = ..., never_expires: bool = ..., usable: _Optional[_Union[_reason_pb2.Reason, str]] = ..., blocked_by: _Optional[_Iterable[str]] = ..., created_via: _Optional[str] = ..., last_use_ip: _Optional[str] = ..., self_rotate: bool = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ..., permitted: _Optional[_Iterable[_Union[Operation, str]]] = ..., approved_before: _Optional[_Union[ApprovedFacts, _Mapping]] = ..., justification: _Optional[str] = ...) -> None: ...
 
 class ApprovedFacts(_message.Message):
-    __slots__ = ("grant", "allowed_cidrs", "not_before", "expire_time", "never_expires", "approval")
+    __slots__ = ("grant", "allowed_cidrs", "not_before", "expire_time", "never_expires", "approval", "self_rotate")
     GRANT_FIELD_NUMBER: _ClassVar[int]
     ALLOWED_CIDRS_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     NEVER_EXPIRES_FIELD_NUMBER: _ClassVar[int]
     APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    SELF_ROTATE_FIELD_NUMBER: _ClassVar[int]
     grant: Grant
     allowed_cidrs: _containers.RepeatedScalarFieldContainer[str]
     not_before: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     never_expires: bool
     approval: Approval
-    def __init__(self, grant: _Optional[_Union[Grant, _Mapping]] = ..., allowed_cidrs: _Optional[_Iterable[str]] = ..., not_before: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., never_expires: bool = ..., approval: _Optional[_Union[Approval, _Mapping]] = ...) -> None: ...
+    self_rotate: bool
+    def __init__(self, grant: _Optional[_Union[Grant, _Mapping]] = ..., allowed_cidrs: _Optional[_Iterable[str]] = ..., not_before: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., never_expires: bool = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., self_rotate: bool = ...) -> None: ...
 
 class Approval(_message.Message):
     __slots__ = ("decided_by", "time", "comment")
