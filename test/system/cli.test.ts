@@ -362,7 +362,7 @@ describe("a token's secret on stdin", () => {
       config,
       stringify({
         ...parse(readFileSync(job.server.configFile, "utf8")),
-        issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
+        issuers: [{ issuer: issuer.url, audiences: [issuer.audience], step_up: { max_age: "10m" } }],
       }),
     );
     const why = async (jwt: string, ...args: string[]) => patwardenWith(jwt, "why", "-", ...args);
@@ -373,6 +373,11 @@ describe("a token's secret on stdin", () => {
       code: 0,
       stdout: expect.stringMatching(/^accepted: +yes.*\nsubject: +user:alice$/m),
     });
+    // Whether its user must sign in again before a call that gives more power.
+    const stepUp = async (claims: object) =>
+      /^step-up: +(.*)$/m.exec((await why(await issuer.sign({ ...claims }), "--config", config)).stdout)?.[1];
+    expect(await stepUp({})).toBe("needed: the identity provider sends no auth_time");
+    expect(await stepUp({ auth_time: Math.floor(Date.now() / 1000) - 60 })).toBe("done");
     const wrong = await issuer.sign({ aud: "https://other.example" });
     expect(await why(wrong, "--config", config)).toMatchObject({
       code: 2,
@@ -400,6 +405,64 @@ it("whoami without a token asks the server whose the key of the command is", asy
   expect(unknown.stdout).not.toContain("pw_svc");
   const service = await patwardenWith("pw_svc_wrong", "why", "-");
   expect(service).toMatchObject({ code: 1, stderr: expect.stringContaining("that is a service key") });
+});
+
+describe("token explain", () => {
+  it("shows each step of a Check without the secret, and by its exit code whether it would be allowed", async () => {
+    const { token } = await job.createToken({ grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] } });
+    const explain = (...args: string[]) => patwarden("token", "explain", token.id, ...args);
+    const roadmap = ["--action", "viewer", "--resource", "document:roadmap"];
+    const allowed = await explain(...roadmap);
+    expect([allowed.code, allowed.stdout.split("\n").map((line) => line.trimEnd())]).toEqual([
+      0,
+      [
+        "   STEP        RESULT     WHY",
+        ...["1  state       passed", "2  subject     passed", "3  network     passed", "4  grant       passed"],
+        ...["5  policy      passed", "6  membership  not asked", "7  permission  passed"],
+        "a Check would allow it",
+        "",
+      ],
+    ]);
+    const refused = await explain("--action", "editor", "--resource", "document:payroll", "--json");
+    expect([refused.code, JSON.parse(refused.stdout)]).toEqual([
+      2,
+      expect.objectContaining({
+        reason: "REASON_NOT_GRANTED",
+        steps: expect.arrayContaining([expect.objectContaining({ kind: "KIND_PERMISSION", result: "RESULT_REFUSED" })]),
+      }),
+    ]);
+    expect(await explain()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("no step refuses; add --action and --resource for the other steps"),
+    });
+    await patwarden("token", "suspend", token.id);
+    expect(await explain(...roadmap)).toMatchObject({
+      code: 2,
+      stdout: expect.stringMatching(/^1 +state +refused +TOKEN_SUSPENDED: .*^a Check would answer TOKEN_SUSPENDED$/ms),
+    });
+    expect(await explain("--action", "viewer")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("--resource and --action go together"),
+    });
+  });
+});
+
+describe("reach", () => {
+  const viewing = ["--type", "document", "--action", "viewer"];
+  it("lists what a token or a subject reaches", async () => {
+    const grant = { rules: [{ actions: ["viewer"], resources: ["document:roadmap", "document:payroll"] }] };
+    const { token } = await job.createToken({ grant });
+    expect(await patwarden("token", "reach", token.id, ...viewing)).toMatchObject({
+      code: 0,
+      stdout: "document:roadmap\n",
+    });
+    expect((await patwarden("token", "reach", token.id, ...viewing, "--query", "pay")).stdout).toBe("no document\n");
+    const listed = await patwarden("subject", "reach", "user:alice", ...viewing, "--json");
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      resources: ["document:handbook", "document:roadmap"],
+      incomplete: false,
+    });
+  });
 });
 
 it("subject organizations lists where a user is a member and what the user may do there", async () => {
