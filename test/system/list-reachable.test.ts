@@ -93,15 +93,17 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       .sort();
   }
 
-  const grants = [
-    { full: true },
-    {},
-    { rules: [rule(["viewer"], ["document:*"])] },
-    { rules: [rule(["*"], ["document:Few-0", "document:Few-1", "document:Few-3", "document:gone"])] },
-    { rules: [rule(["editor"], few), rule(["viewer"], ["document:roadmap", "document:payroll"])] },
-    { rules: [rule(["*"], ["organization:*"]), rule(["viewer"], ["document:handbook"])] },
-  ];
-  it.each(grants)("RE-1 lists what a Check allows to a token with the grant %j", async (grant) => {
+  it.each<[string, object]>([
+    ["a full grant", { full: true }],
+    ["an empty grant", {}],
+    ["one action on all documents", { rules: [rule(["viewer"], ["document:*"])] }],
+    [
+      "all actions on some documents",
+      { rules: [rule(["*"], ["document:Few-0", "document:Few-1", "document:Few-3", "document:gone"])] },
+    ],
+    ["several rules", { rules: [rule(["editor"], few), rule(["viewer"], ["document:roadmap", "document:payroll"])] }],
+    ["another type", { rules: [rule(["*"], ["organization:*"]), rule(["viewer"], ["document:handbook"])] }],
+  ])("RE-1 lists what a Check allows to a token with %s", async (_what, grant) => {
     for (const subject of ["user:alice", "organization:acme", "user:nobody"]) {
       for (const organization of subject === "user:alice" ? ["", "organization:acme"] : [""]) {
         const { token, secret } = await patwarden.createToken({ subject, organization, grant });
