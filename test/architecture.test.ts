@@ -47,7 +47,7 @@ const folders: Readonly<Record<string, Folder>> = {
   cli: folder(
     "edge",
     ...["domain", "callers", "transport", "telemetry", "openfga", "check", "audit", "exchange", "manage"],
-    ...["config", "database", "server"],
+    ...["console", "config", "database", "server"],
   ),
   "main.ts": folder("edge", "cli"),
 };
@@ -201,6 +201,21 @@ describe("the arrows between the folders", () => {
     }
     expect(reached.size).toBeGreaterThan(100);
     expect([...reached].filter((file) => file.startsWith("server/dev/"))).toEqual([]);
+  });
+
+  it("let no port but the console's reach what reads cookies", () => {
+    const readers = sources
+      .filter(({ file, text }) => /^import (?!type)[^;]*\/cookies\.js"/m.test(text) || file === "console/cookies.ts")
+      .map(({ file }) => file);
+    expect(readers).toContain("console/console.ts");
+    const named = sources.filter(({ text }) => /header\("cookie"\)|headers\.cookie\b/.test(withoutComments(text)));
+    expect(named.map(({ file }) => folderOf(file)).filter((name) => name !== "console")).toEqual([]);
+    // Types are gone at run time.
+    const outside = sources.filter(({ file }) => folderOf(file) !== "console");
+    const reaching = outside.filter(({ file, text }) =>
+      importsOf({ file, text: text.replaceAll(/import type [^;]*;/g, "") }).some((to) => readers.includes(to)),
+    );
+    expect(reaching.map(({ file }) => file)).toEqual(["server/console.ts"]);
   });
 
   it.each<[string, string, string]>([

@@ -1,5 +1,8 @@
 import { IssuerKeys } from "../callers/oidc/issuer-keys.js";
 import type { Config } from "../config/config.js";
+import { pageRoutes } from "../console/files.js";
+import { discover } from "../console/provider.js";
+import type { ConsoleSettings } from "../console/settings.js";
 import { createPepperStore } from "../database/pepper.js";
 import { createSigningKeyStore } from "../database/signing-key.js";
 import { verifySchema } from "../database/watch.js";
@@ -41,6 +44,7 @@ export async function checkServe({ config: file }: { readonly config?: string })
     ...config.issuers.map(({ issuer, cacheMaxAgeMs: maxAgeMs }) =>
       tryPart(`keys of ${issuer}`, () => checkIssuer(issuer, maxAgeMs)),
     ),
+    ...(config.console ? [config.console] : []).map(({ settings }) => tryPart("console", () => checkConsole(settings))),
   ];
   // All parts are checked at once, and printed in order.
   for (const finding of findings) {
@@ -112,6 +116,12 @@ async function checkModel(config: Config, onModel: (model: AuthorizationModel) =
   } finally {
     openfga.close();
   }
+}
+
+/** Reads the page and the provider's discovery document. Whether the client's secret is right shows at a sign-in. */
+async function checkConsole(settings: ConsoleSettings): Promise<undefined> {
+  pageRoutes();
+  await discover(settings, []);
 }
 
 async function checkIssuer(issuer: string, maxAgeMs: number): Promise<string | undefined> {

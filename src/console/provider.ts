@@ -22,6 +22,7 @@ import { maxSkewMs } from "../callers/oidc/access-token.js";
 import { addressIn, fetchDiscovery } from "../callers/oidc/discovery.js";
 import { issuerUnavailable } from "../callers/oidc/issuer-keys.js";
 import { harmlessText } from "../domain/text.js";
+import { signedOutPath } from "./app-paths.js";
 import type { ConsoleSettings } from "./settings.js";
 import { SignInRefused } from "./sign-in-refused.js";
 
@@ -55,8 +56,6 @@ const requestTimeoutMs = 5_000;
 
 /** The path to which the provider leads people back. */
 export const callbackPath = "/sign-in/callback";
-/** The path to which the provider leads people after a sign-out there. */
-export const signedOutPath = "/signed-out";
 
 /**
  * The OpenID provider of the console, which is its confidential client: authorization code with PKCE, `nonce` and `iss`

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Route, sendJson } from "../transport/route.js";
+import { signedOutPath } from "./app-paths.js";
 import type { Cookies } from "./cookies.js";
 import { isFromOwnPages } from "./own-pages.js";
-import { type Provider, signedOutPath } from "./provider.js";
+import type { Provider } from "./provider.js";
 import type { SessionStore } from "./session-store.js";
 import type { Sessions } from "./sessions.js";
 import type { ConsoleSettings } from "./settings.js";

@@ -9,6 +9,7 @@ import { parse, stringify } from "yaml";
 import type { AuditEvent } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { consoleConfig } from "../kit/console.js";
 import { startTestIssuer } from "../kit/issuer.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { hashOf, newKey } from "../kit/server.js";
@@ -594,6 +595,7 @@ describe("serve --check", () => {
         ...parse(readFileSync(job.server.configFile, "utf8")),
         tokens: { peppers: [...peppers, { version: 99, key: Buffer.alloc(32, 9).toString("base64") }] },
         issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
+        console: consoleConfig(issuer, "https://tokens.example.com"),
       }),
     );
     const sql = postgres(job.databaseUrl, { max: 1, onnotice: () => undefined });
@@ -604,7 +606,7 @@ describe("serve --check", () => {
     const before = await kept();
     expect(await check({}, config)).toEqual({
       code: 0,
-      stdout: ["configuration", "database and schema", "OpenFGA's store and model", `keys of ${issuer.url}`]
+      stdout: ["configuration", "database and schema", "OpenFGA's store and model", `keys of ${issuer.url}`, "console"]
         .map((part) => `ok      ${part}\n`)
         .join(""),
       stderr: "",
@@ -614,8 +616,11 @@ describe("serve --check", () => {
     issuer.set({ kind: "error", status: 500 });
     expect(await check({}, config)).toMatchObject({
       code: 1,
-      stdout: expect.stringMatching(/^FAILED +keys of http.*500/m),
+      stdout: expect.stringMatching(/^FAILED +keys of http.*500[\s\S]*^FAILED +console: .*500/m),
     });
+    issuer.set({ kind: "well" });
+    issuer.discover({ token_endpoint: "http://other.example.com/token" });
+    expect((await check({}, config)).stdout).toMatch(/^FAILED +console: .*token_endpoint that may be used/m);
     await issuer.stop();
   });
 
