@@ -1,0 +1,53 @@
+import { type Browser, openBrowser, type Visit, type VisitOptions } from "./browser.js";
+import { type ConsoleAddress, consoleConfig, openConsoleAddress } from "./console.js";
+import { startTestIssuer, type TestIssuer } from "./issuer.js";
+import { type Patwarden, type PatwardenSettings, startPatwarden } from "./patwarden.js";
+
+/** People who can sign in: alice is a member of acme, bob administers acme, root administers the deployment. */
+export type Person = "alice" | "bob" | "carol" | "root";
+
+/** The console of a real server, in a real browser. */
+export interface ConsolePage {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly patwarden: Patwarden;
+  readonly issuer: TestIssuer;
+  /** Opens a window, signs the person in, and opens the path. The test must close it. */
+  open(person: Person, path?: string, options?: VisitOptions): Promise<Visit>;
+  stop(): Promise<void>;
+}
+
+/** Starts the server, the provider that signs people in, and the browser. `settings.config` is merged over the own. */
+export async function startConsolePage(settings: PatwardenSettings = {}): Promise<ConsolePage> {
+  const [issuer, address, browser]: [TestIssuer, ConsoleAddress, Browser] = await Promise.all([
+    startTestIssuer(),
+    openConsoleAddress(),
+    openBrowser(),
+  ]);
+  const patwarden = await startPatwarden({
+    ...settings,
+    config: {
+      issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "admin" } }],
+      console: consoleConfig(issuer, address.url),
+      ...settings.config,
+    },
+  });
+  address.lead(patwarden.server.console);
+  return {
+    url: address.url,
+    patwarden,
+    issuer,
+    async open(person, path = "/", options = {}) {
+      const visit = await browser.visit({ origins: [address.url, new URL(issuer.url).origin], ...options });
+      issuer.signIns({ claims: { sub: person, name: person, ...(person === "root" && { role: "admin" }) } });
+      await visit.page.goto(`${address.url}/sign-in?${new URLSearchParams({ return: path })}`);
+      return visit;
+    },
+    async stop() {
+      await browser.close();
+      await patwarden.stop();
+      await issuer.stop();
+      await address.stop();
+    },
+  };
+}
