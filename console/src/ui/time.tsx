@@ -20,7 +20,7 @@ export function ExactTime({ time }: { readonly time: Date }) {
   const { format } = useApp();
   return (
     <time dateTime={time.toISOString()}>
-      {format.dateTime(time)} <span class="utc">{format.utc(time)}</span>
+      {format.dateTime(time)} {format.zone !== "UTC" && <span class="utc">{format.utc(time)}</span>}
     </time>
   );
 }

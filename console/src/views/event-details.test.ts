@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { detailsOf } from "./event-details.js";
+import { detailsOf, tokenNames } from "./event-details.js";
 
 describe("the details of an event", () => {
   it("are changes, and facts without a before", () => {
@@ -15,5 +15,25 @@ describe("the details of an event", () => {
         ["via", "service:web"],
       ],
     });
+  });
+});
+
+describe("the names of tokens in events", () => {
+  it("are the newest that an event tells", () => {
+    const event = (tokenId: string, name?: string) => ({
+      tokenId,
+      details: name === undefined ? {} : { "name.after": name },
+    });
+    const events = [
+      event("tok_1"),
+      event("tok_1", "new"),
+      event("tok_2", "other"),
+      event("tok_1", "old"),
+      event("tok_3"),
+    ];
+    expect([...tokenNames(events)]).toEqual([
+      ["tok_1", "new"],
+      ["tok_2", "other"],
+    ]);
   });
 });

@@ -16,3 +16,15 @@ export function detailsOf(details: Readonly<Record<string, string>>): EventDetai
     facts: names.filter((name) => !/\.(?:before|after)$/.test(name)).map((name) => [name, text(name)]),
   };
 }
+
+/** Returns the names of tokens as events tell them, the newest name of each; `events` begins with the newest. */
+export function tokenNames(
+  events: readonly { readonly tokenId: string; readonly details: Readonly<Record<string, string>> }[],
+): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const { tokenId, details } of events) {
+    const name = details["name.after"];
+    if (name !== undefined && !names.has(tokenId)) names.set(tokenId, name);
+  }
+  return names;
+}

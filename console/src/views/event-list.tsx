@@ -6,7 +6,7 @@ import { Button, Link } from "../ui/button.js";
 import { Identity, shortened } from "../ui/identity.js";
 import { Loaded } from "../ui/loaded.js";
 import { dateOf, ExactTime } from "../ui/time.js";
-import { detailsOf } from "./event-details.js";
+import { detailsOf, tokenNames } from "./event-details.js";
 
 interface EventListProps {
   readonly events: Pages<AuditEvent>;
@@ -26,7 +26,7 @@ export function EventList({ events, withToken = false }: EventListProps) {
           <>
             <ol class="events">
               {items.map((event) => (
-                <EventItem key={event.id} event={event} withToken={withToken} />
+                <EventItem key={event.id} event={event} {...(withToken && { names: tokenNames(items) })} />
               ))}
             </ol>
             {events.more.value && (
@@ -43,26 +43,27 @@ export function EventList({ events, withToken = false }: EventListProps) {
 
 interface EventItemProps {
   readonly event: AuditEvent;
-  readonly withToken: boolean;
+  /** Names of tokens by id, to name the event's token. Absent: all events are about one token. */
+  readonly names?: ReadonlyMap<string, string>;
 }
 
-function EventItem({ event, withToken }: EventItemProps) {
+function EventItem({ event, names }: EventItemProps) {
   const { words } = useApp();
   const texts = words.history;
   const time = dateOf(event.time);
   const { changes, facts } = detailsOf(event.details);
-  const name = event.details["name.after"] || event.details["name"] || event.tokenId;
+  const name = names?.get(event.tokenId) ?? event.tokenId;
   return (
     <li class="event">
       <div class="row">
         <strong>{texts.events[event.action] ?? event.action}</strong>
         {event.outcome === "refused" && event.action !== "access.refused" && <Badge tone="warn">{texts.refused}</Badge>}
-        {withToken && event.tokenId !== "" && (
+        {names && event.tokenId !== "" && (
           <Link to={`/tokens/${event.tokenId}`}>
             <bdi class={name === event.tokenId ? "mono" : ""}>{shortened(name)}</bdi>
           </Link>
         )}
-        {withToken && event.subject !== "" && <Identity name={event.subject} />}
+        {names && event.subject !== "" && <Identity name={event.subject} />}
         <span class="soft">
           {texts.by} <Identity name={event.actor} />
           {event.clientIp !== "" && ` · ${event.clientIp}`}

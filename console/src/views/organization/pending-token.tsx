@@ -108,7 +108,6 @@ export function PendingToken({ token, catalog, mayApprove, onDecide }: PendingTo
         <ReachSummary token={token} catalog={catalog} />
       ) : (
         <Button
-          kind="plain"
           onPress={() => {
             reach.value = true;
           }}

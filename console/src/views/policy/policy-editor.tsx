@@ -161,7 +161,7 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
         </fieldset>
       ))}
       <ProblemNotice problem={problem} />
-      <div class="policy-end">
+      <div class={fields.length > 0 ? "policy-end stays" : "policy-end"}>
         <span class="soft" aria-live="polite">
           {fields.length > 0 && texts.changes(fields.length, format.number(fields.length))}
         </span>

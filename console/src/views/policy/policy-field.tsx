@@ -31,7 +31,7 @@ export function PolicyFieldRow({ field, value, changed, conflict, error, actions
   const { format } = useApp();
   const texts = useAdministrationWords().policy;
   const [label, hint] = texts.fields[field];
-  const text = (policy: Policy | undefined) => policyValueText(valueIn(policy, field), texts, format);
+  const text = (policy: Policy | undefined) => policyValueText(field, valueIn(policy, field), texts, format);
   return (
     <div class={changed ? "policy-field changed" : "policy-field"}>
       <div>

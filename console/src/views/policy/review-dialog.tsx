@@ -71,7 +71,8 @@ export function ReviewDialog({ preview, fields, before, draft, save, onStepUp, o
     }
   });
   const count = format.number(preview.blocked);
-  const text = (value: ReturnType<typeof enteredValue>) => policyValueText(value, texts, format);
+  const text = (field: PolicyFieldName, value: ReturnType<typeof enteredValue>) =>
+    policyValueText(field, value, texts, format);
   const rest = preview.blocked - ids.length;
   return (
     <Dialog
@@ -101,10 +102,10 @@ export function ReviewDialog({ preview, fields, before, draft, save, onStepUp, o
             <tr key={field}>
               <th scope="row">{texts.fields[field][0]}</th>
               <td class="before" data-label={texts.before}>
-                <bdi>{text(valueIn(before, field))}</bdi>
+                <bdi>{text(field, valueIn(before, field))}</bdi>
               </td>
               <td class="now" data-label={texts.after}>
-                <bdi>{text(enteredValue(draft, field))}</bdi>
+                <bdi>{text(field, enteredValue(draft, field))}</bdi>
               </td>
             </tr>
           ))}

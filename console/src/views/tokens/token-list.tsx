@@ -188,8 +188,10 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
         <table class="table tokens-table" aria-busy={tokens.busy.value}>
           <thead>
             <tr>
-              <th class="choose">
-                {revocable.length > 0 && (
+              {revocable.length === 0 ? (
+                <td class="choose" />
+              ) : (
+                <th class="choose">
                   <input
                     type="checkbox"
                     aria-label={words.tokens.selectAll}
@@ -200,8 +202,8 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
                       allMatching.value = false;
                     }}
                   />
-                )}
-              </th>
+                </th>
+              )}
               <th>{words.tokens.columns.name}</th>
               <th>{words.tokens.columns.state}</th>
               <th>{words.tokens.columns.expires}</th>
