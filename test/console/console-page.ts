@@ -1,7 +1,7 @@
-import { type Browser, openBrowser, type Visit, type VisitOptions } from "./browser.js";
-import { type ConsoleAddress, consoleConfig, openConsoleAddress } from "./console.js";
-import { startTestIssuer, type TestIssuer } from "./issuer.js";
-import { type Patwarden, type PatwardenSettings, startPatwarden } from "./patwarden.js";
+import { type Browser, openBrowser, type Visit, type VisitOptions } from "../kit/browser.js";
+import { type ConsoleAddress, consoleConfig, openConsoleAddress } from "../kit/console.js";
+import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
+import { type Patwarden, type PatwardenSettings, startPatwarden } from "../kit/patwarden.js";
 
 /** People who can sign in: alice is a member of acme, bob administers acme, root administers the deployment. */
 export type Person = "alice" | "bob" | "carol" | "root";
