@@ -15,7 +15,7 @@ demo: build openfga ## shows everything once: tokens created, allowed, denied, r
 	@node tools/demo.mjs
 
 dev: build openfga ## starts a server to try out, on 127.0.0.1:9081 and :9080, data in .patwarden/
-	@node dist/main.js dev --model $(example)/model.fga --tuples $(example)/tuples.json --examples
+	@node dist/main.js dev --examples
 
 test: build openfga ## runs every check and every test, also of the clients; ends with "N passed, N failed"
 	@node tools/test.mjs

@@ -96,7 +96,10 @@ function describeGrant({ full, rules }) {
 
 function startServer(readyFile) {
   const example = ["--model", "examples/direct/model.fga", "--tuples", "examples/direct/tuples.json"];
-  const ports = ["--http", "--grpc", "--public-http", "--issuer", "--sample"].flatMap((port) => [port, "127.0.0.1:0"]);
+  const ports = ["--http", "--grpc", "--public-http", "--console", "--issuer", "--sample"].flatMap((port) => [
+    port,
+    "127.0.0.1:0",
+  ]);
   const args = ["dist/main.js", "dev", "--ephemeral", ...ports, ...example, "--ready-file", readyFile];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";

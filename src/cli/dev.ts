@@ -24,6 +24,7 @@ const addressFlags = {
   http: "--http",
   grpc: "--grpc",
   publicHttp: "--public-http",
+  console: "--console",
   issuer: "--issuer",
   sample: "--sample",
 } as const satisfies Record<keyof DevAddresses, string>;
@@ -39,6 +40,7 @@ export interface DevCommandOptions extends Readonly<Record<keyof DevAddresses, s
 }
 
 const exampleModel = fileURLToPath(new URL("../../examples/direct/model.fga", import.meta.url));
+const exampleTuples = fileURLToPath(new URL("../../examples/direct/tuples.json", import.meta.url));
 
 /**
  * Runs the whole service in one process on loopback, with its own OpenFGA, until a signal. A signal during the start
@@ -50,7 +52,8 @@ export async function dev(options: DevCommandOptions): Promise<void> {
   const modelFile = options.model ?? exampleModel;
   const model = { file: modelFile, text: readFileSync(modelFile, "utf8") };
   const catalog = readCatalog(join(dirname(modelFile), "catalog.yaml"));
-  const tuples = options.tuples === undefined ? [] : readTuples(options.tuples);
+  const tuplesFile = options.tuples ?? (options.model === undefined ? exampleTuples : undefined);
+  const tuples = tuplesFile === undefined ? [] : readTuples(tuplesFile);
   const binary = findOpenFga();
   if (binary === undefined)
     throw new Error("`openfga` was not found on the PATH or in .tools/bin; `make openfga` installs it");
@@ -91,6 +94,7 @@ function readAddresses(options: DevCommandOptions): DevAddresses {
     http: read("http"),
     grpc: read("grpc"),
     publicHttp: read("publicHttp"),
+    console: read("console"),
     issuer: read("issuer"),
     sample: read("sample"),
   };

@@ -52,13 +52,17 @@ program
   .option("--grpc <address>", "gRPC port; port 0 picks one", "127.0.0.1:9081")
   .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
   .option("--public-http <address>", "public HTTP port; port 0 picks one", "127.0.0.1:9083")
+  .option("--console <address>", "page on which people make tokens; port 0 picks one", "127.0.0.1:9084")
   .option("--issuer <address>", "OpenID provider to sign in with; port 0 picks one", "127.0.0.1:9085")
   .option("--sample <address>", "sample of an API that takes tokens; port 0 picks one", "127.0.0.1:9086")
   .option(
     "--model <file>",
-    "authorization model in OpenFGA's language (.fga); default: a model of documents and folders",
+    "authorization model in OpenFGA's language (.fga); default: a model of documents and organizations",
   )
-  .option("--tuples <file>", "relationships, a JSON array of {user, relation, object, condition?}")
+  .option(
+    "--tuples <file>",
+    "relationships, a JSON array of {user, relation, object, condition?}; default: those of the default model",
+  )
   .option(
     "--examples",
     "make tokens with a past at the first start; needs the model and tuples of examples/direct",

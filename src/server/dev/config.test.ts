@@ -10,7 +10,12 @@ const openfga = {
   exited: new Promise<never>(() => {}),
   stop: () => Promise.reject(new Error("not started")),
 };
-const secrets = { pepper: new Uint8Array(32).fill(7), serviceKey: "pw_svc_x", sampleKey: "pw_svc_y" };
+const secrets = {
+  pepper: new Uint8Array(32).fill(7),
+  serviceKey: "pw_svc_x",
+  sampleKey: "pw_svc_y",
+  consoleSecret: "s",
+};
 
 describe("the configuration of patwarden dev", () => {
   it.each([
@@ -23,6 +28,7 @@ describe("the configuration of patwarden dev", () => {
       grpc: { host, port: 9081 },
       http: at,
       publicHttp: { host, port: 9083 },
+      console: { host, port: 9084 },
       issuer: { host, port: 9085 },
       sample: { host, port: 9086 },
     };

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import type { Config } from "../../config/config.js";
 import type { Document } from "../../config/document.js";
 import { configFromDocument } from "../../config/load.js";
+import { callbackPath, signedOutPath } from "../../console/provider.js";
 import { formatHostPort, type HostPort } from "../../domain/host-port.js";
 import type { Embedded } from "./embedded.js";
+import type { Client } from "./issuer/client.js";
 import { adminRole } from "./issuer/people.js";
 import type { DevSecrets } from "./state-directory.js";
 
@@ -11,14 +13,39 @@ export interface DevAddresses {
   readonly grpc: HostPort;
   readonly http: HostPort;
   readonly publicHttp: HostPort;
+  readonly console: HostPort;
   /** The embedded OpenID provider. */
   readonly issuer: HostPort;
   /** The sample of an API that is protected by Patwarden. */
   readonly sample: HostPort;
 }
 
+const consoleId = "console";
+
 /** `aud` of access tokens that the embedded OpenID provider gives for this API. */
 export const devAudience = "https://patwarden.example";
+
+/** Secrets that are new at each start. */
+export interface Keys {
+  /** Service key of the sample API. */
+  readonly sampleKey: string;
+  /** The console's secret at the embedded OpenID provider. */
+  readonly consoleSecret: string;
+}
+
+/** Returns the console as a client of the embedded OpenID provider. */
+export function consoleClient({ console }: Pick<DevAddresses, "console">, { consoleSecret }: Keys): Client {
+  const url = originOf(console);
+  return {
+    ...{ id: consoleId, secret: consoleSecret, name: "Patwarden" },
+    redirectUris: [`${url}${callbackPath}`],
+    signedOutUris: [`${url}${signedOutPath}`],
+  };
+}
+
+export function originOf(address: HostPort): string {
+  return `http://${formatHostPort(address)}`;
+}
 
 /**
  * Returns the configuration of `patwarden dev`: the settings that differ from the defaults, written and checked like
@@ -26,17 +53,24 @@ export const devAudience = "https://patwarden.example";
  * addresses become a part of `iss`. Throws for a faulty catalogue.
  */
 export function devConfig(
-  { grpc, http, publicHttp, issuer }: DevAddresses,
+  { grpc, http, publicHttp, console, issuer, sample }: DevAddresses,
   { openfga, storeId, modelId }: Pick<Embedded, "openfga" | "storeId" | "modelId">,
-  { pepper, serviceKey, sampleKey }: Pick<DevSecrets, "pepper" | "serviceKey"> & { readonly sampleKey: string },
+  { pepper, serviceKey, sampleKey, consoleSecret }: Pick<DevSecrets, "pepper" | "serviceKey"> & Keys,
   catalog?: Document,
 ): Config {
-  const url = `http://${formatHostPort(http)}`;
+  const url = originOf(http);
   const loaded = configFromDocument({
     log: { level: "warn" },
     grpc: { listen: formatHostPort(grpc) },
     http: { listen: formatHostPort(http) },
-    public_http: { listen: formatHostPort(publicHttp) },
+    public_http: { listen: formatHostPort(publicHttp), origins: [originOf(sample)] },
+    console: {
+      listen: formatHostPort(console),
+      public_url: originOf(console),
+      issuer: originOf(issuer),
+      client_id: consoleId,
+      client_secret: consoleSecret,
+    },
     metrics: { listen: "127.0.0.1:0" },
     // Required but not used: PGlite is already open.
     database: { url: "postgres://embedded" },
@@ -54,7 +88,7 @@ export function devConfig(
     ],
     issuers: [
       {
-        issuer: `http://${formatHostPort(issuer)}`,
+        issuer: originOf(issuer),
         audiences: [devAudience],
         admin: { claim: "roles", value: adminRole },
       },

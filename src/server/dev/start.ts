@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Document } from "../../config/document.js";
 import { defaultBrand } from "../../config/tokens.js";
 import type { HostPort } from "../../domain/host-port.js";
@@ -5,7 +6,7 @@ import type { Exit } from "../../openfga/admin/exit.js";
 import type { Logger } from "../../telemetry/log.js";
 import { type Started, startInOrder } from "../lifecycle.js";
 import { startServer } from "../server.js";
-import { type DevAddresses, devAudience, devConfig } from "./config.js";
+import { consoleClient, type DevAddresses, devAudience, devConfig } from "./config.js";
 import { type EmbeddedOptions, startEmbedded } from "./embedded.js";
 import { makeExamples } from "./examples/examples.js";
 import { exampleRelationships } from "./examples/relationships.js";
@@ -30,6 +31,7 @@ export interface Ready {
   readonly grpc: string;
   readonly http: string;
   readonly public_http: string;
+  readonly console: string;
   /** `iss` of the embedded OpenID provider. */
   readonly issuer: string;
   /** The sample of an API that is protected by Patwarden. */
@@ -63,16 +65,16 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     onStop(() => embedded.stop());
     const { database, openfga, storeId, modelId } = embedded;
 
+    const keys = { sampleKey: freshServiceKey(defaultBrand), consoleSecret: randomBytes(32).toString("base64url") };
     const issuer = await startIssuer({
       at: addresses.issuer,
       signingKey: secrets.issuerKey,
       audience: devAudience,
-      clients: [],
+      clients: [consoleClient(addresses, keys)],
     });
     onStop(() => issuer.stop());
 
-    const sampleKey = freshServiceKey(defaultBrand);
-    const config = devConfig(addresses, embedded, { ...secrets, sampleKey }, catalog);
+    const config = devConfig(addresses, embedded, { ...secrets, ...keys }, catalog);
     if (options.examples) await makeExamples(database, config);
     const running = await startServer({ config, database, log });
     onStop(() => running.stop());
@@ -80,7 +82,7 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     const sample = await listen(
       addresses.sample,
       [],
-      sampleApi({ patwarden: `http://${running.http}`, serviceKey: sampleKey }),
+      sampleApi({ patwarden: `http://${running.http}`, serviceKey: keys.sampleKey }),
     );
     onStop(() => sample.stop());
 
@@ -88,6 +90,7 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
       grpc: running.grpc,
       http: `http://${running.http}`,
       public_http: `http://${running.publicHttp}`,
+      console: `http://${running.console}`,
       issuer: issuer.url,
       sample: sample.url,
       service_key: secrets.serviceKey,

@@ -1,26 +1,41 @@
 import type { Ready } from "./start.js";
 
+/** The document of the sample API that alice may read. */
+const roadmap = "/documents/roadmap";
+
 /**
- * Returns lines to paste into a shell. They read the key from `keyFile`; without one they show the key itself, since
- * the user cannot get it in another way.
+ * Returns what a person sees who has started `patwarden dev`: first where to go, then lines to paste into a shell. They
+ * name `keyFile` for the service key; without one they show the key itself, since the user cannot get it in another way.
  */
-export function tryOutLines({ grpc, http, public_http, service_key }: Ready, keyFile: string | undefined): string {
+export function tryOutLines(ready: Ready, keyFile: string | undefined): string {
+  const { grpc, http, public_http, console, sample, service_key } = ready;
   return `
-Patwarden is ready: gRPC on ${grpc}, JSON on ${http}, and the public HTTP port on ${public_http}
+  Patwarden is ready. Open this page and sign in as alice, by one click:
 
-KEY=${keyFile === undefined ? service_key : `$(cat ${keyFile})`}
+    ${console}
 
-# a token for alice; its secret is shown once
-TOKEN=$(curl -s ${http}/patwarden.v1.TokenService/CreateToken -H "authorization: Bearer $KEY" -H "content-type: application/json" \\
-  -d '{"subject":"user:alice","name":"laptop","grant":{"full":true}}' | node -p 'JSON.parse(fs.readFileSync(0)).secret')
+  Make a token that may read document:roadmap, copy it, and let a sample of your own API take it:
 
-# may its holder view the document?
-curl -s ${http}/patwarden.v1.AuthorizationService/Check -H "authorization: Bearer $KEY" -H "content-type: application/json" \\
-  -d '{"token":"'$TOKEN'","resource":"document:roadmap","action":"viewer"}'
+    read -rs TOKEN    # paste the token, then press Enter
+    curl -H "authorization: Bearer $TOKEN" ${sample}${roadmap}
 
-grpcurl -plaintext -H "authorization: Bearer $KEY" \\
-  -d '{"token":"'$TOKEN'","resource":"document:roadmap","action":"viewer"}' ${grpc} patwarden.v1.AuthorizationService/Check
+  The page shows the use a moment later. Revoke the token there, and ask again.
+  Bob finds tokens of acme that wait for his approval; root administers everything.
 
-Ctrl-C stops it.
+  For programs    gRPC ${grpc}, JSON ${http}, public HTTP ${public_http}
+  Service key     ${keyFile ?? service_key}
+
+  Ctrl-C stops it.
+
 `;
+}
+
+/** Returns `catalog.snippets` of the configuration: what the page shows to copy once a token is made. */
+export function snippetsFor(sample: string): readonly { readonly label: string; readonly code: string }[] {
+  return [
+    {
+      label: "curl",
+      code: `curl -H "authorization: Bearer $TOKEN" ${sample}${roadmap}`,
+    },
+  ];
 }
