@@ -46,7 +46,7 @@ export interface SelfServiceOptions
   readonly catalog: Catalog | undefined;
 }
 
-const noWords: Catalog = { types: {}, templates: [] };
+const noWords: Catalog = { types: {}, templates: [], snippets: [] };
 
 /** Returns the handlers of SelfService. */
 export function selfService(options: SelfServiceOptions): GuardedHandlers<typeof SelfService> {
@@ -72,6 +72,7 @@ export function selfService(options: SelfServiceOptions): GuardedHandlers<typeof
       return create(GetCatalogResponseSchema, {
         types: types.map((type) => typeMessage(type, language)),
         templates: templates.map((template) => templateMessage(template, language)),
+        snippets: catalog.snippets.map(({ label, code }) => ({ label: textIn(label, language), code })),
       });
     },
 

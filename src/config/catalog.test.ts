@@ -30,6 +30,7 @@ describeSettings(
             user: { hidden: true, actions: {} },
           },
           templates: [],
+          snippets: [],
         },
       },
     ],
@@ -50,6 +51,11 @@ describeSettings(
           ],
         },
       },
+    ],
+    [
+      "catalog.snippets",
+      [{ label: { en: "curl" }, code: "curl \\\n\t$TOKEN" }],
+      { catalog: { snippets: [{ label: { en: "curl" }, code: "curl \\\n\t$TOKEN" }] } },
     ],
   ],
   [
@@ -74,6 +80,14 @@ describeSettings(
     [
       { "catalog.templates": [{ ...template, grant: {} }] },
       { "catalog.templates[0].grant": "must have full: true or rules" },
+    ],
+    [
+      { "catalog.snippets": [{ label: "curl", code: "curl" }] },
+      { "catalog.snippets[0].code": "must contain $TOKEN, which stands for the secret" },
+    ],
+    [
+      { "catalog.snippets": [{ label: "curl", code: "$TOKEN \u202e" }] },
+      { "catalog.snippets[0].code": "must not contain invisible characters" },
     ],
     [{ "catalog.templates": [template, template] }, { "catalog.templates": "must not have the same id twice" }],
   ],

@@ -77,6 +77,16 @@ const template = z
   })
   .transform(({ id, label, description, grant, ttl }) => ({ id, label, description, grant, ttlMs: ttl }));
 
+const snippet = z.object({
+  /** A few words, such as `curl`. Required. */
+  label,
+  /** One or more lines, 1 to 2000 characters. `$TOKEN` stands for the secret, which pages never put in. Required. */
+  code: text
+    .max(2000, "must have at most 2000 characters")
+    .refine((code) => code.includes("$TOKEN"), "must contain $TOKEN, which stands for the secret")
+    .refine((code) => !/[^\P{Cc}\n\t]|\p{Bidi_Control}/u.test(code), "must not contain invisible characters"),
+});
+
 /**
  * Words for the types and actions of the authorization model, and tokens to start from, for pages on which people make
  * tokens. Each label and description is a text, or one by language. Default: pages show the names of the model.
@@ -91,6 +101,11 @@ export const catalog = z
       .refine(...atMost(50))
       .refine(...allDifferent("id"))
       .default([]),
+    /** Uses of a token that pages show once it is made, 0 to 10, in this order. Default none. */
+    snippets: z
+      .array(snippet)
+      .refine(...atMost(10))
+      .default([]),
   })
-  .transform(({ types, templates }): Catalog => ({ types, templates }))
+  .transform(({ types, templates, snippets }): Catalog => ({ types, templates, snippets }))
   .optional();

@@ -42,6 +42,7 @@ describe("examples/patwarden.yaml", () => {
       "catalog.types",
       "catalog.templates.label",
       "catalog.templates.grant",
+      "catalog.snippets.label",
       "console.authorization_params",
       "issuers.required_claims",
       "openfga.context",

@@ -36,10 +36,18 @@ export interface GrantTemplate extends Described {
   readonly ttlMs: number | undefined;
 }
 
-/** `catalog` of the configuration: what people read about types, actions and templates. */
+/** A use of a token to copy. */
+export interface Snippet {
+  readonly label: Words;
+  /** `$TOKEN` stands for the secret. */
+  readonly code: string;
+}
+
+/** `catalog` of the configuration: what people read about types, actions, templates and uses of a token. */
 export interface Catalog {
   readonly types: Readonly<Record<string, TypeWords>>;
   readonly templates: readonly GrantTemplate[];
+  readonly snippets: readonly Snippet[];
 }
 
 /** A type with its actions, as a page shows them. `words` is undefined when the configuration has none. */

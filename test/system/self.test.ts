@@ -51,6 +51,7 @@ beforeAll(async () => {
             grant: { rules: [{ actions: ["can_invite"], resources: ["organization:*"] }] },
           },
         ],
+        snippets: [{ label: { en: "Shell", de: "Konsole" }, code: "curl $TOKEN" }],
       },
     },
     callers: [
@@ -191,7 +192,7 @@ describe.each(grid)("SelfService over $port on $engine", ({ port, engine }) => {
 
   describe("GetCatalog", () => {
     it("has the words of the language, in the order of the configuration", async () => {
-      const { types, templates } = await patwarden.ask(getCatalog, { language: "de-AT" }, await as("alice"));
+      const { types, templates, snippets } = await patwarden.ask(getCatalog, { language: "de-AT" }, await as("alice"));
       expect(types).toMatchObject([
         {
           type: "document",
@@ -208,6 +209,7 @@ describe.each(grid)("SelfService over $port on $engine", ({ port, engine }) => {
         { id: "write", label: "Schreiben", ttl: { seconds: 30n * day } },
         { id: "invite", label: "Invite" },
       ]);
+      expect(snippets).toMatchObject([{ label: "Konsole", code: "curl $TOKEN" }]);
       const english = await patwarden.ask(getCatalog, { language: "fr" }, await as("alice"));
       expect(english.types[0]?.label).toBe("Documents");
     });

@@ -8,6 +8,7 @@ import type { Embedded } from "./embedded.js";
 import type { Client } from "./issuer/client.js";
 import { adminRole } from "./issuer/people.js";
 import type { DevSecrets } from "./state-directory.js";
+import { snippetsFor } from "./try-out-lines.js";
 
 export interface DevAddresses {
   readonly grpc: HostPort;
@@ -93,7 +94,7 @@ export function devConfig(
         admin: { claim: "roles", value: adminRole },
       },
     ],
-    ...(catalog && { catalog }),
+    ...(catalog && { catalog: { snippets: snippetsFor(originOf(sample)), ...catalog } }),
     limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0, self_per_minute: 0 },
     usage: { flush_interval: "1s" },
     integrations: {
