@@ -98,7 +98,7 @@ describe("what README.md and docs/ say next to `make dev`", () => {
   };
 
   it.each([
-    ["README.md", 2],
+    ["README.md", 1],
     ["docs/integrations.md", 1],
   ])("%s shows what its lines print", (page, count) => {
     const blocks = blocksOf(page).filter(({ text }) => !text.startsWith("make "));

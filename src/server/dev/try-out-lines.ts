@@ -4,8 +4,8 @@ import type { Ready } from "./start.js";
 const roadmap = "/documents/roadmap";
 
 /**
- * Returns what a person sees who has started `patwarden dev`: first where to go, then lines to paste into a shell. They
- * name `keyFile` for the service key; without one they show the key itself, since the user cannot get it in another way.
+ * Returns what a person sees who has started `patwarden dev`: where to go, and lines to paste into a shell. It names
+ * `keyFile` for the service key; without one it shows the key itself, since the user cannot get it in another way.
  */
 export function tryOutLines(ready: Ready, keyFile: string | undefined): string {
   const { grpc, http, public_http, console, sample, service_key } = ready;
