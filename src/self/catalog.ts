@@ -5,6 +5,9 @@ import type { SubjectTypes } from "../domain/identifier.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import { checkGrantAgainstModel, couldEverAllow } from "../manage/rules/grant-in-model.js";
 
+/** The part of the catalogue that is about grants. */
+type GrantWords = Pick<Catalog, "types" | "templates">;
+
 /** The part of the catalogue for a type of subjects. */
 export interface SubjectCatalog {
   readonly types: readonly ListedType[];
@@ -12,7 +15,7 @@ export interface SubjectCatalog {
 }
 
 /** Returns the catalogue for a type of subjects: only what the model lets such a subject hold. */
-export function catalogFor(catalog: Catalog, model: AuthorizationModel, subjectType: string): SubjectCatalog {
+export function catalogFor(catalog: GrantWords, model: AuthorizationModel, subjectType: string): SubjectCatalog {
   return {
     types: listed(catalog, model, subjectType),
     templates: catalog.templates.filter(({ grant }) => couldEverAllow(model, subjectType, grant)),
@@ -30,7 +33,7 @@ export interface CatalogProblem {
  * neither users nor organizations could use.
  */
 export function catalogOutsideModel(
-  { types, templates }: Catalog,
+  { types, templates }: GrantWords,
   model: AuthorizationModel,
   subjectTypes: SubjectTypes,
 ): readonly CatalogProblem[] {
@@ -70,7 +73,7 @@ function problemsOfGrant(
 
 /** Returns the shown types and actions that have no label, `document` or `document#viewer`, each once. */
 export function withoutWords(
-  catalog: Catalog,
+  catalog: GrantWords,
   model: AuthorizationModel,
   { user, organization }: SubjectTypes,
 ): readonly string[] {

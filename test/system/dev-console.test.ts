@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
@@ -26,9 +26,8 @@ describe("the first minutes with patwarden dev", () => {
     dev.child.stdout?.on("data", (text) => {
       printed += text;
     });
-    await expect
-      .poll(() => printed.includes("Ctrl-C") || dev.child.exitCode !== null, { timeout: 60_000, interval: 50 })
-      .toBe(true);
+    const shown = () => expect(printed.includes("Ctrl-C") || dev.child.exitCode !== null).toBe(true);
+    await vi.waitFor(shown, { timeout: 60_000, interval: 50 });
     if (!existsSync(readyFile)) throw new Error(dev.log());
     ready = JSON.parse(readFileSync(readyFile, "utf8"));
   }, 90_000);
