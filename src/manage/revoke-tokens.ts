@@ -119,7 +119,10 @@ async function outcomeOf(
   return (await rights.rankOn(caller, owner, "read", id)) ? "FORBIDDEN" : "NOT_FOUND";
 }
 
-/** Revokes what matches and returns the ids. Throws POLICY_VIOLATION when it is not the expected number. */
+/**
+ * Revokes what matches and returns the ids. Throws POLICY_VIOLATION when it is not the expected number; none at all is
+ * what a repeat finds, and no error.
+ */
 async function revoke(
   { store, clock }: RevokeTokensOptions,
   caller: ManagingCaller,
@@ -131,7 +134,7 @@ async function revoke(
   const eventOf = (token: TokenRecord) =>
     tokenEvent({ caller, time: now }, "token.revoked", token, { revocation }, { bulk: target.kind });
   const { ids, count, done } = await store.revokeAll(filter, revocation, { expected: expectedCount }, now, eventOf);
-  if (done) return ids;
+  if (done || count === 0) return ids;
   throw new Failure("POLICY_VIOLATION", {
     metadata: { field: "expected_count", limit: String(count), scope: "request" },
   });

@@ -41,7 +41,12 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
   const changed = useSignal<number | undefined>(undefined);
   const result = useSignal<readonly string[] | undefined>(undefined);
   const revoke = useAction(async () => {
-    const request = { ...requestOf(target), reason: reason ?? RevocationReason.REQUESTED, expectedCount: count.value };
+    const request = {
+      ...requestOf(target),
+      reason: reason ?? RevocationReason.REQUESTED,
+      // Of chosen ones, those that cannot be revoked are told one by one.
+      ...(!("ids" in target) && { expectedCount: count.value }),
+    };
     if (!("ids" in target)) {
       const now = await api.tokens
         .revokeTokens({ ...request, expectedCount: 0, validateOnly: true })
@@ -60,12 +65,16 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
         announce(words.revoke.pending);
       },
     );
-    pending.value = false;
     const counted = (wanted: RevokedToken_Result) => answer.results.filter(({ result: own }) => own === wanted).length;
     const line = (n: number, text: (n: number, shown: string) => string) => (n > 0 ? [text(n, format.number(n))] : []);
+    const before = counted(RevokedToken_Result.REVOKED_BEFORE);
+    // The answer to a repeat no longer tells which tokens the first call has ended.
+    const repeated = pending.value;
+    const ended = !repeated ? answer.count : "ids" in target ? answer.count + before : count.value;
+    pending.value = false;
     result.value = [
-      texts.done(answer.count, format.number(answer.count)),
-      ...line(counted(RevokedToken_Result.REVOKED_BEFORE), texts.before),
+      texts.done(ended, format.number(ended)),
+      ...line(repeated ? 0 : before, texts.before),
       ...line(counted(RevokedToken_Result.FORBIDDEN), texts.forbidden),
       ...line(counted(RevokedToken_Result.NOT_FOUND), texts.notFound),
     ];
