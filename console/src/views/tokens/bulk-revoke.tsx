@@ -44,7 +44,7 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
     const request = {
       ...requestOf(target),
       reason: reason ?? RevocationReason.REQUESTED,
-      // Of chosen ones, those that cannot be revoked are told one by one.
+      // Each chosen token has a result of its own.
       ...(!("ids" in target) && { expectedCount: count.value }),
     };
     if (!("ids" in target)) {
