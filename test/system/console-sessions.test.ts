@@ -23,19 +23,17 @@ afterEach(() => issuer.signIns({}));
 afterAll(() => issuer.stop());
 
 const mayCall = async (by: Browser): Promise<boolean> => (await by.call(listTokens, {})).ok;
-const configOf = (address: ConsoleAddress) => ({
-  issuers: [
-    { issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "boss" }, types: ["at+jwt"] },
-  ],
+const configOf = (address: ConsoleAddress, at = issuer) => ({
+  issuers: [{ issuer: at.url, audiences: [at.audience], admin: { claim: "role", value: "boss" }, types: ["at+jwt"] }],
   limits: { lists_per_second: 0 },
   public_http: { listen: "127.0.0.1:0" },
-  console: consoleConfig(issuer, address.url),
+  console: consoleConfig(at, address.url),
 });
-const signedIn = async (address: ConsoleAddress, sub: string, claims: object = {}): Promise<Browser> => {
+const signedIn = async (address: ConsoleAddress, sub: string, claims: object = {}, at = issuer): Promise<Browser> => {
   const browser = new Browser(address.url);
-  issuer.signIns({ claims: { sub, ...claims } });
+  at.signIns({ claims: { sub, ...claims } });
   const { status } = await browser.signIn();
-  issuer.signIns({});
+  at.signIns({});
   if (status !== 200) throw new Error(`the sign-in ended with ${status}`);
   return browser;
 };
@@ -293,18 +291,21 @@ if (!haveClock()) process.stderr.write(`${noClock}\n`);
 
 describe.skipIf(!haveClock())("the ends of a session", () => {
   let clock: TestClock;
+  let provider: TestIssuer;
   let address: ConsoleAddress;
   let patwarden: Patwarden;
   beforeAll(async () => {
     clock = createClock();
+    provider = await startTestIssuer({ now: () => new Date(Date.now() + clock.offsetMs) });
     address = await openConsoleAddress();
     // The embedded database has the clock of the server.
-    patwarden = await startPatwarden({ engine: "PGlite", config: configOf(address), env: clock.env });
+    patwarden = await startPatwarden({ engine: "PGlite", config: configOf(address, provider), env: clock.env });
     address.lead(patwarden.server.console);
   });
   afterAll(async () => {
     await patwarden.stop();
     await address.stop();
+    await provider.stop();
     clock.remove();
   });
   const minutes = (count: number): number => count * 60_000;
@@ -314,8 +315,8 @@ describe.skipIf(!haveClock())("the ends of a session", () => {
   };
 
   it("come after half an hour without use, and after eight hours in any case", async () => {
-    const idle = await signedIn(address, "idle");
-    const busy = await signedIn(address, "busy");
+    const idle = await signedIn(address, "idle", {}, provider);
+    const busy = await signedIn(address, "busy", {}, provider);
     expect([await bySession(idle), await bySession(busy)]).toEqual(["ok", "ok"]);
     clock.step(minutes(20));
     expect(await bySession(busy)).toBe("ok");
@@ -327,5 +328,28 @@ describe.skipIf(!haveClock())("the ends of a session", () => {
     }
     clock.step(minutes(20));
     expect(await bySession(busy)).toBe("CALLER_UNAUTHENTICATED");
+  });
+
+  it("come after an hour for administrators of the deployment", async () => {
+    const boss = await signedIn(address, "boss", { role: ["boss"] }, provider);
+    for (const passed of [20, 40, 59]) {
+      clock.step(minutes(passed === 59 ? 19 : 20));
+      expect([passed, await bySession(boss)]).toEqual([passed, "ok"]);
+    }
+    clock.step(minutes(1));
+    expect(await bySession(boss)).toBe("CALLER_UNAUTHENTICATED");
+  });
+
+  it("come for a sign-in that takes more than ten minutes before its session starts", async () => {
+    const browsers = [new Browser(address.url), new Browser(address.url)];
+    const backs: string[] = [];
+    for (const browser of browsers) {
+      const begun = await browser.open("/sign-in");
+      backs.push((await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "");
+    }
+    clock.step(minutes(9));
+    expect((await browsers[0]?.open(backs[0] ?? ""))?.status).toBe(303);
+    clock.step(minutes(1));
+    expect((await browsers[1]?.open(backs[1] ?? ""))?.status).toBe(400);
   });
 });
