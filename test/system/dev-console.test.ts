@@ -18,7 +18,7 @@ describe("the first minutes with patwarden dev", () => {
   const directory = mkdtempSync(join(tmpdir(), "patwarden-dev-"));
   let dev: Started;
   let printed = "";
-  let ready: Readonly<Record<"console" | "issuer", string>>;
+  let ready: Readonly<Record<"console" | "issuer" | "sample", string>>;
 
   beforeAll(async () => {
     const readyFile = join(directory, "ready.json");
@@ -106,6 +106,16 @@ describe("the first minutes with patwarden dev", () => {
     expect(new URL((await alice.follow(location)).url).pathname).toBe("/signed-out");
     expect(await alice.call(getCaller, {})).toMatchObject({ ok: false, reason: "CALLER_UNAUTHENTICATED" });
   }, 60_000);
+
+  it("give no access token of the settings page to a browser that has not signed in there", async () => {
+    const ask = async (path: string, cookie = "") => {
+      const answered = await fetch(`${ready.sample}${path}`, { redirect: "manual", headers: { cookie } });
+      return [answered.status, answered.headers.get("location")];
+    };
+    expect(await ask("/settings")).toEqual([303, "/settings/sign-in"]);
+    expect(await ask("/settings/access-token", "sample_session=guessed")).toEqual([401, null]);
+    expect(await ask("/settings/callback?code=x&state=y", "sample_sign_in=y")).toEqual([400, null]);
+  });
 
   it("let bob approve what alice asked for, and root administer", async () => {
     const bob = await signIn("bob");

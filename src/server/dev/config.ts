@@ -8,6 +8,7 @@ import { formatHostPort, type HostPort } from "../../domain/host-port.js";
 import type { Embedded } from "./embedded.js";
 import type { Client } from "./issuer/client.js";
 import { adminRole } from "./issuer/people.js";
+import { settingsCallbackPath } from "./sample/settings-page.js";
 import type { DevSecrets } from "./state-directory.js";
 import { snippetsFor } from "./try-out-lines.js";
 
@@ -33,6 +34,8 @@ export interface Keys {
   readonly sampleKey: string;
   /** The console's secret at the embedded OpenID provider. */
   readonly consoleSecret: string;
+  /** The secret of the sample's settings page at the embedded OpenID provider. */
+  readonly settingsSecret: string;
 }
 
 /** Returns the console as a client of the embedded OpenID provider. */
@@ -42,6 +45,15 @@ export function consoleClient({ console }: Pick<DevAddresses, "console">, { cons
     ...{ id: consoleId, secret: consoleSecret, name: "Patwarden" },
     redirectUris: [`${url}${callbackPath}`],
     signedOutUris: [`${url}${signedOutPath}`],
+  };
+}
+
+/** Returns the sample's settings page as a client of the embedded OpenID provider. */
+export function settingsClient({ sample }: Pick<DevAddresses, "sample">, { settingsSecret }: Keys): Client {
+  return {
+    ...{ id: "settings", secret: settingsSecret, name: "your product" },
+    redirectUris: [`${originOf(sample)}${settingsCallbackPath}`],
+    signedOutUris: [],
   };
 }
 
@@ -57,7 +69,12 @@ export function originOf(address: HostPort): string {
 export function devConfig(
   { grpc, http, publicHttp, console, issuer, sample }: DevAddresses,
   { openfga, storeId, modelId }: Pick<Embedded, "openfga" | "storeId" | "modelId">,
-  { pepper, serviceKey, sampleKey, consoleSecret }: Pick<DevSecrets, "pepper" | "serviceKey"> & Keys,
+  {
+    pepper,
+    serviceKey,
+    sampleKey,
+    consoleSecret,
+  }: Pick<DevSecrets, "pepper" | "serviceKey"> & Omit<Keys, "settingsSecret">,
   catalog?: Document,
 ): Config {
   const url = originOf(http);

@@ -6,13 +6,14 @@ import type { Exit } from "../../openfga/admin/exit.js";
 import type { Logger } from "../../telemetry/log.js";
 import { type Started, startInOrder } from "../lifecycle.js";
 import { startServer } from "../server.js";
-import { consoleClient, type DevAddresses, devAudience, devConfig } from "./config.js";
+import { consoleClient, type DevAddresses, devAudience, devConfig, originOf, settingsClient } from "./config.js";
 import { type EmbeddedOptions, startEmbedded } from "./embedded.js";
 import { makeExamples } from "./examples/examples.js";
 import { exampleRelationships } from "./examples/relationships.js";
 import { startIssuer } from "./issuer/issuer.js";
 import { listen, withPort } from "./listen.js";
 import { sampleApi } from "./sample/sample-api.js";
+import { settingsPage } from "./sample/settings-page.js";
 import { type DevSecrets, freshServiceKey } from "./state-directory.js";
 
 export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
@@ -65,12 +66,16 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     onStop(() => embedded.stop());
     const { database, openfga, storeId, modelId } = embedded;
 
-    const keys = { sampleKey: freshServiceKey(defaultBrand), consoleSecret: randomBytes(32).toString("base64url") };
+    const keys = {
+      sampleKey: freshServiceKey(defaultBrand),
+      consoleSecret: freshSecret(),
+      settingsSecret: freshSecret(),
+    };
     const issuer = await startIssuer({
       at: addresses.issuer,
       signingKey: secrets.issuerKey,
       audience: devAudience,
-      clients: [consoleClient(addresses, keys)],
+      clients: [consoleClient(addresses, keys), settingsClient(addresses, keys)],
     });
     onStop(() => issuer.stop());
 
@@ -81,7 +86,12 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
 
     const sample = await listen(
       addresses.sample,
-      [],
+      settingsPage({
+        url: originOf(addresses.sample),
+        issuer: issuer.url,
+        client: settingsClient(addresses, keys),
+        patwarden: `http://${running.publicHttp}`,
+      }),
       sampleApi({ patwarden: `http://${running.http}`, serviceKey: keys.sampleKey }),
     );
     onStop(() => sample.stop());
@@ -104,6 +114,10 @@ export function startDev(options: DevOptions): Promise<Started<RunningDev>> {
     };
     return { ready, openfgaExited: openfga.exited };
   });
+}
+
+function freshSecret(): string {
+  return randomBytes(32).toString("base64url");
 }
 
 async function withPorts(addresses: DevAddresses): Promise<DevAddresses> {

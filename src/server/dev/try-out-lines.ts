@@ -21,6 +21,7 @@ export function tryOutLines(ready: Ready, keyFile: string | undefined): string {
 
   The page shows the use a moment later. Revoke the token there, and ask again.
   Bob finds tokens of acme that wait for his approval; root administers everything.
+  The same as an element in a page of your own product: ${sample}/settings
 
   For programs    gRPC ${grpc}, JSON ${http}, public HTTP ${public_http}
   Service key     ${keyFile ?? service_key}

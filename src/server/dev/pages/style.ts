@@ -31,7 +31,14 @@ code { font: .9em ui-monospace, monospace; }
   border-radius: .75rem;
   background: var(--card);
 }
-.wide { max-width: 60rem; margin: 0 auto; }
+.wide { max-width: 68rem; margin: 0 auto; }
+patwarden-tokens {
+  display: block;
+  padding: 1.5rem;
+  border: 1px solid var(--line);
+  border-radius: .75rem;
+  background: var(--card);
+}
 .people { display: grid; gap: .5rem; margin: 1.5rem 0; padding: 0; list-style: none; }
 .people button {
   display: grid;
