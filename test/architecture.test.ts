@@ -209,7 +209,9 @@ describe("the arrows between the folders", () => {
       .map(({ file }) => file);
     expect(readers).toContain("console/console.ts");
     const named = sources.filter(({ text }) => /header\("cookie"\)|headers\.cookie\b/.test(withoutComments(text)));
-    expect(named.map(({ file }) => folderOf(file)).filter((name) => name !== "console")).toEqual([]);
+    // The sample of a product of `patwarden dev`, which `serve` does not reach, has sessions of its own.
+    const elsewhere = named.map(({ file }) => file).filter((file) => !/^(?:console|server\/dev\/sample)\//.test(file));
+    expect(elsewhere).toEqual([]);
     // Types are gone at run time.
     const outside = sources.filter(({ file }) => folderOf(file) !== "console");
     const reaching = outside.filter(({ file, text }) =>
