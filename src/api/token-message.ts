@@ -5,6 +5,7 @@ import {
   type ApprovalSchema,
   type ApprovedFactsSchema,
   type GrantSchema,
+  Operation,
   RevocationReason,
   type SecretSchema,
   type SuspensionSchema,
@@ -19,9 +20,14 @@ import { blockedBy } from "../domain/policy.js";
 import { tokenState, usability } from "../domain/state.js";
 import { type ApprovedFacts, type Attribution, currentSecret, type Grant, type SecretRecord } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
+import type { Operation as PermittedOperation } from "../manage/permitted-operations.js";
 
-/** Renders a token as the management plane shows it. */
-export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapshot, now: Date): Token {
+/** Renders a token as the management plane shows it, with what its reader may do with it. */
+export function tokenMessage(
+  { token, subjects, policy, lastUses }: TokenSnapshot,
+  now: Date,
+  permitted: readonly PermittedOperation[],
+): Token {
   const current = currentSecret(token);
   const usable = usability(token, current, subjects, now);
   // Without a secret yet, the policy is applied to a secret that would be created now.
@@ -60,13 +66,17 @@ export function tokenMessage({ token, subjects, policy, lastUses }: TokenSnapsho
     ...(token.approval && token.approval.state !== "pending" && { approval: decisionMessage(token.approval) }),
     ...(token.approval?.state === "pending" && token.approved && { approvedBefore: approvedMessage(token.approved) }),
     ...(token.suspension && { suspension: suspensionMessage(token.suspension) }),
+    permitted: permitted.map((operation) => Operation[operation]),
   });
 }
 
-/** Renders a token as Introspect shows it to a backend: without metadata, justification, other secrets and etag. */
+/**
+ * Renders a token as Introspect shows it to a backend: without metadata, justification, other secrets, etag and what
+ * the caller may do.
+ */
 export function introspectedMessage(snapshot: TokenSnapshot, secret: SecretRecord, now: Date): Token {
   const token = { ...snapshot.token, metadata: {}, justification: "", secrets: [secret] };
-  return { ...tokenMessage({ ...snapshot, token }, now), etag: "" };
+  return { ...tokenMessage({ ...snapshot, token }, now, []), etag: "" };
 }
 
 function approvedMessage(approved: ApprovedFacts): MessageInitShape<typeof ApprovedFactsSchema> {

@@ -18,12 +18,14 @@ import {
   type TokenService,
   UpdateTokenResponseSchema,
 } from "#gen/patwarden/v1/token_pb.js";
+import type { ManagingCaller } from "../callers/caller.js";
 import type { SubjectTypes } from "../domain/identifier.js";
 import type { TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { approveToken, denyToken } from "../manage/approve-token.js";
 import { type CreateTokenOptions, createToken } from "../manage/create-token.js";
 import { getToken } from "../manage/get-token.js";
 import { type ListTokensOptions, listTokens, summarizeTokens } from "../manage/list-tokens.js";
+import { permittedOperations } from "../manage/permitted-operations.js";
 import { revokeSecret } from "../manage/revoke-secret.js";
 import { residualUntil, revokeToken } from "../manage/revoke-token.js";
 import { revokeTokens } from "../manage/revoke-tokens.js";
@@ -54,22 +56,35 @@ export interface TokenServiceOptions extends Omit<CreateTokenOptions, "store">, 
 /** Returns the handlers of TokenService: they validate, run the use-case and render. */
 export function tokenService(options: TokenServiceOptions): GuardedHandlers<typeof TokenService> {
   const { clock, subjectTypes } = options;
-  const render = (snapshot: TokenSnapshot): Token => tokenMessage(snapshot, clock.now());
+  const render = async (
+    caller: ManagingCaller,
+    snapshot: TokenSnapshot,
+    rights = options.rights.remembering(),
+  ): Promise<Token> => {
+    const now = clock.now();
+    return tokenMessage(snapshot, now, await permittedOperations(rights, caller, snapshot, now));
+  };
   return {
     async createToken(request, { caller }) {
       const command = parseCreateToken(request, caller, subjectTypes);
       const { snapshot, secret } = await createToken(options, caller, command);
-      return create(CreateTokenResponseSchema, { token: render(snapshot), secret });
+      // Nothing can be done with a token that was not created.
+      const token = command.validateOnly ? tokenMessage(snapshot, clock.now(), []) : await render(caller, snapshot);
+      return create(CreateTokenResponseSchema, { token, secret });
     },
 
     async getToken(request, { caller }) {
       const { id } = parseGetToken(request);
-      return create(GetTokenResponseSchema, { token: render(await getToken(options, caller, id)) });
+      return create(GetTokenResponseSchema, { token: await render(caller, await getToken(options, caller, id)) });
     },
 
     async listTokens(request, { caller }) {
       const { tokens, nextPageToken } = await listTokens(options, caller, parseListTokens(request, subjectTypes));
-      return create(ListTokensResponseSchema, { tokens: tokens.map(render), nextPageToken });
+      const rights = options.rights.remembering();
+      return create(ListTokensResponseSchema, {
+        tokens: await Promise.all(tokens.map((token) => render(caller, token, rights))),
+        nextPageToken,
+      });
     },
 
     async getTokenSummary(request, { caller }) {
@@ -87,13 +102,13 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
 
     async updateToken(request, { caller }) {
       const updated = await updateToken(options, caller, parseUpdateToken(request));
-      return create(UpdateTokenResponseSchema, { token: render(updated) });
+      return create(UpdateTokenResponseSchema, { token: await render(caller, updated) });
     },
 
     async rotateToken(request, { caller }) {
       const { id, ...command } = parseRotateToken(request, caller);
       const { snapshot, secret } = await rotateToken(options, caller, id, command);
-      return create(RotateTokenResponseSchema, { token: render(snapshot), secret });
+      return create(RotateTokenResponseSchema, { token: await render(caller, snapshot), secret });
     },
 
     async revokeToken(request, { caller }) {
@@ -101,14 +116,16 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
       const snapshot = await revokeToken(options, caller, id, reason);
       const until = await residualUntil(options, { ids: [id] });
       return create(RevokeTokenResponseSchema, {
-        token: render(snapshot),
+        token: await render(caller, snapshot),
         ...(until && { residualUntil: timestampFromDate(until) }),
       });
     },
 
     async revokeSecret(request, { caller }) {
       const { id, secretId } = parseRevokeSecret(request);
-      return create(RevokeSecretResponseSchema, { token: render(await revokeSecret(options, caller, id, secretId)) });
+      return create(RevokeSecretResponseSchema, {
+        token: await render(caller, await revokeSecret(options, caller, id, secretId)),
+      });
     },
 
     async revokeTokens(request, { caller }) {
@@ -123,23 +140,29 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
 
     async suspendToken(request, { caller }) {
       const { id, comment } = parseIdAndComment(request);
-      return create(SuspendTokenResponseSchema, { token: render(await suspendToken(options, caller, id, comment)) });
+      return create(SuspendTokenResponseSchema, {
+        token: await render(caller, await suspendToken(options, caller, id, comment)),
+      });
     },
 
     async resumeToken(request, { caller }) {
       const { id, comment } = parseIdAndComment(request);
-      return create(ResumeTokenResponseSchema, { token: render(await resumeToken(options, caller, id, comment)) });
+      return create(ResumeTokenResponseSchema, {
+        token: await render(caller, await resumeToken(options, caller, id, comment)),
+      });
     },
 
     async approveToken(request, { caller }) {
       const { id, comment, etag } = parseApproveToken(request);
       const approved = await approveToken(options, caller, id, { etag, comment });
-      return create(ApproveTokenResponseSchema, { token: render(approved) });
+      return create(ApproveTokenResponseSchema, { token: await render(caller, approved) });
     },
 
     async denyToken(request, { caller }) {
       const { id, comment } = parseIdAndComment(request);
-      return create(DenyTokenResponseSchema, { token: render(await denyToken(options, caller, id, comment)) });
+      return create(DenyTokenResponseSchema, {
+        token: await render(caller, await denyToken(options, caller, id, comment)),
+      });
     },
   };
 }

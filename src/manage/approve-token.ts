@@ -21,15 +21,10 @@ export function approveToken(
 ): Promise<TokenSnapshot> {
   return changeToken(options, caller, id, "approve", (current, now) => {
     const { token } = current;
-    requireThirdPerson(caller, current);
-    requireNotEnded(current, now);
-    if (token.approval?.state === "approved") return undefined;
-    if (token.approval?.state !== "pending")
-      throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
+    if (!checkApproval(caller, current, now)) return undefined;
     if (etagOf(token) !== etag) throw new Failure("ETAG_MISMATCH");
     requireStepUp(caller, now);
-    const secret = currentSecret(token);
-    if (secret) refuseExceeded(exceededPolicies(current, token, secret));
+    requireCompliance(current);
     const made = decision(caller, now, comment);
     const facts = { approval: { state: "approved" as const, ...made } };
     const event = tokenEvent({ caller, time: now }, "token.approved", token, facts);
@@ -47,14 +42,33 @@ export function denyToken(
   comment: string,
 ): Promise<TokenSnapshot> {
   return changeToken(options, caller, id, "approve", (current, now) => {
-    const { approval, revocation } = current.token;
-    if (approval?.state === "denied") return undefined;
-    if (approval?.state !== "pending" || revocation) {
-      throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
-    }
+    if (!checkDenial(current)) return undefined;
     const facts = { approval: { state: "denied" as const, ...decision(caller, now, comment) } };
     return { facts, event: tokenEvent({ caller, time: now }, "token.denied", current.token, facts) };
   });
+}
+
+/** Returns whether an approval would change the token. Throws when the caller or the token's state does not allow it. */
+export function checkApproval(caller: ManagingCaller, current: TokenSnapshot, now: Date): boolean {
+  requireThirdPerson(caller, current);
+  requireNotEnded(current, now);
+  const { approval } = current.token;
+  if (approval?.state === "approved") return false;
+  if (approval?.state !== "pending") throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
+  return true;
+}
+
+/** Returns whether a denial would change the token. Throws when the token's state does not allow it. */
+export function checkDenial({ token: { approval, revocation } }: TokenSnapshot): boolean {
+  if (approval?.state === "denied") return false;
+  if (approval?.state === "pending" && !revocation) return true;
+  throw new Failure("STATE_CONFLICT", { metadata: { state: "NOT_PENDING" } });
+}
+
+/** Throws POLICY_VIOLATION when a policy would block the approved token. */
+export function requireCompliance(current: TokenSnapshot): void {
+  const secret = currentSecret(current.token);
+  if (secret) refuseExceeded(exceededPolicies(current, current.token, secret));
 }
 
 /** Requires a caller that was not involved. A service that a person calls through counts like the person. */

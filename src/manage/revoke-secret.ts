@@ -2,6 +2,7 @@ import { tokenEvent } from "../audit/change-event.js";
 import type { ManagingCaller } from "../callers/caller.js";
 import { Failure } from "../domain/errors.js";
 import { earlier } from "../domain/lifetime.js";
+import { tokenState } from "../domain/state.js";
 import type { SecretId, TokenId } from "../domain/token.js";
 import type { TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken } from "./rules/change-token.js";
@@ -24,4 +25,11 @@ export function revokeSecret(
     const event = tokenEvent({ caller, time: now }, "secret.revoked", token, {}, details);
     return { retire: [{ id: secretId, time: earlier(secret.retireTime, now), ended: true }], event };
   });
+}
+
+/** Returns whether a superseded secret of the token may still work. */
+export function hasSecretInGrace({ token }: TokenSnapshot, now: Date): boolean {
+  const state = tokenState(token, now);
+  if (state === "REVOKED" || state === "DENIED" || state === "EXPIRED") return false;
+  return token.secrets.some(({ retireTime, ended }) => retireTime !== undefined && retireTime > now && !ended);
 }

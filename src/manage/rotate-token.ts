@@ -9,7 +9,7 @@ import { earlier, type Lifetime, resolveExpiry } from "../domain/lifetime.js";
 import { networkAllows } from "../domain/network.js";
 import type { PepperRing } from "../domain/pepper.js";
 import { usability } from "../domain/state.js";
-import { currentSecret, type SecretId, type TokenId } from "../domain/token.js";
+import { currentSecret, type SecretId, type TokenId, type TokenRecord } from "../domain/token.js";
 import type { RequestKey, TokenChange, TokenSnapshot } from "../domain/token-store.js";
 import { type ChangeTokenOptions, changeToken, requireNotEnded } from "./rules/change-token.js";
 import { exceededCeilings, exceededPolicies, refuseExceeded } from "./rules/compliance.js";
@@ -47,7 +47,7 @@ export async function rotateToken(
   command: RotateTokenCommand,
 ): Promise<Issued> {
   const begin = performance.now();
-  const right: Right = caller.kind === "token" ? "revoke" : "create";
+  const right = rightToRotate(caller);
   // A repeated call gets its secret only if the caller still has the right.
   const { snapshot } = await options.rights.require(options.store, caller, id, right);
   requireStepUp(caller, options.clock.now());
@@ -61,14 +61,13 @@ export async function rotateToken(
       requireCurrent(current, replaced);
       requireNotRotatedSince(begin, current);
       requireRotatable(caller, current, now);
-      requireNotApprover(caller, current);
       const minted = mintSecret(options.peppers, snapshot.token.kind, now);
       text = minted.text;
       const expireTime = newExpiry(current, command.lifetime, now);
       // A new end is always in the future.
       const expired = command.lifetime.kind === "default" && current.token.expired;
       const next = { ...current.token, expireTime, expired };
-      refuseExceeded([...exceededPolicies(current, next, minted.secret), ...exceededCeilings(caller, next, now)]);
+      requireCompliance(caller, current, next, now);
       const wider = widens(current.token, next);
       // A token may renew its secret, but not extend its own lifetime.
       if (wider && caller.kind === "token") {
@@ -111,7 +110,27 @@ function rotatedMeanwhile(): Failure {
   return new Failure("STATE_CONFLICT", { metadata: { state: "ROTATED" } });
 }
 
+/** Returns the right that the caller needs. */
+export function rightToRotate(caller: ManagingCaller): Right {
+  return caller.kind === "token" ? "revoke" : "create";
+}
+
+/** Throws when the caller could not rotate the token with any lifetime. */
+export function requireSomeRotation(caller: ManagingCaller, current: TokenSnapshot, now: Date): void {
+  requireNotEnded(current, now);
+  requireRotatable(caller, current, now);
+  const { expireTime, notBefore } = current.token;
+  // Every limit of a lifetime allows a shorter one too.
+  const soonest = new Date(Math.max(now.getTime(), notBefore?.getTime() ?? 0) + 1_000);
+  requireCompliance(caller, current, { ...current.token, expireTime: earlier(expireTime, soonest) }, now);
+}
+
+function requireCompliance(caller: ManagingCaller, current: TokenSnapshot, next: TokenRecord, now: Date): void {
+  refuseExceeded([...exceededPolicies(current, next, { createTime: now }), ...exceededCeilings(caller, next, now)]);
+}
+
 function requireRotatable(caller: ManagingCaller, current: TokenSnapshot, now: Date): void {
+  requireNotApprover(caller, current);
   if (caller.kind !== "token") return;
   // For example, a shop plugin renews its key without a person, and can do nothing else with it.
   const { token, subjects, policy } = current;

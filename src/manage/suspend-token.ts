@@ -17,9 +17,7 @@ export function suspendToken(
   comment: string,
 ): Promise<TokenSnapshot> {
   return changeToken(options, caller, id, "revoke", (current, time, rank) => {
-    requireNotEnded(current, time);
-    const { suspension } = current.token;
-    if (suspension && !outranks(rank, suspension.rank)) return undefined;
+    if (!checkSuspension(current, time, rank)) return undefined;
     const facts = { suspension: { by: actorOf(caller), time, comment, rank } };
     return { facts, event: tokenEvent({ caller, time }, "token.suspended", current.token, facts) };
   });
@@ -33,16 +31,27 @@ export function resumeToken(
   comment: string,
 ): Promise<TokenSnapshot> {
   return changeToken(options, caller, id, "revoke", (current, now, rank) => {
-    requireNotEnded(current, now);
-    const { suspension } = current.token;
-    if (!suspension) return undefined;
-    if (outranks(suspension.rank, rank)) {
-      throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "resume", suspendedBy: suspension.rank } });
-    }
+    if (!checkResumption(current, now, rank)) return undefined;
     requireStepUp(caller, now);
     const facts = { suspension: undefined };
     return { facts, event: tokenEvent({ caller, time: now }, "token.resumed", current.token, facts, { comment }) };
   });
+}
+
+/** Returns whether a suspension would change the token. Throws when the token has ended. */
+export function checkSuspension(current: TokenSnapshot, now: Date, rank: Rank): boolean {
+  requireNotEnded(current, now);
+  const { suspension } = current.token;
+  return !suspension || outranks(rank, suspension.rank);
+}
+
+/** Returns whether the token is suspended. Throws when it has ended, or a caller of a higher rank has suspended it. */
+export function checkResumption(current: TokenSnapshot, now: Date, rank: Rank): boolean {
+  requireNotEnded(current, now);
+  const { suspension } = current.token;
+  if (!suspension) return false;
+  if (!outranks(suspension.rank, rank)) return true;
+  throw new Failure("CALLER_FORBIDDEN", { metadata: { permission: "resume", suspendedBy: suspension.rank } });
 }
 
 function outranks(a: Rank, b: Rank): boolean {

@@ -7,7 +7,7 @@ import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SubjectService } from "#gen/patwarden/v1/subject_pb.js";
-import { RevokedToken_Result, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { Operation, RevokedToken_Result, Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { UsageService } from "#gen/patwarden/v1/usage_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { exceptUse, grid, type IssuedToken, type Patwarden, startOnEngines } from "../kit/patwarden.js";
@@ -294,6 +294,33 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ["nobody", everything, "CALLER_UNAUTHENTICATED"],
   ])("revokeTokens by %s: %j", async (caller, request, expected) => {
     expect(await outcome(TokenService.method.revokeTokens, request, caller)).toBe(expected);
+  });
+
+  const onOwn = ["UPDATE", "ROTATE", "REVOKE", "SUSPEND"] as const;
+  it.each<[CallerName, Partial<Record<ObjectName, readonly (keyof typeof Operation)[]>>]>([
+    ["alice", { "alice's": onOwn, "alice's for acme": onOwn }],
+    ["behalf of alice", { "alice's": onOwn, "alice's for acme": onOwn }],
+    ["bob", { "acme's": onOwn, "alice's for acme": ["REVOKE", "SUSPEND"] }],
+    ["root", { "alice's": onOwn, "acme's": onOwn, "alice's for acme": onOwn }],
+    ["service", { "alice's": onOwn, "acme's": onOwn, "alice's for acme": onOwn }],
+  ])("Token.permitted for %s, in lists and alone", async (caller, expected) => {
+    const settings = await settingsOf(caller, patwarden);
+    for (const [object, operations] of Object.entries(expected)) {
+      const id = await make(object as ObjectName);
+      const permitted = operations.map((name) => Operation[name]);
+      const { token } = await patwarden.ask(TokenService.method.getToken, { id }, settings);
+      expect(token?.permitted).toEqual(permitted);
+      const whose = object === "alice's" ? { subject: "user:alice" } : { organization: "organization:acme" };
+      const own = whose.organization && caller.includes("alice") ? { subject: "user:alice" } : {};
+      const { tokens } = await patwarden.ask(TokenService.method.listTokens, { ...whose, ...own, query: id }, settings);
+      expect(tokens.map((each) => each.permitted)).toEqual([permitted]);
+      const stopped = await patwarden.ask(TokenService.method.suspendToken, { id }, settings);
+      expect(stopped.token?.permitted).toEqual(
+        operations.map((name) => (name === "SUSPEND" ? Operation.RESUME : Operation[name])),
+      );
+      const ended = await patwarden.ask(TokenService.method.revokeToken, { id }, settings);
+      expect(ended.token?.permitted).toEqual([]);
+    }
   });
 
   it.each<[CallerName, readonly (keyof typeof RevokedToken_Result)[]]>([

@@ -417,7 +417,9 @@ type Token struct {
 	Approval *Approval `protobuf:"bytes,26,opt,name=approval,proto3" json:"approval,omitempty"`
 	// Set while the token is suspended.
 	Suspension *Suspension `protobuf:"bytes,27,opt,name=suspension,proto3" json:"suspension,omitempty"`
-	// Operations that the caller may do with the token now, as far as its state allows them.
+	// The operations that would change the token if the caller asked for them now, with values that no limit forbids. A
+	// call may still need a new sign-in (STEP_UP_REQUIRED). While OpenFGA is down, those that need a right on an
+	// organization are left out. Empty in Introspect.
 	Permitted []Operation `protobuf:"varint,28,rep,packed,name=permitted,proto3,enum=patwarden.v1.Operation" json:"permitted,omitempty"`
 	// The last approval, and what it allowed. Set while the token waits for approval again.
 	ApprovedBefore *ApprovedFacts `protobuf:"bytes,29,opt,name=approved_before,json=approvedBefore,proto3" json:"approved_before,omitempty"`

@@ -385,7 +385,9 @@ pub struct Token {
     /// Set while the token is suspended.
     #[prost(message, optional, tag = "27")]
     pub suspension: ::core::option::Option<Suspension>,
-    /// Operations that the caller may do with the token now, as far as its state allows them.
+    /// The operations that would change the token if the caller asked for them now, with values that no limit forbids. A
+    /// call may still need a new sign-in (STEP_UP_REQUIRED). While OpenFGA is down, those that need a right on an
+    /// organization are left out. Empty in Introspect.
     #[prost(enumeration = "Operation", repeated, tag = "28")]
     pub permitted: ::prost::alloc::vec::Vec<i32>,
     /// The last approval, and what it allowed. Set while the token waits for approval again.

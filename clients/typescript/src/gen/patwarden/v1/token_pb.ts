@@ -219,7 +219,9 @@ export type Token = Message<"patwarden.v1.Token"> & {
   suspension?: Suspension | undefined;
 
   /**
-   * Operations that the caller may do with the token now, as far as its state allows them.
+   * The operations that would change the token if the caller asked for them now, with values that no limit forbids. A
+   * call may still need a new sign-in (STEP_UP_REQUIRED). While OpenFGA is down, those that need a right on an
+   * organization are left out. Empty in Introspect.
    *
    * @generated from field: repeated patwarden.v1.Operation permitted = 28;
    */
