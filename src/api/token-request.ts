@@ -49,8 +49,6 @@ const maxName = 100;
 const maxDescription = 500;
 const maxCidrs = 32;
 const maxQuery = 100;
-const defaultPageSize = 50;
-const maxPageSize = 1000;
 
 /*
  * Each exported function converts a request to the input of its use-case, or throws INVALID_FIELD with all violations.
@@ -228,14 +226,12 @@ export function parseGetToken(request: GetTokenRequest): { readonly id: TokenId 
 export function parseListTokens(request: ListTokensRequest, subjectTypes: SubjectTypes): ListTokensQuery {
   const violations = new Violations();
   const filter = takeFilter(violations, request, subjectTypes);
-  if (request.pageSize < 0 || request.pageSize > maxPageSize) {
-    violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
-  }
+  const pageSize = violations.takePageSize(request.pageSize);
   const order = takeOrder(violations, request.orderBy);
   return {
     ...violations.settle({ order }),
     filter,
-    pageSize: request.pageSize || defaultPageSize,
+    pageSize,
     pageToken: request.pageToken,
   };
 }

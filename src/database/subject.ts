@@ -1,4 +1,5 @@
-import { and, count, eq, inArray, or } from "drizzle-orm";
+import { and, asc, count, eq, gt, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
 import type { SubjectName } from "../domain/identifier.js";
 import type { StoredSubject, SubjectStore } from "../domain/subject-store.js";
 import { type Transaction, transactChange } from "./change.js";
@@ -7,7 +8,7 @@ import type { Database } from "./database.js";
 import { guarded, onlyRow } from "./errors.js";
 import { answeringServer, rowsFromPrimary, standby } from "./primary-read.js";
 import { subject, subjectFacts } from "./subject-table.js";
-import { isLive } from "./token-conditions.js";
+import { isLive, subjectMatches } from "./token-conditions.js";
 import { lockUnrevoked, revokeLocked } from "./token-revocation.js";
 import { token } from "./token-table.js";
 
@@ -27,7 +28,7 @@ export async function holdSubjects(transaction: Transaction, names: readonly Sub
   await transaction.select().from(subject).where(inArray(subject.name, sorted)).orderBy(subject.name).for("share");
 }
 
-const dependsOn = (name: SubjectName) => or(eq(token.subject, name), eq(token.organization, name));
+const dependsOn = (name: SubjectName | PgColumn) => or(eq(token.subject, name), eq(token.organization, name));
 
 /** Stores subjects in PostgreSQL or PGlite. */
 export function createSubjectStore(database: Database): SubjectStore {
@@ -37,6 +38,37 @@ export function createSubjectStore(database: Database): SubjectStore {
         database.orm.select({ standby, row: subject }).from(answeringServer).leftJoin(subject, eq(subject.name, name)),
       );
       return stored(name, rowsFromPrimary(rows)[0]?.row);
+    },
+
+    async list({ prefix, states, subjects }, { size, after }, now) {
+      const dependent = dependsOn(subject.name);
+      const liveTokens = sql<number>`(select count(*) from ${token} where ${and(dependent, isLive(now))})`;
+      const rows = await guarded(() =>
+        database.scanning
+          .select({ row: subject, liveTokens: liveTokens.mapWith(Number) })
+          .from(subject)
+          .where(
+            and(
+              // Names have characters up to `~`, so this is the range of the prefix.
+              gte(subject.name, prefix),
+              lt(subject.name, `${prefix}\u007f`),
+              after && gt(subject.name, after),
+              states && inArray(subject.state, [...states]),
+              subjects && or(...subjects.map((entry) => subjectMatches(subject.name, entry)), sql`false`),
+              or(ne(subject.updatedAt, never), sql`exists (select from ${token} where ${dependent})`),
+            ),
+          )
+          .orderBy(asc(subject.name))
+          .limit(size + 1),
+      );
+      return {
+        // Stored names were parsed before.
+        subjects: rows.slice(0, size).map((found) => ({
+          ...stored(found.row.name as SubjectName, found.row),
+          liveTokens: found.liveTokens,
+        })),
+        more: rows.length > size,
+      };
     },
 
     change: (name, now, decide) =>

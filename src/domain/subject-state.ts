@@ -1,5 +1,6 @@
 /** active ⇄ disabled; either → deleted, which revokes every token; deleted → active starts a new generation. */
-export type SubjectState = "ACTIVE" | "DISABLED" | "DELETED";
+export const subjectStates = ["ACTIVE", "DISABLED", "DELETED"] as const;
+export type SubjectState = (typeof subjectStates)[number];
 
 /** The facts about a subject. A subject that was never mentioned is active, in its first generation. */
 export interface SubjectFacts {

@@ -9,9 +9,32 @@ export interface StoredSubject extends SubjectFacts {
   readonly updateTime: Date | undefined;
 }
 
+/** A subject, with the number of its tokens that stop when it is disabled or deleted. */
+export interface SubjectWithTokens extends StoredSubject {
+  readonly liveTokens: number;
+}
+
+export interface SubjectFilter {
+  /** The beginning of the name; empty matches all. Only characters of names. */
+  readonly prefix: string;
+  /** Absent: any state. */
+  readonly states?: readonly SubjectState[];
+  /** Only names that equal one of these, or start with one that ends in `:`. Absent: any name. */
+  readonly subjects?: readonly string[];
+}
+
 /** States of subjects. Each change is one transaction, under a lock that CreateToken waits for. */
 export interface SubjectStore {
   get(name: SubjectName): Promise<StoredSubject>;
+  /**
+   * Lists subjects that have tokens or whose state was ever changed, by name and starting after `after`, with their
+   * numbers of tokens, in one statement.
+   */
+  list(
+    filter: SubjectFilter,
+    page: { readonly size: number; readonly after?: SubjectName },
+    now: Date,
+  ): Promise<{ readonly subjects: readonly SubjectWithTokens[]; readonly more: boolean }>;
   /** Locks the subject, reads it, and makes the change that `decide` returns; undefined changes nothing. */
   change(
     name: SubjectName,

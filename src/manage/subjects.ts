@@ -5,26 +5,21 @@ import { type AuditAction, changes } from "../domain/audit-event.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import { type SubjectName, type SubjectTypes, typeOf } from "../domain/identifier.js";
-import type { StoredSubject, SubjectChange, SubjectStore } from "../domain/subject-store.js";
+import type { StoredSubject, SubjectChange, SubjectStore, SubjectWithTokens } from "../domain/subject-store.js";
 import type { TokenRecord } from "../domain/token.js";
 import { afterChange } from "./rules/after-change.js";
 
 export interface SubjectsOptions {
-  readonly subjects: SubjectStore;
+  readonly subjects: Pick<SubjectStore, "get" | "change" | "countLiveTokens">;
   readonly clock: Clock;
   readonly subjectTypes: SubjectTypes;
-}
-
-/** A subject, with the number of tokens that deleting it would end. */
-export interface SubjectView extends StoredSubject {
-  readonly liveTokens: number;
 }
 
 export async function getSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,
   name: SubjectName,
-): Promise<SubjectView> {
+): Promise<SubjectWithTokens> {
   requireAdmitted(caller, name);
   return view(options, await options.subjects.get(name));
 }
@@ -34,7 +29,7 @@ export function disableSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,
   name: SubjectName,
-): Promise<SubjectView> {
+): Promise<SubjectWithTokens> {
   return change(options, caller, name, "subject.disabled", ({ state, generation }) => {
     if (state === "DELETED") throw new Failure("SUBJECT_STATE", { metadata: { state } });
     return state === "DISABLED" ? undefined : { state: "DISABLED", generation };
@@ -49,7 +44,7 @@ export function enableSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,
   name: SubjectName,
-): Promise<SubjectView> {
+): Promise<SubjectWithTokens> {
   return change(options, caller, name, "subject.enabled", ({ state, generation }, time) => {
     if (state === "ACTIVE") return undefined;
     requireStepUp(caller, time);
@@ -64,7 +59,7 @@ export function deleteSubject(
   options: SubjectsOptions,
   caller: ManagingCaller,
   name: SubjectName,
-): Promise<SubjectView> {
+): Promise<SubjectWithTokens> {
   return change(options, caller, name, "subject.deleted", ({ state, generation }, time) => {
     if (state === "DELETED") return undefined;
     const revocation = { by: actorOf(caller), reason: "SUBJECT_DELETED" as const, time };
@@ -80,7 +75,7 @@ async function change(
   name: SubjectName,
   action: AuditAction,
   decide: (current: StoredSubject, time: Date) => Omit<SubjectChange, "event"> | undefined,
-): Promise<SubjectView> {
+): Promise<SubjectWithTokens> {
   requireAdmitted(caller, name);
   const time = options.clock.now();
   const changed = await options.subjects.change(name, time, (current) => {
@@ -96,7 +91,7 @@ async function change(
   return afterChange(() => view(options, changed));
 }
 
-async function view({ subjects, clock }: SubjectsOptions, subject: StoredSubject): Promise<SubjectView> {
+async function view({ subjects, clock }: SubjectsOptions, subject: StoredSubject): Promise<SubjectWithTokens> {
   return { ...subject, liveTokens: await subjects.countLiveTokens(subject.name, clock.now()) };
 }
 

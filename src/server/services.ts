@@ -71,7 +71,7 @@ export function createServices(parts: Parts, authenticator: Authenticator): read
       }),
     ),
     managed(SubjectService, methods.subjects, (database) =>
-      subjectService({ subjects: createSubjectStore(database), clock, subjectTypes }),
+      subjectService({ subjects: createSubjectStore(database), clock, subjectTypes, pageTokenKeys }),
     ),
     managed(AuditService, methods.audit, (database) =>
       auditService({

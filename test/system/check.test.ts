@@ -622,6 +622,7 @@ describe("a secret that was shown", () => {
       "CreateToken secret",
       "ListTokens next_page_token",
       "RotateToken secret",
+      "ListSubjects next_page_token",
       "ListAuditEvents next_page_token",
     ]);
   });

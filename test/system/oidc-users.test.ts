@@ -374,6 +374,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ],
     [AuthorizationService.method.introspect, { token: "x" }, { root: "ok", service: "ok" }],
     [SubjectService.method.getSubject, { subject: "user:x" }, { root: "ok", service: "ok" }],
+    [SubjectService.method.listSubjects, { prefix: "user:" }, { root: "ok", service: "ok" }],
     [SubjectService.method.disableSubject, { subject: "user:x" }, { root: "ok", service: "ok" }],
     [SubjectService.method.enableSubject, { subject: "user:x" }, { root: "ok", service: "ok" }],
     [SubjectService.method.deleteSubject, { subject: "user:gone" }, { root: "ok", service: "ok" }],

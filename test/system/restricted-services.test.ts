@@ -155,6 +155,7 @@ const silent: Readonly<Record<string, () => Tried>> = {
     ...subjects.map((subject) => ({ filter: { subject } })),
     { filter: { organization: "organization:acme" } },
   ],
+  "subjects.listSubjects": () => [{}, { prefix: "user:" }, ...subjects.map((prefix) => ({ prefix }))],
   "usage.queryUsage": () => [
     {},
     { groupBy: [1, 2, 3] },
