@@ -48,7 +48,7 @@ export function denyToken(
   });
 }
 
-/** Returns whether an approval would change the token. Throws when the caller or the token's state does not allow it. */
+/** Returns whether an approval would change the token. Throws when the caller or the state does not allow it. */
 export function checkApproval(caller: ManagingCaller, current: TokenSnapshot, now: Date): boolean {
   requireThirdPerson(caller, current);
   requireNotEnded(current, now);

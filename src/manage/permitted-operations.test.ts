@@ -24,7 +24,7 @@ import { rotateToken } from "./rotate-token.js";
 import { resumeToken, suspendToken } from "./suspend-token.js";
 import { updateToken } from "./update-token.js";
 
-/** What the page shows as possible must be exactly what the methods do: each is really called, on a copy. */
+/** Compares with what the methods do: each is called, on a copy of the token. */
 
 const hour = 3_600_000;
 const day = 24 * hour;

@@ -101,7 +101,7 @@ export async function permittedOperations(
           authorize(caller, method);
           return changes(caller, current, now, rank);
         });
-      // What the highest rank may not do needs no question about the caller's.
+      // If the highest rank may not do it, the caller's own rank need not be known.
       if (!permits("deployment")) return [];
       const rank = await rankOf(rights, caller, current, right(caller));
       return rank && permits(rank) ? [name] : [];
