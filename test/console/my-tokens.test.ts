@@ -88,7 +88,7 @@ describe.skipIf(noBrowser)(`the tokens of a user${noBrowser ? ` (${noBrowser})` 
   }
 
   /** Makes a token that may read the roadmap. Returns its secret, from the clipboard. */
-  async function makeToken({ page }: Visit, name: string): Promise<string> {
+  async function makeToken({ page, context }: Visit, name: string): Promise<string> {
     await page.getByRole("button", { name: "New token" }).first().click();
     await page.getByLabel("Name", { exact: true }).fill(name);
     await page.getByRole("button", { name: "Add Documents" }).click();
@@ -100,7 +100,12 @@ describe.skipIf(noBrowser)(`the tokens of a user${noBrowser ? ` (${noBrowser})` 
     await page.getByRole("heading", { name: `Secret of ${name}` }).waitFor();
     await page.getByRole("button", { name: "Copy secret" }).click();
     await page.getByRole("button", { name: "Secret copied" }).waitFor();
-    return page.evaluate(() => navigator.clipboard.readText());
+    // The console's pages may not read the clipboard.
+    const reader = await context.newPage();
+    await reader.goto(`${foreignUrl}/nothing`);
+    const copied = await reader.evaluate(() => navigator.clipboard.readText());
+    await reader.close();
+    return copied;
   }
 
   it("are made on the page, work, and end there", async () => {

@@ -130,7 +130,7 @@ function RuleEditor({ rule, catalog, subject, allowedActions, gaps, onChange, on
   return (
     <section class="rule" aria-label={label}>
       <header>
-        <h3>{label}</h3>
+        <h2>{label}</h2>
         {label !== rule.type && rule.type !== every && <code class="soft">{rule.type}</code>}
         <Button kind="plain" icon="cross" iconOnly label={`${texts.removeRule}: ${label}`} onPress={onRemove}>
           {texts.removeRule}
