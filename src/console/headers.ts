@@ -9,10 +9,10 @@ const policy = [
 ];
 
 const features = [
-  ...["accelerometer", "autoplay", "bluetooth", "camera", "clipboard-read", "display-capture", "encrypted-media"],
+  ...["accelerometer", "autoplay", "camera", "clipboard-read", "display-capture", "encrypted-media"],
   ...["fullscreen", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "local-fonts"],
   ...["magnetometer", "microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-create"],
-  ...["publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb", "web-share"],
+  ...["publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb"],
   ...["window-management", "xr-spatial-tracking"],
 ];
 
