@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { useApp } from "../app/context.js";
 import { Button, Link } from "../ui/button.js";
 import { Icon } from "../ui/icon.js";
@@ -11,6 +12,16 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
   const { words, router, caller } = useApp();
   const { path } = router.route.value;
   const isIn = (prefix: string) => (path === prefix || path.startsWith(`${prefix}/`) ? "page" : undefined);
+  useEffect(() => {
+    const view = path.startsWith("/operator")
+      ? words.page.operator
+      : path.startsWith("/orgs")
+        ? words.page.organizations
+        : path === "/new"
+          ? words.create.title
+          : words.page.mine;
+    document.title = `${view} · ${words.page.title}`;
+  }, [path, words]);
   const mine = path === "/" || path === "/new" || path.startsWith("/tokens/") ? "page" : undefined;
   return (
     <div class="frame">

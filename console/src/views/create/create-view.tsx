@@ -199,6 +199,7 @@ export function CreateView() {
         </Notice>
       )}
       <ProblemNotice problem={original.problem.value} />
+      <ProblemNotice problem={catalog.problem.value} onRetry={catalog.reload} />
       <div class="with-side">
         <form
           ref={formElement}

@@ -55,6 +55,10 @@ export const formLike = (token: Token): TokenForm => ({
   ...(token.neverExpires && { expiry: { kind: "never" as const } }),
 });
 
+/** Whether a new token like this one may be possible: nobody makes tokens that act as another user. */
+export const canBeDuplicated = ({ subject }: Pick<Token, "subject">, caller: string): boolean =>
+  subject === caller || subject.startsWith("organization:");
+
 type Request = Extract<MessageInitShape<typeof CreateTokenRequestSchema>, { $typeName?: never }>;
 
 /** Returns the request of a form. */

@@ -5,7 +5,7 @@ import { type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { grantSentences } from "../../app/grant-text.js";
 import { useAction, useLoad } from "../../app/load.js";
-import { isPending, problemOf, stepUpOf } from "../../app/problem.js";
+import { isPending, isSignedOut, problemOf, stepUpOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
 import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
@@ -125,9 +125,10 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
       if (answer.token) onSaved(answer.token);
       onCancel();
     } catch (error) {
-      const needed = stepUpOf(problemOf(error));
+      const problem = problemOf(error);
+      const needed = stepUpOf(problem);
+      if (needed || isSignedOut(problem)) host.forms.keep(formName, form.value);
       if (!needed) throw error;
-      host.forms.keep(formName, form.value);
       host.signIn(needed);
     }
   });

@@ -4,7 +4,7 @@ import { useId, useMemo } from "preact/hooks";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { useAction, useLoad } from "../../app/load.js";
-import { isOutcomeUnknown, problemOf, stepUpOf } from "../../app/problem.js";
+import { isOutcomeUnknown, isSignedOut, problemOf, stepUpOf } from "../../app/problem.js";
 import { newRequestId } from "../../app/request-id.js";
 import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
@@ -82,8 +82,8 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
       const problem = problemOf(error);
       const needed = stepUpOf(problem);
       lost.value = isOutcomeUnknown(problem);
+      if (needed || isSignedOut(problem)) host.forms.keep(formName, form.value);
       if (!needed) throw error;
-      host.forms.keep(formName, form.value);
       host.signIn(needed);
     } finally {
       pending.value = false;

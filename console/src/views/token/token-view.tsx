@@ -9,6 +9,7 @@ import { Loaded } from "../../ui/loaded.js";
 import { Tabs } from "../../ui/tabs.js";
 import { StateBadge } from "../../ui/token-state.js";
 import type { ViewProps } from "../app-root.js";
+import { canBeDuplicated } from "../create/token-form.js";
 import { EditToken } from "./edit-token.js";
 import { ExplainToken } from "./explain-token.js";
 import { History } from "./history.js";
@@ -57,7 +58,7 @@ interface PartsProps {
 }
 
 function Parts({ token, onChange }: PartsProps) {
-  const { router, words } = useApp();
+  const { router, words, caller } = useApp();
   const texts = words.token;
   const { query } = router.route.value;
   const dialog = useSignal<"revoke" | "suspend" | "resume" | undefined>(undefined);
@@ -88,7 +89,9 @@ function Parts({ token, onChange }: PartsProps) {
         <div class="row">
           {may(Operation.ROTATE) && <Button onPress={() => router.go(`${to}?do=rotate`)}>{texts.rotate}</Button>}
           {may(Operation.UPDATE) && <Button onPress={() => router.go(`${to}?do=edit`)}>{texts.edit}</Button>}
-          <Button onPress={() => router.go(`/new?from=${token.id}`)}>{texts.duplicate}</Button>
+          {canBeDuplicated(token, caller.caller) && (
+            <Button onPress={() => router.go(`/new?from=${token.id}`)}>{texts.duplicate}</Button>
+          )}
           {may(Operation.SUSPEND) && (
             <Button
               onPress={() => {

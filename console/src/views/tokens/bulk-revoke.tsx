@@ -1,7 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
-import { RevocationReason, RevokedToken_Result, type RevokeTokensRequestSchema } from "#gen/patwarden/v1/token_pb.js";
+import {
+  RevocationReason,
+  RevokedToken_Result,
+  type RevokeTokensRequestSchema,
+  Token_State,
+} from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { useAction } from "../../app/load.js";
 import { problemOf, type StepUpNeeded, stepUpOf } from "../../app/problem.js";
@@ -58,8 +63,17 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
         return;
       }
     }
+    let attempts = 0;
     const answer = await untilConfirmed(
-      () => api.tokens.revokeTokens(request).catch(stepUpFirst),
+      () => {
+        attempts += 1;
+        const isRepeat = attempts > 1 && !("ids" in target);
+        return api.tokens.revokeTokens(request).catch(async (error: unknown) => {
+          // The call before this one has ended them all: nothing is left that the filter could count.
+          if (isRepeat && isNothingLeft(error)) return confirmed();
+          return stepUpFirst(error);
+        });
+      },
       () => {
         pending.value = true;
         announce(words.revoke.pending);
@@ -69,7 +83,7 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
     const line = (n: number, text: (n: number, shown: string) => string) => (n > 0 ? [text(n, format.number(n))] : []);
     const before = counted(RevokedToken_Result.REVOKED_BEFORE);
     // The answer to a repeat no longer tells which tokens the first call has ended.
-    const repeated = pending.value;
+    const repeated = attempts > 1;
     const ended = !repeated ? answer.count : "ids" in target ? answer.count + before : count.value;
     pending.value = false;
     result.value = [
@@ -82,6 +96,17 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
     if (until) result.value = [...result.value, words.revoke.residual(format.dateTime(until))];
     announce(result.value.join(" "));
   });
+  /** Waits for every replica, by a repeat that names a revoked token and so changes nothing. */
+  const confirmed = async () => {
+    const of = "filter" in target ? target.filter : {};
+    const { tokens } = await api.tokens.listTokens({
+      ...(of.subject && { subject: of.subject }),
+      ...(of.organization && { organization: of.organization }),
+      states: [Token_State.REVOKED],
+      pageSize: 1,
+    });
+    return api.tokens.revokeTokens({ target: { case: "ids", value: { ids: tokens.map(({ id }) => id) } } });
+  };
   const stepUpFirst = (error: unknown): never => {
     const needed = stepUpOf(problemOf(error));
     if (needed) onStepUp?.(needed);
@@ -144,6 +169,12 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
       <ProblemNotice problem={revoke.problem.value} />
     </Dialog>
   );
+}
+
+/** Whether the expected number was wrong as no token is left. */
+function isNothingLeft(error: unknown): boolean {
+  const { reason, metadata } = problemOf(error);
+  return reason === "POLICY_VIOLATION" && metadata["field"] === "expected_count" && metadata["limit"] === "0";
 }
 
 /** Returns the tokens to revoke as RevokeTokens takes them. */

@@ -1,6 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Token_State, type TokenFilterSchema, TokenKind } from "#gen/patwarden/v1/token_pb.js";
+import {
+  type GetTokenSummaryResponse,
+  Token_State,
+  type TokenFilterSchema,
+  TokenKind,
+} from "#gen/patwarden/v1/token_pb.js";
 import type { Words } from "../../words/words.js";
 
 /** A filter that a list offers. */
@@ -31,6 +36,26 @@ export function filterFields(name: FilterName, now: Date): Filter {
     all: {},
   };
   return filters[name];
+}
+
+/** Returns how many tokens pass a filter, from a summary of all. */
+export function countOf(name: FilterName, summary: GetTokenSummaryResponse): number {
+  const { active, pendingApproval, suspended } = summary;
+  const counts: Readonly<Record<FilterName, number>> = {
+    working: active + pendingApproval + suspended,
+    active,
+    expiring: summary.expiring,
+    unused: summary.unused,
+    never: summary.neverExpires,
+    full: summary.full,
+    blocked: summary.blocked,
+    pending: pendingApproval,
+    suspended,
+    expired: summary.expired,
+    ended: summary.revoked,
+    all: summary.total,
+  };
+  return counts[name];
 }
 
 /** A part of the route's parameters: the tokens that a list shows, and their order. */

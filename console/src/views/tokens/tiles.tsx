@@ -1,6 +1,6 @@
 import type { GetTokenSummaryResponse } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
-import type { FilterName } from "./filters.js";
+import { countOf, type FilterName } from "./filters.js";
 
 interface TilesProps {
   readonly summary: GetTokenSummaryResponse;
@@ -11,19 +11,20 @@ interface TilesProps {
 /** How many tokens there are of each kind that matters; a press shows them. Kinds without tokens are left out. */
 export function Tiles({ summary, current, onChoose }: TilesProps) {
   const { words, format } = useApp();
-  const tiles: readonly (readonly [FilterName, number, string])[] = [
-    ["working", summary.active + summary.pendingApproval + summary.suspended, ""],
-    ["pending", summary.pendingApproval, "warn"],
-    ["expiring", summary.expiring, "warn"],
-    ["unused", summary.unused, ""],
-    ["never", summary.neverExpires, ""],
-    ["full", summary.full, ""],
-    ["blocked", summary.blocked, "warn"],
-    ["suspended", summary.suspended, ""],
+  const tiles: readonly (readonly [FilterName, string])[] = [
+    ["working", ""],
+    ["pending", "warn"],
+    ["expiring", "warn"],
+    ["unused", ""],
+    ["never", ""],
+    ["full", ""],
+    ["blocked", "warn"],
+    ["suspended", ""],
   ];
   return (
     <section class="tiles" aria-label={words.tokens.tiles}>
       {tiles
+        .map(([name, tone]) => [name, countOf(name, summary), tone] as const)
         .filter(([name, count]) => count > 0 || name === "working")
         .map(([name, count, tone]) => (
           <button

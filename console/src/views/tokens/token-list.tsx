@@ -15,6 +15,7 @@ import { SuspendDialog } from "../token/suspend-dialog.js";
 import { dayCounts, recentUsage } from "../usage.js";
 import { BulkRevoke } from "./bulk-revoke.js";
 import {
+  countOf,
   type Filter,
   type FilterName,
   type KindName,
@@ -57,7 +58,9 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
     return { items: answer.tokens, next: answer.nextPageToken };
   });
   const summary = useLoad(scopeKey, (signal) => api.tokens.getTokenSummary({ filter: scope }, { signal }));
-  const matching = useLoad(key, (signal) => api.tokens.getTokenSummary({ filter }, { signal }));
+  // Without a search, the first summary has the number of every filter.
+  const isCounted = shown.query === "" && shown.owner === "" && shown.maker === "" && shown.kind === "";
+  const matching = useLoad(isCounted ? undefined : key, (signal) => api.tokens.getTokenSummary({ filter }, { signal }));
   const isLimited = "subject" in scope || "organization" in scope;
   // Without a limit, a user's usage would be the user's own.
   const usage = useLoad(isLimited ? scopeKey : undefined, (signal) => recentUsage(api, scope, Dimension.TOKEN, signal));
@@ -87,7 +90,7 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
   const reload = () => {
     tokens.reload();
     summary.reload();
-    matching.reload();
+    if (!isCounted) matching.reload();
   };
   const items = tokens.value.value;
   const revocable = (items ?? []).filter(isRevocable);
@@ -98,7 +101,8 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
     chosen.value = next;
     allMatching.value = false;
   };
-  const total = matching.value.value?.total;
+  const counts = summary.value.value;
+  const total = isCounted ? counts && countOf(shown.filter, counts) : matching.value.value?.total;
   const chosenCount = allMatching.value ? (total ?? 0) : chosen.value.size;
   const { owner, maker, kind } = shown;
   const isUnlimited = shown.query === "" && owner === "" && maker === "" && kind === "";

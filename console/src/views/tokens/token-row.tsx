@@ -7,6 +7,8 @@ import { Menu } from "../../ui/menu.js";
 import { dateOf, RelativeTime } from "../../ui/time.js";
 import { StateBadge } from "../../ui/token-state.js";
 
+import { canBeDuplicated } from "../create/token-form.js";
+
 interface TokenRowProps {
   readonly token: Token;
   /** Its usage. Undefined: not fetched yet, or not available. */
@@ -23,7 +25,7 @@ const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, 
 
 /** A token in a list. */
 export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke, onSuspend }: TokenRowProps) {
-  const { words, format } = useApp();
+  const { words, format, caller } = useApp();
   const { columns } = words.tokens;
   const now = new Date();
   const [lastUse, expires, created] = [dateOf(token.lastUseTime), dateOf(token.expireTime), dateOf(token.createTime)];
@@ -95,9 +97,11 @@ export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke, o
               {words.tokens.edit}
             </Link>
           )}
-          <Link to={`/new?from=${token.id}`} look="menu-item">
-            {words.tokens.duplicate}
-          </Link>
+          {canBeDuplicated(token, caller.caller) && (
+            <Link to={`/new?from=${token.id}`} look="menu-item">
+              {words.tokens.duplicate}
+            </Link>
+          )}
           {(["suspend", "resume"] as const)
             .filter((action) => may(action === "suspend" ? Operation.SUSPEND : Operation.RESUME))
             .map((action) => (
