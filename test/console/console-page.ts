@@ -6,10 +6,35 @@ import { type Patwarden, type PatwardenSettings, startPatwarden } from "../kit/p
 /** People who can sign in: alice is a member of acme, bob administers acme, root administers the deployment. */
 export type Person = "alice" | "bob" | "carol" | "root";
 
+/** Words for examples/direct, and a token to start from. */
+export const exampleCatalog = {
+  types: {
+    document: {
+      label: { en: "Documents", de: "Dokumente" },
+      actions: {
+        viewer: { label: { en: "read", de: "lesen" }, risk: "low" },
+        editor: { label: { en: "change", de: "ändern" }, risk: "medium" },
+      },
+    },
+    organization: { hidden: true },
+  },
+  templates: [
+    {
+      id: "read-documents",
+      label: { en: "Read documents", de: "Dokumente lesen" },
+      description: { en: "For search and reports.", de: "Für Suche und Berichte." },
+      grant: { rules: [{ actions: ["viewer"], resources: ["document:*"] }] },
+      ttl: "30d",
+    },
+  ],
+};
+
 /** The console of a real server, in a real browser. */
 export interface ConsolePage {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
+  readonly address: ConsoleAddress;
+  readonly browser: Browser;
   readonly patwarden: Patwarden;
   readonly issuer: TestIssuer;
   /** Opens a window, signs the person in, and opens the path. The test must close it. */
@@ -28,13 +53,17 @@ export async function startConsolePage(settings: PatwardenSettings = {}): Promis
     ...settings,
     config: {
       issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "admin" } }],
+      limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
       console: consoleConfig(issuer, address.url),
+      catalog: exampleCatalog,
       ...settings.config,
     },
   });
   address.lead(patwarden.server.console);
   return {
     url: address.url,
+    address,
+    browser,
     patwarden,
     issuer,
     async open(person, path = "/", options = {}) {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, request as httpRequest } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { issuerClient, type TestIssuer } from "./issuer.js";
 import { httpPort, type Reply } from "./ports.js";
@@ -10,14 +10,35 @@ export interface ConsoleAddress {
   readonly url: string;
   /** Passes requests on to these consoles, one after the other. */
   lead(...consoles: readonly string[]): void;
+  /** Treats the next requests whose path ends in `path` so, one each. A console has handled them all the same. */
+  disturb(path: string, ...how: readonly Disturbance[]): void;
+  /** Passes on the answers that are held. */
+  release(): void;
+  /** Returns how many requests whose path ends in `path` have come. */
+  count(path: string): number;
   stop(): Promise<void>;
 }
+
+/** `cut`: the answer is lost; `broken`: after its first half; `hold`: it waits for `release`; else it is another. */
+export type Disturbance = "cut" | "broken" | "hold" | { readonly status: number; readonly body: string };
 
 /** Opens the address before the servers start, since their configuration names it. */
 export async function openConsoleAddress(): Promise<ConsoleAddress> {
   let targets: readonly string[] = [];
   let turn = 0;
+  let disturbances: readonly { readonly path: string; readonly how: Disturbance }[] = [];
+  let held: (() => void)[] = [];
+  const paths: string[] = [];
+  /** Returns how to treat a request, and forgets it. */
+  const disturbanceOf = (asked: string): Disturbance | undefined => {
+    const found = disturbances.find(({ path }) => asked.endsWith(path));
+    disturbances = disturbances.filter((one) => one !== found);
+    return found?.how;
+  };
   const server = createServer((request, response) => {
+    const [asked = ""] = (request.url ?? "").split("?", 1);
+    paths.push(asked);
+    const how = disturbanceOf(asked);
     const target = targets[turn++ % targets.length];
     if (target === undefined) {
       response.writeHead(502).end();
@@ -26,8 +47,13 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
     const { hostname, port } = new URL(target);
     const { method, url: path, headers } = request;
     const passed = httpRequest({ hostname, port, method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-      answer.pipe(response);
+      const pass = (): void => {
+        response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+        answer.pipe(response);
+      };
+      if (how === undefined) pass();
+      else if (how === "hold") held.push(pass);
+      else void disturbed(answer, response, how);
     });
     passed.on("error", () => response.destroy());
     request.pipe(passed);
@@ -41,12 +67,39 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
     lead(...consoles) {
       targets = consoles;
     },
+    disturb(path, ...next) {
+      disturbances = [...disturbances, ...next.map((how) => ({ path, how }))];
+    },
+    release() {
+      for (const pass of held) pass();
+      held = [];
+    },
+    count: (path) => paths.filter((asked) => asked.endsWith(path)).length,
     async stop() {
       server.closeAllConnections();
       server.close();
       await once(server, "close");
     },
   };
+}
+
+/** Reads the whole answer, so that all of it was made, and sends another one or a part. */
+async function disturbed(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  how: Exclude<Disturbance, "hold">,
+): Promise<void> {
+  const body = Buffer.concat(await answer.toArray());
+  if (typeof how === "object") {
+    response.writeHead(how.status, { "content-type": "application/json", "cache-control": "no-store" }).end(how.body);
+    return;
+  }
+  if (how === "cut") {
+    response.destroy();
+    return;
+  }
+  response.writeHead(answer.statusCode ?? 502, [...answer.rawHeaders]);
+  response.write(body.subarray(0, body.length / 2), () => response.destroy());
 }
 
 /** Returns the section `console` for this issuer and address. */
