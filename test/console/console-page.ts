@@ -37,6 +37,8 @@ export interface ConsolePage {
   readonly browser: Browser;
   readonly patwarden: Patwarden;
   readonly issuer: TestIssuer;
+  /** The configuration of the server, for replicas. */
+  readonly config: Readonly<Record<string, unknown>>;
   /** Opens a window, signs the person in, and opens the path. The test must close it. */
   open(person: Person, path?: string, options?: VisitOptions): Promise<Visit>;
   stop(): Promise<void>;
@@ -49,16 +51,14 @@ export async function startConsolePage(settings: PatwardenSettings = {}): Promis
     openConsoleAddress(),
     openBrowser(),
   ]);
-  const patwarden = await startPatwarden({
-    ...settings,
-    config: {
-      issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "admin" } }],
-      limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
-      console: consoleConfig(issuer, address.url),
-      catalog: exampleCatalog,
-      ...settings.config,
-    },
-  });
+  const config = {
+    issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "admin" } }],
+    limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
+    console: consoleConfig(issuer, address.url),
+    catalog: exampleCatalog,
+    ...settings.config,
+  };
+  const patwarden = await startPatwarden({ ...settings, config });
   address.lead(patwarden.server.console);
   return {
     url: address.url,
@@ -66,6 +66,7 @@ export async function startConsolePage(settings: PatwardenSettings = {}): Promis
     browser,
     patwarden,
     issuer,
+    config,
     async open(person, path = "/", options = {}) {
       const visit = await browser.visit({ origins: [address.url, new URL(issuer.url).origin], ...options });
       issuer.signIns({ claims: { sub: person, name: person, ...(person === "root" && { role: "admin" }) } });

@@ -5,15 +5,17 @@ export interface KeptForms {
   take(name: string): unknown;
 }
 
-/** Forms of the page: in the tab's session storage, as the sign-in leaves the page. */
-export const sessionForms: KeptForms = {
-  keep: (name, form) => sessionStorage.setItem(`pw-form-${name}`, JSON.stringify(form)),
+/** Forms of the page: in the tab's session storage, as the sign-in leaves the page. `owner` gets no form of others. */
+export const sessionForms = (owner: string): KeptForms => ({
+  keep: (name, form) => sessionStorage.setItem(`pw-form-${name}`, JSON.stringify({ owner, form })),
   take: (name) => {
     const kept = sessionStorage.getItem(`pw-form-${name}`);
     sessionStorage.removeItem(`pw-form-${name}`);
-    return kept === null ? undefined : JSON.parse(kept);
+    if (kept === null) return undefined;
+    const own: { readonly owner: string; readonly form: unknown } = JSON.parse(kept);
+    return own.owner === owner ? own.form : undefined;
   },
-};
+});
 
 /** Forms of the element: in memory, as the element stays where it is. */
 export function memoryForms(): KeptForms {

@@ -58,7 +58,7 @@ export function historyRouter(): Router {
   const unload = (event: Event) => event.preventDefault();
   const hold: Router["hold"] = (ask) => {
     // An entry of its own: the first step back stays on the view and can be asked about.
-    if (ask && !held) history.pushState("held", "");
+    if (ask && history.state !== "held") history.pushState("held", "");
     held = ask;
     window.removeEventListener("beforeunload", unload);
     if (ask) window.addEventListener("beforeunload", unload);

@@ -1,5 +1,6 @@
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { render } from "preact";
+import { useMemo } from "preact/hooks";
 import { callTimeout, clientsOf } from "../app/api.js";
 import type { Host } from "../app/context.js";
 import { sessionForms } from "../app/kept-form.js";
@@ -22,13 +23,12 @@ const api = clientsOf(
   }),
 );
 const router = historyRouter();
-const host: Host = {
+const host: Omit<Host, "forms"> = {
   signIn,
   changed: () => undefined,
   organization: "",
   template: "",
   resources: {},
-  forms: sessionForms,
 };
 function Page() {
   const { name, words } = language.value;
@@ -36,14 +36,17 @@ function Page() {
   document.title = words.page.title;
   const here = router.route.value.path;
   const caller = useLoad(here === signedOutPath ? undefined : "caller", (signal) => api.self.getCaller({}, { signal }));
+  const known = caller.value.value;
+  const user = known?.caller ?? "";
+  const own = useMemo<Host>(() => ({ ...host, forms: sessionForms(user) }), [user]);
   if (here === signedOutPath) return <Alone words={words} signedOut onRetry={caller.reload} />;
   if (caller.problem.value)
     return <Alone words={words} signedOut={isSignedOut(caller.problem.value)} onRetry={caller.reload} />;
-  const known = caller.value.value;
   if (!known) return null;
   return (
     <AppRoot
-      {...{ api, router, host }}
+      {...{ api, router }}
+      host={own}
       language={language.value}
       frame={Frame}
       caller={known}

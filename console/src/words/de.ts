@@ -425,6 +425,8 @@ export const de: Words = {
     done: "Fertig",
     leaveTitle: "Ohne das Geheimnis gehen?",
     leaveText: "Du hast nicht bestätigt, dass du das Geheimnis aufbewahrt hast. Danach kann es niemand mehr anzeigen.",
+    leaveEarly:
+      "Die Antwort mit dem Geheimnis steht noch aus. Wenn du jetzt gehst, kann niemand mehr das Geheimnis anzeigen.",
     stay: "Hier bleiben",
     leave: "Trotzdem gehen",
     tryIt: "Probiere es aus",

@@ -423,6 +423,7 @@ export const en = {
     done: "Done",
     leaveTitle: "Leave without the secret?",
     leaveText: "You have not confirmed that you stored the secret. Once you leave, nobody can show it again.",
+    leaveEarly: "The answer with the secret is still on its way. Once you leave, nobody can show the secret.",
     stay: "Stay here",
     leave: "Leave anyway",
     tryIt: "Try it",

@@ -12,6 +12,7 @@ import { fieldText } from "../../app/problem-text.js";
 import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button, Link } from "../../ui/button.js";
 import { Choice, Field } from "../../ui/field.js";
+import { Hold } from "../../ui/hold.js";
 import { Icon } from "../../ui/icon.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
 import { ExactTime } from "../../ui/time.js";
@@ -355,6 +356,7 @@ export function CreateView() {
           ) : (
             <ProblemNotice problem={problem} />
           )}
+          {locked && <Hold text={words.reveal.leaveEarly} />}
           {unplaced.map((own) => (
             <p key={own.field} class="error">
               {words.fields[own.field] ?? own.field}: {fieldText(own, app)}

@@ -5,8 +5,8 @@ import { type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { Button } from "../../ui/button.js";
 import { copyText } from "../../ui/clipboard.js";
-import { Dialog } from "../../ui/dialog.js";
 import { Choice } from "../../ui/field.js";
+import { Hold } from "../../ui/hold.js";
 import { Notice } from "../../ui/notice.js";
 import { unrecorded } from "../../ui/unrecorded.js";
 import { Snippets } from "./snippets.js";
@@ -37,7 +37,6 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
   const taken = useSignal(false);
   const stored = useSignal(false);
   const copied = useSignal<boolean | undefined>(undefined);
-  const leaving = useSignal<(() => void) | undefined>(undefined);
 
   const hide = (say: boolean) => {
     if (shown.value && say) announce(texts.hiddenAgain);
@@ -45,9 +44,6 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
   };
   useEffect(() => {
     heading.current?.focus();
-    router.hold((leave) => {
-      leaving.value = leave;
-    });
     const hideUnseen = () => {
       if (document.visibilityState === "hidden") hide(false);
     };
@@ -56,7 +52,6 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
     document.addEventListener("visibilitychange", hideUnseen);
     addEventListener("pagehide", forget);
     return () => {
-      router.hold(undefined);
       document.removeEventListener("visibilitychange", hideUnseen);
       removeEventListener("pagehide", forget);
     };
@@ -165,38 +160,7 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
       </section>
       <TestToken token={token} secret={secret} />
       <Snippets snippets={snippets} />
-      {leaving.value && (
-        <Dialog
-          title={texts.leaveTitle}
-          onClose={() => {
-            leaving.value = undefined;
-          }}
-          actions={
-            <>
-              <Button
-                kind="main"
-                onPress={() => {
-                  leaving.value = undefined;
-                }}
-              >
-                {texts.stay}
-              </Button>
-              <Button
-                kind="danger"
-                onPress={() => {
-                  const go = leaving.value;
-                  leaving.value = undefined;
-                  if (go) leave(go);
-                }}
-              >
-                {texts.leave}
-              </Button>
-            </>
-          }
-        >
-          <p>{texts.leaveText}</p>
-        </Dialog>
-      )}
+      <Hold text={texts.leaveText} onLeave={onDone} />
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { newRequestId } from "../../app/request-id.js";
 import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Choice, FieldGroup } from "../../ui/field.js";
+import { Hold } from "../../ui/hold.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
 import { dateOf, ExactTime } from "../../ui/time.js";
 import { type Expiry, endingOf } from "../form/expiry.js";
@@ -160,6 +161,7 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
         />
       </fieldset>
       {pending.value && <Notice tone="accent">{words.token.confirming}</Notice>}
+      {(rotate.busy.value || lost.value) && <Hold text={words.reveal.leaveEarly} />}
       {lost.value ? (
         <Notice
           tone="warn"
