@@ -552,7 +552,10 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const { listTokens } = TokenService.method;
     const asked = { organization, subject: leaver.subject };
     const listed = await ask(listTokens, asked, admin.settings);
-    expect(listed.tokens).toEqual(affected.map(({ token }) => token));
+    // The holder may do more with them than the administrator.
+    const { permitted } = listed.tokens[0] ?? {};
+    expect(permitted).toEqual([Operation.REVOKE, Operation.SUSPEND]);
+    expect(listed.tokens).toEqual(affected.map(({ token }) => ({ ...token, permitted })));
     expect(await patwarden.port.call(listTokens, asked, stayer.settings)).toMatchObject({
       ok: false,
       reason: "NOT_FOUND",
