@@ -9,6 +9,7 @@ export interface NamedResource {
 export interface TokenEventDetail {
   /** `tok_…`. */
   readonly id: string;
+  /** Empty when several were revoked at once: each has its own event. */
   readonly name: string;
 }
 
@@ -32,8 +33,9 @@ export interface PatwardenTokensEventMap {
 }
 
 /**
- * `<patwarden-tokens base-url="https://tokens.example.com">`: lists, makes and ends the tokens of a user. Set
- * `getAccessToken` or `fetch` before it calls anything.
+ * `<patwarden-tokens base-url="https://tokens.example.com">`: lists, makes and ends the tokens of a user. Attributes
+ * and properties may be set at any time, also before this file is loaded. Other settings take effect at once, but wait
+ * while a secret is made or shown.
  */
 export declare class PatwardenTokens extends HTMLElement {
   /** Attribute `base-url`: the origin of Patwarden's public port, or of the host's own backend. Default: the page's. */
@@ -52,7 +54,7 @@ export declare class PatwardenTokens extends HTMLElement {
   fetch: typeof globalThis.fetch | undefined;
   /** Names and search of resources by type. The function gets what the user typed. */
   resources: Readonly<Record<string, (query: string) => Promise<readonly NamedResource[]>>>;
-  /** Starts from the beginning, for example after a sign-in. Forms keep what was entered. */
+  /** Starts again, for example after a sign-in: asks who the user is. Waits while a secret is made or shown. */
   reload(): void;
 
   addEventListener<K extends keyof PatwardenTokensEventMap>(

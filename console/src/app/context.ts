@@ -20,7 +20,7 @@ export interface NamedResource {
 export interface Host {
   /** Sends the user to sign in and back to this view; the page leaves, the element tells its host. */
   signIn(needed?: StepUpNeeded): void;
-  /** Tells the host about a change. Never a secret. */
+  /** Tells the host about a change. Never a secret; the name is empty when several were revoked at once. */
   changed(change: "created" | "rotated" | "revoked", token: { readonly id: string; readonly name: string }): void;
   /** The organization that new tokens are bound to at first. Empty: none. */
   readonly organization: string;

@@ -27,13 +27,21 @@ export const routeOf = (to: string): Route => {
     : { path: to.slice(0, at), query: new URLSearchParams(to.slice(at + 1)) };
 };
 
+/** The router of the element. */
+export interface MemoryRouter extends Router {
+  /** Whether a view holds the user. */
+  readonly held: ReadonlySignal<boolean>;
+}
+
 /** The routes of the element: in memory, as the address belongs to the host. */
-export function memoryRouter(start = "/"): Router {
+export function memoryRouter(start = "/"): MemoryRouter {
   const route = signal(routeOf(start));
+  const isHeld = signal(false);
   let held: ((leave: () => void) => void) | undefined;
   const unload = (event: Event) => event.preventDefault();
   return {
     route,
+    held: isHeld,
     href: () => undefined,
     go: (to) => {
       const leave = () => {
@@ -44,6 +52,7 @@ export function memoryRouter(start = "/"): Router {
     },
     hold: (ask) => {
       held = ask;
+      isHeld.value = ask !== undefined;
       window.removeEventListener("beforeunload", unload);
       if (ask) window.addEventListener("beforeunload", unload);
     },

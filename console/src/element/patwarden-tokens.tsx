@@ -1,94 +1,147 @@
-import type { Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { render } from "preact";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { type Api, callTimeout, clientsOf } from "../app/api.js";
-import type { Host, NamedResource } from "../app/context.js";
+import type { Host } from "../app/context.js";
 import { memoryForms } from "../app/kept-form.js";
 import { useLoad } from "../app/load.js";
 import { isSignedOut } from "../app/problem.js";
-import { memoryRouter, type Router } from "../app/router.js";
+import { type MemoryRouter, memoryRouter } from "../app/router.js";
 import { AppRoot } from "../views/app-root.js";
 import { sharedViews } from "../views/shared-views.js";
-import { type Language, languageOf } from "../words/words.js";
+import type { Language } from "../words/words.js";
 import css from "./element.css?inline";
+import { languageAround, watchLanguage } from "./language-around.js";
 
-const style = new CSSStyleSheet();
-style.replaceSync(css);
+type AccessTokenSource = () => string | Promise<string>;
+
+/** Servers of React and Vue load this file too, where no element is ever made. */
+const Base = globalThis.HTMLElement ?? (class {} as unknown as typeof HTMLElement);
 
 const attributes = ["base-url", "subject", "organization", "template", "lang"] as const;
+const properties = [
+  ...["baseUrl", "subject", "organization", "template"],
+  ...["getAccessToken", "fetch", "resources"],
+] as const;
+
+let style: CSSStyleSheet | undefined;
+
+/** Returns the style of all elements of the page. */
+function sharedStyle(): CSSStyleSheet {
+  if (!style) {
+    style = new CSSStyleSheet();
+    style.replaceSync(css);
+  }
+  return style;
+}
 
 /** `<patwarden-tokens>`. Its types for hosts, with all explanations, are in `public-element/patwarden-tokens.d.ts`. */
-export class PatwardenTokens extends HTMLElement {
+export class PatwardenTokens extends Base {
   static readonly observedAttributes: readonly string[] = attributes;
 
-  getAccessToken: (() => string | Promise<string>) | undefined;
-  fetch: typeof globalThis.fetch | undefined;
-  resources: Readonly<Record<string, (query: string) => Promise<readonly NamedResource[]>>> = {};
-
   readonly #root: HTMLElement;
-  readonly #router: Router = memoryRouter();
+  readonly #router = memoryRouter();
   readonly #forms = memoryForms();
-  #generation = 0;
+  #getAccessToken: AccessTokenSource | undefined;
+  #fetch: typeof globalThis.fetch | undefined;
+  #resources: Host["resources"] = {};
+  #round = 0;
   #waiting = false;
+  #unwatch: (() => void) | undefined;
 
   constructor() {
     super();
     const shadow = this.attachShadow({ mode: "open" });
-    shadow.adoptedStyleSheets = [style];
+    shadow.adoptedStyleSheets = [sharedStyle()];
     this.#root = document.createElement("div");
     this.#root.className = "pw";
     this.#root.setAttribute("part", "root");
     shadow.append(this.#root);
     // Properties that were set before this file was loaded stand in front of the accessors of the class.
-    for (const name of ["baseUrl", "subject", "organization", "template"] as const) {
+    for (const name of properties) {
       if (!Object.hasOwn(this, name)) continue;
-      const value = this[name];
+      const value = Reflect.get(this, name);
       Reflect.deleteProperty(this, name);
-      this[name] = value;
+      Reflect.set(this, name, value);
     }
   }
 
   get baseUrl(): string {
     return this.getAttribute("base-url") ?? "";
   }
-  set baseUrl(value: string) {
-    this.setAttribute("base-url", value);
+  set baseUrl(value: string | null | undefined) {
+    this.#setAttribute("base-url", value);
   }
   get subject(): string {
     return this.getAttribute("subject") ?? "";
   }
-  set subject(value: string) {
-    this.setAttribute("subject", value);
+  set subject(value: string | null | undefined) {
+    this.#setAttribute("subject", value);
   }
   get organization(): string {
     return this.getAttribute("organization") ?? "";
   }
-  set organization(value: string) {
-    this.setAttribute("organization", value);
+  set organization(value: string | null | undefined) {
+    this.#setAttribute("organization", value);
   }
   get template(): string {
     return this.getAttribute("template") ?? "";
   }
-  set template(value: string) {
-    this.setAttribute("template", value);
+  set template(value: string | null | undefined) {
+    this.#setAttribute("template", value);
+  }
+  get getAccessToken(): AccessTokenSource | undefined {
+    return this.#getAccessToken;
+  }
+  set getAccessToken(value: AccessTokenSource | null | undefined) {
+    this.#getAccessToken = value ?? undefined;
+    this.#renderSoon();
+  }
+  get fetch(): typeof globalThis.fetch | undefined {
+    return this.#fetch;
+  }
+  set fetch(value: typeof globalThis.fetch | null | undefined) {
+    this.#fetch = value ?? undefined;
+    this.#renderSoon();
+  }
+  get resources(): Host["resources"] {
+    return this.#resources;
+  }
+  set resources(value: Host["resources"] | null | undefined) {
+    this.#resources = value ?? {};
   }
 
   connectedCallback(): void {
+    this.#unwatch ??= watchLanguage(this, () => this.#renderSoon());
     this.#renderSoon();
   }
 
   disconnectedCallback(): void {
-    render(null, this.#root);
+    // An element that is moved is put back in the same turn, and keeps what it shows.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+      render(null, this.#root);
+    });
   }
+
+  /** Keeps an element that `moveBefore` moves as it is, with its open dialog. */
+  connectedMoveCallback(): void {}
 
   attributeChangedCallback(): void {
     this.#renderSoon();
   }
 
   reload(): void {
-    this.#generation += 1;
+    this.#round += 1;
     this.#renderSoon();
+  }
+
+  #setAttribute(name: string, value: string | null | undefined): void {
+    if (value === null || value === undefined) this.removeAttribute(name);
+    else this.setAttribute(name, value);
   }
 
   /** Renders once for all attributes and properties that are set in the same turn. */
@@ -102,60 +155,78 @@ export class PatwardenTokens extends HTMLElement {
   }
 
   #render(): void {
-    const inherited = this.closest<HTMLElement>("[lang]")?.lang;
-    const language = languageOf(inherited ? [inherited, ...navigator.languages] : navigator.languages);
+    const language = languageAround(this);
     this.#root.lang = language.name;
-    const baseUrl = new URL(this.baseUrl || "/", location.href).href.replace(/\/$/, "");
+    const settings: Settings = {
+      baseUrl: new URL(this.baseUrl || "/", document.baseURI).href.replace(/\/$/, ""),
+      subject: this.subject,
+      organization: this.organization,
+      template: this.template,
+      credential: this.#fetch ? "of fetch" : this.#getAccessToken ? "access token" : "of the page",
+      round: this.#round,
+    };
     render(
-      <Element
-        key={this.#generation}
-        element={this}
-        baseUrl={baseUrl}
-        subject={this.subject}
-        organization={this.organization}
-        template={this.template}
-        router={this.#router}
-        forms={this.#forms}
-        language={language}
-      />,
+      <Element element={this} settings={settings} router={this.#router} forms={this.#forms} language={language} />,
       this.#root,
     );
   }
 }
 
+interface Settings extends Pick<Host, "organization" | "template"> {
+  /** Without a slash at the end. */
+  readonly baseUrl: string;
+  /** Empty: the caller. */
+  readonly subject: string;
+  readonly credential: "access token" | "of fetch" | "of the page";
+  /** Counts how often the host has asked for a new beginning. */
+  readonly round: number;
+}
+
 interface ElementProps {
   readonly element: PatwardenTokens;
-  readonly baseUrl: string;
-  readonly subject: string;
-  readonly organization: string;
-  readonly template: string;
-  readonly router: Router;
+  readonly settings: Settings;
+  readonly router: MemoryRouter;
   readonly forms: Host["forms"];
   readonly language: Language;
 }
 
-function Element({ element, baseUrl, subject, organization, template, router, forms, language }: ElementProps) {
+function Element({ settings: wanted, ...props }: ElementProps) {
+  const settings = useSettings(wanted, props.router);
+  const { baseUrl, subject, credential, round } = settings;
+  return <OneSubject key={JSON.stringify([baseUrl, subject, credential, round])} settings={settings} {...props} />;
+}
+
+/** Everything that is known and shown for one subject at one place: nothing of it is left when these change. */
+function OneSubject({ element, settings, router, forms, language }: ElementProps) {
   const { words } = language;
-  const api = useMemo(() => apiOf(element, baseUrl), [element, baseUrl]);
-  const host = useMemo(
-    () => hostOf(element, { baseUrl, organization, template, forms }),
-    [element, baseUrl, organization, template],
-  );
-  const caller = useLoad(baseUrl, (signal) => api.self.getCaller({}, { signal }));
+  const { baseUrl, subject, organization, template } = settings;
+  const api = useMemo(() => apiOf(element, baseUrl), []);
+  const host = useMemo(() => hostOf(element, settings, forms), [organization, template]);
+  const caller = useLoad("caller", (signal) => api.self.getCaller({}, { signal }));
   const problem = caller.problem.value;
-  if (problem)
+  if (problem) {
+    const signedOut = isSignedOut(problem);
     return (
       <div class="alone" role="alert">
-        <p>{isSignedOut(problem) ? words.page.signedOut : words.page.unreachable}</p>
-        <button
-          type="button"
-          class="button main"
-          onClick={() => (isSignedOut(problem) ? host.signIn() : caller.reload())}
-        >
-          {isSignedOut(problem) ? words.signIn : words.tryAgain}
-        </button>
+        <p>{signedOut ? words.page.signedOut : words.page.unreachable}</p>
+        <div class="row">
+          {signedOut && (
+            <button type="button" part="button" class="button main" onClick={() => host.signIn()}>
+              {words.signIn}
+            </button>
+          )}
+          <button
+            type="button"
+            part="button"
+            class={signedOut ? "button quiet" : "button main"}
+            onClick={() => caller.reload()}
+          >
+            {words.tryAgain}
+          </button>
+        </div>
       </div>
     );
+  }
   const known = caller.value.value;
   if (!known)
     return (
@@ -173,10 +244,27 @@ function Element({ element, baseUrl, subject, organization, template, router, fo
   );
 }
 
+/**
+ * Returns the settings that are in effect. New ones wait while a view holds the user: while a secret is made or shown,
+ * it must neither get lost nor stand in another place. Another subject starts at its list.
+ */
+function useSettings(wanted: Settings, router: MemoryRouter): Settings {
+  const used = useRef(wanted);
+  if (!router.held.value) used.current = wanted;
+  const settings = used.current;
+  const place = `${settings.baseUrl} ${settings.subject}`;
+  const before = useRef(place);
+  if (before.current !== place) {
+    before.current = place;
+    router.go("/");
+  }
+  return settings;
+}
+
 /** Returns the calls by the host's `fetch`, with the host's access token. */
 function apiOf(element: PatwardenTokens, baseUrl: string): Api {
   const withToken: Interceptor = (next) => async (request) => {
-    const token = await element.getAccessToken?.();
+    const token = await accessToken(element, request.signal);
     if (token) request.header.set("authorization", `Bearer ${token}`);
     return next(request);
   };
@@ -190,21 +278,41 @@ function apiOf(element: PatwardenTokens, baseUrl: string): Api {
   );
 }
 
-function hostOf(
-  element: PatwardenTokens,
-  { baseUrl, ...settings }: Pick<ElementProps, "baseUrl" | "organization" | "template" | "forms">,
-): Host {
+/**
+ * Asks the host for the access token, as long as the call may take. The host's own error is not shown: it may name
+ * secrets.
+ */
+async function accessToken(element: PatwardenTokens, signal: AbortSignal): Promise<string | undefined> {
+  const over = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  const asked = async () => {
+    try {
+      return await element.getAccessToken?.();
+    } catch (cause) {
+      throw new ConnectError("the page has no access token", Code.Unauthenticated, undefined, undefined, cause);
+    }
+  };
+  return Promise.race([asked(), over]);
+}
+
+function hostOf(element: PatwardenTokens, settings: Settings, forms: Host["forms"]): Host {
+  const { baseUrl, organization, template, credential } = settings;
   const tell = (name: string, detail?: object) =>
     element.dispatchEvent(new CustomEvent(`patwarden-${name}`, { detail, bubbles: true, composed: true }));
   return {
-    ...settings,
+    organization,
+    template,
+    forms,
     get resources() {
       return element.resources;
     },
-    selfUrl: `${baseUrl}/v1/self`,
+    // A host's backend passes the calls of services on, and nothing else.
+    ...(credential === "access token" && { selfUrl: `${baseUrl}/v1/self` }),
     signIn: (needed) => (needed ? tell("step-up", needed) : tell("sign-in-needed")),
     changed: (change, { id, name }) => tell(change, { id, name }),
   };
 }
 
-if (!customElements.get("patwarden-tokens")) customElements.define("patwarden-tokens", PatwardenTokens);
+if (globalThis.customElements && !customElements.get("patwarden-tokens"))
+  customElements.define("patwarden-tokens", PatwardenTokens);

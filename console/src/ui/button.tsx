@@ -27,6 +27,7 @@ export function Button({ children, kind = "quiet", icon, label, type = "button",
     <button
       ref={rest.buttonRef ?? null}
       type={type}
+      part="button"
       class={`button ${kind}${rest.iconOnly ? " icon-only" : ""}`}
       aria-label={label}
       aria-busy={busy ? "true" : undefined}

@@ -31,6 +31,7 @@ export function Dialog({ title, children, actions, onClose }: DialogProps) {
     <dialog
       ref={dialog}
       class="dialog"
+      part="dialog"
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();

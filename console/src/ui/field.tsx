@@ -17,6 +17,7 @@ interface FieldProps {
 /** The attributes of a control in a field: spread them onto it. */
 export interface ControlIds {
   readonly id: string;
+  readonly part: "input";
   readonly "aria-describedby": string | undefined;
   readonly "aria-invalid": "true" | undefined;
 }
@@ -43,6 +44,7 @@ export function Field({ label, hint, limit, error, optional, children }: FieldPr
       )}
       {children({
         id,
+        part: "input",
         "aria-describedby": described === "" ? undefined : described,
         "aria-invalid": error ? "true" : undefined,
       })}

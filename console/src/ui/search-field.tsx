@@ -24,6 +24,7 @@ export function SearchField({ label, value, placeholder, maxLength = 100, shown,
         <Icon name="search" />
         <input
           type="search"
+          part="input"
           maxLength={maxLength}
           value={value}
           placeholder={placeholder}

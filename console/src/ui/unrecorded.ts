@@ -5,6 +5,7 @@ export const unrecorded = {
   "data-dd-privacy": "hidden",
   "data-hj-suppress": "",
   "data-private": "",
+  "data-clarity-mask": "true",
   "data-1p-ignore": "",
   "data-lpignore": "true",
 };

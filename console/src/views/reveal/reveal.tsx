@@ -108,6 +108,7 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
       <section class="card secret-card" aria-label={texts.field}>
         <input
           ref={field}
+          part="secret"
           class="secret mono sentry-block ph-no-capture fs-mask rr-mask"
           type="text"
           readOnly

@@ -38,7 +38,7 @@ const mostIds = 500;
 
 /** Asks for the number of tokens, and revokes them in one call. */
 export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProps) {
-  const { api, words, format, announce } = useApp();
+  const { api, host, words, format, announce } = useApp();
   const texts = words.bulk;
   const count = useSignal("ids" in target ? target.ids.length : target.count);
   const typed = useSignal("");
@@ -86,6 +86,9 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
     const repeated = attempts > 1;
     const ended = !repeated ? answer.count : "ids" in target ? answer.count + before : count.value;
     pending.value = false;
+    const wasRevoked = (own: RevokedToken_Result) =>
+      own === RevokedToken_Result.REVOKED || (repeated && own === RevokedToken_Result.REVOKED_BEFORE);
+    for (const { id, result: own } of answer.results) if (wasRevoked(own)) host.changed("revoked", { id, name: "" });
     result.value = [
       texts.done(ended, format.number(ended)),
       ...line(repeated ? 0 : before, texts.before),
