@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -62,6 +62,18 @@ describe.skipIf(!havePostgres())("the installed package", () => {
     expect(Number(execFileSync(process.execPath, ["probe.mjs"], { cwd: installed, encoding: "utf8" }))).toBeGreaterThan(
       10,
     );
+  });
+
+  it("gives the element and its types to hosts, also where they render on a server", () => {
+    const load =
+      "import('patwarden/elements').then(({ PatwardenTokens }) => process.stdout.write(PatwardenTokens.name))";
+    expect(execFileSync(process.execPath, ["-e", load], { cwd: folder, encoding: "utf8" })).toBe("PatwardenTokens");
+    const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    const files = Object.values<string | Record<string, string>>(exports).flatMap((target) =>
+      typeof target === "string" ? [target] : Object.values(target),
+    );
+    expect(files.length).toBeGreaterThan(4);
+    expect(files.filter((file) => !existsSync(join(installed, file)))).toEqual([]);
   });
 
   it("S1 S13 keeps working while sessions are ended again and again", async () => {

@@ -58,6 +58,15 @@ export function parseDuration(value: string): number {
   return duration;
 }
 
+/** Parses an address such as `https://tokens.example.com`, without a path. */
+export function parseOrigin(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
+    throw new InvalidArgumentError("must be an address without a path, such as https://tokens.example.com");
+  }
+  return url;
+}
+
 export function parseTime(value: string): Date {
   const time = new Date(value);
   if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(value) || Number.isNaN(time.getTime()) || !isInCalendar(value)) {

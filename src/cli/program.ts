@@ -4,7 +4,7 @@ import { addAuditListCommand } from "./audit-list.js";
 import { addCheckCommands } from "./check.js";
 import { crash, exitCodes, fail } from "./fail.js";
 import { makePepper, makeServiceKey } from "./keys.js";
-import { configOption, jsonOption } from "./options.js";
+import { configOption, jsonOption, parseOrigin } from "./options.js";
 import { writeNow } from "./output.js";
 import { addPolicyCommands } from "./policy.js";
 import { addSubjectCommands } from "./subject.js";
@@ -76,6 +76,13 @@ addTokenCommands(program);
 addSubjectCommands(program);
 addPolicyCommands(program);
 addUsageCommands(program);
+
+program
+  .command("embed")
+  .description("print the line of HTML by which a page loads the element for tokens from this server")
+  .argument("<url>", "address of the public port or the console, as browsers reach it", parseOrigin)
+  .addOption(jsonOption())
+  .action(async (url, options) => (await import("./embed.js")).embed(url, options));
 
 const keys = program
   .command("keys")

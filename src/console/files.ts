@@ -12,6 +12,9 @@ const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 export const builtPage = join(dist, "page");
 export const builtElement = join(dist, "elements");
 
+/** The path of the element's files. Its number changes when pages that embed the element must change too. */
+export const elementsPath = "/elements/v1";
+
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
@@ -62,7 +65,7 @@ export function elementRoutes(folder = builtElement): readonly Route[] {
     .filter(([path]) => path.endsWith(".js"))
     .map(([path, file]) => ({
       method: "GET",
-      path: `/elements/v1${path}`,
+      path: `${elementsPath}${path}`,
       handle(request, response) {
         response.setHeader("access-control-allow-origin", "*");
         response.setHeader("cross-origin-resource-policy", "cross-origin");

@@ -286,13 +286,17 @@ describe("results that cannot be written", () => {
     60_000,
   );
 
-  it.each(["keys pepper", "keys service --json", "--help", "token --help", "policy show user"])(
-    "A7 patwarden %s to a full disk",
-    async (command) => {
-      const { code, stderr } = await shell(`trap '' XFSZ; ulimit -f 0; patwarden ${command} > lost`);
-      expect([code, stderr]).toEqual([74, "patwarden: the result could not be written to stdout: EFBIG\n"]);
-    },
-  );
+  it.each([
+    "keys pepper",
+    "keys service --json",
+    "embed https://tokens.example.com",
+    "--help",
+    "token --help",
+    "policy show user",
+  ])("A7 patwarden %s to a full disk", async (command) => {
+    const { code, stderr } = await shell(`trap '' XFSZ; ulimit -f 0; patwarden ${command} > lost`);
+    expect([code, stderr]).toEqual([74, "patwarden: the result could not be written to stdout: EFBIG\n"]);
+  });
 
   it("A7 dev ends when its ready file or its output cannot be written, so that no unreachable server runs", async () => {
     const onPorts = onFreePorts.join(" ");

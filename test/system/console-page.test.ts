@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
@@ -9,6 +11,7 @@ import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw } from "../kit/raw-http.js";
 import { selfSigned } from "../kit/self-signed.js";
 
+const main = new URL("../../dist/main.js", import.meta.url).pathname;
 const built = new URL("../../dist/page/", import.meta.url);
 const asset = readdirSync(new URL("assets/", built)).find((name) => name.endsWith(".js")) ?? "";
 const index = readFileSync(new URL("index.html", built), "utf8");
@@ -176,6 +179,30 @@ describe("the element", () => {
       expect((await fetch(`${origin}/elements/v1/patwarden-tokens.js`, { headers })).status).toBe(304);
     }
     expect((await fetch(`${patwarden.server.http}/elements/v1/patwarden-tokens.js`)).status).toBe(404);
+  });
+});
+
+describe("patwarden embed", () => {
+  const embed = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [main, "embed", ...args], { encoding: "utf8" });
+
+  it("prints the line for the file that is served", async () => {
+    const { publicHttp } = patwarden.server;
+    const { stdout } = embed(publicHttp);
+    const [, src = "", integrity = ""] =
+      /^<script type="module" src="(.*)" integrity="sha384-(.*)" crossorigin/.exec(stdout) ?? [];
+    expect(src).toBe(`${publicHttp}/elements/v1/patwarden-tokens.js`);
+    const served = Buffer.from(await (await fetch(src)).arrayBuffer());
+    expect(createHash("sha384").update(served).digest("base64")).toBe(integrity);
+    expect(JSON.parse(embed(publicHttp, "--json").stdout)).toEqual({ src, integrity: `sha384-${integrity}` });
+  });
+
+  it.each(["tokens.example.com", "https://tokens.example.com/console", "javascript:alert(1)"])("refuses %s", (url) => {
+    const { status, stderr } = embed(url);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining("must be an address without a path, such as https://"),
+    ]);
   });
 });
 
