@@ -476,7 +476,7 @@ export const de: Words = {
     secretUsed: (time) => `zuletzt benutzt ${time}`,
     secretUnused: "nie benutzt",
     endSecret: "Jetzt beenden",
-    endSecretNamed: (hint) => `Geheimnis ${hint} jetzt beenden`,
+    endSecretNamed: (hint) => `Jetzt beenden: Geheimnis ${hint}`,
     endSecretTitle: "Das alte Geheimnis jetzt beenden",
     endSecretText: "Programme, die es noch benutzen, hören sofort auf zu funktionieren.",
     endSecretDone: "Das alte Geheimnis ist auf allen Servern beendet.",

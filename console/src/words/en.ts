@@ -473,7 +473,7 @@ export const en = {
     secretUsed: (time: string) => `last used ${time}`,
     secretUnused: "never used",
     endSecret: "End now",
-    endSecretNamed: (hint: string) => `End the secret ${hint} now`,
+    endSecretNamed: (hint: string) => `End now: secret ${hint}`,
     endSecretTitle: "End the old secret now",
     endSecretText: "Programs that still use the old secret stop working at once.",
     endSecretDone: "The old secret has ended on every server.",
