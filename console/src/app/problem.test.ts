@@ -45,7 +45,7 @@ describe("a problem", () => {
   });
 
   it("asks for a sign-in with its age and strength", () => {
-    const needed = info("STEP_UP_REQUIRED", { max_age: "600", acr_values: "mfa phr" });
+    const needed = info("STEP_UP_REQUIRED", { maxAge: "600", acrValues: "mfa phr" });
     expect(stepUpOf(failed(Code.Unauthenticated, needed))).toEqual({ maxAge: 600, acrValues: ["mfa", "phr"] });
     expect(isSignedOut(failed(Code.Unauthenticated, needed))).toBe(false);
     expect(isSignedOut(failed(Code.Unauthenticated, info("CALLER_UNAUTHENTICATED")))).toBe(true);

@@ -76,10 +76,10 @@ export interface StepUpNeeded {
 /** Returns the sign-in that the call needs, or undefined when it failed for another reason. */
 export function stepUpOf({ reason, metadata }: Problem): StepUpNeeded | undefined {
   if (reason !== "STEP_UP_REQUIRED") return undefined;
-  const maxAge = Number.parseInt(metadata["max_age"] ?? "", 10);
+  const maxAge = Number.parseInt(metadata["maxAge"] ?? "", 10);
   return {
     ...(Number.isNaN(maxAge) ? {} : { maxAge }),
-    acrValues: (metadata["acr_values"] ?? "").split(" ").filter((value) => value !== ""),
+    acrValues: (metadata["acrValues"] ?? "").split(" ").filter((value) => value !== ""),
   };
 }
 

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { useApp } from "../app/context.js";
 import { Button } from "./button.js";
 import { Dialog } from "./dialog.js";
@@ -16,7 +16,8 @@ export function Hold({ text, onLeave }: HoldProps) {
   const { words, router } = useApp();
   const texts = words.reveal;
   const leaving = useSignal<(() => void) | undefined>(undefined);
-  useEffect(() => {
+  // At once: where one hold follows another, nobody leaves in between.
+  useLayoutEffect(() => {
     router.hold((leave) => {
       leaving.value = leave;
     });

@@ -99,21 +99,17 @@ export function CreateView() {
   const gaps = gapsOf(grant);
   const wrong = wrongNetwork(parseNetworks(form.value.networks));
 
-  useEffect(() => () => router.hold(undefined), []);
   const create = useAction(async () => {
     if (!ending.ok) return;
     stepUp.value = false;
     lost.value = false;
     const request = requestOf(form.value, ending.lifetime);
-    // Nobody leaves before the answer, which has the secret.
-    router.hold(() => undefined);
     try {
       const answer = await untilConfirmed(() => api.tokens.createToken(request));
-      if (!answer.token) throw new Error("CreateToken answered without a token");
+      if (!answer.token) return;
       made.value = { token: answer.token, secret: answer.secret };
       host.changed("created", answer.token);
     } catch (error) {
-      router.hold(undefined);
       const problem = problemOf(error);
       const needed = stepUpOf(problem);
       if (needed || isSignedOut(problem)) {

@@ -1,6 +1,6 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
-import { useEffect, useId, useMemo } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { useAction, useLoad } from "../../app/load.js";
@@ -36,7 +36,7 @@ const graces = [hour, 24 * hour, 3 * 24 * hour, 7 * 24 * hour];
 
 /** Gives a token a new secret, and says when the old one stops. */
 export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
-  const { api, router, host, words, format } = useApp();
+  const { api, host, words, format } = useApp();
   const texts = words.rotate;
   const group = useId();
   const formName = `rotate ${token.id}`;
@@ -59,7 +59,6 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
   const change = (part: Partial<Entries>) => {
     form.value = { ...form.value, ...part };
   };
-  useEffect(() => () => router.hold(undefined), []);
   const rotate = useAction(async () => {
     if (ending?.ok === false) return;
     lost.value = false;
@@ -70,8 +69,6 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
       requestId: form.value.requestId,
       ...(ending && { lifetime: ending.lifetime }),
     };
-    // Nobody leaves before the answer, which has the secret.
-    router.hold(() => undefined);
     try {
       const answer = await untilConfirmed(
         () => api.tokens.rotateToken(request),
@@ -79,11 +76,10 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
           pending.value = true;
         },
       );
-      if (!answer.token) throw new Error("RotateToken answered without a token");
+      if (!answer.token) return;
       made.value = { token: answer.token, secret: answer.secret };
       host.changed("rotated", answer.token);
     } catch (error) {
-      router.hold(undefined);
       const problem = problemOf(error);
       const needed = stepUpOf(problem);
       lost.value = isOutcomeUnknown(problem);
