@@ -39,6 +39,6 @@ export async function revokeToken(element: Locator, name: string): Promise<void>
   await element.getByRole("button", { name: "Revoke", exact: true }).click();
   await element.getByLabel("Type the token's name to confirm").fill(name);
   await element.getByRole("button", { name: "Revoke token" }).click();
-  await element.getByText("Ended on every server.").waitFor();
+  await element.getByRole("dialog").getByText("Ended on every server.").waitFor();
   await element.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
 }

@@ -255,6 +255,8 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
     await visiting({ body, files }, async (element, page, visit) => {
       await page.getByRole("button", { name: "Open" }).click();
       await laptop(element).waitFor();
+      expect(await run(page, `${theElement} return element.getBoundingClientRect().width`)).toBe(320);
+      await run(page, 'document.querySelector("dialog").style.width = "60rem";');
       expect(await visit.inaccessible()).toEqual([]);
       await element.getByRole("button", { name: "Actions for laptop" }).click();
       await element.getByRole("button", { name: "Revoke" }).last().click();
