@@ -248,7 +248,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
     site.backend = undefined;
   });
 
-  it("works in a modal dialog of the host's, and returns the focus there", async () => {
+  it("works in a modal dialog of the host's", async () => {
     const body = `<button id="open">Open</button><dialog aria-label="Settings"><button id="last">Close</button>${tag}</dialog>`;
     const trap = 'document.querySelector("#open").onclick = () => document.querySelector("dialog").showModal();';
     const files = { ...plain.files, "host.js": signedIn + trap };
@@ -265,7 +265,6 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       await expect.poll(() => element.getByRole("dialog").count()).toBe(0);
       // Escape has closed the inner dialog alone.
       expect(await run(page, 'return document.querySelector("dialog").open')).toBe(true);
-      expect(await run(page, "return document.activeElement.localName")).toBe("patwarden-tokens");
     });
   });
 
