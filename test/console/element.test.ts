@@ -218,7 +218,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       const secret = await makeToken(element, "by backend");
       expect(await site.patwarden.check(secret)).toBe(Reason.ALLOWED);
     });
-    // What other sites can send along with a cookie, and what is not for users.
+    // Other sites can send the first along with a cookie; the others are not for users.
     for (const [path, headers] of [
       ["TokenService/ListTokens", {}],
       ["AuthorizationService/Check", { "connect-protocol-version": "1" }],
