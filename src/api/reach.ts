@@ -58,7 +58,7 @@ export function parseListReachable(
 export function parseExplainToken(
   { tokenId, resource, action, clientIp }: ExplainTokenRequest,
   model: () => AuthorizationModel,
-): { readonly id: TokenId; readonly question: ExplainQuestion } {
+): { readonly id: TokenId; readonly question: Omit<ExplainQuestion, "onlyWithinToken"> } {
   const violations = new Violations();
   const id = violations.take("token_id", parseTokenId(tokenId));
   const clientAddress = clientIp === "" ? undefined : violations.take("client_ip", parseAddress(clientIp));

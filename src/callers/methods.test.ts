@@ -77,6 +77,11 @@ describe("the table of methods", () => {
     for (const { limit } of [methods.tokens.updateToken, methods.policies.updatePolicy]) {
       expect([limit({ validateOnly: true }), limit({ validateOnly: false })]).toEqual(["lists", "revocations"]);
     }
+    // Also those that name a leak: they count tokens by any filter.
+    for (const reason of [RevocationReason.REQUESTED, RevocationReason.LEAKED]) {
+      const preview = create(RevokeTokensRequestSchema, { reason, validateOnly: true });
+      expect(methods.tokens.revokeTokens.limit(preview)).toBe("lists");
+    }
   });
 
   it("logs each change, and no calls that only read", () => {

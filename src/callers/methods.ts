@@ -58,6 +58,10 @@ const changes = (permission: Permission, limit: MethodLimit = "none") =>
 const unlessLeaked = ({ reason }: { readonly reason: RevocationReason }): MethodLimit =>
   reason === RevocationReason.LEAKED ? "none" : "revocations";
 
+/** Limits revocations of many tokens, except those because of a leak. A preview of them only reads. */
+const revokesMany = (request: { readonly validateOnly: boolean; readonly reason: RevocationReason }): MethodLimit =>
+  request.validateOnly ? "lists" : unlessLeaked(request);
+
 /** Limits a change that may end or narrow tokens. A preview of it only reads. */
 const revokesUnlessPreview = ({ validateOnly }: { readonly validateOnly: boolean }): MethodLimit =>
   validateOnly ? "lists" : "revocations";
@@ -83,7 +87,7 @@ export const methods = {
     rotateToken: { ...changes("tokens.impersonate", "creations"), ...itself },
     revokeToken: { ...changes("tokens.revoke"), ...itself, limit: unlessLeaked },
     revokeSecret: changes("tokens.revoke", "revocations"),
-    revokeTokens: { ...changes("tokens.revoke"), limit: unlessLeaked },
+    revokeTokens: { ...changes("tokens.revoke"), limit: revokesMany },
     suspendToken: changes("tokens.revoke", "revocations"),
     resumeToken: changes("tokens.impersonate"),
     approveToken: changes("tokens.approve"),

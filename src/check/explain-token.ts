@@ -32,6 +32,8 @@ export interface ExplainQuestion {
   readonly attempt: Pick<Attempt, "action" | "resource"> | undefined;
   /** Undefined when the bearer's address is not known. */
   readonly clientAddress: Address | undefined;
+  /** Whether the step PERMISSION is answered only when GRANT, POLICY and MEMBERSHIP pass. */
+  readonly onlyWithinToken: boolean;
 }
 
 export interface ExplainOptions {
@@ -47,26 +49,32 @@ export interface ExplainOptions {
 export async function explainSteps(
   { permissions, memberRelation }: ExplainOptions,
   snapshot: TokenSnapshot,
-  { attempt, clientAddress }: ExplainQuestion,
+  question: ExplainQuestion,
   now: Date,
   callOptions: CallOptions = {},
 ): Promise<Explanation> {
+  const { attempt, clientAddress, onlyWithinToken } = question;
   const { subject } = snapshot.token;
   const membership = membershipQuestion(snapshot.token, memberRelation, clientAddress);
   const permission: Question | undefined = attempt && { subject, ...attempt, clientAddress };
   const questions = [membership, permission].filter((question) => question !== undefined);
   const answers = questions.length > 0 ? await permissions.check(questions, "higher", callOptions) : [];
   const received = (question: Question | undefined) => question && answers[questions.indexOf(question)];
-  const steps = [
-    ...stepsOfToken(snapshot, { attempt, clientAddress }, now),
+  const before = [
+    ...stepsOfToken(snapshot, question, now),
     openFgaStep("MEMBERSHIP", membership, received(membership), "NOT_A_MEMBER"),
-    openFgaStep("PERMISSION", permission, received(permission), "NOT_PERMITTED"),
   ];
+  const within = before.every(({ kind, result }) => !ofReach.has(kind) || ["PASSED", "NOT_ASKED"].includes(result));
+  const told = within || !onlyWithinToken ? permission : undefined;
+  const steps = [...before, openFgaStep("PERMISSION", told, received(told), "NOT_PERMITTED")];
   const refused = steps.find((step) => step.result === "REFUSED");
   if (refused) return { reason: refused.reason, steps };
   const decided = attempt && steps.every(({ result }) => result !== "UNKNOWN");
   return { reason: decided ? "ALLOWED" : undefined, steps };
 }
+
+/** The steps that decide what a token reaches, in whatever state and from whatever address. */
+const ofReach: ReadonlySet<StepKind> = new Set(["GRANT", "POLICY", "MEMBERSHIP"]);
 
 /** Answers the steps that do not ask OpenFGA. Pure. */
 function stepsOfToken(

@@ -17,8 +17,8 @@ export const limits = z
     /** The most such calls at once, 1 to 1,000,000. Default 20. */
     revocations_burst: rate.min(1).default(20),
     /**
-     * Pages of ListTokens, ListAuditEvents and QueryUsage, and previews of UpdateToken and UpdatePolicy, at once or
-     * spread; 0 to 1,000,000 a second. Default 10.
+     * Pages of lists, GetTokenSummary, ExplainToken, and previews of UpdateToken, UpdatePolicy and RevokeTokens, at
+     * once or spread; 0 to 1,000,000 a second. Default 10.
      */
     lists_per_second: rate.default(10),
     /** `GET /v1/self` from one address (IPv6: one /64), at once or spread; 0 to 1,000,000 a minute. Default 60. */

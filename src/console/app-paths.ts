@@ -2,8 +2,8 @@
  * The addresses of the console's app. index.html answers each of them, and a sign-in leads back to nothing else.
  */
 
-/** A part of a path: no empty one, no `.` and no `..`. */
-const part = String.raw`(?!\.{1,2}(?:/|$))[\w\-.~%:@=+|]{1,300}`;
+/** A part of a path: no empty one, no `.` and no `..`, which browsers also read when their dots are encoded. */
+const part = String.raw`(?!(?:\.|%2[eE]){1,2}(?:/|$))[\w\-.~%:@=+|]{1,300}`;
 const below = `(?:/${part}){0,4}`;
 
 /** The page after a sign-out. */

@@ -52,13 +52,14 @@ export function createConsole(options: ConsoleOptions): Console {
   const cookies = new Cookies(settings.publicUrl);
   const sessionKeys = deriveKeys(sessionLabel);
   const sessions = new Sessions({ settings, store, keys: sessionKeys, cookies, clock });
+  const stepUp = () => users.settingsOf(issuer)?.stepUp;
   const provider = new Provider({
     settings,
     algorithms: () => users.settingsOf(issuer)?.algorithms ?? [],
+    needsAuthTime: () => stepUp()?.maxAgeMs !== undefined,
     maxAgeMs: users.settingsOf(issuer)?.cacheMaxAgeMs ?? 0,
     onFetchFailure,
   });
-  const stepUp = () => users.settingsOf(issuer)?.stepUp;
   return {
     authenticator: createSessionAuthenticator({ settings, clock, sessions, stepUp }),
     routes: [

@@ -45,11 +45,19 @@ export interface ProviderOptions {
   readonly settings: ConsoleSettings;
   /** Returns the accepted signature algorithms of ID tokens. */
   readonly algorithms: () => readonly string[];
+  /** Returns whether `auth_time` decides what a session may do. */
+  readonly needsAuthTime: () => boolean;
   /** How long the discovery document is current, milliseconds. */
   readonly maxAgeMs: number;
   /** Called when the discovery document cannot be fetched. */
   readonly onFetchFailure: (error: unknown) => void;
 }
+
+/**
+ * A `max_age` that every sign-in satisfies, seconds. Some providers tell `auth_time` only when there is a `max_age`,
+ * which obliges them to (OpenID Connect Core §3.1.2.1).
+ */
+const anyAge = 365 * 86_400;
 
 /** The time for one request to the provider, milliseconds. */
 const requestTimeoutMs = 5_000;
@@ -63,10 +71,12 @@ export const callbackPath = "/sign-in/callback";
  */
 export class Provider {
   readonly #settings: ConsoleSettings;
+  readonly #needsAuthTime: () => boolean;
   readonly #client: Refreshed<Configuration>;
 
-  constructor({ settings, algorithms, maxAgeMs, onFetchFailure }: ProviderOptions) {
+  constructor({ settings, algorithms, needsAuthTime, maxAgeMs, onFetchFailure }: ProviderOptions) {
     this.#settings = settings;
+    this.#needsAuthTime = needsAuthTime;
     this.#client = new Refreshed(() => discover(settings, algorithms()), {
       maxAgeMs,
       onFailure: onFetchFailure,
@@ -79,6 +89,7 @@ export class Provider {
     const client = await this.#client.get();
     const begun = { state: randomState(), nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
     const address = buildAuthorizationUrl(client, {
+      ...(this.#needsAuthTime() && { max_age: String(anyAge) }),
       ...this.#settings.authorizationParams,
       response_type: "code",
       redirect_uri: `${this.#settings.publicUrl}${callbackPath}`,

@@ -13,14 +13,19 @@ export interface ExplainTokenOptions extends ExplainOptions {
   readonly clock: Clock;
 }
 
-/** Explains a token that the caller may see, as it is stored now. Throws NOT_FOUND as GetToken does. */
+/**
+ * Explains a token that the caller may see, as it is stored now. An administrator of an organization learns of a
+ * member's token only what the token reaches, and nothing else of the member's permissions. Throws NOT_FOUND as
+ * GetToken does.
+ */
 export async function explainToken(
   options: ExplainTokenOptions,
   caller: Caller,
   id: TokenId,
-  question: ExplainQuestion,
+  question: Omit<ExplainQuestion, "onlyWithinToken">,
   call: CallOptions,
 ): Promise<Explanation> {
-  const { snapshot } = await options.rights.require(options.store, caller, id, "read");
-  return explainSteps(options, snapshot, question, options.clock.now(), call);
+  const { snapshot, rank } = await options.rights.require(options.store, caller, id, "read");
+  const onlyWithinToken = rank === "organization" && snapshot.token.kind === "pat";
+  return explainSteps(options, snapshot, { ...question, onlyWithinToken }, options.clock.now(), call);
 }

@@ -3,9 +3,13 @@ import { createServer, type Server } from "node:http";
 import Provider from "oidc-provider";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SelfService } from "#gen/patwarden/v1/self_pb.js";
+import { TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { Browser, type ConsoleAddress, consoleConfig, openConsoleAddress } from "../kit/console.js";
 import { issuerClient } from "../kit/issuer.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
+
+/** How long ago its people have signed in, seconds. */
+let signedInAgo = 0;
 
 /** A certified OpenID provider, as others run it. Its people need no password. */
 async function startProvider(publicUrl: string): Promise<{ readonly url: string; readonly server: Server }> {
@@ -49,7 +53,10 @@ async function startProvider(publicUrl: string): Promise<{ readonly url: string;
   const handle = provider.callback();
   server.on("request", (request, response) => {
     if (!request.url?.startsWith("/interaction/")) handle(request, response);
-    else void provider.interactionFinished(request, response, { login: { accountId: "alice", acr: "mfa" } });
+    else {
+      const ts = Math.floor(Date.now() / 1000) - signedInAgo;
+      void provider.interactionFinished(request, response, { login: { accountId: "alice", acr: "mfa", ts } });
+    }
   });
   return { url, server };
 }
@@ -63,7 +70,7 @@ describe("a sign-in at oidc-provider", () => {
     provider = await startProvider(address.url);
     patwarden = await startPatwarden({
       config: {
-        issuers: [{ issuer: provider.url, audiences: ["https://patwarden.example.com"] }],
+        issuers: [{ issuer: provider.url, audiences: ["https://patwarden.example.com"], step_up: { max_age: "10m" } }],
         console: consoleConfig({ url: provider.url }, address.url),
       },
     });
@@ -107,5 +114,17 @@ describe("a sign-in at oidc-provider", () => {
     expect(location.startsWith(`${provider.url}/session/end?`)).toBe(true);
     expect((await fetch(location)).status).toBe(200);
     expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
+  });
+
+  it("does not take the return from the provider for a new sign-in, without asking for any", async () => {
+    // It tells auth_time only to those who ask.
+    signedInAgo = 3_600;
+    try {
+      const { browser } = await signIn({ return: "/new" });
+      const made = await browser.call(TokenService.method.createToken, { name: "ci", grant: { full: true } });
+      expect(made).toMatchObject({ reason: "STEP_UP_REQUIRED", metadata: { because: "the sign-in is too old" } });
+    } finally {
+      signedInAgo = 0;
+    }
   });
 });

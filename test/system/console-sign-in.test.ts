@@ -242,6 +242,8 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     "https://evil.example.com/",
     "javascript:alert(1)",
     "/tokens/../../evil",
+    "/tokens/%2e%2e/sign-out",
+    "/tokens/.%2E/evil",
     "/tokens//evil.example.com",
     "/sign-in",
     "/sign-out",

@@ -339,6 +339,34 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     expect(await outcomes({ key: null })).toEqual(all("CALLER_UNAUTHENTICATED"));
   });
 
+  it("WY-4 tells an administrator of an organization nothing of a member that the token does not reach", async () => {
+    const organization = "organization:acme";
+    const explained = async (made: IssuedToken, question: object = viewing, sub = "bob") =>
+      told(await patwarden.ask(explainToken, { tokenId: made.token.id, ...question }, await as(sub))).slice(3);
+    const narrow = await patwarden.createToken({ organization, grant: onDocuments("editor") });
+    const beyond = ["GRANT REFUSED NOT_GRANTED", "POLICY PASSED", "MEMBERSHIP PASSED"];
+    expect(await explained(narrow)).toEqual([...beyond, "PERMISSION NOT_ASKED"]);
+    expect(await explained(narrow, viewing, "alice")).toEqual([...beyond, "PERMISSION PASSED"]);
+    // Within the token, also while it waits for approval or is suspended.
+    await patwarden.ask(t.suspendToken, { id: narrow.token.id });
+    const editing = { ...viewing, action: "editor" };
+    expect(await explained(narrow, editing)).toEqual([
+      ...["GRANT PASSED", "POLICY PASSED", "MEMBERSHIP PASSED", "PERMISSION PASSED"],
+    ]);
+    const { admin, storeId } = patwarden.openfga;
+    const membership = { user: "user:alice", relation: "member", object: "organization:zoo" };
+    const administration = { user: "user:bob", relation: "admin", object: "organization:zoo" };
+    await admin.writeTuples(storeId, [membership, administration]);
+    const ofZoo = await patwarden.createToken({ organization: "organization:zoo" });
+    await admin.deleteTuples(storeId, [membership]);
+    const left = ["GRANT PASSED", "POLICY PASSED", "MEMBERSHIP REFUSED NOT_A_MEMBER"];
+    expect(await explained(ofZoo)).toEqual([...left, "PERMISSION NOT_ASKED"]);
+    await admin.deleteTuples(storeId, [administration]);
+    // An organization's own token acts as the organization, whose administrator asks.
+    const own = await patwarden.createToken({ subject: organization, grant: onDocuments("editor") });
+    expect((await explained(own)).at(-1)).toBe("PERMISSION REFUSED NOT_PERMITTED");
+  });
+
   it.each<[string, object, string, string]>([
     ["no id", { tokenId: "" }, "INVALID_FIELD", "token_id"],
     ["a secret instead of an id", { tokenId: "pw_pat_x" }, "INVALID_FIELD", "token_id"],

@@ -230,7 +230,8 @@ const (
 	Step_RESULT_PASSED Step_Result = 1
 	// It refuses.
 	Step_RESULT_REFUSED Step_Result = 2
-	// It does not apply: no resource and action were given, or the token is bound to no organization.
+	// It does not apply: no resource and action were given, the token is bound to no organization, or the caller may
+	// not know the answer.
 	Step_RESULT_NOT_ASKED Step_Result = 3
 	// It could not be answered: OpenFGA did not answer.
 	Step_RESULT_UNKNOWN Step_Result = 4

@@ -53,7 +53,9 @@ type SelfServiceClient interface {
 	// may see. Errors: INVALID_ARGUMENT UNKNOWN_TYPE and UNKNOWN_ACTION; NOT_FOUND.
 	ListReachable(ctx context.Context, in *ListReachableRequest, opts ...grpc.CallOption) (*ListReachableResponse, error)
 	// ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-	// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+	// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+	// an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+	// KIND_POLICY and KIND_MEMBERSHIP pass.
 	ExplainToken(ctx context.Context, in *ExplainTokenRequest, opts ...grpc.CallOption) (*ExplainTokenResponse, error)
 }
 
@@ -149,7 +151,9 @@ type SelfServiceServer interface {
 	// may see. Errors: INVALID_ARGUMENT UNKNOWN_TYPE and UNKNOWN_ACTION; NOT_FOUND.
 	ListReachable(context.Context, *ListReachableRequest) (*ListReachableResponse, error)
 	// ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-	// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+	// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+	// an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+	// KIND_POLICY and KIND_MEMBERSHIP pass.
 	ExplainToken(context.Context, *ExplainTokenRequest) (*ExplainTokenResponse, error)
 	mustEmbedUnimplementedSelfServiceServer()
 }

@@ -2991,7 +2991,8 @@ pub mod step {
         Passed = 1,
         /// It refuses.
         Refused = 2,
-        /// It does not apply: no resource and action were given, or the token is bound to no organization.
+        /// It does not apply: no resource and action were given, the token is bound to no organization, or the caller may
+        /// not know the answer.
         NotAsked = 3,
         /// It could not be answered: OpenFGA did not answer.
         Unknown = 4,
@@ -3241,7 +3242,9 @@ pub mod self_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-        /// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+        /// moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+        /// an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+        /// KIND_POLICY and KIND_MEMBERSHIP pass.
         pub async fn explain_token(
             &mut self,
             request: impl tonic::IntoRequest<super::ExplainTokenRequest>,

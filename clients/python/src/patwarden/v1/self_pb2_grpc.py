@@ -115,7 +115,9 @@ class SelfServiceServicer(object):
 
     def ExplainToken(self, request, context):
         """ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-        moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+        moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+        an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+        KIND_POLICY and KIND_MEMBERSHIP pass.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,9 @@ class SelfServiceStub:
     """
     ExplainToken: _grpc.UnaryUnaryMultiCallable[_self_pb2.ExplainTokenRequest, _self_pb2.ExplainTokenResponse]
     """ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-    moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+    moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+    an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+    KIND_POLICY and KIND_MEMBERSHIP pass.
     """
 
 @_typing.type_check_only
@@ -87,7 +89,9 @@ class SelfServiceAsyncStub(SelfServiceStub):
     """
     ExplainToken: _aio.UnaryUnaryMultiCallable[_self_pb2.ExplainTokenRequest, _self_pb2.ExplainTokenResponse]  # type: ignore[assignment]
     """ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-    moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+    moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+    an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+    KIND_POLICY and KIND_MEMBERSHIP pass.
     """
 
 class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -151,7 +155,9 @@ class SelfServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_self_pb2.ExplainTokenResponse, _abc.Awaitable[_self_pb2.ExplainTokenResponse]]:
         """ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-        moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+        moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+        an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+        KIND_POLICY and KIND_MEMBERSHIP pass.
         """
 
 def add_SelfServiceServicer_to_server(servicer: SelfServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -985,7 +985,8 @@ export enum Step_Result {
   REFUSED = 2,
 
   /**
-   * It does not apply: no resource and action were given, or the token is bound to no organization.
+   * It does not apply: no resource and action were given, the token is bound to no organization, or the caller may
+   * not know the answer.
    *
    * @generated from enum value: RESULT_NOT_ASKED = 3;
    */
@@ -1070,7 +1071,9 @@ export const SelfService: GenService<{
   },
   /**
    * ExplainToken tells step by step what a Check with the token's current secret would answer now. It counts no usage,
-   * moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken.
+   * moves no last use, and goes past every cache. Needs `tokens.read`; NOT_FOUND as for GetToken. An administrator of
+   * an organization is not told what a member may do beyond the token: KIND_PERMISSION is answered once KIND_GRANT,
+   * KIND_POLICY and KIND_MEMBERSHIP pass.
    *
    * @generated from rpc patwarden.v1.SelfService.ExplainToken
    */
