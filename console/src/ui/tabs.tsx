@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { Link } from "./button.js";
 
 interface TabsProps {
@@ -10,12 +11,20 @@ interface TabsProps {
   }[];
 }
 
-/** Links to the parts of a view. */
+/** Links to the parts of a view, on one line that scrolls where it does not fit. */
 export function Tabs({ label, tabs }: TabsProps) {
+  const line = useRef<HTMLElement>(null);
+  const current = tabs.findIndex((tab) => tab.current);
+  useEffect(() => {
+    const tab = line.current?.children[current];
+    if (line.current && tab instanceof HTMLElement)
+      line.current.scrollLeft =
+        tab.offsetLeft - line.current.offsetLeft - (line.current.clientWidth - tab.offsetWidth) / 2;
+  }, [current]);
   return (
-    <nav class="tabs" aria-label={label}>
-      {tabs.map(({ to, text, count, current }) => (
-        <Link key={to} to={to} look="tab" current={current ? "page" : undefined}>
+    <nav ref={line} class="tabs" aria-label={label}>
+      {tabs.map(({ to, text, count, current: isCurrent }) => (
+        <Link key={to} to={to} look="tab" current={isCurrent ? "page" : undefined}>
           {text}
           {count !== undefined && <span class="count">{count}</span>}
         </Link>

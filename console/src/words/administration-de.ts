@@ -202,7 +202,6 @@ export const administrationDe: AdministrationWords = {
     token: "Token",
     total: "Zusammen",
     more: (n, text) => count(n, "1 weitere Zeile", `${text} weitere Zeilen`),
-    tokensOf: (name) => `Tokens von ${name}`,
   },
 
   audit: {
@@ -289,7 +288,7 @@ export const administrationDe: AdministrationWords = {
     subjectsNothing: "Niemand passt",
     subjectsEmpty: "Noch hat niemand ein Token",
     subjectUnlisted: (name) => `${name} hat kein Token und wurde nie gesperrt. Sperren und löschen kannst du trotzdem.`,
-    seeTokens: "Tokens zeigen",
+    tokensOf: (text, name) => `${text} lebende Tokens von ${name}`,
     disable: "Sperren",
     enable: "Freigeben",
     remove: "Löschen",

@@ -195,7 +195,6 @@ export const administrationEn = {
     token: "Token",
     total: "Together",
     more: (n: number, text: string) => count(n, "Show 1 more", `Show ${text} more`),
-    tokensOf: (name: string) => `Tokens of ${name}`,
   },
 
   audit: {
@@ -283,7 +282,7 @@ export const administrationEn = {
     subjectsEmpty: "Nobody has a token yet",
     subjectUnlisted: (name: string) =>
       `${name} has no token and was never disabled. You can disable or delete it all the same.`,
-    seeTokens: "Show tokens",
+    tokensOf: (text: string, name: string) => `${text} live tokens of ${name}`,
     disable: "Disable",
     enable: "Enable",
     remove: "Delete",

@@ -73,21 +73,6 @@ export function Subjects() {
         </label>
       </search>
       {done.value !== "" && <Notice tone="good">{done.value}</Notice>}
-      {alone && (
-        <Notice
-          tone="accent"
-          action={
-            <>
-              <Button onPress={() => open(alone, "disable")}>{texts.disable}</Button>
-              <Button kind="danger" onPress={() => open(alone, "remove")}>
-                {texts.remove}
-              </Button>
-            </>
-          }
-        >
-          {texts.subjectUnlisted(prefix)}
-        </Notice>
-      )}
       <Loaded of={listed}>
         {(items) =>
           items.length === 0 ? (
@@ -120,6 +105,21 @@ export function Subjects() {
         <Button busy={listed.busy.value} onPress={listed.fetchMore}>
           {words.showMore}
         </Button>
+      )}
+      {alone && (
+        <Notice
+          tone="accent"
+          action={
+            <>
+              <Button onPress={() => open(alone, "disable")}>{texts.disable}</Button>
+              <Button kind="danger" onPress={() => open(alone, "remove")}>
+                {texts.remove}
+              </Button>
+            </>
+          }
+        >
+          {texts.subjectUnlisted(prefix)}
+        </Notice>
       )}
       {changing.value && (
         <SubjectDialog
@@ -169,7 +169,10 @@ function SubjectRow({ subject: { subject, state, updateTime, liveTokens }, onCha
         )}
       </td>
       <td class="number">
-        <Link to={`/operator?show=all&owner=${encodeURIComponent(subject)}`} label={`${texts.seeTokens}: ${subject}`}>
+        <Link
+          to={`/operator?show=all&owner=${encodeURIComponent(subject)}`}
+          label={texts.tokensOf(format.number(liveTokens), subject)}
+        >
           {format.number(liveTokens)}
         </Link>
       </td>

@@ -89,10 +89,7 @@ function Shares({ organization, usage, by }: SharesProps) {
                     <bdi class={names?.has(share.name) ? "" : "mono"}>{names?.get(share.name) ?? share.name}</bdi>
                   </Link>
                 ) : (
-                  <Link
-                    to={`${organizationPath(organization)}?show=all&owner=${encodeURIComponent(share.name)}`}
-                    label={texts.tokensOf(share.name)}
-                  >
+                  <Link to={`${organizationPath(organization)}?show=all&owner=${encodeURIComponent(share.name)}`}>
                     <Identity name={share.name} />
                   </Link>
                 )}

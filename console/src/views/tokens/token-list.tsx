@@ -6,6 +6,7 @@ import { useApp } from "../../app/context.js";
 import { useLoad, usePages } from "../../app/load.js";
 import { subjectTyped } from "../../app/subject-name.js";
 import { Button } from "../../ui/button.js";
+import { Choice } from "../../ui/field.js";
 import { Icon } from "../../ui/icon.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
 import { SearchField } from "../../ui/search-field.js";
@@ -101,6 +102,11 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
     chosen.value = next;
     allMatching.value = false;
   };
+  const allChosen = revocable.length > 0 && chosen.value.size === revocable.length;
+  const chooseAll = (on: boolean) => {
+    chosen.value = new Set(on ? revocable.map(({ id }) => id) : []);
+    allMatching.value = false;
+  };
   const counts = summary.value.value;
   const total = isCounted ? counts && countOf(shown.filter, counts) : matching.value.value?.total;
   const chosenCount = allMatching.value ? (total ?? 0) : chosen.value.size;
@@ -130,19 +136,16 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
               ? words.tokens.allMatching(format.number(chosenCount))
               : words.tokens.selected(chosenCount, format.number(chosenCount))}
           </strong>
-          {!allMatching.value &&
-            total !== undefined &&
-            total > chosenCount &&
-            chosen.value.size === revocable.length && (
-              <Button
-                kind="plain"
-                onPress={() => {
-                  allMatching.value = true;
-                }}
-              >
-                {words.tokens.selectMatching(format.number(total))}
-              </Button>
-            )}
+          {!allMatching.value && total !== undefined && total > chosenCount && allChosen && (
+            <Button
+              kind="plain"
+              onPress={() => {
+                allMatching.value = true;
+              }}
+            >
+              {words.tokens.selectMatching(format.number(total))}
+            </Button>
+          )}
           <Button
             kind="plain"
             onPress={() => {
@@ -189,54 +192,57 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
           </div>
         )
       ) : (
-        <table class="table tokens-table" aria-busy={tokens.busy.value}>
-          <thead>
-            <tr>
-              {revocable.length === 0 ? (
-                <td class="choose" />
-              ) : (
-                <th class="choose">
-                  <input
-                    type="checkbox"
-                    aria-label={words.tokens.selectAll}
-                    checked={chosen.value.size === revocable.length}
-                    onChange={(event) => {
-                      const all = event.currentTarget.checked ? revocable.map(({ id }) => id) : [];
-                      chosen.value = new Set(all);
-                      allMatching.value = false;
-                    }}
-                  />
+        <>
+          {revocable.length > 0 && (
+            <div class="choose-all">
+              <Choice kind="checkbox" label={words.tokens.selectAll} checked={allChosen} onChange={chooseAll} />
+            </div>
+          )}
+          <table class="table tokens-table" aria-busy={tokens.busy.value}>
+            <thead>
+              <tr>
+                {revocable.length === 0 ? (
+                  <td class="choose" />
+                ) : (
+                  <th class="choose">
+                    <input
+                      type="checkbox"
+                      aria-label={words.tokens.selectAll}
+                      checked={allChosen}
+                      onChange={(event) => chooseAll(event.currentTarget.checked)}
+                    />
+                  </th>
+                )}
+                <th>{words.tokens.columns.name}</th>
+                <th>{words.tokens.columns.state}</th>
+                <th>{words.tokens.columns.expires}</th>
+                <th>{words.tokens.columns.lastUse}</th>
+                <th>{words.tokens.columns.usage}</th>
+                <th>
+                  <span class="out-of-sight">{words.tokens.columns.actions}</span>
                 </th>
-              )}
-              <th>{words.tokens.columns.name}</th>
-              <th>{words.tokens.columns.state}</th>
-              <th>{words.tokens.columns.expires}</th>
-              <th>{words.tokens.columns.lastUse}</th>
-              <th>{words.tokens.columns.usage}</th>
-              <th>
-                <span class="out-of-sight">{words.tokens.columns.actions}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((token) => (
-              <TokenRow
-                key={token.id}
-                token={token}
-                days={usageOf.value?.(token.id)}
-                withOwner={withOwner}
-                chosen={allMatching.value || chosen.value.has(token.id)}
-                {...(isRevocable(token) && { onChoose: (on: boolean) => choose(token.id, on) })}
-                onRevoke={() => {
-                  revoking.value = token;
-                }}
-                onSuspend={(action) => {
-                  suspending.value = { token, action };
-                }}
-              />
-            ))}
-          </tbody>
-        </table>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((token) => (
+                <TokenRow
+                  key={token.id}
+                  token={token}
+                  days={usageOf.value?.(token.id)}
+                  withOwner={withOwner}
+                  chosen={allMatching.value || chosen.value.has(token.id)}
+                  {...(isRevocable(token) && { onChoose: (on: boolean) => choose(token.id, on) })}
+                  onRevoke={() => {
+                    revoking.value = token;
+                  }}
+                  onSuspend={(action) => {
+                    suspending.value = { token, action };
+                  }}
+                />
+              ))}
+            </tbody>
+          </table>
+        </>
       )}
       {items && items.length > 0 && (
         <div class="list-end">
