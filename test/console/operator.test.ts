@@ -45,7 +45,7 @@ describe.skipIf(noBrowser)("the page of the operator", () => {
     expect(await bob.getByRole("link", { name: "Deployment" }).count()).toBe(0);
   });
 
-  it("finds the token of a secret that never leaves the page", async () => {
+  it("OR-7 finds the token of a secret that never leaves the page", async () => {
     const { token, secret } = await page.patwarden.createToken({ subject: "user:carol", name: "leaked by carol" });
     const root = await open("/operator");
     const sent: string[] = [];
@@ -191,7 +191,7 @@ describe.skipIf(noBrowser)("the page of the operator", () => {
   });
 
   // The last one: it ends all tokens.
-  it("ends all tokens after the number was typed, and waits until every server has confirmed it", async () => {
+  it("OR-8 ends all tokens after the number was typed, and waits until every server has confirmed it", async () => {
     const { secret } = await page.patwarden.createToken({ name: "one of many" });
     const everything = { target: { case: "everything", value: true } as const, validateOnly: true };
     const { count } = await page.patwarden.ask(revokeTokens, everything);

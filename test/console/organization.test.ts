@@ -78,7 +78,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
   const see = (at: Page | Locator, text: string | RegExp) => at.getByText(text).first().waitFor();
   const press = (at: Page | Locator, name: string) => at.getByRole("button", { name, exact: true }).click();
 
-  it("has the parts that the rights of the user open", async () => {
+  it("OR-1 has the parts that the rights of the user open", async () => {
     const bob = await open("bob", "/orgs");
     await bob.getByRole("link", { name: /organization:acme/ }).click();
     await bob.getByRole("heading", { name: "acme" }).waitFor();
@@ -160,7 +160,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     expect((await stored(kept))?.state).toBe(Token_State.ACTIVE);
   });
 
-  it("revokes nothing when the number has changed meanwhile, and asks for the new one", async () => {
+  it("OR-2 revokes nothing when the number has changed meanwhile, and asks for the new one", async () => {
     const tokens = await makeAll(Array.from({ length: 51 }, (_, n) => `counted-${n}`));
     const bob = await open("bob", "/orgs/acme?q=counted-");
     await bob.getByRole("checkbox", { name: "Choose all that are shown" }).check();
@@ -219,7 +219,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     await press(bob.getByRole("dialog"), "Resume");
     await row(bob, "to suspend").getByText("Active").waitFor();
     expect((await stored(token))?.state).toBe(Token_State.ACTIVE);
-    // Whoever has a higher rank than bob: bob is not offered to resume.
+    // A service has a higher rank than bob, who is not offered to resume.
     await page.patwarden.ask(suspendToken, { id: token.id });
     await bob.reload();
     await press(bob, "Actions for to suspend");
@@ -279,7 +279,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       expect(await stored(token)).toMatchObject({ state: Token_State.DENIED });
     });
 
-    it("does not approve what was changed while it was looked at", async () => {
+    it("OR-3 does not approve what was changed while it was looked at", async () => {
       const alice = await as("alice");
       const token = await alice.make({
         organization: acme,
@@ -299,7 +299,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       await see(bob, "moving was approved.");
     });
 
-    it("explains the third person before it would refuse", async () => {
+    it("OR-4 explains the third person before it would refuse", async () => {
       await (await as("bob")).make({ subject: acme, name: "made by bob", grant: { full: true } });
       const bob = await open("bob", "/orgs/acme/pending");
       await see(card(bob, "made by bob"), "You cannot approve it, as you made it. Somebody else must.");
@@ -310,7 +310,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     });
   });
 
-  it("shows what a policy would block before it is saved, and where a limit comes from", async () => {
+  it("OR-5 shows what a policy would block before it is saved, and where a limit comes from", async () => {
     await page.patwarden.ask(updatePolicy, {
       policy: { scope: "organization", maxLifetime: durationFromMs(400 * day) },
       updateMask: { paths: ["max_lifetime"] },
@@ -348,7 +348,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     await page.patwarden.ask(revokeToken, { id: long.token.id });
   });
 
-  it("shows both values when somebody else has changed the policy", async () => {
+  it("OR-6 shows both values when somebody else has changed the policy", async () => {
     await setPolicy({ maxLifetime: durationFromMs(90 * day) }, "max_lifetime");
     const bob = await open("bob", "/orgs/acme/policy");
     await bob.getByLabel("Longest lifetime", { exact: true }).fill("30");
