@@ -1,5 +1,5 @@
 import { tokenEvent } from "../audit/change-event.js";
-import { hasPermission } from "../callers/authorize.js";
+import { hasPermission, requirePermission } from "../callers/authorize.js";
 import { actorOf, admitsAll, ceilingsOf, type ManagingCaller } from "../callers/caller.js";
 import type { Rights } from "../callers/rights.js";
 import { requireStepUp } from "../callers/step-up.js";
@@ -55,7 +55,7 @@ export async function revokeTokens(
 ): Promise<RevokedTokens> {
   const { target } = command;
   if (target.kind === "ids") return revokeEach(options, caller, { ...command, ids: target.ids });
-  await requireRight(options, caller, target);
+  await requireRights(options, caller, target);
   const { subjects } = ceilingsOf(caller);
   const filter: TokenFilter = {
     ...(target.kind === "subject" && { subject: target.subject }),
@@ -148,23 +148,30 @@ function isEverywhere(target: Selection): boolean {
   return target.kind === "everything";
 }
 
+/** A count of what a filter selects tells about tokens, so a filter needs the right to read them too. */
+async function requireRights(options: RevokeTokensOptions, caller: ManagingCaller, target: Selection): Promise<void> {
+  await requireRight(options, caller, target, "revoke");
+  if (target.kind === "filter") await requireRight(options, caller, target, "read");
+}
+
 async function requireRight(
   { rights, subjectTypes }: RevokeTokensOptions,
   caller: ManagingCaller,
   target: Selection,
+  permission: "revoke" | "read",
 ): Promise<void> {
-  const permission = "revoke";
+  if (caller.kind === "service") requirePermission(caller, `tokens.${permission}`);
   if (isEverywhere(target)) {
-    if (hasPermission(caller, "tokens.revoke") && admitsAll(ceilingsOf(caller))) return;
+    if (hasPermission(caller, `tokens.${permission}`) && admitsAll(ceilingsOf(caller))) return;
     const because = "names neither a subject nor an organization";
     throw new Failure("CALLER_FORBIDDEN", { metadata: { permission, ...(target.kind === "filter" && { because }) } });
   }
   const { subject, organization } = namedBy(target);
   if (subject !== undefined) {
     const kind = typeOf(subject) === subjectTypes.organization ? "oat" : "pat";
-    if (await rights.rankOn(caller, { subject, organization: undefined, kind }, "revoke")) return;
+    if (await rights.rankOn(caller, { subject, organization: undefined, kind }, permission)) return;
   }
-  if (organization !== undefined && (await rights.onOrganization(caller, organization, "revoke"))) return;
+  if (organization !== undefined && (await rights.onOrganization(caller, organization, permission))) return;
   throw new Failure("CALLER_FORBIDDEN", { metadata: { permission } });
 }
 

@@ -1460,8 +1460,9 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
     case: "ids";
   } | {
     /**
-     * All tokens that pass this filter and that the caller may revoke; needs `expected_count`. It must name a subject
-     * or an organization, unless the caller may revoke all tokens of the deployment.
+     * All tokens that pass this filter and that the caller may revoke; needs `expected_count`, and the right to see
+     * them (`tokens.read`). It must name a subject or an organization, unless the caller may revoke all tokens of the
+     * deployment.
      *
      * @generated from field: patwarden.v1.TokenFilter filter = 9;
      */

@@ -2728,8 +2728,9 @@ type RevokeTokensRequest_Ids struct {
 }
 
 type RevokeTokensRequest_Filter struct {
-	// All tokens that pass this filter and that the caller may revoke; needs `expected_count`. It must name a subject
-	// or an organization, unless the caller may revoke all tokens of the deployment.
+	// All tokens that pass this filter and that the caller may revoke; needs `expected_count`, and the right to see
+	// them (`tokens.read`). It must name a subject or an organization, unless the caller may revoke all tokens of the
+	// deployment.
 	Filter *TokenFilter `protobuf:"bytes,9,opt,name=filter,proto3,oneof"`
 }
 

@@ -946,8 +946,9 @@ pub mod revoke_tokens_request {
         /// These tokens, one by one.
         #[prost(message, tag = "8")]
         Ids(super::TokenIds),
-        /// All tokens that pass this filter and that the caller may revoke; needs `expected_count`. It must name a subject
-        /// or an organization, unless the caller may revoke all tokens of the deployment.
+        /// All tokens that pass this filter and that the caller may revoke; needs `expected_count`, and the right to see
+        /// them (`tokens.read`). It must name a subject or an organization, unless the caller may revoke all tokens of the
+        /// deployment.
         #[prost(message, tag = "9")]
         Filter(super::TokenFilter),
     }
