@@ -1,9 +1,16 @@
+import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { type Organization, Organization_Right, OrganizationSchema, SelfService } from "#gen/patwarden/v1/self_pb.js";
-import { type Subject, Subject_State, SubjectSchema, SubjectService } from "#gen/patwarden/v1/subject_pb.js";
+import {
+  ListSubjectsResponseSchema,
+  type Subject,
+  Subject_State,
+  SubjectSchema,
+  SubjectService,
+} from "#gen/patwarden/v1/subject_pb.js";
 import { connect } from "./client.js";
-import { type Calling, withConnection } from "./options.js";
-import { facts, jsonOf, nameOf, print, table, tell, timeText } from "./output.js";
+import { type Calling, repeatable, withConnection } from "./options.js";
+import { elastic, facts, jsonOf, nameOf, print, table, tell, timeText } from "./output.js";
 import { reachCommand } from "./reach.js";
 
 /** Adds `patwarden subject …`. */
@@ -18,6 +25,12 @@ export function addSubjectCommands(program: Command): void {
     async (name: string, options: Calling) =>
       show(options, (await client(options).getSubject({ subject: name })).subject),
   );
+  subject
+    .command("list")
+    .description("list users and organizations that have tokens or were disabled or deleted, by name")
+    .option("--prefix <text>", "only subjects whose name begins with this text, such as user:al")
+    .addOption(repeatable("--state <state>", "only subjects in this state", Object.keys(stateNames)))
+    .action(list);
   command("disable", "refuse all tokens of a subject until it is enabled").action(
     async (name: string, options: Calling) =>
       show(options, (await client(options).disableSubject({ subject: name })).subject),
@@ -42,6 +55,31 @@ export function addSubjectCommands(program: Command): void {
   for (const each of subject.commands) withConnection(each);
 }
 
+interface ListOptions extends Calling {
+  readonly prefix?: string;
+  readonly state?: readonly (keyof typeof stateNames)[];
+}
+
+/** Prints all pages, with progress for long lists. */
+async function list({ prefix = "", state = [], ...options }: ListOptions): Promise<void> {
+  const client = connect(SubjectService, options);
+  const subjects: Subject[] = [];
+  let pageToken = "";
+  do {
+    const states = state.map((each) => stateNames[each]);
+    const page = await client.listSubjects({ prefix, states, pageSize: 1000, pageToken });
+    subjects.push(...page.subjects);
+    pageToken = page.nextPageToken;
+    if (pageToken !== "") tell(`${subjects.length} subjects so far`);
+  } while (pageToken !== "");
+  const rows = subjects.map((each) => [
+    ...[each.subject, nameOf(Subject_State, each.state), String(each.liveTokens)],
+    timeText(each.updateTime) || "never",
+  ]);
+  const json = jsonOf(ListSubjectsResponseSchema, create(ListSubjectsResponseSchema, { subjects }));
+  await print(options.json, json, table([elastic("SUBJECT"), "STATE", "TOKENS", "CHANGED"], rows));
+}
+
 async function organizations(subject: string, options: Calling & { readonly query?: string }): Promise<void> {
   const client = connect(SelfService, options);
   const found: Organization[] = [];
@@ -62,6 +100,12 @@ async function organizations(subject: string, options: Calling & { readonly quer
   await print(options.json, result, table(["ORGANIZATION", "MEMBER", "RIGHTS"], rows));
   if (incomplete) tell("OpenFGA did not list all in time: there may be more");
 }
+
+const stateNames = {
+  active: Subject_State.ACTIVE,
+  disabled: Subject_State.DISABLED,
+  deleted: Subject_State.DELETED,
+} as const;
 
 const states: Readonly<Record<number, string>> = {
   [Subject_State.ACTIVE]: "enabled",

@@ -1,22 +1,18 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Command, Option } from "commander";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
-import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import {
   type CreateTokenRequestSchema,
   type GrantSchema,
-  ListTokensResponseSchema,
-  RevocationReason,
   RotateTokenResponseSchema,
   type Token,
-  Token_State,
   TokenSchema,
   TokenService,
 } from "#gen/patwarden/v1/token_pb.js";
 import { type Limited, limitOption, listEvents } from "./audit-list.js";
 import { connect } from "./client.js";
-import { describeGrant, describeToken, describeUsable, reasonName } from "./describe.js";
+import { describeToken, reasonName } from "./describe.js";
 import {
   type Calling,
   parseDuration,
@@ -26,8 +22,10 @@ import {
   repeatable,
   withConnection,
 } from "./options.js";
-import { elastic, jsonOf, print, table, tell, timeText, writeOut } from "./output.js";
+import { jsonOf, print, tell, writeOut } from "./output.js";
 import { explainCommand, reachCommand } from "./reach.js";
+import { listCommand, summaryCommand } from "./token-list.js";
+import { revokeCommand } from "./token-revoke.js";
 
 /** Adds `patwarden token …`. */
 export function addTokenCommands(program: Command): void {
@@ -56,14 +54,8 @@ export function addTokenCommands(program: Command): void {
     .option("--self-rotate", "the token may rotate itself, if policy allows")
     .option("--validate-only", "create nothing; only print the token that would be created")
     .action(createToken);
-  command("list", "list tokens, newest first")
-    .option("--subject <subject>", "only tokens of this subject")
-    .option("--organization <organization>", "only tokens of this organization, and users' tokens bound to it")
-    .option("--created-by <actor>", "only tokens created by this actor, such as user:alice or service:shop")
-    .addOption(new Option("--unused-since <time>", "only tokens not used since this time").argParser(parseTime))
-    .addOption(new Option("--usable", "only tokens that can be used now").conflicts("state"))
-    .addOption(repeatable("--state <state>", "only tokens in this state", states))
-    .action(listTokens);
+  listCommand(command("list", "list tokens, newest first"));
+  summaryCommand(command("summary", "count tokens: in each state, and those that need attention"));
   command("show", "show a token")
     .argument("<id>", "id of the token, or - to read its secret from stdin")
     .action(async (id: string, options: Calling) =>
@@ -101,11 +93,7 @@ export function addTokenCommands(program: Command): void {
       const response = await client.rotateToken({ id, grace: durationFromMs(grace), etag });
       await printSecret(options.json, response.token, response.secret, "the token has a new secret");
     });
-  ofToken("revoke", "revoke a token for good")
-    .addOption(
-      new Option("--reason <reason>", "why").choices(["requested", "leaked", "administrative"]).default("requested"),
-    )
-    .action(revokeToken);
+  revokeCommand(command("revoke", "revoke tokens for good: one, several, or all that a filter selects"));
   const commented = (name: string, description: string) => ofToken(name, description).option("--comment <text>", "why");
   commented("suspend", "refuse a token until it is resumed").action(
     async (id: string, { comment = "", ...options }: Commented) =>
@@ -156,15 +144,6 @@ interface CreateOptions extends Calling, GrantOptions {
   readonly validateOnly?: true;
 }
 
-interface ListOptions extends Calling {
-  readonly subject?: string;
-  readonly organization?: string;
-  readonly createdBy?: string;
-  readonly unusedSince?: Date;
-  readonly usable?: true;
-  readonly state?: readonly (typeof states)[number][];
-}
-
 interface UpdateOptions extends Calling, GrantOptions {
   readonly name?: string;
   readonly description?: string;
@@ -188,9 +167,6 @@ interface RotateOptions {
 interface Commented extends Calling {
   readonly comment?: string;
 }
-
-/** The values of Token.State in which a token is not usable. */
-const states = ["pending_approval", "suspended", "expired", "revoked", "denied"] as const;
 
 function addGrantOptions(command: Command): Command {
   return command
@@ -258,35 +234,6 @@ function lifetimeOf({ ttl, expires, never }: CreateOptions) {
   return never && ({ case: "neverExpires", value: true } as const);
 }
 
-/** Prints all pages, with progress for long lists. */
-async function listTokens(options: ListOptions): Promise<void> {
-  const client = connect(TokenService, options);
-  const { subject = "", organization = "", createdBy = "", unusedSince, usable, state = [] } = options;
-  const wanted = usable
-    ? [Token_State.ACTIVE] // the others are not usable
-    : state.map((each) => Token_State[each.toUpperCase() as Uppercase<typeof each>]);
-  const tokens: Token[] = [];
-  let pageToken = "";
-  do {
-    const page = await client.listTokens({
-      ...{ subject, organization, createdBy, pageToken },
-      ...(unusedSince && { lastUsedBefore: timestampFromDate(unusedSince) }),
-      states: wanted,
-      pageSize: 1000,
-    });
-    tokens.push(...page.tokens.filter((each) => !usable || each.usable === Reason.ALLOWED));
-    pageToken = page.nextPageToken;
-    if (pageToken !== "") tell(`${tokens.length} tokens so far`);
-  } while (pageToken !== "");
-  const head = ["ID", elastic("SUBJECT"), elastic("NAME"), "USABLE", "LAST USED", "ENDS", elastic("GRANT")];
-  const rows = tokens.map((one) => [
-    ...[one.id, one.subject, one.name, describeUsable(one)],
-    ...[timeText(one.lastUseTime) || "never", timeText(one.expireTime) || "never", describeGrant(one.grant)],
-  ]);
-  const json = jsonOf(ListTokensResponseSchema, create(ListTokensResponseSchema, { tokens }));
-  await print(options.json, json, table(head, rows));
-}
-
 /** Returns the id. For `-`, reads a secret from stdin and returns the id of its token. */
 async function idOf(argument: string, options: Calling): Promise<string> {
   if (argument !== "-") {
@@ -337,21 +284,6 @@ async function updateToken(id: string, options: UpdateOptions): Promise<void> {
 /** Returns the values; one empty text stands for an empty list. */
 function listOf(values: readonly string[] | undefined): string[] | undefined {
   return values?.length === 1 && values[0] === "" ? [] : values && [...values];
-}
-
-async function revokeToken(
-  id: string,
-  options: Calling & { readonly reason: "requested" | "leaked" | "administrative" },
-): Promise<void> {
-  const reason = {
-    requested: RevocationReason.REQUESTED,
-    leaked: RevocationReason.LEAKED,
-    administrative: RevocationReason.ADMINISTRATIVE,
-  };
-  const client = connect(TokenService, options);
-  const { token, residualUntil } = await client.revokeToken({ id, reason: reason[options.reason] });
-  await show(options, token);
-  if (residualUntil) tell(`JWTs made from this token are valid until ${timestampDate(residualUntil).toISOString()}`);
 }
 
 /**

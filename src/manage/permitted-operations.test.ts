@@ -256,7 +256,7 @@ function snapshotOf(owner: Partial<TokenRecord>, { facts, older = [] }: State, p
 
 const operations = ["UPDATE", "ROTATE", "REVOKE", "SUSPEND", "RESUME", "APPROVE", "DENY", "REVOKE_SECRET"] as const;
 
-describe("permitted operations are those that the methods do", () => {
+describe("TL-4 permitted operations are those that the methods do", () => {
   it.each(Object.keys(policies))("%s", async (name) => {
     const seen = new Map<Operation, Set<boolean>>(operations.map((operation) => [operation, new Set()]));
     for (const [caller, who] of Object.entries(callers))
@@ -280,7 +280,7 @@ describe("permitted operations are those that the methods do", () => {
     for (const [operation, outcomes] of seen) expect([...outcomes].sort(), operation).toEqual([false, true]);
   });
 
-  it("asks OpenFGA each question once for a list, and nothing about a caller's own tokens", async () => {
+  it("TL-5 asks OpenFGA each question once for a list, and nothing about a caller's own tokens", async () => {
     const openfga = new OpenFga();
     const rights = new Rights({ permissions: openfga, relations }).remembering();
     const bound = snapshotOf(owners["alice's for acme"] ?? {}, {}, {});
@@ -296,7 +296,7 @@ describe("permitted operations are those that the methods do", () => {
     expect(openfga.asked.map(({ resource }) => resource)).toEqual([acme as string as ResourceName]);
   });
 
-  it("leaves out what needs OpenFGA while it is down", async () => {
+  it("TL-5 leaves out what needs OpenFGA while it is down", async () => {
     const openfga = new OpenFga();
     openfga.down = true;
     const rights = new Rights({ permissions: openfga, relations });

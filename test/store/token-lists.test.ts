@@ -137,7 +137,7 @@ describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
       return usability(token, current, subjects, now) === "ALLOWED" && blockedBy(policy, token, current).length > 0;
     };
 
-    it("finds and counts what a policy blocks, exactly as Token.usable says", async () => {
+    it("TL-3 finds and counts what a policy blocks, exactly as Token.usable says", async () => {
       await insertMatrix();
       const all = await listAll();
       const a = ["viewer"] as readonly string[] as readonly ActionName[];
@@ -262,7 +262,7 @@ describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
       }
     });
 
-    it("finds text in any case, and reads no character of it as a wildcard", async () => {
+    it("TL-2 finds text in any case, and reads no character of it as a wildcard", async () => {
       const texts = ["Zürich Ö-Straße", "100% _done_", "a.b*c[d](e)$^|\\", "plain", "x{2}y?z+"];
       const records = texts.map((name) => tokenRecord({ name, description: name === "plain" ? "Deploys ÄPFEL" : "" }));
       await insert(records);
@@ -324,7 +324,7 @@ describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
       { by, descending: false },
       { by, descending: true },
     ]);
-    it.each(orders)("pages by $by, descending $descending, each token once", async (order) => {
+    it.each(orders)("TL-1 pages by $by, descending $descending, each token once", async (order) => {
       const records = Array.from({ length: 60 }, (_, index) =>
         tokenRecord({
           name: ["Beta", "alpha", "beta", "Gamma", "Zoë's"][index % 5] ?? "",

@@ -95,6 +95,104 @@ describe("the command line over the API", () => {
     expect(JSON.parse((await patwarden("token", "list", "--json")).stdout).tokens.length).toBe(await job.countTokens());
   });
 
+  it("lists what filters select, in an order, and counts it", async () => {
+    const subject = "user:sorted";
+    const make = (name: string, over: object = {}) => job.createToken({ subject, name, ...over });
+    await make("Beta", { description: "for the Warehouse" });
+    await make("alpha", { lifetime: { case: "neverExpires", value: true } });
+    await make("gamma");
+    const names = async (...options: readonly string[]) => {
+      const { stdout, stderr } = await patwarden("token", "list", "--subject", subject, "--json", ...options);
+      expect(stderr).toBe("");
+      return JSON.parse(stdout).tokens.map(({ name }: { readonly name: string }) => name);
+    };
+    expect(await names()).toEqual(["gamma", "alpha", "Beta"]);
+    expect(await names("--order-by", "name desc")).toEqual(["gamma", "Beta", "alpha"]);
+    expect(await names("--query", "warehouse")).toEqual(["Beta"]);
+    expect(await names("--never-expires")).toEqual(["alpha"]);
+    expect(await names("--no-never-expires", "--order-by", "name")).toEqual(["Beta", "gamma"]);
+    expect(await names("--kind", "user", "--no-bound", "--full", "--no-blocked")).toHaveLength(3);
+    expect(await names("--kind", "organization")).toEqual([]);
+    expect(await names("--ends-before", "2020-01-01T00:00:00Z")).toEqual([]);
+    expect(await names("--revoked-because", "leaked", "--revoked-because", "unused")).toEqual([]);
+    const wrong = await patwarden("token", "list", "--order-by", "size");
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("order_by: must be one of create_time")]);
+
+    const summary = await patwarden("token", "summary", "--subject", subject);
+    expect(summary.stdout).toMatch(/^tokens: +3$.*^never ending: +1$/ms);
+    expect(JSON.parse((await patwarden("token", "summary", "--subject", subject, "--json")).stdout)).toMatchObject({
+      total: 3,
+      active: 3,
+      neverExpires: 1,
+      revoked: 0,
+    });
+  });
+
+  it("revokes several tokens, and says of each what happened", async () => {
+    const made = [await job.createToken({ name: "n" }), await job.createToken({ name: "n" })];
+    const ids = made.map(({ token }) => token.id);
+    const missing = "tok_01h455vb4pex5vsknk084sn02q";
+    const { code, stdout, stderr } = await patwarden("token", "revoke", ...ids, ids[0] ?? "", missing);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("1 of 3 tokens are not revoked")]);
+    expect(stdout).toBe(
+      `${["ID".padEnd(30), ...ids, missing].map((id, index) => `${id}  ${["RESULT", "revoked", "revoked", "not found"][index]}`).join("\n")}\n`,
+    );
+    for (const { secret } of made) expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+    const again = await patwarden("token", "revoke", ...ids, "--json");
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([
+      0,
+      { count: 0, results: ids.map((id) => ({ id, result: "RESULT_REVOKED_BEFORE" })) },
+    ]);
+  });
+
+  it("revokes what a filter selects, after the number was confirmed", async () => {
+    const subject = "user:selected";
+    const made = [await job.createToken({ subject, name: "old" }), await job.createToken({ subject, name: "old" })];
+    const kept = await job.createToken({ subject, name: "new" });
+    const select = ["token", "revoke", "--filter", "--subject", subject, "--query", "old"] as const;
+    const asked = await patwarden(...select);
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining("add --expected-count 2 or --yes")]);
+    const other = await patwarden(...select, "--expected-count", "3");
+    expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/POLICY_VIOLATION.*limit: 2/s)]);
+    expect(await reasonOf(made[0]?.secret ?? "")).toBe(Reason.NOT_PERMITTED);
+    expect(await patwarden(...select, "--expected-count", "2")).toMatchObject({
+      code: 0,
+      stdout: "2 tokens revoked\n",
+      stderr: "",
+    });
+    for (const { secret } of made) expect(await reasonOf(secret)).toBe(Reason.TOKEN_REVOKED);
+    expect(await reasonOf(kept.secret)).toBe(Reason.NOT_PERMITTED);
+    expect((await patwarden(...select, "--yes")).stdout).toBe("0 tokens revoked\n");
+    const rest = await patwarden("token", "revoke", "--filter", "--subject", subject, "--yes", "--json");
+    expect(JSON.parse(rest.stdout)).toMatchObject({ count: 1, results: [] });
+    for (const wrong of [
+      ["token", "revoke"],
+      ["token", "revoke", "--filter"],
+      ["token", "revoke", "--subject", subject],
+      ["token", "revoke", kept.token.id, "--filter", "--subject", subject],
+      ["token", "revoke", kept.token.id, "--subject", subject],
+      ["token", "revoke", "--filter", "--subject", subject, "--expected-count", "0"],
+    ]) {
+      const { code, stdout, stderr } = await patwarden(...wrong);
+      expect([code, stdout], wrong.join(" ")).toEqual([1, ""]);
+      expect(stderr, wrong.join(" ")).toMatch(/--filter|must be a whole number/);
+    }
+  });
+
+  it("lists subjects by prefix", async () => {
+    await job.createToken({ subject: "user:prefixed-1", name: "n" });
+    await patwarden("subject", "delete", "user:prefixed-2");
+    const { stdout } = await patwarden("subject", "list", "--prefix", "user:prefixed");
+    expect(stdout).toMatch(
+      /^SUBJECT +STATE +TOKENS +CHANGED\nuser:prefixed-1 +active +1 +never\nuser:prefixed-2 +deleted +0 +20.*Z\n$/,
+    );
+    const deleted = await patwarden("subject", "list", "--prefix", "user:prefixed", "--state", "deleted", "--json");
+    expect(JSON.parse(deleted.stdout)).toMatchObject({
+      subjects: [{ subject: "user:prefixed-2", state: "STATE_DELETED", liveTokens: 0 }],
+      nextPageToken: "",
+    });
+  });
+
   it("EX-12 shows when a token ends, and that it has", async () => {
     const { token } = await job.createToken({
       subject: "user:ending",

@@ -154,7 +154,7 @@ describe("secrets in settings", () => {
   }, 60_000);
 });
 
-it.each(["", "token", "usage", "token list --state"])(
+it.each(["", "token", "usage", "token list --state", "token list --query", "token revoke", "token revoke x"])(
   "a secret where it does not belong is not shown by `patwarden %s`",
   async (command) => {
     const { secret } = job.alice;

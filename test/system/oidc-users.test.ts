@@ -303,7 +303,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ["bob", { "acme's": onOwn, "alice's for acme": ["REVOKE", "SUSPEND"] }],
     ["root", { "alice's": onOwn, "acme's": onOwn, "alice's for acme": onOwn }],
     ["service", { "alice's": onOwn, "acme's": onOwn, "alice's for acme": onOwn }],
-  ])("Token.permitted for %s, in lists and alone", async (caller, expected) => {
+  ])("TL-4 Token.permitted for %s, in lists and alone", async (caller, expected) => {
     const settings = await settingsOf(caller, patwarden);
     for (const [object, operations] of Object.entries(expected)) {
       const id = await make(object as ObjectName);
@@ -329,7 +329,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     ["carol", ["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"]],
     ["root", ["REVOKED", "REVOKED", "REVOKED", "NOT_FOUND"]],
     ["service", ["REVOKED", "REVOKED", "REVOKED", "NOT_FOUND"]],
-  ])("revokeTokens of several ids by %s: one by one what the caller may", async (caller, expected) => {
+  ])("TL-6 revokeTokens of several ids by %s: one by one what the caller may", async (caller, expected) => {
     const ids = await Promise.all(objects.map(make));
     const request = { target: { case: "ids" as const, value: { ids } } };
     const ask = async (more: object = {}) =>

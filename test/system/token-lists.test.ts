@@ -207,7 +207,7 @@ describe.each(grid)("lists and selections over $port on $engine", ({ port, engin
       expect(await refusal(uncounted)).toMatchObject({ fields: ["expected_count"] });
     });
 
-    it("of a filter ends what a list shows, if it is the expected number", async () => {
+    it("TL-7 of a filter ends what a list shows, if it is the expected number", async () => {
       const name = randomUUID();
       const [one, two] = await issue(2, { name });
       const [bound] = await issue(1, { name, organization });
