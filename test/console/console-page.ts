@@ -44,15 +44,30 @@ export interface ConsolePage {
   stop(): Promise<void>;
 }
 
+interface ConsolePageSettings extends PatwardenSettings {
+  /** Merged over the configuration of the issuer. */
+  readonly issuer?: object;
+}
+
 /** Starts the server, the provider that signs people in, and the browser. `settings.config` is merged over the own. */
-export async function startConsolePage(settings: PatwardenSettings = {}): Promise<ConsolePage> {
+export async function startConsolePage({
+  issuer: issuerSettings = {},
+  ...settings
+}: ConsolePageSettings = {}): Promise<ConsolePage> {
   const [issuer, address, browser]: [TestIssuer, ConsoleAddress, Browser] = await Promise.all([
     startTestIssuer(),
     openConsoleAddress(),
     openBrowser(),
   ]);
   const config = {
-    issuers: [{ issuer: issuer.url, audiences: [issuer.audience], admin: { claim: "role", value: "admin" } }],
+    issuers: [
+      {
+        issuer: issuer.url,
+        audiences: [issuer.audience],
+        admin: { claim: "role", value: "admin" },
+        ...issuerSettings,
+      },
+    ],
     limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
     console: consoleConfig(issuer, address.url),
     catalog: exampleCatalog,

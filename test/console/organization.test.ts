@@ -23,7 +23,10 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
   const visits: Visit[] = [];
   const signedIn = new Map<Person, Page>();
   beforeAll(async () => {
-    page = await startConsolePage({ config: { public_http: { listen: "127.0.0.1:0" } } });
+    page = await startConsolePage({
+      config: { public_http: { listen: "127.0.0.1:0" } },
+      issuer: { step_up: { max_age: "10m" } },
+    });
   });
   afterAll(async () => {
     for (const visit of visits) expect(visit.problems).toEqual([]);
@@ -53,7 +56,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
   /** Calls as a person, past the page. */
   const as = async (person: Person) => {
     const port = httpPort(page.patwarden.server.publicHttp, "");
-    const key = await page.issuer.sign({ sub: person });
+    const key = await page.issuer.sign({ sub: person, auth_time: Math.floor(Date.now() / 1000) });
     return {
       make: async (request: object): Promise<Token> => {
         const made = await port.call(createToken, request, { key });
@@ -268,9 +271,8 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       await see(one, "Asks again");
       const cells = one.getByRole("row").filter({ hasText: "What it may do" }).getByRole("cell");
       const [before = "", now = ""] = await cells.allTextContents();
-      expect(before).toContain("viewer");
-      expect(before).not.toContain("editor");
-      expect(now).toContain("editor");
+      expect(before).toContain("May read Documents roadmap");
+      expect(now).toContain("May read and change Documents roadmap");
       await see(one, /Unchanged: Networks, Valid from and Ends\. Approved by user:bob: “reads only”/);
       await press(one, "Deny report job");
       await bob.getByLabel("Comment").fill("reading is enough");
@@ -293,7 +295,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       await see(bob, /was changed while you looked at it/);
       expect((await stored(token))?.state).toBe(Token_State.PENDING_APPROVAL);
       await press(bob, "Look again");
-      await see(card(bob, "moving"), /editor/);
+      await see(card(bob, "moving"), /change Documents/);
       await press(card(bob, "moving"), "Approve moving");
       await press(bob.getByRole("dialog"), "Approve");
       await see(bob, "moving was approved.");
@@ -370,6 +372,53 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       revokeOnReuse: true,
     });
     await setPolicy({}, "max_lifetime", "revoke_on_reuse");
+  });
+
+  describe("after a sign-in of an hour ago", () => {
+    /** Signs bob in as an hour ago; the next sign-in is a new one. */
+    const openLate = async (path: string): Promise<Page> => {
+      const visit = await page.open("bob", "/signed-out");
+      visits.push(visit);
+      const claims = { sub: "bob", name: "bob" };
+      page.issuer.signIns({ claims: { ...claims, auth_time: Math.floor(Date.now() / 1000) - 3600 } });
+      await visit.page.goto(`${page.url}/sign-in?${new URLSearchParams({ return: path })}`);
+      page.issuer.signIns({ claims });
+      return visit.page;
+    };
+
+    it("OR-9 signs in anew before a policy is loosened, and keeps the changes", async () => {
+      await setPolicy({ requireExpiry: true }, "require_expiry");
+      const bob = await openLate("/orgs/acme/policy");
+      await bob.getByLabel("Tokens must end").uncheck();
+      await press(bob, "Review changes");
+      await press(bob.getByRole("dialog"), "Save");
+      await see(bob, "You are back. Your changes are still here.");
+      expect(new URL(bob.url()).pathname).toBe("/orgs/acme/policy");
+      expect(await bob.getByLabel("Tokens must end").isChecked()).toBe(false);
+      await press(bob, "Review changes");
+      await press(bob.getByRole("dialog"), "Save");
+      await see(bob, "Saved. It holds on every server.");
+      expect((await page.patwarden.ask(getPolicy, { scope: acme })).policy?.requireExpiry).toBe(false);
+    });
+
+    it("signs in anew before a token is approved, and keeps the comment", async () => {
+      await setPolicy({ requireApproval: true }, "require_approval");
+      try {
+        const token = await (await as("alice")).make({ organization: acme, name: "late", grant: { full: true } });
+        const bob = await openLate("/orgs/acme/pending");
+        await press(bob, "Approve late");
+        await bob.getByLabel("Comment").fill("kept over the sign-in");
+        await press(bob.getByRole("dialog"), "Approve");
+        await bob.waitForEvent("load");
+        const dialog = bob.getByRole("dialog");
+        await expect.poll(() => bob.getByLabel("Comment").inputValue()).toBe("kept over the sign-in");
+        await press(dialog, "Approve");
+        await see(bob, "late was approved.");
+        expect(await stored(token)).toMatchObject({ approval: { comment: "kept over the sign-in" } });
+      } finally {
+        await setPolicy({}, "require_approval");
+      }
+    });
   });
 
   it("says which entry of a policy is wrong", async () => {

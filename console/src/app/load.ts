@@ -1,5 +1,6 @@
 import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { patiently } from "./patiently.js";
 import { isAborted, type Problem, problemOf } from "./problem.js";
 
 /** A value that is being fetched, or was. */
@@ -32,7 +33,7 @@ export function useLoad<T>(key: string | undefined, ask: (signal: AbortSignal) =
     const own = new AbortController();
     running.current = own;
     busy.value = true;
-    asked.current(own.signal).then(
+    patiently(() => asked.current(own.signal), { signal: own.signal }).then(
       (answer) => {
         if (own.signal.aborted) return;
         value.value = answer;
@@ -100,7 +101,7 @@ export function usePages<T>(
     const own = new AbortController();
     running.current = own;
     busy.value = true;
-    asked.current(pageToken, own.signal).then(
+    patiently(() => asked.current(pageToken, own.signal), { signal: own.signal }).then(
       (page) => {
         if (own.signal.aborted) return;
         items.value = pageToken === "" ? page.items : [...(items.value ?? []), ...page.items];

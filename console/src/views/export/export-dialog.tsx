@@ -2,8 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { useApp } from "../../app/context.js";
 import { useAction } from "../../app/load.js";
-import { problemOf } from "../../app/problem.js";
-import { pause } from "../../app/until-confirmed.js";
+import { patiently } from "../../app/patiently.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Choice, FieldGroup } from "../../ui/field.js";
@@ -20,8 +19,6 @@ interface ExportDialogProps {
 }
 
 const pageSize = 500;
-/** How often a page is asked for again when the server is busy. */
-const mostRetries = 5;
 
 /** Fetches all tokens that match, page by page, and saves them as a file. */
 export function ExportDialog({ filter, order, total, onClose }: ExportDialogProps) {
@@ -45,9 +42,11 @@ export function ExportDialog({ filter, order, total, onClose }: ExportDialogProp
     fetched.value = 0;
     let pageToken = "";
     do {
-      const answer = await patiently(() =>
-        api.tokens.listTokens({ ...filter, orderBy: order, pageSize, pageToken }, { signal: own.signal }),
-      );
+      const request = { ...filter, orderBy: order, pageSize, pageToken };
+      const answer = await patiently(() => api.tokens.listTokens(request, { signal: own.signal }), {
+        longest: 30_000,
+        signal: own.signal,
+      });
       parts.push(exportLines(kind.value, answer.tokens));
       fetched.value += answer.tokens.length;
       pageToken = answer.nextPageToken;
@@ -118,17 +117,4 @@ export function ExportDialog({ filter, order, total, onClose }: ExportDialogProp
       <ProblemNotice problem={start.problem.value} onRetry={() => start.run()} />
     </Dialog>
   );
-}
-
-/** Repeats a call while the server asks to wait. */
-async function patiently<T>(call: () => Promise<T>): Promise<T> {
-  for (let round = 0; ; round += 1) {
-    try {
-      return await call();
-    } catch (error) {
-      const { retryAfter } = problemOf(error);
-      if (retryAfter === undefined || round === mostRetries) throw error;
-      await pause(retryAfter);
-    }
-  }
 }
