@@ -386,7 +386,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       return visit.page;
     };
 
-    it("OR-9 signs in anew before a policy is loosened, and keeps the changes", async () => {
+    it("OR-9 signs in again before a policy is loosened, and keeps the changes", async () => {
       await setPolicy({ requireExpiry: true }, "require_expiry");
       const bob = await openLate("/orgs/acme/policy");
       await bob.getByLabel("Tokens must end").uncheck();
@@ -401,7 +401,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       expect((await page.patwarden.ask(getPolicy, { scope: acme })).policy?.requireExpiry).toBe(false);
     });
 
-    it("signs in anew before a token is approved, and keeps the comment", async () => {
+    it("signs in again before a token is approved, and keeps the comment", async () => {
       await setPolicy({ requireApproval: true }, "require_approval");
       try {
         const token = await (await as("alice")).make({ organization: acme, name: "late", grant: { full: true } });

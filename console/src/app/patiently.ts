@@ -4,7 +4,7 @@ import { pause } from "./until-confirmed.js";
 interface Patience {
   /** How often the call is repeated. Default 4. */
   readonly repeats?: number;
-  /** The longest wait that the server may ask for, in milliseconds; a longer one is the user's to decide. Default 2 s. */
+  /** The longest wait that the server may ask for, in milliseconds; the user decides about longer ones. Default 2 s. */
   readonly longest?: number;
   /** Ends the repeats. */
   readonly signal?: AbortSignal;
