@@ -39,8 +39,11 @@ export interface Visit {
    * origins, in order. Answers with an error status are no problem: pages show them.
    */
   readonly problems: readonly string[];
-  /** Returns what axe-core finds wrong for WCAG 2.2 AA, one line each. `within` limits it to a part of the page. */
-  inaccessible(within?: string): Promise<readonly string[]>;
+  /**
+   * Returns what axe-core finds wrong for WCAG 2.2 AA, one line each. `within` limits it to a part of the page, `rules`
+   * to rules of axe-core.
+   */
+  inaccessible(within?: string, rules?: readonly string[]): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -90,7 +93,7 @@ async function visit(browser: PlaywrightBrowser, { origins, ...options }: VisitO
     page,
     context,
     problems,
-    inaccessible: (within) => inaccessible(page, within),
+    inaccessible: (within, rules) => inaccessible(page, within, rules),
     close: () => context.close(),
   };
 }
@@ -105,14 +108,22 @@ interface AxeViolation {
   readonly nodes: readonly { readonly target: readonly unknown[]; readonly failureSummary?: string }[];
 }
 
-async function inaccessible(page: Page, within = "html"): Promise<readonly string[]> {
+async function inaccessible(
+  page: Page,
+  within = "html",
+  rules: readonly string[] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+): Promise<readonly string[]> {
   // By the debugger, which the page's policy does not hold; a script element would be blocked.
   await page.evaluate(axeSource);
-  const violations = await page.evaluate(async (context): Promise<AxeViolation[]> => {
-    const axe = Reflect.get(globalThis, "axe") as { run(...args: unknown[]): Promise<{ violations: AxeViolation[] }> };
-    const runOnly = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    return (await axe.run(context, { runOnly, resultTypes: ["violations"] })).violations;
-  }, within);
+  const violations = await page.evaluate(
+    async ([context, runOnly]): Promise<AxeViolation[]> => {
+      const axe = Reflect.get(globalThis, "axe") as {
+        run(...args: unknown[]): Promise<{ violations: AxeViolation[] }>;
+      };
+      return (await axe.run(context, { runOnly, resultTypes: ["violations"] })).violations;
+    },
+    [within, rules] as const,
+  );
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary = "" }) =>
       `${id}: ${help}: ${target.join(" ")} ${failureSummary.replaceAll(/\s+/g, " ")}`.trim(),
@@ -141,7 +152,7 @@ export async function tabOrder(page: Page, limit = 100): Promise<readonly string
   return names;
 }
 
-/** Returns whether the element is wholly inside the window's width: pages must not scroll sideways. */
+/** Returns whether the page is wider than its window: pages must not scroll sideways. */
 export async function overflows(page: Page): Promise<boolean> {
   return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
 }

@@ -16,6 +16,8 @@ export interface ConsoleAddress {
   release(): void;
   /** Returns how many requests whose path ends in `path` have come. */
   count(path: string): number;
+  /** Returns the cookies that they have brought. */
+  cookies(path: string): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -28,7 +30,8 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
   let turn = 0;
   let disturbances: readonly { readonly path: string; readonly how: Disturbance }[] = [];
   let held: (() => void)[] = [];
-  const paths: string[] = [];
+  const requests: { readonly path: string; readonly cookie: string }[] = [];
+  const requestsFor = (wanted: string) => requests.filter(({ path }) => path.endsWith(wanted));
   /** Returns how to treat a request, and forgets it. */
   const disturbanceOf = (asked: string): Disturbance | undefined => {
     const found = disturbances.find(({ path }) => asked.endsWith(path));
@@ -37,7 +40,7 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
   };
   const server = createServer((request, response) => {
     const [asked = ""] = (request.url ?? "").split("?", 1);
-    paths.push(asked);
+    requests.push({ path: asked, cookie: request.headers.cookie ?? "" });
     const how = disturbanceOf(asked);
     const target = targets[turn++ % targets.length];
     if (target === undefined) {
@@ -74,7 +77,8 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
       for (const pass of held) pass();
       held = [];
     },
-    count: (path) => paths.filter((asked) => asked.endsWith(path)).length,
+    count: (path) => requestsFor(path).length,
+    cookies: (path) => requestsFor(path).map(({ cookie }) => cookie),
     async stop() {
       server.closeAllConnections();
       server.close();

@@ -143,15 +143,16 @@ export function CreateView() {
     : {};
   const submit = () => {
     tried.value = true;
-    const incomplete = form.value.name.trim() === "" || gaps.length > 0 || wrong !== undefined || !ending.ok;
+    const wrongEntries = [form.value.name.trim() === "", wrong !== undefined, !ending.ok].filter(Boolean);
+    const count = gaps.length + wrongEntries.length;
+    const incomplete = count > 0;
     if (!incomplete) create.run();
     // Once the messages are there.
     requestAnimationFrame(() => {
       const first = formElement.current?.querySelector<HTMLElement>("[aria-invalid=true], .wrong input, .wrong button");
       if (incomplete) first?.focus();
     });
-    const count = gaps.length + Object.values(errors).filter(Boolean).length + (ending.ok ? 0 : 1);
-    if (incomplete) announce(texts.fixFields(Math.max(1, count), format.number(Math.max(1, count))));
+    if (incomplete) announce(texts.fixFields(count, format.number(count)));
   };
 
   if (made.value)
