@@ -248,7 +248,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
     site.backend = undefined;
   });
 
-  it("works in a modal dialog of the host's", async () => {
+  it("works in a modal dialog of the host's, and gives the focus back there", async () => {
     const body = `<button id="open">Open</button><dialog aria-label="Settings"><button id="last">Close</button>${tag}</dialog>`;
     const trap = 'document.querySelector("#open").onclick = () => document.querySelector("dialog").showModal();';
     const files = { ...plain.files, "host.js": signedIn + trap };
@@ -263,8 +263,10 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       await element.getByLabel("Type the token's name to confirm").fill("lap");
       await page.keyboard.press("Escape");
       await expect.poll(() => element.getByRole("dialog").count()).toBe(0);
-      // Escape has closed the inner dialog alone.
+      // Escape has closed the inner dialog alone, and the focus is where it was.
       expect(await run(page, 'return document.querySelector("dialog").open')).toBe(true);
+      const focused = await run(page, `${theElement} return element.shadowRoot.activeElement?.ariaLabel`);
+      expect(focused).toBe("Actions for laptop");
     });
   });
 

@@ -48,7 +48,11 @@ export function Menu({ label, children }: MenuProps) {
           place();
           menu.current?.querySelector<HTMLElement>(".menu-item")?.focus();
         }}
-        onClick={() => menu.current?.hidePopover()}
+        onClick={() => {
+          menu.current?.hidePopover();
+          // A dialog that the choice opens gives the focus back to where it was: not to a hidden button.
+          button.current?.focus();
+        }}
       >
         {children}
       </div>
