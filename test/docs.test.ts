@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -151,11 +160,21 @@ describe("text", () => {
 describe("pictures", () => {
   const pictures = readdirSync(join(root, "docs/images")).map((name) => `docs/images/${name}`);
 
-  it.each(pictures)("%s is shown, has a title, and is readable in the dark", (picture) => {
+  it.each(pictures)("%s is shown", (picture) => {
     expect(pages.flatMap(targetsOf)).toContain(picture);
-    expect(read(picture)).toMatch(/<title id="title">[^<]{20,}<\/title>/);
-    expect(read(picture)).toContain("@media (prefers-color-scheme: dark)");
   });
+
+  it.each(pictures.filter((picture) => picture.endsWith(".png")))("%s is smaller than 200 KB", (picture) => {
+    expect(statSync(join(root, picture)).size).toBeLessThan(200_000);
+  });
+
+  it.each(pictures.filter((picture) => picture.endsWith(".svg")))(
+    "%s has a title, and is readable in the dark",
+    (picture) => {
+      expect(read(picture)).toMatch(/<title id="title">[^<]{20,}<\/title>/);
+      expect(read(picture)).toContain("@media (prefers-color-scheme: dark)");
+    },
+  );
 });
 
 describe("code", () => {

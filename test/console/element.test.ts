@@ -111,7 +111,12 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       await run(page, 'document.documentElement.lang = "de-AT";');
       await element.getByRole("button", { name: "Abbrechen" }).waitFor();
       expect(await element.getByLabel("Name", { exact: true }).inputValue()).toBe("polyglot");
+      // The browser is British, and the page only says that it is English.
       await run(page, `${theElement} element.lang = "en";`);
+      await element
+        .getByText(/^\d+ [A-Z][a-z]+ 20\d\d/)
+        .first()
+        .waitFor();
       await element.getByRole("button", { name: "Cancel" }).waitFor();
       await run(page, `${theElement} element.removeAttribute("lang"); document.documentElement.lang = "en";`);
       await element.getByRole("button", { name: "Cancel" }).waitFor();

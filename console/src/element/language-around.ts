@@ -4,7 +4,9 @@ import { type Language, languageOf } from "../words/words.js";
 export function languageAround(element: Element): Language {
   for (let at: Element | undefined = element; at; at = hostOf(at)) {
     const named = at.closest<HTMLElement>("[lang]:not([lang=''])")?.lang;
-    if (named) return languageOf([named, ...navigator.languages]);
+    // `en-GB` of the browser says how dates are written, where the page says `en`.
+    const own = navigator.languages.filter((language) => language.startsWith(`${named}-`));
+    if (named) return languageOf([...own, named, ...navigator.languages]);
   }
   return languageOf(navigator.languages);
 }
