@@ -65,8 +65,7 @@ describe.skipIf(!havePostgres())("the installed package", () => {
   });
 
   it("gives the element and its types to hosts, also where they render on a server", () => {
-    const load =
-      "import('patwarden/elements').then(({ PatwardenTokens }) => process.stdout.write(PatwardenTokens.name))";
+    const load = "import('patwarden/elements').then((module) => process.stdout.write(Object.keys(module).join()))";
     expect(execFileSync(process.execPath, ["-e", load], { cwd: folder, encoding: "utf8" })).toBe("PatwardenTokens");
     const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
     const files = Object.values<string | Record<string, string>>(exports).flatMap((target) =>

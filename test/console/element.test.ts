@@ -53,8 +53,14 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
     ["before", 'import "./host.js"; import "patwarden/elements";'],
     ["after", 'import "patwarden/elements"; import "./host.js";'],
   ])("takes properties that are set %s it is loaded", async (_, main) => {
-    await visiting({ ...plain, files: { ...plain.files, "main.js": main } }, async (element) => {
+    const address = `Object.assign(document.querySelector("patwarden-tokens"),
+      { baseUrl: "https://tokens.example.com", subject: "" });`;
+    const files = { "main.js": main, "host.js": signedIn + address };
+    await visiting({ body: "<patwarden-tokens></patwarden-tokens>", files }, async (element, page) => {
       await laptop(element).waitFor();
+      // Later changes take effect too.
+      await run(page, `${theElement} element.subject = "user:bob";`);
+      await element.getByRole("heading", { name: "Tokens of user:bob" }).waitFor();
     });
   });
 
