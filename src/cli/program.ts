@@ -52,7 +52,7 @@ program
   .option("--grpc <address>", "gRPC port; port 0 picks one", "127.0.0.1:9081")
   .option("--http <address>", "HTTP port; port 0 picks one", "127.0.0.1:9080")
   .option("--public-http <address>", "public HTTP port; port 0 picks one", "127.0.0.1:9083")
-  .option("--console <address>", "page on which people make tokens; port 0 picks one", "127.0.0.1:9084")
+  .option("--console <address>", "page on which people create tokens; port 0 picks one", "127.0.0.1:9084")
   .option("--issuer <address>", "OpenID provider to sign in with; port 0 picks one", "127.0.0.1:9085")
   .option("--sample <address>", "sample of an API that takes tokens; port 0 picks one", "127.0.0.1:9086")
   .option(
@@ -65,7 +65,7 @@ program
   )
   .option(
     "--examples",
-    "make tokens with a past at the first start; needs the model and tuples of examples/direct",
+    "create tokens with a past at the first start; needs the model and tuples of examples/direct",
     false,
   )
   .option("--ready-file <file>", "written when ready (mode 0600): addresses and keys as JSON")

@@ -3,7 +3,7 @@ import type { Locator } from "../kit/browser.js";
 /** Makes a token that may view document:roadmap, and returns its secret as the view shows it. */
 export async function makeToken(element: Locator, name: string): Promise<string> {
   await fillForm(element, name);
-  await element.getByRole("button", { name: "Make token" }).click();
+  await element.getByRole("button", { name: "Create token" }).click();
   return readSecret(element, name);
 }
 

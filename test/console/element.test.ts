@@ -80,7 +80,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       await run(page, `${theElement} globalThis.kept = element; element.remove();`);
       await expect.poll(() => run(page, "return kept.shadowRoot.textContent")).toBe("");
       await run(page, "document.body.append(kept);");
-      await element.getByRole("button", { name: "Make token" }).waitFor();
+      await element.getByRole("button", { name: "Create token" }).waitFor();
       await element.getByRole("button", { name: "Cancel" }).click();
       await laptop(element).waitFor();
     });
@@ -89,7 +89,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
   it("drops a secret when it is removed", async () => {
     await visiting(plain, async (element, page) => {
       await fillForm(element, "removed");
-      await element.getByRole("button", { name: "Make token" }).click();
+      await element.getByRole("button", { name: "Create token" }).click();
       await element.getByRole("button", { name: "Show secret" }).click();
       await run(page, `${theElement} globalThis.kept = element; element.remove();`);
       await expect.poll(() => run(page, "return kept.shadowRoot.querySelectorAll('input').length")).toBe(0);
@@ -147,10 +147,10 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
     await visiting(plain, async (element) => {
       await fillForm(element, "after sign-in");
       site.user = undefined;
-      await element.getByRole("button", { name: "Make token" }).click();
+      await element.getByRole("button", { name: "Create token" }).click();
       await element.getByRole("button", { name: "Sign in" }).waitFor();
       site.user = "alice";
-      await element.getByRole("button", { name: "Make token" }).click();
+      await element.getByRole("button", { name: "Create token" }).click();
       const secret = await readSecret(element, "after sign-in");
       expect(await site.patwarden.check(secret)).toBe(Reason.ALLOWED);
     });
@@ -185,7 +185,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
         await route.continue();
       });
       const asked = page.waitForRequest("**/CreateToken");
-      await element.getByRole("button", { name: "Make token" }).click();
+      await element.getByRole("button", { name: "Create token" }).click();
       await asked;
       await run(page, `${theElement} element.subject = "${acme}";`);
       await expect.poll(() => answer).not.toBe(undefined);
@@ -307,12 +307,12 @@ describe.skipIf(noBrowser)(
       const visit = await site.open(plain);
       const element = visit.page.locator("patwarden-tokens");
       await fillForm(element, "fresh");
-      await element.getByRole("button", { name: "Make token" }).click();
+      await element.getByRole("button", { name: "Create token" }).click();
       await element.getByText("You must sign in again before this. Then press the button once more.").waitFor();
       const detail = { maxAge: 600, acrValues: [] };
       expect(await visit.page.evaluate("seen")).toEqual([{ type: "patwarden-step-up", detail }]);
       site.signedInAgo = 0;
-      await element.getByRole("button", { name: "Make token" }).click();
+      await element.getByRole("button", { name: "Create token" }).click();
       expect(await site.patwarden.check(await readSecret(element, "fresh"))).toBe(Reason.ALLOWED);
       expect(visit.problems).toEqual([]);
       await site.stop();

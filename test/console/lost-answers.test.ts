@@ -87,7 +87,7 @@ describe.skipIf(noBrowser)(`the page without an answer${noBrowser ? `: SKIPPED, 
     await open(`/tokens/${token.id}?do=rotate`);
     await page.getByRole("radio", { name: "Not at all" }).check();
     site.address.disturb("/RotateToken", "broken", "broken", "broken", "broken");
-    await page.getByRole("button", { name: "Make new secret" }).click();
+    await page.getByRole("button", { name: "Create new secret" }).click();
     await page.getByRole("alert").getByText("The answer was lost.").waitFor();
     await page.getByRole("button", { name: "Ask again" }).click();
     await offered(page, "rotated");
@@ -101,7 +101,7 @@ describe.skipIf(noBrowser)(`the page without an answer${noBrowser ? `: SKIPPED, 
     await fillIn(page, "slow");
     const before = site.address.count("/CreateToken");
     site.address.disturb("/CreateToken", "hold");
-    const button = page.getByRole("button", { name: "Make token" });
+    const button = page.getByRole("button", { name: "Create token" });
     await button.dblclick();
     await button.press("Enter");
     await page
@@ -143,7 +143,7 @@ describe.skipIf(noBrowser)(`the page without an answer${noBrowser ? `: SKIPPED, 
     await expect
       .poll(
         async () => {
-          const again = page.getByRole("button", { name: /Make token|Ask again/ });
+          const again = page.getByRole("button", { name: /Create token|Ask again/ });
           if ((await again.count()) > 0 && (await again.getAttribute("aria-busy")) !== "true") await again.click();
           return page.getByRole("heading", { name: "Secret of after the outage" }).count();
         },

@@ -68,7 +68,7 @@ describe.skipIf(noBrowser)(`the tokens of a user${noBrowser ? ` (${noBrowser})` 
     const search = page.getByRole("combobox", { name: /Search Documents/ });
     await search.fill("road");
     await page.getByRole("option", { name: "roadmap" }).click();
-    await page.getByRole("button", { name: "Make token" }).click();
+    await page.getByRole("button", { name: "Create token" }).click();
     await page.getByRole("heading", { name: `Secret of ${name}` }).waitFor();
     await page.getByRole("button", { name: "Copy secret" }).click();
     await page.getByRole("button", { name: "Secret copied" }).waitFor();
@@ -95,7 +95,7 @@ describe.skipIf(noBrowser)(`the tokens of a user${noBrowser ? ` (${noBrowser})` 
     await page.getByRole("button", { name: "Done" }).click();
     await page.getByRole("heading", { name: "by the page" }).waitFor();
     expect(await page.content()).not.toContain(secret);
-    await page.getByText("May read Documents roadmap").waitFor();
+    await page.getByText("Documents roadmap: read").waitFor();
 
     await page.getByRole("button", { name: "Revoke", exact: true }).click();
     await page.getByLabel("Type the token's name to confirm").fill("by the page");

@@ -113,14 +113,14 @@ describe.skipIf(noBrowser)(`a secret on the page${noBrowser ? `: SKIPPED, ${noBr
     expect(await kept()).not.toContain(first);
     // Shown: then it is the value of the field, and still in no attribute and no text.
     expect(await readSecret(page)).toBe(first);
-    await page.getByRole("button", { name: "Test", exact: true }).click();
-    await page.getByText("It works").first().waitFor();
+    await page.getByRole("button", { name: "Ask whether it works" }).click();
+    await page.getByText("The token works.").waitFor();
     await finish(page);
     expect(await kept()).not.toContain(first);
 
     await page.getByRole("button", { name: "New secret" }).click();
     await page.getByRole("radio", { name: "For 1 hour" }).check();
-    await page.getByRole("button", { name: "Make new secret" }).click();
+    await page.getByRole("button", { name: "Create new secret" }).click();
     await page.getByRole("heading", { name: "Secret of kept secret" }).waitFor();
     await page.getByText("The old secret still works until").waitFor();
     const second = await readSecret(page);

@@ -15,7 +15,7 @@ export async function fillIn(page: Page, name: string): Promise<void> {
 }
 
 /** Presses the button of the form. */
-export const submit = (page: Page): Promise<void> => page.getByRole("button", { name: "Make token" }).click();
+export const submit = (page: Page): Promise<void> => page.getByRole("button", { name: "Create token" }).click();
 
 /** Waits until the secret of a token is offered. */
 export const offered = (page: Page, name: string): Promise<void> =>

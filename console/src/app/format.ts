@@ -8,8 +8,8 @@ export interface Format {
   date(time: Date): string;
   /** `12 Mar 2026, 23:59 CET`. */
   dateTime(time: Date): string;
-  /** `2026-03-12 22:59 UTC`. */
-  utc(time: Date): string;
+  /** `2026-03-12 22:59 UTC`. Undefined: the clocks of the zone show just that. */
+  utc(time: Date): string | undefined;
   /** `in 3 days`, `2 hours ago`. */
   relative(time: Date, now: Date): string;
   /** `3 days`, `1 hour`: rounded down to the largest unit that fits. */
@@ -50,6 +50,9 @@ export function formatsOf(locale: string, zone: string): Format {
     ...{ timeZone: zone, year: "numeric", month: "short", day: "numeric" },
     ...{ hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" },
   });
+  const clock = (zone: string) =>
+    new Intl.DateTimeFormat("en", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
+  const [here, inUtc] = [clock(zone), clock("UTC")];
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const number = new Intl.NumberFormat(locale);
   const list = new Intl.ListFormat(locale, { type: "conjunction" });
@@ -59,7 +62,8 @@ export function formatsOf(locale: string, zone: string): Format {
     zone,
     date: (time) => date.format(time),
     dateTime: (time) => dateTime.format(time),
-    utc: (time) => `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    utc: (time) =>
+      here.format(time) === inUtc.format(time) ? undefined : `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`,
     relative: (time, now) => relative.format(...largestUnit(time.getTime() - now.getTime())),
     duration: (milliseconds) => {
       const [count, unit] = largestUnit(milliseconds);

@@ -25,15 +25,15 @@ describe("a grant in words", () => {
   it.each([
     [undefined, ["Nothing: it can only say whose it is"]],
     [{ full: true }, ["Everything that you may do"]],
-    [rule(["viewer", "editor"], "document:roadmap"), ["May read and change Documents roadmap"]],
-    [rule(["viewer"], "document:*", "document:a"), ["May read all Documents"]],
+    [rule(["viewer", "editor"], "document:roadmap"), ["Documents roadmap: read and change"]],
+    [rule(["viewer"], "document:*", "document:a"), ["Documents (all): read"]],
     [
       rule(["*"], "document:a", "document:b", "document:c", "document:d", "document:e"),
-      ["May do anything with Documents a, b, c, and 2 more"],
+      ["Documents a, b, c, and 2 more: everything"],
     ],
-    [rule(["viewer"], "*"), ["May viewer all resources"]],
-    [rule(["push"], "repo:a:b", "document:c"), ["May push repo a:b", "May push Documents c"]],
-    [rule(["push"], "repo:*"), ["May push everything of type repo"]],
+    [rule(["viewer"], "*"), ["All resources: viewer"]],
+    [rule(["push"], "repo:a:b", "document:c"), ["repo a:b: push", "Documents c: push"]],
+    [rule(["push"], "repo:*"), ["repo (all): push"]],
   ])("%j", (grant, sentences) => {
     expect(grantSentences(grant, speech)).toEqual(sentences);
   });
@@ -46,6 +46,6 @@ describe("a grant in words", () => {
 
   it("is German for Germans", () => {
     const german = { ...speech, words: de, format: formatsOf("de", "UTC") };
-    expect(grantSentences(rule(["viewer"], "document:*"), german)).toEqual(["Darf read: alle Documents"]);
+    expect(grantSentences(rule(["viewer"], "document:*"), german)).toEqual(["Documents (alle): read"]);
   });
 });

@@ -15,6 +15,16 @@ export const actionLabel = (catalog: Catalog | undefined, type: string, action: 
   catalog?.types.find((known) => known.type === type)?.actions.find((known) => known.action === action)?.label ||
   action;
 
+/** Returns all actions of the model with their words, those of several types together: `read, see`. Without: empty. */
+export function actionsInWords(catalog: Catalog | undefined): ReadonlyMap<string, string> {
+  const labels = new Map<string, Set<string>>();
+  for (const { action, label } of catalog?.types.flatMap(({ actions }) => actions) ?? []) {
+    const known = labels.get(action) ?? new Set();
+    labels.set(action, label === "" ? known : known.add(label));
+  }
+  return new Map([...labels].map(([action, known]) => [action, [...known].join(", ")]));
+}
+
 const shownIds = 3;
 const typeOf = (resource: string): string => resource.split(":")[0] ?? "";
 
@@ -31,7 +41,7 @@ type Described = {
   readonly rules?: readonly { readonly actions?: readonly string[]; readonly resources?: readonly string[] }[];
 };
 
-/** Describes a grant: one sentence for each rule and type. */
+/** Describes a grant: one line for each rule and type, `Documents roadmap and plan: read`. */
 export function grantSentences(
   grant: Grant | Described | undefined,
   { catalog, words, format, subject }: Speech,
@@ -47,7 +57,7 @@ export function grantSentences(
       const may = actions.includes("*")
         ? texts.anyAction
         : format.list(actions.map((action) => actionLabel(catalog, type, action)));
-      return texts.rule(may, resourcesText(type, named, { catalog, words, format }));
+      return texts.rule(resourcesText(type, named, { catalog, words, format }), may);
     });
   });
 }
@@ -61,7 +71,7 @@ function resourcesText(
   if (type === "*") return texts.anyResource;
   const label = typeLabel(catalog, type);
   const ids = named.map((resource) => resource.slice(type.length + 1));
-  if (ids.includes("*")) return label === type ? texts.anyOfRawType(type) : texts.anyOfType(label);
+  if (ids.includes("*")) return texts.anyOfType(label);
   const shown = ids.slice(0, shownIds);
   const rest = ids.length - shown.length;
   return texts.ofType(label, format.list(rest > 0 ? [...shown, texts.more(rest)] : shown));

@@ -9,7 +9,7 @@ export const dateOf = (time: Timestamp | undefined): Date | undefined => time &&
 export function RelativeTime({ time }: { readonly time: Date }) {
   const { format } = useApp();
   return (
-    <time dateTime={time.toISOString()} title={`${format.dateTime(time)} · ${format.utc(time)}`}>
+    <time dateTime={time.toISOString()} title={[format.dateTime(time), format.utc(time)].filter(Boolean).join(" · ")}>
       {format.relative(time, new Date())}
     </time>
   );
@@ -18,9 +18,10 @@ export function RelativeTime({ time }: { readonly time: Date }) {
 /** A time with date, zone and UTC. */
 export function ExactTime({ time }: { readonly time: Date }) {
   const { format } = useApp();
+  const utc = format.utc(time);
   return (
     <time dateTime={time.toISOString()}>
-      {format.dateTime(time)} {format.zone !== "UTC" && <span class="utc">{format.utc(time)}</span>}
+      {format.dateTime(time)} {utc && <span class="utc">{utc}</span>}
     </time>
   );
 }

@@ -93,8 +93,9 @@ export const administrationDe: AdministrationWords = {
     you: {
       subject: "Du kannst es nicht genehmigen, denn es handelt als du. Das muss jemand anderes tun.",
       maker: "Du kannst es nicht genehmigen, denn du hast es erstellt. Das muss jemand anderes tun.",
-      touched:
-        "Du kannst es nicht genehmigen, denn du hast es geändert oder sein Geheimnis gesehen. Das muss eine dritte Person tun: jemand, der es weder erstellt noch geändert hat und als den es nicht handelt.",
+      changed: "Du kannst es nicht genehmigen, denn du hast es geändert. Das muss jemand anderes tun.",
+      rotated: "Du kannst es nicht genehmigen, denn du hast ein Geheimnis davon bekommen. Das muss jemand anderes tun.",
+      unknown: "Der Server lässt dich das Token so, wie es jetzt ist, nicht genehmigen.",
       noRight: "Du darfst es sehen, aber nicht genehmigen.",
     },
   },
@@ -130,7 +131,7 @@ export const administrationDe: AdministrationWords = {
         "Adressbereiche, einer pro Zeile, zum Beispiel 192.0.2.0/24. Alle anderen Adressen werden abgelehnt. Leer: von überall.",
       ],
       require_approval: [
-        "Eine dritte Person muss genehmigen",
+        "Jemand anderes muss genehmigen",
         "Tokens, die ab jetzt erstellt werden oder mehr dürfen sollen, warten, bis jemand sie genehmigt.",
       ],
       revoke_on_reuse: [
@@ -282,7 +283,7 @@ export const administrationDe: AdministrationWords = {
     },
     anyState: "Jeder",
     subject: "Name",
-    liveTokens: "Lebende Tokens",
+    liveTokens: "Aktuelle Tokens",
     changed: "Seit",
     subjectActions: (name) => `Aktionen für ${name}`,
     subjectsNothing: "Niemand passt",
@@ -309,7 +310,7 @@ export const administrationDe: AdministrationWords = {
       ),
     enableText: "Tokens, die angehalten wurden, funktionieren wieder.",
     enableDeletedText: "Neue Tokens sind möglich. Die widerrufenen bleiben widerrufen.",
-    noneStops: "Es gibt kein lebendes Token. Neue Tokens sind nicht möglich.",
+    noneStops: "Es gibt kein aktuelles Token. Neue Tokens sind nicht möglich.",
     typeName: "Gib zur Bestätigung den Namen ein",
     done: {
       disable: (name) => `${name} ist auf jedem Server gesperrt.`,

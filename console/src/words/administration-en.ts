@@ -14,12 +14,12 @@ export const administrationEn = {
     member: "Member",
     right: {
       read: "see tokens",
-      create: "make tokens",
+      create: "create tokens",
       approve: "approve",
       revoke: "revoke",
       policy: "set the policy",
     },
-    noRight: "make tokens of your own for it",
+    noRight: "create tokens of your own for it",
     empty: "You belong to no organization",
     emptyText: "Your own tokens work without one.",
     nothing: "No organization matches",
@@ -41,10 +41,10 @@ export const administrationEn = {
     create: "New token",
     unknown: "There is no such organization, or you do not belong to it.",
     memberOnly: (name: string) =>
-      `You are a member of ${name}, but only its administrators see all of its tokens. You can make tokens of your own for it.`,
+      `You are a member of ${name}, but only its administrators see all of its tokens. You can create tokens of your own for it.`,
     makeOwn: "New token",
     empty: "No token yet",
-    emptyText: "Tokens of the organization, and those that members make for it, are listed here.",
+    emptyText: "Tokens of the organization, and those that members create for it, are listed here.",
   },
 
   pending: {
@@ -59,7 +59,7 @@ export const administrationEn = {
     reason: "Reason given",
     noReason: "No reason was given.",
     actsAs: "Acts as",
-    madeBy: "Made by",
+    madeBy: "Created by",
     field: "What",
     before: "Approved",
     now: "Asked for",
@@ -82,7 +82,7 @@ export const administrationEn = {
     approveNamed: (name: string) => `Approve ${name}`,
     denyNamed: (name: string) => `Deny ${name}`,
     approveText: "The token works at once with all that is shown here.",
-    denyText: "The token ends for good. Its maker sees your comment.",
+    denyText: "The token ends for good. Whoever created it sees your comment.",
     comment: "Comment",
     commentHint: "Everybody who sees the token can read it.",
     approved: (name: string) => `${name} was approved.`,
@@ -91,9 +91,10 @@ export const administrationEn = {
     lookAgain: "Look again",
     you: {
       subject: "You cannot approve it, as it acts as you. Somebody else must.",
-      maker: "You cannot approve it, as you made it. Somebody else must.",
-      touched:
-        "You cannot approve it, as you changed it or have seen its secret. A third person must: somebody who neither made nor changed it and whom it does not act as.",
+      maker: "You cannot approve it, as you created it. Somebody else must.",
+      changed: "You cannot approve it, as you changed it. Somebody else must.",
+      rotated: "You cannot approve it, as you were shown a secret of it. Somebody else must.",
+      unknown: "The server does not let you approve it as it is now.",
       noRight: "You may see it, but not approve it.",
     },
   },
@@ -104,7 +105,7 @@ export const administrationEn = {
     titleOrganization: "Policy for tokens of organizations",
     intro: "Limits hold for each use from now on, also of tokens that exist. Nothing here revokes a token at once.",
     introOrganization:
-      "It holds for the organization's own tokens and for those that members make for it. It can only be stricter than the deployment's.",
+      "It holds for the organization's own tokens and for those that members create for it. It can only be stricter than the deployment's.",
     lifetime: "How long tokens live",
     power: "What tokens may do",
     place: "Where tokens may be used",
@@ -116,7 +117,7 @@ export const administrationEn = {
         "Longest lifetime",
         "Counted from the newest secret to the token's end. Tokens that live longer are blocked. Empty: no limit.",
       ],
-      default_lifetime: ["Usual lifetime", "For tokens whose maker does not choose. Empty: the server's."],
+      default_lifetime: ["Usual lifetime", "For tokens where nothing is chosen. Empty: the server's."],
       revoke_unused_after: ["Revoke when unused for", "For good and by itself, at least 1 day. Empty: never."],
       forbid_full: ["No token may do everything", "Tokens that may do everything are blocked."],
       allowed_actions: [
@@ -128,8 +129,8 @@ export const administrationEn = {
         "Address ranges, one a line, such as 192.0.2.0/24. All other addresses are refused. Empty: from anywhere.",
       ],
       require_approval: [
-        "A third person must approve",
-        "From now on, tokens that are made or may do more wait until somebody approves them.",
+        "Somebody else must approve",
+        "From now on, tokens that are created or may do more wait until somebody approves them.",
       ],
       revoke_on_reuse: [
         "Revoke when an old secret is used",
@@ -137,7 +138,7 @@ export const administrationEn = {
       ],
       allow_self_rotation: [
         "Programs may renew their own secret",
-        "Only tokens that were made for it, and only where the deployment allows it too.",
+        "Only tokens that were created for it, and only where the deployment allows it too.",
       ],
       require_organization: [
         "Tokens of users must belong to an organization",
@@ -202,7 +203,7 @@ export const administrationEn = {
     action: "What happened",
     anyAction: "Anything",
     groups: {
-      made: "Tokens made",
+      made: "Tokens created",
       changed: "Tokens changed or renewed",
       approval: "Approvals",
       stopped: "Tokens stopped or resumed",
@@ -275,7 +276,7 @@ export const administrationEn = {
     } as Readonly<Record<number, string>>,
     anyState: "Any",
     subject: "Name",
-    liveTokens: "Live tokens",
+    liveTokens: "Current tokens",
     changed: "Since",
     subjectActions: (name: string) => `Actions for ${name}`,
     subjectsNothing: "Nobody matches",
@@ -292,18 +293,18 @@ export const administrationEn = {
     disableText: (n: number, text: string) =>
       count(
         n,
-        "1 token stops at once and works again once it is enabled. New tokens cannot be made.",
-        `${text} tokens stop at once and work again once it is enabled. New tokens cannot be made.`,
+        "1 token stops at once and works again once it is enabled. New tokens cannot be created.",
+        `${text} tokens stop at once and work again once it is enabled. New tokens cannot be created.`,
       ),
     removeText: (n: number, text: string) =>
       count(
         n,
-        "1 token ends for good. New tokens cannot be made until it is enabled again.",
-        `${text} tokens end for good. New tokens cannot be made until it is enabled again.`,
+        "1 token ends for good. New tokens cannot be created until it is enabled again.",
+        `${text} tokens end for good. New tokens cannot be created until it is enabled again.`,
       ),
     enableText: "Tokens that were stopped work again.",
     enableDeletedText: "It can have new tokens. Those that were revoked stay revoked.",
-    noneStops: "It has no live token. New tokens cannot be made.",
+    noneStops: "It has no current token. New tokens cannot be created.",
     typeName: "Type the name to confirm",
     done: {
       disable: (name: string) => `${name} is disabled on every server.`,
@@ -320,8 +321,8 @@ export const administrationEn = {
       "Ends tokens of everybody for good, at once and on every server. Use it when the secrets themselves may have leaked. To stop tokens for a while, block them by a policy.",
     emergencyWhich: "Which tokens",
     emergencyAll: "All tokens of the deployment",
-    emergencyBefore: "Only those made before",
-    emergencyTime: "Made before",
+    emergencyBefore: "Only those created before",
+    emergencyTime: "Created before",
     emergencyTimeHint: "In your time zone",
     emergencyLeaked: "Their secrets leaked",
     emergencyCount: "Count tokens",

@@ -22,7 +22,7 @@ export interface DevOptions extends Omit<EmbeddedOptions, "onOpenFgaProblem"> {
   readonly secrets: DevSecrets;
   /** `catalog` of the configuration. Undefined: pages show the names of the model. */
   readonly catalog: Document | undefined;
-  /** Whether to make tokens with a past, unless there are tokens. Needs the model and tuples of examples/direct. */
+  /** Whether to create tokens with a past, unless there are tokens. Needs the model and tuples of examples/direct. */
   readonly examples: boolean;
   readonly log: Logger;
 }

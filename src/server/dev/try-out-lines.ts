@@ -14,7 +14,7 @@ export function tryOutLines(ready: Ready, keyFile: string | undefined): string {
 
     ${console}
 
-  Make a token that may read document:roadmap, copy it, and let a sample of your own API take it:
+  Create a token that may read document:roadmap, copy it, and let a sample of your own API take it:
 
     read -rs TOKEN    # paste the token, then press Enter
     curl -H "authorization: Bearer $TOKEN" ${sample}${roadmap}
@@ -31,7 +31,7 @@ export function tryOutLines(ready: Ready, keyFile: string | undefined): string {
 `;
 }
 
-/** Returns `catalog.snippets` of the configuration: what the page shows to copy once a token is made. */
+/** Returns `catalog.snippets` of the configuration: what the page shows to copy once a token is created. */
 export function snippetsFor(sample: string): readonly { readonly label: string; readonly code: string }[] {
   return [
     {

@@ -202,145 +202,170 @@ export function CreateView() {
       )}
       <ProblemNotice problem={original.problem.value} />
       <ProblemNotice problem={catalog.problem.value} onRetry={catalog.reload} />
-      <div class="with-side">
-        <form
-          ref={formElement}
-          class="stack roomy"
-          noValidate
-          onSubmit={(event) => {
-            event.preventDefault();
-            submit();
-          }}
-        >
-          <fieldset disabled={locked} class="stack roomy">
-            {templates.length > 0 && (
-              <section class="templates" aria-label={texts.templates}>
-                {templates.map((template) => (
-                  <button
-                    type="button"
-                    key={template.id}
-                    class="template"
-                    aria-pressed={form.value.template === template.id}
-                    onClick={() => startFrom(template)}
-                  >
-                    <strong>{template.label}</strong>
-                    <span>{template.description}</span>
-                  </button>
-                ))}
+      <form
+        ref={formElement}
+        class="with-side"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        <fieldset disabled={locked} class="stack roomy">
+          {templates.length > 0 && (
+            <section class="templates" aria-label={texts.templates}>
+              {templates.map((template) => (
                 <button
                   type="button"
+                  key={template.id}
                   class="template"
-                  aria-pressed={form.value.template === ""}
-                  onClick={() => {
-                    const { expiry: _, ...blank } = { ...form.value, template: "", grant: emptyForm("").grant };
-                    form.value = blank;
-                  }}
+                  aria-pressed={form.value.template === template.id}
+                  onClick={() => startFrom(template)}
                 >
-                  <strong>{texts.blank}</strong>
-                  <span>{texts.blankHint}</span>
+                  <strong>{template.label}</strong>
+                  <span>{template.description}</span>
                 </button>
-              </section>
+              ))}
+              <button
+                type="button"
+                class="template"
+                aria-pressed={form.value.template === ""}
+                onClick={() => {
+                  const { expiry: _, ...blank } = { ...form.value, template: "", grant: emptyForm("").grant };
+                  form.value = blank;
+                }}
+              >
+                <strong>{texts.blank}</strong>
+                <span>{texts.blankHint}</span>
+              </button>
+            </section>
+          )}
+          <Field label={texts.name} hint={texts.nameHint} error={errors.name}>
+            {(ids) => (
+              <input
+                {...ids}
+                type="text"
+                maxLength={100}
+                autocomplete="off"
+                required
+                value={form.value.name}
+                onInput={(event) => change({ name: event.currentTarget.value })}
+              />
             )}
-            <Field label={texts.name} hint={texts.nameHint} error={errors.name}>
+          </Field>
+          <Field label={texts.description} optional={words.optional} error={errors.description}>
+            {(ids) => (
+              <input
+                {...ids}
+                type="text"
+                maxLength={500}
+                autocomplete="off"
+                value={form.value.description}
+                onInput={(event) => change({ description: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+          <OwnerField
+            owner={form.value}
+            organizations={organizations.value.value ?? []}
+            unavailable={organizations.problem.value !== undefined}
+            mustBind={policy?.requireOrganization === true}
+            error={errors.owner}
+            onChange={change}
+          />
+          <GrantEditor
+            grant={grant}
+            catalog={catalog.value.value}
+            subject={owner}
+            fullForbidden={policy?.forbidFull === true}
+            allowedActions={policy?.allowedActions ?? []}
+            gaps={tried.value ? gaps : []}
+            error={errors.grant}
+            onChange={(next) => change({ grant: next })}
+          />
+          <ExpiryField
+            expiry={expiry}
+            limits={limits}
+            error={errors.expiry}
+            onChange={(next) => change({ expiry: next })}
+          />
+          {approval && (
+            <Field
+              label={texts.justification}
+              hint={texts.justificationHint}
+              optional={words.optional}
+              error={errors.justification}
+            >
               {(ids) => (
-                <input
+                <textarea
                   {...ids}
-                  type="text"
-                  maxLength={100}
-                  autocomplete="off"
-                  required
-                  value={form.value.name}
-                  onInput={(event) => change({ name: event.currentTarget.value })}
-                />
-              )}
-            </Field>
-            <Field label={texts.description} optional={words.optional} error={errors.description}>
-              {(ids) => (
-                <input
-                  {...ids}
-                  type="text"
                   maxLength={500}
-                  autocomplete="off"
-                  value={form.value.description}
-                  onInput={(event) => change({ description: event.currentTarget.value })}
+                  value={form.value.justification}
+                  onInput={(event) => change({ justification: event.currentTarget.value })}
                 />
               )}
             </Field>
-            <OwnerField
-              owner={form.value}
-              organizations={organizations.value.value ?? []}
-              unavailable={organizations.problem.value !== undefined}
-              mustBind={policy?.requireOrganization === true}
-              error={errors.owner}
-              onChange={change}
-            />
-            <GrantEditor
-              grant={grant}
-              catalog={catalog.value.value}
-              subject={owner}
-              fullForbidden={policy?.forbidFull === true}
-              allowedActions={policy?.allowedActions ?? []}
-              gaps={tried.value ? gaps : []}
-              error={errors.grant}
-              onChange={(next) => change({ grant: next })}
-            />
-            <ExpiryField
-              expiry={expiry}
-              limits={limits}
-              error={errors.expiry}
-              onChange={(next) => change({ expiry: next })}
-            />
-            {approval && (
+          )}
+          <details class="more" open={form.value.networks !== "" || errors.networks !== undefined}>
+            <summary>{texts.more}</summary>
+            <div class="stack">
               <Field
-                label={texts.justification}
-                hint={texts.justificationHint}
+                label={texts.networks}
+                hint={texts.networksHint}
+                limit={
+                  policy && policy.allowedCidrs.length > 0 && texts.networksLimit(format.list(policy.allowedCidrs))
+                }
                 optional={words.optional}
-                error={errors.justification}
+                error={errors.networks}
               >
                 {(ids) => (
                   <textarea
                     {...ids}
-                    maxLength={500}
-                    value={form.value.justification}
-                    onInput={(event) => change({ justification: event.currentTarget.value })}
+                    class="mono"
+                    spellcheck={false}
+                    value={form.value.networks}
+                    onInput={(event) => change({ networks: event.currentTarget.value })}
                   />
                 )}
               </Field>
-            )}
-            <details class="more" open={form.value.networks !== "" || errors.networks !== undefined}>
-              <summary>{texts.more}</summary>
-              <div class="stack">
-                <Field
-                  label={texts.networks}
-                  hint={texts.networksHint}
-                  limit={
-                    policy && policy.allowedCidrs.length > 0 && texts.networksLimit(format.list(policy.allowedCidrs))
-                  }
-                  optional={words.optional}
-                  error={errors.networks}
-                >
-                  {(ids) => (
-                    <textarea
-                      {...ids}
-                      class="mono"
-                      spellcheck={false}
-                      value={form.value.networks}
-                      onInput={(event) => change({ networks: event.currentTarget.value })}
-                    />
-                  )}
-                </Field>
-                {policy?.allowSelfRotation && (
-                  <Choice
-                    kind="checkbox"
-                    label={texts.selfRotate}
-                    hint={texts.selfRotateHint}
-                    checked={form.value.selfRotate}
-                    onChange={(on) => change({ selfRotate: on })}
-                  />
-                )}
-              </div>
-            </details>
-          </fieldset>
+              {policy?.allowSelfRotation && (
+                <Choice
+                  kind="checkbox"
+                  label={texts.selfRotate}
+                  hint={texts.selfRotateHint}
+                  checked={form.value.selfRotate}
+                  onChange={(on) => change({ selfRotate: on })}
+                />
+              )}
+            </div>
+          </details>
+        </fieldset>
+        <aside class="card side" aria-label={texts.review}>
+          <h2>{texts.review}</h2>
+          {gaps.length > 0 ? (
+            <p class="soft">{texts.reviewEmpty}</p>
+          ) : (
+            <ul class="sentences">
+              {grantSentences(grantOf(grant) as Parameters<typeof grantSentences>[0], speech).map((text) => (
+                <li key={text}>
+                  <bdi>{text}</bdi>
+                </li>
+              ))}
+            </ul>
+          )}
+          <dl class="facts narrow-facts">
+            <dt>{words.token.actsAs}</dt>
+            <dd>
+              <bdi>{owner === caller.caller ? texts.ownerYou : owner}</bdi>
+              {organization !== "" && <bdi> · {organization}</bdi>}
+            </dd>
+            <dt>{texts.expiresAt}</dt>
+            <dd>{expiryEnd ? <ExactTime time={expiryEnd} /> : ending.ok ? texts.expiresNever : words.none}</dd>
+          </dl>
+          {approval && <Notice tone="warn">{texts.needsApproval}</Notice>}
+          {creation.value.value && !creation.value.value.mayCreate && <Notice tone="bad">{texts.notAllowed}</Notice>}
+        </aside>
+        <div class="stack">
           {stepUp.value && <Notice tone="warn">{texts.stepUpElement}</Notice>}
           {lost.value ? (
             <Notice
@@ -371,33 +396,8 @@ export function CreateView() {
               <Button onPress={() => router.go("/")}>{words.cancel}</Button>
             </div>
           )}
-        </form>
-        <aside class="card side" aria-label={texts.review}>
-          <h2>{texts.review}</h2>
-          {gaps.length > 0 ? (
-            <p class="soft">{texts.reviewEmpty}</p>
-          ) : (
-            <ul class="sentences">
-              {grantSentences(grantOf(grant) as Parameters<typeof grantSentences>[0], speech).map((text) => (
-                <li key={text}>
-                  <bdi>{text}</bdi>
-                </li>
-              ))}
-            </ul>
-          )}
-          <dl class="facts narrow-facts">
-            <dt>{words.token.actsAs}</dt>
-            <dd>
-              <bdi>{owner === caller.caller ? texts.ownerYou : owner}</bdi>
-              {organization !== "" && <bdi> · {organization}</bdi>}
-            </dd>
-            <dt>{texts.expiresAt}</dt>
-            <dd>{expiryEnd ? <ExactTime time={expiryEnd} /> : ending.ok ? texts.expiresNever : words.none}</dd>
-          </dl>
-          {approval && <Notice tone="warn">{texts.needsApproval}</Notice>}
-          {creation.value.value && !creation.value.value.mayCreate && <Notice tone="bad">{texts.notAllowed}</Notice>}
-        </aside>
-      </div>
+        </div>
+      </form>
     </div>
   );
 

@@ -1,10 +1,11 @@
+import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { CatalogAction_Risk, type CatalogType, type GetCatalogResponse } from "#gen/patwarden/v1/self_pb.js";
 import { useApp } from "../../app/context.js";
 import { typeLabel } from "../../app/grant-text.js";
 import { Badge, type Tone } from "../../ui/badge.js";
 import { Button } from "../../ui/button.js";
-import { Choice, FieldGroup } from "../../ui/field.js";
+import { Choice, Field, FieldGroup } from "../../ui/field.js";
 import { Notice } from "../../ui/notice.js";
 import { every, type GrantDraft, type GrantGap, type RuleDraft } from "./grant-draft.js";
 import { ResourcePicker } from "./resource-picker.js";
@@ -69,6 +70,7 @@ export function GrantEditor({ grant, catalog, gaps, fullForbidden, error, onChan
               onRemove={() => onChange({ ...grant, rules: grant.rules.filter((_, index) => index !== at) })}
             />
           ))}
+          {types.length === 0 && <TypedName label={texts.typedType} hint={texts.typedTypeHint} onAdd={add} />}
           <div class="row">
             {types.slice(0, 8).map(({ type }) => (
               <Button key={type} icon="plus" onPress={() => add(type)}>
@@ -99,6 +101,52 @@ export function GrantEditor({ grant, catalog, gaps, fullForbidden, error, onChan
       {mode("full", texts.grantFull, fullForbidden ? texts.fullForbidden : texts.grantFullHint, fullForbidden)}
       {grant.mode === "full" && <Notice tone="warn">{texts.grantFullHint}</Notice>}
     </FieldGroup>
+  );
+}
+
+interface TypedNameProps {
+  readonly label: string;
+  readonly hint: string;
+  onAdd(name: string): void;
+}
+
+/** Adds a name of the permission model that the catalog does not offer. */
+function TypedName({ label, hint, onAdd }: TypedNameProps) {
+  const { words } = useApp();
+  const text = useSignal("");
+  const add = () => {
+    const name = text.value.trim();
+    if (name === "") return;
+    onAdd(name);
+    text.value = "";
+  };
+  return (
+    <Field label={label} hint={hint}>
+      {(ids) => (
+        <span class="joined">
+          <input
+            {...ids}
+            class="mono"
+            type="text"
+            maxLength={50}
+            autocomplete="off"
+            spellcheck={false}
+            value={text.value}
+            onInput={(event) => {
+              text.value = event.currentTarget.value;
+            }}
+            onKeyDown={(event) => {
+              if (event.key !== "Enter") return;
+              event.preventDefault();
+              add();
+            }}
+          />
+          <Button icon="plus" label={`${words.create.add}: ${label}`} onPress={add}>
+            {words.create.add}
+          </Button>
+        </span>
+      )}
+    </Field>
   );
 }
 
@@ -175,10 +223,17 @@ function RuleEditor({ rule, catalog, subject, allowedActions, gaps, onChange, on
             kind="checkbox"
             checked
             label={<code>{action}</code>}
-            hint={texts.unknownAction}
+            hint={catalog && texts.unknownAction}
             onChange={(on) => setAction(action, on)}
           />
         ))}
+        {known === undefined && !all && (
+          <TypedName
+            label={texts.typedAction}
+            hint={texts.typedActionHint}
+            onAdd={(action) => !rule.actions.includes(action) && setAction(action, true)}
+          />
+        )}
         <Choice
           kind="checkbox"
           checked={all}

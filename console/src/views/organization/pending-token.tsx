@@ -3,6 +3,7 @@ import { Operation, type Token } from "#gen/patwarden/v1/token_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
 import { useApp } from "../../app/context.js";
 import { type Catalog, grantSentences } from "../../app/grant-text.js";
+import { useLoad } from "../../app/load.js";
 import { Badge } from "../../ui/badge.js";
 import { Button, Link } from "../../ui/button.js";
 import { Identity } from "../../ui/identity.js";
@@ -22,7 +23,7 @@ interface PendingTokenProps {
 
 /** A token that waits for approval, with all that an approver must know. */
 export function PendingToken({ token, catalog, mayApprove, onDecide }: PendingTokenProps) {
-  const { words, caller, format } = useApp();
+  const { words, format } = useApp();
   const texts = useAdministrationWords().pending;
   const reach = useSignal(false);
   const { approvedBefore: before } = token;
@@ -115,9 +116,7 @@ export function PendingToken({ token, catalog, mayApprove, onDecide }: PendingTo
           {texts.reachShow}
         </Button>
       )}
-      {!may(Operation.APPROVE) && (
-        <Notice tone="accent">{texts.you[obstacleTo(token, caller.caller, mayApprove)]}</Notice>
-      )}
+      {!may(Operation.APPROVE) && <NotForYou token={token} mayApprove={mayApprove} />}
       {(may(Operation.APPROVE) || may(Operation.DENY)) && (
         <footer class="row">
           {may(Operation.APPROVE) && (
@@ -134,6 +133,18 @@ export function PendingToken({ token, catalog, mayApprove, onDecide }: PendingTo
       )}
     </article>
   );
+}
+
+/** Says why the user cannot approve a token; the user's own events tell it. */
+function NotForYou({ token, mayApprove }: Pick<PendingTokenProps, "token" | "mayApprove">) {
+  const { api, caller } = useApp();
+  const texts = useAdministrationWords().pending.you;
+  const own = useLoad(`${caller.caller} ${token.id} ${token.etag} own events`, (signal) =>
+    api.audit.listAuditEvents({ tokenId: token.id, actor: caller.caller, pageSize: 1000 }, { signal }),
+  );
+  if (!own.value.value && !own.problem.value) return null;
+  const done = own.value.value?.events.map(({ action }) => action) ?? [];
+  return <Notice tone="accent">{texts[obstacleTo(token, caller.caller, mayApprove, done)]}</Notice>;
 }
 
 interface FactProps {

@@ -41,11 +41,13 @@ describe("what has changed since the last approval", () => {
 describe("why somebody cannot approve", () => {
   const token = { subject: "user:alice", createdBy: "user:bob" };
   it.each([
-    ["user:alice", true, "subject"],
-    ["user:bob", true, "maker"],
-    ["user:carol", true, "touched"],
-    ["user:carol", false, "noRight"],
-  ])("%s with the right %s: %s", (user, mayApprove, obstacle) => {
-    expect(obstacleTo(token, user, mayApprove)).toBe(obstacle);
+    ["user:alice", true, ["token.updated"], "subject"],
+    ["user:bob", true, ["token.created"], "maker"],
+    ["user:carol", true, ["token.updated"], "changed"],
+    ["user:carol", true, ["token.updated", "token.rotated"], "rotated"],
+    ["user:carol", true, ["token.suspended"], "unknown"],
+    ["user:carol", false, [], "noRight"],
+  ])("%s with the right %s after %j: %s", (user, mayApprove, done, obstacle) => {
+    expect(obstacleTo(token, user, mayApprove, done)).toBe(obstacle);
   });
 });

@@ -47,19 +47,22 @@ function textOf(field: ApprovedField, { grant, allowedCidrs, notBefore, expireTi
   }
 }
 
-/** Why the user cannot approve a token. */
-export type Obstacle = "noRight" | "subject" | "maker" | "touched";
+/** Why the user cannot approve a token. `unknown`: not for a reason that the page can see. */
+export type Obstacle = "noRight" | "subject" | "maker" | "changed" | "rotated" | "unknown";
 
 /**
- * Returns why the user cannot approve a token that the server does not let the user approve. The server knows more: who
- * widened, prolonged or rotated the token, and who was shown its secret, counts as `touched`.
+ * Returns why the user cannot approve a token that the server does not let the user approve. `done` has the actions of
+ * the user's own events of this token, such as `token.rotated`.
  */
 export function obstacleTo(
   { subject, createdBy }: Pick<Token, "subject" | "createdBy">,
   user: string,
   mayApprove: boolean,
+  done: readonly string[],
 ): Obstacle {
   if (subject === user) return "subject";
   if (createdBy === user) return "maker";
-  return mayApprove ? "touched" : "noRight";
+  if (!mayApprove) return "noRight";
+  if (done.includes("token.rotated")) return "rotated";
+  return done.includes("token.updated") ? "changed" : "unknown";
 }

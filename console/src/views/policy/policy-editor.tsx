@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import { type GetPolicyResponse, type Policy, PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
 import { useApp } from "../../app/context.js";
+import { actionsInWords } from "../../app/grant-text.js";
 import { useAction, useLoad } from "../../app/load.js";
 import { problemOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
@@ -115,7 +116,7 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
     const own = problem?.fields.filter((one) => one.field.startsWith(`policy.${field}`)) ?? [];
     return own.map((one) => fieldText(one, app)).join(" ") || undefined;
   };
-  const actions = [...new Set(catalog.value.value?.types.flatMap((type) => type.actions.map(({ action }) => action)))];
+  const actions = actionsInWords(catalog.value.value);
   return (
     <form
       class="stack policy"

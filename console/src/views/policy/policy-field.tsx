@@ -19,8 +19,8 @@ interface PolicyFieldProps {
   readonly error: string | undefined;
   /** Somebody else has changed this field in the meantime. */
   readonly conflict: boolean;
-  /** The actions of the model, for the list of actions. */
-  readonly actions: readonly string[];
+  /** The actions of the model, with the words of all types for each. */
+  readonly actions: ReadonlyMap<string, string>;
   onChange(value: PolicyDraft[PolicyFieldName]): void;
   /** Takes the stored value instead of the user's. */
   onTake(): void;
@@ -51,7 +51,7 @@ export function PolicyFieldRow({ field, value, changed, conflict, error, actions
                     value={value}
                     onInput={(event) => rest.onChange(event.currentTarget.value)}
                   />
-                  {field === "allowed_actions" && actions.length > 0 && (
+                  {field === "allowed_actions" && actions.size > 0 && (
                     <KnownActions chosen={entriesOf(value)} actions={actions} onChange={rest.onChange} />
                   )}
                 </>
@@ -123,7 +123,7 @@ function InEffect({ field, own, effective, text }: InEffectProps) {
 
 interface KnownActionsProps {
   readonly chosen: readonly string[];
-  readonly actions: readonly string[];
+  readonly actions: ReadonlyMap<string, string>;
   onChange(text: string): void;
 }
 
@@ -131,17 +131,18 @@ function KnownActions({ chosen, actions, onChange }: KnownActionsProps) {
   const texts = useAdministrationWords().policy;
   return (
     <fieldset class="chips" aria-label={texts.knownActions}>
-      {actions.map((action) => {
+      {[...actions].map(([action, label]) => {
         const on = chosen.includes(action);
         return (
           <button
             type="button"
             key={action}
-            class="chip-button mono"
+            class="chip-button"
             aria-pressed={on}
             onClick={() => onChange((on ? chosen.filter((other) => other !== action) : [...chosen, action]).join("\n"))}
           >
-            {action}
+            {label && `${label} `}
+            <code class={label && "raw"}>{action}</code>
           </button>
         );
       })}

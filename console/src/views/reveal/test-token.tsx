@@ -36,13 +36,13 @@ export function TestToken({ token, secret }: TestTokenProps) {
   const explained = async (): Promise<Result> => {
     const { reason } = await api.self.explainToken({ tokenId: token.id });
     const good = reason === undefined || reason === Reason.ALLOWED;
-    return { good, text: good ? texts.testGood(token.subject) : (words.reasons[reason] ?? texts.testBad) };
+    return { good, text: good ? texts.explainGood : (words.reasons[reason] ?? texts.testBad) };
   };
   if (token.state === Token_State.PENDING_APPROVAL) return null;
   return (
     <div class="row">
       <Button busy={test.busy.value} onPress={() => test.run()}>
-        {texts.test}
+        {host.selfUrl === undefined ? texts.explain : texts.test}
       </Button>
       {result.value && (
         <Notice tone={result.value.good ? "good" : "warn"}>

@@ -171,108 +171,118 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
   return (
     <>
       <h1>{texts.title(token.name)}</h1>
-      <div class="with-side">
-        <form
-          class="stack roomy"
-          noValidate
-          onSubmit={(event) => {
-            event.preventDefault();
-            submit();
-          }}
-        >
-          <fieldset class="stack roomy" disabled={save.busy.value}>
-            <Field
-              label={words.create.name}
-              error={next.name.trim() === "" ? words.create.nameMissing : refused("name")}
-            >
-              {(ids) => (
-                <input
-                  {...ids}
-                  type="text"
-                  maxLength={100}
-                  autocomplete="off"
-                  value={next.name}
-                  onInput={(event) => change({ name: event.currentTarget.value })}
-                />
-              )}
-            </Field>
-            <Field label={words.create.description} optional={words.optional} error={refused("description")}>
-              {(ids) => (
-                <input
-                  {...ids}
-                  type="text"
-                  maxLength={500}
-                  autocomplete="off"
-                  value={next.description}
-                  onInput={(event) => change({ description: event.currentTarget.value })}
-                />
-              )}
-            </Field>
-            <GrantEditor
-              grant={next.grant}
-              catalog={catalog.value.value}
-              subject={token.subject}
-              fullForbidden={policy?.forbidFull === true}
-              allowedActions={policy?.allowedActions ?? []}
-              gaps={tried.value ? gaps : []}
-              error={refused("grant")}
-              onChange={(grant) => change({ grant })}
+      <form
+        class="with-side"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        <fieldset class="stack roomy" disabled={save.busy.value}>
+          <Field label={words.create.name} error={next.name.trim() === "" ? words.create.nameMissing : refused("name")}>
+            {(ids) => (
+              <input
+                {...ids}
+                type="text"
+                maxLength={100}
+                autocomplete="off"
+                value={next.name}
+                onInput={(event) => change({ name: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+          <Field label={words.create.description} optional={words.optional} error={refused("description")}>
+            {(ids) => (
+              <input
+                {...ids}
+                type="text"
+                maxLength={500}
+                autocomplete="off"
+                value={next.description}
+                onInput={(event) => change({ description: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+          <GrantEditor
+            grant={next.grant}
+            catalog={catalog.value.value}
+            subject={token.subject}
+            fullForbidden={policy?.forbidFull === true}
+            allowedActions={policy?.allowedActions ?? []}
+            gaps={tried.value ? gaps : []}
+            error={refused("grant")}
+            onChange={(grant) => change({ grant })}
+          />
+          <ExpiryField
+            expiry={expiry}
+            limits={limits}
+            error={refused("expiry")}
+            keep={{
+              text: end ? words.rotate.expiresKeep(format.dateTime(end)) : words.rotate.expiresKeepNever,
+              onChoose: () => {
+                form.value = entries;
+              },
+            }}
+            onChange={(chosen) => change({ expiry: chosen })}
+          />
+          <Field
+            label={words.create.networks}
+            hint={words.create.networksHint}
+            optional={words.optional}
+            error={wrong === undefined ? refused("networks") : words.create.networkWrong(wrong)}
+          >
+            {(ids) => (
+              <textarea
+                {...ids}
+                class="mono"
+                spellcheck={false}
+                value={next.networks}
+                onInput={(event) => change({ networks: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+          {(policy?.allowSelfRotation || token.selfRotate) && (
+            <Choice
+              kind="checkbox"
+              label={words.create.selfRotate}
+              hint={words.create.selfRotateHint}
+              checked={next.selfRotate}
+              onChange={(selfRotate) => change({ selfRotate })}
             />
-            <ExpiryField
-              expiry={expiry}
-              limits={limits}
-              error={refused("expiry")}
-              keep={{
-                text: end ? words.rotate.expiresKeep(format.dateTime(end)) : words.rotate.expiresKeepNever,
-                onChoose: () => {
-                  form.value = entries;
-                },
-              }}
-              onChange={(chosen) => change({ expiry: chosen })}
-            />
+          )}
+          {(approval.value || token.justification !== "") && (
             <Field
-              label={words.create.networks}
-              hint={words.create.networksHint}
+              label={words.create.justification}
+              hint={words.create.justificationHint}
               optional={words.optional}
-              error={wrong === undefined ? refused("networks") : words.create.networkWrong(wrong)}
+              error={refused("justification")}
             >
               {(ids) => (
                 <textarea
                   {...ids}
-                  class="mono"
-                  spellcheck={false}
-                  value={next.networks}
-                  onInput={(event) => change({ networks: event.currentTarget.value })}
+                  maxLength={500}
+                  value={next.justification}
+                  onInput={(event) => change({ justification: event.currentTarget.value })}
                 />
               )}
             </Field>
-            {(policy?.allowSelfRotation || token.selfRotate) && (
-              <Choice
-                kind="checkbox"
-                label={words.create.selfRotate}
-                hint={words.create.selfRotateHint}
-                checked={next.selfRotate}
-                onChange={(selfRotate) => change({ selfRotate })}
-              />
-            )}
-            {(approval.value || token.justification !== "") && (
-              <Field
-                label={words.create.justification}
-                hint={words.create.justificationHint}
-                optional={words.optional}
-                error={refused("justification")}
-              >
-                {(ids) => (
-                  <textarea
-                    {...ids}
-                    maxLength={500}
-                    value={next.justification}
-                    onInput={(event) => change({ justification: event.currentTarget.value })}
-                  />
-                )}
-              </Field>
-            )}
-          </fieldset>
+          )}
+        </fieldset>
+        <aside class="card side" aria-label={texts.review}>
+          <h2>{texts.review}</h2>
+          {changed.length === 0 && <p class="soft">{texts.nothing}</p>}
+          {changed.map((field) => (
+            <Difference
+              key={field}
+              name={words.fields[field] ?? field}
+              before={shownValues[field][0]}
+              after={shownValues[field][1]}
+            />
+          ))}
+          {approval.value && <Notice tone="warn">{texts.approval}</Notice>}
+        </aside>
+        <div class="stack">
           {pending.value && <Notice tone="accent">{words.token.confirming}</Notice>}
           {problem?.reason === "ETAG_MISMATCH" ? (
             <Notice tone="warn" role="alert" action={<Button onPress={onReload}>{texts.conflictLoad}</Button>}>
@@ -287,21 +297,8 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
             </Button>
             <Button onPress={onCancel}>{words.cancel}</Button>
           </div>
-        </form>
-        <aside class="card side" aria-label={texts.review}>
-          <h2>{texts.review}</h2>
-          {changed.length === 0 && <p class="soft">{texts.nothing}</p>}
-          {changed.map((field) => (
-            <Difference
-              key={field}
-              name={words.fields[field] ?? field}
-              before={shownValues[field][0]}
-              after={shownValues[field][1]}
-            />
-          ))}
-          {approval.value && <Notice tone="warn">{texts.approval}</Notice>}
-        </aside>
-      </div>
+        </div>
+      </form>
     </>
   );
 }

@@ -16,18 +16,18 @@ export type OrderName = keyof Words["tokens"]["orders"];
 export type Filter = Extract<MessageInitShape<typeof TokenFilterSchema>, { $typeName?: never }>;
 
 const day = 24 * 3_600_000;
-const working = [Token_State.ACTIVE, Token_State.PENDING_APPROVAL, Token_State.SUSPENDED];
+const notEnded = [Token_State.ACTIVE, Token_State.PENDING_APPROVAL, Token_State.SUSPENDED];
 
 /** Returns the fields that a filter sets; `now` decides what ends soon and what was not used for long. */
 export function filterFields(name: FilterName, now: Date): Filter {
   const at = (days: number) => timestampFromDate(new Date(now.getTime() + days * day));
   const filters: Readonly<Record<FilterName, Filter>> = {
-    working: { states: working },
+    current: { states: notEnded },
     active: { states: [Token_State.ACTIVE] },
-    expiring: { states: working, expireBefore: at(7) },
-    unused: { states: working, lastUsedBefore: at(-90) },
-    never: { states: working, neverExpires: true },
-    full: { states: working, full: true },
+    expiring: { states: notEnded, expireBefore: at(7) },
+    unused: { states: notEnded, lastUsedBefore: at(-90) },
+    never: { states: notEnded, neverExpires: true },
+    full: { states: notEnded, full: true },
     blocked: { blocked: true },
     pending: { states: [Token_State.PENDING_APPROVAL] },
     suspended: { states: [Token_State.SUSPENDED] },
@@ -42,7 +42,7 @@ export function filterFields(name: FilterName, now: Date): Filter {
 export function countOf(name: FilterName, summary: GetTokenSummaryResponse): number {
   const { active, pendingApproval, suspended } = summary;
   const counts: Readonly<Record<FilterName, number>> = {
-    working: active + pendingApproval + suspended,
+    current: active + pendingApproval + suspended,
     active,
     expiring: summary.expiring,
     unused: summary.unused,
@@ -99,7 +99,7 @@ export function shownOf(parameters: URLSearchParams, { tokens }: Words): Shown {
   const [filter, order, kind] = [parameters.get("show"), parameters.get("order"), parameters.get("kind")];
   const text = (name: string) => (parameters.get(name) ?? "").slice(0, 256);
   return {
-    filter: isOneOf(tokens.filters, filter) ? filter : "working",
+    filter: isOneOf(tokens.filters, filter) ? filter : "current",
     order: isOneOf(tokens.orders, order) ? order : "create_time desc",
     query: (parameters.get("q") ?? "").slice(0, 100),
     owner: text("owner"),
@@ -113,7 +113,7 @@ export function withShown(parameters: URLSearchParams, shown: Shown): URLSearchP
   const next = new URLSearchParams(parameters);
   const set = (name: string, value: string, usual: string) =>
     value === usual ? next.delete(name) : next.set(name, value);
-  set("show", shown.filter, "working");
+  set("show", shown.filter, "current");
   set("order", shown.order, "create_time desc");
   set("q", shown.query, "");
   set("owner", shown.owner, "");

@@ -12,7 +12,7 @@ interface TilesProps {
 export function Tiles({ summary, current, onChoose }: TilesProps) {
   const { words, format } = useApp();
   const tiles: readonly (readonly [FilterName, string])[] = [
-    ["working", ""],
+    ["current", ""],
     ["pending", "warn"],
     ["expiring", "warn"],
     ["unused", ""],
@@ -25,14 +25,14 @@ export function Tiles({ summary, current, onChoose }: TilesProps) {
     <section class="tiles" aria-label={words.tokens.tiles}>
       {tiles
         .map(([name, tone]) => [name, countOf(name, summary), tone] as const)
-        .filter(([name, count]) => count > 0 || name === "working")
+        .filter(([name, count]) => count > 0 || name === "current")
         .map(([name, count, tone]) => (
           <button
             type="button"
             key={name}
             class={`tile ${tone}`}
             aria-pressed={current === name}
-            onClick={() => onChoose(current === name ? "working" : name)}
+            onClick={() => onChoose(current === name ? "current" : name)}
           >
             <strong>{format.number(count)}</strong>
             <span>{words.tokens.filters[name]}</span>

@@ -183,8 +183,8 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
               {!isUnlimited && shown.filter !== "all" && (
                 <Button onPress={() => show({ filter: "all" })}>{words.tokens.searchAll}</Button>
               )}
-              {(shown.filter !== "working" || !isUnlimited) && (
-                <Button onPress={() => show({ filter: "working", query: "", owner: "", maker: "", kind: "" })}>
+              {(shown.filter !== "current" || !isUnlimited) && (
+                <Button onPress={() => show({ filter: "current", query: "", owner: "", maker: "", kind: "" })}>
                   {words.tokens.clear}
                 </Button>
               )}
@@ -217,7 +217,7 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
                 <th>{words.tokens.columns.state}</th>
                 <th>{words.tokens.columns.expires}</th>
                 <th>{words.tokens.columns.lastUse}</th>
-                <th>{words.tokens.columns.usage}</th>
+                {isLimited && <th>{words.tokens.columns.usage}</th>}
                 <th>
                   <span class="out-of-sight">{words.tokens.columns.actions}</span>
                 </th>
@@ -228,7 +228,7 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
                 <TokenRow
                   key={token.id}
                   token={token}
-                  days={usageOf.value?.(token.id)}
+                  {...(isLimited && { days: usageOf.value?.(token.id) })}
                   withOwner={withOwner}
                   chosen={allMatching.value || chosen.value.has(token.id)}
                   {...(isRevocable(token) && { onChoose: (on: boolean) => choose(token.id, on) })}

@@ -11,8 +11,8 @@ import { canBeDuplicated } from "../create/token-form.js";
 
 interface TokenRowProps {
   readonly token: Token;
-  /** Its usage. Undefined: not fetched yet, or not available. */
-  readonly days: readonly DayCount[] | undefined;
+  /** Its usage; undefined until it is fetched. Absent: the list has no column for it. */
+  readonly days?: readonly DayCount[] | undefined;
   readonly withOwner: boolean;
   readonly chosen: boolean;
   /** Absent: the token cannot be chosen. */
@@ -24,7 +24,7 @@ interface TokenRowProps {
 const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, Token_State.EXPIRED];
 
 /** A token in a list. */
-export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke, onSuspend }: TokenRowProps) {
+export function TokenRow({ token, withOwner, chosen, onChoose, onRevoke, onSuspend, ...usage }: TokenRowProps) {
   const { words, format, caller } = useApp();
   const { columns } = words.tokens;
   const now = new Date();
@@ -84,7 +84,7 @@ export function TokenRow({ token, days, withOwner, chosen, onChoose, onRevoke, o
           </span>
         )}
       </td>
-      <td class="usage">{days && <Bars days={days} small />}</td>
+      {"days" in usage && <td class="usage">{usage.days && <Bars days={usage.days} small />}</td>}
       <td class="actions">
         <Menu label={words.tokens.rowActions(token.name)}>
           {may(Operation.ROTATE) && (
