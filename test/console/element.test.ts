@@ -254,7 +254,7 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       await element.getByLabel("viewer", { exact: true }).check();
       await element.getByRole("combobox", { name: /^Search document/ }).fill("road");
       await element.getByRole("option", { name: /The road ahead/ }).click();
-      await element.getByText("May viewer document roadmap").waitFor();
+      await element.getByText("document roadmap: viewer").waitFor();
     });
     site.backend = undefined;
   });

@@ -23,7 +23,7 @@ export const de: Words = {
   you: "(du)",
   never: "nie",
   none: "keine",
-  optional: "freiwillig",
+  optional: "optional",
   yes: "Ja",
   no: "Nein",
   and: "und",
@@ -86,9 +86,8 @@ export const de: Words = {
   },
 
   risks: {
-    [CatalogAction_Risk.LOW]: "liest",
-    [CatalogAction_Risk.MEDIUM]: "ändert",
-    [CatalogAction_Risk.HIGH]: "weitreichend",
+    [CatalogAction_Risk.MEDIUM]: "mittleres Risiko",
+    [CatalogAction_Risk.HIGH]: "hohes Risiko",
   },
 
   problems: {
@@ -370,13 +369,13 @@ export const de: Words = {
     add: "Hinzufügen",
     expires: "Endet",
     expiresDays: (n, text) => count(n, "1 Tag", `${text} Tage`),
-    expiresMost: (text) => `Am längsten: ${text}`,
+    expiresMost: (text) => `${text} (längste)`,
     expiresDefault: (text) => `${text} (üblich)`,
     expiresOn: "An einem Tag",
     expiresDay: "Letzter Tag",
     expiresNever: "Nie",
     expiresNeverHint: "Niemand merkt, wenn das Token vergessen wird. Setze wenn möglich ein Datum.",
-    expiresAt: "Funktioniert bis",
+    expiresAt: "Endet",
     expiresPast: "Dieser Tag ist vorbei.",
     expiresTooLate: (time) => `Die Richtlinie erlaubt es bis ${time}.`,
     mostLifetime: (text) => `höchstens ${text}`,
@@ -468,7 +467,7 @@ export const de: Words = {
     createdBy: "Erstellt von",
     createdVia: (service) => `über ${service}`,
     created: "Erstellt",
-    expires: "Funktioniert bis",
+    expires: "Endet",
     notBefore: "Gültig ab",
     lastUse: "Zuletzt benutzt",
     lastUseNote: "Auf eine Minute genau.",
@@ -548,13 +547,12 @@ export const de: Words = {
   },
 
   explain: {
-    intro: "Fragt Schritt für Schritt, was der Server jetzt antworten würde. Es zählt nicht als Nutzung.",
+    intro:
+      "Fragt Schritt für Schritt, was der Server jetzt antworten würde. Es zählt nicht als Nutzung. Ohne Ressource und Aktion geht es um das Token allein.",
     resource: "Ressource",
-    resourceHint: "Etwa document:roadmap. Leer: nur das Token selbst wird erklärt.",
     action: "Aktion",
     actionNone: "Wähle eine Aktion",
-    address: "Adresse des Programms",
-    addressHint: "Nur wo Netze begrenzt sind.",
+    address: "Von der Adresse",
     ask: "Erklären",
     allowed: "Der Server würde es erlauben.",
     refused: (why) => `Der Server würde es ablehnen: ${why}.`,

@@ -85,9 +85,8 @@ export const en = {
   } as Readonly<Record<number, string>>,
 
   risks: {
-    [CatalogAction_Risk.LOW]: "reads",
-    [CatalogAction_Risk.MEDIUM]: "changes",
-    [CatalogAction_Risk.HIGH]: "powerful",
+    [CatalogAction_Risk.MEDIUM]: "medium risk",
+    [CatalogAction_Risk.HIGH]: "high risk",
   } as Readonly<Record<number, string>>,
 
   problems: {
@@ -243,7 +242,7 @@ export const en = {
     clear: "Show current tokens",
     expiringBanner: (n: number, text: string) =>
       count(n, "A token ends within 7 days.", `${text} tokens end within 7 days.`),
-    showThem: "Show them",
+    showThem: "Show",
     forOrganization: (name: string) => `for ${name}`,
     select: (name: string) => `Choose ${name}`,
     selectAll: "Choose all that are shown",
@@ -368,13 +367,13 @@ export const en = {
     add: "Add",
     expires: "Ends",
     expiresDays: (n: number, text: string) => count(n, "1 day", `${text} days`),
-    expiresMost: (text: string) => `The longest: ${text}`,
+    expiresMost: (text: string) => `${text} (longest)`,
     expiresDefault: (text: string) => `${text} (default)`,
     expiresOn: "On a day",
     expiresDay: "Last day",
     expiresNever: "Never",
     expiresNeverHint: "Nobody will notice when the token is forgotten. Set a date if you can.",
-    expiresAt: "Works until",
+    expiresAt: "Ends",
     expiresPast: "This day is over.",
     expiresTooLate: (time: string) => `The policy allows until ${time}.`,
     mostLifetime: (text: string) => `at most ${text}`,
@@ -464,7 +463,7 @@ export const en = {
     createdBy: "Created by",
     createdVia: (service: string) => `through ${service}`,
     created: "Created",
-    expires: "Works until",
+    expires: "Ends",
     notBefore: "Valid from",
     lastUse: "Last use",
     lastUseNote: "Exact to a minute.",
@@ -544,13 +543,12 @@ export const en = {
   },
 
   explain: {
-    intro: "Asks what the server would answer now, step by step. It is not counted as a use.",
+    intro:
+      "Asks what the server would answer now, step by step. It is not counted as a use. Without a resource and an action, it explains the token alone.",
     resource: "Resource",
-    resourceHint: "Such as document:roadmap. Empty: only the token itself is explained.",
     action: "Action",
     actionNone: "Choose an action",
-    address: "Address of the program",
-    addressHint: "Only where networks are limited.",
+    address: "From address",
     ask: "Explain",
     allowed: "The server would allow it.",
     refused: (why: string) => `The server would refuse it: ${why}.`,

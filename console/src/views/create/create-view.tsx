@@ -45,7 +45,7 @@ export function CreateView() {
   const { subject: owner, organization, grant } = form.value;
 
   const organizations = useLoad(`${caller.caller} organizations`, (signal) => allOrganizations(api, signal));
-  const catalog = useLoad(`${owner} catalog`, (signal) =>
+  const catalog = useLoad(`${owner} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ subject: owner, language: format.locale }, { signal }),
   );
   const creation = useLoad(`${owner} ${organization} limits`, (signal) =>

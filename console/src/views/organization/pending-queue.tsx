@@ -29,7 +29,9 @@ export function PendingQueue({ organization, mayApprove, onDecided }: PendingQue
     return { items: answer.tokens, next: answer.nextPageToken };
   });
   // In words only: where the catalog is not available, actions have their own names.
-  const catalog = useLoad(organization, (signal) => api.self.getCatalog({ language: format.locale }, { signal }));
+  const catalog = useLoad(`${organization} ${format.locale} catalog`, (signal) =>
+    api.self.getCatalog({ language: format.locale }, { signal }),
+  );
   const done = useSignal("");
   const deciding = useSignal<{ readonly token: Token; readonly decision: Decision } | undefined>(undefined);
   const kept = useSignal(useMemo(() => keptDecision(host), []));

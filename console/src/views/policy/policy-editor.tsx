@@ -68,7 +68,7 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
   const conflicts = useSignal<ReadonlySet<PolicyFieldName> | undefined>(undefined);
   const preview = useSignal<Preview | undefined>(undefined);
   const done = useSignal("");
-  const catalog = useLoad(`${caller.caller} catalog`, (signal) =>
+  const catalog = useLoad(`${caller.caller} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ language: format.locale }, { signal }),
   );
   const fields = changedFields(policy, draft.value);

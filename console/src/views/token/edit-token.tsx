@@ -39,7 +39,7 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
   const tried = useSignal(false);
   const pending = useSignal(false);
   const approval = useSignal(false);
-  const catalog = useLoad(`${token.subject} catalog`, (signal) =>
+  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
   );
   const creation = useLoad(`${token.subject} ${token.organization} limits`, (signal) =>

@@ -26,7 +26,7 @@ export function ExplainToken({ token }: { readonly token: Token }) {
   const action = useSignal("");
   const address = useSignal("");
   const answer = useSignal<ExplainTokenResponse | undefined>(undefined);
-  const catalog = useLoad(`${token.subject} catalog`, (signal) =>
+  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
   );
   const ask = useAction(async () => {
@@ -60,7 +60,7 @@ export function ExplainToken({ token }: { readonly token: Token }) {
         }}
       >
         <div class="filters">
-          <Field label={texts.resource} hint={texts.resourceHint} error={half ? texts.both : undefined}>
+          <Field label={texts.resource} error={half ? texts.both : undefined}>
             {(ids) => (
               <input
                 {...ids}
@@ -70,6 +70,7 @@ export function ExplainToken({ token }: { readonly token: Token }) {
                 autocapitalize="off"
                 spellcheck={false}
                 maxLength={256}
+                placeholder="document:roadmap"
                 value={resource.value}
                 onInput={(event) => {
                   resource.value = event.currentTarget.value;
@@ -109,7 +110,7 @@ export function ExplainToken({ token }: { readonly token: Token }) {
               )
             }
           </Field>
-          <Field label={texts.address} hint={texts.addressHint} optional={words.optional}>
+          <Field label={texts.address} optional={words.optional}>
             {(ids) => (
               <input
                 {...ids}
@@ -117,6 +118,7 @@ export function ExplainToken({ token }: { readonly token: Token }) {
                 class="mono"
                 autocomplete="off"
                 maxLength={45}
+                placeholder="192.0.2.7"
                 value={address.value}
                 onInput={(event) => {
                   address.value = event.currentTarget.value;

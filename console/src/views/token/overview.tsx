@@ -22,7 +22,7 @@ interface OverviewProps {
 export function Overview({ token, onChange }: OverviewProps) {
   const { api, words, format, caller } = useApp();
   const texts = words.token;
-  const catalog = useLoad(`${token.subject} catalog`, (signal) =>
+  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
   );
   const sentences = grantSentences(token.grant, {

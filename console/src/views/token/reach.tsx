@@ -13,7 +13,7 @@ import { actionsOf } from "./reachable-of.js";
 export function Reach({ token }: { readonly token: Token }) {
   const { api, words, format } = useApp();
   const texts = words.reach;
-  const catalog = useLoad(`${token.subject} catalog`, (signal) =>
+  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
   );
   const types = actionsOf(token.grant, catalog.value.value);

@@ -48,7 +48,7 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
   const creation = useLoad(`${token.subject} ${token.organization} limits`, (signal) =>
     api.self.getCreationLimits({ subject: token.subject, organization: token.organization }, { signal }),
   );
-  const catalog = useLoad(`${token.subject} catalog`, (signal) =>
+  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
     api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
   );
   const limits = lifetimeLimits(creation.value.value);

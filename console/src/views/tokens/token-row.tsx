@@ -1,3 +1,4 @@
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Operation, type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { Bars, type DayCount } from "../../ui/bars.js";
@@ -22,6 +23,10 @@ interface TokenRowProps {
 }
 
 const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, Token_State.EXPIRED];
+
+/** Returns whether a token that has not ended ends within 7 days. */
+const endsSoon = ({ state, expireTime }: Token, now: Date): boolean =>
+  !ended.includes(state) && expireTime !== undefined && timestampMs(expireTime) - now.getTime() < 7 * 24 * 3_600_000;
 
 /** A token in a list. */
 export function TokenRow({ token, withOwner, chosen, onChoose, onRevoke, onSuspend, ...usage }: TokenRowProps) {
@@ -65,7 +70,9 @@ export function TokenRow({ token, withOwner, chosen, onChoose, onRevoke, onSuspe
       <td data-label={columns.expires}>
         {expires ? (
           <>
-            <RelativeTime time={expires} />
+            <span class={endsSoon(token, now) ? "soon" : ""}>
+              <RelativeTime time={expires} />
+            </span>
             <small>{format.date(expires)}</small>
           </>
         ) : (
