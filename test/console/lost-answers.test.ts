@@ -176,6 +176,25 @@ describe.skipIf(noBrowser)(`the page without an answer${noBrowser ? `: SKIPPED, 
     await replica.stop();
   });
 
+  it("PG-8 takes typed names of the model where the catalog is not available", async () => {
+    site.address.disturb("/GetCatalog", ...Array.from({ length: 20 }, () => pending));
+    await open("/new");
+    await page.getByLabel("Name", { exact: true }).fill("typed");
+    await page.getByLabel("Kind of resource", { exact: true }).fill("document");
+    await page.getByRole("button", { name: "Add: Kind of resource" }).click();
+    await page.getByLabel("Action", { exact: true }).fill("viewer");
+    await page.getByLabel("Action", { exact: true }).press("Enter");
+    const search = page.getByRole("combobox", { name: /^Search document/ });
+    await search.fill("roadmap");
+    await search.press("Enter");
+    await page.getByText("document roadmap: viewer").waitFor();
+    await submit(page);
+    await offered(page, "typed");
+    const secret = await readSecret(page);
+    expect(await site.patwarden.check(secret)).toBe(Reason.ALLOWED);
+    await finish(page);
+  });
+
   it("PG-13 repeats a revocation until every replica has confirmed it, and says ended only then", async () => {
     const { token, secret } = await site.patwarden.createToken({ name: "to confirm" });
     await open(`/tokens/${token.id}`);

@@ -102,7 +102,7 @@ describe.skipIf(noBrowser)("the page of the operator", () => {
     const { token } = await page.patwarden.createToken({ subject: "user:zoe", name: "of zoe" });
     await page.patwarden.createToken({ subject: "organization:other", name: "of other" });
     const root = await open("/operator");
-    await root.getByPlaceholder(/Name, description, id/).fill(token.secrets[0]?.hint.slice(-4) ?? "");
+    await root.getByPlaceholder(/Name, description, ID/).fill(token.secrets[0]?.hint.slice(-4) ?? "");
     await row(root, "of zoe").waitFor();
     await row(root, "of other").waitFor({ state: "detached" });
     await root.goto(`${page.url}/operator?owner=organization:other`);

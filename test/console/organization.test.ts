@@ -271,8 +271,8 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       await see(one, "Asks again");
       const cells = one.getByRole("row").filter({ hasText: "What it may do" }).getByRole("cell");
       const [before = "", now = ""] = await cells.allTextContents();
-      expect(before).toContain("May read Documents roadmap");
-      expect(now).toContain("May read and change Documents roadmap");
+      expect(before).toBe("Documents roadmap: read");
+      expect(now).toBe("Documents roadmap: read and change");
       await see(one, /Unchanged: Networks, Valid from and Ends\. Approved by user:bob: “reads only”/);
       await press(one, "Deny report job");
       await bob.getByLabel("Comment").fill("reading is enough");
@@ -295,7 +295,7 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
       await see(bob, /was changed while you looked at it/);
       expect((await stored(token))?.state).toBe(Token_State.PENDING_APPROVAL);
       await press(bob, "Look again");
-      await see(card(bob, "moving"), /change Documents/);
+      await see(card(bob, "moving"), "Documents roadmap: change");
       await press(card(bob, "moving"), "Approve moving");
       await press(bob.getByRole("dialog"), "Approve");
       await see(bob, "moving was approved.");
@@ -304,11 +304,20 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     it("OR-4 explains the third person before it would refuse", async () => {
       await (await as("bob")).make({ subject: acme, name: "made by bob", grant: { full: true } });
       const bob = await open("bob", "/orgs/acme/pending");
-      await see(card(bob, "made by bob"), "You cannot approve it, as you made it. Somebody else must.");
+      await see(card(bob, "made by bob"), "You cannot approve it, as you created it. Somebody else must.");
       expect(await card(bob, "made by bob").getByRole("button", { name: "Approve made by bob" }).count()).toBe(0);
       await press(card(bob, "made by bob"), "Deny made by bob");
       await press(bob.getByRole("dialog"), "Deny");
       await see(bob, "made by bob was denied.");
+    });
+
+    it("OR-4 tells who has changed a token that this is why somebody else must approve it", async () => {
+      const token = await make("widened by bob", { grant: rules(["viewer"], ["document:roadmap"]) });
+      const bob = await open("bob", "/orgs/acme/pending");
+      await card(bob, "widened by bob").getByRole("button", { name: "Approve widened by bob" }).waitFor();
+      await (await as("bob")).widen(token?.id ?? "", rules(["viewer"], ["document:*"]));
+      await bob.reload();
+      await see(card(bob, "widened by bob"), "You cannot approve it, as you changed it. Somebody else must.");
     });
   });
 
@@ -457,7 +466,12 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     const bob = await open("bob", "/orgs/acme/audit");
     await bob.getByLabel("What happened").selectOption("Policies");
     await see(bob, "Policy loosened");
-    expect(await bob.getByRole("listitem").filter({ hasText: /^Made/ }).count()).toBe(0);
+    expect(
+      await bob
+        .getByRole("listitem")
+        .filter({ hasText: /^Created/ })
+        .count(),
+    ).toBe(0);
     await bob.getByRole("listitem").filter({ hasText: "Policy loosened" }).first().getByText("Details").click();
     await see(bob, "requireExpiry");
     await bob.getByLabel("Who did it").fill("user:nobody");
@@ -472,11 +486,15 @@ describe.skipIf(noBrowser)("the page of an organization", () => {
     const bob = await open("bob", "/orgs/acme/audit");
     await bob.getByLabel("What happened").waitFor();
     await bob.context().setOffline(true);
-    await bob.getByLabel("What happened").selectOption("Tokens made");
+    await bob.getByLabel("What happened").selectOption("Tokens created");
     await see(bob, /No answer came/);
     await bob.context().setOffline(false);
     await press(bob, "Try again");
-    await bob.getByRole("listitem").filter({ hasText: /^Made/ }).first().waitFor();
+    await bob
+      .getByRole("listitem")
+      .filter({ hasText: /^Created/ })
+      .first()
+      .waitFor();
   });
 
   it.each([

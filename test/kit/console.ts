@@ -12,7 +12,7 @@ export interface ConsoleAddress {
   lead(...consoles: readonly string[]): void;
   /** Treats the next requests whose path ends in `path` so, one each. A console has handled them all the same. */
   disturb(path: string, ...how: readonly Disturbance[]): void;
-  /** Passes on the answers that are held. */
+  /** Passes on the answers that are held, and disturbs no further ones. */
   release(): void;
   /** Returns how many requests whose path ends in `path` have come. */
   count(path: string): number;
@@ -30,6 +30,8 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
   let turn = 0;
   let disturbances: readonly { readonly path: string; readonly how: Disturbance }[] = [];
   let held: (() => void)[] = [];
+  // From the request on, so that an answer that comes after `release` is not held.
+  const released = (): Promise<void> => new Promise((resolve) => held.push(resolve));
   const requests: { readonly path: string; readonly cookie: string }[] = [];
   const requestsFor = (wanted: string) => requests.filter(({ path }) => path.endsWith(wanted));
   /** Returns how to treat a request, and forgets it. */
@@ -42,6 +44,7 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
     const [asked = ""] = (request.url ?? "").split("?", 1);
     requests.push({ path: asked, cookie: request.headers.cookie ?? "" });
     const how = disturbanceOf(asked);
+    const holding = how === "hold" ? released() : undefined;
     const target = targets[turn++ % targets.length];
     if (target === undefined) {
       response.writeHead(502).end();
@@ -55,7 +58,7 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
         answer.pipe(response);
       };
       if (how === undefined) pass();
-      else if (how === "hold") held.push(pass);
+      else if (how === "hold") void holding?.then(pass);
       else void disturbed(answer, response, how);
     });
     passed.on("error", () => response.destroy());
@@ -76,6 +79,7 @@ export async function openConsoleAddress(): Promise<ConsoleAddress> {
     release() {
       for (const pass of held) pass();
       held = [];
+      disturbances = [];
     },
     count: (path) => requestsFor(path).length,
     cookies: (path) => requestsFor(path).map(({ cookie }) => cookie),
