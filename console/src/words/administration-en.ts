@@ -82,7 +82,7 @@ export const administrationEn = {
     approveNamed: (name: string) => `Approve ${name}`,
     denyNamed: (name: string) => `Deny ${name}`,
     approveText: "The token works at once with all that is shown here.",
-    denyText: "The token ends for good. Whoever created it sees your comment.",
+    denyText: "The token ends for good. The person who created it sees your comment.",
     comment: "Comment",
     commentHint: "Everybody who sees the token can read it.",
     approved: (name: string) => `${name} was approved.`,
