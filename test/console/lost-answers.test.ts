@@ -176,7 +176,7 @@ describe.skipIf(noBrowser)(`the page without an answer${noBrowser ? `: SKIPPED, 
     await replica.stop();
   });
 
-  it("PG-8 takes typed names of the model where the catalog is not available", async () => {
+  it("takes typed names of the model where the catalog is not available", async () => {
     site.address.disturb("/GetCatalog", ...Array.from({ length: 20 }, () => pending));
     await open("/new");
     await page.getByLabel("Name", { exact: true }).fill("typed");
