@@ -123,8 +123,8 @@ describe.skipIf(noBrowser)("a link that fills in the form", () => {
     expect(await page.getByRole("radio", { name: "You, at acme" }).isChecked()).toBe(true);
     expect(await page.getByRole("radio", { name: "30 days" }).isChecked()).toBe(true);
     const review = page.getByRole("complementary");
-    await review.getByText("May read Documents roadmap and handbook").waitFor();
-    await review.getByText("May change all Documents").waitFor();
+    await review.getByText("Documents roadmap and handbook: read").waitFor();
+    await review.getByText("Documents (all): change").waitFor();
     expect(site.address.count("/CreateToken")).toBe(calls);
   });
 

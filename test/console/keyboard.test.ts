@@ -92,7 +92,7 @@ describe.skipIf(noBrowser)(`the page by keyboard alone${noBrowser ? `: SKIPPED, 
     expect(active).toEqual(["true", "roadmap"]);
     await page.keyboard.press("Enter");
     await hear("roadmap added");
-    await tabTo("Make token");
+    await tabTo("Create token");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Secret of by keyboard" }).waitFor();
     expect(await focused()).toBe("Secret of by keyboard");
@@ -154,7 +154,7 @@ describe.skipIf(noBrowser)(`the page by keyboard alone${noBrowser ? `: SKIPPED, 
 
   it("PG-26 says how many entries are wrong, and leads to the first; each is named by its mistake", async () => {
     await open("/new");
-    await tabTo("Make token");
+    await tabTo("Create token");
     await page.keyboard.press("Enter");
     await hear("2 entries need a change.");
     await expect.poll(focused).toBe("Name");

@@ -124,7 +124,7 @@ const states: Readonly<Record<string, State>> = {
       await page.getByRole("button", { name: "Add Documents" }).click();
       await page.getByText("More settings").click();
       await page.getByLabel("Networks").fill("here");
-      await page.getByRole("button", { name: "Make token" }).click();
+      await page.getByRole("button", { name: "Create token" }).click();
     },
     there: text("is no address range"),
   },
@@ -170,7 +170,7 @@ const states: Readonly<Record<string, State>> = {
     reach: async (page) => {
       await fillIn(page, "lost one");
       site.address.disturb("/CreateToken", "broken", "broken", "broken", "broken");
-      await page.getByRole("button", { name: "Make token" }).click();
+      await page.getByRole("button", { name: "Create token" }).click();
     },
     there: (page) => page.getByRole("button", { name: "Ask again" }),
   },
@@ -180,7 +180,7 @@ const states: Readonly<Record<string, State>> = {
   "a token that is suspended": { who: "alice", path: token("stopped"), there: text("Is it needed?") },
   "a token's reach": { who: "alice", path: token("deploy", "?view=reach"), there: text("What the token reaches") },
   "a token's usage": { who: "alice", path: token("deploy", "?view=usage"), there: text(/30 days/) },
-  "a token's history": { who: "alice", path: token("deploy", "?view=history"), there: text("Made") },
+  "a token's history": { who: "alice", path: token("deploy", "?view=history"), there: text("Created") },
   "why a token does not work": {
     who: "alice",
     path: token("deploy", "?view=explain"),
