@@ -1,26 +1,30 @@
 import { or, type SQL, sql } from "drizzle-orm";
 import { token, tokenSecret } from "./token-table.js";
 
-/** The fewest characters that are looked for in ids, of which some always contain a shorter text by chance. */
+/** The fewest characters that are looked for in ids: shorter texts are in many of them by chance. */
 const fewestOfId = 6;
-/** The fewest characters that are looked for in hints, which show four characters of a secret. */
-const fewestOfHint = 4;
+/** The number of characters at the end of a hint that are the secret's. A shorter text is not looked for. */
+const endOfHint = 4;
 
 /** Matches tokens that contain a text in any case, as `query` of TokenFilter says. */
 export function containsText(text: string): SQL {
-  const length = [...text].length;
-  const pattern = inAnyCase(text);
-  const inHint = sql`exists (
-    select from ${tokenSecret} where ${tokenSecret.tokenId} = ${token.id} and ${tokenSecret.hint} ~ ${`${pattern}$`}
-  )`;
   return (
     or(
-      sql`${token.name} ~ ${pattern}`,
-      sql`${token.description} ~ ${pattern}`,
-      length >= fewestOfId ? inId(text) : undefined,
-      length >= fewestOfHint ? inHint : undefined,
+      // The text has no line breaks, so it is within one of the two.
+      sql`(${token.name} || chr(10) || ${token.description}) ~ ${inAnyCase(text)}`,
+      text.length >= fewestOfId ? inId(text.toLowerCase()) : undefined,
+      text.length >= endOfHint ? inHint(text.toLowerCase()) : undefined,
     ) ?? sql`false`
   );
+}
+
+/** Matches tokens with a secret whose hint ends with a text. The ends of hints have an index. */
+function inHint(text: string): SQL {
+  return sql`${token.id} in (
+    select ${tokenSecret.tokenId} from ${tokenSecret}
+    where lower(right(${tokenSecret.hint}, ${sql.raw(String(endOfHint))})) = ${text.slice(-endOfHint)}
+      and right(lower(${tokenSecret.hint}), ${text.length}::integer) = ${text}
+  )`;
 }
 
 /**
@@ -41,14 +45,39 @@ export function inAnyCase(text: string): string {
 
 const prefix = "tok_";
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+/** An id has 26 digits of five bits. The first two bits are zero, the others are the UUID. */
+const uuidBits = 128;
 
-/** Matches ids that contain a text. Their 26 characters are digits of five bits, of which the first two are zero. */
+/** Matches ids that begin or end with a text, which may leave out `tok_`. */
 function inId(text: string): SQL | undefined {
-  const whole = text.toLowerCase();
-  const fromStart = whole.startsWith(prefix);
-  const digits = [...(fromStart ? whole.slice(prefix.length) : whole)].map((digit) => alphabet.indexOf(digit));
-  if (digits.includes(-1) || digits.length > 26) return undefined;
+  const whole = text.startsWith(prefix);
+  const digits = [...(whole ? text.slice(prefix.length) : text)].map((digit) => alphabet.indexOf(digit));
+  if (digits.includes(-1)) return undefined;
   const bits = digits.map((digit) => digit.toString(2).padStart(5, "0")).join("");
-  const idBits = sql`'00' || ('x' || replace(${token.id}::text, '-', ''))::bit(128)::text`;
-  return sql`(${idBits}) ~ ${fromStart ? `^${bits}` : `^(?:.{5})*${bits}`}`;
+  return or(
+    bits.startsWith("00") && bits.length <= uuidBits + 2 ? beginsWith(bits.slice(2)) : undefined,
+    !whole && bits.length <= uuidBits ? endsWith(bits) : undefined,
+  );
+}
+
+/** Matches UUIDs that begin with these bits: they are a range. */
+function beginsWith(bits: string): SQL {
+  const [first, last] = ["0", "1"].map((rest) => hexOf(bits.padEnd(uuidBits, rest)));
+  return sql`${token.id} between ${first}::uuid and ${last}::uuid`;
+}
+
+/** Matches UUIDs that end with these bits. The first hexadecimal digit may have bits that are not given. */
+function endsWith(bits: string): SQL {
+  const free = (4 - (bits.length % 4)) % 4;
+  const ends = Array.from({ length: 2 ** free }, (_, first) =>
+    hexOf(`${free === 0 ? "" : first.toString(2).padStart(free, "0")}${bits}`),
+  );
+  const digits = (free + bits.length) / 4;
+  return sql`right(replace(${token.id}::text, '-', ''), ${digits}::integer) = any(${`{${ends.join(",")}}`}::text[])`;
+}
+
+function hexOf(bits: string): string {
+  return BigInt(`0b${bits}`)
+    .toString(16)
+    .padStart(bits.length / 4, "0");
 }

@@ -149,6 +149,7 @@ export const tokenSecret = pgTable(
   (table) => [
     ...readable("time", table.createdAt, table.storedAt, table.retiresAt),
     index("token_secret_token").on(table.tokenId),
+    index("token_secret_end").on(sql`lower(right(${table.hint}, 4))`),
     check("token_secret_ended", sql`not ${table.ended} or ${table.retiresAt} is not null`),
     check("token_secret_digest_length", sql`octet_length(${table.digest}) = 32`),
   ],

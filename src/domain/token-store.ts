@@ -87,8 +87,8 @@ export interface TokenFilter {
    */
   readonly unusedSince?: Date;
   /**
-   * Only tokens with this text, in any case: anywhere in the name or description, in the id if it has 6 characters or
-   * more, or at the end of a secret's hint if it has 4 or more.
+   * Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id if
+   * it has 6 characters or more, or at the end of a secret's hint if it has 4 or more.
    */
   readonly query?: string;
   /** Whether the token is bound to an organization. */

@@ -837,8 +837,8 @@ export type ListTokensRequest = Message<"patwarden.v1.ListTokensRequest"> & {
   lastUsedBefore?: Timestamp | undefined;
 
   /**
-   * Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
-   * at the end of a secret's hint (4 characters or more). Up to 100 characters.
+   * Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id
+   * (6 characters or more), or at the end of a secret's hint (4 characters or more). Up to 100 characters.
    *
    * @generated from field: string query = 9;
    */
@@ -952,8 +952,8 @@ export type TokenFilter = Message<"patwarden.v1.TokenFilter"> & {
   lastUsedBefore?: Timestamp | undefined;
 
   /**
-   * Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
-   * at the end of a secret's hint (4 characters or more). Up to 100 characters.
+   * Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id
+   * (6 characters or more), or at the end of a secret's hint (4 characters or more). Up to 100 characters.
    *
    * @generated from field: string query = 9;
    */

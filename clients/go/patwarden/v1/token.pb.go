@@ -1490,8 +1490,8 @@ type ListTokensRequest struct {
 	// Only tokens that were not used at or after this time. A token that was never used counts as used at the first
 	// moment it could be: its creation, approval or `not_before`, whichever was last.
 	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
-	// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
-	// at the end of a secret's hint (4 characters or more). Up to 100 characters.
+	// Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id
+	// (6 characters or more), or at the end of a secret's hint (4 characters or more). Up to 100 characters.
 	Query string `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"`
 	// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
 	Kind TokenKind `protobuf:"varint,10,opt,name=kind,proto3,enum=patwarden.v1.TokenKind" json:"kind,omitempty"`
@@ -1670,8 +1670,8 @@ type TokenFilter struct {
 	ExpireBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_before,json=expireBefore,proto3" json:"expire_before,omitempty"`
 	// As in ListTokensRequest.
 	LastUsedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_before,json=lastUsedBefore,proto3" json:"last_used_before,omitempty"`
-	// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
-	// at the end of a secret's hint (4 characters or more). Up to 100 characters.
+	// Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id
+	// (6 characters or more), or at the end of a secret's hint (4 characters or more). Up to 100 characters.
 	Query string `protobuf:"bytes,9,opt,name=query,proto3" json:"query,omitempty"`
 	// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
 	Kind TokenKind `protobuf:"varint,10,opt,name=kind,proto3,enum=patwarden.v1.TokenKind" json:"kind,omitempty"`

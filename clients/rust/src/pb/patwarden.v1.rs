@@ -677,8 +677,8 @@ pub struct ListTokensRequest {
     /// moment it could be: its creation, approval or `not_before`, whichever was last.
     #[prost(message, optional, tag = "8")]
     pub last_used_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
-    /// at the end of a secret's hint (4 characters or more). Up to 100 characters.
+    /// Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id
+    /// (6 characters or more), or at the end of a secret's hint (4 characters or more). Up to 100 characters.
     #[prost(string, tag = "9")]
     pub query: ::prost::alloc::string::String,
     /// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.
@@ -726,8 +726,8 @@ pub struct TokenFilter {
     /// As in ListTokensRequest.
     #[prost(message, optional, tag = "8")]
     pub last_used_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// Only tokens with this text, in any case: anywhere in the name or description, in the id (6 characters or more), or
-    /// at the end of a secret's hint (4 characters or more). Up to 100 characters.
+    /// Only tokens with this text, in any case: anywhere in the name or description, at the beginning or end of the id
+    /// (6 characters or more), or at the end of a secret's hint (4 characters or more). Up to 100 characters.
     #[prost(string, tag = "9")]
     pub query: ::prost::alloc::string::String,
     /// Only tokens of users (TOKEN_KIND_USER) or of organizations (TOKEN_KIND_ORGANIZATION). Default: both.

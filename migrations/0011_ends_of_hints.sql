@@ -1,0 +1,1 @@
+CREATE INDEX "token_secret_end" ON "token_secret" USING btree (lower(right("hint", 4)));
