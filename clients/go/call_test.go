@@ -81,7 +81,7 @@ func TestWhatIsRepeated(t *testing.T) {
 				t.Error(known)
 			}
 			want := 1
-			for _, prefix := range []string{"Check", "BatchCheck", "Introspect", "Get", "List", "Query", "Revoke", "CreateToken", "RotateToken"} {
+			for _, prefix := range []string{"Check", "BatchCheck", "Introspect", "Get", "List", "Query", "Explain", "Revoke", "CreateToken", "RotateToken"} {
 				if strings.HasPrefix(name, prefix) {
 					want = 4
 				}

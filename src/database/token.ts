@@ -54,7 +54,7 @@ function tokenReads(database: Database): Reads {
     },
 
     async list(filter, { size, after, order = newestFirst }, now) {
-      // What no index orders or finds may have to read every token.
+      // A list that no index orders or finds may have to read every token.
       const quick = order.by === "create_time" && filter.query === undefined && filter.blocked === undefined;
       const reader = quick ? database.orm : database.scanning;
       return guarded(async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type DescMessage, type MessageInitShape, toJson } from "@bufbuild/protobuf";
@@ -31,7 +31,7 @@ import { type ConsolePage, startConsolePage } from "./console-page.js";
 import { submit } from "./steps.js";
 
 /*
- * Pictures of the page with fixed answers, at a fixed time. `PATWARDEN_NEW_PICTURES=1` makes them anew: look at each.
+ * Pictures of the page with fixed answers, at a fixed time. `PATWARDEN_NEW_PICTURES=1` makes them again: look at each.
  */
 
 const haveInter = (): boolean => {
@@ -246,6 +246,7 @@ describe.skipIf(missing)(`pictures of the page${missing ? `: SKIPPED, ${missing}
     const taken = await page.screenshot({ animations: "disabled", caret: "hide" });
     await visit.close();
 
+    mkdirSync(new URL("pictures", import.meta.url), { recursive: true });
     const file = new URL(`pictures/${name}.png`, import.meta.url);
     if (process.env["PATWARDEN_NEW_PICTURES"] === "1") writeFileSync(file, taken);
     const [seen, wanted] = [PNG.sync.read(taken), PNG.sync.read(readFileSync(file))];

@@ -67,7 +67,7 @@ async function revokeAllMatching(count: string): Promise<void> {
 describe.skipIf(missing !== undefined)(`ten thousand tokens${missing ? `: SKIPPED, ${missing}` : ""}`, () => {
   it("PG-33 come a page at a time, with their number, and are found by name", async () => {
     await shown("50 of 10,000 tokens");
-    await page.getByRole("button", { name: "10,000 What works" }).waitFor();
+    await page.getByRole("button", { name: "10,000 Current" }).waitFor();
     expect(await page.getByRole("row").count()).toBe(51);
     await press("Show more");
     await shown("100 of 10,000 tokens");
@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(`ten thousand tokens${missing ? `: SKIPPE
     const { tokens } = await site.patwarden.ask(TokenService.method.listTokens, { ...filter, query: "job 06999" });
     expect(tokens).toMatchObject([{ usable: Reason.ALLOWED }]);
 
-    await press("Show what works");
+    await press("Show current tokens");
     await shown("50 of 9,000 tokens");
     await revokeAllMatching("9,000");
     expect(await site.patwarden.ask(TokenService.method.getTokenSummary, { filter })).toMatchObject({

@@ -61,7 +61,7 @@ impl<'a> Method<'a> {
             "CreateToken" => with_request_id::<CreateTokenRequest>(frame, |request| &mut request.request_id),
             "RotateToken" => with_request_id::<RotateTokenRequest>(frame, |request| &mut request.request_id),
             name => {
-                let harmless = ["Get", "List", "Query", "Revoke"].iter().any(|verb| name.starts_with(verb));
+                let harmless = ["Get", "List", "Query", "Explain", "Revoke"].iter().any(|verb| name.starts_with(verb));
                 (frame, self.decides() || harmless)
             }
         }
@@ -110,13 +110,21 @@ mod tests {
             "AuthorizationService/Introspect",
             "TokenService/GetToken",
             "TokenService/ListTokens",
+            "TokenService/GetTokenSummary",
             "TokenService/RevokeToken",
             "TokenService/RevokeTokens",
             "TokenService/RevokeSecret",
             "SubjectService/GetSubject",
+            "SubjectService/ListSubjects",
             "PolicyService/GetPolicy",
             "AuditService/ListAuditEvents",
             "UsageService/QueryUsage",
+            "SelfService/GetCaller",
+            "SelfService/ListOrganizations",
+            "SelfService/GetCatalog",
+            "SelfService/GetCreationLimits",
+            "SelfService/ListReachable",
+            "SelfService/ExplainToken",
         ];
         let never = [
             "TokenService/UpdateToken",

@@ -19,6 +19,7 @@ import { fromServiceError, PatwardenError } from "./errors.js";
 import { AuditService } from "./gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "./gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "./gen/patwarden/v1/policy_pb.js";
+import { SelfService } from "./gen/patwarden/v1/self_pb.js";
 import { SubjectService } from "./gen/patwarden/v1/subject_pb.js";
 import { CreateTokenRequestSchema, RotateTokenRequestSchema, TokenService } from "./gen/patwarden/v1/token_pb.js";
 import { UsageService } from "./gen/patwarden/v1/usage_pb.js";
@@ -85,15 +86,18 @@ const repeatable: ReadonlySet<DescMethod> = new Set<DescMethod>([
   ...AuthorizationService.methods,
   TokenService.method.getToken,
   TokenService.method.listTokens,
+  TokenService.method.getTokenSummary,
   TokenService.method.revokeToken,
   TokenService.method.revokeTokens,
   TokenService.method.revokeSecret,
   TokenService.method.createToken,
   TokenService.method.rotateToken,
   SubjectService.method.getSubject,
+  SubjectService.method.listSubjects,
   PolicyService.method.getPolicy,
   AuditService.method.listAuditEvents,
   UsageService.method.queryUsage,
+  ...SelfService.methods,
 ]);
 
 /**

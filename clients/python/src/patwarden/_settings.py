@@ -26,16 +26,25 @@ _REPEATABLE = {
     "TokenService": (
         "CreateToken",
         "GetToken",
+        "GetTokenSummary",
         "ListTokens",
         "RevokeSecret",
         "RevokeToken",
         "RevokeTokens",
         "RotateToken",
     ),
-    "SubjectService": ("GetSubject",),
+    "SubjectService": ("GetSubject", "ListSubjects"),
     "PolicyService": ("GetPolicy",),
     "AuditService": ("ListAuditEvents",),
     "UsageService": ("QueryUsage",),
+    "SelfService": (
+        "ExplainToken",
+        "GetCaller",
+        "GetCatalog",
+        "GetCreationLimits",
+        "ListOrganizations",
+        "ListReachable",
+    ),
 }
 
 _SERVICE_CONFIG = json.dumps(

@@ -3,6 +3,7 @@ package dev.patwarden.client;
 import dev.patwarden.v1.AuditServiceGrpc;
 import dev.patwarden.v1.AuthorizationServiceGrpc;
 import dev.patwarden.v1.PolicyServiceGrpc;
+import dev.patwarden.v1.SelfServiceGrpc;
 import dev.patwarden.v1.SubjectServiceGrpc;
 import dev.patwarden.v1.TokenServiceGrpc;
 import dev.patwarden.v1.UsageServiceGrpc;
@@ -18,15 +19,23 @@ final class Retries {
       List.of(
           TokenServiceGrpc.getGetTokenMethod(),
           TokenServiceGrpc.getListTokensMethod(),
+          TokenServiceGrpc.getGetTokenSummaryMethod(),
           TokenServiceGrpc.getRevokeTokenMethod(),
           TokenServiceGrpc.getRevokeTokensMethod(),
           TokenServiceGrpc.getRevokeSecretMethod(),
           TokenServiceGrpc.getCreateTokenMethod(),
           TokenServiceGrpc.getRotateTokenMethod(),
           SubjectServiceGrpc.getGetSubjectMethod(),
+          SubjectServiceGrpc.getListSubjectsMethod(),
           PolicyServiceGrpc.getGetPolicyMethod(),
           AuditServiceGrpc.getListAuditEventsMethod(),
-          UsageServiceGrpc.getQueryUsageMethod());
+          UsageServiceGrpc.getQueryUsageMethod(),
+          SelfServiceGrpc.getGetCallerMethod(),
+          SelfServiceGrpc.getListOrganizationsMethod(),
+          SelfServiceGrpc.getGetCatalogMethod(),
+          SelfServiceGrpc.getGetCreationLimitsMethod(),
+          SelfServiceGrpc.getListReachableMethod(),
+          SelfServiceGrpc.getExplainTokenMethod());
 
   static final Map<String, ?> SERVICE_CONFIG =
       Map.of(
