@@ -72,7 +72,9 @@ describe.skipIf(missing !== undefined)(`ten thousand tokens${missing ? `: SKIPPE
     await press("Show more");
     await shown("100 of 10,000 tokens");
     const names = await page.getByRole("rowheader").getByRole("link").allTextContents();
-    expect(names).toEqual(Array.from({ length: 100 }, (_, at) => `job ${String(at).padStart(5, "0")}`));
+    // They were all made at once, so that their order is that of random ids.
+    expect(names.every((name) => /^job \d{5}$/.test(name))).toBe(true);
+    expect(new Set(names).size).toBe(100);
     await page.getByRole("searchbox", { name: "Search" }).fill("job 07777");
     await shown("1 of 1 token");
     await page.getByRole("link", { name: "job 07777" }).waitFor();
