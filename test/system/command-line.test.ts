@@ -154,7 +154,7 @@ describe("secrets in settings", () => {
   }, 60_000);
 });
 
-it.each(["", "token", "usage", "token list --state", "token list --query", "token revoke", "token revoke x"])(
+it.each(["", "token", "usage", "token list --state"])(
   "a secret where it does not belong is not shown by `patwarden %s`",
   async (command) => {
     const { secret } = job.alice;
@@ -162,6 +162,17 @@ it.each(["", "token", "usage", "token list --state", "token list --query", "toke
     expect(code).toBe(1);
     expect(stdout + stderr).not.toContain(secret);
     expect(stderr).toContain("_pat_***");
+  },
+);
+
+it.each(["token revoke", "token revoke x"])(
+  "a secret in the place of an id is not shown by `patwarden %s`, nor by the server that it calls",
+  async (command) => {
+    const { secret } = job.alice;
+    const { code, stdout, stderr } = await run([...command.split(" "), secret], client());
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/\bids?\b/);
+    expect(stderr).not.toContain(secret);
   },
 );
 
