@@ -17,9 +17,6 @@ import { checkText } from "../domain/text.js";
 import type { GuardedHandlers } from "./guard.js";
 import { Violations } from "./violations.js";
 
-const defaultPageSize = 50;
-const maxPageSize = 1000;
-
 export interface AuditServiceOptions extends ListAuditEventsOptions {
   readonly subjectTypes: SubjectTypes;
 }
@@ -53,9 +50,7 @@ function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: Sub
   const start = takeTime(violations, "start_time", request.startTime);
   const end = takeTime(violations, "end_time", request.endTime);
   if (start && end && end <= start) violations.add("end_time", "must be after start_time");
-  if (request.pageSize < 0 || request.pageSize > maxPageSize) {
-    violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
-  }
+  const pageSize = violations.takePageSize(request.pageSize);
   violations.settle({});
   return {
     filter: {
@@ -68,7 +63,7 @@ function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: Sub
       ...(end && { end }),
     },
     secretSha256,
-    pageSize: request.pageSize || defaultPageSize,
+    pageSize,
     pageToken: request.pageToken,
   };
 }

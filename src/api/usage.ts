@@ -18,9 +18,6 @@ import type { UsageDimension, UsageRow } from "../usage/usage-store.js";
 import type { GuardedHandlers } from "./guard.js";
 import { Violations } from "./violations.js";
 
-const defaultPageSize = 50;
-const maxPageSize = 1000;
-
 /** Returns the handlers of UsageService. */
 export function usageService(options: QueryUsageOptions): GuardedHandlers<typeof UsageService> {
   return {
@@ -56,9 +53,7 @@ function parseQueryUsage(
     else if (groupBy.has(dimension)) violations.add(`group_by[${index}]`, "must not be repeated");
     else groupBy.add(dimension);
   }
-  if (request.pageSize < 0 || request.pageSize > maxPageSize) {
-    violations.add("page_size", `must be 1 to ${maxPageSize}, or 0 for ${defaultPageSize}`);
-  }
+  const pageSize = violations.takePageSize(request.pageSize);
   return {
     ...violations.settle({ granularity }),
     filter: {
@@ -69,7 +64,7 @@ function parseQueryUsage(
       ...(end && { end }),
     },
     groupBy,
-    pageSize: request.pageSize || defaultPageSize,
+    pageSize,
     pageToken: request.pageToken,
   };
 }
