@@ -86,9 +86,9 @@ function entry({ ownIssuer }: OtherSections) {
        */
       cache_max_age: duration("10s", "1h").prefault("10m"),
       /**
-       * The sign-in that users need to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
-       * policies and to end all tokens: `max_age`, the longest time since it (`auth_time`), 1m to 30d, and `acr`, the
-       * accepted values of `acr`, 1 to 10; either or both. Default: any sign-in.
+       * The sign-in that users need to create, rotate, widen, approve and resume tokens, to change their claims, to
+       * enable subjects, to loosen policies and to end all tokens: `max_age`, the longest time since it (`auth_time`),
+       * 1m to 30d, and `acr`, the accepted values of `acr`, 1 to 10; either or both. Default: any sign-in.
        */
       step_up: z
         .object({

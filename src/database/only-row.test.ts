@@ -53,7 +53,7 @@ describe("S9 a statement that always has a row", () => {
         createTokenStore(rowless).countBlocked(
           {},
           { before: noPolicy, after: { ...noPolicy, blockAll: true } },
-          1,
+          { most: 1 },
           now,
         ),
     ],

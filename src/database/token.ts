@@ -120,11 +120,12 @@ function tokenReads(database: Database): Reads {
       return { total, states, ...attention };
     },
 
-    async countBlocked(filter, { before, after }, show, now) {
+    async countBlocked(filter, { before, after }, { most, subjects }, now) {
       const current = and(eq(tokenSecret.tokenId, token.id), isNull(tokenSecret.retiresAt));
       const blocked = and(matching(filter, now), blockedByPolicy(after), not(blockedByPolicy(before)));
       const found = sql`from ${token} inner join ${tokenSecret} on ${current} where ${blocked}`;
-      const newest = sql`select ${token.id} ${found} order by ${token.id} desc limit ${show}`;
+      const nameable = subjects ? matching({ subjects }, now) : sql`true`;
+      const newest = sql`select ${token.id} ${found} and ${nameable} order by ${token.id} desc limit ${most}`;
       const rows = await guarded(() =>
         database.scanning
           .select({

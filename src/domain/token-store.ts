@@ -128,6 +128,14 @@ export interface TokenOwner extends Pick<TokenRecord, "kind" | "subject" | "orga
   readonly revoked: boolean;
 }
 
+/** Which of the counted tokens to name. */
+export interface NamedTokens {
+  /** The most tokens that are named. */
+  readonly most: number;
+  /** Only tokens of these subjects, as in TokenFilter. Absent: any subject. */
+  readonly subjects?: readonly string[];
+}
+
 export interface ListedToken extends TokenSnapshot {
   readonly position: TokenPosition;
 }
@@ -305,12 +313,12 @@ export interface TokenStore {
   ): Promise<TokenCounts>;
   /**
    * Counts the tokens that match, have a current secret, and are blocked by the policy `after` and not by `before`, and
-   * returns the ids of up to `show` of them, newest first. One statement for any number of tokens.
+   * returns the ids of those to name, newest first. One statement for any number of tokens.
    */
   countBlocked(
     filter: TokenFilter,
     policies: { readonly before: Policy; readonly after: Policy },
-    show: number,
+    named: NamedTokens,
     now: Date,
   ): Promise<{ readonly count: number; readonly newest: readonly TokenId[] }>;
   /** Returns the token that one of the digests belongs to, even if it has ended. */

@@ -13,7 +13,7 @@ import type { AuthorizationModel } from "../domain/permission-checker.js";
 import { loosens, noPolicy, type Policy, stricter } from "../domain/policy.js";
 import type { PolicyStore, StoredPolicyRecord } from "../domain/policy-store.js";
 import type { TokenId } from "../domain/token.js";
-import type { TokenFilter, TokenStore } from "../domain/token-store.js";
+import type { NamedTokens, TokenFilter, TokenStore } from "../domain/token-store.js";
 import { afterChange } from "./rules/after-change.js";
 
 /** The scope of a policy: the deployment's for a kind of subject, or an organization's. */
@@ -57,7 +57,7 @@ export interface UpdatePolicyCommand {
 /** Live tokens that a change of a policy blocks. */
 export interface BlockedTokens {
   readonly count: number;
-  /** The newest 50, newest first. */
+  /** The newest 50 of those that the caller may read, newest first. */
   readonly newest: readonly TokenId[];
 }
 
@@ -77,6 +77,8 @@ export async function updatePolicy(
       ],
     });
   }
+  // Before the change: when OpenFGA fails, nothing must have been done.
+  const named = await readableTokens(rights, caller, scope);
   let before: Policy | undefined;
   let after: Policy | undefined;
   const stored = await policies.change(scope.scope, clock.now(), (current) => {
@@ -87,7 +89,7 @@ export async function updatePolicy(
     return { policy: after, event: changeOf(caller, scope, current.policy, after, clock.now()) };
   });
   const policy = after ?? stored.policy;
-  const count = () => countBlocked(options, scope, before, policy);
+  const count = () => countBlocked(options, scope, before, policy, named);
   const blocked = await (validateOnly ? count() : afterChange(count));
   return { policy: { ...view(stored), policy }, blocked };
 }
@@ -125,7 +127,18 @@ function changeOf(
 }
 
 /** How many tokens that a change blocks are named. */
-const shownBlocked = 50;
+const mostNamed = 50;
+
+/** Returns which tokens of a scope may be named to a caller with the right to its policy. */
+async function readableTokens(rights: Rights, caller: ManagingCaller, scope: PolicyScope): Promise<NamedTokens> {
+  const { subjects } = ceilingsOf(caller);
+  // The policies of the deployment are only for callers that may read every token, except services.
+  const readable =
+    caller.kind === "service"
+      ? hasPermission(caller, "tokens.read")
+      : scope.kind === "deployment" || (await rights.onOrganization(caller, scope.scope, "read"));
+  return { most: readable ? mostNamed : 0, ...(subjects && { subjects }) };
+}
 
 /**
  * Counts the live tokens of the scope that the change blocks, and names the newest. The database counts them, since a
@@ -136,11 +149,12 @@ async function countBlocked(
   { scope }: PolicyScope,
   before: Policy | undefined,
   after: Policy,
+  named: NamedTokens,
 ): Promise<BlockedTokens> {
   // An update that changes nothing blocks nothing, so a repeat needs no count.
   if (!before || isDeepStrictEqual(before, after)) return { count: 0, newest: [] };
   const filter: TokenFilter = { states: ["ACTIVE", "SUSPENDED", "PENDING_APPROVAL"], ...tokensUnder(scope) };
-  return store.countBlocked(filter, { before, after }, shownBlocked, clock.now());
+  return store.countBlocked(filter, { before, after }, named, clock.now());
 }
 
 /** Returns the filter for the tokens that the policy of a scope applies to. */

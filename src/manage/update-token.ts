@@ -68,9 +68,10 @@ export async function updateToken(
       checkGrantAgainstModel(options.model(), typeOf(token.subject), update.grant, "token.grant");
     }
     const wider = widens(token, next);
+    // Backends trust claims, and only they know which give more power.
+    if (wider || update.claims) requireStepUp(caller, now);
     // A token that is only narrowed or renamed may violate the policy as much as before.
     if (wider) {
-      requireStepUp(caller, now);
       const secret = currentSecret(token);
       const policies = secret ? exceededPolicies(current, next, secret) : [];
       refuseExceeded([...policies, ...exceededCeilings(caller, next, now)], "token.");

@@ -114,7 +114,7 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
             .reverse()
             .slice(0, 3);
           statements = 0;
-          expect(await countBlocked({}, { before, after }, 3, now)).toEqual({ count: right.length, newest });
+          expect(await countBlocked({}, { before, after }, { most: 3 }, now)).toEqual({ count: right.length, newest });
           expect(statements).toBe(1);
         }
     });

@@ -7,10 +7,12 @@ import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { exceptUse, grid, type Patwarden, startOnEngines } from "../kit/patwarden.js";
 import type { CallSettings } from "../kit/ports.js";
+import { hashOf, newKey } from "../kit/server.js";
 
 /** By examples/direct, bob administers acme, alice is a member of it, and carol has no relation to it. */
 
 const acme = "organization:acme";
+const keys = { policies: newKey(), ofOrganizations: newKey() };
 let issuer: TestIssuer;
 let engines: Awaited<ReturnType<typeof startOnEngines>>;
 beforeAll(async () => {
@@ -21,6 +23,17 @@ beforeAll(async () => {
       issuers: [{ ...trusted, admin: { claim: "roles", value: "patwarden-admin" } }],
       limits: { creations_per_hour: 0, revocations_per_minute: 0, lists_per_second: 0 },
     },
+    callers: [
+      { name: "policies", key_sha256: [hashOf(keys.policies)], permissions: ["policies"] },
+      {
+        ...{
+          name: "of-organizations",
+          key_sha256: [hashOf(keys.ofOrganizations)],
+          permissions: ["policies", "tokens.read"],
+        },
+        subjects: ["organization:*"],
+      },
+    ],
   });
 });
 afterAll(async () => {
@@ -194,7 +207,7 @@ describe.each(grid)("over $port on $engine", ({ port, engine }) => {
     it("is shown as it would be, and stays as it is", async () => {
       const { id } = await approvedToken();
       const before = await shown(id);
-      const trail = await events({ tokenId: id });
+      const trail = told(await events({ tokenId: id }));
       const facts = { name: "next", grant: viewer("document:1", "document:2") };
       const planned = await change(id, facts, ["name", "grant"], people.bob, { validateOnly: true });
       expect(planned.token).toMatchObject({
@@ -203,7 +216,7 @@ describe.each(grid)("over $port on $engine", ({ port, engine }) => {
         approvedBefore: { grant: viewer("document:1"), approval: { comment: "fine" } },
       });
       expect(exceptUse(await shown(id))).toEqual(exceptUse(before));
-      expect(await events({ tokenId: id })).toEqual(trail);
+      expect(told(await events({ tokenId: id }))).toEqual(trail);
       const unchanged = await change(id, { name: before?.name }, ["name"], people.bob, { validateOnly: true });
       expect(exceptUse(unchanged.token)).toEqual(exceptUse(before));
       // Refused as the change itself is, and the etag of the plan is that of the token.
@@ -259,6 +272,32 @@ describe.each(grid)("over $port on $engine", ({ port, engine }) => {
       expect(real.blockedTokenIds).toEqual(preview.blockedTokenIds);
       expect((await shown(ids[0] ?? ""))?.id).toBe(ids[0]);
       expect((await patwarden.ask(updatePolicy, request, people.bob)).blockedTokenIds).toEqual([]);
+    });
+
+    it("names no blocked token that the caller may not read, and counts it all the same", async () => {
+      const member = { user: "user:alice", relation: "member", object: organization };
+      await patwarden.openfga.admin.writeTuples(patwarden.openfga.storeId, [member]);
+      const grant = viewer("document:1");
+      const own = (await patwarden.createToken({ subject: organization, grant }, people.bob)).token.id;
+      const bound = (await patwarden.createToken({ subject: "", organization, grant }, people.alice)).token.id;
+      const preview = (settings: CallSettings) =>
+        patwarden.ask(
+          PolicyService.method.updatePolicy,
+          {
+            policy: { scope: organization, blockAll: true },
+            updateMask: { paths: ["block_all"] },
+            validateOnly: true,
+          },
+          settings,
+        );
+      const whole = await preview(people.bob);
+      expect(whole.blockedTokenIds.slice(0, 2)).toEqual([bound, own]);
+      const { blockedTokens } = whole;
+      expect(await preview({ key: keys.policies })).toMatchObject({ blockedTokens, blockedTokenIds: [] });
+      const ofOrganizations = await preview({ key: keys.ofOrganizations });
+      expect(ofOrganizations.blockedTokens).toBe(blockedTokens);
+      expect(ofOrganizations.blockedTokenIds).toContain(own);
+      expect(ofOrganizations.blockedTokenIds).not.toContain(bound);
     });
   });
 

@@ -362,7 +362,8 @@ type UpdatePolicyResponse struct {
 	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Tokens that have neither ended nor expired, that the change blocks as a whole, and that were not blocked before.
 	BlockedTokens int32 `protobuf:"varint,2,opt,name=blocked_tokens,json=blockedTokens,proto3" json:"blocked_tokens,omitempty"`
-	// Ids of the newest 50 of them.
+	// Ids of the newest 50 of those that the caller may read: a service with `tokens.read`, or a user with the right
+	// `read`. Empty for others.
 	BlockedTokenIds []string `protobuf:"bytes,3,rep,name=blocked_token_ids,json=blockedTokenIds,proto3" json:"blocked_token_ids,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -447,9 +447,9 @@ func (x *GetCallerResponse) GetSubjects() []string {
 	return nil
 }
 
-// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
-// policies, and to end all tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED
-// (RFC 9470).
+// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to change their claims, to enable
+// subjects, to loosen policies, and to end all tokens of the deployment. Otherwise these calls fail with
+// UNAUTHENTICATED STEP_UP_REQUIRED (RFC 9470).
 type StepUp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The longest time since the user signed in. Absent: any.

@@ -2322,7 +2322,8 @@ pub struct UpdatePolicyResponse {
     /// Tokens that have neither ended nor expired, that the change blocks as a whole, and that were not blocked before.
     #[prost(int32, tag = "2")]
     pub blocked_tokens: i32,
-    /// Ids of the newest 50 of them.
+    /// Ids of the newest 50 of those that the caller may read: a service with `tokens.read`, or a user with the right
+    /// `read`. Empty for others.
     #[prost(string, repeated, tag = "3")]
     pub blocked_token_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -2534,9 +2535,9 @@ pub struct GetCallerResponse {
     #[prost(string, repeated, tag = "10")]
     pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
-/// policies, and to end all tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED
-/// (RFC 9470).
+/// The sign-in that is needed to create, rotate, widen, approve and resume tokens, to change their claims, to enable
+/// subjects, to loosen policies, and to end all tokens of the deployment. Otherwise these calls fail with
+/// UNAUTHENTICATED STEP_UP_REQUIRED (RFC 9470).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StepUp {
     /// The longest time since the user signed in. Absent: any.

@@ -235,7 +235,8 @@ export type UpdatePolicyResponse = Message<"patwarden.v1.UpdatePolicyResponse"> 
   blockedTokens: number;
 
   /**
-   * Ids of the newest 50 of them.
+   * Ids of the newest 50 of those that the caller may read: a service with `tokens.read`, or a user with the right
+   * `read`. Empty for others.
    *
    * @generated from field: repeated string blocked_token_ids = 3;
    */

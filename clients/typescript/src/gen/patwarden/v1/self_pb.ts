@@ -123,9 +123,9 @@ export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE_
   messageDesc(file_patwarden_v1_self, 1);
 
 /**
- * The sign-in that is needed to create, rotate, widen, approve and resume tokens, to enable subjects, to loosen
- * policies, and to end all tokens of the deployment. Otherwise these calls fail with UNAUTHENTICATED STEP_UP_REQUIRED
- * (RFC 9470).
+ * The sign-in that is needed to create, rotate, widen, approve and resume tokens, to change their claims, to enable
+ * subjects, to loosen policies, and to end all tokens of the deployment. Otherwise these calls fail with
+ * UNAUTHENTICATED STEP_UP_REQUIRED (RFC 9470).
  *
  * @generated from message patwarden.v1.StepUp
  */
