@@ -25,8 +25,19 @@ export async function buildConsole() {
   cpSync(kept, "dist", { recursive: true });
 }
 
+/** Keeps the descriptions of the protos as text of their bytes: a third smaller than base64, once compressed. */
+const descriptorsAsText = {
+  name: "descriptors-as-text",
+  transform: (code) =>
+    code.replace(/fileDesc\("([\w+/]+)"/g, (_, base64) => {
+      const text = JSON.stringify(Buffer.from(base64, "base64").toString("latin1"));
+      return `fileDesc(/*@__PURE__*/ btoa(${text})`;
+    }),
+};
+
 const shared = (outDir) => ({
   root,
+  plugins: [descriptorsAsText],
   configFile: false,
   logLevel: "warn",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -12,11 +12,14 @@ function sizeOf(folder: string, ending: RegExp): number {
 }
 
 describe("what a browser loads, compressed", () => {
-  it("PG-35 is at most 120 KB for the page", () => {
-    expect(sizeOf("page/", /\.(?:html|js|css|svg)\.br$/)).toBeLessThanOrEqual(120);
+  it("PG-35 is at most 105 KB for the page, and 120 KB by gzip", () => {
+    expect(sizeOf("page/", /\.(?:html|js|css|svg)\.br$/)).toBeLessThanOrEqual(105);
+    expect(sizeOf("page/", /\.(?:html|js|css|svg)\.gz$/)).toBeLessThanOrEqual(120);
   });
 
-  it("PG-35 is at most 90 KB for the element", () => {
-    expect(sizeOf("elements/", /^patwarden-tokens\.js\.br$/)).toBeLessThanOrEqual(90);
+  // Hosts serve it by their own servers, which often know gzip alone.
+  it("PG-35 is at most 80 KB for the element, and 90 KB by gzip", () => {
+    expect(sizeOf("elements/", /^patwarden-tokens\.js\.br$/)).toBeLessThanOrEqual(80);
+    expect(sizeOf("elements/", /^patwarden-tokens\.js\.gz$/)).toBeLessThanOrEqual(90);
   });
 });

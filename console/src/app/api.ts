@@ -14,9 +14,6 @@ export interface Api {
   readonly transport: Transport;
 }
 
-/** How long a call may take, in milliseconds. */
-export const callTimeout = 15_000;
-
 /** Returns the clients of this transport. */
 export function clientsOf(transport: Transport): Api {
   return {

@@ -1,13 +1,13 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-web";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { render } from "preact";
 import { useMemo, useRef } from "preact/hooks";
-import { type Api, callTimeout, clientsOf } from "../app/api.js";
+import { type Api, clientsOf } from "../app/api.js";
 import type { Host } from "../app/context.js";
 import { memoryForms } from "../app/kept-form.js";
 import { useLoad } from "../app/load.js";
 import { isSignedOut } from "../app/problem.js";
 import { type MemoryRouter, memoryRouter } from "../app/router.js";
+import { jsonTransport } from "../app/transport.js";
 import { AppRoot } from "../views/app-root.js";
 import { sharedViews } from "../views/shared-views.js";
 import type { Language } from "../words/words.js";
@@ -262,21 +262,14 @@ function useSettings(wanted: Settings, router: MemoryRouter): Settings {
 }
 
 /** Returns the calls by the host's `fetch`, with the host's access token. */
-function apiOf(element: PatwardenTokens, baseUrl: string): Api {
-  const withToken: Interceptor = (next) => async (request) => {
-    const token = await accessToken(element, request.signal);
-    if (token) request.header.set("authorization", `Bearer ${token}`);
-    return next(request);
-  };
-  return clientsOf(
-    createConnectTransport({
+const apiOf = (element: PatwardenTokens, baseUrl: string): Api =>
+  clientsOf(
+    jsonTransport({
       baseUrl,
-      defaultTimeoutMs: callTimeout,
-      interceptors: [withToken],
-      fetch: (input, init) => (element.fetch ?? globalThis.fetch)(input, init),
+      fetch: (url, init) => (element.fetch ?? globalThis.fetch)(url, init),
+      accessToken: (signal) => accessToken(element, signal),
     }),
   );
-}
 
 /**
  * Asks the host for the access token, as long as the call may take. The host's own error is not shown: it may name

@@ -1,12 +1,12 @@
-import { createConnectTransport } from "@connectrpc/connect-web";
 import { render } from "preact";
 import { useMemo } from "preact/hooks";
-import { callTimeout, clientsOf } from "../app/api.js";
+import { clientsOf } from "../app/api.js";
 import type { Host } from "../app/context.js";
 import { sessionForms } from "../app/kept-form.js";
 import { useLoad } from "../app/load.js";
 import { isSignedOut } from "../app/problem.js";
 import { historyRouter } from "../app/router.js";
+import { jsonTransport } from "../app/transport.js";
 import { Icon } from "../ui/icon.js";
 import { AppRoot } from "../views/app-root.js";
 import type { Words } from "../words/words.js";
@@ -15,13 +15,7 @@ import { language } from "./language.js";
 import { pageViews } from "./page-views.js";
 import { signedOutPath, signIn } from "./sign-in.js";
 
-const api = clientsOf(
-  createConnectTransport({
-    baseUrl: location.origin,
-    defaultTimeoutMs: callTimeout,
-    fetch: (input, init) => fetch(input, init),
-  }),
-);
+const api = clientsOf(jsonTransport({ baseUrl: location.origin, fetch: (url, init) => fetch(url, init) }));
 const router = historyRouter();
 const host: Omit<Host, "forms"> = {
   signIn,

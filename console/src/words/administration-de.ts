@@ -53,7 +53,6 @@ export const administrationDe: AdministrationWords = {
     nothingText: "Hier stehen Tokens, die eine Genehmigung brauchen, die ältesten zuerst.",
     again: "Fragt erneut",
     first: "Neu",
-    asked: (time) => `gefragt ${time}`,
     changed: (time) => `genehmigt ${time}, seither geändert`,
     by: (name) => `Genehmigt von ${name}`,
     commentOf: (comment) => `„${comment}“`,
@@ -77,7 +76,6 @@ export const administrationDe: AdministrationWords = {
     reachNothing: "nichts",
     reachMore: "und mehr",
     reachFull: "Alles davon",
-    reachUnknown: "Das lässt sich gerade nicht zeigen.",
     approve: "Genehmigen",
     deny: "Ablehnen",
     approveNamed: (name) => `${name} genehmigen`,
@@ -101,9 +99,6 @@ export const administrationDe: AdministrationWords = {
   },
 
   policy: {
-    titleOf: (name) => `Richtlinie von ${name}`,
-    titleUser: "Richtlinie für Tokens von Personen",
-    titleOrganization: "Richtlinie für Tokens von Organisationen",
     intro:
       "Grenzen gelten ab jetzt für jede Nutzung, auch bei Tokens, die es schon gibt. Nichts davon widerruft sofort ein Token.",
     introOrganization:
@@ -227,16 +222,11 @@ export const administrationDe: AdministrationWords = {
     to: "Bis",
     time: "Wann",
     event: "Was",
-    who: "Wer",
     subject: "Für",
     refused: "abgelehnt",
     details: "Einzelheiten",
     detailsOf: (event, time) => `Einzelheiten zu ${event}, ${time}`,
-    address: "Von der Adresse",
     id: "Ereignis",
-    chain: "Kette",
-    sealed: "versiegelt",
-    unsealed: "noch nicht versiegelt",
     before: "Vorher",
     after: "Nachher",
     field: "Feld",
@@ -245,7 +235,6 @@ export const administrationDe: AdministrationWords = {
     nothing: "Nichts passt",
     clear: "Filter entfernen",
     shown: (n, text) => count(n, "1 Ereignis", `${text} Ereignisse`),
-    system: "Patwarden selbst",
   },
 
   operator: {

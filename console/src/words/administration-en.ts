@@ -52,7 +52,6 @@ export const administrationEn = {
     nothingText: "Tokens that need approval are listed here, the oldest first.",
     again: "Asks again",
     first: "New",
-    asked: (time: string) => `asked ${time}`,
     changed: (time: string) => `approved ${time}, changed since`,
     by: (name: string) => `Approved by ${name}`,
     commentOf: (comment: string) => `“${comment}”`,
@@ -76,7 +75,6 @@ export const administrationEn = {
     reachNothing: "nothing",
     reachMore: "and more",
     reachFull: "All of it",
-    reachUnknown: "This cannot be shown at the moment.",
     approve: "Approve",
     deny: "Deny",
     approveNamed: (name: string) => `Approve ${name}`,
@@ -100,9 +98,6 @@ export const administrationEn = {
   },
 
   policy: {
-    titleOf: (name: string) => `Policy of ${name}`,
-    titleUser: "Policy for tokens of users",
-    titleOrganization: "Policy for tokens of organizations",
     intro: "Limits hold for each use from now on, also of tokens that exist. Nothing here revokes a token at once.",
     introOrganization:
       "It holds for the organization's own tokens and for those that members create for it. It can only be stricter than the deployment's.",
@@ -220,16 +215,11 @@ export const administrationEn = {
     to: "To",
     time: "When",
     event: "What",
-    who: "Who",
     subject: "For",
     refused: "refused",
     details: "Details",
     detailsOf: (event: string, time: string) => `Details of ${event}, ${time}`,
-    address: "From address",
     id: "Event",
-    chain: "Chain",
-    sealed: "sealed",
-    unsealed: "not sealed yet",
     before: "Before",
     after: "After",
     field: "Field",
@@ -238,7 +228,6 @@ export const administrationEn = {
     nothing: "Nothing matches",
     clear: "Clear filters",
     shown: (n: number, text: string) => count(n, "1 event", `${text} events`),
-    system: "Patwarden itself",
   },
 
   operator: {

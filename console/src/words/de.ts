@@ -10,7 +10,6 @@ const count = counted("de");
 export const de: Words = {
   close: "Schließen",
   cancel: "Abbrechen",
-  back: "Zurück",
   copy: "Kopieren",
   copied: "Kopiert",
   copyFailed: "Nicht kopiert",
@@ -26,8 +25,6 @@ export const de: Words = {
   optional: "optional",
   yes: "Ja",
   no: "Nein",
-  and: "und",
-  save: "Speichern",
   language: "Sprache",
   notFound: "Diese Seite gibt es nicht",
   notFoundText: "Sie ist umgezogen, oder die Adresse ist unvollständig.",
@@ -232,7 +229,6 @@ export const de: Words = {
     neverUsed: (age) => `Nie, ${age} alt`,
     from: (address) => `von ${address}`,
     neverExpires: "Nie",
-    pendingSince: "noch nicht genehmigt",
     shown: (shown, n, total) => count(n, `${shown} von 1 Token`, `${shown} von ${total} Tokens`),
     shownSome: (n, shown) => count(n, "1 Token", `${shown} Tokens`),
     empty: "Noch kein Token",
@@ -257,7 +253,6 @@ export const de: Words = {
     edit: "Ändern",
     duplicate: "Duplizieren",
     revoke: "Widerrufen",
-    safe: "Lange nicht benutzt: kann wohl widerrufen werden",
   },
 
   exports: {
@@ -288,7 +283,6 @@ export const de: Words = {
     typeCount: (text) => `Gib zur Bestätigung ${text} ein`,
     count: "Anzahl der Tokens",
     confirm: (n, text) => count(n, "1 Token widerrufen", `${text} Tokens widerrufen`),
-    counting: "Wird gezählt",
     changed: (text) => `Inzwischen passen ${text} Tokens. Prüfe die Zahl noch einmal.`,
     done: (n, text) =>
       count(n, "1 Token wurde auf allen Servern beendet.", `${text} Tokens wurden auf allen Servern beendet.`),
@@ -340,7 +334,6 @@ export const de: Words = {
     fullForbidden: "Die Richtlinie erlaubt es nicht.",
     addRule: "Hinzufügen, was es darf",
     addRuleFor: (type) => `${type} hinzufügen`,
-    ruleType: "Art der Ressource",
     anyType: "Alle Arten",
     ruleActions: "Darf",
     allActions: "Alles, auch was später dazukommt",
@@ -396,7 +389,6 @@ export const de: Words = {
     reviewEmpty: "Noch ist nichts gewählt.",
     submit: "Token erstellen",
     submitApproval: "Token erstellen und Genehmigung erbitten",
-    checking: "Wird geprüft",
     lost: "Die Antwort ging verloren. Vielleicht wurde das Token erstellt: frage noch einmal, und du bekommst dasselbe Token mit seinem Geheimnis.",
     askAgain: "Noch einmal fragen",
     filledIn: "Von einem Link ausgefüllt. Prüfe alles, bevor du das Token erstellst.",
@@ -405,7 +397,6 @@ export const de: Words = {
     stepUp: "Dafür musst du dich noch einmal anmelden. Deine Eingaben bleiben erhalten.",
     stepUpElement: "Dafür musst du dich noch einmal anmelden. Drücke danach den Knopf noch einmal.",
     fixFields: (n, text) => count(n, "1 Eingabe muss geändert werden.", `${text} Eingaben müssen geändert werden.`),
-    onlyForm: "Das Token entsteht erst, wenn du den Knopf drückst; vorher wird nichts gespeichert.",
   },
 
   reveal: {
@@ -438,10 +429,8 @@ export const de: Words = {
     test: "Testen",
     explain: "Fragen, ob es funktioniert",
     explainGood: "Das Token funktioniert. Die Zeilen unten testen das Geheimnis, das du kopiert hast.",
-    testing: "Wird getestet",
     testGood: (subject) => `Es funktioniert: es meldet sich als ${subject}.`,
     testBad: "Das Token funktioniert noch nicht.",
-    testUnavailable: "Von dieser Seite aus lässt sich das Token nicht testen.",
     oldSecret: (time) => `Das alte Geheimnis funktioniert noch bis ${time}.`,
     oldSecretEnded: "Das alte Geheimnis funktioniert nicht mehr.",
     details: "Zum Token",
@@ -517,7 +506,6 @@ export const de: Words = {
     expires: "Wann endet das Token?",
     expiresKeep: (time) => `Wie bisher: ${time}`,
     expiresKeepNever: "Wie bisher: nie",
-    expiresRenew: "Verlängern",
     confirm: "Neues Geheimnis erstellen",
     lost: "Die Antwort ging verloren. Vielleicht wurde das Geheimnis ersetzt: frage noch einmal, und du bekommst dasselbe.",
   },

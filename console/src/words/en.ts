@@ -9,7 +9,6 @@ const count = counted("en");
 export const en = {
   close: "Close",
   cancel: "Cancel",
-  back: "Back",
   copy: "Copy",
   copied: "Copied",
   copyFailed: "Not copied",
@@ -25,8 +24,6 @@ export const en = {
   optional: "optional",
   yes: "Yes",
   no: "No",
-  and: "and",
-  save: "Save",
   language: "Language",
   notFound: "There is no such page",
   notFoundText: "It may have moved, or the address is incomplete.",
@@ -232,7 +229,6 @@ export const en = {
     neverUsed: (age: string) => `Never, ${age} old`,
     from: (address: string) => `from ${address}`,
     neverExpires: "Never",
-    pendingSince: "not approved yet",
     shown: (shown: string, n: number, total: string) => count(n, `${shown} of 1 token`, `${shown} of ${total} tokens`),
     shownSome: (n: number, shown: string) => count(n, "1 token", `${shown} tokens`),
     empty: "No token yet",
@@ -256,7 +252,6 @@ export const en = {
     edit: "Change",
     duplicate: "Duplicate",
     revoke: "Revoke",
-    safe: "Not used for long: probably safe to revoke",
   },
 
   exports: {
@@ -287,7 +282,6 @@ export const en = {
     typeCount: (text: string) => `Type ${text} to confirm`,
     count: "Number of tokens",
     confirm: (n: number, text: string) => count(n, "Revoke 1 token", `Revoke ${text} tokens`),
-    counting: "Counting",
     changed: (text: string) => `Meanwhile ${text} tokens match. Look at the number again.`,
     done: (n: number, text: string) =>
       count(n, "1 token was ended on every server.", `${text} tokens were ended on every server.`),
@@ -339,7 +333,6 @@ export const en = {
     fullForbidden: "The policy does not allow it.",
     addRule: "Add what it may do",
     addRuleFor: (type: string) => `Add ${type}`,
-    ruleType: "Kind of resource",
     anyType: "All kinds",
     ruleActions: "May",
     allActions: "Anything, also what is added later",
@@ -393,7 +386,6 @@ export const en = {
     reviewEmpty: "Nothing is chosen yet.",
     submit: "Create token",
     submitApproval: "Create token and ask for approval",
-    checking: "Checking",
     lost: "The answer was lost. The token may have been created: ask again, and you get this same token with its secret.",
     askAgain: "Ask again",
     filledIn: "Filled in by a link. Check everything before you create the token.",
@@ -402,7 +394,6 @@ export const en = {
     stepUp: "You must sign in again before this. What you entered is kept.",
     stepUpElement: "You must sign in again before this. Then press the button once more.",
     fixFields: (n: number, text: string) => count(n, "1 entry needs a change.", `${text} entries need a change.`),
-    onlyForm: "The token is created when you press the button; nothing is stored before.",
   },
 
   reveal: {
@@ -434,10 +425,8 @@ export const en = {
     test: "Test",
     explain: "Ask whether it works",
     explainGood: "The token works. The lines below test the secret that you copied.",
-    testing: "Testing",
     testGood: (subject: string) => `It works: it identifies itself as ${subject}.`,
     testBad: "The token does not work yet.",
-    testUnavailable: "The token cannot be tested from this page.",
     oldSecret: (time: string) => `The old secret still works until ${time}.`,
     oldSecretEnded: "The old secret no longer works.",
     details: "To the token",
@@ -513,7 +502,6 @@ export const en = {
     expires: "When does the token end?",
     expiresKeep: (time: string) => `As before: ${time}`,
     expiresKeepNever: "As before: never",
-    expiresRenew: "Renew",
     confirm: "Create new secret",
     lost: "The answer was lost. The secret may have been replaced: ask again, and you get this same secret.",
   },

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { administrationDe } from "./administration-de.js";
+import { administrationEn } from "./administration-en.js";
 import { de } from "./de.js";
 import { en } from "./en.js";
 import { languageOf } from "./words.js";
@@ -26,11 +28,13 @@ describe("the language", () => {
         : typeof value === "object" && value !== null
           ? Object.entries(value).flatMap(([key, own]) => empty(own, `${path}.${key}`))
           : [];
-    expect([...empty(en, "en"), ...empty(de, "de")]).toEqual([]);
+    const all = { en, de, administrationEn, administrationDe };
+    expect(Object.entries(all).flatMap(([name, words]) => empty(words, name))).toEqual([]);
     const keys = (value: unknown, path = ""): string[] =>
       typeof value === "object" && value !== null
         ? Object.entries(value).flatMap(([key, own]) => keys(own, `${path}.${key}`))
         : [path];
     expect(keys(de).sort()).toEqual(keys(en).sort());
+    expect(keys(administrationDe).sort()).toEqual(keys(administrationEn).sort());
   });
 });
