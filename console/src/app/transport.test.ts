@@ -1,4 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { base64Encode } from "@bufbuild/protobuf/wire";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
@@ -49,7 +50,7 @@ describe("a call", () => {
 
   it("fails with the code, the message and the details of the server", async () => {
     const info = create(ErrorInfoSchema, { reason: "OVERLOADED", domain: "patwarden.v1" });
-    const value = Buffer.from(toBinary(ErrorInfoSchema, info)).toString("base64").replaceAll("=", "");
+    const value = base64Encode(toBinary(ErrorInfoSchema, info), "std_raw");
     const details = [{ type: "google.rpc.ErrorInfo", value }];
     const { error } = await ask(() => json({ code: "resource_exhausted", message: "wait", details }, 429));
     expect(error).toMatchObject({ code: Code.ResourceExhausted, rawMessage: "wait" });
