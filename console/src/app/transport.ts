@@ -14,8 +14,8 @@ interface TransportOptions {
 const callTimeout = 15_000;
 
 /**
- * Makes unary calls by the Connect protocol, as JSON. A call that fails throws a ConnectError. `@connectrpc/connect-web`
- * has streams too, which no view needs: hosts of the element would load 4 KB for them.
+ * Makes unary calls by the Connect protocol, as JSON. A call that fails throws a ConnectError. The transport of
+ * `@connectrpc/connect-web` has streams too, which no view needs: hosts of the element would load 4 KB for them.
  */
 export function jsonTransport({ baseUrl, fetch, accessToken }: TransportOptions): Transport {
   const call = async (method: DescMethodUnary, body: string, signal: AbortSignal): Promise<JsonValue> => {
