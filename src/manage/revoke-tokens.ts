@@ -74,10 +74,9 @@ export async function revokeTokens(
     };
   }
   if (isEverywhere(target)) requireStepUp(caller, options.clock.now());
-  const ids = await revoke(options, caller, unrevoked, command);
-  // A repeat, which revokes nothing more, returns the same time: the tokens are found by what a revocation leaves as
-  // it was.
+  // A repeat, which revokes nothing more, finds the tokens by what a revocation leaves as it was.
   const { states: _states, blocked: _blocked, ...lasting } = filter;
+  const ids = await revoke(options, caller, { unrevoked, lasting }, command);
   return { count: ids.length, results: [], residualUntil: await residualUntil(options, lasting) };
 }
 
@@ -96,7 +95,9 @@ async function revokeEach(
     expected.filter(({ result }) => results.includes(result)).map(({ id }) => id);
   const wanted = which("REVOKED");
   if (command.validateOnly) return { count: wanted.length, results: expected, residualUntil: undefined };
-  const revoked = new Set(await revoke(options, caller, { ids: wanted, states: notRevoked }, command));
+  const lasting = { ids: which("REVOKED", "REVOKED_BEFORE") };
+  const unrevoked = { ids: wanted, states: notRevoked };
+  const revoked = new Set(await revoke(options, caller, { unrevoked, lasting }, command));
   return {
     count: revoked.size,
     // Another call may have revoked one since its owner was read.
@@ -104,7 +105,7 @@ async function revokeEach(
       id,
       result: result === "REVOKED" && !revoked.has(id) ? "REVOKED_BEFORE" : result,
     })),
-    residualUntil: await residualUntil(options, { ids: which("REVOKED", "REVOKED_BEFORE") }),
+    residualUntil: await residualUntil(options, lasting),
   };
 }
 
@@ -120,21 +121,26 @@ async function outcomeOf(
 }
 
 /**
- * Revokes what matches and returns the ids. Throws POLICY_VIOLATION when it is not the expected number; none at all is
- * what a repeat finds, and no error.
+ * Revokes what matches `unrevoked` and returns the ids. Throws POLICY_VIOLATION when it is not the expected number.
+ * None at all is no error when that many tokens that match `lasting` are revoked already: that is what a repeat finds.
  */
 async function revoke(
   { store, clock }: RevokeTokensOptions,
   caller: ManagingCaller,
-  filter: TokenFilter,
+  { unrevoked, lasting }: { readonly unrevoked: TokenFilter; readonly lasting: TokenFilter },
   { target, reason, expectedCount }: RevokeTokensCommand,
 ): Promise<readonly TokenId[]> {
   const now = clock.now();
   const revocation = { by: actorOf(caller), reason, time: now };
   const eventOf = (token: TokenRecord) =>
     tokenEvent({ caller, time: now }, "token.revoked", token, { revocation }, { bulk: target.kind });
-  const { ids, count, done } = await store.revokeAll(filter, revocation, { expected: expectedCount }, now, eventOf);
-  if (done || count === 0) return ids;
+  const { ids, count, done } = await store.revokeAll(unrevoked, revocation, { expected: expectedCount }, now, eventOf);
+  if (done || expectedCount === undefined) return ids;
+  if (count === 0) {
+    // The first call may have been the last to hear of a use.
+    const { unusedSince: _unusedSince, ...found } = lasting;
+    if ((await store.count({ ...found, states: ["REVOKED"] }, now)) >= expectedCount) return [];
+  }
   throw new Failure("POLICY_VIOLATION", {
     metadata: { field: "expected_count", limit: String(count), scope: "request" },
   });

@@ -175,6 +175,10 @@ const changes: Readonly<Record<string, (other: Server) => Promise<Planned>>> = {
   ApproveToken: toPending(({ id, etag }) => rpc(approveToken, { id, etag }, keys.approver)),
   DenyToken: toPending(({ id }) => rpc(denyToken, { id }, keys.approver)),
   RevokeTokens: toSubject((subject) => rpc(revokeTokens, { target: { case: "subject", value: subject } })),
+  "RevokeTokens of ids": toToken(({ id }) => rpc(revokeTokens, { target: { case: "ids", value: { ids: [id] } } })),
+  "RevokeTokens of a filter": toSubject((subject) =>
+    rpc(revokeTokens, { target: { case: "filter", value: { subject } }, expectedCount: 2 }),
+  ),
   DisableSubject: toSubject((subject) => rpc(disableSubject, { subject })),
   EnableSubject: toSubject(
     (subject) => rpc(enableSubject, { subject }),

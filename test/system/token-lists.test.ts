@@ -232,5 +232,38 @@ describe.each(grid)("lists and selections over $port on $engine", ({ port, engin
       const before = request({ subject, query: name }, { createdBefore: inDays(-1), validateOnly: true });
       expect(await patwarden.ask(revokeTokens, before)).toMatchObject({ count: 0 });
     });
+
+    it("TL-9 refuses an expected number where there is nothing to revoke, and was not", async () => {
+      const name = randomUUID();
+      const tokens = await issue(2, { name });
+      const ids = idsOf(tokens);
+      const nobodys = ["tok_01h455vb4pex5vsknk084sn02q", "tok_01h455vb4pex5vsknk084sn02r"];
+      const other = `user:${randomUUID()}`;
+      const ofFilter = (value: object) => ({ target: { case: "filter" as const, value: { query: name, ...value } } });
+      const nothing: readonly MessageInitShape<typeof revokeTokens.input>[] = [
+        ofFilter({ subject: other }),
+        ofFilter({ subject, query: randomUUID() }),
+        ofFilter({ subject, states: [Token_State.SUSPENDED] }),
+        { target: { case: "subject", value: other } },
+        { ...ofFilter({ subject }), createdBefore: inDays(-1) },
+        toIds(nobodys),
+      ];
+      const refusals = await Promise.all(
+        nothing.map((request) => patwarden.refused(revokeTokens, { ...request, expectedCount: 2 })),
+      );
+      expect(refusals.map(({ reason, metadata: { field, limit } }) => [reason, field, limit])).toEqual(
+        nothing.map(() => ["POLICY_VIOLATION", "expected_count", "0"]),
+      );
+      for (const { secret } of tokens) expect(await patwarden.check(secret)).toBe(Reason.ALLOWED);
+      // A repeat finds its work done, by whatever the tokens were selected.
+      const unused = { lastUsedBefore: inDays(1), states: [Token_State.ACTIVE], blocked: false };
+      for (const count of [2, 0, 0]) {
+        const request = { ...ofFilter({ subject, ...unused }), expectedCount: 2 };
+        expect(await patwarden.ask(revokeTokens, request)).toMatchObject({ count });
+      }
+      expect(await patwarden.ask(revokeTokens, { ...toIds(ids), expectedCount: 2 })).toMatchObject({ count: 0 });
+      const more = { ...toIds([...ids, ...nobodys]), expectedCount: 3 };
+      expect(await patwarden.refused(revokeTokens, more)).toMatchObject({ metadata: { limit: "0" } });
+    });
   });
 });

@@ -2586,8 +2586,10 @@ type RevokeTokensRequest struct {
 	Reason RevocationReason `protobuf:"varint,3,opt,name=reason,proto3,enum=patwarden.v1.RevocationReason" json:"reason,omitempty"`
 	// Only counts the tokens; revokes none.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// How many tokens the caller expects to revoke; with another number nothing is revoked. A repeat, which finds none
-	// that is not revoked yet, changes nothing and succeeds. 0: any number, but not for `everything` and `filter`.
+	// How many tokens the caller expects to revoke; with another number nothing is revoked. A repeat, which finds that
+	// none is left and that as many tokens of the target are revoked already, changes nothing and succeeds. A token that
+	// is created meanwhile would be left, so set `created_before` too. 0: any number, but not for `everything` and
+	// `filter`.
 	ExpectedCount int32 `protobuf:"varint,7,opt,name=expected_count,json=expectedCount,proto3" json:"expected_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

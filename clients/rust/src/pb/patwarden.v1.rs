@@ -921,8 +921,10 @@ pub struct RevokeTokensRequest {
     /// Only counts the tokens; revokes none.
     #[prost(bool, tag = "4")]
     pub validate_only: bool,
-    /// How many tokens the caller expects to revoke; with another number nothing is revoked. A repeat, which finds none
-    /// that is not revoked yet, changes nothing and succeeds. 0: any number, but not for `everything` and `filter`.
+    /// How many tokens the caller expects to revoke; with another number nothing is revoked. A repeat, which finds that
+    /// none is left and that as many tokens of the target are revoked already, changes nothing and succeeds. A token that
+    /// is created meanwhile would be left, so set `created_before` too. 0: any number, but not for `everything` and
+    /// `filter`.
     #[prost(int32, tag = "7")]
     pub expected_count: i32,
     /// Whose tokens. Required.

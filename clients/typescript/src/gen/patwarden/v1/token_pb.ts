@@ -1485,8 +1485,10 @@ export type RevokeTokensRequest = Message<"patwarden.v1.RevokeTokensRequest"> & 
   validateOnly: boolean;
 
   /**
-   * How many tokens the caller expects to revoke; with another number nothing is revoked. A repeat, which finds none
-   * that is not revoked yet, changes nothing and succeeds. 0: any number, but not for `everything` and `filter`.
+   * How many tokens the caller expects to revoke; with another number nothing is revoked. A repeat, which finds that
+   * none is left and that as many tokens of the target are revoked already, changes nothing and succeeds. A token that
+   * is created meanwhile would be left, so set `created_before` too. 0: any number, but not for `everything` and
+   * `filter`.
    *
    * @generated from field: int32 expected_count = 7;
    */
