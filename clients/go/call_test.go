@@ -50,8 +50,11 @@ func everyUnaryMethod(client *Client) map[string]func(context.Context) error {
 	files := []protoreflect.FileDescriptor{
 		patwardenv1.File_patwarden_v1_authorization_proto, patwardenv1.File_patwarden_v1_token_proto, patwardenv1.File_patwarden_v1_subject_proto,
 		patwardenv1.File_patwarden_v1_policy_proto, patwardenv1.File_patwarden_v1_audit_proto, patwardenv1.File_patwarden_v1_usage_proto,
+		patwardenv1.File_patwarden_v1_self_proto,
 	}
-	stubs := []any{client.Authorization, client.Tokens, client.Subjects, client.Policies, client.Audit, client.Usage}
+	stubs := []any{
+		client.Authorization, client.Tokens, client.Subjects, client.Policies, client.Audit, client.Usage, client.SelfService,
+	}
 	for i, file := range files {
 		methods := file.Services().Get(0).Methods()
 		for j := range methods.Len() {

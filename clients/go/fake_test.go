@@ -40,6 +40,7 @@ type services struct {
 	patwardenv1.UnimplementedAuthorizationServiceServer
 	patwardenv1.UnimplementedTokenServiceServer
 	patwardenv1.UnimplementedSubjectServiceServer
+	patwardenv1.UnimplementedSelfServiceServer
 	patwardenv1.UnimplementedPolicyServiceServer
 	patwardenv1.UnimplementedAuditServiceServer
 	patwardenv1.UnimplementedUsageServiceServer
@@ -70,6 +71,7 @@ func startFake(t *testing.T, answer func(ctx context.Context, method string, req
 	patwardenv1.RegisterAuthorizationServiceServer(server, all)
 	patwardenv1.RegisterTokenServiceServer(server, all)
 	patwardenv1.RegisterSubjectServiceServer(server, all)
+	patwardenv1.RegisterSelfServiceServer(server, all)
 	patwardenv1.RegisterPolicyServiceServer(server, all)
 	patwardenv1.RegisterAuditServiceServer(server, all)
 	patwardenv1.RegisterUsageServiceServer(server, all)

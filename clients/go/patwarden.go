@@ -39,7 +39,7 @@ type Client struct {
 	Policies      patwardenv1.PolicyServiceClient
 	Audit         patwardenv1.AuditServiceClient
 	Usage         patwardenv1.UsageServiceClient
-	Self          patwardenv1.SelfServiceClient
+	SelfService   patwardenv1.SelfServiceClient
 
 	conn      *grpc.ClientConn
 	calls     *calls
@@ -91,8 +91,8 @@ func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 		Subjects:      patwardenv1.NewSubjectServiceClient(conn),
 		Policies:      patwardenv1.NewPolicyServiceClient(conn),
 		Audit:         patwardenv1.NewAuditServiceClient(conn),
-		Self:          patwardenv1.NewSelfServiceClient(conn),
 		Usage:         patwardenv1.NewUsageServiceClient(conn),
+		SelfService:   patwardenv1.NewSelfServiceClient(conn),
 		conn:          conn,
 		calls:         calls,
 		brand:         config.brand,

@@ -334,7 +334,10 @@ func TestErrors(t *testing.T) {
 // call calls the method that is named in lower snake case by its stub.
 func call(t *testing.T, client *patwarden.Client, name string, text json.RawMessage) error {
 	t.Helper()
-	for _, stub := range []any{client.Authorization, client.Tokens, client.Subjects, client.Policies, client.Audit, client.Usage} {
+	stubs := []any{
+		client.Authorization, client.Tokens, client.Subjects, client.Policies, client.Audit, client.Usage, client.SelfService,
+	}
+	for _, stub := range stubs {
 		method := reflect.ValueOf(stub).MethodByName(camel(name))
 		if !method.IsValid() {
 			continue

@@ -21,6 +21,7 @@ _STUBS = {
     "PolicyService": "policies",
     "AuditService": "audit",
     "UsageService": "usage",
+    "SelfService": "self_service",
 }
 
 

@@ -15,7 +15,7 @@ from patwarden import v1
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MODULES = (v1.audit_pb2, v1.authorization_pb2, v1.policy_pb2, v1.subject_pb2, v1.token_pb2, v1.usage_pb2)
+MODULES = (v1.audit_pb2, v1.authorization_pb2, v1.policy_pb2, v1.self_pb2, v1.subject_pb2, v1.token_pb2, v1.usage_pb2)
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for module in MODULES

@@ -147,7 +147,7 @@ async def test_what_is_tried_again(stand_in: StandIn, kind: str, path: str) -> N
     service, name = path.removeprefix("/patwarden.v1.").split("/")
     repeatable = (
         service == "AuthorizationService"
-        or name.startswith(("Get", "List", "Query", "Revoke"))
+        or name.startswith(("Explain", "Get", "List", "Query", "Revoke"))
         or name in ("CreateToken", "RotateToken")
     )
     stand_in.answers[name] = fails(2, grpc.StatusCode.UNAVAILABLE)

@@ -195,6 +195,7 @@ _SERVICES = {
     "policies": v1.policy_pb2,
     "audit": v1.audit_pb2,
     "usage": v1.usage_pb2,
+    "self_service": v1.self_pb2,
 }
 
 

@@ -18,6 +18,7 @@ use crate::pages::Pages;
 use crate::pb::v1::audit_service_client::AuditServiceClient;
 use crate::pb::v1::authorization_service_client::AuthorizationServiceClient;
 use crate::pb::v1::policy_service_client::PolicyServiceClient;
+use crate::pb::v1::self_service_client::SelfServiceClient;
 use crate::pb::v1::subject_service_client::SubjectServiceClient;
 use crate::pb::v1::token_service_client::TokenServiceClient;
 use crate::pb::v1::usage_service_client::UsageServiceClient;
@@ -215,6 +216,11 @@ impl Client {
     /// The generated stub of UsageService.
     pub fn usage(&self) -> UsageServiceClient<Transport> {
         UsageServiceClient::new(self.transport())
+    }
+
+    /// The generated stub of SelfService.
+    pub fn self_service(&self) -> SelfServiceClient<Transport> {
+        SelfServiceClient::new(self.transport())
     }
 
     /// The transport of the stubs, for stubs with other settings.

@@ -283,7 +283,7 @@ fn errors(trials: &mut Vec<Trial>) {
 
 fn descriptors() -> DescriptorPool {
     let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-    let files = ["audit", "authorization", "policy", "subject", "token", "usage"];
+    let files = ["audit", "authorization", "policy", "self", "subject", "token", "usage"];
     let files = files.map(|file| format!("patwarden/v1/{file}.proto"));
     let set = protox::compile(files, [protos]).expect("the protos compile");
     DescriptorPool::decode(set.encode_to_vec().as_slice()).expect("a descriptor set")
@@ -314,12 +314,17 @@ async fn call(client: &Client, call: &str, request: &[u8]) -> Error {
         tokens: create_token(CreateTokenRequest) get_token(GetTokenRequest) list_tokens(ListTokensRequest)
             update_token(UpdateTokenRequest) rotate_token(RotateTokenRequest) revoke_token(RevokeTokenRequest)
             revoke_tokens(RevokeTokensRequest) revoke_secret(RevokeSecretRequest) suspend_token(SuspendTokenRequest)
-            resume_token(ResumeTokenRequest) approve_token(ApproveTokenRequest) deny_token(DenyTokenRequest);
+            resume_token(ResumeTokenRequest) approve_token(ApproveTokenRequest) deny_token(DenyTokenRequest)
+            get_token_summary(GetTokenSummaryRequest);
         subjects: get_subject(GetSubjectRequest) disable_subject(DisableSubjectRequest)
-            enable_subject(EnableSubjectRequest) delete_subject(DeleteSubjectRequest);
+            enable_subject(EnableSubjectRequest) delete_subject(DeleteSubjectRequest)
+            list_subjects(ListSubjectsRequest);
         policies: get_policy(GetPolicyRequest) update_policy(UpdatePolicyRequest) delete_policy(DeletePolicyRequest);
         audit: list_audit_events(ListAuditEventsRequest);
         usage: query_usage(QueryUsageRequest);
+        self_service: get_caller(GetCallerRequest) list_organizations(ListOrganizationsRequest) get_catalog(GetCatalogRequest)
+            get_creation_limits(GetCreationLimitsRequest) list_reachable(ListReachableRequest)
+            explain_token(ExplainTokenRequest);
     };
     let error = Error::from(outcome.expect_err("an error"));
     assert_ne!(error.code(), Code::Ok);

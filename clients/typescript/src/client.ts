@@ -6,6 +6,7 @@ import { PatwardenError } from "./errors.js";
 import { type AuditEvent, AuditService, type ListAuditEventsRequestSchema } from "./gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "./gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "./gen/patwarden/v1/policy_pb.js";
+import { SelfService } from "./gen/patwarden/v1/self_pb.js";
 import { SubjectService } from "./gen/patwarden/v1/subject_pb.js";
 import { type ListTokensRequestSchema, type Token, TokenService } from "./gen/patwarden/v1/token_pb.js";
 import { type QueryUsageRequestSchema, type UsageRow, UsageService } from "./gen/patwarden/v1/usage_pb.js";
@@ -84,6 +85,8 @@ export class PatwardenClient {
   readonly audit: ServiceClient<typeof AuditService>;
   /** Sums up how much tokens are used. */
   readonly usage: ServiceClient<typeof UsageService>;
+  /** Tells a caller about itself: its rights and limits, what it or one of its tokens reaches, and why. */
+  readonly selfService: ServiceClient<typeof SelfService>;
   readonly #channel: Channel;
   readonly #coalescer: Coalescer;
   readonly #coalesce: boolean;
@@ -103,6 +106,7 @@ export class PatwardenClient {
     this.policies = createServiceClient(this.#channel, PolicyService);
     this.audit = createServiceClient(this.#channel, AuditService);
     this.usage = createServiceClient(this.#channel, UsageService);
+    this.selfService = createServiceClient(this.#channel, SelfService);
   }
 
   /**

@@ -9,6 +9,7 @@ export * from "./gen/patwarden/v1/authorization_pb.js";
 export * from "./gen/patwarden/v1/errors_pb.js";
 export * from "./gen/patwarden/v1/policy_pb.js";
 export * from "./gen/patwarden/v1/reason_pb.js";
+export * from "./gen/patwarden/v1/self_pb.js";
 export * from "./gen/patwarden/v1/subject_pb.js";
 export * from "./gen/patwarden/v1/token_pb.js";
 export * from "./gen/patwarden/v1/usage_pb.js";

@@ -15,6 +15,7 @@ import {
   AuditService,
   AuthorizationService,
   PolicyService,
+  SelfService,
   SubjectService,
   TokenService,
   UsageService,
@@ -32,6 +33,7 @@ const services = {
   policies: PolicyService,
   audit: AuditService,
   usage: UsageService,
+  selfService: SelfService,
 } as const;
 
 type Caller = (request: object) => Promise<unknown> | AsyncIterable<unknown>;

@@ -110,6 +110,10 @@ class AsyncClient:
     def usage(self) -> v1.UsageServiceAsyncStub:
         return v1.UsageServiceStub(self._channel)
 
+    @cached_property
+    def self_service(self) -> v1.SelfServiceAsyncStub:
+        return v1.SelfServiceStub(self._channel)
+
     async def check(
         self,
         token: str | Secret,

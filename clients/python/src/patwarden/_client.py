@@ -61,6 +61,7 @@ class Client:
     policies: v1.PolicyServiceStub
     audit: v1.AuditServiceStub
     usage: v1.UsageServiceStub
+    self_service: v1.SelfServiceStub
 
     def __init__(
         self,
@@ -101,6 +102,7 @@ class Client:
         self.policies = v1.PolicyServiceStub(channel)
         self.audit = v1.AuditServiceStub(channel)
         self.usage = v1.UsageServiceStub(channel)
+        self.self_service = v1.SelfServiceStub(channel)
 
     def check(
         self,

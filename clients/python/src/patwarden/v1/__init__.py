@@ -11,6 +11,8 @@ from patwarden.v1.errors_pb2 import *
 from patwarden.v1.policy_pb2 import *
 from patwarden.v1.policy_pb2_grpc import *
 from patwarden.v1.reason_pb2 import *
+from patwarden.v1.self_pb2 import *
+from patwarden.v1.self_pb2_grpc import *
 from patwarden.v1.subject_pb2 import *
 from patwarden.v1.subject_pb2_grpc import *
 from patwarden.v1.token_pb2 import *

@@ -18,6 +18,8 @@ import dev.patwarden.v1.PolicyServiceGrpc.PolicyServiceBlockingStub;
 import dev.patwarden.v1.QueryUsageRequest;
 import dev.patwarden.v1.QueryUsageResponse;
 import dev.patwarden.v1.Reason;
+import dev.patwarden.v1.SelfServiceGrpc;
+import dev.patwarden.v1.SelfServiceGrpc.SelfServiceBlockingStub;
 import dev.patwarden.v1.SubjectServiceGrpc;
 import dev.patwarden.v1.SubjectServiceGrpc.SubjectServiceBlockingStub;
 import dev.patwarden.v1.Token;
@@ -362,6 +364,15 @@ public final class PatwardenClient implements AutoCloseable {
    */
   public SubjectServiceBlockingStub subjects() {
     return SubjectServiceGrpc.newBlockingStub(channel);
+  }
+
+  /**
+   * Returns the stub that tells a caller about itself: its rights and limits, what it or one of its tokens reaches.
+   *
+   * @return a stub, whose errors {@link PatwardenException#from} converts
+   */
+  public SelfServiceBlockingStub selfService() {
+    return SelfServiceGrpc.newBlockingStub(channel);
   }
 
   /**

@@ -17,6 +17,7 @@ import dev.patwarden.v1.ListResourcesRequest;
 import dev.patwarden.v1.PolicyServiceGrpc;
 import dev.patwarden.v1.Reason;
 import dev.patwarden.v1.RequestContext;
+import dev.patwarden.v1.SelfServiceGrpc;
 import dev.patwarden.v1.SubjectServiceGrpc;
 import dev.patwarden.v1.TokenServiceGrpc;
 import dev.patwarden.v1.UsageServiceGrpc;
@@ -52,7 +53,8 @@ class VectorsTest {
               SubjectServiceGrpc.getServiceDescriptor(),
               PolicyServiceGrpc.getServiceDescriptor(),
               AuditServiceGrpc.getServiceDescriptor(),
-              UsageServiceGrpc.getServiceDescriptor())
+              UsageServiceGrpc.getServiceDescriptor(),
+              SelfServiceGrpc.getServiceDescriptor())
           .flatMap(service -> service.getMethods().stream())
           .collect(
               Collectors.toMap(
