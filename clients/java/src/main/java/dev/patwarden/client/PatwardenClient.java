@@ -367,7 +367,8 @@ public final class PatwardenClient implements AutoCloseable {
   }
 
   /**
-   * Returns the stub that tells a caller about itself: its rights and limits, what it or one of its tokens reaches.
+   * Returns the stub that tells a caller about itself: its rights and limits, what it or one of its
+   * tokens reaches.
    *
    * @return a stub, whose errors {@link PatwardenException#from} converts
    */
