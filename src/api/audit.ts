@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type AuditEvent,
   AuditEventSchema,
@@ -10,10 +10,10 @@ import {
 import type { AuditEntry } from "../audit/audit-store.js";
 import { type ListAuditEventsOptions, type ListAuditEventsQuery, listAuditEvents } from "../audit/list-audit-events.js";
 import { type AuditAction, auditActions, isAuditAction } from "../domain/audit-event.js";
-import { parseSubject, type SubjectTypes } from "../domain/identifier.js";
+import type { SubjectTypes } from "../domain/identifier.js";
 import { parseTokenId } from "../domain/ids.js";
-import { parseTimestamp } from "../domain/lifetime.js";
 import { checkText } from "../domain/text.js";
+import { takeOrganization, takeSubject, takeTime } from "./fields.js";
 import type { GuardedHandlers } from "./guard.js";
 import { Violations } from "./violations.js";
 
@@ -35,15 +35,8 @@ export function auditService(options: AuditServiceOptions): GuardedHandlers<type
 function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: SubjectTypes): ListAuditEventsQuery {
   const violations = new Violations();
   const tokenId = request.tokenId === "" ? undefined : violations.take("token_id", parseTokenId(request.tokenId));
-  const subject =
-    request.subject === "" ? undefined : violations.take("subject", parseSubject(request.subject, subjectTypes));
-  const organization =
-    request.organization === ""
-      ? undefined
-      : violations.take("organization", parseSubject(request.organization, subjectTypes));
-  if (organization && organization.kind !== "organization") {
-    violations.add("organization", `must be of type ${subjectTypes.organization}`);
-  }
+  const subject = takeSubject(violations, "subject", request.subject, subjectTypes);
+  const organization = takeOrganization(violations, request.organization, subjectTypes);
   violations.check("actor", checkText(request.actor, { max: 256 }));
   const actions = takeActions(violations, request.actions);
   const secretSha256 = takeSha256(violations, request.secretSha256);
@@ -56,7 +49,7 @@ function parseListAuditEvents(request: ListAuditEventsRequest, subjectTypes: Sub
     filter: {
       ...(tokenId && { tokenId }),
       ...(subject && { subject: subject.name }),
-      ...(organization && { organization: organization.name }),
+      ...(organization && { organization }),
       ...(request.actor !== "" && { actor: request.actor }),
       ...(actions.length > 0 && { actions }),
       ...(start && { start }),
@@ -87,10 +80,6 @@ function takeSha256(violations: Violations, text: string): Uint8Array | undefine
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, "hex");
   violations.add("secret_sha256", "must be the SHA-256 of the secret, 64 hexadecimal digits");
   return undefined;
-}
-
-function takeTime(violations: Violations, field: string, message: Timestamp | undefined): Date | undefined {
-  return message && violations.take(field, parseTimestamp({ seconds: message.seconds, nanos: message.nanos }));
 }
 
 function render({ event, seal }: AuditEntry): AuditEvent {

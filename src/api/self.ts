@@ -19,7 +19,6 @@ import { actorOf, type Caller, ceilingsOf, type StepUp, viaOf } from "../callers
 import type { Right } from "../callers/rights.js";
 import { type Catalog, type GrantTemplate, type ListedType, textIn } from "../domain/catalog.js";
 import { type Subject, type SubjectName, type SubjectTypes, typeOf } from "../domain/identifier.js";
-import { checkText } from "../domain/text.js";
 import type { TokenStore } from "../domain/token-store.js";
 import { subjectOr } from "../manage/rules/new-token.js";
 import { catalogFor } from "../self/catalog.js";
@@ -31,11 +30,12 @@ import {
   type OrganizationsQuery,
 } from "../self/list-organizations.js";
 import { type ListReachableOptions, listReachable } from "../self/list-reachable.js";
+import { explanationMessage, parseExplainToken } from "./explain-token.js";
+import { checkQuery, takeOrganization, takeSubject } from "./fields.js";
 import type { GuardedHandlers } from "./guard.js";
 import { policyMessage } from "./policy.js";
-import { explanationMessage, parseExplainToken, parseListReachable } from "./reach.js";
+import { parseListReachable } from "./reach.js";
 import { grantMessage } from "./token-message.js";
-import { takeOrganization, takeSubject } from "./token-request.js";
 import { Violations } from "./violations.js";
 
 export interface SelfServiceOptions
@@ -134,8 +134,6 @@ function stepUpMessage({ maxAgeMs, acrValues }: StepUp) {
   return { ...(maxAgeMs !== undefined && { maxAge: durationFromMs(maxAgeMs) }), acrValues: [...acrValues] };
 }
 
-const maxQuery = 100;
-
 function parseListOrganizations(
   request: ListOrganizationsRequest,
   caller: Caller,
@@ -145,7 +143,7 @@ function parseListOrganizations(
   const named = takeSubject(violations, "subject", request.subject, subjectTypes);
   if (named && named.kind !== "user") violations.add("subject", `must be of type ${subjectTypes.user}`);
   const { query, pageToken } = request;
-  violations.check("query", checkText(query, { max: maxQuery }));
+  checkQuery(violations, query);
   const pageSize = violations.takePageSize(request.pageSize);
   violations.settle({});
   return { subject: subjectOr(caller, named), query, pageSize, pageToken };

@@ -18,6 +18,7 @@ import { subjectStates } from "../domain/subject-state.js";
 import type { SubjectWithTokens } from "../domain/subject-store.js";
 import { type ListSubjectsOptions, type ListSubjectsQuery, listSubjects } from "../manage/list-subjects.js";
 import { deleteSubject, disableSubject, enableSubject, getSubject, type SubjectsOptions } from "../manage/subjects.js";
+import { takeEnums } from "./fields.js";
 import type { GuardedHandlers } from "./guard.js";
 import { Violations } from "./violations.js";
 
@@ -56,11 +57,8 @@ function parseListSubjects({ prefix, states, pageSize, pageToken }: ListSubjects
   } else if (containsSecret(prefix)) {
     violations.add("prefix", "must not contain the secret of a token or service key");
   }
-  const known = states.flatMap((state, index) => {
-    const name = subjectStates.find((each) => Subject_State[each] === state);
-    if (!name) violations.add(`states[${index}]`, "must be a known state, and not UNSPECIFIED");
-    return name ?? [];
-  });
+  const stateOf = (state: Subject_State) => subjectStates.find((each) => Subject_State[each] === state);
+  const known = takeEnums(violations, "states", states, stateOf, "a known state");
   const size = violations.takePageSize(pageSize);
   violations.settle({});
   return { filter: { prefix, ...(known.length > 0 && { states: known }) }, pageSize: size, pageToken };

@@ -38,15 +38,13 @@ import {
   parseApproveToken,
   parseCreateToken,
   parseGetToken,
-  parseGetTokenSummary,
   parseIdAndComment,
-  parseListTokens,
   parseRevokeSecret,
   parseRevokeToken,
-  parseRevokeTokens,
   parseRotateToken,
   parseUpdateToken,
 } from "./token-request.js";
+import { parseGetTokenSummary, parseListTokens, parseRevokeTokens } from "./token-selection.js";
 
 export interface TokenServiceOptions extends Omit<CreateTokenOptions, "store">, Omit<ListTokensOptions, "store"> {
   readonly store: TokenStore;

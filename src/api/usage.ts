@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import {
   Dimension,
@@ -10,11 +10,10 @@ import {
   UsageRowSchema,
   type UsageService,
 } from "#gen/patwarden/v1/usage_pb.js";
-import { parseSubject } from "../domain/identifier.js";
 import { parseTokenId } from "../domain/ids.js";
-import { parseTimestamp } from "../domain/lifetime.js";
 import { type QueryUsageOptions, type QueryUsageQuery, queryUsage } from "../usage/query-usage.js";
 import type { UsageDimension, UsageRow } from "../usage/usage-store.js";
+import { takeOrganization, takeSubject, takeTime } from "./fields.js";
 import type { GuardedHandlers } from "./guard.js";
 import { Violations } from "./violations.js";
 
@@ -33,14 +32,9 @@ function parseQueryUsage(
   { subjectTypes }: Pick<QueryUsageOptions, "subjectTypes">,
 ): QueryUsageQuery {
   const violations = new Violations();
-  const takeSubject = (field: string, text: string) =>
-    text === "" ? undefined : violations.take(field, parseSubject(text, subjectTypes));
   const tokenId = request.tokenId === "" ? undefined : violations.take("token_id", parseTokenId(request.tokenId));
-  const subject = takeSubject("subject", request.subject);
-  const organization = takeSubject("organization", request.organization);
-  if (organization && organization.kind !== "organization") {
-    violations.add("organization", `must be of type ${subjectTypes.organization}`);
-  }
+  const subject = takeSubject(violations, "subject", request.subject, subjectTypes);
+  const organization = takeOrganization(violations, request.organization, subjectTypes);
   const start = takeTime(violations, "start_time", request.startTime);
   const end = takeTime(violations, "end_time", request.endTime);
   if (start && end && end <= start) violations.add("end_time", "must be after start_time");
@@ -59,7 +53,7 @@ function parseQueryUsage(
     filter: {
       ...(tokenId && { tokenId }),
       ...(subject && { subject: subject.name }),
-      ...(organization && { organization: organization.name }),
+      ...(organization && { organization }),
       ...(start && { start }),
       ...(end && { end }),
     },
@@ -67,10 +61,6 @@ function parseQueryUsage(
     pageSize,
     pageToken: request.pageToken,
   };
-}
-
-function takeTime(violations: Violations, field: string, message: Timestamp | undefined): Date | undefined {
-  return message && violations.take(field, parseTimestamp({ seconds: message.seconds, nanos: message.nanos }));
 }
 
 function granularityOf(granularity: Granularity): QueryUsageQuery["granularity"] | undefined {

@@ -3,6 +3,8 @@ import type { Parsed } from "../domain/identifier.js";
 
 const defaultPageSize = 50;
 const maxPageSize = 1000;
+/** The most problems that are kept. An error shows fewer, and a request may have millions. */
+const maxFound = 1_000;
 
 /** Collects all problems of a request, so that one error lists them all. */
 export class Violations {
@@ -13,7 +15,7 @@ export class Violations {
   }
 
   add(field: string, description: string): void {
-    this.#found.push({ field, description });
+    if (this.#found.length < maxFound) this.#found.push({ field, description });
   }
 
   /** Adds the problem, if there is one. */

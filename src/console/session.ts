@@ -1,5 +1,5 @@
 import { hash, randomBytes } from "node:crypto";
-import { openPosition, sealPosition } from "../domain/page-token.js";
+import { verifyMac, withMac } from "../domain/mac.js";
 import type { Session } from "./session-store.js";
 import type { SessionLifetimes } from "./settings.js";
 
@@ -12,15 +12,26 @@ export const useIntervalMs = 60_000;
 /** The label with which the keys for secrets of sessions are derived from the peppers. */
 export const sessionLabel = "patwarden console session";
 
-/** Makes the secret of a new session, which only its cookie holds: 256 random bits, and a MAC by the first key. */
-export function newSecret(keys: readonly Uint8Array[]): string {
-  return sealPosition(keys, sessionLabel, randomBytes(32));
+/** The secret of a new session, and the id under which the session is stored. */
+export interface NewSession {
+  /** Only the cookie holds it: 256 random bits, and a MAC by the first key. */
+  readonly secret: string;
+  readonly id: Uint8Array;
+}
+
+export function newSession(keys: readonly Uint8Array[]): NewSession {
+  const random = randomBytes(32);
+  return { secret: withMac(keys, sessionLabel, random), id: idOfRandom(random) };
 }
 
 /** Returns the id under which a session is stored, or undefined for a secret that none of the keys made. */
 export function idOf(keys: readonly Uint8Array[], secret: string): Uint8Array | undefined {
-  const random = openPosition(keys, sessionLabel, secret);
-  return random && hash("sha256", random, "buffer");
+  const random = verifyMac(keys, sessionLabel, secret);
+  return random && idOfRandom(random);
+}
+
+function idOfRandom(random: Uint8Array): Uint8Array {
+  return hash("sha256", random, "buffer");
 }
 
 /** Returns when a session ends if it is not used again. */

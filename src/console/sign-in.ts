@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { SignIn } from "../callers/caller.js";
 import type { OidcVerifier } from "../callers/oidc/oidc.js";
 import { stepUpProblem } from "../callers/step-up.js";
 import type { Clock } from "../domain/clock.js";
@@ -14,7 +15,7 @@ import type { Cookies } from "./cookies.js";
 import { isNavigation } from "./own-pages.js";
 import { type AskedSignIn, callbackPath, type Provider } from "./provider.js";
 import { sendRefusalPage, style, stylePath } from "./refusal-page.js";
-import { idOf, mostSessions, newSecret } from "./session.js";
+import { mostSessions, newSession } from "./session.js";
 import type { Session, SessionStore } from "./session-store.js";
 import type { Sessions } from "./sessions.js";
 import type { ConsoleSettings } from "./settings.js";
@@ -167,11 +168,11 @@ async function start(
   requireRenewed(user.signIn, underway, now);
   // The page has kept a form, which belongs to the person who filled it in.
   if (replaces && isStepUp(underway) && replaces.subject !== user.subject) throw new SignInRefused("other_user");
-  const secret = newSecret(sessionKeys);
+  const { secret, id } = newSession(sessionKeys);
   const { authTime, acr, displayName } = user.signIn;
   const sid = claims["sid"];
   const session: Session = {
-    id: idOf(sessionKeys, secret) ?? new Uint8Array(),
+    id,
     subject: user.subject,
     issuer: settings.issuer,
     issuerSubject: claims.sub ?? "",
@@ -207,11 +208,7 @@ function isStepUp({ maxAge, acrValues }: AskedSignIn): boolean {
 const wayBackMs = 60_000;
 
 /** Throws when the provider did not do what it was asked for: the page would ask again and again. */
-function requireRenewed(
-  signIn: NonNullable<ReturnType<OidcVerifier["identify"]>>["signIn"],
-  { maxAge, acrValues }: AskedSignIn,
-  now: Date,
-): void {
+function requireRenewed(signIn: SignIn, { maxAge, acrValues }: AskedSignIn, now: Date): void {
   const maxAgeMs = maxAge === undefined ? undefined : Math.max(maxAge * 1000, wayBackMs);
   const asked = { ...(maxAgeMs !== undefined && { maxAgeMs }), acrValues };
   const problem = stepUpProblem({ ...signIn, authTime: signIn.authTime ?? now, stepUp: asked }, now);

@@ -1,8 +1,7 @@
 import { actorOf, type Caller, ceilingsOf } from "../callers/caller.js";
 import type { Clock } from "../domain/clock.js";
-import { Failure } from "../domain/errors.js";
 import type { SubjectName } from "../domain/identifier.js";
-import { openPosition, sealPosition } from "../domain/page-token.js";
+import { openPageToken, sealPageToken } from "../domain/page-token.js";
 import type { SubjectFilter, SubjectStore, SubjectWithTokens } from "../domain/subject-store.js";
 
 export interface ListSubjectsQuery {
@@ -36,15 +35,9 @@ export async function listSubjects(
   const { subjects: admitted } = ceilingsOf(caller);
   const filter: SubjectFilter = { ...asked, ...(admitted && { subjects: admitted }) };
   const scope = JSON.stringify(["subjects", actorOf(caller), filter]);
-  const position = pageToken === "" ? undefined : openPosition(pageTokenKeys, scope, pageToken);
-  if (pageToken !== "" && !position) {
-    throw new Failure("PAGE_TOKEN_INVALID", {
-      violations: [{ field: "page_token", description: "must be next_page_token of a request with the same filters" }],
-    });
-  }
-  const after = position && (Buffer.from(position).toString() as SubjectName); // sealed below
+  const after = openPageToken(pageTokenKeys, scope, pageToken) as SubjectName | undefined; // sealed below
   const { subjects, more } = await store.list(filter, { size: pageSize, ...(after && { after }) }, clock.now());
   const last = subjects.at(-1);
-  const next = more && last ? sealPosition(pageTokenKeys, scope, Buffer.from(last.name)) : "";
+  const next = more && last ? sealPageToken(pageTokenKeys, scope, last.name) : "";
   return { subjects, nextPageToken: next };
 }

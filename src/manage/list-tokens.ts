@@ -4,8 +4,7 @@ import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import { fullPage } from "../domain/full-page.js";
 import { type SubjectTypes, typeOf } from "../domain/identifier.js";
-import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
-import { openPosition, sealPosition } from "../domain/page-token.js";
+import { openPageToken, sealPageToken } from "../domain/page-token.js";
 import type {
   ListedToken,
   TokenCounts,
@@ -55,14 +54,8 @@ export async function listTokens(
   const { store, clock, pageTokenKeys } = options;
   const filter = await visible(options, caller, asked);
   const scope = JSON.stringify(["tokens", actorOf(caller), filter, order]);
-  const after = pageToken === "" ? undefined : positionIn(openPosition(pageTokenKeys, scope, pageToken));
-  if (pageToken !== "" && after === undefined) {
-    throw new Failure("PAGE_TOKEN_INVALID", {
-      violations: [
-        { field: "page_token", description: "must be next_page_token of a request with the same filters and order" },
-      ],
-    });
-  }
+  const position = openPageToken(pageTokenKeys, scope, pageToken);
+  const after = position === undefined ? undefined : (JSON.parse(position) as TokenPosition); // sealed below
   const now = clock.now();
   const { rows: tokens, more } = await fullPage<ListedToken>(pageSize, async (size, last) => {
     const from = last ? last.position : after;
@@ -70,21 +63,8 @@ export async function listTokens(
     return { rows: page.tokens, more: page.more };
   });
   const last = tokens.at(-1);
-  const next = more && last ? sealPosition(pageTokenKeys, scope, bytesOf(last.position)) : "";
+  const next = more && last ? sealPageToken(pageTokenKeys, scope, JSON.stringify(last.position)) : "";
   return { tokens, nextPageToken: next };
-}
-
-const idLength = 16;
-
-function bytesOf({ id, key }: TokenPosition): Uint8Array {
-  return Buffer.concat([Buffer.from(toUuid(id).replaceAll("-", ""), "hex"), Buffer.from(key)]);
-}
-
-/** Returns the position of these bytes. They were sealed here, so they are whole. */
-function positionIn(bytes: Uint8Array | undefined): TokenPosition | undefined {
-  if (bytes === undefined) return undefined;
-  const id = tokenIdFromUuid(Buffer.from(bytes.subarray(0, idLength)).toString("hex"));
-  return { id, key: Buffer.from(bytes.subarray(idLength)).toString() };
 }
 
 /** The tokens that summaries count as expiring: those that end within this time, milliseconds. */

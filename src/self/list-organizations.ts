@@ -3,7 +3,7 @@ import type { Right } from "../callers/rights.js";
 import type { CallOptions } from "../domain/call-options.js";
 import { Failure } from "../domain/errors.js";
 import type { ActionName, Subject, SubjectName, SubjectTypes } from "../domain/identifier.js";
-import { openPosition, sealPosition } from "../domain/page-token.js";
+import { openPageToken, sealPageToken } from "../domain/page-token.js";
 import type { AuthorizationModel, ResourceLister } from "../domain/permission-checker.js";
 
 /** An organization of a user. */
@@ -58,15 +58,9 @@ export async function listOrganizations(
   const { pageTokenKeys } = options;
   requireVisible(caller, subject.name);
   const scope = JSON.stringify(["organizations", actorOf(caller), subject.name, query]);
-  const after = pageToken === "" ? undefined : openPosition(pageTokenKeys, scope, pageToken);
-  if (pageToken !== "" && after === undefined) {
-    throw new Failure("PAGE_TOKEN_INVALID", {
-      violations: [{ field: "page_token", description: "must be next_page_token of the same request" }],
-    });
-  }
+  const after = openPageToken(pageTokenKeys, scope, pageToken) ?? "";
   const { held, incomplete } = await relationsHeld(options, subject.name, call);
   const part = query.toLowerCase();
-  const last = after && Buffer.from(after).toString();
   const found = [...held]
     .filter(([name]) =>
       name
@@ -75,14 +69,14 @@ export async function listOrganizations(
         .includes(part),
     )
     .map(([name, relations]) => organizationOf(options, caller, name, relations))
-    .filter(({ organization, member, rights }) => (member || rights.length > 0) && !(last && organization <= last))
+    .filter(({ organization, member, rights }) => (member || rights.length > 0) && organization > after)
     .sort((a, b) => (a.organization < b.organization ? -1 : 1));
   const organizations = found.slice(0, pageSize);
   const end = organizations.at(-1)?.organization;
   const more = found.length > organizations.length && end !== undefined;
   return {
     organizations,
-    nextPageToken: more ? sealPosition(pageTokenKeys, scope, Buffer.from(end)) : "",
+    nextPageToken: more ? sealPageToken(pageTokenKeys, scope, end) : "",
     incomplete,
   };
 }

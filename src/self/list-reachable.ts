@@ -5,10 +5,11 @@ import { policyBlockers } from "../check/token-rules.js";
 import type { CallOptions } from "../domain/call-options.js";
 import { Failure } from "../domain/errors.js";
 import type { ResourceName, Subject } from "../domain/identifier.js";
-import { openPosition, sealPosition } from "../domain/page-token.js";
+import { openPageToken, sealPageToken } from "../domain/page-token.js";
 import type { ResourcePage } from "../domain/permission-checker.js";
 import type { Grant, TokenId } from "../domain/token.js";
 import type { ResolvedToken, TokenStore } from "../domain/token-store.js";
+import { kinds } from "../manage/rules/new-token.js";
 
 export interface ReachableQuery extends Pick<ReachQuestion, "type" | "action"> {
   /** A subject cut by a grant, or a stored token. */
@@ -52,13 +53,7 @@ export async function listReachable(
   const { pageTokenKeys } = options;
   const { pageSize, pageToken, ...asked } = query;
   const scope = JSON.stringify(["reachable", actorOf(caller), asked]);
-  const position = pageToken === "" ? undefined : openPosition(pageTokenKeys, scope, pageToken);
-  if (pageToken !== "" && position === undefined) {
-    throw new Failure("PAGE_TOKEN_INVALID", {
-      violations: [{ field: "page_token", description: "must be next_page_token of the same request" }],
-    });
-  }
-  const after = position ? Buffer.from(position).toString() : "";
+  const after = openPageToken(pageTokenKeys, scope, pageToken) ?? "";
   const reaching = await reachingOf(options, caller, query);
   if (!reaching) return { resources: [], nextPageToken: "", incomplete: false };
   const { type, action } = query;
@@ -76,7 +71,7 @@ export async function listReachable(
   const resources = first.slice(0, pageSize);
   const last = resources.at(-1);
   const more = first.length > resources.length && last !== undefined;
-  return { resources, nextPageToken: more ? sealPosition(pageTokenKeys, scope, Buffer.from(last)) : "", incomplete };
+  return { resources, nextPageToken: more ? sealPageToken(pageTokenKeys, scope, last) : "", incomplete };
 }
 
 /** Returns who reaches something, or undefined for a token with which the policy allows nothing of it. */
@@ -90,7 +85,7 @@ async function reachingOf(
     return policyBlockers(snapshot, action).length === 0 ? snapshot.token : undefined;
   }
   const { name: subject, kind } = of.subject;
-  const owner = { subject, organization: undefined, kind: kind === "user" ? "pat" : "oat" } as const;
+  const owner = { subject, organization: undefined, kind: kinds[kind] };
   if (!(await rights.rankOn(caller, owner, "read"))) throw new Failure("NOT_FOUND");
   return { ...owner, grant: of.grant };
 }

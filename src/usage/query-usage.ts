@@ -2,7 +2,7 @@ import { actorOf, type Caller, ceilingsOf } from "../callers/caller.js";
 import type { Rights } from "../callers/rights.js";
 import { Failure } from "../domain/errors.js";
 import { type SubjectTypes, typeOf } from "../domain/identifier.js";
-import { openPosition, sealPosition } from "../domain/page-token.js";
+import { openPageToken, sealPageToken } from "../domain/page-token.js";
 import type { TokenStore } from "../domain/token-store.js";
 import type { UsageFilter, UsagePosition, UsageQuery, UsageRow, UsageStore } from "./usage-store.js";
 
@@ -43,15 +43,10 @@ export async function queryUsage(
   const filter = await visible(options, caller, inWholeHours(asked.filter));
   const query: UsageQuery = { ...asked, filter };
   const scope = JSON.stringify(["usage", actorOf(caller), filter, query.granularity, [...query.groupBy].sort()]);
-  const after = pageToken === "" ? undefined : openPosition(pageTokenKeys, scope, pageToken);
-  if (pageToken !== "" && after === undefined) {
-    throw new Failure("PAGE_TOKEN_INVALID", {
-      violations: [{ field: "page_token", description: "must be next_page_token of the same request" }],
-    });
-  }
-  const position = after && (JSON.parse(Buffer.from(after).toString()) as UsagePosition); // sealed by this server
+  const after = openPageToken(pageTokenKeys, scope, pageToken);
+  const position = after === undefined ? undefined : (JSON.parse(after) as UsagePosition); // sealed below
   const { rows, next } = await usage.query(query, { size: pageSize, ...(position && { after: position }) });
-  return { rows, nextPageToken: next ? sealPosition(pageTokenKeys, scope, Buffer.from(JSON.stringify(next))) : "" };
+  return { rows, nextPageToken: next ? sealPageToken(pageTokenKeys, scope, JSON.stringify(next)) : "" };
 }
 
 const hourMs = 3_600_000;
