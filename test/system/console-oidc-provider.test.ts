@@ -104,7 +104,7 @@ describe("a sign-in at oidc-provider", () => {
     throw new Error("too many redirects");
   }
 
-  it("starts a session, steps up, and signs out there too", async () => {
+  it("SI-14 starts a session, steps up, and signs out there too", async () => {
     const { browser, page } = await signIn({ return: "/new", max_age: "600", acr_values: "mfa" });
     expect([page.status, page.url]).toEqual([200, `${address.url}/new`]);
     const caller = await browser.call(SelfService.method.getCaller, {});
@@ -116,7 +116,7 @@ describe("a sign-in at oidc-provider", () => {
     expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
   });
 
-  it("does not take the return from the provider for a new sign-in, without asking for any", async () => {
+  it("SI-11 does not take the return from the provider for a new sign-in, without asking for any", async () => {
     // It tells auth_time only to those who ask.
     signedInAgo = 3_600;
     try {

@@ -69,10 +69,12 @@ describe("the port of the console", () => {
     ["GET", "/v1/self", 404],
     ["POST", "/patwarden.v1.AuthorizationService/Check", 404],
     ["POST", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 404],
-  ])("answers %s %s with %i, and with the headers of every answer", async (method, target, status) => {
+  ])("CS-13 answers %s %s with %i, and with the headers of every answer", async (method, target, status) => {
     const reply = await get(target, [], method);
     expect([reply.status, reply.headers]).toMatchObject([status, always]);
-    expect(reply.headers["permissions-policy"]).toContain("clipboard-write=(self)");
+    const features = String(reply.headers["permissions-policy"]).split(", ");
+    expect(features).toEqual(expect.arrayContaining(["camera=()", "clipboard-read=()", "microphone=()", "usb=()"]));
+    expect(features.filter((feature) => !feature.endsWith("=()"))).toEqual(["clipboard-write=(self)"]);
     expect(reply.headers["cross-origin-resource-policy"]).toBe("same-origin");
     expect(reply.headers["strict-transport-security"]).toBeUndefined();
     expect(Object.keys(reply.headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
@@ -135,7 +137,7 @@ describe("the port of the console", () => {
     }
   });
 
-  it("uses cookies whose names browsers guard, where it is opened over TLS", async () => {
+  it("SI-9 uses cookies whose names browsers guard, where it is opened over TLS", async () => {
     const { headers } = await get("/sign-in");
     const [cookie = ""] = headers["set-cookie"] ?? [];
     expect(cookie).toMatch(
@@ -207,7 +209,7 @@ describe("patwarden embed", () => {
 });
 
 describe("the port of the console with TLS", () => {
-  it("tells browsers to stay with TLS, also over HTTP/2", async () => {
+  it("CS-13 tells browsers to stay with TLS, also over HTTP/2", async () => {
     const { cert, key } = selfSigned();
     const { fileOf } = await import("../kit/config-file.js");
     const server = await patwarden.startReplica({

@@ -56,7 +56,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     /<title>(.*)<\/title>/.exec(await response.text())?.[1] ?? "";
   const log = (): string => `${patwarden.server.log()}${replica?.log() ?? ""}`;
 
-  it("starts a session with which the user calls the API, at each replica", async () => {
+  it("SI-1 starts a session with which the user calls the API, at each replica", async () => {
     expect(await browser.call(listTokens, {})).toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
     const page = await browser.signIn({ return: "/new?template=ci" });
     expect([page.status, page.url]).toEqual([200, `${address.url}/new?template=ci`]);
@@ -66,7 +66,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(log()).toContain('"subject":"user:alice","admin":false');
   });
 
-  it("asks the provider as OpenID Connect and RFC 9700 say", async () => {
+  it("SI-2 asks the provider as OpenID Connect and RFC 9700 say", async () => {
     const before = issuer.asked.length;
     await browser.signIn({ max_age: "600", acr_values: "mfa phr" });
     const [asked, exchanged] = issuer.asked.slice(before);
@@ -150,7 +150,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     ],
     ["an error page", { token: { status: 502, body: "<h1>bad gateway</h1>" } }, 503, "You cannot sign in now"],
     ["a wrong secret", { token: { status: 401, body: '{"error":"invalid_client"}' } }, 500, "You are not signed in"],
-  ])("is refused with %s", async (_what, signIns, status, title) => {
+  ])("SI-3 is refused with %s", async (_what, signIns, status, title) => {
     issuer.signIns(signIns);
     const refused = await browser.signIn({ return: "/new" });
     expect([refused.status, await titleOf(refused)]).toEqual([status, title]);
@@ -162,7 +162,17 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(await mayCall(browser)).toBe(true);
   });
 
-  it("is refused with a signature of another key, of another algorithm, or of none", async () => {
+  it("SI-3 is refused with a state that only begins like its own", async () => {
+    const begun = await browser.open("/sign-in");
+    const back = new URL((await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "");
+    // The cookie is named after the beginning, so it is found.
+    back.searchParams.set("state", (back.searchParams.get("state") ?? "").slice(0, 8).padEnd(43, "x"));
+    const refused = await browser.open(back.href);
+    expect([refused.status, await titleOf(refused)]).toEqual([400, "You are not signed in"]);
+    expect(await mayCall(browser)).toBe(false);
+  });
+
+  it("SI-3 is refused with a signature of another key, of another algorithm, or of none", async () => {
     const forged = await makeSigningKey("RS256", "forged");
     const other = await makeSigningKey("ES256", "es256");
     const unsigned = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${Buffer.from("{}").toString("base64url")}.`;
@@ -181,14 +191,14 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(await mayCall(browser)).toBe(false);
   });
 
-  it("accepts a provider whose clock is some seconds ahead, and does not believe it", async () => {
+  it("SI-11 accepts a provider whose clock is some seconds ahead, and does not believe it", async () => {
     issuer.signIns({ claims: { iat: seconds() + 20, exp: seconds() + 3600, auth_time: seconds() + 20 } });
     expect((await browser.signIn()).status).toBe(200);
     const caller = await browser.call(SelfService.method.getCaller, {});
     expect(caller.ok && Number(caller.value.authTime?.seconds)).toBeLessThanOrEqual(seconds());
   });
 
-  it("is refused with a verifier that is not the one of its beginning", async () => {
+  it("SI-4 is refused with a verifier that is not the one of its beginning", async () => {
     // The code of one sign-in comes back in another one, which sends its own verifier.
     const victim = new Browser(address.url);
     const begun = await victim.open("/sign-in");
@@ -199,7 +209,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect([refused.status, await titleOf(refused)]).toEqual([400, "This sign-in is over"]);
   });
 
-  it("cannot be repeated: neither the way back nor the cookie nor the code works twice", async () => {
+  it("SI-5 cannot be repeated: neither the way back nor the cookie nor the code works twice", async () => {
     const begun = await browser.open("/sign-in");
     const thief = browser.copy();
     const back = (await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
@@ -215,7 +225,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(await mayCall(thief)).toBe(false);
   });
 
-  it("is bound to the browser in which it began: nobody is signed in as somebody else by a link", async () => {
+  it("SI-6 is bound to the browser in which it began: nobody is signed in as somebody else by a link", async () => {
     const attacker = new Browser(address.url);
     const begun = await attacker.open("/sign-in");
     const link = (await attacker.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
@@ -252,13 +262,13 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     "/new?x=\r\nset-cookie: a=b",
     "/\t/evil.example.com",
     `/new?${"x".repeat(2001)}`,
-  ])("leads back to the first page instead of %j", async (target) => {
+  ])("SI-7 leads back to the first page instead of %j", async (target) => {
     const page = await browser.signIn({ return: target });
     expect([page.status, page.url]).toEqual([200, `${address.url}/`]);
   });
 
   it.each(["/", "/new?v=1&name=ci%20job", "/tokens/tok_01h/usage", "/orgs/acme%2Fshop/policy", "/operator/subjects"])(
-    "leads back to %s",
+    "SI-7 leads back to %s",
     async (target) => {
       expect((await browser.signIn({ return: target })).url).toBe(`${address.url}${target}`);
     },
@@ -275,14 +285,14 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect((await browser.signIn(parameters)).status).toBe(400);
   });
 
-  it("is begun and ended only as the page of a tab", async () => {
+  it("SI-8 is begun and ended only as the page of a tab", async () => {
     for (const dest of ["iframe", "image", "empty", "script"]) {
       const response = await browser.open("/sign-in", { "sec-fetch-dest": dest });
       expect([dest, response.status, response.headers.getSetCookie()]).toEqual([dest, 400, []]);
     }
   });
 
-  it("sets cookies that only the console's own pages and its own server can use", async () => {
+  it("SI-9 sets cookies that only the console's own pages and its own server can use", async () => {
     await browser.signIn();
     const [signIn, cleared, session] = browser.setCookies;
     expect(signIn).toMatch(/^pw_sign_in_[\w-]{8}=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=600$/);
@@ -291,7 +301,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(browser.setCookies).toHaveLength(3);
   });
 
-  it("says that it cannot be done while the provider is down, and works when it is back", async () => {
+  it("SI-13 says that it cannot be done while the provider is down, and works when it is back", async () => {
     // Begun before, so the discovery document is known.
     const begun = await browser.open("/sign-in");
     const back = (await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
@@ -302,7 +312,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect((await browser.signIn()).status).toBe(200);
   });
 
-  it("replaces the session in whose browser it was begun, by another secret", async () => {
+  it("SI-10 replaces the session in whose browser it was begun, by another secret", async () => {
     await browser.signIn();
     const stolen = browser.copy();
     const first = browser.cookies.get("pw_session");
@@ -312,7 +322,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect([await mayCall(browser), await mayCall(stolen)]).toEqual([true, false]);
   });
 
-  it("never takes over the secret that a browser had before", async () => {
+  it("SI-10 never takes over the secret that a browser had before", async () => {
     const attacker = new Browser(address.url);
     await attacker.signIn();
     const planted = attacker.cookies.get("pw_session") ?? "";
@@ -325,7 +335,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(await mayCall(attacker)).toBe(false);
   });
 
-  it("steps up only as the same person, and only when the provider asked again", async () => {
+  it("SI-11 steps up only as the same person, and only when the provider asked again", async () => {
     await browser.signIn();
     issuer.signIns({ claims: { sub: "bob" } });
     const other = await browser.signIn({ max_age: "600", return: "/new" });
@@ -346,7 +356,7 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(await browser.call(SelfService.method.getCaller, {})).toMatchObject({ value: { acr: "mfa" } });
   });
 
-  it("is limited for each address", async () => {
+  it("SI-12 is limited for each address", async () => {
     const statuses: number[] = [];
     for (let attempt = 0; attempt < 200 && !statuses.includes(429); attempt++) {
       statuses.push((await browser.open("/sign-in")).status);
