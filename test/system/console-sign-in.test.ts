@@ -54,6 +54,12 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
   const mayCall = async (by: Browser): Promise<boolean> => (await by.call(listTokens, {})).ok;
   const titleOf = async (response: Response): Promise<string> =>
     /<title>(.*)<\/title>/.exec(await response.text())?.[1] ?? "";
+  /** Answers the next codes, made up or used, with a valid ID token of alice for a sign-in with this nonce. */
+  const answerEveryCode = async (nonce: string | undefined): Promise<void> => {
+    const idToken = await issuer.sign({ aud: issuerClient.id, client_id: undefined, nonce }, { typ: "JWT" });
+    const body = JSON.stringify({ access_token: "of no use", token_type: "Bearer", id_token: idToken });
+    issuer.signIns({ token: { status: 200, body } });
+  };
   const log = (): string => `${patwarden.server.log()}${replica?.log() ?? ""}`;
 
   it("SI-1 starts a session with which the user calls the API, at each replica", async () => {
@@ -225,6 +231,19 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(await mayCall(thief)).toBe(false);
   });
 
+  it("SI-5 cannot be repeated where the provider takes a code twice", async () => {
+    const before = issuer.asked.length;
+    const begun = await browser.open("/sign-in");
+    const thief = browser.copy();
+    const back = (await browser.open(begun.headers.get("location") ?? "")).headers.get("location") ?? "";
+    expect((await browser.open(back)).status).toBe(303);
+    const nonce = issuer.asked[before]?.parameters.get("nonce") ?? undefined;
+    await answerEveryCode(nonce);
+    const refused = await thief.open(back);
+    expect([refused.status, await titleOf(refused)]).toEqual([400, "This sign-in is over"]);
+    expect([await mayCall(browser), await mayCall(thief)]).toEqual([true, false]);
+  });
+
   it("SI-6 is bound to the browser in which it began: nobody is signed in as somebody else by a link", async () => {
     const attacker = new Browser(address.url);
     const begun = await attacker.open("/sign-in");
@@ -244,6 +263,18 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     // A page that begins many leaves no more than a few cookies.
     for (let tab = 0; tab < 20; tab++) await browser.open("/sign-in");
     expect([...browser.cookies.keys()].filter((name) => name.includes("sign_in")).length).toBeLessThanOrEqual(8);
+  });
+
+  it("SI-6 is not taken from a cookie that the server has not sealed", async () => {
+    const state = "s".repeat(43);
+    const begun = { state, nonce: "n", verifier: "v".repeat(43), acrValues: [], returnTo: "//evil.example.com" };
+    const forged = JSON.stringify({ ...begun, endTime: Date.now() + 60_000 });
+    browser.cookies.set(`pw_sign_in_${state.slice(0, 8)}`, Buffer.from(forged).toString("base64url"));
+    await answerEveryCode("n");
+    const back = `/sign-in/callback?${new URLSearchParams({ code: "any", state, iss: issuer.url })}`;
+    const refused = await browser.open(back);
+    expect([refused.status, await titleOf(refused)]).toEqual([400, "This sign-in is over"]);
+    expect(await mayCall(browser)).toBe(false);
   });
 
   it.each([
