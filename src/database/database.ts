@@ -26,8 +26,11 @@ export interface Database {
   readonly orm: Orm;
   /** For changes of many rows: the same database, on connections whose statements may take minutes. */
   readonly patient: Orm;
-  /** For reads of many rows: the same database on two other connections, so that reads never make a revocation wait. */
-  readonly scanning: Orm;
+  /**
+   * Reads many rows: the same database on two other connections, so that reads never make a revocation wait. `read` may
+   * run within a transaction.
+   */
+  scan<Result>(read: (orm: Orm) => Promise<Result>): Promise<Result>;
   /**
    * Runs one statement with `$1`-style parameters, prepared once for each connection where `prepare` allows it. For the
    * lookups of every Check.
@@ -80,6 +83,11 @@ export function openPostgres(options: PostgresOptions): Database {
     return drizzlePostgres(prepare ? preparing(changing) : changing).orm;
   };
   const patientOrmOf = (by: postgres.Sql) => drizzlePostgres(settingChanges(by, prepare)).orm;
+  const scanBy = (by: postgres.Sql): Database["scan"] => {
+    const orm = patientOrmOf(by);
+    // A transaction has the settings of a change, which keep PostgreSQL from compiling the statement.
+    return (read) => orm.transaction(read);
+  };
   const run = async <Row>({ sql: by }: Pool, statement: string, parameters: readonly unknown[]) => {
     const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare,
@@ -89,12 +97,12 @@ export function openPostgres(options: PostgresOptions): Database {
   const database: Database = {
     orm: ormOf(client.sql),
     patient: patientOrmOf(patient.sql),
-    scanning: patientOrmOf(scanning.sql),
+    scan: scanBy(scanning.sql),
     forCaller: (isOver) => ({
       ...database,
       orm: ormOf(clientForCaller(client.sql, isOver)),
       patient: patientOrmOf(clientForCaller(patient.sql, isOver)),
-      scanning: patientOrmOf(clientForCaller(scanning.sql, isOver)),
+      scan: scanBy(clientForCaller(scanning.sql, isOver)),
     }),
     query: (statement, parameters) => run(client, statement, parameters),
     urgent: (statement, parameters) => run(urgent, statement, parameters),
@@ -153,10 +161,10 @@ export async function openPglite(directory: string | undefined): Promise<Databas
   const database: Database = {
     orm,
     patient: orm,
-    scanning: orm,
+    scan: (read) => read(orm),
     forCaller(isOver) {
       const own = ormForCaller(orm, isOver);
-      return { ...database, orm: own, patient: own, scanning: own };
+      return { ...database, orm: own, patient: own, scan: (read) => read(own) };
     },
     query: run,
     urgent: run,

@@ -33,14 +33,20 @@ export function createPepperStore(database: Database): PepperStore {
 
     async countLiveSecrets(now) {
       const rows = await guarded(() =>
-        database.scanning
-          .select({ version: tokenSecret.pepperVersion, count: sql<number>`count(*)::int` })
-          .from(tokenSecret)
-          .innerJoin(token, eq(token.id, tokenSecret.tokenId))
-          .where(
-            and(not(tokenSecret.ended), or(isNull(tokenSecret.retiresAt), gt(tokenSecret.retiresAt, now)), isLive(now)),
-          )
-          .groupBy(tokenSecret.pepperVersion),
+        database.scan((orm) =>
+          orm
+            .select({ version: tokenSecret.pepperVersion, count: sql<number>`count(*)::int` })
+            .from(tokenSecret)
+            .innerJoin(token, eq(token.id, tokenSecret.tokenId))
+            .where(
+              and(
+                not(tokenSecret.ended),
+                or(isNull(tokenSecret.retiresAt), gt(tokenSecret.retiresAt, now)),
+                isLive(now),
+              ),
+            )
+            .groupBy(tokenSecret.pepperVersion),
+        ),
       );
       return new Map(rows.map(({ version, count: secrets }) => [version, secrets]));
     },

@@ -79,6 +79,8 @@ export const durably = `(select ${durable}) durably`;
  *   `deadlock_timeout`, whose error says more.
  * - `statement_timeout`: no statement keeps running after its client is lost. Longer than any of our statements may
  *   take.
+ * - `jit`: off. PostgreSQL overrates statements with subqueries; compiling them takes longer, up to a second, than
+ *   running them.
  */
 const settings = (lockTimeout: string, statementTimeout: string): string => `
   select
@@ -86,7 +88,8 @@ const settings = (lockTimeout: string, statementTimeout: string): string => `
     set_config('idle_in_transaction_session_timeout', '5s', true),
     set_config('tcp_user_timeout', '5s', true),
     set_config('lock_timeout', '${lockTimeout}', true),
-    set_config('statement_timeout', '${statementTimeout}', true)`;
+    set_config('statement_timeout', '${statementTimeout}', true),
+    set_config('jit', 'off', true)`;
 
 const changeSettings = settings("1500ms", "6min");
 

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
+import { and, asc, count, eq, gt, gte, inArray, lt, ne, or, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { SubjectName } from "../domain/identifier.js";
 import type { StoredSubject, SubjectStore } from "../domain/subject-store.js";
@@ -30,6 +30,15 @@ export async function holdSubjects(transaction: Transaction, names: readonly Sub
 
 const dependsOn = (name: SubjectName | PgColumn) => or(eq(token.subject, name), eq(token.organization, name));
 
+/**
+ * Matches subjects that a token names in this column. One row is looked for in the index of the column, which alone has
+ * this order: where PostgreSQL believes that most tokens match, it would read all tokens for a subject without any. It
+ * ignores an order within `exists`.
+ */
+const has = (column: PgColumn) => sql`(
+  select true from ${token} where ${column} between ${subject.name} and ${subject.name} order by ${column} limit 1
+) is true`;
+
 /** Stores subjects in PostgreSQL or PGlite. */
 export function createSubjectStore(database: Database): SubjectStore {
   return {
@@ -41,31 +50,50 @@ export function createSubjectStore(database: Database): SubjectStore {
     },
 
     async list({ prefix, states, subjects }, { size, after }, now) {
-      const dependent = dependsOn(subject.name);
-      const liveTokens = sql<number>`(select count(*) from ${token} where ${and(dependent, isLive(now))})`;
       const rows = await guarded(() =>
-        database.scanning
-          .select({ row: subject, liveTokens: liveTokens.mapWith(Number) })
-          .from(subject)
-          .where(
-            and(
-              // Names have characters up to `~`, so this is the range of the prefix.
-              gte(subject.name, prefix),
-              lt(subject.name, `${prefix}\u007f`),
-              after && gt(subject.name, after),
-              states && inArray(subject.state, [...states]),
-              subjects && or(...subjects.map((entry) => subjectMatches(subject.name, entry)), sql`false`),
-              or(ne(subject.updatedAt, never), sql`exists (select from ${token} where ${dependent})`),
-            ),
-          )
-          .orderBy(asc(subject.name))
-          .limit(size + 1),
+        database.scan((orm) => {
+          const page = orm.$with("page").as(
+            orm
+              .select()
+              .from(subject)
+              .where(
+                and(
+                  // Names have characters up to `~`, so this is the range of the prefix.
+                  gte(subject.name, prefix),
+                  lt(subject.name, `${prefix}\u007f`),
+                  after && gt(subject.name, after),
+                  states && inArray(subject.state, [...states]),
+                  subjects && or(...subjects.map((entry) => subjectMatches(subject.name, entry)), sql`false`),
+                  or(ne(subject.updatedAt, never), has(token.subject), has(token.organization)),
+                ),
+              )
+              .orderBy(asc(subject.name))
+              .limit(size + 1),
+          );
+          // Counted for the whole page: an organization that has most tokens must not be looked for once a subject.
+          const live = (column: PgColumn, condition?: SQL) =>
+            orm
+              .select({ dependsOn: sql<string>`${column}`.as("depends_on") })
+              .from(token)
+              .where(and(sql`${column} in (select ${page.name} from ${page})`, condition, isLive(now)));
+          const tokens = live(token.subject)
+            .unionAll(live(token.organization, ne(token.organization, token.subject)))
+            .as("tokens");
+          const { name, state, generation, updatedAt } = page;
+          return orm
+            .with(page)
+            .select({ name, state, generation, updatedAt, liveTokens: count(tokens.dependsOn) })
+            .from(page)
+            .leftJoin(tokens, eq(tokens.dependsOn, name))
+            .groupBy(name, state, generation, updatedAt)
+            .orderBy(asc(name));
+        }),
       );
       return {
         // Stored names were parsed before.
-        subjects: rows.slice(0, size).map((found) => ({
-          ...stored(found.row.name as SubjectName, found.row),
-          liveTokens: found.liveTokens,
+        subjects: rows.slice(0, size).map(({ liveTokens, ...row }) => ({
+          ...stored(row.name as SubjectName, row),
+          liveTokens,
         })),
         more: rows.length > size,
       };
@@ -98,10 +126,12 @@ export function createSubjectStore(database: Database): SubjectStore {
 
     async countLiveTokens(name, now) {
       const rows = await guarded(() =>
-        database.scanning
-          .select({ live: count() })
-          .from(token)
-          .where(and(dependsOn(name), isLive(now))),
+        database.scan((orm) =>
+          orm
+            .select({ live: count() })
+            .from(token)
+            .where(and(dependsOn(name), isLive(now))),
+        ),
       );
       return onlyRow(rows).live;
     },

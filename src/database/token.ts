@@ -56,15 +56,17 @@ function tokenReads(database: Database): Reads {
     async list(filter, { size, after, order = newestFirst }, now) {
       // A list that no index orders or finds may have to read every token.
       const quick = order.by === "create_time" && filter.query === undefined && filter.blocked === undefined;
-      const reader = quick ? database.orm : database.scanning;
+      const read: Database["scan"] = quick ? (reading) => reading(database.orm) : database.scan;
       return guarded(async () => {
-        const rows = await reader
-          .select({ token, usedAt: lastUse.usedAt })
-          .from(token)
-          .leftJoin(lastUse, eq(lastUse.id, token.id))
-          .where(and(matching(filter, now), after && isAfter(order, after)))
-          .orderBy(...inOrder(order))
-          .limit(size + 1);
+        const rows = await read((orm) =>
+          orm
+            .select({ token, usedAt: lastUse.usedAt })
+            .from(token)
+            .leftJoin(lastUse, eq(lastUse.id, token.id))
+            .where(and(matching(filter, now), after && isAfter(order, after)))
+            .orderBy(...inOrder(order))
+            .limit(size + 1),
+        );
         const page = rows.slice(0, size);
         const snapshots = await readSnapshots(
           database.orm,
@@ -80,7 +82,7 @@ function tokenReads(database: Database): Reads {
 
     async count(filter, now) {
       const rows = await guarded(() =>
-        database.scanning.select({ count: count() }).from(token).where(matching(filter, now)),
+        database.scan((orm) => orm.select({ count: count() }).from(token).where(matching(filter, now))),
       );
       return onlyRow(rows).count;
     },
@@ -89,24 +91,31 @@ function tokenReads(database: Database): Reads {
       const number = (...conditions: readonly (SQL | undefined)[]) =>
         sql<number>`count(*) filter (where ${and(...conditions) ?? sql`true`})`.mapWith(Number);
       const live = isLive(now);
+      // Within count(*), PostgreSQL would run a subquery once for each row, as it expects one row. So they are in a
+      // query of their own, which `offset 0` keeps apart.
+      const found = sql`(
+        select ${token}.*, ${and(live, isUnusedSince(unusedSince))} as is_unused, ${isBlocked(now)} as is_blocked
+        from ${token} where ${matching(filter, now) ?? sql`true`} offset 0
+      ) as ${token}`;
       const rows = await guarded(() =>
-        database.scanning
-          .select({
-            total: number(),
-            active: number(inState("ACTIVE", now)),
-            pending: number(inState("PENDING_APPROVAL", now)),
-            suspended: number(inState("SUSPENDED", now)),
-            expired: number(inState("EXPIRED", now)),
-            revoked: number(inState("REVOKED", now)),
-            denied: number(inState("DENIED", now)),
-            expiring: number(live, gt(token.expiresAt, now), lt(token.expiresAt, expireBefore)),
-            unused: number(live, isUnusedSince(unusedSince)),
-            neverExpires: number(live, isNull(token.expiresAt)),
-            blocked: number(isBlocked(now)),
-            full: number(live, isFull),
-          })
-          .from(token)
-          .where(matching(filter, now)),
+        database.scan((orm) =>
+          orm
+            .select({
+              total: number(),
+              active: number(inState("ACTIVE", now)),
+              pending: number(inState("PENDING_APPROVAL", now)),
+              suspended: number(inState("SUSPENDED", now)),
+              expired: number(inState("EXPIRED", now)),
+              revoked: number(inState("REVOKED", now)),
+              denied: number(inState("DENIED", now)),
+              expiring: number(live, gt(token.expiresAt, now), lt(token.expiresAt, expireBefore)),
+              unused: number(sql`is_unused`),
+              neverExpires: number(live, isNull(token.expiresAt)),
+              blocked: number(sql`is_blocked`),
+              full: number(live, isFull),
+            })
+            .from(found),
+        ),
       );
       const { total, active, pending, suspended, expired, revoked, denied, ...attention } = onlyRow(rows);
       const states = {
@@ -127,12 +136,14 @@ function tokenReads(database: Database): Reads {
       const nameable = subjects ? matching({ subjects }, now) : sql`true`;
       const newest = sql`select ${token.id} ${found} and ${nameable} order by ${token.id} desc limit ${most}`;
       const rows = await guarded(() =>
-        database.scanning
-          .select({
-            count: sql<number>`(select count(*) ${found})`.mapWith(Number),
-            newest: sql<string>`array_to_string(array(${newest}), ' ')`,
-          })
-          .from(sql`(values (1)) as one`),
+        database.scan((orm) =>
+          orm
+            .select({
+              count: sql<number>`(select count(*) ${found})`.mapWith(Number),
+              newest: sql<string>`array_to_string(array(${newest}), ' ')`,
+            })
+            .from(sql`(values (1)) as one`),
+        ),
       );
       const { count, newest: ids } = onlyRow(rows);
       return { count, newest: (ids.match(/\S+/g) ?? []).map(tokenIdFromUuid) };

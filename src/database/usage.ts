@@ -142,23 +142,25 @@ export function createUsageStore(database: Database): UsageStore {
       guarded(async () => {
         const keys = keysOf(query);
         const columns = keys.map(({ column }) => column);
-        const rows = await database.scanning
-          .select({
-            key: sql<readonly string[]>`json_build_array(${sql.join(keys.map(textOf), sql`, `)})`,
-            count: sql<string>`sum(${usage.count})::text`,
-            units: sql<string>`sum(${usage.units})::text`,
-            // In the same snapshot as the sums.
-            openFromMs: sql<
-              number | null
-            >`(select ${milliseconds(sql`${usageWatermark.openFrom}`)} from ${usageWatermark})`,
-          })
-          .from(usage)
-          .where(and(matching(query.filter), after && isAfter(keys, after)))
-          .groupBy(...columns)
-          // Without a key there is one group even when there are no rows.
-          .having(sql`count(*) > 0`)
-          .orderBy(...columns)
-          .limit(size + 1);
+        const rows = await database.scan((orm) =>
+          orm
+            .select({
+              key: sql<readonly string[]>`json_build_array(${sql.join(keys.map(textOf), sql`, `)})`,
+              count: sql<string>`sum(${usage.count})::text`,
+              units: sql<string>`sum(${usage.units})::text`,
+              // In the same snapshot as the sums.
+              openFromMs: sql<
+                number | null
+              >`(select ${milliseconds(sql`${usageWatermark.openFrom}`)} from ${usageWatermark})`,
+            })
+            .from(usage)
+            .where(and(matching(query.filter), after && isAfter(keys, after)))
+            .groupBy(...columns)
+            // Without a key there is one group even when there are no rows.
+            .having(sql`count(*) > 0`)
+            .orderBy(...columns)
+            .limit(size + 1),
+        );
         const shown = rows.slice(0, size);
         return {
           rows: shown.map(({ key, count, units, openFromMs }): UsageRow => {

@@ -155,12 +155,17 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
 
     it("S16 counts nothing for a policy that does not change", async () => {
       let begun = 0;
-      const scanning = watched(database.scanning, ["select"], () => {
-        begun++;
-      });
+      const scan: Database["scan"] = (read) =>
+        database.scan((orm) =>
+          read(
+            watched(orm, ["select"], () => {
+              begun++;
+            }),
+          ),
+        );
       const options = {
         policies: createPolicyStore(database),
-        store: createTokenStore({ ...database, scanning }),
+        store: createTokenStore({ ...database, scan }),
         // The rights of a caller who may do everything are not checked.
         rights: {} as Parameters<typeof updatePolicy>[0]["rights"],
         clock: { now: () => now },
@@ -197,7 +202,10 @@ describe.skipIf(!havePostgres())("reads of many rows", () => {
       await holder`select pg_advisory_lock(16)`;
       // drizzle sends a statement when it is awaited.
       const reads = Array.from({ length: 20 }, async () => {
-        await database.scanning.execute(sql`select pg_advisory_xact_lock_shared(16)`);
+        await database.scan(async (orm) => {
+          await orm.execute(sql`select set_config('lock_timeout', '0', true)`);
+          await orm.execute(sql`select pg_advisory_xact_lock_shared(16)`);
+        });
       });
       const waiting = sql`datname = current_database() and wait_event_type = 'Lock'`;
       const reading = async () =>

@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Transaction, transact } from "../../src/database/change.js";
 import { type Database, openPostgres } from "../../src/database/database.js";
-import { guarded } from "../../src/database/errors.js";
+import { evaluate, guarded } from "../../src/database/errors.js";
 import { schemaIsCurrent } from "../../src/database/migrations.js";
 import { createRevocationStore } from "../../src/database/revocation.js";
 import { createSigningKeyStore } from "../../src/database/signing-key.js";
@@ -132,6 +132,22 @@ describe.skipIf(!havePostgres())("A2 a change is durable whatever a database say
     } finally {
       await database.close();
       await server.stop();
+    }
+  });
+});
+
+describe.skipIf(!havePostgres())("reads of many rows", () => {
+  it("are not compiled, whatever they seem to cost", async () => {
+    const created = await createTestDatabase();
+    const database = openPostgres({ address: addressOf(created.url), maxConnections: 1, prepare: true });
+    try {
+      const jit = sql<string>`current_setting('jit')`;
+      expect(await database.scan((orm) => evaluate(orm, jit))).toBe("off");
+      expect(await database.scan((orm) => orm.transaction((scan) => evaluate(scan, jit)))).toBe("off");
+      expect(await transact({ orm: database.patient }, (transaction) => evaluate(transaction, jit))).toBe("off");
+    } finally {
+      await database.close();
+      await created.stop();
     }
   });
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { lastUse } from "../../src/database/last-use.js";
 import { createPolicyStore, policy } from "../../src/database/policy.js";
+import { createSubjectStore } from "../../src/database/subject.js";
 import { subject } from "../../src/database/subject-table.js";
 import { createTokenStore } from "../../src/database/token.js";
 import { matching } from "../../src/database/token-conditions.js";
@@ -241,13 +242,18 @@ describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
       expect(await size({ ids: [] })).toBe(0);
 
       let statements = 0;
-      const counting = new Proxy(database.scanning, {
-        get(scanning, name, receiver) {
-          if (name === "select") statements++;
-          return Reflect.get(scanning, name, receiver);
-        },
-      });
-      const counter = createTokenStore({ ...database, orm: {} as typeof database.orm, scanning: counting });
+      const counting: Database["scan"] = (read) =>
+        database.scan((orm) =>
+          read(
+            new Proxy(orm, {
+              get(target, name, receiver) {
+                if (name === "select") statements++;
+                return Reflect.get(target, name, receiver);
+              },
+            }),
+          ),
+        );
+      const counter = createTokenStore({ ...database, orm: {} as typeof database.orm, scan: counting });
       const limits = { expireBefore: inDays(7), unusedSince: inDays(-90) };
       // Those with a full grant were used.
       const isUnused = ({ grant, createTime, notBefore, approval }: TokenRecord) =>
@@ -410,6 +416,9 @@ describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
           ${now.toISOString()}::timestamptz + n % 90 * interval '1 day', 1
         from generate_series(1, 50000) n`);
       await database.patient.execute(sql`
+        insert into subject (name, state, generation, updated_at)
+        select 'user:' || n, 'ACTIVE', 1, 'epoch' from generate_series(1, 20000) n`);
+      await database.patient.execute(sql`
         insert into token_secret (id, token_id, digest, pepper_version, hint, created_at)
         select gen_random_uuid(), id, sha256(id::text::bytea), 1, 'pw_pat_...' || right(id::text, 4), created_at
         from token`);
@@ -445,6 +454,23 @@ describe.each(engines)("lists of tokens on $name", ({ available, open }) => {
         const read = await rowsRead({}, order);
         expect(read.get("token") ?? 0, order.by).toBeLessThanOrEqual(50_000);
         expect(read.get("last_use") ?? 0, order.by).toBeLessThanOrEqual(50_000);
+      }
+      /** Returns how many rows of all tables `run` reads. */
+      async function readBy(run: (by: Database) => Promise<unknown>): Promise<number> {
+        return database.scan((orm) =>
+          orm.transaction(async (scan) => {
+            const readSoFar = sql<string>`sum(seq_tup_read + idx_tup_fetch)`.mapWith(Number);
+            const so = async () =>
+              (await scan.select({ read: readSoFar }).from(sql`pg_stat_xact_user_tables`))[0]?.read ?? 0;
+            const before = await so();
+            await run({ ...database, scan: (read) => read(scan) });
+            return (await so()) - before;
+          }),
+        );
+      }
+      for (const size of [50, 1000]) {
+        const read = await readBy((by) => createSubjectStore(by).list({ prefix: "user:" }, { size }, now));
+        expect(read, String(size)).toBeLessThanOrEqual(150_000);
       }
     });
   });

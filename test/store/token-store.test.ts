@@ -86,14 +86,19 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
               written.push(made);
             }
       let statements = 0;
-      const counting = new Proxy(database.scanning, {
-        get(scanning, name, receiver) {
-          if (name === "select") statements++;
-          return Reflect.get(scanning, name, receiver);
-        },
-      });
+      const counting: Database["scan"] = (read) =>
+        database.scan((orm) =>
+          read(
+            new Proxy(orm, {
+              get(target, name, receiver) {
+                if (name === "select") statements++;
+                return Reflect.get(target, name, receiver);
+              },
+            }),
+          ),
+        );
       // Only the connections for reads of many rows are used.
-      const { countBlocked } = createTokenStore({ ...database, orm: {} as typeof database.orm, scanning: counting });
+      const { countBlocked } = createTokenStore({ ...database, orm: {} as typeof database.orm, scan: counting });
       const policies: readonly Policy[] = [
         noPolicy,
         { ...noPolicy, blockAll: true },
