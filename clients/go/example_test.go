@@ -84,14 +84,14 @@ func ExampleParseSecret() {
 	_, err = patwarden.ParseSecret(patwarden.DefaultBrand, "pw_pat_003aUlTJC7tjlCTQj2uNU3M")
 	fmt.Println(err)
 	// Output:
-	// pat pw_pat_...IDlf <nil>
+	// pat pw_pat_...RGIA <nil>
 	// patwarden: not the secret of a token: wrong length, perhaps it was cut off
 }
 
 func ExampleSecret() {
 	secret := patwarden.NewSecret("pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA")
 	fmt.Println(secret, patwarden.NewSecret("something else"))
-	// Output: pw_pat_...IDlf [redacted]
+	// Output: pw_pat_...RGIA [redacted]
 }
 
 func ExampleGuard_Handler() {

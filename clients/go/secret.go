@@ -43,7 +43,7 @@ type SecretInfo struct {
 	Brand string
 	// KindUser or KindOrganization.
 	Kind string
-	// The prefix and the last four random digits, as in patwardenv1.Secret: `pw_pat_...x9Kq`.
+	// The prefix and the last four characters, as in patwardenv1.Secret: `pw_pat_...x9Kq`.
 	Hint string
 }
 
@@ -71,7 +71,7 @@ func ParseSecret(brand, text string) (SecretInfo, error) {
 	if text[checked:] != checksum(text[:checked]) {
 		return SecretInfo{}, errSecretChecksum
 	}
-	return SecretInfo{Brand: brand, Kind: kind, Hint: text[:prefix] + "..." + text[checked-hintDigits:checked]}, nil
+	return SecretInfo{Brand: brand, Kind: kind, Hint: text[:prefix] + "..." + text[len(text)-hintDigits:]}, nil
 }
 
 func checksum(text string) string {

@@ -98,7 +98,7 @@ func FuzzParseSecret(f *testing.F) {
 }
 
 func TestSecretsPrintTheirHint(t *testing.T) {
-	const hint = "pw_pat_...IDlf"
+	const hint = "pw_pat_...RGIA"
 	const text = "pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA"
 	secret := patwarden.NewSecret(text)
 	if secret.Reveal() != text {

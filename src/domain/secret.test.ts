@@ -105,8 +105,8 @@ describe("encodeSecret and parseSecret", () => {
 });
 
 describe("hintOf", () => {
-  it("shows the prefix and four digits of the secret part, not of the checksum", () => {
-    expect(hintOf("pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA")).toBe("pw_pat_...IDlf");
+  it("shows the prefix and the last four characters", () => {
+    expect(hintOf("pw_pat_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf2SRGIA")).toBe("pw_pat_...RGIA");
   });
 });
 

@@ -71,10 +71,13 @@ export function sha256Of(text: string): string {
   return hash("sha256", text, "binary");
 }
 
-/** Returns what lists show of a secret: the prefix and the last four digits before the checksum. */
+/**
+ * Returns what lists show of a secret: the prefix, `...` and the last four characters, since people compare and search
+ * by the end that they see. These are digits of the checksum. They tell as little as four others: 24 of 256 bits.
+ */
 export function hintOf(text: string): string {
   const prefix = text.slice(0, text.lastIndexOf("_") + 1);
-  return `${prefix}...${text.slice(-checksumWidth - 4, -checksumWidth)}`;
+  return `${prefix}...${text.slice(-4)}`;
 }
 
 function kindOf(text: string, brand: string): TokenKind | undefined {

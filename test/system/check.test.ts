@@ -380,9 +380,11 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
 
   it("LI-3 lists every token once, newest first, over pages and filters, without secrets", async () => {
     const made: string[] = [];
+    const ends = new Map<string, string>();
     for (let index = 0; index < 7; index++) {
-      const { token } = await patwarden.createToken({ subject: `user:lister-${name}`, name: `n${index}` });
+      const { token, secret } = await patwarden.createToken({ subject: `user:lister-${name}`, name: `n${index}` });
       made.unshift(token.id);
+      ends.set(token.id, secret.slice(-4));
     }
     await patwarden.port.call(revokeToken, { id: made[3] ?? "" });
     const seen: string[] = [];
@@ -393,7 +395,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
       seen.push(...page.value.tokens.map(({ id }) => id));
       expect(inspect(page.value.tokens, { depth: null })).not.toMatch(/pw_pat_[0-9A-Za-z]{10}/);
       const hints = page.value.tokens.flatMap(({ secrets }) => secrets.map(({ hint }) => hint));
-      expect(hints).toEqual(page.value.tokens.map(() => expect.stringMatching(/^pw_pat_\.{3}[0-9A-Za-z]{4}$/)));
+      expect(hints).toEqual(page.value.tokens.map(({ id }) => `pw_pat_...${ends.get(id)}`));
       pageToken = page.value.nextPageToken;
     } while (pageToken !== "");
     expect(seen).toEqual(made);

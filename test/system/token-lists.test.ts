@@ -107,7 +107,7 @@ describe.each(grid)("lists and selections over $port on $engine", ({ port, engin
     await expect.poll(lastUsed, { timeout: 20_000 }).toBe("deploy");
     expect((await listed({ orderBy: "last_use_time" })).at(-1)).toBe("deploy");
     const { id, secrets } = made.forever.token;
-    for (const query of [id, id.slice(10), secrets[0]?.hint ?? "", secrets[0]?.hint.slice(-4) ?? ""]) {
+    for (const query of [id, id.slice(10), secrets[0]?.hint ?? "", made.forever.secret.slice(-4)]) {
       expect(await listed({ query }), query).toContain("forever");
     }
     expect(await listed({ query: id })).toEqual(["forever"]);

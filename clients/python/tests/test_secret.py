@@ -13,7 +13,7 @@ from stand_in import TOKEN
 
 from patwarden import CheckItem, Secret, parse_secret
 
-HINT = "pw_pat_...IDlf"
+HINT = "pw_pat_...RGIA"
 
 
 def test_a_wrapped_secret_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
@@ -79,4 +79,4 @@ def test_what_is_made_is_well_formed() -> None:
             text = checked + encode(zlib.crc32(checked.encode()), 6)
             parsed = parse_secret(text)
             assert parsed is not None
-            assert (parsed.kind, parsed.hint) == (prefix[3:6], f"{prefix}...{checked[-4:]}")
+            assert (parsed.kind, parsed.hint) == (prefix[3:6], f"{prefix}...{text[-4:]}")

@@ -7,6 +7,7 @@ pub const DEFAULT_BRAND: &str = "pw";
 
 const SECRET_DIGITS: usize = 43;
 const CHECK_DIGITS: usize = 6;
+const HINT_DIGITS: usize = 4;
 /// `_`, three letters of kind, `_`, then the digits.
 const LENGTH_WITHOUT_BRAND: usize = 5 + SECRET_DIGITS + CHECK_DIGITS;
 /// 2^256 - 1. The digits are in ASCII order.
@@ -29,7 +30,7 @@ pub enum SecretKind {
 pub struct ParsedSecret {
     /// Who it acts as.
     pub kind: SecretKind,
-    /// The hint for lists and logs, `pw_pat_...x9Kq`.
+    /// The hint for lists and logs: the prefix and the last four characters, `pw_pat_...x9Kq`.
     pub hint: String,
 }
 
@@ -41,18 +42,18 @@ pub struct ParsedSecret {
 ///
 /// let parsed = parse_secret("pw_pat_0000000000000000000000000000000000000000001428o0m", "pw").unwrap();
 /// assert_eq!(parsed.kind, SecretKind::User);
-/// assert_eq!(parsed.hint, "pw_pat_...0001");
+/// assert_eq!(parsed.hint, "pw_pat_...8o0m");
 /// assert_eq!(parse_secret("pw_pat_0000000000000000000000000", "pw"), None);
 /// ```
 pub fn parse_secret(text: &str, brand: &str) -> Option<ParsedSecret> {
-    let (kind, secret) = dissect(text, brand)?;
+    let kind = kind_of(text, brand)?;
     let prefix = &text[..text.len() - SECRET_DIGITS - CHECK_DIGITS];
-    let hint = format!("{prefix}...{}", &secret[SECRET_DIGITS - 4..]);
+    let hint = format!("{prefix}...{}", &text[text.len() - HINT_DIGITS..]);
     Some(ParsedSecret { kind, hint })
 }
 
-/// Returns kind and the 43 secret digits of a well-formed text, without a copy.
-pub(crate) fn dissect<'a>(text: &'a str, brand: &str) -> Option<(SecretKind, &'a str)> {
+/// Returns the kind of a well-formed text.
+pub(crate) fn kind_of(text: &str, brand: &str) -> Option<SecretKind> {
     if text.len() != brand.len() + LENGTH_WITHOUT_BRAND {
         return None;
     }
@@ -67,7 +68,7 @@ pub(crate) fn dissect<'a>(text: &'a str, brand: &str) -> Option<(SecretKind, &'a
     }
     let (secret, check) = digits.split_at(SECRET_DIGITS);
     let checked = &text[..text.len() - CHECK_DIGITS];
-    (secret <= GREATEST_SECRET && check.as_bytes() == checksum(checked.as_bytes())).then_some((kind, secret))
+    (secret <= GREATEST_SECRET && check.as_bytes() == checksum(checked.as_bytes())).then_some(kind)
 }
 
 fn checksum(text: &[u8]) -> [u8; CHECK_DIGITS] {
@@ -114,7 +115,7 @@ pub(crate) fn is_brand(text: &str) -> bool {
 /// use patwarden::Secret;
 ///
 /// let token = Secret::from("pw_pat_0000000000000000000000000000000000000000001428o0m");
-/// assert_eq!(format!("{token} {token:?}"), "pw_pat_...0001 Secret(pw_pat_...0001)");
+/// assert_eq!(format!("{token} {token:?}"), "pw_pat_...8o0m Secret(pw_pat_...8o0m)");
 /// assert_eq!(format!("{}", Secret::from("hunter2")), "***");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -232,6 +233,6 @@ mod tests {
     #[test]
     fn a_secret_is_serialized_as_its_hint() {
         let token = Secret::from("pw_pat_0000000000000000000000000000000000000000001428o0m");
-        assert_eq!(serde_json::to_string(&token).unwrap(), r#""pw_pat_...0001""#);
+        assert_eq!(serde_json::to_string(&token).unwrap(), r#""pw_pat_...8o0m""#);
     }
 }

@@ -7,7 +7,7 @@ export type SecretKind = "pat" | "oat";
 /** The parts of a secret that can be read without a call to the server. */
 export interface ParsedSecret {
   readonly kind: SecretKind;
-  /** Prefix and last four digits before the checksum, `pw_pat_...AbCd`, for lists and logs. */
+  /** Prefix and last four characters, `pw_pat_...AbCd`, for lists and logs. */
   readonly hint: string;
 }
 
@@ -44,7 +44,7 @@ export function parseSecret(text: string, brand: string = defaultBrand): ParsedS
   if (kind === undefined || !onlyDigits.test(text.slice(prefixLength))) return undefined;
   if (text.slice(prefixLength, checksumStart) > greatestValue) return undefined;
   if (checksumOf(text.slice(checksumStart)) !== crc32(text.slice(0, checksumStart))) return undefined;
-  return { kind, hint: `${brand}_${kind}_...${text.slice(checksumStart - 4, checksumStart)}` };
+  return { kind, hint: `${brand}_${kind}_...${text.slice(-4)}` };
 }
 
 function checksumOf(text: string): number {
@@ -54,7 +54,7 @@ function checksumOf(text: string): number {
 }
 
 /** Matches tokens of any brand, and service keys. */
-const secretShape = /^([a-z][a-z0-9]{1,9}_(?:pat|oat|svc)_)[0-9A-Za-z]{39}([0-9A-Za-z]{4})[0-9A-Za-z]{6}$/;
+const secretShape = /^([a-z][a-z0-9]{1,9}_(?:pat|oat|svc)_)[0-9A-Za-z]{45}([0-9A-Za-z]{4})$/;
 
 /** Returns the hint of a text with the shape of a secret, and nothing of other texts. */
 function hintOf(text: string): string {

@@ -903,7 +903,7 @@ type Secret struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Public id, `sec_…`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Prefix and last four characters of the random part, for example `pw_pat_...x9Kq`.
+	// Prefix and last four characters of the secret, for example `pw_pat_...x9Kq`.
 	Hint string `protobuf:"bytes,2,opt,name=hint,proto3" json:"hint,omitempty"`
 	// When the secret was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`

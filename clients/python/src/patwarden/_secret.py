@@ -22,7 +22,7 @@ class ParsedSecret:
     kind: Literal["pat", "oat"]
     """`pat` acts as a user, `oat` as an organization."""
     hint: str
-    """For lists and logs: the prefix and the last four digits before the checksum, `pw_pat_...x9Kq`."""
+    """For lists and logs: the prefix and the last four characters, `pw_pat_...x9Kq`."""
 
 
 def parse_secret(text: str, brand: str = "pw") -> ParsedSecret | None:
@@ -40,7 +40,7 @@ def parse_secret(text: str, brand: str = "pw") -> ParsedSecret | None:
     kind, value, checksum = body.groups()
     if value > _GREATEST or _decode(checksum) != zlib.crc32(text[:-6].encode("ascii")):
         return None
-    return ParsedSecret("pat" if kind == "pat" else "oat", f"{brand}_{kind}_...{value[-4:]}")
+    return ParsedSecret("pat" if kind == "pat" else "oat", f"{brand}_{kind}_...{text[-4:]}")
 
 
 class Secret:

@@ -517,7 +517,7 @@ pub struct Secret {
     /// Public id, `sec_…`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// Prefix and last four characters of the random part, for example `pw_pat_...x9Kq`.
+    /// Prefix and last four characters of the secret, for example `pw_pat_...x9Kq`.
     #[prost(string, tag = "2")]
     pub hint: ::prost::alloc::string::String,
     /// When the secret was created.

@@ -459,7 +459,7 @@ export type Secret = Message<"patwarden.v1.Secret"> & {
   id: string;
 
   /**
-   * Prefix and last four characters of the random part, for example `pw_pat_...x9Kq`.
+   * Prefix and last four characters of the secret, for example `pw_pat_...x9Kq`.
    *
    * @generated from field: string hint = 2;
    */

@@ -83,7 +83,7 @@ public final class Secret {
           || decode(text.substring(checked)) != crc32(text.substring(0, checked))) {
         continue;
       }
-      String hint = prefix + "..." + text.substring(checked - HINT_LENGTH, checked);
+      String hint = prefix + "..." + text.substring(text.length() - HINT_LENGTH);
       return Optional.of(new Secret(kind, hint, text));
     }
     return Optional.empty();
@@ -108,8 +108,8 @@ public final class Secret {
   }
 
   /**
-   * Returns the hint for lists and logs: the prefix and the last four digits before the checksum,
-   * {@code pw_pat_...x9Kq}.
+   * Returns the hint for lists and logs, {@code pw_pat_...x9Kq}: the prefix and the last four
+   * characters.
    *
    * @return the hint
    */

@@ -402,7 +402,7 @@ class ClientTest {
   @Test
   void secretsDoNotShowThemselves() throws Exception {
     Secret secret = Secret.parse(StandIn.TOKEN).orElseThrow();
-    String hint = "pw_pat_...IDlf";
+    String hint = "pw_pat_...RGIA";
     assertEquals(hint, secret.toString());
     assertEquals(StandIn.TOKEN, secret.reveal());
     assertEquals(
