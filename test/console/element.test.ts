@@ -22,6 +22,32 @@ const plain: HostPage = {
   files: { "main.js": 'import "./host.js"; import "patwarden/elements";', "host.js": signedIn },
 };
 
+/** Keeps the names of what observes or listens to the document or window in `living`. */
+const counted = `
+const all = new Map();
+globalThis.living = { [Symbol.iterator]: () => all.values() };
+for (const target of [window, document]) {
+  const { addEventListener, removeEventListener } = target;
+  target.addEventListener = (type, listener, options) => {
+    all.set(listener, type);
+    addEventListener.call(target, type, listener, options);
+  };
+  target.removeEventListener = (type, listener, options) => {
+    all.delete(listener);
+    removeEventListener.call(target, type, listener, options);
+  };
+}
+const { observe, disconnect } = MutationObserver.prototype;
+MutationObserver.prototype.observe = function (...parameters) {
+  all.set(this, "observer");
+  observe.apply(this, parameters);
+};
+MutationObserver.prototype.disconnect = function () {
+  all.delete(this);
+  disconnect.apply(this);
+};
+`;
+
 describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` : ""}`, () => {
   let site: HostSite;
   beforeAll(async () => {
@@ -96,6 +122,25 @@ describe.skipIf(noBrowser)(`the element${noBrowser ? `: SKIPPED, ${noBrowser}` :
       await run(page, "document.body.append(kept);");
       await element.getByLabel("Name", { exact: true }).waitFor();
       expect(await run(page, "return kept.shadowRoot.innerHTML")).not.toContain("pw_pat_");
+    });
+  });
+
+  it("leaves no observer and no listener in the page when it is removed", async () => {
+    const main = 'import "./counted.js"; import "./host.js"; import "patwarden/elements";';
+    const files = { ...plain.files, "main.js": main, "counted.js": counted };
+    await visiting({ ...plain, files }, async (element, page) => {
+      await laptop(element).waitFor();
+      const living = async () => ((await run(page, "return [...living];")) as readonly string[]).toSorted();
+      const before = await living();
+      expect(before).toContain("observer");
+      await fillForm(element, "no trace");
+      await element.getByRole("button", { name: "Create token" }).click();
+      await element.getByRole("button", { name: "Show secret" }).click();
+      const whileShown = ["beforeunload", "pagehide", "visibilitychange"];
+      expect(await living()).toEqual(expect.arrayContaining(whileShown));
+      await run(page, `${theElement} element.remove();`);
+      const ofHost = before.filter((name) => name.startsWith("patwarden-"));
+      await expect.poll(living).toEqual(ofHost);
     });
   });
 

@@ -19,7 +19,9 @@ beforeAll(async () => {
   if (noBrowser) return;
   site = await startConsolePage();
   other = createServer((_, response) => {
-    response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>Other</title><body></body>");
+    // Any page may read it.
+    const headers = { "content-type": "text/html", "access-control-allow-origin": "*" };
+    response.writeHead(200, headers).end("<!doctype html><title>Other</title><body></body>");
   }).listen(0, "127.0.0.1");
   await once(other, "listening");
   port = (other.address() as AddressInfo).port; // a TCP server has a port
@@ -178,7 +180,7 @@ describe.skipIf(noBrowser)("the page's own policy", () => {
     await page.getByText('<img src=x onerror="document.title=1">').waitFor();
     expect(await page.locator("img, main script").count()).toBe(0);
     expect(problems).toEqual([]);
-    const tried = await page.evaluate(async () => {
+    const tried = await page.evaluate(async (elsewhere) => {
       const refused = (run: () => unknown): string => {
         try {
           run();
@@ -198,18 +200,33 @@ describe.skipIf(noBrowser)("the page's own policy", () => {
       const inline = document.createElement("style");
       inline.textContent = "body { display: none }";
       document.head.append(inline);
-      const sent = await fetch("http://evil.test/").then(
+      const sent = await fetch(elsewhere).then(
         () => "sent",
         () => "refused",
       );
       return { html, script, evaluated, styled: getComputedStyle(document.body).display, sent, title: document.title };
-    });
+    }, `http://evil.test:${port}/`);
     expect(tried).toMatchObject({ html: "TypeError", evaluated: "EvalError", sent: "refused" });
     expect(tried.title).not.toMatch(/^[12]$/);
     expect(tried.styled).not.toBe("none");
-    expect(problems.filter((problem) => problem.startsWith("violation")).join("\n")).toMatch(
-      /trusted-types|style-src|connect-src/,
-    );
+    // A script in the page as the server sends it.
+    await page.route(`${site.url}/new`, async (route) => {
+      const response = await route.fetch();
+      const { "content-encoding": _encoding, "content-length": _length, ...headers } = response.headers();
+      const text = (await response.text()).replace("<body>", "<body><script>globalThis.inline = true;</script>");
+      await route.fulfill({ status: 200, headers, body: text });
+    });
+    await page.goto(`${site.url}/new`);
+    await page.getByRole("heading", { name: "New token" }).waitFor();
+    expect(await page.evaluate(() => Reflect.get(globalThis, "inline"))).toBeUndefined();
+    const violations = problems.filter((problem) => problem.startsWith("violation")).join("\n");
+    for (const directive of [
+      "require-trusted-types-for",
+      "style-src-elem of inline",
+      "connect-src",
+      "script-src-elem of inline",
+    ])
+      expect(violations).toContain(directive);
     await own.close();
   });
 });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
-import { noBrowser, type Page, type Visit } from "../kit/browser.js";
+import { type Locator, noBrowser, type Page, type Visit } from "../kit/browser.js";
 import { type ConsolePage, startConsolePage } from "./console-page.js";
 import { startPlainName } from "./plain-name.js";
 import { finish, makeToken, readSecret } from "./steps.js";
@@ -35,6 +35,23 @@ async function clipboard(): Promise<string> {
   await tab.close();
   return text;
 }
+
+/** By these, recorders of sessions and password managers know the field. */
+const leftAlone = {
+  class: expect.stringMatching(/(?=.*sentry-block)(?=.*ph-no-capture)(?=.*fs-mask)(?=.*rr-mask)/),
+  "data-sentry-mask": "",
+  "data-sentry-block": "",
+  "data-dd-privacy": "hidden",
+  "data-hj-suppress": "",
+  "data-private": "",
+  "data-clarity-mask": "true",
+  "data-1p-ignore": "",
+  "data-lpignore": "true",
+};
+const attributesOf = (element: Locator) =>
+  element.evaluate((input: Element) =>
+    Object.fromEntries([...input.attributes].map(({ name, value }) => [name, value])),
+  );
 
 /** Everything that a window sends, gets, says, fires, and ever has in its document. */
 interface Traces {
@@ -96,6 +113,17 @@ async function kept(): Promise<string> {
     ...[...document.querySelectorAll("input, textarea")].map((input) => (input as HTMLInputElement).value),
   ]);
   return [...ofPage, JSON.stringify(await visit.context.storageState({ indexedDB: true }))].join("\n");
+}
+
+/** Returns the heap of the page's scripts without garbage, as text. */
+async function memory(): Promise<string> {
+  const session = await visit.context.newCDPSession(page);
+  const parts: string[] = [];
+  session.on("HeapProfiler.addHeapSnapshotChunk", ({ chunk }) => parts.push(chunk));
+  await session.send("HeapProfiler.collectGarbage");
+  await session.send("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
+  await session.detach();
+  return parts.join("");
 }
 
 describe.skipIf(noBrowser)(`a secret on the page${noBrowser ? `: SKIPPED, ${noBrowser}` : ""}`, () => {
@@ -249,6 +277,36 @@ describe.skipIf(noBrowser)(`a secret on the page${noBrowser ? `: SKIPPED, ${noBr
     await page.clock.fastForward(3_600_000);
     await show.click();
     expect(await field().inputValue()).toBe(secret);
+  });
+
+  it("PG-38 is no longer in the memory of the page once it is left", async () => {
+    await open("/new");
+    await makeToken(page, "forgotten");
+    const secret = await readSecret(page);
+    expect(await memory()).toContain(secret);
+    await page.getByRole("checkbox", { name: "I have stored the secret" }).check();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("navigation", { name: "Parts of the token" }).waitFor();
+    await expect.poll(async () => (await memory()).includes(secret), { timeout: 20_000 }).toBe(false);
+  });
+
+  it("PG-37 is in a field that password managers, spelling checkers and recorders of sessions leave alone", async () => {
+    await open("/new");
+    await makeToken(page, "left alone");
+    expect(await attributesOf(field())).toMatchObject({
+      ...{ type: "text", readonly: "", autocomplete: "off", spellcheck: "false", translate: "no" },
+      ...leftAlone,
+    });
+    await finish(page);
+    await visit.close();
+    visit = await site.open("root", "/operator");
+    page = visit.page;
+    const entry = page.getByLabel("Secret or its SHA-256");
+    await entry.waitFor();
+    expect(await attributesOf(entry)).toMatchObject({
+      ...{ type: "text", autocomplete: "off", spellcheck: "false" },
+      ...leftAlone,
+    });
   });
 
   it("PG-5 is saved as a file of the token's name", async () => {
