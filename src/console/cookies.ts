@@ -23,10 +23,12 @@ export class Cookies {
     return this.#name(`pw_sign_in_${state.slice(0, 8)}`);
   }
 
-  /** Returns the names of all such cookies in a request. */
-  signInsIn(header: string | undefined): readonly string[] {
+  /** Returns the names of all such cookies in a request, and the bytes that each takes there. */
+  signInsIn(header: string | undefined): readonly { readonly name: string; readonly size: number }[] {
     const prefix = this.signIn("");
-    return parse(header).flatMap(([name]) => (name.startsWith(prefix) ? [name] : []));
+    return parse(header).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [{ name, size: name.length + value.length }] : [],
+    );
   }
 
   /** Returns a cookie of a request; undefined when it is absent, or there more than once. */

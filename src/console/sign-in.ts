@@ -51,8 +51,15 @@ export interface SignInOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** The most sign-ins that one browser may have underway: the cookies of earlier ones are removed. */
-const mostUnderway = 8;
+/** The longest text of the cookie of a sign-in. Browsers keep no cookie of more than 4,096 bytes, name included. */
+const longestSealed = 4_000;
+
+/**
+ * The most bytes of the cookies of all sign-ins that one browser has underway, some ten; those of earlier ones are
+ * removed. Every page can lead to a sign-in, with a long path to return to, and reverse proxies refuse requests with
+ * long cookies, by default nginx those of 8 KiB.
+ */
+const mostUnderwayBytes = 6_000;
 
 /** Returns the routes that lead people to the provider and back. */
 export function signInRoutes(options: SignInOptions): readonly Route[] {
@@ -113,13 +120,19 @@ const begin: Handle = async (options, request, response) => {
   const underway: SignInUnderway = {
     ...begun,
     ...asked,
-    returnTo: returnTarget(searchParams.get("return")),
+    returnTo: "/",
     endTime: clock.now().getTime() + signInTimeMs,
     ...(session && { replaces: { id: Buffer.from(session.id).toString("base64url"), subject: session.subject } }),
   };
-  const earlier = cookies.signInsIn(cookie);
-  for (const name of earlier.slice(0, Math.max(0, earlier.length - mostUnderway + 1))) cookies.clear(response, name);
-  cookies.setSignIn(response, begun.state, sealSignIn(signInKeys, underway), signInTimeMs);
+  const leadingBack = sealSignIn(signInKeys, { ...underway, returnTo: returnTarget(searchParams.get("return")) });
+  const sealed = leadingBack.length > longestSealed ? sealSignIn(signInKeys, underway) : leadingBack;
+  let bytes = cookies.signIn(begun.state).length + sealed.length;
+  // Browsers send the newest one last.
+  for (const { name, size } of cookies.signInsIn(cookie).toReversed()) {
+    bytes += size;
+    if (bytes > mostUnderwayBytes) cookies.clear(response, name);
+  }
+  cookies.setSignIn(response, begun.state, sealed, signInTimeMs);
   return address.href;
 };
 

@@ -215,15 +215,26 @@ describe("revoked means revoked, on every replica", () => {
     const tokens = await Promise.all(Array.from({ length: 12 }, () => issue(one.port())));
     await Promise.all(tokens.map((token) => warm(other, token)));
     const http = one.server().port("HTTP");
-    const revoke = ({ id }: Issued, timeoutMs = 60_000) => http.call(revokeToken, { id }, { timeoutMs });
+    const revoke = ({ id, subject }: Issued, index: number, timeoutMs = 60_000) => {
+      const [byId, byFilter] = [{ ids: [id] }, { subject }];
+      const targets = [
+        { case: "ids", value: byId },
+        { case: "filter", value: byFilter },
+      ] as const;
+      const target = targets[index % 3];
+      // A repeat has the same expected number.
+      return target
+        ? http.call(revokeTokens, { target, expectedCount: 1 }, { timeoutMs })
+        : http.call(revokeToken, { id }, { timeoutMs });
+    };
     other.server().child.kill("SIGSTOP");
     // Over HTTP, where only the server knows the deadline: a busy client's own deadline would end the call first.
-    const early = await Promise.all(tokens.map((token, index) => revoke(token, 1_100 + 13 * index)));
+    const early = await Promise.all(tokens.map((token, index) => revoke(token, index, 1_100 + 13 * index)));
     other.server().child.kill("SIGCONT");
     const told = early.map((reply) => (reply.ok ? "OK" : reply.reason));
     expect(told).toEqual(tokens.map(() => "REVOCATION_PENDING"));
-    for (const token of tokens) {
-      expect(await revoke(token)).toMatchObject({ ok: true });
+    for (const [index, token] of tokens.entries()) {
+      expect(await revoke(token, index)).toMatchObject({ ok: true });
       expect(usable(await ask(other.port(), token.secret))).toBe(false);
     }
   });
