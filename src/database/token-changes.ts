@@ -1,5 +1,7 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { eq, sql } from "drizzle-orm";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
+import type { TokenId } from "../domain/token.js";
 import type { TokenChange, TokenSnapshot, TokenStore } from "../domain/token-store.js";
 import { type Transaction, transactChange } from "./change.js";
 import type { Database } from "./database.js";
@@ -65,7 +67,7 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
     revokeAll: (filter, revocation, { expected, limit }, now, eventOf) =>
       transactChange({ orm: database.patient }, async (transaction) => {
         const locked = await lockUnrevoked(transaction, matching(filter, now), limit);
-        const ids = locked.map(tokenIdFromUuid);
+        const ids = await idsInTurns(locked);
         const result = { ids, count: ids.length, done: expected === undefined || ids.length === expected };
         if (!result.done) return { result, events: [], touched: [] };
         return {
@@ -75,6 +77,19 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
         };
       }),
   };
+}
+
+/** The number of ids that are made in one turn of the event loop, some milliseconds. */
+const idsTogether = 1_000;
+
+/** Returns the ids of these rows. There may be any number of them, so other calls run meanwhile. */
+async function idsInTurns(uuids: readonly string[]): Promise<readonly TokenId[]> {
+  const ids: TokenId[] = [];
+  for (let start = 0; start < uuids.length; start += idsTogether) {
+    if (start > 0) await turn();
+    ids.push(...uuids.slice(start, start + idsTogether).map(tokenIdFromUuid));
+  }
+  return ids;
 }
 
 async function readAgain(transaction: Transaction, uuid: string): Promise<TokenSnapshot | undefined> {
