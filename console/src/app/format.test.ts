@@ -12,6 +12,10 @@ describe("formats", () => {
     expect(formatsOf("de-AT", "Europe/Vienna").date(time)).toMatch(/^12\.0?3\.2026$/);
   });
 
+  it("name a day of UTC by itself, also where it has not begun", () => {
+    expect(formatsOf("en-GB", "America/Los_Angeles").utcDay(new Date("2026-03-12T00:00:00Z"))).toBe("12 Mar 2026");
+  });
+
   it("round times towards zero, so that what is left is never too much", () => {
     const { relative, duration } = formatsOf("en", "UTC");
     const later = (ms: number) => relative(new Date(time.getTime() + ms), time);

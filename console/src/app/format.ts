@@ -6,6 +6,8 @@ export interface Format {
   readonly zone: string;
   /** `12 Mar 2026`. */
   date(time: Date): string;
+  /** `12 Mar 2026`, the day of UTC. */
+  utcDay(time: Date): string;
   /** `12 Mar 2026, 23:59 CET`. */
   dateTime(time: Date): string;
   /** `2026-03-12 22:59 UTC`. Undefined: the clocks of the zone show just that. */
@@ -46,6 +48,7 @@ export function largestUnit(milliseconds: number): readonly [number, Intl.Relati
 /** Returns the formats of a language and a time zone. */
 export function formatsOf(locale: string, zone: string): Format {
   const date = new Intl.DateTimeFormat(locale, { timeZone: zone, dateStyle: "medium" });
+  const utcDay = new Intl.DateTimeFormat(locale, { timeZone: "UTC", dateStyle: "medium" });
   const dateTime = new Intl.DateTimeFormat(locale, {
     ...{ timeZone: zone, year: "numeric", month: "short", day: "numeric" },
     ...{ hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" },
@@ -61,6 +64,7 @@ export function formatsOf(locale: string, zone: string): Format {
     locale,
     zone,
     date: (time) => date.format(time),
+    utcDay: (time) => utcDay.format(time),
     dateTime: (time) => dateTime.format(time),
     utc: (time) =>
       here.format(time) === inUtc.format(time) ? undefined : `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`,

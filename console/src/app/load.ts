@@ -1,7 +1,7 @@
-import { type ReadonlySignal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { patiently } from "./patiently.js";
-import { isAborted, type Problem, problemOf } from "./problem.js";
+import { type Problem, problemOf } from "./problem.js";
 
 /** A value that is being fetched, or was. */
 export interface Loading<T> {
@@ -16,48 +16,73 @@ export interface Loading<T> {
   set(value: T): void;
 }
 
+/** A question that is asked again when its key changes: at most one at a time, and none when the view is gone. */
+interface Asking {
+  readonly problem: ReadonlySignal<Problem | undefined>;
+  readonly busy: ReadonlySignal<boolean>;
+  /** Asks, and gives the answer to `take`, unless something else was asked in the meantime. */
+  ask<T>(question: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): void;
+}
+
+/** Calls `restart` when the view appears and when `key` changes, before anything of the earlier key is seen. */
+function useAsking(key: string | undefined, restart: () => void): Asking {
+  const problem = useSignal<Problem | undefined>(undefined);
+  const busy = useSignal(key !== undefined);
+  const running = useRef<AbortController>(undefined);
+  useLayoutEffect(() => {
+    problem.value = undefined;
+    busy.value = false;
+    restart();
+    return () => running.current?.abort();
+  }, [key]);
+  return {
+    problem,
+    busy,
+    ask: (question, take) => {
+      running.current?.abort();
+      const own = new AbortController();
+      running.current = own;
+      busy.value = true;
+      patiently(() => question(own.signal), { signal: own.signal }).then(
+        (answer) => {
+          if (own.signal.aborted) return;
+          take(answer);
+          problem.value = undefined;
+          busy.value = false;
+        },
+        (error: unknown) => {
+          if (own.signal.aborted) return;
+          problem.value = problemOf(error);
+          busy.value = false;
+        },
+      );
+    },
+  };
+}
+
 /**
  * Fetches a value when the view appears and when `key` changes. The key names everything that the answer depends on,
  * the subject first: an answer to an earlier key is dropped. `undefined` as key fetches nothing.
  */
 export function useLoad<T>(key: string | undefined, ask: (signal: AbortSignal) => Promise<T>): Loading<T> {
   const value = useSignal<T | undefined>(undefined);
-  const problem = useSignal<Problem | undefined>(undefined);
-  const busy = useSignal(key !== undefined);
-  const running = useRef<AbortController>(undefined);
   const asked = useRef(ask);
   asked.current = ask;
-
-  const fetchNow = () => {
-    running.current?.abort();
-    const own = new AbortController();
-    running.current = own;
-    busy.value = true;
-    patiently(() => asked.current(own.signal), { signal: own.signal }).then(
+  const fetchNow = () =>
+    asking.ask(
+      (signal) => asked.current(signal),
       (answer) => {
-        if (own.signal.aborted) return;
         value.value = answer;
-        problem.value = undefined;
-        busy.value = false;
-      },
-      (error: unknown) => {
-        if (own.signal.aborted || isAborted(error)) return;
-        problem.value = problemOf(error);
-        busy.value = false;
       },
     );
-  };
-  useEffect(() => {
+  const asking = useAsking(key, () => {
     value.value = undefined;
-    problem.value = undefined;
-    if (key === undefined) busy.value = false;
-    else fetchNow();
-    return () => running.current?.abort();
-  }, [key]);
+    if (key !== undefined) fetchNow();
+  });
   return {
     value,
-    problem,
-    busy,
+    problem: asking.problem,
+    busy: asking.busy,
     reload: fetchNow,
     set: (next) => {
       value.value = next;
@@ -89,50 +114,30 @@ export function usePages<T>(
 ): Pages<T> {
   const items = useSignal<readonly T[] | undefined>(undefined);
   const next = useSignal("");
-  const more = useSignal(false);
-  const problem = useSignal<Problem | undefined>(undefined);
-  const busy = useSignal(key !== undefined);
-  const running = useRef<AbortController>(undefined);
+  const more = useComputed(() => next.value !== "");
   const asked = useRef(ask);
   asked.current = ask;
-
-  const fetchPage = (pageToken: string) => {
-    running.current?.abort();
-    const own = new AbortController();
-    running.current = own;
-    busy.value = true;
-    patiently(() => asked.current(pageToken, own.signal), { signal: own.signal }).then(
+  const fetchPage = (pageToken: string) =>
+    asking.ask(
+      (signal) => asked.current(pageToken, signal),
       (page) => {
-        if (own.signal.aborted) return;
         items.value = pageToken === "" ? page.items : [...(items.value ?? []), ...page.items];
         next.value = page.next;
-        more.value = page.next !== "";
-        problem.value = undefined;
-        busy.value = false;
-      },
-      (error: unknown) => {
-        if (own.signal.aborted || isAborted(error)) return;
-        problem.value = problemOf(error);
-        busy.value = false;
       },
     );
-  };
-  useEffect(() => {
+  const asking = useAsking(key, () => {
     items.value = undefined;
-    more.value = false;
-    problem.value = undefined;
-    if (key === undefined) busy.value = false;
-    else fetchPage("");
-    return () => running.current?.abort();
-  }, [key]);
+    next.value = "";
+    if (key !== undefined) fetchPage("");
+  });
   return {
     value: items,
-    problem,
-    busy,
+    problem: asking.problem,
+    busy: asking.busy,
     more,
     reload: () => fetchPage(""),
     fetchMore: () => {
-      if (next.value !== "" && !busy.value) fetchPage(next.value);
+      if (more.value && !asking.busy.value) fetchPage(next.value);
     },
     change: (edit) => {
       if (items.value) items.value = edit(items.value);

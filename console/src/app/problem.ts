@@ -53,9 +53,6 @@ export function problemOf(thrown: unknown): Problem {
   };
 }
 
-/** Whether the call was given up by the page itself. */
-export const isAborted = (thrown: unknown): boolean => ConnectError.from(thrown).code === Code.Canceled;
-
 const withoutOutcome: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded, Code.Unknown];
 
 /** Whether nobody knows if the change was stored: a call with a request_id can be repeated as it was. */

@@ -113,7 +113,8 @@ export class PatwardenTokens extends Base {
   }
 
   connectedCallback(): void {
-    this.#unwatch ??= watchLanguage(this, () => this.#renderSoon());
+    this.#unwatch?.();
+    this.#unwatch = watchLanguage(this, () => this.#renderSoon());
     this.#renderSoon();
   }
 

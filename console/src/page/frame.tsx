@@ -1,8 +1,10 @@
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { useApp } from "../app/context.js";
+import { useAction } from "../app/load.js";
 import { Button, Link } from "../ui/button.js";
 import { Icon } from "../ui/icon.js";
+import { ProblemNotice } from "../ui/notice.js";
 import { languages } from "../words/words.js";
 import { chooseLanguage, language } from "./language.js";
 import { signOut } from "./sign-in.js";
@@ -11,6 +13,8 @@ import { signOut } from "./sign-in.js";
 export function Frame({ children }: { readonly children: ComponentChildren }) {
   const { words, router, caller } = useApp();
   const { path } = router.route.value;
+  const content = useRef<HTMLElement>(null);
+  const leave = useAction(signOut);
   const isIn = (prefix: string) => (path === prefix || path.startsWith(`${prefix}/`) ? "page" : undefined);
   useEffect(() => {
     const view = path.startsWith("/operator")
@@ -25,7 +29,16 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
   const mine = path === "/" || path === "/new" || path.startsWith("/tokens/") ? "page" : undefined;
   return (
     <div class="frame">
-      <a class="skip" href="#content">
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place on this page. */}
+      <a
+        class="skip"
+        href="#content"
+        // Without a new address: views that ask before they are left would ask here too.
+        onClick={(event) => {
+          event.preventDefault();
+          content.current?.focus();
+        }}
+      >
         {words.page.skip}
       </a>
       <header class="top">
@@ -48,11 +61,14 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
         <span class="who" title={caller.caller}>
           <bdi>{caller.displayName || caller.caller}</bdi>
         </span>
-        <Button kind="plain" onPress={() => void signOut()}>
+        <Button kind="plain" busy={leave.busy.value} onPress={() => leave.run()}>
           {words.signOut}
         </Button>
       </header>
-      <main id="content">{children}</main>
+      <main id="content" ref={content} tabIndex={-1}>
+        <ProblemNotice problem={leave.problem.value} />
+        {children}
+      </main>
       <footer class="bottom">
         <label>
           <span class="out-of-sight">{words.language}</span>

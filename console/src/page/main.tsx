@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo } from "preact/hooks";
 import { clientsOf } from "../app/api.js";
 import type { Host } from "../app/context.js";
 import { sessionForms } from "../app/kept-form.js";
@@ -26,8 +26,9 @@ const host: Omit<Host, "forms"> = {
 };
 function Page() {
   const { name, words } = language.value;
-  document.documentElement.lang = name;
-  document.title = words.page.title;
+  useLayoutEffect(() => {
+    document.documentElement.lang = name;
+  }, [name]);
   const here = router.route.value.path;
   const caller = useLoad(here === signedOutPath ? undefined : "caller", (signal) => api.self.getCaller({}, { signal }));
   const known = caller.value.value;
@@ -58,6 +59,9 @@ interface AloneProps {
 
 /** The page before anybody is signed in, or while its server does not answer. */
 function Alone({ words, signedOut, onRetry }: AloneProps) {
+  useEffect(() => {
+    document.title = words.page.title;
+  }, [words]);
   return (
     <main class="alone">
       <Icon name={signedOut ? "key" : "warning"} />

@@ -16,9 +16,10 @@ export function signIn(needed?: StepUpNeeded): void {
 const encoded = (query: string): string =>
   query.replaceAll(/[^\w\-.~%:@=+|&,;/?]/g, (one) => `%${one.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
-/** Ends the session here, and at the identity provider where it offers that. */
+/** Ends the session here, and at the identity provider where it offers that. Throws when the server does not answer. */
 export async function signOut(): Promise<void> {
   const answer = await fetch("/sign-out", { method: "POST", headers: { "connect-protocol-version": "1" } });
-  const { location: next } = answer.ok ? ((await answer.json()) as { location?: string }) : {};
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  const { location: next } = (await answer.json()) as { location?: string };
   location.assign(next ?? "/");
 }

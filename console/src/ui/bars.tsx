@@ -1,6 +1,6 @@
 import { useApp } from "../app/context.js";
 
-/** Decisions of one day. */
+/** Decisions of one day of UTC. */
 export interface DayCount {
   readonly day: Date;
   readonly allowed: number;
@@ -43,7 +43,7 @@ export function Bars({ days, small = false }: BarsProps) {
         return (
           <g key={day.toISOString()}>
             {!small && (
-              <title>{words.usage.ofDay(format.date(day), format.number(allowed), format.number(refused))}</title>
+              <title>{words.usage.ofDay(format.utcDay(day), format.number(allowed), format.number(refused))}</title>
             )}
             <rect class="ground" x={x} y={height - 1} width={bar} height={1} />
             <rect class="allowed" x={x} y={height - lower} width={bar} height={lower} />

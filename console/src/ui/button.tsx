@@ -14,9 +14,10 @@ interface ButtonProps {
   readonly busy?: boolean;
   readonly disabled?: boolean;
   readonly pressed?: boolean;
-  readonly expanded?: boolean;
   readonly describedBy?: string | undefined;
   readonly buttonRef?: Ref<HTMLButtonElement>;
+  /** The id of a popover that a press opens and closes; screen readers hear which. */
+  readonly opens?: string;
   /** Shows only the icon; `label` is then required. */
   readonly iconOnly?: boolean;
   onPress?(): void;
@@ -33,7 +34,7 @@ export function Button({ children, kind = "quiet", icon, label, type = "button",
       aria-busy={busy ? "true" : undefined}
       aria-disabled={busy ? "true" : undefined}
       aria-pressed={rest.pressed}
-      aria-expanded={rest.expanded}
+      popovertarget={rest.opens}
       aria-describedby={rest.describedBy}
       disabled={rest.disabled}
       onClick={(event) => {

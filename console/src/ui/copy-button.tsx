@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { useApp } from "../app/context.js";
 import { Button } from "./button.js";
 import { copyText } from "./clipboard.js";
@@ -15,6 +16,9 @@ interface CopyProps {
 export function CopyButton({ text, label, short = false }: CopyProps) {
   const { words, announce } = useApp();
   const done = useSignal<boolean | undefined>(undefined);
+  useEffect(() => {
+    done.value = undefined;
+  }, [text]);
   const press = async () => {
     done.value = await copyText(text);
     announce(done.value ? words.copied : words.copyFailed);

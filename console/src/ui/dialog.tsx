@@ -37,6 +37,10 @@ export function Dialog({ title, children, actions, onClose }: DialogProps) {
         event.preventDefault();
         onClose();
       }}
+      // Browsers close a dialog themselves at a second Esc. One that is gone has no say any more.
+      onClose={(event) => {
+        if (event.currentTarget.isConnected) onClose();
+      }}
     >
       <header>
         <h2 id={id}>{title}</h2>

@@ -26,14 +26,7 @@ export function Menu({ label, children }: MenuProps) {
   };
   return (
     <>
-      <Button
-        kind="plain"
-        icon="more"
-        iconOnly
-        label={label}
-        buttonRef={button}
-        onPress={() => menu.current?.togglePopover()}
-      >
+      <Button kind="plain" icon="more" iconOnly label={label} buttonRef={button} opens={id}>
         {label}
       </Button>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the buttons inside act; this only closes the list. */}

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.js";
 
@@ -15,8 +16,15 @@ interface SearchFieldProps {
 
 /** A field to search with. */
 export function SearchField({ label, value, placeholder, maxLength = 100, shown, onChange }: SearchFieldProps) {
+  const typed = useSignal(value);
   const waiting = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const change = useRef(onChange);
+  change.current = onChange;
   useEffect(() => () => clearTimeout(waiting.current), []);
+  useEffect(() => {
+    // What is being typed wins over an earlier text that the view has taken.
+    if (waiting.current === undefined) typed.value = value;
+  }, [value]);
   return (
     <label class="field">
       <span class={shown ? "hint" : "out-of-sight"}>{label}</span>
@@ -26,14 +34,17 @@ export function SearchField({ label, value, placeholder, maxLength = 100, shown,
           type="search"
           part="input"
           maxLength={maxLength}
-          value={value}
+          value={typed.value}
           placeholder={placeholder}
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => {
-            const text = event.currentTarget.value;
+            typed.value = event.currentTarget.value;
             clearTimeout(waiting.current);
-            waiting.current = setTimeout(() => onChange(text), 250);
+            waiting.current = setTimeout(() => {
+              waiting.current = undefined;
+              change.current(typed.value);
+            }, 250);
           }}
         />
       </span>

@@ -66,9 +66,10 @@ function CurrentView({ views }: { readonly views: readonly View[] }) {
   const { router, words, subject } = useApp();
   const { path } = router.route.value;
   const area = useRef<HTMLDivElement>(null);
-  const found = views.find((view) => view.path.test(path));
-  const parameters = (found?.path.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part ?? ""));
-  const key = [subject, found?.path.source ?? path, ...parameters].join(" ");
+  const known = views.find((view) => view.path.test(path));
+  const parameters = decoded((known?.path.exec(path) ?? []).slice(1));
+  const found = parameters && known;
+  const key = [subject, found?.path.source ?? path, ...(parameters ?? [])].join(" ");
   const before = useRef(key);
   useEffect(() => {
     // The focus follows the view, so that keyboards and screen readers go on at its beginning.
@@ -80,6 +81,15 @@ function CurrentView({ views }: { readonly views: readonly View[] }) {
       {found ? <found.view key={key} parameters={parameters} /> : <NotFound title={words.notFound} />}
     </div>
   );
+}
+
+/** Returns the parts of a path as text; undefined where an address is broken, such as `%E0`. */
+function decoded(parts: readonly (string | undefined)[]): readonly string[] | undefined {
+  try {
+    return parts.map((part = "") => decodeURIComponent(part));
+  } catch {
+    return undefined;
+  }
 }
 
 function NotFound({ title }: { readonly title: string }) {

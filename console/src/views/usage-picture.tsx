@@ -23,8 +23,8 @@ export function UsagePicture({ recent: { days, rows, incomplete } }: { readonly 
         </div>
         <Bars days={counts} />
         <p class="axis hint" aria-hidden="true">
-          <span>{first && format.date(first)}</span>
-          <span>{last && format.date(last)}</span>
+          <span>{first && format.utcDay(first)}</span>
+          <span>{last && format.utcDay(last)}</span>
         </p>
         <p class="hint">
           {texts.utcDays} {incomplete && texts.incomplete}
@@ -42,7 +42,7 @@ export function UsagePicture({ recent: { days, rows, incomplete } }: { readonly 
             <tbody>
               {counts.toReversed().map(({ day, allowed, refused }) => (
                 <tr key={day.toISOString()}>
-                  <td>{day.toISOString().slice(0, 10)}</td>
+                  <td>{format.utcDay(day)}</td>
                   <td class="number">{format.number(allowed)}</td>
                   <td class="number">{format.number(refused)}</td>
                 </tr>

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import { useApp } from "../../app/context.js";
 import { Badge } from "../../ui/badge.js";
 import { Button } from "../../ui/button.js";
@@ -33,7 +33,6 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
   const found = useSignal<readonly Found[]>([]);
   const unavailable = useSignal(false);
   const beyond = useSignal<ReadonlySet<string>>(new Set());
-  const running = useRef<AbortController>(undefined);
 
   const reachable = async (text: string, signal: AbortSignal): Promise<readonly string[]> => {
     const request = { of: { case: "subject" as const, value: subject }, type, action, query: text, pageSize: 20 };
@@ -43,7 +42,6 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
   useEffect(() => {
     if (!open.value) return;
     const own = new AbortController();
-    running.current = own;
     const search = async () => {
       const named = host.resources[type];
       if (named) return named(query.value);

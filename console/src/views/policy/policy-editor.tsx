@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { type GetPolicyResponse, type Policy, PolicyService } from "#gen/patwarden/v1/policy_pb.js";
+import { type GetPolicyResponse, PolicyService, type UpdatePolicyResponse } from "#gen/patwarden/v1/policy_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
 import { useApp } from "../../app/context.js";
 import { actionsInWords } from "../../app/grant-text.js";
@@ -110,6 +110,19 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
       await meet();
     }
   });
+  /** Goes on after the review: with what was saved, or with what somebody else has saved before. */
+  const settle = useAction(async (outcome: UpdatePolicyResponse | "moved") => {
+    if (outcome === "moved") return meet();
+    conflicts.value = undefined;
+    back.value = false;
+    draft.value = draftOf(outcome.policy);
+    done.value =
+      outcome.blockedTokens === 0
+        ? texts.saved
+        : texts.savedBlocked(outcome.blockedTokens, format.number(outcome.blockedTokens));
+    announce(done.value);
+    onLoaded(await policies.getPolicy({ scope }));
+  });
   const problem = review.problem.value;
   const errorOf = (field: PolicyFieldName): string | undefined => {
     if (wrong.includes(field)) return texts.notNumber;
@@ -161,7 +174,7 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
             ))}
         </fieldset>
       ))}
-      <ProblemNotice problem={problem} />
+      <ProblemNotice problem={problem ?? settle.problem.value} />
       <div class={fields.length > 0 ? "policy-end stays" : "policy-end"}>
         <span class="soft" aria-live="polite">
           {fields.length > 0 && texts.changes(fields.length, format.number(fields.length))}
@@ -197,23 +210,9 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
             host.forms.keep(formName, draft.value);
             host.signIn(needed);
           }}
-          onClose={async (outcome) => {
+          onClose={(outcome) => {
             preview.value = undefined;
-            if (outcome === undefined) return;
-            if (outcome === "moved") {
-              await meet();
-              return;
-            }
-            conflicts.value = undefined;
-            back.value = false;
-            const saved: Policy | undefined = outcome.policy;
-            draft.value = draftOf(saved);
-            done.value =
-              outcome.blockedTokens === 0
-                ? texts.saved
-                : texts.savedBlocked(outcome.blockedTokens, format.number(outcome.blockedTokens));
-            announce(done.value);
-            onLoaded(await policies.getPolicy({ scope }));
+            if (outcome !== undefined) settle.run(outcome);
           }}
         />
       )}
