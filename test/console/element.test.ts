@@ -353,7 +353,7 @@ describe.skipIf(noBrowser)(
       const element = visit.page.locator("patwarden-tokens");
       await fillForm(element, "fresh");
       await element.getByRole("button", { name: "Create token" }).click();
-      await element.getByText("You must sign in again before this. Then press the button once more.").waitFor();
+      await element.getByText("For this you must sign in again. Then press the button once more.").waitFor();
       const detail = { maxAge: 600, acrValues: [] };
       expect(await visit.page.evaluate("seen")).toEqual([{ type: "patwarden-step-up", detail }]);
       site.signedInAgo = 0;

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { Change } from "../app/change.js";
 import { useApp } from "../app/context.js";
 import { isSignedOut, type Problem } from "../app/problem.js";
 import { problemText } from "../app/problem-text.js";
@@ -46,5 +47,15 @@ export function ProblemNotice({ problem, onRetry }: ProblemProps) {
       <p>{text}</p>
       {detail && <p class="detail">{detail}</p>}
     </Notice>
+  );
+}
+
+/** How a change goes on: that it waits for its confirmation, or why it failed. Renders nothing else. */
+export function ChangeNotice({ of }: { readonly of: Pick<Change<[]>, "pending" | "problem"> }) {
+  const { words } = useApp();
+  return of.pending.value ? (
+    <Notice tone="accent">{words.confirming}</Notice>
+  ) : (
+    <ProblemNotice problem={of.problem.value} />
   );
 }

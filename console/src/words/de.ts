@@ -14,6 +14,7 @@ export const de: Words = {
   copied: "Kopiert",
   copyFailed: "Nicht kopiert",
   copyNamed: (name) => `${name} kopieren`,
+  confirming: "Gespeichert. Es fehlt noch die Bestätigung aller Server.",
   loading: "Wird geladen",
   tryAgain: "Noch einmal versuchen",
   showMore: "Mehr anzeigen",
@@ -110,7 +111,7 @@ export const de: Words = {
     REVOCATION_PENDING: "Die Änderung ist gespeichert. Noch haben sie nicht alle Server bestätigt.",
     OUTCOME_UNKNOWN: "Die Antwort ging verloren: vielleicht ist die Änderung gespeichert. Frage noch einmal.",
     DEADLINE_EXCEEDED: "Es hat zu lange gedauert. Versuche es noch einmal.",
-    STEP_UP_REQUIRED: "Dafür musst du dich noch einmal anmelden.",
+    STEP_UP_REQUIRED: "Dafür musst du dich noch einmal anmelden. Drücke danach den Knopf noch einmal.",
     ISSUER_UNAVAILABLE: "Deine Anmeldung kann gerade nicht geprüft werden. Versuche es noch einmal.",
     INTERNAL: "Etwas ist defekt. Der Betreiber findet mehr im Protokoll.",
   },
@@ -301,7 +302,6 @@ export const de: Words = {
     leaked: "Ein Geheimnis davon wurde bekannt",
     leakedHint: "Der Grund steht dann im Verlauf.",
     confirm: "Token widerrufen",
-    pending: "Gespeichert. Es fehlt noch die Bestätigung aller Server.",
     done: "Auf allen Servern beendet.",
     residual: (time) => `Ein daraus erstelltes JWT kann noch bis ${time} angenommen werden.`,
   },
@@ -395,7 +395,6 @@ export const de: Words = {
     filledInWrong: "Teile des Links wurden nicht benutzt:",
     kept: "Willkommen zurück. Deine Eingaben sind noch da.",
     stepUp: "Dafür musst du dich noch einmal anmelden. Deine Eingaben bleiben erhalten.",
-    stepUpElement: "Dafür musst du dich noch einmal anmelden. Drücke danach den Knopf noch einmal.",
     fixFields: (n, text) => count(n, "1 Eingabe muss geändert werden.", `${text} Eingaben müssen geändert werden.`),
   },
 
@@ -491,7 +490,6 @@ export const de: Words = {
     comment: "Bemerkung",
     suspended: "Auf allen Servern angehalten.",
     resumed: "Fortgesetzt.",
-    confirming: "Gespeichert. Es fehlt noch die Bestätigung aller Server.",
   },
 
   rotate: {

@@ -13,6 +13,7 @@ export const en = {
   copied: "Copied",
   copyFailed: "Not copied",
   copyNamed: (name: string) => `Copy ${name}`,
+  confirming: "Stored. Waiting until every server has confirmed it.",
   loading: "Loading",
   tryAgain: "Try again",
   showMore: "Show more",
@@ -108,7 +109,7 @@ export const en = {
     REVOCATION_PENDING: "The change is stored. Not every server has confirmed it yet.",
     OUTCOME_UNKNOWN: "The answer was lost: the change may or may not be stored. Ask again.",
     DEADLINE_EXCEEDED: "It took too long. Try again.",
-    STEP_UP_REQUIRED: "For this you must sign in again.",
+    STEP_UP_REQUIRED: "For this you must sign in again. Then press the button once more.",
     ISSUER_UNAVAILABLE: "Your sign-in cannot be checked at the moment. Try again.",
     INTERNAL: "Something is broken. The operator finds more in the log.",
   } as Readonly<Record<string, string>>,
@@ -300,7 +301,6 @@ export const en = {
     leaked: "A secret of it leaked",
     leakedHint: "Notes the reason in the history.",
     confirm: "Revoke token",
-    pending: "Stored. Waiting until every server has confirmed it.",
     done: "Ended on every server.",
     residual: (time: string) => `A JWT that was issued for it may be accepted until ${time}.`,
   },
@@ -392,7 +392,6 @@ export const en = {
     filledInWrong: "Parts of the link were not used:",
     kept: "You are back. What you entered is still here.",
     stepUp: "You must sign in again before this. What you entered is kept.",
-    stepUpElement: "You must sign in again before this. Then press the button once more.",
     fixFields: (n: number, text: string) => count(n, "1 entry needs a change.", `${text} entries need a change.`),
   },
 
@@ -487,7 +486,6 @@ export const en = {
     comment: "Comment",
     suspended: "Suspended on every server.",
     resumed: "Resumed.",
-    confirming: "Stored. Waiting until every server has confirmed it.",
   },
 
   rotate: {

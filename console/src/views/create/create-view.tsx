@@ -4,27 +4,29 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { CatalogTemplate, Organization } from "#gen/patwarden/v1/self_pb.js";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import type { Api } from "../../app/api.js";
+import { useCatalog } from "../../app/catalog.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { grantSentences } from "../../app/grant-text.js";
-import { useAction, useLoad } from "../../app/load.js";
-import { isOutcomeUnknown, isSignedOut, problemOf, stepUpOf } from "../../app/problem.js";
+import { useLoad } from "../../app/load.js";
+import { isOutcomeUnknown, problemOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button, Link } from "../../ui/button.js";
 import { Choice, Field } from "../../ui/field.js";
 import { Hold } from "../../ui/hold.js";
 import { Icon } from "../../ui/icon.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
-import { ExactTime } from "../../ui/time.js";
+import { ChangeNotice, Notice, ProblemNotice } from "../../ui/notice.js";
 import { type Expiry, endingOf, usualExpiry } from "../form/expiry.js";
 import { ExpiryField } from "../form/expiry-field.js";
-import { draftOf, gapsOf, grantOf } from "../form/grant-draft.js";
+import { draftOf, emptyGrant, gapsOf } from "../form/grant-draft.js";
 import { GrantEditor } from "../form/grant-editor.js";
-import { lifetimeLimits } from "../form/limits.js";
+import { lifetimeLimits, useCreationLimits } from "../form/limits.js";
 import { parseNetworks, wrongNetwork } from "../form/networks.js";
 import { isPrefilled, type PrefillProblem, parsePrefill } from "../form/prefill.js";
 import { Reveal } from "../reveal/reveal.js";
+import { CreationReview } from "./creation-review.js";
+import { FilledIn } from "./filled-in.js";
 import { OwnerField } from "./owner-field.js";
+import { Templates } from "./templates.js";
 import { emptyForm, type FormField, fieldOf, formLike, requestOf, type TokenForm } from "./token-form.js";
 
 const formName = "new";
@@ -40,17 +42,12 @@ export function CreateView() {
   const made = useSignal<{ readonly token: Token; readonly secret: string } | undefined>(undefined);
   const tried = useSignal(false);
   const lost = useSignal(false);
-  const stepUp = useSignal(false);
   const formElement = useRef<HTMLFormElement>(null);
   const { subject: owner, organization, grant } = form.value;
 
   const organizations = useLoad(`${caller.caller} organizations`, (signal) => allOrganizations(api, signal));
-  const catalog = useLoad(`${owner} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ subject: owner, language: format.locale }, { signal }),
-  );
-  const creation = useLoad(`${owner} ${organization} limits`, (signal) =>
-    api.self.getCreationLimits({ subject: owner, organization }, { signal }),
-  );
+  const catalog = useCatalog(owner);
+  const creation = useCreationLimits(owner, organization);
   const from = query.get("from");
   const original = useLoad(from === null ? undefined : `${subject} ${from}`, (signal) =>
     api.tokens.getToken({ id: from ?? "" }, { signal }),
@@ -71,7 +68,12 @@ export function CreateView() {
   const change = (part: Partial<TokenForm>) => {
     form.value = { ...form.value, ...part };
   };
-  function startFrom(template: CatalogTemplate): void {
+  function startFrom(template: CatalogTemplate | undefined): void {
+    if (!template) {
+      const { expiry: _, ...blank } = { ...form.value, template: "", grant: emptyGrant };
+      form.value = blank;
+      return;
+    }
     change({
       template: template.id,
       grant: draftOf(template.grant),
@@ -99,30 +101,23 @@ export function CreateView() {
   const gaps = gapsOf(grant);
   const wrong = wrongNetwork(parseNetworks(form.value.networks));
 
-  const create = useAction(async () => {
-    if (!ending.ok) return;
-    stepUp.value = false;
-    lost.value = false;
-    const request = requestOf(form.value, ending.lifetime);
-    try {
-      const answer = await untilConfirmed(() => api.tokens.createToken(request));
-      if (!answer.token) return;
-      made.value = { token: answer.token, secret: answer.secret };
-      host.changed("created", answer.token);
-    } catch (error) {
-      const problem = problemOf(error);
-      const needed = stepUpOf(problem);
-      if (needed || isSignedOut(problem)) {
-        stepUp.value = needed !== undefined;
-        host.forms.keep(formName, form.value);
-        if (needed) host.signIn(needed);
-        else throw error;
-        return;
+  const create = useChange(
+    async (confirm) => {
+      if (!ending.ok) return;
+      lost.value = false;
+      const request = requestOf(form.value, ending.lifetime);
+      try {
+        const answer = await confirm(() => api.tokens.createToken(request));
+        if (!answer.token) return;
+        made.value = { token: answer.token, secret: answer.secret };
+        host.changed("created", answer.token);
+      } catch (error) {
+        lost.value = isOutcomeUnknown(problemOf(error));
+        throw error;
       }
-      lost.value = isOutcomeUnknown(problem);
-      throw error;
-    }
-  });
+    },
+    { name: formName, entries: form.value },
+  );
   const problem = create.problem.value;
   const refused = (field: FormField): string | undefined =>
     problem?.fields
@@ -168,14 +163,9 @@ export function CreateView() {
       />
     );
 
-  const templates = catalog.value.value?.templates ?? [];
   const approval = policy?.requireApproval === true;
-  const speech = { catalog: catalog.value.value, words, format, subject: owner === caller.caller ? "" : owner };
   const locked = create.busy.value || lost.value;
-  const [expiryEnd, unplaced] = [
-    ending.ok ? ending.time : undefined,
-    problem?.fields.filter((own) => fieldOf(own) === undefined) ?? [],
-  ];
+  const unplaced = problem?.fields.filter((own) => fieldOf(own) === undefined) ?? [];
   return (
     <div class="view">
       <Link to="/" look="back">
@@ -183,23 +173,7 @@ export function CreateView() {
       </Link>
       <h1>{originalToken ? texts.duplicateOf(originalToken.name) : texts.title}</h1>
       {opening.kept && <Notice tone="accent">{texts.kept}</Notice>}
-      {opening.problems && (
-        <Notice tone="accent">
-          <p>{texts.filledIn}</p>
-          {opening.problems.length > 0 && (
-            <>
-              <p>{texts.filledInWrong}</p>
-              <ul>
-                {opening.problems.map((one) => (
-                  <li key={`${one.kind} ${one.name}`}>
-                    <bdi>{prefillText(one)}</bdi>
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
-        </Notice>
-      )}
+      {opening.problems && <FilledIn problems={opening.problems} />}
       <ProblemNotice problem={original.problem.value} />
       <ProblemNotice problem={catalog.problem.value} onRetry={catalog.reload} />
       <form
@@ -212,34 +186,11 @@ export function CreateView() {
         }}
       >
         <fieldset disabled={locked} class="stack roomy">
-          {templates.length > 0 && (
-            <section class="templates" aria-label={texts.templates}>
-              {templates.map((template) => (
-                <button
-                  type="button"
-                  key={template.id}
-                  class="template"
-                  aria-pressed={form.value.template === template.id}
-                  onClick={() => startFrom(template)}
-                >
-                  <strong>{template.label}</strong>
-                  <span>{template.description}</span>
-                </button>
-              ))}
-              <button
-                type="button"
-                class="template"
-                aria-pressed={form.value.template === ""}
-                onClick={() => {
-                  const { expiry: _, ...blank } = { ...form.value, template: "", grant: emptyForm("").grant };
-                  form.value = blank;
-                }}
-              >
-                <strong>{texts.blank}</strong>
-                <span>{texts.blankHint}</span>
-              </button>
-            </section>
-          )}
+          <Templates
+            templates={catalog.value.value?.templates ?? []}
+            chosen={form.value.template}
+            onChoose={startFrom}
+          />
           <Field label={texts.name} hint={texts.nameHint} error={errors.name}>
             {(ids) => (
               <input
@@ -340,33 +291,13 @@ export function CreateView() {
             </div>
           </details>
         </fieldset>
-        <aside class="card side" aria-label={texts.review}>
-          <h2>{texts.review}</h2>
-          {gaps.length > 0 ? (
-            <p class="soft">{texts.reviewEmpty}</p>
-          ) : (
-            <ul class="sentences">
-              {grantSentences(grantOf(grant) as Parameters<typeof grantSentences>[0], speech).map((text) => (
-                <li key={text}>
-                  <bdi>{text}</bdi>
-                </li>
-              ))}
-            </ul>
-          )}
-          <dl class="facts narrow-facts">
-            <dt>{words.token.actsAs}</dt>
-            <dd>
-              <bdi>{owner === caller.caller ? texts.ownerYou : owner}</bdi>
-              {organization !== "" && <bdi> · {organization}</bdi>}
-            </dd>
-            <dt>{texts.expiresAt}</dt>
-            <dd>{expiryEnd ? <ExactTime time={expiryEnd} /> : ending.ok ? texts.expiresNever : words.none}</dd>
-          </dl>
-          {approval && <Notice tone="warn">{texts.needsApproval}</Notice>}
-          {creation.value.value && !creation.value.value.mayCreate && <Notice tone="bad">{texts.notAllowed}</Notice>}
-        </aside>
+        <CreationReview
+          form={form.value}
+          ending={ending}
+          catalog={catalog.value.value}
+          creation={creation.value.value}
+        />
         <div class="stack">
-          {stepUp.value && <Notice tone="warn">{texts.stepUpElement}</Notice>}
           {lost.value ? (
             <Notice
               tone="warn"
@@ -380,7 +311,7 @@ export function CreateView() {
               {texts.lost}
             </Notice>
           ) : (
-            <ProblemNotice problem={problem} />
+            <ChangeNotice of={create} />
           )}
           {locked && <Hold text={words.reveal.leaveEarly} />}
           {unplaced.map((own) => (
@@ -400,11 +331,6 @@ export function CreateView() {
       </form>
     </div>
   );
-
-  function prefillText({ kind, name }: PrefillProblem): string {
-    const text = words.prefill[kind];
-    return typeof text === "string" ? text : text(name.slice(0, 40));
-  }
 }
 
 /** Fetches all organizations of the caller, up to a thousand. */

@@ -5,7 +5,6 @@ import { RevocationReason } from "#gen/patwarden/v1/token_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
 import { useApp } from "../../app/context.js";
 import { useAction } from "../../app/load.js";
-import type { StepUpNeeded } from "../../app/problem.js";
 import { Button, Link } from "../../ui/button.js";
 import { Choice, Field, FieldGroup } from "../../ui/field.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
@@ -48,10 +47,6 @@ export function Emergency() {
     counted.value = answer.count;
   });
   const found = counted.value;
-  const signIn = (needed: StepUpNeeded) => {
-    host.forms.keep(formName, form.value);
-    host.signIn(needed);
-  };
   return (
     <section class="card grave narrow">
       <h2>{texts.emergencyTitle}</h2>
@@ -127,7 +122,7 @@ export function Emergency() {
         <BulkRevoke
           target={{ everything: true, createdBefore: time, count: found }}
           reason={leaked ? RevocationReason.LEAKED : RevocationReason.ADMINISTRATIVE}
-          onStepUp={signIn}
+          form={{ name: formName, entries: form.value }}
           onClose={(result) => {
             asking.value = false;
             counted.value = undefined;

@@ -2,14 +2,12 @@ import type { Client } from "@connectrpc/connect";
 import { useSignal } from "@preact/signals";
 import { type Subject, type SubjectService, Subject_State as SubjectState } from "#gen/patwarden/v1/subject_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { useAction } from "../../app/load.js";
-import { problemOf, stepUpOf } from "../../app/problem.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/field.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice } from "../../ui/notice.js";
 
 export type SubjectChange = "disable" | "enable" | "remove";
 
@@ -23,31 +21,18 @@ interface SubjectDialogProps {
 
 /** Says what the change stops, and makes it. A deletion asks for the name. */
 export function SubjectDialog({ subject, change, subjects, onClose }: SubjectDialogProps) {
-  const { host, words, format, announce } = useApp();
+  const { words, format } = useApp();
   const texts = useAdministrationWords().operator;
   const typed = useSignal("");
-  const pending = useSignal(false);
   const name = subject.subject;
-  const run = useAction(async () => {
+  const run = useChange(async (confirm) => {
     const calls = {
       disable: () => subjects.disableSubject({ subject: name }),
       enable: () => subjects.enableSubject({ subject: name }),
       remove: () => subjects.deleteSubject({ subject: name }),
     };
-    try {
-      const answer = await untilConfirmed(
-        async (): Promise<{ subject?: Subject | undefined }> => calls[change](),
-        () => {
-          pending.value = true;
-          announce(words.revoke.pending);
-        },
-      );
-      onClose(answer.subject ?? subject);
-    } catch (error) {
-      const needed = stepUpOf(problemOf(error));
-      if (needed) host.signIn(needed);
-      throw error;
-    }
+    const answer = await confirm(async (): Promise<{ subject?: Subject | undefined }> => calls[change]());
+    onClose(answer.subject ?? subject);
   });
   const titles = { disable: texts.disableTitle, enable: texts.enableTitle, remove: texts.removeTitle };
   const count = format.number(subject.liveTokens);
@@ -92,8 +77,7 @@ export function SubjectDialog({ subject, change, subjects, onClose }: SubjectDia
           )}
         </Field>
       )}
-      {pending.value && <Notice tone="accent">{words.revoke.pending}</Notice>}
-      <ProblemNotice problem={run.problem.value} />
+      <ChangeNotice of={run} />
     </Dialog>
   );
 }

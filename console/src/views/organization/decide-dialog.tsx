@@ -1,14 +1,13 @@
 import { useSignal } from "@preact/signals";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
+import { useChange } from "../../app/change.js";
 import { type Host, useApp } from "../../app/context.js";
-import { useAction } from "../../app/load.js";
-import { problemOf, stepUpOf } from "../../app/problem.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
+import { problemOf } from "../../app/problem.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/field.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
 
 export type Decision = "approve" | "deny";
 
@@ -36,32 +35,26 @@ interface DecideDialogProps {
 
 /** Approves the token as it was shown, or denies it, with a comment. */
 export function DecideDialog({ token, decision, comment: first, onClose }: DecideDialogProps) {
-  const { api, words, host, announce } = useApp();
+  const { api, words } = useApp();
   const texts = useAdministrationWords().pending;
   const comment = useSignal(first);
-  const pending = useSignal(false);
   const moved = useSignal(false);
-  const decide = useAction(async () => {
-    const own = { id: token.id, comment: comment.value };
-    const call = () =>
-      decision === "approve" ? api.tokens.approveToken({ ...own, etag: token.etag }) : api.tokens.denyToken(own);
-    try {
-      await untilConfirmed<unknown>(call, () => {
-        pending.value = true;
-        announce(words.revoke.pending);
-      });
-    } catch (error) {
-      const problem = problemOf(error);
-      const needed = stepUpOf(problem);
-      if (problem.reason === "ETAG_MISMATCH") moved.value = true;
-      else if (needed) {
-        host.forms.keep(formName, { ...own, decision } satisfies Kept);
-        host.signIn(needed);
-      } else throw error;
-      return;
-    }
-    onClose(decision === "approve" ? texts.approved(token.name) : texts.denied(token.name));
-  });
+  const own = { id: token.id, comment: comment.value };
+  const decide = useChange(
+    async (confirm) => {
+      try {
+        await confirm<unknown>(() =>
+          decision === "approve" ? api.tokens.approveToken({ ...own, etag: token.etag }) : api.tokens.denyToken(own),
+        );
+      } catch (error) {
+        if (problemOf(error).reason !== "ETAG_MISMATCH") throw error;
+        moved.value = true;
+        return;
+      }
+      onClose(decision === "approve" ? texts.approved(token.name) : texts.denied(token.name));
+    },
+    { name: formName, entries: { ...own, decision } satisfies Kept },
+  );
   const title = decision === "approve" ? texts.approveNamed(token.name) : texts.denyNamed(token.name);
   if (moved.value)
     return (
@@ -109,8 +102,7 @@ export function DecideDialog({ token, decision, comment: first, onClose }: Decid
           />
         )}
       </Field>
-      {pending.value && <Notice tone="accent">{words.revoke.pending}</Notice>}
-      <ProblemNotice problem={decide.problem.value} />
+      <ChangeNotice of={decide} />
     </Dialog>
   );
 }

@@ -2,8 +2,9 @@ import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
+import { useCatalog } from "../../app/catalog.js";
 import { useApp } from "../../app/context.js";
-import { useLoad, usePages } from "../../app/load.js";
+import { usePages } from "../../app/load.js";
 import { Button } from "../../ui/button.js";
 import { Icon } from "../../ui/icon.js";
 import { Loaded } from "../../ui/loaded.js";
@@ -21,7 +22,7 @@ interface PendingQueueProps {
 
 /** The tokens of an organization that wait for approval, the oldest first. */
 export function PendingQueue({ organization, mayApprove, onDecided }: PendingQueueProps) {
-  const { api, words, format, host, announce } = useApp();
+  const { api, words, host, announce } = useApp();
   const texts = useAdministrationWords().pending;
   const pending = usePages<Token>(organization, async (pageToken, signal) => {
     const states = [Token_State.PENDING_APPROVAL];
@@ -29,9 +30,7 @@ export function PendingQueue({ organization, mayApprove, onDecided }: PendingQue
     return { items: answer.tokens, next: answer.nextPageToken };
   });
   // In words only: where the catalog is not available, actions have their own names.
-  const catalog = useLoad(`${organization} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ language: format.locale }, { signal }),
-  );
+  const catalog = useCatalog();
   const done = useSignal("");
   const deciding = useSignal<{ readonly token: Token; readonly decision: Decision } | undefined>(undefined);
   const kept = useSignal(useMemo(() => keptDecision(host), []));

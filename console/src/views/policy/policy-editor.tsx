@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { type GetPolicyResponse, PolicyService, type UpdatePolicyResponse } from "#gen/patwarden/v1/policy_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
+import { useCatalog } from "../../app/catalog.js";
 import { useApp } from "../../app/context.js";
 import { actionsInWords } from "../../app/grant-text.js";
 import { useAction, useLoad } from "../../app/load.js";
@@ -59,7 +60,7 @@ const sections: readonly (readonly ["lifetime" | "power" | "place" | "care" | "s
 
 function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }: PolicyFormProps) {
   const app = useApp();
-  const { api, host, format, announce, caller } = app;
+  const { host, format, announce } = app;
   const texts = useAdministrationWords().policy;
   const formName = `policy-${scope}`;
   const kept = useMemo(() => host.forms.take(formName) as PolicyDraft | undefined, []); // kept by this view
@@ -68,9 +69,7 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
   const conflicts = useSignal<ReadonlySet<PolicyFieldName> | undefined>(undefined);
   const preview = useSignal<Preview | undefined>(undefined);
   const done = useSignal("");
-  const catalog = useLoad(`${caller.caller} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ language: format.locale }, { signal }),
-  );
+  const catalog = useCatalog();
   const fields = changedFields(policy, draft.value);
   const wrong = policyFields.filter((field) => enteredValue(draft.value, field) === "wrong");
   const isOrganization = scope.includes(":");
@@ -206,10 +205,7 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
           before={policy}
           draft={draft.value}
           save={(request) => policies.updatePolicy(request)}
-          onStepUp={(needed) => {
-            host.forms.keep(formName, draft.value);
-            host.signIn(needed);
-          }}
+          form={{ name: formName, entries: draft.value }}
           onClose={(outcome) => {
             preview.value = undefined;
             if (outcome !== undefined) settle.run(outcome);

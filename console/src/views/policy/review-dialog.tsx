@@ -1,15 +1,14 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { useSignal } from "@preact/signals";
 import type { Policy, UpdatePolicyRequestSchema, UpdatePolicyResponse } from "#gen/patwarden/v1/policy_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
+import { type FormToKeep, useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { useAction, useLoad } from "../../app/load.js";
-import { problemOf, type StepUpNeeded, stepUpOf } from "../../app/problem.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
+import { useLoad } from "../../app/load.js";
+import { isPending, problemOf } from "../../app/problem.js";
 import { Button, Link } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Identity } from "../../ui/identity.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
 import type { PolicyFieldName } from "../../words/administration.js";
 import { enteredValue, type PolicyDraft, valueIn } from "./policy-draft.js";
 import { policyValueText } from "./policy-text.js";
@@ -31,7 +30,8 @@ interface ReviewDialogProps {
   readonly before: Policy | undefined;
   readonly draft: PolicyDraft;
   save(request: Request): Promise<UpdatePolicyResponse>;
-  onStepUp(needed: StepUpNeeded): void;
+  /** Kept over a sign-in. */
+  readonly form: FormToKeep;
   /** `moved`: somebody else has changed the policy. Undefined: nothing was saved. */
   onClose(outcome: UpdatePolicyResponse | "moved" | undefined): void;
 }
@@ -40,36 +40,31 @@ interface ReviewDialogProps {
 const mostNamed = 10;
 
 /** Shows what changes and which tokens that blocks, and saves it. */
-export function ReviewDialog({ preview, fields, before, draft, save, onStepUp, onClose }: ReviewDialogProps) {
-  const { api, words, format, announce } = useApp();
+export function ReviewDialog({ preview, fields, before, draft, form, save, onClose }: ReviewDialogProps) {
+  const { api, words, format } = useApp();
   const texts = useAdministrationWords().policy;
-  const pending = useSignal(false);
   const ids = preview.blockedIds.slice(0, mostNamed);
   const blocked = useLoad(ids.length === 0 ? undefined : ids.join(" "), (signal) =>
     Promise.all(ids.map(async (id) => (await api.tokens.getToken({ id }, { signal })).token)),
   );
-  const store = useAction(async () => {
-    let stored = false;
-    const { policy } = preview.request;
+  const store = useChange(async (confirm) => {
+    let request = preview.request;
     try {
-      const answer = await untilConfirmed(
-        // The change itself makes the etag stale.
-        () => save(stored ? { ...preview.request, policy: { ...policy, etag: "" } } : preview.request),
-        () => {
-          stored = true;
-          pending.value = true;
-          announce(words.revoke.pending);
-        },
-      );
+      const answer = await confirm(async () => {
+        try {
+          return await save(request);
+        } catch (error) {
+          // The change itself makes the etag stale.
+          if (isPending(problemOf(error))) request = { ...request, policy: { ...request.policy, etag: "" } };
+          throw error;
+        }
+      });
       onClose(answer);
     } catch (error) {
-      const problem = problemOf(error);
-      const needed = stepUpOf(problem);
-      if (needed) onStepUp(needed);
-      else if (problem.reason === "ETAG_MISMATCH") onClose("moved");
-      else throw error;
+      if (problemOf(error).reason !== "ETAG_MISMATCH") throw error;
+      onClose("moved");
     }
-  });
+  }, form);
   const count = format.number(preview.blocked);
   const text = (field: PolicyFieldName, value: ReturnType<typeof enteredValue>) =>
     policyValueText(field, value, texts, format);
@@ -138,8 +133,7 @@ export function ReviewDialog({ preview, fields, before, draft, save, onStepUp, o
           </ul>
         </section>
       )}
-      {pending.value && <Notice tone="accent">{words.revoke.pending}</Notice>}
-      <ProblemNotice problem={store.problem.value} />
+      <ChangeNotice of={store} />
     </Dialog>
   );
 }

@@ -2,23 +2,24 @@ import { durationMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
+import { useCatalog } from "../../app/catalog.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { grantSentences } from "../../app/grant-text.js";
-import { useAction, useLoad } from "../../app/load.js";
-import { isPending, isSignedOut, problemOf, stepUpOf } from "../../app/problem.js";
+import { isPending, problemOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Choice, Field } from "../../ui/field.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
+import { dateOf } from "../../ui/time.js";
 import { type FormField, fieldOf } from "../create/token-form.js";
 import { type Expiry, endingOf } from "../form/expiry.js";
 import { ExpiryField } from "../form/expiry-field.js";
-import { draftOf, gapsOf, grantOf } from "../form/grant-draft.js";
+import { gapsOf, grantOf } from "../form/grant-draft.js";
 import { GrantEditor } from "../form/grant-editor.js";
-import { lifetimeLimits } from "../form/limits.js";
+import { lifetimeLimits, useCreationLimits } from "../form/limits.js";
 import { parseNetworks, wrongNetwork } from "../form/networks.js";
-import { type ChangedField, changedFields, type EditForm, editFormOf } from "./changes.js";
+import { changedFields, type EditForm, editFormOf } from "./changes.js";
+import { EditReview } from "./edit-review.js";
 
 interface EditTokenProps {
   readonly token: Token;
@@ -32,19 +33,14 @@ type Entries = Omit<EditForm, "end"> & { readonly expiry?: Expiry };
 /** Changes a token: the fields, and beside them what changes and whether it must be approved again. */
 export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps) {
   const app = useApp();
-  const { api, host, words, format, caller, announce } = app;
+  const { api, host, words, format, announce } = app;
   const texts = words.edit;
   const formName = `edit ${token.id}`;
   const form = useSignal<Entries>((host.forms.take(formName) as Entries | undefined) ?? editFormOf(token));
   const tried = useSignal(false);
-  const pending = useSignal(false);
   const approval = useSignal(false);
-  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
-  );
-  const creation = useLoad(`${token.subject} ${token.organization} limits`, (signal) =>
-    api.self.getCreationLimits({ subject: token.subject, organization: token.organization }, { signal }),
-  );
+  const catalog = useCatalog(token.subject);
+  const creation = useCreationLimits(token.subject, token.organization);
   const policy = creation.value.value?.limits;
   const now = new Date();
   const limits = limitsFromSecret();
@@ -105,33 +101,23 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
     };
   }, [key]);
 
-  const save = useAction(async () => {
-    try {
+  const save = useChange(
+    async (confirm) => {
       let etag = token.etag;
-      const answer = await untilConfirmed(
-        async () => {
-          try {
-            return await api.tokens.updateToken(requestOf(etag));
-          } catch (error) {
-            if (isPending(problemOf(error))) etag = await etagOfStored();
-            throw error;
-          }
-        },
-        () => {
-          pending.value = true;
-        },
-      );
+      const answer = await confirm(async () => {
+        try {
+          return await api.tokens.updateToken(requestOf(etag));
+        } catch (error) {
+          if (isPending(problemOf(error))) etag = await etagOfStored();
+          throw error;
+        }
+      });
       announce(texts.done);
       if (answer.token) onSaved(answer.token);
       onCancel();
-    } catch (error) {
-      const problem = problemOf(error);
-      const needed = stepUpOf(problem);
-      if (needed || isSignedOut(problem)) host.forms.keep(formName, form.value);
-      if (!needed) throw error;
-      host.signIn(needed);
-    }
-  });
+    },
+    { name: formName, entries: form.value },
+  );
   /** Returns the etag of the stored change, so that the repeat waits for it; a change of others is not overwritten. */
   async function etagOfStored(): Promise<string> {
     const { token: stored } = await api.tokens.getToken({ id: token.id });
@@ -147,27 +133,7 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
     tried.value = true;
     if (complete) save.run();
   };
-  const speech = {
-    catalog: catalog.value.value,
-    words,
-    format,
-    subject: token.subject === caller.caller ? "" : token.subject,
-  };
-  const end = token.expireTime && timestampDate(token.expireTime);
-  const endText = (time: Date | null | undefined): string => (time ? format.dateTime(time) : words.tokens.neverExpires);
-  const shownValues: Readonly<Record<ChangedField, readonly [readonly string[], readonly string[]]>> = {
-    name: [[token.name], [next.name]],
-    description: [[token.description || words.none], [next.description || words.none]],
-    justification: [[token.justification || words.none], [next.justification || words.none]],
-    grant: [grantSentences(grantOf(draftOf(token.grant)), speech), grantSentences(grantOf(next.grant), speech)],
-    allowed_cidrs: [
-      token.allowedCidrs.length > 0 ? token.allowedCidrs : [words.token.anywhere],
-      parseNetworks(next.networks).length > 0 ? parseNetworks(next.networks) : [words.token.anywhere],
-    ],
-    self_rotate: [[token.selfRotate ? words.yes : words.no], [next.selfRotate ? words.yes : words.no]],
-    expire_time: [[endText(end)], [endText(next.end)]],
-    never_expires: [[endText(end)], [endText(next.end)]],
-  };
+  const end = dateOf(token.expireTime);
   return (
     <>
       <h1>{texts.title(token.name)}</h1>
@@ -269,27 +235,20 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
             </Field>
           )}
         </fieldset>
-        <aside class="card side" aria-label={texts.review}>
-          <h2>{texts.review}</h2>
-          {changed.length === 0 && <p class="soft">{texts.nothing}</p>}
-          {changed.map((field) => (
-            <Difference
-              key={field}
-              name={words.fields[field] ?? field}
-              before={shownValues[field][0]}
-              after={shownValues[field][1]}
-            />
-          ))}
-          {approval.value && <Notice tone="warn">{texts.approval}</Notice>}
-        </aside>
+        <EditReview
+          token={token}
+          form={next}
+          changed={changed}
+          catalog={catalog.value.value}
+          approval={approval.value}
+        />
         <div class="stack">
-          {pending.value && <Notice tone="accent">{words.token.confirming}</Notice>}
           {problem?.reason === "ETAG_MISMATCH" ? (
             <Notice tone="warn" role="alert" action={<Button onPress={onReload}>{texts.conflictLoad}</Button>}>
               {texts.conflict}
             </Notice>
           ) : (
-            <ProblemNotice problem={problem} />
+            <ChangeNotice of={save} />
           )}
           <div class="row submit">
             <Button kind="main" type="submit" busy={save.busy.value} disabled={changed.length === 0}>
@@ -300,39 +259,5 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
         </div>
       </form>
     </>
-  );
-}
-
-interface DifferenceProps {
-  readonly name: string;
-  readonly before: readonly string[];
-  readonly after: readonly string[];
-}
-
-/** A field before and after; lines that both have are left out. */
-export function Difference({ name, before, after }: DifferenceProps) {
-  const { words } = useApp();
-  const gone = before.filter((line) => !after.includes(line));
-  const added = after.filter((line) => !before.includes(line));
-  return (
-    <section class="difference">
-      <h3>{name}</h3>
-      {gone.map((line) => (
-        <p key={line}>
-          <span class="out-of-sight">{words.edit.before}: </span>
-          <del>
-            <bdi>{line}</bdi>
-          </del>
-        </p>
-      ))}
-      {added.map((line) => (
-        <p key={line}>
-          <span class="out-of-sight">{words.edit.after}: </span>
-          <ins>
-            <bdi>{line}</bdi>
-          </ins>
-        </p>
-      ))}
-    </section>
   );
 }

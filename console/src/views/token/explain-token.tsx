@@ -3,9 +3,10 @@ import { useEffect } from "preact/hooks";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { type ExplainTokenResponse, type Step, Step_Result } from "#gen/patwarden/v1/self_pb.js";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
+import { useCatalog } from "../../app/catalog.js";
 import { useApp } from "../../app/context.js";
 import { actionLabel } from "../../app/grant-text.js";
-import { useAction, useLoad } from "../../app/load.js";
+import { useAction } from "../../app/load.js";
 import { Button } from "../../ui/button.js";
 import { Field } from "../../ui/field.js";
 import { Icon, type IconName } from "../../ui/icon.js";
@@ -20,15 +21,13 @@ const icons: Readonly<Record<number, readonly [IconName, string]>> = {
 
 /** Explains step by step what the server would answer to a request with the token. */
 export function ExplainToken({ token }: { readonly token: Token }) {
-  const { api, words, format, announce } = useApp();
+  const { api, words, announce } = useApp();
   const texts = words.explain;
   const resource = useSignal("");
   const action = useSignal("");
   const address = useSignal("");
   const answer = useSignal<ExplainTokenResponse | undefined>(undefined);
-  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
-  );
+  const catalog = useCatalog(token.subject);
   const ask = useAction(async () => {
     const request = {
       tokenId: token.id,

@@ -1,16 +1,16 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { Operation, type Secret, type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
+import { useCatalog } from "../../app/catalog.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
 import { grantSentences } from "../../app/grant-text.js";
-import { useAction, useLoad } from "../../app/load.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Badge } from "../../ui/badge.js";
 import { Button } from "../../ui/button.js";
 import { CopyButton } from "../../ui/copy-button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Identity } from "../../ui/identity.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf, ExactTime, RelativeTime } from "../../ui/time.js";
 
 interface OverviewProps {
@@ -20,11 +20,9 @@ interface OverviewProps {
 
 /** The facts of a token: what it may do, when it works, who made it, and its secrets. */
 export function Overview({ token, onChange }: OverviewProps) {
-  const { api, words, format, caller } = useApp();
+  const { words, format, caller } = useApp();
   const texts = words.token;
-  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
-  );
+  const catalog = useCatalog(token.subject);
   const sentences = grantSentences(token.grant, {
     catalog: catalog.value.value,
     words,
@@ -168,16 +166,8 @@ function Secrets({ token, onChange }: OverviewProps) {
   const { api, words, format, announce } = useApp();
   const texts = words.token;
   const ending = useSignal<Secret | undefined>(undefined);
-  const pending = useSignal(false);
-  const end = useAction(async (secret: Secret) => {
-    const request = { tokenId: token.id, secretId: secret.id };
-    const answer = await untilConfirmed(
-      () => api.tokens.revokeSecret(request),
-      () => {
-        pending.value = true;
-      },
-    );
-    pending.value = false;
+  const end = useChange(async (confirm, secret: Secret) => {
+    const answer = await confirm(() => api.tokens.revokeSecret({ tokenId: token.id, secretId: secret.id }));
     ending.value = undefined;
     announce(texts.endSecretDone);
     if (answer.token) onChange(answer.token);
@@ -241,8 +231,7 @@ function Secrets({ token, onChange }: OverviewProps) {
         >
           <p class="mono">{ending.value.hint}</p>
           <p>{texts.endSecretText}</p>
-          {pending.value && <Notice tone="accent">{texts.confirming}</Notice>}
-          <ProblemNotice problem={end.problem.value} />
+          <ChangeNotice of={end} />
         </Dialog>
       )}
     </section>

@@ -1,8 +1,9 @@
 import { useSignal } from "@preact/signals";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
+import { useCatalog } from "../../app/catalog.js";
 import { useApp } from "../../app/context.js";
 import { actionLabel, typeLabel } from "../../app/grant-text.js";
-import { useLoad, usePages } from "../../app/load.js";
+import { usePages } from "../../app/load.js";
 import { Button } from "../../ui/button.js";
 import { Field } from "../../ui/field.js";
 import { Identity } from "../../ui/identity.js";
@@ -11,11 +12,9 @@ import { actionsOf } from "./reachable-of.js";
 
 /** The resources that a token reaches now, for one action at a time. */
 export function Reach({ token }: { readonly token: Token }) {
-  const { api, words, format } = useApp();
+  const { api, words } = useApp();
   const texts = words.reach;
-  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
-  );
+  const catalog = useCatalog(token.subject);
   const types = actionsOf(token.grant, catalog.value.value);
   const type = useSignal("");
   const action = useSignal("");

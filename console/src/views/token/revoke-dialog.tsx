@@ -1,12 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { RevocationReason, type Token } from "#gen/patwarden/v1/token_pb.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { useAction } from "../../app/load.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Choice, Field } from "../../ui/field.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf } from "../../ui/time.js";
 
 interface RevokeDialogProps {
@@ -23,18 +22,10 @@ export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: Re
   const texts = words.revoke;
   const typed = useSignal("");
   const leaked = useSignal(leakedFirst);
-  const pending = useSignal(false);
   const done = useSignal<{ token: Token; until: Date | undefined } | undefined>(undefined);
-  const revoke = useAction(async () => {
+  const revoke = useChange(async (confirm) => {
     const reason = leaked.value ? RevocationReason.LEAKED : RevocationReason.REQUESTED;
-    const answer = await untilConfirmed(
-      () => api.tokens.revokeToken({ id: token.id, reason }),
-      () => {
-        pending.value = true;
-        announce(texts.pending);
-      },
-    );
-    pending.value = false;
+    const answer = await confirm(() => api.tokens.revokeToken({ id: token.id, reason }));
     done.value = { token: answer.token ?? token, until: dateOf(answer.residualUntil) };
     announce(texts.done);
     host.changed("revoked", token);
@@ -102,8 +93,7 @@ export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: Re
           leaked.value = on;
         }}
       />
-      {pending.value && <Notice tone="accent">{texts.pending}</Notice>}
-      <ProblemNotice problem={revoke.problem.value} />
+      <ChangeNotice of={revoke} />
     </Dialog>
   );
 }

@@ -2,19 +2,19 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
 import { useId, useMemo } from "preact/hooks";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
+import { useCatalog } from "../../app/catalog.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { useAction, useLoad } from "../../app/load.js";
-import { isOutcomeUnknown, isSignedOut, problemOf, stepUpOf } from "../../app/problem.js";
+import { isOutcomeUnknown, problemOf } from "../../app/problem.js";
 import { newRequestId } from "../../app/request-id.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Choice, FieldGroup } from "../../ui/field.js";
 import { Hold } from "../../ui/hold.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf, ExactTime } from "../../ui/time.js";
 import { type Expiry, endingOf } from "../form/expiry.js";
 import { ExpiryField } from "../form/expiry-field.js";
-import { lifetimeLimits } from "../form/limits.js";
+import { lifetimeLimits, useCreationLimits } from "../form/limits.js";
 import { Reveal } from "../reveal/reveal.js";
 
 interface RotateTokenProps {
@@ -44,13 +44,8 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
   const form = useSignal<Entries>(first ?? { graceMs: 24 * hour, requestId: newRequestId() });
   const made = useSignal<{ readonly token: Token; readonly secret: string } | undefined>(undefined);
   const lost = useSignal(false);
-  const pending = useSignal(false);
-  const creation = useLoad(`${token.subject} ${token.organization} limits`, (signal) =>
-    api.self.getCreationLimits({ subject: token.subject, organization: token.organization }, { signal }),
-  );
-  const catalog = useLoad(`${token.subject} ${format.locale} catalog`, (signal) =>
-    api.self.getCatalog({ subject: token.subject, language: format.locale }, { signal }),
-  );
+  const creation = useCreationLimits(token.subject, token.organization);
+  const catalog = useCatalog(token.subject);
   const limits = lifetimeLimits(creation.value.value);
   const { graceMs, expiry } = form.value;
   const now = new Date();
@@ -59,37 +54,29 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
   const change = (part: Partial<Entries>) => {
     form.value = { ...form.value, ...part };
   };
-  const rotate = useAction(async () => {
-    if (ending?.ok === false) return;
-    lost.value = false;
-    const request = {
-      id: token.id,
-      etag: token.etag,
-      grace: durationFromMs(graceMs),
-      requestId: form.value.requestId,
-      ...(ending && { lifetime: ending.lifetime }),
-    };
-    try {
-      const answer = await untilConfirmed(
-        () => api.tokens.rotateToken(request),
-        () => {
-          pending.value = true;
-        },
-      );
-      if (!answer.token) return;
-      made.value = { token: answer.token, secret: answer.secret };
-      host.changed("rotated", answer.token);
-    } catch (error) {
-      const problem = problemOf(error);
-      const needed = stepUpOf(problem);
-      lost.value = isOutcomeUnknown(problem);
-      if (needed || isSignedOut(problem)) host.forms.keep(formName, form.value);
-      if (!needed) throw error;
-      host.signIn(needed);
-    } finally {
-      pending.value = false;
-    }
-  });
+  const rotate = useChange(
+    async (confirm) => {
+      if (ending?.ok === false) return;
+      lost.value = false;
+      const request = {
+        id: token.id,
+        etag: token.etag,
+        grace: durationFromMs(graceMs),
+        requestId: form.value.requestId,
+        ...(ending && { lifetime: ending.lifetime }),
+      };
+      try {
+        const answer = await confirm(() => api.tokens.rotateToken(request));
+        if (!answer.token) return;
+        made.value = { token: answer.token, secret: answer.secret };
+        host.changed("rotated", answer.token);
+      } catch (error) {
+        lost.value = isOutcomeUnknown(problemOf(error));
+        throw error;
+      }
+    },
+    { name: formName, entries: form.value },
+  );
   if (made.value) {
     const { token: rotated, secret } = made.value;
     const old = dateOf(rotated.secrets[1]?.expireTime);
@@ -106,6 +93,8 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
         }
         onDone={() => {
           made.value = undefined;
+          // A further secret is another request.
+          change({ requestId: newRequestId() });
           onDone(rotated);
         }}
       />
@@ -160,7 +149,6 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
           onChange={(chosen) => change({ expiry: chosen })}
         />
       </fieldset>
-      {pending.value && <Notice tone="accent">{words.token.confirming}</Notice>}
       {(rotate.busy.value || lost.value) && <Hold text={words.reveal.leaveEarly} />}
       {lost.value ? (
         <Notice
@@ -175,7 +163,7 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
           {texts.lost}
         </Notice>
       ) : (
-        <ProblemNotice problem={rotate.problem.value} />
+        <ChangeNotice of={rotate} />
       )}
       {!lost.value && (
         <div class="row submit">

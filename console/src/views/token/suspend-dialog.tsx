@@ -1,13 +1,11 @@
 import { useSignal } from "@preact/signals";
 import type { Token } from "#gen/patwarden/v1/token_pb.js";
+import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { useAction } from "../../app/load.js";
-import { problemOf, stepUpOf } from "../../app/problem.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/field.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice } from "../../ui/notice.js";
 
 interface SuspendDialogProps {
   readonly token: Token;
@@ -18,27 +16,17 @@ interface SuspendDialogProps {
 
 /** Stops a token until it is resumed, or resumes it, with a comment. */
 export function SuspendDialog({ token, action, onClose }: SuspendDialogProps) {
-  const { api, host, words, announce } = useApp();
+  const { api, words, announce } = useApp();
   const texts = words.token;
   const comment = useSignal("");
-  const pending = useSignal(false);
-  const change = useAction(async () => {
+  const change = useChange(async (confirm) => {
     const request = { id: token.id, comment: comment.value.trim() };
-    try {
-      const answer = await untilConfirmed(
-        async (): Promise<{ token?: Token | undefined }> =>
-          action === "suspend" ? api.tokens.suspendToken(request) : api.tokens.resumeToken(request),
-        () => {
-          pending.value = true;
-        },
-      );
-      announce(action === "suspend" ? texts.suspended : texts.resumed);
-      onClose(answer.token ?? token);
-    } catch (error) {
-      const needed = stepUpOf(problemOf(error));
-      if (needed) host.signIn(needed);
-      throw error;
-    }
+    const answer = await confirm(
+      async (): Promise<{ token?: Token | undefined }> =>
+        action === "suspend" ? api.tokens.suspendToken(request) : api.tokens.resumeToken(request),
+    );
+    announce(action === "suspend" ? texts.suspended : texts.resumed);
+    onClose(answer.token ?? token);
   });
   return (
     <Dialog
@@ -66,8 +54,7 @@ export function SuspendDialog({ token, action, onClose }: SuspendDialogProps) {
           />
         )}
       </Field>
-      {pending.value && <Notice tone="accent">{texts.confirming}</Notice>}
-      <ProblemNotice problem={change.problem.value} />
+      <ChangeNotice of={change} />
     </Dialog>
   );
 }

@@ -7,14 +7,13 @@ import {
   type RevokeTokensRequestSchema,
   Token_State,
 } from "#gen/patwarden/v1/token_pb.js";
+import { type FormToKeep, useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { useAction } from "../../app/load.js";
-import { problemOf, type StepUpNeeded, stepUpOf } from "../../app/problem.js";
-import { untilConfirmed } from "../../app/until-confirmed.js";
+import { problemOf } from "../../app/problem.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/field.js";
-import { Notice, ProblemNotice } from "../../ui/notice.js";
+import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf } from "../../ui/time.js";
 import type { Filter } from "./filters.js";
 
@@ -28,8 +27,8 @@ interface BulkRevokeProps {
   readonly target: BulkTarget;
   /** Default: on request. */
   readonly reason?: RevocationReason;
-  /** Called when the server wants a new sign-in first. */
-  onStepUp?(needed: StepUpNeeded): void;
+  /** Kept over a sign-in. Absent: nothing. */
+  readonly form?: FormToKeep;
   /** `result`: what was done, in words. Undefined: nothing. */
   onClose(result: string | undefined): void;
 }
@@ -37,15 +36,14 @@ interface BulkRevokeProps {
 const mostIds = 500;
 
 /** Asks for the number of tokens, and revokes them in one call. */
-export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProps) {
+export function BulkRevoke({ target, reason, form, onClose }: BulkRevokeProps) {
   const { api, host, words, format, announce } = useApp();
   const texts = words.bulk;
   const count = useSignal("ids" in target ? target.ids.length : target.count);
   const typed = useSignal("");
-  const pending = useSignal(false);
   const changed = useSignal<number | undefined>(undefined);
   const result = useSignal<readonly string[] | undefined>(undefined);
-  const revoke = useAction(async () => {
+  const revoke = useChange(async (confirm) => {
     const request = {
       ...requestOf(target),
       reason: reason ?? RevocationReason.REQUESTED,
@@ -64,28 +62,21 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
       }
     }
     let attempts = 0;
-    const answer = await untilConfirmed(
-      () => {
-        attempts += 1;
-        const isRepeat = attempts > 1 && !("ids" in target);
-        return api.tokens.revokeTokens(request).catch(async (error: unknown) => {
-          // The call before this one has ended them all: nothing is left that the filter could count.
-          if (isRepeat && isNothingLeft(error)) return confirmed();
-          return stepUpFirst(error);
-        });
-      },
-      () => {
-        pending.value = true;
-        announce(words.revoke.pending);
-      },
-    );
+    const answer = await confirm(() => {
+      attempts += 1;
+      const isRepeat = attempts > 1 && !("ids" in target);
+      return api.tokens.revokeTokens(request).catch((error: unknown) => {
+        // The call before this one has ended them all: nothing is left that the filter could count.
+        if (isRepeat && isNothingLeft(error)) return confirmed();
+        throw error;
+      });
+    });
     const counted = (wanted: RevokedToken_Result) => answer.results.filter(({ result: own }) => own === wanted).length;
     const line = (n: number, text: (n: number, shown: string) => string) => (n > 0 ? [text(n, format.number(n))] : []);
     const before = counted(RevokedToken_Result.REVOKED_BEFORE);
     // The answer to a repeat no longer tells which tokens the first call has ended.
     const repeated = attempts > 1;
     const ended = !repeated ? answer.count : "ids" in target ? answer.count + before : count.value;
-    pending.value = false;
     const wasRevoked = (own: RevokedToken_Result) =>
       own === RevokedToken_Result.REVOKED || (repeated && own === RevokedToken_Result.REVOKED_BEFORE);
     for (const { id, result: own } of answer.results) if (wasRevoked(own)) host.changed("revoked", { id, name: "" });
@@ -98,7 +89,7 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
     const until = dateOf(answer.residualUntil);
     if (until) result.value = [...result.value, words.revoke.residual(format.dateTime(until))];
     announce(result.value.join(" "));
-  });
+  }, form);
   /** Waits for every replica, by a repeat that names a revoked token and so changes nothing. */
   const confirmed = async () => {
     const of = "filter" in target ? target.filter : {};
@@ -109,11 +100,6 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
       pageSize: 1,
     });
     return api.tokens.revokeTokens({ target: { case: "ids", value: { ids: tokens.map(({ id }) => id) } } });
-  };
-  const stepUpFirst = (error: unknown): never => {
-    const needed = stepUpOf(problemOf(error));
-    if (needed) onStepUp?.(needed);
-    throw error;
   };
   const shown = format.number(count.value);
   if (result.value) {
@@ -168,8 +154,7 @@ export function BulkRevoke({ target, reason, onStepUp, onClose }: BulkRevokeProp
           />
         )}
       </Field>
-      {pending.value && <Notice tone="accent">{words.revoke.pending}</Notice>}
-      <ProblemNotice problem={revoke.problem.value} />
+      <ChangeNotice of={revoke} />
     </Dialog>
   );
 }

@@ -1,33 +1,22 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { Operation, type Token } from "#gen/patwarden/v1/token_pb.js";
+import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import { Dimension } from "#gen/patwarden/v1/usage_pb.js";
 import { useApp } from "../../app/context.js";
 import { useLoad, usePages } from "../../app/load.js";
-import { subjectTyped } from "../../app/subject-name.js";
 import { Button } from "../../ui/button.js";
-import { Choice } from "../../ui/field.js";
 import { Icon } from "../../ui/icon.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
-import { SearchField } from "../../ui/search-field.js";
 import { ExportDialog } from "../export/export-dialog.js";
 import { RevokeDialog } from "../token/revoke-dialog.js";
 import { SuspendDialog } from "../token/suspend-dialog.js";
 import { dayCounts, recentUsage } from "../usage.js";
 import { BulkRevoke } from "./bulk-revoke.js";
-import {
-  countOf,
-  type Filter,
-  type FilterName,
-  type KindName,
-  type OrderName,
-  type Shown,
-  shownFields,
-  shownOf,
-  withShown,
-} from "./filters.js";
+import { countOf, type Filter, type Shown, shownFields, shownOf, withShown } from "./filters.js";
+import { ListFilters } from "./list-filters.js";
+import { Selection } from "./selection.js";
 import { Tiles } from "./tiles.js";
-import { TokenRow } from "./token-row.js";
+import { isRevocable, TokenTable } from "./token-table.js";
 
 interface TokenListProps {
   /** Whose tokens: of a subject, of an organization with those that are bound to it, or of everybody. */
@@ -127,43 +116,24 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
           {words.tokens.expiringBanner(summary.value.value.expiring, format.number(summary.value.value.expiring))}
         </Notice>
       )}
-      <Filters shown={shown} withOwner={withOwner} onChange={show} />
+      <ListFilters shown={shown} withOwner={withOwner} onChange={show} />
       <ProblemNotice problem={tokens.problem.value} onRetry={tokens.reload} />
       {chosenCount > 0 && (
-        <div class="selection">
-          <strong>
-            {allMatching.value
-              ? words.tokens.allMatching(format.number(chosenCount))
-              : words.tokens.selected(chosenCount, format.number(chosenCount))}
-          </strong>
-          {!allMatching.value && total !== undefined && total > chosenCount && allChosen && (
-            <Button
-              kind="plain"
-              onPress={() => {
-                allMatching.value = true;
-              }}
-            >
-              {words.tokens.selectMatching(format.number(total))}
-            </Button>
-          )}
-          <Button
-            kind="plain"
-            onPress={() => {
-              chosen.value = new Set();
-              allMatching.value = false;
-            }}
-          >
-            {words.tokens.clearSelection}
-          </Button>
-          <Button
-            kind="danger"
-            onPress={() => {
-              bulk.value = true;
-            }}
-          >
-            {words.tokens.revokeSelected}
-          </Button>
-        </div>
+        <Selection
+          count={chosenCount}
+          allMatching={allMatching.value}
+          {...(allChosen && total !== undefined && { total })}
+          onAllMatching={() => {
+            allMatching.value = true;
+          }}
+          onClear={() => {
+            chosen.value = new Set();
+            allMatching.value = false;
+          }}
+          onRevoke={() => {
+            bulk.value = true;
+          }}
+        />
       )}
       {items === undefined ? (
         !tokens.problem.value && (
@@ -192,57 +162,22 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
           </div>
         )
       ) : (
-        <>
-          {revocable.length > 0 && (
-            <div class="choose-all">
-              <Choice kind="checkbox" label={words.tokens.selectAll} checked={allChosen} onChange={chooseAll} />
-            </div>
-          )}
-          <table class="table tokens-table" aria-busy={tokens.busy.value}>
-            <thead>
-              <tr>
-                {revocable.length === 0 ? (
-                  <td class="choose" />
-                ) : (
-                  <th class="choose">
-                    <input
-                      type="checkbox"
-                      aria-label={words.tokens.selectAll}
-                      checked={allChosen}
-                      onChange={(event) => chooseAll(event.currentTarget.checked)}
-                    />
-                  </th>
-                )}
-                <th>{words.tokens.columns.name}</th>
-                <th>{words.tokens.columns.state}</th>
-                <th>{words.tokens.columns.expires}</th>
-                <th>{words.tokens.columns.lastUse}</th>
-                {isLimited && <th>{words.tokens.columns.usage}</th>}
-                <th>
-                  <span class="out-of-sight">{words.tokens.columns.actions}</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((token) => (
-                <TokenRow
-                  key={token.id}
-                  token={token}
-                  {...(isLimited && { days: usageOf.value?.(token.id) })}
-                  withOwner={withOwner}
-                  chosen={allMatching.value || chosen.value.has(token.id)}
-                  {...(isRevocable(token) && { onChoose: (on: boolean) => choose(token.id, on) })}
-                  onRevoke={() => {
-                    revoking.value = token;
-                  }}
-                  onSuspend={(action) => {
-                    suspending.value = { token, action };
-                  }}
-                />
-              ))}
-            </tbody>
-          </table>
-        </>
+        <TokenTable
+          tokens={items}
+          busy={tokens.busy.value}
+          withOwner={withOwner}
+          {...(isLimited && { usageOf: (id: string) => usageOf.value?.(id) })}
+          isChosen={(id) => allMatching.value || chosen.value.has(id)}
+          allChosen={allChosen}
+          onChoose={choose}
+          onChooseAll={chooseAll}
+          onRevoke={(token) => {
+            revoking.value = token;
+          }}
+          onSuspend={(token, action) => {
+            suspending.value = { token, action };
+          }}
+        />
       )}
       {items && items.length > 0 && (
         <div class="list-end">
@@ -311,91 +246,5 @@ export function TokenList({ scope, withOwner = false, empty }: TokenListProps) {
         />
       )}
     </div>
-  );
-}
-
-const isRevocable = ({ permitted }: Token): boolean => permitted.includes(Operation.REVOKE);
-
-interface FiltersProps {
-  readonly shown: Shown;
-  readonly withOwner: boolean;
-  onChange(change: Partial<Shown>): void;
-}
-
-function Filters({ shown, withOwner, onChange }: FiltersProps) {
-  const { words, caller } = useApp();
-  const texts = words.tokens;
-  const userType = caller.caller.split(":")[0] ?? "user";
-  return (
-    <search class="stack tight">
-      <div class="filters">
-        <SearchField
-          label={texts.search}
-          placeholder={texts.searchHint}
-          value={shown.query}
-          onChange={(query) => onChange({ query })}
-        />
-        <label class="field">
-          <span class="hint">{texts.show}</span>
-          <select
-            value={shown.filter}
-            onChange={(event) => onChange({ filter: event.currentTarget.value as FilterName })}
-          >
-            {Object.entries(texts.filters).map(([name, text]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          <span class="hint">{texts.order}</span>
-          <select value={shown.order} onChange={(event) => onChange({ order: event.currentTarget.value as OrderName })}>
-            {Object.entries(texts.orders).map(([name, text]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
-      {withOwner && (
-        <details class="more-filters" open={shown.owner !== "" || shown.maker !== "" || shown.kind !== ""}>
-          <summary>{texts.more}</summary>
-          <div class="filters">
-            <SearchField
-              label={texts.owner}
-              placeholder={texts.ownerHint}
-              maxLength={256}
-              value={shown.owner}
-              onChange={(owner) => onChange({ owner: subjectTyped(owner, userType) })}
-              shown
-            />
-            <SearchField
-              label={texts.maker}
-              placeholder={texts.makerHint}
-              maxLength={256}
-              value={shown.maker}
-              onChange={(maker) => onChange({ maker: subjectTyped(maker, userType) })}
-              shown
-            />
-            <label class="field">
-              <span class="hint">{texts.kind}</span>
-              <select
-                value={shown.kind}
-                onChange={(event) => onChange({ kind: event.currentTarget.value as KindName | "" })}
-              >
-                <option value="">{texts.anyKind}</option>
-                {Object.entries(texts.kinds).map(([name, text]) => (
-                  <option key={name} value={name}>
-                    {text}
-                  </option>
-                ))}
-              </select>
-            </label>
-          </div>
-        </details>
-      )}
-    </search>
   );
 }
