@@ -57,6 +57,70 @@ export function Field({ label, hint, limit, error, optional, children }: FieldPr
   );
 }
 
+interface TextProps extends Omit<FieldProps, "children"> {
+  readonly value: string;
+  /** In characters. Default: any number. */
+  readonly maxLength?: number;
+  /** Whether it is a name of a system, such as `document:roadmap`: each letter has the same width, and none is mended. */
+  readonly mono?: boolean;
+  readonly placeholder?: string;
+  onChange(text: string): void;
+}
+
+interface LineProps extends TextProps {
+  readonly required?: boolean;
+  /** Phones offer digits. */
+  readonly numeric?: boolean;
+  onEnter?(): void;
+}
+
+/** A field for a line of text. */
+export function TextField({ value, maxLength, mono, placeholder, required, numeric, ...props }: LineProps) {
+  const { onChange, onEnter, ...field } = props;
+  return (
+    <Field {...field}>
+      {(ids) => (
+        <input
+          {...ids}
+          type="text"
+          class={mono ? "mono" : undefined}
+          inputMode={numeric ? "numeric" : "text"}
+          maxLength={maxLength}
+          autocomplete="off"
+          autocapitalize={mono ? "off" : "on"}
+          spellcheck={!mono}
+          required={required}
+          placeholder={placeholder}
+          value={value}
+          onInput={(event) => onChange(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") onEnter?.();
+          }}
+        />
+      )}
+    </Field>
+  );
+}
+
+/** A field for several lines of text. */
+export function TextArea({ value, maxLength, mono, placeholder, onChange, ...field }: TextProps) {
+  return (
+    <Field {...field}>
+      {(ids) => (
+        <textarea
+          {...ids}
+          class={mono ? "mono" : undefined}
+          maxLength={maxLength}
+          spellcheck={!mono}
+          placeholder={placeholder}
+          value={value}
+          onInput={(event) => onChange(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
 interface GroupProps {
   readonly label: string;
   readonly hint?: ComponentChildren;

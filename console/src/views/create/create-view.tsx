@@ -11,7 +11,7 @@ import { useLoad } from "../../app/load.js";
 import { isOutcomeUnknown, problemOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
 import { Button, Link } from "../../ui/button.js";
-import { Choice, Field } from "../../ui/field.js";
+import { Choice, TextArea, TextField } from "../../ui/field.js";
 import { Hold } from "../../ui/hold.js";
 import { Icon } from "../../ui/icon.js";
 import { ChangeNotice, Notice, ProblemNotice } from "../../ui/notice.js";
@@ -191,31 +191,23 @@ export function CreateView() {
             chosen={form.value.template}
             onChoose={startFrom}
           />
-          <Field label={texts.name} hint={texts.nameHint} error={errors.name}>
-            {(ids) => (
-              <input
-                {...ids}
-                type="text"
-                maxLength={100}
-                autocomplete="off"
-                required
-                value={form.value.name}
-                onInput={(event) => change({ name: event.currentTarget.value })}
-              />
-            )}
-          </Field>
-          <Field label={texts.description} optional={words.optional} error={errors.description}>
-            {(ids) => (
-              <input
-                {...ids}
-                type="text"
-                maxLength={500}
-                autocomplete="off"
-                value={form.value.description}
-                onInput={(event) => change({ description: event.currentTarget.value })}
-              />
-            )}
-          </Field>
+          <TextField
+            label={texts.name}
+            hint={texts.nameHint}
+            error={errors.name}
+            maxLength={100}
+            value={form.value.name}
+            required
+            onChange={(text) => change({ name: text })}
+          />
+          <TextField
+            label={texts.description}
+            optional={words.optional}
+            error={errors.description}
+            maxLength={500}
+            value={form.value.description}
+            onChange={(text) => change({ description: text })}
+          />
           <OwnerField
             owner={form.value}
             organizations={organizations.value.value ?? []}
@@ -241,26 +233,20 @@ export function CreateView() {
             onChange={(next) => change({ expiry: next })}
           />
           {approval && (
-            <Field
+            <TextArea
               label={texts.justification}
               hint={texts.justificationHint}
               optional={words.optional}
               error={errors.justification}
-            >
-              {(ids) => (
-                <textarea
-                  {...ids}
-                  maxLength={500}
-                  value={form.value.justification}
-                  onInput={(event) => change({ justification: event.currentTarget.value })}
-                />
-              )}
-            </Field>
+              maxLength={500}
+              value={form.value.justification}
+              onChange={(text) => change({ justification: text })}
+            />
           )}
           <details class="more" open={form.value.networks !== "" || errors.networks !== undefined}>
             <summary>{texts.more}</summary>
             <div class="stack">
-              <Field
+              <TextArea
                 label={texts.networks}
                 hint={texts.networksHint}
                 limit={
@@ -268,17 +254,10 @@ export function CreateView() {
                 }
                 optional={words.optional}
                 error={errors.networks}
-              >
-                {(ids) => (
-                  <textarea
-                    {...ids}
-                    class="mono"
-                    spellcheck={false}
-                    value={form.value.networks}
-                    onInput={(event) => change({ networks: event.currentTarget.value })}
-                  />
-                )}
-              </Field>
+                value={form.value.networks}
+                mono
+                onChange={(text) => change({ networks: text })}
+              />
               {policy?.allowSelfRotation && (
                 <Choice
                   kind="checkbox"

@@ -6,7 +6,7 @@ import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
-import { Field } from "../../ui/field.js";
+import { TextField } from "../../ui/field.js";
 import { ChangeNotice } from "../../ui/notice.js";
 
 export type SubjectChange = "disable" | "enable" | "remove";
@@ -62,20 +62,15 @@ export function SubjectDialog({ subject, change, subjects, onClose }: SubjectDia
     >
       <p>{consequence()}</p>
       {change === "remove" && (
-        <Field label={texts.typeName} hint={<bdi class="mono">{name}</bdi>}>
-          {(ids) => (
-            <input
-              {...ids}
-              type="text"
-              autocomplete="off"
-              spellcheck={false}
-              value={typed.value}
-              onInput={(event) => {
-                typed.value = event.currentTarget.value;
-              }}
-            />
-          )}
-        </Field>
+        <TextField
+          label={texts.typeName}
+          hint={<bdi class="mono">{name}</bdi>}
+          value={typed.value}
+          mono
+          onChange={(text) => {
+            typed.value = text;
+          }}
+        />
       )}
       <ChangeNotice of={run} />
     </Dialog>

@@ -6,7 +6,7 @@ import { type Host, useApp } from "../../app/context.js";
 import { problemOf } from "../../app/problem.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
-import { Field } from "../../ui/field.js";
+import { TextArea } from "../../ui/field.js";
 import { ChangeNotice, Notice } from "../../ui/notice.js";
 
 export type Decision = "approve" | "deny";
@@ -90,18 +90,16 @@ export function DecideDialog({ token, decision, comment: first, onClose }: Decid
       }
     >
       <p>{decision === "approve" ? texts.approveText : texts.denyText}</p>
-      <Field label={texts.comment} hint={texts.commentHint} optional={words.optional}>
-        {(ids) => (
-          <textarea
-            {...ids}
-            maxLength={500}
-            value={comment.value}
-            onInput={(event) => {
-              comment.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <TextArea
+        label={texts.comment}
+        hint={texts.commentHint}
+        optional={words.optional}
+        maxLength={500}
+        value={comment.value}
+        onChange={(text) => {
+          comment.value = text;
+        }}
+      />
       <ChangeNotice of={decide} />
     </Dialog>
   );

@@ -8,7 +8,7 @@ import { useApp } from "../../app/context.js";
 import { isPending, problemOf } from "../../app/problem.js";
 import { fieldText } from "../../app/problem-text.js";
 import { Button } from "../../ui/button.js";
-import { Choice, Field } from "../../ui/field.js";
+import { Choice, TextArea, TextField } from "../../ui/field.js";
 import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf } from "../../ui/time.js";
 import { type FormField, fieldOf } from "../create/token-form.js";
@@ -146,30 +146,21 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
         }}
       >
         <fieldset class="stack roomy" disabled={save.busy.value}>
-          <Field label={words.create.name} error={next.name.trim() === "" ? words.create.nameMissing : refused("name")}>
-            {(ids) => (
-              <input
-                {...ids}
-                type="text"
-                maxLength={100}
-                autocomplete="off"
-                value={next.name}
-                onInput={(event) => change({ name: event.currentTarget.value })}
-              />
-            )}
-          </Field>
-          <Field label={words.create.description} optional={words.optional} error={refused("description")}>
-            {(ids) => (
-              <input
-                {...ids}
-                type="text"
-                maxLength={500}
-                autocomplete="off"
-                value={next.description}
-                onInput={(event) => change({ description: event.currentTarget.value })}
-              />
-            )}
-          </Field>
+          <TextField
+            label={words.create.name}
+            error={next.name.trim() === "" ? words.create.nameMissing : refused("name")}
+            maxLength={100}
+            value={next.name}
+            onChange={(text) => change({ name: text })}
+          />
+          <TextField
+            label={words.create.description}
+            optional={words.optional}
+            error={refused("description")}
+            maxLength={500}
+            value={next.description}
+            onChange={(text) => change({ description: text })}
+          />
           <GrantEditor
             grant={next.grant}
             catalog={catalog.value.value}
@@ -192,22 +183,15 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
             }}
             onChange={(chosen) => change({ expiry: chosen })}
           />
-          <Field
+          <TextArea
             label={words.create.networks}
             hint={words.create.networksHint}
             optional={words.optional}
             error={wrong === undefined ? refused("networks") : words.create.networkWrong(wrong)}
-          >
-            {(ids) => (
-              <textarea
-                {...ids}
-                class="mono"
-                spellcheck={false}
-                value={next.networks}
-                onInput={(event) => change({ networks: event.currentTarget.value })}
-              />
-            )}
-          </Field>
+            value={next.networks}
+            mono
+            onChange={(text) => change({ networks: text })}
+          />
           {(policy?.allowSelfRotation || token.selfRotate) && (
             <Choice
               kind="checkbox"
@@ -218,21 +202,15 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
             />
           )}
           {(approval.value || token.justification !== "") && (
-            <Field
+            <TextArea
               label={words.create.justification}
               hint={words.create.justificationHint}
               optional={words.optional}
               error={refused("justification")}
-            >
-              {(ids) => (
-                <textarea
-                  {...ids}
-                  maxLength={500}
-                  value={next.justification}
-                  onInput={(event) => change({ justification: event.currentTarget.value })}
-                />
-              )}
-            </Field>
+              maxLength={500}
+              value={next.justification}
+              onChange={(text) => change({ justification: text })}
+            />
           )}
         </fieldset>
         <EditReview

@@ -8,7 +8,7 @@ import { useApp } from "../../app/context.js";
 import { actionLabel } from "../../app/grant-text.js";
 import { useAction } from "../../app/load.js";
 import { Button } from "../../ui/button.js";
-import { Field } from "../../ui/field.js";
+import { Field, TextField } from "../../ui/field.js";
 import { Icon, type IconName } from "../../ui/icon.js";
 import { Notice, ProblemNotice } from "../../ui/notice.js";
 
@@ -59,24 +59,17 @@ export function ExplainToken({ token }: { readonly token: Token }) {
         }}
       >
         <div class="filters">
-          <Field label={texts.resource} error={half ? texts.both : undefined}>
-            {(ids) => (
-              <input
-                {...ids}
-                type="text"
-                class="mono"
-                autocomplete="off"
-                autocapitalize="off"
-                spellcheck={false}
-                maxLength={256}
-                placeholder="document:roadmap"
-                value={resource.value}
-                onInput={(event) => {
-                  resource.value = event.currentTarget.value;
-                }}
-              />
-            )}
-          </Field>
+          <TextField
+            label={texts.resource}
+            error={half ? texts.both : undefined}
+            maxLength={256}
+            placeholder="document:roadmap"
+            value={resource.value}
+            mono
+            onChange={(text) => {
+              resource.value = text;
+            }}
+          />
           <Field label={texts.action}>
             {(ids) =>
               actions.length > 0 ? (
@@ -109,22 +102,17 @@ export function ExplainToken({ token }: { readonly token: Token }) {
               )
             }
           </Field>
-          <Field label={texts.address} optional={words.optional}>
-            {(ids) => (
-              <input
-                {...ids}
-                type="text"
-                class="mono"
-                autocomplete="off"
-                maxLength={45}
-                placeholder="192.0.2.7"
-                value={address.value}
-                onInput={(event) => {
-                  address.value = event.currentTarget.value;
-                }}
-              />
-            )}
-          </Field>
+          <TextField
+            label={texts.address}
+            optional={words.optional}
+            maxLength={45}
+            placeholder="192.0.2.7"
+            value={address.value}
+            mono
+            onChange={(text) => {
+              address.value = text;
+            }}
+          />
         </div>
         <div>
           <Button kind="main" type="submit" busy={ask.busy.value}>

@@ -4,7 +4,7 @@ import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
-import { Choice, Field } from "../../ui/field.js";
+import { Choice, TextField } from "../../ui/field.js";
 import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf } from "../../ui/time.js";
 
@@ -67,23 +67,18 @@ export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: Re
     >
       <p>{texts.text}</p>
       <p class="soft">{lastUse ? texts.lastUse(format.relative(lastUse, new Date())) : texts.unused}</p>
-      <Field label={texts.typeName} hint={<bdi class="mono">{token.name}</bdi>}>
-        {(ids) => (
-          <input
-            {...ids}
-            type="text"
-            autocomplete="off"
-            spellcheck={false}
-            value={typed.value}
-            onInput={(event) => {
-              typed.value = event.currentTarget.value;
-            }}
-            onKeyDown={(event) => {
-              if (event.key === "Enter" && matches) revoke.run();
-            }}
-          />
-        )}
-      </Field>
+      <TextField
+        label={texts.typeName}
+        hint={<bdi class="mono">{token.name}</bdi>}
+        value={typed.value}
+        mono
+        onChange={(text) => {
+          typed.value = text;
+        }}
+        onEnter={() => {
+          if (matches) revoke.run();
+        }}
+      />
       <Choice
         kind="checkbox"
         label={texts.leaked}

@@ -4,7 +4,7 @@ import { useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
-import { Field } from "../../ui/field.js";
+import { TextArea } from "../../ui/field.js";
 import { ChangeNotice } from "../../ui/notice.js";
 
 interface SuspendDialogProps {
@@ -42,18 +42,15 @@ export function SuspendDialog({ token, action, onClose }: SuspendDialogProps) {
       }
     >
       {action === "suspend" && <p>{texts.suspendText}</p>}
-      <Field label={texts.comment} optional={words.optional}>
-        {(ids) => (
-          <textarea
-            {...ids}
-            maxLength={500}
-            value={comment.value}
-            onInput={(event) => {
-              comment.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <TextArea
+        label={texts.comment}
+        optional={words.optional}
+        maxLength={500}
+        value={comment.value}
+        onChange={(text) => {
+          comment.value = text;
+        }}
+      />
       <ChangeNotice of={change} />
     </Dialog>
   );

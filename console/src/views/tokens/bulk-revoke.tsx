@@ -12,7 +12,7 @@ import { useApp } from "../../app/context.js";
 import { problemOf } from "../../app/problem.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
-import { Field } from "../../ui/field.js";
+import { TextField } from "../../ui/field.js";
 import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf } from "../../ui/time.js";
 import type { Filter } from "./filters.js";
@@ -140,20 +140,14 @@ export function BulkRevoke({ target, reason, form, onClose }: BulkRevokeProps) {
       <p>{texts.text}</p>
       {tooMany && <Notice tone="warn">{texts.tooMany}</Notice>}
       {changed.value !== undefined && <Notice tone="warn">{texts.changed(format.number(changed.value))}</Notice>}
-      <Field label={texts.typeCount(shown)}>
-        {(ids) => (
-          <input
-            {...ids}
-            type="text"
-            inputMode="numeric"
-            autocomplete="off"
-            value={typed.value}
-            onInput={(event) => {
-              typed.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <TextField
+        label={texts.typeCount(shown)}
+        value={typed.value}
+        numeric
+        onChange={(text) => {
+          typed.value = text;
+        }}
+      />
       <ChangeNotice of={revoke} />
     </Dialog>
   );
