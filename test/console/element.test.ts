@@ -359,6 +359,10 @@ describe.skipIf(noBrowser)(
       site.signedInAgo = 0;
       await element.getByRole("button", { name: "Create token" }).click();
       expect(await site.patwarden.check(await readSecret(element, "fresh"))).toBe(Reason.ALLOWED);
+      // The form has made its token: it is not offered for another one.
+      await element.getByRole("button", { name: "My tokens" }).click();
+      await element.getByRole("button", { name: "New token" }).click();
+      expect(await element.getByLabel("Name", { exact: true }).inputValue()).toBe("");
       expect(visit.problems).toEqual([]);
       await site.stop();
     });
