@@ -21,15 +21,13 @@ import { draftOf, emptyGrant, gapsOf } from "../form/grant-draft.js";
 import { GrantEditor } from "../form/grant-editor.js";
 import { lifetimeLimits, useCreationLimits } from "../form/limits.js";
 import { parseNetworks, wrongNetwork } from "../form/networks.js";
-import { isPrefilled, type PrefillProblem, parsePrefill } from "../form/prefill.js";
 import { Reveal } from "../reveal/reveal.js";
 import { CreationReview } from "./creation-review.js";
 import { FilledIn } from "./filled-in.js";
+import { formName, openingOf } from "./opening.js";
 import { OwnerField } from "./owner-field.js";
 import { Templates } from "./templates.js";
 import { emptyForm, type FormField, fieldOf, formLike, requestOf, type TokenForm } from "./token-form.js";
-
-const formName = "new";
 
 /** Makes a token: the form, and after it the secret. */
 export function CreateView() {
@@ -37,7 +35,7 @@ export function CreateView() {
   const { api, router, host, words, format, subject, caller, announce } = app;
   const texts = words.create;
   const { query } = router.route.value;
-  const opening = useMemo(() => openForm(), []);
+  const opening = useMemo(() => openingOf(query, subject, host), []);
   const form = useSignal<TokenForm>(opening.form);
   const made = useSignal<{ readonly token: Token; readonly secret: string } | undefined>(undefined);
   const tried = useSignal(false);
@@ -56,10 +54,13 @@ export function CreateView() {
   useEffect(() => {
     if (originalToken && !opening.kept) form.value = formLike(originalToken);
   }, [originalToken]);
+  const untouched = useRef(true);
   useEffect(() => {
-    const wanted = opening.template || host.template;
-    const template = catalog.value.value?.templates.find(({ id }) => id === wanted);
-    if (template && form.value.template === "") startFrom(template);
+    if (!catalog.value.value || !untouched.current) return;
+    // Once: another owner has another catalog, and keeps what was entered.
+    untouched.current = false;
+    const template = catalog.value.value.templates.find(({ id }) => id === opening.template);
+    if (template) startFrom(template);
   }, [catalog.value.value]);
 
   const limits = lifetimeLimits(creation.value.value);
@@ -80,20 +81,6 @@ export function CreateView() {
       ...(template.ttl && { expiry: { kind: "for", ms: durationMs(template.ttl) } }),
       ...(form.value.name === "" && { name: template.label }),
     });
-  }
-  function openForm(): {
-    form: TokenForm;
-    kept: boolean;
-    template: string;
-    problems: readonly PrefillProblem[] | undefined;
-  } {
-    const kept = host.forms.take(formName) as TokenForm | undefined; // kept by this view
-    if (kept) return { form: kept, kept: true, template: "", problems: undefined };
-    const first = emptyForm(query.get("for") ?? subject, query.has("for") ? "" : host.organization);
-    if (!isPrefilled(query)) return { form: first, kept: false, template: "", problems: undefined };
-    const { filled, problems } = parsePrefill(query);
-    const { template = "", ...entries } = filled;
-    return { form: { ...first, ...entries }, kept: false, template, problems };
   }
 
   const now = new Date();
