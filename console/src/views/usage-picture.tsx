@@ -42,7 +42,7 @@ export function UsagePicture({ recent: { days, rows, incomplete } }: { readonly 
             <tbody>
               {counts.toReversed().map(({ day, allowed, refused }) => (
                 <tr key={day.toISOString()}>
-                  <td>{format.utcDay(day)}</td>
+                  <td>{day.toISOString().slice(0, 10)}</td>
                   <td class="number">{format.number(allowed)}</td>
                   <td class="number">{format.number(refused)}</td>
                 </tr>
