@@ -142,7 +142,7 @@ describe.skipIf(noBrowser)(`a secret on the page${noBrowser ? `: SKIPPED, ${noBr
     // Shown: then it is the value of the field, and still in no attribute and no text.
     expect(await readSecret(page)).toBe(first);
     await page.getByRole("button", { name: "Ask whether it works" }).click();
-    await page.getByText("The token works.").waitFor();
+    await page.locator("#content").getByText("The token works.").waitFor();
     await finish(page);
     expect(await kept()).not.toContain(first);
 
