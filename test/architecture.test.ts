@@ -127,8 +127,7 @@ function consoleViolationsOf(source: Source): readonly string[] {
     .filter((imported) => {
       const isOwn = /^[a-z]/.test(imported) && /\.(js|ts|tsx|css\?inline)$/.test(imported);
       if (isOwn) return ![own, ...allowed].includes(folderOf(imported));
-      const packages =
-        /^(?:#gen\/|@bufbuild\/protobuf|@connectrpc\/connect$|@preact\/signals$|preact(?:\/hooks)?$)/;
+      const packages = /^(?:#gen\/|@bufbuild\/protobuf|@connectrpc\/connect$|@preact\/signals$|preact(?:\/hooks)?$)/;
       return !packages.test(imported) && !(imported === "vitest" && source.file.endsWith(".test.ts"));
     })
     .map((imported) => `${source.file} imports ${imported}`);
