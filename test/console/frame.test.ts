@@ -4,7 +4,7 @@ import { type ConsolePage, startConsolePage } from "./console-page.js";
 import { finish, makeToken } from "./steps.js";
 
 /*
- * What surrounds the views: the title, the link past the header, addresses, menus, search and sign-out.
+ * The page around the views: the title, the link past the header, addresses, menus, search and sign-out.
  */
 
 let site: ConsolePage;

@@ -61,7 +61,7 @@ interface TextProps extends Omit<FieldProps, "children"> {
   readonly value: string;
   /** In characters. Default: any number. */
   readonly maxLength?: number;
-  /** Whether it is a name of a system, such as `document:roadmap`: each letter has the same width, and none is mended. */
+  /** Whether it is a name of a system, such as `document:roadmap`: letters have one width, and spelling is left alone. */
   readonly mono?: boolean;
   readonly placeholder?: string;
   onChange(text: string): void;

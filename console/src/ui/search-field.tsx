@@ -22,7 +22,7 @@ export function SearchField({ label, value, placeholder, maxLength = 100, shown,
   change.current = onChange;
   useEffect(() => () => clearTimeout(waiting.current), []);
   useEffect(() => {
-    // What is being typed wins over an earlier text that the view has taken.
+    // The text that is being typed wins over an earlier one that the view has taken.
     if (waiting.current === undefined) typed.value = value;
   }, [value]);
   return (

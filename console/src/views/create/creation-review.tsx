@@ -14,7 +14,7 @@ interface CreationReviewProps {
   readonly creation: GetCreationLimitsResponse | undefined;
 }
 
-/** Says beside the form what the token will be: what it may do, as whom, until when, and whether it must be approved. */
+/** Says beside the form what the token may do, as whom and until when, and whether it must be approved. */
 export function CreationReview({ form, ending, catalog, creation }: CreationReviewProps) {
   const { words, format, caller } = useApp();
   const texts = words.create;

@@ -5,7 +5,7 @@ import { emptyForm, type TokenForm } from "./token-form.js";
 /** The name under which the form is kept over a sign-in. */
 export const formName = "new";
 
-/** What the form of a new token starts with. */
+/** The start of the form of a new token. */
 export interface Opening {
   readonly form: TokenForm;
   /** Whether the form was kept over a sign-in. */

@@ -5,7 +5,7 @@ interface TemplatesProps {
   readonly templates: readonly CatalogTemplate[];
   /** The id of the one that was chosen. Empty: none. */
   readonly chosen: string;
-  /** Undefined: to start from nothing. */
+  /** Called without a template to start from nothing. */
   onChoose(template: CatalogTemplate | undefined): void;
 }
 
