@@ -61,7 +61,7 @@ interface TextProps extends Omit<FieldProps, "children"> {
   readonly value: string;
   /** In characters. Default: any number. */
   readonly maxLength?: number;
-  /** Whether it is a name of a system, such as `document:roadmap`: letters have one width, and spelling is left alone. */
+  /** Whether it is a name of a system, such as `document:roadmap`: shown in letters of one width, without a check. */
   readonly mono?: boolean;
   readonly placeholder?: string;
   onChange(text: string): void;
