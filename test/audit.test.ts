@@ -25,6 +25,7 @@ import { auditCheckpoint, auditEvent, auditPending, auditSeal, createAuditStore 
 import { type Database, openPglite } from "../src/database/database.js";
 import { type AuditFacts, auditEventUuid, newAuditEvent } from "../src/domain/audit-event.js";
 import { Failure } from "../src/domain/errors.js";
+import type { SubjectName } from "../src/domain/identifier.js";
 import { newTokenId } from "../src/domain/ids.js";
 import { PepperRing } from "../src/domain/pepper.js";
 import type { CallContext } from "../src/transport/service.js";
@@ -290,6 +291,17 @@ describe("audit export", () => {
       previous_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       hash: Buffer.from(last.hash).toString("hex"),
     });
+  });
+
+  it("writes only the events of an organization, and reports gaps of all", async () => {
+    const organization = "organization:acme" as SubjectName;
+    await appendSealed(3);
+    const event = await append({ organization });
+    await append({ organization: "organization:acme2" as SubjectName });
+    await store.sealNext(2);
+    const { lines, problems } = await run({ organization });
+    expect(lines.map(({ position, id }) => [position, id])).toEqual([[4, event.id]]);
+    expect(problems).toEqual([]);
   });
 
   it("follows what is added, through a database that does not answer, each event once", async () => {

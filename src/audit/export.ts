@@ -7,6 +7,8 @@ export interface ExportParts {
   readonly store: Pick<AuditStore, "readSealed" | "firstCheckpoint">;
   readonly from: number;
   readonly follow: boolean;
+  /** Writes only events of this organization, as ListAuditEvents finds them. Absent: all. */
+  readonly organization?: string | undefined;
   /** Ends the export between two pages. */
   readonly signal: AbortSignal;
   /** Writes whole lines. Resolves when they are written. */
@@ -18,9 +20,12 @@ export interface ExportParts {
   readonly pageSize?: number;
 }
 
-/** Exports sealed events. With `follow`, waits while the database does not answer; no event is skipped or repeated. */
+/**
+ * Exports sealed events, and reports gaps of the whole chain. With `follow`, waits while the database does not answer;
+ * no event is skipped or repeated.
+ */
 export async function exportAuditTrail(parts: ExportParts): Promise<void> {
-  const { store, from, follow, signal, write, pause, onProblem, pageSize = 1_000 } = parts;
+  const { store, from, follow, organization, signal, write, pause, onProblem, pageSize = 1_000 } = parts;
   let waiting = false;
   for (let position = from; !signal.aborted; ) {
     let page: readonly SealedEvent[];
@@ -47,7 +52,8 @@ export async function exportAuditTrail(parts: ExportParts): Promise<void> {
       if (!entry.event) onProblem(`the event at position ${entry.position} was deleted`);
       position = entry.position + 1;
     }
-    if (page.length > 0) await write(page.map((entry) => `${JSON.stringify(exported(entry))}\n`).join(""));
+    const wanted = page.filter(({ event }) => organization === undefined || event?.organization === organization);
+    if (wanted.length > 0) await write(wanted.map((entry) => `${JSON.stringify(exported(entry))}\n`).join(""));
     if (page.length === pageSize) continue;
     if (!follow) return;
     await pause();

@@ -97,6 +97,8 @@ export interface ExportAuditOptions {
   readonly follow: boolean;
   /** First position, 1 or more. */
   readonly from: string;
+  /** Only events of this organization, `type:id`. Default: all. */
+  readonly organization?: string;
 }
 
 const pauseMs = 1_000;
@@ -107,8 +109,11 @@ const stopGraceMs = 2_000;
  * Writes sealed events to stdout, one JSON object a line, in the order of the chain. With `follow`, runs until SIGTERM
  * or SIGINT.
  */
-export async function exportAudit({ config: file, follow, from }: ExportAuditOptions): Promise<void> {
+export async function exportAudit({ config: file, follow, from, organization }: ExportAuditOptions): Promise<void> {
   if (!/^[1-9][0-9]{0,14}$/.test(from)) return fail(new Error("--from must be a position, 1 or more"));
+  if (organization !== undefined && !/^[^:\s]+:[^:\s]+$/.test(organization)) {
+    return fail(new Error("--organization must be a type and an id, such as organization:acme"));
+  }
   const { database: settings } = readMigrationConfig(file);
   const stopped = takeSignals();
   // A reader that does not read, or a database that does not answer, could delay the end.
@@ -119,6 +124,7 @@ export async function exportAudit({ config: file, follow, from }: ExportAuditOpt
         store: createAuditStore(database),
         from: Number(from),
         follow,
+        organization,
         signal: stopped,
         write: writeOut,
         pause: () => sleep(pauseMs, undefined, { signal: stopped }).catch(() => undefined),

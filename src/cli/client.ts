@@ -111,8 +111,7 @@ function readKeyFile(source: string, file: string): string {
   }
 }
 
-/** EX_TEMPFAIL of sysexits.h: the call may succeed later. */
-/** The exit code for a failure that may pass: the server, its database or OpenFGA did not answer. */
+/** The exit code for a failure that may pass: the server, its database or OpenFGA did not answer (EX_TEMPFAIL). */
 export const temporaryExitCode = 75;
 
 /** Returns the error of a failed call, with the exit code of the command. */

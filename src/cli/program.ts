@@ -132,6 +132,7 @@ audit
   .addOption(configOption())
   .option("--follow", "continue, and print new events as they come", false)
   .option("--from <position>", "position of the first event", "1")
+  .option("--organization <organization>", "only events of this organization, its tokens and those bound to it")
   .action(async (options) => (await import("./audit.js")).exportAudit(options));
 
 process.on("uncaughtException", crash);

@@ -17,7 +17,7 @@ const startGraceMs = 2_000;
 
 /**
  * Runs the service until SIGTERM or SIGINT, also during the start. SIGHUP reads the configuration again and applies its
- * callers, issuers and model, all or nothing.
+ * callers, issuers, catalogue and model, all or nothing.
  */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
   const config = readConfig(file);

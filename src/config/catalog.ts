@@ -88,8 +88,9 @@ const snippet = z.object({
 });
 
 /**
- * Words for the types and actions of the authorization model, and tokens to start from, for pages on which people make
- * tokens. Each label and description is a text, or one by language. Default: pages show the names of the model.
+ * Words for the types and actions of the authorization model, and tokens to start from, for pages on which people
+ * create tokens. Each label and description is a text, or one by language. SIGHUP applies another one. Default: pages
+ * show the names of the model.
  */
 export const catalog = z
   .object({
@@ -101,7 +102,7 @@ export const catalog = z
       .refine(...atMost(50))
       .refine(...allDifferent("id"))
       .default([]),
-    /** Uses of a token that pages show once it is made, 0 to 10, in this order. Default none. */
+    /** Uses of a token that pages show once it is created, 0 to 10, in this order. Default none. */
     snippets: z
       .array(snippet)
       .refine(...atMost(10))

@@ -25,7 +25,7 @@ const authorizationParams = z
   });
 
 /**
- * The console: the page on which people make, approve, limit and end tokens, on a port and a host name of its own.
+ * The console: the page on which people create, approve, limit and end tokens, on a port and a host name of its own.
  * People sign in at an OpenID provider; Patwarden is its confidential client. Default: no console.
  */
 export function consoleSection({ authenticationDisabled, issuers }: OtherSections) {

@@ -11,10 +11,10 @@ import {
 import { restartKeys } from "./restart-keys.js";
 
 describe("a change of configuration", () => {
-  it("of callers, issuers and the model needs no restart", () => {
+  it("of callers, issuers, the catalogue and the model needs no restart", () => {
     const callers = [caller, { ...caller, name: "b", key_sha256: [otherHash] }];
     const model = { "openfga.model_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" };
-    const next = configOf(changed({ callers, issuers: [issuer], ...model }));
+    const next = configOf(changed({ callers, issuers: [issuer], catalog: {}, ...model }));
     expect(restartKeys(configOf(minimal), next)).toEqual([]);
   });
 

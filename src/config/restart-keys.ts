@@ -3,7 +3,7 @@ import type { Config } from "./config.js";
 
 /** Removes the settings that SIGHUP applies; all others need a restart. */
 function fixed(config: Config): Config {
-  return { ...config, callers: [], issuers: [], openfga: { ...config.openfga, modelId: "" } };
+  return { ...config, callers: [], issuers: [], catalog: undefined, openfga: { ...config.openfga, modelId: "" } };
 }
 
 /** Returns the top-level keys of the file that have changed and need a restart. */

@@ -21,6 +21,7 @@ import { Refreshed } from "../async/refreshed.js";
 import { maxSkewMs } from "../callers/oidc/access-token.js";
 import { addressIn, fetchDiscovery } from "../callers/oidc/discovery.js";
 import { issuerUnavailable } from "../callers/oidc/issuer-keys.js";
+import { Failure } from "../domain/errors.js";
 import { harmlessText } from "../domain/text.js";
 import { signedOutPath } from "./app-paths.js";
 import type { ConsoleSettings } from "./settings.js";
@@ -194,10 +195,6 @@ function refusalOf(error: unknown): SignInRefused {
   const { message, code, cause } = Object(error) as { message?: unknown; code?: unknown; cause?: unknown };
   const detail = [message, cause instanceof Error ? cause.message : ""].join(": ").replace(/: $/, "");
   // fetch fails with a TypeError, the fetch of the discovery document with a Failure.
-  const silent = error instanceof TypeError || unavailableCodes.includes(String(code)) || isUnavailable(error);
+  const silent = error instanceof TypeError || error instanceof Failure || unavailableCodes.includes(String(code));
   return new SignInRefused(silent ? "unavailable" : "untrusted", detail);
-}
-
-function isUnavailable(error: unknown): boolean {
-  return Object(error).reason === "ISSUER_UNAVAILABLE";
 }

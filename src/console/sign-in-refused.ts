@@ -15,6 +15,8 @@ export const signInRefusals = {
 
 export type SignInRefusal = keyof typeof signInRefusals;
 
+export const signInRefusalNames = Object.keys(signInRefusals) as readonly SignInRefusal[]; // its own keys
+
 /** A sign-in that was refused. */
 export class SignInRefused extends Error {
   override readonly name = "SignInRefused";

@@ -1,27 +1,27 @@
 import { type Console, createConsole } from "../console/console.js";
 import type { SignInEnd } from "../console/sign-in.js";
+import { signInRefusalNames } from "../console/sign-in-refused.js";
 import { createConsoleSessionStore } from "../database/console-session.js";
 import { clientAddress } from "../integrations/shared/client-address.js";
 import type { Parts } from "./parts.js";
 
 /** Builds the console, when the configuration has one. Throws when its page is not built. */
 export function serveConsole(parts: Parts): Console | undefined {
-  const { config, database, users, peppers, clock, log, onDefect } = parts;
+  const { config, database, users, peppers, clock, metrics, log, onDefect } = parts;
   if (!config.console) return undefined;
   const { settings, trustedProxies } = config.console;
+  const countSignIn = metrics.signInsBy(["signed_in", ...signInRefusalNames]);
   return createConsole({
     settings,
     store: createConsoleSessionStore(database),
     users,
     deriveKeys: (label) => peppers.deriveKeys(label),
-    clock: {
-      now() {
-        if (clock.fault) throw clock.fault;
-        return clock.now();
-      },
-    },
+    clock: clock.judging,
     addressOf: (request) => clientAddress(request, trustedProxies),
-    onSignInEnd: (end) => logSignIn(parts, end),
+    onSignInEnd(end) {
+      countSignIn(end.kind === "refused" ? end.reason : "signed_in");
+      logSignIn(parts, end);
+    },
     onFetchFailure: (error) =>
       log.warn({ issuer: settings.issuer, error }, "failed to read the console's provider; retrying"),
     onDefect,

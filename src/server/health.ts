@@ -93,6 +93,8 @@ export class ServerHealth {
     }
     if (config.catalog) {
       this.#checks.report("model_catalog", withKeys(catalogOutside(config, model), "so pages do not show it"));
+    } else {
+      this.#checks.remove("model_catalog");
     }
     const warning = missingWords(config, model);
     if (warning !== undefined && warning !== this.#warning) this.#log.warn({}, warning);

@@ -8,6 +8,7 @@ import { createRevocationStore } from "../database/revocation.js";
 import { verifySettings } from "../database/settings.js";
 import { createTokenStore } from "../database/token.js";
 import { DatabaseWatch, verifySchema } from "../database/watch.js";
+import type { Catalog } from "../domain/catalog.js";
 import { PepperRing } from "../domain/pepper.js";
 import type { AuthorizationModel } from "../domain/permission-checker.js";
 import type { PolicyStore } from "../domain/policy-store.js";
@@ -50,6 +51,8 @@ export interface Foundation extends Given {
   readonly openfga: OpenFga;
   /** Throws OPENFGA_UNAVAILABLE until the model has been read once. */
   readonly model: () => AuthorizationModel;
+  /** `catalog` of the configuration, which a reload replaces. Undefined: there are no words. */
+  readonly catalog: { current: Catalog | undefined };
   /** Bounds the lines of the log that callers can cause. */
   readonly lines: LineBudget;
   /** Called with the error of a route. */
@@ -87,13 +90,14 @@ function createFoundation(given: Given): Foundation {
       health.clock(difference);
     },
   });
+  const catalog = { current: config.catalog };
   const openfga = createOpenFga({
     config: config.openfga,
     metrics,
     clock,
     onChange(state) {
       health.openfga(state);
-      if (state.kind === "ready") health.model(openfga.connection.model(), config);
+      if (state.kind === "ready") health.model(openfga.connection.model(), { ...config, catalog: catalog.current });
     },
   });
   const lines = new LineBudget(() => performance.now());
@@ -110,6 +114,7 @@ function createFoundation(given: Given): Foundation {
     watch,
     openfga,
     model: () => openfga.connection.model(),
+    catalog,
     lines,
     onDefect(error) {
       const omitted = lines.admit("route");

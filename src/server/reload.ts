@@ -4,9 +4,9 @@ import { restartKeys } from "../config/restart-keys.js";
 import type { Parts } from "./parts.js";
 
 /**
- * Returns a function that applies the callers, issuers and model of another configuration, all or nothing: it applies
- * nothing when OpenFGA does not have the model. It logs the result and which keys need a restart. Await it before you
- * call it again.
+ * Returns a function that applies the callers, issuers, catalogue and model of another configuration, all or nothing:
+ * it applies nothing when OpenFGA does not have the model. It logs the result and which keys need a restart. Await it
+ * before you call it again.
  */
 export function createReload(parts: Parts): (next: Config) => Promise<void> {
   const { openfga, health, services, users, metrics, log } = parts;
@@ -23,15 +23,17 @@ export function createReload(parts: Parts): (next: Config) => Promise<void> {
         );
         return;
       }
-      health.model(connection.model(), current);
     }
-    const { callers, issuers } = next;
+    const { callers, issuers, catalog } = next;
     services.replace(callers);
     users.replace(issuers);
+    parts.catalog.current = catalog;
     const keys = restartKeys(current, next);
-    current = { ...current, callers, issuers, openfga: { ...current.openfga, modelId } };
+    current = { ...current, callers, issuers, catalog, openfga: { ...current.openfga, modelId } };
+    if (connection.state.kind === "ready") health.model(connection.model(), current);
     metrics.configured(configHash(current));
-    log.info({ callers: callers.length, issuers: issuers.length, modelId }, "reloaded callers, issuers and model");
+    const counts = { callers: callers.length, issuers: issuers.length };
+    log.info({ ...counts, modelId }, "reloaded callers, issuers, catalog and model");
     if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
   };
 }

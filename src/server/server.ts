@@ -7,7 +7,7 @@ import { createReload } from "./reload.js";
 
 /** A server that listens. */
 export interface Running extends Addresses {
-  /** Applies the callers, issuers and model of another configuration, see `createReload`. */
+  /** Applies the settings of another configuration that need no restart, see `createReload`. */
   reload(next: Config): Promise<void>;
   /**
    * Reports "not serving" to balancers and watchers, lets calls finish, and closes ports and connections. The database

@@ -113,7 +113,7 @@ export function createServices(parts: Parts, authenticator: Authenticator): read
         relations: config.subjects.relations,
         memberRelation: config.subjects.relations.member,
         defaultLifetimeMs: config.tokens.defaultLifetimeMs,
-        catalog: config.catalog,
+        catalog: parts.catalog.current,
         pageTokenKeys,
         subjectTypes,
       }),

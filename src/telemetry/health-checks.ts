@@ -68,6 +68,11 @@ export class HealthChecks<Name extends string> {
     this.#log.warn({ problem: check.problem, ...check.facts }, `unhealthy: ${name}`);
   }
 
+  /** Removes a check of something that is not used any more. Not for essential checks. */
+  remove(name: Name): void {
+    this.#checks.delete(name);
+  }
+
   /** Makes the process not ready from now on, whatever is reported later. */
   drain(): void {
     this.#draining = true;

@@ -29,6 +29,8 @@ export interface Metrics {
   accessTokenRefused(issuer: string | undefined, reason: string): void;
   /** Returns the functions that count connections that a port closed and requests that it gave up. */
   arrivalsAt(port: PortName): ArrivalEvents;
+  /** Returns the function that counts sign-ins to the console, each by one of these outcomes. */
+  signInsBy<O extends string>(outcomes: readonly O[]): (outcome: O) => void;
   /** A kept answer answered a question. */
   answerKept(): void;
   /** A question joined an identical one that had not been sent yet. */
@@ -68,6 +70,7 @@ export function createMetrics(): Metrics {
     ...questions(registers),
     ...integrations(registers),
     ...ports(registers),
+    ...signIns(registers),
     configured: configuration(registers),
     observeTokenCache: (observed) => showTokenCache(registers, observed),
   };
@@ -191,6 +194,21 @@ function ports(registers: Registers): Pick<Metrics, "arrivalsAt"> {
       for (const cause of closings) closed.inc({ port, cause }, 0);
       for (const cause of latenesses) givenUp.inc({ port, cause }, 0);
       return { closed: (cause) => closed.inc({ port, cause }), gaveUp: (cause) => givenUp.inc({ port, cause }) };
+    },
+  };
+}
+
+function signIns(registers: Registers): Pick<Metrics, "signInsBy"> {
+  const ended = new Counter({
+    name: "patwarden_console_sign_ins_total",
+    help: "Sign-ins to the console that ended, by outcome: signed_in, or why it was refused",
+    labelNames: ["outcome"],
+    registers,
+  });
+  return {
+    signInsBy(outcomes) {
+      for (const outcome of outcomes) ended.inc({ outcome }, 0);
+      return (outcome) => ended.inc({ outcome });
     },
   };
 }

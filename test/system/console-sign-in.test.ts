@@ -72,6 +72,25 @@ describe.each(["PostgreSQL", "PGlite"] as const)("a sign-in to the console on %s
     expect(log()).toContain('"subject":"user:alice","admin":false');
   });
 
+  it("is counted by its outcome, each of which is there from the start", async () => {
+    const counted = async (outcome: string): Promise<number> => {
+      const texts = await Promise.all(
+        [patwarden.server, ...(replica ? [replica] : [])].map(async ({ metrics }) =>
+          (await fetch(`http://${metrics}/metrics`)).text(),
+        ),
+      );
+      const counts = texts.map((text) =>
+        text.match(new RegExp(`^patwarden_console_sign_ins_total{outcome="${outcome}"} (\\d+)$`, "m")),
+      );
+      return counts.reduce((sum, found) => sum + Number(found?.[1]), 0);
+    };
+    const before = [await counted("signed_in"), await counted("wrong"), await counted("other_user")];
+    await browser.signIn();
+    await browser.signIn({ max_age: "long" });
+    const after = [await counted("signed_in"), await counted("wrong"), await counted("other_user")];
+    expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual([1, 1, 0]);
+  });
+
   it("SI-2 asks the provider as OpenID Connect and RFC 9700 say", async () => {
     const before = issuer.asked.length;
     await browser.signIn({ max_age: "600", acr_values: "mfa phr" });

@@ -12,6 +12,7 @@ import { parse, stringify } from "yaml";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
+import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startProxy } from "../kit/proxy.js";
@@ -171,6 +172,31 @@ describe("patwarden serve", () => {
     expect(await server.stop()).toBe(0);
   });
 
+  it("applies other words at SIGHUP, and shows whether the model has them", async () => {
+    const label = (action: string) => ({ types: { document: { actions: { [action]: { label: "see" } } } } });
+    const server = await patwarden.startReplica({ config: { catalog: label("viewer") } });
+    const config = parse(readFileSync(server.configFile, "utf8"));
+    const reload = (catalog: object | undefined): void => {
+      writeFileSync(server.configFile, stringify({ ...config, catalog }));
+      server.child.kill("SIGHUP");
+    };
+    const labels = async (): Promise<readonly string[]> => {
+      const answer = await server.port("HTTP").call(SelfService.method.getCatalog, { subject: "user:alice" });
+      if (!answer.ok) throw new Error(answer.message);
+      return answer.value.types.flatMap(({ actions }) => actions.flatMap(({ label }) => label || []));
+    };
+    const check = async () => Object(await (await fetch(`${server.http}/readyz`)).json()).checks.model_catalog;
+    await expect.poll(labels, waiting).toEqual(["see"]);
+    expect(await check()).toEqual({ ok: true });
+    reload(label("vieuwer"));
+    await expect.poll(labels, waiting).toEqual([]);
+    expect(await check()).toMatchObject({ ok: false, problem: expect.stringContaining("vieuwer") });
+    reload(undefined);
+    await expect.poll(check, waiting).toBeUndefined();
+    expect(server.log()).not.toContain("need a restart");
+    expect(await server.stop()).toBe(0);
+  }, 120_000);
+
   describe("applies another model at SIGHUP", () => {
     const model = (relations: string) => `model
   schema 1.1
@@ -228,7 +254,7 @@ type document
       await admin.writeTuples(storeId, [{ user: "user:carol", relation: "reader", object: "document:roadmap" }]);
       const hash = await configHashOf(server);
       reload({ openfga: { model_id: next } });
-      await expect.poll(() => server.log(), waiting).toContain("reloaded callers, issuers and model");
+      await expect.poll(() => server.log(), waiting).toContain("reloaded callers, issuers, catalog and model");
       expect([await asked("viewer"), await asked("reader"), await asked("can_view")]).toEqual([
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],

@@ -579,7 +579,7 @@ export const CatalogTemplateSchema: GenMessage<CatalogTemplate> = /*@__PURE__*/
   messageDesc(file_patwarden_v1_self, 10);
 
 /**
- * A use of a token that a page shows once the token is made.
+ * A use of a token that a page shows once the token is created.
  *
  * @generated from message patwarden.v1.CatalogSnippet
  */

@@ -1062,7 +1062,7 @@ func (x *CatalogTemplate) GetTtl() *durationpb.Duration {
 	return nil
 }
 
-// A use of a token that a page shows once the token is made.
+// A use of a token that a page shows once the token is created.
 type CatalogSnippet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A few words, such as `curl`.

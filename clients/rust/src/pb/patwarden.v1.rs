@@ -2777,7 +2777,7 @@ pub struct CatalogTemplate {
     #[prost(message, optional, tag = "5")]
     pub ttl: ::core::option::Option<::prost_types::Duration>,
 }
-/// A use of a token that a page shows once the token is made.
+/// A use of a token that a page shows once the token is created.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CatalogSnippet {
     /// A few words, such as `curl`.
