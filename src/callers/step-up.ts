@@ -8,10 +8,10 @@ import { maxSkewMs } from "./oidc/access-token.js";
  * refused.
  */
 export function requireStepUp(caller: Caller, now: Date): void {
-  const signIn = caller.kind === "user" ? caller.signIn : undefined;
-  const because = signIn && stepUpProblem(signIn, now);
+  if (caller.kind !== "user" || !caller.signIn?.stepUp) return;
+  const because = stepUpProblem(caller.signIn, now);
   if (because === undefined) return;
-  const { maxAgeMs, acrValues } = signIn?.stepUp ?? { acrValues: [] };
+  const { maxAgeMs, acrValues } = caller.signIn.stepUp;
   throw new Failure("STEP_UP_REQUIRED", {
     metadata: {
       because,

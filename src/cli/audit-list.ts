@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import {
   type AuditEvent,
   AuditService,
@@ -8,8 +8,9 @@ import {
   ListAuditEventsResponseSchema,
 } from "#gen/patwarden/v1/audit_pb.js";
 import { connect } from "./client.js";
-import { type Calling, parseTime, repeatable, withConnection } from "./options.js";
+import { type Calling, parseCount, parseTime, repeatable, withConnection } from "./options.js";
 import { elastic, jsonOf, print, table, tell, timeText } from "./output.js";
+import { allPages } from "./pages.js";
 
 /** The option of `limitOption`. */
 export interface Limited {
@@ -55,11 +56,6 @@ export function limitOption(): Option {
   return new Option("--limit <count>", "the most events to print").argParser(parseCount).default(100);
 }
 
-function parseCount(text: string): number {
-  if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("must be a whole number, 1 or more");
-}
-
 /** Prints the events that a request selects, the newest `limit` of them. */
 export async function listEvents(
   { limit, ...options }: Calling & Limited,
@@ -67,17 +63,14 @@ export async function listEvents(
 ): Promise<void> {
   const client = connect(AuditService, options);
   const events: AuditEvent[] = [];
-  let pageToken = "";
-  do {
-    const page = await client.listAuditEvents({
-      ...request,
-      pageSize: Math.min(1000, limit - events.length),
-      pageToken,
-    });
+  const read = (pageToken: string) =>
+    client.listAuditEvents({ ...request, pageSize: Math.min(1000, limit - events.length), pageToken });
+  for await (const page of allPages(read)) {
     events.push(...page.events);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "" && events.length < limit);
-  if (pageToken !== "") tell(`these are the newest ${limit}; --limit shows more`);
+    if (events.length < limit) continue;
+    if (page.nextPageToken !== "") tell(`these are the newest ${limit}; --limit shows more`);
+    break;
+  }
   const head = ["TIME", "ACTION", elastic("ACTOR"), elastic("SUBJECT"), "TOKEN", "ADDRESS", elastic("DETAILS")];
   const rows = events.map((event) => [
     ...[timeText(event.time), event.action, event.actor, event.subject, event.tokenId, event.clientIp],

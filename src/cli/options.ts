@@ -50,6 +50,11 @@ export function repeatable(flags: string, description: string, choices?: readonl
   });
 }
 
+export function parseCount(value: string): number {
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError("must be a whole number, 1 or more");
+}
+
 /** Parses a duration to milliseconds. */
 export function parseDuration(value: string): number {
   // `ms` returns undefined for an unknown unit.

@@ -11,6 +11,7 @@ import {
 import { connect } from "./client.js";
 import { type Calling, repeatable, withConnection } from "./options.js";
 import { elastic, facts, jsonOf, nameOf, print, table, tell, timeText } from "./output.js";
+import { allPages } from "./pages.js";
 import { reachCommand } from "./reach.js";
 
 /** Adds `patwarden subject …`. */
@@ -64,14 +65,11 @@ interface ListOptions extends Calling {
 async function list({ prefix = "", state = [], ...options }: ListOptions): Promise<void> {
   const client = connect(SubjectService, options);
   const subjects: Subject[] = [];
-  let pageToken = "";
-  do {
-    const states = state.map((each) => stateNames[each]);
-    const page = await client.listSubjects({ prefix, states, pageSize: 1000, pageToken });
+  const request = { prefix, states: state.map((each) => stateNames[each]), pageSize: 1000 };
+  for await (const page of allPages((pageToken) => client.listSubjects({ ...request, pageToken }))) {
     subjects.push(...page.subjects);
-    pageToken = page.nextPageToken;
-    if (pageToken !== "") tell(`${subjects.length} subjects so far`);
-  } while (pageToken !== "");
+    if (page.nextPageToken !== "") tell(`${subjects.length} subjects so far`);
+  }
   const rows = subjects.map((each) => [
     ...[each.subject, nameOf(Subject_State, each.state), String(each.liveTokens)],
     timeText(each.updateTime) || "never",
@@ -84,13 +82,11 @@ async function organizations(subject: string, options: Calling & { readonly quer
   const client = connect(SelfService, options);
   const found: Organization[] = [];
   let incomplete = false;
-  let pageToken = "";
-  do {
-    const page = await client.listOrganizations({ subject, query: options.query ?? "", pageSize: 1000, pageToken });
+  const request = { subject, query: options.query ?? "", pageSize: 1000 };
+  for await (const page of allPages((pageToken) => client.listOrganizations({ ...request, pageToken }))) {
     found.push(...page.organizations);
     incomplete ||= page.incomplete;
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
+  }
   const rows = found.map(({ organization, member, rights }) => [
     organization,
     member ? "yes" : "no",

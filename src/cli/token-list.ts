@@ -12,6 +12,7 @@ import { connect } from "./client.js";
 import { describeGrant, describeUsable } from "./describe.js";
 import type { Calling } from "./options.js";
 import { elastic, facts, jsonOf, print, table, tell, timeText } from "./output.js";
+import { allPages } from "./pages.js";
 import { addFilterOptions, type FilterOptions, filterOf } from "./token-filter.js";
 
 interface ListOptions extends Calling, FilterOptions {
@@ -37,13 +38,11 @@ async function listTokens({ usable, orderBy = "", ...options }: ListOptions): Pr
   // Tokens in other states are not usable.
   const states = usable && { states: [Token_State.ACTIVE] };
   const tokens: Token[] = [];
-  let pageToken = "";
-  do {
-    const page = await client.listTokens({ ...filter, ...states, orderBy, pageToken, pageSize: 1000 });
+  const request = { ...filter, ...states, orderBy, pageSize: 1000 };
+  for await (const page of allPages((pageToken) => client.listTokens({ ...request, pageToken }))) {
     tokens.push(...page.tokens.filter((each) => !usable || each.usable === Reason.ALLOWED));
-    pageToken = page.nextPageToken;
-    if (pageToken !== "") tell(`${tokens.length} tokens so far`);
-  } while (pageToken !== "");
+    if (page.nextPageToken !== "") tell(`${tokens.length} tokens so far`);
+  }
   const head = ["ID", elastic("SUBJECT"), elastic("NAME"), "USABLE", "LAST USED", "ENDS", elastic("GRANT")];
   const rows = tokens.map((one) => [
     ...[one.id, one.subject, one.name, describeUsable(one)],

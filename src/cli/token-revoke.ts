@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import {
   RevocationReason,
   type RevokedToken,
@@ -12,7 +12,7 @@ import {
 } from "#gen/patwarden/v1/token_pb.js";
 import { connect } from "./client.js";
 import { describeToken } from "./describe.js";
-import type { Calling } from "./options.js";
+import { type Calling, parseCount } from "./options.js";
 import { jsonOf, nameOf, print, table, tell } from "./output.js";
 import { addFilterOptions, type FilterOptions, filterOf } from "./token-filter.js";
 
@@ -42,11 +42,6 @@ export function revokeCommand(command: Command): Command {
       ),
     );
   return addFilterOptions(command).action(revoke);
-}
-
-function parseCount(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("must be a whole number, 1 or more");
 }
 
 async function revoke(ids: readonly string[], options: RevokeOptions): Promise<void> {

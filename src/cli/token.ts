@@ -23,7 +23,8 @@ import {
   withConnection,
 } from "./options.js";
 import { jsonOf, print, tell, writeOut } from "./output.js";
-import { explainCommand, reachCommand } from "./reach.js";
+import { reachCommand } from "./reach.js";
+import { explainCommand } from "./token-explain.js";
 import { listCommand, summaryCommand } from "./token-list.js";
 import { revokeCommand } from "./token-revoke.js";
 

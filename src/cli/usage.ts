@@ -13,6 +13,7 @@ import { connect } from "./client.js";
 import { reasonName } from "./describe.js";
 import { type Calling, parseTime, withConnection } from "./options.js";
 import { jsonOf, print, table, tell, timeText, writeOut } from "./output.js";
+import { allPages } from "./pages.js";
 
 interface RangeOptions extends Calling {
   readonly from?: Date;
@@ -95,14 +96,12 @@ async function* pagesOf(options: RangeOptions, request: Asked): AsyncIterable<re
     ...(from && { startTime: timestampFromDate(from) }),
     ...(to && { endTime: timestampFromDate(to) }),
   };
+  const whole = { ...request, ...range, pageSize: 1000 };
   let rows = 0;
-  for (let pageToken = ""; ; ) {
-    const page = await client.queryUsage({ ...request, ...range, pageSize: 1000, pageToken });
+  for await (const page of allPages((pageToken) => client.queryUsage({ ...whole, pageToken }))) {
     yield page.rows;
     rows += page.rows.length;
-    pageToken = page.nextPageToken;
-    if (pageToken === "") return;
-    tell(`${rows} rows so far`);
+    if (page.nextPageToken !== "") tell(`${rows} rows so far`);
   }
 }
 

@@ -28,7 +28,18 @@ const authorizationParams = z
  * The console: the page on which people create, approve, limit and end tokens, on a port and a host name of its own.
  * People sign in at an OpenID provider; Patwarden is its confidential client. Default: no console.
  */
-export function consoleSection({ authenticationDisabled, issuers }: OtherSections) {
+export function consoleSection(others: OtherSections) {
+  return file(others)
+    .transform((console) => ({
+      listen: console.listen,
+      tls: console.tls,
+      trustedProxies: console.trusted_proxies,
+      settings: settingsOf(console),
+    }))
+    .optional();
+}
+
+function file({ authenticationDisabled, issuers }: OtherSections) {
   return z
     .object({
       /** `HOST:PORT`; port 0 takes a free one. Default `127.0.0.1:9084`. */
@@ -75,28 +86,10 @@ export function consoleSection({ authenticationDisabled, issuers }: OtherSection
     })
     .refine(isProtected, beyondLoopback)
     .refine(isProtectedOnce, twice)
-    .refine(() => !authenticationDisabled, "must not be set while dangerously_disable_caller_authentication is true")
-    .transform((file) => ({
-      listen: file.listen,
-      tls: file.tls,
-      trustedProxies: file.trusted_proxies,
-      settings: settingsOf(file),
-    }))
-    .optional();
+    .refine(() => !authenticationDisabled, "must not be set while dangerously_disable_caller_authentication is true");
 }
 
-interface File {
-  readonly public_url: string;
-  readonly issuer: string;
-  readonly client_id: string;
-  readonly client_secret: string;
-  readonly client_authentication?: "basic" | "post" | undefined;
-  readonly scopes: readonly string[];
-  readonly authorization_params: Readonly<Record<string, string>>;
-  readonly idle: number;
-  readonly absolute: number;
-  readonly admin_absolute: number;
-}
+type File = z.output<ReturnType<typeof file>>;
 
 function settingsOf(file: File): ConsoleSettings {
   return {

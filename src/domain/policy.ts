@@ -118,13 +118,16 @@ export function grantUnder({ allowedActions }: Policy, grant: Grant): Grant {
   return { kind: "rules", rules: rules.filter(({ actions }) => actions.length > 0) };
 }
 
+/** The part of a new or changed token that a policy judges. */
+export type WrittenToken = JudgedToken & Pick<TokenRecord, "selfRotate">;
+
 /**
  * Returns the fields that a new or changed token would violate: those that would block it, and those that forbid its
  * self-rotation or actions that it names.
  */
 export function policyViolations(
   policy: Policy,
-  token: JudgedToken & Pick<TokenRecord, "selfRotate">,
+  token: WrittenToken,
   secret: Pick<SecretRecord, "createTime">,
 ): readonly PolicyField[] {
   const broken = [...blockedBy(policy, token, secret)];

@@ -62,12 +62,8 @@ export async function listOrganizations(
   const { held, incomplete } = await relationsHeld(options, subject.name, call);
   const part = query.toLowerCase();
   const found = [...held]
-    .filter(([name]) =>
-      name
-        .slice(name.indexOf(":") + 1)
-        .toLowerCase()
-        .includes(part),
-    )
+    // Only the id is searched, not the type before it.
+    .filter(([name]) => name.toLowerCase().includes(part, name.indexOf(":") + 1))
     .map(([name, relations]) => organizationOf(options, caller, name, relations))
     .filter(({ organization, member, rights }) => (member || rights.length > 0) && organization > after)
     .sort((a, b) => (a.organization < b.organization ? -1 : 1));

@@ -2,7 +2,13 @@ import type { Caller } from "../../callers/caller.js";
 import { ceilingsOf } from "../../callers/caller.js";
 import { Failure } from "../../domain/errors.js";
 import { grantWithin } from "../../domain/grant.js";
-import { otherActions, type Policy, type PolicyField, policyViolations } from "../../domain/policy.js";
+import {
+  otherActions,
+  type Policy,
+  type PolicyField,
+  policyViolations,
+  type WrittenToken,
+} from "../../domain/policy.js";
 import type { SecretRecord } from "../../domain/token.js";
 import type { TokenContext } from "../../domain/token-store.js";
 
@@ -30,12 +36,10 @@ const fields: Readonly<Record<Exceeded["limit"], string>> = {
   max_grant: "grant",
 };
 
-type Judged = Parameters<typeof policyViolations>[1];
-
 /** Returns the limits of the policies that a token exceeds, in the order in which they are reported. */
 export function exceededPolicies(
   { policies, policy }: TokenContext,
-  token: Judged,
+  token: WrittenToken,
   secret: Pick<SecretRecord, "createTime">,
 ): readonly Exceeded[] {
   return policyViolations(policy, token, secret).flatMap((limit) => {
@@ -48,7 +52,7 @@ export function exceededPolicies(
 /** Returns the limits of the calling service, or of the service in between, that a token exceeds. */
 export function exceededCeilings(
   caller: Caller,
-  token: Pick<Judged, "grant" | "expireTime">,
+  token: Pick<WrittenToken, "grant" | "expireTime">,
   now: Date,
 ): readonly Exceeded[] {
   const { maxGrant, maxLifetimeMs } = ceilingsOf(caller);
@@ -86,7 +90,7 @@ export function refuseExceeded(limits: readonly Exceeded[], path: "" | "token." 
 function exceeded(
   limit: Exceeded["limit"],
   scope: string,
-  token: Pick<Judged, "grant">,
+  token: Pick<WrittenToken, "grant">,
   { maxLifetimeMs, allowedActions }: Partial<Policy>,
 ): Exceeded {
   const lifetimeMs = limit === "max_lifetime" ? maxLifetimeMs : undefined;
@@ -99,7 +103,7 @@ const maxNamed = 5;
 
 function rightValue(
   limit: Exceeded["limit"],
-  { grant }: Pick<Judged, "grant">,
+  { grant }: Pick<WrittenToken, "grant">,
   lifetimeMs = 0,
   allowedActions: Policy["allowedActions"] = [],
 ): string {

@@ -5,16 +5,14 @@ import type { ActionName, ResourceName, SubjectName } from "../../../domain/iden
 import type { Grant } from "../../../domain/token.js";
 import type { TokenSnapshot } from "../../../domain/token-store.js";
 import { approveToken } from "../../../manage/approve-token.js";
-import { type CreateTokenCommand, createToken } from "../../../manage/create-token.js";
+import { type CreateTokenCommand, type CreateTokenOptions, createToken } from "../../../manage/create-token.js";
 import { type PoliciesOptions, updatePolicy } from "../../../manage/policies.js";
 import { revokeToken } from "../../../manage/revoke-token.js";
 import { type RotateTokenOptions, rotateToken } from "../../../manage/rotate-token.js";
 import { suspendToken } from "../../../manage/suspend-token.js";
 import type { Habit } from "./history.js";
 
-type UseCases = Omit<Parameters<typeof createToken>[0], "store" | "clock"> &
-  Omit<RotateTokenOptions, "clock"> &
-  Omit<PoliciesOptions, "clock"> & { readonly store: Parameters<typeof createToken>[0]["store"] };
+type UseCases = Omit<CreateTokenOptions & RotateTokenOptions & PoliciesOptions, "clock">;
 
 const dayMs = 86_400_000;
 
