@@ -74,7 +74,7 @@ export interface SignIn {
   readonly authTime?: Date;
   /** `acr`. Absent: the identity provider does not tell. */
   readonly acr?: string;
-  /** `name`, cut to 200 characters. Absent: the identity provider does not tell. */
+  /** `name`, without deceptive characters, cut to 200 of them. Absent: the identity provider does not tell. */
   readonly displayName?: string;
   /** When the session or the access token ends. */
   readonly endTime: Date;

@@ -7,7 +7,6 @@ import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import { keyOfAddress, type RateLimiter } from "../domain/rate-limiter.js";
-import { harmlessText } from "../domain/text.js";
 import { type Route, send } from "../transport/route.js";
 import { returnTarget } from "./app-paths.js";
 import { openSignIn, type SignInUnderway, sealSignIn, signInTimeMs } from "./begun-sign-in.js";
@@ -191,7 +190,7 @@ async function start(
     issuerSubject: claims.sub ?? "",
     ...(typeof sid === "string" && { issuerSession: sid }),
     admin: user.admin,
-    ...(displayName !== undefined && { displayName: harmlessText(displayName, 200) }),
+    ...(displayName !== undefined && { displayName }),
     ...(authTime && { authTime: notAfter(now, authTime) }),
     ...(acr !== undefined && { acr }),
     createTime: now,

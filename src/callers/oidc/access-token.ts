@@ -1,4 +1,5 @@
 import type { JWTHeaderParameters, JWTPayload } from "jose";
+import { harmlessText } from "../../domain/text.js";
 import type { SignIn, StepUp } from "../caller.js";
 
 /** Signature algorithms that can be configured. Never HS256 and the like: their secret could be a public key. */
@@ -183,8 +184,7 @@ const maxDisplayName = 200;
 export function signInOf(claims: JWTPayload, { stepUp }: IssuerConfig): SignIn {
   const { auth_time: authSeconds, acr, name, exp = 0 } = claims; // verification requires `exp`
   const authTime = typeof authSeconds === "number" ? new Date(authSeconds * 1000) : undefined;
-  const displayName =
-    typeof name === "string" ? name.slice(0, maxDisplayName).replaceAll(/\p{Surrogate}/gu, "\ufffd") : "";
+  const displayName = typeof name === "string" ? harmlessText(name, maxDisplayName) : "";
   return {
     ...(authTime && !Number.isNaN(authTime.getTime()) && { authTime }),
     ...(typeof acr === "string" && acr !== "" && { acr }),
