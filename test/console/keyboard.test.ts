@@ -101,6 +101,12 @@ describe.skipIf(noBrowser)(`the page by keyboard alone${noBrowser ? `: SKIPPED, 
     await hear("Secret copied");
     // The button changes its words and keeps the focus.
     expect(await focused()).toBe("Secret copied");
+    const secret = page.getByRole("textbox", { name: "Secret of by keyboard" });
+    await tabTo("Show secret");
+    await page.keyboard.press("Space");
+    await expect.poll(() => secret.inputValue()).not.toContain("•");
+    await page.keyboard.press("Space");
+    await expect.poll(() => secret.inputValue()).toContain("•");
     await tabTo("I have stored the secret");
     await page.keyboard.press("Space");
     await tabTo("Done");
