@@ -80,7 +80,11 @@ const template = z
 const snippet = z.object({
   /** A few words, such as `curl`. Required. */
   label,
-  /** One or more lines, 1 to 2000 characters. `$TOKEN` stands for the secret, which pages never put in. Required. */
+  /**
+   * One or more lines, 1 to 2000 characters. `$TOKEN` stands for the secret, which pages never put in.
+   * `{document=roadmap}` stands for the document that a token names, and `roadmap` for a token that names none.
+   * Required.
+   */
   code: text
     .max(2000, "must have at most 2000 characters")
     .refine((code) => code.includes("$TOKEN"), "must contain $TOKEN, which stands for the secret")

@@ -16,6 +16,7 @@ export async function fillForm(element: Locator, name: string): Promise<void> {
   const resource = element.getByRole("combobox", { name: /^Search document/ });
   await resource.fill("roadmap");
   await resource.press("Enter");
+  await element.getByRole("button", { name: "Remove roadmap" }).waitFor();
 }
 
 /** Shows the new secret of a token, returns it, and says that it is stored. */

@@ -95,6 +95,39 @@ describe.skipIf(noBrowser)(`the last day of a token${noBrowser ? `: SKIPPED, ${n
   });
 });
 
+describe.skipIf(noBrowser)("the form of a new token", () => {
+  it("PG-39 takes the resource that is found, and what is typed to the letter before it", async () => {
+    const page = await open("/new");
+    await page.getByRole("button", { name: "Add Documents" }).click();
+    await page.getByRole("checkbox", { name: /^read/ }).check();
+    const search = page.getByRole("combobox", { name: /^Search/ });
+    // Enter comes before the answer.
+    await search.pressSequentially("hand");
+    await search.press("Enter");
+    await page.getByRole("button", { name: "Remove handbook" }).waitFor();
+    await search.fill("no-such-document");
+    await search.press("Enter");
+    await page.getByRole("button", { name: "Remove no-such-document" }).waitFor();
+    await page.getByText("You cannot do this today").waitFor();
+    // The press of a button is not lost when the field is left.
+    await search.fill("roadmap");
+    await submit(page);
+    await page.getByRole("button", { name: "Remove roadmap" }).waitFor();
+    await page.getByText("Give it a name.").waitFor();
+  });
+
+  it("PG-40 says that a day is missing, and sends nothing", async () => {
+    const page = await open("/new");
+    const calls = site.address.count("/CreateToken");
+    await fillIn(page, "without a day");
+    await page.getByRole("radio", { name: "On a day" }).check();
+    await submit(page);
+    await page.getByText("Choose a day, or another end.").waitFor();
+    expect(await page.getByLabel("Last day").evaluate((field) => field === document.activeElement)).toBe(true);
+    expect(site.address.count("/CreateToken")).toBe(calls);
+  });
+});
+
 describe.skipIf(noBrowser)("a link that fills in the form", () => {
   it("PG-32 fills in what it names, says so, and sends nothing", async () => {
     const calls = site.address.count("/CreateToken");

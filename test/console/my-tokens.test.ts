@@ -102,6 +102,11 @@ describe.skipIf(noBrowser)(`the tokens of a user${noBrowser ? ` (${noBrowser})` 
     await page.getByRole("button", { name: "Revoke token" }).click();
     await page.getByText("Ended on every server.").first().waitFor();
     expect(await patwarden.check(secret)).toBe(Reason.TOKEN_REVOKED);
+    // Nothing of it looks alive.
+    await page.getByRole("button", { name: "Close", exact: true }).last().click();
+    await page.getByText("Current", { exact: true }).waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Reach" }).click();
+    await page.getByText("The token has ended and reaches nothing.").waitFor();
     expect(visit.problems).toEqual([]);
     await visit.close();
   });

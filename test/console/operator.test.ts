@@ -74,9 +74,13 @@ describe.skipIf(noBrowser)("the page of the operator", () => {
     await root.getByRole("article").or(root.locator(".notice")).getByRole("button", { name: "Revoke" }).click();
     const dialog = root.getByRole("dialog");
     expect(await dialog.getByLabel("A secret of it leaked").isChecked()).toBe(true);
-    await dialog.getByLabel("Type the token's name to confirm").fill("leaked by carol");
+    // A leak is no time to type.
+    expect(await dialog.getByLabel("Type the token's name to confirm").count()).toBe(0);
     await press(dialog, "Revoke token");
     await see(dialog, "Ended on every server.");
+    await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
+    await row(root, "leaked by carol").waitFor({ state: "detached" });
+    expect(await root.locator(".notice").getByRole("button", { name: "Revoke" }).count()).toBe(0);
     expect((await page.patwarden.ask(getToken, { id: token.id })).token).toMatchObject({
       state: Token_State.REVOKED,
       revocationReason: RevocationReason.LEAKED,
@@ -96,6 +100,21 @@ describe.skipIf(noBrowser)("the page of the operator", () => {
     await see(root, "No token of this deployment has this secret.");
     await seek("no secret");
     await see(root, /That is no secret of a token/);
+  });
+
+  it("OR-10 makes a hint of a secret that is pasted into the search of the list", async () => {
+    const { token, secret } = await page.patwarden.createToken({ name: "pasted whole" });
+    const root = await open("/operator");
+    const sent: string[] = [];
+    root.on("request", (request) => sent.push(`${request.url()} ${request.postData()}`));
+    const search = root.getByPlaceholder(/Name, description, ID/);
+    await search.fill(`Bearer ${secret}`);
+    const hint = token.secrets[0]?.hint ?? "";
+    await expect.poll(() => search.inputValue()).toBe(`Bearer ${hint}`);
+    await search.fill(secret);
+    await row(root, "pasted whole").waitFor();
+    expect([await search.inputValue(), new URL(root.url()).searchParams.get("q")]).toEqual([hint, hint]);
+    expect(sent.filter((request) => request.includes(secret))).toEqual([]);
   });
 
   it("lists the tokens of everybody, by the end of a secret and by their owner", async () => {

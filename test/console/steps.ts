@@ -12,6 +12,7 @@ export async function fillIn(page: Page, name: string): Promise<void> {
   const search = page.getByRole("combobox", { name: /^Search/ });
   await search.fill("roadmap");
   await search.press("Enter");
+  await page.getByRole("button", { name: "Remove roadmap" }).waitFor();
 }
 
 /** Presses the button of the form. */

@@ -22,11 +22,18 @@ export function Dialog({ title, children, actions, onClose }: DialogProps) {
     const root = element?.getRootNode();
     const before = root instanceof Document || root instanceof ShadowRoot ? root.activeElement : null;
     element?.showModal();
+    element?.querySelector<HTMLElement>(".dialog-body :is(input, textarea, select):not([type=checkbox])")?.focus();
     return () => {
       element?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
+  // A step of the dialog may have removed what had the focus.
+  useEffect(() => {
+    const element = dialog.current;
+    if (element?.open && !element.matches(":focus-within"))
+      element.querySelector<HTMLElement>("footer button")?.focus();
+  });
   return (
     <dialog
       ref={dialog}

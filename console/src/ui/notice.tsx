@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
 import type { Change } from "../app/change.js";
 import { useApp } from "../app/context.js";
-import { isSignedOut, type Problem } from "../app/problem.js";
-import { problemText } from "../app/problem-text.js";
+import { type FieldProblem, isSignedOut, type Problem } from "../app/problem.js";
+import { fieldText, problemText } from "../app/problem-text.js";
 import type { Tone } from "./badge.js";
 import { Button } from "./button.js";
 import { Icon } from "./icon.js";
@@ -28,12 +28,14 @@ export function Notice({ tone, children, role, action }: NoticeProps) {
 
 interface ProblemProps {
   readonly problem: Problem | undefined;
+  /** Whether the view itself says what is wrong with this field. Default: with none. */
+  places?(field: FieldProblem): boolean;
   /** Offers to try again. */
   onRetry?(): void;
 }
 
 /** Why a call failed, in the user's language, and how to go on. Renders nothing without a problem. */
-export function ProblemNotice({ problem, onRetry }: ProblemProps) {
+export function ProblemNotice({ problem, places, onRetry }: ProblemProps) {
   const app = useApp();
   if (!problem) return null;
   const { text, detail } = problemText(problem, app);
@@ -45,17 +47,28 @@ export function ProblemNotice({ problem, onRetry }: ProblemProps) {
   return (
     <Notice tone="bad" role="alert" action={action}>
       <p>{text}</p>
+      {problem.fields
+        .filter((own) => !places?.(own))
+        .map((own) => (
+          <p key={own.field}>
+            {app.words.fields[own.field] ?? own.field}: {fieldText(own, app)}
+          </p>
+        ))}
       {detail && <p class="detail">{detail}</p>}
     </Notice>
   );
 }
 
+interface ChangeNoticeProps extends Pick<ProblemProps, "places"> {
+  readonly of: Pick<Change<[]>, "pending" | "problem">;
+}
+
 /** How a change goes on: that it waits for its confirmation, or why it failed. Renders nothing else. */
-export function ChangeNotice({ of }: { readonly of: Pick<Change<[]>, "pending" | "problem"> }) {
+export function ChangeNotice({ of, places }: ChangeNoticeProps) {
   const { words } = useApp();
   return of.pending.value ? (
     <Notice tone="accent">{words.confirming}</Notice>
   ) : (
-    <ProblemNotice problem={of.problem.value} />
+    <ProblemNotice problem={of.problem.value} {...(places && { places })} />
   );
 }

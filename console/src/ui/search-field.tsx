@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { withoutSecrets } from "../app/without-secrets.js";
 import { Icon } from "./icon.js";
 
 interface SearchFieldProps {
@@ -10,7 +11,7 @@ interface SearchFieldProps {
   readonly maxLength?: number;
   /** Whether the label is shown. Default: only read by screen readers. */
   readonly shown?: boolean;
-  /** Called when the user has stopped typing for a quarter of a second. */
+  /** Called when the user has stopped typing for a quarter of a second. A secret was replaced by its hint. */
   onChange(text: string): void;
 }
 
@@ -39,7 +40,10 @@ export function SearchField({ label, value, placeholder, maxLength = 100, shown,
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => {
-            typed.value = event.currentTarget.value;
+            const field = event.currentTarget;
+            typed.value = withoutSecrets(field.value);
+            // The signal may have had this text before.
+            field.value = typed.value;
             clearTimeout(waiting.current);
             waiting.current = setTimeout(() => {
               waiting.current = undefined;

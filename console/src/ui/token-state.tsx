@@ -15,6 +15,15 @@ const tones: Readonly<Record<number, Tone>> = {
 
 type Judged = Pick<Token, "state" | "usable">;
 
+const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, Token_State.EXPIRED];
+
+/** Returns whether a token has ended for good. */
+export const hasEnded = ({ state }: Pick<Token, "state">): boolean => ended.includes(state);
+
+/** Returns whether a token works now. */
+export const isWorking = ({ usable }: Pick<Token, "usable">): boolean =>
+  usable === Reason.ALLOWED || usable === Reason.UNSPECIFIED;
+
 /** Returns the state in words: that of the token, or what keeps an active token from working. */
 export function stateText({ state, usable }: Judged, words: Words): string {
   if (state === Token_State.ACTIVE) {
@@ -28,7 +37,6 @@ export function stateText({ state, usable }: Judged, words: Words): string {
 /** The state of a token, as a word on a colour. */
 export function StateBadge({ token }: { readonly token: Judged }) {
   const { words } = useApp();
-  const working = token.usable === Reason.ALLOWED || token.usable === Reason.UNSPECIFIED;
-  const tone = token.state === Token_State.ACTIVE && !working ? "warn" : tones[token.state];
+  const tone = token.state === Token_State.ACTIVE && !isWorking(token) ? "warn" : tones[token.state];
   return <Badge tone={tone ?? "muted"}>{stateText(token, words)}</Badge>;
 }

@@ -19,7 +19,7 @@ export function UsagePicture({ recent: { days, rows, incomplete } }: { readonly 
         <div class="sums">
           <Sum tone="allowed" text={texts.allowed} value={format.number(total("allowed"))} />
           <Sum tone="refused" text={texts.refused} value={format.number(total("refused"))} />
-          <Sum tone="" text={texts.units} value={format.number(units)} />
+          {units !== BigInt(total("allowed")) && <Sum tone="" text={texts.units} value={format.number(units)} />}
         </div>
         <Bars days={counts} />
         <p class="axis hint" aria-hidden="true">

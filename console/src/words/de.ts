@@ -370,6 +370,8 @@ export const de: Words = {
     expiresNeverHint: "Niemand merkt, wenn das Token vergessen wird. Setze wenn möglich ein Datum.",
     expiresAt: "Endet",
     expiresPast: "Dieser Tag ist vorbei.",
+    expiresOpen: "Noch nicht gewählt",
+    expiresMissing: "Wähle einen Tag oder ein anderes Ende.",
     expiresTooLate: (time) => `Die Richtlinie erlaubt es bis ${time}.`,
     mostLifetime: (text) => `höchstens ${text}`,
     mustEnd: "muss enden",
@@ -409,7 +411,6 @@ export const de: Words = {
     copied: "Geheimnis kopiert",
     copyFailed: "Dein Browser hat es nicht erlaubt. Das Geheimnis ist unten markiert: drücke Strg+C, auf dem Mac ⌘C.",
     show: "Geheimnis zeigen",
-    hide: "Geheimnis verdecken",
     hiddenAgain: "Das Geheimnis ist wieder verdeckt.",
     download: "Herunterladen",
     fileName: (name) => `${name}.token.txt`,
@@ -423,7 +424,8 @@ export const de: Words = {
     stay: "Hier bleiben",
     leave: "Trotzdem gehen",
     tryIt: "Probiere es aus",
-    tryItText: "Setze das Geheimnis zuerst in die Variable TOKEN; in diesen Zeilen steht es nicht.",
+    tryItText:
+      "Führe zuerst read -rs TOKEN aus, füge das Geheimnis ein und drücke Enter. Es steht nicht in diesen Zeilen.",
     snippets: { curl: "curl", cli: "Kommandozeile", javascript: "JavaScript" },
     test: "Testen",
     explain: "Fragen, ob es funktioniert",
@@ -524,6 +526,8 @@ export const de: Words = {
   reach: {
     intro:
       "Was das Token jetzt erreicht: was Person oder Organisation dürfen, in den Grenzen des Tokens und der Richtlinie.",
+    introUnusable: "Das Token funktioniert jetzt nicht. Das erreicht es, wenn es funktioniert.",
+    ended: "Das Token ist beendet und erreicht nichts.",
     type: "Art der Ressource",
     action: "Aktion",
     search: "Suche",

@@ -1,8 +1,5 @@
 import type { Ready } from "./start.js";
 
-/** The document of the sample API that alice may read. */
-const roadmap = "/documents/roadmap";
-
 /**
  * Returns what a person sees who has started `patwarden dev`: where to go, and lines to paste into a shell. It names
  * `keyFile` for the service key; without one it shows the key itself, since the user cannot get it in another way.
@@ -17,7 +14,7 @@ export function tryOutLines(ready: Ready, keyFile: string | undefined): string {
   Create a token that may read document:roadmap, copy it, and let a sample of your own API take it:
 
     read -rs TOKEN    # paste the token, then press Enter
-    curl -H "authorization: Bearer $TOKEN" ${sample}${roadmap}
+    curl -H "authorization: Bearer $TOKEN" ${sample}/documents/roadmap
 
   The page shows the use a moment later. Revoke the token there, and ask again.
   Bob finds tokens of acme that wait for his approval; root administers everything.
@@ -36,7 +33,7 @@ export function snippetsFor(sample: string): readonly { readonly label: string; 
   return [
     {
       label: "curl",
-      code: `curl -H "authorization: Bearer $TOKEN" ${sample}${roadmap}`,
+      code: `curl -H "authorization: Bearer $TOKEN" ${sample}/documents/{document=roadmap}`,
     },
   ];
 }

@@ -1067,7 +1067,8 @@ type CatalogSnippet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A few words, such as `curl`.
 	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
-	// One or more lines. `$TOKEN` stands for the secret, which is never put in.
+	// One or more lines. `$TOKEN` stands for the secret, which is never put in. `{document=roadmap}` stands for the id of
+	// a document that the token names, or `roadmap` if it names none.
 	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -2783,7 +2783,8 @@ pub struct CatalogSnippet {
     /// A few words, such as `curl`.
     #[prost(string, tag = "1")]
     pub label: ::prost::alloc::string::String,
-    /// One or more lines. `$TOKEN` stands for the secret, which is never put in.
+    /// One or more lines. `$TOKEN` stands for the secret, which is never put in. `{document=roadmap}` stands for the id of
+    /// a document that the token names, or `roadmap` if it names none.
     #[prost(string, tag = "2")]
     pub code: ::prost::alloc::string::String,
 }

@@ -21,6 +21,7 @@ import { draftOf, emptyGrant, gapsOf } from "../form/grant-draft.js";
 import { GrantEditor } from "../form/grant-editor.js";
 import { lifetimeLimits, useCreationLimits } from "../form/limits.js";
 import { parseNetworks, wrongNetwork } from "../form/networks.js";
+import type { PrefillProblem } from "../form/prefill.js";
 import { Reveal } from "../reveal/reveal.js";
 import { CreationReview } from "./creation-review.js";
 import { FilledIn } from "./filled-in.js";
@@ -40,6 +41,7 @@ export function CreateView() {
   const made = useSignal<{ readonly token: Token; readonly secret: string } | undefined>(undefined);
   const tried = useSignal(false);
   const lost = useSignal(false);
+  const templateMissing = useSignal(false);
   const formElement = useRef<HTMLFormElement>(null);
   const { subject: owner, organization, grant } = form.value;
 
@@ -61,6 +63,7 @@ export function CreateView() {
     untouched.current = false;
     const template = catalog.value.value.templates.find(({ id }) => id === opening.template);
     if (template) startFrom(template);
+    templateMissing.value = !template && query.has("template");
   }, [catalog.value.value]);
 
   const limits = lifetimeLimits(creation.value.value);
@@ -152,15 +155,17 @@ export function CreateView() {
 
   const approval = policy?.requireApproval === true;
   const locked = create.busy.value || lost.value;
-  const unplaced = problem?.fields.filter((own) => fieldOf(own) === undefined) ?? [];
+  const missing: readonly PrefillProblem[] = templateMissing.value ? [{ kind: "wrong", name: "template" }] : [];
+  const forOrganization = query.get("for");
+  const home = forOrganization === null ? "/" : `/orgs/${encodeURIComponent(forOrganization)}`;
   return (
     <div class="view">
-      <Link to="/" look="back">
-        <Icon name="back" /> {words.page.mine}
+      <Link to={home} look="back">
+        <Icon name="back" /> {forOrganization ?? words.page.mine}
       </Link>
       <h1>{originalToken ? texts.duplicateOf(originalToken.name) : texts.title}</h1>
       {opening.kept && <Notice tone="accent">{texts.kept}</Notice>}
-      {opening.problems && <FilledIn problems={opening.problems} />}
+      {opening.problems && <FilledIn problems={[...opening.problems, ...missing]} />}
       <ProblemNotice problem={original.problem.value} />
       <ProblemNotice problem={catalog.problem.value} onRetry={catalog.reload} />
       <form
@@ -216,6 +221,7 @@ export function CreateView() {
           <ExpiryField
             expiry={expiry}
             limits={limits}
+            tried={tried.value}
             error={errors.expiry}
             onChange={(next) => change({ expiry: next })}
           />
@@ -277,20 +283,15 @@ export function CreateView() {
               {texts.lost}
             </Notice>
           ) : (
-            <ChangeNotice of={create} />
+            <ChangeNotice of={create} places={(own) => fieldOf(own) !== undefined} />
           )}
           {locked && <Hold text={words.reveal.leaveEarly} />}
-          {unplaced.map((own) => (
-            <p key={own.field} class="error">
-              {words.fields[own.field] ?? own.field}: {fieldText(own, app)}
-            </p>
-          ))}
           {!lost.value && (
             <div class="row submit">
               <Button kind="main" type="submit" busy={create.busy.value}>
                 {approval ? texts.submitApproval : texts.submit}
               </Button>
-              <Button onPress={() => router.go("/")}>{words.cancel}</Button>
+              <Button onPress={() => router.go(home)}>{words.cancel}</Button>
             </div>
           )}
         </div>

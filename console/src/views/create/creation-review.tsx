@@ -41,7 +41,7 @@ export function CreationReview({ form, ending, catalog, creation }: CreationRevi
           {form.organization !== "" && <bdi> · {form.organization}</bdi>}
         </dd>
         <dt>{texts.expiresAt}</dt>
-        <dd>{ending.ok ? ending.time ? <ExactTime time={ending.time} /> : texts.expiresNever : words.none}</dd>
+        <dd>{ending.ok ? ending.time ? <ExactTime time={ending.time} /> : texts.expiresNever : texts.expiresOpen}</dd>
       </dl>
       {creation?.limits?.requireApproval && <Notice tone="warn">{texts.needsApproval}</Notice>}
       {creation && !creation.mayCreate && <Notice tone="bad">{texts.notAllowed}</Notice>}

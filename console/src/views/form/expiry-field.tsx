@@ -10,6 +10,8 @@ interface ExpiryFieldProps {
   /** Absent together with `keep`: the end stays as it is. */
   readonly expiry: Expiry | undefined;
   readonly limits: LifetimeLimits;
+  /** Whether a missing day is an error. Default false, while the user may still enter one. */
+  readonly tried?: boolean;
   /** The server's refusal. */
   readonly error?: string | undefined;
   /** Offers to leave the end as it is. */
@@ -18,14 +20,15 @@ interface ExpiryFieldProps {
 }
 
 /** Chooses when a token ends, and shows the resulting moment with date, zone and UTC. */
-export function ExpiryField({ expiry, limits, error, keep, onChange }: ExpiryFieldProps) {
+export function ExpiryField({ expiry, limits, tried = false, error, keep, onChange }: ExpiryFieldProps) {
   const { words, format } = useApp();
   const texts = words.create;
   const group = useId();
   const now = new Date();
   const { zone } = format;
   const lifetimes = lifetimesWithin(limits);
-  const chosenMs = expiry?.kind === "for" ? expiry.ms : undefined;
+  // A link or a template may ask for more than the limit: the longest is meant.
+  const chosenMs = expiry?.kind === "for" ? Math.min(expiry.ms, limits.mostMs ?? expiry.ms) : undefined;
   const shown =
     chosenMs === undefined || lifetimes.includes(chosenMs) ? lifetimes : [...lifetimes, chosenMs].sort((a, b) => a - b);
   const name = (ms: number) => {
@@ -45,6 +48,7 @@ export function ExpiryField({ expiry, limits, error, keep, onChange }: ExpiryFie
       ? texts.expiresTooLate(format.dateTime(ending.latest))
       : undefined;
   const past = ending && !ending.ok && ending.problem === "past" ? texts.expiresPast : undefined;
+  const missing = tried && ending && !ending.ok && ending.problem === "missing" ? texts.expiresMissing : undefined;
   return (
     <FieldGroup label={texts.expires} limit={limit} error={error}>
       <div class={keep ? "lifetimes keeping" : "lifetimes"}>
@@ -79,7 +83,7 @@ export function ExpiryField({ expiry, limits, error, keep, onChange }: ExpiryFie
         )}
       </div>
       {expiry?.kind === "day" && (
-        <Field label={texts.expiresDay} error={past ?? tooLate}>
+        <Field label={texts.expiresDay} error={past ?? tooLate ?? missing}>
           {(ids) => (
             <input
               {...ids}

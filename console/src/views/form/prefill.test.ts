@@ -50,6 +50,7 @@ describe("a link that fills in the form", () => {
     ["v=1&expires=0d", "wrong", "expires"],
     ["v=1&organization=user:alice", "wrong", "organization"],
     ["v=1&network=%3Cb%3E", "wrong", "network"],
+    ["v=1&network=bad", "wrong", "network"],
     ["v=1&template=%2E%2E", "wrong", "template"],
   ])("leaves out what is not valid and says so: %s", (query, kind, name) => {
     expect(parse(query)).toEqual({ filled: {}, problems: [{ kind, name }] });

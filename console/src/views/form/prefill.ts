@@ -1,5 +1,6 @@
 import { dayMs, type Expiry } from "./expiry.js";
 import type { GrantDraft, RuleDraft } from "./grant-draft.js";
+import { parseNetworks, wrongNetwork } from "./networks.js";
 
 /** The entries that a link fills in: `/new?v=1&name=CI&rule=viewer@document:roadmap&expires=30d`. */
 export interface Prefill {
@@ -74,8 +75,7 @@ export function parsePrefill(parameters: URLSearchParams): {
         else report("wrong");
       }
     } else if (name === "network") {
-      if (values.some((text) => text.length > 64 || !/^[0-9a-fA-F:./]+$/.test(text)) || values.length > 32)
-        report("wrong");
+      if (values.length > 32 || wrongNetwork(parseNetworks(values.join("\n"))) !== undefined) report("wrong");
       else networks.push(...values);
     } else report(name === "full" ? "full" : "unknown");
   }

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { useApp } from "../../app/context.js";
 import { Badge } from "../../ui/badge.js";
 import { Button } from "../../ui/button.js";
@@ -33,6 +33,11 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
   const found = useSignal<readonly Found[]>([]);
   const unavailable = useSignal(false);
   const beyond = useSignal<ReadonlySet<string>>(new Set());
+  // The text of the last search that was answered.
+  const foundFor = useRef<string>(undefined);
+  // Set by Enter before the answer: it takes the first one found.
+  const takesFirst = useRef(false);
+  const pressed = useRef(false);
 
   const reachable = async (text: string, signal: AbortSignal): Promise<readonly string[]> => {
     const request = { of: { case: "subject" as const, value: subject }, type, action, query: text, pageSize: 20 };
@@ -54,12 +59,14 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
           (answer) => {
             if (own.signal.aborted) return;
             found.value = answer;
+            foundFor.current = query.value;
             unavailable.value = false;
             active.value = -1;
           },
           () => {
             if (own.signal.aborted) return;
             found.value = [];
+            foundFor.current = query.value;
             unavailable.value = true;
           },
         ),
@@ -70,6 +77,16 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
       own.abort();
     };
   }, [open.value, query.value, type, action, subject]);
+
+  useEffect(() => {
+    const own = new AbortController();
+    const note = (event: Event) => {
+      pressed.current = event.type === "pointerdown";
+    };
+    for (const type of ["pointerdown", "pointerup", "pointercancel"])
+      addEventListener(type, note, { capture: true, signal: own.signal });
+    return () => own.abort();
+  }, []);
 
   const add = (id: string) => {
     const clean = id.startsWith(`${type}:`) ? id.slice(type.length + 1) : id;
@@ -95,6 +112,27 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
       ? [{ id: typed, label: texts.resourceAdd(typed), typed: true }]
       : []),
   ];
+  // Unless the user marks another: what is typed to the letter, else the first.
+  const exact = offered.findIndex(({ id }) => id === typed);
+  const marked = active.value >= 0 || typed === "" ? active.value : Math.max(exact, 0);
+  const take = () => {
+    takesFirst.current = false;
+    const chosen = options[marked];
+    if (chosen) add(chosen.id);
+  };
+  useEffect(() => {
+    if (takesFirst.current) take();
+  }, [found.value]);
+  /** Adds what is typed: it is meant, also without Enter. */
+  const leave = () => {
+    open.value = false;
+    takesFirst.current = false;
+    const typedNow = query.value.trim();
+    if (typedNow === "") return;
+    // While a button is pressed, nothing may move: the press would miss it.
+    if (pressed.current) addEventListener("pointerup", () => add(typedNow), { once: true, capture: true });
+    else add(typedNow);
+  };
   const press = (event: KeyboardEvent) => {
     const move = (by: number) => {
       event.preventDefault();
@@ -105,8 +143,8 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
     else if (event.key === "ArrowUp") move(active.value < 0 ? 0 : -1);
     else if (event.key === "Enter") {
       event.preventDefault();
-      const chosen = options[active.value] ?? options.find((option) => option.typed) ?? options[0];
-      if (chosen && (typed !== "" || active.value >= 0)) add(chosen.id);
+      if (foundFor.current === query.value) take();
+      else if (typed !== "") takesFirst.current = true;
     } else if (event.key === "Escape" && open.value) {
       event.stopPropagation();
       event.preventDefault();
@@ -145,7 +183,7 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
           aria-expanded={open.value && options.length > 0}
           aria-controls={list}
           aria-autocomplete="list"
-          aria-activedescendant={active.value >= 0 ? `${list}-${active.value}` : undefined}
+          aria-activedescendant={marked >= 0 ? `${list}-${marked}` : undefined}
           aria-label={texts.resourceSearch(label)}
           placeholder={texts.resourceSearch(label)}
           autocomplete="off"
@@ -156,13 +194,10 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
           onFocus={() => {
             open.value = true;
           }}
-          onBlur={() => {
-            open.value = false;
-            // A typed id is meant, also without Enter.
-            if (query.value.trim() !== "") add(query.value.trim());
-          }}
+          onBlur={leave}
           onInput={(event) => {
             query.value = event.currentTarget.value;
+            takesFirst.current = false;
             open.value = true;
           }}
           onKeyDown={press}
@@ -177,7 +212,7 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
                   key={`${option.typed === true} ${option.id}`}
                   id={`${list}-${at}`}
                   role="option"
-                  aria-selected={at === active.value}
+                  aria-selected={at === marked}
                   class="option"
                   // A press must not take the focus from the field.
                   onMouseDown={(event) => event.preventDefault()}

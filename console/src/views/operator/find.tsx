@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import type { Token } from "#gen/patwarden/v1/token_pb.js";
+import { type Token, Token_State } from "#gen/patwarden/v1/token_pb.js";
 import { useAdministrationWords } from "../../app/administration.js";
 import { useApp } from "../../app/context.js";
 import { useAction } from "../../app/load.js";
@@ -17,12 +17,18 @@ import { foundText, sha256 } from "./found-secret.js";
 /** Finds tokens: the owner of a secret that was found, and a list of all tokens to search in. */
 export function Find() {
   const texts = useAdministrationWords().operator;
+  const revoked = useSignal("");
   return (
     <div class="stack roomy">
-      <FoundSecret />
+      <FoundSecret
+        onRevoked={(id) => {
+          revoked.value = id;
+        }}
+      />
       <section class="stack">
         <h2>{texts.allTokens}</h2>
         <TokenList
+          key={revoked.value}
           scope={{}}
           withOwner
           empty={
@@ -38,7 +44,7 @@ export function Find() {
 }
 
 /** Finds the token of a secret by its SHA-256. The secret stays in the field until it is hashed, and goes nowhere. */
-function FoundSecret() {
+function FoundSecret({ onRevoked }: { onRevoked(id: string): void }) {
   const { api, router, words, announce } = useApp();
   const texts = useAdministrationWords().operator;
   const entered = useSignal("");
@@ -111,14 +117,16 @@ function FoundSecret() {
           action={
             <>
               <Button onPress={() => router.go(`/tokens/${token.id}`)}>{texts.toToken}</Button>
-              <Button
-                kind="danger"
-                onPress={() => {
-                  revoking.value = true;
-                }}
-              >
-                {words.tokens.revoke}
-              </Button>
+              {token.state !== Token_State.REVOKED && (
+                <Button
+                  kind="danger"
+                  onPress={() => {
+                    revoking.value = true;
+                  }}
+                >
+                  {words.tokens.revoke}
+                </Button>
+              )}
             </>
           }
         >
@@ -138,7 +146,9 @@ function FoundSecret() {
           leaked
           onClose={(done) => {
             revoking.value = false;
-            if (done) found.value = done;
+            if (!done) return;
+            found.value = done;
+            onRevoked(done.id);
           }}
         />
       )}

@@ -142,12 +142,6 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
         {texts.intro} {isOrganization && texts.introOrganization}
       </p>
       {back.value && fields.length > 0 && <Notice tone="accent">{texts.kept}</Notice>}
-      {done.value !== "" && <Notice tone="good">{done.value}</Notice>}
-      {conflicts.value && (
-        <Notice tone="warn" role="alert">
-          {texts.conflict}
-        </Notice>
-      )}
       {sections.map(([section, shown]) => (
         <fieldset key={section} class="card policy-section">
           <legend>{texts[section]}</legend>
@@ -173,7 +167,13 @@ function PolicyForm({ scope, policies, loaded: { policy, effective }, onLoaded }
             ))}
         </fieldset>
       ))}
-      <ProblemNotice problem={problem ?? settle.problem.value} />
+      <ProblemNotice problem={problem ?? settle.problem.value} places={({ field }) => field.startsWith("policy.")} />
+      {done.value !== "" && <Notice tone="good">{done.value}</Notice>}
+      {conflicts.value && (
+        <Notice tone="warn" role="alert">
+          {texts.conflict}
+        </Notice>
+      )}
       <div class={fields.length > 0 ? "policy-end stays" : "policy-end"}>
         <span class="soft" aria-live="polite">
           {fields.length > 0 && texts.changes(fields.length, format.number(fields.length))}

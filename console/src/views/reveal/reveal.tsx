@@ -95,7 +95,7 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
     onDone();
     go();
   };
-  const masked = `${token.secrets[0]?.hint.replace("...", "•".repeat(24)) ?? "•".repeat(32)}`;
+  const masked = `${token.secrets[0]?.hint.replace("...", "•".repeat(12)) ?? "•".repeat(20)}`;
   const pending = token.state === Token_State.PENDING_APPROVAL;
   return (
     <div class="view narrow">
@@ -160,7 +160,7 @@ export function Reveal({ token, secret, snippets, note, onDone }: RevealProps) {
         </div>
       </section>
       <TestToken token={token} secret={secret} />
-      <Snippets snippets={snippets} />
+      <Snippets token={token} snippets={snippets} />
       <Hold text={texts.leaveText} onLeave={onDone} />
     </div>
   );

@@ -1,13 +1,20 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { CatalogSnippet } from "#gen/patwarden/v1/self_pb.js";
+import type { Token } from "#gen/patwarden/v1/token_pb.js";
 import { useApp } from "../../app/context.js";
 import { CopyButton } from "../../ui/copy-button.js";
+import { snippetCode } from "./snippet-code.js";
 
 type Snippet = Pick<CatalogSnippet, "label" | "code">;
 
+interface SnippetsProps {
+  readonly token: Token;
+  readonly snippets: readonly Snippet[];
+}
+
 /** Lines to try a new token with. The secret is never part of them: they read the variable TOKEN. */
-export function Snippets({ snippets }: { readonly snippets: readonly Snippet[] }) {
+export function Snippets({ token, snippets }: SnippetsProps) {
   const { words, host } = useApp();
   const texts = words.reveal;
   const name = useId();
@@ -25,6 +32,7 @@ export function Snippets({ snippets }: { readonly snippets: readonly Snippet[] }
   const chosen = useSignal(0);
   const current = all[chosen.value];
   if (!current) return null;
+  const code = snippetCode(current.code, token.grant);
   return (
     <section class="card" aria-labelledby={name}>
       <h2 id={name}>{texts.tryIt}</h2>
@@ -49,9 +57,9 @@ export function Snippets({ snippets }: { readonly snippets: readonly Snippet[] }
       <div class="snippet">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines must be reachable by keyboard. */}
         <pre tabIndex={0}>
-          <code>{current.code}</code>
+          <code>{code}</code>
         </pre>
-        <CopyButton text={current.code} label={words.copyNamed(current.label)} />
+        <CopyButton text={code} label={words.copyNamed(current.label)} />
       </div>
     </section>
   );

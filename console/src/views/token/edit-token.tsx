@@ -226,7 +226,7 @@ export function EditToken({ token, onReload, onCancel, onSaved }: EditTokenProps
               {texts.conflict}
             </Notice>
           ) : (
-            <ChangeNotice of={save} />
+            <ChangeNotice of={save} places={(own) => fieldOf(own) !== undefined} />
           )}
           <div class="row submit">
             <Button kind="main" type="submit" busy={save.busy.value} disabled={changed.length === 0}>

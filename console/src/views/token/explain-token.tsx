@@ -35,6 +35,7 @@ export function ExplainToken({ token }: { readonly token: Token }) {
       action: action.value,
       clientIp: address.value.trim(),
     };
+    answer.value = undefined;
     answer.value = await api.self.explainToken(request);
     announce(verdict(answer.value));
   });
@@ -45,7 +46,10 @@ export function ExplainToken({ token }: { readonly token: Token }) {
     return steps.some(({ result }) => result === Step_Result.UNKNOWN) ? texts.unclear : texts.tokenFine;
   };
   const type = resource.value.trim().split(":")[0] ?? "";
-  const actions = catalog.value.value?.types.find((own) => own.type === type)?.actions.map((own) => own.action) ?? [];
+  const known = catalog.value.value?.types.find((own) => own.type === type)?.actions.map((own) => own.action) ?? [];
+  // An action that was typed before the type was known stays.
+  const typed = action.value === "" || known.includes(action.value) ? [] : [action.value];
+  const actions = known.length > 0 ? [...known, ...typed] : [];
   const half = (resource.value.trim() === "") !== (action.value === "");
   const shown = answer.value;
   return (

@@ -12,6 +12,7 @@ import { Dialog } from "../../ui/dialog.js";
 import { Identity } from "../../ui/identity.js";
 import { ChangeNotice, Notice } from "../../ui/notice.js";
 import { dateOf, ExactTime, RelativeTime } from "../../ui/time.js";
+import { hasEnded, isWorking } from "../../ui/token-state.js";
 
 interface OverviewProps {
   readonly token: Token;
@@ -183,8 +184,9 @@ function Secrets({ token, onChange }: OverviewProps) {
       <ul class="lines">
         {token.secrets.map((secret) => {
           const [until, used] = [dateOf(secret.expireTime), dateOf(secret.lastUseTime)];
-          const over = until !== undefined && until.getTime() <= now;
-          const tone = secret.current && !over ? "good" : over ? "muted" : "warn";
+          const over = hasEnded(token) || (until !== undefined && until.getTime() <= now);
+          const works = !over && isWorking(token);
+          const tone = over || !works ? "muted" : secret.current ? "good" : "warn";
           return (
             <li key={secret.id} class="line">
               <span class="mono">{secret.hint}</span>
@@ -192,7 +194,7 @@ function Secrets({ token, onChange }: OverviewProps) {
                 {over ? texts.secretEnded : secret.current ? texts.secretCurrent : texts.secretOld}
               </Badge>
               <span class="soft grow">
-                {until && !over && `${texts.secretUntil(format.dateTime(until))} · `}
+                {until && works && `${texts.secretUntil(format.dateTime(until))} · `}
                 {used ? texts.secretUsed(format.relative(used, new Date())) : texts.secretUnused}
               </span>
               {!secret.current && !over && token.permitted.includes(Operation.REVOKE_SECRET) && (

@@ -8,6 +8,7 @@ import { Button } from "../../ui/button.js";
 import { Field } from "../../ui/field.js";
 import { Identity } from "../../ui/identity.js";
 import { Loaded } from "../../ui/loaded.js";
+import { hasEnded, isWorking } from "../../ui/token-state.js";
 import { actionsOf } from "./reachable-of.js";
 
 /** The resources that a token reaches now, for one action at a time. */
@@ -36,11 +37,12 @@ export function Reach({ token }: { readonly token: Token }) {
     incomplete.value = answer.incomplete;
     return { items: answer.resources, next: answer.nextPageToken };
   });
+  if (hasEnded(token)) return <p class="soft">{texts.ended}</p>;
   if (!token.grant?.full && (token.grant?.rules.length ?? 0) === 0) return <p class="soft">{texts.nothingRules}</p>;
   if (!chosen || !chosenAction) return <p class="soft">{catalog.busy.value ? words.loading : texts.unavailable}</p>;
   return (
     <div class="stack">
-      <p class="soft">{texts.intro}</p>
+      <p class="soft">{isWorking(token) ? texts.intro : texts.introUnusable}</p>
       <div class="filters">
         <Field label={texts.search}>
           {(ids) => (

@@ -16,7 +16,7 @@ interface RevokeDialogProps {
   onClose(done: Token | undefined): void;
 }
 
-/** Asks for the token's name, revokes it, and says when every server has confirmed that. */
+/** Asks for the token's name, unless a secret leaked; revokes it, and says when every server has confirmed that. */
 export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: RevokeDialogProps) {
   const { api, words, format, host, announce } = useApp();
   const texts = words.revoke;
@@ -51,7 +51,8 @@ export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: Re
       </Dialog>
     );
   }
-  const matches = typed.value.trim() === token.name.trim();
+  // A leak is no time to type.
+  const matches = leaked.value || typed.value.trim() === token.name.trim();
   return (
     <Dialog
       title={texts.title(token.name)}
@@ -67,18 +68,20 @@ export function RevokeDialog({ token, leaked: leakedFirst = false, onClose }: Re
     >
       <p>{texts.text}</p>
       <p class="soft">{lastUse ? texts.lastUse(format.relative(lastUse, new Date())) : texts.unused}</p>
-      <TextField
-        label={texts.typeName}
-        hint={<bdi class="mono">{token.name}</bdi>}
-        value={typed.value}
-        mono
-        onChange={(text) => {
-          typed.value = text;
-        }}
-        onEnter={() => {
-          if (matches) revoke.run();
-        }}
-      />
+      {!leaked.value && (
+        <TextField
+          label={texts.typeName}
+          hint={<bdi class="mono">{token.name}</bdi>}
+          value={typed.value}
+          mono
+          onChange={(text) => {
+            typed.value = text;
+          }}
+          onEnter={() => {
+            if (matches) revoke.run();
+          }}
+        />
+      )}
       <Choice
         kind="checkbox"
         label={texts.leaked}

@@ -54,8 +54,10 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
   const change = (part: Partial<Entries>) => {
     form.value = { ...form.value, ...part };
   };
+  const tried = useSignal(false);
   const rotate = useChange(
     async (confirm) => {
+      tried.value = true;
       if (ending?.ok === false) return;
       lost.value = false;
       const request = {
@@ -139,6 +141,7 @@ export function RotateToken({ token, onDone, onCancel }: RotateTokenProps) {
         <ExpiryField
           expiry={expiry}
           limits={limits}
+          tried={tried.value}
           keep={{
             text: expires ? texts.expiresKeep(format.dateTime(expires)) : texts.expiresKeepNever,
             onChoose: () => {

@@ -6,7 +6,7 @@ import { Link } from "../../ui/button.js";
 import { Identity } from "../../ui/identity.js";
 import { Menu } from "../../ui/menu.js";
 import { dateOf, RelativeTime } from "../../ui/time.js";
-import { StateBadge } from "../../ui/token-state.js";
+import { hasEnded, StateBadge } from "../../ui/token-state.js";
 
 import { canBeDuplicated } from "../create/token-form.js";
 
@@ -22,18 +22,19 @@ interface TokenRowProps {
   onSuspend(action: "suspend" | "resume"): void;
 }
 
-const ended: readonly Token_State[] = [Token_State.REVOKED, Token_State.DENIED, Token_State.EXPIRED];
-
 /** Returns whether a token that has not ended ends within 7 days. */
-const endsSoon = ({ state, expireTime }: Token, now: Date): boolean =>
-  !ended.includes(state) && expireTime !== undefined && timestampMs(expireTime) - now.getTime() < 7 * 24 * 3_600_000;
+const endsSoon = (token: Token, now: Date): boolean =>
+  !hasEnded(token) &&
+  token.expireTime !== undefined &&
+  timestampMs(token.expireTime) - now.getTime() < 7 * 24 * 3_600_000;
 
 /** A token in a list. */
 export function TokenRow({ token, withOwner, chosen, onChoose, onRevoke, onSuspend, ...usage }: TokenRowProps) {
   const { words, format, caller } = useApp();
   const { columns } = words.tokens;
   const now = new Date();
-  const [lastUse, expires, created] = [dateOf(token.lastUseTime), dateOf(token.expireTime), dateOf(token.createTime)];
+  const [lastUse, created] = [dateOf(token.lastUseTime), dateOf(token.createTime)];
+  const expires = dateOf(token.revokeTime ?? token.expireTime);
   const may = (operation: Operation) => token.permitted.includes(operation);
   const to = `/tokens/${token.id}`;
   return (
@@ -116,7 +117,7 @@ export function TokenRow({ token, withOwner, chosen, onChoose, onRevoke, onSuspe
                 {words.token[action]}
               </button>
             ))}
-          {may(Operation.REVOKE) && !ended.includes(token.state) && (
+          {may(Operation.REVOKE) && !hasEnded(token) && (
             <button type="button" class="menu-item danger" onClick={onRevoke}>
               {words.tokens.revoke}
             </button>

@@ -578,7 +578,8 @@ export type CatalogSnippet = Message<"patwarden.v1.CatalogSnippet"> & {
   label: string;
 
   /**
-   * One or more lines. `$TOKEN` stands for the secret, which is never put in.
+   * One or more lines. `$TOKEN` stands for the secret, which is never put in. `{document=roadmap}` stands for the id of
+   * a document that the token names, or `roadmap` if it names none.
    *
    * @generated from field: string code = 2;
    */
