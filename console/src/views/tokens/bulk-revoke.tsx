@@ -1,15 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
-import {
-  RevocationReason,
-  RevokedToken_Result,
-  type RevokeTokensRequestSchema,
-  Token_State,
-} from "#gen/patwarden/v1/token_pb.js";
+import { RevocationReason, RevokedToken_Result, type RevokeTokensRequestSchema } from "#gen/patwarden/v1/token_pb.js";
 import { type FormToKeep, useChange } from "../../app/change.js";
 import { useApp } from "../../app/context.js";
-import { problemOf } from "../../app/problem.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { TextField } from "../../ui/field.js";
@@ -64,12 +58,7 @@ export function BulkRevoke({ target, reason, form, onClose }: BulkRevokeProps) {
     let attempts = 0;
     const answer = await confirm(() => {
       attempts += 1;
-      const isRepeat = attempts > 1 && !("ids" in target);
-      return api.tokens.revokeTokens(request).catch((error: unknown) => {
-        // The call before this one has ended them all: nothing is left that the filter could count.
-        if (isRepeat && isNothingLeft(error)) return confirmed();
-        throw error;
-      });
+      return api.tokens.revokeTokens(request);
     });
     const counted = (wanted: RevokedToken_Result) => answer.results.filter(({ result: own }) => own === wanted).length;
     const line = (n: number, text: (n: number, shown: string) => string) => (n > 0 ? [text(n, format.number(n))] : []);
@@ -90,17 +79,6 @@ export function BulkRevoke({ target, reason, form, onClose }: BulkRevokeProps) {
     if (until) result.value = [...result.value, words.revoke.residual(format.dateTime(until))];
     announce(result.value.join(" "));
   }, form);
-  /** Waits for every replica, by a repeat that names a revoked token and so changes nothing. */
-  const confirmed = async () => {
-    const of = "filter" in target ? target.filter : {};
-    const { tokens } = await api.tokens.listTokens({
-      ...(of.subject && { subject: of.subject }),
-      ...(of.organization && { organization: of.organization }),
-      states: [Token_State.REVOKED],
-      pageSize: 1,
-    });
-    return api.tokens.revokeTokens({ target: { case: "ids", value: { ids: tokens.map(({ id }) => id) } } });
-  };
   const shown = format.number(count.value);
   if (result.value) {
     const text = result.value.join(" ");
@@ -151,12 +129,6 @@ export function BulkRevoke({ target, reason, form, onClose }: BulkRevokeProps) {
       <ChangeNotice of={revoke} />
     </Dialog>
   );
-}
-
-/** Whether the expected number was wrong as no token is left. */
-function isNothingLeft(error: unknown): boolean {
-  const { reason, metadata } = problemOf(error);
-  return reason === "POLICY_VIOLATION" && metadata["field"] === "expected_count" && metadata["limit"] === "0";
 }
 
 /** Returns the tokens to revoke as RevokeTokens takes them. */
