@@ -4,7 +4,7 @@ import type { Parsed } from "../domain/identifier.js";
 const defaultPageSize = 50;
 const maxPageSize = 1000;
 /** The most problems that are kept. An error shows fewer, and a request may have millions. */
-const maxFound = 1_000;
+const maxFound = 10_000;
 
 /** Collects all problems of a request, so that one error lists them all. */
 export class Violations {
