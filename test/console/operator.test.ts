@@ -112,8 +112,9 @@ describe.skipIf(noBrowser)("the page of the operator", () => {
     const hint = token.secrets[0]?.hint ?? "";
     await expect.poll(() => search.inputValue()).toBe(`Bearer ${hint}`);
     await search.fill(secret);
+    await expect.poll(() => new URL(root.url()).searchParams.get("q")).toBe(hint);
     await row(root, "pasted whole").waitFor();
-    expect([await search.inputValue(), new URL(root.url()).searchParams.get("q")]).toEqual([hint, hint]);
+    expect(await search.inputValue()).toBe(hint);
     expect(sent.filter((request) => request.includes(secret))).toEqual([]);
   });
 

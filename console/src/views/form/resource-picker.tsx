@@ -79,13 +79,14 @@ export function ResourcePicker({ type, label, action, subject, ids, onChange }: 
   }, [open.value, query.value, type, action, subject]);
 
   useEffect(() => {
-    const own = new AbortController();
     const note = (event: Event) => {
       pressed.current = event.type === "pointerdown";
     };
-    for (const type of ["pointerdown", "pointerup", "pointercancel"])
-      addEventListener(type, note, { capture: true, signal: own.signal });
-    return () => own.abort();
+    const types = ["pointerdown", "pointerup", "pointercancel"];
+    for (const type of types) addEventListener(type, note, true);
+    return () => {
+      for (const type of types) removeEventListener(type, note, true);
+    };
   }, []);
 
   const add = (id: string) => {
