@@ -4,6 +4,7 @@ import { useApp } from "../../app/context.js";
 import { usePages } from "../../app/load.js";
 import { changeQuery } from "../../app/query.js";
 import { Button } from "../../ui/button.js";
+import { FilterSelect } from "../../ui/filter-select.js";
 import { Icon } from "../../ui/icon.js";
 import { SearchField } from "../../ui/search-field.js";
 import { EventList } from "../event-list.js";
@@ -40,17 +41,12 @@ export function AuditList({ scope }: AuditListProps) {
   return (
     <div class="stack">
       <search class="filters audit-filters" aria-label={texts.filters}>
-        <label class="field">
-          <span class="hint">{texts.action}</span>
-          <select value={filters.group} onChange={(event) => change({ group: event.currentTarget.value })}>
-            <option value="">{texts.anyAction}</option>
-            {Object.entries(texts.groups).map(([name, text]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
+        <FilterSelect
+          label={texts.action}
+          value={filters.group}
+          choices={[["", texts.anyAction], ...Object.entries(texts.groups)]}
+          onChange={(group) => change({ group })}
+        />
         <SearchField
           label={texts.actor}
           placeholder={texts.actorHint}

@@ -8,6 +8,7 @@ import { useLoad, usePages } from "../../app/load.js";
 import { changeQuery } from "../../app/query.js";
 import { Badge, type Tone } from "../../ui/badge.js";
 import { Button, Link } from "../../ui/button.js";
+import { FilterSelect } from "../../ui/filter-select.js";
 import { Icon } from "../../ui/icon.js";
 import { Identity } from "../../ui/identity.js";
 import { Loaded } from "../../ui/loaded.js";
@@ -60,17 +61,15 @@ export function Subjects() {
           onChange={(text) => changeQuery(router, { prefix: text.trim() })}
           shown
         />
-        <label class="field">
-          <span class="hint">{texts.subjectState}</span>
-          <select value={state ?? ""} onChange={(event) => changeQuery(router, { state: event.currentTarget.value })}>
-            <option value="">{texts.anyState}</option>
-            {states.map((one) => (
-              <option key={one} value={one}>
-                {texts.subjectStates[one]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <FilterSelect
+          label={texts.subjectState}
+          value={String(state ?? "")}
+          choices={[
+            ["", texts.anyState],
+            ...states.map((one) => [String(one), texts.subjectStates[one] ?? ""] as const),
+          ]}
+          onChange={(chosen) => changeQuery(router, { state: chosen })}
+        />
       </search>
       {done.value !== "" && <Notice tone="good">{done.value}</Notice>}
       <Loaded of={listed}>

@@ -1,7 +1,8 @@
 import { useApp } from "../../app/context.js";
 import { subjectTyped } from "../../app/subject-name.js";
+import { FilterSelect } from "../../ui/filter-select.js";
 import { SearchField } from "../../ui/search-field.js";
-import type { FilterName, KindName, OrderName, Shown } from "./filters.js";
+import type { KindName, Shown } from "./filters.js";
 
 interface ListFiltersProps {
   readonly shown: Shown;
@@ -24,29 +25,18 @@ export function ListFilters({ shown, withOwner, onChange }: ListFiltersProps) {
           value={shown.query}
           onChange={(query) => onChange({ query })}
         />
-        <label class="field">
-          <span class="hint">{texts.show}</span>
-          <select
-            value={shown.filter}
-            onChange={(event) => onChange({ filter: event.currentTarget.value as FilterName })}
-          >
-            {Object.entries(texts.filters).map(([name, text]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          <span class="hint">{texts.order}</span>
-          <select value={shown.order} onChange={(event) => onChange({ order: event.currentTarget.value as OrderName })}>
-            {Object.entries(texts.orders).map(([name, text]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
+        <FilterSelect
+          label={texts.show}
+          value={shown.filter}
+          choices={entriesOf(texts.filters)}
+          onChange={(filter) => onChange({ filter })}
+        />
+        <FilterSelect
+          label={texts.order}
+          value={shown.order}
+          choices={entriesOf(texts.orders)}
+          onChange={(order) => onChange({ order })}
+        />
       </div>
       {withOwner && (
         <details class="more-filters" open={shown.owner !== "" || shown.maker !== "" || shown.kind !== ""}>
@@ -68,23 +58,19 @@ export function ListFilters({ shown, withOwner, onChange }: ListFiltersProps) {
               onChange={(maker) => onChange({ maker: subjectTyped(maker, userType) })}
               shown
             />
-            <label class="field">
-              <span class="hint">{texts.kind}</span>
-              <select
-                value={shown.kind}
-                onChange={(event) => onChange({ kind: event.currentTarget.value as KindName | "" })}
-              >
-                <option value="">{texts.anyKind}</option>
-                {Object.entries(texts.kinds).map(([name, text]) => (
-                  <option key={name} value={name}>
-                    {text}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <FilterSelect<KindName | "">
+              label={texts.kind}
+              value={shown.kind}
+              choices={[["", texts.anyKind], ...entriesOf(texts.kinds)]}
+              onChange={(kind) => onChange({ kind })}
+            />
           </div>
         </details>
       )}
     </search>
   );
 }
+
+/** The names of texts are those of the type. */
+const entriesOf = <Name extends string>(texts: Readonly<Record<Name, string>>) =>
+  Object.entries(texts) as unknown as readonly (readonly [Name, string])[];
