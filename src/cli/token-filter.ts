@@ -30,7 +30,10 @@ export function addFilterOptions(command: Command): Command {
     .option("--subject <subject>", "only tokens of this subject")
     .option("--organization <organization>", "only tokens of this organization, and users' tokens bound to it")
     .option("--created-by <actor>", "only tokens created by this actor, such as user:alice or service:shop")
-    .option("--query <text>", "only tokens with this text, in any case: in name, description, id or a secret's end")
+    .option(
+      "--query <text>",
+      "only tokens with this text, in any case: in name, description, id or the last 4 of a secret",
+    )
     .addOption(
       new Option("--kind <kind>", "only tokens of users or of organizations").choices(["user", "organization"]),
     )

@@ -128,6 +128,22 @@ describe.skipIf(noBrowser)("the form of a new token", () => {
   });
 });
 
+describe.skipIf(noBrowser)("the question why a token does not work", () => {
+  it("PG-41 says which entry is wrong, and keeps no earlier answer beside it", async () => {
+    const { token } = await site.patwarden.createToken({ subject: "user:alice", name: "explained" });
+    const page = await open(`/tokens/${token.id}?view=explain`);
+    await page.getByText("Is the token usable?").waitFor();
+    await page.getByLabel("Resource", { exact: true }).fill("roadmap");
+    await page.getByLabel("Action", { exact: true }).fill("viewer");
+    await page.getByRole("button", { name: "Explain" }).click();
+    await page.getByText(/^resource: must be such as document:roadmap/i).waitFor();
+    expect(await page.getByText("Is the token usable?").count()).toBe(0);
+    // What was typed as the action stays, also where a list of the type's actions takes its place.
+    await page.getByLabel("Resource", { exact: true }).fill("document:roadmap");
+    expect(await page.getByLabel("Action", { exact: true }).inputValue()).toBe("viewer");
+  });
+});
+
 describe.skipIf(noBrowser)("a link that fills in the form", () => {
   it("PG-32 fills in what it names, says so, and sends nothing", async () => {
     const calls = site.address.count("/CreateToken");

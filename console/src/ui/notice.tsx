@@ -50,8 +50,9 @@ export function ProblemNotice({ problem, places, onRetry }: ProblemProps) {
       {problem.fields
         .filter((own) => !places?.(own))
         .map((own) => (
-          <p key={own.field}>
-            {app.words.fields[own.field] ?? own.field}: {fieldText(own, app)}
+          <p key={`${own.field} ${own.text}`}>
+            {own.field !== "" && `${app.words.fields[own.field] ?? own.field}: `}
+            {fieldText(own, app)}
           </p>
         ))}
       {detail && <p class="detail">{detail}</p>}

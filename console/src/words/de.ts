@@ -184,7 +184,7 @@ export const de: Words = {
     intro: "Mit einem Token handelt ein Programm für dich, in den Grenzen, die du setzt.",
     create: "Neues Token",
     search: "Suche",
-    searchHint: "Name, Beschreibung, ID oder Ende eines Geheimnisses",
+    searchHint: "Name, Beschreibung, ID oder die letzten 4 Zeichen",
     show: "Zeige",
     order: "Reihenfolge",
     filters: {

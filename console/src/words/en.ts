@@ -184,7 +184,7 @@ export const en = {
     intro: "A token lets a program act as you, within the limits that you set.",
     create: "New token",
     search: "Search",
-    searchHint: "Name, description, ID or the end of a secret",
+    searchHint: "Name, description, ID or last 4 of a secret",
     show: "Show",
     order: "Order",
     filters: {

@@ -161,7 +161,7 @@ export function CreateView() {
   return (
     <div class="view">
       <Link to={home} look="back">
-        <Icon name="back" /> {forOrganization ?? words.page.mine}
+        <Icon name="back" /> {forOrganization === null ? words.page.mine : words.page.organizations}
       </Link>
       <h1>{originalToken ? texts.duplicateOf(originalToken.name) : texts.title}</h1>
       {opening.kept && <Notice tone="accent">{texts.kept}</Notice>}

@@ -23,7 +23,11 @@ export function Reach({ token }: { readonly token: Token }) {
   const incomplete = useSignal(false);
   const chosen = types.find((own) => own.type === type.value) ?? types[0];
   const chosenAction = chosen?.actions.find((own) => own === action.value) ?? chosen?.actions[0];
-  const key = chosen && chosenAction && `${token.id} ${token.etag} ${chosen.type} ${chosenAction} ${query.value}`;
+  const ended = hasEnded(token);
+  const key =
+    !ended && chosen && chosenAction
+      ? `${token.id} ${token.etag} ${chosen.type} ${chosenAction} ${query.value}`
+      : undefined;
   const resources = usePages<string>(key, async (pageToken, signal) => {
     const request = {
       of: { case: "tokenId" as const, value: token.id },
@@ -37,7 +41,7 @@ export function Reach({ token }: { readonly token: Token }) {
     incomplete.value = answer.incomplete;
     return { items: answer.resources, next: answer.nextPageToken };
   });
-  if (hasEnded(token)) return <p class="soft">{texts.ended}</p>;
+  if (ended) return <p class="soft">{texts.ended}</p>;
   if (!token.grant?.full && (token.grant?.rules.length ?? 0) === 0) return <p class="soft">{texts.nothingRules}</p>;
   if (!chosen || !chosenAction) return <p class="soft">{catalog.busy.value ? words.loading : texts.unavailable}</p>;
   return (
