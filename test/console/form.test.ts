@@ -138,7 +138,7 @@ describe.skipIf(noBrowser)("the question why a token does not work", () => {
     await page.getByRole("button", { name: "Explain" }).click();
     await page.getByText(/^resource: must be such as document:roadmap/i).waitFor();
     expect(await page.getByText("Is the token usable?").count()).toBe(0);
-    // What was typed as the action stays, also where a list of the type's actions takes its place.
+    // The typed action stays, also where a list of the actions of the type takes the place of its field.
     await page.getByLabel("Resource", { exact: true }).fill("document:roadmap");
     expect(await page.getByLabel("Action", { exact: true }).inputValue()).toBe("viewer");
   });
