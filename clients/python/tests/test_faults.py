@@ -206,7 +206,8 @@ async def test_a_restart_under_load(kind: str) -> None:
                     await asyncio.sleep(0.01)
                 await asyncio.to_thread(control, "/restart")
                 before = decided
-                end = time.monotonic() + PATIENCE
+                # A busy machine starts the server slowly, and these threads leave it little.
+                end = time.monotonic() + 3 * PATIENCE
                 while decided < before + 50 and not any(one.done() for one in asking):
                     assert time.monotonic() < end, errors[-1]
                     await asyncio.sleep(0.01)
