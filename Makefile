@@ -1,5 +1,5 @@
 # Every target installs what it needs. Required: Node >= 20.19 with npm, Go >= 1.26 (only to build OpenFGA once), make.
-.PHONY: help demo dev test test-clients bench soak endure build lint format generate api-baseline openfga gateways gitleaks clean
+.PHONY: help demo dev test test-clients bench soak endure build lint format generate api-baseline openfga gateways gitleaks http2-suites clean
 .DEFAULT_GOAL := help
 # tsc writes dist/main.js even when it finds errors; make must then not treat it as built.
 .DELETE_ON_ERROR:
@@ -9,7 +9,7 @@ sources := $(shell find src gen console -type f ! -name '*.test.ts' ! -name '*.m
 example := examples/direct
 
 help: ## prints this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
 demo: build openfga ## shows everything once: tokens created, allowed, denied, revoked, refused; keeps nothing
 	@node tools/demo.mjs
@@ -54,6 +54,9 @@ gateways: ## installs Envoy and Caddy for the tests of the integrations into .to
 
 gitleaks: ## installs gitleaks for the tests of examples/scanning into .tools/
 	@tools/gitleaks.sh
+
+http2-suites: ## builds h2spec and the gRPC suites for the tests of the transport into .tools/ (h2load: from the system)
+	@tools/http2-suites.sh
 
 clean: ## removes what was built; .tools/ and .patwarden/ stay
 	@rm -rf dist node_modules *.tsbuildinfo
