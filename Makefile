@@ -23,7 +23,7 @@ test: build openfga ## runs every check and every test, also of the clients; end
 test-clients: build openfga ## tests the clients in all five languages against a real server; CLIENTS="go rust": only these
 	@node --import tsx test/clients/run.ts $(CLIENTS)
 
-bench: build openfga ## compares with OpenFGA itself, about 10 minutes; BENCH=short: only checks that it works; RECORD="...": keeps the result
+bench: build openfga ## compares with OpenFGA itself, about 20 minutes; BENCH=short: only checks that it works; RECORD="...": keeps the result
 	@node --import tsx bench/bench.ts $(BENCH) $(if $(RECORD),--record "$(RECORD)")
 
 soak: build openfga ## runs three replicas under load, restarts and failures, over TLS, SOAK_MINUTES=10

@@ -31,6 +31,7 @@ interface Size {
   readonly revocations: number;
   readonly memory: MemoryLoad;
   readonly embeddedStarts: number;
+  readonly helps: number;
   /** How long each kind of call of unauthenticated callers is made, milliseconds. */
   readonly strangersMs: number;
   /** Whether its times are compared with the goals. */
@@ -41,10 +42,12 @@ const sizes: Readonly<Record<string, Size>> = {
   full: {
     rounds: 3,
     tokens: 1_000_000,
-    pace: { warmUpMs: 1_500, loadMs: 4_000, aloneMs: 2_000 },
+    // A server runs for weeks, not for its first two seconds.
+    pace: { warmUpMs: 5_000, loadMs: 4_000, aloneMs: 2_000 },
     revocations: 300,
     memory: { tokens: 40_000, warmUpCalls: 20_000, settleMs: 7_000 },
     embeddedStarts: 3,
+    helps: 5,
     strangersMs: 1_000,
     judged: true,
   },
@@ -56,6 +59,7 @@ const sizes: Readonly<Record<string, Size>> = {
     revocations: 10,
     memory: { tokens: 1_000, warmUpCalls: 1_000, settleMs: 0 },
     embeddedStarts: 0,
+    helps: 1,
     strangersMs: 50,
     judged: false,
   },
@@ -75,7 +79,7 @@ const sizeName = positionals[0] ?? "full";
 const size = sizes[sizeName];
 if (!size) throw new Error(`no size ${sizeName}; there are: ${Object.keys(sizes).join(", ")}`);
 
-const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [], strangers: [] };
+const nothing: Facts = { revocation: undefined, memory: undefined, embeddedStartMs: [], helpMs: [], strangers: [] };
 /** The name of the measurements that are not a scenario. */
 const strangers = "strangers";
 
@@ -156,7 +160,16 @@ async function measureFacts(bench: Bench, size: Size): Promise<Facts> {
   say("embedded starts");
   const embeddedStartMs: number[] = [];
   for (let start = 0; start < size.embeddedStarts; start++) embeddedStartMs.push(await measureEmbeddedStart());
-  return { ...nothing, revocation, memory, embeddedStartMs };
+  const helpMs = Array.from({ length: size.helps }, measureHelp);
+  return { ...nothing, revocation, memory, embeddedStartMs, helpMs };
+}
+
+/** Returns the time that `patwarden --help` takes, milliseconds. */
+function measureHelp(): number {
+  const main = new URL("../dist/main.js", import.meta.url).pathname;
+  const begin = performance.now();
+  execFileSync(process.execPath, [main, "--help"], { stdio: "ignore" });
+  return performance.now() - begin;
 }
 
 async function postgresVersion({ url }: TestPostgres): Promise<string> {

@@ -1,14 +1,17 @@
-// Sends prebuilt gRPC requests in turn over one HTTP/2 connection, keeps a fixed number in flight, compares every
-// answer with the expected one and prints one line of JSON. It writes frames by hand and does not read the header
+// Sends prebuilt gRPC requests in turn over one or more HTTP/2 connections, keeps a fixed number in flight, compares
+// every answer with the expected one and prints one line of JSON. It writes frames by hand and does not read the header
 // blocks of answers: a client library would cost more than the measured server. In gRPC a failed unary call has no
 // message, so an answer without one is a failure.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { parseArgs } from "node:util";
 
 const { values: options } = parseArgs({
   options: {
     address: { type: "string" },
+    /** Uses TLS, and trusts any certificate. */
+    tls: { type: "boolean", default: false },
     path: { type: "string" },
     /** Sent as the `authorization` header. */
     authorization: { type: "string" },
@@ -16,6 +19,8 @@ const { values: options } = parseArgs({
     exchanges: { type: "string" },
     /** How answers are read: a name in `readers`. */
     answer: { type: "string" },
+    /** The calls in flight are divided among them. */
+    connections: { type: "string" },
     "in-flight": { type: "string" },
     /** How long calls are started. */
     "duration-ms": { type: "string" },
@@ -117,7 +122,7 @@ function frame(type, flags, stream, payload) {
 function headerBlocks(headers) {
   const text = (value) => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
   const staticIndex = { ":authority": 1, ":path": 4, authorization: 23, "content-type": 31 };
-  const [methodPost, schemeHttp, firstDynamic] = [0x80 | 3, 0x80 | 6, 0x80 | 62];
+  const [methodPost, scheme, firstDynamic] = [0x80 | 3, 0x80 | (options.tls ? 7 : 6), 0x80 | 62];
   const literals = headers.map(([name, value]) => {
     const index = staticIndex[name];
     return index === undefined
@@ -126,8 +131,8 @@ function headerBlocks(headers) {
   });
   const pointers = headers.map((_, position) => firstDynamic + headers.length - 1 - position);
   return {
-    first: Buffer.concat([Buffer.of(methodPost, schemeHttp), ...literals]),
-    later: Buffer.of(methodPost, schemeHttp, ...pointers),
+    first: Buffer.concat([Buffer.of(methodPost, scheme), ...literals]),
+    later: Buffer.of(methodPost, scheme, ...pointers),
   };
 }
 
@@ -160,56 +165,22 @@ const headersFrame = {
 };
 
 const read = readers[options.answer];
-const inFlight = Number(options["in-flight"]);
+const connectionCount = Number(options.connections);
+const inFlight = Number(options["in-flight"]) / connectionCount;
+if (!Number.isInteger(inFlight)) fail("each connection must have the same number of calls in flight");
 const minCalls = Number(options["min-calls"]);
-const [host, port] = options.address.split(":");
-const socket = connect({ host, port: Number(port), noDelay: true });
-socket.on("error", (error) => fail(error.message));
-socket.on("close", () => fail("the server closed the connection"));
+const durationMs = Number(options["duration-ms"]);
 
-const calls = new Map();
 const latencies = [];
 let wrong = 0;
 let failed = 0;
 let firstFault = "";
 let begun = 0;
-let nextStream = 1;
-let window = 65_535;
-let outgoing = [];
 let start;
 
 function fail(problem) {
   console.error(`load generator: ${problem}`);
   process.exit(1);
-}
-
-function begin(now) {
-  const request = requests[begun % requests.length];
-  window -= request.size;
-  if (window < 0) fail("the server's receive window is exhausted");
-  const headers = Buffer.from(begun === 0 ? headersFrame.first : headersFrame.later);
-  const data = Buffer.from(request.data);
-  headers.writeUInt32BE(nextStream, 5);
-  data.writeUInt32BE(nextStream, 5);
-  outgoing.push(headers, data);
-  calls.set(nextStream, { request, start: now, body: undefined });
-  nextStream += 2;
-  begun++;
-}
-
-function flush() {
-  if (outgoing.length === 0) return;
-  socket.write(outgoing.length === 1 ? outgoing[0] : Buffer.concat(outgoing));
-  outgoing = [];
-}
-
-function end(stream, call) {
-  calls.delete(stream);
-  const now = performance.now();
-  latencies.push(now - call.start);
-  judge(call);
-  if (now - start < Number(options["duration-ms"]) || begun < minCalls) begin(now);
-  else if (calls.size === 0) report(now);
 }
 
 function judge({ request, body }) {
@@ -241,61 +212,118 @@ function report(now) {
   process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }
 
-/** Handles the frame whose payload is `bytes[from, to)`. */
-function receive(type, flags, stream, bytes, from, to) {
-  const call = calls.get(stream);
-  switch (type) {
-    case frameType.data:
-      if (call && to > from) {
-        const part = bytes.subarray(from, to);
-        call.body = call.body ? Buffer.concat([call.body, part]) : part;
-      }
-      break;
-    case frameType.resetStream:
-      if (call) {
-        call.body = undefined;
-        end(stream, call);
-      }
-      return;
-    case frameType.settings:
-      if (!(flags & acknowledged)) outgoing.push(frame(frameType.settings, acknowledged, 0, Buffer.alloc(0)));
-      return;
-    case frameType.ping:
-      if (!(flags & acknowledged)) outgoing.push(frame(frameType.ping, acknowledged, 0, bytes.subarray(from, to)));
-      return;
-    case frameType.goAway:
-      fail("the server goes away");
-      return;
-    case frameType.windowUpdate:
-      if (stream === 0) window += bytes.readUInt32BE(from);
-      return;
+class Connection {
+  calls = new Map();
+  nextStream = 1;
+  window = 65_535;
+  outgoing = [];
+  unread = Buffer.alloc(0);
+
+  /** Calls back once it is connected. */
+  constructor(onConnect) {
+    const [host, port] = options.address.split(":");
+    const to = { host, port: Number(port), noDelay: true };
+    this.socket = options.tls ? connectTls({ ...to, ALPNProtocols: ["h2"], rejectUnauthorized: false }) : connect(to);
+    this.socket.on("error", (error) => fail(error.message));
+    this.socket.on("close", () => fail("the server closed the connection"));
+    this.socket.on("data", (chunk) => this.readChunk(chunk));
+    this.socket.on(options.tls ? "secureConnect" : "connect", onConnect);
   }
-  if (call && flags & endStream) end(stream, call);
+
+  start() {
+    const initialWindow = Buffer.from([0, 4, 0, 16, 0, 0]); // 1 MiB for each answer
+    const connectionWindow = Buffer.from([0x7f, 0, 0, 0]); // and never a limit for all
+    this.outgoing.push(
+      Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+      frame(frameType.settings, 0, 0, initialWindow),
+      frame(frameType.windowUpdate, 0, 0, connectionWindow),
+    );
+    for (let call = 0; call < inFlight; call++) this.begin(start);
+    this.flush();
+  }
+
+  begin(now) {
+    const request = requests[begun % requests.length];
+    this.window -= request.size;
+    if (this.window < 0) fail("the server's receive window is exhausted");
+    const headers = Buffer.from(this.nextStream === 1 ? headersFrame.first : headersFrame.later);
+    const data = Buffer.from(request.data);
+    headers.writeUInt32BE(this.nextStream, 5);
+    data.writeUInt32BE(this.nextStream, 5);
+    this.outgoing.push(headers, data);
+    this.calls.set(this.nextStream, { request, start: now, body: undefined });
+    this.nextStream += 2;
+    begun++;
+  }
+
+  flush() {
+    if (this.outgoing.length === 0) return;
+    this.socket.write(this.outgoing.length === 1 ? this.outgoing[0] : Buffer.concat(this.outgoing));
+    this.outgoing = [];
+  }
+
+  end(stream, call) {
+    this.calls.delete(stream);
+    const now = performance.now();
+    latencies.push(now - call.start);
+    judge(call);
+    if (now - start < durationMs || begun < minCalls) this.begin(now);
+    else if (latencies.length === begun) report(now);
+  }
+
+  /** Handles the frame whose payload is `bytes[from, to)`. */
+  receive(type, flags, stream, bytes, from, to) {
+    const call = this.calls.get(stream);
+    switch (type) {
+      case frameType.data:
+        if (call && to > from) {
+          const part = bytes.subarray(from, to);
+          call.body = call.body ? Buffer.concat([call.body, part]) : part;
+        }
+        break;
+      case frameType.resetStream:
+        if (call) {
+          call.body = undefined;
+          this.end(stream, call);
+        }
+        return;
+      case frameType.settings:
+        if (!(flags & acknowledged)) this.outgoing.push(frame(type, acknowledged, 0, Buffer.alloc(0)));
+        return;
+      case frameType.ping:
+        if (!(flags & acknowledged)) this.outgoing.push(frame(type, acknowledged, 0, bytes.subarray(from, to)));
+        return;
+      case frameType.goAway:
+        fail("the server goes away");
+        return;
+      case frameType.windowUpdate:
+        if (stream === 0) this.window += bytes.readUInt32BE(from);
+        return;
+    }
+    if (call && flags & endStream) this.end(stream, call);
+  }
+
+  readChunk(chunk) {
+    const bytes = this.unread.length > 0 ? Buffer.concat([this.unread, chunk]) : chunk;
+    let at = 0;
+    while (bytes.length - at >= 9) {
+      const end = at + 9 + bytes.readUIntBE(at, 3);
+      if (bytes.length < end) break;
+      this.receive(bytes[at + 3], bytes[at + 4], bytes.readUInt32BE(at + 5) & 0x7fffffff, bytes, at + 9, end);
+      at = end;
+    }
+    this.unread = bytes.subarray(at);
+    this.flush();
+  }
 }
 
-let unread = Buffer.alloc(0);
-socket.on("data", (chunk) => {
-  const bytes = unread.length > 0 ? Buffer.concat([unread, chunk]) : chunk;
-  let at = 0;
-  while (bytes.length - at >= 9) {
-    const end = at + 9 + bytes.readUIntBE(at, 3);
-    if (bytes.length < end) break;
-    receive(bytes[at + 3], bytes[at + 4], bytes.readUInt32BE(at + 5) & 0x7fffffff, bytes, at + 9, end);
-    at = end;
-  }
-  unread = bytes.subarray(at);
-  flush();
-});
-
-socket.on("connect", () => {
-  const initialWindow = Buffer.from([0, 4, 0, 16, 0, 0]); // 1 MiB for each answer
-  const connectionWindow = Buffer.from([0x7f, 0, 0, 0]); // and never a limit for all
-  outgoing.push(
-    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    frame(frameType.settings, 0, 0, initialWindow),
-    frame(frameType.windowUpdate, 0, 0, connectionWindow),
-  );
-  start = performance.now();
-  for (let call = 0; call < inFlight; call++) begin(start);
-  flush();
-});
+let connected = 0;
+const connections = Array.from(
+  { length: connectionCount },
+  () =>
+    new Connection(() => {
+      if (++connected < connectionCount) return;
+      start = performance.now();
+      for (const connection of connections) connection.start();
+    }),
+);

@@ -24,6 +24,10 @@ export interface LoadSettings {
   readonly address: string;
   /** Sent as a bearer token; undefined: none. */
   readonly key?: string;
+  /** Uses TLS, with any certificate. Default false. */
+  readonly tls?: boolean;
+  /** The calls in flight are divided among so many connections. Default 1. */
+  readonly connections?: number;
   readonly inFlight: number;
   readonly durationMs: number;
   /** The least number of calls, even when the time is over. Default: one for each call in flight. */
@@ -44,6 +48,7 @@ export async function sendLoad(traffic: Traffic, settings: LoadSettings): Promis
     const { stdout } = await run(process.execPath, [
       generator,
       ...["--address", settings.address, "--path", traffic.path, "--exchanges", file, "--answer", traffic.answer],
+      ...["--connections", String(settings.connections ?? 1), ...(settings.tls ? ["--tls"] : [])],
       ...["--in-flight", String(settings.inFlight), "--duration-ms", String(settings.durationMs)],
       ...["--min-calls", String(settings.minCalls ?? 0)],
       ...(settings.key === undefined ? [] : ["--authorization", `Bearer ${settings.key}`]),

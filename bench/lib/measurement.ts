@@ -4,8 +4,8 @@ export interface Measurement {
   /** Latency of a call with many in flight. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Latency of a call that is the only one. */
-  readonly alone: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
+  /** The same for a call that is the only one, with the CPU time of all programs. */
+  readonly alone: { readonly p50Ms: number; readonly p99Ms: number; readonly totalCpuUs: number } | undefined;
   readonly cpuUs: Readonly<Partial<Record<Program, number>>>;
   /** All programs together, without the load generator. */
   readonly totalCpuUs: number;
@@ -25,6 +25,8 @@ export interface Facts {
   readonly memory: TokenMemory | undefined;
   /** Time from the command to ready, milliseconds, of each start. */
   readonly embeddedStartMs: readonly number[];
+  /** Time that `patwarden --help` takes, milliseconds, of each run. */
+  readonly helpMs: readonly number[];
   readonly strangers: readonly StrangerCost[];
 }
 
@@ -51,6 +53,8 @@ export interface RevocationLatency {
   readonly p99Ms: number;
   readonly commitP50Ms: number;
   readonly commitP99Ms: number;
+  /** CPU time of the server that revokes, for one revocation, milliseconds. */
+  readonly cpuMs: number;
 }
 
 /** The memory that one more used token adds to the process after garbage collection, bytes. */

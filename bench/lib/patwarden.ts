@@ -38,6 +38,7 @@ export async function startPatwarden({
       openfga: { addresses: [openfga.grpc], apiKey: "", storeId: openfga.storeId, modelId: openfga.modelId },
       config: {
         ...settings,
+        ...over("grpc", { listen: "127.0.0.1:0" }),
         ...over("database", { url: databaseUrl }),
         // On a busy machine a call may take longer than any caller would wait; its cost is the same.
         ...over("openfga", {

@@ -1,6 +1,6 @@
 import { cpuRatio, type Goal, isMet, type Rounds } from "./goals.js";
 import { type Facts, type Measurement, median, type Program, type StrangerCost } from "./measurement.js";
-import { type Row, rows } from "./scenarios.js";
+import { directOf, type Row, rows } from "./scenarios.js";
 
 export interface Run {
   /** The version that was measured. */
@@ -26,6 +26,7 @@ export function markdown(run: Run): string {
         "p99 ms",
         "alone p50",
         "alone p99",
+        "alone µs",
         "server µs",
         "OpenFGA µs",
         "PostgreSQL µs",
@@ -81,7 +82,6 @@ function lineOf(row: Row, measured: readonly Measurement[], rounds: Rounds): rea
   };
   const program = (name: Program): string => of(({ cpuUs }) => cpuUs[name], 1);
   const totals = measured.map(({ totalCpuUs }) => totalCpuUs);
-  const direct = row.name.endsWith("cache off") ? rows.directOff : rows.directOn;
   return [
     row.name,
     of(({ decisionsPerSecond }) => decisionsPerSecond, 0),
@@ -89,23 +89,24 @@ function lineOf(row: Row, measured: readonly Measurement[], rounds: Rounds): rea
     of(({ p99Ms }) => p99Ms, 2),
     of(({ alone }) => alone?.p50Ms, 2),
     of(({ alone }) => alone?.p99Ms, 2),
+    of(({ alone }) => alone?.totalCpuUs, 1),
     program("server"),
     program("openfga"),
     program("postgres"),
     `${median(totals).toFixed(1)} (${Math.min(...totals).toFixed(1)}–${Math.max(...totals).toFixed(1)})`,
-    cpuRatio(rounds, row, direct)?.toFixed(2) ?? "–",
+    cpuRatio(rounds, row, directOf(row))?.toFixed(2) ?? "–",
     of(({ generatorCpuUs }) => generatorCpuUs, 1),
     of(({ otherPercent }) => otherPercent, 0),
     String(measured.reduce((sum, { faults }) => sum + faults, 0)),
   ];
 }
 
-function factLines({ revocation, memory, embeddedStartMs }: Facts): string[] {
+function factLines({ revocation, memory, embeddedStartMs, helpMs }: Facts): string[] {
   const ms = (value: number): string => `${value.toFixed(1)} ms`;
   return [
     ...(revocation
       ? [
-          `RevokeToken with three replicas, ${revocation.count} times: p50 ${ms(revocation.p50Ms)}, p99 ${ms(revocation.p99Ms)}; a commit of one row: p50 ${ms(revocation.commitP50Ms)}, p99 ${ms(revocation.commitP99Ms)}`,
+          `RevokeToken with three replicas, ${revocation.count} times: p50 ${ms(revocation.p50Ms)}, p99 ${ms(revocation.p99Ms)}; a commit of one row: p50 ${ms(revocation.commitP50Ms)}, p99 ${ms(revocation.commitP99Ms)}; CPU time of its server ${ms(revocation.cpuMs)}`,
         ]
       : []),
     ...(memory
@@ -116,6 +117,7 @@ function factLines({ revocation, memory, embeddedStartMs }: Facts): string[] {
     ...(embeddedStartMs.length > 0
       ? [`embedded starts: ${embeddedStartMs.map((value) => `${(value / 1000).toFixed(2)} s`).join(", ")}`]
       : []),
+    ...(helpMs.length > 0 ? [`patwarden --help: ${helpMs.map((value) => value.toFixed(0)).join(", ")} ms`] : []),
   ];
 }
 
@@ -124,6 +126,8 @@ function amount({ unit }: Goal, value: number | undefined): string {
   switch (unit) {
     case "times":
       return `${value.toFixed(2)} ×`;
+    case "us":
+      return `${value.toFixed(1)} µs`;
     case "ms":
       return `${value.toFixed(2)} ms`;
     case "s":

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpus } from "node:os";
+import { createAuthority, loopback } from "../../test/kit/authority.js";
 import { track } from "../../test/kit/children.js";
 import type { Server } from "../../test/kit/server.js";
 import { cpuOf, cpuOfMachine } from "./cpu.js";
@@ -13,7 +14,7 @@ import {
   noopCalls,
   type Traffic,
 } from "./exchanges.js";
-import { sendLoad } from "./load.js";
+import { type LoadResult, type LoadSettings, sendLoad } from "./load.js";
 import { type Measurement, type Program, programs } from "./measurement.js";
 import { startOpenFga } from "./openfga.js";
 import { type Settings, startPatwarden } from "./patwarden.js";
@@ -24,6 +25,8 @@ export interface Row {
   /** Unique; ends with the state of OpenFGA's query cache, where there is one. */
   readonly name: string;
   readonly inFlight: number;
+  /** The calls in flight are divided among so many connections. Default 1. */
+  readonly connections?: number;
   /** Whether to measure also one call at a time. */
   readonly alone?: boolean;
 }
@@ -63,13 +66,20 @@ const batchesInFlight = 8;
 
 const check = (name: string): Row => ({ name, inFlight: manyInFlight });
 const batch = (name: string): Row => ({ name, inFlight: batchesInFlight });
+/** One call in flight on each connection: no two calls can share a write. */
+const spread = (name: string): Row => ({ ...check(name), connections: manyInFlight });
 
 export const rows = {
   directOff: { ...check("direct OpenFGA Check, cache off"), alone: true },
   directOn: { ...check("direct OpenFGA Check, cache on"), alone: true },
-  noop: { ...check("no-op grpc-js call"), alone: true },
+  directOffSpread: spread("direct OpenFGA Check, 64 connections, cache off"),
+  directOnSpread: spread("direct OpenFGA Check, 64 connections, cache on"),
+  noop: { ...check("no-op call, grpc-js"), alone: true },
   checkOff: { ...check("Check, cache off"), alone: true },
+  checkOffSpread: spread("Check, 64 connections, cache off"),
   checkOn: { ...check("Check, cache on"), alone: true },
+  checkOnSpread: spread("Check, 64 connections, cache on"),
+  checkOnTls: { ...check("Check over TLS, cache on"), alone: true },
   malformed: check("Check of a malformed secret"),
   listOn: batch("BatchCheck of 50, one token, cache on"),
   mixedOn: batch("BatchCheck of 50, 50 tokens, cache on"),
@@ -77,16 +87,42 @@ export const rows = {
   changing: check("Check, 20 revocations a second, cache on"),
   leastUsage: check("Check, usage written once a minute and no last use, cache on"),
   keptOn: { ...check("Check within max_staleness, cache on"), alone: true },
+  keptOnSpread: spread("Check within max_staleness, 64 connections, cache on"),
+  keptOnTls: { ...check("Check within max_staleness over TLS, cache on"), alone: true },
   keptListOn: batch("BatchCheck of 50 within max_staleness, one token, cache on"),
+  checkGrpcJs: { ...check("Check on grpc-js, cache on"), alone: true },
+  checkBuiltin: { ...check("Check on builtin, cache on"), alone: true },
+  keptGrpcJs: { ...check("Check within max_staleness on grpc-js, cache on"), alone: true },
+  keptBuiltin: { ...check("Check within max_staleness on builtin, cache on"), alone: true },
 } as const satisfies Readonly<Record<string, Row>>;
+
+/** Returns the direct Check with as many connections and the same setting of the query cache (on, without one). */
+export function directOf({ name, connections = 1 }: Row): Row {
+  const [one, spread] = name.endsWith("cache off")
+    ? [rows.directOff, rows.directOffSpread]
+    : [rows.directOn, rows.directOnSpread];
+  return connections === 1 ? one : spread;
+}
+
+const kept: Settings = { openfga: { max_staleness: "10s" } };
+/** Both sides of Patwarden's gRPC by one implementation. */
+const engine = (name: string, settings: Settings = {}): Settings => ({
+  ...settings,
+  grpc: { ...settings["grpc"], engine: name },
+  openfga: { ...settings["openfga"], engine: name },
+});
 
 /** One round runs all of them once. */
 export const scenarios: readonly Scenario[] = [
-  direct({ queryCache: false }, rows.directOff),
-  patwarden("Patwarden, cache off", { queryCache: false }, [[rows.checkOff, checks]]),
-  direct({ queryCache: true }, rows.directOn),
+  direct({ queryCache: false }, [rows.directOff, rows.directOffSpread]),
+  patwarden("Patwarden, cache off", { queryCache: false }, [
+    [rows.checkOff, checks],
+    [rows.checkOffSpread, checks],
+  ]),
+  direct({ queryCache: true }, [rows.directOn, rows.directOnSpread]),
   patwarden("Patwarden, cache on", { queryCache: true }, [
     [rows.checkOn, checks],
+    [rows.checkOnSpread, checks],
     [rows.listOn, listBatches],
     [rows.mixedOn, mixedBatches],
     [rows.malformed, malformedChecks],
@@ -104,24 +140,44 @@ export const scenarios: readonly Scenario[] = [
     ),
     timeOnly: true,
   },
-  patwarden("Patwarden with kept decisions", { queryCache: true, settings: { openfga: { max_staleness: "10s" } } }, [
+  patwarden("Patwarden over TLS", { queryCache: true, tls: true }, [[rows.checkOnTls, checks]]),
+  patwarden("Patwarden with kept decisions", { queryCache: true, settings: kept }, [
     [rows.keptOn, checks],
+    [rows.keptOnSpread, checks],
     [rows.keptListOn, listBatches],
+  ]),
+  patwarden("Patwarden with kept decisions over TLS", { queryCache: true, settings: kept, tls: true }, [
+    [rows.keptOnTls, checks],
+  ]),
+  ...(
+    [
+      ["grpc-js", rows.checkGrpcJs, rows.keptGrpcJs],
+      ["builtin", rows.checkBuiltin, rows.keptBuiltin],
+    ] as const
+  ).flatMap(([name, checkRow, keptRow]) => [
+    {
+      ...patwarden(`Patwarden on ${name}`, { queryCache: true, settings: engine(name) }, [[checkRow, checks]]),
+      timeOnly: true,
+    },
+    {
+      ...patwarden(`Patwarden with kept decisions on ${name}`, { queryCache: true, settings: engine(name, kept) }, [
+        [keptRow, checks],
+      ]),
+      timeOnly: true,
+    },
   ]),
   noop(),
 ];
 
-function direct(settings: { readonly queryCache: boolean }, row: Row): Scenario {
+function direct(settings: { readonly queryCache: boolean }, measured: readonly Row[]): Scenario {
   return {
-    name: row.name,
+    name: `direct, cache ${settings.queryCache ? "on" : "off"}`,
     async run(bench, onRow) {
       const openfga = await startOpenFga(settings);
       try {
         const traffic = directChecks(openfga.storeId, openfga.modelId);
-        onRow(
-          row,
-          await measure(row, traffic, { address: openfga.grpc, pids: { openfga: openfga.pid() } }, bench.pace),
-        );
+        const target = { address: openfga.grpc, pids: { openfga: openfga.pid() } };
+        for (const row of measured) onRow(row, await measure(row, traffic, target, bench.pace));
       } finally {
         await openfga.stop();
       }
@@ -134,6 +190,8 @@ interface PatwardenScenario {
   /** Default `many`. */
   readonly tokens?: keyof Bench["databaseUrls"];
   readonly settings?: Settings;
+  /** Whether callers use TLS. Default false. */
+  readonly tls?: boolean;
   readonly revocationsPerSecond?: number;
 }
 
@@ -141,19 +199,32 @@ type MeasuredRow = readonly [row: Row, traffic: (secrets: readonly string[]) => 
 
 function patwarden(
   name: string,
-  { queryCache, tokens = "many", settings = {}, revocationsPerSecond }: PatwardenScenario,
+  { queryCache, tokens = "many", settings = {}, tls = false, revocationsPerSecond }: PatwardenScenario,
   measured: readonly MeasuredRow[],
 ): Scenario {
   return {
     name,
     async run(bench, onRow) {
       const openfga = await startOpenFga({ queryCache });
+      const authority = tls ? createAuthority() : undefined;
       let server: Server | undefined;
       try {
         const { databaseUrls, profileFolder } = bench;
-        server = await startPatwarden({ databaseUrl: databaseUrls[tokens], openfga, settings, profileFolder });
+        const identity = authority?.issue(loopback, "server");
+        server = await startPatwarden({
+          databaseUrl: databaseUrls[tokens],
+          openfga,
+          settings: {
+            ...settings,
+            ...(identity && {
+              grpc: { ...settings["grpc"], tls: { cert: identity.certFile, key: identity.keyFile } },
+            }),
+          },
+          profileFolder,
+        });
         const target = {
           address: server.grpc,
+          tls,
           key: server.keys.checker,
           pids: { server: server.child.pid ?? 0, openfga: openfga.pid(), postgres: bench.postgresPid },
         };
@@ -172,6 +243,7 @@ function patwarden(
       } finally {
         await server?.stop();
         await openfga.stop();
+        authority?.remove();
       }
     },
   };
@@ -188,7 +260,7 @@ function problemsOf(server: Server): string {
 
 function noop(): Scenario {
   return {
-    name: rows.noop.name,
+    name: "no-op",
     async run(bench, onRow) {
       const server = await startNoop();
       try {
@@ -210,42 +282,63 @@ export async function startNoop(): Promise<{ readonly child: ChildProcess; reado
 
 interface Target {
   readonly address: string;
+  readonly tls?: boolean;
   readonly key?: string;
   readonly pids: Readonly<Partial<Record<Program, number>>>;
 }
 
 /** Warms up until every request was sent once, then measures under load, then one call at a time. */
-async function measure(row: Row, traffic: Traffic, { address, key, pids }: Target, pace: Pace): Promise<Measurement> {
-  const settings = { address, ...(key !== undefined && { key }), inFlight: row.inFlight };
+async function measure(row: Row, traffic: Traffic, target: Target, pace: Pace): Promise<Measurement> {
+  const { address, tls = false, key, pids } = target;
+  const settings = {
+    ...{ address, tls, ...(key !== undefined && { key }) },
+    ...{ inFlight: row.inFlight, connections: row.connections ?? 1 },
+  };
   const minCalls = traffic.exchanges.length;
   const warm = await sendLoad(traffic, { ...settings, durationMs: pace.warmUpMs, minCalls });
+  const many = await sendMeasured(traffic, { ...settings, durationMs: pace.loadMs }, pids);
+  const alone = row.alone
+    ? await sendMeasured(traffic, { ...settings, inFlight: 1, connections: 1, durationMs: pace.aloneMs }, pids)
+    : undefined;
+  const loads = [warm, many.load, ...(alone ? [alone.load] : [])];
+  const fault = loads.map(({ firstFault }) => firstFault).find((text) => text !== "");
+  if (fault !== undefined) console.error(`  ${row.name}: ${fault}`);
+  return {
+    decisionsPerSecond: many.load.perSecond * traffic.decisionsPerCall,
+    p50Ms: many.load.p50Ms,
+    p99Ms: many.load.p99Ms,
+    alone: alone && { p50Ms: alone.load.p50Ms, p99Ms: alone.load.p99Ms, totalCpuUs: alone.totalCpuUs },
+    cpuUs: many.cpuUs,
+    totalCpuUs: many.totalCpuUs,
+    generatorCpuUs: many.load.cpuUs / traffic.decisionsPerCall,
+    otherPercent: many.otherPercent,
+    faults: sum(loads.map(({ wrong, failed }) => wrong + failed)),
+  };
+}
 
+interface MeasuredLoad extends Pick<Measurement, "cpuUs" | "totalCpuUs" | "otherPercent"> {
+  readonly load: LoadResult;
+}
+
+/** Sends the load, and takes the CPU time of the programs meanwhile. */
+async function sendMeasured(traffic: Traffic, settings: LoadSettings, pids: Target["pids"]): Promise<MeasuredLoad> {
   const measured = programs.flatMap((program) => {
     const pid = pids[program];
     return pid === undefined ? [] : [{ program, pid, before: cpuOf(pid) }];
   });
   const begin = performance.now();
   const machine = cpuOfMachine();
-  const load = await sendLoad(traffic, { ...settings, durationMs: pace.loadMs });
+  const load = await sendLoad(traffic, settings);
   const wallUs = (performance.now() - begin) * 1000;
   const decisions = load.calls * traffic.decisionsPerCall;
   const used = measured.map(({ program, pid, before }) => ({ program, us: cpuOf(pid) - before }));
-  const othersUs = cpuOfMachine() - machine - sum(used.map(({ us }) => us)) - load.cpuUs * load.calls;
-
-  const alone = row.alone ? await sendLoad(traffic, { ...settings, inFlight: 1, durationMs: pace.aloneMs }) : undefined;
-  const loads = [warm, load, ...(alone ? [alone] : [])];
-  const fault = loads.map(({ firstFault }) => firstFault).find((text) => text !== "");
-  if (fault !== undefined) console.error(`  ${row.name}: ${fault}`);
+  const usedUs = sum(used.map(({ us }) => us));
+  const othersUs = cpuOfMachine() - machine - usedUs - load.cpuUs * load.calls;
   return {
-    decisionsPerSecond: load.perSecond * traffic.decisionsPerCall,
-    p50Ms: load.p50Ms,
-    p99Ms: load.p99Ms,
-    alone: alone && { p50Ms: alone.p50Ms, p99Ms: alone.p99Ms },
+    load,
     cpuUs: Object.fromEntries(used.map(({ program, us }) => [program, us / decisions])),
-    totalCpuUs: sum(used.map(({ us }) => us)) / decisions,
-    generatorCpuUs: load.cpuUs / traffic.decisionsPerCall,
+    totalCpuUs: usedUs / decisions,
     otherPercent: Math.max(0, (100 * othersUs) / wallUs / cpus().length),
-    faults: sum(loads.map(({ wrong, failed }) => wrong + failed)),
   };
 }
 
