@@ -1,6 +1,6 @@
-// The targets that are generated from proto/ and third_party/proto/ and committed: the server's code and the stubs of
-// the clients, except those of Java, which Maven generates. Everything is first rendered into a folder outside of the
-// checkout, so that a failure changes nothing.
+// The targets that are generated from protos and committed: the server's code, the messages of the suites of
+// test/transport, and the stubs of the clients, except those of Java, which Maven generates. Everything is first
+// rendered into a folder outside of the checkout, so that a failure changes nothing.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,6 +14,7 @@ import { basename, join, resolve } from "node:path";
  */
 export const targets = [
   { name: "server", template: "buf.gen.yaml", folder: "gen", file: /_pb\.ts$/ },
+  { name: "suites", template: "test/transport/buf.gen.yaml", folder: "test/transport/gen", file: /_pb\.ts$/ },
   {
     name: "typescript",
     template: "tools/typescript/buf.gen.yaml",
