@@ -288,6 +288,7 @@ describe("a block is refused", () => {
     ["with a Huffman name that is wrong", "008100 00"],
     ["with a table size over the announced one", "3fe21f"],
     ["with a table size that overflows", "3fffffffffff01"],
+    ["that ends in a table size", "3f80"],
     ["with a table size after a field", "8220"],
     ["with a table size after a literal", `00${literal("a")}${literal("b")}20`],
     ["with three table sizes", "202020"],

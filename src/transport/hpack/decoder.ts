@@ -107,8 +107,8 @@ export class HpackDecoder {
   }
 
   /**
-   * Decodes a whole block, the octets from start to end. Returns false when the list is over `listSize` or `fields`: the
-   * sink gets no field from the first one on that is, but the table stays right.
+   * Decodes a whole block, the octets from start to end. Returns false when the list is over `listSize` or `fields`:
+   * the sink gets no field from the first one on that is, but the table stays right.
    *
    * @throws {HpackError}
    */
@@ -180,7 +180,7 @@ export class HpackDecoder {
 
   private integer(mask: number): number {
     const value = this.input.read(mask);
-    if (value < 0) throw new HpackError("an integer is too long");
+    if (value < 0) throw new HpackError("an integer is too long or does not end");
     return value;
   }
 }

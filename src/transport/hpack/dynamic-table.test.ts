@@ -53,6 +53,7 @@ describe("the dynamic table", () => {
       const table = new DynamicTable(size);
       const entries = Array.from({ length: 300 }, () => fieldOf(32));
       for (const entry of entries) table.add(entry);
+      expect(table.get(table.length)).toBeUndefined();
       expect(contentOf(table)).toEqual(entries.reverse().slice(0, Math.floor(size / 32)));
     },
   );

@@ -74,7 +74,7 @@ for (const octet of Buffer.from("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuv
 
 /** Judges the octets of a name; that of a pseudo-field begins with a colon. */
 export function isNameValid(octets: Uint8Array, start: number, end: number): boolean {
-  const first = octets[start] === colon && start < end ? start + 1 : start;
+  const first = octets[start] === colon ? start + 1 : start;
   if (first >= end) return false;
   for (let at = first; at < end; at++) if (nameOctets[octets[at] as number] === 0) return false;
   return true;
