@@ -5,6 +5,12 @@ import { startGrpcJsServer } from "./raw-grpc-js-server.js";
 export const engines = ["grpc-js"] as const;
 export type Engine = (typeof engines)[number];
 
+export function engineNamed(name: string | undefined): Engine {
+  const engine = engines.find((each) => each === name);
+  if (engine === undefined) throw new Error(`no engine ${name}: ${engines.join(", ")}`);
+  return engine;
+}
+
 /** A field of metadata; octets when its name ends in `-bin`. */
 export type Field = readonly [name: string, value: string | Uint8Array];
 
