@@ -1,3 +1,4 @@
+import { Histogram, Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { reasons } from "../domain/reason.js";
 import { createMetrics } from "./metrics.js";
@@ -15,6 +16,32 @@ describe("metrics", () => {
     expect(lines).toContain(`rpc_server_call_duration_seconds_bucket{le="0.00025",${labels}} 0`);
     expect(lines).toContain(`rpc_server_call_duration_seconds_bucket{le="0.0005",${labels}} 1`);
     expect(lines).toContain(`rpc_server_call_duration_seconds_sum{${labels}} 0.0005`);
+  });
+
+  it("count calls like a histogram of prom-client", async () => {
+    const calls = [
+      ["patwarden.v1.TokenService/GetToken", "OK", 1],
+      ["patwarden.v1.TokenService/GetToken", "NOT_FOUND", 0.25],
+      ["patwarden.v1.TokenService/GetToken", "OK", 1.5],
+      ["patwarden.v1.AuthorizationService/Check", "OK", 10_000],
+      ["patwarden.v1.AuthorizationService/Check", "OK", 10_001],
+    ] as const;
+    const name = "rpc_server_call_duration_seconds";
+    const metrics = createMetrics();
+    const registry = new Registry();
+    const histogram = new Histogram({
+      name,
+      help: "Duration of calls to the API",
+      labelNames: ["rpc_method", "rpc_response_status_code"],
+      buckets: [0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2.5, 10],
+      registers: [registry],
+    });
+    for (const [method, code, durationMs] of calls) {
+      metrics.rpcEnded(method, code, durationMs);
+      histogram.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000);
+    }
+    const text = await metrics.registry.getSingleMetricAsString(name);
+    expect(text.split("\n")).toEqual((await registry.getSingleMetricAsString(name)).split("\n"));
   });
 
   it("have every reason from the start", async () => {

@@ -1,7 +1,8 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { type LimitName, limitNames } from "../callers/limits.js";
 import { type Reason, reasons } from "../domain/reason.js";
 import { type ArrivalEvents, closings, latenesses } from "../transport/arrivals.js";
+import { CallDurations } from "./call-durations.js";
 
 /**
  * The events that are counted. Labels have few values, never a token, subject or resource: those would make the number
@@ -79,13 +80,7 @@ export function createMetrics(): Metrics {
 type Registers = Registry[];
 
 function calls(registers: Registers): Pick<Metrics, "rpcEnded" | "callLimited"> {
-  const durations = new Histogram({
-    name: "rpc_server_call_duration_seconds",
-    help: "Duration of calls to the API",
-    labelNames: ["rpc_method", "rpc_response_status_code"],
-    buckets,
-    registers,
-  });
+  const durations = new CallDurations(buckets, registers);
   const limited = new Counter({
     name: "patwarden_calls_limited_total",
     help: "Management calls of users that were refused for too many calls, by limit",
@@ -95,8 +90,7 @@ function calls(registers: Registers): Pick<Metrics, "rpcEnded" | "callLimited"> 
   // A rate over a counter that appears with its first event misses that event.
   for (const limit of limitNames) limited.inc({ limit }, 0);
   return {
-    rpcEnded: (method, code, durationMs) =>
-      durations.observe({ rpc_method: method, rpc_response_status_code: code }, durationMs / 1000),
+    rpcEnded: (method, code, durationMs) => durations.observe(method, code, durationMs / 1000),
     callLimited: (limit) => limited.inc({ limit }),
   };
 }
@@ -140,10 +134,16 @@ function questions(registers: Registers): Pick<Metrics, "openfgaCallEnded" | "an
     labelNames: ["method", "outcome"],
     registers,
   });
-  const kept = new Counter({
+  let kept = 0;
+  new Counter({
     name: "patwarden_openfga_kept_answers_total",
     help: "Questions that were answered by a kept answer within max_staleness",
     registers,
+    // As above.
+    collect() {
+      this.inc(kept);
+      kept = 0;
+    },
   });
   const joined = new Counter({
     name: "patwarden_openfga_joined_questions_total",
@@ -152,7 +152,7 @@ function questions(registers: Registers): Pick<Metrics, "openfgaCallEnded" | "an
   });
   return {
     openfgaCallEnded: (method, outcome, questions) => asked.inc({ method, outcome }, questions),
-    answerKept: () => kept.inc(),
+    answerKept: () => void kept++,
     questionJoined: () => joined.inc(),
   };
 }
