@@ -156,7 +156,7 @@ describe("ListAuditEvents", () => {
       endTime: { seconds: 10n, nanos: 0 },
       pageSize: 1001,
     });
-    const failure = await refused.catch((error: unknown) => error);
+    const failure = await Promise.resolve(refused).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Failure);
     expect(failure instanceof Failure && failure.violations.map(({ field }) => field)).toEqual([
       "token_id",

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Awaitable } from "../src/domain/awaitable.js";
 import type { ActionName, ResourceName, SubjectName } from "../src/domain/identifier.js";
 import type { OpenFgaAnswer, PermissionChecker, Question } from "../src/domain/permission-checker.js";
 import { findOpenFga } from "../src/openfga/admin/binary.js";
@@ -222,7 +223,7 @@ describe("against a real OpenFGA", () => {
         });
         // Two thirds are asked alone, the rest in small batches; all at once, and then all again.
         for (let round = 0; round < 2; round++) {
-          const answers: Promise<readonly OpenFgaAnswer[]>[] = [];
+          const answers: Awaitable<readonly OpenFgaAnswer[]>[] = [];
           for (let start = 0; start < all.length; ) {
             const count = start % 3 === 2 ? 7 : 1;
             answers.push(checker.check(all.slice(start, start + count).map(asked), start % 2 === 0 ? "higher" : quick));

@@ -51,7 +51,7 @@ export function authorizationService({
   clock,
 }: AuthorizationServiceOptions): GuardedHandlers<typeof AuthorizationService> {
   return {
-    async check(request, { call }) {
+    check(request, { call }) {
       if (request.claims.length > maxClaims) {
         throw new Failure("INVALID_FIELD", {
           violations: [{ field: "claims", description: `must have at most ${maxClaims} entries` }],
@@ -68,9 +68,10 @@ export function authorizationService({
         model(),
       );
       if (question instanceof Failure) throw question;
-      const verdict = await authorizer.check(question, call);
-      if (verdict instanceof Failure) throw verdict;
-      return decisionMessage(verdict, request.claims);
+      const verdict = authorizer.check(question, call);
+      return verdict instanceof Promise
+        ? verdict.then((decided) => checkMessage(decided, request.claims))
+        : checkMessage(verdict, request.claims);
     },
 
     async batchCheck(request, { call }) {
@@ -179,6 +180,11 @@ function freshness(consistency: Consistency): Freshness | undefined {
     default:
       return undefined;
   }
+}
+
+function checkMessage(verdict: Verdict, claims: readonly string[]): CheckResponse {
+  if (verdict instanceof Failure) throw verdict;
+  return decisionMessage(verdict, claims);
 }
 
 function decisionMessage({ reason, token }: Decision, claims: readonly string[]): CheckResponse {

@@ -4,6 +4,7 @@ import { authorize } from "../callers/authorize.js";
 import { actorOf, type Caller, type ManagingCaller } from "../callers/caller.js";
 import type { CallerLimits } from "../callers/limits.js";
 import type { Method, MethodLimit, Methods } from "../callers/methods.js";
+import type { Awaitable } from "../domain/awaitable.js";
 import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
 import { type CallContext, type Handlers, type Implementation, implement } from "../transport/service.js";
@@ -16,7 +17,7 @@ export interface GuardedCall {
 
 type GuardedHandler<M> =
   M extends DescMethodUnary<infer I, infer O>
-    ? (request: MessageShape<I>, guarded: GuardedCall) => Promise<MessageShape<O>>
+    ? (request: MessageShape<I>, guarded: GuardedCall) => Awaitable<MessageShape<O>>
     : M extends DescMethodServerStreaming<infer I, infer O>
       ? (request: MessageShape<I>, guarded: GuardedCall) => AsyncIterable<MessageShape<O>>
       : never;
@@ -52,15 +53,6 @@ export function guard<S extends DescService>(
   handlers: GuardedHandlers<S>,
   { methods, authenticator, management }: GuardOptions<S>,
 ): Implementation {
-  const authenticate = (call: CallContext) =>
-    authenticator.authenticate({
-      authorization: call.header("authorization"),
-      userAuthorization: call.header("patwarden-user-authorization"),
-      address: () => call.address,
-      clientName: () => call.clientName,
-      deadline: call.deadline,
-      header: (name) => call.header(name),
-    });
   const guarded = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => {
       const name = localName as keyof S["method"]; // one of this service's own methods
@@ -71,29 +63,38 @@ export function guard<S extends DescService>(
         return [
           localName,
           async function* (request: unknown, call: CallContext) {
-            const caller = await authenticate(call);
+            const caller = await authenticator.authenticate(call);
             if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
             authorize(caller, method);
             yield* stream(request, { caller, call });
           },
         ];
       }
-      const handle = handlers[name] as (request: unknown, guarded: GuardedCall) => Promise<unknown>;
+      const handle = handlers[name] as (request: unknown, guarded: GuardedCall) => Awaitable<unknown>;
+      if (!management) {
+        const admit = (caller: Caller | undefined, request: unknown, call: CallContext) => {
+          if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
+          authorize(caller, method);
+          return handle(request, { caller, call });
+        };
+        return [
+          localName,
+          (request: unknown, call: CallContext) => {
+            const proven = authenticator.authenticate(call);
+            // A service key is checked without a promise.
+            return proven instanceof Promise
+              ? proven.then((caller) => admit(caller, request, call))
+              : admit(proven, request, call);
+          },
+        ];
+      }
+      const { onRefusal, limits, confirm } = management;
       return [
         localName,
         async (request: unknown, call: CallContext) => {
-          if (!management) {
-            const proven = authenticate(call);
-            // A service key is checked without a promise; not awaiting avoids a turn of the event loop.
-            const caller = proven instanceof Promise ? await proven : proven;
-            if (!caller) throw new Failure("CALLER_UNAUTHENTICATED");
-            authorize(caller, method);
-            return handle(request, { caller, call });
-          }
-          const { onRefusal, limits, confirm } = management;
           let managing: ManagingCaller | undefined;
           try {
-            const caller = await authenticate(call);
+            const caller = await authenticator.authenticate(call);
             managing = caller && managingFrom(caller, call.address);
             if (!managing) throw new Failure("CALLER_UNAUTHENTICATED");
             call.actor = actorOf(managing);

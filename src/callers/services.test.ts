@@ -74,14 +74,7 @@ describe("services by their keys", () => {
   });
 
   it("are not needed when caller authentication is off", () => {
-    const credentials = {
-      authorization: undefined,
-      userAuthorization: undefined,
-      header: () => undefined,
-      clientName: () => undefined,
-      address: () => undefined,
-      deadline: undefined,
-    };
+    const credentials = { header: () => undefined, clientName: undefined, address: undefined };
     expect(noAuthentication.authenticate(credentials)).toMatchObject({ permissions: new Set(["admin"]) });
   });
 });

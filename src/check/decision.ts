@@ -1,4 +1,5 @@
 import { byDeadline } from "../async/deadlines.js";
+import type { Awaitable } from "../domain/awaitable.js";
 import type { CallOptions } from "../domain/call-options.js";
 import type { Clock } from "../domain/clock.js";
 import { Failure } from "../domain/errors.js";
@@ -58,12 +59,12 @@ export class Authorizer {
     this.#options = options;
   }
 
-  async check(question: CheckQuestion, options: CallOptions): Promise<Verdict> {
+  /** Returns the verdict at once when neither the token nor the permission must be asked for. */
+  check(question: CheckQuestion, options: CallOptions): Awaitable<Verdict> {
     const resolution = this.#options.tokens.resolve(question.token, options);
-    const judged = this.#judge(question, resolution instanceof Promise ? await resolution : resolution);
-    if (!("questions" in judged)) return this.#decided(judged, question);
-    const permissions = await this.#options.permissions.check(judged.questions, question.consistency, options);
-    return this.#decided(concluded(judged.token, permissions), question);
+    return resolution instanceof Promise
+      ? resolution.then((resolved) => this.#decide(question, resolved, options))
+      : this.#decide(question, resolution, options);
   }
 
   /** Returns one verdict for each question, in order. A failure of one does not fail the others. */
@@ -128,6 +129,15 @@ export class Authorizer {
     } catch (error) {
       return error instanceof Failure ? error : new Failure("INTERNAL", { cause: error });
     }
+  }
+
+  #decide(question: CheckQuestion, resolution: Resolution, options: CallOptions): Awaitable<Verdict> {
+    const judged = this.#judge(question, resolution);
+    if (!("questions" in judged)) return this.#decided(judged, question);
+    const permissions = this.#options.permissions.check(judged.questions, question.consistency, options);
+    return permissions instanceof Promise
+      ? permissions.then((received) => this.#decided(concluded(judged.token, received), question))
+      : this.#decided(concluded(judged.token, permissions), question);
   }
 
   #judge(question: CheckQuestion, resolution: Resolution, now?: Date): Verdict | OpenQuestion {

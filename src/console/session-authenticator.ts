@@ -1,4 +1,4 @@
-import type { Authenticator } from "../callers/authentication.js";
+import { type Authenticator, userHeader } from "../callers/authentication.js";
 import type { StepUp, UserCaller } from "../callers/caller.js";
 import { Failure } from "../domain/errors.js";
 import { type HeaderOf, isFromOwnPages } from "./own-pages.js";
@@ -17,12 +17,12 @@ export interface SessionAuthenticatorOptions extends Pick<SessionsOptions, "sett
 export function createSessionAuthenticator(options: SessionAuthenticatorOptions): Authenticator {
   const { settings, clock, sessions, stepUp } = options;
   return {
-    async authenticate({ authorization, userAuthorization, header }) {
-      if (authorization !== undefined || userAuthorization !== undefined) {
+    async authenticate(call) {
+      if (call.header("authorization") !== undefined || call.header(userHeader) !== undefined) {
         throw refused("the console takes no access token and no key; people sign in");
       }
-      requireOwnPages(header, settings);
-      const session = await sessions.use(header("cookie"));
+      requireOwnPages((name) => call.header(name), settings);
+      const session = await sessions.use(call.header("cookie"));
       return session && callerOf(session, settings, clock.now(), stepUp());
     },
   };

@@ -1,3 +1,4 @@
+import type { Awaitable } from "./awaitable.js";
 import type { CallOptions } from "./call-options.js";
 import type { Failure } from "./errors.js";
 import type { ActionName, ResourceName, SubjectName } from "./identifier.js";
@@ -23,14 +24,14 @@ export type OpenFgaAnswer = boolean | Failure;
 /** Asks the pinned store and model whether subjects hold relations. */
 export interface PermissionChecker {
   /**
-   * Returns one answer for each question, in order. A question that fails does not affect the others. Failures are
-   * values: the promise never rejects.
+   * Returns one answer for each question, in order, at once when all of them are kept. A question that fails does not
+   * affect the others. Failures are values: the promise never rejects.
    */
   check(
     questions: readonly Question[],
     consistency: Consistency,
     options?: CallOptions,
-  ): Promise<readonly OpenFgaAnswer[]>;
+  ): Awaitable<readonly OpenFgaAnswer[]>;
 }
 
 /** A question for all resources of a type. */

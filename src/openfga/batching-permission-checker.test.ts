@@ -57,7 +57,9 @@ function setUp(options: Partial<BatchingOptions> = {}) {
     ...options,
   });
   const ask = (resource: string, consistency: Consistency = "minimize-latency", patience = {}) =>
-    watched(checker.check([question(resource)], consistency, patience).then(([permission]) => permission));
+    watched(
+      Promise.resolve(checker.check([question(resource)], consistency, patience)).then(([permission]) => permission),
+    );
   const call = (index: number): Call => {
     const found = calls[index];
     if (!found) throw new Error(`OpenFGA got ${calls.length} calls`);
@@ -347,7 +349,7 @@ it.each([0, 100])(
               { deadline: asked + each.waits },
             );
             waiting.push(
-              answers.then((permissions) => {
+              Promise.resolve(answers).then((permissions) => {
                 const late = performance.now() - asked - Math.min(each.waits, 800);
                 if (late > 15) problems.push(`answered ${late} ms too late`);
                 if (permissions.length !== each.names.length) problems.push("not one answer for each question");

@@ -1,4 +1,5 @@
 import { Batcher, type BatcherOptions } from "../async/batcher.js";
+import type { Awaitable } from "../domain/awaitable.js";
 import type { CallOptions } from "../domain/call-options.js";
 import { Failure } from "../domain/errors.js";
 import type { Consistency, OpenFgaAnswer, PermissionChecker, Question } from "../domain/permission-checker.js";
@@ -59,7 +60,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
     questions: readonly Question[],
     consistency: Consistency,
     options: CallOptions = {},
-  ): Promise<readonly OpenFgaAnswer[]> {
+  ): Awaitable<readonly OpenFgaAnswer[]> {
     const kept = consistency === "higher" ? undefined : this.#kept;
     const batcher = this.#batchers[consistency];
     if (!kept) return batcher.ask(questions.map(this.#keyed), options);
@@ -73,7 +74,7 @@ export class BatchingPermissionChecker implements PermissionChecker {
       else this.#options.onKept?.();
       answers.push(answer);
     }
-    if (open.length === 0) return Promise.resolve(answers as OpenFgaAnswer[]); // all of them were kept
+    if (open.length === 0) return answers as OpenFgaAnswer[]; // all of them were kept
     return batcher.ask(open, options).then((asked) => {
       let next = 0;
       return answers.map((answer) => answer ?? asked[next++] ?? new Failure("INTERNAL"));

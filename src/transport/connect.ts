@@ -11,6 +11,7 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import type { Awaitable } from "../domain/awaitable.js";
 import { Failure } from "../domain/errors.js";
 import { type Address, peerAddress } from "../domain/network.js";
 import { orAborted, untilAborted } from "./abort.js";
@@ -166,12 +167,13 @@ function mount(router: ConnectRouter, operation: Operation, onEnd: OnCallEnd | u
 async function answer(
   context: HandlerContext,
   onEnd: OnCallEnd | undefined,
-  run: (call: ConnectCall) => Promise<Outgoing>,
+  run: (call: ConnectCall) => Awaitable<Outgoing>,
 ): Promise<Outgoing> {
   const call = new ConnectCall(context, onEnd);
   try {
     call.admit();
-    const response = await orAborted(run(call), context.signal);
+    const answered = run(call);
+    const response = answered instanceof Promise ? await orAborted(answered, context.signal) : answered;
     call.end(undefined);
     return response;
   } catch (thrown) {

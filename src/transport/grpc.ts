@@ -46,7 +46,8 @@ function unaryHandler(
     try {
       call.admit();
       const request = codec?.decode(surface.request) ?? decode(method.input, surface.request);
-      const response = create(method.output, await handle(request, call));
+      const answer = handle(request, call);
+      const response = create(method.output, answer instanceof Promise ? await answer : answer);
       const bytes = codec?.encode(response) ?? encode(method.output, response);
       if (!call.succeed()) return;
       call.sendHeaders();

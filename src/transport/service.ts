@@ -10,6 +10,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { Awaitable } from "../domain/awaitable.js";
 import { maxCredentialHeader } from "../domain/bearer.js";
 import { Failure } from "../domain/errors.js";
 import type { Address } from "../domain/network.js";
@@ -67,7 +68,7 @@ export type OnCallEnd = (call: CallContext, error: StatusError | undefined) => v
 /** Implements a method: it answers, or throws a `Failure`. Callers get INTERNAL for anything else that it throws. */
 export type Handler<M extends DescMethod> =
   M extends DescMethodUnary<infer I, infer O>
-    ? (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>
+    ? (request: MessageShape<I>, call: CallContext) => Awaitable<MessageInitShape<O>>
     : M extends DescMethodServerStreaming<infer I, infer O>
       ? (request: MessageShape<I>, call: CallContext) => AsyncIterable<MessageInitShape<O>>
       : M extends DescMethodBiDiStreaming<infer I, infer O>
@@ -102,7 +103,7 @@ export interface MessageCodec {
 /** A message, or the input of `create` for one. */
 export type Outgoing = MessageInitShape<DescMessage>;
 
-type UnaryHandler = (request: Message, call: CallContext) => Promise<Outgoing>;
+type UnaryHandler = (request: Message, call: CallContext) => Awaitable<Outgoing>;
 type ServerStreamHandler = (request: Message, call: CallContext) => AsyncIterable<Outgoing>;
 type BidiStreamHandler = (requests: AsyncIterable<Message>, call: CallContext) => AsyncIterable<Outgoing>;
 
