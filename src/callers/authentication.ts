@@ -7,7 +7,7 @@ import type { Caller, ServiceCaller, TokenCaller, UserCaller } from "./caller.js
 import type { OidcVerifier } from "./oidc/oidc.js";
 import type { Services } from "./services.js";
 
-/** What a call shows of its caller. Reading the name or the address costs time, so they are read only when needed. */
+/** The credentials of a call. Reading the name or the address costs time, so they are read only when needed. */
 export interface Credentials {
   /** Returns a header by its lower-case name. */
   header(name: string): string | undefined;

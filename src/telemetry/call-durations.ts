@@ -30,7 +30,7 @@ export class CallDurations {
     for (const registry of registers) registry.registerMetric(this as unknown as Metric);
   }
 
-  /** Both labels must have few values: each pair is remembered. */
+  /** Counts a call. Both labels must have few values: each pair is remembered. */
   observe(method: string, code: string, seconds: number): void {
     const series = this.#series.get(method)?.get(code) ?? this.#begin(method, code);
     series.count++;
