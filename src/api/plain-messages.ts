@@ -14,7 +14,7 @@ import {
 import { maxParts } from "../transport/message-parts.js";
 import type { MessageCodec } from "../transport/service.js";
 import { PlainReader } from "../wire/plain-reader.js";
-import { bytesOf, field, isAscii, number } from "../wire/plain-writer.js";
+import { PlainWriter } from "../wire/plain-writer.js";
 
 /*
  * Reads and writes the messages of Check and BatchCheck by hand when they are plain; otherwise protobuf-es does it. The
@@ -27,21 +27,17 @@ export const plainCodecs: ReadonlyMap<DescMethod, MessageCodec> = new Map<DescMe
     AuthorizationService.method.check,
     {
       decode: (request) => readCheckRequest(new PlainReader(request)),
-      encode: (response) => optionalBytes(writeCheckResponse(response as CheckResponse)), // of this method's type
+      encode: (response) => encodeCheckResponse(response as CheckResponse), // of this method's type
     },
   ],
   [
     AuthorizationService.method.batchCheck,
     {
       decode: (request) => readBatchCheckRequest(new PlainReader(request)),
-      encode: (response) => optionalBytes(writeBatchCheckResponse(response as BatchCheckResponse)), // as above
+      encode: (response) => encodeBatchCheckResponse(response as BatchCheckResponse), // as above
     },
   ],
 ]);
-
-function optionalBytes(text: string | undefined): Buffer | undefined {
-  return text === undefined ? undefined : bytesOf(text);
-}
 
 function readCheckRequest(reader: PlainReader): CheckRequest | undefined {
   const claims: string[] = [];
@@ -147,19 +143,36 @@ function readContext(reader: PlainReader, into: { context?: RequestContext | und
   return fields.done;
 }
 
-function writeCheckResponse(response: CheckResponse): string | undefined {
+const writer = new PlainWriter();
+
+function encodeCheckResponse(response: CheckResponse): Buffer | undefined {
+  writer.start();
+  return writeCheckResponse(response) ? writer.finish() : undefined;
+}
+
+function encodeBatchCheckResponse({ results }: BatchCheckResponse): Buffer | undefined {
+  writer.start();
+  for (const { result } of results) {
+    const item = writer.beginMessage(1);
+    if (!writeResult(result)) return undefined;
+    writer.endMessage(item);
+  }
+  return writer.finish();
+}
+
+/** Returns false, with some of it written, for a response that is left to protobuf-es. */
+function writeCheckResponse(response: CheckResponse): boolean {
   const { allowed, reason, tokenValid, subject, tokenId, expireTime, organization } = response;
-  if (!isPlainNumber(reason) || !isAscii(subject) || !isAscii(tokenId) || !isAscii(organization)) return undefined;
-  for (const _ in response.claims) return undefined;
-  return (
-    (allowed ? number(1, 1) : "") +
-    (reason === 0 ? "" : number(2, reason)) +
-    (tokenValid ? number(3, 1) : "") +
-    (subject === "" ? "" : field(4, subject)) +
-    (tokenId === "" ? "" : field(5, tokenId)) +
-    (expireTime ? field(6, writeTimestamp(expireTime)) : "") +
-    (organization === "" ? "" : field(8, organization))
-  );
+  if (!isPlainNumber(reason)) return false;
+  for (const _ in response.claims) return false;
+  if (allowed) writer.number(1, 1);
+  if (reason !== 0) writer.number(2, reason);
+  if (tokenValid) writer.number(3, 1);
+  if (subject !== "") writer.text(4, subject);
+  if (tokenId !== "") writer.text(5, tokenId);
+  if (expireTime) writeTimestamp(6, expireTime);
+  if (organization !== "") writer.text(8, organization);
+  return true;
 }
 
 /** Returns whether the value is an int32 or enum value that is not negative. */
@@ -168,37 +181,33 @@ function isPlainNumber(value: number): boolean {
 }
 
 /** Writes a time, 1970 or later. */
-function writeTimestamp({ seconds, nanos }: Timestamp): string {
-  return (seconds === 0n ? "" : number(1, Number(seconds))) + (nanos === 0 ? "" : number(2, nanos));
+function writeTimestamp(field: number, { seconds, nanos }: Timestamp): void {
+  const time = writer.beginMessage(field);
+  if (seconds !== 0n) writer.number(1, Number(seconds));
+  if (nanos !== 0) writer.number(2, nanos);
+  writer.endMessage(time);
 }
 
-function writeBatchCheckResponse({ results }: BatchCheckResponse): string | undefined {
-  let text = "";
-  for (const result of results) {
-    const written = writeBatchCheckResult(result);
-    if (written === undefined) return undefined;
-    text += field(1, written);
-  }
-  return text;
-}
-
-function writeBatchCheckResult({ result }: BatchCheckResult): string | undefined {
+/** Returns false as `writeCheckResponse` does. */
+function writeResult(result: BatchCheckResult["result"]): boolean {
   switch (result.case) {
     case "decision": {
-      const decision = writeCheckResponse(result.value);
-      return decision === undefined ? undefined : field(1, decision);
+      const decision = writer.beginMessage(1);
+      if (!writeCheckResponse(result.value)) return false;
+      writer.endMessage(decision);
+      return true;
     }
     case "error": {
       const { code, reason, message } = result.value;
-      if (!isPlainNumber(code) || !isAscii(reason) || !isAscii(message)) return undefined;
-      return field(
-        2,
-        (code === 0 ? "" : number(1, code)) +
-          (reason === "" ? "" : field(2, reason)) +
-          (message === "" ? "" : field(3, message)),
-      );
+      if (!isPlainNumber(code)) return false;
+      const error = writer.beginMessage(2);
+      if (code !== 0) writer.number(1, code);
+      if (reason !== "") writer.text(2, reason);
+      if (message !== "") writer.text(3, message);
+      writer.endMessage(error);
+      return true;
     }
     default:
-      return "";
+      return true;
   }
 }
