@@ -26,7 +26,7 @@ export class CallDurations {
   /** `bounds`: upper bounds of the buckets in ascending order, seconds. */
   constructor(bounds: readonly number[], registers: readonly Registry[]) {
     this.#bounds = bounds;
-    // Of a metric, a registry reads only its name and `get`.
+    // A registry reads only the name and `get` of a metric.
     for (const registry of registers) registry.registerMetric(this as unknown as Metric);
   }
 
