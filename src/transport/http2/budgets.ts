@@ -1,0 +1,87 @@
+import { ConnectionError, errorCodes, type Violation } from "./frames.js";
+
+/**
+ * The most that a peer may do to cost us something, as a number at once and a number each second. What an honest peer
+ * does under the worst load stays below; the tests show both sides.
+ */
+interface Budget {
+  readonly burst: number;
+  readonly perSecond: number;
+  readonly violation: Violation;
+}
+
+export const budgets = {
+  /**
+   * Streams that the peer resets, or that exceed a limit and are refused (CVE-2023-44487). Honest storms: 64 callers
+   * with deadlines of 50 ms while OpenFGA is down reset 1,280 streams a second.
+   */
+  resets: { burst: 2_000, perSecond: 500, violation: "resets" },
+  /** Streams that we reset because of the peer's faults (CVE-2025-8671). Honest peers make none. */
+  faults: { burst: 100, perSecond: 10, violation: "faults" },
+  /** SETTINGS frames (CVE-2019-9515). OpenFGA changes its window with the load, a few times a second at most. */
+  settings: { burst: 100, perSecond: 10, violation: "settings" },
+  /** DATA frames without octets that do not end their stream (CVE-2019-9518). */
+  emptyData: { burst: 100, perSecond: 10, violation: "empty_data" },
+} as const satisfies Readonly<Record<string, Budget>>;
+
+/** The most settings in one frame: nine are registered. */
+export const maxSettingsOfFrame = 32;
+
+/** A header block: octets, frames, and how long it may take. 16 KiB of fields fit even when nothing is compressed. */
+export const maxBlockLength = 32 * 1024;
+export const maxBlockFrames = 8;
+export const blockTimeMs = 10_000;
+
+/** A list of fields: octets with 32 for each field as RFC 9113 §6.5.2 counts, and fields; gRPC core allows 16 KiB too. */
+export const maxFieldListSize = 16_384;
+export const maxFields = 128;
+
+/** Replies to PING and SETTINGS that the peer has not read (CVE-2019-9512). Above the first, nothing more is read. */
+export const maxUnreadReplies = 100;
+export const maxUnreadRepliesEver = 1_000;
+
+/** The pings that may come sooner than the ten seconds of gRPC's A8 after the last one. */
+export const pingSpacingMs = 10_000;
+export const maxPingStrikes = 2;
+
+/** Octets of answers that the peer does not take: above, new calls are refused. */
+export const maxUnsent = 1024 * 1024;
+
+/** Octets of fields of open calls: above, new calls are refused. 250 calls with 4 KiB each fit. */
+export const maxKeptFields = 1024 * 1024;
+
+/** A stream that sends fewer octets than this in this time has a peer that does not read it (CVE-2019-9511). */
+export const leastProgress = 1_024;
+export const progressTimeMs = 30_000;
+
+/** How long a socket may take nothing. */
+export const drainTimeMs = 60_000;
+
+/** One turn of one connection: octets read, and calls begun; then others have their turn. */
+export const turnOctets = 64 * 1024;
+export const turnCalls = 128;
+
+/** Takes from a budget. */
+export class Bucket {
+  readonly #budget: Budget;
+  #left: number;
+  #filledAt = 0;
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+    this.#left = budget.burst;
+  }
+
+  /** Throws ConnectionError ENHANCE_YOUR_CALM when nothing is left. `now` is in milliseconds of any clock that never goes back. */
+  take(now: number): void {
+    const { burst, perSecond, violation } = this.#budget;
+    this.#left = Math.min(burst, this.#left + ((now - this.#filledAt) / 1000) * perSecond);
+    this.#filledAt = now;
+    if (this.#left < 1) throw calm(violation);
+    this.#left--;
+  }
+}
+
+export function calm(violation: Violation, text: string = violation): ConnectionError {
+  return new ConnectionError(errorCodes.enhanceYourCalm, text, violation);
+}

@@ -1,0 +1,169 @@
+import { maxFieldListSize } from "./budgets.js";
+import { Connection, type ConnectionEvents } from "./connection.js";
+import type { FieldList } from "./fields.js";
+import { ConnectionError, errorCodes, maxStreamId } from "./frames.js";
+import { preface } from "./preface.js";
+import { settingsFrame } from "./settings.js";
+import { enders, type Stream } from "./streams.js";
+import type { Wire } from "./wire.js";
+
+export interface ClientConnectionEvents extends ConnectionEvents {
+  /** Called once when the server has sent its SETTINGS: streams may begin. */
+  opened(): void;
+  /** Called when there may be room for another stream. */
+  room(): void;
+  /** Called when the server takes no more streams on this connection, and closes it. */
+  leaving(): void;
+}
+
+/** Answers of 4 MiB need few updates; one list that nobody reads must not stop the others. */
+const windows = { stream: 1024 * 1024, connection: 16 * 1024 * 1024 };
+
+/** A new connection is made before ids end. */
+const lastComfortableId = 0.75 * 2 ** 31;
+
+/** Calls wait and nothing was read for this time: one PING. Nothing within the same time after it: the peer is dead. */
+const silenceMs = 1_000;
+
+const probePayload = Buffer.from("anybody?", "latin1");
+
+/** The client's end of a connection. It opens streams; there is no push. */
+export class ClientConnection extends Connection {
+  protected readonly peerRole = "server";
+  protected readonly lastHandled = 0;
+  readonly #events: ClientConnectionEvents;
+  #nextId = 1;
+  /** The highest stream that the server may answer. */
+  #lastAnswered = maxStreamId;
+  /** Since when a stream has been in use. */
+  #busySince = 0;
+  #probedAt = 0;
+  /** Whether the server has sent a message since the last probe: it ends connections that probe more often. */
+  #heard = true;
+
+  constructor(wire: Wire, events: ClientConnectionEvents, now: number) {
+    super(wire, windows, events, now);
+    this.#events = events;
+    const settings = settingsFrame({
+      enablePush: 0,
+      initialWindowSize: windows.stream,
+      maxHeaderListSize: maxFieldListSize,
+    });
+    this.greet(Buffer.concat([preface, settings]));
+    this.output.flush(now);
+  }
+
+  /** Whether `start` may be called. */
+  get hasRoom(): boolean {
+    return this.state === "open" && this.active < this.peer.maxConcurrentStreams && this.#nextId < lastComfortableId;
+  }
+
+  /** Whether no more streams may begin because ids come to their end. */
+  get isUsedUp(): boolean {
+    return this.#nextId >= lastComfortableId;
+  }
+
+  /** The most octets of fields that the server takes, by the count of RFC 9113 §6.5.2. */
+  get maxFieldListSize(): number {
+    return this.peer.maxHeaderListSize;
+  }
+
+  /** Begins a stream; its data is sent by `sendData`. There must be room. `block` is not kept. */
+  start(stream: Stream, block: Uint8Array, now: number): void {
+    this.now = now;
+    stream.id = this.#nextId;
+    this.#nextId += 2;
+    stream.held = false;
+    if (this.active === 0) this.#busySince = now;
+    this.begin(stream);
+    this.sendHead(stream, block, false);
+  }
+
+  /** Says goodbye and ends all streams. */
+  goodbye(now: number): void {
+    this.now = now;
+    this.close(errorCodes.noError, "", "drain");
+  }
+
+  protected onNewHead(id: number): void {
+    if (this.isIdle(id)) throw new ConnectionError(errorCodes.protocolError, "HEADERS on an idle stream");
+    if (this.streams.endedBy(id) === enders.us) return;
+    throw new ConnectionError(errorCodes.streamClosed, "HEADERS on a closed stream");
+  }
+
+  protected onNextHead(stream: Stream, head: FieldList, isEnd: boolean): void {
+    if (stream.headSeen) {
+      this.takeTrailers(stream, head, isEnd);
+      return;
+    }
+    const isInformational = head.status?.charCodeAt(0) === one;
+    if (head.responseProblem() !== undefined || (isInformational && isEnd) || (isEnd && head.contentLength > 0)) {
+      this.fault(stream.id, errorCodes.protocolError, stream);
+      return;
+    }
+    if (isInformational) return;
+    stream.headSeen = true;
+    stream.announced = head.contentLength;
+    stream.remoteEnded = isEnd;
+    stream.onHead(head, isEnd);
+    if (isEnd) this.remoteEnded(stream);
+  }
+
+  protected onHalfEnded(stream: Stream): void {
+    // The answer is complete, and the rest of the request is not wanted.
+    if (stream.remoteEnded) this.resetStream(stream, errorCodes.noError);
+  }
+
+  protected onGoaway(lastId: number, code: number): void {
+    if (lastId > this.#lastAnswered) throw new ConnectionError(errorCodes.protocolError, "GOAWAY raises its id");
+    this.#lastAnswered = lastId;
+    this.state = "draining";
+    for (const stream of [...this.streams.live.values()]) {
+      if (stream.id > lastId) this.endUnprocessed(stream, code);
+    }
+    this.#events.leaving();
+    this.#closeWhenDone();
+  }
+
+  protected onPing(): void {}
+
+  protected onPingAcknowledged(): void {}
+
+  protected onOpen(): void {
+    this.#events.opened();
+  }
+
+  protected onRoom(): void {
+    if (this.hasRoom) this.#events.room();
+    else this.#closeWhenDone();
+  }
+
+  protected isIdle(id: number): boolean {
+    return id % 2 === 0 || id >= this.#nextId;
+  }
+
+  protected override onHeard(): void {
+    this.#heard = true;
+  }
+
+  protected override onTick(now: number): void {
+    super.onTick(now);
+    if (this.active === 0) return;
+    const quietSince = Math.max(this.readAt, this.#busySince);
+    if (now - quietSince < silenceMs) return;
+    if (this.#probedAt > this.readAt) {
+      if (now - this.#probedAt >= silenceMs) this.destroy("dead");
+    } else if (this.#heard) {
+      this.#heard = false;
+      this.#probedAt = now;
+      this.sendPing(probePayload);
+    }
+  }
+
+  #closeWhenDone(): void {
+    const isLeaving = this.state === "draining" || (this.state === "open" && this.isUsedUp);
+    if (isLeaving && this.active === 0) this.close(errorCodes.noError, "", "peer");
+  }
+}
+
+const one = 0x31;

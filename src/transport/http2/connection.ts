@@ -1,0 +1,900 @@
+import { HpackDecoder, HpackError } from "../hpack/decoder.js";
+import { emptyTableUpdate } from "../hpack/encoder.js";
+import {
+  Bucket,
+  blockTimeMs,
+  budgets,
+  calm,
+  drainTimeMs,
+  leastProgress,
+  maxBlockFrames,
+  maxBlockLength,
+  maxFieldListSize,
+  maxFields,
+  maxUnreadReplies,
+  maxUnreadRepliesEver,
+  progressTimeMs,
+  turnCalls,
+  turnOctets,
+} from "./budgets.js";
+import { FieldList } from "./fields.js";
+import { FrameReader, type FrameSink } from "./frame-reader.js";
+import {
+  ConnectionError,
+  type ErrorCode,
+  errorCodes,
+  flags,
+  frameHeaderLength,
+  frameTypes,
+  maxFrameLength,
+  maxWindow,
+  readUint31,
+  readUint32,
+  type Violation,
+  writeFrameHeader,
+  writeUint32,
+} from "./frames.js";
+import { Output } from "./output.js";
+import { applySettings, initialSettings, settingsAck } from "./settings.js";
+import { enders, type Stream, Streams } from "./streams.js";
+import type { Wire } from "./wire.js";
+
+/** opening: no SETTINGS of the peer yet. draining: no new streams. closing: GOAWAY was sent, input is discarded. */
+export type ConnectionState = "opening" | "open" | "draining" | "closing" | "closed";
+
+/** Why a connection was closed: a violation, or `age`, `idle`, `drain`, `dead`, `peer`. */
+export type Closure = Violation | "age" | "idle" | "drain" | "dead" | "peer";
+
+export interface ConnectionEvents {
+  /** Called once when the connection begins to close. Must not throw. */
+  closed(closure: Closure): void;
+  /** Called with what was thrown by a handler's callback, or by a defect here. Must not throw. */
+  failed(thrown: unknown): void;
+}
+
+export interface Windows {
+  /** Octets that the peer may send on a stream, and on all together, before we give credit. */
+  readonly stream: number;
+  readonly connection: number;
+}
+
+/** A header block that needs more than its first frame. */
+interface OpenBlock {
+  readonly streamId: number;
+  readonly isEnd: boolean;
+  readonly isSelfDependent: boolean;
+  readonly since: number;
+  readonly parts: Buffer[];
+  length: number;
+  emptyFrames: number;
+}
+
+/** How long a peer may take to read our GOAWAY and to close, milliseconds: then the socket is destroyed. */
+const closeTimeMs = 1_000;
+
+const helloTimeMs = 10_000;
+
+const blockLimits = { listSize: maxFieldListSize, fields: maxFields, decoded: maxBlockLength };
+
+/**
+ * One end of an HTTP/2 connection (RFC 9113), without I/O: octets and instants come in by `receive`, `drained` and
+ * `tick`, and octets leave by the wire. All of them run on one thread, and this is the one owner of what is sent.
+ */
+export abstract class Connection implements FrameSink {
+  readonly streamWindow: number;
+  readonly output: Output;
+  readonly streams = new Streams();
+  state: ConnectionState = "opening";
+  /** The instant of the last event, in milliseconds of a clock that never goes back. */
+  now: number;
+  /** When octets were read last. */
+  readAt: number;
+  /** Streams in use, and handlers that still run. */
+  active = 0;
+  /** Octets of all queues of streams. */
+  queuedOctets = 0;
+  /** Octets of the fields that streams in use keep. */
+  keptFields = 0;
+  protected readonly wire: Wire;
+  protected readonly events: ConnectionEvents;
+  protected readonly peer = initialSettings();
+  /** Streams begun in this turn of the event loop. */
+  protected begun = 0;
+  protected readonly resets = new Bucket(budgets.resets);
+  readonly #reader = new FrameReader(this);
+  readonly #decoder = new HpackDecoder(blockLimits);
+  readonly #windows: Windows;
+  readonly #openedAt: number;
+  readonly #faults = new Bucket(budgets.faults);
+  readonly #settings = new Bucket(budgets.settings);
+  readonly #emptyData = new Bucket(budgets.emptyData);
+  #block: OpenBlock | undefined;
+  /** Lists of fields that were over the limit. */
+  #excesses = 0;
+  /** Our SETTINGS frames that the peer has not acknowledged. */
+  #unacknowledged = 1;
+  /** Whether the next header block must say that our table of fields is empty (RFC 9113 §4.3.1). */
+  #tableUpdateDue = false;
+  #receiveWindow: number;
+  #uncredited = 0;
+  #sendWindow: number;
+  /** Streams that have octets to send, in the order of their turns. */
+  #waiting: Stream[] = [];
+  #isPaused = false;
+  #turnComes = false;
+  #closingAt = 0;
+
+  constructor(wire: Wire, windows: Windows, events: ConnectionEvents, now: number) {
+    this.wire = wire;
+    this.events = events;
+    this.now = now;
+    this.readAt = now;
+    this.#openedAt = now;
+    this.output = new Output(wire);
+    this.streamWindow = windows.stream;
+    this.#windows = windows;
+    this.#receiveWindow = windows.connection;
+    this.#sendWindow = this.peer.initialWindowSize;
+  }
+
+  /** Called with a head on a stream that is not in use. */
+  protected abstract onNewHead(id: number, head: FieldList, isEnd: boolean, isSelfDependent: boolean): void;
+  /** Called with a head or trailers on a stream in use. */
+  protected abstract onNextHead(stream: Stream, head: FieldList, isEnd: boolean): void;
+  /** Called when the peer has ended its direction, or we have ended ours, while the other one is open. */
+  protected abstract onHalfEnded(stream: Stream): void;
+  protected abstract onGoaway(lastId: number, code: number): void;
+  protected abstract onPing(): void;
+  protected abstract onPingAcknowledged(): void;
+  /** Called when the peer's first SETTINGS have been applied. */
+  protected abstract onOpen(): void;
+  /** Called when one more stream may be used. */
+  protected abstract onRoom(): void;
+  /** The highest stream of the peer that was or may have been handled. */
+  protected abstract readonly lastHandled: number;
+  /** Whether an id may still be used by its side for a new stream. */
+  protected abstract isIdle(id: number): boolean;
+
+  /** Octets in memory because of this connection. */
+  get memory(): number {
+    return this.#reader.held + (this.#block?.length ?? 0) + this.keptFields + this.queuedOctets + this.output.unsent;
+  }
+
+  // --- What comes in -------------------------------------------------------------------------------------------------
+
+  receive(chunk: Buffer, now: number): void {
+    this.now = now;
+    this.readAt = now;
+    if (this.state === "closing" || this.state === "closed") return;
+    this.begun = 0;
+    this.#run(() => this.#reader.read(chunk), chunk.length >= turnOctets);
+  }
+
+  /** Goes on in the next turn of the event loop, after `Wire.turnSoon`. */
+  turn(now: number): void {
+    this.now = now;
+    this.#turnComes = false;
+    this.begun = 0;
+    if (this.state === "closing" || this.state === "closed") return;
+    if (this.#isPaused) this.#run(() => this.#reader.readOn(), false);
+    else this.flush(now);
+  }
+
+  /** Called when the socket has taken everything. */
+  drained(now: number): void {
+    this.now = now;
+    this.output.drained();
+    this.flush(now);
+    if (this.#isPaused) this.#turnSoon();
+  }
+
+  /** Called when the peer has closed its side or the socket has gone. */
+  ended(now: number): void {
+    this.now = now;
+    if (this.state === "closed") return;
+    if (this.state !== "closing") this.events.closed("peer");
+    this.state = "closed";
+    this.output.clear();
+    this.#endAll();
+    this.wire.destroy();
+  }
+
+  /** Sends what has been written. */
+  flush(now: number): void {
+    this.now = now;
+    this.#pump();
+    this.output.flush(now);
+    if (this.#waiting.length > 0 && !this.output.blocked && this.#sendWindow > 0) this.#turnSoon();
+  }
+
+  /** Called about every quarter of a second: everything that waits ends in time. */
+  tick(now: number): void {
+    this.now = now;
+    if (this.state === "closed") return;
+    if (this.state === "closing") {
+      if (now - this.#closingAt >= closeTimeMs) this.ended(now);
+      return;
+    }
+    try {
+      this.onTick(now);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    this.flush(now);
+  }
+
+  protected onTick(now: number): void {
+    if (this.state === "opening" && now - this.#openedAt >= helloTimeMs) throw calm("hello", "no SETTINGS");
+    if (this.#unacknowledged > 0 && now - this.#openedAt >= helloTimeMs) {
+      throw new ConnectionError(errorCodes.settingsTimeout, "SETTINGS not acknowledged", "hello");
+    }
+    if (this.#block && now - this.#block.since >= blockTimeMs) throw calm("header_block", "slow header block");
+    if (this.output.blocked && now - this.output.blockedAt >= drainTimeMs) {
+      this.destroy("unread");
+      return;
+    }
+    for (const stream of this.streams.live.values()) {
+      if (stream.queuedOctets > 0 || stream.endQueued) this.#watchProgress(stream, now);
+      if (!stream.over) stream.onTick(now);
+    }
+  }
+
+  #watchProgress(stream: Stream, now: number): void {
+    if (stream.progressAt === 0) {
+      stream.progressAt = now;
+      stream.progress = 0;
+    } else if (now - stream.progressAt >= progressTimeMs) {
+      if (stream.progress >= leastProgress) {
+        stream.progressAt = now;
+        stream.progress = 0;
+      } else {
+        this.resetStream(stream, errorCodes.cancel);
+        stream.onReset(errorCodes.cancel, "peer");
+      }
+    }
+  }
+
+  #run(read: () => boolean, isFull: boolean): void {
+    this.output.flushComes = true;
+    let isWhole = false;
+    try {
+      isWhole = read();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    this.flush(this.now);
+    if (this.state === "closing" || this.state === "closed") return;
+    if (isWhole && !isFull) {
+      if (this.#isPaused) {
+        this.#isPaused = false;
+        this.wire.resume();
+      }
+      return;
+    }
+    if (!this.#isPaused) {
+      this.#isPaused = true;
+      this.wire.pause();
+    }
+    // Otherwise `drained` goes on.
+    if (this.output.replies <= maxUnreadReplies) this.#turnSoon();
+  }
+
+  #turnSoon(): void {
+    if (this.#turnComes) return;
+    this.#turnComes = true;
+    this.wire.turnSoon();
+  }
+
+  /** Takes a frame. Returns false when this turn has had its share. */
+  frame(type: number, frameFlags: number, id: number, octets: Buffer, start: number, end: number): boolean {
+    if (this.#block && (type !== frameTypes.continuation || id !== this.#block.streamId)) {
+      throw violated("a header block is not finished");
+    }
+    if (this.state === "opening" && type !== frameTypes.settings) throw violated("the first frame is not SETTINGS");
+    switch (type) {
+      case frameTypes.data:
+        this.#onData(frameFlags, id, octets, start, end);
+        break;
+      case frameTypes.headers:
+        this.#onHeaders(frameFlags, id, octets, start, end);
+        break;
+      case frameTypes.priority:
+        this.#onPriority(id, octets, start, end);
+        break;
+      case frameTypes.rstStream:
+        this.#onRstStream(id, octets, start, end);
+        break;
+      case frameTypes.settings:
+        this.#onSettings(frameFlags, id, octets, start, end);
+        break;
+      case frameTypes.pushPromise:
+        throw violated("PUSH_PROMISE");
+      case frameTypes.ping:
+        this.#onPing(frameFlags, id, octets, start, end);
+        break;
+      case frameTypes.goaway:
+        if (id !== 0) throw violated("GOAWAY on a stream");
+        if (end - start < 8) throw badLength("GOAWAY");
+        this.onGoaway(readUint31(octets, start), readUint32(octets, start + 4));
+        break;
+      case frameTypes.windowUpdate:
+        this.#onWindowUpdate(id, octets, start, end);
+        break;
+      case frameTypes.continuation:
+        this.#onContinuation(frameFlags, octets, start, end);
+        break;
+    }
+    // A callback may have closed the connection.
+    if (this.state === "closing" || this.state === "closed") return false;
+    return this.begun < turnCalls && this.output.replies <= maxUnreadReplies;
+  }
+
+  #onData(frameFlags: number, id: number, octets: Buffer, from: number, to: number): void {
+    if (id === 0) throw violated("DATA on stream 0");
+    this.onHeard();
+    const length = to - from;
+    if (length > this.#receiveWindow) throw new ConnectionError(errorCodes.flowControlError, "window exceeded");
+    this.#receiveWindow -= length;
+    // Given back at once, whatever becomes of the stream: otherwise messages that are sent by halves would stop all.
+    this.#creditConnection(length);
+    let start = from;
+    let end = to;
+    if (frameFlags & flags.padded) {
+      const padding = length > 0 ? (octets[from] as number) : 0;
+      if (padding >= length) throw violated("padding too long");
+      start++;
+      end -= padding;
+    }
+    const stream = this.streams.live.get(id);
+    if (!stream) {
+      if (this.isIdle(id)) throw violated("DATA on an idle stream");
+      if (this.streams.endedBy(id) !== enders.us) this.fault(id, errorCodes.streamClosed);
+      return;
+    }
+    if (stream.remoteEnded) {
+      this.fault(id, errorCodes.streamClosed, stream);
+      return;
+    }
+    if (length > stream.receiveWindow) {
+      this.fault(id, errorCodes.flowControlError, stream);
+      return;
+    }
+    stream.receiveWindow -= length;
+    const isEnd = (frameFlags & flags.endStream) !== 0;
+    const payload = end - start;
+    if (payload === 0 && !isEnd) this.#emptyData.take(this.now);
+    stream.arrived += payload;
+    if (stream.announced >= 0 && (isEnd ? stream.arrived !== stream.announced : stream.arrived > stream.announced)) {
+      this.fault(id, errorCodes.protocolError, stream);
+      return;
+    }
+    if (length !== payload && !isEnd) this.creditStream(stream, length - payload);
+    stream.remoteEnded = isEnd;
+    stream.onData(octets, start, end, isEnd);
+    if (isEnd) this.remoteEnded(stream);
+  }
+
+  #onHeaders(frameFlags: number, id: number, octets: Buffer, from: number, to: number): void {
+    if (id === 0) throw violated("HEADERS on stream 0");
+    let start = from;
+    let end = to;
+    let isSelfDependent = false;
+    const fixed = (frameFlags & flags.padded ? 1 : 0) + (frameFlags & flags.priority ? 5 : 0);
+    if (end - start < fixed) throw badLength("HEADERS");
+    if (frameFlags & flags.padded) end -= octets[start++] as number;
+    if (frameFlags & flags.priority) {
+      isSelfDependent = readUint31(octets, start) === id;
+      start += 5;
+    }
+    if (end < start) throw violated("padding too long");
+    const isEnd = (frameFlags & flags.endStream) !== 0;
+    if (frameFlags & flags.endHeaders) {
+      this.#onBlock(id, octets, start, end, isEnd, isSelfDependent);
+      return;
+    }
+    const part = Buffer.from(octets.subarray(start, end));
+    this.#block = {
+      streamId: id,
+      isEnd,
+      isSelfDependent,
+      since: this.now,
+      parts: [part],
+      length: part.length,
+      emptyFrames: 0,
+    };
+  }
+
+  #onContinuation(frameFlags: number, octets: Buffer, start: number, end: number): void {
+    const block = this.#block;
+    if (!block) throw violated("CONTINUATION without HEADERS");
+    if (start === end && ++block.emptyFrames > 1) throw calm("header_block", "empty CONTINUATION");
+    block.length += end - start;
+    if (block.parts.length >= maxBlockFrames || block.length > maxBlockLength) {
+      throw calm("header_block", "header block too long");
+    }
+    block.parts.push(Buffer.from(octets.subarray(start, end)));
+    if (!(frameFlags & flags.endHeaders)) return;
+    this.#block = undefined;
+    const whole = Buffer.concat(block.parts, block.length);
+    this.#onBlock(block.streamId, whole, 0, block.length, block.isEnd, block.isSelfDependent);
+  }
+
+  /** Decodes every block, also one that nobody wants: the table of fields belongs to the connection. */
+  #onBlock(id: number, octets: Buffer, start: number, end: number, isEnd: boolean, isSelfDependent: boolean): void {
+    this.onHeard();
+    const head = new FieldList();
+    try {
+      head.isWhole = this.#decoder.decode(octets, start, end, head);
+    } catch (thrown) {
+      if (!(thrown instanceof HpackError)) throw thrown;
+      throw thrown.flood
+        ? calm("header_block", "too many fields")
+        : new ConnectionError(errorCodes.compressionError, "bad header block");
+    }
+    // Once may be an accident; it costs the peer its call only.
+    if (!head.isWhole && ++this.#excesses > 1) throw calm("header_block", "too many fields again");
+    const stream = this.streams.live.get(id);
+    if (!stream) {
+      this.onNewHead(id, head, isEnd, isSelfDependent);
+      return;
+    }
+    if (stream.remoteEnded) {
+      this.fault(id, errorCodes.streamClosed, stream);
+      return;
+    }
+    if (isSelfDependent) {
+      this.fault(id, errorCodes.protocolError, stream);
+      return;
+    }
+    this.onNextHead(stream, head, isEnd);
+  }
+
+  /** Takes the trailers of a stream in use. */
+  protected takeTrailers(stream: Stream, trailers: FieldList, isEnd: boolean): void {
+    const isShort = stream.announced >= 0 && stream.arrived !== stream.announced;
+    if (!isEnd || isShort || trailers.trailersProblem() !== undefined) {
+      this.fault(stream.id, errorCodes.protocolError, stream);
+      return;
+    }
+    stream.remoteEnded = true;
+    stream.onTrailers(trailers);
+    this.remoteEnded(stream);
+  }
+
+  #onPriority(id: number, octets: Buffer, start: number, end: number): void {
+    if (id === 0) throw violated("PRIORITY on stream 0");
+    const isBadLength = end - start !== 5;
+    if (!isBadLength && readUint31(octets, start) !== id) return;
+    const code = isBadLength ? errorCodes.frameSizeError : errorCodes.protocolError;
+    const stream = this.streams.live.get(id);
+    // An idle stream cannot be reset (RFC 9113 §6.4).
+    if (this.isIdle(id)) throw new ConnectionError(code, "bad PRIORITY");
+    this.fault(id, code, stream);
+  }
+
+  #onRstStream(id: number, octets: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw badLength("RST_STREAM");
+    if (id === 0 || this.isIdle(id)) throw violated("RST_STREAM on an idle stream");
+    const stream = this.streams.live.get(id);
+    if (!stream) return;
+    this.resets.take(this.now);
+    this.#over(stream, enders.peer);
+    stream.onReset(readUint32(octets, start), "peer");
+  }
+
+  #onSettings(frameFlags: number, id: number, octets: Buffer, start: number, end: number): void {
+    if (id !== 0) throw violated("SETTINGS on a stream");
+    if (frameFlags & flags.ack) {
+      if (end > start) throw badLength("SETTINGS");
+      if (this.state === "opening") throw violated("the first frame is not SETTINGS");
+      if (this.#unacknowledged === 0) throw violated("SETTINGS nobody sent are acknowledged");
+      this.#unacknowledged--;
+      return;
+    }
+    this.#settings.take(this.now);
+    const { headerTableSize, initialWindowSize } = this.peer;
+    applySettings(this.peer, this.peerRole, octets, start, end);
+    // Our table of fields is always empty, but decoders demand to be told so after each change to less than we may
+    // have used: nghttp2 ends the connection otherwise.
+    if (this.peer.headerTableSize < headerTableSize) this.#tableUpdateDue = true;
+    this.#reply(settingsAck);
+    if (this.peer.initialWindowSize > initialWindowSize) this.#widenWindows();
+    if (this.state === "opening") {
+      this.state = "open";
+      this.onOpen();
+    }
+    this.onRoom();
+  }
+
+  #widenWindows(): void {
+    for (const stream of this.streams.live.values()) {
+      if (this.peer.initialWindowSize - stream.outstanding > maxWindow) {
+        throw new ConnectionError(errorCodes.flowControlError, "window too large");
+      }
+      if (stream.queuedOctets > 0) this.#wait(stream);
+    }
+  }
+
+  #onPing(frameFlags: number, id: number, octets: Buffer, start: number, end: number): void {
+    if (end - start !== 8) throw badLength("PING");
+    if (id !== 0) throw violated("PING on a stream");
+    if (frameFlags & flags.ack) {
+      this.onPingAcknowledged();
+      return;
+    }
+    this.onPing();
+    const reply = Buffer.allocUnsafe(frameHeaderLength + 8);
+    const at = writeFrameHeader(reply, 0, 8, frameTypes.ping, flags.ack, 0);
+    octets.copy(reply, at, start, end);
+    this.#reply(reply);
+  }
+
+  #onWindowUpdate(id: number, octets: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw badLength("WINDOW_UPDATE");
+    const increment = readUint31(octets, start);
+    if (id === 0) {
+      if (increment === 0) throw violated("WINDOW_UPDATE of 0");
+      // May be above 2^31, which a double holds.
+      this.#sendWindow += increment;
+      if (this.#sendWindow > maxWindow) throw new ConnectionError(errorCodes.flowControlError, "window too large");
+      return;
+    }
+    const stream = this.streams.live.get(id);
+    if (!stream) {
+      if (this.isIdle(id)) throw violated("WINDOW_UPDATE on an idle stream");
+      return;
+    }
+    if (increment === 0) {
+      this.fault(id, errorCodes.protocolError, stream);
+      return;
+    }
+    stream.outstanding -= increment;
+    if (this.#windowOf(stream) > maxWindow) {
+      this.fault(id, errorCodes.flowControlError, stream);
+      return;
+    }
+    if (stream.queuedOctets > 0) this.#wait(stream);
+  }
+
+  // --- What goes out -------------------------------------------------------------------------------------------------
+
+  /** Sends the head of a message. `block` is not kept. */
+  sendHead(stream: Stream, block: Uint8Array, isEnd: boolean): void {
+    if (stream.over || stream.localEnded) return;
+    this.onSending();
+    this.#writeBlock(stream.id, block, isEnd);
+    if (isEnd) this.#localEnded(stream);
+  }
+
+  /**
+   * Sends octets, and first those of `prefix`, which is not kept; `octets` must not change afterwards. What no window
+   * has room for waits.
+   */
+  sendData(stream: Stream, prefix: Buffer, octets: Buffer, isEnd = false): void {
+    if (stream.over || stream.localEnded || stream.endQueued) return;
+    const length = prefix.length + octets.length;
+    const { output } = this;
+    // An empty frame needs no window, not even when one is negative (RFC 9113 §6.9.2).
+    const hasRoom =
+      length === 0 ||
+      (length <= maxFrameLength &&
+        length <= this.#sendWindow &&
+        length <= this.#windowOf(stream) &&
+        !output.blocked &&
+        output.pending < turnOctets);
+    if (stream.queuedOctets === 0 && hasRoom) {
+      this.onSending();
+      this.#sendWindow -= length;
+      stream.outstanding += length;
+      output.reserve(frameHeaderLength);
+      const frameFlags = isEnd ? flags.endStream : 0;
+      output.used = writeFrameHeader(output.scratch, output.used, length, frameTypes.data, frameFlags, stream.id);
+      output.add(prefix);
+      output.add(octets);
+      if (isEnd) this.#localEnded(stream);
+      return;
+    }
+    stream.queue ??= [];
+    if (prefix.length > 0) stream.queue.push(Buffer.from(prefix));
+    if (octets.length > 0) stream.queue.push(octets);
+    stream.queuedOctets += length;
+    this.queuedOctets += length;
+    stream.endQueued = isEnd;
+    this.#wait(stream);
+  }
+
+  /** Ends our direction by trailers, once everything before has been sent. */
+  sendTrailers(stream: Stream, block: Buffer): void {
+    if (stream.over || stream.localEnded || stream.endQueued) return;
+    if (stream.queuedOctets === 0) {
+      this.sendHead(stream, block, true);
+      return;
+    }
+    stream.trailers = block;
+    stream.endQueued = true;
+  }
+
+  /** Ends both directions at once. The layer above is not called. */
+  resetStream(stream: Stream, code: ErrorCode): void {
+    if (stream.over) return;
+    this.#writeReset(stream.id, code);
+    this.#over(stream, enders.us);
+  }
+
+  /** Gives octets back to a stream's window, in an update for at least a quarter of it. */
+  creditStream(stream: Stream, octets: number): void {
+    if (stream.over || stream.remoteEnded) return;
+    stream.uncredited += octets;
+    if (stream.uncredited * 4 < this.streamWindow) return;
+    this.#writeWindowUpdate(stream.id, stream.uncredited);
+    stream.receiveWindow += stream.uncredited;
+    stream.uncredited = 0;
+  }
+
+  /** Makes room for another stream. */
+  leave(): void {
+    this.active--;
+    if (this.state !== "closing" && this.state !== "closed") this.onRoom();
+  }
+
+  /** Called when HEADERS or DATA are sent. */
+  protected onSending(): void {}
+
+  /** Called when HEADERS or DATA have arrived. */
+  protected onHeard(): void {}
+
+  /** Resets a stream for a fault of the peer. */
+  protected fault(id: number, code: ErrorCode, stream?: Stream): void {
+    this.#faults.take(this.now);
+    this.#writeReset(id, code);
+    if (!stream) return;
+    this.#over(stream, enders.us);
+    stream.onReset(code, "fault");
+  }
+
+  /** Refuses a stream that was never in use. */
+  protected refuse(id: number, code: ErrorCode): void {
+    this.streams.end(id, enders.us);
+    this.#writeReset(id, code);
+  }
+
+  /** Ends a stream of ours that the server has not looked at. */
+  protected endUnprocessed(stream: Stream, code: number): void {
+    this.#over(stream, enders.us);
+    stream.onReset(code, "unprocessed");
+  }
+
+  protected begin(stream: Stream): void {
+    this.streams.live.set(stream.id, stream);
+    this.active++;
+    this.begun++;
+  }
+
+  /** Sends our part of a connection's beginning; SETTINGS first. */
+  protected greet(octets: Buffer): void {
+    this.output.add(octets);
+    const extra = this.#windows.connection - initialSettings().initialWindowSize;
+    if (extra > 0) this.#writeWindowUpdate(0, extra);
+  }
+
+  protected sendPing(payload: Buffer): void {
+    this.output.reserve(frameHeaderLength + 8);
+    this.output.used = writeFrameHeader(this.output.scratch, this.output.used, 8, frameTypes.ping, 0, 0);
+    this.output.add(payload);
+  }
+
+  protected sendGoaway(lastId: number, code: ErrorCode, text = ""): void {
+    const debug = Buffer.from(text, "latin1");
+    this.output.reserve(frameHeaderLength + 8 + debug.length);
+    const { output } = this;
+    let at = writeFrameHeader(output.scratch, output.used, 8 + debug.length, frameTypes.goaway, 0, 0);
+    at = writeUint32(output.scratch, at, lastId);
+    output.used = writeUint32(output.scratch, at, code);
+    output.add(debug);
+  }
+
+  /** Closes: what was written is sent, then GOAWAY; input is discarded until the peer closes or a second is over. */
+  protected close(code: ErrorCode, text: string, closure: Closure): void {
+    if (this.state === "closing" || this.state === "closed") return;
+    this.sendGoaway(this.lastHandled, code, text);
+    this.finish(closure);
+  }
+
+  /** The same without GOAWAY. */
+  protected finish(closure: Closure): void {
+    if (this.state === "closing" || this.state === "closed") return;
+    this.events.closed(closure);
+    this.state = "closing";
+    this.#closingAt = this.now;
+    this.#endAll();
+    this.output.flush(this.now);
+    this.wire.end();
+    // Unread input would make the system send RST, and the peer might lose the GOAWAY.
+    if (this.#isPaused) this.wire.resume();
+  }
+
+  /** Closes without a word, for peers that cannot hear one. */
+  destroy(closure: Closure): void {
+    if (this.state === "closed") return;
+    if (this.state !== "closing") this.events.closed(closure);
+    this.state = "closing";
+    this.ended(this.now);
+  }
+
+  protected abstract readonly peerRole: "client" | "server";
+
+  #fail(thrown: unknown): void {
+    if (thrown instanceof ConnectionError) {
+      this.close(thrown.code, thrown.message, thrown.violation);
+      return;
+    }
+    this.events.failed(thrown);
+    this.close(errorCodes.internalError, "internal error", "internal");
+  }
+
+  #endAll(): void {
+    for (const stream of [...this.streams.live.values()]) {
+      this.#over(stream, enders.us);
+      try {
+        stream.onReset(errorCodes.internalError, "connection");
+      } catch (thrown) {
+        this.events.failed(thrown);
+      }
+    }
+    this.#waiting = [];
+  }
+
+  protected remoteEnded(stream: Stream): void {
+    if (stream.over) return;
+    if (stream.localEnded) this.#over(stream, enders.peer);
+    else this.onHalfEnded(stream);
+  }
+
+  #localEnded(stream: Stream): void {
+    stream.localEnded = true;
+    if (stream.remoteEnded) this.#over(stream, enders.peer);
+    else this.onHalfEnded(stream);
+  }
+
+  #over(stream: Stream, by: number): void {
+    if (stream.over) return;
+    stream.over = true;
+    this.streams.end(stream.id, by);
+    this.queuedOctets -= stream.queuedOctets;
+    stream.queue = undefined;
+    stream.queuedOctets = 0;
+    stream.trailers = undefined;
+    stream.endQueued = false;
+    this.keptFields -= stream.keptFields;
+    if (!stream.held) this.leave();
+  }
+
+  #windowOf(stream: Stream): number {
+    return this.peer.initialWindowSize - stream.outstanding;
+  }
+
+  #wait(stream: Stream): void {
+    if (stream.waiting) return;
+    stream.waiting = true;
+    this.#waiting.push(stream);
+    this.output.reserve(0);
+  }
+
+  /** Lets each waiting stream send up to a frame in its turn. */
+  #pump(): void {
+    const { output } = this;
+    while (this.#waiting.length > 0 && this.#sendWindow > 0 && !output.blocked && output.pending < turnOctets) {
+      const stream = this.#waiting.shift() as Stream;
+      stream.waiting = false;
+      if (stream.over) continue;
+      const first = stream.queue?.[0];
+      if (first === undefined) {
+        this.#endQueue(stream);
+        continue;
+      }
+      const room = Math.min(this.#windowOf(stream), this.#sendWindow, maxFrameLength);
+      // The peer's next WINDOW_UPDATE or SETTINGS makes it wait again.
+      if (room <= 0) continue;
+      this.#sendPart(stream, first, Math.min(room, first.length - stream.queueOffset));
+      if (stream.queuedOctets > 0) this.#wait(stream);
+      else this.#endQueue(stream);
+    }
+  }
+
+  #sendPart(stream: Stream, first: Buffer, length: number): void {
+    const { output } = this;
+    const end = stream.queueOffset + length;
+    const isLast = length === stream.queuedOctets && stream.endQueued && !stream.trailers;
+    this.onSending();
+    output.reserve(frameHeaderLength);
+    const frameFlags = isLast ? flags.endStream : 0;
+    output.used = writeFrameHeader(output.scratch, output.used, length, frameTypes.data, frameFlags, stream.id);
+    output.add(first.subarray(stream.queueOffset, end));
+    if (end === first.length) {
+      stream.queue?.shift();
+      stream.queueOffset = 0;
+    } else {
+      stream.queueOffset = end;
+    }
+    stream.outstanding += length;
+    stream.progress += length;
+    stream.queuedOctets -= length;
+    this.#sendWindow -= length;
+    this.queuedOctets -= length;
+  }
+
+  #endQueue(stream: Stream): void {
+    stream.progressAt = 0;
+    const { trailers, endQueued } = stream;
+    stream.trailers = undefined;
+    stream.endQueued = false;
+    if (trailers) this.sendHead(stream, trailers, true);
+    else if (endQueued) this.#localEnded(stream);
+    else stream.onSent();
+  }
+
+  #creditConnection(octets: number): void {
+    this.#uncredited += octets;
+    if (this.#uncredited * 4 < this.#windows.connection) return;
+    this.#writeWindowUpdate(0, this.#uncredited);
+    this.#receiveWindow += this.#uncredited;
+    this.#uncredited = 0;
+  }
+
+  #reply(frame: Buffer): void {
+    this.output.add(frame);
+    if (++this.output.replies <= maxUnreadReplies) return;
+    this.output.flush(this.now);
+    this.output.flushComes = true;
+    if (this.output.replies > maxUnreadRepliesEver) throw calm("unread", "replies are not read");
+  }
+
+  #writeBlock(id: number, block: Uint8Array, isEnd: boolean): void {
+    const { output } = this;
+    const update = this.#tableUpdateDue ? 1 : 0;
+    this.#tableUpdateDue = false;
+    const first = Math.min(block.length, maxFrameLength - update);
+    const isWhole = first === block.length;
+    const frameFlags = (isEnd ? flags.endStream : 0) | (isWhole ? flags.endHeaders : 0);
+    output.reserve(frameHeaderLength + update);
+    output.used = writeFrameHeader(output.scratch, output.used, first + update, frameTypes.headers, frameFlags, id);
+    if (update) output.scratch[output.used++] = emptyTableUpdate;
+    output.add(isWhole ? (block as Buffer) : Buffer.from(block.subarray(0, first)));
+    for (let at = first; at < block.length; at += maxFrameLength) {
+      const part = Buffer.from(block.subarray(at, at + maxFrameLength));
+      const isLast = at + part.length === block.length;
+      output.reserve(frameHeaderLength);
+      output.used = writeFrameHeader(
+        output.scratch,
+        output.used,
+        part.length,
+        frameTypes.continuation,
+        isLast ? flags.endHeaders : 0,
+        id,
+      );
+      output.add(part);
+    }
+  }
+
+  #writeReset(id: number, code: ErrorCode): void {
+    const { output } = this;
+    output.reserve(frameHeaderLength + 4);
+    const at = writeFrameHeader(output.scratch, output.used, 4, frameTypes.rstStream, 0, id);
+    output.used = writeUint32(output.scratch, at, code);
+  }
+
+  #writeWindowUpdate(id: number, increment: number): void {
+    const { output } = this;
+    output.reserve(frameHeaderLength + 4);
+    const at = writeFrameHeader(output.scratch, output.used, 4, frameTypes.windowUpdate, 0, id);
+    output.used = writeUint32(output.scratch, at, increment);
+  }
+}
+
+function violated(text: string): ConnectionError {
+  return new ConnectionError(errorCodes.protocolError, text);
+}
+
+function badLength(frame: string): ConnectionError {
+  return new ConnectionError(errorCodes.frameSizeError, `bad length of ${frame}`);
+}
