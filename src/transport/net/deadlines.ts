@@ -1,0 +1,85 @@
+/** Something that ends at an instant of `performance.now()`, milliseconds. Its links belong to `Deadlines`. */
+export interface Timed {
+  readonly deadline: number;
+  nextTimed: Timed | undefined;
+  previousTimed: Timed | undefined;
+  /** Called once when the deadline has passed, up to 10 ms late. Must not throw. */
+  onDeadline(): void;
+}
+
+/** The length of a slot, milliseconds. */
+const slotMs = 5;
+const slotCount = 512;
+
+/**
+ * A wheel of slots with a list each: adding and removing costs some stores, where a timer for each call would cost as
+ * much as the call. One timer serves all, and none while nothing waits.
+ */
+export class Deadlines {
+  readonly #slots: (Timed | undefined)[] = new Array<Timed | undefined>(slotCount).fill(undefined);
+  #count = 0;
+  /** The slot by whose end the timer fires, counted from the start of the clock; all before have been looked at. */
+  #wakeSlot = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  add(item: Timed): void {
+    const slot = slotOf(item.deadline);
+    const index = slot % slotCount;
+    const next = this.#slots[index];
+    item.nextTimed = next;
+    item.previousTimed = undefined;
+    if (next) next.previousTimed = item;
+    this.#slots[index] = item;
+    this.#count++;
+    if (slot < this.#wakeSlot) this.#wakeAt(slot);
+  }
+
+  /** Removes an item that was added and whose deadline has not passed. */
+  remove(item: Timed): void {
+    const { nextTimed: next, previousTimed: previous } = item;
+    if (next) next.previousTimed = previous;
+    if (previous) previous.nextTimed = next;
+    else {
+      const index = slotOf(item.deadline) % slotCount;
+      if (this.#slots[index] !== item) return;
+      this.#slots[index] = next;
+    }
+    item.nextTimed = undefined;
+    item.previousTimed = undefined;
+    this.#count--;
+  }
+
+  #wakeAt(slot: number): void {
+    clearTimeout(this.#timer);
+    this.#wakeSlot = slot;
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, (slot + 1) * slotMs - performance.now())).unref();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    // Longer ago than a round, every slot is looked at once.
+    const first = Math.max(this.#wakeSlot, slotOf(now) - slotCount);
+    this.#wakeSlot = Number.POSITIVE_INFINITY;
+    const last = slotOf(now);
+    for (let slot = first; slot < last; slot++) this.#lookAt(slot % slotCount, now);
+    if (this.#count === 0 || this.#wakeSlot !== Number.POSITIVE_INFINITY) return;
+    let next = last;
+    while (this.#slots[next % slotCount] === undefined) next++;
+    this.#wakeAt(next);
+  }
+
+  #lookAt(index: number, now: number): void {
+    for (let item = this.#slots[index]; item; ) {
+      const { nextTimed }: Timed = item;
+      if (item.deadline <= now) {
+        this.remove(item);
+        item.onDeadline();
+      }
+      item = nextTimed;
+    }
+  }
+}
+
+function slotOf(instant: number): number {
+  return Math.max(0, Math.floor(instant / slotMs));
+}
