@@ -46,6 +46,11 @@ export class MessageReader {
     return this.#prefixed < prefixLength ? prefixLength - this.#prefixed : this.#length - this.#filled;
   }
 
+  /** Octets of it that have arrived, with its prefix. */
+  get arrived(): number {
+    return this.#prefixed + this.#filled;
+  }
+
   /** Octets in memory. */
   get held(): number {
     return this.#message.length;

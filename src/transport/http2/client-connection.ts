@@ -63,11 +63,6 @@ export class ClientConnection extends Connection {
     return this.#nextId >= lastComfortableId;
   }
 
-  /** The most octets of fields that the server takes, by the count of RFC 9113 §6.5.2. */
-  get maxFieldListSize(): number {
-    return this.peer.maxHeaderListSize;
-  }
-
   /** Begins a stream; its data is sent by `sendData`. There must be room. `block` is not kept. */
   start(stream: Stream, block: Uint8Array, now: number): void {
     this.now = now;

@@ -95,6 +95,8 @@ export abstract class Connection implements FrameSink {
   queuedOctets = 0;
   /** Octets of the fields that streams in use keep. */
   keptFields = 0;
+  /** Octets of messages that have not been handed on, as the layer above counts. */
+  assembledOctets = 0;
   protected readonly wire: Wire;
   protected readonly events: ConnectionEvents;
   protected readonly peer = initialSettings();
@@ -157,7 +159,13 @@ export abstract class Connection implements FrameSink {
 
   /** Octets in memory because of this connection. */
   get memory(): number {
-    return this.#reader.held + (this.#block?.length ?? 0) + this.keptFields + this.queuedOctets + this.output.unsent;
+    const received = this.#reader.held + (this.#block?.length ?? 0) + this.keptFields + this.assembledOctets;
+    return received + this.queuedOctets + this.output.unsent;
+  }
+
+  /** The most octets of fields that the peer takes, by the count of RFC 9113 §6.5.2. */
+  get maxFieldListSize(): number {
+    return this.peer.maxHeaderListSize;
   }
 
   // --- What comes in -------------------------------------------------------------------------------------------------

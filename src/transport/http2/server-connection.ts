@@ -8,8 +8,8 @@ import { enders, type Stream } from "./streams.js";
 import type { Wire } from "./wire.js";
 
 export interface ServerConnectionOptions {
-  /** Makes the object of a request. Its `onHead` is called next. */
-  readonly open: (connection: ServerConnection, id: number) => Stream;
+  /** Makes the object of a request, whose head is valid. Its `onHead` is called next. */
+  readonly open: (connection: ServerConnection, id: number, head: FieldList) => Stream;
   readonly events: ConnectionEvents;
   readonly limits: ServerConnectionLimits;
 }
@@ -176,7 +176,7 @@ export class ServerConnection extends Connection {
       return;
     }
     this.#lastHandled = id;
-    const stream = this.#options.open(this, id);
+    const stream = this.#options.open(this, id, head);
     stream.announced = head.contentLength;
     stream.keptFields = head.size;
     this.keptFields += head.size;

@@ -1,0 +1,238 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import type { Closure } from "../http2/connection.js";
+import type { FieldList } from "../http2/fields.js";
+import { ServerConnection, type ServerConnectionLimits } from "../http2/server-connection.js";
+import type { Stream } from "../http2/streams.js";
+import { SocketWire } from "./socket-wire.js";
+
+/** PEM texts. */
+export interface TlsFiles {
+  readonly cert: Buffer | string;
+  readonly key: Buffer | string;
+  /** When set, only clients with a certificate of this authority may connect. */
+  readonly clientCa?: Buffer | string | undefined;
+}
+
+export interface ListenerLimits {
+  /** The most connections. */
+  readonly connections: number;
+  /** The most connections with the same `addressKey`. */
+  readonly connectionsOfAddress: number;
+  /** The most octets in memory for all connections: above, the largest is closed. */
+  readonly memory: number;
+  readonly connection: ServerConnectionLimits;
+}
+
+export const defaultListenerLimits: ListenerLimits = {
+  connections: 10_000,
+  connectionsOfAddress: 1_000,
+  memory: 256 * 1024 * 1024,
+  connection: {
+    concurrentStreams: 250,
+    // Makes clients find new replicas behind a balancer.
+    maxAgeMs: 10 * 60_000,
+    maxIdleMs: 15 * 60_000,
+    // Longer than any reasonable deadline.
+    graceMs: 30_000,
+    keepaliveMs: 2 * 60_000,
+    keepaliveTimeoutMs: 20_000,
+  },
+};
+
+/** Why a connection was closed, before it was one or later. */
+export type ListenerClosure = Closure | "full" | "address" | "tls";
+
+export interface ListenerEvents {
+  /** Called once for each connection that we closed or that was closed. Must not throw. */
+  closed(closure: ListenerClosure): void;
+  /** Called with what was thrown by a handler or by a defect. Must not throw. */
+  failed(thrown: unknown): void;
+}
+
+/** `P` is what is known of a client, made once for each connection. */
+export interface ListenerOptions<P> {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Absent: plaintext. */
+  readonly tls?: TlsFiles | undefined;
+  readonly limits?: ListenerLimits;
+  /** Returns what counts as one address: that of the socket, or a range of it. */
+  readonly addressKey: (address: string | undefined) => string;
+  readonly peerOf: (socket: Socket) => P;
+  /** Makes the object of a request, whose head is valid. */
+  readonly open: (connection: ServerConnection, id: number, head: FieldList, peer: P) => Stream;
+  readonly events: ListenerEvents;
+}
+
+/** Milliseconds between two looks at every connection. */
+const tickMs = 500;
+
+/** Time to finish a TLS handshake, milliseconds. */
+const handshakeMs = 10_000;
+
+/** Larger than what the answers of one turn usually need, so that writing them is one step. */
+const highWaterMark = 128 * 1024;
+
+/** A bound port that speaks HTTP/2. */
+export class Listener<P> {
+  readonly #options: ListenerOptions<P>;
+  readonly #limits: ListenerLimits;
+  readonly #server: Server;
+  readonly #connections = new Set<ServerConnection>();
+  /** Sockets whose TLS handshake is not finished, by the address and port of the peer. */
+  readonly #opening = new Map<string, Socket>();
+  readonly #ofAddress = new Map<string, number>();
+  #memory = 0;
+
+  private constructor(options: ListenerOptions<P>) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultListenerLimits;
+    this.#server = this.#createServer();
+    this.#server.maxConnections = this.#limits.connections;
+    this.#server.on("drop", () => options.events.closed("full"));
+    this.#server.on("connection", (socket: Socket) => this.#count(socket));
+    const ticking = setInterval(() => this.#tick(), tickMs).unref();
+    this.#server.once("close", () => clearInterval(ticking));
+  }
+
+  /** Resolves when the port is open; rejects with Node's error when it cannot be. */
+  static async open<P>(options: ListenerOptions<P>): Promise<Listener<P>> {
+    const listener = new Listener(options);
+    await new Promise<void>((resolve, reject) => {
+      listener.#server.once("error", reject);
+      listener.#server.listen(options.port, options.host, () => resolve());
+    });
+    listener.#server.on("error", (error) => options.events.failed(error));
+    return listener;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address ? address.port : 0;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Octets in memory for all connections, at the last look. */
+  get memory(): number {
+    return this.#memory;
+  }
+
+  /** Uses other certificates for connections that come from now on. */
+  setTls(tls: TlsFiles): void {
+    (this.#server as TlsServer).setSecureContext(contextOf(tls));
+  }
+
+  /** Says goodbye to every connection: clients come back with the new certificates. */
+  renewConnections(): void {
+    for (const connection of this.#connections) connection.drain(performance.now(), "drain");
+  }
+
+  /**
+   * Stops accepting, lets running calls finish, and cuts what is still open after `graceMs`. Resolves when everything is
+   * closed.
+   */
+  drain(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cut = setTimeout(() => {
+        for (const connection of this.#connections) connection.destroy("drain");
+      }, graceMs);
+      this.#server.close(() => {
+        clearTimeout(cut);
+        resolve();
+      });
+      for (const socket of this.#opening.values()) socket.destroy();
+      for (const connection of this.#connections) connection.drain(performance.now());
+    });
+  }
+
+  #createServer(): Server {
+    const { tls, events } = this.#options;
+    if (!tls) return createServer({ noDelay: true, highWaterMark }, (socket) => this.#accept(socket));
+    const options = { ...contextOf(tls), ALPNProtocols: ["h2"], handshakeTimeout: handshakeMs, highWaterMark };
+    const server = createTlsServer(options, (socket: TLSSocket) => {
+      // A client that offers no protocol at all gets this far.
+      if (socket.alpnProtocol === "h2") return this.#accept(socket);
+      events.closed("tls");
+      socket.destroy();
+    });
+    server.on("tlsClientError", (_error, socket) => {
+      events.closed("tls");
+      socket.destroy();
+    });
+    return server;
+  }
+
+  /** Counts a socket, also one that has not finished its TLS handshake. */
+  #count(socket: Socket): void {
+    socket.on("error", () => undefined);
+    const key = this.#options.addressKey(socket.remoteAddress);
+    const count = (this.#ofAddress.get(key) ?? 0) + 1;
+    this.#ofAddress.set(key, count);
+    const peer = peerOf(socket);
+    this.#opening.set(peer, socket);
+    socket.once("close", () => {
+      this.#opening.delete(peer);
+      const rest = (this.#ofAddress.get(key) ?? 1) - 1;
+      if (rest > 0) this.#ofAddress.set(key, rest);
+      else this.#ofAddress.delete(key);
+    });
+    if (count <= this.#limits.connectionsOfAddress) return;
+    this.#options.events.closed("address");
+    socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    this.#opening.delete(peerOf(socket));
+    if (socket.destroyed) return;
+    const { open, events } = this.#options;
+    const peer = this.#options.peerOf(socket);
+    const wire = new SocketWire(socket);
+    const connection = new ServerConnection(
+      wire,
+      {
+        open: (connection, id, head) => open(connection, id, head, peer),
+        events,
+        limits: this.#limits.connection,
+      },
+      performance.now(),
+    );
+    this.#connections.add(connection);
+    socket.once("close", () => this.#connections.delete(connection));
+    wire.attach(connection);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    let sum = 0;
+    let largest: ServerConnection | undefined;
+    let most = 0;
+    for (const connection of this.#connections) {
+      connection.tick(now);
+      const { memory } = connection;
+      sum += memory;
+      if (memory <= most) continue;
+      most = memory;
+      largest = connection;
+    }
+    this.#memory = sum;
+    if (sum > this.#limits.memory) largest?.destroy("memory");
+  }
+}
+
+function contextOf({ cert, key, clientCa }: TlsFiles) {
+  return {
+    cert,
+    key,
+    minVersion: "TLSv1.2" as const,
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
+}

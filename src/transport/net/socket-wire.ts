@@ -1,0 +1,74 @@
+import type { Socket } from "node:net";
+import type { Connection } from "../http2/connection.js";
+import type { Wire } from "../http2/wire.js";
+
+/** A connection over a socket. */
+export class SocketWire implements Wire {
+  readonly #socket: Socket;
+  #connection: Connection | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    // `close` follows, and says all that is to be known.
+    socket.on("error", () => undefined);
+  }
+
+  /** Gives everything that the socket reads and says to the connection. */
+  attach(connection: Connection): void {
+    this.#connection = connection;
+    this.#socket.on("data", (chunk: Buffer) => connection.receive(chunk, performance.now()));
+    this.#socket.on("drain", () => connection.drained(performance.now()));
+    this.#socket.on("end", () => connection.ended(performance.now()));
+    this.#socket.on("close", () => connection.ended(performance.now()));
+  }
+
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(octets: Uint8Array): boolean {
+    return this.#socket.write(octets);
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  flushSoon(): void {
+    // Queued from a promise, it runs when all promises of the turn have been settled.
+    process.nextTick(flush, this.#connection);
+  }
+
+  turnSoon(): void {
+    setImmediate(turn, this.#connection);
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+function flush(connection: Connection | undefined): void {
+  connection?.flush(performance.now());
+}
+
+function turn(connection: Connection | undefined): void {
+  connection?.turn(performance.now());
+}
