@@ -39,9 +39,33 @@ export type Lateness = (typeof latenesses)[number];
 /**
  * Why we closed a connection. `full`: all allowed connections are open. `address`: its address has too many. `hello`:
  * no TLS handshake or HTTP/2 preface came in time. `headers`: no complete request headers came in time. `malformed`: it
- * does not send HTTP. `unread`: it went on sending a body after the answer.
+ * does not send HTTP. `unread`: it went on sending a body after the answer, or does not read. `tls`: the handshake
+ * failed. `protocol`: it broke a rule of HTTP/2. `settings`, `pings`, `resets`, `faults`, `empty_data`, `header_block`:
+ * it sent too many of these, or too large ones. `memory`: it held the most when all together held too much. `internal`:
+ * a defect here. `age`, `idle`, `drain`: its time was over, and it was told so. `dead`: it gave no sign of life.
  */
-export const closings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
+export const closings = [
+  "full",
+  "address",
+  "hello",
+  "headers",
+  "malformed",
+  "unread",
+  "tls",
+  "protocol",
+  "settings",
+  "pings",
+  "resets",
+  "faults",
+  "empty_data",
+  "header_block",
+  "memory",
+  "internal",
+  "age",
+  "idle",
+  "drain",
+  "dead",
+] as const;
 export type Closing = (typeof closings)[number];
 
 /** Called with what was closed or given up. Must not wait or throw. */

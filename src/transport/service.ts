@@ -43,7 +43,7 @@ export interface CallContext {
   /** `performance.now()` when the request had been read. */
   readonly startTime: number;
   /** Instant of `performance.now()` after which the caller no longer waits. Absent: the caller set no deadline. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
   /**
    * Aborted when the caller has gone, its deadline has passed or the server closes. Handlers that wait must watch it;
    * otherwise they outlive their call. Made on first access: most calls never need one. Do not read it after the

@@ -1,7 +1,6 @@
 import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
-import { Metadata } from "@grpc/grpc-js";
 import { Code } from "#gen/google/rpc/code_pb.js";
 import {
   BadRequestSchema,
@@ -11,6 +10,8 @@ import {
 } from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Failure, type FailureReason, type FieldViolation, type Precondition } from "../domain/errors.js";
+import { encodeBinary } from "./grpc/metadata.js";
+import type { MetadataEntry, Status } from "./grpc/status.js";
 import { requestIdHeader } from "./service.js";
 
 /** The name of a canonical gRPC code other than OK. */
@@ -85,29 +86,22 @@ export function toStatusError(error: unknown, requestId: string): StatusError {
   });
 }
 
-export interface GrpcStatus {
-  readonly code: number;
-  readonly details: string;
-  readonly metadata: Metadata;
-}
-
 /**
- * Encodes an error for grpc-js. The details are a `google.rpc.Status` in `grpc-status-details-bin`, next to the request
- * id. No headers are sent before an error: clients retry by their service config only when the answer consists of
- * trailers alone (gRFC A6).
+ * Encodes an error for gRPC. The details are a `google.rpc.Status` in `grpc-status-details-bin`, next to the request id.
+ * No headers are sent before an error: clients retry by their service config only when the answer consists of trailers
+ * alone (gRFC A6).
  */
-export function toGrpcStatus(error: StatusError, requestId: string): GrpcStatus {
+export function toGrpcStatus(error: StatusError, requestId: string): Status & Required<Pick<Status, "trailers">> {
   const code = codeOf(error);
-  const metadata = new Metadata();
-  metadata.set(requestIdHeader, requestId);
+  const trailers: MetadataEntry[] = [[requestIdHeader, requestId]];
   const challenge = challengeOf(error);
-  if (challenge !== undefined) metadata.set(challengeHeader, challenge);
+  if (challenge !== undefined) trailers.push([challengeHeader, challenge]);
   const details = detailsOf(error).map(({ desc, value }) => anyPack(desc, value));
   if (details.length > 0) {
     const status = create(StatusSchema, { code, message: error.message, details });
-    metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)));
+    trailers.push(["grpc-status-details-bin", encodeBinary(toBinary(StatusSchema, status))]);
   }
-  return { code, details: error.message, metadata };
+  return { code, message: error.message, trailers };
 }
 
 /** Encodes an error for connect, which carries the same details over each of its protocols. */

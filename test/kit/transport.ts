@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { connectRoutes } from "../../src/transport/connect.js";
-import { type Listener, startGrpcListener } from "../../src/transport/grpc-listener.js";
+import { type GrpcEngine, type Listener, startGrpcListener } from "../../src/transport/grpc-listener.js";
 import { type HttpListenerOptions, startHttpListener } from "../../src/transport/http-listener.js";
 import { probes } from "../../src/transport/probes.js";
 import type { CallContext, Implementation } from "../../src/transport/service.js";
@@ -23,7 +23,7 @@ export interface BothPorts {
 /** Starts the same implementations on both ports, on free ports of loopback. */
 export async function startBothPorts(
   implementations: readonly Implementation[],
-  options: Partial<HttpListenerOptions> = {},
+  { engine, ...options }: Partial<HttpListenerOptions> & { readonly engine?: GrpcEngine } = {},
 ): Promise<BothPorts> {
   const ended: EndedCall[] = [];
   const waiting: ((end: EndedCall) => void)[] = [];
@@ -35,7 +35,13 @@ export async function startBothPorts(
     else ended.push({ call, error });
   };
   const tls = options.tls && { tls: options.tls };
-  const grpc = await startGrpcListener({ listen: "127.0.0.1:0", implementations, onEnd, ...tls });
+  const grpc = await startGrpcListener({
+    listen: "127.0.0.1:0",
+    implementations,
+    onEnd,
+    ...tls,
+    ...(engine && { engine }),
+  });
   const http = await startHttpListener({
     listen: "127.0.0.1:0",
     routes: probes(() => ({ ready: true, checks: {} })),

@@ -16,7 +16,7 @@ import {
   prefixOf,
 } from "./messages.js";
 import { decodeBinary, encodeMessage, isBinary, parseTimeout } from "./metadata.js";
-import { CallError, codes, type Status } from "./status.js";
+import { CallError, codes, type MetadataEntry, type Status } from "./status.js";
 
 /** What all calls of a port share. */
 export interface CallSettings {
@@ -27,12 +27,11 @@ export interface CallSettings {
   readonly requestMs: number;
   /** Called with what the class of a call threw; returns what the caller is told. Must not throw. */
   readonly failed: (thrown: unknown) => Status;
+  /** Called for each request that did not arrive in time. Must not throw. */
+  readonly late: () => void;
 }
 
 export type CallKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
-
-/** A name in lower case and a value: base64 where the name ends in `-bin`, else printable ASCII. */
-export type MetadataEntry = readonly [name: string, value: string];
 
 /** A writer that is ahead of its peer by so many octets waits. */
 const writeAhead = 64 * 1024;
@@ -57,7 +56,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
   /** The request's head. */
   readonly head: FieldList;
   /** Instant of `performance.now()`; infinite without `grpc-timeout`. */
-  deadline = Number.POSITIVE_INFINITY;
+  expiresAt = Number.POSITIVE_INFINITY;
   nextTimed: Timed | undefined = undefined;
   previousTimed: Timed | undefined = undefined;
   #encoding: Encoding = "identity";
@@ -117,7 +116,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
   onHead(head: FieldList, isEnd: boolean): void {
     try {
       if (!this.#admit(head)) return;
-      if (this.deadline !== Number.POSITIVE_INFINITY) this.#settings.deadlines.add(this);
+      if (this.expiresAt !== Number.POSITIVE_INFINITY) this.#settings.deadlines.add(this);
       if (this.#kind === "client_streaming" || this.#kind === "bidi_streaming") {
         this.#incoming = [];
         this.#incomingEnded = isEnd;
@@ -170,6 +169,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
 
   override onTick(now: number): void {
     if (this.remoteEnded || this.#incoming || now - this.openedAt < this.#settings.requestMs) return;
+    this.#settings.late();
     this.#refuse(new CallError(codes.deadlineExceeded, "the request did not arrive in time"));
   }
 
@@ -207,14 +207,14 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
         throw new CallError(codes.internal, "a -bin field is no base64");
       }
     }
-    if (this.deadline <= this.connection.now) throw new CallError(codes.deadlineExceeded, "the deadline has passed");
+    if (this.expiresAt <= this.connection.now) throw new CallError(codes.deadlineExceeded, "the deadline has passed");
     return true;
   }
 
   #setDeadline(value: string): void {
     const ms = parseTimeout(value);
     if (ms === undefined) throw new CallError(codes.internal, "bad grpc-timeout");
-    this.deadline = Math.min(this.deadline, this.connection.now + ms);
+    this.expiresAt = Math.min(this.expiresAt, this.connection.now + ms);
   }
 
   #setEncoding(value: string): void {

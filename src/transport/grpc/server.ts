@@ -24,13 +24,15 @@ export class CallServer<P> implements CallSettings {
   readonly maxMessageLength: number;
   readonly requestMs: number;
   readonly failed: (thrown: unknown) => Status;
+  readonly late: () => void;
   readonly #methods: ReadonlyMap<string, CallFactory<P>>;
 
-  constructor({ methods, maxMessageLength, requestMs, failed }: CallServerOptions<P>) {
+  constructor({ methods, maxMessageLength, requestMs, failed, late }: CallServerOptions<P>) {
     this.#methods = methods;
     this.maxMessageLength = maxMessageLength;
     this.requestMs = requestMs;
     this.failed = failed;
+    this.late = late;
   }
 
   /** The path counts octet for octet: what is routed is what is logged and judged (CVE-2026-33186). */

@@ -15,12 +15,14 @@ export const codes = {
   unauthenticated: 16,
 } as const;
 
+/** A name in lower case and a value: base64 where the name ends in `-bin`, else printable ASCII. */
+export type MetadataEntry = readonly [name: string, value: string];
+
 /** How a call ends. */
 export interface Status {
   readonly code: number;
   readonly message: string;
-  /** Names in lower case; values of names that end in `-bin` are base64, others are printable ASCII. */
-  readonly trailers?: readonly (readonly [name: string, value: string])[];
+  readonly trailers?: readonly MetadataEntry[];
 }
 
 /** Ends a call with a status. */

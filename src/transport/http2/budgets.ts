@@ -32,8 +32,11 @@ export const maxBlockLength = 32 * 1024;
 export const maxBlockFrames = 8;
 export const blockTimeMs = 10_000;
 
-/** A list of fields: octets with 32 for each field as RFC 9113 §6.5.2 counts, and fields; gRPC core allows 16 KiB too. */
-export const maxFieldListSize = 16_384;
+/**
+ * A list of fields: octets, with 32 more for each field as RFC 9113 §6.5.2 counts, and the number of fields. A
+ * credential of 16 KiB fits with all else that gateways add.
+ */
+export const maxFieldListSize = 24 * 1024;
 export const maxFields = 128;
 
 /** Replies to PING and SETTINGS that the peer has not read (CVE-2019-9512). Above the first, nothing more is read. */

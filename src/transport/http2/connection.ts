@@ -72,7 +72,8 @@ interface OpenBlock {
 /** How long a peer may take to read our GOAWAY and to close, milliseconds: then the socket is destroyed. */
 const closeTimeMs = 1_000;
 
-const helloTimeMs = 10_000;
+/** How long a peer may take to send its first SETTINGS, and to acknowledge ours, milliseconds. */
+const defaultHelloMs = 10_000;
 
 const blockLimits = { listSize: maxFieldListSize, fields: maxFields, decoded: maxBlockLength };
 
@@ -107,6 +108,7 @@ export abstract class Connection implements FrameSink {
   readonly #decoder = new HpackDecoder(blockLimits);
   readonly #windows: Windows;
   readonly #openedAt: number;
+  readonly #helloMs: number;
   readonly #faults = new Bucket(budgets.faults);
   readonly #settings = new Bucket(budgets.settings);
   readonly #emptyData = new Bucket(budgets.emptyData);
@@ -126,12 +128,13 @@ export abstract class Connection implements FrameSink {
   #turnComes = false;
   #closingAt = 0;
 
-  constructor(wire: Wire, windows: Windows, events: ConnectionEvents, now: number) {
+  constructor(wire: Wire, windows: Windows, events: ConnectionEvents, now: number, helloMs = defaultHelloMs) {
     this.wire = wire;
     this.events = events;
     this.now = now;
     this.readAt = now;
     this.#openedAt = now;
+    this.#helloMs = helloMs;
     this.output = new Output(wire);
     this.streamWindow = windows.stream;
     this.#windows = windows;
@@ -232,8 +235,8 @@ export abstract class Connection implements FrameSink {
   }
 
   protected onTick(now: number): void {
-    if (this.state === "opening" && now - this.#openedAt >= helloTimeMs) throw calm("hello", "no SETTINGS");
-    if (this.#unacknowledged > 0 && now - this.#openedAt >= helloTimeMs) {
+    if (this.state === "opening" && now - this.#openedAt >= this.#helloMs) throw calm("hello", "no SETTINGS");
+    if (this.#unacknowledged > 0 && now - this.#openedAt >= this.#helloMs) {
       throw new ConnectionError(errorCodes.settingsTimeout, "SETTINGS not acknowledged", "hello");
     }
     if (this.#block && now - this.#block.since >= blockTimeMs) throw calm("header_block", "slow header block");

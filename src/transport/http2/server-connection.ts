@@ -16,6 +16,8 @@ export interface ServerConnectionOptions {
 
 /** Times are in milliseconds; 0 means never. */
 export interface ServerConnectionLimits {
+  /** Time for the preface and the first SETTINGS. */
+  readonly helloMs: number;
   /** The most streams at a time. */
   readonly concurrentStreams: number;
   /** The age at which a connection is drained. */
@@ -68,7 +70,7 @@ export class ServerConnection extends Connection {
   readonly #ageAt: number;
 
   constructor(wire: Wire, options: ServerConnectionOptions, now: number) {
-    super(wire, windows, options.events, now);
+    super(wire, windows, options.events, now, options.limits.helloMs);
     this.#options = options;
     this.#idleSince = now;
     const { maxAgeMs } = options.limits;

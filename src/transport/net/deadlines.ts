@@ -1,6 +1,6 @@
 /** Something that ends at an instant of `performance.now()`, milliseconds. Its links belong to `Deadlines`. */
 export interface Timed {
-  readonly deadline: number;
+  readonly expiresAt: number;
   nextTimed: Timed | undefined;
   previousTimed: Timed | undefined;
   /** Called once when the deadline has passed, up to 10 ms late. Must not throw. */
@@ -23,7 +23,7 @@ export class Deadlines {
   #timer: NodeJS.Timeout | undefined;
 
   add(item: Timed): void {
-    const slot = slotOf(item.deadline);
+    const slot = slotOf(item.expiresAt);
     const index = slot % slotCount;
     const next = this.#slots[index];
     item.nextTimed = next;
@@ -40,7 +40,7 @@ export class Deadlines {
     if (next) next.previousTimed = previous;
     if (previous) previous.nextTimed = next;
     else {
-      const index = slotOf(item.deadline) % slotCount;
+      const index = slotOf(item.expiresAt) % slotCount;
       if (this.#slots[index] !== item) return;
       this.#slots[index] = next;
     }
@@ -71,7 +71,7 @@ export class Deadlines {
   #lookAt(index: number, now: number): void {
     for (let item = this.#slots[index]; item; ) {
       const { nextTimed }: Timed = item;
-      if (item.deadline <= now) {
+      if (item.expiresAt <= now) {
         this.remove(item);
         item.onDeadline();
       }

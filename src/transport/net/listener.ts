@@ -21,6 +21,8 @@ export interface ListenerLimits {
   readonly connectionsOfAddress: number;
   /** The most octets in memory for all connections: above, the largest is closed. */
   readonly memory: number;
+  /** Milliseconds between two looks at every connection. */
+  readonly tickMs: number;
   readonly connection: ServerConnectionLimits;
 }
 
@@ -28,7 +30,9 @@ export const defaultListenerLimits: ListenerLimits = {
   connections: 10_000,
   connectionsOfAddress: 1_000,
   memory: 256 * 1024 * 1024,
+  tickMs: 500,
   connection: {
+    helloMs: 10_000,
     concurrentStreams: 250,
     // Makes clients find new replicas behind a balancer.
     maxAgeMs: 10 * 60_000,
@@ -66,12 +70,6 @@ export interface ListenerOptions<P> {
   readonly events: ListenerEvents;
 }
 
-/** Milliseconds between two looks at every connection. */
-const tickMs = 500;
-
-/** Time to finish a TLS handshake, milliseconds. */
-const handshakeMs = 10_000;
-
 /** Larger than what the answers of one turn usually need, so that writing them is one step. */
 const highWaterMark = 128 * 1024;
 
@@ -93,7 +91,9 @@ export class Listener<P> {
     this.#server.maxConnections = this.#limits.connections;
     this.#server.on("drop", () => options.events.closed("full"));
     this.#server.on("connection", (socket: Socket) => this.#count(socket));
-    const ticking = setInterval(() => this.#tick(), tickMs).unref();
+    if (options.tls) this.#server.on("secureConnection", (socket: TLSSocket) => this.#acceptSecure(socket));
+    else this.#server.on("connection", (socket: Socket) => this.#accept(socket));
+    const ticking = setInterval(() => this.#tick(), this.#limits.tickMs).unref();
     this.#server.once("close", () => clearInterval(ticking));
   }
 
@@ -152,19 +152,25 @@ export class Listener<P> {
 
   #createServer(): Server {
     const { tls, events } = this.#options;
-    if (!tls) return createServer({ noDelay: true, highWaterMark }, (socket) => this.#accept(socket));
-    const options = { ...contextOf(tls), ALPNProtocols: ["h2"], handshakeTimeout: handshakeMs, highWaterMark };
-    const server = createTlsServer(options, (socket: TLSSocket) => {
-      // A client that offers no protocol at all gets this far.
-      if (socket.alpnProtocol === "h2") return this.#accept(socket);
-      events.closed("tls");
-      socket.destroy();
-    });
-    server.on("tlsClientError", (_error, socket) => {
-      events.closed("tls");
+    if (!tls) return createServer({ noDelay: true, highWaterMark });
+    const { helloMs } = this.#limits.connection;
+    const options = { ...contextOf(tls), ALPNProtocols: ["h2"], handshakeTimeout: helloMs, highWaterMark };
+    const server = createTlsServer(options);
+    server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+      events.closed(error.code === "ERR_TLS_HANDSHAKE_TIMEOUT" ? "hello" : "tls");
       socket.destroy();
     });
     return server;
+  }
+
+  #acceptSecure(socket: TLSSocket): void {
+    // A client that offers no protocol at all gets this far.
+    if (socket.alpnProtocol === "h2") {
+      this.#accept(socket);
+      return;
+    }
+    this.#options.events.closed("tls");
+    socket.destroy();
   }
 
   /** Counts a socket, also one that has not finished its TLS handshake. */

@@ -1,17 +1,16 @@
 import { once } from "node:events";
-import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import type { handleUnaryCall, Server, ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
-import { GrpcCall } from "./grpc-call.js";
-import { refuseManyParts } from "./message-parts.js";
+import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import {
-  type Implementation,
-  methodName,
-  type OnCallEnd,
-  type Operation,
-  type Outgoing,
-  undecodable,
-} from "./service.js";
-import { toGrpcStatus } from "./status.js";
+  type handleUnaryCall,
+  Metadata,
+  type Server,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+} from "@grpc/grpc-js";
+import { decode, encode } from "../binary-messages.js";
+import { type Implementation, methodName, type OnCallEnd, type Operation, type Outgoing } from "../service.js";
+import { toGrpcStatus } from "../status.js";
+import { GrpcCall } from "./call.js";
 
 type UnaryOperation = Extract<Operation, { kind: "unary" }>;
 type StreamOperation = Exclude<Operation, UnaryOperation>;
@@ -54,7 +53,7 @@ function unaryHandler(
       respond(null, bytes);
     } catch (thrown) {
       const error = call.fail(thrown);
-      if (error) respond(toGrpcStatus(error, call.requestId));
+      if (error) respond(toStatusObject(toGrpcStatus(error, call.requestId)));
     }
   };
 }
@@ -82,7 +81,7 @@ function streamHandler(
       stream.end();
     } catch (thrown) {
       const error = call.fail(thrown);
-      if (error) stream.emit("error", toGrpcStatus(error, call.requestId));
+      if (error) stream.emit("error", toStatusObject(toGrpcStatus(error, call.requestId)));
     }
   };
 }
@@ -102,17 +101,11 @@ async function* decodeEach(desc: DescMessage, stream: ServerDuplexStream<Buffer,
   for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield decode(desc, bytes);
 }
 
-function decode(desc: DescMessage, bytes: Uint8Array): Message {
-  refuseManyParts(desc, bytes);
-  try {
-    return fromBinary(desc, bytes);
-  } catch {
-    throw undecodable();
+/** grpc-js encodes binary values itself. */
+function toStatusObject({ code, message, trailers }: ReturnType<typeof toGrpcStatus>) {
+  const metadata = new Metadata();
+  for (const [name, value] of trailers) {
+    metadata.set(name, name.endsWith("-bin") ? Buffer.from(value, "base64") : value);
   }
-}
-
-function encode(desc: DescMessage, message: Outgoing): Buffer {
-  const bytes = toBinary(desc, create(desc, message));
-  // grpc-js needs Buffer's copy(); a view costs nothing.
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { code, details: message, metadata };
 }

@@ -1,10 +1,16 @@
 import type { EventEmitter } from "node:events";
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream } from "@grpc/grpc-js";
-import { Failure } from "../domain/errors.js";
-import { type Address, peerAddress } from "../domain/network.js";
-import { clientNameIn } from "./client-certificate.js";
-import { type CallContext, type OnCallEnd, refuseOddAuthorization, requestIdFrom, requestIdHeader } from "./service.js";
-import { cancelled, type StatusError, toStatusError } from "./status.js";
+import { Failure } from "../../domain/errors.js";
+import { type Address, peerAddress } from "../../domain/network.js";
+import { clientNameIn } from "../client-certificate.js";
+import {
+  type CallContext,
+  type OnCallEnd,
+  refuseOddAuthorization,
+  requestIdFrom,
+  requestIdHeader,
+} from "../service.js";
+import { cancelled, type StatusError, toStatusError } from "../status.js";
 
 /** A call of grpc-js, whose messages are passed to us as bytes. */
 export type SurfaceCall =

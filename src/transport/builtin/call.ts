@@ -1,0 +1,237 @@
+import { create } from "@bufbuild/protobuf";
+import { Failure } from "../../domain/errors.js";
+import type { Address } from "../../domain/network.js";
+import { decode, encode } from "../binary-messages.js";
+import type { CallFactory } from "../grpc/server.js";
+import { ServerCall } from "../grpc/server-call.js";
+import { CallError, type MetadataEntry } from "../grpc/status.js";
+import {
+  type CallContext,
+  messageLimits,
+  methodName,
+  type OnCallEnd,
+  type Operation,
+  type Outgoing,
+  refuseOddAuthorization,
+  requestIdFrom,
+  requestIdHeader,
+} from "../service.js";
+import { cancelled, StatusError, toGrpcStatus, toStatusError } from "../status.js";
+
+/** What is known of a client: made once for each connection. */
+export interface Peer {
+  readonly address: Address | undefined;
+  readonly clientName: string | undefined;
+}
+
+type UnaryOperation = Extract<Operation, { kind: "unary" }>;
+type StreamOperation = Exclude<Operation, UnaryOperation>;
+
+/**
+ * A caller cancels at its own deadline by its own clock, often just before ours. Milliseconds by which that still
+ * counts as a passed deadline.
+ */
+const deadlineSlackMs = 10;
+
+/** A call of the built-in engine. running → ended, once: by an answer, an error, or when the caller leaves. */
+abstract class BuiltinCall extends ServerCall implements CallContext {
+  readonly transport = "grpc";
+  readonly method: string;
+  readonly startTime: number;
+  actor?: string;
+  readonly #peer: Peer;
+  readonly #onEnd: OnCallEnd | undefined;
+  #requestId: string | undefined = undefined;
+  #responseMetadata: MetadataEntry[] | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+  #interruption: StatusError | undefined = undefined;
+  #ended = false;
+
+  constructor(mounted: Mounted<Operation>, ...[settings, connection, id, head, peer]: Parameters<CallFactory<Peer>>) {
+    super(settings, connection, id, head, mounted.operation.kind);
+    this.method = mounted.name;
+    this.startTime = connection.now;
+    this.#peer = peer;
+    this.#onEnd = mounted.onEnd;
+  }
+
+  get deadline(): number | undefined {
+    return this.expiresAt === Number.POSITIVE_INFINITY ? undefined : this.expiresAt;
+  }
+
+  get requestId(): string {
+    this.#requestId ??= requestIdFrom(this.header(requestIdHeader));
+    return this.#requestId;
+  }
+
+  get address(): Address | undefined {
+    return this.#peer.address;
+  }
+
+  get clientName(): string | undefined {
+    return this.#peer.clientName;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#interruption) this.#controller.abort(this.#interruption);
+    }
+    return this.#controller.signal;
+  }
+
+  get cancelled(): boolean {
+    return this.#ended;
+  }
+
+  header(name: string): string | undefined {
+    return this.head.fields.find((field) => field.name === name)?.value;
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#responseMetadata ??= [];
+    this.#responseMetadata.push([name, value]);
+  }
+
+  /** Throws when the call may not reach a handler. */
+  protected admit(): void {
+    refuseOddAuthorization(this.head.fields.flatMap(({ name, value }) => (name === "authorization" ? [value] : [])));
+  }
+
+  /** Returns the metadata of the response. The caller gets back its own request id. */
+  protected responseMetadata(): readonly MetadataEntry[] | undefined {
+    if (this.header(requestIdHeader) !== undefined) this.setHeader(requestIdHeader, this.requestId);
+    return this.#responseMetadata;
+  }
+
+  /** Ends the call with success. Returns whether the call was still running, so that the success may be sent. */
+  protected succeed(): boolean {
+    return this.#end(undefined);
+  }
+
+  /** Ends the call with what a handler threw. */
+  protected fail(thrown: unknown): void {
+    const error = toStatusError(thrown instanceof CallError ? wrongStream(thrown) : thrown, this.requestId);
+    if (this.#end(error)) this.finish(toGrpcStatus(error, this.requestId));
+  }
+
+  protected onInterrupted(why: "cancelled" | "deadline"): void {
+    const late = why === "deadline" || performance.now() >= this.expiresAt - deadlineSlackMs;
+    const error = late ? toStatusError(new Failure("DEADLINE_EXCEEDED"), this.requestId) : cancelled();
+    if (!this.#end(error)) return;
+    this.finish(toGrpcStatus(error, this.requestId));
+    this.#interruption = error;
+    this.#controller?.abort(error);
+  }
+
+  #end(error: StatusError | undefined): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#onEnd?.(this, error);
+    return true;
+  }
+}
+
+/** What a caller of a stream did wrong in the middle of it. The engine has answered already; this is for the log. */
+function wrongStream({ message }: CallError): StatusError {
+  return new StatusError({ code: "INTERNAL", message });
+}
+
+/** A method with its name. */
+interface Mounted<O> {
+  readonly operation: O;
+  readonly name: string;
+  readonly onEnd: OnCallEnd | undefined;
+}
+
+/** Returns what makes the calls of a method. */
+export function factoryOf(operation: Operation, onEnd: OnCallEnd | undefined): CallFactory<Peer> {
+  const name = methodName(operation.method);
+  return operation.kind === "unary"
+    ? (...arriving) => new UnaryCall({ operation, name, onEnd }, ...arriving)
+    : (...arriving) => new StreamCall({ operation, name, onEnd }, ...arriving);
+}
+
+class UnaryCall extends BuiltinCall {
+  readonly #operation: UnaryOperation;
+
+  constructor(mounted: Mounted<UnaryOperation>, ...arriving: Parameters<CallFactory<Peer>>) {
+    super(mounted, ...arriving);
+    this.#operation = mounted.operation;
+  }
+
+  protected onRequest(octets: Buffer, start: number, end: number): void {
+    void this.#run(octets.subarray(start, end));
+  }
+
+  protected onBegin(): void {}
+
+  async #run(bytes: Buffer): Promise<void> {
+    try {
+      this.admit();
+      const { method, handle, codec } = this.#operation;
+      // Fields of bytes are views of what they were decoded from.
+      const request = codec?.decode(bytes) ?? decode(method.input, Buffer.from(bytes));
+      const response = create(method.output, await handle(request, this));
+      const answer = limited(codec?.encode(response) ?? encode(method.output, response));
+      if (this.succeed()) this.respond(answer, this.responseMetadata());
+    } catch (thrown) {
+      this.fail(thrown);
+    } finally {
+      this.release();
+    }
+  }
+}
+
+class StreamCall extends BuiltinCall {
+  readonly #operation: StreamOperation;
+
+  constructor(mounted: Mounted<StreamOperation>, ...arriving: Parameters<CallFactory<Peer>>) {
+    super(mounted, ...arriving);
+    this.#operation = mounted.operation;
+  }
+
+  protected onRequest(octets: Buffer, start: number, end: number): void {
+    const bytes = Buffer.from(octets.subarray(start, end));
+    const operation = this.#operation;
+    if (operation.kind !== "server_streaming") return;
+    void this.#run(() => operation.handle(decode(operation.method.input, bytes), this));
+  }
+
+  protected onBegin(): void {
+    const operation = this.#operation;
+    if (operation.kind !== "bidi_streaming") return;
+    void this.#run(() => operation.handle(this.#requests(), this));
+  }
+
+  async *#requests() {
+    for await (const bytes of this.messages()) yield decode(this.#operation.method.input, bytes);
+  }
+
+  async #run(answer: () => AsyncIterable<Outgoing>): Promise<void> {
+    const { output } = this.#operation.method;
+    try {
+      this.admit();
+      for await (const message of answer()) {
+        this.sendMetadata(this.responseMetadata());
+        if (!this.write(limited(encode(output, message)))) await this.writable();
+        if (this.answered) return;
+      }
+      if (!this.succeed()) return;
+      this.sendMetadata(this.responseMetadata());
+      this.finish({ code: 0, message: "" });
+    } catch (thrown) {
+      this.fail(thrown);
+    } finally {
+      this.release();
+    }
+  }
+}
+
+function limited(answer: Buffer): Buffer {
+  if (answer.length <= messageLimits.send) return answer;
+  throw new StatusError({
+    code: "RESOURCE_EXHAUSTED",
+    message: `the answer is longer than ${messageLimits.send} bytes`,
+  });
+}
