@@ -13,6 +13,8 @@ describeSettings(
       { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.certFile },
       { grpc: { tls: { cert: certificate.cert, key: certificate.key, clientCa: certificate.cert } } },
     ],
+    ["grpc.engine", "builtin", { grpc: { engine: "builtin" } }],
+    ["grpc.max_connection_age", "0s", { grpc: { maxConnectionAgeMs: 0 } }],
     ["http.listen", "127.0.0.1:80", { http: { listen: { host: "127.0.0.1", port: 80 } } }],
     ["http.plaintext", true, {}],
     [
@@ -46,6 +48,7 @@ describeSettings(
   ],
   [
     [{ "grpc.plaintex": true }, { "grpc.plaintex": "is unknown; did you mean plaintext?" }],
+    [{ "grpc.engine": "node" }, { "grpc.engine": "must be one of builtin, grpc-js" }],
     [{ "grpc.listen": 9081 }, { "grpc.listen": "must be HOST:PORT, IPv6 in brackets" }],
     [{ "grpc.listen": "0.0.0.0:1" }, { "grpc.plaintext": "must be true to listen beyond loopback without tls" }],
     [{ "metrics.listen": "0.0.0.0:1" }, { "metrics.plaintext": "must be true to listen beyond loopback without tls" }],

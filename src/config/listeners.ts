@@ -1,8 +1,10 @@
 import { createSecureContext } from "node:tls";
 import { z } from "zod";
+import { grpcEngines } from "../domain/grpc-engine.js";
 import { formatHostPort, type HostPort } from "../domain/host-port.js";
 import { isLoopback } from "../domain/network.js";
 import { hostPort, text, trustedProxies } from "./common-values.js";
+import { duration } from "./duration.js";
 import { atMost } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
@@ -57,25 +59,47 @@ function listener(defaultAddress: string, { authenticationDisabled }: OtherSecti
   const address = hostPort.refine((address) => !authenticationDisabled || isLoopback(address.host), {
     error: "must be loopback while dangerously_disable_caller_authentication is true",
   });
-  return z
-    .object({
-      /** `HOST:PORT`; port 0 takes a free one. */
-      listen: address.prefault(defaultAddress),
-      /** Default: no TLS, for which `listen` must be loopback or `plaintext` true. */
-      tls: tls.optional(),
-      plaintext,
+  return z.object({
+    /** `HOST:PORT`; port 0 takes a free one. */
+    listen: address.prefault(defaultAddress),
+    /** Default: no TLS, for which `listen` must be loopback or `plaintext` true. */
+    tls: tls.optional(),
+    plaintext,
+  });
+}
+
+/** The gRPC port. Default `127.0.0.1:9081`. */
+export const grpc = (others: OtherSections) =>
+  listener("127.0.0.1:9081", others)
+    .extend({
+      /**
+       * The implementation of HTTP/2: `builtin`, Patwarden's own, which costs a fraction of the CPU time, or `grpc-js`,
+       * the library of the gRPC project. Default `grpc-js`.
+       */
+      engine: z.enum(grpcEngines).default("grpc-js"),
+      /**
+       * The age at which a connection is asked to end, so that clients spread over new replicas; running calls finish.
+       * 0s to 24h; 0s: never. Default 10m.
+       */
+      max_connection_age: duration("0s", "24h").prefault("10m"),
     })
+    .refine(isProtected, beyondLoopback)
+    .refine(isProtectedOnce, twice)
+    .transform(({ listen, tls, engine, max_connection_age }) => ({
+      listen,
+      tls,
+      engine,
+      maxConnectionAgeMs: max_connection_age,
+    }))
+    .prefault({});
+
+/** The port of Connect, gRPC-Web, JSON and `/livez`, `/readyz`. Default `127.0.0.1:9080`. */
+export const http = (others: OtherSections) =>
+  listener("127.0.0.1:9080", others)
     .refine(isProtected, beyondLoopback)
     .refine(isProtectedOnce, twice)
     .transform(({ listen, tls }) => ({ listen, tls }))
     .prefault({});
-}
-
-/** The gRPC port. Default `127.0.0.1:9081`. */
-export const grpc = (others: OtherSections) => listener("127.0.0.1:9081", others);
-
-/** The port of Connect, gRPC-Web, JSON and `/livez`, `/readyz`. Default `127.0.0.1:9080`. */
-export const http = (others: OtherSections) => listener("127.0.0.1:9080", others);
 
 /** An origin as browsers send it in `Origin` (RFC 6454 section 6.2). Browsers never send `*`. */
 export const origin = text.refine(

@@ -81,6 +81,8 @@ export class Ports {
     const { config, metrics } = this.#parts;
     this.#open.grpc = await startGrpcListener({
       ...listenerOf(config.grpc),
+      engine: config.grpc.engine,
+      maxConnectionAgeMs: config.grpc.maxConnectionAgeMs,
       implementations: [...this.#implementations, ...this.#integrations.services],
       onEnd: this.#onEnd,
       events: metrics.arrivalsAt("grpc"),
@@ -137,7 +139,7 @@ export class Ports {
   }
 }
 
-function listenerOf({ listen, tls }: Config["grpc"]): { readonly listen: string; readonly tls?: TlsKeys } {
+function listenerOf({ listen, tls }: Config["http"]): { readonly listen: string; readonly tls?: TlsKeys } {
   return { listen: formatHostPort(listen), ...(tls && { tls: tlsKeysOf(tls) }) };
 }
 

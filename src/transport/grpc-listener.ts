@@ -1,3 +1,4 @@
+import type { GrpcEngine } from "../domain/grpc-engine.js";
 import type { ArrivalEvents, ArrivalLimits } from "./arrivals.js";
 import { startBuiltinListener } from "./builtin/listener.js";
 import { startGrpcJsListener } from "./grpc-js/listener.js";
@@ -22,10 +23,6 @@ export interface Listener {
    */
   drain(graceMs: number): Promise<void>;
 }
-
-/** What speaks HTTP/2: our own code, or the library. */
-export const grpcEngines = ["builtin", "grpc-js"] as const;
-export type GrpcEngine = (typeof grpcEngines)[number];
 
 export interface GrpcListenerOptions {
   /** Default `grpc-js`. */

@@ -87,9 +87,9 @@ export function toStatusError(error: unknown, requestId: string): StatusError {
 }
 
 /**
- * Encodes an error for gRPC. The details are a `google.rpc.Status` in `grpc-status-details-bin`, next to the request id.
- * No headers are sent before an error: clients retry by their service config only when the answer consists of trailers
- * alone (gRFC A6).
+ * Encodes an error for gRPC. The details are a `google.rpc.Status` in `grpc-status-details-bin`, next to the request
+ * id. No headers are sent before an error: clients retry by their service config only when the answer consists of
+ * trailers alone (gRFC A6).
  */
 export function toGrpcStatus(error: StatusError, requestId: string): Status & Required<Pick<Status, "trailers">> {
   const code = codeOf(error);

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
+import type { GrpcEngine } from "../../src/domain/grpc-engine.js";
 import { connectRoutes } from "../../src/transport/connect.js";
-import { type GrpcEngine, type Listener, startGrpcListener } from "../../src/transport/grpc-listener.js";
+import { type Listener, startGrpcListener } from "../../src/transport/grpc-listener.js";
 import { type HttpListenerOptions, startHttpListener } from "../../src/transport/http-listener.js";
 import { probes } from "../../src/transport/probes.js";
 import type { CallContext, Implementation } from "../../src/transport/service.js";

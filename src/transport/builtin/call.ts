@@ -18,7 +18,7 @@ import {
 } from "../service.js";
 import { cancelled, StatusError, toGrpcStatus, toStatusError } from "../status.js";
 
-/** What is known of a client: made once for each connection. */
+/** A client, as far as its connection tells. Made once for each connection. */
 export interface Peer {
   readonly address: Address | undefined;
   readonly clientName: string | undefined;
@@ -132,7 +132,7 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
   }
 }
 
-/** What a caller of a stream did wrong in the middle of it. The engine has answered already; this is for the log. */
+/** Returns the error of a caller that broke off in the middle of a stream, for the log: it was answered already. */
 function wrongStream({ message }: CallError): StatusError {
   return new StatusError({ code: "INTERNAL", message });
 }

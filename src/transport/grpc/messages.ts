@@ -25,7 +25,7 @@ export class MessageReader {
   readonly #sink: MessageSink;
   readonly #maxLength: number;
   readonly #prefix = Buffer.alloc(prefixLength);
-  /** What has arrived of the prefix; then of the message. */
+  /** Octets of the prefix that have arrived; then of the message. */
   #prefixed = 0;
   #length = 0;
   #filled = 0;
@@ -116,7 +116,7 @@ export function checkPrefix(flag: number, length: number, maxLength: number): vo
 /** The compressions that are understood. */
 export type Encoding = "identity" | "gzip" | "deflate";
 
-/** What `grpc-accept-encoding` says. */
+/** The value of `grpc-accept-encoding`. */
 export const acceptedEncodings = "identity,deflate,gzip";
 
 /**

@@ -8,7 +8,7 @@ export function parseTimeout(value: string): number | undefined {
   return unit !== undefined && /^\d{1,8}$/.test(digits) ? Number(digits) * unit : undefined;
 }
 
-/** Returns the `grpc-timeout` of at least these milliseconds: whole ones, or seconds when eight digits do not suffice. */
+/** Returns the `grpc-timeout` of at least these milliseconds, in seconds when eight digits do not suffice. */
 export function timeoutOf(ms: number): string {
   const whole = Math.max(1, Math.ceil(ms));
   if (whole < 1e8) return `${whole}m`;

@@ -18,7 +18,7 @@ import {
 import { decodeBinary, encodeMessage, isBinary, parseTimeout } from "./metadata.js";
 import { CallError, codes, type MetadataEntry, type Status } from "./status.js";
 
-/** What all calls of a port share. */
+/** Settings that all calls of a port share. */
 export interface CallSettings {
   readonly deadlines: Deadlines;
   /** The longest message that is accepted, octets. */

@@ -75,7 +75,7 @@ export class Bucket {
     this.#left = budget.burst;
   }
 
-  /** Throws ConnectionError ENHANCE_YOUR_CALM when nothing is left. `now` is in milliseconds of any clock that never goes back. */
+  /** Throws ConnectionError ENHANCE_YOUR_CALM when nothing is left. `now` is in milliseconds. */
   take(now: number): void {
     const { burst, perSecond, violation } = this.#budget;
     this.#left = Math.min(burst, this.#left + ((now - this.#filledAt) / 1000) * perSecond);

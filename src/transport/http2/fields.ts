@@ -17,7 +17,7 @@ export class FieldList implements FieldSink {
   contentType: string | undefined = undefined;
   /** Octets; -1 without the field. */
   contentLength = -1;
-  /** What has no place of its own above. */
+  /** All fields that have no place of their own above. */
   fields: Field[] = noFields;
   /** By the count of RFC 9113 §6.5.2. */
   size = 0;
@@ -124,7 +124,7 @@ export class FieldList implements FieldSink {
         else this.contentLength = Number(value);
         break;
       case names.contentType:
-        // Of two, no reader could tell which one counts.
+        // Nobody could tell which of two counts.
         if (this.contentType !== undefined) this.#refuse("two content-type");
         this.contentType = value;
         break;

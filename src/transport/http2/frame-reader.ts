@@ -17,7 +17,7 @@ export class FrameReader {
   #carry: Buffer = nothing;
   /** How much of the carry has arrived. */
   #carried = 0;
-  /** What was not read when the sink stopped. */
+  /** The octets that were not read when the sink stopped. */
   #rest: Buffer = nothing;
   #stopped = false;
 

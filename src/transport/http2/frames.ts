@@ -46,7 +46,7 @@ export const maxStreamId = 2 ** 31 - 1;
 /** Ends a connection: GOAWAY with this code, then close (RFC 9113 §5.4.1). */
 export class ConnectionError extends Error {
   readonly code: ErrorCode;
-  /** What was violated, for counting. */
+  /** The rule or bound that was violated, for counting. */
   readonly violation: Violation;
 
   /** `message` is sent to the peer: ASCII, short, nothing from its input. */

@@ -10,8 +10,8 @@ const scratches: Buffer[] = [];
 const maxScratches = 64;
 
 /**
- * What a connection has to say in one turn of the event loop leaves in one write. Frames are written into `scratch` at
- * `used`, after `reserve`.
+ * The octets of a connection on their way out: all of one turn of the event loop leave in one write. Frames are written
+ * into `scratch` at `used`, after `reserve`.
  */
 export class Output {
   readonly #wire: Wire;

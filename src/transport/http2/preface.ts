@@ -1,10 +1,10 @@
-/** What a client sends first (RFC 9113 §3.4). */
+/** The octets that a client sends first (RFC 9113 §3.4). */
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 /** The first octets of an HTTP/1 request: a method and what follows it. */
 const http1Methods = ["GET ", "HEAD", "POST", "PUT ", "OPTI", "DELE", "PATC", "CONN", "TRAC"];
 
-/** What a connection begins with, as far as its first octets tell: `tls` is a ClientHello. */
+/** The protocol of a connection, as far as its first octets tell: `tls` is a ClientHello. */
 export type Beginning = "http2" | "http1" | "tls" | "other" | "unknown";
 
 export function beginningOf(octets: Buffer): Beginning {

@@ -53,7 +53,7 @@ const http1Answer = (() => {
 export class ServerConnection extends Connection {
   protected readonly peerRole = "client";
   readonly #options: ServerConnectionOptions;
-  /** What has arrived of the preface; undefined once it was complete. */
+  /** The octets of the preface that have arrived; undefined once it was complete. */
   #beginning: Buffer | undefined = Buffer.alloc(0);
   #lastHandled = 0;
   /** 0: not draining. 1: the first GOAWAY was sent. 2: the second was, and later streams are ignored. */

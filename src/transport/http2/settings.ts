@@ -23,7 +23,7 @@ export const settingIds = {
   noRfc7540Priorities: 9,
 } as const;
 
-/** What the peer has set. */
+/** Settings of the peer. */
 export interface PeerSettings {
   headerTableSize: number;
   maxConcurrentStreams: number;

@@ -39,7 +39,7 @@ export abstract class Stream {
   queue: Buffer[] | undefined = undefined;
   queueOffset = 0;
   queuedOctets = 0;
-  /** What ends our direction once the queue is empty: a HEADERS frame, or nothing, for an empty DATA frame. */
+  /** The block that ends our direction once the queue is empty; without it, END_STREAM on the last DATA does. */
   trailers: Buffer | undefined = undefined;
   endQueued = false;
   /** Whether the stream is among those that wait for their turn to send. */

@@ -133,8 +133,8 @@ export class Listener<P> {
   }
 
   /**
-   * Stops accepting, lets running calls finish, and cuts what is still open after `graceMs`. Resolves when everything is
-   * closed.
+   * Stops accepting, lets running calls finish, and cuts what is still open after `graceMs`. Resolves when everything
+   * is closed.
    */
   drain(graceMs: number): Promise<void> {
     return new Promise((resolve) => {
