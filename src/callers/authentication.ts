@@ -18,7 +18,7 @@ export interface Credentials {
   /** The address of the client, or undefined when it is not known. It counts only for a Patwarden token. */
   readonly address: Address | undefined;
   /** Instant of `performance.now()` after which the caller no longer waits. Absent: no limit. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
 }
 
 /** The header of the user's own access token, passed on by a service. */
