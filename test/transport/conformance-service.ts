@@ -54,7 +54,7 @@ const answerBidi: RawHandler = async (call) => {
   const takeInfo = (): ConformancePayload_RequestInfo => {
     const info =
       sent === 0
-        ? infoOf({ ...call, timeoutMs }, requests)
+        ? infoOf({ metadata: call.metadata, timeoutMs }, requests)
         : create(ConformancePayload_RequestInfoSchema, { requests: [...requests] });
     requests = [];
     return info;

@@ -3,6 +3,7 @@ import { selfSigned } from "../kit/self-signed.js";
 import { expectKnown, readH2specReport } from "./h2spec-report.js";
 import { interopService } from "./interop-service.js";
 import { knownDifferences } from "./known-differences.js";
+import { startPlainServer } from "./plain-server.js";
 import { engines, type RawServer, startRawServer } from "./raw-server.js";
 import { haveSuite, runSuite } from "./suites.js";
 
@@ -17,7 +18,10 @@ describe.skipIf(!haveSuite("h2spec"))("h2spec finds nothing but the known differ
     ({ engine, tls, flags }) => {
       let server: RawServer;
       beforeAll(async () => {
-        server = await startRawServer(engine, { ...interopService, tls });
+        server =
+          engine === "builtin"
+            ? await startPlainServer({ tls })
+            : await startRawServer(engine, { ...interopService, tls });
       });
       afterAll(() => server.stop());
 

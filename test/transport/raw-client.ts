@@ -2,6 +2,9 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { openGrpcJsCall } from "./raw-grpc-js-client.js";
 import type { Engine, Field } from "./raw-server.js";
 
+/** The engines that have a client. */
+export const clientEngines = ["grpc-js"] as const satisfies readonly Engine[];
+
 export interface RawTarget {
   readonly host: string;
   readonly port: number;
@@ -40,6 +43,8 @@ export interface RawClientCall {
 /** Begins a call over a connection of its own. */
 export function openRawCall(engine: Engine, target: RawTarget, request: RawRequest): RawClientCall {
   switch (engine) {
+    case "builtin":
+      throw new Error("the built-in engine has no client yet");
     case "grpc-js":
       return openGrpcJsCall(target, request);
   }

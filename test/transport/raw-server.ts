@@ -1,8 +1,9 @@
 import type { DescService } from "@bufbuild/protobuf";
+import { startBuiltinServer } from "./raw-builtin-server.js";
 import { startGrpcJsServer } from "./raw-grpc-js-server.js";
 
 /** The engines that can serve gRPC, as `--engine` of the programs of this folder names them. */
-export const engines = ["grpc-js"] as const;
+export const engines = ["builtin", "grpc-js"] as const;
 export type Engine = (typeof engines)[number];
 
 export function engineNamed(name: string | undefined): Engine {
@@ -53,6 +54,8 @@ export interface RawServer {
 /** Serves one service on a free port of 127.0.0.1. */
 export function startRawServer(engine: Engine, options: RawServerOptions): Promise<RawServer> {
   switch (engine) {
+    case "builtin":
+      return startBuiltinServer(options);
     case "grpc-js":
       return startGrpcJsServer(options);
   }
