@@ -85,7 +85,9 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
   }
 
   header(name: string): string | undefined {
-    return this.head.fields.find((field) => field.name === name)?.value;
+    // No callback: three headers are read for each Check.
+    for (const field of this.head.fields) if (field.name === name) return field.value;
+    return undefined;
   }
 
   setHeader(name: string, value: string): void {
@@ -95,7 +97,13 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
 
   /** Throws when the call may not reach a handler. */
   protected admit(): void {
-    refuseOddAuthorization(this.head.fields.flatMap(({ name, value }) => (name === "authorization" ? [value] : [])));
+    let found: string | undefined;
+    for (const { name, value } of this.head.fields) {
+      if (name !== "authorization") continue;
+      if (found !== undefined) refuseOddAuthorization([found, value]);
+      found = value;
+    }
+    if (found !== undefined) refuseOddAuthorization([found]);
   }
 
   /** Returns the metadata of the response. The caller gets back its own request id. */
@@ -160,26 +168,45 @@ class UnaryCall extends BuiltinCall {
     this.#operation = mounted.operation;
   }
 
+  /** Answers in the same turn when the handler needs no promise. */
   protected onRequest(octets: Buffer, start: number, end: number): void {
-    void this.#run(octets.subarray(start, end));
+    try {
+      this.admit();
+      const { method, handle, codec } = this.#operation;
+      const bytes = octets.subarray(start, end);
+      // Fields of bytes are views of what they were decoded from.
+      const request = codec?.decode(bytes) ?? decode(method.input, Buffer.from(bytes));
+      const handled = handle(request, this);
+      if (handled instanceof Promise) {
+        handled.then(
+          (message) => this.#answer(message),
+          (thrown: unknown) => this.#refuse(thrown),
+        );
+        return;
+      }
+      this.#answer(handled);
+    } catch (thrown) {
+      this.#refuse(thrown);
+    }
   }
 
   protected onBegin(): void {}
 
-  async #run(bytes: Buffer): Promise<void> {
+  #answer(message: Outgoing): void {
     try {
-      this.admit();
-      const { method, handle, codec } = this.#operation;
-      // Fields of bytes are views of what they were decoded from.
-      const request = codec?.decode(bytes) ?? decode(method.input, Buffer.from(bytes));
-      const response = create(method.output, await handle(request, this));
+      const { method, codec } = this.#operation;
+      const response = create(method.output, message);
       const answer = limited(codec?.encode(response) ?? encode(method.output, response));
       if (this.succeed()) this.respond(answer, this.responseMetadata());
     } catch (thrown) {
       this.fail(thrown);
-    } finally {
-      this.release();
     }
+    this.release();
+  }
+
+  #refuse(thrown: unknown): void {
+    this.fail(thrown);
+    this.release();
   }
 }
 
