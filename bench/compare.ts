@@ -10,7 +10,7 @@ import { checks, listBatches, malformedChecks, mixedBatches, type Traffic } from
 import { sendLoad } from "./lib/load.js";
 import { median } from "./lib/measurement.js";
 import { type OpenFga, startOpenFga } from "./lib/openfga.js";
-import type { startPatwarden } from "./lib/patwarden.js";
+import type { Settings, startPatwarden } from "./lib/patwarden.js";
 import { newDatabase } from "./lib/prepare.js";
 import { useScratchFolder } from "./lib/scratch.js";
 import { secretsOf, seedTokens } from "./lib/tokens.js";
@@ -18,11 +18,17 @@ import { userCount } from "./lib/workload.js";
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { turns: { type: "string", default: "30" }, only: { type: "string", default: "" } },
+  options: {
+    turns: { type: "string", default: "30" },
+    only: { type: "string", default: "" },
+    /** Settings of both, as JSON: `{"grpc":{"engine":"builtin"}}`. */
+    settings: { type: "string", default: "{}" },
+  },
 });
 const [checkout] = positionals;
 if (checkout === undefined) throw new Error("which CHECKOUT? As in: node --import tsx bench/compare.ts ../before");
 const turns = Number(values.turns);
+const common: Settings = JSON.parse(values.settings);
 if (!(turns >= 5)) throw new Error("--turns must be 5 or more");
 const turnMs = 1_000;
 
@@ -30,11 +36,13 @@ interface Row {
   readonly name: string;
   readonly traffic: (secrets: readonly string[]) => Traffic;
   readonly inFlight: number;
+  /** Default 1. */
+  readonly connections?: number;
 }
 
 const check = { name: "Check", traffic: checks, inFlight: 64 };
 const batch = { name: "BatchCheck of 50, one token", traffic: listBatches, inFlight: 8 };
-const scenarios: readonly { readonly settings: object; readonly rows: readonly Row[] }[] = [
+const scenarios: readonly { readonly settings: Settings; readonly rows: readonly Row[] }[] = [
   {
     settings: {},
     rows: [
@@ -46,7 +54,10 @@ const scenarios: readonly { readonly settings: object; readonly rows: readonly R
   },
   {
     settings: { openfga: { max_staleness: "10s" } },
-    rows: [check, batch].map((row) => ({ ...row, name: `${row.name}, within max_staleness` })),
+    rows: [check, { ...check, name: "Check, 64 connections", connections: 64 }, batch].map((row) => ({
+      ...row,
+      name: `${row.name}, within max_staleness`,
+    })),
   },
 ];
 
@@ -67,10 +78,11 @@ try {
     console.log(
       "CPU time of a decision, µs; ratio: the median of the turns, and the range that contains 95 % of such medians",
     );
-    for (const { settings, rows: all } of scenarios) {
-      const rows = all.filter(({ name }) => new RegExp(values.only).test(name));
+    for (const { settings, rows: everyRow } of scenarios) {
+      const rows = everyRow.filter(({ name }) => new RegExp(values.only).test(name));
       if (rows.length === 0) continue;
-      const start = ({ start, databaseUrl }: Side) => start({ databaseUrl, openfga, settings: { ...settings } });
+      const all = { ...common, ...settings, openfga: { ...common["openfga"], ...settings["openfga"] } };
+      const start = ({ start, databaseUrl }: Side) => start({ databaseUrl, openfga, settings: all });
       const servers = [await start(there), await start(here)] as const;
       try {
         for (const row of rows) {
@@ -130,7 +142,7 @@ async function compare(row: Row, servers: readonly [Server, Server], openfga: Op
 }
 
 async function load(
-  { name, inFlight }: Row,
+  { name, inFlight, connections = 1 }: Row,
   traffic: Traffic,
   { grpc, keys, child }: Server,
   openfga: OpenFga,
@@ -138,7 +150,7 @@ async function load(
 ): Promise<Cost> {
   const used = (): number[] => [child.pid ?? 0, openfga.pid(), postgres.pid()].map(cpuOf);
   const before = used();
-  const result = await sendLoad(traffic, { address: grpc, key: keys.checker, inFlight, ...pace });
+  const result = await sendLoad(traffic, { address: grpc, key: keys.checker, inFlight, connections, ...pace });
   if (result.wrong + result.failed > 0) throw new Error(`${name}: ${result.firstFault}`);
   const decisions = result.calls * traffic.decisionsPerCall;
   const [server = 0, ...others] = used().map((us, index) => (us - (before[index] ?? 0)) / decisions);
