@@ -39,6 +39,16 @@ export function cpuRatio(rounds: Rounds, row: Row, other: Row): number | undefin
   return compare(rounds, [row, other], (one, two) => one.totalCpuUs / two.totalCpuUs);
 }
 
+/** Returns the median of the rounds. */
+function figureOf(
+  rounds: Rounds,
+  row: Row,
+  figure: (measurement: Measurement) => number | undefined,
+): number | undefined {
+  const values = (rounds.get(row.name) ?? []).flatMap((measurement) => figure(measurement) ?? []);
+  return values.length > 0 ? median(values) : undefined;
+}
+
 function alone(rounds: Rounds, row: Row, other: Row): number | undefined {
   const p50Ms = (measurement: Measurement): number => measurement.alone?.p50Ms ?? Number.NaN;
   return compare(rounds, [row, other], (one, two) => p50Ms(one) - p50Ms(two));
@@ -69,6 +79,18 @@ export function goalsOf(rounds: Rounds, facts: Facts): readonly Goal[] {
     overDirect("Check of a malformed secret over a direct Check, cache on", rows.malformed, 0.12),
     latency("Check alone, p50 more than a direct one, cache on", rows.checkOn, 0.2),
     latency("Check within max_staleness alone, p50 more than a direct one, cache on", rows.keptOn, 0),
+    goal(
+      "no-op call of the built-in engine, CPU time",
+      "us",
+      figureOf(rounds, rows.noopBuiltin, ({ totalCpuUs }) => totalCpuUs),
+      6,
+    ),
+    goal(
+      "the same alone",
+      "us",
+      figureOf(rounds, rows.noopBuiltin, ({ alone }) => alone?.totalCpuUs),
+      50,
+    ),
     cpu("Check among 1,000,000 tokens over one among 1,000", rows.checkOn, rows.fewTokens, 1.1),
     cpu("Check beside 20 revocations a second over one beside none", rows.changing, rows.checkOn, 1.1),
     cpu("Check with metering over one with the least of it", rows.checkOn, rows.leastUsage, 1.1),

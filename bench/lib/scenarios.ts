@@ -75,6 +75,7 @@ export const rows = {
   directOffSpread: spread("direct OpenFGA Check, 64 connections, cache off"),
   directOnSpread: spread("direct OpenFGA Check, 64 connections, cache on"),
   noop: { ...check("no-op call, grpc-js"), alone: true },
+  noopBuiltin: { ...check("no-op call, builtin"), alone: true },
   checkOff: { ...check("Check, cache off"), alone: true },
   checkOffSpread: spread("Check, 64 connections, cache off"),
   checkOn: { ...check("Check, cache on"), alone: true },
@@ -105,8 +106,9 @@ export function directOf({ name, connections = 1 }: Row): Row {
 }
 
 const kept: Settings = { openfga: { max_staleness: "10s" } };
-/** Both sides of Patwarden's gRPC by one implementation. */
-const engine = (name: string, settings: Settings = {}): Settings => ({
+type Engine = "grpc-js" | "builtin";
+/** Both sides of Patwarden's gRPC by one engine. */
+const onEngine = (name: Engine, settings: Settings = {}): Settings => ({
   ...settings,
   grpc: { ...settings["grpc"], engine: name },
   openfga: { ...settings["openfga"], engine: name },
@@ -156,17 +158,18 @@ export const scenarios: readonly Scenario[] = [
     ] as const
   ).flatMap(([name, checkRow, keptRow]) => [
     {
-      ...patwarden(`Patwarden on ${name}`, { queryCache: true, settings: engine(name) }, [[checkRow, checks]]),
+      ...patwarden(`Patwarden on ${name}`, { queryCache: true, settings: onEngine(name) }, [[checkRow, checks]]),
       timeOnly: true,
     },
     {
-      ...patwarden(`Patwarden with kept decisions on ${name}`, { queryCache: true, settings: engine(name, kept) }, [
+      ...patwarden(`Patwarden with kept decisions on ${name}`, { queryCache: true, settings: onEngine(name, kept) }, [
         [keptRow, checks],
       ]),
       timeOnly: true,
     },
   ]),
-  noop(),
+  noop("grpc-js", rows.noop),
+  noop("builtin", rows.noopBuiltin),
 ];
 
 function direct(settings: { readonly queryCache: boolean }, measured: readonly Row[]): Scenario {
@@ -258,14 +261,14 @@ function problemsOf(server: Server): string {
     .join("\n");
 }
 
-function noop(): Scenario {
+function noop(engine: Engine, row: Row): Scenario {
   return {
-    name: "no-op",
+    name: `no-op, ${engine}`,
     async run(bench, onRow) {
-      const server = await startNoop();
+      const server = await startNoop(engine);
       try {
         const target = { address: server.address, key: "not needed", pids: { server: server.child.pid ?? 0 } };
-        onRow(rows.noop, await measure(rows.noop, noopCalls(bench.secrets), target, bench.pace));
+        onRow(row, await measure(row, noopCalls(bench.secrets), target, bench.pace));
       } finally {
         server.child.kill();
       }
@@ -273,8 +276,10 @@ function noop(): Scenario {
   };
 }
 
-export async function startNoop(): Promise<{ readonly child: ChildProcess; readonly address: string }> {
-  const script = new URL("noop-server.mjs", import.meta.url).pathname;
+export async function startNoop(
+  engine: Engine = "grpc-js",
+): Promise<{ readonly child: ChildProcess; readonly address: string }> {
+  const script = new URL(`noop-${engine}.mjs`, import.meta.url).pathname;
   const child = track(spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] }));
   const [line] = await once(child.stdout, "data");
   return { child, address: String(line).trim() };
