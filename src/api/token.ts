@@ -27,7 +27,7 @@ import { getToken } from "../manage/get-token.js";
 import { type ListTokensOptions, listTokens, summarizeTokens } from "../manage/list-tokens.js";
 import { permittedOperations } from "../manage/permitted-operations.js";
 import { revokeSecret } from "../manage/revoke-secret.js";
-import { residualUntil, revokeToken } from "../manage/revoke-token.js";
+import { revokeToken } from "../manage/revoke-token.js";
 import { revokeTokens } from "../manage/revoke-tokens.js";
 import { rotateToken } from "../manage/rotate-token.js";
 import { resumeToken, suspendToken } from "../manage/suspend-token.js";
@@ -112,10 +112,11 @@ export function tokenService(options: TokenServiceOptions): GuardedHandlers<type
     async revokeToken(request, { caller }) {
       const { id, reason } = parseRevokeToken(request, caller);
       const snapshot = await revokeToken(options, caller, id, reason);
-      const until = await residualUntil(options, { ids: [id] });
+      // No more JWTs are made for a revoked token, so this time is final.
+      const { residualUntil: until } = snapshot;
       return create(RevokeTokenResponseSchema, {
         token: await render(caller, snapshot),
-        ...(until && { residualUntil: timestampFromDate(until) }),
+        ...(until && until > clock.now() && { residualUntil: timestampFromDate(until) }),
       });
     },
 

@@ -16,6 +16,9 @@ export const instant = customType<{ data: Date; driverData: string }>({
   fromDriver: readInstant,
 });
 
+/** An expression for a time in milliseconds since 1970, which no setting of the session formats. */
+export const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::int8`;
+
 const ranges = {
   /** The times that the API can express. Infinity is excluded. */
   time: sql.raw("'0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999+00'"),

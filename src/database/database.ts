@@ -15,7 +15,7 @@ import { drizzlePostgres } from "./drizzle.js";
 import { evaluate, guarded, migrationError } from "./errors.js";
 import { listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
-import { openPool, type Pool } from "./pool.js";
+import { openPool } from "./pool.js";
 import { preparing } from "./prepared.js";
 import { migrationSettings, settingChanges, within } from "./session.js";
 
@@ -88,7 +88,7 @@ export function openPostgres(options: PostgresOptions): Database {
     // A transaction has the settings of a change, which keep PostgreSQL from compiling the statement.
     return (read) => orm.transaction(read);
   };
-  const run = async <Row>({ sql: by }: Pool, statement: string, parameters: readonly unknown[]) => {
+  const run = async <Row>(by: postgres.Sql, statement: string, parameters: readonly unknown[]) => {
     const rows: readonly unknown[] = await by.unsafe(statement, [...parameters] as postgres.ParameterOrJSON<never>[], {
       prepare,
     });
@@ -98,14 +98,18 @@ export function openPostgres(options: PostgresOptions): Database {
     orm: ormOf(client.sql),
     patient: patientOrmOf(patient.sql),
     scan: scanBy(scanning.sql),
-    forCaller: (isOver) => ({
-      ...database,
-      orm: ormOf(clientForCaller(client.sql, isOver)),
-      patient: patientOrmOf(clientForCaller(patient.sql, isOver)),
-      scan: scanBy(clientForCaller(scanning.sql, isOver)),
-    }),
-    query: (statement, parameters) => run(client, statement, parameters),
-    urgent: (statement, parameters) => run(urgent, statement, parameters),
+    forCaller(isOver) {
+      const own = clientForCaller(client.sql, isOver);
+      return {
+        ...database,
+        orm: ormOf(own),
+        patient: patientOrmOf(clientForCaller(patient.sql, isOver)),
+        scan: scanBy(clientForCaller(scanning.sql, isOver)),
+        query: (statement, parameters) => run(own, statement, parameters),
+      };
+    },
+    query: (statement, parameters) => run(client.sql, statement, parameters),
+    urgent: (statement, parameters) => run(urgent.sql, statement, parameters),
     listen: (channel, onNotification) =>
       listenTo(channel, onNotification, {
         open: (hooks) => openPool(listenAddress, { ...hooks, max: 1, prepare: false }, statementMs),

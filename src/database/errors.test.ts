@@ -16,7 +16,7 @@ async function outcomes(error: Error): Promise<readonly string[]> {
   // A fake database, since a real one cannot be made to send most of these errors.
   const orm = {
     transaction: async (work: (transaction: never) => Promise<unknown>) => {
-      await work(undefined as never);
+      await work({ session: { client: { commit: { state: {} } } } } as never);
       throw error;
     },
   } as unknown as Orm;

@@ -29,7 +29,7 @@ export function residuals(database: Database): Pick<TokenStore, "handOut" | "res
       transact(database, async (transaction) => {
         const uuid = toUuid(id);
         const rows = await transaction.select().from(token).where(eq(token.id, uuid)).for("share");
-        const [current] = await readSnapshots(transaction, rows);
+        const [current] = await readSnapshots(transaction.run, rows);
         if (!current) return undefined;
         const handedOut = decide(current);
         const { expireTime: until } = handedOut;

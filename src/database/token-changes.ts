@@ -2,15 +2,25 @@ import { setImmediate as turn } from "node:timers/promises";
 import { eq, sql } from "drizzle-orm";
 import { tokenIdFromUuid, toUuid } from "../domain/ids.js";
 import type { TokenId } from "../domain/token.js";
-import type { TokenChange, TokenSnapshot, TokenStore } from "../domain/token-store.js";
-import { type Transaction, transactChange } from "./change.js";
+import type { TokenStore } from "../domain/token-store.js";
+import { transactChange } from "./change.js";
 import type { Database } from "./database.js";
+import { onlyRow } from "./errors.js";
 import { rememberRequest } from "./request.js";
 import { holdSubjects } from "./subject.js";
 import { matching } from "./token-conditions.js";
 import { lockUnrevoked, revokeLocked } from "./token-revocation.js";
-import { readContexts, readSnapshots } from "./token-snapshot.js";
-import { factColumns, secretColumns, token, tokenColumns, tokenSecret } from "./token-table.js";
+import { readContexts, readSurroundings } from "./token-snapshot.js";
+import {
+  factColumns,
+  lockTokenStatement,
+  secretColumns,
+  token,
+  tokenColumns,
+  tokenRow,
+  tokenSecret,
+  writeFacts,
+} from "./token-table.js";
 
 /** Returns the methods that change tokens. Each takes the locks that its decision needs. */
 export function tokenChanges(database: Database): Pick<TokenStore, "create" | "change" | "revokeAll"> {
@@ -38,16 +48,16 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
     change: (id, decide) =>
       transactChange(database, async (transaction) => {
         const uuid = toUuid(id);
-        const rows = await transaction.select().from(token).where(eq(token.id, uuid)).for("update");
-        const [current] = await readSnapshots(transaction, rows);
-        const change = current && decide(current);
+        // Sent together. The second waits behind the lock, so it reads what the last change has left.
+        const locking = transaction.run<Readonly<Record<string, unknown>>>(lockTokenStatement, [uuid]);
+        const reading = readSurroundings(transaction.run, [uuid]);
+        const [[read], snapshotsOf] = await Promise.all([locking, reading]);
+        if (!read) return { result: undefined, events: [], touched: [] };
+        const row = tokenRow(read);
+        const current = onlyRow(snapshotsOf([row]));
+        const change = decide(current);
         if (!change) return { result: current, events: [], touched: [] };
         const { facts, newSecret, retire = [] } = change;
-        const columns = facts ? factColumns({ ...current.token, ...facts }) : {};
-        await transaction
-          .update(token)
-          .set({ ...columns, revision: current.token.revision + 1 })
-          .where(eq(token.id, uuid));
         for (const { id: secretId, time, ended } of retire) {
           await transaction
             .update(tokenSecret)
@@ -60,8 +70,15 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
           await transaction.insert(tokenSecret).values({ ...secretColumns(uuid, newSecret), storedAt });
         }
         await rememberRequest(transaction, uuid, change.request);
-        const changed = newSecret || retire.length > 0 ? await readAgain(transaction, uuid) : withFacts(current, facts);
-        return { result: changed, events: [change.event], touched: [{ kind: "token", key: id }] };
+        const columns = factColumns({ ...current.token, ...facts });
+        const secretsChanged = newSecret || retire.length > 0;
+        const changedOf = secretsChanged ? await readSurroundings(transaction.run, [uuid]) : snapshotsOf;
+        return {
+          result: onlyRow(changedOf([{ ...row, ...columns, revision: row.revision + 1 }])),
+          events: [change.event],
+          touched: [{ kind: "token", key: id }],
+          write: writeFacts(uuid, columns),
+        };
       }),
 
     revokeAll: (filter, revocation, { expected, limit }, now, eventOf) =>
@@ -90,15 +107,4 @@ async function idsInTurns(uuids: readonly string[]): Promise<readonly TokenId[]>
     ids.push(...uuids.slice(start, start + idsTogether).map(tokenIdFromUuid));
   }
   return ids;
-}
-
-async function readAgain(transaction: Transaction, uuid: string): Promise<TokenSnapshot | undefined> {
-  const [found] = await readSnapshots(transaction, await transaction.select().from(token).where(eq(token.id, uuid)));
-  return found;
-}
-
-/** Returns the token as it is after these facts were written. */
-function withFacts(snapshot: TokenSnapshot, facts: TokenChange["facts"]): TokenSnapshot {
-  const { token: before } = snapshot;
-  return { ...snapshot, token: { ...before, ...facts, revision: before.revision + 1 } };
 }

@@ -28,7 +28,7 @@ export function tokenLists(database: Database): Pick<TokenStore, "list" | "count
         );
         const page = rows.slice(0, size);
         const snapshots = await readSnapshots(
-          database.orm,
+          database.query,
           page.map((row) => row.token),
         );
         const tokens = snapshots.map((snapshot, index): ListedToken => {

@@ -5,6 +5,7 @@ import { standingOf } from "../domain/state.js";
 import type { SubjectFacts } from "../domain/subject-state.js";
 import type { Grant } from "../domain/token.js";
 import type { ResolvedToken, TokenStore } from "../domain/token-store.js";
+import { ms } from "./columns.js";
 import type { Database } from "./database.js";
 import { guarded, onlyRow } from "./errors.js";
 import { effectivePolicy } from "./policy.js";
@@ -12,8 +13,6 @@ import { rowsFromPrimary } from "./primary-read.js";
 import { hex } from "./session.js";
 import { subjectFacts } from "./subject-table.js";
 import { readGrant } from "./token-table.js";
-
-const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::int8`;
 
 /** Reads everything that a decision needs in one snapshot, with its epoch. Returns at least one row. */
 const resolveStatement = `

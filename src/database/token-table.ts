@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { getTableColumns, sql } from "drizzle-orm";
 import {
   boolean,
   check,
@@ -24,6 +24,7 @@ import type {
   TokenRecord,
 } from "../domain/token.js";
 import type { NewSecret, TokenFacts } from "../domain/token-store.js";
+import type { Write } from "./change.js";
 import { bytea, identifier, instant, readable } from "./columns.js";
 
 /** A grant as stored. The full grant is explicit, so that a missing value never grants everything. */
@@ -222,35 +223,17 @@ export function tokenColumns(record: TokenRecord): typeof token.$inferInsert {
   };
 }
 
-type FactColumns = Pick<
-  typeof token.$inferInsert,
-  | "name"
-  | "description"
-  | "justification"
-  | "grant"
-  | "allowedCidrs"
-  | "metadata"
-  | "claims"
-  | "notBefore"
-  | "expiresAt"
-  | "expired"
-  | "selfRotate"
-  | "approval"
-  | "decidedBy"
-  | "decidedVia"
-  | "decidedAt"
-  | "decisionComment"
-  | "approved"
-  | "contributors"
-  | "holders"
-  | "suspendedAt"
-  | "suspendedBy"
-  | "suspensionRank"
-  | "suspensionComment"
-  | "revokedAt"
-  | "revokedBy"
-  | "revocationReason"
->;
+/** The columns that a change of a token may write. */
+const factNames = [
+  ...(["name", "description", "justification", "grant", "allowedCidrs", "metadata", "claims"] as const),
+  ...(["notBefore", "expiresAt", "expired", "selfRotate"] as const),
+  ...(["approval", "decidedBy", "decidedVia", "decidedAt", "decisionComment", "approved"] as const),
+  ...(["contributors", "holders"] as const),
+  ...(["suspendedAt", "suspendedBy", "suspensionRank", "suspensionComment"] as const),
+  ...(["revokedAt", "revokedBy", "revocationReason"] as const),
+];
+
+export type FactColumns = Pick<TokenRow, (typeof factNames)[number]>;
 
 export function factColumns(facts: TokenFacts): FactColumns {
   const { approval, suspension, revocation } = facts;
@@ -283,6 +266,39 @@ export function factColumns(facts: TokenFacts): FactColumns {
     revokedBy: revocation?.by ?? null,
     revocationReason: revocation?.reason ?? null,
   };
+}
+
+const columnNames = (columns: readonly PgColumn[]): string => columns.map(({ name }) => `"${name}"`).join(", ");
+
+const columnsOfToken = Object.entries(getTableColumns(token));
+
+/** Locks the token with an id and returns its row, as it is once the lock is held. */
+export const lockTokenStatement = `
+  select ${columnNames(columnsOfToken.map(([, column]) => column))} from token where id = $1::uuid for update`;
+
+/** Reads a row of `lockTokenStatement`. */
+export function tokenRow(read: Readonly<Record<string, unknown>>): TokenRow {
+  const values = columnsOfToken.map(([name, column]) => {
+    const value = read[column.name];
+    return [name, value === null ? null : column.mapFromDriverValue(value)];
+  });
+  return Object.fromEntries(values) as TokenRow; // it has every column of the table
+}
+
+const factColumnsOfToken = factNames.map((name) => token[name]);
+
+/** One parameter for all facts: a statement with many parameters would not be prepared. */
+const writeFactsStatement = `
+  update token set revision = revision + 1, (${columnNames(factColumnsOfToken)}) = (
+    select ${columnNames(factColumnsOfToken)} from json_to_record($2::text::json)
+      as fact(${factColumnsOfToken.map((column) => `"${column.name}" ${column.getSQLType()}`).join(", ")})
+  )
+  where id = $1::uuid`;
+
+/** Returns the statement that writes the facts of a token and its next revision. */
+export function writeFacts(uuid: string, facts: FactColumns): Write {
+  const byName = Object.fromEntries(factNames.map((name) => [token[name].name, facts[name]]));
+  return { statement: writeFactsStatement, parameters: [uuid, JSON.stringify(byName)] };
 }
 
 export function secretRecord(row: SecretRow): SecretRecord {

@@ -36,7 +36,7 @@ function tokenReads(database: Database): Pick<TokenStore, "context" | "get" | "o
     async get(id) {
       const [found] = await guarded(async () =>
         readSnapshots(
-          database.orm,
+          database.query,
           rowsFromPrimary(
             await database.orm
               .select({ standby, row: token })

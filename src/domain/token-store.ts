@@ -68,6 +68,8 @@ export interface TokenSnapshot extends TokenContext {
    * of one statement. Absent when no row was read.
    */
   readonly secretStoredMs?: number;
+  /** When the last JWT that was made for the token expires. Absent when none was made. Final for a revoked token. */
+  readonly residualUntil?: Date;
 }
 
 export interface TokenFilter {

@@ -9,7 +9,7 @@ import { type SubjectName, type SubjectTypes, typeOf } from "../domain/identifie
 import type { RevocationReason, TokenId, TokenRecord } from "../domain/token.js";
 import type { TokenFilter, TokenOwner, TokenStore } from "../domain/token-store.js";
 import type { AskedFilter } from "./list-tokens.js";
-import { residualUntil } from "./revoke-token.js";
+import { afterChange } from "./rules/after-change.js";
 
 export interface RevokeTokensCommand {
   readonly target:
@@ -192,4 +192,15 @@ function namedBy(target: Selection): Pick<TokenFilter, "subject" | "organization
     case "everything":
       return {};
   }
+}
+
+/**
+ * Returns when the last JWT of these revoked tokens expires, or undefined when none is valid. No more JWTs are made for
+ * a revoked token, so this time is final.
+ */
+export async function residualUntil(
+  { store, clock }: { readonly store: Pick<TokenStore, "residualOf">; readonly clock: Clock },
+  filter: TokenFilter,
+): Promise<Date | undefined> {
+  return afterChange(() => store.residualOf({ ...filter, states: ["REVOKED"] }, clock.now()));
 }

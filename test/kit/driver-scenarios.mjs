@@ -164,6 +164,28 @@ const scenarios = {
     return said;
   },
 
+  async "commit-may-leave-with-the-last-statement"(postgres) {
+    const sql = postgres(url, ofOne);
+    await sql`create table kept (i int primary key)`;
+    const insert = (by, i) => by.unsafe("insert into kept values ($1)", [i], { prepare: true }).execute();
+    await insert(sql, 1);
+    const failed = await outcome(
+      sql.begin(async (held) => {
+        await held`insert into kept values (2)`;
+        insert(held, 1);
+        return [{ said: "done" }];
+      }),
+    );
+    const lost = await outcome(
+      sql.begin(async (held) => {
+        await held.unsafe("deallocate all");
+        insert(held, 3);
+        return [{ said: "done" }];
+      }),
+    );
+    return [failed, lost, await outcome(sql`select string_agg(i::text, ' ') from kept`)];
+  },
+
   async "drain-opens-nothing"(postgres) {
     let socket;
     const { hostname, port } = new URL(url);

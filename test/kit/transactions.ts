@@ -119,9 +119,7 @@ export class Session {
     }
   }
 
-  /**
-   * Called before the statement's round has been counted. The driver sends BEGIN, but not COMMIT, as a simple query.
-   */
+  /** Called before the statement's round has been counted. */
   #execute(text: string, message: Buffer): boolean {
     if (/^\s*begin\b/i.test(text)) this.#inTransaction = true;
     if (!this.#inTransaction) return true;

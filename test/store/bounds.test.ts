@@ -4,7 +4,6 @@ import ipaddr from "ipaddr.js";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { auditEvent, auditPending } from "../../src/database/audit.js";
-import type { Transaction } from "../../src/database/change.js";
 import type { Database, Orm } from "../../src/database/database.js";
 import { onlyRow } from "../../src/database/errors.js";
 import { createPolicyStore, policy } from "../../src/database/policy.js";
@@ -75,8 +74,8 @@ describe.each(engines)("work without a bound on $name", ({ available, open }) =>
       const patient: Orm = new Proxy(database.patient, {
         get(orm, name, receiver) {
           if (name !== "transaction") return Reflect.get(orm, name, receiver);
-          return (work: (transaction: Transaction) => Promise<unknown>) =>
-            orm.transaction((transaction) => work(watched(transaction, ["select", "update", "execute"], next)));
+          return (work: Parameters<Orm["transaction"]>[0]) =>
+            orm.transaction((transaction) => work(watched(transaction, ["select", "update", "run"], next)));
         },
       });
       return {

@@ -34,6 +34,7 @@ const right: Readonly<Record<string, unknown>> = {
   "transaction-stays-on-its-session": [true, "none"],
   "transaction-is-idle-between-messages": ["inside", "failed: 42704", "behind", false],
   "begin-reserves": "inside",
+  "commit-may-leave-with-the-last-statement": ["failed: 23505", "failed: 26000", "1"],
   "drain-opens-nothing": 2,
   "faulty-statement-fails-alone": ["before", "failed: UNDEFINED_VALUE", "behind"],
   "answers-are-whole": {
@@ -65,6 +66,7 @@ const wrong: Readonly<Record<string, unknown>> = {
   "transaction-stays-on-its-session": [true, 2],
   "transaction-is-idle-between-messages": ["inside", "failed: 42704", "behind", true],
   "begin-reserves": crash,
+  "commit-may-leave-with-the-last-statement": ["done", "done", "1"],
   "drain-opens-nothing": "none",
   "faulty-statement-fails-alone": [
     "failed: UNDEFINED_VALUE",

@@ -11,6 +11,12 @@ export interface Supervised {
   begin(options: string, work: (transaction: TransactionSql) => unknown, waiting: Waiting): Promise<unknown>;
 }
 
+/** A transaction of the mended driver. */
+export interface Committing extends TransactionSql {
+  /** COMMIT, once the work of the transaction is done. Its `state` is null until it was sent. */
+  readonly commit?: { readonly state: object | null };
+}
+
 /** May be part of the options of a statement. */
 export interface Waiting {
   /** Returns whether no caller waits for the statement any more. */

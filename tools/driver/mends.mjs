@@ -145,6 +145,27 @@ export const mends = [
     ],
   },
   {
+    name: "commit-may-leave-with-the-last-statement",
+    why:
+      "PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK and no error, which counts as committed: when a statement fails while " +
+      "COMMIT is on its way, or when COMMIT itself, a prepared statement that its session lost, is sent again. A statement that is sent again " +
+      "behind COMMIT would take effect alone.",
+    waitsFor: [],
+    changes: [
+      [
+        pool,
+        "          : await sql`commit`\n      }\n",
+        "          : await (sql.commit = sql.unsafe('commit'))\n        if (uncaughtError)\n          throw uncaughtError\n      }\n",
+      ],
+      [pool, "          : sql`rollback`\n", "          : sql.unsafe('rollback')\n"],
+      [
+        connection,
+        "          : query.prepared && retryRoutines.has(",
+        "          : query.prepared && !connection.reserved && retryRoutines.has(",
+      ],
+    ],
+  },
+  {
     name: "drain-opens-nothing",
     why: "When a socket has written everything that waited, its connection goes to the next caller, even in the middle of a transaction.",
     waitsFor: ["porsager/postgres#1207"],

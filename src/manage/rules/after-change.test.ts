@@ -7,7 +7,7 @@ import type { SubjectName } from "../../domain/identifier.js";
 import type { AuthorizationModel } from "../../domain/permission-checker.js";
 import { noPolicy } from "../../domain/policy.js";
 import { updatePolicy } from "../policies.js";
-import { residualUntil } from "../revoke-token.js";
+import { residualUntil } from "../revoke-tokens.js";
 import { disableSubject, getSubject } from "../subjects.js";
 
 const admin: ManagingCaller = { kind: "service", name: "admin", permissions: new Set(["admin"]) };
@@ -21,7 +21,7 @@ const policy = { scope: "user", policy: noPolicy, revision: 1 };
 
 describe("B7 a database that fails after the change is stored", () => {
   it.each<[string, () => Promise<unknown>]>([
-    ["RevokeToken", () => residualUntil({ store: { residualOf: fails }, clock }, { ids: [tokenRecord().id] })],
+    ["RevokeTokens", () => residualUntil({ store: { residualOf: fails }, clock }, { ids: [tokenRecord().id] })],
     ["DisableSubject", () => disableSubject({ subjects, clock, subjectTypes }, admin, name)],
     [
       "UpdatePolicy",
