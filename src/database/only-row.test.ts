@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SubjectName } from "../domain/identifier.js";
+import { tokenIdFromUuid } from "../domain/ids.js";
 import { noPolicy } from "../domain/policy.js";
 import { createAuditStore } from "./audit.js";
 import { type Database, databaseTime } from "./database.js";
@@ -20,7 +21,9 @@ function answering(...answers: readonly (readonly unknown[])[]): Database {
     },
   );
   const written = () => statement;
-  const orm = { select: written, insert: written, transaction: (work: (transaction: unknown) => unknown) => work(orm) };
+  const client = { unsafe: () => ({ execute: async () => left.shift() ?? [] }) };
+  const transaction = (work: (transaction: unknown) => unknown) => work(orm);
+  const orm = { select: written, insert: written, transaction, session: { client } };
   const urgent = async () => left.shift() ?? [];
   const scan = (read: (by: unknown) => unknown) => read(orm);
   return { orm, patient: orm, scan, urgent } as unknown as Database; // it has all that is used here
@@ -45,6 +48,14 @@ describe("S9 a statement that always has a row", () => {
     [
       "a subject that is changed",
       () => createSubjectStore(answering([])).change("user:a" as SubjectName, now, () => undefined),
+    ],
+    [
+      "what is around a token that is changed",
+      () => {
+        // The row of the token alone, which is a null in each of its columns.
+        const row = new Proxy({}, { get: () => null });
+        return createTokenStore(answering([row])).change(tokenIdFromUuid("1".repeat(32)), () => undefined);
+      },
     ],
     ["a policy that is changed", () => createPolicyStore(answering([])).change("user", now, () => undefined)],
     ["how many tokens there are", () => createTokenStore(rowless).count({}, now)],
