@@ -54,7 +54,10 @@ describe("S9 a statement that always has a row", () => {
       () => {
         // The row of the token alone, which is a null in each of its columns.
         const row = new Proxy({}, { get: () => null });
-        return createTokenStore(answering([row])).change(tokenIdFromUuid("1".repeat(32)), () => undefined);
+        return createTokenStore(answering([row])).change(
+          tokenIdFromUuid("01890a5d-ac96-774b-bcce-b302099a8057"),
+          () => undefined,
+        );
       },
     ],
     ["a policy that is changed", () => createPolicyStore(answering([])).change("user", now, () => undefined)],
