@@ -4,7 +4,7 @@ import type { Touched } from "../revocation/revocation-store.js";
 import type { Database, Orm } from "./database.js";
 import { type Statements, statementsIn } from "./drizzle.js";
 import { translate } from "./errors.js";
-import { revocationChannel } from "./revocation.js";
+import { revocationChannel, revoker } from "./revocation.js";
 
 export type Transaction = Parameters<Parameters<Orm["transaction"]>[0]>[0] & Statements;
 
@@ -109,7 +109,7 @@ function recordStatement(write: Write | undefined, hasEvents: boolean, hasTouche
   ];
   const statement = `
     ${parts.length > 0 ? `with ${parts.join(", ")}` : ""}
-    select ${hasTouched ? `pg_notify('${revocationChannel}', epoch::text) from raised` : "1"}`;
+    select ${hasTouched ? `pg_notify('${revocationChannel}', '${revoker}') from raised` : "1"}`;
   recordStatements.set(key, statement);
   return statement;
 }

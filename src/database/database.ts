@@ -13,7 +13,7 @@ import { advisoryLocks } from "./advisory-locks.js";
 import { clientForCaller, ormForCaller } from "./caller-deadline.js";
 import { drizzlePostgres } from "./drizzle.js";
 import { evaluate, guarded, migrationError } from "./errors.js";
-import { listenTo } from "./listen.js";
+import { type Channels, listenTo } from "./listen.js";
 import { migrationsFolder } from "./migrations.js";
 import { openPool } from "./pool.js";
 import { preparing } from "./prepared.js";
@@ -43,8 +43,8 @@ export interface Database {
    * begins. Statements that were sent continue.
    */
   forCaller(isOver: () => boolean): Database;
-  /** Calls `onNotification` for each notification, and after each reconnection, when some may have been missed. */
-  listen(channel: string, onNotification: () => void): Promise<Listening>;
+  /** Listens to channels. */
+  listen(channels: Channels): Promise<Listening>;
   /** Brings the schema up to date. Safe when several processes do it at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -110,10 +110,10 @@ export function openPostgres(options: PostgresOptions): Database {
     },
     query: (statement, parameters) => run(client.sql, statement, parameters),
     urgent: (statement, parameters) => run(urgent.sql, statement, parameters),
-    listen: (channel, onNotification) =>
-      listenTo(channel, onNotification, {
+    listen: (channels) =>
+      listenTo(channels, {
         open: (hooks) => openPool(listenAddress, { ...hooks, max: 1, prepare: false }, statementMs),
-        notify: () => urgent.sql`select pg_notify(${channel}, 'listening')`,
+        notify: (channel) => urgent.sql`select pg_notify(${channel}, 'listening')`,
       }),
     async migrate() {
       const own = openPool(address, { max: 2, prepare: false }, migrationStatementMs);
@@ -172,9 +172,11 @@ export async function openPglite(directory: string | undefined): Promise<Databas
     },
     query: run,
     urgent: run,
-    async listen(channel, onNotification) {
-      const stop = await client.listen(channel, onNotification);
-      return { notified: () => true, stop: () => stop() };
+    async listen(channels) {
+      const stops = await Promise.all(
+        Object.entries(channels).map(([channel, onNotification]) => client.listen(channel, onNotification)),
+      );
+      return { notified: () => true, stop: async () => void (await Promise.all(stops.map((stop) => stop()))) };
     },
     // All calls share one run: within one process there is no lock to wait for.
     migrate: () => (migrated ??= migratePglite(orm, { migrationsFolder })),

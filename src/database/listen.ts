@@ -2,9 +2,12 @@ import { Loop } from "../async/loop.js";
 import type { Listening } from "../revocation/revocation-store.js";
 import type { Pool } from "./pool.js";
 
+/** What to call by channel: for each notification with its payload, and with an empty one when some may be missed. */
+export type Channels = Readonly<Record<string, (payload: string) => void>>;
+
 /** Options of the driver. Its types do not declare `onnotify` (postgres 3.4.9, connection.js NotificationResponse). */
 export interface ListenHooks {
-  readonly onnotify: (channel: string) => void;
+  readonly onnotify: (channel: string, payload: string) => void;
   readonly onclose: () => void;
   readonly max_lifetime: null;
 }
@@ -12,8 +15,8 @@ export interface ListenHooks {
 export interface ListenParts {
   /** Opens a separate connection. */
   readonly open: (hooks: ListenHooks) => Pool;
-  /** Sends a notification on another connection. */
-  readonly notify: () => Promise<unknown>;
+  /** Sends a notification to a channel on another connection. */
+  readonly notify: (channel: string) => Promise<unknown>;
 }
 
 const heartbeatMs = 10_000;
@@ -26,11 +29,8 @@ const hearsWithinMs = 1_000;
  * transaction mode LISTEN succeeds and no notification ever arrives. Resolves when the first notification has arrived,
  * when the first attempt has failed, or after a second.
  */
-export async function listenTo(
-  channel: string,
-  onNotification: () => void,
-  { open, notify }: ListenParts,
-): Promise<Listening> {
+export async function listenTo(channels: Channels, { open, notify }: ListenParts): Promise<Listening> {
+  const names = Object.keys(channels);
   let notified = false;
   let listening = false;
   let settle: (() => void) | undefined;
@@ -38,11 +38,10 @@ export async function listenTo(
     settle = resolve;
   });
   const pool = open({
-    onnotify(name) {
-      if (name !== channel) return;
+    onnotify(name, payload) {
       notified = true;
       settle?.();
-      onNotification();
+      channels[name]?.(payload);
     },
     onclose: lost,
     max_lifetime: null,
@@ -75,10 +74,10 @@ export async function listenTo(
   async function listen(): Promise<void> {
     // Set before the statement: the connection may be lost again while LISTEN is answered.
     listening = true;
-    await pool.sql.unsafe(`listen ${channel}`);
+    await pool.sql.unsafe(names.map((name) => `listen ${name}`).join("; "));
     // Notifications from before LISTEN were missed. The one sent now, if possible, shows whether any arrive.
-    onNotification();
-    await notify().catch(() => undefined);
+    for (const name of names) channels[name]?.("");
+    await notify(names[0] ?? "").catch(() => undefined);
   }
 
   function lost(): void {

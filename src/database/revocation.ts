@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { bigint, check, integer, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg-core";
 import { type Changes, maxChanges, type Renewal, type RevocationStore } from "../revocation/revocation-store.js";
@@ -50,7 +51,13 @@ export const replicaLease = pgTable(
   (table) => readable("number", table.ackedEpoch, table.renewal),
 );
 
+/** The channel of all changes. The payload is the name of the revoker. */
 export const revocationChannel = "patwarden_revocation";
+/** The name of this process, on whose channel replicas tell that they have acknowledged its changes. */
+export const revoker = randomBytes(8).toString("hex");
+const acknowledgedChannel = (name: string): string => `patwarden_acknowledged_${name}`;
+/** The most revokers that are notified by one acknowledgement. The others look for it themselves. */
+const mostRevokers = 100;
 
 // Registrations and renewals are durable. If a crash lost a registration, revocations would not wait for that replica;
 // if it lost a renewal, they would treat the replica as silent.
@@ -84,7 +91,9 @@ const acknowledgeStatement = `
   set acked_epoch = greatest(acked_epoch, $3::bigint)
   from (select set_config('synchronous_commit', 'off', true)) unhurried
   where replica_id = $1 and incarnation = $2
-  returning 1 as one`;
+  returning (
+    select count(*) from unnest(($4::text)::text[]) as name, pg_notify('${acknowledgedChannel("")}' || name, '')
+  ) as told`;
 
 const leasesStatement = `
   select
@@ -108,6 +117,8 @@ export function createRevocationStore(database: Database): RevocationStore {
   // On a separate connection: renewals must not queue behind anything.
   const run = <Row>(statement: string, ...parameters: unknown[]) =>
     guarded(() => database.urgent<Row>(statement, parameters));
+  /** Revokers whose changes were heard of since the last acknowledgement. */
+  const awaiting = new Set<string>();
   return {
     async register({ replicaId, incarnation }, leaseMs) {
       await run(registerStatement, replicaId, incarnation, leaseMs);
@@ -120,8 +131,11 @@ export function createRevocationStore(database: Database): RevocationStore {
       return onlyRow(await run<Changes>(changesStatement, seen));
     },
     async acknowledge({ replicaId, incarnation }, seen) {
-      return (await run(acknowledgeStatement, replicaId, incarnation, seen)).length > 0;
+      const names = `{${[...awaiting].join(",")}}`;
+      awaiting.clear();
+      return (await run(acknowledgeStatement, replicaId, incarnation, seen, names)).length > 0;
     },
+    awaited: () => awaiting.size > 0,
     async leave({ replicaId, incarnation }) {
       await run("delete from replica_lease where replica_id = $1 and incarnation = $2", replicaId, incarnation);
     },
@@ -134,6 +148,13 @@ export function createRevocationStore(database: Database): RevocationStore {
     async trim(keep) {
       await run("delete from revocation_change where epoch <= (select epoch from revocation_epoch) - $1::bigint", keep);
     },
-    listen: (onChange) => database.listen(revocationChannel, onChange),
+    listen: (onChange, onAcknowledged) =>
+      database.listen({
+        [revocationChannel]: (name) => {
+          if (/^[0-9a-f]{16}$/.test(name) && awaiting.size < mostRevokers) awaiting.add(name);
+          onChange();
+        },
+        [acknowledgedChannel(revoker)]: onAcknowledged,
+      }),
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Acknowledgements } from "./acknowledgements.js";
 import { confirmRevocation } from "./confirmation.js";
 import { type LeaseRow, leaseMarginMs } from "./revocation-store.js";
 
@@ -22,6 +23,8 @@ function setUp(readings: readonly (readonly LeaseRow[])[]) {
   const options = {
     monotonicMs: () => monotonicMs,
     sync: () => undefined,
+    acknowledgements: new Acknowledgements(),
+    notified: () => false,
     store: {
       async leases() {
         monotonicMs += 100;

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "../domain/errors.js";
+import type { Acknowledgements } from "./acknowledgements.js";
 import { type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation-store.js";
 
 export interface ConfirmationOptions {
@@ -8,6 +8,9 @@ export interface ConfirmationOptions {
   readonly monotonicMs: () => number;
   /** Makes this process apply changes without waiting for the notification. */
   readonly sync: () => void;
+  readonly acknowledgements: Acknowledgements;
+  /** Returns whether notifications arrive. Otherwise the leases are read often. */
+  readonly notified: () => boolean;
 }
 
 const firstPollMs = 3;
@@ -30,40 +33,58 @@ export async function confirmRevocation(
   options: ConfirmationOptions,
   deadline = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  options.sync();
   const leftMs = deadline - options.monotonicMs();
-  const over = new AbortController();
+  const call = { isOver: false };
+  let timer: NodeJS.Timeout | undefined;
   try {
-    const confirmed = everyReplica(options, over.signal);
+    const confirmed = everyReplica(options, call);
     if (leftMs === Number.POSITIVE_INFINITY) return await confirmed;
     // Half of a very short time is left for the answer.
     const waitMs = Math.min(Math.max(leftMs / 2, leftMs - answerMs), longestTimerMs);
-    await Promise.race([confirmed, sleep(waitMs, undefined, { signal: over.signal }).then(() => pending())]);
-  } catch (error) {
-    throw error instanceof Failure && error.reason === "REVOCATION_PENDING" ? error : pending(error);
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error("the deadline is over")), waitMs);
+    });
+    await Promise.race([confirmed, tooLate]);
+  } catch (cause) {
+    throw new Failure("REVOCATION_PENDING", { cause });
   } finally {
-    over.abort();
+    clearTimeout(timer);
+    call.isOver = true;
   }
 }
 
 async function everyReplica(
-  { store, monotonicMs }: Pick<ConfirmationOptions, "store" | "monotonicMs">,
-  signal: AbortSignal,
+  { store, monotonicMs, sync, acknowledgements, notified }: ConfirmationOptions,
+  call: { readonly isOver: boolean },
 ): Promise<void> {
+  let pollMs = firstPollMs;
+  const nextPollMs = (): number => {
+    const waitMs = notified() ? longestPollMs : pollMs;
+    pollMs = Math.min(pollMs * 1.25, longestPollMs);
+    return waitMs;
+  };
+  if (!notified()) sync();
+  // Mostly every replica has acknowledged the change after this, and one reading of the leases is enough.
+  await acknowledgements.reach(acknowledgements.expected, nextPollMs());
+  let { heard } = acknowledgements;
   const { epoch, rows: first } = await store.leases();
   // Every lease in this answer was counted from before this instant. A lease that was renewed since has seen the epoch.
   const readAt = monotonicMs();
   let rows = first;
-  for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 1.25, longestPollMs)) {
+  while (!call.isOver) {
     const waitedMs = monotonicMs() - readAt;
     const behind = rows.filter(({ ackedEpoch }) => ackedEpoch < epoch);
     if (behind.every(({ leaseMs }) => waitedMs >= leaseMs + leaseMarginMs)) {
+      acknowledgements.settle(rows.length - behind.length);
       const dead = behind.filter((row) => first.some((before) => isSameLease(before, row)));
       // Then the next revoker need not wait for these replicas. If the removal fails, the next revoker does it.
       if (dead.length > 0) await store.remove(dead).catch(() => undefined);
       return;
     }
-    await sleep(pollMs, undefined, { signal });
+    // The notification of the change may be lost.
+    if (rows === first) sync();
+    await acknowledgements.reach(heard + behind.length, nextPollMs());
+    ({ heard } = acknowledgements);
     // Only the rows are updated: the callers of later changes wait for those changes themselves.
     ({ rows } = await store.leases());
   }
@@ -71,8 +92,4 @@ async function everyReplica(
 
 function isSameLease(before: LeaseRow, after: LeaseRow): boolean {
   return before.incarnation === after.incarnation && before.renewal === after.renewal;
-}
-
-function pending(cause?: unknown): never {
-  throw new Failure("REVOCATION_PENDING", cause === undefined ? {} : { cause });
 }

@@ -9,6 +9,8 @@ export interface ReplicaOptions {
   /** L, milliseconds, more than 0. */
   readonly leaseMs: number;
   readonly now: () => Now;
+  /** Called when a replica has acknowledged a change of this process. */
+  readonly onAcknowledged: () => void;
   /** Called when the lease becomes unhealthy, or healthy again (undefined). */
   readonly onProblem: (problem: ReplicaProblem | undefined) => void;
 }
@@ -49,7 +51,8 @@ export class Replica {
    * Resolves when the first renewal has been answered or has failed: without a lease every Check reads the database.
    */
   async start(): Promise<void> {
-    this.#listening = await this.#options.store.listen(() => this.sync());
+    const { store, onAcknowledged } = this.#options;
+    this.#listening = await store.listen(() => this.sync(), onAcknowledged);
     await this.#loop.startNow();
   }
 
@@ -85,8 +88,9 @@ export class Replica {
     try {
       const progress = lease.apply(await store.changesSince(lease.seen));
       if (progress === "history-lost") onProblem({ kind: progress });
+      if (progress === "history-lost" || (progress === "current" && !store.awaited())) return;
       // Only after the drop: a revocation depends on this order.
-      if (progress !== "behind" || (await store.acknowledge(this.#registration, lease.seen))) return;
+      if (await store.acknowledge(this.#registration, lease.seen)) return;
       lease.lost();
       this.#registration = undefined;
       await this.#renew();

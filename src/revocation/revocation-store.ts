@@ -56,10 +56,13 @@ export interface RevocationStore {
   /** Reads the changes after `seen`. Writes nothing and extends no lease. */
   changesSince(seen: number): Promise<Changes>;
   /**
-   * Records that the replica has applied everything up to `seen`. Extends no lease. Returns false when the registration
-   * no longer exists. A crash of the database may lose the record; then a revoker waits longer.
+   * Records that the replica has applied everything up to `seen`, and notifies the revokers that wait for it. Extends no
+   * lease. Returns false when the registration no longer exists. A crash of the database may lose the record; then a
+   * revoker waits longer.
    */
   acknowledge(registration: Registration, seen: number): Promise<boolean>;
+  /** Returns whether a change was heard of whose revoker was not notified since. */
+  awaited(): boolean;
   /** Removes the registration at a graceful end: no revoker waits for the replica any more. */
   leave(registration: Registration): Promise<void>;
   /** Returns the current epoch and every registration. */
@@ -71,8 +74,11 @@ export interface RevocationStore {
   remove(rows: readonly Pick<LeaseRow, "replicaId" | "incarnation" | "renewal">[]): Promise<void>;
   /** Deletes changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
-  /** Calls back after changes of any replica; may miss some. Notifications carry no data. Resolves when it listens. */
-  listen(onChange: () => void): Promise<Listening>;
+  /**
+   * Calls back after changes of any replica, and when a replica has acknowledged a change of this process; may miss
+   * some. Notifications carry no data that anything depends on. Resolves when it listens.
+   */
+  listen(onChange: () => void, onAcknowledged: () => void): Promise<Listening>;
 }
 
 export interface Listening {

@@ -1,3 +1,4 @@
+import { Acknowledgements } from "./acknowledgements.js";
 import { confirmRevocation } from "./confirmation.js";
 import type { Lease, LeaseOptions, Now } from "./lease.js";
 import { Replica, type ReplicaProblem } from "./replica.js";
@@ -33,15 +34,23 @@ const now = (): Now => ({ monotonicMs: performance.now(), wallMs: Date.now() });
 
 export function createRevocation({ store, leaseMs, maxBytes, onProblem, createLease }: RevocationOptions): Revocation {
   const cache = new TokenCache({ maxBytes, leaseMs, now, ...(createLease && { createLease }) });
+  const acknowledgements = new Acknowledgements();
+  const onAcknowledged = () => acknowledgements.hear();
   // Without a lease there is nothing to register, and no revoker waits for this replica.
-  const replica = leaseMs > 0 ? new Replica({ store, lease: cache.lease, leaseMs, now, onProblem }) : undefined;
-  const monotonicMs = (): number => performance.now();
+  const replica =
+    leaseMs > 0 ? new Replica({ store, lease: cache.lease, leaseMs, now, onAcknowledged, onProblem }) : undefined;
+  const notified = () => replica?.notified ?? false;
+  const confirming = {
+    ...{ store, acknowledgements, notified },
+    monotonicMs: () => performance.now(),
+    sync: () => replica?.sync(),
+  };
   return {
     cache,
     leaseMs: () => cache.lease.remainingMs(now()),
-    notified: () => replica?.notified ?? false,
+    notified,
     start: async () => replica?.start(),
-    confirm: (deadline) => confirmRevocation({ store, monotonicMs, sync: () => replica?.sync() }, deadline),
+    confirm: (deadline) => confirmRevocation(confirming, deadline),
     stop: async () => replica?.stop(),
   };
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
 import { createRevocationStore, replicaLease } from "../../src/database/revocation.js";
+import { Acknowledgements } from "../../src/revocation/acknowledgements.js";
 import { confirmRevocation } from "../../src/revocation/confirmation.js";
 import { leaseMarginMs, type Registration, type RevocationStore } from "../../src/revocation/revocation-store.js";
 import { engines, type Opened } from "../kit/engines.js";
@@ -55,12 +56,18 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
     it("S4 of a dead replica are waited for once, by the revoker's own clock, and then removed", async () => {
       await register(1_000);
       let monotonicMs = 0;
-      const tick = () => (monotonicMs += 50);
-      await confirmRevocation({ store, monotonicMs: tick, sync: () => undefined });
+      const options = {
+        store,
+        monotonicMs: () => (monotonicMs += 50),
+        sync: () => undefined,
+        acknowledgements: new Acknowledgements(),
+        notified: () => false,
+      };
+      await confirmRevocation(options);
       expect(monotonicMs).toBeGreaterThanOrEqual(1_000 + leaseMarginMs);
       expect(await rows()).toEqual([]);
       const before = monotonicMs;
-      await confirmRevocation({ store, monotonicMs: tick, sync: () => undefined });
+      await confirmRevocation(options);
       expect(monotonicMs - before).toBeLessThan(1_000);
     });
   });
