@@ -98,10 +98,12 @@ export const migrationSettings = settings("0", "0");
 
 /** Returns the same client, whose transactions begin with the settings of a change. They cost no extra round trip. */
 export function settingChanges<Client extends postgres.Sql>(client: Client, prepare: boolean): Client {
+  // Without this, the driver does not prepare a statement that has no parameters (postgres 3.4.9, index.js).
+  const options = { prepare, simple: !prepare };
   const begin = (work: (transaction: postgres.TransactionSql) => unknown) =>
     client.begin((transaction) => {
       // Sent together with the first statement of `work`. If they fail, the driver fails the transaction.
-      transaction.unsafe(changeSettings, [], { prepare }).execute();
+      transaction.unsafe(changeSettings, [], options).execute();
       return work(transaction);
     });
   return new Proxy(client, { get: (target, name) => (name === "begin" ? begin : Reflect.get(target, name)) });

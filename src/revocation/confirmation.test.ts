@@ -62,6 +62,34 @@ describe("confirming a revocation", () => {
     }
   });
 
+  it("reads the leases once, when as many replicas as the last time have told that they have acknowledged", async () => {
+    const { options, nowMs } = setUp([[row({ ackedEpoch: 7 }), row({ ackedEpoch: 7, replicaId: "other" })]]);
+    await confirmRevocation(options);
+    const confirmed = confirmRevocation({ ...options, notified: () => true });
+    for (let told = 0; told < 2; told++) {
+      expect(nowMs()).toBe(100);
+      options.acknowledgements.hear();
+    }
+    await confirmed;
+    expect(nowMs()).toBe(200);
+  });
+
+  it("reads the leases again when replicas tell nothing, because notifications may be lost", async () => {
+    const { options, nowMs } = setUp([[row()], [row()], [row({ ackedEpoch: 7 })]]);
+    await confirmRevocation({ ...options, notified: () => true });
+    expect(nowMs()).toBe(300);
+  });
+
+  it("believes no notification: a replica that has not acknowledged is waited for", async () => {
+    const { options, nowMs } = setUp([[row({ leaseMs: 1_000 })]]);
+    const leases = () => {
+      for (let told = 0; told < 10; told++) options.acknowledgements.hear();
+      return options.store.leases();
+    };
+    await confirmRevocation({ ...options, store: { ...options.store, leases }, notified: () => true });
+    expect(nowMs()).toBe(100 + 1_000 + leaseMarginMs);
+  });
+
   it("succeeds although dead registrations could not be removed", async () => {
     const { options } = setUp([[row({ leaseMs: 300 })]]);
     const remove = () => Promise.reject(new Error("no database"));

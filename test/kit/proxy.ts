@@ -8,6 +8,7 @@ import {
   type Followed,
   type Following,
   messagesOf,
+  type Sent,
   Session,
   type Strike,
   sslRequest,
@@ -40,6 +41,8 @@ export interface FaultProxy {
    * Several can be followed at once. Only when the proxy is set up for PostgreSQL.
    */
   follow(key: string, strike?: Strike): Followed;
+  /** Records the statements from now on. Returns a function for those so far. Only when set up for PostgreSQL. */
+  record(): () => readonly Sent[];
   /** Ends all faults; stalled connections are cut. */
   heal(): void;
   close(): Promise<void>;
@@ -69,6 +72,8 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
   let held: { readonly text: string; readonly answers: Map<Socket, Buffer[]> } | undefined;
   let trap: { readonly text: string; readonly before: string; readonly sprungBy: Set<Socket> } | undefined;
   const followings: Following[] = [];
+  let connections = 0;
+  let recorded: Sent[] | undefined;
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     return socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
@@ -77,7 +82,9 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
     client.setNoDelay(true);
     const upstream = track(connect(Number(port), host)).setNoDelay(true);
     let fault: Fault | undefined;
-    const session = postgres && new Session(followings, strike);
+    const connection = connections++;
+    const session =
+      postgres && new Session(followings, strike, (text, round) => recorded?.push({ text, connection, round }));
     function strike(by: Fault, following: Following): void {
       fault = by;
       const forget = following.end;
@@ -181,6 +188,11 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
       const following: Following = { key, strike, statements: [], taken: false, struck: false, end: forget };
       followings.push(following);
       return following;
+    },
+    record() {
+      const own: Sent[] = [];
+      recorded = own;
+      return () => [...own];
     },
     heal() {
       cutAll();

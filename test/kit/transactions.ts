@@ -41,6 +41,15 @@ export interface Following extends Followed {
   end: () => void;
 }
 
+/** A statement that a client has sent to be executed. */
+export interface Sent {
+  readonly text: string;
+  /** The number of its connection. */
+  readonly connection: number;
+  /** The number of the round trip of its connection: statements that are sent together share one. */
+  readonly round: number;
+}
+
 /** Calls back with whole messages. The first one of a client has no type byte. */
 export function messagesOf(from: "client" | "server", hear: (message: Buffer) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0);
@@ -74,22 +83,33 @@ export const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 export class Session {
   readonly #followings: readonly Following[];
   readonly #strike: (fault: Fault, following: Following) => void;
+  readonly #onSent: (text: string, round: number) => void;
   /** Statements by name, including the unnamed one. */
   readonly #texts = new Map<string, string>();
   /** Requests that end with a ReadyForQuery: the greeting, each Sync, each simple Query. */
   #asked = 0;
   #answered = 0;
+  #round = 0;
+  /** Whether the server has sent something since the client did. */
+  #heard = true;
   #inTransaction = false;
   #following: Following | undefined;
   /** The answer to this request is not passed on; the fault is due when the answer is complete. */
   #awaited: { readonly round: number; readonly fault: Fault; readonly following: Following } | undefined;
 
-  constructor(followings: readonly Following[], strike: (fault: Fault, following: Following) => void) {
+  constructor(
+    followings: readonly Following[],
+    strike: (fault: Fault, following: Following) => void,
+    onSent: (text: string, round: number) => void,
+  ) {
     this.#followings = followings;
     this.#strike = strike;
+    this.#onSent = onSent;
   }
 
   fromClient(message: Buffer): boolean {
+    if (this.#heard) this.#round++;
+    this.#heard = false;
     // The greeting.
     if (this.#asked === 0) {
       this.#asked = 1;
@@ -121,6 +141,7 @@ export class Session {
 
   /** Called before the statement's round has been counted. */
   #execute(text: string, message: Buffer): boolean {
+    this.#onSent(text, this.#round);
     if (/^\s*begin\b/i.test(text)) this.#inTransaction = true;
     if (!this.#inTransaction) return true;
     this.#following ??= this.#followings.find(({ key, taken }) => !taken && message.includes(key));
@@ -144,6 +165,7 @@ export class Session {
   }
 
   fromServer(message: Buffer): boolean {
+    this.#heard = true;
     const complete = message[0] === "Z".charCodeAt(0);
     if (complete) this.#answered++;
     const awaited = this.#awaited;

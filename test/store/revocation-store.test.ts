@@ -53,6 +53,29 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
       expect(await rows()).toEqual([{ ...before, ackedEpoch: 1 }]);
     });
 
+    it("tell the revoker of an acknowledgement of its change", async () => {
+      const heard: string[] = [];
+      const listening = await store.listen(
+        () => heard.push("change"),
+        () => heard.push("acknowledged"),
+      );
+      try {
+        const registration = await register();
+        // Calls that were made to find out whether notifications arrive.
+        await expect.poll(() => listening.notified()).toBe(true);
+        heard.length = 0;
+        const touched = [{ kind: "token", key: "tok" }] as const;
+        await transactChange(database, async () => ({ result: undefined, events: [], touched }));
+        await expect.poll(() => store.awaited()).toBe(true);
+        expect(heard).not.toContain("acknowledged");
+        await store.acknowledge(registration, 1);
+        expect(store.awaited()).toBe(false);
+        await expect.poll(() => heard.at(-1)).toBe("acknowledged");
+      } finally {
+        await listening.stop();
+      }
+    });
+
     it("S4 of a dead replica are waited for once, by the revoker's own clock, and then removed", async () => {
       await register(1_000);
       let monotonicMs = 0;
