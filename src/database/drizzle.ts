@@ -32,13 +32,13 @@ export function drizzlePostgres(client: postgres.Sql) {
   };
 }
 
-/** Statements with `$1`-style parameters in a transaction. Drizzle would build each of its statements anew. */
+/** Statements with `$1`-style parameters in a transaction. Drizzle would build their texts each time. */
 export interface Statements {
   /** Those that are called without waiting for the one before are sent together, and run in this order. */
   run<Row>(statement: string, parameters: readonly string[]): Promise<readonly Row[]>;
   /**
-   * Runs the last statement of the transaction. It need not have been answered when this resolves: on PostgreSQL, COMMIT
-   * leaves together with it. If it fails, the transaction fails.
+   * Runs the last statement of the transaction. It need not have been answered when this resolves: on PostgreSQL,
+   * COMMIT leaves together with it. If it fails, the transaction fails.
    */
   last(statement: string, parameters: readonly string[]): Promise<void>;
   /** Returns false when COMMIT was not sent, although the work of the transaction is done. */

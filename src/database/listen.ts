@@ -2,7 +2,7 @@ import { Loop } from "../async/loop.js";
 import type { Listening } from "../revocation/revocation-store.js";
 import type { Pool } from "./pool.js";
 
-/** What to call by channel: for each notification with its payload, and with an empty one when some may be missed. */
+/** Callbacks by channel: for each notification with its payload, and with an empty one when some may be missed. */
 export type Channels = Readonly<Record<string, (payload: string) => void>>;
 
 /** Options of the driver. Its types do not declare `onnotify` (postgres 3.4.9, connection.js NotificationResponse). */

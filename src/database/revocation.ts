@@ -117,7 +117,7 @@ export function createRevocationStore(database: Database): RevocationStore {
   // On a separate connection: renewals must not queue behind anything.
   const run = <Row>(statement: string, ...parameters: unknown[]) =>
     guarded(() => database.urgent<Row>(statement, parameters));
-  /** Revokers whose changes were heard of since the last acknowledgement. */
+  /** Revokers whose notifications have come since the last acknowledgement. */
   const awaiting = new Set<string>();
   return {
     async register({ replicaId, incarnation }, leaseMs) {

@@ -56,12 +56,12 @@ export interface RevocationStore {
   /** Reads the changes after `seen`. Writes nothing and extends no lease. */
   changesSince(seen: number): Promise<Changes>;
   /**
-   * Records that the replica has applied everything up to `seen`, and notifies the revokers that wait for it. Extends no
-   * lease. Returns false when the registration no longer exists. A crash of the database may lose the record; then a
-   * revoker waits longer.
+   * Records that the replica has applied everything up to `seen`, and notifies the revokers that wait for it. Extends
+   * no lease. Returns false when the registration no longer exists. A crash of the database may lose the record; then
+   * a revoker waits longer.
    */
   acknowledge(registration: Registration, seen: number): Promise<boolean>;
-  /** Returns whether a change was heard of whose revoker was not notified since. */
+  /** Returns whether a revoker waits to be notified of an acknowledgement. */
   awaited(): boolean;
   /** Removes the registration at a graceful end: no revoker waits for the replica any more. */
   leave(registration: Registration): Promise<void>;

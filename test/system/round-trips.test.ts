@@ -76,8 +76,8 @@ describe.skipIf(!havePostgres())("round trips to the database", () => {
       expect(await call(token)).toMatchObject({ ok: true });
       counts.push(count(sent()));
     }
-    // On a busy machine more are counted: COMMIT, which waits for nothing, may arrive after an answer, and a replica may
-    // acknowledge so late that the leases are read again.
+    // On a busy machine more are counted: COMMIT, which waits for nothing, may arrive after an answer, and a replica
+    // may acknowledge so late that the leases are read again.
     const least = (of: "change" | "leases") => Math.min(...counts.map((each) => each[of]));
     expect({ change: least("change"), leases: least("leases") }).toEqual({ change: 3, leases: 1 });
   });
