@@ -1,5 +1,5 @@
 import { maxFieldListSize } from "./budgets.js";
-import { Connection, type ConnectionEvents } from "./connection.js";
+import { type Closure, Connection, type ConnectionEvents } from "./connection.js";
 import type { FieldList } from "./fields.js";
 import { ConnectionError, errorCodes, maxStreamId } from "./frames.js";
 import { preface } from "./preface.js";
@@ -12,7 +12,10 @@ export interface ClientConnectionEvents extends ConnectionEvents {
   opened(): void;
   /** Called when there may be room for another stream. */
   room(): void;
-  /** Called when the server takes no more streams on this connection, and closes it. */
+  /**
+   * Called once when no more streams may begin on this connection: the server has said so, or ids come to their end.
+   * Those in use may finish.
+   */
   leaving(): void;
 }
 
@@ -22,8 +25,14 @@ const windows = { stream: 1024 * 1024, connection: 16 * 1024 * 1024 };
 /** A new connection is made before ids end. */
 const lastComfortableId = 0.75 * 2 ** 31;
 
-/** Calls wait and nothing was read for this time: one PING. Nothing within the same time after it: the peer is dead. */
+/**
+ * Nothing was read for this time since a call was sent: one PING. Nothing within the same time after it: the peer is
+ * dead.
+ */
 const silenceMs = 1_000;
+
+/** Servers that count pings, as OpenFGA, allow one in this time even if they have sent no message since the last one. */
+const probeSpacingMs = 5 * 60_000;
 
 const probePayload = Buffer.from("anybody?", "latin1");
 
@@ -32,12 +41,16 @@ export class ClientConnection extends Connection {
   protected readonly peerRole = "server";
   protected readonly lastHandled = 0;
   readonly #events: ClientConnectionEvents;
-  #nextId = 1;
+  /** Whether the server has answered a call. */
+  answered = false;
+  private nextId = 1;
+  /** The ids below have been handed to the socket. */
+  #writtenBelow = 1;
   /** The highest stream that the server may answer. */
   #lastAnswered = maxStreamId;
-  /** Since when a stream has been in use. */
-  #busySince = 0;
-  #probedAt = 0;
+  /** When the first call was sent after what was read last. */
+  #askedAt = 0;
+  #probedAt = Number.NEGATIVE_INFINITY;
   /** Whether the server has sent a message since the last probe: it ends connections that probe more often. */
   #heard = true;
 
@@ -55,23 +68,42 @@ export class ClientConnection extends Connection {
 
   /** Whether `start` may be called. */
   get hasRoom(): boolean {
-    return this.state === "open" && this.active < this.peer.maxConcurrentStreams && this.#nextId < lastComfortableId;
+    return this.state === "open" && this.active < this.peer.maxConcurrentStreams;
   }
 
-  /** Whether no more streams may begin because ids come to their end. */
-  get isUsedUp(): boolean {
-    return this.#nextId >= lastComfortableId;
+  /** Whether the server can have seen any of a stream. */
+  wasWritten(id: number): boolean {
+    return id < this.#writtenBelow;
   }
 
   /** Begins a stream; its data is sent by `sendData`. There must be room. `block` is not kept. */
   start(stream: Stream, block: Uint8Array, now: number): void {
     this.now = now;
-    stream.id = this.#nextId;
-    this.#nextId += 2;
+    stream.id = this.nextId;
+    this.nextId += 2;
     stream.held = false;
-    if (this.active === 0) this.#busySince = now;
+    if (this.#askedAt <= this.readAt) this.#askedAt = now;
     this.begin(stream);
     this.sendHead(stream, block, false);
+    if (this.nextId >= lastComfortableId) this.#leave();
+  }
+
+  override flush(now: number): void {
+    super.flush(now);
+    this.#writtenBelow = this.nextId;
+  }
+
+  protected override finish(closure: Closure): void {
+    // What is in the output is still sent.
+    this.#writtenBelow = this.nextId;
+    super.finish(closure);
+  }
+
+  /** Begins no more streams, and closes once those in use have ended. */
+  retire(now: number): void {
+    this.now = now;
+    if (this.state === "open") this.state = "draining";
+    this.#closeWhenDone();
   }
 
   /** Says goodbye and ends all streams. */
@@ -97,6 +129,7 @@ export class ClientConnection extends Connection {
       return;
     }
     if (isInformational) return;
+    this.answered = true;
     stream.headSeen = true;
     stream.announced = head.contentLength;
     stream.remoteEnded = isEnd;
@@ -112,12 +145,18 @@ export class ClientConnection extends Connection {
   protected onGoaway(lastId: number, code: number): void {
     if (lastId > this.#lastAnswered) throw new ConnectionError(errorCodes.protocolError, "GOAWAY raises its id");
     this.#lastAnswered = lastId;
+    const isFirst = this.state === "open";
     this.state = "draining";
     for (const stream of [...this.streams.live.values()]) {
       if (stream.id > lastId) this.endUnprocessed(stream, code);
     }
-    this.#events.leaving();
+    if (isFirst) this.#events.leaving();
     this.#closeWhenDone();
+  }
+
+  #leave(): void {
+    this.state = "draining";
+    this.#events.leaving();
   }
 
   protected onPing(): void {}
@@ -134,7 +173,7 @@ export class ClientConnection extends Connection {
   }
 
   protected isIdle(id: number): boolean {
-    return id % 2 === 0 || id >= this.#nextId;
+    return id % 2 === 0 || id >= this.nextId;
   }
 
   protected override onHeard(): void {
@@ -143,12 +182,12 @@ export class ClientConnection extends Connection {
 
   protected override onTick(now: number): void {
     super.onTick(now);
-    if (this.active === 0) return;
-    const quietSince = Math.max(this.readAt, this.#busySince);
-    if (now - quietSince < silenceMs) return;
+    // A call that has ended at its deadline has not been answered either: calls may be shorter than this silence.
+    if (this.active === 0 && this.#askedAt <= this.readAt) return;
+    if (now - Math.max(this.readAt, this.#askedAt) < silenceMs) return;
     if (this.#probedAt > this.readAt) {
       if (now - this.#probedAt >= silenceMs) this.destroy("dead");
-    } else if (this.#heard) {
+    } else if (this.#heard || now - this.#probedAt >= probeSpacingMs) {
       this.#heard = false;
       this.#probedAt = now;
       this.sendPing(probePayload);
@@ -156,8 +195,7 @@ export class ClientConnection extends Connection {
   }
 
   #closeWhenDone(): void {
-    const isLeaving = this.state === "draining" || (this.state === "open" && this.isUsedUp);
-    if (isLeaving && this.active === 0) this.close(errorCodes.noError, "", "peer");
+    if (this.state === "draining" && this.active === 0) this.close(errorCodes.noError, "", "peer");
   }
 }
 
