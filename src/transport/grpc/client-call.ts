@@ -32,7 +32,7 @@ const noMetadata: readonly MetadataField[] = [];
 export abstract class ClientCall implements Timed {
   readonly method: ClientMethod;
   readonly request: Buffer;
-  readonly deadline: number;
+  readonly expiresAt: number;
   readonly metadata: readonly MetadataField[];
   nextTimed: Timed | undefined = undefined;
   previousTimed: Timed | undefined = undefined;
@@ -49,7 +49,7 @@ export abstract class ClientCall implements Timed {
   constructor({ method, request, deadline, metadata = noMetadata }: ClientCallOptions) {
     this.method = method;
     this.request = request;
-    this.deadline = deadline;
+    this.expiresAt = deadline;
     this.metadata = metadata;
   }
 

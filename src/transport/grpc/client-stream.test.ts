@@ -19,7 +19,7 @@ import { prefixOf } from "./messages.js";
 class KeptCall extends ClientCall {
   readonly told: (string | { readonly code: number; readonly text: string })[] = [];
 
-  protected onMessage(message: Buffer): void {
+  protected onMessage(message: Buffer, _octets: number): void {
     this.told.push(message.toString());
   }
 

@@ -186,7 +186,7 @@ export class ClientStream extends Stream implements MessageSink {
   }
 
   private endByStatus(code: number, text: string): void {
-    const isLate = code === codes.cancelled && this.connection.now >= this.call.deadline;
+    const isLate = code === codes.cancelled && this.connection.now >= this.call.expiresAt;
     this.call.end(isLate ? codes.deadlineExceeded : code, text);
   }
 

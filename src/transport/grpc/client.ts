@@ -65,7 +65,7 @@ export class GrpcClient implements CallOwner {
     call.owner = this;
     if (this.#isClosed) {
       call.end(codes.unavailable, "the client is closed");
-    } else if (call.deadline <= performance.now()) {
+    } else if (call.expiresAt <= performance.now()) {
       call.end(codes.deadlineExceeded, "the deadline has passed");
     } else {
       this.#deadlines.add(call);
@@ -135,7 +135,7 @@ export class GrpcClient implements CallOwner {
       return;
     }
     const now = performance.now();
-    const left = call.deadline - now;
+    const left = call.expiresAt - now;
     const stream = new ClientStream(connection, call);
     call.stream = stream;
     call.attempts++;

@@ -135,9 +135,11 @@ export class Endpoint {
     if (connection !== this.connection) return;
     this.connection = undefined;
     this.#leaving.add(connection);
+    const wasReady = this.state === "ready";
     // Only an answer proves that a server is there: some accept, and end each connection at once.
-    if (connection.answered) {
-      this.#attempts = 0;
+    if (connection.answered) this.#attempts = 0;
+    if (wasReady && this.#attempts === 0) {
+      this.#attempts = 1;
       this.problem = problem;
       this.connect();
       this.#options.events.doubtful();
