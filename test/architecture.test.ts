@@ -29,7 +29,7 @@ const folders: Readonly<Record<string, Folder>> = {
   "transport/grpc": folder("edge", "transport/hpack", "transport/http2", "transport/net"),
   transport: folder("edge", "domain", "transport/net", "transport/grpc"),
   telemetry: folder("edge", "domain", "callers", "transport"),
-  openfga: folder("edge", "domain", "wire", "async"),
+  openfga: folder("edge", "domain", "wire", "async", "transport/grpc"),
   check: folder("core", "domain", "async"),
   audit: { ...folder("core", "domain", "async", "callers", "telemetry"), pure: ["chain.ts"] },
   usage: folder("core", "domain", "async", "callers", "telemetry"),

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Awaitable } from "../src/domain/awaitable.js";
+import { grpcEngines } from "../src/domain/grpc-engine.js";
 import type { ActionName, ResourceName, SubjectName } from "../src/domain/identifier.js";
 import type { OpenFgaAnswer, PermissionChecker, Question } from "../src/domain/permission-checker.js";
 import { findOpenFga } from "../src/openfga/admin/binary.js";
@@ -57,7 +58,7 @@ async function ask(checker: PermissionChecker, asked: Question, consistency: typ
   return permission;
 }
 
-describe("against a real OpenFGA", () => {
+describe.each(grpcEngines)("against a real OpenFGA, by %s", (engine) => {
   let openfga: TestOpenFga;
   let client: OpenFgaClient;
   beforeAll(async () => {
@@ -78,7 +79,7 @@ describe("against a real OpenFGA", () => {
   });
 
   const clientOf = (address: string, apiKey: string | undefined, timeoutMs = 5_000) =>
-    new OpenFgaClient({ addresses: [address], tls: false, apiKey, timeoutMs });
+    new OpenFgaClient({ engine, addresses: [address], tls: false, apiKey, timeoutMs });
   const checkerOf = (over: Partial<Parameters<typeof createGrpcPermissionChecker>[0]> = {}) =>
     createGrpcPermissionChecker({
       client,
@@ -149,6 +150,7 @@ describe("against a real OpenFGA", () => {
     if (address === null || typeof address === "string") throw new Error("no port");
     gone.close();
     const two = new OpenFgaClient({
+      engine,
       addresses: [`127.0.0.1:${address.port}`, openfga.grpc],
       tls: false,
       apiKey: openfga.apiKey,

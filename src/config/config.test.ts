@@ -33,6 +33,7 @@ describe("the configuration", () => {
       },
       openfga: {
         addresses: [{ host: "openfga", port: 8081 }],
+        engine: "grpc-js",
         tls: false,
         storeId: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
         modelId: "01BX5ZZKBKACTAV9WEVGEMMVRZ",

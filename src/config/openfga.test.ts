@@ -5,6 +5,7 @@ describeSettings(
   ["openfga"],
   [
     ["openfga.addresses", ["[::2]:1", "[::1]:2"], { openfga: { addresses: [{ host: "::2" }, { host: "::1" }] } }],
+    ["openfga.engine", "builtin", { openfga: { engine: "builtin" } }],
     ["openfga.tls", true, { openfga: { tls: true } }],
     ["openfga.auth.preshared", "k", { openfga: { auth: { preshared: "k" } } }],
     ["openfga.store_id", "01BX5ZZKBKACTAV9WEVGEMMVRZ", { openfga: { storeId: "01BX5ZZKBKACTAV9WEVGEMMVRZ" } }],
@@ -26,6 +27,7 @@ describeSettings(
       { openfga: null },
       { "openfga.addresses": "is required", "openfga.store_id": "is required", "openfga.model_id": "is required" },
     ],
+    [{ "openfga.engine": "node" }, { "openfga.engine": "must be one of builtin, grpc-js" }],
     [{ openfga: 5 }, { openfga: "must be a mapping" }],
     [{ "openfga.context": { at: "time" } }, { "openfga.context.at": "must be one of now, client_ip" }],
     [{ "openfga.context": { "a b": "now" } }, { "openfga.context": "must have names of condition parameters as keys" }],
@@ -40,7 +42,8 @@ describe("openfga.addresses", () => {
     [["10.0.0.1:1", "[::1]:1"], false],
     [["a:1"], true],
     [["10.0.0.1:1", "10.0.0.2:1"], true],
-  ])("%j: a gRPC channel takes one name, or addresses of one family: %s", (addresses, sound) => {
+  ])("%j: grpc-js takes one name, or addresses of one family: %s; builtin takes all", (addresses, sound) => {
     expect(load(changed({ "openfga.addresses": addresses })).ok).toBe(sound);
+    expect(load(changed({ "openfga.addresses": addresses, "openfga.engine": "builtin" })).ok).toBe(true);
   });
 });

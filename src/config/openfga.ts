@@ -1,14 +1,15 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { grpcEngines } from "../domain/grpc-engine.js";
 import { contextSources } from "../openfga/condition-context.js";
 import { hostPort, text } from "./common-values.js";
 import { duration } from "./duration.js";
 import { headerSecret } from "./header-secret.js";
-import { entries, isList } from "./lists.js";
+import { entries } from "./lists.js";
 
 const ulid = text.regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, "must be a ULID: 26 upper-case letters and digits");
 
-/** Returns whether a gRPC channel can use the addresses: it cannot use a list of names. */
+/** Returns whether grpc-js can use the addresses: it cannot use a list of names. */
 function oneNameOrOneFamily(addresses: readonly unknown[]): boolean {
   const families = new Set(addresses.map((address) => isIP(Object(address).host)));
   return addresses.length < 2 || (families.size === 1 && !families.has(0));
@@ -18,16 +19,15 @@ function oneNameOrOneFamily(addresses: readonly unknown[]): boolean {
 export const openfga = z
   .object({
     /**
-     * `HOST:PORT` of its gRPC ports, 1 to 16, of one cluster: one name, which may resolve to several addresses, or IP
-     * addresses. Required.
+     * `HOST:PORT` of its gRPC ports, 1 to 16, of one cluster: names, which may resolve to several addresses, and IP
+     * addresses. With `engine: grpc-js` one name, or IP addresses of one family. Required.
      */
-    addresses: z
-      .array(hostPort)
-      .refine(...entries(1, 16))
-      .refine(oneNameOrOneFamily, {
-        error: "must be IP addresses of one family when there are several; one name may resolve to several addresses",
-        when: isList,
-      }),
+    addresses: z.array(hostPort).refine(...entries(1, 16)),
+    /**
+     * The implementation of gRPC: `builtin`, Patwarden's own, which costs a fraction of the CPU time, or `grpc-js`, the
+     * library of the gRPC project. Default `grpc-js`.
+     */
+    engine: z.enum(grpcEngines).default("grpc-js"),
     /** Whether to use TLS, verified against the system's authorities. Default `false`. */
     tls: z.boolean().default(false),
     /** OpenFGA's preshared key. Default: no credential is sent. */
@@ -66,9 +66,26 @@ export const openfga = z
       })
       .default({}),
   })
+  .refine(({ engine, addresses }) => engine === "builtin" || oneNameOrOneFamily(addresses), {
+    error: "must be IP addresses of one family when there are several, or openfga.engine builtin",
+    path: ["addresses"],
+  })
   .transform(
-    ({ addresses, tls, auth, store_id, model_id, timeout, max_batch, max_staleness, list_deadline, context }) => ({
+    ({
       addresses,
+      engine,
+      tls,
+      auth,
+      store_id,
+      model_id,
+      timeout,
+      max_batch,
+      max_staleness,
+      list_deadline,
+      context,
+    }) => ({
+      addresses,
+      engine,
       tls,
       auth,
       storeId: store_id,

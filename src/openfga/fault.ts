@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import type { Refused } from "./client.js";
+import type { Refused } from "./channel.js";
 import { readRefusal } from "./outcome.js";
 
 /** How OpenFGA is reached, as configured under `openfga`. */

@@ -9,7 +9,8 @@ import {
 import { Failure } from "../domain/errors.js";
 import type { ActionName, ResourceName, SubjectName } from "../domain/identifier.js";
 import type { OpenFgaAnswer } from "../domain/permission-checker.js";
-import type { OpenFgaClient, Reply } from "./client.js";
+import type { Reply } from "./channel.js";
+import type { OpenFgaClient } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { createGrpcPermissionChecker } from "./grpc-permission-checker.js";
 import type { Outcome } from "./outcome.js";

@@ -6,9 +6,10 @@ import {
 } from "#gen/openfga/v1/openfga_service_pb.js";
 import type { CallOptions } from "../domain/call-options.js";
 import type { Consistency, OpenFgaAnswer } from "../domain/permission-checker.js";
+import type { Reply } from "./channel.js";
 import { consistencyPreferences, encodeBatchCheck, encodeCheck, type Pinned } from "./check-request.js";
 import { decodeBatchCheck, decodeCheck } from "./check-response.js";
-import type { OpenFgaClient, Reply } from "./client.js";
+import type { OpenFgaClient } from "./client.js";
 import type { QuestionInContext } from "./condition-context.js";
 import { type Outcome, readRefusal, type Trouble, unanswered } from "./outcome.js";
 

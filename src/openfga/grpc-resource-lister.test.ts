@@ -7,7 +7,8 @@ import {
 import { Failure } from "../domain/errors.js";
 import type { ActionName, SubjectName } from "../domain/identifier.js";
 import type { ResourcePage } from "../domain/permission-checker.js";
-import type { OpenFgaClient, Refused, StreamOptions } from "./client.js";
+import type { Refused, StreamOptions } from "./channel.js";
+import type { OpenFgaClient } from "./client.js";
 import { createContextOf } from "./condition-context.js";
 import { createGrpcResourceLister } from "./grpc-resource-lister.js";
 import type { Outcome } from "./outcome.js";

@@ -28,10 +28,10 @@ export interface OpenFga {
 
 /** Builds everything that asks OpenFGA, with the model that is pinned at the time. */
 export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptions): OpenFga {
-  const { tls, timeoutMs, maxBatch } = config;
+  const { engine, tls, timeoutMs, maxBatch } = config;
   const apiKey = config.auth?.preshared;
   const addresses = config.addresses.map(formatHostPort);
-  const client = new OpenFgaClient({ addresses, tls, apiKey, timeoutMs });
+  const client = new OpenFgaClient({ engine, addresses, tls, apiKey, timeoutMs });
   const pinned = { client, storeId: config.storeId, modelId: config.modelId };
   const endpoint = { addresses, tls, hasKey: apiKey !== undefined, timeoutMs, maxBatch };
   const connection = new OpenFgaConnection({ ...pinned, endpoint, onChange });
