@@ -176,6 +176,11 @@ export class ClientConnection extends Connection {
     return id % 2 === 0 || id >= this.nextId;
   }
 
+  protected override onRead(): void {
+    // What callers ask next, once they have these answers, leaves in one write with the replies to PING.
+    this.wire.flushSoon();
+  }
+
   protected override onHeard(): void {
     this.#heard = true;
   }

@@ -273,7 +273,7 @@ export abstract class Connection implements FrameSink {
     } catch (thrown) {
       this.#fail(thrown);
     }
-    this.flush(this.now);
+    this.onRead();
     if (this.state === "closing" || this.state === "closed") return;
     if (isWhole && !isFull) {
       if (this.#isPaused) {
@@ -646,6 +646,11 @@ export abstract class Connection implements FrameSink {
   leave(): void {
     this.active--;
     if (this.state !== "closing" && this.state !== "closed") this.onRoom();
+  }
+
+  /** Called when a chunk, or the rest of one, has been read. Must flush, now or soon. */
+  protected onRead(): void {
+    this.flush(this.now);
   }
 
   /** Called when HEADERS or DATA are sent. */

@@ -2,9 +2,13 @@ import type { Socket } from "node:net";
 import type { Connection } from "../http2/connection.js";
 import type { Wire } from "../http2/wire.js";
 
+const settled = Promise.resolve();
+
 /** A connection over a socket. */
 export class SocketWire implements Wire {
   readonly #socket: Socket;
+  // Queued from a promise, and only from one, it runs when all promises of the turn have been settled.
+  readonly #flushNext = () => process.nextTick(flush, this.#connection);
   #connection: Connection | undefined;
 
   constructor(socket: Socket) {
@@ -48,8 +52,7 @@ export class SocketWire implements Wire {
   }
 
   flushSoon(): void {
-    // Queued from a promise, it runs when all promises of the turn have been settled.
-    process.nextTick(flush, this.#connection);
+    settled.then(this.#flushNext);
   }
 
   turnSoon(): void {
