@@ -19,7 +19,7 @@ import {
   rst,
   settings,
   textOf,
-} from "../../../test/transport/http2/script.js";
+} from "../../../test/transport/script.js";
 import { preface } from "../http2/preface.js";
 import { GrpcClient, type GrpcClientOptions } from "./client.js";
 import { ClientCall, type ClientCallOptions } from "./client-call.js";
