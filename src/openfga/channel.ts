@@ -9,8 +9,8 @@ export interface ChannelOptions {
 }
 
 /**
- * Sends calls. Each one ends by `giveUpAt` or `deadline`, an instant of `performance.now()`, and no call rejects. Nothing
- * is called after `close`.
+ * Sends calls. Each one ends by `giveUpAt` or `deadline`, an instant of `performance.now()`, and no call rejects.
+ * Nothing is called after `close`.
  */
 export interface Channel {
   unary<T>(method: DescMethod, request: Buffer, decode: (answer: Buffer) => T, giveUpAt: number): Promise<Reply<T>>;

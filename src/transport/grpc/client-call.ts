@@ -54,8 +54,8 @@ export abstract class ClientCall implements Timed {
   }
 
   /**
-   * Takes a message. That of a unary call is passed on once, and only after `grpc-status: 0` has arrived behind it; those
-   * of a stream at once, each to be given back by `credit`. Must not throw; nobody changes `message`.
+   * Takes a message. That of a unary call is passed on once, and only after `grpc-status: 0` has arrived behind it;
+   * those of a stream at once, each to be given back by `credit`. Must not throw; nobody changes `message`.
    *
    * @param octets What the message takes of the window.
    */

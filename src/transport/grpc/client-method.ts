@@ -7,7 +7,7 @@ export type MetadataField = readonly [name: string, value: string];
 
 const credentials: ReadonlySet<string> = new Set(["authorization"]);
 
-/** What all calls of a method to one server begin with. The block is made once. */
+/** The fields with which all calls of a method to one server begin. Their block is made once. */
 export class RequestHead {
   /** By the count of RFC 9113 §6.5.2, with `grpc-timeout`. */
   readonly size: number;

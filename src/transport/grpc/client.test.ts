@@ -4,6 +4,7 @@ import {
   createSecureServer,
   type Http2Server,
   type ServerHttp2Stream,
+  sensitiveHeaders,
 } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
@@ -142,7 +143,7 @@ function echo(stream: ServerHttp2Stream, request: Buffer, ending = "0"): void {
 async function echoServer(options: Parameters<typeof createHttp2Server>[0] = {}, answer = echo) {
   const server = createHttp2Server(options);
   const sessions = new Set<{ destroy(): void }>();
-  const heads: Record<string, unknown>[] = [];
+  const heads: Record<string | symbol, unknown>[] = [];
   server.on("session", (session) => sessions.add(session));
   server.on("stream", (stream, fields) => {
     heads.push(fields);
@@ -191,7 +192,7 @@ describe("the client of gRPC, to node:http2", () => {
         ["user-agent", "test"],
       ],
     });
-    await ask("a", 1_234.5, { metadata: [["x-one", "1"]] });
+    await ask("a", 60_000, { metadata: [["x-one", "1"]] });
     expect(heads[0]).toMatchObject({
       ":method": "POST",
       ":scheme": "http",
@@ -202,11 +203,10 @@ describe("the client of gRPC, to node:http2", () => {
       authorization: "Bearer key",
       "user-agent": "test",
       "x-one": "1",
-      "grpc-timeout": expect.stringMatching(/^123[45]m$/),
+      "grpc-timeout": expect.stringMatching(/^[56]\d{4}m$/),
     });
-    expect(heads[0]?.[Symbol.for("nodejs.http2.sensitiveHeaders") as never] ?? ["authorization"]).toContain(
-      "authorization",
-    );
+    // No proxy on the way may keep it.
+    expect(heads[0]?.[sensitiveHeaders]).toEqual(["authorization"]);
   });
 
   it("takes turns among servers, and leaves out the one that is down", async () => {
@@ -558,23 +558,35 @@ describe("names", () => {
     expect(await ask("a")).toEqual(unknown);
   });
 
-  it("that move are looked up again, and calls go on", async () => {
-    const [old, later] = [await echoServer(), await echoServer()];
-    const port = old.port;
-    let looked = 0;
+  it("that cannot be looked up do not stop the others", async () => {
+    const { port } = await echoServer();
     const { ask } = clientOf([], {
       targets: [
         { host: "fga.test", port },
-        { host: "127.0.0.1", port: later.port },
+        { host: "127.0.0.1", port },
       ],
-      lookup: () => {
-        looked++;
-        return Promise.reject(new Error("no"));
-      },
+      lookup: () => Promise.reject(new Error("no")),
     });
-    // What cannot be looked up does not stop the other.
     expect(await ask("a")).toMatchObject({ code: 0 });
-    expect(looked).toBe(1);
+  });
+
+  it("that move are looked up again, and calls go on at the new address", async () => {
+    const old = await echoServer();
+    const moved = createHttp2Server();
+    moved.on("stream", (stream) => echo(stream, message("moved")));
+    moved.listen(old.port, "127.0.0.2");
+    ending.push(() => moved.close());
+    let address = "127.0.0.1";
+    const { client, ask } = clientOf([], {
+      targets: [{ host: "fga.test", port: old.port }],
+      lookup: async () => [{ address }],
+    });
+    expect(await ask("a")).toMatchObject({ message: "a", code: 0 });
+    address = "127.0.0.2";
+    for (const session of old.sessions) session.destroy();
+    old.server.close();
+    await expect.poll(async () => (await ask("a")).message, { timeout: 20_000 }).toBe("moved");
+    client.close();
   });
 });
 

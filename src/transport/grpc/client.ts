@@ -200,7 +200,7 @@ export class GrpcClient implements CallOwner {
         (error: unknown) => {
           this.#lookUpProblem = `Name resolution failed: ${error instanceof Error ? error.message : error}`;
           this.#lookUpDue = true;
-          // What was known stays.
+          // The addresses that were known stay.
           return this.#endpoints.filter((endpoint) => endpoint.index === index && endpoint.state !== "closed");
         },
       );

@@ -31,7 +31,7 @@ const lastComfortableId = 0.75 * 2 ** 31;
  */
 const silenceMs = 1_000;
 
-/** Servers that count pings, as OpenFGA, allow one in this time even if they have sent no message since the last one. */
+/** Servers that count pings, as OpenFGA, allow one in this time even without a message of theirs since the last. */
 const probeSpacingMs = 5 * 60_000;
 
 const probePayload = Buffer.from("anybody?", "latin1");
@@ -94,7 +94,7 @@ export class ClientConnection extends Connection {
   }
 
   protected override finish(closure: Closure): void {
-    // What is in the output is still sent.
+    // The octets in the output are still sent.
     this.#writtenBelow = this.nextId;
     super.finish(closure);
   }
@@ -177,7 +177,7 @@ export class ClientConnection extends Connection {
   }
 
   protected override onRead(): void {
-    // What callers ask next, once they have these answers, leaves in one write with the replies to PING.
+    // The next calls of those who get these answers leave in one write with the replies to PING.
     this.wire.flushSoon();
   }
 
