@@ -3,7 +3,8 @@ import { openPostgres } from "../database/database.js";
 import { holdDriverRejections } from "../database/driver-rejections.js";
 import { type Running, startServer } from "../server/server.js";
 import { createLogger } from "../telemetry/log.js";
-import { readConfig, readMigrationConfig } from "./config.js";
+import { watchCertificateFiles } from "./certificate-files.js";
+import { readConfigAndFiles, readMigrationConfig } from "./config.js";
 import { withDatabase } from "./database.js";
 import { tell } from "./output.js";
 import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";
@@ -17,10 +18,11 @@ const startGraceMs = 2_000;
 
 /**
  * Runs the service until SIGTERM or SIGINT, also during the start. SIGHUP reads the configuration again and applies its
- * callers, issuers, catalogue and model, all or nothing.
+ * callers, issuers, catalogue, certificates and model, all or nothing. Certificates are also taken up when their files
+ * change.
  */
 export async function serve({ config: file }: ConfigFile): Promise<void> {
-  const config = readConfig(file);
+  const { config, certificateFiles } = readConfigAndFiles(file);
   const log = createLogger({ level: config.log.level });
   // Node would print its warnings as text between lines of JSON.
   process.removeAllListeners("warning");
@@ -56,7 +58,14 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
       .then(reload)
       .catch((error: unknown) => log.error({ error }, "failed to reload the configuration"));
   });
+  const watching = watchCertificateFiles(certificateFiles, () => {
+    const next = loadConfig({ file, env: process.env });
+    if (next.ok) running.renewCertificates(next.config);
+    else log.error({ problems: next.problems }, "certificates have changed, but the configuration has problems");
+  });
+  watching.start();
   await aborted(stopped);
+  await watching.stop();
   await running.stop();
   await database.close();
 }

@@ -19,6 +19,8 @@ export interface ReadDocument {
   readonly problems: readonly Problem[];
   /** The keys of secrets whose value came from a file. Default none. */
   readonly fromFiles?: ReadonlySet<string>;
+  /** Names of the files of certificates and keys. Default none. */
+  readonly certificateFiles?: readonly string[];
 }
 
 /** Reads a YAML or JSON file. Keys are not checked. */
@@ -50,6 +52,7 @@ export function readDocument(file: string): ReadDocument {
 export function resolveDocument(document: Document, tree: KeyTree): ReadDocument & { readonly document: Document } {
   const problems: Problem[] = [];
   const fromFiles = new Set<string>();
+  const certificateFiles: string[] = [];
 
   const resolve = (value: Value, type: KeyTree, path: readonly PropertyKey[]): Value => {
     if (Array.isArray(value)) {
@@ -57,7 +60,9 @@ export function resolveDocument(document: Document, tree: KeyTree): ReadDocument
       return items ? value.map((entry, index) => resolve(entry, items, [...path, index])) : value;
     }
     if (isMapping(value)) return type.properties ? resolveMapping(value, type, path) : value;
-    return type.file && typeof value === "string" ? contentOf(value, path) : value;
+    if (!type.file || typeof value !== "string") return value;
+    certificateFiles.push(value);
+    return contentOf(value, path);
   };
 
   const resolveMapping = (mapping: Document, type: KeyTree, path: readonly PropertyKey[]): Document => {
@@ -91,7 +96,7 @@ export function resolveDocument(document: Document, tree: KeyTree): ReadDocument
     return undefined;
   };
 
-  return { document: resolveMapping(document, tree, []), problems, fromFiles };
+  return { document: resolveMapping(document, tree, []), problems, fromFiles, certificateFiles };
 }
 
 /** Returns undefined for an alias without an anchor. The parser throws an error that would repeat the text. */

@@ -137,6 +137,7 @@ describe("the configuration of migrate", () => {
     });
     expect(loadMigrationConfig({ file, env: {} })).toEqual({
       ok: true,
+      certificateFiles: [],
       config: {
         log: { level: "info" },
         database: {

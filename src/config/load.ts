@@ -15,7 +15,7 @@ export interface ConfigSource {
 
 /** The checked configuration, or all its problems. */
 export type Loaded<T> =
-  | { readonly ok: true; readonly config: T }
+  | { readonly ok: true; readonly config: T; readonly certificateFiles: readonly string[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** The file that is read when no file is named. */
@@ -65,12 +65,12 @@ function readKeys({ file, env }: ConfigSource, wanted: (key: string) => boolean)
 }
 
 function checked<T>(
-  { document, problems, fromFiles }: ReadDocument,
+  { document, problems, fromFiles, certificateFiles = [] }: ReadDocument,
   schemaFor: (document: Document) => z.ZodType<T>,
 ): Loaded<T> {
   if (!document) return { ok: false, problems };
   const parsed = schemaFor(document).safeParse(document, { error: describeIssue });
-  if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data };
+  if (parsed.success && problems.length === 0) return { ok: true, config: parsed.data, certificateFiles };
   const written = (key: string): string => (fromFiles?.has(key) ? fileTwin(key) : key);
   const found = (parsed.error?.issues ?? []).map(({ path, message: problem }) => ({
     key: written(keyOf(path)),

@@ -22,7 +22,7 @@ export interface Started<T> {
  * Starts everything that runs while the server does, in this order. It stops in reverse: ports first, so that the other
  * parts run until the last call has ended.
  */
-export function startParts(parts: Parts): Promise<Started<Addresses>> {
+export function startParts(parts: Parts): Promise<Started<{ readonly addresses: Addresses; readonly ports: Ports }>> {
   const { config, openfga, watch, revocation, refusals, usage, metrics } = parts;
   const integrations = serveIntegrations(parts);
   const { signingKeys, leakNotifier } = integrations;
@@ -58,7 +58,7 @@ export function startParts(parts: Parts): Promise<Started<Addresses>> {
     housekeeping.start();
     leakNotifier?.start();
     usage.start();
-    return { ...addresses, metrics: metricsServer.address };
+    return { addresses: { ...addresses, metrics: metricsServer.address }, ports };
   });
 }
 

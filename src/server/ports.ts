@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.js";
 import type { ListenerTls } from "../config/listeners.js";
 import type { Console } from "../console/console.js";
@@ -36,12 +37,14 @@ export class Ports {
   readonly #console: Console | undefined;
   /** The API on the ports of the private network. */
   readonly #implementations: readonly Implementation[];
+  #tls: ReturnType<typeof tlsOf>;
 
   constructor(parts: Parts, integrations: ServedIntegrations, console: Console | undefined) {
     this.#parts = parts;
     this.#integrations = integrations;
     this.#console = console;
     const { config, authenticator, health } = parts;
+    this.#tls = tlsOf(config);
     const described = [...createServices(parts, authenticator), health.service.implementation];
     this.#implementations = config.reflection ? [...described, ...reflection(described)] : described;
   }
@@ -63,6 +66,28 @@ export class Ports {
       await this.drain(0);
       throw error;
     }
+  }
+
+  /**
+   * Uses the certificates of another configuration for new connections. Returns the keys of ports that do, and of those
+   * that need a restart for it.
+   */
+  renewCertificates(next: Config): { readonly renewed: readonly string[]; readonly refused: readonly string[] } {
+    const { grpc, http, publicHttp, console } = this.#open;
+    const ports = [
+      ["grpc", grpc, this.#tls.grpc, next.grpc.tls],
+      ["http", http, this.#tls.http, next.http.tls],
+      ["public_http", publicHttp, this.#tls.publicHttp, next.publicHttp?.tls],
+      ["console", console, this.#tls.console, next.console?.tls],
+    ] as const;
+    this.#tls = tlsOf(next);
+    const renewed: string[] = [];
+    const refused: string[] = [];
+    for (const [key, port, before, after] of ports) {
+      if (!port || !before || !after || isDeepStrictEqual(before, after)) continue;
+      (port.renew(tlsKeysOf(after)) ? renewed : refused).push(key);
+    }
+    return { renewed, refused };
   }
 
   /** Lets calls finish for this time, then closes the ports. */
@@ -141,6 +166,10 @@ export class Ports {
 
 function listenerOf({ listen, tls }: Config["http"]): { readonly listen: string; readonly tls?: TlsKeys } {
   return { listen: formatHostPort(listen), ...(tls && { tls: tlsKeysOf(tls) }) };
+}
+
+function tlsOf({ grpc, http, publicHttp, console }: Config) {
+  return { grpc: grpc.tls, http: http.tls, publicHttp: publicHttp?.tls, console: console?.tls };
 }
 
 function tlsKeysOf({ cert, key, clientCa }: ListenerTls): TlsKeys {

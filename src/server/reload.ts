@@ -2,13 +2,14 @@ import type { Config } from "../config/config.js";
 import { configHash } from "../config/config-hash.js";
 import { restartKeys } from "../config/restart-keys.js";
 import type { Parts } from "./parts.js";
+import type { Ports } from "./ports.js";
 
 /**
- * Returns a function that applies the callers, issuers, catalogue and model of another configuration, all or nothing:
- * it applies nothing when OpenFGA does not have the model. It logs the result and which keys need a restart. Await it
- * before you call it again.
+ * Returns a function that applies the callers, issuers, catalogue, certificates and model of another configuration, all
+ * or nothing: it applies nothing when OpenFGA does not have the model. It logs the result and which keys need a
+ * restart. Await it before you call it again.
  */
-export function createReload(parts: Parts): (next: Config) => Promise<void> {
+export function createReload(parts: Parts, ports: Ports): (next: Config) => Promise<void> {
   const { openfga, health, services, users, metrics, log } = parts;
   const { connection } = openfga;
   let current = parts.config;
@@ -28,12 +29,22 @@ export function createReload(parts: Parts): (next: Config) => Promise<void> {
     services.replace(callers);
     users.replace(issuers);
     parts.catalog.current = catalog;
+    renewCertificates(ports, next, log);
     const keys = restartKeys(current, next);
     current = { ...current, callers, issuers, catalog, openfga: { ...current.openfga, modelId } };
     if (connection.state.kind === "ready") health.model(connection.model(), current);
     metrics.configured(configHash(current));
     const counts = { callers: callers.length, issuers: issuers.length };
-    log.info({ ...counts, modelId }, "reloaded callers, issuers, catalog and model");
+    log.info({ ...counts, modelId }, "reloaded callers, issuers, catalog, certificates and model");
     if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
   };
+}
+
+/** Uses the certificates of another configuration for new connections. */
+export function renewCertificates(ports: Ports, next: Config, log: Parts["log"]): void {
+  const { renewed, refused } = ports.renewCertificates(next);
+  if (renewed.length > 0) log.info({ ports: renewed }, "uses the new certificates for new connections");
+  if (refused.length > 0) {
+    log.warn({ ports: refused }, "the certificates have changed, which needs a restart with this engine");
+  }
 }

@@ -3,12 +3,14 @@ import type { Config } from "../config/config.js";
 import { configHash } from "../config/config-hash.js";
 import { type Addresses, startParts } from "./lifecycle.js";
 import { createParts, type Given } from "./parts.js";
-import { createReload } from "./reload.js";
+import { createReload, renewCertificates } from "./reload.js";
 
 /** A server that listens. */
 export interface Running extends Addresses {
   /** Applies the settings of another configuration that need no restart, see `createReload`. */
   reload(next: Config): Promise<void>;
+  /** Uses the certificates of another configuration for new connections, and nothing else of it. */
+  renewCertificates(next: Config): void;
   /**
    * Reports "not serving" to balancers and watchers, lets calls finish, and closes ports and connections. The database
    * stays open.
@@ -28,7 +30,8 @@ export async function startServer(given: Given): Promise<Running> {
   const parts = await createParts(given);
   const { health, metrics } = parts;
   if (onRisk) tellPowers(config, onRisk);
-  const { value: addresses, stop } = await startParts(parts);
+  const { value, stop } = await startParts(parts);
+  const { addresses, ports } = value;
   health.listening();
   metrics.configured(configHash(config));
   const { publicHttp, console, ...always } = addresses;
@@ -39,7 +42,8 @@ export async function startServer(given: Given): Promise<Running> {
   log.info({ ...always, ...some }, "listening");
   return {
     ...addresses,
-    reload: createReload(parts),
+    reload: createReload(parts, ports),
+    renewCertificates: (next) => renewCertificates(ports, next, log),
     async stop({ drainDelayMs } = config) {
       log.info("draining");
       health.drain();

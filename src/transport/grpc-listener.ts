@@ -22,6 +22,11 @@ export interface Listener {
    * they last until the grace is over.
    */
   drain(graceMs: number): Promise<void>;
+  /**
+   * Uses other certificates for new connections. Returns false when that needs a restart. A port that demands client
+   * certificates asks its gRPC clients to connect anew when the authority is another one.
+   */
+  renew(tls: TlsKeys): boolean;
 }
 
 export interface GrpcListenerOptions {

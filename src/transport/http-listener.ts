@@ -101,6 +101,10 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<L
   return {
     address: options.listen.replace(/\d+$/, String(bound)),
     drain: (graceMs) => drain(server, connections, options.rpc, graceMs),
+    renew: (keys) => {
+      (server as https.Server).setSecureContext(secureContext(keys));
+      return true;
+    },
   };
 }
 
@@ -322,12 +326,15 @@ function serverOptions(timeouts: HttpTimeouts): http.ServerOptions {
   };
 }
 
-function tlsServer({ cert, key, clientCa }: TlsKeys, timeouts: HttpTimeouts): https.Server {
+function secureContext({ cert, key, clientCa }: TlsKeys) {
+  return { cert, key, ...(clientCa && { ca: clientCa }) };
+}
+
+function tlsServer(keys: TlsKeys, timeouts: HttpTimeouts): https.Server {
   return https.createServer({
     ...serverOptions(timeouts),
-    cert,
-    key,
-    ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+    ...secureContext(keys),
+    ...(keys.clientCa && { requestCert: true, rejectUnauthorized: true }),
     ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: timeouts.handshakeMs,
   });

@@ -10,6 +10,7 @@ import { Authorization } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import type { GrpcEngine } from "../../src/domain/grpc-engine.js";
 import { type Authority, createAuthority, type Identity } from "../kit/authority.js";
 import { startTestIssuer, type TestIssuer } from "../kit/issuer.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
@@ -20,7 +21,13 @@ import { hashOf, newKey, type Server } from "../kit/server.js";
 const spiffe = (name: string): string => `spiffe://cluster.local/ns/shop/sa/${name}`;
 const oauthIssuer = "https://patwarden.example.com";
 const gatewayKey = newKey();
-const callers = [
+interface Known {
+  readonly name: string;
+  readonly certificates?: readonly string[];
+  readonly key_sha256?: readonly string[];
+  readonly permissions: readonly string[];
+}
+const callers: readonly Known[] = [
   { name: "orders", certificates: [spiffe("orders"), spiffe("orders-canary")], permissions: ["check"] },
   { name: "web", certificates: [spiffe("web")], permissions: ["tokens.behalf"] },
   {
@@ -41,7 +48,9 @@ const integrations = {
 let patwarden: Patwarden;
 let issuer: TestIssuer;
 let authority: Authority;
+/** The server, whose gRPC is `builtin`, and the same with grpc-js. */
 let server: Server;
+let onGrpcJs: Server;
 const identities = new Map<string, Identity>();
 
 /** Returns a certificate of the authority that the server trusts, made once for each set of names. */
@@ -59,18 +68,26 @@ beforeAll(async () => {
   patwarden = await startPatwarden();
   const { certFile: cert, keyFile: key } = authority.issue({ "IP.1": "127.0.0.1", "DNS.1": "localhost" }, "server");
   const listener = { listen: "127.0.0.1:0", tls: { cert, key, client_ca: authority.certFile } };
-  server = await patwarden.startReplica({
-    callers,
-    config: {
-      grpc: listener,
-      http: listener,
-      integrations,
-      issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
-    },
-  });
+  const start = (engine: GrpcEngine, more: readonly Known[] = []) =>
+    patwarden.startReplica({
+      callers: [...callers, ...more],
+      config: {
+        grpc: { ...listener, engine },
+        http: listener,
+        integrations,
+        issuers: [{ issuer: issuer.url, audiences: [issuer.audience] }],
+      },
+    });
+  server = await start("builtin");
+  // It knows the keys of the other one.
+  const { checker, narrow } = server.keys;
+  onGrpcJs = await start("grpc-js", [
+    { name: "checker-too", key_sha256: [hashOf(checker)], permissions: ["check"] },
+    { name: "narrow-too", key_sha256: [hashOf(narrow)], permissions: ["introspect"] },
+  ]);
 });
 afterAll(async () => {
-  await server?.stop();
+  await Promise.all([server?.stop(), onGrpcJs?.stop()]);
   await patwarden?.stop();
   await issuer?.stop();
   authority?.remove();
@@ -79,9 +96,13 @@ afterAll(async () => {
 const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
 const port = (): number => Number(new URL(server.http).port);
 
-async function overGrpc<T>(identity: Identity, use: (port: ReturnType<typeof grpcPort>) => Promise<T>): Promise<T> {
+async function overGrpc<T>(
+  identity: Identity,
+  use: (port: ReturnType<typeof grpcPort>) => Promise<T>,
+  address = server.grpc,
+): Promise<T> {
   const credentials = grpc.credentials.createSsl(authority.cert, identity.key, identity.cert);
-  const client = grpcPort(server.grpc, "none", credentials);
+  const client = grpcPort(address, "none", credentials);
   try {
     return await use(client);
   } finally {
@@ -157,17 +178,23 @@ const ofAnswer = ({ body }: Answer): string => {
   return details[0]?.debug?.reason ?? reason.replace("REASON_", "");
 };
 
-/** The result of a Check, over each protocol and integration. */
-const checks: Readonly<Record<string, (identity: Identity, authorization?: string) => Promise<string>>> = {
-  gRPC: (identity, authorization) =>
-    overGrpc(identity, async (client) =>
+const checkOverGrpc = ({ grpc: address }: Server, identity: Identity, authorization?: string): Promise<string> =>
+  overGrpc(
+    identity,
+    async (client) =>
       ofReply(
         await client.call(AuthorizationService.method.check, question(), {
           key: null,
           ...(authorization !== undefined && { headers: { authorization } }),
         }),
       ),
-    ),
+    address,
+  );
+
+/** The result of a Check, over each protocol and integration. */
+const checks: Readonly<Record<string, (identity: Identity, authorization?: string) => Promise<string>>> = {
+  gRPC: (identity, authorization) => checkOverGrpc(server, identity, authorization),
+  "gRPC by grpc-js": (identity, authorization) => checkOverGrpc(onGrpcJs, identity, authorization),
   "Connect over HTTP/1.1": async (identity, authorization) =>
     ofAnswer(await send(identity, sendCheck(authorization === undefined ? {} : { authorization }))),
   "Connect over HTTP/2": async (identity, authorization) =>
@@ -218,10 +245,11 @@ describe("a port that asks for client certificates", () => {
     other.remove();
     await expect(send(foreign, sendCheck())).rejects.toThrow();
     await expect(send({} as Identity, sendCheck())).rejects.toThrow();
-    const reply = await overGrpc(foreign, (client) =>
-      client.call(AuthorizationService.method.check, question(), { key: null, timeoutMs: 2_000 }),
-    );
-    expect(reply).toMatchObject({ ok: false, reason: undefined });
+    for (const { grpc: address } of [server, onGrpcJs]) {
+      const ask = (client: ReturnType<typeof grpcPort>) =>
+        client.call(AuthorizationService.method.check, question(), { key: null, timeoutMs: 2_000 });
+      expect(await overGrpc(foreign, ask, address)).toMatchObject({ ok: false, reason: undefined });
+    }
   });
 
   it.each(["TLSv1.2", "TLSv1.3"] as const)(

@@ -52,6 +52,10 @@ export async function startBuiltinListener(options: GrpcListenerOptions): Promis
     return {
       address: listen.replace(/\d+$/, String(listener.port)),
       drain: (graceMs) => listener.drain(graceMs),
+      renew: (keys) => {
+        listener.renew(keys);
+        return true;
+      },
     };
   } catch (error) {
     throw listenError(listen, error);

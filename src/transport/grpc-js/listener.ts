@@ -53,7 +53,7 @@ export async function startGrpcJsListener(options: GrpcListenerOptions): Promise
   const port = await bind(server, listen, tls ? secure(tls) : ServerCredentials.createInsecure());
   watchArrivals(http2ServerOf(server), { ...defaultArrivalLimits, ...limits }, endlessPaths(implementations), events);
   const address = listen.replace(/\d+$/, String(port));
-  return { address, drain: (graceMs) => drain(server, address, graceMs) };
+  return { address, drain: (graceMs) => drain(server, address, graceMs), renew: () => false };
 }
 
 function secure({ cert, key, clientCa }: TlsKeys): ServerCredentials {

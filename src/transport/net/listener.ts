@@ -83,10 +83,13 @@ export class Listener<P> {
   readonly #opening = new Map<string, Socket>();
   readonly #ofAddress = new Map<string, number>();
   #memory = 0;
+  /** The authority of clients, as PEM. */
+  #trusted: string;
 
   private constructor(options: ListenerOptions<P>) {
     this.#options = options;
     this.#limits = options.limits ?? defaultListenerLimits;
+    this.#trusted = String(options.tls?.clientCa);
     this.#server = this.#createServer();
     this.#server.maxConnections = this.#limits.connections;
     this.#server.on("drop", () => options.events.closed("full"));
@@ -122,14 +125,16 @@ export class Listener<P> {
     return this.#memory;
   }
 
-  /** Uses other certificates for connections that come from now on. */
-  setTls(tls: TlsFiles): void {
+  /**
+   * Uses other certificates for connections that come from now on. When the authority of clients is another one, the
+   * others are asked to end: their clients may not be trusted any more.
+   */
+  renew(tls: TlsFiles): void {
     (this.#server as TlsServer).setSecureContext(contextOf(tls));
-  }
-
-  /** Says goodbye to every connection: clients come back with the new certificates. */
-  renewConnections(): void {
-    for (const connection of this.#connections) connection.drain(performance.now(), "drain");
+    const trusted = String(tls.clientCa);
+    if (trusted === this.#trusted) return;
+    this.#trusted = trusted;
+    for (const connection of this.#connections) connection.drain(performance.now());
   }
 
   /**
