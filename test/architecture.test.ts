@@ -53,7 +53,7 @@ const folders: Readonly<Record<string, Folder>> = {
   ),
   cli: folder(
     "edge",
-    ...["domain", "callers", "transport", "telemetry", "openfga", "check", "audit", "exchange", "manage"],
+    ...["domain", "async", "callers", "transport", "telemetry", "openfga", "check", "audit", "exchange", "manage"],
     ...["console", "config", "database", "server"],
   ),
   "main.ts": folder("edge", "cli"),

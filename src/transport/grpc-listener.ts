@@ -24,7 +24,7 @@ export interface Listener {
   drain(graceMs: number): Promise<void>;
   /**
    * Uses other certificates for new connections. Returns false when that needs a restart. A port that demands client
-   * certificates asks its gRPC clients to connect anew when the authority is another one.
+   * certificates asks its gRPC clients to connect again when the authority is another one.
    */
   renew(tls: TlsKeys): boolean;
 }
