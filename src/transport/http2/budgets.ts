@@ -13,9 +13,9 @@ interface Budget {
 export const budgets = {
   /**
    * Streams that the peer resets, or that exceed a limit and are refused (CVE-2023-44487). Honest storms: 64 callers
-   * with deadlines of 50 ms while OpenFGA is down reset 1,280 streams a second.
+   * with deadlines of 50 ms while OpenFGA is down reset 1,280 streams a second, as long as it is down.
    */
-  resets: { burst: 2_000, perSecond: 500, violation: "resets" },
+  resets: { burst: 2_000, perSecond: 1_500, violation: "resets" },
   /** Streams that we reset because of the peer's faults (CVE-2025-8671). Honest peers make none. */
   faults: { burst: 100, perSecond: 10, violation: "faults" },
   /** SETTINGS frames (CVE-2019-9515). OpenFGA changes its window with the load, a few times a second at most. */

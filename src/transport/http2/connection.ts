@@ -117,8 +117,6 @@ export abstract class Connection implements FrameSink {
   #excesses = 0;
   /** Our SETTINGS frames that the peer has not acknowledged. */
   #unacknowledged = 1;
-  /** Whether the next header block must say that our table of fields is empty (RFC 9113 §4.3.1). */
-  #tableUpdateDue = false;
   #receiveWindow: number;
   #uncredited = 0;
   #sendWindow: number;
@@ -366,6 +364,10 @@ export abstract class Connection implements FrameSink {
       this.fault(id, errorCodes.streamClosed, stream);
       return;
     }
+    if (!stream.headSeen) {
+      this.fault(id, errorCodes.protocolError, stream);
+      return;
+    }
     if (length > stream.receiveWindow) {
       this.fault(id, errorCodes.flowControlError, stream);
       return;
@@ -503,13 +505,10 @@ export abstract class Connection implements FrameSink {
       return;
     }
     this.#settings.take(this.now);
-    const { headerTableSize, initialWindowSize } = this.peer;
+    const { initialWindowSize } = this.peer;
     applySettings(this.peer, this.peerRole, octets, start, end);
-    // Our table of fields is always empty, but decoders demand to be told so after each change to less than we may
-    // have used: nghttp2 ends the connection otherwise.
-    if (this.peer.headerTableSize < headerTableSize) this.#tableUpdateDue = true;
-    this.#reply(settingsAck);
     if (this.peer.initialWindowSize > initialWindowSize) this.#widenWindows();
+    this.#reply(settingsAck);
     if (this.state === "opening") {
       this.state = "open";
       this.onOpen();
@@ -722,6 +721,7 @@ export abstract class Connection implements FrameSink {
     this.events.closed(closure);
     this.state = "closing";
     this.#closingAt = this.now;
+    this.#block = undefined;
     this.#endAll();
     this.output.flush(this.now);
     this.wire.end();
@@ -867,8 +867,10 @@ export abstract class Connection implements FrameSink {
 
   #writeBlock(id: number, block: Uint8Array, isEnd: boolean): void {
     const { output } = this;
-    const update = this.#tableUpdateDue ? 1 : 0;
-    this.#tableUpdateDue = false;
+    // Our table of fields is always empty, but decoders demand to be told so once theirs became smaller (RFC 9113
+    // §4.3.1): nghttp2 ends the connection otherwise.
+    const update = this.peer.tableShrank ? 1 : 0;
+    this.peer.tableShrank = false;
     const first = Math.min(block.length, maxFrameLength - update);
     const isWhole = first === block.length;
     const frameFlags = (isEnd ? flags.endStream : 0) | (isWhole ? flags.endHeaders : 0);

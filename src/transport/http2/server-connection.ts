@@ -179,6 +179,7 @@ export class ServerConnection extends Connection {
     }
     this.#lastHandled = id;
     const stream = this.#options.open(this, id, head);
+    stream.headSeen = true;
     stream.announced = head.contentLength;
     stream.keptFields = head.size;
     this.keptFields += head.size;

@@ -26,6 +26,8 @@ export const settingIds = {
 /** Settings of the peer. */
 export interface PeerSettings {
   headerTableSize: number;
+  /** Whether the table became smaller, even if for a moment, since the last header block said how we use it. */
+  tableShrank: boolean;
   maxConcurrentStreams: number;
   initialWindowSize: number;
   maxHeaderListSize: number;
@@ -37,6 +39,7 @@ export const defaultWindow = 65_535;
 export function initialSettings(): PeerSettings {
   return {
     headerTableSize: 4_096,
+    tableShrank: false,
     maxConcurrentStreams: Number.POSITIVE_INFINITY,
     initialWindowSize: defaultWindow,
     maxHeaderListSize: Number.POSITIVE_INFINITY,
@@ -59,6 +62,7 @@ export function applySettings(
     const value = readUint32(octets, at + 2);
     switch (((octets[at] as number) << 8) | (octets[at + 1] as number)) {
       case settingIds.headerTableSize:
+        settings.tableShrank ||= value < settings.headerTableSize;
         settings.headerTableSize = value;
         break;
       case settingIds.enablePush:
