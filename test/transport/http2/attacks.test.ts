@@ -35,7 +35,7 @@ const held = headers(1, requestWith({ ":path": "/hold" }));
 const wait = (id: number) => headers(id, requestWith({ ":path": "/wait" }), { end: true });
 const echo = (id: number) => headers(id, request, { end: true });
 const many = (count: number, octets: Uint8Array) => Buffer.concat(Array<Uint8Array>(count).fill(octets));
-/** What ids of calls make, for `count` calls from the id `first`. */
+/** Returns what ids of calls make, for `count` calls from the id `first`. */
 const calls = (count: number, first: number, make: (id: number) => Uint8Array) =>
   Buffer.concat(Array.from({ length: count }, (_, at) => make(first + 2 * at)));
 const isOpen = (server: ScriptedServer) => {

@@ -172,7 +172,7 @@ describe("the places where octets are cut make no difference", () => {
     );
   });
 
-  /** What each stream gets, whatever the order among them and the sizes of frames. */
+  /** Returns what each stream gets, whatever the order among them and the sizes of frames. */
   function answersOf(octets: Buffer): ReadonlyMap<number, string> {
     const answers = new Map<number, string>();
     for (const frame of framesOf(octets)) {

@@ -142,7 +142,7 @@ export function textOf({ type, flags: frameFlags, id, payload }: Frame): string 
 export class ScriptedWire implements Wire {
   connection: Connection | undefined = undefined;
   readonly chunks: Buffer[] = [];
-  /** What was done to the wire itself. */
+  /** The ends of the wire itself. */
   readonly ends: ("end" | "destroy")[] = [];
   /** Whether the peer reads. */
   isReading = true;
@@ -205,7 +205,7 @@ export class ScriptedWire implements Wire {
   }
 }
 
-// --- Ends of a connection ----------------------------------------------------------------------------------------------
+// --- Ends of a connection --------------------------------------------------------------------------------------------
 
 /**
  * Logs its calls, and answers as its path says: `/echo` once the request has ended, `/wait` never, `/early` at
