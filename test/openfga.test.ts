@@ -2,10 +2,12 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OpenFGAService } from "#gen/openfga/v1/openfga_service_pb.js";
 import type { Awaitable } from "../src/domain/awaitable.js";
 import { grpcEngines } from "../src/domain/grpc-engine.js";
 import type { ActionName, ResourceName, SubjectName } from "../src/domain/identifier.js";
@@ -16,8 +18,10 @@ import { BatchingPermissionChecker } from "../src/openfga/batching-permission-ch
 import { OpenFgaClient } from "../src/openfga/client.js";
 import { createContextOf } from "../src/openfga/condition-context.js";
 import { type ConnectionState, OpenFgaConnection } from "../src/openfga/connection.js";
+import { describeFault } from "../src/openfga/fault.js";
 import { createGrpcPermissionChecker } from "../src/openfga/grpc-permission-checker.js";
 import { openTestStore, type TestOpenFga } from "./kit/openfga.js";
+import { selfSigned } from "./kit/self-signed.js";
 
 const model = `model
   schema 1.1
@@ -162,6 +166,44 @@ describe.each(grpcEngines)("against a real OpenFGA, by %s", (engine) => {
     );
     expect(answers).toEqual(Array(20).fill(true));
     two.close();
+  });
+
+  describe("says what is wrong with the addresses or with TLS:", () => {
+    const { cert, key } = selfSigned();
+    const described = async (address: string, tls: boolean) => {
+      const wrong = new OpenFgaClient({ engine, addresses: [address], tls, apiKey: "k", timeoutMs: 5_000 });
+      const reply = await wrong.call(OpenFGAService.method.getStore, { storeId: openfga.storeId });
+      wrong.close();
+      if (reply.ok) throw new Error("answered");
+      return describeFault("store", reply, { addresses: ["HOST"], tls, hasKey: true, timeoutMs: 5_000, maxBatch: 50 });
+    };
+    const listening = async (server: Server) => {
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    };
+
+    it("nobody listens, no such host", async () => {
+      expect(await described("127.0.0.1:1", false)).toContain("nothing listens at HOST");
+      expect(await described("patwarden.invalid:1", false)).toContain("the host of HOST cannot be found");
+    });
+
+    it("one side uses TLS, or a certificate that is not trusted", async () => {
+      const server = createTlsServer({ cert, key, ALPNProtocols: ["h2"] }, (socket) => {
+        socket.on("error", () => undefined);
+      });
+      server.on("tlsClientError", () => undefined);
+      const address = await listening(server);
+      expect(await described(openfga.grpc, true)).toContain("does not use TLS");
+      expect(await described(address, false)).toContain("if it uses TLS, set openfga.tls: true");
+      expect(await described(address, true)).toContain("is not trusted");
+      server.close();
+    });
+
+    it("it is the HTTP port", async () => {
+      expect(await described(new URL(openfga.http).host, false)).toContain(
+        "does not use gRPC; is it OpenFGA's HTTP port?",
+      );
+    });
   });
 
   it("leaves the proxy of the environment alone", async () => {

@@ -8,6 +8,7 @@ import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import type { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { type Token, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import type { GrpcEngine } from "../../src/domain/grpc-engine.js";
 import { openTestStore, type TestOpenFga } from "./openfga.js";
 import type { CallSettings, Failed, Port } from "./ports.js";
 import { createMigratedDatabase } from "./postgres.js";
@@ -93,6 +94,8 @@ export interface PatwardenSettings {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Default PostgreSQL. */
   readonly engine?: Engine;
+  /** `openfga.engine`. Default: the one of the configuration. */
+  readonly openfgaEngine?: GrpcEngine;
   /** `database.prepare`. Default true. */
   readonly prepare?: boolean;
   /** Callers in addition to the kit's own. */
@@ -125,6 +128,7 @@ export async function startPatwarden({
   env = {},
   prepare = true,
   engine = "PostgreSQL",
+  openfgaEngine,
 }: PatwardenSettings = {}): Promise<Patwarden> {
   const [database, openfga] = await Promise.all([
     engine === "PostgreSQL" ? createMigratedDatabase() : undefined,
@@ -138,7 +142,7 @@ export async function startPatwarden({
   const server = await startServer({
     databaseUrl: database && through(database.url, toDatabase),
     prepare,
-    openfga: { ...openfga, addresses: [toOpenFga.address] },
+    openfga: { ...openfga, addresses: [toOpenFga.address], ...(openfgaEngine && { engine: openfgaEngine }) },
     config,
     callers,
     env,

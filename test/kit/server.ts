@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { stringify } from "yaml";
+import type { GrpcEngine } from "../../src/domain/grpc-engine.js";
 import { track } from "./children.js";
 import { grpcPort, httpPort, type Port } from "./ports.js";
 
@@ -76,6 +77,8 @@ export interface ServerSettings {
     readonly modelId: string;
     /** Default false. A certificate of a test's own authority needs NODE_EXTRA_CA_CERTS in `env`. */
     readonly tls?: boolean;
+    /** Default: the one of the configuration. */
+    readonly engine?: GrpcEngine;
   };
   /** Merged over the configuration, by top-level key. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -135,6 +138,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     openfga: {
       addresses: openfga.addresses,
       tls: openfga.tls ?? false,
+      ...(openfga.engine && { engine: openfga.engine }),
       auth: { preshared: openfga.apiKey },
       store_id: openfga.storeId,
       model_id: openfga.modelId,

@@ -187,6 +187,6 @@ function textOf(closure: Closure): string {
     case "hello":
       return "no answer: the server sent no SETTINGS";
     default:
-      return `Protocol error: ${closure}`;
+      return `Protocol error (${closure})`;
   }
 }
