@@ -87,7 +87,7 @@ describe.each(grpcEngines)("OpenFGA asked by %s", (openfgaEngine) => {
         ok: true,
         value: { reason: Reason.TOKEN_REVOKED },
       });
-      // Visible in the health of AuthorizationService and in the body of /readyz, but the process still gets its traffic.
+      // Shown by the health of AuthorizationService and the body of /readyz, but the process still gets its traffic.
       await expect
         .poll(() => healthOf(AuthorizationService.typeName), { timeout: 10_000, interval: 50 })
         .toBe(Status.NOT_SERVING);

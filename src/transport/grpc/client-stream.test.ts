@@ -9,7 +9,7 @@ import {
   responseHead,
   rst,
   ScriptedClient,
-} from "../../../test/transport/script.js";
+} from "../../../test/transport/http2/script.js";
 import { type CallOwner, ClientCall } from "./client-call.js";
 import { ClientMethod } from "./client-method.js";
 import { ClientStream, maxAnswerLength } from "./client-stream.js";

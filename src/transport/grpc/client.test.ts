@@ -21,7 +21,7 @@ import {
   rst,
   settings,
   textOf,
-} from "../../../test/transport/script.js";
+} from "../../../test/transport/http2/script.js";
 import { preface } from "../http2/preface.js";
 import { GrpcClient, type GrpcClientOptions } from "./client.js";
 import { ClientCall, type ClientCallOptions } from "./client-call.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { goaway, headers, ping, responseHead, ScriptedClient } from "../../../test/transport/script.js";
+import { goaway, headers, ping, responseHead, ScriptedClient } from "../../../test/transport/http2/script.js";
 import { errorCodes, flags } from "./frames.js";
 
 const answerTo = (id: number): Buffer => headers(id, responseHead, { end: true });
