@@ -103,7 +103,7 @@ export class Ports {
   };
 
   async #openGrpc(): Promise<Listener> {
-    const { config, metrics } = this.#parts;
+    const { config, metrics, onDefect } = this.#parts;
     this.#open.grpc = await startGrpcListener({
       ...listenerOf(config.grpc),
       engine: config.grpc.engine,
@@ -111,7 +111,10 @@ export class Ports {
       implementations: [...this.#implementations, ...this.#integrations.services],
       onEnd: this.#onEnd,
       events: metrics.arrivalsAt("grpc"),
+      onDefect,
     });
+    const { load } = this.#open.grpc;
+    if (load) metrics.observeConnections(load);
     return this.#open.grpc;
   }
 

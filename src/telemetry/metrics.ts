@@ -30,6 +30,8 @@ export interface Metrics {
   accessTokenRefused(issuer: string | undefined, reason: string): void;
   /** Returns the functions that count connections that a port closed and requests that it gave up. */
   arrivalsAt(port: PortName): ArrivalEvents;
+  /** Shows the connections of the gRPC port whenever the metrics are read. */
+  observeConnections(observed: () => ObservedConnections): void;
   /** Returns the function that counts sign-ins to the console, each by one of these outcomes. */
   signInsBy<O extends string>(outcomes: readonly O[]): (outcome: O) => void;
   /** A kept answer answered a question. */
@@ -41,6 +43,13 @@ export interface Metrics {
 }
 
 export type PortName = "grpc" | "http" | "public_http" | "console";
+
+/** The connections of a port; memory in bytes. */
+export interface ObservedConnections {
+  readonly open: number;
+  readonly memory: number;
+  readonly largestMemory: number;
+}
 
 /** The observable values of the token cache and its lease. */
 export interface ObservedTokenCache {
@@ -176,7 +185,7 @@ function integrations(registers: Registers): Pick<Metrics, "integrationAnswered"
   };
 }
 
-function ports(registers: Registers): Pick<Metrics, "arrivalsAt"> {
+function ports(registers: Registers): Pick<Metrics, "arrivalsAt" | "observeConnections"> {
   const closed = new Counter({
     name: "patwarden_connections_closed_total",
     help: "Connections that a port closed by itself, by cause",
@@ -195,7 +204,26 @@ function ports(registers: Registers): Pick<Metrics, "arrivalsAt"> {
       for (const cause of latenesses) givenUp.inc({ port, cause }, 0);
       return { closed: (cause) => closed.inc({ port, cause }), gaveUp: (cause) => givenUp.inc({ port, cause }) };
     },
+    observeConnections: (observed) => showConnections(registers, observed),
   };
+}
+
+function showConnections(registers: Registers, observed: () => ObservedConnections): void {
+  const gauges = [
+    ["patwarden_grpc_connections", "Open connections of the gRPC port", "open"],
+    ["patwarden_grpc_connections_bytes", "Memory for what their clients have sent or not read yet", "memory"],
+    ["patwarden_grpc_largest_connection_bytes", "The same of the connection that needs most", "largestMemory"],
+  ] as const;
+  for (const [name, help, value] of gauges) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(observed()[value]);
+      },
+    });
+  }
 }
 
 function signIns(registers: Registers): Pick<Metrics, "signInsBy"> {

@@ -27,6 +27,8 @@ export interface Listener {
    * certificates asks its gRPC clients to connect again when the authority is another one.
    */
   renew(tls: TlsKeys): boolean;
+  /** Connections now, and bytes in memory for what their clients have sent or not read yet. `builtin` only. */
+  readonly load?: () => { readonly open: number; readonly memory: number; readonly largestMemory: number };
 }
 
 export interface GrpcListenerOptions {
@@ -40,6 +42,8 @@ export interface GrpcListenerOptions {
   readonly onEnd?: OnCallEnd;
   readonly limits?: Partial<ArrivalLimits>;
   readonly events?: ArrivalEvents;
+  /** Called with the error of a defect in the engine, which cost a call or a connection. */
+  readonly onDefect?: (error: unknown) => void;
   /** The age at which a connection is drained, milliseconds; 0: never. Default ten minutes. */
   readonly maxConnectionAgeMs?: number;
 }

@@ -13,7 +13,7 @@ import { factoryOf, type Peer } from "./call.js";
 
 /** Serves gRPC by our own engine. */
 export async function startBuiltinListener(options: GrpcListenerOptions): Promise<GrpcListener> {
-  const { listen, tls, implementations, onEnd, events, maxConnectionAgeMs } = options;
+  const { listen, tls, implementations, onEnd, events, maxConnectionAgeMs, onDefect } = options;
   const { connections, connectionsOfAddress, helloMs, requestMs, lookMs } = {
     ...defaultArrivalLimits,
     ...options.limits,
@@ -22,7 +22,10 @@ export async function startBuiltinListener(options: GrpcListenerOptions): Promis
     methods: methodsOf(implementations, onEnd),
     maxMessageLength: messageLimits.receive,
     requestMs,
-    failed: () => ({ code: codes.internal, message: "internal error" }),
+    failed: (thrown) => {
+      onDefect?.(thrown);
+      return { code: codes.internal, message: "internal error" };
+    },
     late: () => events?.gaveUp("late"),
   });
   const defaults = defaultListenerLimits.connection;
@@ -47,11 +50,15 @@ export async function startBuiltinListener(options: GrpcListenerOptions): Promis
       addressKey: (address) => keyOfAddress(peerAddress(address)),
       peerOf: (socket: Socket) => ({ address: peerAddress(socket.remoteAddress), clientName: clientNameOf(socket) }),
       open: server.open,
-      events: { closed: (closure) => closure !== "peer" && events?.closed(closure), failed: () => undefined },
+      events: {
+        closed: (closure) => closure !== "peer" && events?.closed(closure),
+        failed: (thrown) => onDefect?.(thrown),
+      },
     });
     return {
       address: listen.replace(/\d+$/, String(listener.port)),
       drain: (graceMs) => listener.drain(graceMs),
+      load: () => listener.load,
       renew: (keys) => {
         listener.renew(keys);
         return true;

@@ -306,8 +306,8 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
       this.connection.sendHead(this, okHead, false);
       return true;
     }
-    if (!this.#fits(metadata)) {
-      this.finish({ code: codes.internal, message: "the response's metadata is too large" });
+    if (!this.#isSendable(metadata)) {
+      this.finish({ code: codes.internal, message: "the response's metadata cannot be sent" });
       return false;
     }
     this.#headSent = true;
@@ -351,7 +351,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     // With status 0 there is no message.
     if (code !== codes.ok && message !== "") fields.push(["grpc-message", encodeMessage(message)]);
     const all = [...fields, ...trailers];
-    this.#end(encodeBlock(this.#fits(all) ? all : fields));
+    this.#end(encodeBlock(this.#isSendable(all) ? all : fields));
   }
 
   #end(block: Buffer): void {
@@ -361,9 +361,13 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     else this.connection.sendHead(this, block, true);
   }
 
-  #fits(metadata: readonly MetadataEntry[]): boolean {
+  /** Whether the caller takes these fields: not too large, and nothing that HPACK would cut. */
+  #isSendable(metadata: readonly MetadataEntry[]): boolean {
     let size = 0;
-    for (const [name, value] of metadata) size += name.length + value.length + 32;
+    for (const [name, value] of metadata) {
+      if (!printable.test(value)) return false;
+      size += name.length + value.length + 32;
+    }
     return size <= Math.min(maxMetadataSize, this.connection.maxFieldListSize);
   }
 
@@ -409,6 +413,9 @@ interface Incoming {
   /** Octets that are given back to the caller's window when the message is taken. */
   readonly credit: number;
 }
+
+/** Metadata by the protocol of gRPC: printable ASCII. */
+const printable = /^[ -~]*$/;
 
 const nothing: Buffer = Buffer.alloc(0);
 

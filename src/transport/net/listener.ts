@@ -83,6 +83,7 @@ export class Listener<P> {
   readonly #opening = new Map<string, Socket>();
   readonly #ofAddress = new Map<string, number>();
   #memory = 0;
+  #largestMemory = 0;
   /** The authority of clients, as PEM. */
   #trusted: string;
 
@@ -116,13 +117,9 @@ export class Listener<P> {
     return typeof address === "object" && address ? address.port : 0;
   }
 
-  get connections(): number {
-    return this.#connections.size;
-  }
-
-  /** Octets in memory for all connections, at the last look. */
-  get memory(): number {
-    return this.#memory;
+  /** Connections now; octets in memory for all of them, and for the largest, at the last look. */
+  get load(): { readonly open: number; readonly memory: number; readonly largestMemory: number } {
+    return { open: this.#connections.size, memory: this.#memory, largestMemory: this.#largestMemory };
   }
 
   /**
@@ -231,6 +228,7 @@ export class Listener<P> {
       largest = connection;
     }
     this.#memory = sum;
+    this.#largestMemory = most;
     if (sum > this.#limits.memory) largest?.destroy("memory");
   }
 }
