@@ -151,6 +151,7 @@ describe("text", () => {
       leaseMs: () => 0,
       notified: () => true,
     });
+    metrics.observeConnections(() => ({ open: 0, memory: 0, largestMemory: 0 }));
     const names = [...read(page).matchAll(/\b(patwarden|rpc_server)_[a-z_]+(?=[`{])/g)].map(([name]) => name);
     const exposition = await metrics.registry.metrics();
     for (const name of names) expect(exposition).toMatch(new RegExp(`^# TYPE ${name.replace(/_count$/, "")} `, "m"));
