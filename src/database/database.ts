@@ -100,11 +100,19 @@ export function openPostgres(options: PostgresOptions): Database {
     scan: scanBy(scanning.sql),
     forCaller(isOver) {
       const own = clientForCaller(client.sql, isOver);
+      let [orm, patientOrm]: Orm[] = [];
       return {
         ...database,
-        orm: ormOf(own),
-        patient: patientOrmOf(clientForCaller(patient.sql, isOver)),
-        scan: scanBy(clientForCaller(scanning.sql, isOver)),
+        // Made when they are used, since this is done for each call.
+        get orm() {
+          orm ??= ormOf(own);
+          return orm;
+        },
+        get patient() {
+          patientOrm ??= patientOrmOf(clientForCaller(patient.sql, isOver));
+          return patientOrm;
+        },
+        scan: (read) => scanBy(clientForCaller(scanning.sql, isOver))(read),
         query: (statement, parameters) => run(own, statement, parameters),
       };
     },

@@ -77,7 +77,7 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
           result: onlyRow(changedOf([{ ...row, ...columns, revision: row.revision + 1 }])),
           events: [change.event],
           touched: [{ kind: "token", key: id }],
-          write: writeFacts(uuid, columns),
+          write: writeFacts(row, columns),
         };
       }),
 

@@ -287,18 +287,18 @@ export function tokenRow(read: Readonly<Record<string, unknown>>): TokenRow {
 
 const factColumnsOfToken = factNames.map((name) => token[name]);
 
-/** One parameter for all facts: a statement with many parameters would not be prepared. */
+/** One parameter for any facts, so that there is one prepared statement. Facts that it does not name stay. */
 const writeFactsStatement = `
   update token set revision = revision + 1, (${columnNames(factColumnsOfToken)}) = (
-    select ${columnNames(factColumnsOfToken)} from json_to_record($2::text::json)
-      as fact(${factColumnsOfToken.map((column) => `"${column.name}" ${column.getSQLType()}`).join(", ")})
+    select ${columnNames(factColumnsOfToken)} from json_populate_record(token, $2::text::json)
   )
   where id = $1::uuid`;
 
-/** Returns the statement that writes the facts of a token and its next revision. */
-export function writeFacts(uuid: string, facts: FactColumns): Write {
-  const byName = Object.fromEntries(factNames.map((name) => [token[name].name, facts[name]]));
-  return { statement: writeFactsStatement, parameters: [uuid, JSON.stringify(byName)] };
+/** Returns the statement that writes the facts that differ, and the next revision. */
+export function writeFacts(before: TokenRow, after: FactColumns): Write {
+  const differ = factNames.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const facts = Object.fromEntries(differ.map((name) => [token[name].name, after[name]]));
+  return { statement: writeFactsStatement, parameters: [before.id, JSON.stringify(facts)] };
 }
 
 export function secretRecord(row: SecretRow): SecretRecord {

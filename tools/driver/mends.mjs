@@ -121,12 +121,12 @@ export const mends = [
       [
         pool,
         "        new Promise((_, reject) => connection.onclose = reject)\n      ])\n    } catch (error) {\n      throw error\n    }\n",
-        "        new Promise((_, reject) => connection.onclose = e => {\n          over = e\n          while (queries.length)\n            queries.shift().reject(e)\n          reject(e)\n        })\n      ])\n    } finally {\n      over || (over = Errors.generic('TRANSACTION_ENDED', 'The transaction has ended'))\n    }\n",
+        "        new Promise((_, reject) => connection.onclose = e => {\n          over = e\n          while (queries.length)\n            queries.shift().reject(e)\n          reject(e)\n        })\n      ])\n    } finally {\n      over || (over = true)\n    }\n",
       ],
       [
         pool,
         "        q.catch(e => uncaughtError || (uncaughtError = e))\n",
-        "        q.catch(e => uncaughtError || (uncaughtError = e))\n        if (over)\n          return q.reject(over)\n",
+        "        q.catch(e => uncaughtError || (uncaughtError = e))\n        if (over)\n          return q.reject(over === true ? Errors.generic('TRANSACTION_ENDED', 'The transaction has ended') : over)\n",
       ],
     ],
   },
