@@ -95,13 +95,22 @@ const acknowledgeStatement = `
     select count(*) from unnest(($4::text)::text[]) as name, pg_notify('${acknowledgedChannel("")}' || name, '')
   ) as told`;
 
+// Parts of one statement do not see what the others write.
 const leasesStatement = `
+  with own as (
+    update replica_lease
+    set acked_epoch = $3::bigint
+    from (select set_config('synchronous_commit', 'off', true)) unhurried
+    where replica_id = $1::uuid and incarnation = $2::uuid and acked_epoch < $3::bigint
+  )
   select
     coalesce((select epoch from revocation_epoch), 0)::int8 as epoch,
     (select coalesce(json_agg(json_build_object(
       'replicaId', replica_id,
       'incarnation', incarnation,
-      'ackedEpoch', acked_epoch,
+      'ackedEpoch', case
+        when replica_id = $1::uuid and incarnation = $2::uuid then greatest(acked_epoch, $3::bigint) else acked_epoch
+      end,
       'leaseMs', lease_ms,
       'renewal', renewal
     )), '[]') from replica_lease) as rows`;
@@ -135,12 +144,13 @@ export function createRevocationStore(database: Database): RevocationStore {
       awaiting.clear();
       return (await run(acknowledgeStatement, replicaId, incarnation, seen, names)).length > 0;
     },
-    awaited: () => awaiting.size > 0,
     async leave({ replicaId, incarnation }) {
       await run("delete from replica_lease where replica_id = $1 and incarnation = $2", replicaId, incarnation);
     },
-    async leases() {
-      return onlyRow(await run<Awaited<ReturnType<RevocationStore["leases"]>>>(leasesStatement));
+    async leases(own) {
+      const { replicaId = null, incarnation = null, seen = 0 } = own ?? {};
+      type Leases = Awaited<ReturnType<RevocationStore["leases"]>>;
+      return onlyRow(await run<Leases>(leasesStatement, replicaId, incarnation, seen));
     },
     async remove(rows) {
       await run(removeStatement, JSON.stringify(rows));
@@ -151,8 +161,9 @@ export function createRevocationStore(database: Database): RevocationStore {
     listen: (onChange, onAcknowledged) =>
       database.listen({
         [revocationChannel]: (name) => {
-          if (/^[0-9a-f]{16}$/.test(name) && awaiting.size < mostRevokers) awaiting.add(name);
-          onChange();
+          const own = name === revoker;
+          if (!own && /^[0-9a-f]{16}$/.test(name) && awaiting.size < mostRevokers) awaiting.add(name);
+          onChange(own);
         },
         [acknowledgedChannel(revoker)]: onAcknowledged,
       }),

@@ -23,6 +23,7 @@ function setUp(readings: readonly (readonly LeaseRow[])[]) {
   const options = {
     monotonicMs: () => monotonicMs,
     sync: () => undefined,
+    own: () => undefined,
     acknowledgements: new Acknowledgements(),
     notified: () => false,
     store: {

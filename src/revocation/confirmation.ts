@@ -1,9 +1,11 @@
 import { Failure } from "../domain/errors.js";
 import type { Acknowledgements } from "./acknowledgements.js";
-import { type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation-store.js";
+import { type Acknowledgement, type LeaseRow, leaseMarginMs, type RevocationStore } from "./revocation-store.js";
 
 export interface ConfirmationOptions {
   readonly store: Pick<RevocationStore, "leases" | "remove">;
+  /** Returns what this replica has applied; undefined without a lease. */
+  readonly own: () => Acknowledgement | undefined;
   /** The monotonic clock, milliseconds. Waits for leases use only this clock, since nobody can set it. */
   readonly monotonicMs: () => number;
   /** Makes this process apply changes without waiting for the notification. */
@@ -54,7 +56,7 @@ export async function confirmRevocation(
 }
 
 async function everyReplica(
-  { store, monotonicMs, sync, acknowledgements, notified }: ConfirmationOptions,
+  { store, own, monotonicMs, sync, acknowledgements, notified }: ConfirmationOptions,
   call: { readonly isOver: boolean },
 ): Promise<void> {
   let pollMs = firstPollMs;
@@ -67,7 +69,7 @@ async function everyReplica(
   // Mostly every replica has acknowledged the change after this, and one reading of the leases is enough.
   await acknowledgements.reach(acknowledgements.expected, nextPollMs());
   let { heard } = acknowledgements;
-  const { epoch, rows: first } = await store.leases();
+  const { epoch, rows: first } = await store.leases(own());
   // Every lease in this answer was counted from before this instant. A lease that was renewed since has seen the epoch.
   const readAt = monotonicMs();
   let rows = first;
@@ -86,7 +88,7 @@ async function everyReplica(
     await acknowledgements.reach(heard + behind.length, nextPollMs());
     ({ heard } = acknowledgements);
     // Only the rows are updated: the callers of later changes wait for those changes themselves.
-    ({ rows } = await store.leases());
+    ({ rows } = await store.leases(own()));
   }
 }
 

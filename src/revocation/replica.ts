@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Loop } from "../async/loop.js";
 import type { Lease, Now, Progress } from "./lease.js";
-import type { Listening, Registration, RevocationStore } from "./revocation-store.js";
+import type { Acknowledgement, Listening, Registration, RevocationStore } from "./revocation-store.js";
 
 export interface ReplicaOptions {
   readonly store: RevocationStore;
@@ -9,7 +9,7 @@ export interface ReplicaOptions {
   /** L, milliseconds, more than 0. */
   readonly leaseMs: number;
   readonly now: () => Now;
-  /** Called when a replica has acknowledged a change of this process. */
+  /** Called when a replica, this one included, has acknowledged a change of this process. */
   readonly onAcknowledged: () => void;
   /** Called when the lease becomes unhealthy, or healthy again (undefined). */
   readonly onProblem: (problem: ReplicaProblem | undefined) => void;
@@ -35,6 +35,10 @@ export class Replica {
   #renewAt = 0;
   #registration: Registration | undefined;
   #listening: Listening | undefined;
+  /** Whether another replica may wait for an acknowledgement. */
+  #awaited = false;
+  /** The number of changes of this process that are being confirmed. */
+  #confirming = 0;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -52,13 +56,32 @@ export class Replica {
    */
   async start(): Promise<void> {
     const { store, onAcknowledged } = this.#options;
-    this.#listening = await store.listen(() => this.sync(), onAcknowledged);
+    const onChange = (own: boolean) => {
+      if (!own) this.#awaited = true;
+      this.sync();
+    };
+    this.#listening = await store.listen(onChange, onAcknowledged);
     await this.#loop.startNow();
   }
 
   /** Applies changes now. */
   sync(): void {
     this.#loop.wake();
+  }
+
+  /** Returns what this replica has applied; undefined when no revoker waits for it. */
+  get acknowledgement(): Acknowledgement | undefined {
+    return this.#registration && { ...this.#registration, seen: this.#options.lease.seen };
+  }
+
+  /** Runs the confirmation of a change of this process, which acknowledges for this replica. */
+  async whileConfirming(confirm: () => Promise<void>): Promise<void> {
+    this.#confirming++;
+    try {
+      await confirm();
+    } finally {
+      this.#confirming--;
+    }
   }
 
   /** Ends the lease, so that no revoker waits for it. */
@@ -83,12 +106,15 @@ export class Replica {
 
   /** Reads and acknowledges changes. Cheaper than a renewal, which waits for the disk: a revocation waits for this. */
   async #catchUp(): Promise<void> {
-    const { store, lease, onProblem } = this.#options;
+    const { store, lease, onAcknowledged, onProblem } = this.#options;
     if (!this.#registration) return this.#renew();
     try {
+      const awaited = this.#awaited;
+      this.#awaited = false;
       const progress = lease.apply(await store.changesSince(lease.seen));
-      if (progress === "history-lost") onProblem({ kind: progress });
-      if (progress === "history-lost" || (progress === "current" && !store.awaited())) return;
+      if (progress === "history-lost") return onProblem({ kind: progress });
+      if (!awaited && progress === "current") return;
+      if (!awaited && this.#confirming > 0) return onAcknowledged();
       // Only after the drop: a revocation depends on this order.
       if (await store.acknowledge(this.#registration, lease.seen)) return;
       lease.lost();

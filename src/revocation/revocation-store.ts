@@ -19,6 +19,11 @@ export interface Registration {
   readonly incarnation: string;
 }
 
+/** A replica has applied everything up to the epoch `seen`. */
+export interface Acknowledgement extends Registration {
+  readonly seen: number;
+}
+
 /** Changes, all from one snapshot. */
 export interface Changes {
   readonly epoch: number;
@@ -61,12 +66,13 @@ export interface RevocationStore {
    * a revoker waits longer.
    */
   acknowledge(registration: Registration, seen: number): Promise<boolean>;
-  /** Returns whether a revoker waits to be notified of an acknowledgement. */
-  awaited(): boolean;
   /** Removes the registration at a graceful end: no revoker waits for the replica any more. */
   leave(registration: Registration): Promise<void>;
-  /** Returns the current epoch and every registration. */
-  leases(): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
+  /**
+   * Returns the current epoch and every registration. Records in the same statement, as `acknowledge` does but without
+   * notifying anybody, what this replica has applied.
+   */
+  leases(own?: Acknowledgement): Promise<{ readonly epoch: number; readonly rows: readonly LeaseRow[] }>;
   /**
    * Deletes registrations whose lease has run out; the caller has waited for that. A registration that was renewed
    * since it was read stays. A renewal that is on its way finds no registration and so gives no lease.
@@ -75,10 +81,11 @@ export interface RevocationStore {
   /** Deletes changes older than the newest `keep` epochs. */
   trim(keep: number): Promise<void>;
   /**
-   * Calls back after changes of any replica, and when a replica has acknowledged a change of this process; may miss
-   * some. Notifications carry no data that anything depends on. Resolves when it listens.
+   * Calls back after changes of any replica, with whether it was a change of this process, and when another replica has
+   * acknowledged a change of this process; may miss some. Nothing but speed depends on what notifications say. Resolves
+   * when it listens.
    */
-  listen(onChange: () => void, onAcknowledged: () => void): Promise<Listening>;
+  listen(onChange: (own: boolean) => void, onAcknowledged: () => void): Promise<Listening>;
 }
 
 export interface Listening {

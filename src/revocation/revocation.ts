@@ -44,13 +44,15 @@ export function createRevocation({ store, leaseMs, maxBytes, onProblem, createLe
     ...{ store, acknowledgements, notified },
     monotonicMs: () => performance.now(),
     sync: () => replica?.sync(),
+    own: () => replica?.acknowledgement,
   };
+  const confirm = (deadline?: number) => confirmRevocation(confirming, deadline);
   return {
     cache,
     leaseMs: () => cache.lease.remainingMs(now()),
     notified,
     start: async () => replica?.start(),
-    confirm: (deadline) => confirmRevocation(confirming, deadline),
+    confirm: (deadline) => (replica ? replica.whileConfirming(() => confirm(deadline)) : confirm(deadline)),
     stop: async () => replica?.stop(),
   };
 }

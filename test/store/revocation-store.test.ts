@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { transactChange } from "../../src/database/change.js";
 import type { Database } from "../../src/database/database.js";
-import { createRevocationStore, replicaLease } from "../../src/database/revocation.js";
+import { createRevocationStore, replicaLease, revoker } from "../../src/database/revocation.js";
 import { Acknowledgements } from "../../src/revocation/acknowledgements.js";
 import { confirmRevocation } from "../../src/revocation/confirmation.js";
 import { leaseMarginMs, type Registration, type RevocationStore } from "../../src/revocation/revocation-store.js";
@@ -53,24 +53,52 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
       expect(await rows()).toEqual([{ ...before, ackedEpoch: 1 }]);
     });
 
+    it("hold what the replica that reads them has applied, unless it is another registration by now", async () => {
+      const [own, other] = [await register(), await register()];
+      const ackedBy = async (by: Registration, seen: number) =>
+        Object.fromEntries(
+          (await store.leases({ ...by, seen })).rows.map(({ replicaId, ackedEpoch }) => [replicaId, ackedEpoch]),
+        );
+      expect(await ackedBy(own, 3)).toEqual({ [own.replicaId]: 3, [other.replicaId]: 0 });
+      expect((await rows()).map(({ ackedEpoch }) => ackedEpoch).sort()).toEqual([0, 3]);
+      // It was read before, and takes nothing back.
+      expect(await ackedBy(own, 2)).toEqual({ [own.replicaId]: 3, [other.replicaId]: 0 });
+      expect(await ackedBy({ ...own, incarnation: randomUUID() }, 4)).toEqual({
+        [own.replicaId]: 3,
+        [other.replicaId]: 0,
+      });
+    });
+
     it("tell the revoker of an acknowledgement of its change", async () => {
       const heard: string[] = [];
       const listening = await store.listen(
-        () => heard.push("change"),
+        (own) => heard.push(own ? "own" : "unknown"),
         () => heard.push("acknowledged"),
       );
       try {
         const registration = await register();
-        // Calls that were made to find out whether notifications arrive.
         await expect.poll(() => listening.notified()).toBe(true);
-        heard.length = 0;
         const touched = [{ kind: "token", key: "tok" }] as const;
         await transactChange(database, async () => ({ result: undefined, events: [], touched }));
-        await expect.poll(() => store.awaited()).toBe(true);
-        expect(heard).not.toContain("acknowledged");
-        await store.acknowledge(registration, 1);
-        expect(store.awaited()).toBe(false);
-        await expect.poll(() => heard.at(-1)).toBe("acknowledged");
+        await expect.poll(() => heard).toContain("own");
+        // Another revoker, whose channel is its name.
+        const name = "0123456789abcdef";
+        const told: string[] = [];
+        const other = await database.listen({ [`patwarden_acknowledged_${name}`]: (payload) => told.push(payload) });
+        try {
+          await expect.poll(() => other.notified()).toBe(true);
+          told.length = 0;
+          heard.length = 0;
+          await database.query("select pg_notify('patwarden_revocation', $1)", [name]);
+          await expect.poll(() => heard).toContain("unknown");
+          await store.acknowledge(registration, 1);
+          await expect.poll(() => told).toContain("");
+        } finally {
+          await other.stop();
+        }
+        heard.length = 0;
+        await database.query("select pg_notify($1, '')", [`patwarden_acknowledged_${revoker}`]);
+        await expect.poll(() => heard).toContain("acknowledged");
       } finally {
         await listening.stop();
       }
@@ -83,6 +111,7 @@ describe.each(engines)("leases on $name", ({ available, open }) => {
         store,
         monotonicMs: () => (monotonicMs += 50),
         sync: () => undefined,
+        own: () => undefined,
         acknowledgements: new Acknowledgements(),
         notified: () => false,
       };
