@@ -15,6 +15,8 @@ export interface OpenFga {
   readonly modelId: string;
   pid(): number;
   stop(): Promise<void>;
+  /** Freezes its process until the returned function is called. */
+  freeze(): () => void;
   /** Starts it again on the same port; with a `databaseUrl` it still has its data. */
   start(): Promise<void>;
 }
@@ -67,13 +69,18 @@ export async function startOpenFga({ queryCache, databaseUrl, identity }: OpenFg
     await ended;
   }
 
+  function freeze(): () => void {
+    child?.kill("SIGSTOP");
+    return () => child?.kill("SIGCONT");
+  }
+
   await start();
   try {
     const admin = createOpenFgaAdmin({ http: `http://${http}`, apiKey: "not needed" });
     const storeId = await admin.createStore("bench");
     const modelId = await admin.writeModel(storeId, model);
     await admin.writeTuples(storeId, tuples);
-    return { grpc, storeId, modelId, pid: () => child?.pid ?? 0, start, stop };
+    return { grpc, storeId, modelId, pid: () => child?.pid ?? 0, start, stop, freeze };
   } catch (error) {
     await stop();
     throw error;

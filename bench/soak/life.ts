@@ -9,7 +9,7 @@ import { lists, type Question, subjectOf } from "../lib/workload.js";
 import { anyOf, GaveUp, type Replicas } from "./replicas.js";
 import type { Tally } from "./tally.js";
 
-const { check, batchCheck, introspect } = AuthorizationService.method;
+const { check, batchCheck, listResources, introspect } = AuthorizationService.method;
 const { createToken, listTokens, revokeToken, rotateToken } = TokenService.method;
 
 /** The longest time between two steps of one worker, milliseconds. */
@@ -62,6 +62,7 @@ export class Worker {
     const steps = [
       ...Array.from({ length: 6 }, () => () => this.#check(token, anyOf(list))),
       () => this.#batch(token, list),
+      () => this.#listResources(token, list),
       () => this.#introspect(token),
       () => this.#list(token, Token_State.ACTIVE),
       () => this.#rotate(token, anyOf([0, 600])),
@@ -109,6 +110,19 @@ export class Worker {
   #itemFailed(code: number | undefined): void {
     this.#tally.called("item of a BatchCheck", String(code));
     if (code !== 14 && code !== 4 && code !== 8) this.#tally.violated(`an item of a BatchCheck failed with ${code}`);
+  }
+
+  /** A list may be incomplete, but not wrong. */
+  async #listResources(token: Living, list: readonly Question[]): Promise<void> {
+    const request = { token: anyOf(token.secrets), type: "document", action: "viewer" };
+    const reply = await this.#replicas.list(listResources, request);
+    if (!reply.ok) return;
+    const listed = new Set(reply.value.flatMap(({ resources }) => resources));
+    const isIncomplete = reply.value.at(-1)?.incomplete ?? true;
+    for (const { resource, allowed } of list.filter(({ action }) => action === "viewer")) {
+      if (listed.has(resource) !== allowed && !(allowed && isIncomplete))
+        this.#tally.violated(`ListResources ${allowed ? "lacks" : "shows"} ${resource} to ${token.subject}`);
+    }
   }
 
   async #introspect(token: Living): Promise<void> {

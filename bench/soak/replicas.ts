@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
+import type { GrpcEngine } from "../../src/domain/grpc-engine.js";
 import { createClock, haveClock, type TestClock } from "../../test/kit/clock.js";
 import { grpcPort, type Port, type Reply } from "../../test/kit/ports.js";
 import { overTls } from "../../test/kit/postgres.js";
@@ -10,12 +19,26 @@ import { type Settings, startPatwarden, UnknownSetting } from "../lib/patwarden.
 import { isRetryable, type Tally } from "./tally.js";
 
 const callTimeoutMs = 5_000;
+/** Shares of the calls that their callers cancel, and that have a deadline which few can meet; after how long. */
+const impatience = { cancelled: 0.05, hurried: 0.02, longestMs: 20 };
+/** Connections of the load to each replica. */
+const connectionsOfReplica = 4;
+/** A connection ends soon: many do so while calls are on their way. */
+const maxConnectionAge = "5s";
+/** How long after a trouble a replica may still answer late. */
+const recoveryMs = 2_000;
 /** Milliseconds between two attempts of one call. */
 const pauseMs = 50;
 const retryLimitMs = 60_000;
 
 /** Limits of memory that are so low that they are reached long before the first sample. */
 const tightBounds: Settings = { token_cache: { max_bytes: "1MiB" } };
+
+/** How a caller goes about one call. */
+interface Manner {
+  readonly timeoutMs: number;
+  readonly cancelAfterMs?: number;
+}
 
 /** The connections of a replica to its parts, and its clock. They stay when another process replaces it. */
 export interface Surroundings {
@@ -27,10 +50,20 @@ export interface Surroundings {
 
 interface Replica {
   readonly server: Server;
+  /** Whether it was told to stop: then it may cut connections. */
+  isStopping: boolean;
   /** Whether it is stopped: it gets no calls until the next one has started. */
   gone: boolean;
-  /** Besides the test kit's port, which closes with the server: this one still calls while the server stops. */
-  readonly port: Port;
+  /** Besides the test kit's port, which closes with the server: these still call while the server stops. */
+  readonly ports: readonly Port[];
+}
+
+interface Call {
+  readonly method: DescMethod;
+  readonly manner: Manner;
+  readonly replica: Replica;
+  /** Whether nothing has delayed its replica meanwhile. */
+  readonly isCalm: boolean;
 }
 
 /** Replicas of Patwarden over one database and one OpenFGA, both by TLS, and the ways to call them. */
@@ -41,13 +74,30 @@ export class Replicas {
   readonly #openfga: OpenFga;
   readonly #authorityFile: string;
   readonly #tally: Tally;
+  readonly #settings: Settings;
+  /** When the last trouble of each replica was overcome; infinity during one. */
+  readonly #calmSince: number[] = [];
 
-  /** `authorityFile`: the authority of OpenFGA's certificate. */
-  constructor(databaseUrl: string, openfga: OpenFga, authorityFile: string, tally: Tally) {
+  /**
+   * `authorityFile`: the authority of OpenFGA's certificate. `engine`: of both sides of their gRPC; undefined for that
+   * of the product.
+   */
+  constructor(
+    databaseUrl: string,
+    openfga: OpenFga,
+    authorityFile: string,
+    engine: GrpcEngine | undefined,
+    tally: Tally,
+  ) {
     this.#databaseUrl = databaseUrl;
     this.#openfga = openfga;
     this.#authorityFile = authorityFile;
     this.#tally = tally;
+    this.#settings = {
+      database: { max_connections: 5 },
+      grpc: { max_connection_age: maxConnectionAge, ...(engine && { engine }) },
+      openfga: { tls: true, ...(engine && { engine }) },
+    };
   }
 
   async start(count: number): Promise<void> {
@@ -58,12 +108,14 @@ export class Replicas {
         clock: haveClock() ? createClock() : undefined,
       };
       this.#surroundings.push(surroundings);
+      this.#calmSince.push(Number.POSITIVE_INFINITY);
       this.#replicas.push(await this.#start(surroundings, replica === 0));
+      this.#calmSince[replica] = performance.now() + recoveryMs;
     }
   }
 
   async #start({ database, openfga, clock }: Surroundings, fresh = false): Promise<Replica> {
-    const settings = { database: { max_connections: 5 }, openfga: { tls: true } };
+    const settings = this.#settings;
     const parts = {
       databaseUrl: overTls(through(this.#databaseUrl, database)),
       openfga: { ...this.#openfga, grpc: openfga.address },
@@ -74,11 +126,27 @@ export class Replicas {
       if (!(error instanceof UnknownSetting)) throw error;
       return startPatwarden({ ...parts, settings });
     });
-    return { server, gone: false, port: grpcPort(server.grpc, server.keys.admin) };
+    const ports = Array.from({ length: connectionsOfReplica }, () =>
+      grpcPort(server.grpc, server.keys.admin, undefined, { "grpc.use_local_subchannel_pool": 1 }),
+    );
+    return { server, isStopping: false, gone: false, ports };
   }
 
   get surroundings(): readonly Surroundings[] {
     return this.#surroundings;
+  }
+
+  surroundingsOf(number: number): Surroundings {
+    const surroundings = this.#surroundings[number];
+    if (!surroundings) throw new Error(`no replica ${number}`);
+    return surroundings;
+  }
+
+  /** Runs something that may delay the answers of these replicas. */
+  async trouble(numbers: readonly number[], run: () => Promise<void>): Promise<void> {
+    for (const number of numbers) this.#calmSince[number] = Number.POSITIVE_INFINITY;
+    await run();
+    for (const number of numbers) this.#calmSince[number] = performance.now() + recoveryMs;
   }
 
   /** Freezes its process until the returned function is called. */
@@ -99,17 +167,18 @@ export class Replicas {
 
   /** Stops a replica as an operator would, and then starts another in its place. */
   async restart(number: number): Promise<void> {
-    await this.stop(number);
-    const { port } = this.#at(number);
-    const surroundings = this.#surroundings[number];
-    if (!surroundings) throw new Error(`no replica ${number}`);
-    this.#replicas[number] = await this.#start(surroundings);
-    port.close();
+    await this.trouble([number], async () => {
+      await this.stop(number);
+      const { ports } = this.#at(number);
+      this.#replicas[number] = await this.#start(this.surroundingsOf(number));
+      for (const port of ports) port.close();
+    });
   }
 
   async stop(number: number): Promise<void> {
     const replica = this.#at(number);
     const { server } = replica;
+    replica.isStopping = true;
     server.child.kill("SIGTERM");
     const code = await server.exited;
     replica.gone = true;
@@ -117,26 +186,55 @@ export class Replicas {
   }
 
   async stopAll(): Promise<void> {
-    for (const { port } of this.#replicas) port.close();
+    for (const port of this.#replicas.flatMap(({ ports }) => ports)) port.close();
     await Promise.all(this.#replicas.map(({ server }) => server.stop()));
     await Promise.all(this.#surroundings.flatMap(({ database, openfga }) => [database.close(), openfga.close()]));
     for (const { clock } of this.#surroundings) clock?.remove();
   }
 
-  /** Makes one attempt, at this replica or any. A failure that callers may not retry is a violation. */
+  /**
+   * Makes one attempt, at this replica or any. A failure that callers may not retry is a violation, and so is a lost
+   * answer.
+   */
   async call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     number = anyOf(this.numbers),
   ): Promise<Reply<MessageShape<O>>> {
-    const reply = await this.#at(number).port.call(method, request, { timeoutMs: callTimeoutMs });
-    this.#tally.called(method.name, reply.ok ? "OK" : reply.code);
-    // When the clock of the database steps back, a rotation may regard an earlier one as concurrent.
-    const isRotated = !reply.ok && method.name === "RotateToken" && reply.metadata["state"] === "ROTATED";
-    if (!reply.ok && !isRetryable(reply.code) && !isRotated) {
-      this.#tally.violated(`${method.name} failed with ${reply.code} ${reply.reason}: ${reply.message}`);
-    }
+    const manner = anyManner();
+    const begin = performance.now();
+    const replica = this.#at(number);
+    const reply = await anyOf(replica.ports).call(method, request, manner);
+    this.#judge({ method, manner, replica, isCalm: begin > this.#calmAt(number) }, reply);
     return reply;
+  }
+
+  /** Does the same for a list. */
+  async list<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<Reply<readonly MessageShape<O>[]>> {
+    const number = anyOf(this.numbers);
+    const manner = anyManner();
+    const begin = performance.now();
+    const replica = this.#at(number);
+    const reply = await anyOf(replica.ports).list(method, request, manner);
+    this.#judge({ method, manner, replica, isCalm: begin > this.#calmAt(number) }, reply);
+    return reply;
+  }
+
+  #judge(call: Call, reply: Reply<unknown>): void {
+    const { name } = call.method;
+    if (reply.ok) {
+      this.#tally.called(name, "OK");
+      return;
+    }
+    const { code, reason, message, metadata } = reply;
+    this.#tally.called(name, `${code} ${reason ?? "of the transport"}`);
+    // When the clock of the database steps back, a rotation may regard an earlier one as concurrent.
+    const isRotated = name === "RotateToken" && metadata["state"] === "ROTATED";
+    if (!isRetryable(code) && !isRotated) this.#tally.violated(`${name} failed with ${code} ${reason}: ${message}`);
+    else if (isLost(call, code, reason)) this.#tally.violated(`${name} was lost: ${code} ${reason}: ${message}`);
   }
 
   /**
@@ -158,11 +256,33 @@ export class Replicas {
     }
   }
 
+  #calmAt(number: number): number {
+    return this.#calmSince[number] ?? Number.POSITIVE_INFINITY;
+  }
+
   #at(number: number): Replica {
     const replica = this.#replicas[number];
     if (!replica) throw new Error(`no replica ${number}`);
     return replica;
   }
+}
+
+/**
+ * Returns whether nothing excuses this failure. Connections may be cut by a replica that stops, but not when they are
+ * old. Decisions do not depend on other replicas; changes wait for all.
+ */
+function isLost({ method, manner, replica, isCalm }: Call, code: string, reason: string | undefined): boolean {
+  if (code === "CANCELLED") return manner.cancelAfterMs === undefined;
+  if (reason !== undefined) return false;
+  if (code !== "DEADLINE_EXCEEDED") return !replica.isStopping;
+  return isCalm && manner.timeoutMs === callTimeoutMs && method.parent === AuthorizationService;
+}
+
+function anyManner(): Manner {
+  const chance = Math.random();
+  const ms = Math.random() * impatience.longestMs;
+  if (chance < impatience.cancelled) return { timeoutMs: callTimeoutMs, cancelAfterMs: ms };
+  return { timeoutMs: chance < impatience.cancelled + impatience.hurried ? ms : callTimeoutMs };
 }
 
 export function anyOf<T>(list: readonly T[]): T {

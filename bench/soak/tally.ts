@@ -1,7 +1,7 @@
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 
-/** Codes of failures after which a caller may retry. */
-const retryable = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"]);
+/** Codes of failures after which a caller may retry. CANCELLED: the caller gave up itself. */
+const retryable = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "CANCELLED"]);
 
 export const isRetryable = (code: string): boolean => retryable.has(code);
 
@@ -17,7 +17,7 @@ export class Tally {
   #allowed = 0;
   #undecided = 0;
 
-  /** A call ended; `code` as `OK`. */
+  /** A call ended; `code` begins as `OK`. */
   called(method: string, code: string): void {
     add(this.#calls, method, 1);
     if (code === "OK") return;
@@ -58,7 +58,7 @@ export class Tally {
     return [
       "calls",
       ...list(this.#calls),
-      "failures that may be retried",
+      "of them failed, and may be retried",
       ...list(this.#failures),
       `violations: ${this.#violationCount}`,
       ...this.#violations.map((what) => `  ${what}`),

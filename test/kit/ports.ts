@@ -52,6 +52,8 @@ export interface CallSettings {
   readonly key?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** When the caller gives up, if the call has not ended; by gRPC only. */
+  readonly cancelAfterMs?: number | undefined;
 }
 
 export interface Port {
@@ -75,9 +77,14 @@ function headersOf(key: string, settings: CallSettings): Record<string, string> 
   return { ...(bearer !== null && { authorization: `Bearer ${bearer}` }), ...settings.headers };
 }
 
-/** Makes a real grpc-js client. */
-export function grpcPort(address: string, key: string, credentials = grpc.credentials.createInsecure()): Port {
-  const client = new grpc.Client(address, credentials);
+/** Makes a real grpc-js client. Clients with the same `options` share a connection. */
+export function grpcPort(
+  address: string,
+  key: string,
+  credentials = grpc.credentials.createInsecure(),
+  options: grpc.ClientOptions = {},
+): Port {
+  const client = new grpc.Client(address, credentials, options);
   const metadataOf = (settings: CallSettings): grpc.Metadata => {
     const metadata = new grpc.Metadata();
     for (const [name, value] of Object.entries(headersOf(key, settings))) metadata.set(name, value);
@@ -95,17 +102,20 @@ export function grpcPort(address: string, key: string, credentials = grpc.creden
         { deadline: Date.now() + (settings.timeoutMs ?? 20_000) },
       );
       const messages: MessageShape<typeof method.output>[] = [];
+      const patience = patienceWith(stream, settings);
       try {
         for await (const message of stream) messages.push(message);
         return { ok: true, value: messages, headers: {} };
       } catch (error) {
         return grpcFailure(error as grpc.ServiceError); // a stream fails with no other error
+      } finally {
+        clearTimeout(patience);
       }
     },
     call(method, request, settings = {}) {
       const metadata = metadataOf(settings);
       return new Promise((resolve) => {
-        client.makeUnaryRequest(
+        const call = client.makeUnaryRequest(
           `/${method.parent.typeName}/${method.name}`,
           (message: MessageShape<typeof method.input>) => Buffer.from(toBinary(method.input, message)),
           (bytes) => fromBinary(method.output, bytes),
@@ -113,14 +123,20 @@ export function grpcPort(address: string, key: string, credentials = grpc.creden
           metadata,
           { deadline: Date.now() + (settings.timeoutMs ?? 20_000) },
           (error, value) => {
+            clearTimeout(patience);
             if (error) resolve(grpcFailure(error));
             else resolve({ ok: true, value: value as MessageShape<typeof method.output>, headers: {} });
           },
         );
+        const patience = patienceWith(call, settings);
       });
     },
     close: () => client.close(),
   };
+}
+
+function patienceWith(call: grpc.Call, { cancelAfterMs }: CallSettings): NodeJS.Timeout | undefined {
+  return cancelAfterMs === undefined ? undefined : setTimeout(() => call.cancel(), cancelAfterMs);
 }
 
 function grpcFailure(error: grpc.ServiceError): Failed {
