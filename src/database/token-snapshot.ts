@@ -73,18 +73,20 @@ function contexts(subjects: readonly SubjectRow[], policies: readonly PolicyRow[
 
 /**
  * Everything around these tokens, in one snapshot, as JSON. One parameter for any number of tokens, so that there is
- * one prepared statement. An id begins with the time of the replica that created it, so ids do not tell which secret
+ * one prepared statement; `any` would read its text again for each row. An id begins with the time of the replica that created it, so ids do not tell which secret
  * is newer.
  */
 const surroundingsStatement = `
-  with wanted as (
-    select id, kind, subject, organization from token where id = any(($1::text)::uuid[])
+  with given as materialized (
+    select unnest(($1::text)::uuid[]) as id
+  ), wanted as (
+    select id, kind, subject, organization from token where id in (select id from given)
   ), secret as (
     select * from (
       select id, token_id, pepper_version, hint, created_at, retires_at, ended,
         extract(epoch from clock_timestamp() - stored_at) * 1000 as age_ms,
         row_number() over (partition by token_id order by retires_at desc nulls first, id desc) as place
-      from token_secret where token_id = any(($1::text)::uuid[])
+      from token_secret where token_id in (select id from given)
     ) ranked
     where place <= ${secretsShown}
   )
