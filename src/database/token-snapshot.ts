@@ -73,8 +73,8 @@ function contexts(subjects: readonly SubjectRow[], policies: readonly PolicyRow[
 
 /**
  * Everything around these tokens, in one snapshot, as JSON. One parameter for any number of tokens, so that there is
- * one prepared statement; `any` would read its text again for each row. An id begins with the time of the replica that created it, so ids do not tell which secret
- * is newer.
+ * one prepared statement; `any` would read its text again for each row. An id begins with the time of the replica that
+ * created it, so ids do not tell which secret is newer.
  */
 const surroundingsStatement = `
   with given as materialized (
