@@ -19,7 +19,7 @@ export class BuiltinChannel implements Channel {
   readonly #client: GrpcClient;
   readonly #methods = new Map<DescMethod, ClientMethod>();
 
-  constructor({ addresses, tls, apiKey }: ChannelOptions) {
+  constructor({ addresses, tls, apiKey, onDefect }: ChannelOptions) {
     this.#client = new GrpcClient({
       targets: addresses.map((address) => {
         const parsed = parseHostPort(address);
@@ -32,8 +32,7 @@ export class BuiltinChannel implements Channel {
         ["user-agent", "patwarden"],
         ...(apiKey !== undefined ? [["authorization", `Bearer ${apiKey}`] as const] : []),
       ],
-      // The calls have failed by then, with a status that says so.
-      failed: () => undefined,
+      failed: (thrown) => onDefect?.(thrown),
     });
   }
 

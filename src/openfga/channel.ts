@@ -6,6 +6,8 @@ export interface ChannelOptions {
   readonly tls: boolean;
   /** Preshared key; undefined when OpenFGA needs none. */
   readonly apiKey: string | undefined;
+  /** Called with the error of a defect in the engine, which cost a call or a connection. */
+  readonly onDefect?: (error: unknown) => void;
 }
 
 /**

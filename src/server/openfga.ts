@@ -17,6 +17,8 @@ export interface OpenFgaOptions {
   readonly clock: Clock;
   /** Called at each change of state. */
   readonly onChange: (state: ConnectionState) => void;
+  /** Called with the error of a defect in the engine. */
+  readonly onDefect?: (error: unknown) => void;
 }
 
 export interface OpenFga {
@@ -27,11 +29,11 @@ export interface OpenFga {
 }
 
 /** Builds everything that asks OpenFGA, with the model that is pinned at the time. */
-export function createOpenFga({ config, metrics, clock, onChange }: OpenFgaOptions): OpenFga {
+export function createOpenFga({ config, metrics, clock, onChange, onDefect }: OpenFgaOptions): OpenFga {
   const { engine, tls, timeoutMs, maxBatch } = config;
   const apiKey = config.auth?.preshared;
   const addresses = config.addresses.map(formatHostPort);
-  const client = new OpenFgaClient({ engine, addresses, tls, apiKey, timeoutMs });
+  const client = new OpenFgaClient({ engine, addresses, tls, apiKey, timeoutMs, ...(onDefect && { onDefect }) });
   const pinned = { client, storeId: config.storeId, modelId: config.modelId };
   const endpoint = { addresses, tls, hasKey: apiKey !== undefined, timeoutMs, maxBatch };
   const connection = new OpenFgaConnection({ ...pinned, endpoint, onChange });

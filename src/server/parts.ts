@@ -91,6 +91,11 @@ function createFoundation(given: Given): Foundation {
     },
   });
   const catalog = { current: config.catalog };
+  const lines = new LineBudget(() => performance.now());
+  const onDefect = (error: unknown): void => {
+    const omitted = lines.admit("route");
+    if (omitted !== undefined) log.error({ error, ...(omitted > 0 && { omitted }) }, "a route failed");
+  };
   const openfga = createOpenFga({
     config: config.openfga,
     metrics,
@@ -99,8 +104,8 @@ function createFoundation(given: Given): Foundation {
       health.openfga(state);
       if (state.kind === "ready") health.model(openfga.connection.model(), { ...config, catalog: catalog.current });
     },
+    onDefect,
   });
-  const lines = new LineBudget(() => performance.now());
   return {
     ...given,
     metrics,
@@ -116,9 +121,6 @@ function createFoundation(given: Given): Foundation {
     model: () => openfga.connection.model(),
     catalog,
     lines,
-    onDefect(error) {
-      const omitted = lines.admit("route");
-      if (omitted !== undefined) log.error({ error, ...(omitted > 0 && { omitted }) }, "a route failed");
-    },
+    onDefect,
   };
 }
