@@ -20,12 +20,12 @@ import { GrpcClient } from "./client.js";
 import { ClientCall } from "./client-call.js";
 
 /**
- * How the server answers; the question begins with it. Only `ok` is an answer, and `slow`, where each frame comes alone.
+ * Ways to answer; a question begins with the one that it gets. Only `ok` is an answer, and `slow`, frame by frame.
  */
 const kinds = ["ok", "slow", "denied", "endless", "cut", "twice", "empty", "reset", "refused", "silent"] as const;
 type Kind = (typeof kinds)[number];
 
-/** What happens to a connection now and then. */
+/** Faults that a connection has now and then. */
 const faults = ["goaway", "goaway 0", "end", "destroy", "window", "table", "pings"] as const;
 
 /** Returns numbers from 0 to 1 that are the same in each run. */
