@@ -507,6 +507,25 @@ describe("close", () => {
     expect(said).toHaveLength(1);
   });
 
+  it("while it connects, is the end: it does not try again", async () => {
+    let accepted = 0;
+    const server = createServer((socket) => {
+      accepted++;
+      socket.on("error", () => undefined).resume();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    ending.push(() => server.close());
+    // The handshake never ends.
+    const { client, ask } = clientOf([portOf(server)], { tls: {} });
+    const answer = ask("a");
+    await expect.poll(() => accepted).toBe(1);
+    client.close();
+    expect(await answer).toEqual({ code: 14, text: "the client is closed" });
+    // Longer than the longest wait between attempts.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(accepted).toBe(1);
+  });
+
   it("does not wait for a server that reads nothing (grpc-go#7371)", async () => {
     const windows = Buffer.concat([settings([4, 2 ** 31 - 1]), frame(8, 0, 0, Buffer.of(0x7f, 0, 0, 0))]);
     const server = createServer((socket) => {

@@ -73,7 +73,10 @@ export class Endpoint {
     const socket = dial(
       { address, port: target.port, host: target.host, tls },
       () => this.#connected(socket),
-      (error) => this.#fail(error.message),
+      (error) => {
+        // A socket that was given up closes too.
+        if (socket === this.#socket) this.#fail(error.message);
+      },
     );
     this.#socket = socket;
   }

@@ -24,8 +24,8 @@ export interface DialOptions {
 const highWaterMark = 128 * 1024;
 
 /**
- * Opens a socket for HTTP/2. Exactly one of the two is called, once, unless the socket is destroyed before: `connected`
- * after the TLS handshake, or `failed`.
+ * Opens a socket for HTTP/2. Exactly one of the two is called, once: `connected` after the TLS handshake, or `failed`,
+ * also when the caller destroys the socket before.
  */
 export function dial(options: DialOptions, connected: () => void, failed: (error: Error) => void): Socket {
   const { address: host, port, tls } = options;
