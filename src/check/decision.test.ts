@@ -86,6 +86,11 @@ describe("Authorizer", () => {
     expect(await authorizer.check(question("b"), {})).toMatchObject({ reason: "NOT_PERMITTED" });
   });
 
+  it("answers at once, without a promise, when nothing must be asked", () => {
+    const { authorizer } = setUp({}, {});
+    expect(authorizer.check(question("of even length"), {})).toEqual({ reason: "TOKEN_UNKNOWN" });
+  });
+
   it("turns a failure of OpenFGA or of the store into a failure, never into an answer", async () => {
     const down = new Failure("OPENFGA_UNAVAILABLE");
     const stored = new Failure("DATABASE_UNAVAILABLE");

@@ -158,6 +158,16 @@ describe("within maxStalenessMs", () => {
     expect(sent()).toEqual(["yes no", "yes"]);
   });
 
+  it("kept answers are there at once, without a promise, and only when all of them are kept", async () => {
+    const { checker, ask, call } = setUp(stale);
+    ask("a");
+    await turn();
+    await call(0).answer(true);
+    expect(checker.check([question("a"), question("a")], "minimize-latency")).toEqual([true, true]);
+    expect(checker.check([question("a"), question("b")], "minimize-latency")).toBeInstanceOf(Promise);
+    expect(checker.check([question("a")], "higher")).toBeInstanceOf(Promise);
+  });
+
   it("a question joins one already sent", async () => {
     const { ask, call, sent, told } = setUp(stale);
     const first = ask("a");
