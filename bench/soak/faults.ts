@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestClock } from "../../test/kit/clock.js";
 import type { OpenFga } from "../lib/openfga.js";
-import { anyOf, type Replicas } from "./replicas.js";
+import { anyOf, type Replicas, type Surroundings } from "./replicas.js";
+import { vanish } from "./vanish.js";
 
 /**
  * A fault that is caused while the load continues; it is over when `run` resolves. No call may fail for more than some
@@ -22,30 +23,24 @@ const someTime = (): Promise<void> => sleep(shortestMs + Math.random() * (longes
 
 /** Returns all faults; each chooses a replica when it runs. */
 export function faultsOf(replicas: Replicas, openfga: OpenFga, databaseClock: TestClock | undefined): readonly Fault[] {
-  const one = (): number => anyOf(replicas.numbers);
-  const forAll = (name: string, begin: () => () => void): Fault => ({
+  const one = (): Surroundings => anyOf(replicas.surroundings);
+  /** Makes a fault of what causes it and returns the way to end it. */
+  const during = (name: string, begin: () => () => void): Fault => ({
     name,
-    run: () =>
-      replicas.trouble(replicas.numbers, async () => {
-        const end = begin();
-        await someTime();
-        end();
-      }),
-  });
-  const lost = (way: "database" | "openfga", how: "cut" | "stall"): Fault => ({
-    name: `${way} ${how === "cut" ? "cut off" : "silent"} for one replica`,
-    run() {
-      const number = one();
-      return replicas.trouble([number], async () => {
-        const proxy = replicas.surroundingsOf(number)[way];
-        proxy[how]();
-        await someTime();
-        proxy.heal();
-      });
+    async run() {
+      const end = begin();
+      await someTime();
+      end();
     },
   });
+  const lost = (way: "database" | "openfga", how: "cut" | "stall"): Fault =>
+    during(`${way} ${how === "cut" ? "cut off" : "silent"} for one replica`, () => {
+      const proxy = one()[way];
+      proxy[how]();
+      return () => proxy.heal();
+    });
   const stepped = (name: string, clockOf: () => TestClock | undefined, sizes: readonly number[]): Fault =>
-    forAll(name, () => {
+    during(name, () => {
       const clock = clockOf();
       clock?.step(anyOf(sizes) * anyOf([1, -1]));
       return () => clock?.reset();
@@ -55,36 +50,26 @@ export function faultsOf(replicas: Replicas, openfga: OpenFga, databaseClock: Te
     lost("database", "stall"),
     lost("openfga", "cut"),
     lost("openfga", "stall"),
-    forAll("database silent for all replicas", () => {
+    during("database silent for all replicas", () => {
       for (const { database } of replicas.surroundings) database.stall();
       return () => {
         for (const { database } of replicas.surroundings) database.heal();
       };
     }),
-    forAll("OpenFGA is frozen", () => openfga.freeze()),
+    during("OpenFGA is frozen", () => openfga.freeze()),
     {
       name: "OpenFGA is stopped",
-      run: () =>
-        replicas.trouble(replicas.numbers, async () => {
-          await openfga.stop();
-          await someTime();
-          await openfga.start();
-        }),
-    },
-    {
-      name: "a replica is frozen",
-      run() {
-        const number = one();
-        return replicas.trouble([number], async () => {
-          const thaw = replicas.freeze(number);
-          await someTime();
-          thaw();
-        });
+      async run() {
+        await openfga.stop();
+        await someTime();
+        await openfga.start();
       },
     },
+    { name: "callers of a replica vanish", run: () => vanish(anyOf(replicas.servers)) },
+    during("a replica is frozen", () => replicas.freeze(anyOf(replicas.numbers))),
     ...(databaseClock
       ? [
-          stepped("the clock of a replica stepped", () => anyOf(replicas.surroundings).clock, steps.ofReplica),
+          stepped("the clock of a replica stepped", () => one().clock, steps.ofReplica),
           stepped("the clock of the database stepped", () => databaseClock, steps.ofDatabase),
         ]
       : []),

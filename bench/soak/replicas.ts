@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
   DescMessage,
-  DescMethod,
   DescMethodServerStreaming,
   DescMethodUnary,
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { AuthorizationService } from "#gen/patwarden/v1/authorization_pb.js";
 import type { GrpcEngine } from "../../src/domain/grpc-engine.js";
 import { createClock, haveClock, type TestClock } from "../../test/kit/clock.js";
 import { grpcPort, type Port, type Reply } from "../../test/kit/ports.js";
@@ -18,15 +16,14 @@ import type { OpenFga } from "../lib/openfga.js";
 import { type Settings, startPatwarden, UnknownSetting } from "../lib/patwarden.js";
 import { isRetryable, type Tally } from "./tally.js";
 
-const callTimeoutMs = 5_000;
+/** Longer than any fault and all time limits behind it. */
+const callTimeoutMs = 30_000;
 /** Shares of the calls that their callers cancel, and that have a deadline which few can meet; after how long. */
 const impatience = { cancelled: 0.05, hurried: 0.02, longestMs: 20 };
 /** Connections of the load to each replica. */
 const connectionsOfReplica = 4;
 /** A connection ends soon: many do so while calls are on their way. */
 const maxConnectionAge = "5s";
-/** How long after a trouble a replica may still answer late. */
-const recoveryMs = 2_000;
 /** Milliseconds between two attempts of one call. */
 const pauseMs = 50;
 const retryLimitMs = 60_000;
@@ -58,14 +55,6 @@ interface Replica {
   readonly ports: readonly Port[];
 }
 
-interface Call {
-  readonly method: DescMethod;
-  readonly manner: Manner;
-  readonly replica: Replica;
-  /** Whether nothing has delayed its replica meanwhile. */
-  readonly isCalm: boolean;
-}
-
 /** Replicas of Patwarden over one database and one OpenFGA, both by TLS, and the ways to call them. */
 export class Replicas {
   readonly #replicas: Replica[] = [];
@@ -75,8 +64,6 @@ export class Replicas {
   readonly #authorityFile: string;
   readonly #tally: Tally;
   readonly #settings: Settings;
-  /** When the last trouble of each replica was overcome; infinity during one. */
-  readonly #calmSince: number[] = [];
 
   /**
    * `authorityFile`: the authority of OpenFGA's certificate. `engine`: of both sides of their gRPC; undefined for that
@@ -108,9 +95,7 @@ export class Replicas {
         clock: haveClock() ? createClock() : undefined,
       };
       this.#surroundings.push(surroundings);
-      this.#calmSince.push(Number.POSITIVE_INFINITY);
       this.#replicas.push(await this.#start(surroundings, replica === 0));
-      this.#calmSince[replica] = performance.now() + recoveryMs;
     }
   }
 
@@ -136,19 +121,6 @@ export class Replicas {
     return this.#surroundings;
   }
 
-  surroundingsOf(number: number): Surroundings {
-    const surroundings = this.#surroundings[number];
-    if (!surroundings) throw new Error(`no replica ${number}`);
-    return surroundings;
-  }
-
-  /** Runs something that may delay the answers of these replicas. */
-  async trouble(numbers: readonly number[], run: () => Promise<void>): Promise<void> {
-    for (const number of numbers) this.#calmSince[number] = Number.POSITIVE_INFINITY;
-    await run();
-    for (const number of numbers) this.#calmSince[number] = performance.now() + recoveryMs;
-  }
-
   /** Freezes its process until the returned function is called. */
   freeze(number: number): () => void {
     const { child } = this.#at(number).server;
@@ -167,12 +139,12 @@ export class Replicas {
 
   /** Stops a replica as an operator would, and then starts another in its place. */
   async restart(number: number): Promise<void> {
-    await this.trouble([number], async () => {
-      await this.stop(number);
-      const { ports } = this.#at(number);
-      this.#replicas[number] = await this.#start(this.surroundingsOf(number));
-      for (const port of ports) port.close();
-    });
+    await this.stop(number);
+    const { ports } = this.#at(number);
+    const surroundings = this.#surroundings[number];
+    if (!surroundings) throw new Error(`no replica ${number}`);
+    this.#replicas[number] = await this.#start(surroundings);
+    for (const port of ports) port.close();
   }
 
   async stop(number: number): Promise<void> {
@@ -202,10 +174,9 @@ export class Replicas {
     number = anyOf(this.numbers),
   ): Promise<Reply<MessageShape<O>>> {
     const manner = anyManner();
-    const begin = performance.now();
     const replica = this.#at(number);
     const reply = await anyOf(replica.ports).call(method, request, manner);
-    this.#judge({ method, manner, replica, isCalm: begin > this.#calmAt(number) }, reply);
+    this.#judge(method.name, manner, replica, reply);
     return reply;
   }
 
@@ -216,15 +187,13 @@ export class Replicas {
   ): Promise<Reply<readonly MessageShape<O>[]>> {
     const number = anyOf(this.numbers);
     const manner = anyManner();
-    const begin = performance.now();
     const replica = this.#at(number);
     const reply = await anyOf(replica.ports).list(method, request, manner);
-    this.#judge({ method, manner, replica, isCalm: begin > this.#calmAt(number) }, reply);
+    this.#judge(method.name, manner, replica, reply);
     return reply;
   }
 
-  #judge(call: Call, reply: Reply<unknown>): void {
-    const { name } = call.method;
+  #judge(name: string, manner: Manner, replica: Replica, reply: Reply<unknown>): void {
     if (reply.ok) {
       this.#tally.called(name, "OK");
       return;
@@ -234,7 +203,8 @@ export class Replicas {
     // When the clock of the database steps back, a rotation may regard an earlier one as concurrent.
     const isRotated = name === "RotateToken" && metadata["state"] === "ROTATED";
     if (!isRetryable(code) && !isRotated) this.#tally.violated(`${name} failed with ${code} ${reason}: ${message}`);
-    else if (isLost(call, code, reason)) this.#tally.violated(`${name} was lost: ${code} ${reason}: ${message}`);
+    else if (isLost(manner, replica, code, reason))
+      this.#tally.violated(`${name} was lost: ${code} ${reason}: ${message}`);
   }
 
   /**
@@ -256,10 +226,6 @@ export class Replicas {
     }
   }
 
-  #calmAt(number: number): number {
-    return this.#calmSince[number] ?? Number.POSITIVE_INFINITY;
-  }
-
   #at(number: number): Replica {
     const replica = this.#replicas[number];
     if (!replica) throw new Error(`no replica ${number}`);
@@ -268,14 +234,13 @@ export class Replicas {
 }
 
 /**
- * Returns whether nothing excuses this failure. Connections may be cut by a replica that stops, but not when they are
- * old. Decisions do not depend on other replicas; changes wait for all.
+ * Returns whether nothing excuses this failure of a call. A connection may be cut by a replica that stops, but never
+ * for its age.
  */
-function isLost({ method, manner, replica, isCalm }: Call, code: string, reason: string | undefined): boolean {
+function isLost(manner: Manner, { isStopping }: Replica, code: string, reason: string | undefined): boolean {
   if (code === "CANCELLED") return manner.cancelAfterMs === undefined;
-  if (reason !== undefined) return false;
-  if (code !== "DEADLINE_EXCEEDED") return !replica.isStopping;
-  return isCalm && manner.timeoutMs === callTimeoutMs && method.parent === AuthorizationService;
+  if (code === "DEADLINE_EXCEEDED") return manner.timeoutMs === callTimeoutMs;
+  return reason === undefined && !isStopping;
 }
 
 function anyManner(): Manner {
