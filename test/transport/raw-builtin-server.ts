@@ -3,6 +3,7 @@ import { decodeBinary, encodeBinary, isBinary } from "../../src/transport/grpc/m
 import { type CallFactory, CallServer } from "../../src/transport/grpc/server.js";
 import { type CallKind, ServerCall } from "../../src/transport/grpc/server-call.js";
 import { codes, type MetadataEntry } from "../../src/transport/grpc/status.js";
+import type { FieldList } from "../../src/transport/http2/fields.js";
 import { Listener } from "../../src/transport/net/listener.js";
 import type { Ending, Field, RawCall, RawHandler, RawServer, RawServerOptions } from "./raw-server.js";
 
@@ -61,11 +62,7 @@ class BuiltinRawCall extends ServerCall implements RawCall {
   }
 
   get metadata(): readonly Field[] {
-    return this.head.fields
-      .filter(({ name }) => !name.startsWith("grpc-"))
-      .flatMap(({ name, value }): readonly Field[] =>
-        isBinary(name) ? (decodeBinary(value) ?? []).map((each): Field => [name, each]) : [[name, value]],
-      );
+    return fieldsIn(this.head).filter(([name]) => !name.startsWith("grpc-"));
   }
 
   get timeoutMs(): number | undefined {
@@ -126,6 +123,13 @@ async function* only(message: Buffer): AsyncGenerator<Buffer> {
   yield message;
 }
 
-function entriesOf(fields: readonly Field[]): readonly MetadataEntry[] {
+/** Returns fields as they arrived, those whose names end in `-bin` as octets. */
+export function fieldsIn(list: FieldList | undefined): readonly Field[] {
+  return (list?.fields ?? []).flatMap(({ name, value }): readonly Field[] =>
+    isBinary(name) ? (decodeBinary(value) ?? []).map((each): Field => [name, each]) : [[name, value]],
+  );
+}
+
+export function entriesOf(fields: readonly Field[]): readonly MetadataEntry[] {
   return fields.map(([name, value]) => [name, typeof value === "string" ? value : encodeBinary(value)]);
 }

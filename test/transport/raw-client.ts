@@ -1,9 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import { openBuiltinCall } from "./raw-builtin-client.js";
 import { openGrpcJsCall } from "./raw-grpc-js-client.js";
 import type { Engine, Field } from "./raw-server.js";
-
-/** The engines that have a client. */
-export const clientEngines = ["grpc-js"] as const satisfies readonly Engine[];
 
 export interface RawTarget {
   readonly host: string;
@@ -44,7 +42,7 @@ export interface RawClientCall {
 export function openRawCall(engine: Engine, target: RawTarget, request: RawRequest): RawClientCall {
   switch (engine) {
     case "builtin":
-      throw new Error("the built-in engine has no client yet");
+      return openBuiltinCall(target, request);
     case "grpc-js":
       return openGrpcJsCall(target, request);
   }
