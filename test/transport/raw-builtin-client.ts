@@ -45,7 +45,7 @@ export function openBuiltinCall({ host, port, tls }: RawTarget, request: RawRequ
   };
 }
 
-/** What a call has brought so far. */
+/** The parts of an answer that have arrived. */
 class Answers {
   readonly whole: Promise<RawAnswer>;
   readonly #messages: Buffer[] = [];
