@@ -15,6 +15,20 @@ const pgliteServer = new URL("./pglite-server.mjs", import.meta.url).pathname;
 export const hashOf = (key: string): string => createHash("sha256").update(key).digest("hex");
 export const newKey = (): string => `pw_svc_${randomBytes(24).toString("hex")}`;
 
+/** Returns the environment that makes both the gRPC port and the calls to OpenFGA use this engine. */
+export const onEngine = (engine: GrpcEngine): Readonly<Record<string, string>> => ({
+  PATWARDEN_GRPC_ENGINE: engine,
+  PATWARDEN_OPENFGA_ENGINE: engine,
+});
+
+/** The engines of this run, when they are not the product's defaults: all tests can be run on either. */
+const chosenEngines = Object.fromEntries(
+  ["PATWARDEN_GRPC_ENGINE", "PATWARDEN_OPENFGA_ENGINE"].flatMap((name) => {
+    const engine = process.env[name];
+    return engine === undefined ? [] : [[name, engine]];
+  }),
+);
+
 /** A started process of the built `patwarden`, its log and a way to stop it. */
 export interface Started {
   readonly child: ChildProcess;
@@ -41,7 +55,7 @@ export function runPatwarden(
   const child = track(
     spawn(settings.program ?? process.execPath, [...(settings.program ? [] : [settings.script ?? main]), ...args], {
       cwd: settings.cwd ?? tmpdir(),
-      env: { PATH: process.env["PATH"] ?? "", ...settings.env },
+      env: { PATH: process.env["PATH"] ?? "", ...chosenEngines, ...settings.env },
       stdio: ["ignore", "pipe", "pipe"],
     }),
   );

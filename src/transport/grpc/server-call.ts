@@ -219,7 +219,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
 
   #setEncoding(value: string): void {
     if (value !== "identity" && value !== "gzip" && value !== "deflate") {
-      throw new CallError(codes.unimplemented, "unknown grpc-encoding");
+      throw new CallError(codes.unimplemented, "unknown grpc-encoding", [["grpc-accept-encoding", acceptedEncodings]]);
     }
     this.#encoding = value;
   }
@@ -337,7 +337,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
   }
 
   /** Ends the call with a status. The first end counts. */
-  finish(status: Status, metadata: readonly MetadataEntry[] = []): void {
+  finish(status: Status): void {
     if (this.#answered) return;
     const { code, message, trailers = [] } = status;
     // In the middle of a message no status can be sent any more.
@@ -346,7 +346,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
       this.connection.resetStream(this, errorCodes.cancel);
       return;
     }
-    const fields: MetadataEntry[] = this.#headSent ? [] : [[":status", "200"], contentType, ...metadata];
+    const fields: MetadataEntry[] = this.#headSent ? [] : [[":status", "200"], contentType];
     fields.push(["grpc-status", String(code)]);
     // With status 0 there is no message.
     if (code !== codes.ok && message !== "") fields.push(["grpc-message", encodeMessage(message)]);
@@ -374,9 +374,8 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
   /** Ends a call that a handler has not seen, or that has sent something wrong. */
   #refuse(thrown: unknown): void {
     const status = thrown instanceof CallError ? thrown : this.#settings.failed(thrown);
-    const isUnknownEncoding = status.code === codes.unimplemented && this.#kind !== undefined;
     this.onRefused(status);
-    this.finish(status, isUnknownEncoding ? [["grpc-accept-encoding", acceptedEncodings]] : []);
+    this.finish(status);
     if (!this.#handed) this.release();
   }
 

@@ -28,9 +28,11 @@ export interface Status {
 /** Ends a call with a status. */
 export class CallError extends Error {
   readonly code: number;
+  readonly trailers: readonly MetadataEntry[];
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, trailers: readonly MetadataEntry[] = []) {
     super(message);
     this.code = code;
+    this.trailers = trailers;
   }
 }
