@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes the suites for HTTP/2 and gRPC available to the tests of the transport: those on the PATH, else those in
-# .tools/bin, else built there, once. h2load comes from the system.
+# Makes the suites for HTTP/2 and gRPC, and grpcurl, available to the tests of the transport: those on the PATH, else
+# those in .tools/bin, else built there, once. h2load comes from the system.
 set -eu
 grpc=v1.85.0
 conformance=v1.0.7
+grpcurl=v1.9.3
 cd "$(dirname "$0")/.."
 bin=$PWD/.tools/bin
 
@@ -14,7 +15,7 @@ lacks() {
   return 1
 }
 
-lacks h2spec h2specd grpc-interop-client connectconformance || exit 0
+lacks h2spec h2specd grpc-interop-client connectconformance grpcurl || exit 0
 tools/require.sh go
 echo "HTTP/2 suites: building into .tools/bin, once; a minute or two"
 start=$(date +%s)
@@ -34,4 +35,5 @@ if lacks grpc-interop-client; then
 fi
 
 if lacks connectconformance; then GOBIN=$bin go install "$@" "connectrpc.com/conformance/cmd/connectconformance@$conformance"; fi
+if lacks grpcurl; then GOBIN=$bin go install "$@" "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl"; fi
 echo "HTTP/2 suites: built in $(($(date +%s) - start)) s"

@@ -87,21 +87,30 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** Starts a proxy with its file of examples/gateways. */
+export function startGateway(name: GatewayName, values: Readonly<Record<string, string>>): Promise<Gateway> {
+  const example = new URL(`../../examples/gateways/${gateways[name].configuration}`, import.meta.url);
+  return startProxyProgram(name, readFileSync(example, "utf8"), values);
+}
+
 /**
- * Starts a proxy on a free port with its file of examples/gateways. Each `__NAME__` is replaced by its value, and
- * `__PROXY__` by the port. Resolves when the proxy listens.
+ * Starts a proxy on a free port with this configuration. Each `__NAME__` is replaced by its value, and `__PROXY__` by
+ * the port. Resolves when the proxy listens.
  */
-export async function startGateway(name: GatewayName, values: Readonly<Record<string, string>>): Promise<Gateway> {
+export async function startProxyProgram(
+  name: GatewayName,
+  text: string,
+  values: Readonly<Record<string, string>>,
+): Promise<Gateway> {
   const { program, configuration, source } = gateways[name];
   if (program === undefined) throw new Error(`no ${name}: ${source}`);
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), `patwarden-${name}-`));
   const file = join(folder, configuration);
-  const example = readFileSync(new URL(`../../examples/gateways/${configuration}`, import.meta.url), "utf8");
   const filled: Readonly<Record<string, string>> = { ...values, PROXY: String(port) };
   writeFileSync(
     file,
-    example.replace(/__([A-Z_]+?)__/g, (mark, key: string) => filled[key] ?? mark),
+    text.replace(/__([A-Z_]+?)__/g, (mark, key: string) => filled[key] ?? mark),
   );
   mkdirSync(join(folder, "logs"));
   const child = track(

@@ -23,6 +23,8 @@ export interface FaultProxy {
   cut(): void;
   /** Keeps connections open but silent, new ones too, as with a lost host. */
   stall(): void;
+  /** Returns how many connections clients have opened. */
+  accepted(): number;
   /** Returns what clients have sent on open connections since `stall()`. */
   unheard(): string;
   /**
@@ -168,6 +170,7 @@ export async function startProxy(target: string, { postgres }: ProxySettings = {
       mode = "stall";
       unheard = "";
     },
+    accepted: () => connections,
     unheard: () => unheard,
     cutAfter(text, before = "") {
       trap = { text, before, sprungBy: new Set() };

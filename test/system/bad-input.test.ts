@@ -308,7 +308,7 @@ describe.each(portNames)("bad input over %s", (name) => {
     const unknown = "pw_svc_unknown";
     for (const settings of [
       { key: null },
-      { key: "" },
+      { key: null, headers: { authorization: "Bearer" } },
       { key: unknown },
       { key: `${patwarden.server.keys.admin} x` },
       { key: null, headers: { authorization: patwarden.server.keys.admin } },

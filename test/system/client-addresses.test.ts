@@ -5,9 +5,11 @@ import { Authorization } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
 import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { grpcEngines } from "../../src/domain/grpc-engine.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { grpcPort, httpPort, type Port } from "../kit/ports.js";
 import { sendRaw, untilDecided } from "../kit/raw-http.js";
+import { onEngine, type Server } from "../kit/server.js";
 
 const { rotateToken } = TokenService.method;
 const hasIpv6 = await new Promise<boolean>((resolve) => {
@@ -24,14 +26,10 @@ const routes = [
 
 describe("where a call comes from", () => {
   let patwarden: Patwarden;
-  /** The port of the gRPC listener, which listens on every address of both families. */
-  let grpcPortNumber: number;
   const opened: { close(): void }[] = [];
   beforeAll(async () => {
-    const any = hasIpv6 ? "[::]:0" : "0.0.0.0:0";
     patwarden = await startPatwarden({
       config: {
-        grpc: { listen: any, plaintext: true },
         public_http: { listen: "127.0.0.1:0", trusted_proxies: ["127.0.0.0/8", "10.0.0.0/8"] },
         limits: { creations_per_hour: 0 },
         integrations: {
@@ -46,7 +44,6 @@ describe("where a call comes from", () => {
       updateMask: { paths: ["allow_self_rotation"] },
     });
     if (!admitted?.ok) throw new Error("a policy could not be written");
-    grpcPortNumber = Number(/\d+$/.exec(patwarden.server.grpc)?.[0]);
   });
   afterEach(() => {
     for (const one of opened.splice(0)) one.close();
@@ -62,12 +59,6 @@ describe("where a call comes from", () => {
       selfRotate: true,
     });
 
-  function overGrpc(host: string): Port {
-    const port = grpcPort(`${host}:${grpcPortNumber}`, "");
-    opened.push(port);
-    return port;
-  }
-
   /** Returns whether a token that is bound to this range can rotate itself. */
   async function rotates(port: Port, range: string, headers: Readonly<Record<string, string>> = {}): Promise<boolean> {
     const { secret } = await boundTo(range);
@@ -76,73 +67,93 @@ describe("where a call comes from", () => {
     return reply.ok;
   }
 
-  describe.skipIf(!hasIpv6)("S10 over gRPC", () => {
-    it("S10 a token that is bound to ::1 rotates itself from there, and one that is bound elsewhere does not", async () => {
-      const port = overGrpc("[::1]");
-      expect(await rotates(port, "::1/128")).toBe(true);
-      expect(await rotates(port, "::2/128")).toBe(false);
-    });
-
-    it("S10 an IPv4 caller is one on a listener of both families", async () => {
-      const port = overGrpc("127.0.0.1");
-      expect(await rotates(port, "127.0.0.1/32")).toBe(true);
-      expect(await rotates(port, "127.0.0.2/32")).toBe(false);
-      expect(await rotates(port, "::/0")).toBe(false);
-    });
-
-    it("S10 the port of a caller is no part of its address", async () => {
-      const { address, localPort } = await relayWithShortPort(grpcPortNumber);
-      const port = grpcPort(address, "");
-      opened.push(port);
-      expect(await rotates(port, `::1:${localPort}/128`)).toBe(false);
-      expect(await rotates(port, "::1/128")).toBe(true);
-    });
-
-    it("S10 the trail has the address alone, over both ports", async () => {
-      const { token } = await boundTo("::/0");
-      const { secret } = await boundTo("::1/128");
-      await overGrpc("[::1]").call(rotateToken, {}, { key: secret });
-      await overGrpc("127.0.0.1").call(TokenService.method.getToken, { id: token.id }, { key: "garbage" });
-      const from = async (action: string) => {
-        const reply = await patwarden.port.call(AuditService.method.listAuditEvents, { pageSize: 100 });
-        return reply?.ok ? reply.value.events.filter((event) => event.action === action).map((e) => e.clientIp) : [];
-      };
-      expect((await from("token.rotated"))[0]).toBe("::1");
-      await expect.poll(() => from("access.refused")).toContain("127.0.0.1");
-      expect((await from("access.refused")).filter((text) => !["127.0.0.1", "::1"].includes(text))).toEqual([]);
-    });
-
-    /** Starts a relay that connects from `::1` and a port of four digits, which looks like the end of an address. */
-    async function relayWithShortPort(target: number): Promise<{ address: string; localPort: number }> {
-      let localPort = 5001;
-      const dial = async (): Promise<Socket> => {
-        for (; localPort < 9000; localPort += 1) {
-          const socket = connect({ host: "::1", port: target, localAddress: "::1", localPort });
-          const open = await new Promise<boolean>((resolve) => {
-            socket.once("connect", () => resolve(true));
-            socket.once("error", () => resolve(false));
-          });
-          if (open) return socket;
-        }
-        throw new Error("no port of four digits is free");
-      };
-      const there = await dial();
-      const relay: NetServer = createServer((here) => {
-        here.pipe(there).pipe(here);
-        here.on("error", () => undefined);
+  describe.each(grpcEngines)("S10 over gRPC by %s", (engine) => {
+    describe.skipIf(!hasIpv6)("", () => {
+      let server: Server;
+      /** The port of the gRPC listener, which listens on every address of both families. */
+      let grpcPortNumber: number;
+      beforeAll(async () => {
+        server = await patwarden.startReplica({
+          config: { grpc: { listen: "[::]:0", plaintext: true }, limits: { creations_per_hour: 0 } },
+          env: onEngine(engine),
+        });
+        grpcPortNumber = Number(/\d+$/.exec(server.grpc)?.[0]);
       });
-      there.on("error", () => undefined);
-      relay.listen(0, "127.0.0.1");
-      await once(relay, "listening");
-      opened.push({
-        close() {
-          there.destroy();
-          relay.close();
-        },
+      afterAll(() => server?.stop());
+
+      function overGrpc(host: string): Port {
+        const port = grpcPort(`${host}:${grpcPortNumber}`, "");
+        opened.push(port);
+        return port;
+      }
+
+      it("S10 a token that is bound to ::1 rotates itself from there, and one that is bound elsewhere does not", async () => {
+        const port = overGrpc("[::1]");
+        expect(await rotates(port, "::1/128")).toBe(true);
+        expect(await rotates(port, "::2/128")).toBe(false);
       });
-      const { port } = relay.address() as { port: number }; // it listens on TCP
-      return { address: `127.0.0.1:${port}`, localPort };
-    }
+
+      it("S10 an IPv4 caller is one on a listener of both families", async () => {
+        const port = overGrpc("127.0.0.1");
+        expect(await rotates(port, "127.0.0.1/32")).toBe(true);
+        expect(await rotates(port, "127.0.0.2/32")).toBe(false);
+        expect(await rotates(port, "::/0")).toBe(false);
+      });
+
+      it("S10 the port of a caller is no part of its address", async () => {
+        const { address, localPort } = await relayWithShortPort(grpcPortNumber);
+        const port = grpcPort(address, "");
+        opened.push(port);
+        expect(await rotates(port, `::1:${localPort}/128`)).toBe(false);
+        expect(await rotates(port, "::1/128")).toBe(true);
+      });
+
+      it("S10 the trail has the address alone, over both ports", async () => {
+        const { token } = await boundTo("::/0");
+        const { secret } = await boundTo("::1/128");
+        await overGrpc("[::1]").call(rotateToken, {}, { key: secret });
+        await overGrpc("127.0.0.1").call(TokenService.method.getToken, { id: token.id }, { key: "garbage" });
+        const from = async (action: string) => {
+          const reply = await patwarden.port.call(AuditService.method.listAuditEvents, { pageSize: 100 });
+          return reply?.ok ? reply.value.events.filter((event) => event.action === action).map((e) => e.clientIp) : [];
+        };
+        expect((await from("token.rotated"))[0]).toBe("::1");
+        await expect.poll(() => from("access.refused")).toContain("127.0.0.1");
+        expect((await from("access.refused")).filter((text) => !["127.0.0.1", "::1"].includes(text))).toEqual([]);
+      });
+
+      /** Starts a relay that connects from `::1` and a port of four digits, which looks like the end of an address. */
+      async function relayWithShortPort(target: number): Promise<{ address: string; localPort: number }> {
+        let localPort = 5001;
+        const dial = async (): Promise<Socket> => {
+          for (; localPort < 9000; localPort += 1) {
+            const socket = connect({ host: "::1", port: target, localAddress: "::1", localPort });
+            const open = await new Promise<boolean>((resolve) => {
+              socket.once("connect", () => resolve(true));
+              socket.once("error", () => resolve(false));
+            });
+            if (open) return socket;
+          }
+          throw new Error("no port of four digits is free");
+        };
+        const there = await dial();
+        const relay: NetServer = createServer((here) => {
+          here.pipe(there).pipe(here);
+          here.on("error", () => undefined);
+        });
+        there.on("error", () => undefined);
+        relay.listen(0, "127.0.0.1");
+        await once(relay, "listening");
+        opened.push({
+          close() {
+            there.destroy();
+            relay.close();
+          },
+        });
+        const { port } = relay.address() as { port: number }; // it listens on TCP
+        return { address: `127.0.0.1:${port}`, localPort };
+      }
+    });
   });
 
   describe("A4 on the public port, behind a trusted proxy", () => {
@@ -214,7 +225,8 @@ describe("where a call comes from", () => {
     ["", { "x-forwarded-for": "198.51.100.9" }, false],
   ])("A4 Envoy's source address %s with %j: %s", async (address, forwarded, expected) => {
     const { secret } = await boundTo("198.51.100.0/24");
-    const port = overGrpc("127.0.0.1");
+    const port = grpcPort(patwarden.server.grpc, "");
+    opened.push(port);
     const headers = { authorization: `Bearer ${secret}`, ...forwarded };
     const ask = async () => {
       const reply = await port.call(

@@ -132,6 +132,7 @@ const heads: Readonly<Record<string, Case>> = {
   "a connection field": { added: [["connection", "keep-alive"]] },
   "a name in upper case": { added: [["X-Upper", "x"]] },
   "a value with a line break": { added: [["x-break", "a\r\nb"]] },
+  "a value with a blank at the end": { added: [["x-blank", "x "]] },
   "names that objects have": {
     added: [
       ["__proto__", "x"],

@@ -651,7 +651,7 @@ describe.each(grid)("over $port on $engine", ({ port: name, engine }) => {
     const alice = await issuer.sign({ sub: "alice" });
     for (const settings of [
       { key: null },
-      { key: "" },
+      { key: null, headers: { authorization: "Bearer" } },
       { key: "alice" },
       { key: "user:alice" },
       { key: unsigned },

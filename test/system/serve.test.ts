@@ -14,10 +14,11 @@ import { PolicyService } from "#gen/patwarden/v1/policy_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { SelfService } from "#gen/patwarden/v1/self_pb.js";
 import { Token_State, TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { grpcEngines } from "../../src/domain/grpc-engine.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { startProxy } from "../kit/proxy.js";
 import { selfSigned } from "../kit/self-signed.js";
-import { hashOf, newKey, runPatwarden, type Server } from "../kit/server.js";
+import { hashOf, newKey, onEngine, runPatwarden, type Server } from "../kit/server.js";
 
 const { check } = AuthorizationService.method;
 const { getToken, listTokens } = TokenService.method;
@@ -254,7 +255,9 @@ type document
       await admin.writeTuples(storeId, [{ user: "user:carol", relation: "reader", object: "document:roadmap" }]);
       const hash = await configHashOf(server);
       reload({ openfga: { model_id: next } });
-      await expect.poll(() => server.log(), waiting).toContain("reloaded callers, issuers, catalog and model");
+      await expect
+        .poll(() => server.log(), waiting)
+        .toContain("reloaded callers, issuers, catalog, certificates and model");
       expect([await asked("viewer"), await asked("reader"), await asked("can_view")]).toEqual([
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
         [Reason.NOT_PERMITTED, Reason.NOT_PERMITTED],
@@ -300,11 +303,14 @@ type document
     });
   });
 
-  it.each(["SIGTERM", "SIGINT"] as const)(
-    "drains at %s: a call in flight is answered, then it ends with 0",
-    async (signal) => {
+  it.each(grpcEngines.flatMap((engine) => (["SIGTERM", "SIGINT"] as const).map((signal) => ({ engine, signal }))))(
+    "drains at $signal, with $engine: a call in flight is answered, then it ends with 0",
+    async ({ engine, signal }) => {
       const openfga = await startProxy(patwarden.openfga.grpc);
-      const slow = await patwarden.startReplica({ openfga: { addresses: [openfga.address] } });
+      const slow = await patwarden.startReplica({
+        openfga: { addresses: [openfga.address] },
+        env: onEngine(engine),
+      });
       openfga.stall();
       const inFlight = slow.ports.map((port, index) =>
         port.call(check, { ...question(), resource: `document:in-flight-${index}` }),

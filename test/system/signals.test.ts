@@ -94,7 +94,9 @@ describe("B9 a signal during the start", () => {
     await expect.poll(() => proxy.holds(), waiting).toBe(true);
     started.child.kill("SIGHUP");
     proxy.release();
-    await expect.poll(() => started.log(), waiting).toContain("reloaded callers, issuers, catalog and model");
+    await expect
+      .poll(() => started.log(), waiting)
+      .toContain("reloaded callers, issuers, catalog, certificates and model");
     expect(await started.stop()).toBe(0);
     await proxy.close();
   });

@@ -8,10 +8,11 @@ import { AuditService } from "#gen/patwarden/v1/audit_pb.js";
 import { AuthorizationService, BatchCheckRequestSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
+import { grpcEngines } from "../../src/domain/grpc-engine.js";
 import { PepperRing } from "../../src/domain/pepper.js";
 import { type Patwarden, portNames, startPatwarden } from "../kit/patwarden.js";
 import { sendRaw } from "../kit/raw-http.js";
-import { hashOf, newKey } from "../kit/server.js";
+import { hashOf, newKey, onEngine } from "../kit/server.js";
 
 const page = "https://app.example.com";
 const issuer = "https://patwarden.example.com";
@@ -26,8 +27,6 @@ beforeAll(async () => {
   patwarden = await startPatwarden({
     config: {
       public_http: { listen: "127.0.0.1:0", origins: [page] },
-      // The flood continues while the server drains.
-      grace: "1s",
       limits: { self_per_minute: 0 },
       integrations: {
         oauth: { enabled: true, issuer, public_revocation: true },
@@ -188,9 +187,12 @@ describe("S11 refused calls of one caller", () => {
   });
 });
 
-describe("S2 a flood of reflection questions", () => {
+describe.each(grpcEngines)("S2 a flood of reflection questions, by %s", (engine) => {
   it("S2 stops no Check of another connection, and SIGTERM is heard in it", async () => {
-    const { server, alice } = patwarden;
+    const { alice } = patwarden;
+    // The flood continues while the server drains.
+    const server = await patwarden.startReplica({ config: { grace: "1s" }, env: onEngine(engine) });
+    const port = server.port("gRPC");
     const request = create(ServerReflectionRequestSchema, {
       messageRequest: { case: "fileByFilename", value: "patwarden/v1/token.proto" },
     });
@@ -220,7 +222,7 @@ describe("S2 a flood of reflection questions", () => {
     for (let stream = 0; stream < 4; stream++) flood();
     const question = { token: alice.secret, resource: "document:roadmap", action: "viewer" };
     for (let asked = 0; asked < 100; asked++) {
-      const reply = await patwarden.port.call(check, question, { timeoutMs: 20_000 });
+      const reply = await port.call(check, question, { timeoutMs: 20_000 });
       expect(reply.ok ? reply.value.reason : reply.code).toBe(Reason.ALLOWED);
     }
     expect(chunks).toBeGreaterThan(0);

@@ -160,6 +160,7 @@ export const knownAnswers: Readonly<Record<string, KnownAnswer>> = {
   // Node takes fields that RFC 9113 §8.2.1 and §8.3.1 forbid.
   "a host that differs from :authority": { builtin: malformed, "grpc-js": allowed },
   "a value with a line break": { builtin: malformed, "grpc-js": allowed },
+  "a value with a blank at the end": { builtin: malformed, "grpc-js": allowed },
   'grpc-timeout " 1S"': { builtin: malformed, "grpc-js": allowed },
   "-bin that is no base64": { builtin: refused(13), "grpc-js": allowed },
   "200 fields": { builtin: refused(8), "grpc-js": ["RST_STREAM ENHANCE_YOUR_CALM"] },

@@ -14,6 +14,8 @@ export const suites = {
     program: findProgram("connectconformance", join(tools, "bin/connectconformance")),
     source: "`make http2-suites` builds it",
   },
+  grpcurl: { program: findProgram("grpcurl", join(tools, "bin/grpcurl")), source: "`make http2-suites` builds it" },
+  curl: { program: findProgram("curl"), source: "Debian: apt-get install curl" },
   h2load: { program: findProgram("h2load"), source: "Debian: apt-get install nghttp2-client" },
 } as const;
 
