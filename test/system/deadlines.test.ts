@@ -12,6 +12,8 @@ import { onEngine, type Server } from "../kit/server.js";
 
 const { createToken, listTokens } = TokenService.method;
 
+const waiting = { timeout: 20_000, interval: 100 };
+
 const accessToken = "urn:ietf:params:oauth:token-type:access_token";
 
 describe.skipIf(!havePostgres()).each(grpcEngines)(
@@ -54,7 +56,9 @@ describe.skipIf(!havePostgres()).each(grpcEngines)(
     });
     afterEach(() => database.heal());
 
-    it("S6 answers at every integration by the integration's own deadline", { timeout: 120_000 }, async () => {
+    // HTTP alone: the engine makes no difference.
+    const overHttp = engine === "builtin" ? it : () => undefined;
+    overHttp("S6 answers at every integration by the integration's own deadline", { timeout: 120_000 }, async () => {
       const token = patwarden.alice.secret;
       const ask = async (
         method: string,
@@ -109,7 +113,8 @@ describe.skipIf(!havePostgres()).each(grpcEngines)(
           ask("POST", "/oauth2/revoke", [admin], form({ token })),
           ask("POST", "/report-leak", [], { credentials: [token] }),
         ]);
-      for (const [target, status] of await asked()) expect([target, status]).toEqual([target, 200]);
+      // A server listens before it has asked OpenFGA anything.
+      await expect.poll(async () => (await asked()).map(([, status]) => status), waiting).toEqual(Array(6).fill(200));
       database.stall();
       for (const [target, status] of [...(await Promise.all([asked(), ending()]))].flat())
         expect([target, status]).toEqual([target, 503]);
@@ -150,7 +155,8 @@ describe.skipIf(!havePostgres()).each(grpcEngines)(
         const ofItem = result?.case === "error" ? result.value.reason : result?.case;
         return [one.ok ? "OK" : one.code, batch.ok ? ofItem : batch.code, introspected.ok ? "OK" : introspected.code];
       };
-      expect([await askEnvoy(), ...(await outcomes())]).toEqual(["okResponse", "OK", "decision", "OK"]);
+      const answered = async () => [await askEnvoy(), ...(await outcomes())];
+      await expect.poll(answered, waiting).toEqual(["okResponse", "OK", "decision", "OK"]);
       database.stall();
       const late = "DEADLINE_EXCEEDED";
       expect(await Promise.all([askEnvoy(), outcomes()])).toEqual(["errorResponse", [late, late, late]]);
