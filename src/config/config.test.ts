@@ -18,7 +18,7 @@ describe("the configuration", () => {
   it("has defaults for all settings that are not required", () => {
     expect(configOf(minimal)).toEqual({
       log: { level: "info" },
-      grpc: { listen: { host: "127.0.0.1", port: 9081 }, engine: "grpc-js", maxConnectionAgeMs: 600_000 },
+      grpc: { listen: { host: "127.0.0.1", port: 9081 }, engine: "builtin", maxConnectionAgeMs: 600_000 },
       http: { listen: { host: "127.0.0.1", port: 9080 } },
       metrics: { listen: { host: "127.0.0.1", port: 9082 } },
       database: {
@@ -33,7 +33,7 @@ describe("the configuration", () => {
       },
       openfga: {
         addresses: [{ host: "openfga", port: 8081 }],
-        engine: "grpc-js",
+        engine: "builtin",
         tls: false,
         storeId: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
         modelId: "01BX5ZZKBKACTAV9WEVGEMMVRZ",

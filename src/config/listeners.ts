@@ -74,9 +74,9 @@ export const grpc = (others: OtherSections) =>
     .extend({
       /**
        * The implementation of HTTP/2: `builtin`, Patwarden's own, which costs a fraction of the CPU time, or `grpc-js`,
-       * the library of the gRPC project. Default `grpc-js`.
+       * the library of the gRPC project. Default `builtin`.
        */
-      engine: z.enum(grpcEngines).default("grpc-js"),
+      engine: z.enum(grpcEngines).default("builtin"),
       /**
        * The age at which a connection is asked to end, so that clients spread over new replicas; running calls finish.
        * 0s to 24h; 0s: never. Default 10m.

@@ -25,9 +25,9 @@ export const openfga = z
     addresses: z.array(hostPort).refine(...entries(1, 16)),
     /**
      * The implementation of gRPC: `builtin`, Patwarden's own, which costs a fraction of the CPU time, or `grpc-js`, the
-     * library of the gRPC project. Default `grpc-js`.
+     * library of the gRPC project. Default `builtin`.
      */
-    engine: z.enum(grpcEngines).default("grpc-js"),
+    engine: z.enum(grpcEngines).default("builtin"),
     /** Whether to use TLS, verified against the system's authorities. Default `false`. */
     tls: z.boolean().default(false),
     /** OpenFGA's preshared key. Default: no credential is sent. */

@@ -32,7 +32,7 @@ export interface Listener {
 }
 
 export interface GrpcListenerOptions {
-  /** Default `grpc-js`. */
+  /** Default `builtin`. */
   readonly engine?: GrpcEngine;
   /** `host:port`; port 0 picks a free port. */
   readonly listen: string;
@@ -50,5 +50,5 @@ export interface GrpcListenerOptions {
 
 /** Serves gRPC once this resolves. Rejects when the port cannot be bound. */
 export function startGrpcListener(options: GrpcListenerOptions): Promise<Listener> {
-  return options.engine === "builtin" ? startBuiltinListener(options) : startGrpcJsListener(options);
+  return options.engine === "grpc-js" ? startGrpcJsListener(options) : startBuiltinListener(options);
 }
