@@ -39,9 +39,8 @@ export const blockTimeMs = 10_000;
 export const maxFieldListSize = 24 * 1024;
 export const maxFields = 128;
 
-/** Replies to PING and SETTINGS that the peer has not read (CVE-2019-9512). Above the first, nothing more is read. */
+/** Replies to PING and SETTINGS that the peer has not read (CVE-2019-9512). Above, nothing more is read. */
 export const maxUnreadReplies = 100;
-export const maxUnreadRepliesEver = 1_000;
 
 /** The pings that may come sooner than the ten seconds of gRPC's A8 after the last one. */
 export const pingSpacingMs = 10_000;

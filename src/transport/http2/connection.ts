@@ -1,5 +1,4 @@
 import { HpackDecoder, HpackError } from "../hpack/decoder.js";
-import { emptyTableUpdate } from "../hpack/encoder.js";
 import {
   Bucket,
   blockTimeMs,
@@ -12,7 +11,6 @@ import {
   maxFieldListSize,
   maxFields,
   maxUnreadReplies,
-  maxUnreadRepliesEver,
   progressTimeMs,
   turnCalls,
   turnOctets,
@@ -26,15 +24,12 @@ import {
   flags,
   frameHeaderLength,
   frameTypes,
-  maxFrameLength,
-  maxWindow,
   readUint31,
   readUint32,
   type Violation,
   writeFrameHeader,
-  writeUint32,
 } from "./frames.js";
-import { Output } from "./output.js";
+import { Sender } from "./sender.js";
 import { applySettings, initialSettings, settingsAck } from "./settings.js";
 import { enders, type Stream, Streams } from "./streams.js";
 import type { Wire } from "./wire.js";
@@ -81,9 +76,8 @@ const blockLimits = { listSize: maxFieldListSize, fields: maxFields, decoded: ma
  * One end of an HTTP/2 connection (RFC 9113), without I/O: octets and instants come in by `receive`, `drained` and
  * `tick`, and octets leave by the wire. All of them run on one thread, and this is the one owner of what is sent.
  */
-export abstract class Connection implements FrameSink {
+export abstract class Connection extends Sender implements FrameSink {
   readonly streamWindow: number;
-  readonly output: Output;
   readonly streams = new Streams();
   state: ConnectionState = "opening";
   /** The instant of the last event, in milliseconds of a clock that never goes back. */
@@ -92,15 +86,11 @@ export abstract class Connection implements FrameSink {
   readAt: number;
   /** Streams in use, and handlers that still run. */
   active = 0;
-  /** Octets of all queues of streams. */
-  queuedOctets = 0;
   /** Octets of the fields that streams in use keep. */
   keptFields = 0;
   /** Octets of messages that have not been handed on, as the layer above counts. */
   assembledOctets = 0;
-  protected readonly wire: Wire;
   protected readonly events: ConnectionEvents;
-  protected readonly peer = initialSettings();
   /** Streams begun in this turn of the event loop. */
   protected begun = 0;
   protected readonly resets = new Bucket(budgets.resets);
@@ -117,27 +107,20 @@ export abstract class Connection implements FrameSink {
   #excesses = 0;
   /** Our SETTINGS frames that the peer has not acknowledged. */
   #unacknowledged = 1;
-  #receiveWindow: number;
   #uncredited = 0;
-  #sendWindow: number;
-  /** Streams that have octets to send, in the order of their turns. */
-  #waiting: Stream[] = [];
   #isPaused = false;
   #turnComes = false;
   #closingAt = 0;
 
   constructor(wire: Wire, windows: Windows, events: ConnectionEvents, now: number, helloMs = defaultHelloMs) {
-    this.wire = wire;
+    super(wire);
     this.events = events;
     this.now = now;
     this.readAt = now;
     this.#openedAt = now;
     this.#helloMs = helloMs;
-    this.output = new Output(wire);
     this.streamWindow = windows.stream;
     this.#windows = windows;
-    this.#receiveWindow = windows.connection;
-    this.#sendWindow = this.peer.initialWindowSize;
   }
 
   /** Called with a head on a stream that is not in use. */
@@ -211,9 +194,9 @@ export abstract class Connection implements FrameSink {
   /** Sends what has been written. */
   flush(now: number): void {
     this.now = now;
-    this.#pump();
+    this.pump();
     this.output.flush(now);
-    if (this.#waiting.length > 0 && !this.output.blocked && this.#sendWindow > 0) this.#turnSoon();
+    if (this.hasMore) this.#turnSoon();
   }
 
   /** Called about every quarter of a second: everything that waits ends in time. */
@@ -342,8 +325,6 @@ export abstract class Connection implements FrameSink {
     if (id === 0) throw violated("DATA on stream 0");
     this.onHeard();
     const length = to - from;
-    if (length > this.#receiveWindow) throw new ConnectionError(errorCodes.flowControlError, "window exceeded");
-    this.#receiveWindow -= length;
     // Given back at once, whatever becomes of the stream: otherwise messages that are sent by halves would stop all.
     this.#creditConnection(length);
     let start = from;
@@ -507,22 +488,13 @@ export abstract class Connection implements FrameSink {
     this.#settings.take(this.now);
     const { initialWindowSize } = this.peer;
     applySettings(this.peer, this.peerRole, octets, start, end);
-    if (this.peer.initialWindowSize > initialWindowSize) this.#widenWindows();
+    if (this.peer.initialWindowSize > initialWindowSize) this.widenStreams(this.streams.live.values());
     this.#reply(settingsAck);
     if (this.state === "opening") {
       this.state = "open";
       this.onOpen();
     }
     this.onRoom();
-  }
-
-  #widenWindows(): void {
-    for (const stream of this.streams.live.values()) {
-      if (this.peer.initialWindowSize - stream.outstanding > maxWindow) {
-        throw new ConnectionError(errorCodes.flowControlError, "window too large");
-      }
-      if (stream.queuedOctets > 0) this.#wait(stream);
-    }
   }
 
   #onPing(frameFlags: number, id: number, octets: Buffer, start: number, end: number): void {
@@ -544,9 +516,7 @@ export abstract class Connection implements FrameSink {
     const increment = readUint31(octets, start);
     if (id === 0) {
       if (increment === 0) throw violated("WINDOW_UPDATE of 0");
-      // May be above 2^31, which a double holds.
-      this.#sendWindow += increment;
-      if (this.#sendWindow > maxWindow) throw new ConnectionError(errorCodes.flowControlError, "window too large");
+      this.widen(increment);
       return;
     }
     const stream = this.streams.live.get(id);
@@ -558,76 +528,15 @@ export abstract class Connection implements FrameSink {
       this.fault(id, errorCodes.protocolError, stream);
       return;
     }
-    stream.outstanding -= increment;
-    if (this.#windowOf(stream) > maxWindow) {
-      this.fault(id, errorCodes.flowControlError, stream);
-      return;
-    }
-    if (stream.queuedOctets > 0) this.#wait(stream);
+    if (!this.widenStream(stream, increment)) this.fault(id, errorCodes.flowControlError, stream);
   }
 
   // --- What goes out -------------------------------------------------------------------------------------------------
 
-  /** Sends the head of a message. `block` is not kept. */
-  sendHead(stream: Stream, block: Uint8Array, isEnd: boolean): void {
-    if (stream.over || stream.localEnded) return;
-    this.onSending();
-    this.#writeBlock(stream.id, block, isEnd);
-    if (isEnd) this.#localEnded(stream);
-  }
-
-  /**
-   * Sends octets, and first those of `prefix`, which is not kept; `octets` must not change afterwards. What no window
-   * has room for waits.
-   */
-  sendData(stream: Stream, prefix: Buffer, octets: Buffer, isEnd = false): void {
-    if (stream.over || stream.localEnded || stream.endQueued) return;
-    const length = prefix.length + octets.length;
-    const { output } = this;
-    // An empty frame needs no window, not even when one is negative (RFC 9113 §6.9.2).
-    const hasRoom =
-      length === 0 ||
-      (length <= maxFrameLength &&
-        length <= this.#sendWindow &&
-        length <= this.#windowOf(stream) &&
-        !output.blocked &&
-        output.pending < turnOctets);
-    if (stream.queuedOctets === 0 && hasRoom) {
-      this.onSending();
-      this.#sendWindow -= length;
-      stream.outstanding += length;
-      output.reserve(frameHeaderLength);
-      const frameFlags = isEnd ? flags.endStream : 0;
-      output.used = writeFrameHeader(output.scratch, output.used, length, frameTypes.data, frameFlags, stream.id);
-      output.add(prefix);
-      output.add(octets);
-      if (isEnd) this.#localEnded(stream);
-      return;
-    }
-    stream.queue ??= [];
-    if (prefix.length > 0) stream.queue.push(Buffer.from(prefix));
-    if (octets.length > 0) stream.queue.push(octets);
-    stream.queuedOctets += length;
-    this.queuedOctets += length;
-    stream.endQueued = isEnd;
-    this.#wait(stream);
-  }
-
-  /** Ends our direction by trailers, once everything before has been sent. */
-  sendTrailers(stream: Stream, block: Buffer): void {
-    if (stream.over || stream.localEnded || stream.endQueued) return;
-    if (stream.queuedOctets === 0) {
-      this.sendHead(stream, block, true);
-      return;
-    }
-    stream.trailers = block;
-    stream.endQueued = true;
-  }
-
   /** Ends both directions at once. The layer above is not called. */
   resetStream(stream: Stream, code: ErrorCode): void {
     if (stream.over) return;
-    this.#writeReset(stream.id, code);
+    this.sendReset(stream.id, code);
     this.#over(stream, enders.us);
   }
 
@@ -636,7 +545,7 @@ export abstract class Connection implements FrameSink {
     if (stream.over || stream.remoteEnded) return;
     stream.uncredited += octets;
     if (stream.uncredited * 4 < this.streamWindow) return;
-    this.#writeWindowUpdate(stream.id, stream.uncredited);
+    this.sendWindowUpdate(stream.id, stream.uncredited);
     stream.receiveWindow += stream.uncredited;
     stream.uncredited = 0;
   }
@@ -652,16 +561,13 @@ export abstract class Connection implements FrameSink {
     this.flush(this.now);
   }
 
-  /** Called when HEADERS or DATA are sent. */
-  protected onSending(): void {}
-
   /** Called when HEADERS or DATA have arrived. */
   protected onHeard(): void {}
 
   /** Resets a stream for a fault of the peer. */
   protected fault(id: number, code: ErrorCode, stream?: Stream): void {
     this.#faults.take(this.now);
-    this.#writeReset(id, code);
+    this.sendReset(id, code);
     if (!stream) return;
     this.#over(stream, enders.us);
     stream.onReset(code, "fault");
@@ -670,7 +576,7 @@ export abstract class Connection implements FrameSink {
   /** Refuses a stream that was never in use. */
   protected refuse(id: number, code: ErrorCode): void {
     this.streams.end(id, enders.us);
-    this.#writeReset(id, code);
+    this.sendReset(id, code);
   }
 
   /** Ends a stream of ours that the server has not looked at. */
@@ -689,23 +595,7 @@ export abstract class Connection implements FrameSink {
   protected greet(octets: Buffer): void {
     this.output.add(octets);
     const extra = this.#windows.connection - initialSettings().initialWindowSize;
-    if (extra > 0) this.#writeWindowUpdate(0, extra);
-  }
-
-  protected sendPing(payload: Buffer): void {
-    this.output.reserve(frameHeaderLength + 8);
-    this.output.used = writeFrameHeader(this.output.scratch, this.output.used, 8, frameTypes.ping, 0, 0);
-    this.output.add(payload);
-  }
-
-  protected sendGoaway(lastId: number, code: ErrorCode, text = ""): void {
-    const debug = Buffer.from(text, "latin1");
-    this.output.reserve(frameHeaderLength + 8 + debug.length);
-    const { output } = this;
-    let at = writeFrameHeader(output.scratch, output.used, 8 + debug.length, frameTypes.goaway, 0, 0);
-    at = writeUint32(output.scratch, at, lastId);
-    output.used = writeUint32(output.scratch, at, code);
-    output.add(debug);
+    if (extra > 0) this.sendWindowUpdate(0, extra);
   }
 
   /** Closes: what was written is sent, then GOAWAY; input is discarded until the peer closes or a second is over. */
@@ -757,7 +647,6 @@ export abstract class Connection implements FrameSink {
         this.events.failed(thrown);
       }
     }
-    this.#waiting = [];
   }
 
   protected remoteEnded(stream: Stream): void {
@@ -766,7 +655,7 @@ export abstract class Connection implements FrameSink {
     else this.onHalfEnded(stream);
   }
 
-  #localEnded(stream: Stream): void {
+  protected localEnded(stream: Stream): void {
     stream.localEnded = true;
     if (stream.remoteEnded) this.#over(stream, enders.peer);
     else this.onHalfEnded(stream);
@@ -776,84 +665,15 @@ export abstract class Connection implements FrameSink {
     if (stream.over) return;
     stream.over = true;
     this.streams.end(stream.id, by);
-    this.queuedOctets -= stream.queuedOctets;
-    stream.queue = undefined;
-    stream.queuedOctets = 0;
-    stream.trailers = undefined;
-    stream.endQueued = false;
+    this.drop(stream);
     this.keptFields -= stream.keptFields;
     if (!stream.held) this.leave();
-  }
-
-  #windowOf(stream: Stream): number {
-    return this.peer.initialWindowSize - stream.outstanding;
-  }
-
-  #wait(stream: Stream): void {
-    if (stream.waiting) return;
-    stream.waiting = true;
-    this.#waiting.push(stream);
-    this.output.reserve(0);
-  }
-
-  /** Lets each waiting stream send up to a frame in its turn. */
-  #pump(): void {
-    const { output } = this;
-    while (this.#waiting.length > 0 && this.#sendWindow > 0 && !output.blocked && output.pending < turnOctets) {
-      const stream = this.#waiting.shift() as Stream;
-      stream.waiting = false;
-      if (stream.over) continue;
-      const first = stream.queue?.[0];
-      if (first === undefined) {
-        this.#endQueue(stream);
-        continue;
-      }
-      const room = Math.min(this.#windowOf(stream), this.#sendWindow, maxFrameLength);
-      // The peer's next WINDOW_UPDATE or SETTINGS makes it wait again.
-      if (room <= 0) continue;
-      this.#sendPart(stream, first, Math.min(room, first.length - stream.queueOffset));
-      if (stream.queuedOctets > 0) this.#wait(stream);
-      else this.#endQueue(stream);
-    }
-  }
-
-  #sendPart(stream: Stream, first: Buffer, length: number): void {
-    const { output } = this;
-    const end = stream.queueOffset + length;
-    const isLast = length === stream.queuedOctets && stream.endQueued && !stream.trailers;
-    this.onSending();
-    output.reserve(frameHeaderLength);
-    const frameFlags = isLast ? flags.endStream : 0;
-    output.used = writeFrameHeader(output.scratch, output.used, length, frameTypes.data, frameFlags, stream.id);
-    output.add(first.subarray(stream.queueOffset, end));
-    if (end === first.length) {
-      stream.queue?.shift();
-      stream.queueOffset = 0;
-    } else {
-      stream.queueOffset = end;
-    }
-    stream.outstanding += length;
-    stream.progress += length;
-    stream.queuedOctets -= length;
-    this.#sendWindow -= length;
-    this.queuedOctets -= length;
-  }
-
-  #endQueue(stream: Stream): void {
-    stream.progressAt = 0;
-    const { trailers, endQueued } = stream;
-    stream.trailers = undefined;
-    stream.endQueued = false;
-    if (trailers) this.sendHead(stream, trailers, true);
-    else if (endQueued) this.#localEnded(stream);
-    else stream.onSent();
   }
 
   #creditConnection(octets: number): void {
     this.#uncredited += octets;
     if (this.#uncredited * 4 < this.#windows.connection) return;
-    this.#writeWindowUpdate(0, this.#uncredited);
-    this.#receiveWindow += this.#uncredited;
+    this.sendWindowUpdate(0, this.#uncredited);
     this.#uncredited = 0;
   }
 
@@ -862,50 +682,6 @@ export abstract class Connection implements FrameSink {
     if (++this.output.replies <= maxUnreadReplies) return;
     this.output.flush(this.now);
     this.output.flushComes = true;
-    if (this.output.replies > maxUnreadRepliesEver) throw calm("unread", "replies are not read");
-  }
-
-  #writeBlock(id: number, block: Uint8Array, isEnd: boolean): void {
-    const { output } = this;
-    // Our table of fields is always empty, but decoders demand to be told so once theirs became smaller (RFC 9113
-    // §4.3.1): nghttp2 ends the connection otherwise.
-    const update = this.peer.tableShrank ? 1 : 0;
-    this.peer.tableShrank = false;
-    const first = Math.min(block.length, maxFrameLength - update);
-    const isWhole = first === block.length;
-    const frameFlags = (isEnd ? flags.endStream : 0) | (isWhole ? flags.endHeaders : 0);
-    output.reserve(frameHeaderLength + update);
-    output.used = writeFrameHeader(output.scratch, output.used, first + update, frameTypes.headers, frameFlags, id);
-    if (update) output.scratch[output.used++] = emptyTableUpdate;
-    output.add(isWhole ? (block as Buffer) : Buffer.from(block.subarray(0, first)));
-    for (let at = first; at < block.length; at += maxFrameLength) {
-      const part = Buffer.from(block.subarray(at, at + maxFrameLength));
-      const isLast = at + part.length === block.length;
-      output.reserve(frameHeaderLength);
-      output.used = writeFrameHeader(
-        output.scratch,
-        output.used,
-        part.length,
-        frameTypes.continuation,
-        isLast ? flags.endHeaders : 0,
-        id,
-      );
-      output.add(part);
-    }
-  }
-
-  #writeReset(id: number, code: ErrorCode): void {
-    const { output } = this;
-    output.reserve(frameHeaderLength + 4);
-    const at = writeFrameHeader(output.scratch, output.used, 4, frameTypes.rstStream, 0, id);
-    output.used = writeUint32(output.scratch, at, code);
-  }
-
-  #writeWindowUpdate(id: number, increment: number): void {
-    const { output } = this;
-    output.reserve(frameHeaderLength + 4);
-    const at = writeFrameHeader(output.scratch, output.used, 4, frameTypes.windowUpdate, 0, id);
-    output.used = writeUint32(output.scratch, at, increment);
   }
 }
 
