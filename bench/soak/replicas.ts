@@ -204,7 +204,8 @@ export class Replicas {
     const isRotated = name === "RotateToken" && metadata["state"] === "ROTATED";
     if (!isRetryable(code) && !isRotated) this.#tally.violated(`${name} failed with ${code} ${reason}: ${message}`);
     else if (isLost(manner, replica, code, reason))
-      this.#tally.violated(`${name} was lost: ${code} ${reason}: ${message}`);
+      // The times that grpc-js adds differ from call to call.
+      this.#tally.violated(`${name} was lost: ${code} ${reason}: ${message.replace(/ after .*/, "")}`);
   }
 
   /**

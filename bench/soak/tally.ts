@@ -5,13 +5,14 @@ const retryable = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUST
 
 export const isRetryable = (code: string): boolean => retryable.has(code);
 
-const violationsKept = 20;
+/** Different violations that are told. */
+const violationsKept = 40;
 
 /** The events of a soak so far. */
 export class Tally {
   readonly #calls = new Map<string, number>();
   readonly #failures = new Map<string, number>();
-  readonly #violations: string[] = [];
+  readonly #violations = new Map<string, number>();
   #violationCount = 0;
   #decisions = 0;
   #allowed = 0;
@@ -39,7 +40,7 @@ export class Tally {
   /** Called for something that must never happen. */
   violated(what: string): void {
     this.#violationCount++;
-    if (this.#violations.length < violationsKept) this.#violations.push(what);
+    if (this.#violations.has(what) || this.#violations.size < violationsKept) add(this.#violations, what, 1);
   }
 
   /** Decisions that must have been counted, for tokens that were recognized, and how many more there may be. */
@@ -54,14 +55,15 @@ export class Tally {
   lines(): readonly string[] {
     const list = (counts: ReadonlyMap<string, number>): readonly string[] =>
       [...counts].sort().map(([name, count]) => `  ${String(count).padStart(9)}  ${name}`);
-    const more = this.#violationCount - this.#violations.length;
+    const told = [...this.#violations.values()].reduce((sum, count) => sum + count, 0);
+    const more = this.#violationCount - told;
     return [
       "calls",
       ...list(this.#calls),
       "of them failed, and may be retried",
       ...list(this.#failures),
       `violations: ${this.#violationCount}`,
-      ...this.#violations.map((what) => `  ${what}`),
+      ...list(this.#violations),
       ...(more > 0 ? [`  and ${more} more`] : []),
     ];
   }
