@@ -197,6 +197,7 @@ describe.each(grpcEngines)("gRPC by %s", (each) => {
     it("sends headers that a handler sets", async () => {
       const { client } = await start({
         check: async (_, call) => {
+          call.setHeader("x-test", "0");
           call.setHeader("x-test", "1");
           return {};
         },

@@ -3,8 +3,10 @@ import { Failure } from "../../domain/errors.js";
 import type { Address } from "../../domain/network.js";
 import { decode, encode } from "../binary-messages.js";
 import type { CallFactory } from "../grpc/server.js";
-import { ServerCall } from "../grpc/server-call.js";
+import { type CallSettings, ServerCall } from "../grpc/server-call.js";
 import { CallError, type MetadataEntry } from "../grpc/status.js";
+import type { FieldList } from "../http2/fields.js";
+import type { ServerConnection } from "../http2/server-connection.js";
 import {
   type CallContext,
   messageLimits,
@@ -42,12 +44,19 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
   readonly #peer: Peer;
   readonly #onEnd: OnCallEnd | undefined;
   #requestId: string | undefined = undefined;
-  #responseMetadata: MetadataEntry[] | undefined = undefined;
+  #responseMetadata: readonly MetadataEntry[] | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #interruption: StatusError | undefined = undefined;
   #ended = false;
 
-  constructor(mounted: Mounted<Operation>, ...[settings, connection, id, head, peer]: Parameters<CallFactory<Peer>>) {
+  constructor(
+    mounted: Mounted<Operation>,
+    settings: CallSettings,
+    connection: ServerConnection,
+    id: number,
+    head: FieldList,
+    peer: Peer,
+  ) {
     super(settings, connection, id, head, mounted.operation.kind);
     this.method = mounted.name;
     this.startTime = connection.now;
@@ -91,8 +100,8 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
   }
 
   setHeader(name: string, value: string): void {
-    this.#responseMetadata ??= [];
-    this.#responseMetadata.push([name, value]);
+    const others = this.#responseMetadata?.filter(([other]) => other !== name) ?? [];
+    this.#responseMetadata = [...others, [name, value]];
   }
 
   /** Throws when the call may not reach a handler. */
@@ -155,16 +164,26 @@ interface Mounted<O> {
 /** Returns what makes the calls of a method. */
 export function factoryOf(operation: Operation, onEnd: OnCallEnd | undefined): CallFactory<Peer> {
   const name = methodName(operation.method);
-  return operation.kind === "unary"
-    ? (...arriving) => new UnaryCall({ operation, name, onEnd }, ...arriving)
-    : (...arriving) => new StreamCall({ operation, name, onEnd }, ...arriving);
+  if (operation.kind === "unary") {
+    const mounted = { operation, name, onEnd };
+    return (settings, connection, id, head, peer) => new UnaryCall(mounted, settings, connection, id, head, peer);
+  }
+  const mounted = { operation, name, onEnd };
+  return (settings, connection, id, head, peer) => new StreamCall(mounted, settings, connection, id, head, peer);
 }
 
 class UnaryCall extends BuiltinCall {
   readonly #operation: UnaryOperation;
 
-  constructor(mounted: Mounted<UnaryOperation>, ...arriving: Parameters<CallFactory<Peer>>) {
-    super(mounted, ...arriving);
+  constructor(
+    mounted: Mounted<UnaryOperation>,
+    settings: CallSettings,
+    connection: ServerConnection,
+    id: number,
+    head: FieldList,
+    peer: Peer,
+  ) {
+    super(mounted, settings, connection, id, head, peer);
     this.#operation = mounted.operation;
   }
 
@@ -237,15 +256,17 @@ class StreamCall extends BuiltinCall {
 
   async #run(answer: () => AsyncIterable<Outgoing>): Promise<void> {
     const { output } = this.#operation.method;
+    let begun = false;
     try {
       this.admit();
       for await (const message of answer()) {
-        this.sendMetadata(this.responseMetadata());
+        if (!begun) this.sendMetadata(this.responseMetadata());
+        begun = true;
         if (!this.write(limited(encode(output, message)))) await this.writable();
         if (this.answered) return;
       }
       if (!this.succeed()) return;
-      this.sendMetadata(this.responseMetadata());
+      if (!begun) this.sendMetadata(this.responseMetadata());
       this.finish({ code: 0, message: "" });
     } catch (thrown) {
       this.fail(thrown);
