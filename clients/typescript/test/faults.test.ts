@@ -12,6 +12,11 @@ describe.each([
   const ask = (client: ReturnType<typeof openClient>, timeoutMs?: number): Promise<Decision> =>
     client.check(alice, "document:roadmap", "viewer", { timeoutMs });
 
+  /** Waits for an answer. Clients share grpc-js's connections; those of an earlier test may wait to try again. */
+  const untilWell = async (client: ReturnType<typeof openClient>): Promise<void> => {
+    await expect.poll(() => ask(client).catch(() => undefined), { timeout: 20_000 }).toMatchObject({ allowed: true });
+  };
+
   afterEach(async () => {
     await control("/server/heal");
     await control("/openfga/heal");
@@ -36,20 +41,20 @@ describe.each([
 
   it("the server goes silent while it is connected, and is well again", async () => {
     const client = openClient({ endpoint: environment.proxied, coalesce });
-    expect(await ask(client, 20_000)).toMatchObject({ allowed: true });
+    await untilWell(client);
     await control("/server/stall");
     expect(await failureOf(ask(client, 300))).toMatchObject({ code: "DEADLINE_EXCEEDED" });
     await control("/server/heal");
-    await expect.poll(() => ask(client).catch(() => undefined), { timeout: 20_000 }).toMatchObject({ allowed: true });
+    await untilWell(client);
   });
 
   it("the connection is cut, and is there again", async () => {
     const client = openClient({ endpoint: environment.proxied, coalesce });
-    expect(await ask(client, 20_000)).toMatchObject({ allowed: true });
+    await untilWell(client);
     await control("/server/cut");
     expect(await failureOf(ask(client, 20_000))).toMatchObject({ code: "UNAVAILABLE" });
     await control("/server/heal");
-    await expect.poll(() => ask(client).catch(() => undefined), { timeout: 20_000 }).toMatchObject({ allowed: true });
+    await untilWell(client);
   });
 
   it("the server redirects, and nobody follows", async () => {
