@@ -27,7 +27,7 @@ const folders: Readonly<Record<string, Folder>> = {
   "transport/http2": folder("pure", "transport/hpack"),
   "transport/net": folder("edge", "transport/http2"),
   "transport/grpc": folder("edge", "transport/hpack", "transport/http2", "transport/net"),
-  transport: folder("edge", "domain", "transport/net", "transport/grpc"),
+  transport: folder("edge", "domain", "transport/http2", "transport/net", "transport/grpc"),
   telemetry: folder("edge", "domain", "callers", "transport"),
   openfga: folder("edge", "domain", "wire", "async", "transport/grpc"),
   check: folder("core", "domain", "async"),
