@@ -298,7 +298,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     this.#end(okTrailers);
   }
 
-  /** Sends the response's metadata unless it was sent. Returns false when it was too large, and ended the call. */
+  /** Sends the response's metadata unless it was sent. Returns false when it cannot be sent: the call has ended. */
   sendMetadata(metadata?: readonly MetadataEntry[]): boolean {
     if (this.#headSent || this.#answered) return !this.#answered;
     if (metadata === undefined || metadata.length === 0) {

@@ -36,7 +36,7 @@ export type ErrorCode = (typeof errorCodes)[keyof typeof errorCodes];
 
 export const frameHeaderLength = 9;
 
-/** The longest payload that we send and accept: the least that RFC 9113 §4.2 allows, and enough for good throughput. */
+/** The longest payload that we send and accept: the least that RFC 9113 §4.2 allows us to choose. */
 export const maxFrameLength = 16_384;
 
 /** The largest window, RFC 9113 §6.9.1, and the largest stream id, §5.1.1. */
