@@ -68,7 +68,8 @@ function enveloped(message: Uint8Array): Buffer {
 
 /** Sends over one connection of HTTP/2; the status is that of gRPC. */
 async function overGrpc(address: string, path: string, headers: () => Headers, message: Uint8Array): Promise<Sender> {
-  const session = connectHttp2(`http://${address}`);
+  // node:http2 never takes back what it counts for requests that a server has reset, and stops at this many megabytes.
+  const session = connectHttp2(`http://${address}`, { maxSessionMemory: 4_000 });
   await once(session, "connect");
   const { socket } = session;
   const body = enveloped(message);

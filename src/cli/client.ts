@@ -151,7 +151,8 @@ function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
     case "EPIPE":
       return `${origin} closed the connection: ${change} must name the HTTP port, with https:// if it speaks TLS`;
   }
-  if (code?.startsWith("HPE_")) {
+  // Ports of gRPC answer HTTP/1.1 with 505 or in HTTP/2.
+  if (code?.startsWith("HPE_") || error.rawMessage === "HTTP 505") {
     return `${origin} does not speak HTTP/1.1: is it the gRPC port? ${change} must name the HTTP port, 9080 by default`;
   }
   if (error.code === Code.Unimplemented) {

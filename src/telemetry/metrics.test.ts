@@ -93,6 +93,13 @@ describe("metrics", () => {
       'patwarden_requests_given_up_total{port="http",cause="late"} 0',
       'patwarden_requests_given_up_total{port="http",cause="crowded"} 1',
     ]);
+    metrics.arrivalsAt("grpc").closed("pings");
+    const ofGrpc = (await linesOf(metrics, "patwarden_connections_closed_total")).filter((line) =>
+      line.includes('"grpc"'),
+    );
+    expect(ofGrpc).toHaveLength(20);
+    expect(ofGrpc).toContain('patwarden_connections_closed_total{port="grpc",cause="pings"} 1');
+    expect(ofGrpc).toContain('patwarden_connections_closed_total{port="grpc",cause="dead"} 0');
   });
 
   it("show the configuration in use, and no earlier one", async () => {

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { type LimitName, limitNames } from "../callers/limits.js";
 import { type Reason, reasons } from "../domain/reason.js";
-import { type ArrivalEvents, closings, latenesses } from "../transport/arrivals.js";
+import { type ArrivalEvents, closings, httpClosings, latenesses } from "../transport/arrivals.js";
 import { CallDurations } from "./call-durations.js";
 
 /**
@@ -200,7 +200,7 @@ function ports(registers: Registers): Pick<Metrics, "arrivalsAt" | "observeConne
   });
   return {
     arrivalsAt(port) {
-      for (const cause of closings) closed.inc({ port, cause }, 0);
+      for (const cause of port === "grpc" ? closings : httpClosings) closed.inc({ port, cause }, 0);
       for (const cause of latenesses) givenUp.inc({ port, cause }, 0);
       return { closed: (cause) => closed.inc({ port, cause }), gaveUp: (cause) => givenUp.inc({ port, cause }) };
     },

@@ -36,6 +36,9 @@ export const defaultArrivalLimits: ArrivalLimits = {
 export const latenesses = ["late", "crowded"] as const;
 export type Lateness = (typeof latenesses)[number];
 
+/** Why a port of HTTP closes a connection; see below. */
+export const httpClosings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
+
 /**
  * Why we closed a connection. `full`: all allowed connections are open. `address`: its address has too many. `hello`:
  * no TLS handshake or HTTP/2 preface came in time. `headers`: no complete request headers came in time. `malformed`: it
@@ -45,12 +48,7 @@ export type Lateness = (typeof latenesses)[number];
  * a defect here. `age`, `idle`, `drain`: its time was over, and it was told so. `dead`: it gave no sign of life.
  */
 export const closings = [
-  "full",
-  "address",
-  "hello",
-  "headers",
-  "malformed",
-  "unread",
+  ...httpClosings,
   "tls",
   "protocol",
   "settings",
