@@ -7,7 +7,6 @@ import { Health } from "#gen/grpc/health/v1/health_pb.js";
 import { AuthorizationService, CheckRequestSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { TokenService } from "#gen/patwarden/v1/token_pb.js";
-import { grpcEngines } from "../../src/domain/grpc-engine.js";
 import { type Gateway, gateways, startProxyProgram } from "../kit/gateways.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import { grpcPort, type Port } from "../kit/ports.js";
@@ -38,7 +37,7 @@ static_resources:
                       domains: ["*"]
                       routes:
                         - match: { prefix: / }
-                          route: { cluster: patwarden, timeout: 0s, max_stream_duration: { grpc_timeout_header_max: 0s } }
+                          route: { cluster: patwarden, timeout: 0s }
                 http_filters:
                   - name: envoy.filters.http.router
                     typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
@@ -86,15 +85,15 @@ for (const { name } of proxies) {
 const folder = mkdtempSync(join(tmpdir(), "patwarden-tools-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe.each(grpcEngines)("the port of %s", (engine) => {
+describe("the gRPC port", () => {
   let patwarden: Patwarden;
   let address: string;
   let key: string;
   const question = () => ({ token: patwarden.alice.secret, resource: "document:roadmap", action: "viewer" });
   /** The file of a request as it is on the wire: a Check. */
-  const body = join(folder, `check-${engine}`);
+  const body = join(folder, "check");
   beforeAll(async () => {
-    patwarden = await startPatwarden({ env: onEngine(engine) });
+    patwarden = await startPatwarden({ env: onEngine("builtin") });
     address = patwarden.server.grpc;
     key = patwarden.server.keys.admin;
     const message = toBinary(CheckRequestSchema, create(CheckRequestSchema, question()));
@@ -155,16 +154,13 @@ describe.each(grpcEngines)("the port of %s", (engine) => {
 
     it("get an answer by HTTP/2 to what is no gRPC", async () => {
       const { output } = await curl("--http2-prior-knowledge", "--include", url());
-      expect(output).toMatch(engine === "builtin" ? /^HTTP\/2 405/ : /^HTTP\/2 415/);
+      expect(output).toMatch(/^HTTP\/2 405/);
     });
 
-    it("get a clear answer by HTTP/1.1 from the built-in engine, and none from grpc-js", async () => {
+    it("get a clear answer by HTTP/1.1", async () => {
       const { status, output } = await curl("--include", url());
-      if (engine === "grpc-js") expect(status).not.toBe(0);
-      else {
-        expect([status, output.split("\r\n")[0]]).toEqual([0, "HTTP/1.1 505 HTTP Version Not Supported"]);
-        expect(output).toContain("This port speaks gRPC over HTTP/2.");
-      }
+      expect([status, output.split("\r\n")[0]]).toEqual([0, "HTTP/1.1 505 HTTP Version Not Supported"]);
+      expect(output).toContain("This port speaks gRPC over HTTP/2.");
     });
   });
 
@@ -192,7 +188,7 @@ describe.each(grpcEngines)("the port of %s", (engine) => {
       let port: Port;
       beforeAll(async () => {
         // So that connections end while the proxy has calls for them.
-        const env = { ...onEngine(engine), PATWARDEN_GRPC_MAX_CONNECTION_AGE: "1s" };
+        const env = { ...onEngine("builtin"), PATWARDEN_GRPC_MAX_CONNECTION_AGE: "1s" };
         server = await patwarden.startReplica({ env });
         way = await startProxy(server.grpc);
         gateway = await startProxyProgram(name, configuration, { PATWARDEN_PORT: String(way.port) });
@@ -224,15 +220,12 @@ describe.each(grpcEngines)("the port of %s", (engine) => {
         expect(await port.call(createToken, long)).toMatchObject({ reason: "INVALID_FIELD" });
         const tooLong = { ...long, name: "n".repeat(300_000) };
         expect(await port.call(createToken, tooLong)).toMatchObject({ code: "RESOURCE_EXHAUSTED" });
-        // Behind Envoy, grpc-js now and then says INTERNAL.
         expect(await port.list(Health.method.watch, {}, { timeoutMs: 300 })).toMatchObject({
-          code: engine === "builtin" ? "DEADLINE_EXCEEDED" : expect.stringMatching(/^(DEADLINE_EXCEEDED|INTERNAL)$/),
+          code: "DEADLINE_EXCEEDED",
         });
       });
 
-      // grpc-js loses what arrives when it closes a connection.
-      const onBuiltin = engine === "builtin" ? it : () => undefined;
-      onBuiltin("loses no call while the connections behind it end and begin", async () => {
+      it("loses no call while the connections behind it end and begin", async () => {
         const before = way.accepted();
         const outcomes = new Map<string, number>();
         // Two ends at least.
