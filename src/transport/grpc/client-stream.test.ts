@@ -359,6 +359,17 @@ describe("a deadline", () => {
     expect(call.told).toMatchObject([{ code: 4 }]);
   });
 
+  it.each([false, true])(
+    "makes 4 of an answer that is read after it: the process may have been stopped (stream: %s)",
+    (streams) => {
+      const { client, call } = calling({ deadline: 100, streams });
+      client.receive(grpcHead());
+      client.wire.now = 100;
+      client.receive(...(streams ? [] : [yes]), ok);
+      expect(call.told).toEqual([{ code: 4, text: "the deadline has passed" }]);
+    },
+  );
+
   it("leaves an HTTP error what it is, whose body does not end", () => {
     const { client, call } = calling();
     client.receive(headers(1, block([":status", "503"])));

@@ -17,7 +17,7 @@ const maxBody = 1_024;
 
 /**
  * One attempt to make a call. **A unary answer counts only when its message is followed by trailers with
- * `grpc-status: 0`**: whatever is missing, doubled or cut makes an error of it.
+ * `grpc-status: 0`**, before the deadline: whatever is missing, doubled, cut or late makes an error of it.
  */
 export class ClientStream extends Stream implements MessageSink {
   readonly call: ClientCall;
@@ -158,6 +158,9 @@ export class ClientStream extends Stream implements MessageSink {
       this.fail(code, "the answer ended without gRPC status");
     } else if (code !== codes.ok) {
       this.endByStatus(code, decodeMessage(text));
+    } else if (this.connection.now >= call.expiresAt) {
+      // A process that was stopped reads before its timers fire, and what was true may be so no longer.
+      call.end(codes.deadlineExceeded, "the deadline has passed");
     } else if (reader?.isInside) {
       call.end(codes.internal, "the answer ended inside a message");
     } else if (call.method.streams) {

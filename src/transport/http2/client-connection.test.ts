@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { goaway, headers, ping, responseHead, ScriptedClient } from "../../../test/transport/http2/script.js";
+import {
+  data,
+  goaway,
+  headers,
+  ping,
+  responseHead,
+  rst,
+  ScriptedClient,
+} from "../../../test/transport/http2/script.js";
+import { budgets } from "./budgets.js";
 import { errorCodes, flags } from "./frames.js";
 
 const answerTo = (id: number): Buffer => headers(id, responseHead, { end: true });
@@ -127,4 +136,32 @@ it("waits with calls while the server allows none more (grpc-node#1969)", () => 
   expect(client.connection.hasRoom).toBe(false);
   client.connection.resetStream(first, errorCodes.cancel);
   expect(client.connection.hasRoom).toBe(true);
+});
+
+describe("calls that all end at their deadlines while the server is slow", () => {
+  /** Starts so many calls. */
+  const calling = (count: number) => {
+    const client = new ScriptedClient().open();
+    const streams = Array.from({ length: count }, () => client.start());
+    client.sent();
+    return { client, streams };
+  };
+
+  it("may be answered late, however many were stopped since (nghttp2#2597)", () => {
+    const { client, streams } = calling(1_001);
+    for (const stream of streams.slice(0, -1)) client.connection.resetStream(stream, errorCodes.cancel);
+    client.wire.settle();
+    client.sent();
+    client.receive(headers(1, responseHead), data(1, "late"), headers(1, responseHead, { end: true }));
+    expect([client.sent(), client.closures]).toEqual([[], []]);
+    client.receive(answerTo(2_001));
+    expect(client.calls).toContain("head 2001 200 end");
+  });
+
+  it("may be reset by the server, which has the same deadline: each was a call of ours", () => {
+    const count = budgets.resets.burst + 100;
+    const { client } = calling(count);
+    client.receive(...Array.from({ length: count }, (_, at) => rst(1 + 2 * at)));
+    expect([client.sent(), client.closures, client.connection.active]).toEqual([[], [], 0]);
+  });
 });

@@ -93,7 +93,6 @@ export abstract class Connection extends Sender implements FrameSink {
   protected readonly events: ConnectionEvents;
   /** Streams begun in this turn of the event loop. */
   protected begun = 0;
-  protected readonly resets = new Bucket(budgets.resets);
   readonly #reader = new FrameReader(this);
   readonly #decoder = new HpackDecoder(blockLimits);
   readonly #windows: Windows;
@@ -111,6 +110,8 @@ export abstract class Connection extends Sender implements FrameSink {
   #isPaused = false;
   #turnComes = false;
   #closingAt = 0;
+  /** How long a closing connection may take to send what is left, milliseconds. */
+  #lingerMs = closeTimeMs;
 
   constructor(wire: Wire, windows: Windows, events: ConnectionEvents, now: number, helloMs = defaultHelloMs) {
     super(wire);
@@ -130,6 +131,8 @@ export abstract class Connection extends Sender implements FrameSink {
   /** Called when the peer has ended its direction, or we have ended ours, while the other one is open. */
   protected abstract onHalfEnded(stream: Stream): void;
   protected abstract onGoaway(lastId: number, code: number): void;
+  /** Called when the peer has reset a stream in use. */
+  protected abstract onPeerReset(): void;
   protected abstract onPing(): void;
   protected abstract onPingAcknowledged(): void;
   /** Called when the peer's first SETTINGS have been applied. */
@@ -138,6 +141,8 @@ export abstract class Connection extends Sender implements FrameSink {
   protected abstract onRoom(): void;
   /** The highest stream of the peer that was or may have been handled. */
   protected abstract readonly lastHandled: number;
+  /** Whether frames on a stream that is not in use may be those that were on their way when we ended it. */
+  protected abstract mayBeLate(id: number): boolean;
   /** Whether an id may still be used by its side for a new stream. */
   protected abstract isIdle(id: number): boolean;
 
@@ -204,7 +209,8 @@ export abstract class Connection extends Sender implements FrameSink {
     this.now = now;
     if (this.state === "closed") return;
     if (this.state === "closing") {
-      if (now - this.#closingAt >= closeTimeMs) this.ended(now);
+      const patience = this.wire.unsent > 0 ? this.#lingerMs : closeTimeMs;
+      if (now - this.#closingAt >= patience) this.ended(now);
       return;
     }
     try {
@@ -338,7 +344,7 @@ export abstract class Connection extends Sender implements FrameSink {
     const stream = this.streams.live.get(id);
     if (!stream) {
       if (this.isIdle(id)) throw violated("DATA on an idle stream");
-      if (this.streams.endedBy(id) !== enders.us) this.fault(id, errorCodes.streamClosed);
+      if (!this.mayBeLate(id)) this.fault(id, errorCodes.streamClosed);
       return;
     }
     if (stream.remoteEnded) {
@@ -471,7 +477,7 @@ export abstract class Connection extends Sender implements FrameSink {
     if (id === 0 || this.isIdle(id)) throw violated("RST_STREAM on an idle stream");
     const stream = this.streams.live.get(id);
     if (!stream) return;
-    this.resets.take(this.now);
+    this.onPeerReset();
     this.#over(stream, enders.peer);
     stream.onReset(readUint32(octets, start), "peer");
   }
@@ -603,6 +609,11 @@ export abstract class Connection extends Sender implements FrameSink {
     if (this.state === "closing" || this.state === "closed") return;
     this.sendGoaway(this.lastHandled, code, text);
     this.finish(closure);
+  }
+
+  /** Lets the peer read the answers that it has, however slow its line is, when the connection closes next. */
+  protected linger(): void {
+    this.#lingerMs = drainTimeMs;
   }
 
   /** The same without GOAWAY. */

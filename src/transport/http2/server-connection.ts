@@ -1,4 +1,13 @@
-import { calm, maxFieldListSize, maxKeptFields, maxPingStrikes, maxUnsent, pingSpacingMs } from "./budgets.js";
+import {
+  Bucket,
+  budgets,
+  calm,
+  maxFieldListSize,
+  maxKeptFields,
+  maxPingStrikes,
+  maxUnsent,
+  pingSpacingMs,
+} from "./budgets.js";
 import { type Closure, Connection, type ConnectionEvents } from "./connection.js";
 import type { FieldList } from "./fields.js";
 import { ConnectionError, errorCodes, maxStreamId } from "./frames.js";
@@ -63,6 +72,7 @@ export class ServerConnection extends Connection {
   /** Whether the client has said that it leaves. */
   #peerLeaves = false;
   #strikes = 0;
+  readonly #resets = new Bucket(budgets.resets);
   #pingedAt = Number.NEGATIVE_INFINITY;
   #keepaliveAt = 0;
   /** Since when there has been no stream. */
@@ -170,10 +180,10 @@ export class ServerConnection extends Connection {
     // Clients open streams before they have read our SETTINGS.
     if (
       this.active >= this.#options.limits.concurrentStreams ||
-      this.queuedOctets > maxUnsent ||
+      this.queuedOctets + this.output.unsent > maxUnsent ||
       this.keptFields > maxKeptFields
     ) {
-      this.resets.take(this.now);
+      this.#resets.take(this.now);
       this.refuse(id, errorCodes.refusedStream);
       return;
     }
@@ -203,6 +213,10 @@ export class ServerConnection extends Connection {
     this.#closeWhenDrained();
   }
 
+  protected onPeerReset(): void {
+    this.#resets.take(this.now);
+  }
+
   /** Counts pings that come too soon (gRPC A8). */
   protected onPing(): void {
     const spacing = this.now - this.#pingedAt;
@@ -228,6 +242,10 @@ export class ServerConnection extends Connection {
     if (this.active > 0) return;
     this.#idleSince = this.now;
     this.#closeWhenDrained();
+  }
+
+  protected mayBeLate(id: number): boolean {
+    return this.streams.endedBy(id) === enders.us;
   }
 
   protected isIdle(id: number): boolean {
@@ -267,8 +285,9 @@ export class ServerConnection extends Connection {
   }
 
   #closeWhenDrained(): void {
-    if (this.active > 0) return;
+    if (this.active > 0 || (this.#drainStep < 2 && !this.#peerLeaves)) return;
+    this.linger();
     if (this.#drainStep === 2) this.finish(this.#drainClosure);
-    else if (this.#peerLeaves) this.close(errorCodes.noError, "", "peer");
+    else this.close(errorCodes.noError, "", "peer");
   }
 }

@@ -73,6 +73,31 @@ describe("deadlines", () => {
     expect(inner?.passedAt).toBeDefined();
   });
 
+  it("that are added while others are reported do not delay those that wait", () => {
+    const deadlines = new Deadlines();
+    const [outer, waiting] = start(deadlines, 10, 50);
+    if (outer) outer.onDeadline = () => void start(deadlines, 2_000);
+    vi.advanceTimersByTime(100);
+    expect(waiting?.passedAt).toBeDefined();
+  });
+
+  it("are reported in time although a report removes their neighbour", () => {
+    const deadlines = new Deadlines();
+    const items = start(deadlines, 10, 10, 10);
+    const [last, middle, first] = items;
+    if (first && middle) first.onDeadline = () => deadlines.remove(middle);
+    vi.advanceTimersByTime(100);
+    expect([middle?.passedAt, last?.passedAt]).toEqual([undefined, expect.any(Number)]);
+  });
+
+  it("may be years away: no timer is set for longer than Node can wait", () => {
+    const set = vi.spyOn(globalThis, "setTimeout");
+    const [item] = start(new Deadlines(), 99_999_999 * 3_600_000);
+    expect(set.mock.calls.every(([, ms]) => (ms ?? 0) < 2 ** 31)).toBe(true);
+    vi.advanceTimersByTime(10_000);
+    expect(item?.passedAt).toBeUndefined();
+  });
+
   it("need no timer while nothing waits, and one however many wait", () => {
     const deadlines = new Deadlines();
     expect(vi.getTimerCount()).toBe(0);

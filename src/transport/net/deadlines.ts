@@ -11,6 +11,9 @@ export interface Timed {
 const slotMs = 5;
 const slotCount = 512;
 
+/** A timer of Node that is to wait for longer fires at once. */
+const longestMs = 2 ** 31 - 1;
+
 /**
  * A wheel of slots with a list each: adding and removing costs some stores, where a timer for each call would cost as
  * much as the call. One timer serves all, and none while nothing waits.
@@ -34,25 +37,27 @@ export class Deadlines {
     if (slot < this.#wakeSlot) this.#wakeAt(slot);
   }
 
-  /** Removes an item that was added and whose deadline has not passed. */
-  remove(item: Timed): void {
+  /** Removes an item whose deadline has not passed. Returns false when it is not there. */
+  remove(item: Timed): boolean {
     const { nextTimed: next, previousTimed: previous } = item;
     if (next) next.previousTimed = previous;
     if (previous) previous.nextTimed = next;
     else {
       const index = slotOf(item.expiresAt) % slotCount;
-      if (this.#slots[index] !== item) return;
+      if (this.#slots[index] !== item) return false;
       this.#slots[index] = next;
     }
     item.nextTimed = undefined;
     item.previousTimed = undefined;
     this.#count--;
+    return true;
   }
 
   #wakeAt(slot: number): void {
     clearTimeout(this.#timer);
     this.#wakeSlot = slot;
-    this.#timer = setTimeout(() => this.#look(), Math.max(0, (slot + 1) * slotMs - performance.now())).unref();
+    const ms = Math.min(Math.max(0, (slot + 1) * slotMs - performance.now()), longestMs);
+    this.#timer = setTimeout(() => this.#look(), ms).unref();
   }
 
   #look(): void {
@@ -62,21 +67,17 @@ export class Deadlines {
     this.#wakeSlot = Number.POSITIVE_INFINITY;
     const last = slotOf(now);
     for (let slot = first; slot < last; slot++) this.#lookAt(slot % slotCount, now);
-    if (this.#count === 0 || this.#wakeSlot !== Number.POSITIVE_INFINITY) return;
+    if (this.#count === 0) return;
     let next = last;
     while (this.#slots[next % slotCount] === undefined) next++;
-    this.#wakeAt(next);
+    if (next < this.#wakeSlot) this.#wakeAt(next);
   }
 
   #lookAt(index: number, now: number): void {
-    for (let item = this.#slots[index]; item; ) {
-      const { nextTimed }: Timed = item;
-      if (item.expiresAt <= now) {
-        this.remove(item);
-        item.onDeadline();
-      }
-      item = nextTimed;
-    }
+    const passed: Timed[] = [];
+    for (let item = this.#slots[index]; item; item = item.nextTimed) if (item.expiresAt <= now) passed.push(item);
+    // Each may remove others when it is called.
+    for (const item of passed) if (this.remove(item)) item.onDeadline();
   }
 }
 

@@ -11,7 +11,7 @@ import {
   maxUnsent,
   turnCalls,
 } from "../../../src/transport/http2/budgets.js";
-import { flags, frameTypes } from "../../../src/transport/http2/frames.js";
+import { flags, frameHeaderLength, frameTypes } from "../../../src/transport/http2/frames.js";
 import {
   block,
   continuation,
@@ -230,6 +230,22 @@ describe("answers that are not read (CVE-2019-9511, CVE-2019-9517)", () => {
     expect(server.sent()).toEqual(["RST_STREAM 5 REFUSED_STREAM"]);
     server.receive(rst(1), settings([4, 9]), echo(7));
     expect(server.sent()).toContain('DATA 7 "ok" END_STREAM');
+  });
+
+  it("above 1 MiB let no new call begin, also when they are heads, which need no window", () => {
+    const server = new ScriptedServer().open();
+    server.wire.isReading = false;
+    const early = (id: number) => headers(id, requestWith({ ":path": "/early" }), { end: true });
+    server.receive(calls(10, 1, early));
+    const head = server.connection.output.unsent / 10;
+    expect(head).toBeGreaterThanOrEqual(frameHeaderLength);
+    server.wire.unsent = maxUnsent - head;
+    server.receive(calls(3, 21, early));
+    expect(server.sent().slice(10)).toEqual([
+      "HEADERS 21 END_STREAM",
+      "HEADERS 23 END_STREAM",
+      "RST_STREAM 25 REFUSED_STREAM",
+    ]);
   });
 
   it("of a socket that takes nothing for 60 s end it at once", () => {
@@ -554,6 +570,28 @@ describe("a drained connection", () => {
   it("ends at an error, without a higher id (golang/go#55846)", () => {
     const server = drained().receive(ping("draining", flags.ack), echo(3), windowUpdate(0, 0));
     expect(server.sent()).toEqual(["GOAWAY 1 NO_ERROR", "GOAWAY 1 PROTOCOL_ERROR", "end"]);
+  });
+
+  it("is not cut while the client still reads its last answer over a slow line", () => {
+    const server = drained().receive(ping("draining", flags.ack));
+    server.sent();
+    server.wire.isReading = false;
+    server.streams[0]?.respond();
+    server.wire.settle();
+    expect(server.sent()).toEqual(["HEADERS 1", 'DATA 1 "ok" END_STREAM', "end"]);
+    expect(server.pass(5_000).sent()).toEqual([]);
+    server.wire.drain();
+    expect(server.pass(1_000).sent()).toEqual(["destroy"]);
+  });
+
+  it("is cut after 60 s when the client does not read its last answer", () => {
+    const server = drained().receive(ping("draining", flags.ack));
+    server.wire.isReading = false;
+    server.streams[0]?.respond();
+    server.wire.settle();
+    server.sent();
+    expect(server.pass(59_750).sent()).toEqual([]);
+    expect(server.pass(250).sent()).toEqual(["destroy"]);
   });
 
   it("is closed within a second although the peer does not close", () => {
