@@ -263,7 +263,11 @@ class StreamCall extends BuiltinCall {
         if (!begun) this.sendMetadata(this.responseMetadata());
         begun = true;
         if (!this.write(limited(encode(output, message)))) await this.writable();
-        if (this.answered) return;
+        if (this.answered) {
+          // For the log, unless the call was interrupted: the caller has sent something wrong.
+          this.fail(cancelled());
+          return;
+        }
       }
       if (!this.succeed()) return;
       if (!begun) this.sendMetadata(this.responseMetadata());

@@ -179,7 +179,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     for (;;) {
       const next = incoming.shift();
       if (next) {
-        this.#incomingOctets -= next.message.length;
+        this.#take(next.message.length);
         // Only what was taken gives room for more.
         this.credit(next.credit);
         yield next.message;
@@ -279,7 +279,15 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     this.#count(this.#reader.held + this.#incomingOctets + (this.#request?.length ?? 0));
   }
 
-  /** Counts octets of parts of messages, which one connection must not hold too many of. */
+  /** Counts a message that the handler has taken; after the end of the call nothing is counted any more. */
+  #take(octets: number): void {
+    if (this.#answered) return;
+    this.#incomingOctets -= octets;
+    this.#assembled -= octets;
+    this.connection.assembledOctets -= octets;
+  }
+
+  /** Counts octets of messages that were not handed on, which one connection must not hold too many of. */
   #count(held: number): void {
     this.connection.assembledOctets += held - this.#assembled;
     this.#assembled = held;
@@ -404,6 +412,8 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     this.#reader = undefined;
     this.#incomingOctets = 0;
     this.#count(0);
+    // A writer waits no longer for a queue that may never empty.
+    this.onSent();
   }
 }
 

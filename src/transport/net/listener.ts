@@ -131,6 +131,8 @@ export class Listener<P> {
     const trusted = String(tls.clientCa);
     if (trusted === this.#trusted) return;
     this.#trusted = trusted;
+    // A handshake goes on with the authority with which it began.
+    for (const socket of this.#opening.values()) socket.destroy();
     for (const connection of this.#connections) connection.drain(performance.now());
   }
 
