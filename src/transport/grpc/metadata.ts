@@ -20,14 +20,41 @@ export function isBinary(name: string): boolean {
   return name.endsWith("-bin");
 }
 
-/** Returns the octets of each value in a `-bin` field, padded or not; undefined when one is no base64. */
+/** Returns the octets of each value in a `-bin` field; undefined when one is no base64. */
 export function decodeBinary(value: string): readonly Buffer[] | undefined {
-  const parts = value.split(",");
-  return parts.every((part) => base64.test(part)) ? parts.map((part) => Buffer.from(part, "base64")) : undefined;
+  return isBase64(value) ? value.split(",").map((part) => Buffer.from(part, "base64")) : undefined;
 }
 
-// A rest of one digit cannot be.
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+const comma = 0x2c;
+const equals = 0x3d;
+const base64Digits = new Uint8Array(256);
+for (const octet of Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")) {
+  base64Digits[octet] = 1;
+}
+
+/**
+ * Whether each value in a `-bin` field is base64, padded or not. Reads once and makes nothing: by HPACK, a request of
+ * 90 octets can refer to fields with 20,000 values.
+ */
+export function isBase64(value: string): boolean {
+  let digits = 0;
+  let padding = 0;
+  for (let at = 0; at <= value.length; at++) {
+    const octet = at < value.length ? value.charCodeAt(at) : comma;
+    if (octet === equals) {
+      padding++;
+    } else if (octet !== comma) {
+      if (padding > 0 || base64Digits[octet] !== 1) return false;
+      digits++;
+    } else {
+      // A rest of one digit cannot be; padding fills up a group of four.
+      if (digits % 4 === 1 || (padding > 0 && padding !== (4 - (digits % 4)) % 4)) return false;
+      digits = 0;
+      padding = 0;
+    }
+  }
+  return true;
+}
 
 /** Returns base64 without padding, as gRPC asks of senders. */
 export function encodeBinary(octets: Uint8Array): string {

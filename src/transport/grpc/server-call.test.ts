@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   block,
   data,
@@ -101,4 +101,18 @@ describe("a bidirectional call", () => {
     await calls[0]?.messages().next();
     expect(connection.assembledOctets).toBe(0);
   });
+});
+
+it("a request that refers to fields of many values is checked without a copy of each", () => {
+  const { calls, receive } = serving();
+  const values: Pair = ["a-bin", ",".repeat(4_000)];
+  const octets = begin(1, values, values, values);
+  const made = vi.spyOn(Buffer, "from");
+  try {
+    receive(octets);
+    expect(made.mock.calls.length).toBeLessThan(10);
+  } finally {
+    made.mockRestore();
+  }
+  expect(calls[0]?.answered).toBe(false);
 });

@@ -15,7 +15,7 @@ import {
   prefixLength,
   prefixOf,
 } from "./messages.js";
-import { decodeBinary, encodeMessage, isBinary, parseTimeout } from "./metadata.js";
+import { encodeMessage, isBase64, isBinary, parseTimeout } from "./metadata.js";
 import { CallError, codes, type MetadataEntry, type Status } from "./status.js";
 
 /** Settings that all calls of a port share. */
@@ -203,7 +203,7 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     for (const { number, name, value } of head.fields) {
       if (number === names.grpcTimeout) this.#setDeadline(value);
       else if (number === names.grpcEncoding) this.#setEncoding(value);
-      else if (isBinary(name) && decodeBinary(value) === undefined) {
+      else if (isBinary(name) && !isBase64(value)) {
         throw new CallError(codes.internal, "a -bin field is no base64");
       }
     }

@@ -110,8 +110,7 @@ export abstract class Connection extends Sender implements FrameSink {
   #isPaused = false;
   #turnComes = false;
   #closingAt = 0;
-  /** How long a closing connection may take to send what is left, milliseconds. */
-  #lingerMs = closeTimeMs;
+  #lingers = false;
 
   constructor(wire: Wire, windows: Windows, events: ConnectionEvents, now: number, helloMs = defaultHelloMs) {
     super(wire);
@@ -209,8 +208,7 @@ export abstract class Connection extends Sender implements FrameSink {
     this.now = now;
     if (this.state === "closed") return;
     if (this.state === "closing") {
-      const patience = this.wire.unsent > 0 ? this.#lingerMs : closeTimeMs;
-      if (now - this.#closingAt >= patience) this.ended(now);
+      this.#endClosing(now);
       return;
     }
     try {
@@ -219,6 +217,15 @@ export abstract class Connection extends Sender implements FrameSink {
       this.#fail(thrown);
     }
     this.flush(now);
+  }
+
+  /** Ends a connection that has been closing for long enough: at once, the peer could lose what it has not read. */
+  #endClosing(now: number): void {
+    const isPatient = this.#lingers && now - this.#closingAt < drainTimeMs;
+    if (isPatient && this.wire.unsent > 0) return;
+    // A peer that still sends still reads.
+    const since = isPatient ? Math.max(this.#closingAt, this.readAt) : this.#closingAt;
+    if (now - since >= closeTimeMs) this.ended(now);
   }
 
   protected onTick(now: number): void {
@@ -613,7 +620,7 @@ export abstract class Connection extends Sender implements FrameSink {
 
   /** Lets the peer read the answers that it has, however slow its line is, when the connection closes next. */
   protected linger(): void {
-    this.#lingerMs = drainTimeMs;
+    this.#lingers = true;
   }
 
   /** The same without GOAWAY. */

@@ -581,7 +581,9 @@ describe("a drained connection", () => {
     expect(server.sent()).toEqual(["HEADERS 1", 'DATA 1 "ok" END_STREAM', "end"]);
     expect(server.pass(5_000).sent()).toEqual([]);
     server.wire.drain();
-    expect(server.pass(1_000).sent()).toEqual(["destroy"]);
+    // Frames of a client that reads: at a socket that is closed already they would make the system drop the rest.
+    for (let at = 0; at < 4; at++) expect(server.receive(windowUpdate(0, 1)).pass(750).sent()).toEqual([]);
+    expect(server.pass(250).sent()).toEqual(["destroy"]);
   });
 
   it("is cut after 60 s when the client does not read its last answer", () => {
