@@ -50,7 +50,7 @@ export function tokenChanges(database: Database): Pick<TokenStore, "create" | "c
         const uuid = toUuid(id);
         // Sent together. The second waits behind the lock, so it reads what the last change has left.
         const locking = transaction.run<Readonly<Record<string, unknown>>>(lockTokenStatement, [uuid]);
-        const reading = readSurroundings(transaction.run, [uuid]);
+        const reading = readSurroundings(transaction.run, [uuid], locking);
         const [[read], snapshotsOf] = await Promise.all([locking, reading]);
         if (!read) return { result: undefined, events: [], touched: [] };
         const row = tokenRow(read);

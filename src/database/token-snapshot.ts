@@ -140,12 +140,23 @@ export type SnapshotsOf = (rows: readonly TokenRow[]) => readonly TokenSnapshot[
 /**
  * Reads what is around the tokens with these ids. Sends its statement before it returns, so that one for the rows
  * themselves can be sent with it.
+ *
+ * @param lock The answer to a statement sent before this one, which waits behind it. Ages count from then on: by the
+ *   time that it waited, a secret would seem older than it is.
  */
-export async function readSurroundings(run: Statements["run"], uuids: readonly string[]): Promise<SnapshotsOf> {
-  const askedMs = performance.now();
+export async function readSurroundings(
+  run: Statements["run"],
+  uuids: readonly string[],
+  lock?: Promise<unknown>,
+): Promise<SnapshotsOf> {
+  let begunMs = performance.now();
+  const begin = (): void => {
+    begunMs = performance.now();
+  };
+  lock?.then(begin, begin);
   const answer = await run<{ readonly surroundings: string }>(surroundingsStatement, [`{${uuids.join(",")}}`]);
   const found: Surroundings = JSON.parse(onlyRow(answer).surroundings);
-  return (rows) => snapshots(rows, found, askedMs);
+  return (rows) => snapshots(rows, found, begunMs);
 }
 
 /** Reads the snapshots of tokens whose rows were read. Keeps their order. */
@@ -161,7 +172,7 @@ export async function readSnapshots(
 function snapshots(
   rows: readonly TokenRow[],
   { secrets, lastUses, residuals, subjects, policies }: Surroundings,
-  askedMs: number,
+  begunMs: number,
 ): readonly TokenSnapshot[] {
   const records = new Map(rows.map((row) => [row.id, { ...tokenRecord(row), secrets: [] as SecretRecord[] }]));
   const storedMs = new Map<string, number>();
@@ -174,7 +185,7 @@ function snapshots(
     });
     records.get(secret.tokenId)?.secrets.push(record);
     ids.set(secret.id, record.id);
-    if (retiresMs === null) storedMs.set(secret.tokenId, askedMs - ageMs);
+    if (retiresMs === null) storedMs.set(secret.tokenId, begunMs - ageMs);
   }
   const uses = new Map(
     lastUses?.flatMap(({ id, usedMs, address }) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, databaseTime } from "../../src/database/database.js";
 import { schemaIsCurrent } from "../../src/database/migrations.js";
@@ -332,6 +332,25 @@ describe.each(engines)("the token store on $name", ({ name, available, open }) =
             await expect.poll(waiting, { timeout: 20_000 }).toBe(2);
           });
           expect((await both)?.[1]).toEqual(later(60));
+        });
+
+        it("S17 does not take the wait of a change for the age of the secret", async () => {
+          const written = record();
+          const begin = performance.now();
+          await insert(written, secret());
+          let stored: number | undefined;
+          let changed: Promise<unknown> | undefined;
+          await database.orm.transaction(async (transaction) => {
+            await transaction.select().from(token).for("update");
+            changed = store.change(written.id, ({ secretStoredMs }) => {
+              stored = secretStoredMs;
+              return undefined;
+            });
+            await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
+            await transaction.execute(sql`select pg_sleep(1)`);
+          });
+          await changed;
+          expect(stored).toBeGreaterThan(begin - 500);
         });
       });
 

@@ -64,6 +64,7 @@ export class ServerConnection extends Connection {
   readonly #options: ServerConnectionOptions;
   /** The octets of the preface that have arrived; undefined once it was complete. */
   #beginning: Buffer | undefined = Buffer.alloc(0);
+  #isGreeted = false;
   #lastHandled = 0;
   /** 0: not draining. 1: the first GOAWAY was sent. 2: the second was, and later streams are ignored. */
   #drainStep = 0;
@@ -109,8 +110,12 @@ export class ServerConnection extends Connection {
         super.receive(octets.subarray(preface.length), now);
         break;
       case "http1":
-        this.output.add(http1Answer);
-        this.finish("hello");
+        if (!this.#isGreeted) {
+          this.output.add(http1Answer);
+          this.finish("hello");
+          break;
+        }
+        this.close(errorCodes.http11Required, "no HTTP/2 preface", "hello");
         break;
       case "tls":
         this.destroy("hello");
@@ -122,8 +127,20 @@ export class ServerConnection extends Connection {
     }
   }
 
-  /** Only after the first octets: clients of HTTP/1 and TLS would not understand it. */
+  /**
+   * Greets a client that has said nothing yet. gRPC's C core, where nothing but its timer of five seconds polls, looks
+   * for SETTINGS only once before it gives up.
+   */
+  greetSilent(now: number): void {
+    if (this.state !== "opening" || this.#beginning?.length !== 0) return;
+    this.#greet();
+    this.flush(now);
+  }
+
+  /** Clients of HTTP/1 and TLS would not understand it: where octets come soon, they decide. */
   #greet(): void {
+    if (this.#isGreeted) return;
+    this.#isGreeted = true;
     this.greet(
       settingsFrame({
         maxConcurrentStreams: this.#options.limits.concurrentStreams,

@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function listening(tls: TlsFiles) {
+async function listening(tls?: TlsFiles) {
   const listener = await Listener.open({
     host: "127.0.0.1",
     port: 0,
@@ -51,4 +51,13 @@ it("trusts no client of an authority that was replaced, not even one whose hands
   listener.renew({ ...keys, clientCa: second.cert });
   expect(await speaks(early, first)).toBe(false);
   expect(await speaks(await dialled(), second)).toBe(true);
+});
+
+it("greets a client that says nothing", async () => {
+  const { port } = await listening();
+  const socket = connect(port, "127.0.0.1");
+  ends.push(() => socket.destroy());
+  const [octets]: Buffer[] = await once(socket, "data");
+  // The type of a SETTINGS frame.
+  expect(octets?.[3]).toBe(4);
 });

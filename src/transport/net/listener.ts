@@ -73,6 +73,9 @@ export interface ListenerOptions<P> {
 /** Larger than what the answers of one turn usually need, so that writing them is one step. */
 const highWaterMark = 128 * 1024;
 
+/** How long the first octets of a client may take until it is greeted as a client of HTTP/2, milliseconds. */
+const greetAfterMs = 20;
+
 /** A bound port that speaks HTTP/2. */
 export class Listener<P> {
   readonly #options: ListenerOptions<P>;
@@ -214,6 +217,7 @@ export class Listener<P> {
     this.#connections.add(connection);
     socket.once("close", () => this.#connections.delete(connection));
     wire.attach(connection);
+    setTimeout(() => connection.greetSilent(performance.now()), greetAfterMs).unref();
   }
 
   #tick(): void {

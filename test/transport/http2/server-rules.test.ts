@@ -479,6 +479,30 @@ describe("the preface", () => {
     expect(server.wire.ends).toEqual(["end"]);
   });
 
+  it("is not waited for: who says nothing is greeted, once", () => {
+    const server = new ScriptedServer();
+    server.connection.greetSilent(30);
+    expect(server.sent()).toEqual([expect.stringContaining("SETTINGS"), expect.stringContaining("WINDOW_UPDATE")]);
+    server.connection.greetSilent(30);
+    expect(server.receive(preface, settings()).sent()).toEqual(["SETTINGS ACK"]);
+    server.connection.greetSilent(30);
+    expect(server.sent()).toEqual([]);
+  });
+
+  it("that is HTTP/1.1 and comes after our SETTINGS is told in HTTP/2", () => {
+    const server = new ScriptedServer();
+    server.connection.greetSilent(30);
+    server.sent();
+    server.receive(Buffer.from("GET / HTTP/1.1\r\n"));
+    expect(server.sent()).toEqual(["GOAWAY 0 HTTP11_REQUIRED", "end"]);
+  });
+
+  it("that has begun is waited for", () => {
+    const server = new ScriptedServer().receive(preface.subarray(0, 3));
+    server.connection.greetSilent(30);
+    expect(server.sent()).toEqual([]);
+  });
+
   it("that is TLS gets nothing", () => {
     const server = new ScriptedServer().receive(Buffer.of(0x16), Buffer.of(3, 1, 2, 0));
     expect(server.sent()).toEqual(["destroy"]);
