@@ -147,6 +147,13 @@ function withoutAnswer(error: ConnectError, { origin, pathname }: URL): string {
       return `the host of ${origin} cannot be found; see ${change}`;
     case "EPROTO":
       return `${origin} does not speak TLS; use http:// in ${change}`;
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return `the certificate of ${origin} is not trusted: name a PEM file of its authority in NODE_EXTRA_CA_CERTS (${error.rawMessage})`;
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `the certificate of ${origin} is for another host; see ${change}`;
     case "ECONNRESET":
     case "EPIPE":
       return `${origin} closed the connection: ${change} must name the HTTP port, with https:// if it speaks TLS`;

@@ -13,11 +13,17 @@ export function durationMs(text: string): number | undefined {
   return form.test(text) ? ms(text as StringValue) : undefined; // `form` allows only values that `ms` parses
 }
 
+const examples = ["800ms", "5s", "10m", "1h", "90d", "1y"];
+
 /** Accepts a duration from `min` to `max` as milliseconds. */
 export function duration(min: string, max: string) {
   const minMs = durationMs(min) ?? 0;
   const maxMs = durationMs(max) ?? 0;
-  const problem = `must be a duration from ${min} to ${max}, such as 800ms, 5s, 10m, 1h, 90d, 1y`;
+  const within = examples.filter((example) => {
+    const exampleMs = durationMs(example) ?? 0;
+    return exampleMs >= minMs && exampleMs <= maxMs;
+  });
+  const problem = `must be a duration from ${min} to ${max}, such as ${within.join(", ")}`;
   return textOf(problem).transform((value, context) => {
     const valueMs = durationMs(value);
     if (valueMs !== undefined && valueMs >= minMs && valueMs <= maxMs) return valueMs;

@@ -97,7 +97,7 @@ describeSettings(
     ],
     [
       { issuers: [{ ...issuer, step_up: { max_age: "1s" } }] },
-      { "issuers[0].step_up.max_age": "must be a duration from 1m to 30d, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
+      { "issuers[0].step_up.max_age": "must be a duration from 1m to 30d, such as 10m, 1h" },
     ],
     [{ issuers: [{ ...issuer, audiences: [] }] }, { "issuers[0].audiences": "must have 1 to 10 entries" }],
     [
@@ -121,11 +121,11 @@ describeSettings(
     ],
     [
       { issuers: [{ ...issuer, max_lifetime: "31d" }] },
-      { "issuers[0].max_lifetime": "must be a duration from 1m to 30d, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
+      { "issuers[0].max_lifetime": "must be a duration from 1m to 30d, such as 10m, 1h" },
     ],
     [
       { issuers: [{ ...issuer, cache_max_age: "1s" }] },
-      { "issuers[0].cache_max_age": "must be a duration from 10s to 1h, such as 800ms, 5s, 10m, 1h, 90d, 1y" },
+      { "issuers[0].cache_max_age": "must be a duration from 10s to 1h, such as 10m, 1h" },
     ],
     [
       {

@@ -8,7 +8,7 @@ import { duration } from "./duration.js";
 import { atMost } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
-const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file" }).meta({ file: true });
+const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file; that file has no -----BEGIN line" }).meta({ file: true });
 
 export type ListenerTls = z.output<typeof tls>;
 
@@ -78,8 +78,8 @@ export const grpc = (others: OtherSections) =>
        */
       engine: z.enum(grpcEngines).default("builtin"),
       /**
-       * The age at which a connection is asked to end, so that clients spread over new replicas; running calls finish.
-       * 0s to 24h; 0s: never. Default 10m.
+       * The age, more or less a tenth, at which a connection is asked to end, so that clients spread over new replicas;
+       * running calls have 30 s to finish. 0s to 24h; 0s: never. Default 10m.
        */
       max_connection_age: duration("0s", "24h").prefault("10m"),
     })

@@ -28,7 +28,7 @@ export const openfga = z
      * library of the gRPC project. Default `builtin`.
      */
     engine: z.enum(grpcEngines).default("builtin"),
-    /** Whether to use TLS, verified against the system's authorities. Default `false`. */
+    /** Whether to use TLS, verified against Node's authorities and NODE_EXTRA_CA_CERTS. Default `false`. */
     tls: z.boolean().default(false),
     /** OpenFGA's preshared key. Default: no credential is sent. */
     auth: z.object({ preshared: headerSecret.meta({ secret: true }) }).optional(),

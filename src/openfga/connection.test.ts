@@ -24,7 +24,15 @@ function setUp() {
       return { ok: true, value: create(method.output, value as never) };
     },
   };
-  const endpoint = { addresses: ["openfga:8081"], tls: false, hasKey: true, timeoutMs: 800, maxBatch: 50 };
+  const endpoint = {
+    addresses: ["openfga:8081"],
+    engine: "builtin" as const,
+    tls: false,
+    hasRootsFile: false,
+    hasKey: true,
+    timeoutMs: 800,
+    maxBatch: 50,
+  };
   return { server, connection: new OpenFgaConnection({ client, storeId: "s", modelId: "m", endpoint }) };
 }
 

@@ -1,4 +1,5 @@
 import { status } from "@grpc/grpc-js";
+import type { GrpcEngine } from "../domain/grpc-engine.js";
 import type { Refused } from "./channel.js";
 import { readRefusal } from "./outcome.js";
 
@@ -6,7 +7,10 @@ import { readRefusal } from "./outcome.js";
 export interface Endpoint {
   /** `host:port`. */
   readonly addresses: readonly string[];
+  readonly engine: GrpcEngine;
   readonly tls: boolean;
+  /** Whether GRPC_DEFAULT_SSL_ROOTS_FILE_PATH is set: grpc-js then trusts that file alone, and `builtin` ignores it. */
+  readonly hasRootsFile: boolean;
   readonly hasKey: boolean;
   readonly timeoutMs: number;
   readonly maxBatch: number;
@@ -66,7 +70,8 @@ function words(step: Step, reply: Refused, endpoint: Endpoint): string {
 }
 
 /** Describes why OpenFGA is unreachable. The texts of Node and grpc-js only make it more precise. */
-function unreachable(details: string, { tls }: Endpoint, where: string): string {
+function unreachable(details: string, endpoint: Endpoint, where: string): string {
+  const { tls } = endpoint;
   if (details.includes("ECONNREFUSED")) return `openfga.addresses: nothing listens at ${where}`;
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
     return `openfga.addresses: the host of ${where} cannot be found`;
@@ -74,8 +79,10 @@ function unreachable(details: string, { tls }: Endpoint, where: string): string 
   if (tls && /wrong version number|EPROTO/.test(details)) {
     return `openfga.addresses: ${where} does not use TLS; set openfga.tls: false`;
   }
-  if (tls && /certificate|altname/i.test(details)) {
-    return `openfga.tls: the certificate of ${where} is not trusted, or is for another host; see NODE_EXTRA_CA_CERTS`;
+  if (tls && /altname/.test(details)) return `openfga.addresses: the certificate of ${where} is for another host`;
+  if (tls && /certificate has expired/.test(details)) return `openfga.tls: the certificate of ${where} has expired`;
+  if (tls && /certificate/.test(details)) {
+    return `openfga.tls: the certificate of ${where} is not trusted; see ${authoritiesOf(endpoint)}`;
   }
   if (/Protocol error|without gRPC status/.test(details)) {
     return `openfga.addresses: ${where} does not use gRPC; is it OpenFGA's HTTP port? The gRPC port is 8081 by default`;
@@ -84,4 +91,12 @@ function unreachable(details: string, { tls }: Endpoint, where: string): string 
     return `openfga.addresses: ${where} closed the connection; if it uses TLS, set openfga.tls: true`;
   }
   return `openfga.addresses: cannot reach ${where}`;
+}
+
+/** Names the variable of the environment by which the engine takes further authorities. */
+function authoritiesOf({ engine, hasRootsFile }: Endpoint): string {
+  if (!hasRootsFile) return "NODE_EXTRA_CA_CERTS";
+  return engine === "grpc-js"
+    ? "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+    : "NODE_EXTRA_CA_CERTS; GRPC_DEFAULT_SSL_ROOTS_FILE_PATH has no effect with openfga.engine builtin";
 }

@@ -35,7 +35,8 @@ export function createOpenFga({ config, metrics, clock, onChange, onDefect }: Op
   const addresses = config.addresses.map(formatHostPort);
   const client = new OpenFgaClient({ engine, addresses, tls, apiKey, timeoutMs, ...(onDefect && { onDefect }) });
   const pinned = { client, storeId: config.storeId, modelId: config.modelId };
-  const endpoint = { addresses, tls, hasKey: apiKey !== undefined, timeoutMs, maxBatch };
+  const hasRootsFile = Boolean(process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"]);
+  const endpoint = { addresses, engine, tls, hasRootsFile, hasKey: apiKey !== undefined, timeoutMs, maxBatch };
   const connection = new OpenFgaConnection({ ...pinned, endpoint, onChange });
   const contextOf = createContextOf(config.context, clock);
   const onOutcome = (method: string, outcome: Outcome, questions: number): void => {

@@ -36,7 +36,7 @@ export function createReload(parts: Parts, ports: Ports): (next: Config) => Prom
     metrics.configured(configHash(current));
     const counts = { callers: callers.length, issuers: issuers.length };
     log.info({ ...counts, modelId }, "reloaded callers, issuers, catalog, certificates and model");
-    if (keys.length > 0) log.warn({ keys }, "these keys differ and need a restart");
+    if (keys.length > 0) log.warn({ keys }, "settings under these keys differ and need a restart");
   };
 }
 

@@ -39,7 +39,7 @@ export async function startServer(given: Given): Promise<Running> {
     ...(publicHttp !== undefined && { public_http: publicHttp }),
     ...(console !== undefined && { console }),
   };
-  log.info({ ...always, ...some }, "listening");
+  log.info({ ...always, ...some, grpc_engine: config.grpc.engine }, "listening");
   return {
     ...addresses,
     reload: createReload(parts, ports),

@@ -188,7 +188,7 @@ function integrations(registers: Registers): Pick<Metrics, "integrationAnswered"
 function ports(registers: Registers): Pick<Metrics, "arrivalsAt" | "observeConnections"> {
   const closed = new Counter({
     name: "patwarden_connections_closed_total",
-    help: "Connections that a port closed by itself, by cause",
+    help: "Connections that a port closed by itself, by cause; docs/grpc-port.md says what each one means",
     labelNames: ["port", "cause"],
     registers,
   });
@@ -211,8 +211,16 @@ function ports(registers: Registers): Pick<Metrics, "arrivalsAt" | "observeConne
 function showConnections(registers: Registers, observed: () => ObservedConnections): void {
   const gauges = [
     ["patwarden_grpc_connections", "Open connections of the gRPC port", "open"],
-    ["patwarden_grpc_connections_bytes", "Memory for what their clients have sent or not read yet", "memory"],
-    ["patwarden_grpc_largest_connection_bytes", "The same of the connection that needs most", "largestMemory"],
+    [
+      "patwarden_grpc_connections_bytes",
+      "Bytes that the gRPC port holds for requests that arrive or run and for replies that were not read yet",
+      "memory",
+    ],
+    [
+      "patwarden_grpc_largest_connection_bytes",
+      "Bytes that the gRPC port holds for the connection for which it holds most",
+      "largestMemory",
+    ],
   ] as const;
   for (const [name, help, value] of gauges) {
     new Gauge({

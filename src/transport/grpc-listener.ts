@@ -27,7 +27,7 @@ export interface Listener {
    * certificates asks its gRPC clients to connect again when the authority is another one.
    */
   renew(tls: TlsKeys): boolean;
-  /** Connections now, and bytes in memory for what their clients have sent or not read yet. `builtin` only. */
+  /** Connections now, and bytes in memory for requests and for replies that were not read yet. `builtin` only. */
   readonly load?: () => { readonly open: number; readonly memory: number; readonly largestMemory: number };
 }
 

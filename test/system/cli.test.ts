@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
@@ -12,6 +15,7 @@ import { Reason } from "#gen/patwarden/v1/reason_pb.js";
 import { consoleConfig } from "../kit/console.js";
 import { startTestIssuer } from "../kit/issuer.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
+import { selfSigned } from "../kit/self-signed.js";
 import { hashOf, newKey } from "../kit/server.js";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
@@ -676,6 +680,27 @@ describe("words about the command itself", () => {
   ])("say what is wrong with %s as the URL", async (_, url, words) => {
     const { code, stderr } = await patwarden("token", "list", "--url", url());
     expect([code, stderr]).toEqual([1, expect.stringContaining(words)]);
+  });
+
+  it("say what is wrong with the certificate of the server", async () => {
+    const identity = selfSigned();
+    const certFile = join(directory, "server.pem");
+    writeFileSync(certFile, identity.cert);
+    const server = createServer(identity).listen(0);
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const list = (host: string, env = {}) =>
+      run(["token", "list", "--url", `https://${host}:${port}`, "--key-file", keyFile], env);
+    expect(await list("127.0.0.1")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is not trusted: name a PEM file of its authority in NODE_EXTRA_CA_CERTS"),
+    });
+    // No name of the certificate is this address.
+    expect(await list("127.0.0.2", { NODE_EXTRA_CA_CERTS: certFile })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is for another host; see --url"),
+    });
+    server.close();
   });
 });
 
