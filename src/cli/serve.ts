@@ -61,7 +61,7 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
   const watching = watchCertificateFiles(certificateFiles, () => {
     const next = loadConfig({ file, env: process.env });
     if (next.ok) running.renewCertificates(next.config);
-    else log.error({ problems: next.problems }, "certificates have changed, but the configuration has problems; the old ones stay in use");
+    else log.error({ problems: next.problems }, "certificates have changed, but the configuration has problems");
   });
   watching.start();
   await aborted(stopped);
