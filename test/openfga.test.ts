@@ -175,7 +175,15 @@ describe.each(grpcEngines)("against a real OpenFGA, by %s", (engine) => {
       const reply = await wrong.call(OpenFGAService.method.getStore, { storeId: openfga.storeId });
       wrong.close();
       if (reply.ok) throw new Error("answered");
-      return describeFault("store", reply, { addresses: ["HOST"], tls, hasKey: true, timeoutMs: 5_000, maxBatch: 50 });
+      return describeFault("store", reply, {
+        addresses: ["HOST"],
+        engine,
+        tls,
+        hasRootsFile: false,
+        hasKey: true,
+        timeoutMs: 5_000,
+        maxBatch: 50,
+      });
     };
     const listening = async (server: Server) => {
       await once(server.listen(0, "127.0.0.1"), "listening");
@@ -375,7 +383,15 @@ condition inside(client_ip: ipaddress, cidr: string) {
   });
 
   describe("the connection", () => {
-    const endpoint = { addresses: ["openfga:8081"], tls: false, hasKey: true, timeoutMs: 2_000, maxBatch: 50 };
+    const endpoint = {
+      addresses: ["openfga:8081"],
+      engine: "builtin" as const,
+      tls: false,
+      hasRootsFile: false,
+      hasKey: true,
+      timeoutMs: 2_000,
+      maxBatch: 50,
+    };
     const pinned = () => ({ storeId: openfga.storeId, modelId: openfga.modelId, endpoint });
     const look = async (
       over: Partial<ConstructorParameters<typeof OpenFgaConnection>[0]>,

@@ -116,10 +116,7 @@ describeSettings(
           "must contain none of client_id, client_secret, redirect_uri, response_type, response_mode, scope, state, nonce, code_challenge, code_challenge_method, max_age, acr_values, request, request_uri, id_token_hint: the sign-in sets them itself",
       },
     ],
-    [
-      console({ idle: "1m" }),
-      { "console.idle": "must be a duration from 5m to 24h, such as 10m, 1h" },
-    ],
+    [console({ idle: "1m" }), { "console.idle": "must be a duration from 5m to 24h, such as 10m, 1h" }],
     [
       console({ listen: "0.0.0.0:9084" }),
       { "console.plaintext": "must be true to listen beyond loopback without tls" },

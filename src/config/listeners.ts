@@ -8,7 +8,10 @@ import { duration } from "./duration.js";
 import { atMost } from "./lists.js";
 import type { OtherSections } from "./other-sections.js";
 
-const pem = z.string().includes("-----BEGIN ", { error: "must be the name of a PEM file; that file has no -----BEGIN line" }).meta({ file: true });
+const pem = z
+  .string()
+  .includes("-----BEGIN ", { error: "must be the name of a PEM file; that file has no -----BEGIN line" })
+  .meta({ file: true });
 
 export type ListenerTls = z.output<typeof tls>;
 
