@@ -8,7 +8,7 @@ import type { SigningAlgorithm } from "../exchange/signing-key-store.js";
 import type { Route } from "../transport/route.js";
 import type { Implementation } from "../transport/service.js";
 import { authZenRoutes } from "./authzen/authzen-routes.js";
-import { extAuthz } from "./envoy/ext-authz.js";
+import { extAuthz, extAuthzPath } from "./envoy/ext-authz.js";
 import { forwardAuthRoutes } from "./forward-auth.js";
 import type { TokenExchange } from "./oauth/exchange.js";
 import { oauthRoutes, type Revoke } from "./oauth/oauth-routes.js";
@@ -77,6 +77,8 @@ export interface Integrations {
   readonly publicRoutes: readonly Route[];
   /** For the gRPC port. */
   readonly services: readonly Implementation[];
+  /** Why methods of the gRPC port are not there, by path. */
+  readonly hints: ReadonlyMap<string, string>;
 }
 
 export function createIntegrations(options: IntegrationsOptions): Integrations {
@@ -120,5 +122,6 @@ export function createIntegrations(options: IntegrationsOptions): Integrations {
     // The POST routes of OAuth need a caller, its documents do not.
     publicRoutes: [...ofOAuth.filter(({ method }) => method === "GET"), ...forAnybody],
     services: envoy ? [extAuthz({ ...ofProxies(envoy), onAnswer: (answer) => ofProxy("ext-authz", answer) })] : [],
+    hints: new Map(envoy ? [] : [[extAuthzPath, "integrations.ext_authz is not enabled"]]),
   };
 }

@@ -1,6 +1,7 @@
 import { methodsThatAre } from "../callers/methods.js";
 import type { LineBudget } from "../telemetry/line-budget.js";
 import type { Logger } from "../telemetry/log.js";
+import type { Refusal } from "../transport/grpc-listener.js";
 import type { CallContext } from "../transport/service.js";
 import type { StatusError } from "../transport/status.js";
 
@@ -44,6 +45,11 @@ export function logCall(log: Logger, lines: LineBudget, call: CallContext, error
     },
     "call failed",
   );
+}
+
+/** Logs a call that reached no handler, for operators who look for a client that nobody serves. */
+export function logRefusal(log: Logger, { method, address, code, problem }: Refusal): void {
+  log.debug({ method, address: address?.toString(), transport: "grpc", code, problem }, "call refused");
 }
 
 function levelOf({ code, reason, metadata }: StatusError): "error" | "warn" | "info" | "debug" {

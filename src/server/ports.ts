@@ -14,7 +14,7 @@ import { livez, probes } from "../transport/probes.js";
 import { reflection } from "../transport/reflection.js";
 import type { CallContext, Implementation } from "../transport/service.js";
 import type { StatusError } from "../transport/status.js";
-import { logCall } from "./call-log.js";
+import { logCall, logRefusal } from "./call-log.js";
 import type { ServedIntegrations } from "./integrations.js";
 import type { Parts } from "./parts.js";
 import { createConsoleServices, createPublicServices, createServices } from "./services.js";
@@ -103,13 +103,15 @@ export class Ports {
   };
 
   async #openGrpc(): Promise<Listener> {
-    const { config, metrics, onDefect } = this.#parts;
+    const { config, metrics, log, onDefect } = this.#parts;
     this.#open.grpc = await startGrpcListener({
       ...listenerOf(config.grpc),
       engine: config.grpc.engine,
       maxConnectionAgeMs: config.grpc.maxConnectionAgeMs,
       implementations: [...this.#implementations, ...this.#integrations.services],
       onEnd: this.#onEnd,
+      onRefused: (refusal) => logRefusal(log, refusal),
+      hints: this.#integrations.hints,
       events: metrics.arrivalsAt("grpc"),
       onDefect,
     });

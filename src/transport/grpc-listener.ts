@@ -1,4 +1,5 @@
 import type { GrpcEngine } from "../domain/grpc-engine.js";
+import type { Address } from "../domain/network.js";
 import type { ArrivalEvents, ArrivalLimits } from "./arrivals.js";
 import { startBuiltinListener } from "./builtin/listener.js";
 import { startGrpcJsListener } from "./grpc-js/listener.js";
@@ -31,6 +32,16 @@ export interface Listener {
   readonly load?: () => { readonly open: number; readonly memory: number; readonly largestMemory: number };
 }
 
+/** A call that was refused before it reached a handler. */
+export interface Refusal {
+  /** The path without its first slash, as far as it can be shown. */
+  readonly method: string;
+  readonly address: Address | undefined;
+  /** The name of a gRPC code. */
+  readonly code: string;
+  readonly problem: string;
+}
+
 export interface GrpcListenerOptions {
   /** Default `builtin`. */
   readonly engine?: GrpcEngine;
@@ -40,6 +51,10 @@ export interface GrpcListenerOptions {
   readonly tls?: TlsKeys;
   readonly implementations: readonly Implementation[];
   readonly onEnd?: OnCallEnd;
+  /** Called for each call that was refused before it reached a handler. Must not throw. `builtin` only. */
+  readonly onRefused?: (refusal: Refusal) => void;
+  /** Why methods are not mounted, by path: their callers are told. `builtin` only. */
+  readonly hints?: ReadonlyMap<string, string>;
   readonly limits?: Partial<ArrivalLimits>;
   readonly events?: ArrivalEvents;
   /** Called with the error of a defect in the engine, which cost a call or a connection. */

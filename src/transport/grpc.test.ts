@@ -17,7 +17,7 @@ import { type BothPorts, sendRawHttp2, startBothPorts } from "../../test/kit/tra
 import { Failure } from "../domain/errors.js";
 import { type GrpcEngine, grpcEngines } from "../domain/grpc-engine.js";
 import type { ArrivalLimits } from "./arrivals.js";
-import { startGrpcListener, type TlsKeys } from "./grpc-listener.js";
+import { type Refusal, startGrpcListener, type TlsKeys } from "./grpc-listener.js";
 import { type Handlers, implement } from "./service.js";
 
 const checkPath = "/patwarden.v1.AuthorizationService/Check";
@@ -213,6 +213,7 @@ describe.each(grpcEngines)("gRPC by %s", (each) => {
         client.makeUnaryRequest("/patwarden.v1.AuthorizationService/Nope", asIs, asIs, Buffer.alloc(0), resolve);
       });
       expect(error?.code).toBe(grpc.status.UNIMPLEMENTED);
+      expect(error?.details).toContain("/patwarden.v1.AuthorizationService/Nope");
     });
   });
 
@@ -619,4 +620,77 @@ describe.each(grpcEngines)("gRPC by %s", (each) => {
       expect((await unary(client, checkBytes("t"))).status).toBeUndefined();
     });
   });
+});
+
+describe("a call of the built-in engine that reaches no handler", () => {
+  const metadataOf = (octets: number) => {
+    const metadata = new grpc.Metadata();
+    metadata.set("x-much", "m".repeat(octets));
+    return metadata;
+  };
+  const [empty, small] = [Buffer.alloc(0), new grpc.Metadata()];
+
+  it.each<[string, string, Buffer, grpc.Metadata, Omit<Refusal, "address">]>([
+    [
+      "of no method",
+      "/patwarden.v1.AuthorizationService/Nope",
+      empty,
+      small,
+      {
+        method: "patwarden.v1.AuthorizationService/Nope",
+        code: "UNIMPLEMENTED",
+        problem: "no such method: /patwarden.v1.AuthorizationService/Nope",
+      },
+    ],
+    [
+      "of a method that is not enabled",
+      "/a.B/C",
+      empty,
+      small,
+      { method: "a.B/C", code: "UNIMPLEMENTED", problem: "no such method: /a.B/C; x.y is not enabled" },
+    ],
+    [
+      "with too long a message",
+      checkPath,
+      Buffer.alloc(300_000),
+      small,
+      { method: checkPath.slice(1), code: "RESOURCE_EXHAUSTED", problem: expect.stringContaining("262144") },
+    ],
+    [
+      "with too much metadata",
+      checkPath,
+      empty,
+      metadataOf(50_000),
+      { method: checkPath.slice(1), code: "RESOURCE_EXHAUSTED", problem: expect.stringContaining("over 24576 bytes") },
+    ],
+  ])(
+    "is told once, with the client's address, and its caller is told why: %s",
+    async (_, path, bytes, metadata, told) => {
+      const refusals: Refusal[] = [];
+      const listener = await startGrpcListener({
+        engine: "builtin",
+        listen: "127.0.0.1:0",
+        implementations: implementationsOf({
+          check: () => {
+            throw new Failure("OPENFGA_UNAVAILABLE");
+          },
+        }),
+        hints: new Map([["/a.B/C", "x.y is not enabled"]]),
+        onRefused: (refusal) => refusals.push(refusal),
+      });
+      const client = new grpc.Client(listener.address, grpc.credentials.createInsecure());
+      ends.push(
+        () => listener.drain(0),
+        () => client.close(),
+      );
+      const error = await new Promise<grpc.ServiceError | null>((resolve) => {
+        client.makeUnaryRequest(path, asIs, asIs, bytes, metadata, resolve);
+      });
+      expect(refusals.map(({ address, ...refusal }) => [String(address), refusal])).toEqual([["127.0.0.1", told]]);
+      expect(error?.details).toEqual(told.problem);
+      // What a handler throws is told otherwise.
+      expect((await unary(client, checkBytes("t"))).status?.code).toBe(grpc.status.UNAVAILABLE);
+      expect(refusals).toHaveLength(1);
+    },
+  );
 });

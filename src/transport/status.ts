@@ -22,6 +22,13 @@ export function codeOf({ code }: { readonly code: StatusCode }): number {
   return Code[code];
 }
 
+const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
+
+/** Returns the name of a number of gRPC. */
+export function codeName(code: number): string {
+  return codeNames.get(code) ?? String(code);
+}
+
 /** The domain of every `google.rpc.ErrorInfo` of this service. */
 export const errorDomain = "patwarden.v1";
 

@@ -122,6 +122,7 @@ const heads: Readonly<Record<string, Case>> = {
   "content-type application/grpc-web": { replaced: { "content-type": "application/grpc-web" } },
   "content-type application/grpcfoo": { replaced: { "content-type": "application/grpcfoo" } },
   GET: { replaced: { ":method": "GET" } },
+  HEAD: { replaced: { ":method": "HEAD" } },
   DELETE: { replaced: { ":method": "DELETE" } },
   OPTIONS: { replaced: { ":method": "OPTIONS" } },
   "no te": { replaced: { te: undefined } },
@@ -322,7 +323,8 @@ const registry = createRegistry(ErrorInfoSchema, BadRequestSchema, PreconditionF
 /** Renders an answer, a line for each field and message. Ids that the server makes are replaced. */
 function linesOf(method: DescMethod, { blocks, data: octets, end }: Exchanged): readonly string[] {
   const [head = [], ...trailers] = blocks.map((fields) => fields.map(lineOf).sort());
-  return [...head, ...messagesIn(method, octets), ...trailers.flat(), end].map((line) =>
+  const body = head.includes(":status: 200") ? messagesIn(method, octets) : [octets.toString()].filter(Boolean);
+  return [...head, ...body, ...trailers.flat(), end].map((line) =>
     line
       .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "UUID")
       .replaceAll(/tok_[0-9a-z]{26}/g, "TOKEN")

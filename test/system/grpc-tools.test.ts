@@ -155,6 +155,12 @@ describe("the gRPC port", () => {
     it("get an answer by HTTP/2 to what is no gRPC", async () => {
       const { output } = await curl("--http2-prior-knowledge", "--include", url());
       expect(output).toMatch(/^HTTP\/2 405/);
+      expect(output).toContain("This port speaks gRPC over HTTP/2.");
+    });
+
+    it("call what answers TLS a wrong version", async () => {
+      const { output } = await curl(url().replace("http:", "https:"));
+      expect(output).toMatch(/wrong version number/);
     });
 
     it("get a clear answer by HTTP/1.1", async () => {

@@ -128,7 +128,13 @@ const allowed = [
   "grpc-status: 0",
   "END_STREAM",
 ];
-const http = (status: number): readonly string[] => [`:status: ${status}`, "END_STREAM"];
+const http = (status: number): readonly string[] => [
+  `:status: ${status}`,
+  "content-type: text/plain",
+  expect.stringContaining("This port speaks gRPC over HTTP/2."),
+  "END_STREAM",
+];
+const bare = [":status: 415", "END_STREAM"];
 const refused = (code: number): readonly string[] => [
   ":status: 200",
   "grpc-message: its own words",
@@ -150,11 +156,15 @@ const noDescriptor =
 
 /** Answers of the product's port that differ, by the name of the case in test/system/grpc-engines.test.ts. */
 export const knownAnswers: Readonly<Record<string, KnownAnswer>> = {
+  "no content-type": { builtin: http(415), "grpc-js": bare },
+  "content-type text/plain": { builtin: http(415), "grpc-js": bare },
+  "content-type application/json": { builtin: http(415), "grpc-js": bare },
   // grpc-js takes whatever begins with application/grpc, and does not look at the method.
   "content-type application/grpc+json": { builtin: http(415), "grpc-js": allowed },
   "content-type application/grpc-web": { builtin: http(415), "grpc-js": allowed },
   "content-type application/grpcfoo": { builtin: http(415), "grpc-js": allowed },
   GET: { builtin: http(405), "grpc-js": allowed },
+  HEAD: { builtin: [":status: 405", "content-type: text/plain", "END_STREAM"], "grpc-js": allowed },
   DELETE: { builtin: http(405), "grpc-js": allowed },
   OPTIONS: { builtin: http(405), "grpc-js": allowed },
   // Node takes fields that RFC 9113 §8.2.1 and §8.3.1 forbid.

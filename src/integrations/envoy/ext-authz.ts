@@ -12,7 +12,7 @@ import type { Services } from "../../callers/services.js";
 import { Failure } from "../../domain/errors.js";
 import { parseAction, parseResource } from "../../domain/identifier.js";
 import { peerAddress } from "../../domain/network.js";
-import { type CallContext, type Implementation, implement } from "../../transport/service.js";
+import { type CallContext, type Implementation, implement, methodName } from "../../transport/service.js";
 import { addressBehind } from "../shared/client-address.js";
 import { readCredential } from "../shared/credential.js";
 import type { Gate, GateAnswer } from "../shared/gate.js";
@@ -33,6 +33,9 @@ export interface ExtAuthzOptions {
   /** Called for each answer. Must not wait and not throw. */
   readonly onAnswer?: (answer: GateAnswer) => void;
 }
+
+/** The path of Envoy's question. */
+export const extAuthzPath = `/${methodName(Authorization.method.check)}`;
 
 /** Milliseconds before the timeout of Envoy's filter, which ignores later replies. */
 const marginMs = 50;

@@ -2,9 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import { Failure } from "../../domain/errors.js";
 import type { Address } from "../../domain/network.js";
 import { decode, encode } from "../binary-messages.js";
-import type { CallFactory } from "../grpc/server.js";
-import { type CallSettings, ServerCall } from "../grpc/server-call.js";
-import { CallError, type MetadataEntry } from "../grpc/status.js";
+import type { CallFactory, CallServer } from "../grpc/server.js";
+import { ServerCall } from "../grpc/server-call.js";
+import { CallError, type MetadataEntry, type Status } from "../grpc/status.js";
 import type { FieldList } from "../http2/fields.js";
 import type { ServerConnection } from "../http2/server-connection.js";
 import {
@@ -41,6 +41,7 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
   readonly method: string;
   readonly startTime: number;
   actor?: string;
+  readonly #server: CallServer<Peer>;
   readonly #peer: Peer;
   readonly #onEnd: OnCallEnd | undefined;
   #requestId: string | undefined = undefined;
@@ -51,15 +52,16 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
 
   constructor(
     mounted: Mounted<Operation>,
-    settings: CallSettings,
+    server: CallServer<Peer>,
     connection: ServerConnection,
     id: number,
     head: FieldList,
     peer: Peer,
   ) {
-    super(settings, connection, id, head, mounted.operation.kind);
+    super(server, connection, id, head, mounted.operation.kind);
     this.method = mounted.name;
     this.startTime = connection.now;
+    this.#server = server;
     this.#peer = peer;
     this.#onEnd = mounted.onEnd;
   }
@@ -132,6 +134,10 @@ abstract class BuiltinCall extends ServerCall implements CallContext {
     if (this.#end(error)) this.finish(toGrpcStatus(error, this.requestId));
   }
 
+  protected override onRefused(status: Status): void {
+    this.#server.refused(this, status, this.#peer);
+  }
+
   protected onInterrupted(why: "cancelled" | "deadline"): void {
     const late = why === "deadline" || performance.now() >= this.expiresAt - deadlineSlackMs;
     const error = late ? toStatusError(new Failure("DEADLINE_EXCEEDED"), this.requestId) : cancelled();
@@ -166,10 +172,10 @@ export function factoryOf(operation: Operation, onEnd: OnCallEnd | undefined): C
   const name = methodName(operation.method);
   if (operation.kind === "unary") {
     const mounted = { operation, name, onEnd };
-    return (settings, connection, id, head, peer) => new UnaryCall(mounted, settings, connection, id, head, peer);
+    return (server, connection, id, head, peer) => new UnaryCall(mounted, server, connection, id, head, peer);
   }
   const mounted = { operation, name, onEnd };
-  return (settings, connection, id, head, peer) => new StreamCall(mounted, settings, connection, id, head, peer);
+  return (server, connection, id, head, peer) => new StreamCall(mounted, server, connection, id, head, peer);
 }
 
 class UnaryCall extends BuiltinCall {
@@ -177,13 +183,13 @@ class UnaryCall extends BuiltinCall {
 
   constructor(
     mounted: Mounted<UnaryOperation>,
-    settings: CallSettings,
+    server: CallServer<Peer>,
     connection: ServerConnection,
     id: number,
     head: FieldList,
     peer: Peer,
   ) {
-    super(mounted, settings, connection, id, head, peer);
+    super(mounted, server, connection, id, head, peer);
     this.#operation = mounted.operation;
   }
 

@@ -9,11 +9,12 @@ import type { Listener as GrpcListener, GrpcListenerOptions } from "../grpc-list
 import { listenError } from "../listen-error.js";
 import { defaultListenerLimits, Listener } from "../net/listener.js";
 import { type Implementation, maxConcurrentStreams, messageLimits, methodName, type OnCallEnd } from "../service.js";
+import { codeName } from "../status.js";
 import { factoryOf, type Peer } from "./call.js";
 
 /** Serves gRPC by our own engine. */
 export async function startBuiltinListener(options: GrpcListenerOptions): Promise<GrpcListener> {
-  const { listen, tls, implementations, onEnd, events, maxConnectionAgeMs, onDefect } = options;
+  const { listen, tls, implementations, onEnd, onRefused, hints, events, maxConnectionAgeMs, onDefect } = options;
   const { connections, connectionsOfAddress, helloMs, requestMs, lookMs } = {
     ...defaultArrivalLimits,
     ...options.limits,
@@ -27,6 +28,9 @@ export async function startBuiltinListener(options: GrpcListenerOptions): Promis
       return { code: codes.internal, message: "internal error" };
     },
     late: () => events?.gaveUp("late"),
+    hints,
+    refused: (path, { code, message }, { address }) =>
+      onRefused?.({ method: path.replace(/^\//, ""), address, code: codeName(code), problem: message }),
   });
   const defaults = defaultListenerLimits.connection;
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(listen) ?? [];

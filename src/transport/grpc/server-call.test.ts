@@ -17,7 +17,7 @@ import { preface } from "../http2/preface.js";
 import { ServerConnection } from "../http2/server-connection.js";
 import { Deadlines } from "../net/deadlines.js";
 import { prefixOf } from "./messages.js";
-import { type CallSettings, ServerCall } from "./server-call.js";
+import { type CallSettings, ServerCall, shownPath } from "./server-call.js";
 import { codes } from "./status.js";
 
 const callSettings: CallSettings = {
@@ -115,4 +115,14 @@ it("a request that refers to fields of many values is checked without a copy of 
     made.mockRestore();
   }
   expect(calls[0]?.answered).toBe(false);
+});
+
+it.each([
+  ["/a.B/C", "/a.B/C"],
+  ["/a.B/C?key=secret", "/a.B/C?..."],
+  ["/a?\nsecret", "/a?..."],
+  ["/\u00e9\u0001\x7f", "/???"],
+  [`/${"x".repeat(200)}`, `/${"x".repeat(99)}`],
+])("the path %j is shown as %j", (path, shown) => {
+  expect(shownPath(path)).toBe(shown);
 });

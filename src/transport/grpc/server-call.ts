@@ -1,8 +1,9 @@
 import { encodeBlock } from "../hpack/encoder.js";
 import { names } from "../hpack/field.js";
+import { maxFieldListSize, maxFields } from "../http2/budgets.js";
 import type { FieldList } from "../http2/fields.js";
 import { errorCodes } from "../http2/frames.js";
-import type { ServerConnection } from "../http2/server-connection.js";
+import { portHint, type ServerConnection } from "../http2/server-connection.js";
 import { type Reset, Stream } from "../http2/streams.js";
 import type { Deadlines, Timed } from "../net/deadlines.js";
 import {
@@ -29,6 +30,8 @@ export interface CallSettings {
   readonly failed: (thrown: unknown) => Status;
   /** Called for each request that did not arrive in time. Must not throw. */
   readonly late: () => void;
+  /** Why methods do not exist, by path: their callers are told. */
+  readonly hints?: ReadonlyMap<string, string> | undefined;
 }
 
 export type CallKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
@@ -39,12 +42,15 @@ const writeAhead = 64 * 1024;
 /** The most octets of metadata in an answer: clients on gRPC core drop calls with more at random. */
 const maxMetadataSize = 8 * 1024;
 
+const tooMuchMetadata = `the metadata is over ${maxFieldListSize} bytes, with 32 for each field, or ${maxFields} fields`;
+
 /** The most octets of messages that one connection may have in parts. */
 const maxAssembly = 4 * 1024 * 1024;
 
 const contentType: MetadataEntry = ["content-type", "application/grpc"];
 const okHead = encodeBlock([[":status", "200"], contentType]);
 const okTrailers = encodeBlock([["grpc-status", "0"]]);
+const hintOctets = Buffer.from(portHint);
 
 /**
  * A call on the server, from its head to the end of its handler: a request is checked here, and reaches the class that
@@ -196,10 +202,10 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
 
   /** Checks the head in the order of gRPC. Returns false when it was answered here. */
   #admit(head: FieldList): boolean {
-    if (!head.isWhole) throw new CallError(codes.resourceExhausted, "the metadata is too large");
+    if (!head.isWhole) throw new CallError(codes.resourceExhausted, tooMuchMetadata);
     if (head.method !== "POST") return this.#refuseHttp("405");
     if (head.contentType !== "application/grpc" && !isGrpc(head.contentType)) return this.#refuseHttp("415");
-    if (this.#kind === undefined) throw new CallError(codes.unimplemented, "no such method");
+    if (this.#kind === undefined) throw new CallError(codes.unimplemented, this.#noSuchMethod(head.path ?? ""));
     for (const { number, name, value } of head.fields) {
       if (number === names.grpcTimeout) this.#setDeadline(value);
       else if (number === names.grpcEncoding) this.#setEncoding(value);
@@ -209,6 +215,11 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
     }
     if (this.expiresAt <= this.connection.now) throw new CallError(codes.deadlineExceeded, "the deadline has passed");
     return true;
+  }
+
+  #noSuchMethod(path: string): string {
+    const hint = this.#settings.hints?.get(path);
+    return `no such method: ${shownPath(path)}${hint === undefined ? "" : `; ${hint}`}`;
   }
 
   #setDeadline(value: string): void {
@@ -382,14 +393,23 @@ export abstract class ServerCall extends Stream implements Timed, MessageSink {
   /** Ends a call that a handler has not seen, or that has sent something wrong. */
   #refuse(thrown: unknown): void {
     const status = thrown instanceof CallError ? thrown : this.#settings.failed(thrown);
-    this.onRefused(status);
+    if (!this.#handed) this.onRefused(status);
     this.finish(status);
     if (!this.#handed) this.release();
   }
 
   #refuseHttp(status: string): false {
     this.#forget();
-    this.connection.sendHead(this, encodeBlock([[":status", status]]), true);
+    const isHead = this.head.method === "HEAD";
+    this.connection.sendHead(
+      this,
+      encodeBlock([
+        [":status", status],
+        ["content-type", "text/plain"],
+      ]),
+      isHead,
+    );
+    if (!isHead) this.connection.sendData(this, nothing, hintOctets, true);
     this.release();
     return false;
   }
@@ -427,6 +447,14 @@ interface Incoming {
 const printable = /^[ -~]*$/;
 
 const nothing: Buffer = Buffer.alloc(0);
+
+/** Returns a path for answers and logs: printable, at most 100 characters, without a query, which may be a secret. */
+export function shownPath(path: string): string {
+  return path
+    .replace(/\?.*/s, "?...")
+    .replaceAll(/[^ -~]/g, "?")
+    .slice(0, 100);
+}
 
 function isGrpc(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/grpc(?:\+proto)?(?:[ \t]*;.*)?$/.test(contentType);

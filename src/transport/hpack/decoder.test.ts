@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type BlockLimits, HpackDecoder, HpackError } from "./decoder.js";
 import { type Field, names } from "./field.js";
 
-const limits: BlockLimits = { listSize: 16_384, fields: 128, decoded: 32_768 };
+const limits: BlockLimits = { listSize: 16_384, fields: 128, decoded: 32_768, decodedFields: 1_000 };
 
 type Pair = readonly [name: string, value: string];
 
@@ -376,6 +376,13 @@ describe("the limits of a list", () => {
     expect(decode(decoder, "8282").isWithin).toBe(true);
   });
 
+  it("end the connection at too many fields, however small", () => {
+    const decoder = new HpackDecoder({ ...limits, decodedFields: 200 });
+    expect(decode(decoder, "82".repeat(200)).isWithin).toBe(false);
+    expect(errorOf(decoder, "82".repeat(201)).flood).toBe(true);
+    expect(errorOf(new HpackDecoder({ ...limits, decodedFields: 200 }), "000000".repeat(201)).flood).toBe(true);
+  });
+
   it.each<[string, string, string]>([
     // 42 octets each: 780 fields are 32,760.
     ["references (CVE-2026-49975)", "82".repeat(780), "82".repeat(781)],
@@ -409,7 +416,7 @@ describe("any octets", () => {
     fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.flat()),
     { minLength: 1, maxLength: 5 },
   );
-  const small: BlockLimits = { listSize: 200, fields: 8, decoded: 600 };
+  const small: BlockLimits = { listSize: 200, fields: 8, decoded: 600, decodedFields: 16 };
 
   /** Decodes blocks that stand between octets of one kind. */
   function outcome(list: readonly (readonly number[])[], around: number): readonly unknown[] {

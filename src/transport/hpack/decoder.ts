@@ -21,12 +21,14 @@ export interface BlockLimits {
   readonly fields: number;
   /** The largest list that is decoded at all. */
   readonly decoded: number;
+  /** The most fields that are decoded at all. */
+  readonly decodedFields: number;
 }
 
 /** A block that cannot be decoded. The table is out of step from then on, so the connection must end. */
 export class HpackError extends Error {
   override readonly name = "HpackError";
-  /** Whether the block is over `decoded`: ENHANCE_YOUR_CALM. Otherwise it is COMPRESSION_ERROR. */
+  /** Whether the block is over `decoded` or `decodedFields`: ENHANCE_YOUR_CALM. Otherwise it is COMPRESSION_ERROR. */
   readonly flood: boolean;
 
   constructor(message: string, flood = false) {
@@ -162,8 +164,11 @@ export class HpackDecoder {
   private admits(size: number): boolean {
     this.size += size;
     this.count++;
-    if (this.size > this.limits.decoded) throw new HpackError("a header list is far too large", true);
-    return this.size <= this.limits.listSize && this.count <= this.limits.fields;
+    const { listSize, fields, decoded, decodedFields } = this.limits;
+    if (this.size > decoded || this.count > decodedFields) {
+      throw new HpackError("a header list is far too large", true);
+    }
+    return this.size <= listSize && this.count <= fields;
   }
 
   private entry(index: number): Field {

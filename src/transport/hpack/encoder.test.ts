@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { HpackDecoder } from "./decoder.js";
 import { emptyTableUpdate, encodeBlock, encodedLength, writeField } from "./encoder.js";
 
-const unlimited = { listSize: Infinity, fields: Infinity, decoded: Infinity };
+const unlimited = { listSize: Infinity, fields: Infinity, decoded: Infinity, decodedFields: Infinity };
 
 function decode(block: Uint8Array): readonly (readonly [string, string])[] {
   const fields: [string, string][] = [];

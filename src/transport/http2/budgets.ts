@@ -18,6 +18,11 @@ export const budgets = {
   resets: { burst: 2_000, perSecond: 1_500, violation: "resets" },
   /** Streams that we reset because of the peer's faults (CVE-2025-8671). Honest peers make none. */
   faults: { burst: 100, perSecond: 10, violation: "faults" },
+  /**
+   * Lists of fields over the limit below. Each costs the peer its call only: a proxy forwards what its users send, and
+   * one of them must not cut the calls of all others.
+   */
+  excesses: { burst: 100, perSecond: 10, violation: "header_block" },
   /** SETTINGS frames (CVE-2019-9515). OpenFGA changes its window with the load, a few times a second at most. */
   settings: { burst: 100, perSecond: 10, violation: "settings" },
   /** DATA frames without octets that do not end their stream (CVE-2019-9518). */
@@ -27,10 +32,20 @@ export const budgets = {
 /** The most settings in one frame: nine are registered. */
 export const maxSettingsOfFrame = 32;
 
-/** A header block: octets, frames, and how long it may take. 16 KiB of fields fit even when nothing is compressed. */
-export const maxBlockLength = 32 * 1024;
+/**
+ * A header block: octets, frames, and how long it may take. Above, the connection ends, so this is more than a proxy
+ * forwards: Envoy takes 60 KiB of its users by default, nginx 32 KiB.
+ */
+export const maxBlockLength = 64 * 1024;
 export const maxBlockFrames = 8;
 export const blockTimeMs = 10_000;
+
+/**
+ * The largest list that is decoded at all, counted as below. The longest block of Huffman codes of five bits has 102
+ * KiB, and the rest is for its fields. References repeat what was sent once; their number bounds their cost.
+ */
+export const maxDecodedSize = 128 * 1024;
+export const maxDecodedFields = 1_024;
 
 /**
  * A list of fields: octets, with 32 more for each field as RFC 9113 §6.5.2 counts, and the number of fields. A

@@ -8,6 +8,8 @@ import {
   leastProgress,
   maxBlockFrames,
   maxBlockLength,
+  maxDecodedFields,
+  maxDecodedSize,
   maxFieldListSize,
   maxFields,
   maxUnreadReplies,
@@ -70,7 +72,12 @@ const closeTimeMs = 1_000;
 /** How long a peer may take to send its first SETTINGS, and to acknowledge ours, milliseconds. */
 const defaultHelloMs = 10_000;
 
-const blockLimits = { listSize: maxFieldListSize, fields: maxFields, decoded: maxBlockLength };
+const blockLimits = {
+  listSize: maxFieldListSize,
+  fields: maxFields,
+  decoded: maxDecodedSize,
+  decodedFields: maxDecodedFields,
+};
 
 /**
  * One end of an HTTP/2 connection (RFC 9113), without I/O: octets and instants come in by `receive`, `drained` and
@@ -99,11 +106,10 @@ export abstract class Connection extends Sender implements FrameSink {
   readonly #openedAt: number;
   readonly #helloMs: number;
   readonly #faults = new Bucket(budgets.faults);
+  readonly #excesses = new Bucket(budgets.excesses);
   readonly #settings = new Bucket(budgets.settings);
   readonly #emptyData = new Bucket(budgets.emptyData);
   #block: OpenBlock | undefined;
-  /** Lists of fields that were over the limit. */
-  #excesses = 0;
   /** Our SETTINGS frames that the peer has not acknowledged. */
   #unacknowledged = 1;
   #uncredited = 0;
@@ -417,7 +423,7 @@ export abstract class Connection extends Sender implements FrameSink {
     if (start === end && ++block.emptyFrames > 1) throw calm("header_block", "empty CONTINUATION");
     block.length += end - start;
     if (block.parts.length >= maxBlockFrames || block.length > maxBlockLength) {
-      throw calm("header_block", "header block too long");
+      throw calm("header_block", `header block over ${maxBlockLength} bytes or ${maxBlockFrames} frames`);
     }
     block.parts.push(Buffer.from(octets.subarray(start, end)));
     if (!(frameFlags & flags.endHeaders)) return;
@@ -438,8 +444,7 @@ export abstract class Connection extends Sender implements FrameSink {
         ? calm("header_block", "too many fields")
         : new ConnectionError(errorCodes.compressionError, "bad header block");
     }
-    // Once may be an accident; it costs the peer its call only.
-    if (!head.isWhole && ++this.#excesses > 1) throw calm("header_block", "too many fields again");
+    if (!head.isWhole) this.#excesses.take(this.now);
     const stream = this.streams.live.get(id);
     if (!stream) {
       this.onNewHead(id, head, isEnd, isSelfDependent);

@@ -52,10 +52,11 @@ const keepalivePayload = Buffer.from("patience", "latin1");
 const drainPayload = Buffer.from("draining", "latin1");
 
 /** One line for people who open the port with a browser or curl. */
+export const portHint = "This port speaks gRPC over HTTP/2. Use a gRPC client, or the HTTP port for JSON.\n";
+
 const http1Answer = (() => {
-  const text = "This port speaks gRPC over HTTP/2. Use a gRPC client, or the HTTP port for JSON.\n";
   const head = ["HTTP/1.1 505 HTTP Version Not Supported", "Connection: close", "Content-Type: text/plain"];
-  return Buffer.from(`${[...head, `Content-Length: ${text.length}`].join("\r\n")}\r\n\r\n${text}`, "latin1");
+  return Buffer.from(`${[...head, `Content-Length: ${portHint.length}`].join("\r\n")}\r\n\r\n${portHint}`, "latin1");
 })();
 
 /** The server's end of a connection: clients open streams, with odd ids. */
@@ -110,15 +111,14 @@ export class ServerConnection extends Connection {
         super.receive(octets.subarray(preface.length), now);
         break;
       case "http1":
+      // Clients of TLS take either answer for a record of "wrong version number", which says what they do wrong.
+      case "tls":
         if (!this.#isGreeted) {
           this.output.add(http1Answer);
           this.finish("hello");
           break;
         }
         this.close(errorCodes.http11Required, "no HTTP/2 preface", "hello");
-        break;
-      case "tls":
-        this.destroy("hello");
         break;
       case "other":
         this.#greet();

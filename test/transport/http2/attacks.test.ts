@@ -11,7 +11,7 @@ import {
   maxUnsent,
   turnCalls,
 } from "../../../src/transport/http2/budgets.js";
-import { flags, frameHeaderLength, frameTypes } from "../../../src/transport/http2/frames.js";
+import { flags, frameHeaderLength, frameTypes, maxFrameLength } from "../../../src/transport/http2/frames.js";
 import {
   block,
   continuation,
@@ -27,6 +27,7 @@ import {
   rst,
   ScriptedServer,
   settings,
+  textOf,
   windowUpdate,
 } from "./script.js";
 
@@ -280,8 +281,24 @@ describe("lists of fields (CVE-2026-49975, CVE-2016-6581)", () => {
       "16,000 references to one small entry",
       Buffer.concat([request, Buffer.of(0x40, 1, 0x61, 0), Buffer.alloc(16_000, 0xbe)]),
     ],
+    ["1,100 references to one small entry", Buffer.concat([request, Buffer.alloc(1_100, 0x82)])],
     ["64 references to one entry of 4 KiB", Buffer.concat([request, entry(4_000), Buffer.alloc(64, 0xbe)])],
   ];
+  const { burst } = budgets.excesses;
+  /** A call whose list is over the limit: 20 references to one entry of 4 KiB. */
+  const excess = (id: number) =>
+    headers(id, Buffer.concat([request, entry(4_000), Buffer.alloc(20, 0xbe)]), { end: true });
+  const large = (id: number, octets: number) => inFrames(id, requestWith({}, ["a", "b".repeat(octets)]));
+  const inFrames = (id: number, whole: Buffer) => {
+    const parts: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += maxFrameLength) parts.push(whole.subarray(at, at + maxFrameLength));
+    const [first, ...rest] = parts.map((part, at) =>
+      at === 0
+        ? headers(id, part, { end: true, more: parts.length > 1 })
+        : continuation(id, part, at < parts.length - 1),
+    );
+    return Buffer.concat([first as Buffer, ...rest]);
+  };
 
   it.each(bombs)("end the connection far above the limit: %s", (_, bomb) => {
     const server = new ScriptedServer().open().receive(headers(1, bomb, { end: true }));
@@ -291,14 +308,54 @@ describe("lists of fields (CVE-2026-49975, CVE-2016-6581)", () => {
   });
 
   const fields = (count: number) => requestWith({}, ...Array<Pair>(count - requestFields.length).fill(["a", "b"]));
-  it("of too many fields are not whole the first time, and end the connection the second time", () => {
+  it("of too many fields are not whole", () => {
     const server = new ScriptedServer().open().receive(headers(1, fields(maxFields + 1), { end: true }));
     expect(server.streams.map(({ head }) => head?.isWhole)).toEqual([false]);
     expect(server.connection.keptFields).toBe(0);
     server.receive(headers(3, fields(maxFields), { end: true }));
     expect(server.streams.map(({ head }) => head?.isWhole)).toEqual([false, true]);
-    server.sent();
-    expect(server.receive(headers(5, fields(maxFields + 1), { end: true })).sent()).toEqual(calm(3));
+  });
+
+  it("over the limit end the connection when they are many, and leave nothing in memory", () => {
+    const server = new ScriptedServer().open().receive(calls(burst, 1, excess));
+    isOpen(server);
+    expect(server.streams.filter(({ head }) => head?.isWhole === false)).toHaveLength(burst);
+    expect(server.connection.memory).toBe(0);
+    server.receive(calls(10, 2 * burst + 1, excess));
+    expect(server.sent().at(-2)).toMatch(/^GOAWAY \d+ ENHANCE_YOUR_CALM$/);
+    expect(server.closures).toEqual(["header_block"]);
+  });
+
+  it("over the limit cost a proxy those calls only, also ten a second", () => {
+    const server = new ScriptedServer().open().receive(wait(1));
+    for (let second = 0; second < 60; second++) {
+      server.receive(calls(10, 3 + 20 * second, excess));
+      server.wire.now += 1_000;
+    }
+    server.receive(echo(10_001));
+    expect(server.sent().slice(-2)).toEqual(["HEADERS 10001", 'DATA 10001 "ok" END_STREAM']);
+    expect(server.connection.active).toBe(1);
+    isOpen(server);
+  });
+
+  it.each([40_000, 60 * 1024, maxBlockLength - 100])("of %d octets cost their call only", (octets) => {
+    const server = new ScriptedServer().open().receive(large(1, octets), echo(3));
+    expect(server.streams.map(({ head }) => [head?.isWhole, head?.size])).toEqual([
+      [false, expect.any(Number)],
+      [true, expect.any(Number)],
+    ]);
+    expect(server.streams[0]?.head?.size).toBeLessThan(1_000);
+    expect(server.connection.memory).toBe(0);
+    isOpen(server);
+  });
+
+  it("leave the table right for the calls that follow", () => {
+    const added = Buffer.of(0x40, 1, 0x61, 1, 0x62);
+    const server = new ScriptedServer()
+      .open()
+      .receive(excess(1), headers(3, Buffer.concat([request, added]), { end: true }))
+      .receive(headers(5, Buffer.concat([request, Buffer.of(0xbe)]), { end: true }));
+    expect(server.streams[2]?.head?.fields.map(({ name, value }) => [name, value])).toEqual([["a", "b"]]);
   });
 
   it.each<[number, boolean]>([
@@ -307,13 +364,7 @@ describe("lists of fields (CVE-2026-49975, CVE-2016-6581)", () => {
   ])("of %d octets are whole: %s", (size, isWhole) => {
     const fixed = requestFields.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0) + 33;
     const fields = requestWith({}, ["a", "b".repeat(size - fixed)]);
-    const [first, ...rest] = [fields.subarray(0, 16_000), fields.subarray(16_000)];
-    const more = rest.filter(({ length }) => length > 0);
-    const server = new ScriptedServer().open();
-    server.receive(
-      headers(1, first as Buffer, { end: true, more: more.length > 0 }),
-      ...more.map((part) => continuation(1, part)),
-    );
+    const server = new ScriptedServer().open().receive(inFrames(1, fields));
     expect(server.streams.map(({ head }) => head?.isWhole)).toEqual([isWhole]);
   });
 });
@@ -328,10 +379,12 @@ describe("CONTINUATION (CVE-2024-27316, CVE-2024-28182, CVE-2023-45288)", () => 
     expect(server.connection.memory).toBe(0);
   });
 
-  it("of more than 32 KiB ends the connection", () => {
-    const server = new ScriptedServer().open().receive(start, part(16_384), part(maxBlockLength - 16_384));
+  it("of more than 64 KiB ends the connection", () => {
+    const server = new ScriptedServer().open().receive(start, many(maxBlockLength / maxFrameLength, part(16_384)));
     isOpen(server);
-    expect(server.receive(part(1)).sent()).toEqual(calm(0));
+    const [goaway, end] = framesOf(server.receive(part(1)).wire.take());
+    expect([goaway, end].map((frame) => frame && textOf(frame))).toEqual(["GOAWAY 0 ENHANCE_YOUR_CALM", undefined]);
+    expect(goaway?.payload.toString("latin1", 8)).toBe("header block over 65536 bytes or 8 frames");
   });
 
   it("without octets ends the connection the second time (CVE-2026-33871)", () => {

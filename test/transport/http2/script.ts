@@ -389,7 +389,7 @@ export class ScriptedClient extends ScriptedEnd<ClientConnection> {
 
 /** Decodes blocks of one direction of a connection. */
 export class Fields {
-  private readonly decoder = new HpackDecoder({ listSize: 1e9, fields: 1e9, decoded: 1e9 });
+  private readonly decoder = new HpackDecoder({ listSize: 1e9, fields: 1e9, decoded: 1e9, decodedFields: 1e9 });
 
   of(octets: Uint8Array): readonly Pair[] {
     const fields: Pair[] = [];

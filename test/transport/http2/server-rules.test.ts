@@ -489,11 +489,14 @@ describe("the preface", () => {
     expect(server.sent()).toEqual([]);
   });
 
-  it("that is HTTP/1.1 and comes after our SETTINGS is told in HTTP/2", () => {
+  it.each([
+    ["HTTP/1.1", Buffer.from("GET / HTTP/1.1\r\n")],
+    ["TLS", Buffer.of(0x16, 3, 1, 2, 0)],
+  ])("that is %s and comes after our SETTINGS is told in HTTP/2", (_, octets) => {
     const server = new ScriptedServer();
     server.connection.greetSilent(30);
     server.sent();
-    server.receive(Buffer.from("GET / HTTP/1.1\r\n"));
+    server.receive(octets);
     expect(server.sent()).toEqual(["GOAWAY 0 HTTP11_REQUIRED", "end"]);
   });
 
@@ -503,9 +506,11 @@ describe("the preface", () => {
     expect(server.sent()).toEqual([]);
   });
 
-  it("that is TLS gets nothing", () => {
+  it("that is TLS gets the same, which clients call a record of the wrong version", () => {
     const server = new ScriptedServer().receive(Buffer.of(0x16), Buffer.of(3, 1, 2, 0));
-    expect(server.sent()).toEqual(["destroy"]);
+    expect(server.wire.take().toString("latin1")).toMatch(/^HTTP\/1\.1 505 .*gRPC/s);
+    expect(server.wire.ends).toEqual(["end"]);
+    expect(server.closures).toEqual(["hello"]);
   });
 
   it("must come within ten seconds, whatever else has", () => {
