@@ -6,6 +6,7 @@ import { createLogger } from "../telemetry/log.js";
 import { watchCertificateFiles } from "./certificate-files.js";
 import { readConfigAndFiles, readMigrationConfig } from "./config.js";
 import { withDatabase } from "./database.js";
+import { messageOf } from "./fail.js";
 import { tell } from "./output.js";
 import { aborted, endWithin, exitCodeOf, takeHangups, takeSignals } from "./signals.js";
 
@@ -58,10 +59,23 @@ export async function serve({ config: file }: ConfigFile): Promise<void> {
       .then(reload)
       .catch((error: unknown) => log.error({ error }, "failed to reload the configuration"));
   });
-  const watching = watchCertificateFiles(certificateFiles, () => {
-    const next = loadConfig({ file, env: process.env });
-    if (next.ok) running.renewCertificates(next.config);
-    else log.error({ problems: next.problems }, "certificates have changed, but the configuration has problems");
+  const watching = watchCertificateFiles(certificateFiles, {
+    changed() {
+      const next = loadConfig({ file, env: process.env });
+      if (next.ok) running.renewCertificates(next.config);
+      else {
+        log.error(
+          { problems: next.problems },
+          "certificates have changed, but the configuration has problems; the old ones stay in use",
+        );
+      }
+    },
+    lost: (name, error) =>
+      log.error(
+        { file: name, cause: messageOf(error) },
+        "cannot read this file of a certificate any more; what it had stays in use until a restart, which would fail",
+      ),
+    found: (name) => log.info({ file: name }, "can read this file of a certificate again"),
   });
   watching.start();
   await aborted(stopped);

@@ -1,7 +1,15 @@
+import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { certificateFiles, describeSettings, minimal, problemsOf } from "../../test/kit/config-file.js";
+import { certificateFiles, describeSettings, fileOf, minimal, problemsOf } from "../../test/kit/config-file.js";
 
 const certificate = certificateFiles();
+
+function keyOf(kind: "rsa" | "encrypted"): string {
+  const pem = { type: "pkcs8", format: "pem" } as const;
+  if (kind === "rsa") return String(generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export(pem));
+  const cipher = { cipher: "aes-256-cbc", passphrase: "secret" };
+  return String(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ ...pem, ...cipher }));
+}
 
 describeSettings(
   ["grpc", "http", "public_http", "metrics"],
@@ -54,7 +62,23 @@ describeSettings(
     [{ "metrics.listen": "0.0.0.0:1" }, { "metrics.plaintext": "must be true to listen beyond loopback without tls" }],
     [
       { "http.tls": { cert: certificate.certFile, key: certificateFiles().keyFile } },
-      { "http.tls": "must be PEM files, and key must be the key of cert" },
+      { "http.tls": "must be PEM files, and key must be the key of cert (OpenSSL: key values mismatch)" },
+    ],
+    [
+      { "http.tls": { cert: certificate.certFile, key: fileOf(keyOf("rsa")) } },
+      { "http.tls": "must be PEM files, and key must be the key of cert (OpenSSL: key type mismatch)" },
+    ],
+    [
+      { "http.tls": { cert: certificate.certFile, key: fileOf(keyOf("encrypted")) } },
+      { "http.tls": "must be PEM files, and key must be the key of cert (OpenSSL: bad decrypt)" },
+    ],
+    [
+      { "http.tls": { cert: certificate.keyFile, key: certificate.keyFile } },
+      { "http.tls": "must be PEM files, and key must be the key of cert (OpenSSL: no start line)" },
+    ],
+    [
+      { "grpc.tls": { cert: certificate.certFile, key: certificate.keyFile, client_ca: certificate.keyFile } },
+      { "grpc.tls.client_ca": "must be the name of a PEM file with a certificate" },
     ],
     [
       { "http.tls": { cert: certificate.certFile, key: certificate.keyFile }, "http.plaintext": true },

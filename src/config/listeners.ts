@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { z } from "zod";
 import { grpcEngines } from "../domain/grpc-engine.js";
@@ -13,6 +14,25 @@ const pem = z
   .includes("-----BEGIN ", { error: "must be the name of a PEM file; that file has no -----BEGIN line" })
   .meta({ file: true });
 
+function hasCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Returns why TLS cannot use these, in words of OpenSSL, which never repeat what is in a file. */
+function tlsProblem({ cert, key, client_ca }: { cert: string; key: string; client_ca?: string | undefined }) {
+  try {
+    createSecureContext({ cert, key, ca: client_ca });
+    // A context takes a certificate and a key of two kinds, as if they were two halves of two pairs.
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)) ? undefined : "key type mismatch";
+  } catch (error) {
+    return error instanceof Error && "reason" in error ? String(error.reason) : "unknown reason";
+  }
+}
+
 export type ListenerTls = z.output<typeof tls>;
 
 /** Names of PEM files. They are read together with the configuration. */
@@ -23,19 +43,20 @@ export const tls = z
     /** The private key of `cert`. Required. */
     key: pem,
     /** Authorities of client certificates. Every client then needs a certificate. Default: clients need none. */
-    client_ca: pem.optional(),
+    client_ca: pem
+      .refine(hasCertificate, { error: "must be the name of a PEM file with a certificate" })
+      .meta({ file: true })
+      .optional(),
   })
-  .refine(
-    ({ cert, key, client_ca }) => {
-      try {
-        createSecureContext({ cert, key, ca: client_ca });
-        return true;
-      } catch {
-        return false;
-      }
-    },
-    { error: "must be PEM files, and key must be the key of cert" },
-  )
+  .superRefine((files, context) => {
+    const problem = tlsProblem(files);
+    if (problem !== undefined) {
+      context.addIssue({
+        code: "custom",
+        message: `must be PEM files, and key must be the key of cert (OpenSSL: ${problem})`,
+      });
+    }
+  })
   .transform(({ cert, key, client_ca }) => ({ cert, key, clientCa: client_ca }));
 
 /** Allows a port beyond loopback without TLS, for example behind a mesh that encrypts. Default `false`. */

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.js";
 import type { ListenerTls } from "../config/listeners.js";
@@ -27,6 +28,15 @@ export interface PortAddresses {
   readonly publicHttp: string | undefined;
   /** Undefined when the configuration has no console. */
   readonly console: string | undefined;
+}
+
+/** A certificate as the log shows it. */
+interface PortCertificate {
+  /** The key of the port. */
+  readonly port: string;
+  /** The subject, or else the names. */
+  readonly subject: string | undefined;
+  readonly notAfter: Date;
 }
 
 /** The ports that serve callers: they open one after the other, and drain all together. */
@@ -68,11 +78,35 @@ export class Ports {
     }
   }
 
+  /** Returns the certificates of another configuration that are not in use yet and have expired. */
+  expiredCertificates(next: Config, now: Date): readonly PortCertificate[] {
+    return this.#changedTls(next)
+      .filter(({ before, after }) => before.cert !== after.cert)
+      .map(({ key, after }) => certificateOf(key, after))
+      .filter(({ notAfter }) => notAfter <= now);
+  }
+
   /**
-   * Uses the certificates of another configuration for new connections. Returns the keys of ports that do, and of those
-   * that need a restart for it.
+   * Uses the certificates of another configuration for new connections. Returns those of ports that do, and the keys of
+   * ports that need a restart for it.
    */
-  renewCertificates(next: Config): { readonly renewed: readonly string[]; readonly refused: readonly string[] } {
+  renewCertificates(next: Config): {
+    readonly renewed: readonly PortCertificate[];
+    readonly refused: readonly string[];
+  } {
+    const changed = this.#changedTls(next);
+    this.#tls = tlsOf(next);
+    const renewed: PortCertificate[] = [];
+    const refused: string[] = [];
+    for (const { key, port, after } of changed) {
+      if (port.renew(tlsKeysOf(after))) renewed.push(certificateOf(key, after));
+      else refused.push(key);
+    }
+    return { renewed, refused };
+  }
+
+  /** Returns the ports with other certificates, keys or authorities in another configuration. */
+  #changedTls(next: Config) {
     const { grpc, http, publicHttp, console } = this.#open;
     const ports = [
       ["grpc", grpc, this.#tls.grpc, next.grpc.tls],
@@ -80,14 +114,9 @@ export class Ports {
       ["public_http", publicHttp, this.#tls.publicHttp, next.publicHttp?.tls],
       ["console", console, this.#tls.console, next.console?.tls],
     ] as const;
-    this.#tls = tlsOf(next);
-    const renewed: string[] = [];
-    const refused: string[] = [];
-    for (const [key, port, before, after] of ports) {
-      if (!port || !before || !after || isDeepStrictEqual(before, after)) continue;
-      (port.renew(tlsKeysOf(after)) ? renewed : refused).push(key);
-    }
-    return { renewed, refused };
+    return ports.flatMap(([key, port, before, after]) =>
+      port && before && after && !isDeepStrictEqual(before, after) ? [{ key, port, before, after }] : [],
+    );
   }
 
   /** Lets calls finish for this time, then closes the ports. */
@@ -175,6 +204,11 @@ function listenerOf({ listen, tls }: Config["http"]): { readonly listen: string;
 
 function tlsOf({ grpc, http, publicHttp, console }: Config) {
   return { grpc: grpc.tls, http: http.tls, publicHttp: publicHttp?.tls, console: console?.tls };
+}
+
+function certificateOf(port: string, { cert }: ListenerTls): PortCertificate {
+  const { subject, subjectAltName, validTo } = new X509Certificate(cert);
+  return { port, subject: subject?.replaceAll("\n", ", ") || subjectAltName, notAfter: new Date(validTo) };
 }
 
 function tlsKeysOf({ cert, key, clientCa }: ListenerTls): TlsKeys {

@@ -25,11 +25,12 @@ export function createReload(parts: Parts, ports: Ports): (next: Config) => Prom
         return;
       }
     }
+    if (hasExpired(parts, ports, next, "nothing was reloaded")) return;
     const { callers, issuers, catalog } = next;
     services.replace(callers);
     users.replace(issuers);
     parts.catalog.current = catalog;
-    renewCertificates(ports, next, log);
+    renewCertificates(parts, ports, next);
     const keys = restartKeys(current, next);
     current = { ...current, callers, issuers, catalog, openfga: { ...current.openfga, modelId } };
     if (connection.state.kind === "ready") health.model(connection.model(), current);
@@ -40,11 +41,20 @@ export function createReload(parts: Parts, ports: Ports): (next: Config) => Prom
   };
 }
 
-/** Uses the certificates of another configuration for new connections. */
-export function renewCertificates(ports: Ports, next: Config, log: Parts["log"]): void {
+/** Uses the certificates of another configuration for new connections, unless one of them has expired. */
+export function renewCertificates(parts: Parts, ports: Ports, next: Config): void {
+  if (hasExpired(parts, ports, next, "the old ones stay in use")) return;
+  const { log } = parts;
   const { renewed, refused } = ports.renewCertificates(next);
-  if (renewed.length > 0) log.info({ ports: renewed }, "uses the new certificates for new connections");
+  for (const certificate of renewed) log.info(certificate, "uses the new certificates for new connections");
   if (refused.length > 0) {
     log.warn({ ports: refused }, "the certificates have changed, which needs a restart with this engine");
   }
+}
+
+/** Returns whether a certificate that is not in use yet has expired, and logs it: no client would accept it. */
+function hasExpired({ clock, log }: Parts, ports: Ports, next: Config, consequence: string): boolean {
+  const expired = ports.expiredCertificates(next, clock.now());
+  if (expired.length > 0) log.error({ expired }, `these new certificates have expired; ${consequence}`);
+  return expired.length > 0;
 }

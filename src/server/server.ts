@@ -43,7 +43,7 @@ export async function startServer(given: Given): Promise<Running> {
   return {
     ...addresses,
     reload: createReload(parts, ports),
-    renewCertificates: (next) => renewCertificates(ports, next, log),
+    renewCertificates: (next) => renewCertificates(parts, ports, next),
     async stop({ drainDelayMs } = config) {
       log.info("draining");
       health.drain();

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +25,15 @@ const uses = {
   client: "basicConstraints = critical, CA:FALSE\nextendedKeyUsage = clientAuth",
   authority: "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, digitalSignature",
 };
+
+/** Returns a certificate whose time is over, as PEM. Its signature is wrong. */
+export function expired({ cert }: Identity): string {
+  const octets = Buffer.from(new X509Certificate(cert).raw);
+  // UTCTime of 13 characters: the first one is the beginning.
+  const tag = Buffer.of(0x17, 13);
+  octets.write("200101000000Z", octets.indexOf(tag, octets.indexOf(tag) + 2) + 2, "latin1");
+  return new X509Certificate(octets).toString();
+}
 
 /** Names of a server on 127.0.0.1. */
 export const loopback = { "IP.1": "127.0.0.1", "DNS.1": "localhost" };

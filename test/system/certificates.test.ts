@@ -1,11 +1,12 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Authority, createAuthority, type Identity, loopback } from "../kit/authority.js";
+import { type Authority, createAuthority, expired, type Identity, loopback } from "../kit/authority.js";
 import { type Patwarden, startPatwarden } from "../kit/patwarden.js";
 import type { Server } from "../kit/server.js";
 
@@ -45,6 +46,14 @@ async function connect(address: string, identity: Identity): Promise<http2.Clien
   return session;
 }
 
+/** The lines of the server's log with this text. */
+const lines = (text: string): readonly unknown[] =>
+  server
+    .log()
+    .split("\n")
+    .filter((line) => line.includes(text))
+    .map((line) => JSON.parse(line));
+
 const serialOf = (session: http2.ClientHttp2Session): string =>
   (session.socket as tls.TLSSocket).getPeerCertificate().serialNumber;
 
@@ -72,6 +81,28 @@ describe("the certificates of the ports", () => {
       .poll(async () => (await serials()).filter((serial) => before.includes(serial)), { timeout: 30_000 })
       .toEqual([]);
     expect(kept.map(({ closed }) => closed)).toEqual([false, false]);
+    const { subject, validTo } = new X509Certificate(second.cert);
+    const used = {
+      subject,
+      notAfter: new Date(validTo).toISOString(),
+      msg: "uses the new certificates for new connections",
+    };
+    expect(lines("uses the new certificates")).toMatchObject([
+      { port: "grpc", ...used },
+      { port: "http", ...used },
+    ]);
+
+    // An expired certificate is not taken up, nor is one that cannot be read.
+    writeFileSync(file("tls.crt"), expired(second));
+    await expect.poll(() => lines("have expired"), { timeout: 30_000 }).toHaveLength(1);
+    expect(lines("have expired")).toMatchObject([
+      { level: "error", expired: [{ port: "grpc" }, { port: "http", notAfter: "2020-01-01T00:00:00.000Z" }] },
+    ]);
+    renameSync(file("tls.crt"), file("away.crt"));
+    await expect.poll(() => lines("cannot read this file"), { timeout: 30_000 }).toHaveLength(1);
+    expect(lines("cannot read this file")).toMatchObject([{ level: "error", file: file("tls.crt") }]);
+    const inUse = new X509Certificate(second.cert).serialNumber;
+    expect(await serials()).toEqual([inUse, inUse]);
 
     // A client that is no longer trusted is asked to end, and cannot come back.
     const [onGrpc] = kept;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { Authorization } from "#gen/envoy/service/auth/v3/external_auth_pb.js";
 import { Health } from "#gen/grpc/health/v1/health_pb.js";
 import { AuthorizationService, CheckRequestSchema } from "#gen/patwarden/v1/authorization_pb.js";
 import { Reason } from "#gen/patwarden/v1/reason_pb.js";
@@ -93,7 +94,7 @@ describe("the gRPC port", () => {
   /** The file of a request as it is on the wire: a Check. */
   const body = join(folder, "check");
   beforeAll(async () => {
-    patwarden = await startPatwarden({ env: onEngine("builtin") });
+    patwarden = await startPatwarden({ env: { ...onEngine("builtin"), PATWARDEN_LOG_LEVEL: "debug" } });
     address = patwarden.server.grpc;
     key = patwarden.server.keys.admin;
     const message = toBinary(CheckRequestSchema, create(CheckRequestSchema, question()));
@@ -102,6 +103,26 @@ describe("the gRPC port", () => {
     writeFileSync(body, Buffer.concat([prefix, message]));
   });
   afterAll(() => patwarden.stop());
+
+  it("tell Envoy that ext_authz is not enabled, and the log whom", async () => {
+    const port = grpcPort(address, key);
+    const problem = "no such method: /envoy.service.auth.v3.Authorization/Check; integrations.ext_authz is not enabled";
+    expect(await port.call(Authorization.method.check, {})).toMatchObject({ code: "UNIMPLEMENTED", message: problem });
+    port.close();
+    const lines = () =>
+      patwarden.server
+        .log()
+        .split("\n")
+        .filter((line) => line.includes("call refused"));
+    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(1);
+    expect(JSON.parse(String(lines()))).toMatchObject({
+      level: "debug",
+      method: "envoy.service.auth.v3.Authorization/Check",
+      address: "127.0.0.1",
+      code: "UNIMPLEMENTED",
+      problem,
+    });
+  });
 
   describe.skipIf(!have.grpcurl)("and grpcurl", () => {
     const grpcurl = (...args: readonly string[]) =>
