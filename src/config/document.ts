@@ -19,6 +19,8 @@ export interface ReadDocument {
   readonly problems: readonly Problem[];
   /** The keys of secrets whose value came from a file. Default none. */
   readonly fromFiles?: ReadonlySet<string>;
+  /** The environment variables of values that came from there, by key. Default none. */
+  readonly fromVariables?: ReadonlyMap<string, string>;
   /** Names of the files of certificates and keys. Default none. */
   readonly certificateFiles?: readonly string[];
 }

@@ -35,16 +35,24 @@ describe("PATWARDEN_ variables", () => {
     expect(configOf(minimal, env).database.address.hosts[0]?.host).toBe("env-file");
   });
 
-  it("are reported by key and without value when wrong, by name when unknown", () => {
+  it("are reported by key and name without value when wrong, by name when unknown", () => {
     const env = {
       PATWARDEN_DATABASE_MAX_CONNECTIONS: "canary",
       PATWARDEN_DATABASE_PREPARE: "1",
+      PATWARDEN_GRPC_ENGINE: "Builtin",
+      PATWARDEN_OPENFGA_ADDRESSES: "10.0.0.1:1,canary",
+      PATWARDEN_OPENFGA_AUTH_PRESHARED_FILE: "/nowhere/canary",
       PATWARDEN_DATABSE_URL: "canary",
       PATWARDEN_CALLERS: "canary",
     };
     expect(problemsOf(minimal, env)).toEqual({
-      "database.max_connections": "must be a number",
-      "database.prepare": "must be true or false",
+      "database.max_connections": "must be a number (from PATWARDEN_DATABASE_MAX_CONNECTIONS)",
+      "database.prepare": "must be true or false (from PATWARDEN_DATABASE_PREPARE)",
+      "grpc.engine": "must be one of builtin, grpc-js (from PATWARDEN_GRPC_ENGINE)",
+      "openfga.addresses[1]": expect.stringMatching(/^must be .* \(from PATWARDEN_OPENFGA_ADDRESSES\)$/),
+      "openfga.auth.preshared_file": expect.stringMatching(
+        /^cannot be read: .* \(from PATWARDEN_OPENFGA_AUTH_PRESHARED_FILE\)$/,
+      ),
       PATWARDEN_DATABSE_URL: "is unknown; did you mean PATWARDEN_DATABASE_URL?",
       PATWARDEN_CALLERS: "is unknown",
     });

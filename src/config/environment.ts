@@ -1,7 +1,7 @@
 import { nearest } from "../domain/nearest.js";
 import { type Document, isMapping, type Value } from "./document.js";
 import { fileTwin, type KeyTree, withoutFile } from "./known-keys.js";
-import type { Problem } from "./problem.js";
+import { keyOf, type Problem } from "./problem.js";
 
 /** A variable that stands for a key of the file. */
 interface Variable {
@@ -26,7 +26,13 @@ export function withEnvironment(
   document: Document,
   tree: KeyTree,
   env: NodeJS.ProcessEnv,
-): { readonly document: Document; readonly problems: readonly Problem[] } {
+): {
+  readonly document: Document;
+  readonly problems: readonly Problem[];
+  /** The variables that were used, by key. */
+  readonly fromVariables: ReadonlyMap<string, string>;
+} {
+  const fromVariables = new Map<string, string>();
   const variables = new Map(variablesOf(tree, []));
   const problems: Problem[] = [];
   let result = document;
@@ -34,6 +40,7 @@ export function withEnvironment(
     if (!text || !name.startsWith(prefix) || /^PATWARDEN_(TEST|CLIENT)_/.test(name)) continue;
     const variable = variables.get(name);
     if (variable) {
+      fromVariables.set(keyOf(variable.path), name);
       result = withValue(result, variable.path, typed(text, variable.type));
     } else if (!injectedByKubernetes.test(name)) {
       const suggestion = nearest(
@@ -46,7 +53,7 @@ export function withEnvironment(
       });
     }
   }
-  return { document: result, problems };
+  return { document: result, problems, fromVariables };
 }
 
 function* variablesOf(tree: KeyTree, above: readonly string[]): Generator<[string, Variable]> {

@@ -61,11 +61,12 @@ function readKeys({ file, env }: ConfigSource, wanted: (key: string) => boolean)
   const overlaid = withEnvironment(written.document, knownKeys, env);
   const kept = Object.fromEntries(Object.entries(overlaid.document).filter(([key]) => wanted(key)));
   const resolved = resolveDocument(kept, knownKeys);
-  return { ...resolved, problems: [...overlaid.problems, ...resolved.problems] };
+  const { fromVariables } = overlaid;
+  return { ...resolved, problems: [...overlaid.problems, ...resolved.problems], fromVariables };
 }
 
 function checked<T>(
-  { document, problems, fromFiles, certificateFiles = [] }: ReadDocument,
+  { document, problems, fromFiles, fromVariables, certificateFiles = [] }: ReadDocument,
   schemaFor: (document: Document) => z.ZodType<T>,
 ): Loaded<T> {
   if (!document) return { ok: false, problems };
@@ -78,5 +79,12 @@ function checked<T>(
   }));
   // A value whose file could not be read is absent too; the file has already been reported.
   const reported = new Set(problems.map(({ key }) => key));
-  return { ok: false, problems: [...problems, ...found.filter(({ key }) => !reported.has(key))] };
+  const all = [...problems, ...found.filter(({ key }) => !reported.has(key))];
+  return {
+    ok: false,
+    problems: all.map(({ key, problem }) => {
+      const variable = fromVariables?.get(key.replace(/\[\d+\]$/, ""));
+      return { key, problem: variable === undefined ? problem : `${problem} (from ${variable})` };
+    }),
+  };
 }

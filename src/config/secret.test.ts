@@ -52,9 +52,10 @@ describe("A5 secrets", () => {
         const file = fileOf(value);
         // The byte order mark at the beginning of a file is ignored.
         if (bad === "\ufeff") continue;
-        expect(problemsOf(withWebhook({}), { [`${variableOf(path)}_FILE`]: file })).toHaveProperty(
+        const variable = `${variableOf(path)}_FILE`;
+        expect(problemsOf(withWebhook({}), { [variable]: file })).toHaveProperty(
           [`${path}_file`],
-          rule,
+          `${rule} (from ${variable})`,
         );
       }
     }

@@ -104,7 +104,7 @@ describe("the gRPC port", () => {
   });
   afterAll(() => patwarden.stop());
 
-  it("tell Envoy that ext_authz is not enabled, and the log whom", async () => {
+  it("tells Envoy that ext_authz is not enabled, and logs its address", async () => {
     const port = grpcPort(address, key);
     const problem = "no such method: /envoy.service.auth.v3.Authorization/Check; integrations.ext_authz is not enabled";
     expect(await port.call(Authorization.method.check, {})).toMatchObject({ code: "UNIMPLEMENTED", message: problem });
