@@ -688,7 +688,7 @@ describe("a call of the built-in engine that reaches no handler", () => {
       });
       expect(refusals.map(({ address, ...refusal }) => [String(address), refusal])).toEqual([["127.0.0.1", told]]);
       expect(error?.details).toEqual(told.problem);
-      // What a handler throws is told otherwise.
+      // A failure of a handler is told otherwise.
       expect((await unary(client, checkBytes("t"))).status?.code).toBe(grpc.status.UNAVAILABLE);
       expect(refusals).toHaveLength(1);
     },
