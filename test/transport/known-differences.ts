@@ -164,7 +164,10 @@ export const knownAnswers: Readonly<Record<string, KnownAnswer>> = {
   "content-type application/grpc-web": { builtin: http(415), "grpc-js": allowed },
   "content-type application/grpcfoo": { builtin: http(415), "grpc-js": allowed },
   GET: { builtin: http(405), "grpc-js": allowed },
-  HEAD: { builtin: [":status: 405", "content-type: text/plain", "END_STREAM"], "grpc-js": allowed },
+  HEAD: {
+    builtin: [":status: 405", "content-type: text/plain", "END_STREAM"],
+    "grpc-js": [":status: 200", "END_STREAM"],
+  },
   DELETE: { builtin: http(405), "grpc-js": allowed },
   OPTIONS: { builtin: http(405), "grpc-js": allowed },
   // Node takes fields that RFC 9113 §8.2.1 and §8.3.1 forbid.
