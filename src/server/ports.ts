@@ -47,7 +47,8 @@ export class Ports {
   readonly #console: Console | undefined;
   /** The API on the ports of the private network. */
   readonly #implementations: readonly Implementation[];
-  #tls: ReturnType<typeof tlsOf>;
+  /** The certificates in use. */
+  readonly #tls: ReturnType<typeof tlsOf>;
 
   constructor(parts: Parts, integrations: ServedIntegrations, console: Console | undefined) {
     this.#parts = parts;
@@ -94,29 +95,28 @@ export class Ports {
     readonly renewed: readonly PortCertificate[];
     readonly refused: readonly string[];
   } {
-    const changed = this.#changedTls(next);
-    this.#tls = tlsOf(next);
     const renewed: PortCertificate[] = [];
     const refused: string[] = [];
-    for (const { key, port, after } of changed) {
-      if (port.renew(tlsKeysOf(after))) renewed.push(certificateOf(key, after));
-      else refused.push(key);
+    for (const { name, key, port, before, after } of this.#changedTls(next)) {
+      // Whether clients are asked for certificates is decided when a port opens (`setSecureContext` of node:tls).
+      const asksAsBefore = (before.clientCa === undefined) === (after.clientCa === undefined);
+      if (asksAsBefore && port.renew(tlsKeysOf(after))) {
+        this.#tls[name] = after;
+        renewed.push(certificateOf(key, after));
+      } else {
+        refused.push(key);
+      }
     }
     return { renewed, refused };
   }
 
   /** Returns the ports with other certificates, keys or authorities in another configuration. */
   #changedTls(next: Config) {
-    const { grpc, http, publicHttp, console } = this.#open;
-    const ports = [
-      ["grpc", grpc, this.#tls.grpc, next.grpc.tls],
-      ["http", http, this.#tls.http, next.http.tls],
-      ["public_http", publicHttp, this.#tls.publicHttp, next.publicHttp?.tls],
-      ["console", console, this.#tls.console, next.console?.tls],
-    ] as const;
-    return ports.flatMap(([key, port, before, after]) =>
-      port && before && after && !isDeepStrictEqual(before, after) ? [{ key, port, before, after }] : [],
-    );
+    const wanted = tlsOf(next);
+    return portKeys.flatMap(([name, key]) => {
+      const [port, before, after] = [this.#open[name], this.#tls[name], wanted[name]];
+      return port && before && after && !isDeepStrictEqual(before, after) ? [{ name, key, port, before, after }] : [];
+    });
   }
 
   /** Lets calls finish for this time, then closes the ports. */
@@ -202,7 +202,19 @@ function listenerOf({ listen, tls }: Config["http"]): { readonly listen: string;
   return { listen: formatHostPort(listen), ...(tls && { tls: tlsKeysOf(tls) }) };
 }
 
-function tlsOf({ grpc, http, publicHttp, console }: Config) {
+const portKeys = [
+  ["grpc", "grpc"],
+  ["http", "http"],
+  ["publicHttp", "public_http"],
+  ["console", "console"],
+] as const;
+
+function tlsOf({
+  grpc,
+  http,
+  publicHttp,
+  console,
+}: Config): Record<(typeof portKeys)[number][0], ListenerTls | undefined> {
   return { grpc: grpc.tls, http: http.tls, publicHttp: publicHttp?.tls, console: console?.tls };
 }
 

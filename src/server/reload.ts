@@ -48,7 +48,10 @@ export function renewCertificates(parts: Parts, ports: Ports, next: Config): voi
   const { renewed, refused } = ports.renewCertificates(next);
   for (const certificate of renewed) log.info(certificate, "uses the new certificates for new connections");
   if (refused.length > 0) {
-    log.warn({ ports: refused }, "the certificates have changed, which needs a restart with this engine");
+    log.warn(
+      { ports: refused },
+      "the certificates have changed, which needs a restart with grpc-js, or when client_ca is added or removed; the old ones stay in use",
+    );
   }
 }
 

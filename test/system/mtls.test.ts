@@ -441,4 +441,18 @@ describe("a service that is known by its certificate", () => {
     await expect.poll(() => over("orders"), { timeout: 20_000 }).toBe("ALLOWED");
     expect(await over("new")).toBe("CALLER_UNAUTHENTICATED");
   });
+
+  it("goes on to ask for the same certificates when SIGHUP finds no client_ca: that needs a restart", async () => {
+    const config = parse(readFileSync(server.configFile, "utf8"));
+    const { client_ca: _, ...rest } = config.grpc.tls;
+    writeFileSync(server.configFile, stringify({ ...config, grpc: { ...config.grpc, tls: rest } }));
+    server.child.kill("SIGHUP");
+    await expect.poll(() => server.log(), { timeout: 20_000 }).toMatch(/"ports":\["grpc"\].*needs a restart/);
+    expect(await checks["gRPC"]?.(workload("orders"))).toBe("ALLOWED");
+    const [host, port] = server.grpc.split(":");
+    const stranger = tls.connect({ host, port: Number(port), rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+    const [refusal] = await once(stranger.resume(), "error");
+    expect(String(refusal)).toContain("certificate required");
+    writeFileSync(server.configFile, stringify(config));
+  });
 });

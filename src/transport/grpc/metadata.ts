@@ -20,40 +20,15 @@ export function isBinary(name: string): boolean {
   return name.endsWith("-bin");
 }
 
-/** Returns the octets of each value in a `-bin` field; undefined when one is no base64. */
-export function decodeBinary(value: string): readonly Buffer[] | undefined {
-  return isBase64(value) ? value.split(",").map((part) => Buffer.from(part, "base64")) : undefined;
-}
-
-const comma = 0x2c;
-const equals = 0x3d;
-const base64Digits = new Uint8Array(256);
-for (const octet of Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")) {
-  base64Digits[octet] = 1;
-}
+/** Values with commas behind each, padded or not. Each part fails where it stands, so the time is that of reading. */
+const binaryValues = /^(?:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?,)*$/;
 
 /**
- * Whether each value in a `-bin` field is base64, padded or not. Reads once and makes nothing: by HPACK, a request of
- * 90 octets can refer to fields with 20,000 values.
+ * Whether each value in a `-bin` field is base64. Makes nothing of them: by HPACK, a request of 90 octets can refer to
+ * fields with 20,000 values.
  */
 export function isBase64(value: string): boolean {
-  let digits = 0;
-  let padding = 0;
-  for (let at = 0; at <= value.length; at++) {
-    const octet = at < value.length ? value.charCodeAt(at) : comma;
-    if (octet === equals) {
-      padding++;
-    } else if (octet !== comma) {
-      if (padding > 0 || base64Digits[octet] !== 1) return false;
-      digits++;
-    } else {
-      // A rest of one digit cannot be; padding fills up a group of four.
-      if (digits % 4 === 1 || (padding > 0 && padding !== (4 - (digits % 4)) % 4)) return false;
-      digits = 0;
-      padding = 0;
-    }
-  }
-  return true;
+  return binaryValues.test(`${value},`);
 }
 
 /** Returns base64 without padding, as gRPC asks of senders. */
