@@ -88,10 +88,11 @@ describe("README.md", () => {
     const [, ...revocation] =
       /RevokeToken with three replicas, .*?: p50 ([\d.]+ ms), p99 ([\d.]+ ms);/.exec(newest) ?? [];
     expect(figures).toEqual([
-      [...alone("direct OpenFGA Check, cache off"), ...alone("Check, cache off")],
-      [...alone("direct OpenFGA Check, cache on"), ...alone("Check, cache on")],
-      [ratio("Check, cache off"), ratio("Check, cache on")],
+      [ratio("Check, cache off")],
+      [ratio("Check, cache on"), ratio("Check, 64 connections, cache on")],
+      [ratio("Check within max_staleness, cache on")],
       [ratio("BatchCheck of 50, one token, cache on")],
+      [...alone("direct OpenFGA Check, cache on"), ...alone("Check, cache on")],
       revocation,
     ]);
   });
