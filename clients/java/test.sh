@@ -91,7 +91,7 @@ value() {
   node -p "JSON.parse(require('fs').readFileSync(process.env.PATWARDEN_CLIENT_TESTS)).$1"
 }
 
-rm -rf target spring/target bench/target
+rm -rf target spring/target
 step "format" maven -f parent/pom.xml spotless:check
 # Compiles with all warnings as errors, tests, and installs the jars for the example.
 step "build" maven -f parent/pom.xml install -Dmaven.test.failure.ignore=true

@@ -74,8 +74,8 @@ public final class Check {
   }
 
   /**
-   * Returns the same question that also requests claims of the token. Such a check is sent alone,
-   * and not allowed in a batch.
+   * Returns the same question that also requests claims of the token. Such a check is not allowed
+   * in a batch.
    *
    * @param claims at most 32 names; {@code *} alone means all. Default: none
    * @return a new question

@@ -60,10 +60,6 @@ public final class CheckResult {
     return Optional.ofNullable(error);
   }
 
-  boolean isUnavailable() {
-    return error != null && error.getCode() == Status.Code.UNAVAILABLE;
-  }
-
   @Override
   public String toString() {
     return error != null ? error.toString() : decision.toString();

@@ -59,8 +59,6 @@ import java.util.stream.Stream;
  * deadline; that of the current {@link Context} holds too. The defaults are one second for checks
  * and introspection, and ten for other calls ({@link Builder#decisionDeadline}, {@link
  * Builder#deadline}).
- *
- * <p>Checks that are made at the same moment are sent as one call ({@link Builder#coalescing}).
  */
 public final class PatwardenClient implements AutoCloseable {
   static final String VERSION = "0.1.0";
@@ -72,9 +70,6 @@ public final class PatwardenClient implements AutoCloseable {
   private final Duration decisionDeadline;
   private final Duration deadline;
   private final String brand;
-
-  /** Null if coalescing is disabled. */
-  private final Coalescer coalescer;
 
   private PatwardenClient(Builder builder) {
     decisionDeadline = builder.decisionDeadline;
@@ -90,7 +85,6 @@ public final class PatwardenClient implements AutoCloseable {
     channel =
         ClientInterceptors.intercept(
             connection, new CallDefaults(builder.serviceKey, decisionDeadline, deadline));
-    coalescer = builder.coalescing ? new Coalescer(channel, builder.stalledAfter) : null;
   }
 
   /**
@@ -143,8 +137,7 @@ public final class PatwardenClient implements AutoCloseable {
    * @param token the secret as the bearer sent it
    * @param resource the OpenFGA object, {@code type:id}
    * @param action the OpenFGA relation, for example {@code viewer}
-   * @return the decision, or a {@link PatwardenException}. Cancelling it does not disturb other
-   *     checks
+   * @return the decision, or a {@link PatwardenException}. Cancelling it cancels the call
    */
   public CompletableFuture<Decision> checkAsync(String token, String resource, String action) {
     return checkAsync(Check.of(token, resource, action));
@@ -154,8 +147,7 @@ public final class PatwardenClient implements AutoCloseable {
    * Decides about a question.
    *
    * @param check the question
-   * @return the decision, or a {@link PatwardenException}. Cancelling it does not disturb other
-   *     checks
+   * @return the decision, or a {@link PatwardenException}. Cancelling it cancels the call
    */
   public CompletableFuture<Decision> checkAsync(Check check) {
     return checkAsync(check, decisionDeadline);
@@ -166,15 +158,11 @@ public final class PatwardenClient implements AutoCloseable {
    *
    * @param check the question
    * @param deadline the longest time to wait, from now
-   * @return the decision, or a {@link PatwardenException}. Cancelling it does not disturb other
-   *     checks
+   * @return the decision, or a {@link PatwardenException}. Cancelling it cancels the call
    */
   public CompletableFuture<Decision> checkAsync(Check check, Duration deadline) {
     if (check.isMalformed(brand)) {
       return CompletableFuture.completedFuture(Decision.deny(Reason.REASON_TOKEN_MALFORMED, ""));
-    }
-    if (coalescer != null && !check.asksForClaims()) {
-      return coalescer.check(check, in(deadline));
     }
     return unary(
         AuthorizationServiceGrpc.getCheckMethod(), check.toRequest(), deadline, Decision::of);
@@ -398,9 +386,6 @@ public final class PatwardenClient implements AutoCloseable {
   /** Ends the connection. Waits up to five seconds for running calls. */
   @Override
   public void close() {
-    if (coalescer != null) {
-      coalescer.close();
-    }
     connection.shutdown();
     try {
       connection.awaitTermination(CLOSING.toNanos(), NANOSECONDS);
@@ -453,9 +438,7 @@ public final class PatwardenClient implements AutoCloseable {
     private File privateKey;
     private Duration decisionDeadline = Duration.ofSeconds(1);
     private Duration deadline = Duration.ofSeconds(10);
-    private boolean coalescing = true;
     private String brand = Secret.DEFAULT_BRAND;
-    private Duration stalledAfter = Coalescer.STALLED_AFTER;
 
     private Builder(String endpoint) {
       this.endpoint = Objects.requireNonNull(endpoint, "endpoint");
@@ -562,20 +545,6 @@ public final class PatwardenClient implements AutoCloseable {
     }
 
     /**
-     * Sends checks that are made at the same moment as one call. Each keeps its own answer,
-     * deadline and cancellation; those that request claims are sent alone. At most 4 calls of at
-     * most 500 checks and 200 KiB run at a time, not counting those that take longer than half a
-     * second.
-     *
-     * @param coalescing default: true
-     * @return this
-     */
-    public Builder coalescing(boolean coalescing) {
-      this.coalescing = coalescing;
-      return this;
-    }
-
-    /**
      * Sets the brand of secrets. A secret of another brand is answered {@code TOKEN_MALFORMED}
      * without a call.
      *
@@ -584,12 +553,6 @@ public final class PatwardenClient implements AutoCloseable {
      */
     public Builder brand(String brand) {
       this.brand = Secret.requireBrand(brand);
-      return this;
-    }
-
-    /** For tests that hold calls, which must not count as stalled on a slow machine. */
-    Builder stalledAfter(Duration duration) {
-      stalledAfter = duration;
       return this;
     }
 

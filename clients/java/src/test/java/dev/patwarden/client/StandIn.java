@@ -96,16 +96,10 @@ final class StandIn implements AutoCloseable {
     return arrivals.stream().map(Arrival::request).toList();
   }
 
-  /** How many checks each call had, Check as 1. */
-  List<Integer> sizes() {
-    return requests().stream()
-        .map(request -> request instanceof BatchCheckRequest batch ? batch.getItemsCount() : 1)
-        .toList();
-  }
-
   static Message allow(Message request) {
     if (request instanceof BatchCheckRequest batch) {
-      return batch(batch, item -> BatchCheckResult.newBuilder().setDecision(decision(item)));
+      return batch(
+          batch, item -> BatchCheckResult.newBuilder().setDecision(decision(item.getResource())));
     }
     return decision(((CheckRequest) request).getResource()).build();
   }
@@ -115,10 +109,6 @@ final class StandIn implements AutoCloseable {
     BatchCheckResponse.Builder response = BatchCheckResponse.newBuilder();
     request.getItemsList().forEach(item -> response.addResults(result.apply(item)));
     return response.build();
-  }
-
-  static CheckResponse.Builder decision(BatchCheckItem item) {
-    return decision(item.getResource());
   }
 
   private static CheckResponse.Builder decision(String resource) {

@@ -66,18 +66,15 @@ class VectorsTest {
                   method -> (MethodDescriptor<Message, Message>) method));
 
   private static PatwardenClient client;
-  private static PatwardenClient lone;
 
   @BeforeAll
   static void connect() {
     client = Harness.client("checker").build();
-    lone = Harness.client("checker").coalescing(false).build();
   }
 
   @AfterAll
   static void close() {
     client.close();
-    lone.close();
   }
 
   @TestFactory
@@ -103,11 +100,6 @@ class VectorsTest {
   }
 
   @TestFactory
-  Stream<DynamicTest> checksWithoutCoalescing() {
-    return each("checks", vector -> verify(vector, () -> lone.check(checkOf(vector))));
-  }
-
-  @TestFactory
   Stream<DynamicTest> checksAtTheSameMoment() {
     List<JsonObject> vectors = Harness.vectors("checks");
     List<CompletableFuture<Decision>> answers =
@@ -115,11 +107,7 @@ class VectorsTest {
     List<DynamicTest> tests = new ArrayList<>();
     for (int i = 0; i < vectors.size(); i++) {
       CompletableFuture<Decision> answer = answers.get(i);
-      JsonObject vector = vectors.get(i).deepCopy();
-      if (vector.has("error")) {
-        // Whether it went alone is chance, and an item of a batch names no fields.
-        vector.getAsJsonObject("error").remove("fields");
-      }
+      JsonObject vector = vectors.get(i);
       tests.add(dynamicTest(nameOf(vector), () -> verify(vector, () -> Calls.await(answer))));
     }
     return tests.stream();
