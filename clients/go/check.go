@@ -93,9 +93,6 @@ func contextOf(request *patwardenv1.CheckRequest) *patwardenv1.RequestContext {
 // Check decides whether the bearer of token may do action on resource, for example `viewer` on `document:roadmap`. A
 // malformed token is answered TOKEN_MALFORMED without a call; an empty one is an error. If ctx has no deadline, it is
 // one second.
-//
-// Checks that are made at the same time are sent as one call, each with its own context, options and deadline, unless
-// [WithoutCoalescing] is set. Checks with claims, and those whose ctx has outgoing gRPC metadata, are sent alone.
 func (c *Client) Check(ctx context.Context, token, resource, action string, options ...CheckOption) (Decision, error) {
 	if token != "" {
 		if _, err := ParseSecret(c.brand, token); err != nil {
@@ -104,15 +101,7 @@ func (c *Client) Check(ctx context.Context, token, resource, action string, opti
 	}
 	request := requestOf(options)
 	request.Token, request.Resource, request.Action = token, resource, action
-	ctx, cancel := withTimeout(ctx, c.calls.decisionTimeout)
-	defer cancel()
-	var response *patwardenv1.CheckResponse
-	var err error
-	if c.coalescer != nil && mayTravel(ctx, request) {
-		response, err = c.coalescer.check(ctx, request)
-	} else {
-		response, err = c.Authorization.Check(ctx, request)
-	}
+	response, err := c.Authorization.Check(ctx, request)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -142,7 +131,7 @@ func (c *Client) BatchCheck(ctx context.Context, items ...*patwardenv1.BatchChec
 		return nil, err
 	}
 	if len(response.GetResults()) != len(items) {
-		return nil, errOtherLength(len(response.GetResults()), len(items))
+		return nil, internalError(fmt.Sprintf("the server sent %d results for %d items", len(response.GetResults()), len(items)))
 	}
 	results := make([]CheckResult, len(items))
 	for i, result := range response.GetResults() {
@@ -153,10 +142,6 @@ func (c *Client) BatchCheck(ctx context.Context, items ...*patwardenv1.BatchChec
 		results[i].Err = err
 	}
 	return results, nil
-}
-
-func errOtherLength(results, items int) error {
-	return internalError(fmt.Sprintf("the server sent %d results for %d items", results, items))
 }
 
 // resultOf returns either a decision or an error.

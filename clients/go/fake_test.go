@@ -102,12 +102,3 @@ func (f *fake) connect(t *testing.T, options ...Option) *Client {
 	t.Cleanup(func() { client.Close() })
 	return client
 }
-
-func eventually(t *testing.T, what string, isSo func() bool) {
-	t.Helper()
-	for start := time.Now(); !isSo(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > patience {
-			t.Fatalf("not in %s: %s", patience, what)
-		}
-	}
-}

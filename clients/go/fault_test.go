@@ -24,30 +24,28 @@ import (
 func undecided(t *testing.T, endpoint string, e *environment, timeout time.Duration) []*patwarden.Error {
 	t.Helper()
 	var found []*patwarden.Error
-	for _, options := range [][]patwarden.Option{{}, {patwarden.WithoutCoalescing()}} {
-		client := connect(t, endpoint, e.Keys["checker"], append(options, patwarden.WithDecisionTimeout(timeout))...)
-		errs := make([]error, 10)
-		var group sync.WaitGroup
-		for i := range errs {
-			group.Go(func() {
-				var decision patwarden.Decision
-				decision, errs[i] = client.Check(context.Background(), e.secret(t, "alice"), "document:roadmap", "viewer")
-				if decision.Allowed {
-					t.Error("allowed without an answer")
-				}
-			})
-		}
-		group.Wait()
-		for resource, err := range client.ListResources(within(t, timeout), e.secret(t, "alice"), "document", "viewer").All() {
-			if err == nil {
-				t.Error("a resource without an answer: " + resource)
+	client := connect(t, endpoint, e.Keys["checker"], patwarden.WithDecisionTimeout(timeout))
+	errs := make([]error, 10)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() {
+			var decision patwarden.Decision
+			decision, errs[i] = client.Check(context.Background(), e.secret(t, "alice"), "document:roadmap", "viewer")
+			if decision.Allowed {
+				t.Error("allowed without an answer")
 			}
-			errs = append(errs, err)
+		})
+	}
+	group.Wait()
+	for resource, err := range client.ListResources(within(t, timeout), e.secret(t, "alice"), "document", "viewer").All() {
+		if err == nil {
+			t.Error("a resource without an answer: " + resource)
 		}
-		_, err := client.Introspect(context.Background(), e.secret(t, "alice"))
-		for _, err := range append(errs, err) {
-			found = append(found, failure(t, err))
-		}
+		errs = append(errs, err)
+	}
+	_, err := client.Introspect(context.Background(), e.secret(t, "alice"))
+	for _, err := range append(errs, err) {
+		found = append(found, failure(t, err))
 	}
 	return found
 }
@@ -147,52 +145,48 @@ func TestOversizedRequestsAreNoAnswers(t *testing.T) {
 }
 
 func TestARestartUnderLoad(t *testing.T) {
-	for name, options := range map[string][]patwarden.Option{"coalescing": nil, "each alone": {patwarden.WithoutCoalescing()}} {
-		t.Run(name, func(t *testing.T) {
-			e := harness(t)
-			client := connect(t, e.Endpoint, e.Keys["checker"], append(options, patient())...)
-			questions := []struct {
-				resource string
-				allowed  bool
-			}{{"document:roadmap", true}, {"document:payroll", false}}
-			var answered, failed atomic.Int64
-			stop := make(chan struct{})
-			var group sync.WaitGroup
-			for i := range 32 {
-				group.Go(func() {
-					for {
-						select {
-						case <-stop:
-							return
-						default:
-						}
-						question := questions[i%2]
-						decision, err := client.Check(context.Background(), e.secret(t, "alice"), question.resource, "viewer")
-						if err == nil {
-							answered.Add(1)
-							if decision.Allowed != question.allowed || !decision.TokenValid {
-								t.Errorf("%s: %+v", question.resource, decision)
-							}
-							continue
-						}
-						failed.Add(1)
-						var known *patwarden.Error
-						if !errors.As(err, &known) || known.Code != codes.Unavailable {
-							t.Error(err)
-						}
-						time.Sleep(10 * time.Millisecond) // as anybody would
+	e := harness(t)
+	client := connect(t, e.Endpoint, e.Keys["checker"], patient())
+	questions := []struct {
+		resource string
+		allowed  bool
+	}{{"document:roadmap", true}, {"document:payroll", false}}
+	var answered, failed atomic.Int64
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	for i := range 32 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				question := questions[i%2]
+				decision, err := client.Check(context.Background(), e.secret(t, "alice"), question.resource, "viewer")
+				if err == nil {
+					answered.Add(1)
+					if decision.Allowed != question.allowed || !decision.TokenValid {
+						t.Errorf("%s: %+v", question.resource, decision)
 					}
-				})
+					continue
+				}
+				failed.Add(1)
+				var known *patwarden.Error
+				if !errors.As(err, &known) || known.Code != codes.Unavailable {
+					t.Error(err)
+				}
+				time.Sleep(10 * time.Millisecond) // as anybody would
 			}
-			eventually(t, "answers", func() bool { return answered.Load() > 100 })
-			e.do(t, "/restart")
-			before := answered.Load()
-			eventually(t, "answers after the restart", func() bool { return answered.Load() > before+1000 })
-			close(stop)
-			group.Wait()
-			t.Logf("%d answered, %d failed", answered.Load(), failed.Load())
 		})
 	}
+	eventually(t, "answers", func() bool { return answered.Load() > 100 })
+	e.do(t, "/restart")
+	before := answered.Load()
+	eventually(t, "answers after the restart", func() bool { return answered.Load() > before+1000 })
+	close(stop)
+	group.Wait()
+	t.Logf("%d answered, %d failed", answered.Load(), failed.Load())
 }
 
 func TestWithoutOpenFGA(t *testing.T) {
@@ -206,40 +200,38 @@ func TestWithoutOpenFGA(t *testing.T) {
 	} {
 		t.Run(action, func(t *testing.T) {
 			e.fault(t, "/openfga", action)
-			for _, options := range [][]patwarden.Option{{}, {patwarden.WithoutCoalescing()}} {
-				client := connect(t, e.Endpoint, e.Keys["checker"], append(options, patient())...)
-				var group sync.WaitGroup
-				for i := range 20 {
-					group.Go(func() {
-						if i == 0 {
-							// A decision that needs no OpenFGA is made.
-							decision, err := client.Check(context.Background(), e.secret(t, "alice_reader"), "document:roadmap", "editor")
-							if err != nil || decision.Reason != reason("NOT_GRANTED") {
-								t.Error(decision, err)
-							}
-							return
-						}
-						decision, err := client.Check(context.Background(), e.secret(t, "alice"), "document:roadmap", "viewer")
-						if decision.Allowed {
-							t.Error("allowed")
-						}
-						var known *patwarden.Error
-						if !errors.As(err, &known) || known.Code != want.code || known.Reason != want.reason {
+			client := connect(t, e.Endpoint, e.Keys["checker"], patient())
+			var group sync.WaitGroup
+			for i := range 20 {
+				group.Go(func() {
+					if i == 0 {
+						// A decision that needs no OpenFGA is made.
+						decision, err := client.Check(context.Background(), e.secret(t, "alice_reader"), "document:roadmap", "editor")
+						if err != nil || decision.Reason != reason("NOT_GRANTED") {
 							t.Error(decision, err)
 						}
-					})
-				}
-				group.Wait()
-				results, err := client.BatchCheck(context.Background(),
-					&patwardenv1.BatchCheckItem{Token: e.secret(t, "alice"), Resource: "document:roadmap", Action: "viewer"},
-					&patwardenv1.BatchCheckItem{Token: e.secret(t, "revoked"), Resource: "document:roadmap", Action: "viewer"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				wantCode(t, results[0].Err, want.code, want.reason)
-				if results[0].Decision.Allowed || results[1].Err != nil || results[1].Decision.Reason != reason("TOKEN_REVOKED") {
-					t.Errorf("%+v", results)
-				}
+						return
+					}
+					decision, err := client.Check(context.Background(), e.secret(t, "alice"), "document:roadmap", "viewer")
+					if decision.Allowed {
+						t.Error("allowed")
+					}
+					var known *patwarden.Error
+					if !errors.As(err, &known) || known.Code != want.code || known.Reason != want.reason {
+						t.Error(decision, err)
+					}
+				})
+			}
+			group.Wait()
+			results, err := client.BatchCheck(context.Background(),
+				&patwardenv1.BatchCheckItem{Token: e.secret(t, "alice"), Resource: "document:roadmap", Action: "viewer"},
+				&patwardenv1.BatchCheckItem{Token: e.secret(t, "revoked"), Resource: "document:roadmap", Action: "viewer"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, results[0].Err, want.code, want.reason)
+			if results[0].Decision.Allowed || results[1].Err != nil || results[1].Decision.Reason != reason("TOKEN_REVOKED") {
+				t.Errorf("%+v", results)
 			}
 		})
 	}

@@ -37,7 +37,6 @@ type config struct {
 	brand           string
 	decisionTimeout time.Duration
 	timeout         time.Duration
-	coalescing      bool
 	dialOptions     []grpc.DialOption
 }
 
@@ -72,11 +71,6 @@ func WithTimeout(timeout time.Duration) Option {
 // is answered TOKEN_MALFORMED.
 func WithBrand(brand string) Option {
 	return func(c *config) { c.brand = brand }
-}
-
-// WithoutCoalescing sends each Check as its own call.
-func WithoutCoalescing() Option {
-	return func(c *config) { c.coalescing = false }
 }
 
 // WithDialOptions passes options to gRPC: stats handlers for traces and metrics, interceptors, resolvers. The options

@@ -41,10 +41,9 @@ type Client struct {
 	Usage         patwardenv1.UsageServiceClient
 	SelfService   patwardenv1.SelfServiceClient
 
-	conn      *grpc.ClientConn
-	calls     *calls
-	brand     string
-	coalescer *coalescer // nil if disabled
+	conn  *grpc.ClientConn
+	calls *calls
+	brand string
 }
 
 // New makes a client of the server at endpoint: `host:port`, `dns:///host:port` or `unix:/path`. It does no I/O. It
@@ -54,7 +53,6 @@ func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 		brand:           DefaultBrand,
 		decisionTimeout: time.Second,
 		timeout:         10 * time.Second,
-		coalescing:      true,
 	}
 	for _, option := range options {
 		option(&config)
@@ -85,7 +83,7 @@ func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("patwarden: %w", err)
 	}
-	client := &Client{
+	return &Client{
 		Authorization: patwardenv1.NewAuthorizationServiceClient(conn),
 		Tokens:        patwardenv1.NewTokenServiceClient(conn),
 		Subjects:      patwardenv1.NewSubjectServiceClient(conn),
@@ -96,11 +94,7 @@ func New(endpoint string, key KeySource, options ...Option) (*Client, error) {
 		conn:          conn,
 		calls:         calls,
 		brand:         config.brand,
-	}
-	if config.coalescing {
-		client.coalescer = newCoalescer(client.Authorization, calls.retries)
-	}
-	return client, nil
+	}, nil
 }
 
 // Close ends the connection. Running and later calls fail with [codes.Canceled].

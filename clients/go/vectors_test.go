@@ -158,7 +158,7 @@ func wantError(t testing.TB, err error, want expectedError) {
 
 func TestChecks(t *testing.T) {
 	e := harness(t)
-	client := connect(t, e.Endpoint, e.Keys["checker"], patient(), patwarden.WithoutCoalescing())
+	client := connect(t, e.Endpoint, e.Keys["checker"], patient())
 	for _, vector := range vectors[vectorQuestion](t, e, "checks") {
 		t.Run(vector.Name, func(t *testing.T) {
 			decision, err := client.Check(t.Context(), vector.Token.secretOf(t, e), vector.Resource, vector.Action, optionsOf(vector)...)
@@ -177,11 +177,9 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// Several times as many as fit into the calls of a coalescing client.
 func TestChecksAtTheSameTime(t *testing.T) {
 	e := harness(t)
-	counted := &callCounter{}
-	client := connect(t, e.Endpoint, e.Keys["checker"], patient(), counted.option())
+	client := connect(t, e.Endpoint, e.Keys["checker"], patient())
 	questions := vectors[vectorQuestion](t, e, "checks")
 	const times = 20
 	type outcome struct {
@@ -207,14 +205,7 @@ func TestChecksAtTheSameTime(t *testing.T) {
 			wantDecision(t, e, outcome.decision, *q.Expect)
 			continue
 		}
-		want := *q.Error
-		if len(failure(t, outcome.err).FieldViolations) == 0 {
-			want.Fields = nil // an item of a batch has none
-		}
-		wantError(t, outcome.err, want)
-	}
-	if counted.of("BatchCheck") == 0 {
-		t.Error("none were sent together")
+		wantError(t, outcome.err, *q.Error)
 	}
 }
 
