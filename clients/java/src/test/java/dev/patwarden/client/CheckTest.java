@@ -58,7 +58,8 @@ class CheckTest {
   @Test
   void cancellingOneCancelsItsCallAndLeavesTheOthers() throws Exception {
     server.hold();
-    CompletableFuture<Decision> one = client.checkAsync(check(1));
+    // Only cancellation may end it: its deadline is after that of the wait.
+    CompletableFuture<Decision> one = client.checkAsync(check(1), Harness.PATIENCE.multipliedBy(2));
     CompletableFuture<Decision> other = client.checkAsync(check(2));
     server.awaitArrivals(2);
     one.cancel(true);
