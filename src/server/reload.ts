@@ -30,7 +30,7 @@ export function createReload(parts: Parts, ports: Ports): (next: Config) => Prom
     services.replace(callers);
     users.replace(issuers);
     parts.catalog.current = catalog;
-    renewCertificates(parts, ports, next);
+    useCertificates(parts, ports, next);
     const keys = restartKeys(current, next);
     current = { ...current, callers, issuers, catalog, openfga: { ...current.openfga, modelId } };
     if (connection.state.kind === "ready") health.model(connection.model(), current);
@@ -43,14 +43,16 @@ export function createReload(parts: Parts, ports: Ports): (next: Config) => Prom
 
 /** Uses the certificates of another configuration for new connections, unless one of them has expired. */
 export function renewCertificates(parts: Parts, ports: Ports, next: Config): void {
-  if (hasExpired(parts, ports, next, "the old ones stay in use")) return;
-  const { log } = parts;
+  if (!hasExpired(parts, ports, next, "the old ones stay in use")) useCertificates(parts, ports, next);
+}
+
+function useCertificates({ log }: Parts, ports: Ports, next: Config): void {
   const { renewed, refused } = ports.renewCertificates(next);
   for (const certificate of renewed) log.info(certificate, "uses the new certificates for new connections");
   if (refused.length > 0) {
     log.warn(
       { ports: refused },
-      "the certificates have changed, which needs a restart with grpc-js, or when client_ca is added or removed; the old ones stay in use",
+      "changed certificates need a restart: with grpc-js, or when client_ca comes or goes; the old ones stay in use",
     );
   }
 }

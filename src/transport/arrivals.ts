@@ -36,7 +36,7 @@ export const defaultArrivalLimits: ArrivalLimits = {
 export const latenesses = ["late", "crowded"] as const;
 export type Lateness = (typeof latenesses)[number];
 
-/** Why a port of HTTP closes a connection; see below. */
+/** Why a port of HTTP closes a connection: the first six of `closings`. */
 export const httpClosings = ["full", "address", "hello", "headers", "malformed", "unread"] as const;
 
 /**

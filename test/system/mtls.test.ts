@@ -447,7 +447,7 @@ describe("a service that is known by its certificate", () => {
     const { client_ca: _, ...rest } = config.grpc.tls;
     writeFileSync(server.configFile, stringify({ ...config, grpc: { ...config.grpc, tls: rest } }));
     server.child.kill("SIGHUP");
-    await expect.poll(() => server.log(), { timeout: 20_000 }).toMatch(/"ports":\["grpc"\].*needs a restart/);
+    await expect.poll(() => server.log(), { timeout: 20_000 }).toMatch(/"ports":\["grpc"\].*need a restart/);
     expect(await checks["gRPC"]?.(workload("orders"))).toBe("ALLOWED");
     const [host, port] = server.grpc.split(":");
     const stranger = tls.connect({ host, port: Number(port), rejectUnauthorized: false, ALPNProtocols: ["h2"] });
